@@ -1,0 +1,1 @@
+//! Source names to target names.

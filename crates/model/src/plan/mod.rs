@@ -1,0 +1,1 @@
+//! Plans: what a job will do, as data.

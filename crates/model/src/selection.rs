@@ -1,0 +1,1 @@
+//! Which databases and collections a request means.

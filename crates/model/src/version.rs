@@ -1,0 +1,1 @@
+//! Server versions and what they can do.
