@@ -1,1 +1,292 @@
 //! Which databases and collections a request means.
+//!
+//! A selection is a list of rules, always matched against the names of the source. The rules are those of
+//! `--filter` in Milvus Backup (Go) 0.5 and later, with `*` and `?` allowed in every part;
+//! the older `-c`, `-d` and `-a` are read into the same rules.
+
+mod rule;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::name::{CollectionRef, DEFAULT_DATABASE};
+use rule::Rule;
+
+/// What a request selects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    rules: Vec<Rule>,
+}
+
+/// What a selection means on one source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// Selected databases and those of selected collections, in the order they were offered.
+    pub databases: Vec<String>,
+    /// Selected collections, in the order they were offered.
+    pub collections: Vec<CollectionRef>,
+}
+
+/// Why a selection cannot be understood, or means nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectionError {
+    /// A rule is not written as rules are.
+    #[error("cannot understand the selection {rule:?}: {reason}")]
+    InvalidRule {
+        /// The rule as it was given.
+        rule: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The JSON is no object of lists of names.
+    #[error(
+        "cannot understand the selection: it must be a JSON object of databases, each with a list of collections"
+    )]
+    InvalidJson(#[source] serde_json::Error),
+    /// Rules select nothing of the source.
+    #[error("nothing matches {}", .rules.join(", "))]
+    NoMatch {
+        /// The rules, in canonical form.
+        rules: Vec<String>,
+    },
+}
+
+impl Selection {
+    /// Every database and every collection.
+    pub fn everything() -> Self {
+        Self { rules: vec![Rule::everything()] }
+    }
+
+    /// Reads `--filter`: `db.*`, `db.coll`, `coll` (of `default`), `db.` (the database alone), separated by commas;
+    /// empty means everything.
+    pub fn from_filter(text: &str) -> Result<Self, SelectionError> {
+        if text.trim().is_empty() {
+            return Ok(Self::everything());
+        }
+        Self::from_list(text, Rule::parse)
+    }
+
+    /// Reads `-c`: `coll` or `db.coll`, separated by commas.
+    pub fn from_collections(text: &str) -> Result<Self, SelectionError> {
+        Self::from_list(text, |item| match item.strip_suffix('.') {
+            Some(_) => Err("the name of a collection is missing after the dot"),
+            None => Rule::parse(item),
+        })
+    }
+
+    /// Reads `-d`: databases, each whole, separated by commas.
+    pub fn from_databases(text: &str) -> Result<Self, SelectionError> {
+        Self::from_list(text, Rule::whole)
+    }
+
+    /// Reads `-a`: a JSON object of databases, each with a list of collections; an empty list or null is the whole
+    /// database, an empty name is `default`.
+    pub fn from_json(text: &str) -> Result<Self, SelectionError> {
+        let wanted: BTreeMap<String, Option<Vec<String>>> =
+            serde_json::from_str(text).map_err(SelectionError::InvalidJson)?;
+        let invalid = |rule: &str, reason| SelectionError::InvalidRule { rule: rule.to_owned(), reason };
+        let mut rules = Vec::new();
+        for (database, collections) in &wanted {
+            let database = if database.is_empty() { DEFAULT_DATABASE } else { database };
+            let collections = collections.as_deref().unwrap_or_default();
+            if collections.is_empty() {
+                rules.push(Rule::whole(database).map_err(|reason| invalid(database, reason))?);
+            }
+            for collection in collections {
+                rules.push(
+                    Rule::collection(database, collection).map_err(|reason| invalid(collection, reason))?,
+                );
+            }
+        }
+        if rules.is_empty() {
+            return Err(invalid(text, "it names no database"));
+        }
+        Ok(Self { rules })
+    }
+
+    fn from_list(
+        text: &str,
+        parse: impl Fn(&str) -> Result<Rule, &'static str>,
+    ) -> Result<Self, SelectionError> {
+        let rules = text
+            .split(',')
+            .map(|item| {
+                parse(item.trim())
+                    .map_err(|reason| SelectionError::InvalidRule { rule: item.to_owned(), reason })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { rules })
+    }
+
+    /// Whether this is every database and collection, whatever there are; then finding none is no error.
+    pub fn is_everything(&self) -> bool {
+        *self == Self::everything()
+    }
+
+    /// Finds what is meant among the source's databases and collections.
+    ///
+    /// Fails if a rule selects nothing, except where everything is asked for.
+    pub fn select(
+        &self,
+        databases: &[String],
+        collections: &[CollectionRef],
+    ) -> Result<Selected, SelectionError> {
+        let unmatched: Vec<String> = self
+            .rules
+            .iter()
+            .filter(|rule| {
+                !databases.iter().any(|database| rule.selects_database(database))
+                    && !collections.iter().any(|collection| rule.selects(collection))
+            })
+            .map(ToString::to_string)
+            .collect();
+        if !unmatched.is_empty() && !self.is_everything() {
+            return Err(SelectionError::NoMatch { rules: unmatched });
+        }
+        let collections: Vec<CollectionRef> = collections
+            .iter()
+            .filter(|collection| self.rules.iter().any(|rule| rule.selects(collection)))
+            .cloned()
+            .collect();
+        let holding: BTreeSet<&str> = collections.iter().map(|c| c.database.as_str()).collect();
+        let databases = databases
+            .iter()
+            .filter(|name| {
+                holding.contains(name.as_str()) || self.rules.iter().any(|rule| rule.selects_database(name))
+            })
+            .cloned()
+            .collect();
+        Ok(Selected { databases, collections })
+    }
+}
+
+/// The canonical text, which [`Selection::from_filter`] reads back.
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, rule) in self.rules.iter().enumerate() {
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            rule.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn source() -> (Vec<String>, Vec<CollectionRef>) {
+        let databases = ["default", "shop", "hollow"].map(str::to_owned).to_vec();
+        let collections =
+            [("default", "books"), ("default", "tenants"), ("shop", "books"), ("shop", "orders")]
+                .map(|(database, collection)| CollectionRef::new(database, collection))
+                .to_vec();
+        (databases, collections)
+    }
+
+    fn selected(selection: &Selection) -> Result<String, String> {
+        let (databases, collections) = source();
+        let found = selection.select(&databases, &collections).map_err(|e| e.to_string())?;
+        let collections: Vec<_> = found.collections.iter().map(ToString::to_string).collect();
+        Ok(format!("{} | {}", found.databases.join(" "), collections.join(" ")))
+    }
+
+    fn filter(text: &str) -> String {
+        selected(&Selection::from_filter(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_rules_of_a_filter() {
+        assert_eq!(filter("shop.*"), "shop | shop.books shop.orders");
+        assert_eq!(filter("shop.books"), "shop | shop.books");
+        assert_eq!(filter("books"), "default | default.books");
+        assert_eq!(filter("shop."), "shop | ");
+        assert_eq!(filter("hollow.*"), "hollow | ");
+        assert_eq!(filter("shop.*,shop.books"), "shop | shop.books shop.orders");
+        assert_eq!(filter(" shop.books , books "), "default shop | default.books shop.books");
+    }
+
+    #[test]
+    fn stars_and_question_marks() {
+        assert_eq!(filter("b*"), "default | default.books");
+        assert_eq!(filter("*"), "default | default.books default.tenants");
+        assert_eq!(filter("*.book?"), "default shop | default.books shop.books");
+        assert_eq!(filter("s*."), "shop | ");
+        assert_eq!(filter("*."), "default shop hollow | ");
+    }
+
+    #[test]
+    fn everything_is_all_databases_and_never_an_error() {
+        for text in ["", " ", "*.*"] {
+            let selection = Selection::from_filter(text).unwrap();
+            assert!(selection.is_everything());
+            assert_eq!(selection.select(&[], &[]).unwrap(), Selected::default());
+        }
+        assert_eq!(filter(""), "default shop hollow | default.books default.tenants shop.books shop.orders");
+        assert!(!Selection::from_filter("default.*").unwrap().is_everything());
+    }
+
+    #[test]
+    fn what_matches_nothing_is_named() {
+        let selection = Selection::from_filter("books,nope,shop.x*,gone.*,away.").unwrap();
+        assert_eq!(selected(&selection).unwrap_err(), "nothing matches default.nope, shop.x*, gone.*, away.");
+        assert!(selected(&Selection::from_filter("*.*,nope.x").unwrap()).is_err());
+    }
+
+    #[test]
+    fn the_older_flags() {
+        let collections = Selection::from_collections("books,shop.orders").unwrap();
+        assert_eq!(selected(&collections).unwrap(), "default shop | default.books shop.orders");
+        let databases = Selection::from_databases("shop,hollow").unwrap();
+        assert_eq!(selected(&databases).unwrap(), "shop hollow | shop.books shop.orders");
+        let json = Selection::from_json(r#"{"shop":[],"default":["tenants"],"hollow":null}"#).unwrap();
+        assert_eq!(selected(&json).unwrap(), "default shop hollow | default.tenants shop.books shop.orders");
+        assert_eq!(Selection::from_json(r#"{"":["books"]}"#).unwrap().to_string(), "default.books");
+    }
+
+    #[test]
+    fn what_cannot_be_understood_says_why() {
+        for text in ["a.b.c", ",", "a,,b", ".x", "."] {
+            assert!(
+                matches!(Selection::from_filter(text), Err(SelectionError::InvalidRule { .. })),
+                "{text}"
+            );
+        }
+        for text in ["", "db.", "a.b.c"] {
+            assert!(Selection::from_collections(text).is_err(), "{text}");
+        }
+        for text in ["", "a.b"] {
+            assert!(Selection::from_databases(text).is_err(), "{text}");
+        }
+        for text in ["", "[]", "{\"a\":\"b\"}", "{\"a\":[1]}", "{}", "{\"a\":[\"b.c\"]}", "{\"a\":[\"\"]}"] {
+            assert!(Selection::from_json(text).is_err(), "{text}");
+        }
+        let error = Selection::from_filter("a.b.c").unwrap_err().to_string();
+        assert_eq!(error, "cannot understand the selection \"a.b.c\": a name holds no dot");
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_text_reads_back(text in "([a-c*?]{1,3}\\.?[a-c*?]{0,3}){1}(,[a-c*?]{1,3}\\.[a-c*?]{0,3}){0,3}") {
+            let selection = Selection::from_filter(&text).unwrap();
+            prop_assert_eq!(Selection::from_filter(&selection.to_string()).unwrap(), selection);
+        }
+
+        #[test]
+        fn any_text_is_survived(text: String, name: String) {
+            let source = [CollectionRef::new("default", name)];
+            for selection in [
+                Selection::from_filter(&text),
+                Selection::from_collections(&text),
+                Selection::from_databases(&text),
+                Selection::from_json(&text),
+            ].into_iter().flatten() {
+                let _ = selection.select(&[], &source);
+            }
+        }
+    }
+}

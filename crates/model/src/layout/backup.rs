@@ -1,0 +1,231 @@
+//! Where a backup keeps its files; the layout of Milvus Backup (Go).
+
+use super::milvus::{DeltaKey, InsertKey};
+use super::{DELTA_LOG, INSERT_LOG, ids};
+use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId};
+use crate::key::ObjectKey;
+use crate::name::BackupName;
+
+/// The head of a backup, written last; without it there is no complete backup.
+pub const BACKUP_META: &str = "backup_meta.json";
+/// The collections, for readers of the level files.
+pub const COLLECTION_META: &str = "collection_meta.json";
+/// The partitions of all collections, for readers of the level files.
+pub const PARTITION_META: &str = "partition_meta.json";
+/// The segments of all partitions, for readers of the level files.
+pub const SEGMENT_META: &str = "segment_meta.json";
+/// The whole tree in one file.
+pub const FULL_META: &str = "full_meta.json";
+/// Our begin marker: who makes this backup, and when the maker was last seen.
+pub const MB_BEGIN: &str = "mb_begin.json";
+/// Our own facts about a backup.
+pub const MB_MANIFEST: &str = "mb_manifest.json";
+
+/// The name of our list of one collection's objects.
+pub fn mb_objects(collection: CollectionId) -> String {
+    format!("mb_objects_{collection}.jsonl.gz")
+}
+
+/// The storage of one backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupLayout {
+    dir: ObjectKey,
+}
+
+impl BackupLayout {
+    /// Takes the backup root, which may be empty, and a backup's name.
+    pub fn new(root: &ObjectKey, name: &BackupName) -> Self {
+        Self { dir: root.join(name.as_str()).as_dir() }
+    }
+
+    /// The prefix of everything the backup holds.
+    pub fn dir(&self) -> &ObjectKey {
+        &self.dir
+    }
+
+    /// The prefix of its meta files.
+    pub fn meta_dir(&self) -> ObjectKey {
+        self.dir.join("meta/")
+    }
+
+    /// The key of one of its meta files.
+    pub fn meta_file(&self, file: &str) -> ObjectKey {
+        self.dir.join(&format!("meta/{file}"))
+    }
+
+    /// The prefix of its data.
+    pub fn binlogs_dir(&self) -> ObjectKey {
+        self.dir.join("binlogs/")
+    }
+
+    /// The prefix of a collection's insert binlogs.
+    pub fn insert_collection_dir(&self, collection: CollectionId) -> ObjectKey {
+        self.dir.join(&format!("binlogs/{INSERT_LOG}/{collection}/"))
+    }
+
+    /// The prefix of a collection's delete logs.
+    pub fn delta_collection_dir(&self, collection: CollectionId) -> ObjectKey {
+        self.dir.join(&format!("binlogs/{DELTA_LOG}/{collection}/"))
+    }
+
+    /// The prefix of a partition's insert binlogs.
+    pub fn insert_dir(&self, collection: CollectionId, partition: PartitionId) -> ObjectKey {
+        self.dir.join(&format!("binlogs/{INSERT_LOG}/{collection}/{partition}/"))
+    }
+
+    /// The prefix of a partition's delete logs, or of those that apply to all partitions.
+    pub fn delta_dir(&self, collection: CollectionId, partition: PartitionScope) -> ObjectKey {
+        self.dir.join(&format!("binlogs/{DELTA_LOG}/{collection}/{}/", partition.wire()))
+    }
+
+    /// The key of an insert binlog; `group` is the directory level above the segment's, absent in old backups.
+    pub fn insert_key(
+        &self,
+        collection: CollectionId,
+        partition: PartitionId,
+        group: Option<i64>,
+        segment: SegmentId,
+        field: FieldId,
+        log: LogId,
+    ) -> ObjectKey {
+        self.insert_dir(collection, partition).join(&format!("{}{segment}/{field}/{log}", level(group)))
+    }
+
+    /// The key of a delete log; `group` as for [`Self::insert_key`], and absent for [`PartitionScope::All`].
+    pub fn delta_key(
+        &self,
+        collection: CollectionId,
+        partition: PartitionScope,
+        group: Option<i64>,
+        segment: SegmentId,
+        log: LogId,
+    ) -> ObjectKey {
+        self.delta_dir(collection, partition).join(&format!("{}{segment}/{log}", level(group)))
+    }
+
+    /// The ids and the group in an insert binlog's key; `None` for any other key.
+    pub fn parse_insert(&self, key: &ObjectKey) -> Option<(InsertKey, Option<i64>)> {
+        let relative = self.data(key, INSERT_LOG)?;
+        let (group, [collection, partition, segment, field, log]) = match ids::<6>(relative) {
+            Some([collection, partition, group, segment, field, log]) => {
+                (Some(group), [collection, partition, segment, field, log])
+            }
+            None => (None, ids(relative)?),
+        };
+        let key = InsertKey {
+            collection: CollectionId(collection),
+            partition: PartitionId(partition),
+            segment: SegmentId(segment),
+            field: FieldId(field),
+            log: LogId(log),
+        };
+        Some((key, group))
+    }
+
+    /// The ids and the group in a delete log's key; `None` for any other key.
+    pub fn parse_delta(&self, key: &ObjectKey) -> Option<(DeltaKey, Option<i64>)> {
+        let relative = self.data(key, DELTA_LOG)?;
+        let (group, [collection, partition, segment, log]) = match ids::<5>(relative) {
+            Some([collection, partition, group, segment, log]) => {
+                (Some(group), [collection, partition, segment, log])
+            }
+            None => (None, ids(relative)?),
+        };
+        let key = DeltaKey {
+            collection: CollectionId(collection),
+            partition: PartitionScope::from_wire(partition),
+            segment: SegmentId(segment),
+            log: LogId(log),
+        };
+        Some((key, group))
+    }
+
+    fn data<'k>(&self, key: &'k ObjectKey, kind: &str) -> Option<&'k str> {
+        key.below(&self.dir)?.strip_prefix("binlogs/")?.strip_prefix(kind)?.strip_prefix('/')
+    }
+}
+
+fn level(group: Option<i64>) -> String {
+    group.map(|group| format!("{group}/")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn layout(root: &str) -> BackupLayout {
+        BackupLayout::new(&ObjectKey::new(root), &"b".parse().unwrap())
+    }
+
+    #[test]
+    fn the_places_of_a_backup() {
+        let b = layout("/backup/");
+        assert_eq!(b.dir().as_str(), "backup/b/");
+        assert_eq!(b.meta_file(FULL_META).as_str(), "backup/b/meta/full_meta.json");
+        assert_eq!(b.meta_file(&mb_objects(CollectionId(4))).as_str(), "backup/b/meta/mb_objects_4.jsonl.gz");
+        let (collection, partition, segment) = (CollectionId(1), PartitionId(2), SegmentId(3));
+        assert_eq!(
+            b.insert_key(collection, partition, Some(3), segment, FieldId(100), LogId(9)).as_str(),
+            "backup/b/binlogs/insert_log/1/2/3/3/100/9"
+        );
+        assert_eq!(
+            b.insert_key(collection, partition, None, segment, FieldId(100), LogId(9)).as_str(),
+            "backup/b/binlogs/insert_log/1/2/3/100/9"
+        );
+        assert_eq!(
+            b.delta_key(collection, PartitionScope::One(partition), Some(3), segment, LogId(9)).as_str(),
+            "backup/b/binlogs/delta_log/1/2/3/3/9"
+        );
+        assert_eq!(
+            b.delta_key(collection, PartitionScope::All, None, segment, LogId(9)).as_str(),
+            "backup/b/binlogs/delta_log/1/-1/3/9"
+        );
+        assert_eq!(layout("").meta_dir().as_str(), "b/meta/");
+    }
+
+    #[test]
+    fn other_keys_are_not_read() {
+        let b = layout("backup");
+        for key in [
+            "backup/b/binlogs/insert_log/1/2/3/4",
+            "backup/b/binlogs/insert_log/1/2/3/4/5/6/7",
+            "backup/bb/binlogs/insert_log/1/2/3/4/5",
+            "backup/b/meta/full_meta.json",
+        ] {
+            assert_eq!(b.parse_insert(&ObjectKey::new(key)), None, "{key}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn keys_read_back(
+            root in "(/?[a-z0-9]{1,5}){0,3}/?", group: Option<i64>,
+            collection: i64, partition: i64, segment: i64, field: i64, log: i64,
+        ) {
+            let b = layout(&root);
+            let insert = InsertKey {
+                collection: CollectionId(collection),
+                partition: PartitionId(partition),
+                segment: SegmentId(segment),
+                field: FieldId(field),
+                log: LogId(log),
+            };
+            let key = b.insert_key(
+                insert.collection, insert.partition, group, insert.segment, insert.field, insert.log,
+            );
+            prop_assert!(key.below(&b.insert_collection_dir(insert.collection)).is_some());
+            prop_assert_eq!(b.parse_insert(&key), Some((insert, group)));
+            let delta = DeltaKey {
+                collection: insert.collection,
+                partition: PartitionScope::from_wire(partition),
+                segment: insert.segment,
+                log: insert.log,
+            };
+            let key = b.delta_key(delta.collection, delta.partition, group, delta.segment, delta.log);
+            prop_assert!(key.below(&b.delta_collection_dir(delta.collection)).is_some());
+            prop_assert_eq!(b.parse_delta(&key), Some((delta, group)));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One rule of a selection.
+
+use std::fmt;
+
+use crate::name::{CollectionRef, DEFAULT_DATABASE};
+
+/// Why a rule cannot be understood.
+type Reason = &'static str;
+
+/// What one rule selects; every part may hold `*` and `?`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Databases without their collections.
+    DatabaseAlone(String),
+    /// Databases with all their collections, if any.
+    Whole(String),
+    /// Collections.
+    Collection { database: String, collection: String },
+}
+
+impl Rule {
+    pub(super) fn everything() -> Self {
+        Self::Whole("*".to_owned())
+    }
+
+    /// Reads `db.*`, `db.coll`, `coll` or `db.`.
+    pub(super) fn parse(text: &str) -> Result<Self, Reason> {
+        match text.split_once('.') {
+            Some((database, "")) => Ok(Self::DatabaseAlone(part(database)?)),
+            Some((database, collection)) => Self::collection(database, collection),
+            None => Self::collection(DEFAULT_DATABASE, text),
+        }
+    }
+
+    pub(super) fn whole(database: &str) -> Result<Self, Reason> {
+        Ok(Self::Whole(part(database)?))
+    }
+
+    pub(super) fn collection(database: &str, collection: &str) -> Result<Self, Reason> {
+        if collection == "*" {
+            return Self::whole(database);
+        }
+        Ok(Self::Collection { database: part(database)?, collection: part(collection)? })
+    }
+
+    /// Whether a database is selected by itself, not only for the sake of its collections.
+    pub(super) fn selects_database(&self, name: &str) -> bool {
+        match self {
+            Self::DatabaseAlone(pattern) | Self::Whole(pattern) => matches(pattern, name),
+            Self::Collection { .. } => false,
+        }
+    }
+
+    pub(super) fn selects(&self, name: &CollectionRef) -> bool {
+        match self {
+            Self::DatabaseAlone(_) => false,
+            Self::Whole(pattern) => matches(pattern, &name.database),
+            Self::Collection { database, collection } => {
+                matches(database, &name.database) && matches(collection, &name.collection)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DatabaseAlone(database) => write!(f, "{database}."),
+            Self::Whole(database) => write!(f, "{database}.*"),
+            Self::Collection { database, collection } => write!(f, "{database}.{collection}"),
+        }
+    }
+}
+
+fn part(name: &str) -> Result<String, Reason> {
+    if name.is_empty() {
+        return Err("a name is missing");
+    }
+    if name.contains('.') {
+        return Err("a name holds no dot");
+    }
+    if name.contains([',', ' ']) {
+        return Err("a name holds no comma and no blank");
+    }
+    Ok(name.to_owned())
+}
+
+/// Matches `*` (any text) and `?` (any character), going back to the last star only: linear for all practical patterns.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (mut pattern, mut name) = (pattern.chars(), name.chars());
+    // where to go on when a character does not fit: after the last star, one character of the name later
+    let mut retry = None;
+    loop {
+        let mut ahead = pattern.clone();
+        match (ahead.next(), name.clone().next()) {
+            (None, None) => return true,
+            (Some('*'), _) => {
+                pattern = ahead;
+                retry = Some((pattern.clone(), name.clone()));
+                continue;
+            }
+            (Some(wanted), Some(found)) if wanted == '?' || wanted == found => {
+                pattern = ahead;
+                name.next();
+                continue;
+            }
+            _ => {}
+        }
+        let Some((after_star, rest)) = &mut retry else { return false };
+        if rest.next().is_none() {
+            return false;
+        }
+        pattern = after_star.clone();
+        name = rest.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same by its definition, slow.
+    fn matches_slowly(pattern: &[char], name: &[char]) -> bool {
+        match (pattern, name) {
+            ([], []) => true,
+            (['*', rest @ ..], _) => (0..=name.len()).any(|n| matches_slowly(rest, &name[n..])),
+            ([wanted, pattern @ ..], [found, name @ ..]) if *wanted == '?' || wanted == found => {
+                matches_slowly(pattern, name)
+            }
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn wildcards_match_by_their_definition(pattern in "[ab*?]{0,8}", name in "[abé]{0,8}") {
+            let [p, n] = [&pattern, &name].map(|s| s.chars().collect::<Vec<_>>());
+            prop_assert_eq!(matches(&pattern, &name), matches_slowly(&p, &n));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What a Milvus of some version can do, and which schemas it can hold.
+
+use std::fmt;
+
+use super::{Release, ServerVersion};
+use crate::manifest::{DataType, Field, Schema};
+
+/// What a Milvus can do, by its version; where it answers otherwise, its answer counts.
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    /// It has databases other than `default` (2.2.9).
+    pub databases: bool,
+    /// It lists aliases; older ones tell them with the collection's description (2.3.0).
+    pub list_aliases: bool,
+    /// It counts live rows of a loaded collection (2.3.0).
+    pub count_star: bool,
+    /// Its answer to a flush tells a timestamp to wait for (2.3.1).
+    pub flush_timestamp: bool,
+    /// A flush writes the deletes of rows flushed before; older ones write them up to ten minutes later (2.3.0).
+    pub flush_persists_deletes: bool,
+    /// One flush for the whole cluster that tells its messages (2.6.11).
+    pub bulk_flush: bool,
+    /// It may keep deletes in segments of their own (2.4.0).
+    pub l0_segments: bool,
+    /// It serves the second REST API and its import jobs (2.4.0).
+    pub rest_v2: bool,
+    version: ServerVersion,
+}
+
+/// Something in a schema that a Milvus cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaProblem {
+    /// The field, unless the whole schema is meant.
+    pub field: Option<String>,
+    /// What it is, such as `type 104`.
+    pub feature: String,
+    /// The first release that can hold it, where known.
+    pub since: Option<Release>,
+}
+
+impl fmt::Display for SchemaProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(field) = &self.field {
+            write!(f, "field {field}: ")?;
+        }
+        f.write_str(&self.feature)?;
+        match self.since {
+            Some((major, minor, patch)) => write!(f, " (since Milvus {major}.{minor}.{patch})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Capabilities {
+    /// What a version is known to do.
+    pub fn of(version: &ServerVersion) -> Self {
+        Self {
+            databases: version.at_least((2, 2, 9)),
+            list_aliases: version.at_least((2, 3, 0)),
+            count_star: version.at_least((2, 3, 0)),
+            flush_timestamp: version.at_least((2, 3, 1)),
+            flush_persists_deletes: version.at_least((2, 3, 0)),
+            bulk_flush: version.at_least((2, 6, 11)),
+            l0_segments: version.at_least((2, 4, 0)),
+            rest_v2: version.at_least((2, 4, 0)),
+            version: version.clone(),
+        }
+    }
+
+    /// Everything in a schema that this Milvus would refuse, or take and silently lose.
+    pub fn schema_problems(&self, schema: &Schema) -> Vec<SchemaProblem> {
+        let fields = schema.fields.iter().flat_map(|field| self.field_problems(field));
+        let mut problems: Vec<SchemaProblem> = fields.collect();
+        let mut needs = |present: bool, feature: &str, since: Release| {
+            if present && !self.version.at_least(since) {
+                problems.push(SchemaProblem { field: None, feature: feature.to_owned(), since: Some(since) });
+            }
+        };
+        let vectors = schema.fields.iter().filter(|field| field.data_type.is_vector()).count();
+        needs(vectors > 1, "more than one vector field", (2, 4, 0));
+        needs(!schema.functions.is_empty(), "functions", (2, 5, 0));
+        needs(!schema.struct_array_fields.is_empty(), "arrays of structs", (2, 6, 0));
+        needs(has_gaps(schema), "gaps in the fields' ids, left by fields added or dropped later", (2, 6, 0));
+        problems
+    }
+
+    fn field_problems(&self, field: &Field) -> impl Iterator<Item = SchemaProblem> + use<'_> {
+        let name = field.name.clone();
+        let typed = |what: &str, data_type: DataType| (format!("{what} {}", data_type.0), since(data_type));
+        let mut used = vec![typed("type", field.data_type)];
+        if field.data_type == DataType::ARRAY {
+            used.push(typed("elements of type", field.element_type));
+        }
+        if field.nullable {
+            used.push(("missing values".to_owned(), Some((2, 5, 0))));
+        }
+        if field.is_function_output {
+            used.push(("output of a function".to_owned(), Some((2, 5, 0))));
+        }
+        used.into_iter()
+            .filter(|(_, since)| since.is_none_or(|since| !self.version.at_least(since)))
+            .map(move |(feature, since)| SchemaProblem { field: Some(name.clone()), feature, since })
+    }
+}
+
+/// The first release in which a type keeps its values; `None` for types this program does not know.
+fn since(data_type: DataType) -> Option<Release> {
+    match data_type.0 {
+        1..=5 | 10 | 11 | 20 | 21 | 100 | 101 => Some((2, 2, 0)),
+        23 => Some((2, 2, 9)),
+        22 => Some((2, 3, 0)),
+        102..=104 => Some((2, 4, 0)),
+        105 | 106 | 200 | 201 => Some((2, 6, 0)),
+        24 | 26 => Some((2, 6, 6)),
+        25 | 27 => Some((3, 0, 0)),
+        _ => None,
+    }
+}
+
+/// Whether creating the fields anew would give them other ids: a server counts them from 100 without gaps,
+/// the dynamic field last, and binlogs are matched by these ids.
+fn has_gaps(schema: &Schema) -> bool {
+    let mut ids: Vec<i64> = schema.fields.iter().filter(|f| !f.is_dynamic).map(|f| f.id).collect();
+    ids.sort_unstable();
+    schema.struct_array_fields.is_empty() && ids.into_iter().zip(100..).any(|(id, expected)| id != expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn can(raw: &str) -> Capabilities {
+        Capabilities::of(&ServerVersion::parse(raw))
+    }
+
+    fn field(id: i64, name: &str, data_type: DataType) -> Field {
+        Field { id, name: name.to_owned(), data_type, ..Field::default() }
+    }
+
+    fn problems(raw: &str, schema: &Schema) -> Vec<String> {
+        can(raw).schema_problems(schema).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn gates_by_version() {
+        let (old, new) = (can("2.2.16"), can("2.3.5"));
+        assert!(old.databases && !old.list_aliases && !old.count_star && !old.flush_persists_deletes);
+        assert!(new.list_aliases && new.count_star && new.flush_timestamp && new.flush_persists_deletes);
+        assert!(!can("2.3.0").flush_timestamp);
+        assert!(!new.l0_segments && !new.rest_v2 && can("2.4.0").l0_segments && can("2.4.0").rest_v2);
+        assert!(!can("2.6.10").bulk_flush && can("2.6.11").bulk_flush);
+    }
+
+    #[test]
+    fn a_plain_schema_is_no_problem() {
+        let schema = Schema {
+            fields: vec![
+                field(101, "v", DataType::FLOAT_VECTOR),
+                field(100, "id", DataType::INT64),
+                Field { is_dynamic: true, ..field(102, "$meta", DataType::JSON) },
+            ],
+            ..Schema::default()
+        };
+        assert_eq!(problems("2.2.9", &schema), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_version_cannot_hold_is_named() {
+        let tags = Field { element_type: DataType::VARCHAR, ..field(101, "tags", DataType::ARRAY) };
+        let schema = Schema {
+            fields: vec![
+                field(100, "id", DataType::INT64),
+                tags,
+                field(102, "v", DataType::FLOAT_VECTOR),
+                Field { is_function_output: true, ..field(103, "sparse", DataType(104)) },
+                Field { nullable: true, ..field(104, "qty", DataType::INT64) },
+                field(106, "odd", DataType(999)),
+            ],
+            functions: vec![crate::manifest::Function::default()],
+            ..Schema::default()
+        };
+        let on_2_3 = [
+            "field sparse: type 104 (since Milvus 2.4.0)",
+            "field sparse: output of a function (since Milvus 2.5.0)",
+            "field qty: missing values (since Milvus 2.5.0)",
+            "field odd: type 999",
+            "more than one vector field (since Milvus 2.4.0)",
+            "functions (since Milvus 2.5.0)",
+            "gaps in the fields' ids, left by fields added or dropped later (since Milvus 2.6.0)",
+        ];
+        assert_eq!(problems("2.3.5", &schema), on_2_3);
+        assert_eq!(problems("2.2.16", &schema)[0], "field tags: type 22 (since Milvus 2.3.0)");
+        assert_eq!(problems("3.0.0", &schema), ["field odd: type 999"]);
+    }
+}
