@@ -1,0 +1,22 @@
+//! Who we are, as the server wants to hear it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret;
+use tonic::metadata::{Ascii, MetadataValue};
+
+use crate::config::Auth;
+use crate::error::{ErrorKind, MilvusError};
+
+/// The `authorization` header: base64 of `user:password` or of the token, without a scheme in front.
+pub(crate) fn authorization(auth: &Auth) -> Result<Option<MetadataValue<Ascii>>, MilvusError> {
+    let plain = match auth {
+        Auth::None => return Ok(None),
+        Auth::Password { user, password } => format!("{user}:{}", password.expose_secret()),
+        Auth::Token(token) => token.expose_secret().to_owned(),
+    };
+    let mut value = MetadataValue::try_from(STANDARD.encode(plain))
+        .map_err(|_| MilvusError::new(ErrorKind::Invalid, "log in", "the credentials cannot be sent"))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}

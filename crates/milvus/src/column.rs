@@ -1,0 +1,163 @@
+//! Columns of rows.
+
+use model::manifest::DataType;
+use proto::schema::{
+    self as wire, ArrayArray, BoolArray, DoubleArray, FieldData, FloatArray, IntArray, JsonArray, LongArray,
+    ScalarField, StringArray, VectorField,
+};
+
+/// A column of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// The field's name.
+    pub name: String,
+    /// The field's type.
+    pub data_type: DataType,
+    /// Whether it holds the undeclared keys of each row as JSON, as the field `$meta` does.
+    pub is_dynamic: bool,
+    /// One value a row.
+    pub values: Values,
+}
+
+/// Values of one type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Booleans.
+    Bool(Vec<bool>),
+    /// Integers of 8, 16 and 32 bits.
+    Int(Vec<i32>),
+    /// Integers of 64 bits.
+    Long(Vec<i64>),
+    /// Floats of 32 bits.
+    Float(Vec<f32>),
+    /// Floats of 64 bits.
+    Double(Vec<f64>),
+    /// Strings.
+    Text(Vec<String>),
+    /// JSON texts.
+    Json(Vec<Vec<u8>>),
+    /// Lists.
+    Array {
+        /// The type of their elements.
+        element: DataType,
+        /// One list a row.
+        rows: Vec<Values>,
+    },
+    /// Vectors of floats, one after another.
+    FloatVector {
+        /// Numbers a vector.
+        dim: usize,
+        /// All numbers.
+        data: Vec<f32>,
+    },
+    /// Vectors of bits, one after another.
+    BinaryVector {
+        /// Bits a vector; a multiple of 8.
+        dim: usize,
+        /// All bits.
+        data: Vec<u8>,
+    },
+}
+
+impl Values {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bool(data) => data.len(),
+            Self::Int(data) => data.len(),
+            Self::Long(data) => data.len(),
+            Self::Float(data) => data.len(),
+            Self::Double(data) => data.len(),
+            Self::Text(data) => data.len(),
+            Self::Json(data) => data.len(),
+            Self::Array { rows, .. } => rows.len(),
+            Self::FloatVector { dim, data } => data.len() / (*dim).max(1),
+            Self::BinaryVector { dim, data } => data.len() * 8 / (*dim).max(1),
+        }
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Writes a column.
+pub(crate) fn to_wire(column: &Column) -> FieldData {
+    use wire::vector_field::Data;
+    let vector = |dim: usize, data| {
+        let dim = i64::try_from(dim).unwrap_or(i64::MAX);
+        wire::field_data::Field::Vectors(VectorField { dim, data: Some(data) })
+    };
+    let field = match &column.values {
+        Values::FloatVector { dim, data } => {
+            vector(*dim, Data::FloatVector(FloatArray { data: data.clone() }))
+        }
+        Values::BinaryVector { dim, data } => vector(*dim, Data::BinaryVector(data.clone())),
+        scalars => wire::field_data::Field::Scalars(ScalarField { data: scalars_to_wire(scalars) }),
+    };
+    FieldData {
+        r#type: column.data_type.0,
+        field_name: column.name.clone(),
+        field: Some(field),
+        is_dynamic: column.is_dynamic,
+        ..FieldData::default()
+    }
+}
+
+fn scalars_to_wire(values: &Values) -> Option<wire::scalar_field::Data> {
+    use wire::scalar_field::Data;
+    Some(match values {
+        Values::Bool(data) => Data::BoolData(BoolArray { data: data.clone() }),
+        Values::Int(data) => Data::IntData(IntArray { data: data.clone() }),
+        Values::Long(data) => Data::LongData(LongArray { data: data.clone() }),
+        Values::Float(data) => Data::FloatData(FloatArray { data: data.clone() }),
+        Values::Double(data) => Data::DoubleData(DoubleArray { data: data.clone() }),
+        Values::Text(data) => Data::StringData(StringArray { data: data.clone() }),
+        Values::Json(data) => Data::JsonData(JsonArray { data: data.clone() }),
+        Values::Array { element, rows } => Data::ArrayData(ArrayArray {
+            data: rows.iter().map(|row| ScalarField { data: scalars_to_wire(row) }).collect(),
+            element_type: element.0,
+        }),
+        Values::FloatVector { .. } | Values::BinaryVector { .. } => return None,
+    })
+}
+
+/// Reads a column; nothing if it holds values of a kind this version does not know.
+pub(crate) fn from_wire(data: FieldData) -> Option<Column> {
+    use wire::vector_field::Data;
+    let values = match data.field? {
+        wire::field_data::Field::Scalars(scalars) => scalars_from_wire(scalars.data?)?,
+        wire::field_data::Field::Vectors(vectors) => {
+            let dim = usize::try_from(vectors.dim).ok()?;
+            match vectors.data? {
+                Data::FloatVector(floats) => Values::FloatVector { dim, data: floats.data },
+                Data::BinaryVector(data) => Values::BinaryVector { dim, data },
+            }
+        }
+    };
+    Some(Column {
+        name: data.field_name,
+        data_type: DataType(data.r#type),
+        is_dynamic: data.is_dynamic,
+        values,
+    })
+}
+
+fn scalars_from_wire(data: wire::scalar_field::Data) -> Option<Values> {
+    use wire::scalar_field::Data;
+    Some(match data {
+        Data::BoolData(array) => Values::Bool(array.data),
+        Data::IntData(array) => Values::Int(array.data),
+        Data::LongData(array) => Values::Long(array.data),
+        Data::FloatData(array) => Values::Float(array.data),
+        Data::DoubleData(array) => Values::Double(array.data),
+        Data::StringData(array) => Values::Text(array.data),
+        Data::JsonData(array) => Values::Json(array.data),
+        Data::ArrayData(array) => Values::Array {
+            element: DataType(array.element_type),
+            rows: array.data.into_iter().map(|row| scalars_from_wire(row.data?)).collect::<Option<_>>()?,
+        },
+        Data::BytesData(_) => return None,
+    })
+}

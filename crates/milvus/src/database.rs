@@ -1,0 +1,34 @@
+//! Databases.
+
+use model::name::DEFAULT_DATABASE;
+use proto::milvus::{CreateDatabaseRequest, DropDatabaseRequest, ListDatabasesRequest};
+
+use crate::call::{Call, rpc};
+use crate::connect::Milvus;
+use crate::error::{ErrorKind, MilvusError};
+
+impl Milvus {
+    /// The names of all databases; only `default` on a server that knows none.
+    pub async fn list_databases(&self) -> Result<Vec<String>, MilvusError> {
+        let call = Call::new("list the databases of", &self.server().address, "");
+        match self.rpc.call(call, ListDatabasesRequest {}, rpc!(list_databases)).await {
+            Ok(reply) => Ok(reply.db_names),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(vec![DEFAULT_DATABASE.to_owned()]),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates a database; one that exists is an error.
+    pub async fn create_database(&self, name: &str) -> Result<(), MilvusError> {
+        let call = Call::once("create database", &name, "");
+        let request = CreateDatabaseRequest { db_name: name.to_owned() };
+        self.rpc.call(call, request, rpc!(create_database)).await.map(drop)
+    }
+
+    /// Drops a database, which must be empty.
+    pub async fn drop_database(&self, name: &str) -> Result<(), MilvusError> {
+        let call = Call::once("drop database", &name, "");
+        let request = DropDatabaseRequest { db_name: name.to_owned() };
+        self.rpc.call(call, request, rpc!(drop_database)).await.map(drop)
+    }
+}

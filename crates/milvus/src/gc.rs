@@ -1,0 +1,60 @@
+//! Pausing the server's garbage collection, over HTTP.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::connect::Milvus;
+use crate::error::{ErrorKind, MilvusError};
+
+impl Milvus {
+    /// Asks the server to delete no files for some time; servers before 2.3.6 cannot.
+    pub async fn gc_pause(&self, time: Duration) -> Result<(), MilvusError> {
+        let seconds = time.as_secs();
+        self.manage("pause garbage collection of", &format!("pause?pause_seconds={seconds}")).await
+    }
+
+    /// Lets the server delete files again.
+    pub async fn gc_resume(&self) -> Result<(), MilvusError> {
+        self.manage("resume garbage collection of", "resume").await
+    }
+
+    async fn manage(&self, what: &str, route: &str) -> Result<(), MilvusError> {
+        let call = format!("{what} {}", self.server().address);
+        let Some(endpoint) = self.management.as_deref() else {
+            return Err(MilvusError::new(
+                ErrorKind::Unsupported,
+                call,
+                "no management endpoint is configured",
+            ));
+        };
+        let base = if endpoint.contains("://") { endpoint.to_owned() } else { format!("http://{endpoint}") };
+        let url = format!("{}/management/datacoord/garbage_collection/{route}", base.trim_end_matches('/'));
+        // an error means that the program has chosen a provider already
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let failed = |error: reqwest::Error| {
+            let kind = if error.is_timeout() {
+                ErrorKind::Timeout
+            } else if error.is_builder() {
+                ErrorKind::Invalid
+            } else {
+                ErrorKind::Unreachable
+            };
+            MilvusError::new(kind, &call, "no answer").temporary(kind != ErrorKind::Invalid).caused_by(error)
+        };
+        let http = reqwest::Client::builder()
+            .connect_timeout(self.rpc.limits.connect)
+            .timeout(self.rpc.limits.outage)
+            .build()
+            .map_err(failed)?;
+        let status = http.get(url).send().await.map_err(failed)?.status();
+        let kind = match status {
+            StatusCode::NOT_FOUND => ErrorKind::Unsupported,
+            StatusCode::UNAUTHORIZED => ErrorKind::Unauthenticated,
+            StatusCode::FORBIDDEN => ErrorKind::PermissionDenied,
+            _ if status.is_success() => return Ok(()),
+            _ => ErrorKind::Server,
+        };
+        Err(MilvusError::new(kind, call, format!("the server answered {status}")))
+    }
+}

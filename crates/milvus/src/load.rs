@@ -1,0 +1,73 @@
+//! Loading for queries.
+
+use model::manifest::LoadState;
+use model::name::CollectionRef;
+use proto::common;
+use proto::milvus::{
+    GetLoadStateRequest, LoadCollectionRequest, LoadPartitionsRequest, ReleaseCollectionRequest,
+};
+
+use crate::call::{Call, rpc};
+use crate::connect::Milvus;
+use crate::error::{ErrorKind, MilvusError};
+
+impl Milvus {
+    /// Whether a collection, or one of its partitions, is loaded.
+    pub async fn load_state(
+        &self,
+        collection: &CollectionRef,
+        partition: Option<&str>,
+    ) -> Result<LoadState, MilvusError> {
+        let call = Call::new("ask for the load state of collection", collection, &collection.database);
+        let request = GetLoadStateRequest {
+            collection_name: collection.collection.clone(),
+            partition_names: partition.map(str::to_owned).into_iter().collect(),
+            db_name: collection.database.clone(),
+        };
+        match self.rpc.call(call, request, rpc!(get_load_state)).await?.state() {
+            common::LoadState::NotExist => {
+                Err(call.fails(ErrorKind::CollectionNotFound, "the server says it does not exist"))
+            }
+            common::LoadState::NotLoad => Ok(LoadState::NotLoad),
+            common::LoadState::Loading => Ok(LoadState::Loading),
+            common::LoadState::Loaded => Ok(LoadState::Loaded),
+        }
+    }
+
+    /// Begins to load a collection with one replica; [`Self::load_state`] tells when it is done.
+    pub async fn load(&self, collection: &CollectionRef) -> Result<(), MilvusError> {
+        let call = Call::new("load collection", collection, &collection.database);
+        let request = LoadCollectionRequest {
+            db_name: collection.database.clone(),
+            collection_name: collection.collection.clone(),
+            replica_number: 1,
+        };
+        self.rpc.call(call, request, rpc!(load_collection)).await.map(drop)
+    }
+
+    /// Begins to load some partitions of a collection with one replica.
+    pub async fn load_partitions(
+        &self,
+        collection: &CollectionRef,
+        partitions: &[String],
+    ) -> Result<(), MilvusError> {
+        let call = Call::new("load partitions of collection", collection, &collection.database);
+        let request = LoadPartitionsRequest {
+            db_name: collection.database.clone(),
+            collection_name: collection.collection.clone(),
+            partition_names: partitions.to_vec(),
+            replica_number: 1,
+        };
+        self.rpc.call(call, request, rpc!(load_partitions)).await.map(drop)
+    }
+
+    /// Releases a collection; one that is not loaded is no error.
+    pub async fn release(&self, collection: &CollectionRef) -> Result<(), MilvusError> {
+        let call = Call::new("release collection", collection, &collection.database);
+        let request = ReleaseCollectionRequest {
+            db_name: collection.database.clone(),
+            collection_name: collection.collection.clone(),
+        };
+        self.rpc.call(call, request, rpc!(release_collection)).await.map(drop)
+    }
+}
