@@ -1,1 +1,9 @@
-//! placeholder
+//! Real and simulated parts for the tests of Milvus Backup: real servers, recorded data, certificates, names.
+#![expect(clippy::expect_used, reason = "a failure here is a failed test, and panicking says so")]
+
+pub mod fixtures;
+pub mod milvus_server;
+pub mod names;
+pub mod process;
+pub mod servers;
+pub mod tls;

