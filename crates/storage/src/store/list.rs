@@ -1,0 +1,73 @@
+//! Listing, in pages; nothing is ever looked up object by object.
+
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use model::key::ObjectKey;
+use opendal::EntryMode;
+
+use super::Store;
+use crate::classify;
+use crate::error::Result;
+use crate::local;
+use crate::object::{Entry, Listing, ObjectMeta};
+
+impl Store {
+    /// Every object below a prefix, however deep, in the order of the store (a bucket's is by key).
+    ///
+    /// A prefix that does not exist holds nothing. Directories, markers of directories and files that are
+    /// only being written are left out.
+    pub fn list(&self, prefix: &ObjectKey) -> BoxStream<'static, Result<Entry>> {
+        self.walk(prefix, true)
+            .try_filter_map(|entry| {
+                let key = ObjectKey::new(entry.path());
+                let object = entry.metadata().mode() == EntryMode::FILE && !local::is_temp(&key);
+                let entry = object.then(|| Entry { meta: ObjectMeta::from_opendal(entry.metadata()), key });
+                futures::future::ready(Ok(entry))
+            })
+            .boxed()
+    }
+
+    /// The directories and objects directly below a prefix.
+    pub async fn list_dirs(&self, prefix: &ObjectKey) -> Result<Listing> {
+        let mut listing = Listing::default();
+        let mut entries = self.walk(prefix, false);
+        while let Some(entry) = entries.try_next().await? {
+            let key = ObjectKey::new(entry.path());
+            match entry.metadata().mode() {
+                EntryMode::DIR if key.as_dir() != prefix.as_dir() => {
+                    listing.dirs.push(key.file_name().to_owned())
+                }
+                EntryMode::FILE if !local::is_temp(&key) => {
+                    listing.objects.push(Entry { meta: ObjectMeta::from_opendal(entry.metadata()), key });
+                }
+                _ => {}
+            }
+        }
+        listing.dirs.sort_unstable();
+        listing.objects.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        Ok(listing)
+    }
+
+    /// Whether any object lies below a prefix.
+    pub async fn any_below(&self, prefix: &ObjectKey) -> Result<bool> {
+        self.list(prefix).try_next().await.map(|first| first.is_some())
+    }
+
+    /// The raw entries below a prefix, directories and their markers among them.
+    pub(super) fn walk(
+        &self,
+        prefix: &ObjectKey,
+        recursive: bool,
+    ) -> BoxStream<'static, Result<opendal::Entry>> {
+        let (store, prefix) = (self.clone(), prefix.as_dir());
+        let open = async move {
+            let lister = store.0.operator.lister_with(prefix.as_str()).recursive(recursive).await;
+            let fail =
+                move |error| classify::opendal(&error).during("list", store.location().prefix(&prefix));
+            match lister {
+                Ok(lister) => Ok(lister.map_err(fail)),
+                Err(error) => Err(fail(error)),
+            }
+        };
+        stream::once(open).try_flatten().boxed()
+    }
+}
