@@ -1,0 +1,81 @@
+//! The keys of schemas, indexes and databases.
+
+use super::codec::object;
+use crate::manifest::{DatabaseBackup, Field, Function, Index, KeyValue, Schema, StructArrayField};
+
+object!(KeyValue {
+    "key" => key,
+    "value" => value,
+});
+
+object!(Schema {
+    "name" => name,
+    "description" => description,
+    "autoID" => auto_id,
+    "fields" => fields,
+    "enable_dynamic_field" => enable_dynamic_field,
+    "properties" => properties,
+    "functions" => functions,
+    "struct_array_fields" => struct_array_fields,
+});
+
+object!(Field {
+    "fieldID" => id,
+    "name" => name,
+    "is_primary_key" => is_primary_key,
+    "description" => description,
+    "data_type" => data_type,
+    "type_params" => type_params,
+    "index_params" => index_params,
+    "autoID" => auto_id,
+    "element_type" => element_type,
+    "is_dynamic" => is_dynamic,
+    "is_partition_key" => is_partition_key,
+    "nullable" => nullable,
+    "is_function_output" => is_function_output,
+    "default_value_base64" => default_value,
+} legacy {
+    "default_value_proto" => take_raw_default
+});
+
+/// Takes a default value as early 0.5 releases wrote it: the message's bytes as text. The later form is better,
+/// since bytes that are no UTF-8 were lost in this one.
+fn take_raw_default(field: &mut Field, raw: String) {
+    if field.default_value.is_none() && !raw.is_empty() {
+        field.default_value = Some(raw.into_bytes());
+    }
+}
+
+object!(Function {
+    "name" => name,
+    "id" => id,
+    "description" => description,
+    "type" => kind,
+    "input_field_names" => input_field_names,
+    "input_field_ids" => input_field_ids,
+    "output_field_names" => output_field_names,
+    "output_field_ids" => output_field_ids,
+    "params" => params,
+});
+
+object!(StructArrayField {
+    "fieldID" => id,
+    "name" => name,
+    "description" => description,
+    "fields" => fields,
+});
+
+object!(Index {
+    "field_name" => field_name,
+    "index_name" => name,
+    "index_type" => index_type,
+    "params" => params,
+    "index_id" => id,
+});
+
+object!(DatabaseBackup {
+    "db_name" => name,
+    "db_id" => id,
+    "properties" => properties,
+    "ezk" => ezk,
+});

@@ -1,0 +1,241 @@
+//! From the model to what is written, made piece by piece on the way out.
+
+use std::io;
+
+use serde::Serializer;
+use serde_json::ser::Formatter;
+
+use super::codec::{Encode, Encoded};
+use super::tree::{BackupWire, CollectionWire, ColumnWire, Infos, LogWire, PartitionWire, SegmentWire};
+use crate::ids::{CollectionId, FieldId, LogId};
+use crate::manifest::{CollectionBackup, Manifest, PartitionBackup, Segment};
+
+/// What the Go releases call a backup that succeeded; none of them looks at it.
+const SUCCESS: i32 = 2;
+
+/// A list whose elements are made while it is written.
+pub(super) struct Each<F>(pub(super) F);
+
+impl<F, I> Encode for Each<F>
+where
+    F: Fn() -> I,
+    I: Iterator<Item: Encode>,
+{
+    fn is_zero(&self) -> bool {
+        (self.0)().next().is_none()
+    }
+
+    fn encode<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq((self.0)().map(Encoded))
+    }
+}
+
+/// A list that has its place in another file.
+pub(super) struct Elsewhere;
+
+impl Encode for Elsewhere {
+    fn is_zero(&self) -> bool {
+        true
+    }
+
+    fn encode<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_none()
+    }
+}
+
+/// `backup_meta.json`.
+pub(super) fn head(manifest: &Manifest) -> impl Encode {
+    BackupWire {
+        databases: Vec::new(),
+        rbac: None,
+        summary: manifest.summary.clone(),
+        ..backup(manifest, Elsewhere)
+    }
+}
+
+/// `full_meta.json`.
+pub(super) fn full<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + 'a {
+    let tree = move || {
+        manifest.collections.iter().map(move |c| {
+            let partitions = Each(move || {
+                c.partitions.iter().map(move |p| partition(c.id, p, segments(root, c.id, &p.segments)))
+            });
+            collection(manifest, root, c, partitions)
+        })
+    };
+    BackupWire {
+        databases: manifest.databases.clone(),
+        rbac: manifest.rbac.as_ref().map(Into::into),
+        ..backup(manifest, Each(tree))
+    }
+}
+
+/// `collection_meta.json`: bare partitions as 0.5 has them, and L0 segments, which 0.4 finds nowhere else.
+pub(super) fn collections<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + 'a {
+    let infos = Each(move || {
+        manifest.collections.iter().map(move |c| {
+            let partitions = Each(move || c.partitions.iter().map(move |p| partition(c.id, p, Elsewhere)));
+            collection(manifest, root, c, partitions)
+        })
+    });
+    Infos { infos }
+}
+
+/// `partition_meta.json`.
+pub(super) fn partitions(manifest: &Manifest) -> impl Encode {
+    let of = |c: &'_ CollectionBackup| {
+        let id = c.id;
+        move |p| partition(id, p, Elsewhere)
+    };
+    let infos = Each(move || manifest.collections.iter().flat_map(move |c| c.partitions.iter().map(of(c))));
+    Infos { infos }
+}
+
+/// `segment_meta.json`.
+pub(super) fn all_segments<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + 'a {
+    let infos = Each(move || {
+        manifest.collections.iter().flat_map(move |c| {
+            c.partitions.iter().flat_map(|p| &p.segments).map(move |s| segment(root, c.id, s))
+        })
+    });
+    Infos { infos }
+}
+
+fn backup<C>(manifest: &Manifest, collections: C) -> BackupWire<C> {
+    BackupWire {
+        id: manifest.id.clone(),
+        state_code: SUCCESS,
+        start_time: manifest.start_time_ms,
+        end_time: manifest.end_time_ms,
+        name: manifest.name.clone(),
+        collections,
+        size: manifest.size,
+        milvus_version: manifest.milvus_version.clone(),
+        rbac: None,
+        databases: Vec::new(),
+        format: manifest.format.clone(),
+        summary: None,
+    }
+}
+
+fn collection<'a, P>(
+    manifest: &Manifest,
+    root: &'a str,
+    c: &'a CollectionBackup,
+    partitions: P,
+) -> CollectionWire<P, impl Encode + use<'a, P>> {
+    let mut schema = c.schema.clone();
+    // the Go releases restore these and not the collection's
+    schema.properties.clone_from(&c.properties);
+    CollectionWire {
+        backup_id: manifest.id.clone(),
+        start_time: c.start_time_s,
+        end_time: c.end_time_s,
+        id: c.id,
+        db_name: c.name.database.clone(),
+        name: c.name.collection.clone(),
+        schema,
+        shards: c.shards,
+        consistency: c.consistency,
+        partitions,
+        backup_timestamp: c.backup_timestamp,
+        size: c.size,
+        has_index: !c.indexes.is_empty(),
+        indexes: c.indexes.clone(),
+        load_state: c.load_state,
+        seal_time: c.seal_time_s,
+        channel_checkpoints: c.channel_checkpoints.clone(),
+        l0_segments: segments(root, c.id, &c.l0_segments),
+        properties: c.properties.clone(),
+        db_id: c.db_id,
+        created_timestamp: c.created_timestamp,
+        virtual_channels: c.virtual_channels.clone(),
+        physical_channels: c.physical_channels.clone(),
+        aliases: c.aliases.clone(),
+    }
+}
+
+fn partition<S>(collection: CollectionId, p: &PartitionBackup, segments: S) -> PartitionWire<S> {
+    PartitionWire {
+        id: p.id,
+        name: p.name.clone(),
+        collection,
+        segments,
+        size: p.size,
+        load_state: p.load_state,
+    }
+}
+
+fn segments<'a>(root: &'a str, collection: CollectionId, list: &'a [Segment]) -> impl Encode + use<'a> {
+    Each(move || list.iter().map(move |s| segment(root, collection, s)))
+}
+
+fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl Encode + use<'a> {
+    let place = format!("{collection}/{}/{}", s.partition.wire(), s.id);
+    let (insert, delta) = (dir(root, "insert_log", &place), dir(root, "delta_log", &place));
+    let columns = move || {
+        let insert = insert.clone();
+        s.binlogs.chunk_by(|a, b| a.field == b.field).map(move |column| {
+            let field = column.first().map(|b| b.field).unwrap_or_default();
+            let dir = format!("{insert}/{field}");
+            ColumnWire {
+                field,
+                logs: Each(move || {
+                    let dir = dir.clone();
+                    column.iter().map(move |b| log(&dir, b.log, b.size))
+                }),
+            }
+        })
+    };
+    let deletes = move || {
+        let delta = delta.clone();
+        let logs = Each(move || {
+            let delta = delta.clone();
+            s.delta_logs.iter().map(move |d| log(&delta, d.log, d.size))
+        });
+        Some(ColumnWire { field: FieldId::default(), logs }).into_iter().filter(|_| !s.delta_logs.is_empty())
+    };
+    SegmentWire {
+        id: s.id,
+        collection,
+        partition: s.partition.wire(),
+        rows: s.rows,
+        binlogs: Each(columns),
+        delta_logs: Each(deletes),
+        size: s.size(),
+        group_id: s.group_id,
+        is_l0: s.is_l0,
+        v_channel: s.v_channel.clone(),
+        storage_version: s.storage_version,
+    }
+}
+
+/// The directory of a segment in Milvus's storage; `root` as Milvus writes it, a leading slash included.
+fn dir(root: &str, kind: &str, place: &str) -> String {
+    match root.trim_end_matches('/') {
+        "" => format!("{kind}/{place}"),
+        root => format!("{root}/{kind}/{place}"),
+    }
+}
+
+fn log(dir: &str, id: LogId, size: u64) -> LogWire<String> {
+    LogWire { path: format!("{dir}/{id}"), size, id }
+}
+
+/// Escapes what Go's encoder escapes, so that the same values give the same bytes.
+pub(super) struct GoStrings;
+
+impl Formatter for GoStrings {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, to: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) =
+            rest.char_indices().find(|(_, c)| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}'))
+        {
+            let (plain, tail) = rest.split_at(at);
+            to.write_all(plain.as_bytes())?;
+            write!(to, "\\u{:04x}", u32::from(c))?;
+            rest = tail.strip_prefix(c).unwrap_or_default();
+        }
+        to.write_all(rest.as_bytes())
+    }
+}
