@@ -1,1 +1,33 @@
-//! placeholder
+//! Backup, restore, list, delete and check of Milvus data: the use cases, as a library.
+//!
+//! An [`Engine`] is opened on a configuration and does one thing a call. Everything long takes a [`JobCtx`],
+//! through which it is cancelled and emits [`Event`]s; nothing here prints, reads the environment or chooses an exit code.
+
+mod backup;
+mod catalog;
+mod check;
+mod clock;
+mod delete;
+mod engine;
+mod error;
+mod event;
+mod hint;
+mod job;
+mod lease;
+mod report;
+mod restore;
+mod source;
+
+pub use backup::BackupOutcome;
+pub use catalog::{BackupDetail, BackupState, BackupSummary, CollectionExtra, Damage, Extra, PartitionExtra};
+pub use check::{Check, CheckState};
+pub use clock::now_ms;
+pub use delete::{DeleteOutcome, DeleteRequest};
+pub use engine::{Engine, EngineConfig, Limits, Place};
+pub use error::{Error, Kind};
+pub use event::{CollectionPhase, Event, Phase};
+pub use job::JobCtx;
+pub use report::{
+    BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, PartitionRows, RestoreReport,
+};
+pub use restore::RestoreOutcome;

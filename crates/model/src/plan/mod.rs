@@ -1,1 +1,10 @@
 //! Plans: what a job will do, as data.
+//!
+//! A plan is made by a synchronous function from what was seen and what was asked.
+//! A dry run prints it; the run executes it, once.
+
+pub mod backup;
+pub mod restore;
+mod segments;
+
+pub use segments::{SegmentFiles, SegmentProblem, SegmentSeen};

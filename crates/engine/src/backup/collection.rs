@@ -1,0 +1,137 @@
+//! Takes one collection: captured, copied, verified; and again, where Milvus changed it meanwhile.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use model::ids::LogId;
+use model::name::CollectionRef;
+use model::plan::backup::{Totals, object_pairs};
+use storage::CopyItem;
+
+use super::capture::{Described, Miss, Snapshot};
+use super::{Captured, Run, Taken, verify};
+use crate::{CollectionPhase, Error, Event};
+
+/// How often a collection is listed anew when compaction, a drop or an index takes files away under the copy.
+const ROUNDS: u32 = 8;
+
+/// What a round of copying came to.
+enum Round {
+    Copied,
+    /// Files that were listed are gone, or are not what was listed.
+    Changed,
+}
+
+impl Run<'_> {
+    pub(super) async fn take_collection(&self, name: &CollectionRef) -> Result<Taken, Error> {
+        let taken = match self.describe(name).await {
+            Ok(seen) => match self.rounds(name, &seen).await {
+                Err(Miss::Vanished) => {
+                    self.forget(&seen).await.map_err(Miss::Failed).and(Err(Miss::Vanished))
+                }
+                taken => taken,
+            },
+            Err(miss) => Err(miss),
+        };
+        match taken {
+            Ok(captured) => {
+                self.phase(name, CollectionPhase::Done);
+                Ok(Taken::Captured(Box::new(captured)))
+            }
+            Err(Miss::Vanished) => {
+                self.ctx.warn(format!("{name} was dropped while it was read; it is not in the backup"));
+                self.phase(name, CollectionPhase::Vanished);
+                Ok(Taken::Vanished(name.clone()))
+            }
+            Err(Miss::Failed(error)) => {
+                self.phase(name, CollectionPhase::Failed(error.chain()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn rounds(&self, name: &CollectionRef, seen: &Described) -> Result<Captured, Miss> {
+        let copied = Mutex::new(HashSet::new());
+        let mut last = None;
+        for round in 0..ROUNDS {
+            if round > 0 {
+                tracing::info!("{name} changed while it was copied; listing it again");
+                // a compaction writes its result a moment after it drops its input
+                tokio::time::sleep(std::time::Duration::from_millis(200) * (1 << round.min(5))).await;
+                if !self.source.milvus.has_collection(name).await.unwrap_or(true) {
+                    return Err(Miss::Vanished);
+                }
+            }
+            let snapshot = match self.snapshot(name, seen).await {
+                Ok(snapshot) => snapshot,
+                // half-listed segments, or orphans: another look tells
+                Err(Miss::Failed(error @ Error::Segments { .. })) => {
+                    last = Some(error);
+                    continue;
+                }
+                Err(miss) => return Err(miss),
+            };
+            if matches!(self.copy(name, &snapshot, &copied).await?, Round::Changed) {
+                continue;
+            }
+            self.phase(name, CollectionPhase::Verifying);
+            match verify::run(self, &snapshot, &copied).await? {
+                verify::Verdict::Whole => {
+                    let deletes = self.catalog.count_deletes(&self.request.name, &snapshot.backup).await?;
+                    return Ok(Captured { backup: snapshot.backup, deletes, flush: seen.flush });
+                }
+                verify::Verdict::Differs(error) => last = Some(error),
+            }
+        }
+        Err(Miss::Failed(last.unwrap_or(Error::Unsteady { collection: name.to_string(), rounds: ROUNDS })))
+    }
+
+    async fn copy(
+        &self,
+        name: &CollectionRef,
+        snapshot: &Snapshot,
+        copied: &Mutex<HashSet<LogId>>,
+    ) -> Result<Round, Error> {
+        self.phase(name, CollectionPhase::Copying);
+        let totals = Totals::of(&snapshot.backup);
+        self.ctx.emit(Event::Planned {
+            collection: name.clone(),
+            objects: totals.objects,
+            bytes: totals.bytes,
+        });
+        let to = self.catalog.layout(&self.request.name);
+        let items = object_pairs(&snapshot.backup, &self.source.layout, &to)
+            .filter(|pair| log_id(pair.to.file_name()).is_none_or(|log| !known(copied, log)))
+            .map(|pair| CopyItem { from: pair.from, to: pair.to, size: pair.size });
+        let on_copied = |item: &CopyItem, _: &storage::Copied| {
+            if let (Some(log), Ok(mut set)) = (log_id(item.to.file_name()), copied.lock()) {
+                set.insert(log);
+            }
+            self.ctx.emit(Event::ObjectCopied { collection: name.clone(), bytes: item.size });
+        };
+        match self.mover.copy_all(items, self.ctx.cancel(), on_copied).await {
+            Ok(()) => Ok(Round::Copied),
+            Err(error) if error.source_vanished() => Ok(Round::Changed),
+            Err(error) => Err(Error::storage(format!("while copying {name}"))(error.error)),
+        }
+    }
+
+    /// Removes what was copied of a collection that is not in the backup.
+    async fn forget(&self, seen: &Described) -> Result<(), Error> {
+        let layout = self.catalog.layout(&self.request.name);
+        for dir in [layout.insert_collection_dir(seen.info.id), layout.delta_collection_dir(seen.info.id)] {
+            let doing = format!("while removing {}", self.catalog.store.describe(&dir));
+            let removed = self.catalog.store.delete_below(&dir, self.ctx.cancel(), |_| {}).await;
+            removed.map_err(Error::storage(doing))?;
+        }
+        Ok(())
+    }
+}
+
+fn known(copied: &Mutex<HashSet<LogId>>, log: LogId) -> bool {
+    copied.lock().is_ok_and(|set| set.contains(&log))
+}
+
+fn log_id(name: &str) -> Option<LogId> {
+    name.parse().ok().map(LogId)
+}

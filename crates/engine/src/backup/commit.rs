@@ -1,0 +1,96 @@
+//! Writes the manifest, the commit marker last.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::manifest::{DatabaseBackup, Format, Manifest, Summary};
+
+use super::{Captured, Run, Shared};
+use crate::catalog::{CollectionExtra, Extra, PartitionExtra};
+use crate::clock::now_ms;
+use crate::lease::Lease;
+use crate::{BackupReport, Error};
+
+pub(super) async fn run(
+    run: &Run<'_>,
+    captured: Vec<Captured>,
+    report: &BackupReport,
+    log_root: &str,
+    lease: &Lease,
+) -> Result<(), Error> {
+    let extra = extra(run, &captured, report);
+    let manifest = manifest(run, captured, report);
+    let name = &run.request.name;
+    run.catalog.write_leaves(name, &manifest, &extra, log_root).await?;
+    // whoever took the name from us, after a stall longer than a marker lives, keeps it
+    lease.still_held().await?.map_err(|holder| run.taken_by(holder))?;
+    run.catalog.publish(name, &manifest, log_root).await
+}
+
+fn manifest(run: &Run<'_>, captured: Vec<Captured>, report: &BackupReport) -> Shared {
+    Arc::new(Manifest {
+        id: run.ctx.id().to_owned(),
+        name: run.request.name.to_string(),
+        start_time_ms: Some(run.started_ms),
+        end_time_ms: Some(now_ms()),
+        size: report.bytes,
+        milvus_version: run.source.milvus.server().version.to_string(),
+        format: Format::Binlog,
+        databases: run
+            .databases
+            .iter()
+            .map(|name| DatabaseBackup { name: name.clone(), ..DatabaseBackup::default() })
+            .collect(),
+        collections: captured.into_iter().map(|c| c.backup).collect(),
+        rbac: None,
+        summary: Some(Summary {
+            format_version: 1,
+            tool: run.tool.clone(),
+            taken_ms: run.started_ms,
+            collections: report.collections as u64,
+            rows: report.rows,
+            deletes: report.deletes,
+            objects: report.objects,
+        }),
+    })
+}
+
+fn extra(run: &Run<'_>, captured: &[Captured], report: &BackupReport) -> Extra {
+    let server = run.source.milvus.server();
+    Extra {
+        format_version: 1,
+        tool: run.tool.clone(),
+        job: run.ctx.id().to_owned(),
+        milvus_address: server.address.clone(),
+        milvus_version: server.version.to_string(),
+        source: run.source.place(),
+        selection: run.request.selection.to_string(),
+        strategy: run.strategy.as_str().to_owned(),
+        started_ms: run.started_ms,
+        ended_ms: now_ms(),
+        vanished: report.vanished.iter().map(ToString::to_string).collect(),
+        collections: captured.iter().map(|c| (c.backup.name.to_string(), collection(c))).collect(),
+    }
+}
+
+fn collection(captured: &Captured) -> CollectionExtra {
+    let backup = &captured.backup;
+    let totals = model::plan::backup::Totals::of(backup);
+    let partitions: BTreeMap<String, PartitionExtra> = backup
+        .partitions
+        .iter()
+        .map(|p| {
+            let rows = p.segments.iter().map(|s| s.rows).sum();
+            let deletes = captured.deletes.get(&p.id).copied().unwrap_or_default();
+            (p.name.clone(), PartitionExtra { id: p.id.0, rows, deletes })
+        })
+        .collect();
+    CollectionExtra {
+        id: backup.id.0,
+        aliases: backup.aliases.clone(),
+        load_state: backup.load_state.as_str().to_owned(),
+        objects: totals.objects,
+        bytes: totals.bytes,
+        partitions,
+    }
+}

@@ -1,0 +1,280 @@
+//! Backup: preflight, then each collection is captured, copied and verified, then the commit.
+
+mod capture;
+mod collection;
+mod commit;
+mod preflight;
+mod verify;
+
+pub(crate) use preflight::{everything, storage_is_milvus};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use model::ids::PartitionId;
+use model::layout::backup::MB_BEGIN;
+use model::manifest::CollectionBackup;
+use model::name::CollectionRef;
+use model::plan::backup::{BackupPlan, BackupRequest, FlushStrategy, PlannedCollection, Totals};
+use storage::{CopyWay, Mover, MoverOptions};
+
+use crate::catalog::Catalog;
+use crate::clock::now_ms;
+use crate::lease::{Lease, Marker};
+use crate::source::Source;
+use crate::{BackupReport, BackupState, Engine, Error, Event, JobCtx, Limits, Phase};
+
+/// What a call of [`Engine::backup`] came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupOutcome {
+    /// A dry run: what would be done.
+    Planned(BackupPlan),
+    /// What was done.
+    Done(BackupReport),
+}
+
+/// Everything a backup works with once the preflight is through.
+struct Run<'a> {
+    request: &'a BackupRequest,
+    strategy: FlushStrategy,
+    source: Source,
+    catalog: Catalog,
+    mover: Mover,
+    databases: Vec<String>,
+    collections: Vec<CollectionRef>,
+    tool: String,
+    started_ms: i64,
+    ctx: &'a JobCtx,
+}
+
+/// A collection that is in the backup.
+struct Captured {
+    backup: CollectionBackup,
+    deletes: BTreeMap<PartitionId, u64>,
+    flush: Duration,
+}
+
+/// What became of a collection.
+enum Taken {
+    Captured(Box<Captured>),
+    Vanished(CollectionRef),
+}
+
+impl Engine {
+    /// Backs up what the request selects.
+    pub async fn backup(&self, request: &BackupRequest, ctx: &JobCtx) -> Result<BackupOutcome, Error> {
+        let started = Instant::now();
+        ctx.emit(Event::Phase(Phase::Preflight));
+        let run = ctx.run(preflight::run(self, request, ctx)).await?;
+        if request.dry_run {
+            return ctx.run(run.plan()).await.map(BackupOutcome::Planned);
+        }
+        let lease = ctx.run(run.begin(self)).await?;
+        let paused = if self.config.limits.pause_gc { run.pause_gc().await } else { None };
+        let done = ctx.run(run.take(&self.config.limits, &self.config.source.root_text, &lease)).await;
+        if let Some(paused) = paused {
+            run.resume_gc(paused).await;
+        }
+        match done {
+            Ok(report) => {
+                lease.release().await;
+                Ok(BackupOutcome::Done(BackupReport { elapsed: started.elapsed(), ..report }))
+            }
+            Err(error) => {
+                lease.stop().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Takes the name; of two that do so at the same time, one fails here or at the commit.
+    async fn begin(&self, engine: &Engine) -> Result<Lease, Error> {
+        let key = self.catalog.layout(&self.request.name).meta_file(MB_BEGIN);
+        let taken = Lease::take(engine, &self.catalog.store, &key, self.ctx.id()).await?;
+        taken.map_err(|holder| self.taken_by(holder))
+    }
+
+    fn taken_by(&self, holder: Option<Marker>) -> Error {
+        let name = self.request.name.to_string();
+        match holder {
+            Some(marker) if marker.is_live() => marker.running(&name),
+            _ => Error::NameTaken { name, state: BackupState::Unfinished },
+        }
+    }
+
+    /// Takes every collection, then commits.
+    async fn take(&self, limits: &Limits, log_root: &str, lease: &Lease) -> Result<BackupReport, Error> {
+        self.ctx.emit(Event::Phase(Phase::Copy));
+        let copying = Instant::now();
+        let taken: Vec<Taken> = stream::iter(&self.collections)
+            .map(|name| self.take_collection(name))
+            .buffer_unordered(limits.backup_collections.get())
+            .try_collect()
+            .await?;
+        let copy = copying.elapsed();
+        let (captured, vanished) = sort(taken);
+        if self.request.strict
+            && let Some(name) = vanished.first()
+        {
+            return Err(Error::Vanished(name.to_string()));
+        }
+        self.ctx.emit(Event::Phase(Phase::Commit));
+        let report = self.report(&captured, vanished, copy);
+        commit::run(self, captured, &report, log_root, lease).await?;
+        Ok(report)
+    }
+
+    /// What would be taken as things stand, without a flush.
+    async fn plan(&self) -> Result<BackupPlan, Error> {
+        let collections: Vec<Option<PlannedCollection>> =
+            stream::iter(&self.collections).map(|name| self.preview(name)).buffered(8).try_collect().await?;
+        let mut warnings = Vec::new();
+        if self.strategy == FlushStrategy::Serial {
+            warnings.push(
+                "counted before the flush: rows that are not flushed yet will be in the backup too"
+                    .to_owned(),
+            );
+        }
+        Ok(BackupPlan {
+            name: self.request.name.clone(),
+            strategy: self.strategy,
+            databases: self.databases.clone(),
+            collections: collections.into_iter().flatten().collect(),
+            copy: way_in_words(self.mover.way()).to_owned(),
+            warnings,
+        })
+    }
+
+    fn report(&self, captured: &[Captured], vanished: Vec<CollectionRef>, copy: Duration) -> BackupReport {
+        let totals = captured.iter().map(|c| Totals::of(&c.backup));
+        let (rows, objects, bytes) =
+            totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
+        let sealed = || captured.iter().filter_map(|c| c.backup.seal_time_s);
+        let mut warnings = Vec::new();
+        if !self.source.milvus.capabilities().flush_persists_deletes && self.strategy == FlushStrategy::Serial
+        {
+            warnings.push(
+                "a flush of this Milvus (2.2) does not write deletes of rows flushed before: \
+                 deletes of the last ten minutes may be missing, and their rows come back in a restore"
+                    .to_owned(),
+            );
+        }
+        BackupReport {
+            name: self.request.name.to_string(),
+            collections: captured.len(),
+            rows,
+            deletes: captured.iter().flat_map(|c| c.deletes.values()).sum(),
+            objects,
+            bytes,
+            elapsed: Duration::ZERO,
+            flush: captured.iter().map(|c| c.flush).max().unwrap_or_default(),
+            copy,
+            cut: sealed().min().zip(sealed().max()),
+            vanished,
+            warnings,
+        }
+    }
+
+    async fn pause_gc(&self) -> Option<tokio::task::JoinHandle<()>> {
+        match self.source.milvus.gc_pause(GC_LEASE).await {
+            Ok(()) => {
+                let milvus = self.source.milvus.clone();
+                Some(tokio::spawn(async move {
+                    loop {
+                        tokio::time::sleep(GC_LEASE / 2).await;
+                        if let Err(error) = milvus.gc_pause(GC_LEASE).await {
+                            tracing::warn!("cannot renew the pause of garbage collection: {error}");
+                        }
+                    }
+                }))
+            }
+            Err(error) => {
+                self.ctx.emit(Event::Note(format!("garbage collection is not paused: {error}")));
+                None
+            }
+        }
+    }
+
+    async fn resume_gc(&self, renewal: tokio::task::JoinHandle<()>) {
+        renewal.abort();
+        if let Err(error) = self.source.milvus.gc_resume().await {
+            self.ctx.warn(format!(
+                "garbage collection of Milvus stays paused for up to {} s: {error}",
+                GC_LEASE.as_secs()
+            ));
+        }
+    }
+}
+
+/// For how long garbage collection is paused at a time, so that a crash leaves it paused no longer.
+const GC_LEASE: Duration = Duration::from_secs(600);
+
+fn sort(taken: Vec<Taken>) -> (Vec<Captured>, Vec<CollectionRef>) {
+    let (mut captured, mut vanished) = (Vec::new(), Vec::new());
+    for one in taken {
+        match one {
+            Taken::Captured(c) => captured.push(*c),
+            Taken::Vanished(name) => vanished.push(name),
+        }
+    }
+    // in the order of names, so that two backups of the same source compare
+    captured.sort_by(|a, b| a.backup.name.cmp(&b.backup.name));
+    vanished.sort();
+    (captured, vanished)
+}
+
+pub(crate) fn way_in_words(way: CopyWay) -> &'static str {
+    match way {
+        CopyWay::ServerSide => "server-side copies",
+        CopyWay::LocalCopy => "copies on the local disk",
+        CopyWay::Streamed => "streamed through this machine",
+    }
+}
+
+pub(crate) fn mover(from: &storage::Store, to: &storage::Store, limits: &Limits) -> Result<Mover, Error> {
+    Mover::new(
+        from.clone(),
+        to.clone(),
+        MoverOptions {
+            mode: limits.copy_mode,
+            concurrency: limits.copies.get(),
+            multipart_threshold: limits.multipart_threshold,
+            bytes_per_second: limits.bytes_per_second,
+        },
+    )
+    .map_err(Error::storage("while choosing how to copy"))
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        engine: &Engine,
+        request: &'a BackupRequest,
+        strategy: FlushStrategy,
+        source: Source,
+        catalog: Catalog,
+        selected: model::selection::Selected,
+        ctx: &'a JobCtx,
+    ) -> Result<Self, Error> {
+        let mover = mover(&source.store, &catalog.store, &engine.config.limits)?;
+        let model::selection::Selected { databases, collections } = selected;
+        Ok(Self {
+            request,
+            strategy,
+            source,
+            catalog,
+            mover,
+            databases,
+            collections,
+            tool: engine.config.tool.clone(),
+            started_ms: now_ms(),
+            ctx,
+        })
+    }
+}
+
+/// The manifest is shared with the thread that encodes it.
+type Shared = Arc<model::manifest::Manifest>;

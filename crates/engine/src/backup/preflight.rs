@@ -1,0 +1,105 @@
+//! Before anything is written: is the name free, is Milvus there, is its storage where the configuration says?
+
+use std::collections::BTreeSet;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use model::name::{BackupName, CollectionRef};
+use model::plan::backup::{BackupRequest, FlushStrategy};
+
+use super::Run;
+use crate::catalog::{BackupState, Catalog};
+use crate::source::Source;
+use crate::{Engine, Error, Event, JobCtx};
+
+pub(super) async fn run<'a>(
+    engine: &Engine,
+    request: &'a BackupRequest,
+    ctx: &'a JobCtx,
+) -> Result<Run<'a>, Error> {
+    let catalog = Catalog::open(engine)?;
+    // both are asked at once: an operator with a wrong host should not wait for a wrong bucket
+    let (free, source) = tokio::join!(name_is_free(&catalog, &request.name), Source::open(engine));
+    let source = source?;
+    free?;
+    let server = source.milvus.server();
+    server.version.supported()?;
+    let strategy = request.strategy.resolve(source.milvus.capabilities())?;
+    let (databases, collections) = everything(&source).await?;
+    let selected =
+        request.selection.select(&databases, &collections).map_err(|e| Error::Selection(e, None))?;
+    ctx.emit(Event::Overview {
+        server: server.version.to_string(),
+        address: server.address.clone(),
+        collections: selected.collections.len(),
+        databases: selected.databases.len(),
+        how: strategy.as_str().to_owned(),
+    });
+    if strategy != FlushStrategy::MetaOnly {
+        storage_is_milvus(&source, &selected.collections).await?;
+    }
+    Run::new(engine, request, strategy, source, catalog, selected, ctx)
+}
+
+/// Any object below the directory takes the name; a name that is only a prefix of another is no clash.
+async fn name_is_free(catalog: &Catalog, name: &BackupName) -> Result<(), Error> {
+    let dir = catalog.layout(name).dir().clone();
+    let taken = catalog.store.any_below(&dir).await;
+    if !taken
+        .map_err(Error::storage(format!("while looking for a backup at {}", catalog.store.describe(&dir))))?
+    {
+        return Ok(());
+    }
+    let summary = catalog.summary(name).await?;
+    let state = summary.map_or(BackupState::Damaged, |s| s.state);
+    Err(Error::NameTaken { name: name.to_string(), state })
+}
+
+/// Every database and collection of a Milvus.
+pub(crate) async fn everything(source: &Source) -> Result<(Vec<String>, Vec<CollectionRef>), Error> {
+    let milvus = &source.milvus;
+    let databases = milvus.list_databases().await.map_err(Error::milvus("while listing databases"))?;
+    let collections: Vec<Vec<CollectionRef>> = stream::iter(&databases)
+        .map(|db| async move {
+            let found = milvus.list_collections(db).await;
+            let found = found.map_err(Error::milvus(format!("while listing the collections of {db}")))?;
+            Ok::<_, Error>(found.into_iter().map(|(name, _)| CollectionRef::new(db, name)).collect())
+        })
+        .buffered(8)
+        .try_collect()
+        .await?;
+    let collections: BTreeSet<CollectionRef> = collections.into_iter().flatten().collect();
+    Ok((databases, collections.into_iter().collect()))
+}
+
+/// The commonest mistake is a wrong root or bucket, and it looks like an empty Milvus: the first collection with
+/// flushed rows must have files. Where none has, nothing can be told before the flush.
+pub(crate) async fn storage_is_milvus(
+    source: &Source,
+    collections: &[CollectionRef],
+) -> Result<Option<CollectionRef>, Error> {
+    // the bucket and the credentials are proven even where no collection has rows yet
+    let root = source.layout.root().as_dir();
+    let doing = format!("while looking for Milvus's files below {}", source.place());
+    source.store.any_below(&root).await.map_err(Error::storage(doing))?;
+    for name in collections {
+        let segments = match source.milvus.segments(name).await {
+            Ok(segments) => segments,
+            Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => continue,
+            Err(error) => return Err(Error::milvus(format!("while listing the segments of {name}"))(error)),
+        };
+        let rows: u64 = segments.iter().map(|s| s.rows).sum();
+        if rows == 0 {
+            continue;
+        }
+        let info = source.milvus.describe_collection(name).await;
+        let info = info.map_err(Error::milvus(format!("while describing {name}")))?;
+        if source.has_files(info.id).await? {
+            return Ok(Some(name.clone()));
+        }
+        // dropped in between, or really not there
+        if source.milvus.has_collection(name).await.unwrap_or(true) {
+            return Err(Error::WrongRoot { collection: name.to_string(), root: source.place(), rows });
+        }
+    }
+    Ok(None)
+}

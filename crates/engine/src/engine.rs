@@ -1,0 +1,86 @@
+//! The engine: one Milvus, the store it writes to, and the store backups lie in.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use milvus::{ConnectConfig, Milvus};
+use model::key::ObjectKey;
+use storage::{CopyMode, Store, StoreConfig};
+
+use crate::Error;
+
+/// Where something lies: a store and a prefix in it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The store.
+    pub store: StoreConfig,
+    /// The prefix below which everything lies; may be empty on an object store.
+    pub root: ObjectKey,
+    /// The root as the operator wrote it; kept in manifests as part of `log_path`.
+    pub root_text: String,
+}
+
+/// What an engine works on.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// How Milvus is reached.
+    pub milvus: ConnectConfig,
+    /// Where Milvus keeps its files.
+    pub source: Place,
+    /// Where backups lie.
+    pub backup: Place,
+    /// The tool and its version, such as `milvus-backup 0.1.0`.
+    pub tool: String,
+    /// The name of this host, for the begin marker.
+    pub host: String,
+    /// How much at once.
+    pub limits: Limits,
+}
+
+/// How much at once, and how long without progress.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Collections backed up at once.
+    pub backup_collections: NonZeroUsize,
+    /// Collections restored at once.
+    pub restore_collections: NonZeroUsize,
+    /// Import jobs at once, at most.
+    pub import_jobs: NonZeroUsize,
+    /// Objects copied at once.
+    pub copies: NonZeroUsize,
+    /// From which size on an object is copied in parts, bytes.
+    pub multipart_threshold: u64,
+    /// How objects are copied.
+    pub copy_mode: CopyMode,
+    /// A limit of the copy rate, bytes a second, where wanted.
+    pub bytes_per_second: Option<u64>,
+    /// After how long without progress an import job is given up.
+    pub stall: Duration,
+    /// Whether Milvus's garbage collection is paused while files are copied.
+    pub pause_gc: bool,
+}
+
+/// The backup and restore engine; opening it touches neither Milvus nor a store.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(crate) config: EngineConfig,
+}
+
+impl Engine {
+    /// Makes an engine.
+    pub fn new(config: EngineConfig) -> Self {
+        Self { config }
+    }
+
+    pub(crate) async fn milvus(&self) -> Result<Milvus, Error> {
+        Milvus::connect(&self.config.milvus).await.map_err(Error::milvus("while connecting to Milvus"))
+    }
+
+    pub(crate) fn source(&self) -> Result<Store, Error> {
+        Store::open(&self.config.source.store).map_err(Error::storage("while opening Milvus's storage"))
+    }
+
+    pub(crate) fn backup_store(&self) -> Result<Store, Error> {
+        Store::open(&self.config.backup.store).map_err(Error::storage("while opening the backup storage"))
+    }
+}

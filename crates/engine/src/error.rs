@@ -1,0 +1,336 @@
+//! Why a job failed. `Display` says one layer; [`Error::chain`] says all in one breath.
+
+use std::error::Error as _;
+
+use milvus::MilvusError;
+use model::manifest::json::JsonError;
+use model::mapping::MappingError;
+use model::name::NameError;
+use model::plan::backup::StrategyError;
+use model::plan::restore::PlanError;
+use model::selection::SelectionError;
+use model::version::UnsupportedVersion;
+use storage::StorageError;
+
+use crate::catalog::BackupState;
+
+/// What kind of failure; the front ends map it to an exit code, an HTTP status and a gRPC code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It failed.
+    Failed,
+    /// The request or the configuration is wrong.
+    Usage,
+    /// No such backup or collection.
+    NotFound,
+    /// It exists already.
+    AlreadyExists,
+    /// Milvus or a store cannot be reached, or does not let us in.
+    Unreachable,
+    /// Some of it is done.
+    Partial,
+    /// The backup is damaged.
+    Damaged,
+    /// It was interrupted.
+    Interrupted,
+}
+
+/// Why a job failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A bad backup name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Nothing matches the selection.
+    #[error("{0}")]
+    Selection(SelectionError, /** What to do. */ Option<String>),
+    /// Targets cannot be resolved.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+    /// The flush strategy does not suit the server.
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+    /// The server's version is not served.
+    #[error(transparent)]
+    Version(#[from] UnsupportedVersion),
+    /// The name is taken.
+    #[error("backup {name} exists already ({state})")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// What lies there.
+        state: BackupState,
+    },
+    /// No backup of this name.
+    #[error("there is no backup {name} below {place}")]
+    NoSuchBackup {
+        /// The name.
+        name: String,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// The backup is not complete.
+    #[error("backup {name} is {state}, not complete")]
+    NotComplete {
+        /// The name.
+        name: String,
+        /// Its state.
+        state: BackupState,
+    },
+    /// A run of this name is going on.
+    #[error("backup {name} is being made by {owner}, last heard of {seconds} s ago")]
+    Running {
+        /// The name.
+        name: String,
+        /// Host and process.
+        owner: String,
+        /// Since its last sign of life.
+        seconds: i64,
+    },
+    /// Something else than a backup lies there.
+    #[error("{place} is no backup: it holds none of a backup's files")]
+    NotABackup {
+        /// The place.
+        place: String,
+    },
+    /// A file of the backup cannot be understood.
+    #[error("{file} is damaged")]
+    DamagedFile {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: JsonError,
+    },
+    /// A backup lacks files, or they are not as it says.
+    #[error("backup {name} is damaged: {}", .problems.join("; "))]
+    Damaged {
+        /// The name.
+        name: String,
+        /// The first few problems.
+        problems: Vec<String>,
+    },
+    /// The backup is of a format that this version cannot restore.
+    #[error("backup {name} is in format {format}, which this version cannot restore")]
+    Format {
+        /// The name.
+        name: String,
+        /// The format.
+        format: String,
+    },
+    /// The configured root is not the one this Milvus writes to.
+    #[error("no files of {collection} below {root}, although Milvus has {rows} flushed rows of it")]
+    WrongRoot {
+        /// A collection with flushed rows.
+        collection: String,
+        /// Where its files were looked for.
+        root: String,
+        /// Its rows.
+        rows: u64,
+    },
+    /// A restore cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The target cannot hold a schema.
+    #[error("Milvus {version} cannot hold {collection}: {}", .problems.join("; "))]
+    Schema {
+        /// The target's version.
+        version: String,
+        /// The collection.
+        collection: String,
+        /// What it cannot hold.
+        problems: Vec<String>,
+    },
+    /// The segments of a collection could not be read.
+    #[error("cannot back up {collection}: {}", .problems.join("; "))]
+    Segments {
+        /// The collection.
+        collection: String,
+        /// What is wrong.
+        problems: Vec<String>,
+    },
+    /// A collection was dropped while it was read, and the run is strict.
+    #[error("{0} was dropped while it was read")]
+    Vanished(String),
+    /// A collection changed faster than it could be read.
+    #[error("{collection} changed {rounds} times while it was copied")]
+    Unsteady {
+        /// The collection.
+        collection: String,
+        /// How often it was listed.
+        rounds: u32,
+    },
+    /// An import job failed.
+    #[error("import job {job} of {place} failed: {reason}")]
+    Import {
+        /// Milvus's id of the job.
+        job: i64,
+        /// Collection and partition.
+        place: String,
+        /// Milvus's reason.
+        reason: String,
+    },
+    /// An import job stood still.
+    #[error("import job {job} of {place} made no progress for {seconds} s")]
+    Stalled {
+        /// Milvus's id of the job.
+        job: i64,
+        /// Collection and partition.
+        place: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The rows counted are not those of the backup.
+    #[error("{place}: {counted} of {expected} rows, although Milvus reported the import as completed")]
+    Rows {
+        /// Collection and partition.
+        place: String,
+        /// Rows counted.
+        counted: u64,
+        /// Rows expected, as text.
+        expected: String,
+    },
+    /// A copied object is not what was copied.
+    #[error("{key} has {found} in the backup, its source {expected}")]
+    Copied {
+        /// The object.
+        key: String,
+        /// What lies there.
+        found: String,
+        /// What should.
+        expected: String,
+    },
+    /// The first import job failed, and with it the proof that the server reads the data.
+    #[error("{0} is not imported: the first import job of this restore failed")]
+    NotProven(String),
+    /// The target of a drop is an alias.
+    #[error("{0} is an alias in the target, and cannot be dropped as a collection")]
+    TargetIsAlias(String),
+    /// A store failed.
+    #[error("{source}")]
+    Storage {
+        /// What was done when it failed, such as `while listing backups`.
+        doing: String,
+        /// How it failed.
+        #[source]
+        source: StorageError,
+    },
+    /// Milvus failed.
+    #[error("{source}")]
+    Milvus {
+        /// What was done when it failed, such as `while listing collections`.
+        doing: String,
+        /// How it failed.
+        #[source]
+        source: MilvusError,
+    },
+    /// A file of a backup could not be written.
+    #[error("cannot write {file}")]
+    Encode {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: JsonError,
+    },
+    /// The job was cancelled.
+    #[error("interrupted")]
+    Cancelled,
+    /// A task of ours died; a fault of this program.
+    #[error("a part of the job ended unexpectedly: {0}")]
+    Task(String),
+}
+
+impl Error {
+    /// What kind of failure.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Name(_) | Self::Mapping(_) | Self::Strategy(_) | Self::WrongRoot { .. } => Kind::Usage,
+            Self::Selection(..) | Self::NoSuchBackup { .. } | Self::NotABackup { .. } => Kind::NotFound,
+            Self::Plan(PlanError::TargetsMissing(_)) => Kind::NotFound,
+            Self::NameTaken { .. } | Self::TargetIsAlias(_) | Self::Plan(PlanError::TargetsExist(_)) => {
+                Kind::AlreadyExists
+            }
+            Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => Kind::Damaged,
+            Self::Rows { .. } => Kind::Partial,
+            Self::Cancelled => Kind::Interrupted,
+            Self::Storage { source, .. } => storage_kind(source),
+            Self::Milvus { source, .. } => milvus_kind(source),
+            Self::Version(_)
+            | Self::Running { .. }
+            | Self::Format { .. }
+            | Self::Plan(_)
+            | Self::Schema { .. }
+            | Self::Segments { .. }
+            | Self::Vanished(_)
+            | Self::Unsteady { .. }
+            | Self::Import { .. }
+            | Self::Stalled { .. }
+            | Self::NotProven(_)
+            | Self::Copied { .. }
+            | Self::Encode { .. }
+            | Self::Task(_) => Kind::Failed,
+        }
+    }
+
+    /// What was done when a store or Milvus failed, such as `while listing backups`.
+    pub fn context(&self) -> Option<&str> {
+        match self {
+            Self::Storage { doing, .. } | Self::Milvus { doing, .. } => Some(doing),
+            _ => None,
+        }
+    }
+
+    /// The error and its causes in one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let layer = error.to_string();
+            if !text.contains(&layer) {
+                text.push_str(": ");
+                text.push_str(&layer);
+            }
+            cause = error.source();
+        }
+        text
+    }
+
+    /// Wraps a store's error with what was done.
+    pub(crate) fn storage(doing: impl Into<String>) -> impl FnOnce(StorageError) -> Self {
+        let doing = doing.into();
+        move |source| {
+            if source.kind() == storage::ErrorKind::Cancelled {
+                Self::Cancelled
+            } else {
+                Self::Storage { doing, source }
+            }
+        }
+    }
+
+    /// Wraps Milvus's error with what was done.
+    pub(crate) fn milvus(doing: impl Into<String>) -> impl FnOnce(MilvusError) -> Self {
+        let doing = doing.into();
+        move |source| Self::Milvus { doing, source }
+    }
+}
+
+fn storage_kind(error: &StorageError) -> Kind {
+    use storage::ErrorKind as E;
+    match error.kind() {
+        E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => Kind::Unreachable,
+        E::Config => Kind::Usage,
+        E::Cancelled => Kind::Interrupted,
+        _ => Kind::Failed,
+    }
+}
+
+fn milvus_kind(error: &MilvusError) -> Kind {
+    use milvus::ErrorKind as E;
+    match error.kind() {
+        E::Unreachable | E::Unauthenticated | E::PermissionDenied => Kind::Unreachable,
+        E::Cancelled => Kind::Interrupted,
+        E::CollectionNotFound | E::DatabaseNotFound => Kind::NotFound,
+        _ => Kind::Failed,
+    }
+}

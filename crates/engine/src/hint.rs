@@ -1,0 +1,130 @@
+//! What to do about an error.
+
+use storage::ErrorKind as StoreKind;
+
+use crate::{BackupState, Error};
+
+impl Error {
+    /// What to do, where something can be said.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Selection(_, Some(hint)) => hint.clone(),
+            Self::Selection(_, None) => {
+                "a filter is a list of db.*, db.collection, collection (of default) or db. alone; names are those of the source".into()
+            }
+            Self::NameTaken { name, state: BackupState::Running } => {
+                format!("another run is making {name}; choose another name, or wait for its end")
+            }
+            Self::NameTaken { name, .. } => {
+                format!("choose another name, or delete it first: milvus-backup delete -n {name}")
+            }
+            Self::NoSuchBackup { .. } => "`milvus-backup list` shows which there are".into(),
+            Self::NotComplete { name, state: BackupState::Running } => format!("wait for the run that is making {name}"),
+            Self::NotComplete { name, .. } => {
+                format!("it cannot be restored; delete it with milvus-backup delete -n {name} and take another")
+            }
+            Self::Running { .. } => {
+                "wait for its end; a run that died is free to be deleted three minutes after its last sign of life".into()
+            }
+            Self::NotABackup { .. } => "nothing was deleted; look at what lies there before removing it by hand".into(),
+            Self::DamagedFile { .. } | Self::Damaged { .. } => {
+                "restore from another backup, or bring the files back from a copy of this one".into()
+            }
+            Self::WrongRoot { .. } => {
+                "compare minio.bucketName and minio.rootPath (milvus.storage.bucketName, .rootPath) with Milvus's own milvus.yaml; \
+                 `milvus-backup check` tries them"
+                    .into()
+            }
+            Self::Rows { .. } => {
+                "the server reads from its own bucket and root path: compare minio.bucketName and minio.rootPath with its \
+                 milvus.yaml, or run `milvus-backup check`"
+                    .into()
+            }
+            Self::NotProven(_) => "mend what the first import job ran into, then restore again".into(),
+            Self::Plan(plan) => return plan_hint(plan),
+            Self::TargetIsAlias(_) => "name the collection itself, or drop the alias first".into(),
+            Self::Mapping(_) => "a rename is old:new, db.old:db.new or db1.*:db2.*, separated by commas".into(),
+            Self::Vanished(_) => "take the backup again, or without --strict".into(),
+            Self::Unsteady { .. } => "Milvus compacts it faster than it can be copied; try again when it is calmer".into(),
+            Self::Segments { .. } => "if it stays so, files of an interrupted write lie among them; compact the collection and try again".into(),
+            Self::Import { reason, .. } => return import_hint(reason),
+            Self::Stalled { .. } => {
+                "look at the logs of Milvus's data nodes; then restore the collection again with --drop-exist-collection".into()
+            }
+            Self::Format { .. } | Self::Schema { .. } => "restore into a Milvus of the version it was taken of, or later".into(),
+            Self::Storage { source, .. } => return store_hint(source.kind()),
+            Self::Milvus { source, .. } => return milvus_hint(source.kind()),
+            Self::Name(_)
+            | Self::Strategy(_)
+            | Self::Version(_)
+            | Self::Copied { .. }
+            | Self::Encode { .. }
+            | Self::Cancelled
+            | Self::Task(_) => return None,
+        })
+    }
+}
+
+fn plan_hint(error: &model::plan::restore::PlanError) -> Option<String> {
+    use model::plan::restore::PlanError as E;
+    Some(match error {
+        E::TargetsExist(_) => {
+            "restore beside them with --suffix or --rename, into them with --skip-create-collection, or in their place with --drop-exist-collection".into()
+        }
+        E::TargetsMissing(_) => "leave out --skip-create-collection to have them created".into(),
+        E::L0(_) | E::StorageVersion(..) => return None,
+    })
+}
+
+/// What Milvus's own words mean, for its known ones.
+fn import_hint(reason: &str) -> Option<String> {
+    let known = [
+        (
+            "no binlog file",
+            "the target's fields have other ids than the backup's; drop the target and restore again",
+        ),
+        (
+            "could not read binlog file",
+            "the target's schema differs from the backup's; drop the target and restore again",
+        ),
+        ("dimension", "the target's schema differs from the backup's; drop the target and restore again"),
+        (
+            "binlog file count",
+            "files are missing or left over among the backup's; `milvus-backup get -n NAME --detail` names them",
+        ),
+        ("AccessDenied", "the Milvus server itself may not read there; give its credentials the right"),
+        ("NoSuchBucket", "the Milvus server reads another bucket; compare its milvus.yaml"),
+        ("partition not", "the target lacks a partition of the backup; create it or drop the target"),
+        ("quota", "free disk quota in Milvus, then restore again"),
+    ];
+    known.iter().find(|(text, _)| reason.contains(text)).map(|(_, hint)| (*hint).to_owned())
+}
+
+fn store_hint(kind: StoreKind) -> Option<String> {
+    Some(match kind {
+        StoreKind::PermissionDenied => {
+            "compare the access key and its rights; `milvus-backup config show` tells where each value comes from"
+        }
+        StoreKind::Unreachable => "compare address, port and useSSL; `milvus-backup check` tries them",
+        StoreKind::BucketMissing => "compare the bucket's name, or create it",
+        StoreKind::NoSpace => "free space there, then delete the unfinished backup and take it again",
+        StoreKind::RateLimited => "the store asks for fewer requests; lower transfer.concurrency (backup.parallelism.copydata)",
+        StoreKind::Timeout => "the store answers too slowly; try again, or lower transfer.concurrency (backup.parallelism.copydata)",
+        _ => return None,
+    }
+    .to_owned())
+}
+
+fn milvus_hint(kind: milvus::ErrorKind) -> Option<String> {
+    use milvus::ErrorKind as E;
+    Some(match kind {
+        E::Unreachable => "compare milvus.address, milvus.port and the TLS mode; `milvus-backup check` tries them",
+        E::Unauthenticated => "compare milvus.user and milvus.password; `milvus-backup config show` tells where each value comes from",
+        E::PermissionDenied => "this user lacks a privilege; use root, or grant it",
+        E::RateLimited => "Milvus limits these requests (quotaAndLimits in milvus.yaml); try again later",
+        E::Quota => "a quota of Milvus is used up (quotaAndLimits in milvus.yaml)",
+        E::CollectionNotFound | E::DatabaseNotFound => "it was dropped meanwhile, or lies in another database",
+        _ => return None,
+    }
+    .to_owned())
+}

@@ -1,0 +1,167 @@
+//! A lease on a place in a store: who works there, and whether they still live.
+//!
+//! Its marker is written first and with a condition (no other may exist), renewed while the run lives, and looked at
+//! again before anything is committed. A backup's begin marker and a restore's owner file are both such markers: what
+//! a crash leaves behind says so by its age.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::key::ObjectKey;
+use serde::{Deserialize, Serialize};
+use storage::{ErrorKind, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::now_ms;
+use crate::{Engine, Error};
+
+/// How often a living run renews its marker.
+const RENEW: Duration = Duration::from_secs(20);
+
+/// After how long without renewal a run counts as dead; machines stall for tens of seconds.
+const STALE_MS: i64 = 180_000;
+
+/// The content of a marker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Marker {
+    /// The version of this file's format; 1. A later one may tell how to resume.
+    pub(crate) format_version: u32,
+    /// The job's id.
+    pub(crate) owner: String,
+    /// The host it runs on.
+    pub(crate) host: String,
+    /// Its process there.
+    pub(crate) pid: u32,
+    /// The tool and its version.
+    pub(crate) tool: String,
+    /// Milliseconds since 1970.
+    pub(crate) started_ms: i64,
+    /// Milliseconds since 1970.
+    pub(crate) renewed_ms: i64,
+    /// Whether the run ended by itself, with its work not done.
+    #[serde(default)]
+    pub(crate) stopped: bool,
+}
+
+impl Marker {
+    fn new(engine: &Engine, job: &str) -> Self {
+        let now = now_ms();
+        Self {
+            format_version: 1,
+            owner: job.to_owned(),
+            host: engine.config.host.clone(),
+            pid: std::process::id(),
+            tool: engine.config.tool.clone(),
+            started_ms: now,
+            renewed_ms: now,
+            stopped: false,
+        }
+    }
+
+    /// Reads a marker; one that cannot be understood is nobody's.
+    pub(crate) async fn read(store: &Store, key: &ObjectKey) -> Result<Option<Self>, Error> {
+        match store.read(key).await {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::storage(format!("while reading {}", store.describe(key)))(error)),
+        }
+    }
+
+    /// Whether the run it tells of lives, as far as can be told.
+    pub(crate) fn is_live(&self) -> bool {
+        !self.stopped && now_ms() - self.renewed_ms < STALE_MS
+    }
+
+    /// The error to give to who wants to touch what a living run makes.
+    pub(crate) fn running(&self, name: &str) -> Error {
+        Error::Running {
+            name: name.to_owned(),
+            owner: format!("process {} on {}", self.pid, self.host),
+            seconds: ((now_ms() - self.renewed_ms) / 1000).max(0),
+        }
+    }
+
+    fn encode(&self) -> Bytes {
+        // a struct of numbers and texts always encodes
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+}
+
+/// The right to write at a place; given back by [`Lease::release`] or [`Lease::stop`].
+#[derive(Debug)]
+pub(crate) struct Lease {
+    store: Store,
+    key: ObjectKey,
+    marker: Marker,
+    ended: CancellationToken,
+    renewal: tokio::task::JoinHandle<()>,
+}
+
+impl Lease {
+    /// Takes a place, or tells who holds it (`None` where what lies there is no marker).
+    pub(crate) async fn take(
+        engine: &Engine,
+        store: &Store,
+        key: &ObjectKey,
+        job: &str,
+    ) -> Result<Result<Self, Option<Marker>>, Error> {
+        let marker = Marker::new(engine, job);
+        let created = store.create_new(key, marker.encode()).await;
+        let created = created.map_err(Error::storage(format!("while writing {}", store.describe(key))))?;
+        // some stores ignore the condition: only what is read back counts
+        let holder = Marker::read(store, key).await?;
+        if !created || holder.as_ref().is_none_or(|h| h.owner != marker.owner) {
+            return Ok(Err(holder));
+        }
+        let ended = CancellationToken::new();
+        let renewal = tokio::spawn(renew(store.clone(), key.clone(), marker.clone(), ended.clone()));
+        Ok(Ok(Self { store: store.clone(), key: key.clone(), marker, ended, renewal }))
+    }
+
+    /// Whether the place is still ours, or whose it is now.
+    pub(crate) async fn still_held(&self) -> Result<Result<(), Option<Marker>>, Error> {
+        let holder = Marker::read(&self.store, &self.key).await?;
+        Ok(if holder.as_ref().is_some_and(|h| h.owner == self.marker.owner) { Ok(()) } else { Err(holder) })
+    }
+
+    /// Ends the lease, the work being done: the marker goes.
+    pub(crate) async fn release(mut self) {
+        self.end_renewal().await;
+        if let Err(error) = self.store.delete(std::slice::from_ref(&self.key)).await {
+            tracing::warn!("cannot remove {}: {error}", self.store.describe(&self.key));
+        }
+    }
+
+    /// Ends the lease, the work not being done: the marker stays and says that nobody works here any more.
+    pub(crate) async fn stop(mut self) {
+        self.end_renewal().await;
+        let marker = Marker { stopped: true, renewed_ms: now_ms(), ..self.marker.clone() };
+        if let Err(error) = self.store.write(&self.key, marker.encode()).await {
+            tracing::warn!("cannot mark {} as stopped: {error}", self.store.describe(&self.key));
+        }
+    }
+
+    /// A renewal under way must not overwrite what comes after it.
+    async fn end_renewal(&mut self) {
+        self.ended.cancel();
+        if let Err(error) = (&mut self.renewal).await {
+            tracing::warn!("the renewal of {} ended: {error}", self.store.describe(&self.key));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+async fn renew(store: Store, key: ObjectKey, mut marker: Marker, ended: CancellationToken) {
+    while ended.run_until_cancelled(tokio::time::sleep(RENEW)).await.is_some() {
+        marker.renewed_ms = now_ms();
+        // a missed renewal is made up by the next one, well before the marker is stale
+        if let Some(Err(error)) = ended.run_until_cancelled(store.write(&key, marker.encode())).await {
+            tracing::warn!("cannot renew {}: {error}", store.describe(&key));
+        }
+    }
+}

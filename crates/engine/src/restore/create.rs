@@ -1,0 +1,115 @@
+//! Creates databases, collections, partitions and indexes in the target.
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use milvus::CreateCollection;
+use model::manifest::{CollectionBackup, Schema};
+use model::plan::restore::{Action, CollectionPlan};
+
+use super::Run;
+use crate::Error;
+
+/// The partition every collection has.
+const DEFAULT_PARTITION: &str = "_default";
+
+impl Run<'_> {
+    pub(super) async fn create_databases(&self) -> Result<(), Error> {
+        for database in &self.plan.databases {
+            match self.milvus().create_database(database).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == milvus::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    return Err(Error::milvus(format!("while creating database {database}"))(error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the target collection into being; returns whether this restore created it.
+    pub(super) async fn create(
+        &self,
+        plan: &CollectionPlan,
+        backup: &CollectionBackup,
+    ) -> Result<bool, Error> {
+        let target = &plan.target;
+        if plan.action == Action::DropAndCreate {
+            let dropped = self.milvus().drop_collection(target).await;
+            dropped.map_err(Error::milvus(format!("while dropping {target}")))?;
+        }
+        if plan.action == Action::Use {
+            return Ok(false);
+        }
+        let by_key = backup.schema.fields.iter().any(|f| f.is_partition_key);
+        let request = CreateCollection {
+            target: target.clone(),
+            schema: schema_for(backup, plan),
+            shards: backup.shards,
+            consistency: backup.consistency,
+            properties: plan.properties.clone(),
+            num_partitions: by_key.then_some(i64::try_from(backup.partitions.len()).unwrap_or(i64::MAX)),
+        };
+        let created = self.milvus().create_collection(&request).await;
+        created.map_err(Error::milvus(format!("while creating {target}")))?;
+        Ok(true)
+    }
+
+    /// Creates the partitions that the target lacks; with a partition key the server made them.
+    pub(super) async fn create_partitions(
+        &self,
+        plan: &CollectionPlan,
+        backup: &CollectionBackup,
+    ) -> Result<(), Error> {
+        if backup.schema.fields.iter().any(|f| f.is_partition_key) {
+            return Ok(());
+        }
+        let target = &plan.target;
+        stream::iter(plan.partitions.iter().filter(|p| p.name != DEFAULT_PARTITION))
+            .map(|p| async move {
+                let created = self.milvus().create_partition(target, &p.name).await;
+                created.map_err(Error::milvus(format!("while creating partition {target}/{}", p.name)))
+            })
+            .buffer_unordered(8)
+            .try_collect()
+            .await
+    }
+
+    /// Drops the target's indexes where asked for, then creates the plan's.
+    pub(super) async fn create_indexes(&self, plan: &CollectionPlan) -> Result<(), Error> {
+        let target = &plan.target;
+        let present = self.milvus().list_indexes(target).await;
+        let present = present.map_err(Error::milvus(format!("while listing the indexes of {target}")))?;
+        if self.request.drop_indexes && !present.is_empty() {
+            let released = self.milvus().release(target).await;
+            released.map_err(Error::milvus(format!(
+                "while releasing {target}, whose indexes are to be dropped"
+            )))?;
+            for index in &present {
+                let dropped = self.milvus().drop_index(target, &index.index).await;
+                dropped.map_err(Error::milvus(format!(
+                    "while dropping index {} of {target}",
+                    index.index.name
+                )))?;
+            }
+        }
+        for index in &plan.indexes {
+            let kept =
+                !self.request.drop_indexes && present.iter().any(|p| p.index.field_name == index.field_name);
+            if kept {
+                continue;
+            }
+            let created = self.milvus().create_index(target, index).await;
+            created.map_err(Error::milvus(format!("while creating index {} of {target}", index.name)))?;
+        }
+        Ok(())
+    }
+}
+
+/// The schema to create the target with. Milvus numbers fields by their order and makes the dynamic field itself.
+fn schema_for(backup: &CollectionBackup, plan: &CollectionPlan) -> Schema {
+    let mut schema = backup.schema.clone();
+    schema.name.clone_from(&plan.target.collection);
+    schema.fields.retain(|f| !f.is_dynamic);
+    schema.fields.sort_by_key(|f| f.id);
+    schema.properties = Vec::new();
+    schema
+}

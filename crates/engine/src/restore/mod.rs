@@ -1,0 +1,141 @@
+//! Restore: preflight and plan, then each collection is created, its data staged where needed, imported and counted.
+
+mod collection;
+mod create;
+mod finish;
+mod import;
+mod preflight;
+mod stage;
+
+pub(crate) use preflight::reach;
+
+use std::time::Instant;
+
+use futures::stream::{self, StreamExt};
+use milvus::Milvus;
+use model::manifest::Manifest;
+use model::plan::restore::{RestorePlan, RestoreRequest};
+
+use crate::catalog::Catalog;
+use crate::source::Source;
+use crate::{
+    CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, Phase,
+    RestoreReport,
+};
+use import::Importer;
+use stage::Staging;
+
+/// What a call of [`Engine::restore`] came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestoreOutcome {
+    /// A dry run: what would be done.
+    Planned {
+        /// The plan.
+        plan: RestorePlan,
+        /// The target's version.
+        server: String,
+        /// Its host and port.
+        address: String,
+        /// Collections in the backup.
+        available: usize,
+    },
+    /// What was done.
+    Done(RestoreReport),
+}
+
+/// Everything a restore works with once the preflight is through.
+struct Run<'a> {
+    request: &'a RestoreRequest,
+    catalog: Catalog,
+    target: Source,
+    manifest: Manifest,
+    plan: RestorePlan,
+    ctx: &'a JobCtx,
+}
+
+impl Engine {
+    /// Restores what the request selects. What fails of a single collection stands in the report, not in the error.
+    pub async fn restore(&self, request: &RestoreRequest, ctx: &JobCtx) -> Result<RestoreOutcome, Error> {
+        let started = Instant::now();
+        ctx.emit(Event::Phase(Phase::Preflight));
+        let run = ctx.run(preflight::run(self, request, ctx)).await?;
+        if request.dry_run {
+            let server = run.milvus().server();
+            return Ok(RestoreOutcome::Planned {
+                server: server.version.to_string(),
+                address: server.address.clone(),
+                available: run.manifest.collections.len(),
+                plan: run.plan,
+            });
+        }
+        ctx.emit(Event::Phase(Phase::Create));
+        ctx.run(run.create_databases()).await?;
+        let staging =
+            if run.plan.staging.is_some() { Some(ctx.run(Staging::begin(self, &run)).await?) } else { None };
+        ctx.emit(Event::Phase(Phase::Import));
+        let importer = Importer::new(run.milvus().clone(), &self.config.limits, run.plan.jobs().count());
+        let collections = run.restore_all(self, &importer, staging.as_ref()).await;
+        ctx.emit(Event::Phase(Phase::Finish));
+        let mut warnings = run.plan.warnings.clone();
+        warnings.extend(run.create_aliases(&collections).await);
+        if let Some(staging) = staging {
+            ctx.emit(Event::Phase(Phase::Cleanup));
+            warnings.extend(staging.end(request.keep_staged).await);
+        }
+        let report = RestoreReport {
+            name: request.name.to_string(),
+            collections,
+            elapsed: started.elapsed(),
+            warnings,
+        };
+        Ok(RestoreOutcome::Done(report))
+    }
+}
+
+impl Run<'_> {
+    fn milvus(&self) -> &Milvus {
+        &self.target.milvus
+    }
+
+    /// Restores every collection of the plan; once nothing can come of the rest, it is not begun.
+    async fn restore_all(
+        &self,
+        engine: &Engine,
+        importer: &Importer,
+        staging: Option<&Staging>,
+    ) -> Vec<CollectionRestored> {
+        let mut done: Vec<(usize, CollectionRestored)> =
+            stream::iter(self.plan.collections.iter().enumerate())
+                .map(|(at, plan)| async move {
+                    if self.ctx.cancel().is_cancelled() || importer.is_hopeless() {
+                        return (
+                            at,
+                            CollectionRestored {
+                                source: plan.source.clone(),
+                                target: plan.target.clone(),
+                                created: false,
+                                outcome: CollectionOutcome::NotBegun,
+                                partitions: Vec::new(),
+                            },
+                        );
+                    }
+                    (at, self.restore_collection(plan, importer, staging).await)
+                })
+                .buffer_unordered(engine.config.limits.restore_collections.get())
+                .collect()
+                .await;
+        done.sort_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, restored)| restored).collect()
+    }
+}
+
+impl From<&Error> for CollectionFailure {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.chain(),
+            hint: error.hint(),
+            rows_differ: matches!(error, Error::Rows { .. }),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Before anything is changed: what does the backup hold, where does it go, and can the target take it?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use model::ids::PartitionId;
+use model::manifest::{CollectionBackup, Format, Manifest};
+use model::name::CollectionRef;
+use model::plan::restore::{Existing, PrefixSeen, Reach, RestorePlan, RestoreRequest, Seen};
+use storage::{Store, StoreKind};
+
+use super::Run;
+use crate::backup::storage_is_milvus;
+use crate::catalog::{BackupDetail, Catalog};
+use crate::source::Source;
+use crate::{Engine, Error, Event, JobCtx};
+
+/// Collections looked at once.
+const AT_ONCE: usize = 8;
+
+type Pairs = Vec<(CollectionRef, CollectionRef)>;
+
+pub(super) async fn run<'a>(
+    engine: &Engine,
+    request: &'a RestoreRequest,
+    ctx: &'a JobCtx,
+) -> Result<Run<'a>, Error> {
+    let catalog = Catalog::open(engine)?;
+    let detail = catalog.detail(&request.name).await?;
+    let format = match &detail.manifest.format {
+        Format::Binlog => None,
+        Format::Snapshot => Some("snapshot".to_owned()),
+        Format::Other(other) => Some(other.clone()),
+    };
+    if let Some(format) = format {
+        return Err(Error::Format { name: request.name.to_string(), format });
+    }
+    let (databases, pairs) = resolve(&detail.manifest, request)?;
+    let target = Source::open(engine).await?;
+    target.milvus.server().version.supported()?;
+    let backups: Vec<&CollectionBackup> = detail
+        .manifest
+        .collections
+        .iter()
+        .filter(|c| pairs.iter().any(|(source, _)| source == &c.name))
+        .collect();
+    holds(&target, &backups)?;
+    let seen = look(&catalog, &target, request, &detail, &backups, &pairs).await?;
+    let plan = RestorePlan::new(&detail.manifest, &databases, &pairs, request, &seen)?;
+    if plan.staging.is_some() {
+        // what is staged below a wrong root is never found by the server
+        storage_is_milvus(&target, &existing_of(&target).await?).await?;
+    }
+    let server = target.milvus.server();
+    ctx.emit(Event::Overview {
+        server: server.version.to_string(),
+        address: server.address.clone(),
+        collections: plan.collections.len(),
+        databases: plan.collections.iter().map(|c| &c.target.database).collect::<BTreeSet<_>>().len(),
+        how: if plan.staging.is_some() { "staged".to_owned() } else { "in place".to_owned() },
+    });
+    Ok(Run { request, catalog, target, manifest: detail.manifest, plan, ctx })
+}
+
+/// Source names to target names; a filter that matches only a renamed target names the source.
+fn resolve(manifest: &Manifest, request: &RestoreRequest) -> Result<(Vec<String>, Pairs), Error> {
+    let collections: Vec<CollectionRef> = manifest.collections.iter().map(|c| c.name.clone()).collect();
+    let databases: BTreeSet<String> = manifest
+        .databases
+        .iter()
+        .map(|d| d.name.clone())
+        .chain(collections.iter().map(|c| c.database.clone()))
+        .collect();
+    let databases: Vec<String> = databases.into_iter().collect();
+    let selected = request.selection.select(&databases, &collections).map_err(|error| {
+        let renamed: Vec<CollectionRef> = collections.iter().map(|c| request.mapping.target(c)).collect();
+        let targets: Vec<String> = databases.iter().map(|d| request.mapping.target_database(d)).collect();
+        let matched = request.selection.select(&targets, &renamed).ok();
+        let sources: Vec<String> = matched
+            .iter()
+            .flat_map(|m| &m.collections)
+            .filter_map(|target| renamed.iter().position(|r| r == target))
+            .filter_map(|at| collections.get(at))
+            .map(ToString::to_string)
+            .collect();
+        let hint = (!sources.is_empty()).then(|| {
+            format!(
+                "filters match the names in the backup, not the new ones; say --filter {}",
+                sources.join(",")
+            )
+        });
+        Error::Selection(error, hint)
+    })?;
+    let pairs = request.mapping.resolve(&selected.databases, &selected.collections)?;
+    let databases = selected.databases.iter().map(|d| request.mapping.target_database(d)).collect();
+    Ok((databases, pairs))
+}
+
+/// Whether the target's version can hold the schemas.
+fn holds(target: &Source, backups: &[&CollectionBackup]) -> Result<(), Error> {
+    for backup in backups {
+        let problems = target.milvus.capabilities().schema_problems(&backup.schema);
+        if !problems.is_empty() {
+            return Err(Error::Schema {
+                version: target.milvus.server().version.to_string(),
+                collection: backup.name.to_string(),
+                problems: problems.iter().map(ToString::to_string).collect(),
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn look(
+    catalog: &Catalog,
+    target: &Source,
+    request: &RestoreRequest,
+    detail: &BackupDetail,
+    backups: &[&CollectionBackup],
+    pairs: &Pairs,
+) -> Result<Seen, Error> {
+    let databases = target.milvus.list_databases().await.map_err(Error::milvus("while listing databases"))?;
+    let databases: BTreeSet<String> = databases.into_iter().collect();
+    let existing = stream::iter(pairs.iter().map(|(_, t)| t).filter(|t| databases.contains(&t.database)))
+        .map(|t| async move {
+            let has = target.milvus.has_collection(t).await;
+            let has = has.map_err(Error::milvus(format!("while looking for {t}")))?;
+            Ok::<_, Error>(has.then(|| t.clone()))
+        })
+        .buffered(AT_ONCE)
+        .try_filter_map(|found| async move { Ok(found) })
+        .try_collect()
+        .await?;
+    if request.existing == Existing::Drop {
+        no_alias_is_dropped(target, &existing).await?;
+    }
+    let prefixes =
+        if request.meta_only { BTreeMap::new() } else { prefixes(catalog, request, detail, backups).await? };
+    Ok(Seen { databases, existing, reach: reach(&catalog.store, &target.store), prefixes })
+}
+
+/// A drop by alias is refused by Milvus; better to say so before anything is changed.
+async fn no_alias_is_dropped(target: &Source, existing: &BTreeSet<CollectionRef>) -> Result<(), Error> {
+    for name in existing {
+        let info = target.milvus.describe_collection(name).await;
+        if info.map_err(Error::milvus(format!("while describing {name}")))?.is_alias {
+            return Err(Error::TargetIsAlias(name.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Proves that every object of the selected collections is there, and counts their deletes.
+async fn prefixes(
+    catalog: &Catalog,
+    request: &RestoreRequest,
+    detail: &BackupDetail,
+    backups: &[&CollectionBackup],
+) -> Result<BTreeMap<PartitionId, PrefixSeen>, Error> {
+    let name = &request.name;
+    let recorded: Option<BTreeMap<PartitionId, u64>> =
+        detail.extra.as_ref().map(|extra| extra.deletes().map(|(id, n)| (PartitionId(id), n)).collect());
+    let recorded = recorded.as_ref();
+    let looked: Vec<_> = stream::iter(backups)
+        .map(|backup| async move {
+            let (seen, damages) = catalog.inspect(name, backup).await?;
+            let deletes = match recorded {
+                Some(recorded) => recorded.clone(),
+                None if damages.is_empty() => catalog.count_deletes(name, backup).await?,
+                None => BTreeMap::new(),
+            };
+            let seen = seen.into_iter().map(move |(id, seen)| {
+                (id, PrefixSeen { deletes: deletes.get(&id).copied().unwrap_or_default(), ..seen })
+            });
+            Ok::<_, Error>((seen, damages))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let problems: Vec<String> =
+        looked.iter().flat_map(|(_, damages)| damages).map(ToString::to_string).collect();
+    if problems.is_empty() {
+        return Ok(looked.into_iter().flat_map(|(seen, _)| seen).collect());
+    }
+    let more = problems.len().saturating_sub(5);
+    let mut problems: Vec<String> = problems.into_iter().take(5).collect();
+    if more > 0 {
+        problems.push(format!("and {more} more"));
+    }
+    Err(Error::Damaged { name: name.to_string(), problems })
+}
+
+/// Whether the target's Milvus can read the backup where it lies, as far as the configuration tells.
+pub(crate) fn reach(backup: &Store, target: &Store) -> Reach {
+    let (from, to) = (backup.location(), target.location());
+    if from.kind() == StoreKind::Local && to.kind() == StoreKind::Local {
+        return Reach::InPlace;
+    }
+    if !backup.same_endpoint(target) {
+        return Reach::Staged(format!("the target reads {to}, the backup lies on {from}"));
+    }
+    if from.bucket() == to.bucket() {
+        return Reach::InPlace;
+    }
+    let bucket = |b: Option<&str>| b.unwrap_or_default().to_owned();
+    Reach::Staged(format!(
+        "the target reads bucket {}, the backup lies in {}",
+        bucket(to.bucket()),
+        bucket(from.bucket())
+    ))
+}
+
+async fn existing_of(target: &Source) -> Result<Vec<CollectionRef>, Error> {
+    crate::backup::everything(target).await.map(|(_, collections)| collections)
+}

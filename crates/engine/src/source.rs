@@ -1,0 +1,88 @@
+//! The source of a backup: a Milvus and the store it writes to.
+
+use std::collections::HashMap;
+
+use futures::TryStreamExt;
+use milvus::Milvus;
+use model::ids::{CollectionId, LogId};
+use model::layout::milvus::MilvusLayout;
+use model::manifest::Segment;
+use model::plan::{SegmentFiles, SegmentProblem, SegmentSeen};
+use storage::Store;
+
+use crate::{Engine, Error};
+
+/// A Milvus and the store it writes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) milvus: Milvus,
+    pub(crate) store: Store,
+    pub(crate) layout: MilvusLayout,
+}
+
+/// What a collection's prefixes showed.
+pub(crate) struct Listed {
+    /// The named segments with their files, or what is wrong with them.
+    pub(crate) segments: Result<Vec<Segment>, Vec<SegmentProblem>>,
+    /// The plain MD5 `ETag`s, where the store gives such; 16 bytes each, not text.
+    pub(crate) md5: HashMap<LogId, u128>,
+    /// Whether anything at all lies below the insert prefix.
+    pub(crate) any: bool,
+}
+
+impl Source {
+    pub(crate) async fn open(engine: &Engine) -> Result<Self, Error> {
+        let store = engine.source()?;
+        let milvus = engine.milvus().await?;
+        let layout = MilvusLayout::new(engine.config.source.root.clone());
+        Ok(Self { milvus, store, layout })
+    }
+
+    /// Where Milvus's files are looked for, for people.
+    pub(crate) fn place(&self) -> String {
+        self.store.describe(&self.layout.root().as_dir())
+    }
+
+    /// Whether any insert binlog of a collection lies where the configuration says.
+    pub(crate) async fn has_files(&self, collection: CollectionId) -> Result<bool, Error> {
+        let dir = self.layout.insert_dir(collection);
+        let any = self.store.any_below(&dir).await;
+        any.map_err(Error::storage(format!(
+            "while looking for files of Milvus below {}",
+            self.store.describe(&dir)
+        )))
+    }
+
+    /// Lists a collection's files in pages and puts them to the segments that Milvus named.
+    pub(crate) async fn list(&self, collection: CollectionId, seen: &[SegmentSeen]) -> Result<Listed, Error> {
+        let mut files = SegmentFiles::new(seen);
+        let mut md5 = HashMap::new();
+        let mut any = false;
+        for (dir, inserts) in
+            [(self.layout.insert_dir(collection), true), (self.layout.delta_dir(collection), false)]
+        {
+            let doing = || format!("while listing {}", self.store.describe(&dir));
+            let mut entries = self.store.list(&dir);
+            while let Some(entry) = entries.try_next().await.map_err(Error::storage(doing()))? {
+                any |= inserts;
+                let taken = if inserts {
+                    let key = self.layout.parse_insert(&entry.key);
+                    key.filter(|key| files.add_insert(key, entry.meta.size)).map(|key| key.log)
+                } else {
+                    let key = self.layout.parse_delta(&entry.key);
+                    key.filter(|key| files.add_delta(key, entry.meta.size)).map(|key| key.log)
+                };
+                if let (Some(log), Some(sum)) = (taken, entry.meta.etag.as_deref().and_then(plain_md5)) {
+                    md5.insert(log, sum);
+                }
+            }
+        }
+        Ok(Listed { segments: files.finish(), md5, any })
+    }
+}
+
+/// The MD5 in an `ETag`; those of multipart uploads carry a dash and cannot be compared.
+pub(crate) fn plain_md5(etag: &str) -> Option<u128> {
+    let hex = etag.trim_matches('"');
+    (hex.len() == 32).then(|| u128::from_str_radix(hex, 16).ok()).flatten()
+}
