@@ -144,6 +144,19 @@ pub(crate) fn from_wire(data: FieldData) -> Option<Column> {
     })
 }
 
+/// A list without elements, of the type its column has.
+fn empty_list(element: i32) -> Option<Values> {
+    Some(match DataType(element) {
+        DataType::BOOL => Values::Bool(Vec::new()),
+        DataType::INT8 | DataType::INT16 | DataType::INT32 => Values::Int(Vec::new()),
+        DataType::INT64 => Values::Long(Vec::new()),
+        DataType::FLOAT => Values::Float(Vec::new()),
+        DataType::DOUBLE => Values::Double(Vec::new()),
+        DataType::STRING | DataType::VARCHAR => Values::Text(Vec::new()),
+        _ => return None,
+    })
+}
+
 fn scalars_from_wire(data: wire::scalar_field::Data) -> Option<Values> {
     use wire::scalar_field::Data;
     Some(match data {
@@ -156,7 +169,12 @@ fn scalars_from_wire(data: wire::scalar_field::Data) -> Option<Values> {
         Data::JsonData(array) => Values::Json(array.data),
         Data::ArrayData(array) => Values::Array {
             element: DataType(array.element_type),
-            rows: array.data.into_iter().map(|row| scalars_from_wire(row.data?)).collect::<Option<_>>()?,
+            rows: array
+                .data
+                .into_iter()
+                // A list without elements may come without a kind.
+                .map(|row| row.data.map_or_else(|| empty_list(array.element_type), scalars_from_wire))
+                .collect::<Option<_>>()?,
         },
         Data::BytesData(_) => return None,
     })
