@@ -5,5 +5,9 @@ pub mod fixtures;
 pub mod milvus_server;
 pub mod names;
 pub mod process;
+#[cfg(feature = "milvus")]
+pub mod rows;
+#[cfg(feature = "milvus")]
+pub mod seed;
 pub mod servers;
 pub mod tls;

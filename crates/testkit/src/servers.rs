@@ -21,6 +21,29 @@ pub struct MilvusServer {
     pub storage: ServerStorage,
 }
 
+#[cfg(feature = "milvus")]
+impl MilvusServer {
+    /// How to reach it without login and TLS.
+    pub fn config(&self) -> milvus::ConnectConfig {
+        milvus::ConnectConfig {
+            address: self.address.clone(),
+            port: self.port,
+            tls: milvus::Tls::Disabled,
+            auth: milvus::Auth::None,
+            management_endpoint: None,
+            limits: milvus::Limits::default(),
+        }
+    }
+
+    /// Connects without login and TLS.
+    ///
+    /// # Panics
+    /// Where the server does not answer.
+    pub async fn connect(&self) -> milvus::Milvus {
+        milvus::Milvus::connect(&self.config()).await.expect("the server answers")
+    }
+}
+
 /// Where a Milvus server keeps its data.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]

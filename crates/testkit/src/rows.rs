@@ -1,0 +1,196 @@
+//! The live rows of a collection, in the shape of `fixtures/rows`, to be compared row by row.
+
+use crate::fixtures;
+use milvus::{Column, Milvus, MilvusError, Values};
+use model::manifest::{DataType, Index, LoadState, Schema};
+use model::name::CollectionRef;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long a collection may take to load.
+const LOAD_DEADLINE: Duration = Duration::from_mins(2);
+/// How many differences are worth reading.
+const SHOWN_DIFFERENCES: usize = 5;
+/// The key of a row's partition.
+const PARTITION: &str = "$partition";
+
+/// Rows by their primary key.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rows(BTreeMap<String, Value>);
+
+impl Rows {
+    /// Queries all live rows of a collection, with their partitions where a query can name them.
+    ///
+    /// A collection that is not loaded is loaded for it, with an index of its own if it has none, and left as it was.
+    pub async fn fetch(milvus: &Milvus, collection: &CollectionRef) -> Result<Self, MilvusError> {
+        let schema = milvus.describe_collection(collection).await?.schema;
+        let loaded = milvus.load_state(collection, None).await? == LoadState::Loaded;
+        let index = if loaded { None } else { index_to_load(milvus, collection, &schema).await? };
+        load(milvus, collection).await?;
+        let rows = query(milvus, collection, &schema).await?;
+        if !loaded {
+            milvus.release(collection).await?;
+        }
+        if let Some(index) = index {
+            milvus.drop_index(collection, &index).await?;
+        }
+        Ok(rows)
+    }
+
+    /// The rows of a file in `fixtures/rows`, which a query gave when the fixtures' backups were made.
+    ///
+    /// # Panics
+    /// Where there is no such fixture.
+    pub fn recorded(file: &str, key: &str) -> Self {
+        let text = std::fs::read_to_string(fixtures::path("rows").join(file)).expect("a fixture");
+        Self::parse(&text, key)
+    }
+
+    /// Parses lines of JSON objects, e.g. what [`Rows::to_lines`] wrote.
+    ///
+    /// # Panics
+    /// Where a line is none.
+    pub fn parse(text: &str, key: &str) -> Self {
+        let rows = text.lines().map(|line| {
+            let mut row: Value = serde_json::from_str(line).expect("a line of JSON");
+            // Some recorded floats of 32 bits were printed with the digits they need, others with those of 64 bits.
+            if let Some(number) = row.get("f32").and_then(Value::as_f64) {
+                #[expect(clippy::cast_possible_truncation, reason = "it was one of 32 bits")]
+                let number = f64::from(number as f32);
+                row["f32"] = json!(number);
+            }
+            (row[key].to_string(), row)
+        });
+        Self(rows.collect())
+    }
+
+    /// One line of JSON a row.
+    pub fn to_lines(&self) -> String {
+        self.0.values().fold(String::new(), |lines, row| lines + &row.to_string() + "\n")
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What differs in `other`, in words, at most a few rows; empty where the rows are the same.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let keys: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
+        let differing = keys.into_iter().filter_map(|key| match (self.0.get(key), other.0.get(key)) {
+            (Some(_), None) => Some(format!("row {key} is missing")),
+            (None, Some(_)) => Some(format!("row {key} is too much")),
+            (Some(expected), Some(actual)) if expected != actual => {
+                Some(format!("row {key} is {actual}, not {expected}"))
+            }
+            _ => None,
+        });
+        differing.take(SHOWN_DIFFERENCES).collect()
+    }
+}
+
+/// Makes an index where the collection has none for its vectors; answers it.
+async fn index_to_load(
+    milvus: &Milvus,
+    collection: &CollectionRef,
+    schema: &Schema,
+) -> Result<Option<Index>, MilvusError> {
+    let Some(vector) = schema.fields.iter().find(|field| field.data_type.is_vector()) else {
+        return Ok(None);
+    };
+    let present = milvus.list_indexes(collection).await?;
+    if present.iter().any(|info| info.index.field_name == vector.name) {
+        return Ok(None);
+    }
+    let index = Index {
+        field_name: vector.name.clone(),
+        name: "rows_fetch".to_owned(),
+        index_type: "FLAT".to_owned(),
+        params: [("metric_type".to_owned(), "L2".to_owned()), ("params".to_owned(), "{}".to_owned())].into(),
+        ..Index::default()
+    };
+    milvus.create_index(collection, &index).await?;
+    Ok(Some(index))
+}
+
+async fn load(milvus: &Milvus, collection: &CollectionRef) -> Result<(), MilvusError> {
+    milvus.load(collection).await?;
+    let deadline = Instant::now() + LOAD_DEADLINE;
+    while milvus.load_state(collection, None).await? != LoadState::Loaded {
+        assert!(Instant::now() < deadline, "{collection} does not load");
+        sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+async fn query(milvus: &Milvus, collection: &CollectionRef, schema: &Schema) -> Result<Rows, MilvusError> {
+    let primary = schema.fields.iter().find(|field| field.is_primary_key).expect("a primary key");
+    let key = primary.name.as_str();
+    let mut fields: Vec<String> = schema.fields.iter().map(|field| field.name.clone()).collect();
+    if schema.enable_dynamic_field {
+        fields.push("$meta".to_owned());
+    }
+    let lowest = if primary.data_type == DataType::VARCHAR { "\"\"" } else { "0" };
+    let all = format!("{key} >= {lowest}");
+    // The partitions of a partition key are Milvus's own business and cannot be named in a query.
+    let partitions = if schema.fields.iter().any(|field| field.is_partition_key) {
+        vec![None]
+    } else {
+        milvus.list_partitions(collection).await?.into_iter().map(|(name, _)| Some(name)).collect()
+    };
+    let mut rows = Rows::default();
+    for partition in partitions {
+        let columns = milvus.query(collection, partition.as_slice(), &all, &fields).await?;
+        let count = columns.first().map_or(0, |column| column.values.len());
+        for position in 0..count {
+            let mut row = Map::new();
+            row.extend(partition.iter().map(|name| (PARTITION.to_owned(), json!(name))));
+            for column in &columns {
+                add(&mut row, column, position);
+            }
+            rows.0.insert(row[key].to_string(), Value::Object(row));
+        }
+    }
+    Ok(rows)
+}
+
+/// Adds a column's value to a row; the dynamic field's keys stand beside the declared ones.
+fn add(row: &mut Map<String, Value>, column: &Column, position: usize) {
+    match value(&column.values, position) {
+        Value::Object(keys) if column.is_dynamic || column.name == "$meta" => row.extend(keys),
+        value => drop(row.insert(column.name.clone(), value)),
+    }
+}
+
+fn value(values: &Values, position: usize) -> Value {
+    match values {
+        Values::Bool(data) => json!(data[position]),
+        Values::Int(data) => json!(data[position]),
+        Values::Long(data) => json!(data[position]),
+        Values::Float(data) => json!(f64::from(data[position])),
+        Values::Double(data) => json!(data[position]),
+        Values::Text(data) => json!(data[position]),
+        Values::Json(data) => serde_json::from_slice(&data[position]).expect("JSON"),
+        Values::Array { rows, .. } => {
+            let list = &rows[position];
+            (0..list.len()).map(|element| value(list, element)).collect()
+        }
+        Values::FloatVector { dim, data } => {
+            data[position * dim..][..*dim].iter().map(|number| json!(f64::from(*number))).collect()
+        }
+        Values::BinaryVector { dim, data } => {
+            let bytes = dim / 8;
+            let hex = data[position * bytes..][..bytes]
+                .iter()
+                .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+            json!([hex])
+        }
+    }
+}

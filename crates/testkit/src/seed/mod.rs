@@ -1,0 +1,88 @@
+//! A small varied data set: every scalar type of Milvus 2.3, JSON, arrays, a dynamic field, partitions, a partition
+//! key, automatic ids, a binary vector, deletes, indexes, an alias, a TTL, two databases, an empty collection.
+//!
+//! It has the shape of what the fixtures' backups hold (`fixtures/rows`), with vectors of its own.
+
+mod books;
+mod columns;
+mod schema;
+mod shop;
+mod tenants;
+
+use milvus::{Milvus, MilvusError};
+use model::name::{CollectionRef, DEFAULT_DATABASE};
+
+/// Where the five collections are.
+#[derive(Debug, Clone)]
+pub struct Library {
+    /// 3,700 rows in 3 partitions, 5 of them deleted; loaded.
+    pub books: CollectionRef,
+    /// 1,200 rows by a partition key, 2 of them deleted; indexed, not loaded.
+    pub tenants: CollectionRef,
+    /// No rows, no index.
+    pub empty: CollectionRef,
+    /// 2,000 rows with automatic ids; loaded.
+    pub orders: CollectionRef,
+    /// 100 rows, no index; the same name as the first collection, in another database.
+    pub shop_books: CollectionRef,
+}
+
+impl Library {
+    /// The alias of [`Library::books`].
+    pub const ALIAS: &str = "library";
+
+    /// In the databases `default` and `shop`, as in the fixtures.
+    pub fn as_recorded() -> Self {
+        Self::in_databases(DEFAULT_DATABASE, "shop")
+    }
+
+    /// In two databases.
+    pub fn in_databases(first: &str, second: &str) -> Self {
+        Self {
+            books: CollectionRef::new(first, "books"),
+            tenants: CollectionRef::new(first, "tenants"),
+            empty: CollectionRef::new(first, "empty"),
+            orders: CollectionRef::new(second, "orders"),
+            shop_books: CollectionRef::new(second, "books"),
+        }
+    }
+
+    /// All of them, each database's in order.
+    pub fn collections(&self) -> [&CollectionRef; 5] {
+        [&self.books, &self.tenants, &self.empty, &self.orders, &self.shop_books]
+    }
+
+    /// Creates the databases where they are missing, the collections, and their rows; flushes and loads.
+    pub async fn fill(&self, milvus: &Milvus) -> Result<(), MilvusError> {
+        let present = milvus.list_databases().await?;
+        for database in [&self.books.database, &self.orders.database] {
+            if !present.contains(database) {
+                milvus.create_database(database).await?;
+            }
+        }
+        books::fill(milvus, &self.books).await?;
+        milvus.create_alias(&self.books, Self::ALIAS).await?;
+        tenants::fill(milvus, &self.tenants).await?;
+        shop::empty(milvus, &self.empty).await?;
+        shop::orders(milvus, &self.orders).await?;
+        shop::books(milvus, &self.shop_books).await
+    }
+
+    /// Drops the collections that are there, and the alias.
+    pub async fn drop(&self, milvus: &Milvus) -> Result<(), MilvusError> {
+        let mut present = Vec::new();
+        let databases = milvus.list_databases().await?;
+        for collection in self.collections() {
+            if databases.contains(&collection.database) && milvus.has_collection(collection).await? {
+                present.push(collection);
+            }
+        }
+        for collection in present {
+            for alias in milvus.aliases(collection).await? {
+                milvus.drop_alias(&collection.database, &alias).await?;
+            }
+            milvus.drop_collection(collection).await?;
+        }
+        Ok(())
+    }
+}
