@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or the environment: every function is a plain mapping from
 //! what was seen and what was asked to what follows. The crates around it do the seeing and the doing.
 
+pub mod binlog;
 pub mod ids;
 pub mod key;
 pub mod layout;

@@ -1,13 +1,14 @@
 //! Databases, collections, partitions and indexes of a backup.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::{ConsistencyLevel, KeyValue, Schema, Segment};
 use crate::ids::{CollectionId, PartitionId, Tso};
 use crate::name::CollectionRef;
 
 /// A database of a backup.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct DatabaseBackup {
     /// The database's name.
     pub name: String,
@@ -17,6 +18,17 @@ pub struct DatabaseBackup {
     pub properties: Vec<KeyValue>,
     /// The encryption zone's key as Milvus exported it; a secret.
     pub ezk: String,
+}
+
+impl fmt::Debug for DatabaseBackup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, id, properties, ezk: _ } = self;
+        f.debug_struct("DatabaseBackup")
+            .field("name", name)
+            .field("id", id)
+            .field("properties", properties)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether a collection or partition was loaded.

@@ -1,0 +1,183 @@
+//! The number of rows of a Parquet file, and nothing else of it.
+//!
+//! A Parquet file ends with its metadata in Thrift's compact protocol, the metadata's length and a magic number.
+//! The third field of the metadata is the number of rows; what stands before it is passed over.
+
+const MAGIC: &[u8] = b"PAR1";
+const NUM_ROWS: i64 = 3;
+/// Deeper metadata than Parquet ever has.
+const MAX_DEPTH: usize = 16;
+
+/// Reads the number of rows; `None` if the footer is missing or broken.
+pub(super) fn num_rows(file: &[u8]) -> Option<u64> {
+    let rest = file.strip_suffix(MAGIC)?;
+    let (rest, length) = rest.split_last_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let metadata = rest.get(rest.len().checked_sub(length)?..)?;
+    let mut metadata = Compact(metadata);
+    let mut field = 0;
+    while let Some(kind) = metadata.field(&mut field)? {
+        if field == NUM_ROWS && kind == Compact::I64 {
+            return u64::try_from(metadata.zigzag()?).ok();
+        }
+        metadata.pass(kind, MAX_DEPTH)?;
+    }
+    None
+}
+
+/// Bytes in Thrift's compact protocol; every function is `None` at the end of the bytes or at what cannot be.
+struct Compact<'a>(&'a [u8]);
+
+impl Compact<'_> {
+    const STOP: u8 = 0;
+    const TRUE: u8 = 1;
+    const FALSE: u8 = 2;
+    const BYTE: u8 = 3;
+    const I16: u8 = 4;
+    const I32: u8 = 5;
+    const I64: u8 = 6;
+    const DOUBLE: u8 = 7;
+    const BINARY: u8 = 8;
+    const LIST: u8 = 9;
+    const SET: u8 = 10;
+    const MAP: u8 = 11;
+    const STRUCT: u8 = 12;
+
+    fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*byte)
+    }
+
+    fn skip(&mut self, count: u64) -> Option<()> {
+        self.0 = self.0.get(usize::try_from(count).ok()?..)?;
+        Some(())
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn zigzag(&mut self) -> Option<i64> {
+        let raw = self.varint()?;
+        Some((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
+    }
+
+    /// Reads the header of a struct's next field: its type, or that there is none.
+    fn field(&mut self, id: &mut i64) -> Option<Option<u8>> {
+        let header = self.byte()?;
+        if header == Self::STOP {
+            return Some(None);
+        }
+        *id = match header >> 4 {
+            0 => self.zigzag()?,
+            step => id.checked_add(i64::from(step))?,
+        };
+        Some(Some(header & 0x0f))
+    }
+
+    /// Passes over a value of a field.
+    fn pass(&mut self, kind: u8, depth: usize) -> Option<()> {
+        let deeper = depth.checked_sub(1)?;
+        match kind {
+            // in the header already
+            Self::TRUE | Self::FALSE => Some(()),
+            Self::BYTE => self.skip(1),
+            Self::I16 | Self::I32 | Self::I64 => self.varint().map(drop),
+            Self::DOUBLE => self.skip(8),
+            Self::BINARY => {
+                let length = self.varint()?;
+                self.skip(length)
+            }
+            Self::LIST | Self::SET => {
+                let header = self.byte()?;
+                let count = if header >> 4 == 0x0f { self.varint()? } else { u64::from(header >> 4) };
+                self.pass_each(count, &[header & 0x0f], deeper)
+            }
+            Self::MAP => match self.varint()? {
+                0 => Some(()),
+                count => {
+                    let kinds = self.byte()?;
+                    self.pass_each(count, &[kinds >> 4, kinds & 0x0f], deeper)
+                }
+            },
+            Self::STRUCT => {
+                let mut id = 0;
+                while let Some(kind) = self.field(&mut id)? {
+                    self.pass(kind, deeper)?;
+                }
+                Some(())
+            }
+            _ => None,
+        }
+    }
+
+    /// Passes over the elements of a list or map; each takes a byte or more, so the input bounds the work.
+    fn pass_each(&mut self, count: u64, kinds: &[u8], depth: usize) -> Option<()> {
+        for _ in 0..count {
+            for kind in kinds {
+                match *kind {
+                    // alone they take a byte, unlike in a field
+                    Self::TRUE | Self::FALSE => self.skip(1)?,
+                    kind => self.pass(kind, depth)?,
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn footer(metadata: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(metadata.len()).unwrap().to_le_bytes();
+        [b"PAR1", metadata, &length, b"PAR1"].concat()
+    }
+
+    #[test]
+    fn every_kind_of_field_is_passed_over() {
+        let metadata = [
+            0x15, 4, // 1: i32
+            0x09, 0x02, 0x2c, // 1, by its full id: a list of two structs
+            0x11, 0x12, 0x13, 9, 0x18, 2, b'a', b'b', 0, // true, false, byte, text
+            0x17, 1, 2, 3, 4, 5, 6, 7, 8, 0, // double
+            0x0b, 0x02, 1, 0x81, 1, b'x', 1, // 1: a map of one text to a bool
+            0x1a, 0xf1, 3, 1, 2, 1, // 2: a set of three bools, counted in full
+            0x16, 0xc8, 1, // 3: i64 100
+            0,
+        ];
+        assert_eq!(num_rows(&footer(&metadata)), Some(100));
+    }
+
+    #[test]
+    fn what_is_no_footer_has_no_rows() {
+        for bytes in [&b""[..], b"PAR1", b"\0\0\0\0PAR1", b"\xff\xff\xff\xffPAR1", b"\x01\0\0\0PARE"] {
+            assert_eq!(num_rows(bytes), None, "{bytes:?}");
+        }
+        assert_eq!(num_rows(&footer(&[0])), None);
+        assert_eq!(num_rows(&footer(&[0x36, 1, 0])), None, "negative");
+        assert_eq!(num_rows(&footer(&[&[0x1c][..], &[0x1c; 100]].concat())), None, "too deep");
+        let huge = [0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
+        assert_eq!(num_rows(&footer(&huge)), None, "a list longer than the file");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(metadata: Vec<u8>) {
+            num_rows(&metadata);
+            num_rows(&footer(&metadata));
+        }
+    }
+}

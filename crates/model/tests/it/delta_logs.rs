@@ -1,0 +1,78 @@
+//! The binlogs Milvus 2.2 and 2.3 wrote.
+
+use std::fs;
+
+use milvus_backup_model as model;
+
+use model::binlog::{EventKind, delta_entries, events};
+use model::ids::PartitionScope;
+use model::layout::backup::BackupLayout;
+use proptest::prelude::*;
+
+use crate::fixtures::{backup_dir, full};
+
+/// Every file of a fixture with its segment's rows: delete logs, or insert binlogs.
+fn files(backup: &str, deletes: bool) -> Vec<(String, u64, Vec<u8>)> {
+    let layout = BackupLayout::new(&"".into(), &"b".parse().unwrap());
+    let mut files = Vec::new();
+    for c in full(backup).collections {
+        for s in c.partitions.iter().flat_map(|p| &p.segments) {
+            let PartitionScope::One(partition) = s.partition else { continue };
+            let keys: Vec<_> = if deletes {
+                s.delta_logs
+                    .iter()
+                    .map(|d| layout.delta_key(c.id, s.partition, s.group_id, s.id, d.log))
+                    .collect()
+            } else {
+                s.binlogs
+                    .iter()
+                    .map(|b| layout.insert_key(c.id, partition, s.group_id, s.id, b.field, b.log))
+                    .collect()
+            };
+            for key in keys {
+                let path = backup_dir(backup).join(key.below(layout.dir()).unwrap());
+                files.push((c.name.to_string(), s.rows, fs::read(path).unwrap()));
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn the_deletes_of_the_fixtures_are_counted() {
+    for backup in ["full_v0415", "full_v0516", "m2216_v0516"] {
+        let files = files(backup, true);
+        let deletes = |name| {
+            files
+                .iter()
+                .filter(|(c, ..)| c == name)
+                .map(|(_, _, file)| delta_entries(file).unwrap())
+                .sum::<u64>()
+        };
+        assert_eq!((deletes("default.books"), deletes("default.tenants")), (5, 2), "{backup}");
+        assert_eq!(files.len(), 6);
+    }
+}
+
+#[test]
+fn insert_binlogs_hold_the_rows_of_their_segment() {
+    for (name, rows, file) in files("some_v0415", false) {
+        let events = events(&file).unwrap();
+        assert!(events.iter().all(|e| e.kind == EventKind::INSERT));
+        assert_eq!(events.iter().map(|e| e.rows().unwrap()).sum::<u64>(), rows, "{name}");
+        assert!(delta_entries(&file).is_err());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(bytes: Vec<u8>, at: prop::sample::Index, byte: u8) {
+        let _ = delta_entries(&bytes);
+        let (_, _, mut file) = files("some_v0415", true).remove(0);
+        let _ = delta_entries(&[&file[..4], &bytes].concat());
+        let at = at.index(file.len());
+        file[at] = byte;
+        let _ = delta_entries(&file);
+        let _ = delta_entries(&file[..at]);
+    }
+}

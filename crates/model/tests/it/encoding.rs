@@ -1,0 +1,263 @@
+//! The rules of the Go releases' JSON, one by one.
+
+use std::error::Error;
+use std::io;
+
+use milvus_backup_model as model;
+
+use model::ids::{LogId, PartitionScope, Tso};
+use model::manifest::{CollectionBackup, Format, LoadState, Manifest, Rbac, Summary, User, json};
+
+fn read(text: &str) -> Result<Manifest, json::JsonError> {
+    json::read_full(text.as_bytes())
+}
+
+fn collection(keys: &str) -> CollectionBackup {
+    let mut manifest = read(&format!(r#"{{"id":"a","collection_backups":[{{{keys}}}]}}"#)).unwrap();
+    manifest.collections.remove(0)
+}
+
+fn written(manifest: &Manifest) -> String {
+    let mut bytes = Vec::new();
+    json::write_full_meta(manifest, "files", &mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn message(error: &json::JsonError) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
+}
+
+#[test]
+fn keys_match_without_case_and_the_last_one_wins() {
+    let manifest =
+        read(r#"{"ID":"a","NAME":"x","name":"y","Milvus_Version":"v2","who":{"knows":[1,null]}}"#).unwrap();
+    assert_eq!((manifest.name.as_str(), manifest.milvus_version.as_str()), ("y", "v2"));
+}
+
+#[test]
+fn null_is_a_missing_value() {
+    let manifest =
+        read(r#"{"id":"a","name":null,"size":null,"collection_backups":null,"rbac_meta":null}"#).unwrap();
+    assert_eq!(manifest, Manifest { id: "a".to_owned(), ..Manifest::default() });
+    let c =
+        collection(r#""schema":null,"partition_backups":[null],"load_state":null,"backup_timestamp":null"#);
+    assert_eq!((c.partitions.len(), c.load_state, c.backup_timestamp), (1, LoadState::NotLoad, None));
+    assert_eq!(c.name.to_string(), "default.");
+}
+
+#[test]
+fn numbers_are_exact_or_errors() {
+    let c = collection(r#""collection_id":470642651402076409,"backup_timestamp":18446744073709551615"#);
+    assert_eq!((c.id.0, c.backup_timestamp), (470_642_651_402_076_409, Some(Tso(u64::MAX))));
+    for broken in [r#""5""#, "1.0", "1e3", "-1", "\"Strong\"", "true", "[]", "{}", "18446744073709551616"] {
+        let error = read(&format!(r#"{{"id":"a","size":{broken}}}"#)).unwrap_err();
+        assert!(matches!(error, json::JsonError::Damaged(_)), "{broken}");
+    }
+}
+
+#[test]
+fn what_is_no_backup_is_an_error_that_says_why() {
+    assert_eq!(message(&read("{}").unwrap_err()), "this JSON names no backup");
+    let error = message(&read(r#"{"id":"a","collection_backups":[{"shards_num":"2"}]}"#).unwrap_err());
+    assert!(error.starts_with("this is not the JSON of a backup: invalid type: string"), "{error}");
+    assert!(error.contains("line 1 column"), "{error}");
+    for text in ["", "null", "[]", "{\"id\":\"a\"} x", "{\"id\":\"a\"", "\u{feff}{}"] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_broken_stream_is_no_damaged_file() {
+    struct Broken;
+    impl io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("gone"))
+        }
+    }
+    impl io::Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::other("full"))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    assert!(matches!(json::read_full(Broken), Err(json::JsonError::Io(_))));
+    assert!(matches!(json::write_full_meta(&Manifest::default(), "", Broken), Err(json::JsonError::Io(_))));
+}
+
+#[test]
+fn the_forms_of_a_delete_log() {
+    for (logs, expected) in [
+        ("", vec![]),
+        (r#","deltalogs":null"#, vec![]),
+        (r#","deltalogs":[]"#, vec![]),
+        (r#","deltalogs":[{}]"#, vec![]),
+        (
+            r#","deltalogs":[{"fieldID":9,"binlogs":[{"log_path":"f/delta_log/1/2/3/9","log_size":7}]}]"#,
+            vec![(9, 7)],
+        ),
+        (
+            r#","deltalogs":[{"binlogs":[{"log_path":"x","log_size":7,"log_id":9},{"log_id":8}]}]"#,
+            vec![(8, 0), (9, 7)],
+        ),
+    ] {
+        let c =
+            collection(&format!(r#""partition_backups":[{{"segment_backups":[{{"segment_id":3{logs}}}]}}]"#));
+        let found: Vec<_> =
+            c.partitions[0].segments[0].delta_logs.iter().map(|d| (d.log.0, d.size)).collect();
+        assert_eq!(found, expected, "{logs}");
+    }
+}
+
+#[test]
+fn a_file_without_any_id_is_an_error() {
+    let text = r#"{"id":"a","collection_backups":[{"partition_backups":[{"segment_backups":[{"binlogs":
+        [{"fieldID":100,"binlogs":[{"log_path":"files/insert_log/1/2/3/100/","log_size":5}]}]}]}]}]}"#;
+    assert!(message(&read(text).unwrap_err()).contains("neither log_id nor"));
+}
+
+#[test]
+fn ids_come_before_paths() {
+    let c = collection(
+        r#""partition_backups":[{"partition_id":2,"segment_backups":[{"segment_id":3,"binlogs":[
+            {"fieldID":101,"binlogs":[{"log_path":"a/b/6","log_size":1}]},
+            {"binlogs":[{"log_path":"other/5","log_id":4}]}]}]}]"#,
+    );
+    let segment = &c.partitions[0].segments[0];
+    let files: Vec<_> = segment.binlogs.iter().map(|b| (b.field.0, b.log)).collect();
+    assert_eq!(files, [(0, LogId(4)), (101, LogId(6))]);
+    assert_eq!((segment.partition.wire(), segment.group_id), (2, None));
+}
+
+#[test]
+fn segments_of_all_partitions_are_l0() {
+    let c = collection(r#""l0_segments":[{"segment_id":3,"partition_id":-1}]"#);
+    assert_eq!(c.l0_segments[0].partition, PartitionScope::All);
+    assert!(c.l0_segments[0].is_l0);
+}
+
+#[test]
+fn properties_are_united() {
+    let c = collection(
+        r#""properties":[{"key":"ttl","value":"1"}],
+           "schema":{"properties":[{"key":"ttl","value":"2"},{"key":"mmap.enabled"}]}"#,
+    );
+    let found: Vec<_> = c.properties.iter().map(|p| (p.key.as_str(), p.value.as_str())).collect();
+    assert_eq!(found, [("ttl", "1"), ("mmap.enabled", "")]);
+    assert_eq!(c.schema.properties, c.properties);
+}
+
+#[test]
+fn default_values_of_both_forms() {
+    let default = |keys: &str| {
+        collection(&format!(r#""schema":{{"fields":[{{{keys}}}]}}"#)).schema.fields[0].default_value.clone()
+    };
+    assert_eq!(default(r#""default_value_base64":"GAc=""#), Some(vec![0x18, 7]));
+    assert_eq!(default(r#""default_value_proto":"\u0018\u0007""#), Some(vec![0x18, 7]));
+    assert_eq!(default(r#""default_value_proto":"x","default_value_base64":"GAc=""#), Some(vec![0x18, 7]));
+    assert_eq!(default(r#""default_value_base64":"GAc=","default_value_proto":"x""#), Some(vec![0x18, 7]));
+    assert_eq!(default(r#""name":"n""#), None);
+    assert!(
+        read(r#"{"id":"a","collection_backups":[{"schema":{"fields":[{"default_value_base64":"!"}]}}]}"#)
+            .is_err()
+    );
+}
+
+#[test]
+fn formats_are_told_apart() {
+    for (text, expected) in [
+        (r#"{"id":"a"}"#, Format::Binlog),
+        (r#"{"id":"a","format":"snapshot"}"#, Format::Snapshot),
+        (r#"{"id":"a","format":"tape"}"#, Format::Other("tape".to_owned())),
+    ] {
+        assert_eq!(read(text).unwrap().format, expected);
+    }
+}
+
+#[test]
+fn level_files_that_do_not_belong_together_are_damaged() {
+    let head = &br#"{"id":"a"}"#[..];
+    let collections = &br#"{"infos":[{"collection_id":1}]}"#[..];
+    let error = json::read_levels(
+        head,
+        collections,
+        &br#"{"infos":[{"partition_id":2,"collection_id":9}]}"#[..],
+        &b"{}"[..],
+    );
+    assert_eq!(
+        message(&error.unwrap_err()),
+        "partition_meta.json is damaged: partition 2 belongs to collection 9, which is nowhere"
+    );
+    let partitions = &br#"{"infos":[{"partition_id":2,"collection_id":1}]}"#[..];
+    let segments = &br#"{"infos":[{"segment_id":3,"partition_id":4,"collection_id":1}]}"#[..];
+    assert_eq!(
+        message(&json::read_levels(head, collections, partitions, segments).unwrap_err()),
+        "segment_meta.json is damaged: segment 3 belongs to partition 4 of collection 1, which is nowhere"
+    );
+    assert_eq!(
+        message(&json::read_levels(head, &b"["[..], partitions, segments).unwrap_err()),
+        "collection_meta.json is damaged: this is not the JSON of a backup"
+    );
+}
+
+#[test]
+fn a_later_summary_is_as_good_as_none() {
+    let head = |summary| {
+        json::read_backup_meta(format!(r#"{{"id":"a","mb_summary":{summary}}}"#).as_bytes()).unwrap()
+    };
+    assert_eq!(head("{\"format_version\":9}").summary, None);
+    assert_eq!(head("5").summary, None);
+    let ours = r#"{"format_version":1,"tool":"t","taken_ms":5,"collections":1,"rows":2,"deletes":3,"objects":4,"new":0}"#;
+    let expected = Summary {
+        format_version: 1,
+        tool: "t".to_owned(),
+        taken_ms: 5,
+        collections: 1,
+        rows: 2,
+        deletes: 3,
+        objects: 4,
+    };
+    assert_eq!(head(ours).summary, Some(expected));
+}
+
+#[test]
+fn zero_values_are_left_out_but_for_a_few() {
+    assert_eq!(written(&Manifest::default()), r#"{"state_code":2,"size":0}"#);
+    let c = collection(
+        "\"collection_id\":1,\"partition_backups\":[{\"partition_id\":2,\"segment_backups\":[{\"segment_id\":3,\
+        \"binlogs\":[{\"binlogs\":[{\"log_id\":5}]}]}]}]",
+    );
+    let manifest = Manifest { collections: vec![c], ..Manifest::default() };
+    assert_eq!(
+        written(&manifest),
+        "{\"state_code\":2,\"collection_backups\":[{\"collection_id\":1,\"db_name\":\"default\",\"schema\":{},\
+         \"partition_backups\":[{\"partition_id\":2,\"collection_id\":1,\"segment_backups\":[{\"segment_id\":3,\
+         \"collection_id\":1,\"partition_id\":2,\"binlogs\":[{\"binlogs\":[{\"log_path\":\
+         \"files/insert_log/1/2/3/0/5\",\"log_size\":0,\"log_id\":5}]}],\"size\":0}],\"size\":0,\
+         \"load_state\":\"NotLoad\"}],\"size\":0,\"has_index\":false,\"load_state\":\"NotLoad\"}],\"size\":0}"
+    );
+}
+
+#[test]
+fn texts_are_escaped_as_go_does() {
+    let manifest = Manifest { name: "<a&b>\u{2028}\u{2029}\"é\n".to_owned(), ..Manifest::default() };
+    let expected = r#"{"state_code":2,"name":"\u003ca\u0026b\u003e\u2028\u2029\"é\n","size":0}"#;
+    assert_eq!(written(&manifest), expected);
+}
+
+#[test]
+fn what_is_secret_is_only_in_the_full_file() {
+    let rbac = Rbac {
+        users: vec![User { name: "ann".into(), password_hash: "hush".into(), roles: vec![] }],
+        ..Rbac::default()
+    };
+    let manifest = Manifest { id: "a".into(), rbac: Some(rbac), ..Manifest::default() };
+    assert!(written(&manifest).contains("hush"));
+    let mut head = Vec::new();
+    json::write_backup_meta(&manifest, "files", &mut head).unwrap();
+    assert!(!String::from_utf8(head).unwrap().contains("hush"));
+    assert!(!format!("{manifest:?}").contains("hush"));
+}

@@ -1,0 +1,8 @@
+//! What the model makes of real backups, and of anything else.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails by panicking")]
+
+mod any_manifest;
+mod delta_logs;
+mod encoding;
+mod fixtures;
+mod round_trip;
