@@ -16,13 +16,14 @@ pub(super) fn num_rows(file: &[u8]) -> Option<u64> {
     let metadata = rest.get(rest.len().checked_sub(length)?..)?;
     let mut metadata = Compact(metadata);
     let mut field = 0;
-    while let Some(kind) = metadata.field(&mut field)? {
+    loop {
+        let kind = metadata.field(&mut field)?;
         if field == NUM_ROWS && kind == Compact::I64 {
             return u64::try_from(metadata.zigzag()?).ok();
         }
+        // a struct that ends here cannot be passed over either
         metadata.pass(kind, MAX_DEPTH)?;
     }
-    None
 }
 
 /// Bytes in Thrift's compact protocol; every function is `None` at the end of the bytes or at what cannot be.
@@ -71,17 +72,16 @@ impl Compact<'_> {
         Some((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
 
-    /// Reads the header of a struct's next field: its type, or that there is none.
-    fn field(&mut self, id: &mut i64) -> Option<Option<u8>> {
+    /// Reads the header of a struct's next field: its type, or [`Self::STOP`].
+    fn field(&mut self, id: &mut i64) -> Option<u8> {
         let header = self.byte()?;
-        if header == Self::STOP {
-            return Some(None);
+        if header != Self::STOP {
+            *id = match header >> 4 {
+                0 => self.zigzag()?,
+                step => id.checked_add(i64::from(step))?,
+            };
         }
-        *id = match header >> 4 {
-            0 => self.zigzag()?,
-            step => id.checked_add(i64::from(step))?,
-        };
-        Some(Some(header & 0x0f))
+        Some(header & 0x0f)
     }
 
     /// Passes over a value of a field.
@@ -111,10 +111,12 @@ impl Compact<'_> {
             },
             Self::STRUCT => {
                 let mut id = 0;
-                while let Some(kind) = self.field(&mut id)? {
-                    self.pass(kind, deeper)?;
+                loop {
+                    match self.field(&mut id)? {
+                        Self::STOP => return Some(()),
+                        kind => self.pass(kind, deeper)?,
+                    }
                 }
-                Some(())
             }
             _ => None,
         }

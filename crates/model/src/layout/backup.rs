@@ -88,7 +88,12 @@ impl BackupLayout {
         field: FieldId,
         log: LogId,
     ) -> ObjectKey {
-        self.insert_dir(collection, partition).join(&format!("{}{segment}/{field}/{log}", level(group)))
+        self.dir.join(&match group {
+            Some(group) => {
+                format!("binlogs/{INSERT_LOG}/{collection}/{partition}/{group}/{segment}/{field}/{log}")
+            }
+            None => format!("binlogs/{INSERT_LOG}/{collection}/{partition}/{segment}/{field}/{log}"),
+        })
     }
 
     /// The key of a delete log; `group` as for [`Self::insert_key`], and absent for [`PartitionScope::All`].
@@ -100,7 +105,11 @@ impl BackupLayout {
         segment: SegmentId,
         log: LogId,
     ) -> ObjectKey {
-        self.delta_dir(collection, partition).join(&format!("{}{segment}/{log}", level(group)))
+        let partition = partition.wire();
+        self.dir.join(&match group {
+            Some(group) => format!("binlogs/{DELTA_LOG}/{collection}/{partition}/{group}/{segment}/{log}"),
+            None => format!("binlogs/{DELTA_LOG}/{collection}/{partition}/{segment}/{log}"),
+        })
     }
 
     /// The ids and the group in an insert binlog's key; `None` for any other key.
@@ -143,10 +152,6 @@ impl BackupLayout {
     fn data<'k>(&self, key: &'k ObjectKey, kind: &str) -> Option<&'k str> {
         key.below(&self.dir)?.strip_prefix("binlogs/")?.strip_prefix(kind)?.strip_prefix('/')
     }
-}
-
-fn level(group: Option<i64>) -> String {
-    group.map(|group| format!("{group}/")).unwrap_or_default()
 }
 
 #[cfg(test)]
