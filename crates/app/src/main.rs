@@ -1,2 +1,5 @@
-//! placeholder
+//! The `milvus-backup` program.
+
+mod config;
+
 fn main() {}

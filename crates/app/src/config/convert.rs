@@ -1,0 +1,265 @@
+//! From effective values to what the engine and the log take.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine::{EngineConfig, Limits, Place};
+use milvus::{Auth, ConnectConfig, Tls};
+use model::key::ObjectKey;
+use secrecy::ExposeSecret;
+use storage::{Addressing, CopyMode, Credentials, S3Config, StoreConfig};
+
+use super::error::{ConfigError, Problem};
+use super::storage_keys::StorageKeys;
+use super::value::Values;
+use super::{Config, Environment};
+
+/// Where logs go and how much of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    /// `trace`, `debug`, `info`, `warn` or `error`.
+    pub level: String,
+    /// JSON lines instead of text.
+    pub json: bool,
+    /// Whether stderr gets them too.
+    pub console: bool,
+    /// The file, if one is wanted.
+    pub file: Option<LogFile>,
+}
+
+/// A log file that is rotated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogFile {
+    /// The file written to.
+    pub path: PathBuf,
+    /// When it is put aside, bytes.
+    pub max_bytes: u64,
+    /// How many are kept besides it; 0 = all.
+    pub max_backups: u64,
+    /// How many days one is kept; 0 = forever.
+    pub max_days: u64,
+}
+
+impl Config {
+    /// The log.
+    pub(crate) fn log(&self) -> LogSettings {
+        let values = &self.values;
+        let path = values.text("log.file.path");
+        LogSettings {
+            level: values.text("log.level").to_owned(),
+            json: values.text("log.format") == "json",
+            console: values.flag("log.console"),
+            file: (!path.is_empty()).then(|| LogFile {
+                path: PathBuf::from(path),
+                max_bytes: values.number("log.file.maxSizeMiB").saturating_mul(1 << 20),
+                max_backups: values.number("log.file.maxBackups"),
+                max_days: values.number("log.file.maxDays"),
+            }),
+        }
+    }
+
+    /// What the engine works on. Certificates are looked at here, so that a wrong path is told with its key.
+    pub(crate) fn engine(&self, environment: &Environment) -> Result<EngineConfig, ConfigError> {
+        Ok(EngineConfig {
+            milvus: self.milvus()?,
+            source: self.place(&StorageKeys::SOURCE)?,
+            backup: self.place(&StorageKeys::BACKUP)?,
+            tool: concat!("milvus-backup ", env!("CARGO_PKG_VERSION")).to_owned(),
+            host: environment.host(),
+            limits: self.limits(),
+        })
+    }
+
+    fn milvus(&self) -> Result<ConnectConfig, Problem> {
+        let values = &self.values;
+        let tls = match values.text("milvus.grpc.tlsMode") {
+            "server" => Tls::Server {
+                ca: self.certificate("milvus.grpc.caCertPath")?,
+                server_name: self.server_name(),
+            },
+            "mutual" => {
+                let cert = self.certificate("milvus.grpc.mtlsCertPath")?;
+                let key = self.certificate("milvus.grpc.mtlsKeyPath")?;
+                let ca = self.certificate("milvus.grpc.caCertPath")?;
+                match (cert, key) {
+                    (Some(cert), Some(key)) => Tls::Mutual { ca, server_name: self.server_name(), cert, key },
+                    _ => {
+                        return Err(
+                            self.problem("milvus.grpc.tlsMode", "mutual needs mtlsCertPath and mtlsKeyPath")
+                        );
+                    }
+                }
+            }
+            _ => Tls::Disabled,
+        };
+        let token = values.secret("milvus.token");
+        let user = values.text("milvus.user");
+        let auth = if !token.expose_secret().is_empty() {
+            Auth::Token(token)
+        } else if user.is_empty() {
+            Auth::None
+        } else {
+            Auth::Password { user: user.to_owned(), password: values.secret("milvus.password") }
+        };
+        let management = values.text("milvus.management.endpoint");
+        Ok(ConnectConfig {
+            address: values.text("milvus.grpc.address").to_owned(),
+            port: u16::try_from(values.number("milvus.grpc.port")).unwrap_or_default(),
+            tls,
+            auth,
+            management_endpoint: (!management.is_empty()).then(|| management.to_owned()),
+            limits: milvus::Limits::default(),
+        })
+    }
+
+    fn server_name(&self) -> Option<String> {
+        let name = self.values.text("milvus.grpc.serverName");
+        (!name.is_empty()).then(|| name.to_owned())
+    }
+
+    /// The path of a PEM file, once it was seen to be one.
+    fn certificate(&self, key: &str) -> Result<Option<PathBuf>, Problem> {
+        let path = self.values.text(key);
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let text =
+            std::fs::read(path).map_err(|error| self.problem(key, format!("cannot read {path}: {error}")))?;
+        if !text.windows(10).any(|window| window == b"-----BEGIN") {
+            return Err(self.problem(key, format!("{path} holds no PEM (`-----BEGIN …`)")));
+        }
+        Ok(Some(PathBuf::from(path)))
+    }
+
+    fn problem(&self, key: &str, reason: impl Into<String>) -> Problem {
+        Problem { key: key.to_owned(), source: self.values.source(key), reason: reason.into() }
+    }
+
+    fn place(&self, keys: &StorageKeys) -> Result<Place, Problem> {
+        let values = &self.values;
+        if values.text(keys.provider) == "local" {
+            let root = self.local_root(keys)?;
+            return Ok(Place { store: StoreConfig::Local, root: ObjectKey::new(&root), root_text: root });
+        }
+        let root_text = values.text(keys.root).to_owned();
+        Ok(Place { store: StoreConfig::S3(self.s3(keys)?), root: ObjectKey::new(&root_text), root_text })
+    }
+
+    /// A root on disk as an absolute path: relative ones start at the working directory.
+    fn local_root(&self, keys: &StorageKeys) -> Result<String, Problem> {
+        let root = self.values.text(keys.root);
+        let absolute = std::path::absolute(root)
+            .map_err(|error| self.problem(keys.root, format!("cannot make {root} absolute: {error}")))?;
+        let Some(absolute) = absolute.to_str().map(|path| path.trim_end_matches('/').to_owned()) else {
+            return Err(self.problem(keys.root, "the path is no UTF-8"));
+        };
+        let seen = self.values.text(keys.local_path).trim_end_matches('/');
+        if !seen.is_empty() && Path::new(seen) != Path::new(&absolute) {
+            let reason =
+                format!("a Milvus that sees {absolute} under another path comes with a later version");
+            return Err(self.problem(keys.local_path, reason));
+        }
+        Ok(absolute)
+    }
+
+    fn s3(&self, keys: &StorageKeys) -> Result<S3Config, Problem> {
+        let values = &self.values;
+        let provider = values.text(keys.provider);
+        if matches!(provider, "azure" | "gcpnative") {
+            let reason = format!(
+                "{provider} comes with a later version; this one serves local disks and S3 (minio, s3, aws, ceph, gcp, aliyun, tencent, hwc)"
+            );
+            return Err(self.problem(keys.provider, reason));
+        }
+        let region = match (values.text(keys.region), provider) {
+            ("", "gcp") => "auto",
+            (region, _) => region,
+        };
+        let addressing = match (values.text(keys.addressing), provider) {
+            ("path", _) => Addressing::Path,
+            ("virtualHost", _) | (_, "aliyun" | "tencent" | "hwc") => Addressing::VirtualHost,
+            _ => Addressing::Auto,
+        };
+        Ok(S3Config {
+            endpoint: self.endpoint(keys),
+            region: region.to_owned(),
+            bucket: values.text(keys.bucket).to_owned(),
+            addressing,
+            credentials: self.credentials(keys, provider)?,
+            ca_cert: self.certificate(keys.ca_cert)?,
+        })
+    }
+
+    /// `http(s)://host:port`, without the port that the scheme implies.
+    fn endpoint(&self, keys: &StorageKeys) -> String {
+        let host = self.values.text(keys.address);
+        let host =
+            if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+        match (self.values.flag(keys.use_ssl), self.values.number(keys.port)) {
+            (true, 443) => format!("https://{host}"),
+            (true, port) => format!("https://{host}:{port}"),
+            (false, 80) => format!("http://{host}"),
+            (false, port) => format!("http://{host}:{port}"),
+        }
+    }
+
+    fn credentials(&self, keys: &StorageKeys, provider: &str) -> Result<Credentials, Problem> {
+        let values = &self.values;
+        let login = values.text(keys.auth_type);
+        let access_key = values.text(keys.access_key);
+        // Nobody's AWS account has Milvus's default keys: there they mean that none are set.
+        let unset = access_key.is_empty() || (provider == "aws" && values.has_default_keys(keys));
+        if login == "static" && !unset {
+            let session = values.secret(keys.session_token);
+            return Ok(Credentials::Static {
+                access_key_id: access_key.to_owned(),
+                secret_access_key: values.secret(keys.secret_key),
+                session_token: (!session.expose_secret().is_empty()).then_some(session),
+            });
+        }
+        if !matches!(provider, "minio" | "s3" | "aws" | "ceph") {
+            let reason = format!(
+                "login without keys at {provider} comes with a later version; set an access key pair"
+            );
+            return Err(self.problem(keys.auth_type, reason));
+        }
+        let endpoint = if login == "iam" { values.text(keys.iam_endpoint) } else { "" };
+        Ok(Credentials::Chain { iam_endpoint: (!endpoint.is_empty()).then(|| endpoint.to_owned()) })
+    }
+
+    fn limits(&self) -> Limits {
+        let values = &self.values;
+        let count = |key| NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN);
+        let rate = values.number("transfer.bytesPerSecond");
+        Limits {
+            backup_collections: count("backup.concurrency.collections"),
+            restore_collections: count("restore.concurrency.collections"),
+            import_jobs: count("restore.concurrency.importJobs"),
+            copies: count("transfer.concurrency"),
+            multipart_threshold: values.number("transfer.multipartCopyThresholdMiB").saturating_mul(1 << 20),
+            copy_mode: match values.text("transfer.mode") {
+                "direct" => CopyMode::Direct,
+                "streaming" => CopyMode::Streaming,
+                _ => CopyMode::Auto,
+            },
+            bytes_per_second: (rate > 0).then_some(rate),
+            stall: Duration::from_secs(values.number("restore.stallTimeout")),
+            pause_gc: values.flag("backup.pauseGC"),
+        }
+    }
+}
+
+fn number(values: &Values, key: &str) -> usize {
+    usize::try_from(values.number(key)).unwrap_or(usize::MAX)
+}
+
+/// Roots of buckets are read without their outer slashes, which other releases keep as parts of keys.
+pub(super) fn root_warnings(values: &Values) -> impl Iterator<Item = String> {
+    [StorageKeys::SOURCE, StorageKeys::BACKUP].into_iter().filter_map(|keys| {
+        let root = values.text(keys.root);
+        let clean = ObjectKey::new(root.trim_end_matches('/'));
+        let odd = values.text(keys.provider) != "local" && clean.as_str() != root;
+        odd.then(|| format!("{}: {root:?} is read as {:?}", keys.root, clean.as_str()))
+    })
+}

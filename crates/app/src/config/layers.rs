@@ -1,0 +1,146 @@
+//! What sets a value, in order: flag, `--set`, environment, file, another key, default.
+
+use std::path::Path;
+
+use super::document::Item;
+use super::environment::Environment;
+use super::error::Problem;
+use super::find::Found;
+use super::overrides::Overrides;
+use super::schema::{Key, Kind, Schema};
+use super::value::{Source, Value, Values};
+
+/// A key's value set by a flag of the command line, under its v2 name.
+pub(crate) type FlagValue = (&'static str, String, &'static str);
+
+/// Everything a value can come from.
+pub(super) struct Layers<'a> {
+    pub flags: &'a [FlagValue],
+    pub overrides: &'a Overrides,
+    pub environment: &'a Environment,
+    pub file: Option<&'a Found>,
+}
+
+/// The values of a schema and what was odd about them.
+pub(super) struct Resolved {
+    pub values: Values,
+    pub warnings: Vec<String>,
+}
+
+impl Layers<'_> {
+    /// Resolves every key of `schema`; all problems are collected.
+    pub(super) fn resolve(&self, schema: Schema) -> Result<Resolved, Vec<Problem>> {
+        let mut values = Values::default();
+        let mut warnings = Vec::new();
+        let mut problems = Vec::new();
+        for key in schema.keys() {
+            match self.value(key, &values, &mut warnings) {
+                Ok(Some(value)) => values.put(key.name, value),
+                Ok(None) => {}
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(Resolved { values, warnings }) } else { Err(problems) }
+    }
+
+    /// The value of a key; none where it inherits from a key that has a problem.
+    fn value(&self, key: &Key, above: &Values, warnings: &mut Vec<String>) -> Result<Option<Value>, Problem> {
+        let found = match self.flag(key).or_else(|| self.overridden(key)) {
+            Some(found) => Some(found),
+            None => match self.environment(key, warnings)? {
+                Some(found) => Some(found),
+                None => self.in_file(key)?,
+            },
+        };
+        if let Some((item, source)) = found {
+            return parse(key, &item, source).map(Some);
+        }
+        match key.inherits {
+            Some(from) => Ok(above.get(from).map(|value| Value { inherited: Some(from), ..value.clone() })),
+            None => parse(key, &Item::Scalar(key.default.to_owned()), Source::Default).map(Some),
+        }
+    }
+
+    fn flag(&self, key: &Key) -> Option<(Item, Source)> {
+        let name = key.becomes.unwrap_or(key.name);
+        let (_, text, flag) = self.flags.iter().rev().find(|(set, ..)| *set == name)?;
+        Some((Item::Scalar(text.clone()), Source::Flag(flag)))
+    }
+
+    fn overridden(&self, key: &Key) -> Option<(Item, Source)> {
+        let (name, text) = key.names().chain(key.env).find_map(|name| self.overrides.get(name))?;
+        Some((Item::Scalar(text.to_owned()), Source::Set(name.to_owned())))
+    }
+
+    fn environment(&self, key: &Key, warnings: &mut Vec<String>) -> Result<Option<(Item, Source)>, Problem> {
+        let Some(name) = key.env else { return Ok(None) };
+        let file = key.env_file().and_then(|name| self.environment.get(&name).map(|path| (name, path)));
+        let plain = self.environment.get(name);
+        match (plain, file) {
+            (Some(_), Some((file, _))) => Err(Problem {
+                key: key.name.to_owned(),
+                source: Source::Env(name.to_owned()),
+                reason: format!("{file} is set too; only one of them can be"),
+            }),
+            (None, Some((file, path))) => {
+                let text = secret_file(Path::new(path)).map_err(|error| Problem {
+                    key: key.name.to_owned(),
+                    source: Source::Env(file.clone()),
+                    reason: format!("cannot read {path}: {error}"),
+                })?;
+                Ok(Some((Item::Scalar(text), Source::Env(file))))
+            }
+            (Some(text), None) if is_service_link(key, text) => {
+                warnings.push(format!(
+                    "environment variable {name} is ignored: {text} is how Kubernetes announces a service, not a port"
+                ));
+                Ok(None)
+            }
+            (Some(text), None) => Ok(Some((Item::Scalar(text.to_owned()), Source::Env(name.to_owned())))),
+            (None, None) => {
+                if self.environment.is_empty(name) {
+                    warnings.push(format!("environment variable {name} is ignored: it is empty"));
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn in_file(&self, key: &Key) -> Result<Option<(Item, Source)>, Problem> {
+        let Some(file) = self.file else { return Ok(None) };
+        let source = |line, key: &str| Source::File {
+            path: file.path.display().to_string(),
+            line,
+            key: key.to_owned(),
+        };
+        for name in key.names() {
+            let lower = name.to_lowercase();
+            if let Some(entry) = file.document.get(&lower) {
+                return Ok(Some((entry.item.clone(), source(entry.line, &entry.key))));
+            }
+            if let Some(line) = file.document.section(&lower) {
+                let reason = "expected a value, not keys below it".to_owned();
+                return Err(Problem { key: name.to_owned(), source: source(line, name), reason });
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn parse(key: &Key, item: &Item, source: Source) -> Result<Value, Problem> {
+    match key.kind.parse(item) {
+        Ok(data) => Ok(Value { data, source, inherited: None }),
+        Err(reason) => Err(Problem { key: key.name.to_owned(), source, reason }),
+    }
+}
+
+/// Kubernetes sets `MILVUS_PORT=tcp://…` in every pod beside a service named `milvus`.
+fn is_service_link(key: &Key, text: &str) -> bool {
+    key.kind == Kind::Port && text.starts_with("tcp://")
+}
+
+/// The text of a secret's file, without the line end editors leave.
+fn secret_file(path: &Path) -> std::io::Result<String> {
+    let text = std::fs::read_to_string(path)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,149 @@
+//! `config migrate`: a v2 file from a v1 file.
+
+use std::fmt::Write;
+
+use super::environment::Environment;
+use super::error::{ConfigError, Problem};
+use super::layers::Layers;
+use super::overrides::Overrides;
+use super::schema::{Key, Kind, Schema, v2};
+use super::storage_keys::StorageKeys;
+use super::value::{Data, Source, Value, Values};
+use super::{find, resolve, schema, unknown, validate};
+
+/// A migrated configuration and what there is to say about it.
+pub(crate) struct Migration {
+    /// The v2 file. Holds the secrets of the v1 file in clear.
+    pub text: String,
+    /// What was odd, a line each.
+    pub warnings: Vec<String>,
+    /// Values that v2 refuses.
+    pub problems: Vec<Problem>,
+    /// v1 environment variables that are set, and what takes their place.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Migrates the file; `--set` plays no part, the environment does.
+pub(crate) fn migrate(wanted: &str, environment: &Environment) -> Result<Migration, ConfigError> {
+    let Some(file) = find::find(wanted, environment)? else {
+        return Err(ConfigError::Missing { wanted: "to migrate".to_owned(), looked: Vec::new() });
+    };
+    if schema(Some(&file))? == Schema::V2 {
+        return Err(ConfigError::AlreadyV2(file.path));
+    }
+    let overrides = Overrides::default();
+    let layers = Layers { flags: &[], overrides: &overrides, environment, file: Some(&file) };
+    let resolved = resolve(&layers, Schema::V1).map_err(ConfigError::Values)?;
+    let mut warnings = resolved.warnings;
+    warnings.extend(unknown::unknown_keys(Schema::V1, Some(&file), &overrides));
+    Ok(Migration {
+        text: write(&resolved.values, &file.path.display().to_string()),
+        warnings,
+        problems: validate::problems(&resolved.values),
+        variables: variables(environment),
+    })
+}
+
+/// The set v1 variables with their replacements.
+fn variables(environment: &Environment) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (key, name) in Schema::V1.keys().iter().filter_map(|key| Some((key, key.env?))) {
+        let file = key.env_file().filter(|file| environment.get(file).is_some());
+        let Some(name) = environment.get(name).map(|_| name.to_owned()).or(file) else { continue };
+        let replacement = match key.becomes.and_then(|to| Schema::V2.key(to)) {
+            Some(Key { env: Some(env), .. }) if name.ends_with("_FILE") => format!("{env}_FILE"),
+            Some(Key { env: Some(env), .. }) => (*env).to_owned(),
+            Some(to) => format!("{} (in the file)", to.name),
+            None => "nothing".to_owned(),
+        };
+        if name != replacement {
+            found.push((name, replacement));
+        }
+    }
+    found
+}
+
+/// The file: every key in the order of the schema, but credentials of other kinds of login.
+fn write(values: &Values, from: &str) -> String {
+    let mut text = format!("# Made from {from} by `milvus-backup config migrate`.\n");
+    let mut open: Vec<&str> = Vec::new();
+    for key in v2::KEYS.iter().filter(|key| applies(values, key)) {
+        let Some(value) = values.get(key.name) else { continue };
+        let mut parts: Vec<_> = key.name.split('.').collect();
+        let leaf = parts.pop().unwrap_or_default();
+        let common = open.iter().zip(&parts).take_while(|(a, b)| a == b).count();
+        open.truncate(common);
+        for part in parts.into_iter().skip(common) {
+            indent(&mut text, open.len());
+            text.push_str(part);
+            text.push_str(":\n");
+            open.push(part);
+        }
+        indent(&mut text, open.len());
+        text.push_str(&line(key, leaf, value));
+        text.push('\n');
+    }
+    text
+}
+
+fn indent(text: &mut String, depth: usize) {
+    (0..depth).for_each(|_| text.push_str("  "));
+}
+
+fn line(key: &Key, leaf: &str, value: &Value) -> String {
+    if key.kind == Kind::Secret
+        && let Source::Env(was) = &value.source
+    {
+        let name = key.env.unwrap_or(key.name);
+        let suffix = if was.ends_with("_FILE") { "_FILE" } else { "" };
+        return format!("# {leaf} comes from the environment: {name}{suffix}, before {was}");
+    }
+    let mut line = format!("{leaf}: ");
+    // Writing to a String cannot fail.
+    let _ = match &value.data {
+        _ if leaf == super::schema::VERSION_KEY => write!(line, "v2"),
+        Data::Flag(flag) => write!(line, "{flag}"),
+        Data::Number(number) => write!(line, "{number}"),
+        Data::Text(_) | Data::Secret(_) => write!(line, "{}", quoted(&value.data.in_clear())),
+        Data::List(items) => {
+            let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();
+            write!(line, "[{}]", items.join(", "))
+        }
+    };
+    line
+}
+
+/// A double-quoted scalar; JSON's escapes are YAML's too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Whether the key means something beside the chosen provider and kind of login.
+fn applies(values: &Values, key: &Key) -> bool {
+    for keys in [StorageKeys::SOURCE, StorageKeys::BACKUP] {
+        let provider = values.text(keys.provider);
+        if key.name == keys.local_path {
+            return provider == "local";
+        }
+        if key.name == keys.account {
+            return provider == "azure";
+        }
+        if key.name == keys.milvus_address || key.name == keys.milvus_port {
+            return provider != "local";
+        }
+        if keys.credentials().contains(&key.name) {
+            let login = values.text(keys.auth_type);
+            let of_login = match login {
+                "static" => [keys.access_key, keys.secret_key, keys.session_token].contains(&key.name),
+                "sharedKey" => key.name == keys.account_key,
+                "serviceAccount" => key.name == keys.credentials_file,
+                "iam" => key.name == keys.iam_endpoint,
+                _ => false,
+            };
+            // What v2 inherits by itself needs no second copy of a secret.
+            let inherited = values.get(key.name).is_some_and(|value| value.inherited.is_some());
+            return of_login && !(key.kind == Kind::Secret && inherited);
+        }
+    }
+    true
+}

@@ -1,0 +1,197 @@
+//! What a key holds, and how its text becomes a value.
+
+use secrecy::SecretString;
+
+use crate::config::document::Item;
+use crate::config::value::Data;
+
+/// The kinds of values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Kind {
+    /// Any text.
+    Text,
+    /// Text never shown; may come from a `*_FILE`.
+    Secret,
+    /// The name of an account, shown; may come from a `*_FILE`.
+    Account,
+    /// A boolean.
+    Bool,
+    /// 1 to 65535.
+    Port,
+    /// 1 to 65535, or 0 for none.
+    OptionalPort,
+    /// A number from 1.
+    Count,
+    /// A number from 0.
+    Whole,
+    /// Bytes, with an optional unit.
+    Size,
+    /// Seconds, with an optional unit.
+    Duration,
+    /// An absolute http(s) URL, or nothing.
+    Url,
+    /// Texts, in a list or separated by commas.
+    List,
+    /// One of some words, in any case. Other spellings of a word follow it, separated by `|`.
+    Word(&'static [&'static str]),
+}
+
+impl Kind {
+    /// Reads a value; the error says what was expected and never repeats a secret.
+    pub(in crate::config) fn parse(self, item: &Item) -> Result<Data, String> {
+        let text = match item {
+            Item::Scalar(text) => text.as_str(),
+            Item::List(items) if self == Self::List => return Ok(Data::List(items.clone())),
+            Item::List(_) => return Err(format!("expected {}, not a list", self.expected())),
+        };
+        self.parse_text(text).ok_or_else(|| {
+            if text.is_empty() {
+                format!("expected {}, it is empty", self.expected())
+            } else {
+                format!("expected {}, not {text:?}", self.expected())
+            }
+        })
+    }
+
+    fn parse_text(self, text: &str) -> Option<Data> {
+        let trimmed = text.trim();
+        Some(match self {
+            Self::Text | Self::Account => Data::Text(text.to_owned()),
+            Self::Secret => Data::Secret(SecretString::from(text)),
+            Self::Bool => Data::Flag(parse_bool(trimmed)?),
+            Self::Port => Data::Number(whole(trimmed).filter(|port| (1..=65_535).contains(port))?),
+            Self::OptionalPort => Data::Number(whole(trimmed).filter(|port| *port <= 65_535)?),
+            Self::Count => Data::Number(whole(trimmed).filter(|count| *count > 0)?),
+            Self::Whole => Data::Number(whole(trimmed)?),
+            Self::Size => Data::Number(with_unit(trimmed, &SIZES)?),
+            Self::Duration => Data::Number(with_unit(trimmed, &DURATIONS)?),
+            Self::Url => Data::Text(trimmed.to_owned()).is_url()?,
+            Self::List => {
+                let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Data::List(items.map(str::to_owned).collect())
+            }
+            Self::Word(words) => Data::Text(canonical(words, trimmed)?.to_owned()),
+        })
+    }
+
+    fn expected(self) -> String {
+        match self {
+            Self::Text | Self::Secret | Self::Account => "text".to_owned(),
+            Self::Bool => "true or false".to_owned(),
+            Self::Port => "a port (1 to 65535)".to_owned(),
+            Self::OptionalPort => "a port (1 to 65535) or 0".to_owned(),
+            Self::Count => "a number above 0".to_owned(),
+            Self::Whole => "a number".to_owned(),
+            Self::Size => "a size in bytes, such as 500MiB".to_owned(),
+            Self::Duration => "a time in seconds, such as 90 or 15m".to_owned(),
+            Self::Url => "a URL such as http://localhost:9091".to_owned(),
+            Self::List => "a list".to_owned(),
+            Self::Word(words) => {
+                let words: Vec<_> = words.iter().map(|word| main_spelling(word)).collect();
+                format!("one of {}", words.join(", "))
+            }
+        }
+    }
+}
+
+/// Reads a boolean as Go and YAML 1.1 write them.
+pub(crate) fn parse_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" | "yes" | "on" => Some(true),
+        "false" | "f" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// A decimal number; `3.0` counts, as YAML writers make one of 3.
+fn whole(text: &str) -> Option<u64> {
+    let (digits, fraction) = text.split_once('.').unwrap_or((text, ""));
+    (fraction.bytes().all(|b| b == b'0') && !digits.starts_with('+')).then(|| digits.parse().ok())?
+}
+
+const SIZES: [(&str, u64); 10] = [
+    ("kib", 1 << 10),
+    ("mib", 1 << 20),
+    ("gib", 1 << 30),
+    ("kb", 1 << 10),
+    ("mb", 1 << 20),
+    ("gb", 1 << 30),
+    ("k", 1 << 10),
+    ("m", 1 << 20),
+    ("g", 1 << 30),
+    ("b", 1),
+];
+const DURATIONS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 3600)];
+
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let lower = text.to_ascii_lowercase();
+    let unit = units.iter().find_map(|(unit, factor)| Some((lower.strip_suffix(unit)?, *factor)));
+    let (number, factor) = unit.unwrap_or((&lower, 1));
+    whole(number.trim_end())?.checked_mul(factor)
+}
+
+fn main_spelling(word: &str) -> &str {
+    word.split('|').next().unwrap_or(word)
+}
+
+fn canonical(words: &[&'static str], text: &str) -> Option<&'static str> {
+    words
+        .iter()
+        .find(|word| word.split('|').any(|spelling| spelling.eq_ignore_ascii_case(text)))
+        .map(|word| main_spelling(word))
+}
+
+impl Data {
+    fn is_url(self) -> Option<Self> {
+        let Self::Text(text) = &self else { return None };
+        let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        let fits = text.is_empty() || host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'));
+        fits.then_some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(kind: Kind, text: &str) -> String {
+        match kind.parse(&Item::Scalar(text.to_owned())) {
+            Ok(data) => data.shown(),
+            Err(reason) => reason,
+        }
+    }
+
+    #[test]
+    fn kinds_read_what_the_releases_read() {
+        assert_eq!(shown(Kind::Port, "19530"), "19530");
+        assert_eq!(shown(Kind::Port, "0"), "expected a port (1 to 65535), not \"0\"");
+        assert_eq!(
+            shown(Kind::Port, "tcp://10.0.0.1:19530"),
+            "expected a port (1 to 65535), not \"tcp://10.0.0.1:19530\""
+        );
+        assert_eq!(shown(Kind::Port, "+1"), "expected a port (1 to 65535), not \"+1\"");
+        assert_eq!(shown(Kind::Whole, "3.0"), "3");
+        assert_eq!(shown(Kind::Whole, "3.5"), "expected a number, not \"3.5\"");
+        assert_eq!(shown(Kind::Count, ""), "expected a number above 0, it is empty");
+        assert_eq!(shown(Kind::Bool, "Yes"), "true");
+        assert_eq!(shown(Kind::Bool, "F"), "false");
+        assert_eq!(shown(Kind::Bool, "maybe"), "expected true or false, not \"maybe\"");
+        assert_eq!(shown(Kind::Size, "50 MiB"), "52428800");
+        assert_eq!(
+            shown(Kind::Size, "99999999999g"),
+            "expected a size in bytes, such as 500MiB, not \"99999999999g\""
+        );
+        assert_eq!(shown(Kind::Duration, "15m"), "900");
+        assert_eq!(
+            shown(Kind::Url, "localhost:9091"),
+            "expected a URL such as http://localhost:9091, not \"localhost:9091\""
+        );
+        assert_eq!(shown(Kind::List, "a, b,,c"), "a,b,c");
+        assert_eq!(shown(Kind::Word(&["aliyun|ali", "local"]), "ALI"), "aliyun");
+        assert_eq!(
+            shown(Kind::Word(&["aliyun|ali", "local"]), "x"),
+            "expected one of aliyun, local, not \"x\""
+        );
+        assert_eq!(shown(Kind::Secret, "hunter2"), "****");
+    }
+}

@@ -1,0 +1,105 @@
+//! The two schemas as tables of keys: v1 (0.4.15, 0.5.16) and v2 (0.6).
+
+mod kind;
+pub(super) mod v1;
+pub(super) mod v2;
+
+pub(super) use kind::Kind;
+
+/// A key of a schema.
+pub(super) struct Key {
+    /// Its name, in dotted form.
+    pub name: &'static str,
+    /// Other names for it, looked at in this order after (for `storage.storageType`: before none) its own.
+    pub also: &'static [&'static str],
+    /// What it holds.
+    pub kind: Kind,
+    /// The value where nobody sets one.
+    pub default: &'static str,
+    /// The environment variable that sets it.
+    pub env: Option<&'static str>,
+    /// The key whose effective value it takes where nobody sets it.
+    pub inherits: Option<&'static str>,
+    /// Under v1, the v2 key that takes the value (a few change on the way, see `translate`).
+    pub becomes: Option<&'static str>,
+}
+
+impl Key {
+    const fn new(name: &'static str, kind: Kind, default: &'static str) -> Self {
+        Self { name, also: &[], kind, default, env: None, inherits: None, becomes: None }
+    }
+
+    const fn also(mut self, names: &'static [&'static str]) -> Self {
+        self.also = names;
+        self
+    }
+
+    const fn env(mut self, name: &'static str) -> Self {
+        self.env = Some(name);
+        self
+    }
+
+    const fn inherits(mut self, key: &'static str) -> Self {
+        self.inherits = Some(key);
+        self
+    }
+
+    const fn becomes(mut self, key: &'static str) -> Self {
+        self.becomes = Some(key);
+        self
+    }
+
+    /// Every name of the key, its own first.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.also.iter().copied())
+    }
+
+    /// The environment variable that names a file holding the value, for credentials.
+    pub(super) fn env_file(&self) -> Option<String> {
+        let credential = matches!(self.kind, Kind::Secret | Kind::Account);
+        self.env.filter(|_| credential).map(|name| format!("{name}_FILE"))
+    }
+}
+
+/// Which schema a configuration follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Schema {
+    /// Flat `minio.*` keys.
+    V1,
+    /// `configVersion: v2`.
+    V2,
+}
+
+impl Schema {
+    /// Its name in `configVersion`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        }
+    }
+
+    /// Its keys; one that inherits stands behind the one it inherits from.
+    pub(super) const fn keys(self) -> &'static [Key] {
+        match self {
+            Self::V1 => v1::KEYS,
+            Self::V2 => v2::KEYS,
+        }
+    }
+
+    /// The other one.
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::V1 => Self::V2,
+            Self::V2 => Self::V1,
+        }
+    }
+
+    /// The key of that name, in any case.
+    pub(super) fn key(self, name: &str) -> Option<&'static Key> {
+        self.keys().iter().find(|key| key.names().any(|known| known.eq_ignore_ascii_case(name)))
+    }
+}
+
+/// The marker of the schema in a file.
+pub(super) const VERSION_KEY: &str = "configVersion";

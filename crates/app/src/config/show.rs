@@ -1,0 +1,48 @@
+//! The configuration for the eye.
+
+use serde::Serialize;
+
+use super::Config;
+use super::schema::v2;
+use super::value::{Data, Source};
+
+/// One key of `config show`. Its value is masked where it is a secret.
+#[derive(Serialize)]
+pub(crate) struct Row {
+    /// The v2 name.
+    pub key: &'static str,
+    /// As text; `****` for a secret that is set.
+    pub value: String,
+    /// `default`, `FILE:LINE`, `env NAME`, `--set`, or `flag NAME`.
+    pub source: String,
+    /// The name under which it was set, where that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_key: Option<String>,
+    /// The key it was inherited from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inherited_from: Option<&'static str>,
+    /// Whether it is a secret.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+}
+
+impl Config {
+    /// Every key with its effective value and source.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        let values = v2::KEYS.iter().filter_map(|key| Some((key.name, self.values.get(key.name)?)));
+        values
+            .map(|(key, value)| Row {
+                key,
+                value: value.data.shown(),
+                source: value.source.to_string(),
+                source_key: value
+                    .source
+                    .key()
+                    .filter(|set| !set.eq_ignore_ascii_case(key))
+                    .map(str::to_owned),
+                inherited_from: value.inherited.filter(|_| value.source != Source::Default),
+                secret: matches!(value.data, Data::Secret(_)),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,139 @@
+use milvus::{Auth, Tls};
+use storage::{Addressing, Credentials, S3Config, StoreConfig};
+
+use super::{Case, Environment};
+
+fn s3(text: &str) -> Result<S3Config, String> {
+    let case = Case::new(&format!("configVersion: v2\n{text}"));
+    match case.load([]).engine(&Environment::default()) {
+        Ok(engine) => match engine.source.store {
+            StoreConfig::S3(config) => Ok(config),
+            StoreConfig::Local => Err("local".to_owned()),
+        },
+        Err(error) => Err(case.plain(&error.to_string())),
+    }
+}
+
+#[test]
+fn defaults_make_an_engine() {
+    let config = Case::new("configVersion: v2\n").load([]);
+    let engine = config.engine(&Environment::from([("HOSTNAME", "h")])).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((engine.milvus.address.as_str(), engine.milvus.port), ("localhost", 19530));
+    assert!(matches!(engine.milvus.tls, Tls::Disabled) && matches!(engine.milvus.auth, Auth::None));
+    assert_eq!(engine.milvus.management_endpoint.as_deref(), Some("http://localhost:9091"));
+    assert_eq!((engine.source.root.as_str(), engine.backup.root.as_str()), ("files", "backup"));
+    assert_eq!(engine.host, "h");
+    assert_eq!(engine.limits.copies.get(), 128);
+    assert_eq!(engine.limits.multipart_threshold, 500 << 20);
+    assert_eq!(engine.limits.bytes_per_second, None);
+    assert_eq!(engine.limits.stall.as_secs(), 900);
+    assert!(config.log().file.is_none());
+    assert_eq!(config.log().level, "info");
+}
+
+#[test]
+fn stores_are_addressed_as_their_providers_want() {
+    let config = s3("").unwrap();
+    assert_eq!((config.endpoint.as_str(), config.addressing), ("http://localhost:9000", Addressing::Auto));
+    let config =
+        s3("milvus: {storage: {provider: TENCENT, address: cos.eu, port: 443, useSSL: on}}\n").unwrap();
+    assert_eq!((config.endpoint.as_str(), config.addressing), ("https://cos.eu", Addressing::VirtualHost));
+    let config = s3("milvus: {storage: {provider: gcp, address: 'fe80::1', port: 80}}\n").unwrap();
+    assert_eq!((config.endpoint.as_str(), config.region.as_str()), ("http://[fe80::1]", "auto"));
+}
+
+#[test]
+fn logins_become_keys_or_the_chain() {
+    let credentials = |storage: &str| {
+        s3(&format!("milvus: {{storage: {storage}}}\n")).map(|config| match config.credentials {
+            Credentials::Static { access_key_id, session_token, .. } => {
+                format!("{access_key_id} {}", session_token.is_some())
+            }
+            Credentials::Chain { iam_endpoint } => format!("chain {iam_endpoint:?}"),
+        })
+    };
+    assert_eq!(credentials("{}").as_deref(), Ok("minioadmin false"));
+    assert_eq!(credentials("{auth: {sessionToken: t}}").as_deref(), Ok("minioadmin true"));
+    assert_eq!(credentials("{provider: aws}").as_deref(), Ok("chain None"));
+    assert_eq!(
+        credentials("{provider: aws, auth: {accessKeyID: a, secretAccessKey: b}}").as_deref(),
+        Ok("a false")
+    );
+    assert_eq!(credentials("{auth: {accessKeyID: '', secretAccessKey: ''}}").as_deref(), Ok("chain None"));
+    assert_eq!(
+        credentials("{auth: {type: iam, endpoint: 'http://m'}}").as_deref(),
+        Ok("chain Some(\"http://m\")")
+    );
+    assert_eq!(
+        credentials("{provider: hwc, auth: {type: iam}}").unwrap_err(),
+        "c.yaml line 2: milvus.storage.auth.type: login without keys at hwc comes with a later version; set an access key pair"
+    );
+    assert!(credentials("{provider: azure, accountName: a, auth: {type: sharedKey, accountKey: k}}").unwrap_err().starts_with(
+        "c.yaml line 2: milvus.storage.provider: azure comes with a later version; this one serves local disks and S3"
+    ));
+}
+
+#[test]
+fn local_roots_become_absolute() {
+    let root = |storage: &str| {
+        let case = Case::new(&format!("configVersion: v2\nmilvus: {{storage: {storage}}}\n"));
+        let config = match case.try_load([]) {
+            Ok(config) => config,
+            Err(error) => return Err(case.plain(&error.to_string())),
+        };
+        let engine = config.engine(&Environment::default());
+        engine
+            .map(|engine| (engine.source.root_text, engine.source.root.to_string()))
+            .map_err(|e| case.plain(&e.to_string()))
+    };
+    assert_eq!(
+        root("{provider: local, rootPath: /d/milvus/}"),
+        Ok(("/d/milvus".to_owned(), "d/milvus".to_owned()))
+    );
+    let here = std::env::current_dir().unwrap().join("data").display().to_string();
+    assert_eq!(root("{provider: local, rootPath: ./data}").map(|(text, _)| text), Ok(here));
+    assert_eq!(
+        root("{provider: local, rootPath: /d, localPath: /d/}").map(|(text, _)| text).as_deref(),
+        Ok("/d")
+    );
+    assert_eq!(
+        root("{provider: local, rootPath: /d, localPath: d}").unwrap_err(),
+        "c.yaml line 2: milvus.storage.localPath: expected an absolute path, not \"d\""
+    );
+    assert!(root("{provider: local, rootPath: /}").unwrap_err().contains("expected a directory of its own"));
+}
+
+#[test]
+fn certificates_are_looked_at() {
+    let case =
+        Case::new("configVersion: v2\nmilvus:\n  grpc:\n    tlsMode: server\n    caCertPath: /none/ca.pem\n");
+    let error = case.load([]).engine(&Environment::default()).unwrap_err();
+    assert_eq!(
+        case.plain(&error.to_string()),
+        "c.yaml line 5: milvus.grpc.caCertPath: cannot read /none/ca.pem: No such file or directory (os error 2)"
+    );
+    let no_pem = case.file("ca.pem", "nothing").display().to_string();
+    let case = case.set(&[&format!("milvus.grpc.caCertPath={no_pem}")]);
+    let error = case.load([]).engine(&Environment::default()).unwrap_err();
+    assert!(error.to_string().ends_with("ca.pem holds no PEM (`-----BEGIN …`)"), "{error}");
+    case.file("ca.pem", "-----BEGIN CERTIFICATE-----\n");
+    let engine = case.load([]).engine(&Environment::default()).unwrap_or_else(|e| panic!("{e}"));
+    assert!(matches!(engine.milvus.tls, Tls::Server { ca: Some(_), server_name: None }));
+}
+
+#[test]
+fn roots_of_buckets_lose_their_slashes_with_a_word() {
+    let config = Case::new("minio: {rootPath: /files/, backupRootPath: backup}\n").load([]);
+    assert_eq!(config.warnings, ["milvus.storage.rootPath: \"/files/\" is read as \"files\""]);
+}
+
+#[test]
+fn a_token_replaces_the_password() {
+    let config = Case::new("configVersion: v2\n").load([("MILVUS_TOKEN", "t")]);
+    assert!(matches!(config.engine(&Environment::default()).unwrap().milvus.auth, Auth::Token(_)));
+    let error = Case::new("configVersion: v2\nmilvus: {user: u}\n").error([("MILVUS_TOKEN", "t")]);
+    assert_eq!(
+        error,
+        "environment variable MILVUS_TOKEN: milvus.user is set too; only one way to log in can be"
+    );
+}
