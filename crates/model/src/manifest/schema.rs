@@ -20,7 +20,7 @@ impl KeyValue {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DataType(pub i32);
 
-#[allow(missing_docs)]
+#[expect(missing_docs, reason = "the names say it")]
 impl DataType {
     pub const BOOL: Self = Self(1);
     pub const INT8: Self = Self(2);
