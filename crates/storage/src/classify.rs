@@ -44,7 +44,7 @@ pub(crate) fn io(error: &io::Error) -> Cause {
 /// The cause behind an error of the HTTP client.
 pub(crate) fn http(error: &reqwest::Error) -> Cause {
     let root = root(error);
-    if let Some(tls) = chain(error).find_map(|error| error.downcast_ref::<rustls::Error>()) {
+    if let Some(tls) = chain(error).find_map(tls) {
         return Cause::new(ErrorKind::Unreachable, format!("the TLS handshake failed: {tls}"));
     }
     if error.is_connect() {
@@ -166,6 +166,12 @@ fn timeout() -> Cause {
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// The TLS error inside an error of the operating system, which keeps it out of the chain.
+fn tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
+    inner.downcast_ref().or_else(|| tls(inner))
 }
 
 /// The words of the innermost error: the outer ones only repeat that a request was sent.

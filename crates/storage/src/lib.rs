@@ -12,6 +12,7 @@ mod local;
 mod location;
 mod mover;
 mod object;
+mod s3_client;
 mod server_copy;
 mod store;
 mod throttle;

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use model::key::ObjectKey;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,24 @@ pub(crate) fn temp_beside(key: &ObjectKey) -> ObjectKey {
 /// Whether a key names a file that is still being written, or was left behind so.
 pub(crate) fn is_temp(key: &ObjectKey) -> bool {
     key.file_name().starts_with(TEMP)
+}
+
+/// Writes a file unless there is one and tells whether it did.
+pub(crate) async fn create_new(key: &ObjectKey, bytes: Bytes) -> Result<bool, Cause> {
+    let path = path(key);
+    blocking(move || {
+        let mut file = match create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            created => created.map_err(|error| classify::io(&error))?,
+        };
+        let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+        if written.is_err() {
+            // Nothing to report: what failed above is the cause.
+            let _ = fs::remove_file(&path);
+        }
+        written.map(|()| true).map_err(|error| classify::io(&error))
+    })
+    .await
 }
 
 /// Copies a file by way of a temporary one beside the target and returns the number of bytes.
@@ -71,13 +90,7 @@ fn into_target(cause: Cause) -> Cause {
 }
 
 fn copy_file(mut source: &File, temp: &Path, to: &Path, stop: &CancellationToken) -> io::Result<Option<u64>> {
-    let mut target = match File::create_new(temp) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(to.parent().unwrap_or(to))?;
-            File::create_new(temp)?
-        }
-        created => created?,
-    };
+    let mut target = create(temp)?;
     let mut size = 0;
     loop {
         if stop.is_cancelled() {
@@ -91,6 +104,17 @@ fn copy_file(mut source: &File, temp: &Path, to: &Path, stop: &CancellationToken
     target.sync_all()?;
     fs::rename(temp, to)?;
     Ok(Some(size))
+}
+
+/// Creates a file that does not exist, with the directories above it.
+fn create(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(path.parent().unwrap_or(path))?;
+            File::create_new(path)
+        }
+        created => created,
+    }
 }
 
 fn remove_dirs(dir: &Path) -> io::Result<()> {

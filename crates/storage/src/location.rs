@@ -142,3 +142,55 @@ impl fmt::Display for Location {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Credentials;
+
+    fn location(endpoint: &str, bucket: &str) -> Result<Location> {
+        Location::of_bucket(&S3Config {
+            endpoint: endpoint.to_owned(),
+            region: String::new(),
+            bucket: bucket.to_owned(),
+            addressing: Addressing::Auto,
+            credentials: Credentials::Chain { iam_endpoint: None },
+            ca_cert: None,
+        })
+    }
+
+    #[test]
+    fn endpoints_are_written_one_way() {
+        let one = location("http://Host:80/", "b").unwrap();
+        assert_eq!(one, location("http://host", "b").unwrap());
+        assert_eq!(one.to_string(), "s3 http://host bucket b");
+        assert_eq!(location("https://[::1]:9000", "b").unwrap().endpoint(), Some("https://[::1]:9000"));
+    }
+
+    #[test]
+    fn an_endpoint_that_cannot_be_one_is_told() {
+        for endpoint in
+            ["", "host:9000", "localhost", "ftp://host", "http://host/path", "http://user@host", "http://"]
+        {
+            let error = location(endpoint, "b").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(
+                error.to_string().starts_with(&format!("cannot use storage endpoint {endpoint:?}: ")),
+                "{error}"
+            );
+        }
+        let error = location("http://host", "").unwrap_err();
+        assert!(error.to_string().ends_with("no bucket is configured"));
+    }
+
+    #[test]
+    fn the_large_clouds_get_the_bucket_in_the_host() {
+        let auto = |endpoint, bucket| location(endpoint, bucket).unwrap().virtual_host(Addressing::Auto);
+        assert!(auto("https://s3.eu-west-1.amazonaws.com", "b"));
+        assert!(auto("https://oss-cn-hangzhou.aliyuncs.com:443", "b"));
+        assert!(!auto("https://s3.eu-west-1.amazonaws.com", "a.b"));
+        assert!(!auto("http://minio:9000", "b"));
+        let here = location("http://minio:9000", "b").unwrap();
+        assert!(here.virtual_host(Addressing::VirtualHost) && !here.virtual_host(Addressing::Path));
+    }
+}

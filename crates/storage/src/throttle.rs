@@ -51,7 +51,7 @@ mod tests {
         let throttle = Throttle::new(1000);
         let now = Instant::now();
         throttle.reserve(1000, now);
-        let later = now + Duration::from_secs(60);
+        let later = now + Duration::from_mins(1);
         assert_eq!(throttle.reserve(1000, later), later);
         assert_eq!(throttle.reserve(1000, later), later + Duration::from_secs(1));
     }

@@ -43,7 +43,7 @@ pub enum CopyWay {
 }
 
 /// How a mover works.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct MoverOptions {
     /// Which way to take.
     pub mode: CopyMode,
@@ -114,7 +114,7 @@ struct Inner {
 impl Mover {
     /// A mover between two stores. Fails where `CopyMode::Direct` is asked of stores that cannot.
     pub fn new(from: Store, to: Store, options: MoverOptions) -> Result<Self> {
-        let direct = match (from.copier(), to.copier()) {
+        let direct = match (from.bucket(), to.bucket()) {
             (None, None) => Some(CopyWay::LocalCopy),
             (Some(_), Some(_)) if from.same_endpoint(&to) => Some(CopyWay::ServerSide),
             _ => None,

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Copied, CopyItem, Inner};
 use crate::error::{Cause, ErrorKind, Result};
 use crate::local;
-use crate::server_copy::s3::{Part, S3Copier, Upload};
+use crate::s3_client::S3Client;
+use crate::server_copy::s3::{Part, Upload};
 use crate::store::{ObjectWriter, STREAM_PART};
 
 /// The largest object that S3 copies in one request, in bytes.
@@ -46,7 +47,7 @@ impl Inner {
     /// Lets the store copy by itself, in parts where the object is large.
     pub(super) async fn server_side(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
         self.pace(item.size, stop).await;
-        let (Some(source), Some(target)) = (self.from.copier(), self.to.copier()) else {
+        let (Some(source), Some(target)) = (self.from.bucket(), self.to.bucket()) else {
             return Err(
                 Cause::new(ErrorKind::Config, "only buckets can").during("copy server-side", self.pair(item))
             );
@@ -120,8 +121,8 @@ impl Inner {
 }
 
 async fn in_parts(
-    target: &S3Copier,
-    source: &S3Copier,
+    target: &S3Client,
+    source: &S3Client,
     item: &CopyItem,
     threshold: u64,
     stop: &CancellationToken,
@@ -142,8 +143,8 @@ async fn in_parts(
 }
 
 async fn copy_parts(
-    target: &S3Copier,
-    source: &S3Copier,
+    target: &S3Client,
+    source: &S3Client,
     item: &CopyItem,
     threshold: u64,
     upload: &Upload,
@@ -184,7 +185,7 @@ mod tests {
     fn parts_are_neither_too_small_nor_too_many() {
         assert_eq!(part_size(30 << 20, 1), SMALLEST_PART);
         assert_eq!(part_size(6 << 30, LARGEST_COPY), USUAL_PART);
-        let huge = 5 << 40;
+        let huge: u64 = 5 << 40;
         assert!(huge.div_ceil(part_size(huge, LARGEST_COPY)) <= MAX_PARTS);
         assert!(part_size(huge, LARGEST_COPY) <= LARGEST_COPY);
     }

@@ -1,7 +1,8 @@
 //! Deleting, in batches.
 
-use futures::TryStreamExt;
+use futures::stream::{BoxStream, TryStreamExt};
 use model::key::ObjectKey;
+use opendal::Entry;
 use tokio_util::sync::CancellationToken;
 
 use super::Store;
@@ -29,34 +30,46 @@ impl Store {
         cancel: &CancellationToken,
         progress: impl Fn(u64) + Sync,
     ) -> Result<u64> {
-        let cancelled = || Cause::cancelled().during("delete", self.location().prefix(prefix));
         let mut deleted = 0;
-        let mut entries = self.walk(prefix, true);
         loop {
-            let mut batch = Vec::new();
-            while batch.len() < BATCH {
-                let next = tokio::select! {
+            let before = deleted;
+            let mut entries = self.walk(prefix, true);
+            loop {
+                let batch = tokio::select! {
                     biased;
-                    () = cancel.cancelled() => return Err(cancelled()),
-                    next = entries.try_next() => next?,
+                    () = cancel.cancelled() => {
+                        return Err(Cause::cancelled().during("delete", self.location().prefix(prefix)));
+                    }
+                    batch = self.next_batch(&mut entries) => batch?,
                 };
-                let Some(entry) = next else { break };
-                if !(self.is_local() && entry.metadata().is_dir()) {
-                    batch.push(entry.path().to_owned());
+                if batch.is_empty() {
+                    break;
                 }
+                deleted += batch.len() as u64;
+                self.delete_batch(batch).await?;
+                progress(deleted);
             }
-            if batch.is_empty() {
+            // A disk may skip files of a directory that shrinks while it is read, so it is read again.
+            if deleted == before || !self.is_local() {
                 break;
             }
-            deleted += batch.len() as u64;
-            self.delete_batch(batch).await?;
-            progress(deleted);
         }
         if self.is_local() {
             let removed = local::remove_empty_dirs(prefix).await;
             removed.map_err(|cause| cause.during("delete", self.location().prefix(prefix)))?;
         }
         Ok(deleted)
+    }
+
+    async fn next_batch(&self, entries: &mut BoxStream<'static, Result<Entry>>) -> Result<Vec<String>> {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH {
+            let Some(entry) = entries.try_next().await? else { break };
+            if !(self.is_local() && entry.metadata().is_dir()) {
+                batch.push(entry.path().to_owned());
+            }
+        }
+        Ok(batch)
     }
 
     async fn delete_batch(&self, keys: Vec<String>) -> Result<()> {

@@ -34,7 +34,7 @@ impl Store {
             let key = ObjectKey::new(entry.path());
             match entry.metadata().mode() {
                 EntryMode::DIR if key.as_dir() != prefix.as_dir() => {
-                    listing.dirs.push(key.file_name().to_owned())
+                    listing.dirs.push(key.file_name().to_owned());
                 }
                 EntryMode::FILE if !local::is_temp(&key) => {
                     listing.objects.push(Entry { meta: ObjectMeta::from_opendal(entry.metadata()), key });

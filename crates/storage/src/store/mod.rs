@@ -24,14 +24,14 @@ use crate::credentials;
 use crate::error::{Cause, ErrorKind, Result};
 use crate::location::Location;
 use crate::object::ObjectMeta;
-use crate::server_copy::s3::S3Copier;
+use crate::s3_client::S3Client;
 use crate::transport;
 
 /// How long a store may take to answer a question about one object.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// How long a store may take for one page, one batch, one part, or the next bytes of a stream.
-const STEP: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_mins(1);
 
 /// How often a request that failed for a passing reason is sent again; together about two seconds.
 const RETRIES: usize = 3;
@@ -43,7 +43,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     location: Location,
     operator: Operator,
-    copier: Option<S3Copier>,
+    bucket: Option<S3Client>,
 }
 
 impl Store {
@@ -59,7 +59,7 @@ impl Store {
         let location = Location::Local;
         let operator = Operator::new(services::Fs::default().root("/"))
             .map_err(|error| classify::opendal(&error).during("open", location.to_string()))?;
-        Ok(Self(Arc::new(Inner { location, operator, copier: None })))
+        Ok(Self(Arc::new(Inner { location, operator, bucket: None })))
     }
 
     fn open_bucket(config: &S3Config) -> Result<Self> {
@@ -94,8 +94,8 @@ impl Store {
             .layer(TimeoutLayer::new().with_timeout(ANSWER).with_io_timeout(STEP))
             .layer(retries);
         let signer = credentials::signer(&config.credentials, region, transporter);
-        let copier = S3Copier::new(client, signer, endpoint, &config.bucket, virtual_host);
-        Ok(Self(Arc::new(Inner { location, operator, copier: Some(copier) })))
+        let bucket = S3Client::new(client, signer, endpoint, &config.bucket, region, virtual_host);
+        Ok(Self(Arc::new(Inner { location, operator, bucket: Some(bucket) })))
     }
 
     /// Where the store lies.
@@ -111,6 +111,13 @@ impl Store {
     /// An object as people write it: `s3://bucket/key` or `/path`.
     pub fn describe(&self, key: &ObjectKey) -> String {
         self.location().describe(key)
+    }
+
+    /// Makes the bucket; one that exists is no error, and a disk needs nothing of the kind.
+    pub async fn create_bucket(&self) -> Result<()> {
+        let Some(bucket) = &self.0.bucket else { return Ok(()) };
+        let subject = || self.location().prefix(&ObjectKey::default());
+        bucket.create_bucket().await.map_err(|cause| cause.during("create", subject()))
     }
 
     /// The facts about one object, or `None` where there is none. A directory is no object.
@@ -152,12 +159,12 @@ impl Store {
         futures::stream::once(open).try_flatten().boxed()
     }
 
-    pub(crate) fn copier(&self) -> Option<&S3Copier> {
-        self.0.copier.as_ref()
+    pub(crate) fn bucket(&self) -> Option<&S3Client> {
+        self.0.bucket.as_ref()
     }
 
     pub(crate) fn is_local(&self) -> bool {
-        self.0.copier.is_none()
+        self.0.bucket.is_none()
     }
 
     fn read_error(&self, key: &ObjectKey, error: &opendal::Error) -> crate::StorageError {

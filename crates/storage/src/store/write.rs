@@ -31,6 +31,10 @@ impl Store {
     /// stores ignore the condition in silence, so who depends on the answer reads the object back. After a
     /// broken connection `false` may also mean that the first attempt did arrive.
     pub async fn create_new(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool> {
+        if self.is_local() {
+            let created = local::create_new(key, bytes).await;
+            return created.map_err(|cause| self.write_error(key, cause));
+        }
         let written = self.0.operator.write_with(key.as_str(), bytes.clone()).if_not_exists(true).await;
         let Err(error) = written else { return Ok(true) };
         match classify::opendal(&error) {
@@ -55,9 +59,10 @@ impl Store {
         let part = usize::try_from(size.unwrap_or_default().div_ceil(MAX_PARTS))
             .unwrap_or(usize::MAX)
             .max(STREAM_PART);
-        let writer = match self.is_local() {
-            true => self.0.operator.writer(place.as_str()).await,
-            false => self.0.operator.writer_with(place.as_str()).chunk(part).concurrent(2).await,
+        let writer = if self.is_local() {
+            self.0.operator.writer(place.as_str()).await
+        } else {
+            self.0.operator.writer_with(place.as_str()).chunk(part).concurrent(2).await
         };
         let writer = writer.map_err(|error| self.write_error(key, classify::opendal(&error)))?;
         Ok(ObjectWriter { store: self.clone(), writer, key: key.clone(), place })

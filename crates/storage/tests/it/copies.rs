@@ -1,0 +1,361 @@
+//! What the mover owes its callers, whichever way the bytes go.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use http::Method;
+use milvus_backup_storage::{
+    CopyError, CopyItem, CopyMode, CopyWay, Entry, ErrorKind, Mover, MoverOptions, Store, StoreConfig,
+};
+use model::key::ObjectKey;
+use tokio_util::sync::CancellationToken;
+
+use crate::places::{self, ceph_bucket, ceph_endpoint, key_pair, open};
+use crate::server::{Fault, Server};
+
+const MIB: u64 = 1 << 20;
+
+/// Two buckets of one endpoint, and the server if it must be kept alive.
+type Pair = (Store, Store, Option<Server>);
+
+async fn in_process() -> Option<Pair> {
+    let server = Server::start().await;
+    Some((server.store("source"), server.store("target"), Some(server)))
+}
+
+async fn ceph() -> Option<Pair> {
+    let endpoint = ceph_endpoint()?;
+    Some((ceph_bucket(&endpoint).await, ceph_bucket(&endpoint).await, None))
+}
+
+/// Runs what a store does by itself against each of the endpoints named.
+macro_rules! server_side_contract {
+    ($($endpoint:ident),+) => { $(
+        mod $endpoint {
+            server_side_contract!(@cases $endpoint:
+                objects_are_copied_across_buckets
+                large_objects_are_copied_in_parts
+                a_source_that_vanished_is_told_apart
+                a_missing_bucket_is_no_vanished_source
+            );
+        }
+    )+ };
+    (@cases $endpoint:ident: $($case:ident)+) => { $(
+        #[tokio::test]
+        async fn $case() {
+            if let Some((from, to, _server)) = super::$endpoint().await {
+                super::$case(from, to).await;
+            }
+        }
+    )+ };
+}
+
+server_side_contract!(in_process, ceph);
+
+fn options() -> MoverOptions {
+    MoverOptions {
+        mode: CopyMode::Auto,
+        concurrency: 8,
+        multipart_threshold: 64 * MIB,
+        bytes_per_second: None,
+    }
+}
+
+fn mover(from: &Store, to: &Store) -> Mover {
+    Mover::new(from.clone(), to.clone(), options()).unwrap()
+}
+
+fn item(from: &str, to: &str, size: u64) -> CopyItem {
+    CopyItem { from: ObjectKey::new(from), to: ObjectKey::new(to), size }
+}
+
+async fn put(store: &Store, key: &str, bytes: impl Into<Bytes>) {
+    store.write(&ObjectKey::new(key), bytes.into()).await.unwrap();
+}
+
+async fn get(store: &Store, key: &str) -> Bytes {
+    store.read(&ObjectKey::new(key)).await.unwrap()
+}
+
+async fn copy(mover: &Mover, items: Vec<CopyItem>) -> Result<(), CopyError> {
+    mover.copy_all(items.into_iter(), &CancellationToken::new(), |_, _| {}).await
+}
+
+fn mixed(len: u64) -> Bytes {
+    (0..len).map(|i| u8::try_from((i ^ (i >> 13)) % 251).unwrap()).collect()
+}
+
+async fn objects_are_copied_across_buckets(from: Store, to: Store) {
+    let keys: Vec<String> = (0..30).map(|n| format!("files/insert log+/ü&{n}%")).collect();
+    for key in &keys {
+        put(&from, key, key.clone()).await;
+    }
+    let mover = mover(&from, &to);
+    assert_eq!(mover.way(), CopyWay::ServerSide);
+    let seen = Mutex::new(Vec::new());
+    let items = keys.iter().map(|key| item(key, &format!("backup/{key}"), key.len() as u64));
+    mover
+        .copy_all(items, &CancellationToken::new(), |item, copied| {
+            seen.lock().unwrap().push((item.from.as_str().to_owned(), copied.clone()));
+        })
+        .await
+        .unwrap();
+    let mut seen = seen.into_inner().unwrap();
+    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(seen.len(), keys.len());
+    for (key, copied) in seen {
+        assert_eq!(get(&to, &format!("backup/{key}")).await, key);
+        assert_eq!(copied.size, key.len() as u64);
+        let meta = from.stat(&ObjectKey::new(&key)).await.unwrap().unwrap();
+        assert_eq!(copied.etag, meta.etag, "a copy in one piece keeps its tag");
+    }
+    assert_eq!(mover.way(), CopyWay::ServerSide);
+}
+
+async fn large_objects_are_copied_in_parts(from: Store, to: Store) {
+    let bytes = mixed(25 * MIB + 7);
+    put(&from, "large", bytes.clone()).await;
+    let mover = Mover::new(
+        from,
+        to.clone(),
+        MoverOptions { mode: CopyMode::Direct, multipart_threshold: 1, ..options() },
+    )
+    .unwrap();
+    copy(&mover, vec![item("large", "copy of large", bytes.len() as u64)]).await.unwrap();
+    assert!(get(&to, "copy of large").await == bytes);
+}
+
+async fn a_source_that_vanished_is_told_apart(from: Store, to: Store) {
+    put(&from, "here", "x").await;
+    for (size, threshold) in [(1, MIB), (3 * MIB, 1)] {
+        let options = MoverOptions { multipart_threshold: threshold, ..options() };
+        let mover = Mover::new(from.clone(), to.clone(), options).unwrap();
+        let error = copy(&mover, vec![item("gone", "g", size)]).await.unwrap_err();
+        assert!(error.source_vanished(), "{error}");
+        assert_eq!(error.item.from, ObjectKey::new("gone"));
+        assert!(error.to_string().contains("(NoSuchKey)"), "{error}");
+    }
+    assert!(!to.any_below(&ObjectKey::default()).await.unwrap());
+}
+
+async fn a_missing_bucket_is_no_vanished_source(from: Store, to: Store) {
+    put(&from, "a", "x").await;
+    let endpoint = to.location().endpoint().unwrap().to_owned();
+    let nowhere = open(places::s3_config(&endpoint, "mb-no-such-bucket"));
+    let error = copy(&mover(&from, &nowhere), vec![item("a", "a", 1)]).await.unwrap_err();
+    assert_eq!((error.error.kind(), error.source_vanished()), (ErrorKind::BucketMissing, false), "{error}");
+}
+
+#[tokio::test]
+async fn a_copy_costs_one_request() {
+    let (from, to, server) = in_process().await.unwrap();
+    let server = server.unwrap();
+    for n in 0..5 {
+        put(&from, &format!("k{n}"), "x").await;
+    }
+    copy(&mover(&from, &to), (0..5).map(|n| item(&format!("k{n}"), &format!("c{n}"), 1)).collect())
+        .await
+        .unwrap();
+    assert_eq!(server.seen(&Method::PUT, "/target/c"), 5);
+    assert_eq!(server.seen(&Method::HEAD, "") + server.seen(&Method::GET, ""), 0);
+}
+
+#[tokio::test]
+async fn passing_trouble_is_outlasted() {
+    let (from, to, server) = in_process().await.unwrap();
+    let server = server.unwrap();
+    put(&from, "a", "text").await;
+    server.trap(Method::PUT, "/target/a", 1, Fault::Answer(503, "<Error><Code>SlowDown</Code></Error>"));
+    server.trap(Method::PUT, "/target/a", 1, Fault::Drop);
+    server.trap(
+        Method::PUT,
+        "/target/a",
+        1,
+        Fault::Answer(200, "\n<Error><Code>InternalError</Code></Error>"),
+    );
+    copy(&mover(&from, &to), vec![item("a", "a", 4)]).await.unwrap();
+    assert_eq!(get(&to, "a").await, "text");
+    assert_eq!(server.seen(&Method::PUT, "/target/a"), 4);
+}
+
+#[tokio::test]
+async fn an_error_inside_a_good_answer_is_an_error() {
+    let (from, to, server) = in_process().await.unwrap();
+    let server = server.unwrap();
+    put(&from, "a", "text").await;
+    let body = "<Error><Code>KeyTooLongError</Code><Message>Your key is too long.</Message></Error>";
+    server.trap(Method::PUT, "/target/a", 1, Fault::Answer(200, body));
+    let error = copy(&mover(&from, &to), vec![item("a", "a", 4)]).await.unwrap_err();
+    let place = to.location().endpoint().unwrap().trim_start_matches("http://");
+    let expected = format!(
+        "cannot copy s3://source/a to s3://target/a at {place}: Your key is too long (KeyTooLongError)"
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn the_first_final_error_stops_the_rest() {
+    let (from, to, server) = in_process().await.unwrap();
+    let server = server.unwrap();
+    put(&from, "a", "x").await;
+    let mover = Mover::new(from, to, MoverOptions { concurrency: 2, ..options() }).unwrap();
+    let items = (0..).map(|n| item(if n == 5 { "gone" } else { "a" }, &format!("c{n}"), 1));
+    let error = mover.copy_all(items, &CancellationToken::new(), |_, _| {}).await.unwrap_err();
+    assert_eq!(error.item.to, ObjectKey::new("c5"));
+    assert!(server.seen(&Method::PUT, "/target/c") <= 8, "items are asked for only as there is room");
+}
+
+#[tokio::test]
+async fn a_failed_copy_in_parts_is_taken_back() {
+    let (from, to, server) = in_process().await.unwrap();
+    let server = server.unwrap();
+    put(&from, "large", mixed(21 * MIB)).await;
+    server.trap(
+        Method::PUT,
+        "partNumber=2",
+        9,
+        Fault::Answer(403, "<Error><Code>AccessDenied</Code></Error>"),
+    );
+    let options = MoverOptions { mode: CopyMode::Direct, multipart_threshold: 1, ..options() };
+    let mover = Mover::new(from, to.clone(), options).unwrap();
+    let error = copy(&mover, vec![item("large", "large", 21 * MIB)]).await.unwrap_err();
+    assert_eq!(error.error.kind(), ErrorKind::PermissionDenied);
+    assert_eq!(server.seen(&Method::DELETE, "/target/large?uploadId="), 1);
+    assert_eq!(server.seen(&Method::PUT, "/target/large"), 3);
+    assert_eq!(to.stat(&ObjectKey::new("large")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_cancelled_copy_ends_soon_and_is_taken_back() {
+    let (from, to, server) = in_process().await.unwrap();
+    let server = server.unwrap();
+    put(&from, "large", mixed(21 * MIB)).await;
+    server.trap(Method::PUT, "partNumber=3", 1, Fault::Stall);
+    let options = MoverOptions { multipart_threshold: 1, ..options() };
+    let mover = Mover::new(from, to, options).unwrap();
+    let cancel = CancellationToken::new();
+    let stall = async {
+        while server.seen(&Method::PUT, "/target/large") < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        cancel.cancel();
+        Instant::now()
+    };
+    let items = [item("large", "large", 21 * MIB)].into_iter();
+    let (result, cancelled) = tokio::join!(mover.copy_all(items, &cancel, |_, _| {}), stall);
+    assert_eq!(result.unwrap_err().error.kind(), ErrorKind::Cancelled);
+    assert!(cancelled.elapsed() < Duration::from_secs(20), "well before the deadline of the request");
+    assert_eq!(server.seen(&Method::DELETE, "uploadId="), 1);
+}
+
+#[tokio::test]
+async fn what_the_store_refuses_is_streamed() {
+    let (from, to, server) = in_process().await.unwrap();
+    let server = server.unwrap();
+    for key in ["a", "b"] {
+        put(&from, key, "text").await;
+    }
+    let denied = Fault::Answer(403, "<Error><Code>AccessDenied</Code></Error>");
+    server.trap(Method::PUT, "/target/a", 1, denied);
+    let auto = mover(&from, &to);
+    copy(&auto, vec![item("a", "a", 4)]).await.unwrap();
+    assert_eq!(auto.way(), CopyWay::Streamed);
+    copy(&auto, vec![item("b", "b", 4)]).await.unwrap();
+    assert_eq!((get(&to, "a").await, get(&to, "b").await), (Bytes::from("text"), Bytes::from("text")));
+
+    server.trap(Method::PUT, "/target/a", 1, denied);
+    let direct = Mover::new(from, to, MoverOptions { mode: CopyMode::Direct, ..options() }).unwrap();
+    let error = copy(&direct, vec![item("a", "a", 4)]).await.unwrap_err();
+    assert_eq!(error.error.kind(), ErrorKind::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_wrong_key_pair_is_told_by_its_own_name() {
+    let server = Server::start().await;
+    let from = server.store("source");
+    put(&from, "a", "x").await;
+    server.bucket("target");
+    let mut config = server.config("target");
+    config.credentials = key_pair(places::KEY, "not the secret");
+    let error = copy(&mover(&from, &open(config)), vec![item("a", "a", 1)]).await.unwrap_err();
+    assert!(error.to_string().contains("the secret key does not fit the access key"), "{error}");
+    assert!(!format!("{error:?}").contains("not the secret"));
+}
+
+#[tokio::test]
+async fn bytes_are_streamed_between_different_stores() {
+    let (here, there) = (Server::start().await, Server::start().await);
+    let disk = places::disk().await.unwrap();
+    let bytes = mixed(18 * MIB);
+    let original = disk.put("dir/large", bytes.clone()).await;
+    let stores = [disk.store.clone(), here.store("one"), there.store("two"), disk.store.clone()];
+    let back = disk.key("back/large");
+    let keys = [original.as_str(), "large", "again/large", back.as_str()];
+    for (stores, keys) in stores.windows(2).zip(keys.windows(2)) {
+        let mover = mover(&stores[0], &stores[1]);
+        assert_eq!(mover.way(), CopyWay::Streamed);
+        copy(&mover, vec![item(keys[0], keys[1], bytes.len() as u64)]).await.unwrap();
+    }
+    assert!(disk.store.read(&back).await.unwrap() == bytes);
+    let entries: Vec<Entry> = disk.store.list(&disk.key("back")).try_collect().await.unwrap();
+    assert_eq!(entries.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_is_taken_up_again() {
+    let server = Server::start().await;
+    let from = server.store("source");
+    let disk = places::disk().await.unwrap();
+    let bytes = mixed(MIB);
+    put(&from, "a", bytes.clone()).await;
+    server.trap(Method::GET, "/source/a", 1, Fault::Cut(300_000));
+    server.trap(Method::GET, "/source/a", 1, Fault::Answer(500, "<Error><Code>InternalError</Code></Error>"));
+    copy(&mover(&from, &disk.store), vec![item("a", disk.key("a").as_str(), MIB)]).await.unwrap();
+    assert!(disk.store.read(&disk.key("a")).await.unwrap() == bytes);
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_end_well_leaves_nothing() {
+    let server = Server::start().await;
+    let from = server.store("source");
+    let disk = places::disk().await.unwrap();
+    put(&from, "a", "text").await;
+    let mover = mover(&from, &disk.store);
+    let gone = copy(&mover, vec![item("gone", disk.key("gone").as_str(), 4)]).await.unwrap_err();
+    assert!(gone.source_vanished(), "{gone}");
+    let short = copy(&mover, vec![item("a", disk.key("a").as_str(), 5)]).await.unwrap_err();
+    assert!(short.to_string().ends_with("the source gave 4 bytes where its listing told 5"), "{short}");
+    let left: Vec<_> = std::fs::read_dir(format!("/{}", disk.base)).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn only_one_endpoint_can_copy_directly() {
+    let (here, there) = (Server::start().await, Server::start().await);
+    let direct = MoverOptions { mode: CopyMode::Direct, ..options() };
+    let error = Mover::new(here.store("b"), there.store("b"), direct).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let disk = Store::open(&StoreConfig::Local).unwrap();
+    assert!(Mover::new(here.store("b"), disk.clone(), direct).is_err());
+    assert_eq!(Mover::new(disk.clone(), disk, direct).unwrap().way(), CopyWay::LocalCopy);
+    let mut elsewhere = here.config("b");
+    elsewhere.endpoint = format!("HTTP://LOCALHOST:{}/", here.address.port());
+    assert_eq!(Mover::new(here.store("b"), open(elsewhere), direct).unwrap().way(), CopyWay::ServerSide);
+}
+
+#[tokio::test]
+async fn a_ceiling_slows_down_all_clones_together() {
+    let (from, to, _server) = in_process().await.unwrap();
+    put(&from, "a", mixed(1000)).await;
+    let options = MoverOptions { bytes_per_second: Some(5000), ..options() };
+    let one = Mover::new(from, to, options).unwrap();
+    let other = one.clone();
+    let started = Instant::now();
+    let items = |name: &'static str| (0..2).map(|n| item("a", &format!("{name}{n}"), 1000)).collect();
+    let (first, second) = tokio::join!(copy(&one, items("x")), copy(&other, items("y")));
+    first.unwrap();
+    second.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(590), "three objects are paid for before the fourth");
+}

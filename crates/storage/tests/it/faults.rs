@@ -1,0 +1,194 @@
+//! What goes wrong, and what is said about it.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use http::Method;
+use milvus_backup_storage::{Entry, ErrorKind, S3Config, StorageError, Store, StoreConfig};
+use model::key::ObjectKey;
+
+use crate::places::{KEY, ceph_endpoint, key_pair, open, s3_config};
+use crate::server::{Fault, Server};
+
+async fn list(store: &Store) -> Result<Vec<Entry>, StorageError> {
+    store.list(&ObjectKey::default()).try_collect().await
+}
+
+/// An endpoint of each kind of server, with what keeps it alive.
+async fn endpoints() -> Vec<(String, Option<Server>)> {
+    let server = Server::start().await;
+    server.bucket("bucket");
+    let here = (server.endpoint(), Some(server));
+    std::iter::once(here).chain(ceph_endpoint().map(|endpoint| (endpoint, None))).collect()
+}
+
+fn host(endpoint: &str) -> &str {
+    endpoint.split_once("://").unwrap().1
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_named() {
+    for (endpoint, _server) in endpoints().await {
+        let config = S3Config { credentials: key_pair(KEY, "hunter2"), ..s3_config(&endpoint, "bucket") };
+        let error = list(&open(config)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        let host = host(&endpoint);
+        let expected = format!(
+            "cannot list bucket \"bucket\" at {host}: the secret key does not fit the access key (SignatureDoesNotMatch)"
+        );
+        assert_eq!(error.to_string(), expected);
+        assert!(!format!("{error:?}{error}").contains("hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_access_key_is_named() {
+    for (endpoint, _server) in endpoints().await {
+        let config = S3Config { credentials: key_pair("nobody", "x"), ..s3_config(&endpoint, "bucket") };
+        let error = list(&open(config)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+        assert!(!error.is_temporary());
+    }
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_named() {
+    for (endpoint, in_process) in endpoints().await {
+        let store = open(s3_config(&endpoint, "mb-missing"));
+        let host = host(&endpoint);
+        let reason = "the bucket does not exist (NoSuchBucket)";
+        let error = list(&store).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BucketMissing);
+        assert_eq!(error.to_string(), format!("cannot list bucket \"mb-missing\" at {host}: {reason}"));
+        let error = store.list_dirs(&ObjectKey::new("a/b")).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("cannot list a/b/ in bucket \"mb-missing\" at {host}: {reason}")
+        );
+        // The server in this process keeps buckets as directories, and looks no further than the file asked for.
+        if in_process.is_none() {
+            let error = store.read(&ObjectKey::new("a")).await.unwrap_err();
+            assert_eq!(error.to_string(), format!("cannot read s3://mb-missing/a at {host}: {reason}"));
+            let error = store.write(&ObjectKey::new("a"), Bytes::from("x")).await.unwrap_err();
+            assert_eq!(error.to_string(), format!("cannot write s3://mb-missing/a at {host}: {reason}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_listening_is_told_within_seconds() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let store = open(s3_config(&format!("http://127.0.0.1:{port}"), "bucket"));
+    let started = Instant::now();
+    let error = list(&store).await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.is_temporary());
+    assert_eq!(
+        error.to_string(),
+        format!("cannot list bucket \"bucket\" at 127.0.0.1:{port}: connection refused")
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_exist_is_unreachable() {
+    let store = open(s3_config("http://no-such-host.invalid", "bucket"));
+    let error = list(&store).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+}
+
+#[tokio::test]
+async fn tls_is_checked_against_the_certificates_given() {
+    let server = Server::start_tls().await;
+    let store = server.store("bucket");
+    store.write(&ObjectKey::new("a"), Bytes::from("x")).await.unwrap();
+    assert_eq!(list(&store).await.unwrap().len(), 1);
+
+    let stranger = open(S3Config { ca_cert: None, ..server.config("bucket") });
+    let error = list(&stranger).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.to_string().contains("the TLS handshake failed: invalid peer certificate"), "{error}");
+    assert!(!error.is_temporary());
+}
+
+#[tokio::test]
+async fn tls_where_none_is_spoken_is_told() {
+    let server = Server::start().await;
+    let endpoint = server.endpoint().replace("http:", "https:");
+    let error = list(&open(s3_config(&endpoint, "bucket"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.to_string().contains("the TLS handshake failed"), "{error}");
+}
+
+#[test]
+fn a_useless_certificate_file_is_a_matter_of_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ca.pem");
+    let config = S3Config { ca_cert: Some(path.clone()), ..s3_config("https://localhost", "bucket") };
+    let missing = Store::open(&StoreConfig::S3(config.clone())).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::Config);
+    let file = path.display();
+    assert_eq!(
+        missing.to_string(),
+        format!("cannot read certificate file {file}: no such file or directory")
+    );
+    std::fs::write(&path, "not a certificate").unwrap();
+    let useless = Store::open(&StoreConfig::S3(config)).unwrap_err();
+    assert_eq!(
+        useless.to_string(),
+        format!("cannot use certificate file {file}: it holds no PEM certificate")
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_asks_for_patience_gets_it() {
+    let server = Server::start().await;
+    let store = server.store("bucket");
+    let slow = Fault::Answer(503, "<Error><Code>SlowDown</Code><Message>Please</Message></Error>");
+    server.trap(Method::PUT, "/bucket/a", 2, slow);
+    store.write(&ObjectKey::new("a"), Bytes::from("x")).await.unwrap();
+    server.trap(Method::GET, "/bucket", 9, slow);
+    let error = list(&store).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::RateLimited, true));
+    assert!(error.to_string().ends_with("the store asks for fewer requests (SlowDown)"), "{error}");
+    assert!(error.detail().is_some_and(|detail| detail.contains("503")));
+}
+
+#[tokio::test]
+async fn a_refused_batch_tells_why() {
+    let server = Server::start().await;
+    let store = server.store("bucket");
+    let refused = "<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code></Error>\
+                   <Error><Key>b</Key><Code>AccessDenied</Code></Error></DeleteResult>";
+    server.trap(Method::POST, "delete", 1, Fault::Answer(200, refused));
+    let denied = "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>";
+    server.trap(Method::DELETE, "/bucket/", 1, Fault::Answer(403, denied));
+    let error = store.delete(&[ObjectKey::new("a"), ObjectKey::new("b")]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert!(error.to_string().ends_with("access denied (AccessDenied)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_without_conditions_is_asked_first() {
+    let server = Server::start().await;
+    let store = server.store("bucket");
+    let unknown = "<Error><Code>NotImplemented</Code><Message>A header is not implemented.</Message></Error>";
+    server.trap(Method::PUT, "/bucket/a", 1, Fault::Answer(501, unknown));
+    assert!(store.create_new(&ObjectKey::new("a"), Bytes::from("1")).await.unwrap());
+    server.trap(Method::PUT, "/bucket/a", 1, Fault::Answer(501, unknown));
+    assert!(!store.create_new(&ObjectKey::new("a"), Bytes::from("2")).await.unwrap());
+    assert_eq!(store.read(&ObjectKey::new("a")).await.unwrap(), "1");
+}
+
+#[tokio::test]
+async fn a_bucket_is_made_once() {
+    for (endpoint, _server) in endpoints().await {
+        let name = format!("mb-made-{}", std::process::id());
+        let store = open(s3_config(&endpoint, &name));
+        store.create_bucket().await.unwrap();
+        store.create_bucket().await.unwrap();
+        assert_eq!(list(&store).await.unwrap(), []);
+    }
+}

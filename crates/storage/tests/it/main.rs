@@ -1,0 +1,14 @@
+//! The behaviour of stores and of the mover, on a disk, an S3 server in this process, and Ceph RGW.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it did not run"
+)]
+
+mod contract;
+mod copies;
+mod disk;
+mod faults;
+mod places;
+mod server;

@@ -1,0 +1,121 @@
+//! Stores to test against, each with an empty prefix of its own.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use milvus_backup_storage::{Addressing, Credentials, S3Config, Store, StoreConfig};
+use model::key::ObjectKey;
+use secrecy::SecretString;
+
+use crate::server::Server;
+
+pub(crate) const KEY: &str = "minioadmin";
+pub(crate) const SECRET: &str = "minioadmin";
+
+/// A store, and a prefix in it that is empty.
+pub(crate) struct Place {
+    pub(crate) store: Store,
+    pub(crate) base: ObjectKey,
+    /// Whether `x` and `x/y` can both be objects.
+    pub(crate) flat: bool,
+    /// What must live as long as the place.
+    _keep: Box<dyn std::any::Any + Send>,
+}
+
+impl Place {
+    /// A key below the empty prefix.
+    pub(crate) fn key(&self, below: &str) -> ObjectKey {
+        self.base.join(below)
+    }
+
+    /// Writes an object below the empty prefix.
+    pub(crate) async fn put(&self, below: &str, bytes: impl Into<Bytes>) -> ObjectKey {
+        let key = self.key(below);
+        self.store.write(&key, bytes.into()).await.unwrap();
+        key
+    }
+}
+
+/// What a bucket at an endpoint is configured as.
+pub(crate) fn s3_config(endpoint: &str, bucket: &str) -> S3Config {
+    S3Config {
+        endpoint: endpoint.to_owned(),
+        region: String::new(),
+        bucket: bucket.to_owned(),
+        addressing: Addressing::Auto,
+        credentials: key_pair(KEY, SECRET),
+        ca_cert: None,
+    }
+}
+
+pub(crate) fn key_pair(key: &str, secret: &str) -> Credentials {
+    Credentials::Static {
+        access_key_id: key.to_owned(),
+        secret_access_key: SecretString::from(secret.to_owned()),
+        session_token: None,
+    }
+}
+
+pub(crate) fn open(config: S3Config) -> Store {
+    Store::open(&StoreConfig::S3(config)).unwrap()
+}
+
+impl Server {
+    pub(crate) fn endpoint(&self) -> String {
+        let scheme = if self.ca.is_some() { "https" } else { "http" };
+        format!("{scheme}://localhost:{}", self.address.port())
+    }
+
+    /// A store on a bucket of this server, which is made if need be.
+    pub(crate) fn store(&self, bucket: &str) -> Store {
+        self.bucket(bucket);
+        open(self.config(bucket))
+    }
+
+    pub(crate) fn config(&self, bucket: &str) -> S3Config {
+        S3Config { ca_cert: self.ca.clone(), ..s3_config(&self.endpoint(), bucket) }
+    }
+}
+
+/// A directory on this machine's disk.
+pub(crate) async fn disk() -> Option<Place> {
+    let dir = tempfile::tempdir().unwrap();
+    let base = ObjectKey::new(dir.path().to_str().unwrap()).join("place");
+    Some(Place { store: Store::open(&StoreConfig::Local).unwrap(), base, flat: false, _keep: Box::new(dir) })
+}
+
+/// A bucket of a server in this process.
+pub(crate) async fn in_process() -> Option<Place> {
+    let server = Server::start().await;
+    let store = server.store("place");
+    Some(Place { store, base: ObjectKey::new("some/root"), flat: false, _keep: Box::new(server) })
+}
+
+/// A fresh bucket of the Ceph RGW that `MB_TEST_S3_ENDPOINT` names, if it names one.
+pub(crate) async fn ceph() -> Option<Place> {
+    let endpoint = ceph_endpoint()?;
+    let store = ceph_bucket(&endpoint).await;
+    Some(Place { store, base: ObjectKey::new("some/root"), flat: true, _keep: Box::new(()) })
+}
+
+/// A store on a bucket that did not exist before.
+pub(crate) async fn ceph_bucket(endpoint: &str) -> Store {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("mb-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let store = open(s3_config(endpoint, &name));
+    store.create_bucket().await.unwrap();
+    store
+}
+
+/// The Ceph RGW to test against. Without one the tests that need it say so and pass, except in CI.
+#[expect(clippy::disallowed_methods, reason = "tests have no configuration of their own")]
+pub(crate) fn ceph_endpoint() -> Option<String> {
+    if let Ok(endpoint) = std::env::var("MB_TEST_S3_ENDPOINT") {
+        return Some(endpoint);
+    }
+    let hint = "set MB_TEST_S3_ENDPOINT to an S3 endpoint with the key pair minioadmin/minioadmin; \
+                .ci/run starts a Ceph RGW and does so";
+    assert!(std::env::var_os("CI").is_none(), "no Ceph RGW to test against: {hint}");
+    println!("not run against Ceph RGW: {hint}");
+    None
+}
