@@ -148,7 +148,7 @@ impl Engine {
     /// Writes, reads and deletes one object below the backup root; returns whether that went well.
     async fn check_backup(&self, catalog: &Catalog, lines: &mut Vec<Check>) -> bool {
         let subject = "backup storage";
-        let key = self.probe_key(&self.config.backup.root);
+        let key = probe_key(&self.config.backup.root);
         match probe(&catalog.store, &key).await {
             Ok(skew) => {
                 lines.push(Check::new(
@@ -200,7 +200,7 @@ impl Engine {
             }
             Err(error) => return Check::failed(subject, &error),
         };
-        let to = self.probe_key(&self.config.backup.root);
+        let to = probe_key(&self.config.backup.root);
         let item = CopyItem { from: from.0, to: to.clone(), size: from.1 };
         let copied = mover.copy_all(std::iter::once(item), ctx.cancel(), |_, _| {}).await;
         let removed = catalog.store.delete(&[to]).await;
@@ -237,10 +237,10 @@ impl Engine {
             Err(error) => Check::new(CheckState::Warn, subject, format!("cannot be paused: {error}")),
         }
     }
+}
 
-    fn probe_key(&self, root: &ObjectKey) -> ObjectKey {
-        root.join(&format!("mb_check_{}", uuid::Uuid::new_v4().simple()))
-    }
+fn probe_key(root: &ObjectKey) -> ObjectKey {
+    root.join(&format!("mb_check_{}", uuid::Uuid::new_v4().simple()))
 }
 
 async fn check_root(source: &Source) -> Check {

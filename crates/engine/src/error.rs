@@ -246,8 +246,10 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Name(_) | Self::Mapping(_) | Self::Strategy(_) | Self::WrongRoot { .. } => Kind::Usage,
-            Self::Selection(..) | Self::NoSuchBackup { .. } | Self::NotABackup { .. } => Kind::NotFound,
-            Self::Plan(PlanError::TargetsMissing(_)) => Kind::NotFound,
+            Self::Selection(..)
+            | Self::NoSuchBackup { .. }
+            | Self::NotABackup { .. }
+            | Self::Plan(PlanError::TargetsMissing(_)) => Kind::NotFound,
             Self::NameTaken { .. } | Self::TargetIsAlias(_) | Self::Plan(PlanError::TargetsExist(_)) => {
                 Kind::AlreadyExists
             }

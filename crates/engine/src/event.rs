@@ -53,8 +53,6 @@ pub enum Event {
         jobs: usize,
         /// Rows counted so far.
         rows: u64,
-        /// Percent of the job that reports.
-        percent: u8,
     },
     /// Objects were removed.
     Deleted {

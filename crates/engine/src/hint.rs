@@ -35,6 +35,11 @@ impl Error {
                  `milvus-backup check` tries them"
                     .into()
             }
+            Self::Rows { counted: 1.., .. } => {
+                "the backup, or the server while it imported, lost rows: drop the collection and restore it again; if it stays so, \
+                 restore from another backup"
+                    .into()
+            }
             Self::Rows { .. } => {
                 "the server reads from its own bucket and root path: compare minio.bucketName and minio.rootPath with its \
                  milvus.yaml, or run `milvus-backup check`"

@@ -211,7 +211,7 @@ impl Run<'_> {
 }
 
 /// For how long garbage collection is paused at a time, so that a crash leaves it paused no longer.
-const GC_LEASE: Duration = Duration::from_secs(600);
+const GC_LEASE: Duration = Duration::from_mins(10);
 
 fn sort(taken: Vec<Taken>) -> (Vec<Captured>, Vec<CollectionRef>) {
     let (mut captured, mut vanished) = (Vec::new(), Vec::new());

@@ -90,7 +90,7 @@ impl Catalog {
         let full = layout.meta_file(FULL_META);
         let head = self.level(&layout, BACKUP_META).await?;
         if let Some(source) = self.source_of(&full).await? {
-            let mut manifest = parse(source, |r| json::read_full(r), self.store.describe(&full)).await?;
+            let mut manifest = parse(source, json::read_full, self.store.describe(&full)).await?;
             // full_meta.json is shared by all writers; only the head carries our summary
             let file = || self.store.describe(&layout.meta_file(BACKUP_META));
             let head = json::read_backup_meta(head.as_ref())
@@ -175,7 +175,7 @@ impl Catalog {
         for ((segment, field, log), (scope, _)) in expected {
             damages.push(Damage::Missing(format!(
                 "{}/{}",
-                self.store.describe(&layout.dir()).trim_end_matches('/'),
+                self.store.describe(layout.dir()).trim_end_matches('/'),
                 missing_path(collection, scope, segment, field, log)
             )));
         }
@@ -218,7 +218,7 @@ impl Catalog {
     async fn deletes_in(&self, key: &ObjectKey) -> Result<u64, Error> {
         let place = self.store.describe(key);
         let bytes = self.store.read(key).await.map_err(Error::storage(format!("while reading {place}")))?;
-        tmp_binlog::delta_entries(&bytes).map_err(|e| Error::Damaged {
+        model::binlog::delta_entries(&bytes).map_err(|e| Error::Damaged {
             name: key.to_string(),
             problems: vec![format!("delete log {place}: {e}")],
         })
@@ -272,11 +272,5 @@ impl Read for ChunkReader {
         let n = out.len().min(self.rest.len());
         self.rest.copy_to_slice(&mut out[..n]);
         Ok(n)
-    }
-}
-
-mod tmp_binlog {
-    pub(super) fn delta_entries(_: &[u8]) -> Result<u64, std::io::Error> {
-        Ok(0)
     }
 }

@@ -1,13 +1,16 @@
 //! Restores one collection, from its creation to the count of its rows.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{self, StreamExt};
+use model::ids::PartitionId;
 use model::manifest::CollectionBackup;
-use model::plan::restore::{CollectionPlan, JobPlan, PartitionPlan};
+use model::plan::restore::{CollectionPlan, RowRange};
 
 use super::Run;
 use super::import::{Importer, Job};
+use super::proof::{Proof, Turn};
 use super::stage::Staging;
 use crate::{
     CollectionFailure, CollectionOutcome, CollectionPhase, CollectionRestored, Error, Event, PartitionRows,
@@ -18,11 +21,12 @@ impl Run<'_> {
         &self,
         plan: &CollectionPlan,
         importer: &Importer,
+        proof: &Proof,
         staging: Option<&Staging>,
     ) -> CollectionRestored {
         let created = AtomicBool::new(false);
         let mut partitions = Vec::new();
-        let outcome = match self.bring_back(plan, importer, staging, &created, &mut partitions).await {
+        let outcome = match self.bring_back(plan, importer, proof, staging, &created, &mut partitions).await {
             Ok(()) => {
                 self.phase(plan, CollectionPhase::Done);
                 CollectionOutcome::Done
@@ -55,6 +59,7 @@ impl Run<'_> {
         &self,
         plan: &CollectionPlan,
         importer: &Importer,
+        proof: &Proof,
         staging: Option<&Staging>,
         created: &AtomicBool,
         partitions: &mut Vec<PartitionRows>,
@@ -65,13 +70,14 @@ impl Run<'_> {
             .get(plan.index)
             .ok_or_else(|| Error::Task("plan and manifest".into()))?;
         let ctx = self.ctx;
+        let turn = ctx.run(proof.turn(plan.jobs().next().is_some(), &plan.target.to_string())).await?;
         self.phase(plan, CollectionPhase::Creating);
         // not cancelled half-way: what was created must be known
         created.store(self.create(plan, backup).await?, Ordering::Relaxed);
         ctx.run(self.create_partitions(plan, backup)).await?;
         ctx.run(self.create_indexes(plan)).await?;
         self.phase(plan, CollectionPhase::Importing);
-        *partitions = ctx.run(self.import(plan, backup, importer, staging)).await?;
+        *partitions = ctx.run(self.import(plan, backup, importer, staging, turn)).await?;
         verify(plan, partitions)?;
         ctx.run(self.set_properties(plan)).await?;
         if plan.load {
@@ -88,37 +94,37 @@ impl Run<'_> {
         backup: &CollectionBackup,
         importer: &Importer,
         staging: Option<&Staging>,
+        turn: Turn<'_>,
     ) -> Result<Vec<PartitionRows>, Error> {
-        let jobs: Vec<(&PartitionPlan, usize, &JobPlan)> = plan
+        let mut jobs: VecDeque<Job<'_>> = plan
             .partitions
             .iter()
-            .flat_map(|p| p.jobs.iter().enumerate().map(move |(at, job)| (p, at, job)))
-            .collect();
-        let total = jobs.len();
-        let bytes = jobs.iter().map(|(_, _, job)| job.bytes).sum();
-        let objects = jobs.iter().map(|(_, _, job)| job.objects).sum();
-        self.ctx.emit(Event::Planned { collection: plan.source.clone(), objects, bytes });
-        let (mut done, mut rows) = (0, 0);
-        let mut counted = std::collections::BTreeMap::new();
-        let mut running = stream::iter(jobs)
-            .map(|(partition, at, job)| async move {
-                let job = Job { run: self, plan, backup, partition, at, job };
-                importer.import(&job, staging).await.map(|rows| (partition.id, rows))
+            .flat_map(|partition| {
+                let jobs = partition.jobs.iter().enumerate();
+                jobs.map(move |(at, import)| Job { run: self, plan, backup, partition, at, import })
             })
+            .collect();
+        let bytes = jobs.iter().map(|job| job.import.bytes).sum();
+        let objects = jobs.iter().map(|job| job.import.objects).sum();
+        self.ctx.emit(Event::Planned { collection: plan.source.clone(), objects, bytes });
+        let mut tally = Tally { total: jobs.len(), done: 0, rows: BTreeMap::new() };
+        if let Turn::First(prover) = turn
+            && let Some(first) = jobs.pop_front()
+        {
+            let sent = importer.import(&first, staging).await;
+            let proven = sent.and_then(|rows| first.check(rows));
+            // an interrupted proof proves nothing either way, and the run is over
+            prover.tell(proven.is_ok());
+            tally.add(self, &first, proven?);
+        }
+        let mut running = stream::iter(jobs)
+            .map(|job| async move { importer.import(&job, staging).await.map(|rows| (job, rows)) })
             .buffer_unordered(importer.most());
         while let Some(finished) = running.next().await {
-            let (partition, counts) = finished?;
-            done += 1;
-            rows += counts;
-            *counted.entry(partition).or_insert(0) += counts;
-            self.ctx.emit(Event::Import {
-                collection: plan.source.clone(),
-                done,
-                jobs: total,
-                rows,
-                percent: 100,
-            });
+            let (job, rows) = finished?;
+            tally.add(self, &job, rows);
         }
+        let counted = tally.rows;
         Ok(plan
             .partitions
             .iter()
@@ -136,6 +142,37 @@ impl Run<'_> {
     }
 }
 
+/// What a collection's jobs brought so far.
+struct Tally {
+    total: usize,
+    done: usize,
+    rows: BTreeMap<PartitionId, u64>,
+}
+
+impl Tally {
+    fn add(&mut self, run: &Run<'_>, job: &Job<'_>, rows: u64) {
+        self.done += 1;
+        *self.rows.entry(job.partition.id).or_default() += rows;
+        run.ctx.emit(Event::Import {
+            collection: job.plan.source.clone(),
+            done: self.done,
+            jobs: self.total,
+            rows: self.rows.values().sum(),
+        });
+    }
+}
+
+impl Job<'_> {
+    /// The rows, if they are as many as the job had to bring.
+    fn check(&self, rows: u64) -> Result<u64, Error> {
+        if self.import.rows.contains(rows) {
+            Ok(rows)
+        } else {
+            Err(rows_differ(&self.place(), rows, self.import.rows))
+        }
+    }
+}
+
 /// "Completed" proves nothing on 2.2 and 2.3: an unreadable path completes with no rows. So rows are counted.
 fn verify(plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<(), Error> {
     match partitions.iter().find(|p| !p.expected.contains(p.counted)) {
@@ -146,7 +183,7 @@ fn verify(plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<(), Err
     }
 }
 
-pub(super) fn rows_differ(place: &str, counted: u64, expected: model::plan::restore::RowRange) -> Error {
+fn rows_differ(place: &str, counted: u64, expected: RowRange) -> Error {
     let expected = if expected.min == expected.max {
         expected.max.to_string()
     } else {

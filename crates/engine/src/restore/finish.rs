@@ -62,7 +62,7 @@ impl Run<'_> {
                         ));
                     }
                     Err(error) => {
-                        warnings.push(format!("alias {alias} of {} is not created: {error}", plan.source))
+                        warnings.push(format!("alias {alias} of {} is not created: {error}", plan.source));
                     }
                 }
             }

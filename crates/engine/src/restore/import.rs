@@ -1,16 +1,15 @@
-//! Import jobs: the first one alone as the proof, then as many as the server works on, each followed to its end.
+//! Import jobs: as many at once as the server works on, each followed to its end.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use milvus::{ImportJobId, ImportRequest, ImportState, Milvus};
 use model::manifest::CollectionBackup;
 use model::plan::restore::{CollectionPlan, JobPlan, PartitionPlan};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::Run;
-use super::collection::rows_differ;
 use super::stage::Staging;
 use crate::{Error, Limits};
 
@@ -30,11 +29,11 @@ pub(super) struct Job<'a> {
     pub(super) partition: &'a PartitionPlan,
     /// Its number within the partition.
     pub(super) at: usize,
-    pub(super) job: &'a JobPlan,
+    pub(super) import: &'a JobPlan,
 }
 
 impl Job<'_> {
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         format!("{}/{}", self.plan.target, self.partition.name)
     }
 }
@@ -44,9 +43,6 @@ pub(super) struct Importer {
     milvus: Milvus,
     stall: Duration,
     most: usize,
-    /// Whether the first job has shown that the server reads the data.
-    proven: AsyncMutex<bool>,
-    hopeless: AtomicBool,
     /// Jobs that may be at the server; grows as it shows to work on several.
     window: Semaphore,
     width: AtomicUsize,
@@ -64,8 +60,6 @@ impl Importer {
             milvus,
             stall: limits.stall,
             most,
-            proven: AsyncMutex::new(false),
-            hopeless: AtomicBool::new(false),
             window: Semaphore::new(width),
             width: AtomicUsize::new(width),
             working: AtomicUsize::new(0),
@@ -82,41 +76,8 @@ impl Importer {
         self.stall
     }
 
-    /// Whether the proof failed, so that no other job has a chance.
-    pub(super) fn is_hopeless(&self) -> bool {
-        self.hopeless.load(Ordering::Relaxed)
-    }
-
     /// Stages and imports one job; returns the rows it brought.
     pub(super) async fn import(&self, job: &Job<'_>, staging: Option<&Staging>) -> Result<u64, Error> {
-        let mut proven = self.proven.lock().await;
-        if *proven {
-            drop(proven);
-            return self.stage_and_send(job, staging).await;
-        }
-        if self.is_hopeless() {
-            return Err(Error::NotProven(job.place()));
-        }
-        let sent = self.stage_and_send(job, staging).await.and_then(|rows| {
-            if job.job.rows.contains(rows) {
-                Ok(rows)
-            } else {
-                Err(rows_differ(&job.place(), rows, job.job.rows))
-            }
-        });
-        match sent {
-            Ok(rows) => {
-                *proven = true;
-                Ok(rows)
-            }
-            Err(error) => {
-                self.hopeless.store(true, Ordering::Relaxed);
-                Err(error)
-            }
-        }
-    }
-
-    async fn stage_and_send(&self, job: &Job<'_>, staging: Option<&Staging>) -> Result<u64, Error> {
         // the semaphores are never closed
         let _staged = self.staged.acquire().await.map_err(|e| Error::Task(e.to_string()))?;
         let data = match staging {

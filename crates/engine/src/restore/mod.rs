@@ -5,6 +5,7 @@ mod create;
 mod finish;
 mod import;
 mod preflight;
+mod proof;
 mod stage;
 
 pub(crate) use preflight::reach;
@@ -23,6 +24,7 @@ use crate::{
     RestoreReport,
 };
 use import::Importer;
+use proof::Proof;
 use stage::Staging;
 
 /// What a call of [`Engine::restore`] came to.
@@ -74,7 +76,8 @@ impl Engine {
             if run.plan.staging.is_some() { Some(ctx.run(Staging::begin(self, &run)).await?) } else { None };
         ctx.emit(Event::Phase(Phase::Import));
         let importer = Importer::new(run.milvus().clone(), &self.config.limits, run.plan.jobs().count());
-        let collections = run.restore_all(self, &importer, staging.as_ref()).await;
+        let proof = Proof::new();
+        let collections = run.restore_all(self, &importer, &proof, staging.as_ref()).await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = run.plan.warnings.clone();
         warnings.extend(run.create_aliases(&collections).await);
@@ -102,12 +105,13 @@ impl Run<'_> {
         &self,
         engine: &Engine,
         importer: &Importer,
+        proof: &Proof,
         staging: Option<&Staging>,
     ) -> Vec<CollectionRestored> {
         let mut done: Vec<(usize, CollectionRestored)> =
             stream::iter(self.plan.collections.iter().enumerate())
                 .map(|(at, plan)| async move {
-                    if self.ctx.cancel().is_cancelled() || importer.is_hopeless() {
+                    if self.ctx.cancel().is_cancelled() || proof.failed() {
                         return (
                             at,
                             CollectionRestored {
@@ -119,7 +123,7 @@ impl Run<'_> {
                             },
                         );
                     }
-                    (at, self.restore_collection(plan, importer, staging).await)
+                    (at, self.restore_collection(plan, importer, proof, staging).await)
                 })
                 .buffer_unordered(engine.config.limits.restore_collections.get())
                 .collect()

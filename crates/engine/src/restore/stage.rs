@@ -48,7 +48,7 @@ impl Staging {
 
     /// Brings a job's files to where the server can read them.
     pub(super) async fn bring(&self, job: &Job<'_>) -> Result<Prefixes, Error> {
-        let JobData::Staged(segments) = &job.job.data else { return Ok(in_place(job)) };
+        let JobData::Staged(segments) = &job.import.data else { return Ok(in_place(job)) };
         let run = job.run;
         run.phase(job.plan, CollectionPhase::Staging);
         let dir = self.dir.join(&format!("{}-{}/", job.partition.id, job.at));
@@ -68,7 +68,7 @@ impl Staging {
         let partition = job.partition.id;
         let insert = below(layout.insert_dir(job.backup.id, partition)).unwrap_or_else(|| dir.clone());
         let delta = below(layout.delta_dir(job.backup.id, PartitionScope::One(partition)))
-            .filter(|_| job.job.has_deltas);
+            .filter(|_| job.import.has_deltas);
         Ok(Prefixes {
             insert: server_path(&self.store, &insert),
             delta: delta.map(|d| server_path(&self.store, &d)).unwrap_or_default(),
@@ -130,7 +130,8 @@ pub(super) fn in_place(job: &Job<'_>) -> Prefixes {
     let catalog = &job.run.catalog;
     let layout = catalog.layout(&job.run.request.name);
     let partition = job.partition.id;
-    let delta = job.job.has_deltas.then(|| layout.delta_dir(job.backup.id, PartitionScope::One(partition)));
+    let delta =
+        job.import.has_deltas.then(|| layout.delta_dir(job.backup.id, PartitionScope::One(partition)));
     Prefixes {
         insert: server_path(&catalog.store, &layout.insert_dir(job.backup.id, partition)),
         delta: delta.map(|d| server_path(&catalog.store, &d)).unwrap_or_default(),
