@@ -82,10 +82,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
-            attempt: Duration::from_secs(60),
+            attempt: Duration::from_mins(1),
             outage: Duration::from_secs(30),
-            busy: Duration::from_secs(180),
-            flush: Duration::from_secs(600),
+            busy: Duration::from_mins(3),
+            flush: Duration::from_mins(10),
         }
     }
 }

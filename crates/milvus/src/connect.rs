@@ -11,7 +11,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::auth::authorization;
 use crate::call::{Call, Rpc, delays, rpc};
-use crate::config::{ConnectConfig, Tls};
+use crate::config::{ConnectConfig, Limits, Tls};
 use crate::error::{ErrorKind, MilvusError};
 use crate::tls;
 
@@ -53,7 +53,8 @@ impl Milvus {
             .max_decoding_message_size(LARGEST_MESSAGE)
             .max_encoding_message_size(LARGEST_MESSAGE);
         let rpc = Rpc { client, authorization: authorization(&config.auth)?, limits: config.limits };
-        let server = greet(&rpc, address).await?;
+        let impatient = Limits { outage: config.limits.connect, ..config.limits };
+        let server = greet(&Rpc { limits: impatient, ..rpc.clone() }, address).await?;
         let capabilities = Capabilities::of(&server.version);
         let management = config.management_endpoint.as_deref().map(Arc::from);
         Ok(Self { rpc, server: Arc::new(server), capabilities, management })
@@ -123,7 +124,7 @@ async fn greet(rpc: &Rpc, address: String) -> Result<ServerInfo, MilvusError> {
     let reply = rpc.call(call, ConnectRequest { client_info: Some(client_info) }, rpc!(connect)).await;
     let told = match reply {
         Ok(reply) => reply.server_info.unwrap_or_default(),
-        Err(error) if error.kind() == ErrorKind::Unsupported => Default::default(),
+        Err(error) if error.kind() == ErrorKind::Unsupported => proto::common::ServerInfo::default(),
         Err(error) => return Err(error),
     };
     let mut version = told.build_tags;

@@ -92,11 +92,11 @@ impl Milvus {
         let call = Call::new("ask for import job", &job, "");
         let reply =
             self.rpc.call(call, GetImportStateRequest { task: job.0 }, rpc!(get_import_state)).await?;
-        Ok(read(reply))
+        Ok(read(&reply))
     }
 }
 
-fn read(reply: GetImportStateResponse) -> ImportStatus {
+fn read(reply: &GetImportStateResponse) -> ImportStatus {
     let info = |key: &str| reply.infos.iter().find(|info| info.key == key).map(|info| info.value.clone());
     let state = match reply.state() {
         common::ImportState::ImportPending => ImportState::Pending,
@@ -121,7 +121,7 @@ mod tests {
     fn told(state: common::ImportState, infos: &[(&str, &str)]) -> ImportStatus {
         let infos =
             infos.iter().map(|(key, value)| KeyValuePair { key: (*key).into(), value: (*value).into() });
-        read(GetImportStateResponse {
+        read(&GetImportStateResponse {
             state: state.into(),
             row_count: 3,
             infos: infos.collect(),

@@ -76,12 +76,11 @@ pub(crate) fn failure(status: &Status) -> Option<Failure> {
         return None;
     }
     let kind = by_code(status).or_else(|| by_error_code(status)).unwrap_or_else(|| by_text(&status.reason));
-    let again = match (kind, status.code) {
-        (ErrorKind::RateLimited, _) => Again::NotDone,
-        (ErrorKind::Quota, _) => Again::Never,
-        (_, 1 | 2 | 106) => Again::MaybeDone,
-        _ if status.retriable => Again::MaybeDone,
-        _ => Again::Never,
+    let again = match again(kind) {
+        Again::Never if kind != ErrorKind::Quota && (status.code == 106 || status.retriable) => {
+            Again::MaybeDone
+        }
+        again => again,
     };
     let reason = if status.reason.is_empty() {
         format!("the server gave no reason (code {}, error code {})", status.code, status.error_code)
@@ -89,6 +88,15 @@ pub(crate) fn failure(status: &Status) -> Option<Failure> {
         status.reason.clone()
     };
     Some(Failure { kind, reason, again })
+}
+
+/// Whether waiting helps against a failure of this kind.
+fn again(kind: ErrorKind) -> Again {
+    match kind {
+        ErrorKind::RateLimited => Again::NotDone,
+        ErrorKind::Unreachable => Again::MaybeDone,
+        _ => Again::Never,
+    }
 }
 
 fn by_code(status: &Status) -> Option<ErrorKind> {
@@ -136,20 +144,27 @@ fn names_database(reason: &str) -> bool {
 fn by_text(reason: &str) -> ErrorKind {
     let reason = reason.to_lowercase();
     let says = |words: &str| reason.contains(words);
-    if says("database not found") {
-        ErrorKind::DatabaseNotFound
-    } else if says("can't find collection") || says("collection") && says("not found") {
-        ErrorKind::CollectionNotFound
+    let absent = says("not found") || says("not exist") || says("n't exist");
+    if says("not ready") {
+        ErrorKind::Unreachable
     } else if says("rate limit exceeded") || says("rejected by grpc ratelimiter") {
         ErrorKind::RateLimited
     } else if says("quota exceeded") || says("deny") {
         ErrorKind::Quota
-    } else if says("already exist") {
+    } else if says("already exist") || says("already aliased") {
         ErrorKind::AlreadyExists
     } else if says("not loaded") || says("not been loaded") {
         ErrorKind::NotLoaded
-    } else if says("doesn't exist") || says("does not exist") || says("not found") {
+    } else if absent && ["index", "partition", "segment", "alias", "task"].into_iter().any(says) {
         ErrorKind::NotFound
+    } else if absent && (says("database:") || says("database not")) {
+        ErrorKind::DatabaseNotFound
+    } else if says("can't find collection") || absent && says("collection") {
+        ErrorKind::CollectionNotFound
+    } else if absent {
+        ErrorKind::NotFound
+    } else if says("invalid") {
+        ErrorKind::Invalid
     } else {
         ErrorKind::Server
     }
@@ -162,7 +177,9 @@ pub(crate) fn rpc_failure(status: &tonic::Status) -> Failure {
     let (kind, again) = match status.code() {
         _ if never_sent(status) => (ErrorKind::Unreachable, Again::NotDone),
         Code::Unavailable => (ErrorKind::Unreachable, Again::MaybeDone),
-        Code::Unknown | Code::Internal if transport => (ErrorKind::Unreachable, Again::MaybeDone),
+        Code::Unknown | Code::Internal | Code::Cancelled if transport => {
+            (ErrorKind::Unreachable, Again::MaybeDone)
+        }
         Code::ResourceExhausted if status.message().contains("larger than max") => {
             (ErrorKind::Invalid, Again::Never)
         }
@@ -173,7 +190,10 @@ pub(crate) fn rpc_failure(status: &tonic::Status) -> Failure {
         Code::DeadlineExceeded => (ErrorKind::Timeout, Again::MaybeDone),
         Code::Cancelled => (ErrorKind::Cancelled, Again::Never),
         Code::InvalidArgument | Code::OutOfRange => (ErrorKind::Invalid, Again::Never),
-        _ => (by_text(status.message()), Again::Never),
+        _ => {
+            let kind = by_text(status.message());
+            (kind, again(kind))
+        }
     };
     let mut reason = status.message().to_owned();
     if let Some(cause) = std::error::Error::source(status) {
@@ -181,7 +201,7 @@ pub(crate) fn rpc_failure(status: &tonic::Status) -> Failure {
         reason = if cause.contains(&reason) { cause } else { format!("{reason}: {cause}") };
     }
     if reason.is_empty() {
-        reason = status.code().description().to_owned();
+        status.code().description().clone_into(&mut reason);
     }
     Failure { kind, reason, again }
 }
@@ -196,4 +216,94 @@ fn never_sent(status: &tonic::Status) -> bool {
         cause = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: i32, error_code: i32, reason: &str) -> Failure {
+        let status = Status { code, error_code, reason: reason.to_owned(), ..Status::default() };
+        failure(&status).expect("a failure")
+    }
+
+    #[test]
+    fn success_is_zero_in_both_numbers() {
+        assert!(failure(&Status::default()).is_none());
+        assert!(failure(&Status { reason: "done".to_owned(), ..Status::default() }).is_none());
+    }
+
+    #[test]
+    fn the_new_number_is_believed_before_the_old_one_and_the_text() {
+        assert_eq!(told(100, 1, "quota exceeded").kind, ErrorKind::CollectionNotFound);
+        assert_eq!(told(0, 4, "quota exceeded").kind, ErrorKind::CollectionNotFound);
+        assert_eq!(told(0, 1, "quota exceeded").kind, ErrorKind::Quota);
+        assert_eq!(told(65535, 1, "database already exist: a").kind, ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn an_unknown_database_is_told_from_an_unknown_collection() {
+        let database = told(100, 1, "collection not found[database=a]");
+        assert_eq!(database.kind, ErrorKind::DatabaseNotFound);
+        let collection = told(100, 1, "collection not found[database=a][collection=b]");
+        assert_eq!(collection.kind, ErrorKind::CollectionNotFound);
+    }
+
+    #[test]
+    fn texts_of_2_2_are_understood() {
+        for (reason, kind) in [
+            ("can't find collection: a", ErrorKind::CollectionNotFound),
+            ("collection not exists: a", ErrorKind::CollectionNotFound),
+            ("DescribeCollection failed: collection a not found", ErrorKind::CollectionNotFound),
+            ("ShowCollections failed: database:a not found", ErrorKind::DatabaseNotFound),
+            ("partition ID not found for partition name 'p' in collection 'a'", ErrorKind::NotFound),
+            ("index doesn't exist, collectionID 1", ErrorKind::NotFound),
+            ("import task id doesn't exist", ErrorKind::NotFound),
+            ("alias exists and already aliased to another collection", ErrorKind::AlreadyExists),
+            ("collection a was not loaded into memory", ErrorKind::NotLoaded),
+            ("Invalid collection name: no-dashes.", ErrorKind::Invalid),
+            (
+                "request is rejected by grpc RateLimiter middleware, please retry later",
+                ErrorKind::RateLimited,
+            ),
+            ("quota exceeded, please allocate more resources", ErrorKind::Quota),
+            (
+                "service unavailable: internal: Milvus Proxy is not ready yet. please wait",
+                ErrorKind::Unreachable,
+            ),
+            ("something else", ErrorKind::Server),
+        ] {
+            assert_eq!(told(0, 1, reason).kind, kind, "{reason}");
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        assert_eq!(told(8, 49, "").again, Again::NotDone);
+        assert_eq!(told(1, 1, "").again, Again::MaybeDone);
+        assert_eq!(told(106, 1, "").again, Again::MaybeDone);
+        assert_eq!(told(9, 48, "").again, Again::Never);
+        assert_eq!(told(100, 4, "").again, Again::Never);
+        let quota = Status { code: 9, retriable: true, ..Status::default() };
+        assert_eq!(failure(&quota).map(|failure| failure.again), Some(Again::Never));
+        let other = Status { code: 5, retriable: true, ..Status::default() };
+        assert_eq!(failure(&other).map(|failure| failure.again), Some(Again::MaybeDone));
+    }
+
+    #[test]
+    fn codes_of_the_transport_are_understood() {
+        use tonic::Code;
+        for (code, text, kind, again) in [
+            (Code::Unavailable, "", ErrorKind::Unreachable, Again::MaybeDone),
+            (Code::Unauthenticated, "auth check failure", ErrorKind::Unauthenticated, Again::Never),
+            (Code::Unimplemented, "unknown method", ErrorKind::Unsupported, Again::Never),
+            (Code::ResourceExhausted, "slow down", ErrorKind::RateLimited, Again::NotDone),
+            (Code::ResourceExhausted, "message larger than max", ErrorKind::Invalid, Again::Never),
+            (Code::Unknown, "Milvus Proxy is not ready yet", ErrorKind::Unreachable, Again::MaybeDone),
+        ] {
+            let failure = rpc_failure(&tonic::Status::new(code, text));
+            assert_eq!((failure.kind, failure.again), (kind, again), "{code:?} {text}");
+            assert!(!failure.reason.is_empty());
+        }
+    }
 }

@@ -1,4 +1,5 @@
 //! Our protocol files against Milvus's own.
+#![expect(clippy::expect_used, reason = "a failure here is a failed test, and panicking says so")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
