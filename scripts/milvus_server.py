@@ -83,17 +83,17 @@ def is_free(port):
             return False
 
 
-def choose_ports(wanted_port, former):
-    """The ports of the last run where they are free, else the first free block."""
-    if former and (not wanted_port or former["proxy"] == wanted_port) and all(map(is_free, former.values())):
+def choose_ports(preferred, former):
+    """The ports of the last run where they are free, else the first free block, with the preferred one if it is free."""
+    if former and all(map(is_free, former.values())):
         return former
     for first in PORT_RANGE:
         ports = dict(zip(PORTS, range(first, first + len(PORTS))))
-        if wanted_port:
-            ports["proxy"] = wanted_port
+        if preferred and is_free(preferred):
+            ports["proxy"] = preferred
         if all(map(is_free, ports.values())):
             return ports
-    sys.exit(f"port {wanted_port} is taken" if wanted_port else "no free ports")
+    sys.exit("no free ports")
 
 
 def settings_of(options):
@@ -102,6 +102,8 @@ def settings_of(options):
         # A lease of 5 s is lost when the machine stalls, one of 30 s delays the start after a kill.
         "common.session.ttl": "20",
         "common.gracefulStopTimeout": "2",
+        # Tests make databases of their own; there is room for 64 by default.
+        "rootCoord.maxDatabaseNum": "4096",
         "log.level": "warn",
     }
     if options.s3:
@@ -140,14 +142,13 @@ def write_config(release, base, ports):
         "quota-backend-bytes": 4 << 30, "auto-compaction-mode": "revision", "auto-compaction-retention": "1000"}))
 
 
-def start(options):
-    base = Path(options.dir).resolve()
+def start(base, options):
     release = install(options.version)
     base.mkdir(parents=True, exist_ok=True)
     # Held until the server listens: two starts on one machine never choose the same ports.
     with open(Path(tempfile.gettempdir()) / f"milvus-server-ports-{os.getuid()}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        ports = choose_ports(options.port, read_state(base).get("ports"))
+        ports = choose_ports(options.prefer_port, read_state(base).get("ports"))
         write_config(release, base, ports)
         process = spawn(release, base, ports, settings_of(options))
         state = {
@@ -157,7 +158,7 @@ def start(options):
         if not wait_until_healthy(process, ports["metrics"]):
             stop(base)
             sys.exit(f"Milvus {options.version} did not start; its last words:\n{last_words(base)}")
-    return base, process, state
+    return process, state
 
 
 def storage_of(options, base):
@@ -257,7 +258,7 @@ def main():
         options = verbs.add_parser(verb)
         options.add_argument("dir")
         options.add_argument("--version", default="2.3.5")
-        options.add_argument("--port", type=int, help="port of the server; a free one where not given")
+        options.add_argument("--prefer-port", type=int, help="the server's port, unless it is taken")
         options.add_argument("--s3", metavar="URL", help="keep the data on S3: http://host:port/bucket/root")
         options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                              help="a dotted key of milvus.yaml")
@@ -267,7 +268,11 @@ def main():
     elif options.verb == "stop":
         stop(Path(options.dir).resolve())
     else:
-        base, process, state = start(options)
+        base = Path(options.dir).resolve()
+        if options.verb == "start" and is_running(base):
+            print(json.dumps(read_state(base)))
+            return
+        process, state = start(base, options)
         print(json.dumps(state), flush=True)
         if options.verb == "run":
             stay(base, process, parent)

@@ -2,6 +2,8 @@
 #![expect(clippy::expect_used, reason = "a failure here is a failed test, and panicking says so")]
 
 pub mod fixtures;
+#[cfg(feature = "milvus")]
+mod load;
 pub mod milvus_server;
 pub mod names;
 pub mod process;
@@ -10,4 +12,6 @@ pub mod rows;
 #[cfg(feature = "milvus")]
 pub mod seed;
 pub mod servers;
+#[cfg(feature = "milvus")]
+pub mod shape;
 pub mod tls;

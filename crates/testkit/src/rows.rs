@@ -1,16 +1,13 @@
 //! The live rows of a collection, in the shape of `fixtures/rows`, to be compared row by row.
 
 use crate::fixtures;
+use crate::load::load_and_wait;
 use milvus::{Column, Milvus, MilvusError, Values};
 use model::manifest::{DataType, Index, LoadState, Schema};
 use model::name::CollectionRef;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-use tokio::time::{Instant, sleep};
 
-/// How long a collection may take to load.
-const LOAD_DEADLINE: Duration = Duration::from_mins(2);
 /// How many differences are worth reading.
 const SHOWN_DIFFERENCES: usize = 5;
 /// The key of a row's partition.
@@ -28,7 +25,7 @@ impl Rows {
         let schema = milvus.describe_collection(collection).await?.schema;
         let loaded = milvus.load_state(collection, None).await? == LoadState::Loaded;
         let index = if loaded { None } else { index_to_load(milvus, collection, &schema).await? };
-        load(milvus, collection).await?;
+        load_and_wait(milvus, collection).await?;
         let rows = query(milvus, collection, &schema).await?;
         if !loaded {
             milvus.release(collection).await?;
@@ -118,16 +115,6 @@ async fn index_to_load(
     };
     milvus.create_index(collection, &index).await?;
     Ok(Some(index))
-}
-
-async fn load(milvus: &Milvus, collection: &CollectionRef) -> Result<(), MilvusError> {
-    milvus.load(collection).await?;
-    let deadline = Instant::now() + LOAD_DEADLINE;
-    while milvus.load_state(collection, None).await? != LoadState::Loaded {
-        assert!(Instant::now() < deadline, "{collection} does not load");
-        sleep(Duration::from_millis(100)).await;
-    }
-    Ok(())
 }
 
 async fn query(milvus: &Milvus, collection: &CollectionRef, schema: &Schema) -> Result<Rows, MilvusError> {

@@ -2,6 +2,7 @@
 
 use super::columns::{column, doubles, longs, noise, texts};
 use super::schema::{STRONG, field, field_of, index, plain, primary};
+use crate::load::load_and_wait;
 use milvus::{Column, CreateCollection, Milvus, MilvusError, Values};
 use model::manifest::{DataType, Field, KeyValue};
 use model::name::CollectionRef;
@@ -32,7 +33,7 @@ pub(super) async fn fill(milvus: &Milvus, target: &CollectionRef) -> Result<(), 
     let hnsw = index("emb", "emb_hnsw", "HNSW", metric, r#"{"M":8,"efConstruction":64}"#);
     milvus.create_index(target, &hnsw).await?;
     milvus.create_index(target, &index("title", "title_trie", "Trie", "", "")).await?;
-    milvus.load(target).await
+    load_and_wait(milvus, target).await
 }
 
 fn definition(target: &CollectionRef, modern: bool) -> CreateCollection {

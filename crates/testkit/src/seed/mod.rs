@@ -60,12 +60,14 @@ impl Library {
                 milvus.create_database(database).await?;
             }
         }
-        books::fill(milvus, &self.books).await?;
-        milvus.create_alias(&self.books, Self::ALIAS).await?;
-        tenants::fill(milvus, &self.tenants).await?;
-        shop::empty(milvus, &self.empty).await?;
-        shop::orders(milvus, &self.orders).await?;
-        shop::books(milvus, &self.shop_books).await
+        tokio::try_join!(
+            Box::pin(books::fill(milvus, &self.books)),
+            Box::pin(tenants::fill(milvus, &self.tenants)),
+            shop::empty(milvus, &self.empty),
+            Box::pin(shop::orders(milvus, &self.orders)),
+            shop::books(milvus, &self.shop_books),
+        )?;
+        milvus.create_alias(&self.books, Self::ALIAS).await
     }
 
     /// Drops the collections that are there, and the alias.

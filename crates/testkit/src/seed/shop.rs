@@ -2,6 +2,7 @@
 
 use super::columns::{column, doubles, longs, noise, numbered_vectors};
 use super::schema::{field, field_of, index, plain, primary};
+use crate::load::load_and_wait;
 use milvus::{Milvus, MilvusError, Values};
 use model::manifest::{DataType, Field};
 use model::name::CollectionRef;
@@ -42,5 +43,5 @@ pub(super) async fn orders(milvus: &Milvus, target: &CollectionRef) -> Result<()
     milvus.insert(target, None, &columns).await?;
     milvus.flush(target).await?;
     milvus.create_index(target, &index("bits", "bits", "BIN_IVF_FLAT", "JACCARD", r#"{"nlist":16}"#)).await?;
-    milvus.load(target).await
+    load_and_wait(milvus, target).await
 }
