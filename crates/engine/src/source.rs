@@ -1,7 +1,5 @@
 //! The source of a backup: a Milvus and the store it writes to.
 
-use std::collections::HashMap;
-
 use futures::TryStreamExt;
 use milvus::Milvus;
 use model::ids::{CollectionId, LogId};
@@ -24,8 +22,8 @@ pub(crate) struct Source {
 pub(crate) struct Listed {
     /// The named segments with their files, or what is wrong with them.
     pub(crate) segments: Result<Vec<Segment>, Vec<SegmentProblem>>,
-    /// The plain MD5 `ETag`s, where the store gives such; 16 bytes each, not text.
-    pub(crate) md5: HashMap<LogId, u128>,
+    /// Checksums, where the store gives such.
+    pub(crate) sums: Sums,
     /// Whether anything at all lies below the insert prefix.
     pub(crate) any: bool,
 }
@@ -56,7 +54,7 @@ impl Source {
     /// Lists a collection's files in pages and puts them to the segments that Milvus named.
     pub(crate) async fn list(&self, collection: CollectionId, seen: &[SegmentSeen]) -> Result<Listed, Error> {
         let mut files = SegmentFiles::new(seen);
-        let mut md5 = HashMap::new();
+        let mut sums = Vec::new();
         let mut any = false;
         for (dir, inserts) in
             [(self.layout.insert_dir(collection), true), (self.layout.delta_dir(collection), false)]
@@ -73,16 +71,34 @@ impl Source {
                     key.filter(|key| files.add_delta(key, entry.meta.size)).map(|key| key.log)
                 };
                 if let (Some(log), Some(sum)) = (taken, entry.meta.etag.as_deref().and_then(plain_md5)) {
-                    md5.insert(log, sum);
+                    sums.push((log, sum));
                 }
             }
         }
-        Ok(Listed { segments: files.finish(), md5, any })
+        Ok(Listed { segments: files.finish(), sums: Sums::new(sums), any })
     }
 }
 
-/// The MD5 in an `ETag`; those of multipart uploads carry a dash and cannot be compared.
-pub(crate) fn plain_md5(etag: &str) -> Option<u128> {
+/// The beginnings of plain MD5 `ETag`s by log id: 16 bytes a file, and no copy fault is likely to share one.
+#[derive(Debug, Default)]
+pub(crate) struct Sums(Vec<(LogId, u64)>);
+
+impl Sums {
+    fn new(mut sums: Vec<(LogId, u64)>) -> Self {
+        sums.sort_unstable();
+        Self(sums)
+    }
+
+    /// The sum of a file, where it is known.
+    pub(crate) fn of(&self, log: LogId) -> Option<u64> {
+        let at = self.0.binary_search_by_key(&log, |(log, _)| *log).ok()?;
+        self.0.get(at).map(|(_, sum)| *sum)
+    }
+}
+
+/// The beginning of the MD5 in an `ETag`; those of multipart uploads carry a dash and cannot be compared.
+pub(crate) fn plain_md5(etag: &str) -> Option<u64> {
     let hex = etag.trim_matches('"');
-    (hex.len() == 32).then(|| u128::from_str_radix(hex, 16).ok()).flatten()
+    let all = (hex.len() == 32).then(|| u128::from_str_radix(hex, 16).ok()).flatten()?;
+    u64::try_from(all >> 64).ok()
 }

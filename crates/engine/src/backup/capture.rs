@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::{CollectionInfo, Flushed, MilvusError};
-use model::ids::{LogId, PartitionId, PartitionScope};
+use model::ids::{PartitionId, PartitionScope};
 use model::manifest::{CollectionBackup, Index, LoadState, PartitionBackup, Segment};
 use model::name::CollectionRef;
 use model::plan::SegmentSeen;
@@ -13,6 +13,7 @@ use model::plan::backup::{FlushStrategy, PlannedCollection};
 
 use super::Run;
 use crate::clock::now_ms;
+use crate::source::Sums;
 use crate::{CollectionPhase, Error, Event};
 
 /// What Milvus says of a collection, before its segments are listed.
@@ -29,7 +30,7 @@ pub(super) struct Described {
 /// A collection with its segments as they were a moment ago.
 pub(super) struct Snapshot {
     pub(super) backup: CollectionBackup,
-    pub(super) md5: HashMap<LogId, u128>,
+    pub(super) sums: Sums,
 }
 
 /// Why a collection was not captured.
@@ -114,7 +115,7 @@ impl Run<'_> {
     /// Lists a described collection's segments and their files.
     pub(super) async fn snapshot(&self, name: &CollectionRef, seen: &Described) -> Result<Snapshot, Miss> {
         if self.strategy == FlushStrategy::MetaOnly {
-            return Ok(Snapshot { backup: assemble(name, seen, Vec::new()), md5: HashMap::new() });
+            return Ok(Snapshot { backup: assemble(name, seen, Vec::new()), sums: Sums::default() });
         }
         self.phase(name, CollectionPhase::Listing);
         let segments = self.source.milvus.segments(name).await;
@@ -127,7 +128,7 @@ impl Run<'_> {
             return Err(self.without_files(name, rows).await);
         }
         match listed.segments {
-            Ok(segments) => Ok(Snapshot { backup: assemble(name, seen, segments), md5: listed.md5 }),
+            Ok(segments) => Ok(Snapshot { backup: assemble(name, seen, segments), sums: listed.sums }),
             Err(problems) => Err(Miss::Failed(Error::Segments {
                 collection: name.to_string(),
                 problems: problems.iter().take(3).map(ToString::to_string).collect(),

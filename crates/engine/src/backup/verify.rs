@@ -1,16 +1,17 @@
 //! Looks at every object where it lies now: its size, and its `ETag` where both sides give comparable ones.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Mutex;
 
 use futures::TryStreamExt;
-use model::ids::{FieldId, LogId, PartitionScope, SegmentId};
-use model::plan::backup::segments;
+use model::ids::LogId;
+use model::plan::{Expected, FileId};
+use storage::ObjectMeta;
 
 use super::Run;
 use super::capture::Snapshot;
 use crate::Error;
-use crate::catalog::{ObjectLine, ObjectList};
+use crate::catalog::{ObjectLine, ObjectList, file_id};
 use crate::source::plain_md5;
 
 /// What the look came to.
@@ -29,11 +30,7 @@ pub(super) async fn run(
     copied: &Mutex<HashSet<LogId>>,
 ) -> Result<Verdict, Error> {
     let backup = &snapshot.backup;
-    let mut expected: HashMap<(SegmentId, Option<FieldId>, LogId), u64> = HashMap::new();
-    for (_, segment) in segments(backup) {
-        expected.extend(segment.binlogs.iter().map(|b| ((segment.id, Some(b.field), b.log), b.size)));
-        expected.extend(segment.delta_logs.iter().map(|d| ((segment.id, None, d.log), d.size)));
-    }
+    let mut expected = Expected::new(backup);
     if expected.is_empty() && copied.lock().is_ok_and(|set| set.is_empty()) {
         return Ok(Verdict::Whole);
     }
@@ -46,23 +43,15 @@ pub(super) async fn run(
         let doing = || format!("while listing {}", store.describe(&dir));
         let mut entries = store.list(&dir);
         while let Some(entry) = entries.try_next().await.map_err(Error::storage(doing()))? {
-            let insert = layout
-                .parse_insert(&entry.key)
-                .map(|(k, _)| (PartitionScope::One(k.partition), k.segment, Some(k.field), k.log));
-            let found = insert.or_else(|| {
-                layout.parse_delta(&entry.key).map(|(k, _)| (k.partition, k.segment, None, k.log))
-            });
-            let known = found.and_then(|(scope, segment, field, log)| {
-                expected.remove(&(segment, field, log)).map(|size| (scope, segment, field, log, size))
-            });
-            let Some((partition, segment, field, log, size)) = known else {
+            let known =
+                file_id(&layout, &entry.key).and_then(|file| expected.take(file).map(|known| (file, known)));
+            let Some((file, (partition, size))) = known else {
                 stale.push(entry.key);
                 continue;
             };
+            let FileId { segment, field, log } = file;
             let etag = entry.meta.etag.as_deref();
-            if let Some(error) =
-                difference(snapshot, &store.describe(&entry.key), log, size, entry.meta.size, etag)
-            {
+            if let Some(error) = difference(snapshot, log, size, &entry.meta, || store.describe(&entry.key)) {
                 if let Ok(mut set) = copied.lock() {
                     set.remove(&log);
                 }
@@ -73,11 +62,11 @@ pub(super) async fn run(
         }
     }
     list.close().await?;
-    for ((segment, field, log), _) in expected {
+    for (_, file) in expected.missing() {
         if let Ok(mut set) = copied.lock() {
-            set.remove(&log);
+            set.remove(&file.log);
         }
-        differs.get_or_insert_with(|| missing(&backup.name.to_string(), segment, field, log));
+        differs.get_or_insert_with(|| missing(&backup.name.to_string(), file));
     }
     if !stale.is_empty() {
         store
@@ -90,31 +79,28 @@ pub(super) async fn run(
 
 fn difference(
     snapshot: &Snapshot,
-    key: &str,
     log: LogId,
     size: u64,
-    found: u64,
-    etag: Option<&str>,
+    found: &ObjectMeta,
+    key: impl Fn() -> String,
 ) -> Option<Error> {
-    if size != found {
-        return Some(Error::Copied {
-            key: key.to_owned(),
-            found: format!("{found} bytes"),
-            expected: format!("{size} bytes"),
-        });
+    if size != found.size {
+        let (found, expected) = (format!("{} bytes", found.size), format!("{size} bytes"));
+        return Some(Error::Copied { key: key(), found, expected });
     }
-    let (source, copy) = (snapshot.md5.get(&log)?, etag.and_then(plain_md5)?);
-    (*source != copy).then(|| Error::Copied {
-        key: key.to_owned(),
-        found: format!("ETag {copy:032x}"),
-        expected: format!("{source:032x}"),
+    let source = snapshot.sums.of(log)?;
+    let copy = found.etag.as_deref().and_then(plain_md5)?;
+    (source != copy).then(|| Error::Copied {
+        key: key(),
+        found: format!("an ETag that begins with {copy:016x}"),
+        expected: format!("{source:016x}"),
     })
 }
 
-fn missing(collection: &str, segment: SegmentId, field: Option<FieldId>, log: LogId) -> Error {
-    let part = field.map_or("delta_log".to_owned(), |field| format!("field {field}"));
+fn missing(collection: &str, file: FileId) -> Error {
+    let part = file.field.map_or("delta_log".to_owned(), |field| format!("field {field}"));
     Error::Copied {
-        key: format!("{collection}: segment {segment}, {part}, log {log}"),
+        key: format!("{collection}: segment {}, {part}, log {}", file.segment, file.log),
         found: "nothing".to_owned(),
         expected: "the file".to_owned(),
     }

@@ -14,6 +14,7 @@ use storage::Store;
 pub use extra::{CollectionExtra, Extra, PartitionExtra};
 pub use head::{BackupState, BackupSummary};
 pub(crate) use objects::{ObjectLine, ObjectList};
+pub(crate) use read::file_id;
 pub use read::{BackupDetail, Damage};
 
 use crate::{Engine, Error};

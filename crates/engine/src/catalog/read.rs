@@ -5,15 +5,15 @@ use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use model::ids::{PartitionId, PartitionScope, SegmentId};
+use model::ids::{PartitionId, PartitionScope};
 use model::key::ObjectKey;
 use model::layout::backup::{
     BACKUP_META, BackupLayout, COLLECTION_META, FULL_META, PARTITION_META, SEGMENT_META,
 };
 use model::manifest::{CollectionBackup, Manifest, json};
 use model::name::BackupName;
-use model::plan::backup::segments;
 use model::plan::restore::PrefixSeen;
+use model::plan::{Expected, FileId};
 use tokio::sync::mpsc;
 
 use super::{BackupState, BackupSummary, Catalog, Extra};
@@ -140,28 +140,14 @@ impl Catalog {
         collection: &CollectionBackup,
     ) -> Result<(BTreeMap<PartitionId, PrefixSeen>, Vec<Damage>), Error> {
         let layout = self.layout(name);
-        // a backup names each of its objects once: what remains in here after the listing is missing
-        let mut expected: std::collections::HashMap<(SegmentId, Option<i64>, i64), (PartitionScope, u64)> =
-            std::collections::HashMap::new();
-        for (scope, segment) in segments(collection) {
-            for b in &segment.binlogs {
-                expected.insert((segment.id, Some(b.field.0), b.log.0), (scope, b.size));
-            }
-            for d in &segment.delta_logs {
-                expected.insert((segment.id, None, d.log.0), (scope, d.size));
-            }
-        }
+        let mut expected = Expected::new(collection);
         let mut damages = Vec::new();
         let mut foreign = BTreeSet::new();
         for dir in [layout.insert_collection_dir(collection.id), layout.delta_collection_dir(collection.id)] {
             let doing = || format!("while listing {}", self.store.describe(&dir));
             let mut entries = self.store.list(&dir);
             while let Some(entry) = entries.try_next().await.map_err(Error::storage(doing()))? {
-                let insert =
-                    layout.parse_insert(&entry.key).map(|(k, _)| (k.segment, Some(k.field.0), k.log.0));
-                let place = insert
-                    .or_else(|| layout.parse_delta(&entry.key).map(|(k, _)| (k.segment, None, k.log.0)));
-                match place.and_then(|place| expected.remove(&place)) {
+                match file_id(&layout, &entry.key).and_then(|file| expected.take(file)) {
                     Some((_, size)) if size > 0 && size != entry.meta.size => damages.push(Damage::Size {
                         key: self.store.describe(&entry.key),
                         found: entry.meta.size,
@@ -172,13 +158,12 @@ impl Catalog {
                 }
             }
         }
-        for ((segment, field, log), (scope, _)) in expected {
-            damages.push(Damage::Missing(format!(
-                "{}/{}",
-                self.store.describe(layout.dir()).trim_end_matches('/'),
-                missing_path(collection, scope, segment, field, log)
-            )));
-        }
+        let dir = self.store.describe(layout.dir());
+        damages.extend(
+            expected.missing().map(|(scope, file)| {
+                Damage::Missing(format!("{dir}{}", missing_path(collection, scope, file)))
+            }),
+        );
         let seen = collection
             .partitions
             .iter()
@@ -230,16 +215,19 @@ fn partition_of(key: &ObjectKey, collection: &ObjectKey) -> Option<PartitionId> 
     key.below(collection)?.split('/').next()?.parse().ok().map(PartitionId)
 }
 
-fn missing_path(
-    c: &CollectionBackup,
-    scope: PartitionScope,
-    segment: SegmentId,
-    field: Option<i64>,
-    log: i64,
-) -> String {
+/// The file that a key of a backup names.
+pub(crate) fn file_id(layout: &BackupLayout, key: &ObjectKey) -> Option<FileId> {
+    let insert = layout.parse_insert(key).map(|(k, _)| (k.segment, Some(k.field), k.log));
+    let file = insert.or_else(|| layout.parse_delta(key).map(|(k, _)| (k.segment, None, k.log)));
+    file.map(|(segment, field, log)| FileId { segment, field, log })
+}
+
+fn missing_path(collection: &CollectionBackup, scope: PartitionScope, file: FileId) -> String {
+    let FileId { segment, field, log } = file;
+    let (collection, partition) = (collection.id, scope.wire());
     match field {
-        Some(field) => format!("binlogs/insert_log/{}/{}/…/{segment}/{field}/{log}", c.id, scope.wire()),
-        None => format!("binlogs/delta_log/{}/{}/…/{segment}/{log}", c.id, scope.wire()),
+        Some(field) => format!("binlogs/insert_log/{collection}/{partition}/…/{segment}/{field}/{log}"),
+        None => format!("binlogs/delta_log/{collection}/{partition}/…/{segment}/{log}"),
     }
 }
 

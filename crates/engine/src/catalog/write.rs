@@ -94,9 +94,7 @@ impl Catalog {
         }
         // an encoder that failed leaves no file that looks whole
         if let Err(error) = encoded(encoding, &place).await {
-            if let Err(left) = writer.abort().await {
-                tracing::warn!("{left}");
-            }
+            writer.abort().await;
             return Err(error);
         }
         writer.close().await.map(drop).map_err(failed)

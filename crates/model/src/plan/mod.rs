@@ -4,7 +4,9 @@
 //! A dry run prints it; the run executes it, once.
 
 pub mod backup;
+mod expected;
 pub mod restore;
 mod segments;
 
+pub use expected::{Expected, FileId};
 pub use segments::{SegmentFiles, SegmentProblem, SegmentSeen};

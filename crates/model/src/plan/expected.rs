@@ -1,0 +1,149 @@
+//! Holds a listing against what a collection's segments name, without a map of a million files.
+
+use std::collections::HashMap;
+
+use super::backup::segments;
+use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
+use crate::manifest::{CollectionBackup, Segment};
+
+/// One file of a segment: an insert binlog of a field, or a delete log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId {
+    /// The segment.
+    pub segment: SegmentId,
+    /// The field; `None` for a delete log.
+    pub field: Option<FieldId>,
+    /// The file.
+    pub log: LogId,
+}
+
+/// The files that a collection's segments name, and which of them were found.
+#[derive(Debug)]
+pub struct Expected<'a>(HashMap<SegmentId, Files<'a>>);
+
+#[derive(Debug)]
+struct Files<'a> {
+    scope: PartitionScope,
+    segment: &'a Segment,
+    /// Insert binlogs first, then delete logs.
+    found: Vec<bool>,
+}
+
+impl<'a> Expected<'a> {
+    /// Expects every file of a collection; the files of each segment are sorted.
+    pub fn new(collection: &'a CollectionBackup) -> Self {
+        let files = |(scope, segment): (_, &'a Segment)| {
+            (segment.id, Files { scope, segment, found: vec![false; segment.objects()] })
+        };
+        Self(segments(collection).map(files).collect())
+    }
+
+    /// Whether nothing is expected at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(|files| files.found.is_empty())
+    }
+
+    /// Takes a found file off the list: its partition and size, or `None` if it is not (or no longer) on it.
+    pub fn take(&mut self, file: FileId) -> Option<(PartitionScope, u64)> {
+        let files = self.0.get_mut(&file.segment)?;
+        let Segment { binlogs, delta_logs, .. } = files.segment;
+        let (at, size) = match file.field {
+            Some(field) => {
+                let at = binlogs.binary_search_by_key(&(field, file.log), |b| (b.field, b.log)).ok()?;
+                (at, binlogs.get(at)?.size)
+            }
+            None => {
+                let at = delta_logs.binary_search_by_key(&file.log, |d| d.log).ok()?;
+                (binlogs.len() + at, delta_logs.get(at)?.size)
+            }
+        };
+        let found = files.found.get_mut(at)?;
+        (!std::mem::replace(found, true)).then_some((files.scope, size))
+    }
+
+    /// Every file that was not found.
+    pub fn missing(&self) -> impl Iterator<Item = (PartitionScope, FileId)> {
+        self.0.values().flat_map(|files| {
+            let segment = files.segment.id;
+            let inserts = files.segment.binlogs.iter().map(move |b| (Some(b.field), b.log));
+            let deltas = files.segment.delta_logs.iter().map(|d| (None, d.log));
+            let all = inserts.chain(deltas).map(move |(field, log)| FileId { segment, field, log });
+            all.zip(&files.found).filter(|(_, found)| !**found).map(|(file, _)| (files.scope, file))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{CollectionId, PartitionId};
+    use crate::manifest::{Binlog, ConsistencyLevel, DeltaLog, LoadState, PartitionBackup, Schema};
+    use crate::name::CollectionRef;
+
+    fn collection() -> CollectionBackup {
+        let segment = Segment {
+            id: SegmentId(3),
+            partition: PartitionScope::One(PartitionId(2)),
+            rows: 10,
+            is_l0: false,
+            group_id: Some(3),
+            storage_version: 0,
+            v_channel: String::new(),
+            binlogs: vec![
+                Binlog { field: FieldId(0), log: LogId(7), size: 70 },
+                Binlog { field: FieldId(100), log: LogId(8), size: 80 },
+            ],
+            delta_logs: vec![DeltaLog { log: LogId(9), size: 90 }],
+        };
+        CollectionBackup {
+            id: CollectionId(1),
+            name: CollectionRef::new("", "c"),
+            schema: Schema::default(),
+            shards: 1,
+            consistency: ConsistencyLevel::default(),
+            partitions: vec![PartitionBackup {
+                id: PartitionId(2),
+                segments: vec![segment],
+                ..PartitionBackup::default()
+            }],
+            l0_segments: Vec::new(),
+            size: 240,
+            indexes: Vec::new(),
+            load_state: LoadState::NotLoad,
+            backup_timestamp: None,
+            seal_time_s: None,
+            channel_checkpoints: std::collections::BTreeMap::new(),
+            start_time_s: None,
+            end_time_s: None,
+            properties: Vec::new(),
+            db_id: 0,
+            created_timestamp: crate::ids::Tso(0),
+            virtual_channels: Vec::new(),
+            physical_channels: Vec::new(),
+            aliases: Vec::new(),
+        }
+    }
+
+    fn file(field: Option<i64>, log: i64) -> FileId {
+        FileId { segment: SegmentId(3), field: field.map(FieldId), log: LogId(log) }
+    }
+
+    #[test]
+    fn what_was_not_found_is_missing_and_what_was_not_named_is_foreign() {
+        let collection = collection();
+        let mut expected = Expected::new(&collection);
+        let scope = PartitionScope::One(PartitionId(2));
+        assert_eq!(expected.take(file(Some(100), 8)), Some((scope, 80)));
+        assert_eq!(expected.take(file(None, 9)), Some((scope, 90)));
+        assert_eq!(expected.take(file(Some(100), 7)), None);
+        assert_eq!(expected.missing().collect::<Vec<_>>(), vec![(scope, file(Some(0), 7))]);
+    }
+
+    #[test]
+    fn a_file_listed_twice_counts_once() {
+        let collection = collection();
+        let mut expected = Expected::new(&collection);
+        assert!(expected.take(file(Some(0), 7)).is_some());
+        assert!(expected.take(file(Some(0), 7)).is_none());
+    }
+}
