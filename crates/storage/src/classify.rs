@@ -106,9 +106,9 @@ fn by_code(code: &str) -> Option<(ErrorKind, bool, &'static str)> {
             (K::NoSpace, false, "no space is left in the store")
         }
         "InvalidBucketName" => (K::Config, false, "the bucket name is not valid"),
-        "AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException" => {
-            (K::Config, false, "the bucket lies in another region")
-        }
+        "PermanentRedirect" => (K::Config, false, "the bucket lies in another region"),
+        // The store's own words name the region that it expects.
+        "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => (K::Config, false, ""),
         "InternalError"
         | "ServiceUnavailable"
         | "OperationAborted"
@@ -157,7 +157,11 @@ fn library(error: &opendal::Error) -> Option<Cause> {
 
 /// The cause behind a request that could not be signed.
 pub(crate) fn credentials(error: &reqsign_core::Error) -> Cause {
-    Cause::new(ErrorKind::PermissionDenied, format!("no credentials could be loaded: {}", root(error)))
+    let places = "the configuration, the environment, a profile or from an instance role";
+    Cause::new(
+        ErrorKind::PermissionDenied,
+        format!("no credentials were found in {places} ({})", root(error)),
+    )
 }
 
 fn timeout() -> Cause {
@@ -210,6 +214,9 @@ mod tests {
         assert_eq!((slow.kind, slow.temporary), (ErrorKind::RateLimited, true));
         assert_eq!(s3(Some(404), Some("NoSuchBucket"), "").kind, ErrorKind::BucketMissing);
         assert_eq!(s3(Some(400), Some("Strange"), "Very strange.").reason, "Very strange (Strange)");
+        let region = s3(Some(400), Some("AuthorizationHeaderMalformed"), "expecting 'eu-west-1'");
+        assert_eq!(region.kind, ErrorKind::Config);
+        assert_eq!(region.reason, "expecting 'eu-west-1' (AuthorizationHeaderMalformed)");
         assert_eq!(s3(Some(418), None, "").reason, "the store answered HTTP 418");
     }
 

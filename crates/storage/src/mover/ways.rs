@@ -71,7 +71,7 @@ impl Inner {
         match self.pump(item, &mut writer, stop).await {
             Ok(size) => Ok(Copied { size, etag: writer.close().await? }),
             Err(error) => {
-                writer.give_up().await;
+                writer.abort().await;
                 Err(error)
             }
         }

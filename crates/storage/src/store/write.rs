@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use model::key::ObjectKey;
-use opendal::{Operator, Writer};
+use opendal::Writer;
 
 use super::Store;
 use crate::classify;
@@ -65,7 +65,7 @@ impl Store {
             self.0.operator.writer_with(place.as_str()).chunk(part).concurrent(2).await
         };
         let writer = writer.map_err(|error| self.write_error(key, classify::opendal(&error)))?;
-        Ok(ObjectWriter { store: self.clone(), writer, key: key.clone(), place })
+        Ok(ObjectWriter { store: self.clone(), writer, key: key.clone(), place, removed: false })
     }
 }
 
@@ -76,6 +76,8 @@ pub struct ObjectWriter {
     key: ObjectKey,
     /// Where the bytes lie until the end: beside the object on a disk, the object itself in a bucket.
     place: ObjectKey,
+    /// Whether what was written has been removed.
+    removed: bool,
 }
 
 impl ObjectWriter {
@@ -90,48 +92,39 @@ impl ObjectWriter {
         let closed = self.writer.close().await;
         let meta = self.settle(closed).await?;
         if self.place != self.key {
-            let renamed = self.operator().rename(self.place.as_str(), self.key.as_str()).await;
+            let renamed = self.store.0.operator.rename(self.place.as_str(), self.key.as_str()).await;
             self.settle(renamed).await?;
         }
         Ok(meta.etag().map(|tag| clean_etag(tag).to_owned()))
     }
 
-    /// Gives the object up and removes what was written of it.
-    pub async fn abort(mut self) -> Result<()> {
-        self.remove().await.map_err(|error| {
-            classify::opendal(&error)
-                .during("take back the unfinished", self.store.location().object(&self.key))
-        })
-    }
-
-    /// Removes what was written after a failure elsewhere, which is the one to report.
-    pub(crate) async fn give_up(mut self) {
-        if let Err(left) = self.remove().await {
-            tracing::warn!(object = %self.key, error = %left, "an unfinished upload stays behind");
-        }
+    /// Gives the object up and removes what was written of it. What cannot be removed is only logged:
+    /// whoever calls this has something more important to tell.
+    pub async fn abort(mut self) {
+        self.remove().await;
     }
 
     async fn settle<T>(&mut self, result: opendal::Result<T>) -> Result<T> {
         match result {
             Ok(value) => Ok(value),
             Err(error) => {
-                if let Err(left) = self.remove().await {
-                    tracing::warn!(object = %self.key, error = %left, "an unfinished upload stays behind");
-                }
+                self.remove().await;
                 Err(self.store.write_error(&self.key, classify::opendal(&error)))
             }
         }
     }
 
-    async fn remove(&mut self) -> opendal::Result<()> {
-        if self.place == self.key {
+    async fn remove(&mut self) {
+        if std::mem::replace(&mut self.removed, true) {
+            return;
+        }
+        let removed = if self.place == self.key {
             self.writer.abort().await
         } else {
-            self.operator().delete(self.place.as_str()).await
+            self.store.0.operator.delete(self.place.as_str()).await
+        };
+        if let Err(error) = removed {
+            tracing::warn!(object = %self.store.describe(&self.key), %error, "an unfinished upload stays behind");
         }
-    }
-
-    fn operator(&self) -> &Operator {
-        &self.store.0.operator
     }
 }

@@ -332,6 +332,25 @@ async fn a_stream_that_cannot_end_well_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_failed_stream_is_taken_back_once() {
+    let server = Server::start().await;
+    let to = server.store("target");
+    let disk = places::disk().await.unwrap();
+    let from = disk.put("large", mixed(18 * MIB)).await;
+    server.trap(
+        Method::PUT,
+        "partNumber=2",
+        9,
+        Fault::Answer(403, "<Error><Code>AccessDenied</Code></Error>"),
+    );
+    let error =
+        copy(&mover(&disk.store, &to), vec![item(from.as_str(), "large", 18 * MIB)]).await.unwrap_err();
+    assert_eq!(error.error.kind(), ErrorKind::PermissionDenied, "{error}");
+    assert!(error.to_string().starts_with("cannot write s3://target/large"), "{error}");
+    assert_eq!(server.seen(&Method::DELETE, "/target/large?"), 1);
+}
+
+#[tokio::test]
 async fn only_one_endpoint_can_copy_directly() {
     let (here, there) = (Server::start().await, Server::start().await);
     let direct = MoverOptions { mode: CopyMode::Direct, ..options() };
