@@ -1,6 +1,7 @@
 //! Real and simulated parts for the tests of Milvus Backup: real servers, recorded data, certificates, names.
 #![expect(clippy::expect_used, reason = "a failure here is a failed test, and panicking says so")]
 
+pub mod fake;
 pub mod fixtures;
 #[cfg(feature = "milvus")]
 mod load;

@@ -78,6 +78,13 @@ impl Rows {
         self.0.is_empty()
     }
 
+    /// Those whose keys `other` has too.
+    #[must_use]
+    pub fn common_with(&self, other: &Self) -> Self {
+        let common = self.0.iter().filter(|(key, _)| other.0.contains_key(*key));
+        Self(common.map(|(key, row)| (key.clone(), row.clone())).collect())
+    }
+
     /// What differs in `other`, in words, at most a few rows; empty where the rows are the same.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let keys: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();

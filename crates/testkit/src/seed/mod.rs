@@ -88,3 +88,8 @@ impl Library {
         Ok(())
     }
 }
+
+/// Creates a collection of 100 rows without index, and flushes it; its database must be there.
+pub async fn hundred_rows(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+    shop::books(milvus, target).await
+}
