@@ -249,7 +249,7 @@ impl Error {
             Self::Selection(..)
             | Self::NoSuchBackup { .. }
             | Self::NotABackup { .. }
-            | Self::Plan(PlanError::TargetsMissing(_)) => Kind::NotFound,
+            | Self::Plan(PlanError::NotInBackup(_) | PlanError::TargetsMissing(_)) => Kind::NotFound,
             Self::NameTaken { .. } | Self::TargetIsAlias(_) | Self::Plan(PlanError::TargetsExist(_)) => {
                 Kind::AlreadyExists
             }

@@ -77,7 +77,7 @@ fn plan_hint(error: &model::plan::restore::PlanError) -> Option<String> {
             "restore beside them with --suffix or --rename, into them with --skip-create-collection, or in their place with --drop-exist-collection".into()
         }
         E::TargetsMissing(_) => "leave out --skip-create-collection to have them created".into(),
-        E::L0(_) | E::StorageVersion(..) => return None,
+        E::NotInBackup(_) | E::L0(_) | E::StorageVersion(..) => return None,
     })
 }
 

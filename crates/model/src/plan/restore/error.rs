@@ -5,6 +5,9 @@ use crate::name::CollectionRef;
 /// Why a restore cannot be planned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
+    /// A collection was asked for that the backup has not.
+    #[error("the backup holds no collection {0}")]
+    NotInBackup(CollectionRef),
     /// Targets exist and nothing was said about it.
     #[error("target collections exist already: {}", list(.0))]
     TargetsExist(Vec<CollectionRef>),

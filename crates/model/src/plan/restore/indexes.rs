@@ -40,8 +40,7 @@ mod tests {
 
     fn created(index: &Index, auto: bool) -> Index {
         let mut backup = sample::collection("books", vec![]);
-        let field =
-            |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
+        let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
         backup.schema.fields = vec![field("emb", DataType::FLOAT_VECTOR), field("title", DataType::VARCHAR)];
         to_create(index, &backup, auto)
     }

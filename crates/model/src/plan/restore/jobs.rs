@@ -1,0 +1,191 @@
+//! The import jobs of a partition: one on its prefix as it lies, wherever that is possible.
+
+use super::{JobData, JobPlan, MAX_JOB_BYTES, PartitionPlan, PrefixSeen, Reach, RowRange, Seen};
+use crate::manifest::{PartitionBackup, Segment};
+
+/// A partition into which nothing is imported.
+pub(super) fn no_data(partition: &PartitionBackup) -> PartitionPlan {
+    PartitionPlan {
+        id: partition.id,
+        name: partition.name.clone(),
+        rows: RowRange::default(),
+        jobs: Vec::new(),
+    }
+}
+
+/// A partition with what is imported into it. Segments without insert binlogs, such as those of a backup that 0.4
+/// made with `--meta_only`, bring no rows whatever their number says.
+pub(super) fn with_data(partition: &PartitionBackup, seen: &Seen) -> PartitionPlan {
+    let segments: Vec<&Segment> =
+        partition.segments.iter().filter(|s| !s.is_l0 && !s.binlogs.is_empty()).collect();
+    let prefix = seen.prefixes.get(&partition.id).copied().unwrap_or_default();
+    let groups = split(&segments);
+    let in_place = seen.reach == Reach::InPlace && !prefix.foreign && groups.len() == 1;
+    PartitionPlan {
+        rows: rows(&segments, prefix),
+        jobs: groups.iter().map(|group| job(group, in_place, prefix)).collect(),
+        ..no_data(partition)
+    }
+}
+
+fn job(segments: &[&Segment], in_place: bool, prefix: PrefixSeen) -> JobPlan {
+    JobPlan {
+        data: if in_place {
+            JobData::InPlace
+        } else {
+            JobData::Staged(segments.iter().map(|s| s.id).collect())
+        },
+        has_deltas: has_deltas(segments),
+        objects: segments.iter().map(|s| s.objects() as u64).sum(),
+        bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.size())),
+        rows: rows(segments, prefix),
+    }
+}
+
+/// Deletes are counted by partition: any of them may hit any segment that has delete logs, and no other.
+fn rows(segments: &[&Segment], prefix: PrefixSeen) -> RowRange {
+    let max = segments.iter().fold(0, |rows: u64, s| rows.saturating_add(s.rows));
+    let deletes = if has_deltas(segments) { prefix.deletes } else { 0 };
+    RowRange { min: max.saturating_sub(deletes), max }
+}
+
+fn has_deltas(segments: &[&Segment]) -> bool {
+    segments.iter().any(|s| !s.delta_logs.is_empty())
+}
+
+/// Consecutive segments, together at most [`MAX_JOB_BYTES`]; a larger segment stands alone.
+fn split<'a>(segments: &[&'a Segment]) -> Vec<Vec<&'a Segment>> {
+    let mut groups: Vec<Vec<&Segment>> = Vec::new();
+    let mut bytes: u64 = 0;
+    for segment in segments {
+        bytes = bytes.saturating_add(segment.size());
+        match groups.last_mut() {
+            Some(group) if bytes <= MAX_JOB_BYTES => group.push(segment),
+            _ => {
+                groups.push(vec![segment]);
+                bytes = segment.size();
+            }
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::sample::{self, GIB};
+    use super::*;
+    use crate::ids::{PartitionId, SegmentId};
+
+    fn plan(segments: Vec<Segment>, seen: &Seen) -> PartitionPlan {
+        with_data(&sample::partition(2, "_default", segments), seen)
+    }
+
+    fn seen(foreign: bool, deletes: u64) -> Seen {
+        let prefixes = [(PartitionId(2), PrefixSeen { foreign, deletes })].into();
+        Seen { prefixes, ..sample::seen() }
+    }
+
+    /// The segments of every staged job, in order.
+    fn staged(plan: &PartitionPlan) -> Vec<Vec<i64>> {
+        let ids = |job: &JobPlan| match &job.data {
+            JobData::InPlace => panic!("in place"),
+            JobData::Staged(ids) => ids.iter().map(|id| id.0).collect(),
+        };
+        plan.jobs.iter().map(ids).collect()
+    }
+
+    #[test]
+    fn a_partition_is_one_job_where_it_lies() {
+        let segments = vec![sample::segment(3, 100, 10), sample::deleted(4, 50, 20)];
+        let plan = plan(segments, &seen(false, 7));
+        assert_eq!(
+            plan.jobs,
+            [JobPlan {
+                data: JobData::InPlace,
+                has_deltas: true,
+                objects: 3,
+                bytes: 31,
+                rows: RowRange { min: 143, max: 150 }
+            }]
+        );
+        assert_eq!(plan.rows, RowRange { min: 143, max: 150 });
+    }
+
+    #[test]
+    fn it_is_staged_where_the_server_cannot_read_it_or_foreign_files_lie_in_it() {
+        let segments = vec![sample::segment(3, 100, 10), sample::segment(4, 50, 20)];
+        let far = Seen { reach: Reach::Staged("another bucket".to_owned()), ..seen(false, 0) };
+        assert_eq!(staged(&plan(segments.clone(), &far)), [[3, 4]]);
+        assert_eq!(staged(&plan(segments, &seen(true, 0))), [[3, 4]]);
+    }
+
+    #[test]
+    fn above_two_gib_it_is_split_between_segments() {
+        let sizes = [GIB, GIB, 1, 3 * GIB, 1, 2 * GIB - 1, 5];
+        let segments = (10..).zip(sizes).map(|(id, size)| sample::segment(id, 1, size)).collect();
+        let plan = plan(segments, &seen(false, 0));
+        assert_eq!(staged(&plan), [vec![10, 11], vec![12], vec![13], vec![14, 15], vec![16]]);
+    }
+
+    #[test]
+    fn only_jobs_with_delete_logs_may_be_short_of_rows() {
+        let segments = vec![sample::segment(3, 100, 2 * GIB), sample::deleted(4, 50, 20)];
+        let plan = plan(segments, &seen(false, 60));
+        assert_eq!(plan.jobs[0].rows, RowRange { min: 100, max: 100 });
+        assert_eq!(plan.jobs[1].rows, RowRange { min: 0, max: 50 });
+        assert_eq!(plan.rows, RowRange { min: 90, max: 150 });
+    }
+
+    #[test]
+    fn segments_without_binlogs_bring_nothing() {
+        let bare = Segment { binlogs: vec![], ..sample::segment(3, 100, 10) };
+        let deletes_alone = Segment { binlogs: vec![], ..sample::deleted(4, 0, 20) };
+        let partition = sample::partition(2, "_default", vec![bare, deletes_alone]);
+        assert_eq!(with_data(&partition, &seen(false, 5)), no_data(&partition));
+    }
+
+    proptest! {
+        #[test]
+        fn splitting_loses_and_doubles_nothing(
+            sizes in proptest::collection::vec(prop_oneof![0..=3 * GIB, Just(u64::MAX / 2), 0..100_u64], 0..40),
+            deletes in 0..10_u64, foreign: bool, far: bool,
+        ) {
+            let segments: Vec<Segment> =
+                (1_i64..).zip(&sizes).map(|(id, size)| sample::segment(id, 10, *size)).collect();
+            let mut seen = seen(foreign, deletes);
+            if far {
+                seen.reach = Reach::Staged("far".to_owned());
+            }
+            let plan = plan(segments.clone(), &seen);
+            if !segments.is_empty() && !foreign && !far
+                && sizes.iter().fold(0, |sum: u64, s| sum.saturating_add(*s)) <= MAX_JOB_BYTES {
+                prop_assert_eq!(&plan.jobs[0].data, &JobData::InPlace);
+                prop_assert_eq!(plan.jobs.len(), 1);
+            } else {
+                let all: Vec<i64> = staged(&plan).concat();
+                prop_assert_eq!(all, segments.iter().map(|s| s.id.0).collect::<Vec<_>>());
+            }
+            for job in &plan.jobs {
+                let single = matches!(&job.data, JobData::Staged(ids) if ids.len() == 1);
+                prop_assert!(job.bytes <= MAX_JOB_BYTES || single);
+            }
+            prop_assert_eq!(plan.jobs.iter().map(|job| job.objects).sum::<u64>(), sizes.len() as u64);
+            prop_assert_eq!(plan.rows.max, plan.jobs.iter().map(|job| job.rows.max).sum::<u64>());
+            prop_assert!(plan.jobs.iter().map(|job| job.rows.min).sum::<u64>() <= plan.rows.max);
+        }
+
+        #[test]
+        fn neighbours_share_a_job_where_they_fit(sizes in proptest::collection::vec(0..GIB, 0..40)) {
+            let segments = (1_i64..).zip(&sizes).map(|(id, size)| sample::segment(id, 1, *size)).collect();
+            let far = Seen { reach: Reach::Staged("far".to_owned()), ..seen(false, 0) };
+            let jobs = plan(segments, &far).jobs;
+            let size = |ids: &[SegmentId]| ids.first().and_then(|id| sizes.get(usize::try_from(id.0 - 1).ok()?));
+            for pair in jobs.windows(2) {
+                let JobData::Staged(next) = &pair[1].data else { panic!("in place") };
+                prop_assert!(pair[0].bytes + size(next).unwrap() > MAX_JOB_BYTES);
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Small backups for the tests of this folder.
+
+use super::{Existing, Reach, RestoreRequest, Seen};
+use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
+use crate::manifest::{
+    Binlog, CollectionBackup, ConsistencyLevel, DeltaLog, LoadState, Manifest, PartitionBackup, Schema,
+    Segment,
+};
+use crate::mapping::Mapping;
+use crate::name::CollectionRef;
+use crate::selection::Selection;
+
+pub(super) const GIB: u64 = 1 << 30;
+
+/// A segment with one insert binlog of `size` bytes.
+pub(super) fn segment(id: i64, rows: u64, size: u64) -> Segment {
+    Segment {
+        id: SegmentId(id),
+        partition: PartitionScope::One(PartitionId(2)),
+        rows,
+        is_l0: false,
+        group_id: Some(id),
+        storage_version: 0,
+        v_channel: String::new(),
+        binlogs: vec![Binlog { field: FieldId::ROW_ID, log: LogId(id * 1000), size }],
+        delta_logs: vec![],
+    }
+}
+
+/// The same with a delete log of one byte.
+pub(super) fn deleted(id: i64, rows: u64, size: u64) -> Segment {
+    Segment { delta_logs: vec![DeltaLog { log: LogId(id * 1000 + 1), size: 1 }], ..segment(id, rows, size) }
+}
+
+/// A partition.
+pub(super) fn partition(id: i64, name: &str, segments: Vec<Segment>) -> PartitionBackup {
+    PartitionBackup {
+        id: PartitionId(id),
+        name: name.to_owned(),
+        size: segments.iter().map(Segment::size).fold(0, u64::saturating_add),
+        segments,
+        load_state: LoadState::NotLoad,
+    }
+}
+
+/// A collection of the default database; its id follows from its name's length.
+pub(super) fn collection(name: &str, partitions: Vec<PartitionBackup>) -> CollectionBackup {
+    CollectionBackup {
+        id: CollectionId(1000 + i64::try_from(name.len()).unwrap()),
+        name: self::name(name),
+        schema: Schema { name: name.to_owned(), ..Schema::default() },
+        shards: 1,
+        consistency: ConsistencyLevel(2),
+        size: partitions.iter().map(|p| p.size).fold(0, u64::saturating_add),
+        partitions,
+        l0_segments: vec![],
+        indexes: vec![],
+        load_state: LoadState::NotLoad,
+        backup_timestamp: None,
+        seal_time_s: None,
+        channel_checkpoints: [].into(),
+        start_time_s: None,
+        end_time_s: None,
+        properties: vec![],
+        db_id: 0,
+        created_timestamp: Tso(0),
+        virtual_channels: vec![],
+        physical_channels: vec![],
+        aliases: vec![],
+    }
+}
+
+/// `coll` or `db.coll`.
+pub(super) fn name(text: &str) -> CollectionRef {
+    let (database, collection) = text.split_once('.').unwrap_or(("", text));
+    CollectionRef::new(database, collection)
+}
+
+/// A backup of these collections.
+pub(super) fn manifest(collections: Vec<CollectionBackup>) -> Manifest {
+    Manifest { collections, ..Manifest::default() }
+}
+
+/// A request for everything, with all that comes by default.
+pub(super) fn request() -> RestoreRequest {
+    RestoreRequest {
+        name: "nightly".parse().unwrap(),
+        selection: Selection::everything(),
+        mapping: Mapping::identity(),
+        meta_only: false,
+        indexes: true,
+        auto_index: false,
+        existing: Existing::Refuse,
+        drop_indexes: false,
+        load: true,
+        aliases: true,
+        cleanup_on_failure: false,
+        keep_staged: false,
+        dry_run: false,
+    }
+}
+
+/// An empty target that reads the backup where it lies.
+pub(super) fn seen() -> Seen {
+    Seen {
+        databases: ["default".to_owned()].into(),
+        existing: [].into(),
+        reach: Reach::InPlace,
+        prefixes: [].into(),
+    }
+}

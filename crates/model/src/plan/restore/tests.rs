@@ -1,0 +1,217 @@
+//! Whole plans.
+
+use super::sample::{self, name};
+use super::*;
+use crate::manifest::{PartitionBackup, Segment};
+
+fn two_partitions() -> Vec<PartitionBackup> {
+    vec![
+        sample::partition(2, "_default", vec![sample::segment(3, 100, 10)]),
+        sample::partition(5, "empty", vec![]),
+        sample::partition(6, "old", vec![sample::segment(7, 20, 5), sample::segment(8, 1, 5)]),
+    ]
+}
+
+fn plan_of(
+    backup: CollectionBackup,
+    request: &RestoreRequest,
+    seen: &Seen,
+) -> Result<RestorePlan, PlanError> {
+    let target = name("copy.books");
+    let pairs = [(backup.name.clone(), target)];
+    RestorePlan::new(&sample::manifest(vec![backup]), &[], &pairs, request, seen)
+}
+
+/// The plan of the only collection.
+fn one(backup: CollectionBackup, request: &RestoreRequest, seen: &Seen) -> CollectionPlan {
+    plan_of(backup, request, seen).unwrap().collections.remove(0)
+}
+
+fn existing() -> Seen {
+    Seen { existing: [name("copy.books")].into(), ..sample::seen() }
+}
+
+#[test]
+fn every_partition_is_planned_and_those_with_data_get_a_job() {
+    let plan =
+        plan_of(sample::collection("books", two_partitions()), &sample::request(), &sample::seen()).unwrap();
+    let jobs: Vec<_> =
+        plan.collections[0].partitions.iter().map(|p| (p.name.as_str(), p.jobs.len())).collect();
+    assert_eq!(jobs, [("_default", 1), ("empty", 0), ("old", 1)]);
+    assert!(plan.jobs().all(|job| job.data == JobData::InPlace));
+    assert_eq!(plan.staging, None);
+    assert_eq!(plan.collections[0].rows(), RowRange { min: 121, max: 121 });
+    assert!(plan.collections[0].rows().contains(121) && !plan.collections[0].rows().contains(120));
+}
+
+#[test]
+fn a_plan_says_why_it_stages() {
+    let backup = || sample::collection("books", two_partitions());
+    let far = Seen { reach: Reach::Staged("the target reads bucket a".to_owned()), ..sample::seen() };
+    let plan = plan_of(backup(), &sample::request(), &far).unwrap();
+    assert_eq!(plan.staging.as_deref(), Some("the target reads bucket a"));
+    assert!(plan.jobs().all(|job| matches!(job.data, JobData::Staged(_))));
+
+    let dirty = Seen {
+        prefixes: [(PartitionId(6), PrefixSeen { foreign: true, deletes: 0 })].into(),
+        ..sample::seen()
+    };
+    let plan = plan_of(backup(), &sample::request(), &dirty).unwrap();
+    assert_eq!(plan.staging.as_deref(), Some("a partition is split, or foreign objects lie among its files"));
+    let data: Vec<_> = plan.jobs().map(|job| &job.data).collect();
+    assert_eq!(data, [&JobData::InPlace, &JobData::Staged(vec![SegmentId(7), SegmentId(8)])]);
+}
+
+#[test]
+fn without_data_there_are_partitions_but_no_jobs() {
+    let request = RestoreRequest { meta_only: true, ..sample::request() };
+    let far = Seen { reach: Reach::Staged("far".to_owned()), ..sample::seen() };
+    let plan = plan_of(sample::collection("books", two_partitions()), &request, &far).unwrap();
+    assert_eq!((plan.jobs().count(), plan.staging), (0, None));
+    assert_eq!(plan.collections[0].partitions.len(), 3);
+    assert_eq!(plan.collections[0].rows(), RowRange::default());
+}
+
+#[test]
+fn a_backup_of_0_4_without_data_restores_no_rows() {
+    let bare = |segment: Segment| Segment { binlogs: vec![], delta_logs: vec![], ..segment };
+    let l0 = Segment { is_l0: true, ..bare(sample::segment(9, 0, 0)) };
+    let segments = vec![bare(sample::segment(3, 100, 0)), l0.clone()];
+    let mut backup = sample::collection("books", vec![sample::partition(2, "_default", segments)]);
+    backup.l0_segments = vec![l0];
+    let plan = plan_of(backup, &sample::request(), &sample::seen()).unwrap();
+    assert_eq!((plan.jobs().count(), plan.collections[0].rows()), (0, RowRange::default()));
+}
+
+#[test]
+fn targets_that_exist_are_refused_dropped_or_used() {
+    let backup = || sample::collection("books", two_partitions());
+    let with = |existing| RestoreRequest { existing, ..sample::request() };
+    assert_eq!(
+        plan_of(backup(), &with(Existing::Refuse), &existing()).unwrap_err().to_string(),
+        "target collections exist already: copy.books"
+    );
+    assert_eq!(one(backup(), &with(Existing::Drop), &existing()).action, Action::DropAndCreate);
+    assert_eq!(one(backup(), &with(Existing::Use), &existing()).action, Action::Use);
+}
+
+#[test]
+fn targets_that_do_not_exist_are_created_or_missed() {
+    let backup = || sample::collection("books", two_partitions());
+    let with = |existing| RestoreRequest { existing, ..sample::request() };
+    assert_eq!(one(backup(), &with(Existing::Refuse), &sample::seen()).action, Action::Create);
+    assert_eq!(one(backup(), &with(Existing::Drop), &sample::seen()).action, Action::Create);
+    assert_eq!(
+        plan_of(backup(), &with(Existing::Use), &sample::seen()).unwrap_err().to_string(),
+        "target collections do not exist: copy.books"
+    );
+}
+
+#[test]
+fn what_no_served_milvus_can_import_is_refused_by_name() {
+    let of = |segment| {
+        let backup = sample::collection("books", vec![sample::partition(2, "_default", vec![segment])]);
+        plan_of(backup, &sample::request(), &sample::seen())
+    };
+    let l0 = Segment { is_l0: true, binlogs: vec![], ..sample::deleted(3, 0, 1) };
+    assert_eq!(of(l0.clone()), Err(PlanError::L0(name("books"))));
+    let columns = Segment { storage_version: 2, ..sample::segment(3, 1, 1) };
+    assert_eq!(of(columns), Err(PlanError::StorageVersion(name("books"), 2)));
+    assert!(of(Segment { storage_version: 1, ..sample::segment(3, 1, 1) }).is_ok());
+
+    let mut backup = sample::collection("books", two_partitions());
+    backup.l0_segments = vec![l0];
+    assert_eq!(plan_of(backup, &sample::request(), &sample::seen()), Err(PlanError::L0(name("books"))));
+}
+
+#[test]
+fn a_collection_that_is_not_in_the_backup_is_never_passed_over() {
+    let manifest = sample::manifest(vec![sample::collection("books", vec![])]);
+    let pairs = [(name("books"), name("books")), (name("shop.books"), name("x"))];
+    let planned = RestorePlan::new(&manifest, &[], &pairs, &sample::request(), &sample::seen());
+    assert_eq!(planned, Err(PlanError::NotInBackup(name("shop.books"))));
+}
+
+#[test]
+fn collections_are_found_by_name_and_keep_their_place_in_the_manifest() {
+    let names = ["books", "orders", "shop"];
+    let manifest = sample::manifest(names.map(|n| sample::collection(n, vec![])).to_vec());
+    let pairs = [(name("shop"), name("a")), (name("books"), name("b"))];
+    let plan = RestorePlan::new(&manifest, &[], &pairs, &sample::request(), &sample::seen()).unwrap();
+    let seen: Vec<_> =
+        plan.collections.iter().map(|c| (c.index, c.source.to_string(), c.target.to_string())).collect();
+    let expected = [(2, "default.shop", "default.a"), (0, "default.books", "default.b")];
+    assert_eq!(seen, expected.map(|(at, s, t)| (at, s.to_owned(), t.to_owned())));
+}
+
+#[test]
+fn databases_are_created_where_they_are_missing() {
+    let manifest = sample::manifest(vec![sample::collection("books", vec![])]);
+    let seen = Seen { databases: ["default".to_owned(), "there".to_owned()].into(), ..sample::seen() };
+    let of = |databases: &[&str], target: &str| {
+        let databases: Vec<String> = databases.iter().map(|d| (*d).to_owned()).collect();
+        let pairs = [(name("books"), name(target))];
+        RestorePlan::new(&manifest, &databases, &pairs, &sample::request(), &seen).unwrap().databases
+    };
+    assert_eq!(of(&["default", "there", "hollow"], "new.books"), ["hollow", "new"]);
+    assert_eq!(of(&["new"], "new.books"), ["new"]);
+    assert_eq!(of(&[], "there.books"), Vec::<String>::new());
+}
+
+#[test]
+fn an_empty_backup_is_an_empty_plan() {
+    let manifest = sample::manifest(vec![]);
+    let plan = RestorePlan::new(&manifest, &[], &[], &sample::request(), &sample::seen()).unwrap();
+    assert_eq!((plan.collections, plan.databases, plan.staging), (vec![], vec![], None));
+}
+
+fn loaded_with_index() -> CollectionBackup {
+    let mut backup = sample::collection("books", two_partitions());
+    backup.load_state = LoadState::Loaded;
+    backup.aliases = vec!["library".to_owned()];
+    backup.indexes = vec![Index { field_name: "emb".to_owned(), ..Index::default() }];
+    backup.properties = vec![KeyValue::new("collection.ttl.seconds", "60"), KeyValue::new("a", "b")];
+    backup
+}
+
+#[test]
+fn load_state_indexes_and_aliases_come_back_unless_told_not_to() {
+    let plan = one(loaded_with_index(), &sample::request(), &sample::seen());
+    assert!(plan.load);
+    assert_eq!((plan.indexes.len(), plan.aliases), (1, vec!["library".to_owned()]));
+
+    let request = RestoreRequest { load: false, aliases: false, ..sample::request() };
+    let plan = one(loaded_with_index(), &request, &sample::seen());
+    assert_eq!((plan.load, plan.indexes.len(), plan.aliases.len()), (false, 1, 0));
+
+    let mut idle = loaded_with_index();
+    idle.load_state = LoadState::NotLoad;
+    assert!(!one(idle, &sample::request(), &sample::seen()).load);
+}
+
+#[test]
+fn without_an_index_a_new_collection_is_not_loaded_and_that_is_said() {
+    let request = RestoreRequest { indexes: false, ..sample::request() };
+    let plan = plan_of(loaded_with_index(), &request, &sample::seen()).unwrap();
+    assert!(!plan.collections[0].load && plan.collections[0].indexes.is_empty());
+    assert!(plan.warnings.iter().any(|w| w.starts_with("copy.books was loaded, but cannot be without")));
+
+    let request = RestoreRequest { existing: Existing::Use, ..request };
+    let plan = plan_of(loaded_with_index(), &request, &existing()).unwrap();
+    assert!(plan.collections[0].load, "one that exists may have an index");
+    assert_eq!(plan.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_ttl_waits_for_the_data_and_is_told_and_what_exists_keeps_its_properties() {
+    let plan = plan_of(loaded_with_index(), &sample::request(), &sample::seen()).unwrap();
+    let collection = &plan.collections[0];
+    assert_eq!(collection.properties, [KeyValue::new("a", "b")]);
+    assert_eq!(collection.properties_after, [KeyValue::new("collection.ttl.seconds", "60")]);
+    assert!(plan.warnings[0].starts_with("copy.books has a TTL of 60 s, set once the data is in"));
+
+    let request = RestoreRequest { existing: Existing::Use, ..sample::request() };
+    let plan = plan_of(loaded_with_index(), &request, &existing()).unwrap();
+    assert!(plan.collections[0].properties.is_empty() && plan.collections[0].properties_after.is_empty());
+    assert_eq!(plan.warnings, Vec::<String>::new());
+}
