@@ -118,8 +118,9 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 fn remove_dirs(dir: &Path) -> io::Result<()> {
+    use io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
     let entries = match fs::read_dir(dir) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {
             return Ok(());
         }
         entries => entries?,
@@ -131,9 +132,8 @@ fn remove_dirs(dir: &Path) -> io::Result<()> {
         }
     }
     match fs::remove_dir(dir) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => {
-            Ok(())
-        }
+        // Somebody writes there, removed it as well, or put a link in its place.
+        Err(error) if matches!(error.kind(), DirectoryNotEmpty | NotFound | NotADirectory) => Ok(()),
         removed => removed,
     }
 }

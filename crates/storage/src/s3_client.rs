@@ -46,10 +46,7 @@ impl S3Client {
         region: &str,
         virtual_host: bool,
     ) -> Self {
-        let base = match endpoint.split_once("://") {
-            Some((scheme, host)) if virtual_host => format!("{scheme}://{bucket}.{host}"),
-            _ => format!("{endpoint}/{bucket}"),
-        };
+        let base = base(endpoint, bucket, virtual_host);
         Self { http, signer, base, bucket: bucket.to_owned(), region: region.to_owned() }
     }
 
@@ -116,6 +113,14 @@ impl S3Client {
     }
 }
 
+/// The address of a bucket, without a slash at the end.
+fn base(endpoint: &str, bucket: &str, virtual_host: bool) -> String {
+    match endpoint.split_once("://") {
+        Some((scheme, host)) if virtual_host => format!("{scheme}://{bucket}.{host}"),
+        _ => format!("{endpoint}/{bucket}"),
+    }
+}
+
 /// An answer cut short looks like this too, so it is worth another try.
 pub(crate) fn not_understood() -> Cause {
     Cause::new(ErrorKind::Unexpected, "the store's answer was not understood").temporary()
@@ -145,6 +150,12 @@ mod tests {
     fn keys_are_encoded_once() {
         assert_eq!(encode("a b/ü+=%", true), "a%20b/%C3%BC%2B%3D%25");
         assert_eq!(encode("2~a/b", false), "2~a%2Fb");
+    }
+
+    #[test]
+    fn the_bucket_is_in_the_path_or_in_the_host() {
+        assert_eq!(base("https://host:1", "bucket", false), "https://host:1/bucket");
+        assert_eq!(base("https://host:1", "bucket", true), "https://bucket.host:1");
     }
 
     #[test]
