@@ -1,5 +1,15 @@
-//! The `milvus-backup` program.
+//! The `milvus-backup` program: reads the command line and the configuration, calls the engine once, renders the outcome.
 
+mod cli;
 mod config;
+mod logging;
+mod render;
+mod signals;
+mod status;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let environment = config::Environment::of_process();
+    ExitCode::from(cli::main(std::env::args_os(), &environment))
+}

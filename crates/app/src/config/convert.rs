@@ -71,6 +71,11 @@ impl Config {
         })
     }
 
+    /// Whether what a restore staged is kept.
+    pub(crate) fn keep_staged(&self) -> bool {
+        self.values.flag("restore.keepTempFiles")
+    }
+
     fn milvus(&self) -> Result<ConnectConfig, Problem> {
         let values = &self.values;
         let tls = match values.text("milvus.grpc.tlsMode") {

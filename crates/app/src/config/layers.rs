@@ -11,7 +11,7 @@ use super::schema::{Key, Kind, Schema};
 use super::value::{Source, Value, Values};
 
 /// A key's value set by a flag of the command line, under its v2 name.
-pub(crate) type FlagValue = (&'static str, String, &'static str);
+pub(crate) type FlagValue = (&'static str, &'static str, &'static str);
 
 /// Everything a value can come from.
 pub(super) struct Layers<'a> {
@@ -64,7 +64,7 @@ impl Layers<'_> {
     fn flag(&self, key: &Key) -> Option<(Item, Source)> {
         let name = key.becomes.unwrap_or(key.name);
         let (_, text, flag) = self.flags.iter().rev().find(|(set, ..)| *set == name)?;
-        Some((Item::Scalar(text.clone()), Source::Flag(flag)))
+        Some((Item::Scalar((*text).to_owned()), Source::Flag(flag)))
     }
 
     fn overridden(&self, key: &Key) -> Option<(Item, Source)> {

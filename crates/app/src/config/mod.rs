@@ -22,13 +22,13 @@ mod value;
 
 use std::path::PathBuf;
 
-pub(crate) use convert::LogSettings;
+pub(crate) use convert::{LogFile, LogSettings};
 pub(crate) use environment::Environment;
 pub(crate) use error::ConfigError;
 pub(crate) use find::DEFAULT_FILE;
 pub(crate) use layers::FlagValue;
-pub(crate) use migrate::{Migration, migrate};
-pub(crate) use schema::Schema;
+pub(crate) use migrate::migrate;
+pub(crate) use schema::{Schema, parse_bool};
 pub(crate) use show::Row;
 
 use document::Item;

@@ -5,6 +5,7 @@ pub(super) mod v1;
 pub(super) mod v2;
 
 pub(super) use kind::Kind;
+pub(crate) use kind::parse_bool;
 
 /// A key of a schema.
 pub(super) struct Key {

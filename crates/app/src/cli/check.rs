@@ -1,0 +1,42 @@
+//! `check`: whether everything a backup and a restore need is there.
+
+use clap::Args;
+use engine::{CheckState, Kind};
+
+use super::session::Session;
+use super::{Format, Shared};
+use crate::render;
+use crate::status::{DONE, Failure, exit_code};
+
+/// Try Milvus and both storages: connection, rights, root path, the way between them
+///
+/// What it writes it removes. A line that says FAIL makes the exit code 5.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  milvus-backup check
+  milvus-backup check --config prod.yaml --output json")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
+        if let Some(word @ ("config" | "backup_yaml")) = self.shared.extra.first().map(String::as_str) {
+            session.note(&format!("`check {word}` is now `config show`"));
+            session.show_config()?;
+            return Ok(DONE);
+        }
+        let engine = session.engine()?;
+        let job = session.silent_job()?;
+        let lines = engine.check(job.ctx()).await?;
+        match session.format() {
+            Format::Text => session.print(&render::text::checks(&lines))?,
+            Format::Json => session.print_json(&render::json::checks(&lines))?,
+        }
+        let failed = lines.iter().any(|line| line.state == CheckState::Fail);
+        Ok(if failed { exit_code(Kind::Unreachable) } else { DONE })
+    }
+}

@@ -1,0 +1,160 @@
+//! `create`: takes a backup.
+
+use clap::Args;
+use engine::BackupOutcome;
+use model::name::BackupName;
+use model::plan::backup::{BackupRequest, FlushStrategy};
+
+use super::selection::Selectors;
+use super::session::Session;
+use super::{Format, Shared};
+use crate::render;
+use crate::status::{DONE, Failure, exit_code};
+
+/// Take a backup
+///
+/// Flushes each selected collection, copies its files and commits the backup once all of them are verified.
+/// Without a selection everything is taken. What is interrupted shows as unfinished in `list`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Strategies (--strategy):
+  auto          what suits the server (default)
+  serial_flush  flush each collection just before it is read
+  bulk_flush    one flush of the cluster; needs Milvus 2.6.11 or later
+  skip_flush    only what is flushed already; the newest rows stay out
+  meta_only     schemas and indexes, no data
+
+Examples:
+  milvus-backup create -n nightly
+  milvus-backup create -n shop --filter 'shop.*,default.books'
+  milvus-backup create -n nightly --dry-run")]
+pub(super) struct Arguments {
+    /// Name of the backup: a letter or _, then letters, digits, _ [default: backup_<time>]
+    #[arg(long, short, value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    selectors: Selectors,
+    #[arg(long = "colls", short = 'c', hide = true, value_name = "COLL,…")]
+    collections: Option<String>,
+    /// How the newest rows get into files; see below
+    #[arg(long, value_name = "WORD")]
+    strategy: Option<String>,
+    #[arg(long, short, hide = true)]
+    force: bool,
+    #[arg(long = "meta-only", hide = true)]
+    meta_only: bool,
+    /// How data is stored: auto or binlog
+    #[arg(long, value_name = "WORD", hide = true)]
+    format: Option<String>,
+    #[arg(long, hide = true)]
+    rbac: bool,
+    #[arg(long = "backup-index-extra", hide = true)]
+    backup_index_extra: bool,
+    /// Fail if a collection is dropped while it is read
+    #[arg(long)]
+    strict: bool,
+    /// Show what would be done, before any flush, and change nothing
+    #[arg(long = "dry-run")]
+    dry_run: bool,
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
+        let request = self.request(session)?;
+        let engine = session.engine()?;
+        let job = session.job()?;
+        let outcome = engine.backup(&request, job.ctx()).await;
+        job.finish();
+        match (outcome?, session.format()) {
+            (BackupOutcome::Planned(plan), Format::Text) => {
+                session.print(&render::text::backup_plan(&plan))?
+            }
+            (BackupOutcome::Planned(plan), Format::Json) => {
+                session.print_json(&render::json::backup_plan(&plan))?
+            }
+            (BackupOutcome::Done(report), format) => {
+                let code = report.kind().map_or(DONE, exit_code);
+                match format {
+                    Format::Text => session.tell(&render::text::backup_report(&report, code))?,
+                    Format::Json => session.print_json(&render::json::backup_report(&report, code))?,
+                }
+                return Ok(code);
+            }
+        }
+        Ok(DONE)
+    }
+
+    fn request(&self, session: &Session<'_>) -> Result<BackupRequest, Failure> {
+        self.refuse_what_comes_later()?;
+        let name = match self.name.as_deref() {
+            None | Some("") => generated_name(),
+            Some(name) => BackupName::for_create(name).map_err(engine::Error::Name)?,
+        };
+        Ok(BackupRequest {
+            name,
+            selection: self.selectors.first(self.collections.as_ref(), session)?,
+            strategy: self.strategy(session)?,
+            strict: self.strict,
+            dry_run: self.dry_run,
+        })
+    }
+
+    fn refuse_what_comes_later(&self) -> Result<(), Failure> {
+        if self.rbac {
+            return Err(Failure::later("create --rbac (users, roles and grants)").hint("leave out --rbac"));
+        }
+        if self.backup_index_extra {
+            return Err(Failure::later("create --backup_index_extra (index details from etcd)")
+                .hint("leave it out: indexes are taken with the parameters they were created with"));
+        }
+        match self.format.as_deref() {
+            None | Some("" | "auto" | "binlog") => Ok(()),
+            Some("snapshot") => Err(Failure::later("create --format snapshot (Milvus 3.0)")
+                .hint("use --format binlog, or leave it out")),
+            Some(other) => {
+                Err(Failure::usage(format!("--format {other}: expected auto, binlog or snapshot")))
+            }
+        }
+    }
+
+    /// `--strategy` over `--meta_only` over `--force`; meta_only and force together leave the data out, as in 0.4.15.
+    fn strategy(&self, session: &Session<'_>) -> Result<FlushStrategy, Failure> {
+        let word = self.strategy.as_deref().unwrap_or_default();
+        for (given, flag, instead) in
+            [(self.meta_only, "--meta_only", "meta_only"), (self.force, "--force", "skip_flush")]
+        {
+            if given && word.is_empty() {
+                session.note(&format!("{flag} is deprecated; write --strategy {instead}"));
+            } else if given {
+                session.note(&format!("{flag} is ignored, since --strategy is given"));
+            }
+        }
+        match word {
+            "" if self.meta_only => Ok(FlushStrategy::MetaOnly),
+            "" if self.force => Ok(FlushStrategy::Skip),
+            "snapshot" => Err(Failure::usage("--strategy snapshot: snapshot is a format, not a strategy")
+                .hint("formats are chosen with --format; snapshot comes with a later version")),
+            word => FlushStrategy::from_word(word).ok_or_else(|| {
+                let words = FlushStrategy::WORDS.join(", ");
+                Failure::usage(format!("--strategy {word}: expected one of {words}"))
+            }),
+        }
+    }
+}
+
+/// `backup_<UTC time>_<nanoseconds>`, as the Go tool names them.
+fn generated_name() -> BackupName {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    BackupName::generated(
+        now.year(),
+        now.month(),
+        now.day(),
+        now.hour(),
+        now.minute(),
+        now.second(),
+        now.subsec_nanosecond(),
+    )
+}

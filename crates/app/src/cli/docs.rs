@@ -1,0 +1,48 @@
+//! `completion` and `man`: what packagers and shells want.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Command};
+use clap_complete::Shell;
+
+use crate::status::{DONE, Failure};
+
+/// Print a completion script for a shell
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  milvus-backup completion bash > /etc/bash_completion.d/milvus-backup
+  milvus-backup completion zsh > \"${fpath[1]}/_milvus-backup\"")]
+pub(super) struct Completion {
+    /// bash, zsh, fish, elvish or powershell
+    #[arg(value_name = "SHELL", hide_possible_values = true)]
+    shell: Shell,
+}
+
+impl Completion {
+    /// Prints the script.
+    pub(super) fn run(&self, mut command: Command) -> Result<u8, Failure> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "milvus-backup", &mut script);
+        std::io::stdout().write_all(&script)?;
+        Ok(DONE)
+    }
+}
+
+/// Write man pages, one a verb, into a directory
+#[derive(Args, Debug)]
+pub(super) struct Man {
+    /// The directory; made if it does not exist
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+}
+
+impl Man {
+    /// Writes the pages.
+    pub(super) fn run(&self, command: Command) -> Result<u8, Failure> {
+        std::fs::create_dir_all(&self.dir)?;
+        clap_mangen::generate_to(command, &self.dir)?;
+        Ok(DONE)
+    }
+}

@@ -1,0 +1,39 @@
+//! `get`: one backup.
+
+use clap::Args;
+
+use super::session::Session;
+use super::{Format, Named, Shared};
+use crate::render;
+use crate::status::{DONE, Failure};
+
+/// Show one backup
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  milvus-backup get -n nightly
+  milvus-backup get -n nightly --detail --output json")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    named: Named,
+    /// Show partitions and segments too
+    #[arg(long, short)]
+    detail: bool,
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
+        let name = self.named.parse()?;
+        let engine = session.engine()?;
+        let job = session.silent_job()?;
+        let backup = engine.get(&name, job.ctx()).await?;
+        match session.format() {
+            Format::Text => session.print(&render::text::detail(&backup, self.detail))?,
+            Format::Json => session.print_json(&render::json::detail(&backup, self.detail))?,
+        }
+        Ok(DONE)
+    }
+}

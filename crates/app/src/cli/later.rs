@@ -1,0 +1,36 @@
+//! Verbs of the Go tool that are not built yet: answered by name.
+
+use clap::{Args, Subcommand};
+
+use crate::status::Failure;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Verb {
+    #[command(hide = true)]
+    Server(Rest),
+    #[command(hide = true)]
+    Migrate(Rest),
+    #[command(hide = true)]
+    L0compact(Rest),
+}
+
+/// Whatever follows.
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
+pub(super) struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<std::ffi::OsString>,
+}
+
+impl Verb {
+    pub(super) fn answer(&self) -> Failure {
+        match self {
+            Self::Server(_) => Failure::later("the server (REST and gRPC)")
+                .hint("until then run the verbs themselves, with --output json for programs"),
+            Self::Migrate(_) => Failure::later("migrate (to Zilliz Cloud)"),
+            Self::L0compact(_) => {
+                Failure::later("l0compact").hint("backups of Milvus 2.2 and 2.3 have nothing to compact")
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The command line: one file a verb, each turning its flags into one request and one call of the engine.
+
+mod args;
+mod check;
+mod config;
+mod create;
+mod delete;
+mod docs;
+mod get;
+mod later;
+mod list;
+mod restore;
+mod selection;
+mod session;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::Environment;
+use crate::render::Out;
+use crate::status::{DONE, Failure, exit_code};
+pub(crate) use args::{Format, ProgressMode};
+use args::{Globals, Shared, Style};
+use session::Session;
+
+/// Back up Milvus collections and restore them.
+#[derive(Parser, Debug)]
+#[command(
+    name = "milvus-backup",
+    bin_name = "milvus-backup",
+    version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MILVUS_BACKUP_BUILD"), ")"),
+    disable_version_flag = true,
+    disable_help_subcommand = false,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  milvus-backup check                       try Milvus and both storages
+  milvus-backup create -n nightly           back up everything
+  milvus-backup restore -n nightly --suffix _copy
+  milvus-backup list
+
+Exit codes:
+  0 done, 1 failed, 2 usage or configuration, 3 no such backup or collection, 4 exists already,
+  5 cannot reach or not authorised, 6 done in part, 7 damaged backup, 130 interrupted
+
+`milvus-backup VERB --help` tells more."
+)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(flatten)]
+    style: Style,
+    /// Print version, commit and build
+    #[arg(long, short = 'v', short_alias = 'V', action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    Create(Box<create::Arguments>),
+    List(list::Arguments),
+    Get(get::Arguments),
+    Delete(delete::Arguments),
+    Restore(Box<restore::Arguments>),
+    Check(check::Arguments),
+    Config(config::Arguments),
+    Completion(docs::Completion),
+    #[command(hide = true)]
+    Man(docs::Man),
+    #[command(flatten)]
+    Later(later::Verb),
+}
+
+/// What stands before the verb.
+#[derive(Clone, Debug)]
+struct Before {
+    globals: Globals,
+    style: Style,
+}
+
+/// Runs the program and returns its exit code.
+pub(crate) fn main(arguments: impl Iterator<Item = OsString>, environment: &Environment) -> u8 {
+    let arguments: Vec<OsString> = arguments.collect();
+    let command = args::as_go_does(Cli::command());
+    let matches = match command.try_get_matches_from(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => return answer(&error, &arguments),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return answer(&error, &arguments),
+    };
+    let before = Before { globals: cli.globals, style: cli.style };
+    match cli.verb {
+        Verb::Create(verb) => {
+            run(environment, &before, &verb.shared, async |session| verb.run(session).await)
+        }
+        Verb::List(verb) => run(environment, &before, &verb.shared, async |session| verb.run(session).await),
+        Verb::Get(verb) => run(environment, &before, &verb.shared, async |session| verb.run(session).await),
+        Verb::Delete(verb) => {
+            run(environment, &before, &verb.shared, async |session| verb.run(session).await)
+        }
+        Verb::Restore(verb) => {
+            run(environment, &before, &verb.shared, async |session| verb.run(session).await)
+        }
+        Verb::Check(verb) => run(environment, &before, &verb.shared, async |session| verb.run(session).await),
+        Verb::Config(verb) => verb.run(&before, environment),
+        Verb::Completion(verb) => end(&out(&before.style, environment), verb.run(Cli::command())),
+        Verb::Man(verb) => end(&out(&before.style, environment), verb.run(Cli::command())),
+        Verb::Later(verb) => end(&out(&before.style, environment), Err(verb.answer())),
+    }
+}
+
+/// Runs a verb on a session; the verb returns its exit code.
+fn run(
+    environment: &Environment,
+    before: &Before,
+    shared: &Shared,
+    verb: impl AsyncFnOnce(&Session<'_>) -> Result<u8, Failure>,
+) -> u8 {
+    let style = shared.style.over(&before.style);
+    let out = out(&style, environment);
+    let result = Session::new(environment, &shared.globals.over(&before.globals), style, shared, &out)
+        .and_then(|session| {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let result = runtime.block_on(verb(&session));
+            // A blocked read of the terminal must not hold the end up.
+            runtime.shutdown_background();
+            result
+        });
+    end(&out, result)
+}
+
+fn out(style: &Style, environment: &Environment) -> Out {
+    Out::new(style.format(), style.quiet(), environment.no_color())
+}
+
+/// Tells why it failed, if it did.
+fn end(out: &Out, result: Result<u8, Failure>) -> u8 {
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            out.failure(&failure);
+            exit_code(failure.kind)
+        }
+    }
+}
+
+/// Prints what clap answers: help and version on stdout, errors on stderr.
+fn answer(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    // A stream that is gone cannot be told anything.
+    match error.kind() {
+        ErrorKind::DisplayHelp => {
+            let _ = help_of(arguments).print_help();
+            DONE
+        }
+        ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            DONE
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = write!(std::io::stderr(), "{}", help_of(arguments).render_help());
+            exit_code(engine::Kind::Usage)
+        }
+        _ => {
+            let _ = error.print();
+            exit_code(engine::Kind::Usage)
+        }
+    }
+}
+
+/// The command whose help was asked for: the verbs among the words, `help` apart.
+///
+/// Made anew, since help shows plain flags and not how they were taught to read `=false`.
+fn help_of(arguments: &[OsString]) -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(next) = command.find_subcommand(word).filter(|next| next.get_name() != "help") {
+            command = next.clone();
+        }
+    }
+    match command.get_long_about().cloned() {
+        Some(about) => command.about(about).long_about(None),
+        None => command,
+    }
+}
+
+/// Flags that name a backup.
+#[derive(Args, Debug)]
+struct Named {
+    /// The backup
+    #[arg(long, short, value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Named {
+    fn parse(&self) -> Result<model::name::BackupName, Failure> {
+        match self.name.as_deref() {
+            None | Some("") => Err(Failure::usage("no backup is named")
+                .hint("name one with -n NAME; `milvus-backup list` shows which there are")),
+            Some(name) => name.parse().map_err(|error| engine::Error::Name(error).into()),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! `restore`: brings collections of a backup back.
+
+use clap::Args;
+use engine::RestoreOutcome;
+use model::mapping::Mapping;
+use model::plan::restore::{Existing, RestoreRequest};
+
+use super::selection::Selectors;
+use super::session::Session;
+use super::{Format, Named, Shared};
+use crate::render;
+use crate::status::{DONE, Failure, exit_code};
+
+/// Restore a backup, or part of it
+///
+/// Creates databases, collections, partitions and indexes, imports the data, counts the rows, and loads what was
+/// loaded. Target collections that exist are refused unless a flag says what to do with them.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Renames (--rename): old:new, db1.old:db2.new, db1.*:db2.* (whole databases), by commas.
+
+Examples:
+  milvus-backup restore -n nightly
+  milvus-backup restore -n nightly --filter shop.orders --suffix _copy
+  milvus-backup restore -n nightly --rename 'shop.*:shop2.*' --dry-run
+  milvus-backup restore -n nightly --drop-exist-collection")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    selectors: Selectors,
+    #[arg(long = "collections", short = 'c', hide = true, value_name = "COLL,…")]
+    collections: Option<String>,
+    /// Append this to every collection's name
+    #[arg(long, short, value_name = "TEXT")]
+    suffix: Option<String>,
+    /// Give collections or databases other names; see below
+    #[arg(long, short, value_name = "OLD:NEW,…")]
+    rename: Option<String>,
+    /// Leave the data out
+    #[arg(long = "meta-only")]
+    meta_only: bool,
+    /// Create the backup's indexes [default: true]
+    #[arg(long = "rebuild-index", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = super::args::parse_boolean)]
+    rebuild_index: Option<bool>,
+    #[arg(long = "restore-index", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = super::args::parse_boolean)]
+    restore_index: Option<bool>,
+    /// Make vector indexes AUTOINDEX with the same metric
+    #[arg(long = "use-auto-index")]
+    use_auto_index: bool,
+    /// Drop target collections that exist
+    #[arg(long = "drop-exist-collection")]
+    drop_exist_collection: bool,
+    /// Drop the indexes of target collections that exist
+    #[arg(long = "drop-exist-index")]
+    drop_exist_index: bool,
+    /// Import into target collections that exist
+    #[arg(long = "skip-create-collection")]
+    skip_create_collection: bool,
+    /// Leave collections unloaded
+    #[arg(long = "no-load")]
+    no_load: bool,
+    /// Create no aliases
+    #[arg(long = "no-aliases")]
+    no_aliases: bool,
+    /// Drop what was created for a collection that then fails
+    #[arg(long = "cleanup-on-failure")]
+    cleanup_on_failure: bool,
+    #[arg(long, hide = true)]
+    rbac: bool,
+    #[arg(long = "use-v2-restore", hide = true)]
+    use_v2_restore: bool,
+    /// Show the plan and change nothing
+    #[arg(long = "dry-run")]
+    dry_run: bool,
+    #[command(flatten)]
+    pub shared: Shared,
+    #[arg(long = "source_cluster_id", hide = true)]
+    source_cluster: Option<String>,
+    #[arg(long = "target_cluster_id", hide = true)]
+    target_cluster: Option<String>,
+}
+
+impl Arguments {
+    /// Runs the verb.
+    pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
+        let request = self.request(session)?;
+        let engine = session.engine()?;
+        let job = session.job()?;
+        let outcome = engine.restore(&request, job.ctx()).await;
+        job.finish();
+        match outcome? {
+            RestoreOutcome::Planned { plan, server, address, available } => {
+                let target = render::Target { server, address, available };
+                match session.format() {
+                    Format::Text => session.print(&render::text::restore_plan(&plan, &target))?,
+                    Format::Json => session.print_json(&render::json::restore_plan(&plan, &target))?,
+                }
+                Ok(DONE)
+            }
+            RestoreOutcome::Done(report) => {
+                let code = report.kind().map_or(DONE, exit_code);
+                match session.format() {
+                    Format::Text if code == DONE => session.tell(&render::text::restore_report(&report))?,
+                    Format::Text => session.error_text(&render::text::restore_failure(&report)),
+                    Format::Json => session.print_json(&render::json::restore_report(&report, code))?,
+                }
+                Ok(code)
+            }
+        }
+    }
+
+    fn request(&self, session: &Session<'_>) -> Result<RestoreRequest, Failure> {
+        self.refuse_what_comes_later()?;
+        if self.use_v2_restore {
+            session.note("--use_v2_restore is not needed: as few import jobs are sent as the server takes");
+        }
+        if self.restore_index.is_some() {
+            session.note("--restore_index is deprecated; indexes are restored unless --rebuild-index=false");
+        }
+        let mapping = Mapping::new(non_empty(self.rename.as_ref()), non_empty(self.suffix.as_ref()))
+            .map_err(engine::Error::Mapping)?;
+        Ok(RestoreRequest {
+            name: self.named.parse()?,
+            selection: self.selectors.only(self.collections.as_ref(), session)?,
+            mapping,
+            meta_only: self.meta_only,
+            indexes: self.rebuild_index.or(self.restore_index).unwrap_or(true),
+            auto_index: self.use_auto_index,
+            existing: self.existing(session),
+            drop_indexes: self.drop_exist_index,
+            load: !self.no_load,
+            aliases: !self.no_aliases,
+            cleanup_on_failure: self.cleanup_on_failure,
+            keep_staged: session.config.keep_staged(),
+            dry_run: self.dry_run,
+        })
+    }
+
+    /// 0.4.15 needs both flags to drop and create anew, so both together mean that.
+    fn existing(&self, session: &Session<'_>) -> Existing {
+        match (self.drop_exist_collection, self.skip_create_collection) {
+            (true, both) => {
+                if both {
+                    session
+                        .note("--skip_create_collection is ignored, since --drop_exist_collection is given");
+                }
+                Existing::Drop
+            }
+            (false, true) => Existing::Use,
+            (false, false) => Existing::Refuse,
+        }
+    }
+
+    fn refuse_what_comes_later(&self) -> Result<(), Failure> {
+        let secondary = self.shared.extra.first().is_some_and(|word| word == "secondary");
+        if secondary || self.source_cluster.is_some() || self.target_cluster.is_some() {
+            return Err(Failure::later("restore secondary (the standby of a cluster pair)"));
+        }
+        if self.rbac {
+            return Err(Failure::later("restore --rbac (users, roles and grants)").hint("leave out --rbac"));
+        }
+        Ok(())
+    }
+}
+
+fn non_empty(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,134 @@
+//! What a verb works with: the configuration, the engine, the terminal.
+
+use engine::{Engine, JobCtx};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Globals, Shared, Style};
+use super::{Format, ProgressMode};
+use crate::config::{Config, Environment, FlagValue, Request};
+use crate::render::{self, Out, Progress};
+use crate::status::Failure;
+use crate::{logging, signals};
+
+/// One run of a verb.
+pub(super) struct Session<'a> {
+    /// The effective configuration.
+    pub config: Config,
+    environment: &'a Environment,
+    style: Style,
+    out: &'a Out,
+}
+
+impl<'a> Session<'a> {
+    /// Loads the configuration and starts logging.
+    pub(super) fn new(
+        environment: &'a Environment,
+        globals: &Globals,
+        style: Style,
+        shared: &Shared,
+        out: &'a Out,
+    ) -> Result<Self, Failure> {
+        for word in ignored(&shared.extra) {
+            out.note(&format!("{word:?} is ignored: a verb takes flags only"));
+        }
+        let flags: &[FlagValue] = match shared.verbose {
+            0 => &[],
+            1 => &[("log.level", "debug", "-v")],
+            _ => &[("log.level", "trace", "-vv")],
+        };
+        let request = Request { file: globals.file(), set: globals.set(), flags };
+        let config = Config::load(&request, environment)?;
+        for warning in &config.warnings {
+            out.warning(warning);
+        }
+        logging::start(&config.log(), shared.verbose > 0, out)?;
+        Ok(Self { config, environment, style, out })
+    }
+
+    /// The engine, ready to be asked.
+    pub(super) fn engine(&self) -> Result<Engine, Failure> {
+        Ok(Engine::new(self.config.engine(self.environment)?))
+    }
+
+    /// A job whose progress is shown and which signals cancel.
+    pub(super) fn job(&self) -> Result<Job, Failure> {
+        let mode = if self.style.quiet() { ProgressMode::None } else { self.style.progress() };
+        self.start(Progress::new(mode, self.out))
+    }
+
+    /// A job too short for progress.
+    pub(super) fn silent_job(&self) -> Result<Job, Failure> {
+        self.start(Progress::new(ProgressMode::None, self.out))
+    }
+
+    fn start(&self, progress: Progress) -> Result<Job, Failure> {
+        let cancel = CancellationToken::new();
+        let out = self.out.clone();
+        signals::watch(cancel.clone(), move || out.note("stopping; once more to leave at once"))?;
+        let sink = progress.clone();
+        Ok(Job { ctx: JobCtx::new(cancel, move |event| sink.take(event)), progress })
+    }
+
+    /// The format of results.
+    pub(super) fn format(&self) -> Format {
+        self.style.format()
+    }
+
+    /// Prints a result that was asked for.
+    pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
+        Ok(self.out.print(text)?)
+    }
+
+    /// Prints what was done, unless quiet.
+    pub(super) fn tell(&self, text: &str) -> Result<(), Failure> {
+        if self.style.quiet() { Ok(()) } else { self.print(text) }
+    }
+
+    /// Prints a result for programs.
+    pub(super) fn print_json(&self, document: &impl Serialize) -> Result<(), Failure> {
+        self.print(&render::json::text(document))
+    }
+
+    /// Prints an account of a failure on stderr.
+    pub(super) fn error_text(&self, text: &str) {
+        self.out.error_text(text);
+    }
+
+    /// Tells something on stderr, unless quiet.
+    pub(super) fn note(&self, text: &str) {
+        self.out.note(text);
+    }
+
+    /// `config show`.
+    pub(super) fn show_config(&self) -> Result<(), Failure> {
+        match self.format() {
+            Format::Text => self.print(&render::text::config(&self.config)),
+            Format::Json => self.print_json(&render::json::config(&self.config)),
+        }
+    }
+}
+
+/// A job and what shows its progress.
+pub(super) struct Job {
+    ctx: JobCtx,
+    progress: Progress,
+}
+
+impl Job {
+    /// What the engine takes.
+    pub(super) fn ctx(&self) -> &JobCtx {
+        &self.ctx
+    }
+
+    /// Takes progress off the terminal.
+    pub(super) fn finish(&self) {
+        self.progress.finish();
+    }
+}
+
+/// Words after a verb that mean nothing to it.
+fn ignored(extra: &[String]) -> impl Iterator<Item = &String> {
+    const ANSWERED: [&str; 3] = ["secondary", "config", "backup_yaml"];
+    extra.iter().filter(|word| !ANSWERED.contains(&word.as_str()))
+}

@@ -1,0 +1,162 @@
+//! Where log lines go: stderr and, if one is configured, a file that is rotated.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::config::{LogFile, LogSettings};
+use crate::render::Out;
+use crate::status::Failure;
+
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts logging for this process. Stderr gets lines only when `verbose`: what an operator should know comes as
+/// warnings and errors of the run itself.
+pub(crate) fn start(settings: &LogSettings, verbose: bool, out: &Out) -> Result<(), Failure> {
+    let mut layers: Vec<BoxedLayer> = Vec::new();
+    if verbose && settings.console {
+        let out = out.clone();
+        layers.push(layer(settings, move || Console(out.clone())));
+    }
+    if let Some(file) = &settings.file {
+        let writer = Rotating::open(file.clone()).map_err(|error| {
+            Failure::usage(format!("cannot write the log file {}: {error}", file.path.display()))
+                .hint("set log.file.path (log.file.filename) to a place that can be written, or to nothing")
+        })?;
+        layers.push(layer(settings, writer));
+    }
+    // A second start in one process (tests) leaves the first in place.
+    let _ = tracing_subscriber::registry().with(layers).try_init();
+    Ok(())
+}
+
+fn layer(settings: &LogSettings, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) -> BoxedLayer {
+    // Other libraries are heard from warnings on.
+    let filter = EnvFilter::builder().parse_lossy(format!("warn,milvus_backup={}", settings.level));
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
+    if settings.json { layer.json().with_filter(filter).boxed() } else { layer.with_filter(filter).boxed() }
+}
+
+struct Console(Out);
+
+impl Write for Console {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that is put aside as `NAME.1`, `NAME.2` … once it is full; 1 is the newest.
+struct Rotating {
+    settings: LogFile,
+    open: Mutex<(File, u64)>,
+}
+
+impl Rotating {
+    fn open(settings: LogFile) -> io::Result<Self> {
+        if let Some(dir) = settings.path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        let file = append(&settings.path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { settings, open: Mutex::new((file, size)) })
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.1 > 0 && open.1 + bytes.len() as u64 > self.settings.max_bytes {
+            self.rotate()?;
+            *open = (append(&self.settings.path)?, 0);
+        }
+        open.0.write_all(bytes)?;
+        open.1 += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn aside(&self, number: u64) -> PathBuf {
+        let mut path = self.settings.path.clone().into_os_string();
+        path.push(format!(".{number}"));
+        path.into()
+    }
+
+    fn rotate(&self) -> io::Result<()> {
+        let aside = (1..).take_while(|number| self.aside(*number).exists()).count() as u64;
+        for number in (1..=aside).rev() {
+            let path = self.aside(number);
+            let many = self.settings.max_backups > 0 && number >= self.settings.max_backups;
+            if many || self.is_old(&path) {
+                fs::remove_file(path)?;
+            } else {
+                fs::rename(path, self.aside(number + 1))?;
+            }
+        }
+        fs::rename(&self.settings.path, self.aside(1))
+    }
+
+    fn is_old(&self, path: &std::path::Path) -> bool {
+        let age =
+            fs::metadata(path).and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
+        let limit = Duration::from_secs(self.settings.max_days.saturating_mul(24 * 3600));
+        self.settings.max_days > 0 && age.is_some_and(|age| age > limit)
+    }
+}
+
+fn append(path: &std::path::Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+impl<'w> MakeWriter<'w> for Rotating {
+    type Writer = Line<'w>;
+
+    fn make_writer(&'w self) -> Line<'w> {
+        Line(self)
+    }
+}
+
+/// One log line; it comes in one piece.
+struct Line<'w>(&'w Rotating);
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_files_are_put_aside_and_the_oldest_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("logs/b.log");
+        let settings = LogFile { path: path.clone(), max_bytes: 10, max_backups: 2, max_days: 0 };
+        let log = Rotating::open(settings.clone()).unwrap();
+        for line in ["first\n", "second\n", "third\n", "fourth\n"] {
+            log.write(line.as_bytes()).unwrap();
+        }
+        drop(log);
+        Rotating::open(settings).unwrap().write(b"4\n").unwrap();
+        let read =
+            |suffix: &str| fs::read_to_string(format!("{}{suffix}", path.display())).unwrap_or_default();
+        assert_eq!(
+            [read(""), read(".1"), read(".2"), read(".3")],
+            ["fourth\n4\n", "third\n", "second\n", ""]
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! Outcomes as text and JSON, progress, and the two streams they go to.
+
+pub(crate) mod json;
+mod out;
+mod progress;
+pub(crate) mod text;
+mod tracker;
+mod units;
+
+pub(crate) use out::Out;
+pub(crate) use progress::Progress;
+
+/// Where a restore would go.
+pub(crate) struct Target {
+    /// Milvus's version.
+    pub server: String,
+    /// Host and port.
+    pub address: String,
+    /// Collections in the backup.
+    pub available: usize,
+}

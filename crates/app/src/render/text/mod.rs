@@ -1,0 +1,30 @@
+//! Outcomes for people.
+
+mod backup;
+mod catalog;
+mod misc;
+mod restore;
+
+pub(crate) use backup::{backup_plan, backup_report};
+pub(crate) use catalog::{delete_plan, delete_question, deleted, detail, list};
+pub(crate) use misc::{checks, config};
+pub(crate) use restore::{restore_failure, restore_plan, restore_report};
+
+/// Warnings below a plan.
+fn warnings(text: &mut String, warnings: &[String]) {
+    for warning in warnings {
+        text.push_str("Warning: ");
+        text.push_str(warning);
+        text.push('\n');
+    }
+}
+
+/// Names by commas; of many the first few.
+fn names<T: ToString>(names: &[T]) -> String {
+    const SHOWN: usize = 10;
+    let mut text = names.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    text
+}

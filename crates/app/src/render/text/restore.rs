@@ -1,0 +1,157 @@
+//! `restore` for people.
+
+use std::fmt::Write;
+
+use engine::{CollectionOutcome, CollectionRestored, RestoreReport};
+use model::plan::restore::{Action, CollectionPlan, RestorePlan, RowRange};
+
+use super::super::Target;
+use super::super::units::{bytes, columns, count, counted, duration};
+use super::{names, warnings};
+
+/// What a restore would do.
+pub(crate) fn restore_plan(plan: &RestorePlan, target: &Target) -> String {
+    let rows = plan.collections.iter().map(CollectionPlan::rows).fold(RowRange::default(), add);
+    let size: u64 = plan.jobs().map(|job| job.bytes).sum();
+    let mut text = format!(
+        "Would restore {} of {} ({}, {}) from {} into Milvus {} at {}\n",
+        count(plan.collections.len() as u64),
+        counted(target.available, "collection"),
+        rows_less_deletes(rows),
+        bytes(size),
+        plan.name,
+        target.server.trim_start_matches('v'),
+        target.address,
+    );
+    let lines: Vec<_> = plan.collections.iter().map(collection).collect();
+    text.push_str(&columns(&lines));
+    // Writing to a String cannot fail.
+    if !plan.databases.is_empty() {
+        let _ = writeln!(text, "Databases to create: {}", names(&plan.databases));
+    }
+    let objects: u64 = plan.jobs().map(|job| job.objects).sum();
+    let _ = match (&plan.staging, objects) {
+        (_, 0) => writeln!(text, "Data: none"),
+        (Some(why), objects) => {
+            writeln!(text, "Data: {} staged first ({why}), removed afterwards", counted(objects, "object"))
+        }
+        (None, objects) => writeln!(text, "Data: {} read where they lie", counted(objects, "object")),
+    };
+    warnings(&mut text, &plan.warnings);
+    text
+}
+
+fn collection(plan: &CollectionPlan) -> [String; 6] {
+    let mut extras = Vec::new();
+    match plan.action {
+        Action::Create => {}
+        Action::DropAndCreate => extras.push("drops what is there".to_owned()),
+        Action::Use => extras.push("into what is there".to_owned()),
+    }
+    if !plan.indexes.is_empty() {
+        let indexes: Vec<_> = plan.indexes.iter().map(|index| index.name.as_str()).collect();
+        extras.push(format!("indexes {}", names(&indexes)));
+    }
+    if plan.load {
+        extras.push("load".to_owned());
+    }
+    if !plan.aliases.is_empty() {
+        extras.push(format!("aliases {}", names(&plan.aliases)));
+    }
+    [
+        format!("  {}", plan.source),
+        format!("-> {}", plan.target),
+        counted(plan.partitions.len(), "partition"),
+        counted(plan.rows().max, "row"),
+        counted(plan.jobs().count(), "job"),
+        extras.join("; "),
+    ]
+}
+
+fn add(a: RowRange, b: RowRange) -> RowRange {
+    RowRange { min: a.min + b.min, max: a.max + b.max }
+}
+
+fn rows_less_deletes(rows: RowRange) -> String {
+    match rows.max - rows.min {
+        0 => counted(rows.max, "row"),
+        deletes => format!("{}, {} of them deleted", counted(rows.max, "row"), count(deletes)),
+    }
+}
+
+/// What a restore did that did all of it.
+pub(crate) fn restore_report(report: &RestoreReport) -> String {
+    let collections = counted(report.collections.len(), "collection");
+    let expected = report.expected();
+    let proof = match expected.max - expected.min {
+        0 => format!("{} counted in the target, as expected", counted(report.rows(), "row")),
+        deletes => format!(
+            "{} counted in the target, as expected ({} less {})",
+            counted(report.rows(), "row"),
+            count(expected.max),
+            counted(deletes, "delete"),
+        ),
+    };
+    format!("Restored {collections} from {} in {}: {proof}.\n", report.name, duration(report.elapsed))
+}
+
+/// What a restore did that did not do all of it: what failed and why, what was not begun, what is left.
+pub(crate) fn restore_failure(report: &RestoreReport) -> String {
+    let done = report.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
+    let mut text = format!(
+        "restored {} of {} from {}\n",
+        count(done as u64),
+        counted(report.collections.len(), "collection"),
+        report.name
+    );
+    let mut hints: Vec<&str> = Vec::new();
+    for restored in &report.collections {
+        if let CollectionOutcome::Failed(failure) = &restored.outcome {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {}: {}", target(restored), failure.message);
+            if let Some(hint) = failure.hint.as_deref().filter(|hint| !hints.contains(hint)) {
+                hints.push(hint);
+            }
+        }
+    }
+    for hint in hints {
+        let _ = writeln!(text, "  hint: {hint}");
+    }
+    let not_begun: Vec<_> =
+        of(report, |c| c.outcome == CollectionOutcome::NotBegun).map(|c| &c.source).collect();
+    if !not_begun.is_empty() {
+        let _ = writeln!(text, "  not begun: {}", names(&not_begun));
+    }
+    let left: Vec<_> = of(report, |c| c.created && c.outcome != CollectionOutcome::Done).collect();
+    if !left.is_empty() {
+        let targets: Vec<_> = left.iter().map(|c| &c.target).collect();
+        let _ = writeln!(text, "  left in place, incomplete: {}", names(&targets));
+    }
+    let again: Vec<_> =
+        of(report, |c| c.outcome != CollectionOutcome::Done).map(|c| c.source.to_string()).collect();
+    if !again.is_empty() && again.len() <= 10 {
+        let drop = if left.is_empty() { "" } else { " --drop-exist-collection" };
+        let _ = writeln!(
+            text,
+            "  try again with the same names: milvus-backup restore -n {} --filter {}{drop}",
+            report.name,
+            again.join(",")
+        );
+    }
+    text
+}
+
+fn of(
+    report: &RestoreReport,
+    which: fn(&CollectionRestored) -> bool,
+) -> impl Iterator<Item = &CollectionRestored> {
+    report.collections.iter().filter(move |collection| which(collection))
+}
+
+fn target(restored: &CollectionRestored) -> String {
+    if restored.source == restored.target {
+        restored.target.to_string()
+    } else {
+        format!("{} (from {})", restored.target, restored.source)
+    }
+}

@@ -1,0 +1,203 @@
+//! How far a job is, summed up from its events.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use engine::{CollectionPhase, Event};
+use model::name::CollectionRef;
+
+use super::units::{bytes, count, counted, duration};
+
+/// What the events have told so far.
+#[derive(Default)]
+pub(super) struct Tracker {
+    collections: BTreeMap<CollectionRef, State>,
+    first_copy: Option<Instant>,
+    deleted: u64,
+}
+
+/// How far one collection is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    pub phase: Option<CollectionPhase>,
+    pub objects: Part,
+    pub bytes: Part,
+    pub jobs: Part,
+    rows: u64,
+}
+
+/// So much of so much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Part {
+    pub done: u64,
+    pub all: u64,
+}
+
+impl Part {
+    fn add(&mut self, other: Self) {
+        self.done += other.done;
+        self.all += other.all;
+    }
+}
+
+impl Tracker {
+    /// Takes an event in; returns the collection it was about.
+    pub(super) fn take<'e>(&mut self, event: &'e Event) -> Option<&'e CollectionRef> {
+        match event {
+            Event::Collection { collection, phase } => {
+                self.state(collection).phase = Some(phase.clone());
+                Some(collection)
+            }
+            Event::Planned { collection, objects, bytes } => {
+                let state = self.state(collection);
+                // What was copied before it was listed again was told already.
+                state.objects.all = (*objects).max(state.objects.done);
+                state.bytes.all = (*bytes).max(state.bytes.done);
+                Some(collection)
+            }
+            Event::ObjectCopied { collection, bytes } => {
+                self.first_copy.get_or_insert_with(Instant::now);
+                let state = self.state(collection);
+                state.objects.done += 1;
+                state.bytes.done += bytes;
+                state.objects.all = state.objects.all.max(state.objects.done);
+                state.bytes.all = state.bytes.all.max(state.bytes.done);
+                Some(collection)
+            }
+            Event::Import { collection, done, jobs, rows } => {
+                let state = self.state(collection);
+                state.jobs = Part { done: *done as u64, all: *jobs as u64 };
+                state.rows = *rows;
+                Some(collection)
+            }
+            Event::Deleted { objects } => {
+                self.deleted = *objects;
+                None
+            }
+            Event::Phase(_) | Event::Overview { .. } | Event::Warning(_) | Event::Note(_) => None,
+        }
+    }
+
+    fn state(&mut self, collection: &CollectionRef) -> &mut State {
+        self.collections.entry(collection.clone()).or_default()
+    }
+
+    /// How far a collection is.
+    pub(super) fn of(&self, collection: &CollectionRef) -> State {
+        self.collections.get(collection).cloned().unwrap_or_default()
+    }
+
+    /// Objects of all collections.
+    pub(super) fn objects(&self) -> Part {
+        self.sum(|state| state.objects)
+    }
+
+    /// Bytes of all collections.
+    pub(super) fn bytes(&self) -> Part {
+        self.sum(|state| state.bytes)
+    }
+
+    /// Import jobs of all collections.
+    pub(super) fn jobs(&self) -> Part {
+        self.sum(|state| state.jobs)
+    }
+
+    fn sum(&self, of: impl Fn(&State) -> Part) -> Part {
+        self.collections.values().map(of).fold(Part::default(), |mut sum, part| {
+            sum.add(part);
+            sum
+        })
+    }
+
+    /// All of it in a line.
+    pub(super) fn line(&self) -> String {
+        if self.deleted > 0 {
+            return format!("{} deleted", counted(self.deleted, "object"));
+        }
+        let (objects, size, jobs) = (self.objects(), self.bytes(), self.jobs());
+        let mut parts = Vec::new();
+        if objects.all > 0 {
+            parts.push(format!("{}/{} objects", count(objects.done), count(objects.all)));
+            parts.push(format!("{} of {}", bytes(size.done), bytes(size.all)));
+            if let Some((rate, left)) = self.rate(size) {
+                parts.push(format!("{}/s", bytes(rate)));
+                if objects.done < objects.all {
+                    parts.push(format!("{} left", duration(left)));
+                }
+            }
+        }
+        if jobs.all > 0 {
+            parts.push(format!("{}/{} import jobs", count(jobs.done), count(jobs.all)));
+        }
+        if parts.is_empty() { "working".to_owned() } else { parts.join(" · ") }
+    }
+
+    /// Bytes a second since the first copy, and how long the rest takes at that rate.
+    fn rate(&self, size: Part) -> Option<(u64, Duration)> {
+        let elapsed = self.first_copy?.elapsed().as_secs_f64();
+        let rate = size.done as f64 / elapsed.max(0.1);
+        let left = Duration::try_from_secs_f64((size.all - size.done) as f64 / rate).ok()?;
+        // Rates are far below what f64 counts exactly.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate is positive and small"
+        )]
+        Some((rate as u64, Duration::from_secs(left.as_secs())))
+    }
+}
+
+impl State {
+    /// How far it is, in a few words.
+    pub(super) fn words(&self) -> String {
+        let phase = self.phase.as_ref().map_or("", CollectionPhase::as_str);
+        match &self.phase {
+            Some(CollectionPhase::Copying | CollectionPhase::Staging | CollectionPhase::Verifying) => {
+                format!(
+                    "{}/{}  {}  {phase}",
+                    count(self.objects.done),
+                    count(self.objects.all),
+                    bytes(self.bytes.done)
+                )
+            }
+            Some(CollectionPhase::Importing) if self.jobs.all > 0 => {
+                format!("{}/{} jobs  {}  {phase}", self.jobs.done, self.jobs.all, counted(self.rows, "row"))
+            }
+            Some(CollectionPhase::Failed(reason)) => format!("{phase}: {reason}"),
+            _ => phase.to_owned(),
+        }
+    }
+
+    /// What fills a bar: import jobs once there are any, bytes before.
+    pub(super) fn part(&self) -> Part {
+        if self.jobs.all > 0 { self.jobs } else { self.bytes }
+    }
+
+    /// Whether nothing more is to come.
+    pub(super) fn is_over(&self) -> bool {
+        use CollectionPhase::{Done, Failed, Vanished};
+        matches!(self.phase, Some(Done | Failed(_) | Vanished))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_add_up() {
+        let books = CollectionRef::new("", "books");
+        let mut tracker = Tracker::default();
+        assert_eq!(tracker.line(), "working");
+        tracker.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Copying });
+        tracker.take(&Event::Planned { collection: books.clone(), objects: 4, bytes: 4096 });
+        tracker.take(&Event::ObjectCopied { collection: books.clone(), bytes: 1024 });
+        assert_eq!(tracker.of(&books).words(), "1/4  1.0 KiB  copying");
+        assert!(tracker.line().starts_with("1/4 objects · 1.0 KiB of 4.0 KiB · "), "{}", tracker.line());
+        // Listed again after a compaction: what is gone no longer counts, what is copied does.
+        tracker.take(&Event::Planned { collection: books.clone(), objects: 0, bytes: 0 });
+        assert_eq!(tracker.objects(), Part { done: 1, all: 1 });
+        tracker.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Done });
+        assert!(tracker.of(&books).is_over());
+    }
+}

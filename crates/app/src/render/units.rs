@@ -1,0 +1,130 @@
+//! Sizes, counts, times and tables for people.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Bytes in the unit that fits: `360 KiB`, `5.0 MiB`.
+pub(super) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    // 1023.95 would round up to four digits.
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if value < 99.95 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
+}
+
+/// A count with thousands separators.
+pub(super) fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count and its noun: `1 row`, `2 rows`.
+pub(super) fn counted(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = match noun {
+        _ if number == 1 => noun.to_owned(),
+        "index" => "indexes".to_owned(),
+        noun => format!("{noun}s"),
+    };
+    format!("{} {plural}", count(number))
+}
+
+/// A duration in its largest useful units: `1.4 s`, `3 min 5 s`, `2 h 10 min`.
+pub(super) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 99.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = duration.as_secs();
+    if whole < 3600 {
+        format!("{} min {} s", whole / 60, whole % 60)
+    } else {
+        format!("{} h {} min", whole / 3600, whole % 3600 / 60)
+    }
+}
+
+/// `2026-11-22 14:58`, in UTC.
+pub(super) fn minute(ms: i64) -> String {
+    format(ms, "%Y-%m-%d %H:%M")
+}
+
+/// `14:58:20`, in UTC.
+pub(super) fn time_of_day(seconds: i64) -> String {
+    format(seconds.saturating_mul(1000), "%H:%M:%S")
+}
+
+fn format(ms: i64, pattern: &str) -> String {
+    Timestamp::from_millisecond(ms).map_or_else(|_| "-".to_owned(), |time| time.strftime(pattern).to_string())
+}
+
+/// `2026-11-22T14:58:20Z`, for programs.
+pub(super) fn rfc3339(ms: i64) -> Option<String> {
+    Timestamp::from_millisecond(ms).ok().map(|time| time.to_string())
+}
+
+/// Lines of columns, each as wide as its widest cell; the last one ragged.
+pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, &width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_for_people() {
+        assert_eq!(
+            [0, 1023, 1024, 368_640, 5_242_880, 1 << 30, 1_048_000].map(bytes).join(" "),
+            "0 B 1023 B 1.0 KiB 360 KiB 5.0 MiB 1.0 GiB 1.0 MiB"
+        );
+        assert_eq!([7, 7000, 1_234_567].map(count).join(" "), "7 7,000 1,234,567");
+        assert_eq!((counted(1_u64, "row"), counted(2_usize, "index")), ("1 row".into(), "2 indexes".into()));
+        let text = [0.04, 3.21, 185.0, 7800.0].map(|s| duration(Duration::from_secs_f64(s))).join(", ");
+        assert_eq!(text, "0.0 s, 3.2 s, 3 min 5 s, 2 h 10 min");
+    }
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(minute(1_795_359_500_000), "2026-11-22 14:58");
+        assert_eq!(time_of_day(1_795_359_500), "14:58:20");
+        assert_eq!(rfc3339(1_795_359_500_000).as_deref(), Some("2026-11-22T14:58:20Z"));
+        assert_eq!(minute(i64::MAX), "-");
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["a".to_owned(), "bb".into()], ["ccc".into(), String::new()]];
+        assert_eq!(columns(&rows), "a    bb\nccc\n");
+    }
+}

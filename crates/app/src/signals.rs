@@ -1,0 +1,29 @@
+//! Ctrl-C and SIGTERM: the first asks the job to end, the second ends the program.
+
+use engine::Kind;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::status::exit_code;
+
+/// Cancels `job` at the first signal and calls `told`; leaves at once at the second.
+///
+/// The work of a job that was left at once shows as unfinished and can be deleted.
+pub(crate) fn watch(job: CancellationToken, told: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        next().await;
+        job.cancel();
+        told();
+        next().await;
+        std::process::exit(i32::from(exit_code(Kind::Interrupted)));
+    });
+    Ok(())
+}
