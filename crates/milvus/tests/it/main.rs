@@ -1,4 +1,4 @@
-//! The client against real servers.
+//! The client against real servers of 2.3.5 and 2.2.16, and against a fake one.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -9,6 +9,7 @@ extern crate milvus_backup_milvus as milvus;
 
 mod collections;
 mod data;
+mod faults;
 mod imports;
 mod security;
 mod shop;

@@ -1,0 +1,269 @@
+//! The client against a fake server: other releases, and what a real server does seldom.
+
+use std::time::Duration;
+
+use milvus::{Auth, ConnectConfig, ErrorKind, ImportRequest, ImportState, Limits, Milvus, Tls};
+use model::name::CollectionRef;
+use testkit::fake::{FakeConfig, FakeMilvus, Fault};
+
+use crate::shop::{flat, rows, small};
+
+fn config(fake: &FakeMilvus) -> ConnectConfig {
+    ConnectConfig {
+        address: fake.host(),
+        port: fake.port(),
+        tls: Tls::Disabled,
+        auth: Auth::None,
+        management_endpoint: Some(fake.management_endpoint()),
+        limits: Limits::default(),
+    }
+}
+
+/// A fake of this release without files, and a connection to it.
+async fn fake(version: &str) -> (FakeMilvus, Milvus) {
+    let fake = FakeMilvus::start(FakeConfig::new(version, "/nonexistent"));
+    let milvus = Milvus::connect(&config(&fake)).await.unwrap();
+    (fake, milvus)
+}
+
+fn shop() -> CollectionRef {
+    CollectionRef::new("", "shop")
+}
+
+fn count(fake: &FakeMilvus, call: &str) -> usize {
+    fake.calls().iter().filter(|each| *each == call).count()
+}
+
+#[tokio::test]
+async fn every_release_says_its_version() {
+    for (version, served) in
+        [("2.2.8", false), ("2.2.9", true), ("2.3.22", true), ("2.4.0", false), ("2.6.11", false)]
+    {
+        let (fake, milvus) = fake(version).await;
+        assert_eq!(milvus.server().version.to_string(), format!("v{version}"));
+        assert_eq!(milvus.server().version.supported().is_ok(), served, "{version}");
+        // the call to connect is younger than the one for the version
+        assert_eq!(count(&fake, "GetVersion") == 1, version == "2.2.8");
+    }
+}
+
+#[tokio::test]
+async fn calls_that_a_server_does_not_know_are_done_without() {
+    let (_fake, milvus) = fake("2.2.8").await;
+    assert_eq!(milvus.list_databases().await.unwrap(), ["default"]);
+    let (fake, milvus) = fake("2.2.16").await;
+    milvus.create_collection(&small(&shop())).await.unwrap();
+    milvus.create_alias(&shop(), "store").await.unwrap();
+    assert_eq!(milvus.aliases(&shop()).await.unwrap(), ["store"]);
+    assert_eq!(count(&fake, "ListAliases"), 0);
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_waited_for() {
+    for version in ["2.2.16", "2.3.5"] {
+        let (fake, milvus) = fake(version).await;
+        fake.inject(Fault::RateLimited { call: "ListDatabases", times: 2 });
+        assert_eq!(milvus.list_databases().await.unwrap(), ["default"]);
+        assert_eq!(count(&fake, "ListDatabases"), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_without_end_is_an_error() {
+    let (fake, _) = fake("2.3.5").await;
+    fake.inject(Fault::RateLimited { call: "ListDatabases", times: u32::MAX });
+    let limits = Limits { busy: Duration::from_millis(500), ..Limits::default() };
+    let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
+    let error = milvus.list_databases().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert!(error.is_temporary());
+    assert!(error.to_string().starts_with("cannot list the databases of 127.0.0.1:"), "{error}");
+}
+
+#[tokio::test]
+async fn an_outage_is_waited_out_but_an_import_is_not_sent_twice() {
+    let (fake, milvus) = fake("2.3.5").await;
+    milvus.create_collection(&small(&shop())).await.unwrap();
+    fake.inject(Fault::Unavailable { call: "DescribeCollection", times: 2 });
+    milvus.describe_collection(&shop()).await.unwrap();
+    assert_eq!(count(&fake, "DescribeCollection"), 3);
+
+    fake.inject(Fault::Unavailable { call: "Import", times: 1 });
+    let error = milvus.import(&import("/nowhere/")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(count(&fake, "Import"), 1);
+    fake.inject(Fault::RateLimited { call: "Import", times: 1 });
+    milvus.import(&import("/nowhere/")).await.expect("a rate limit means that nothing was done");
+    assert_eq!(count(&fake, "Import"), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_went_away_is_an_error() {
+    let (fake, milvus) = {
+        let (fake, _) = fake("2.3.5").await;
+        let limits = Limits { outage: Duration::from_millis(500), ..Limits::default() };
+        let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
+        (fake, milvus)
+    };
+    drop(fake);
+    let error = milvus.list_databases().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    assert!(error.is_temporary());
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_ends() {
+    let (fake, _) = fake("2.3.5").await;
+    let short = Duration::from_secs(1);
+    let limits = Limits { attempt: short, outage: short, ..Limits::default() };
+    let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
+    fake.inject(Fault::Hangs { call: "HasCollection" });
+    let error = milvus.has_collection(&shop()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert_eq!(error.to_string(), "cannot look for collection default.shop: no answer within 1s");
+}
+
+#[tokio::test]
+async fn a_dropped_call_leaves_the_connection_usable() {
+    let (fake, milvus) = fake("2.3.5").await;
+    fake.inject(Fault::Hangs { call: "HasCollection" });
+    let call = tokio::spawn({
+        let milvus = milvus.clone();
+        async move { milvus.has_collection(&shop()).await }
+    });
+    while count(&fake, "HasCollection") == 0 {
+        tokio::task::yield_now().await;
+    }
+    call.abort();
+    assert!(call.await.is_err_and(|error| error.is_cancelled()));
+    assert!(!milvus.has_collection(&shop()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_collection_may_vanish_between_two_calls() {
+    let (fake, milvus) = fake("2.3.5").await;
+    milvus.create_collection(&small(&shop())).await.unwrap();
+    fake.inject(Fault::CollectionVanishes { collection: "shop".to_owned(), before: "Flush" });
+    milvus.describe_collection(&shop()).await.unwrap();
+    assert_eq!(milvus.flush(&shop()).await.unwrap_err().kind(), ErrorKind::CollectionNotFound);
+}
+
+#[tokio::test]
+async fn a_slow_flush_is_waited_for_until_its_limit() {
+    let (fake, milvus) = fake("2.3.15").await;
+    milvus.create_collection(&small(&shop())).await.unwrap();
+    fake.inject(Fault::SlowFlush { looks: 3 });
+    let flushed = milvus.flush(&shop()).await.unwrap();
+    assert_eq!(count(&fake, "GetFlushState"), 4);
+    assert_eq!(flushed.backup_timestamp, flushed.flush_ts, "the fake's only channel is as far as the flush");
+    assert_eq!(flushed.checkpoints.len(), 1);
+
+    fake.inject(Fault::SlowFlush { looks: u32::MAX });
+    let limits = Limits { flush: Duration::from_millis(100), ..Limits::default() };
+    let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
+    let error = milvus.flush(&shop()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.to_string(), "cannot flush collection default.shop: not on the store after 100ms");
+}
+
+fn import(prefix: &str) -> ImportRequest {
+    ImportRequest {
+        target: shop(),
+        partition: "_default".to_owned(),
+        insert_prefix: prefix.to_owned(),
+        delta_prefix: String::new(),
+        options: Vec::new(),
+    }
+}
+
+/// The states of a job, look by look, until it ended or twice the same.
+async fn looks(milvus: &Milvus, request: &ImportRequest) -> (Vec<ImportState>, u64) {
+    let job = milvus.import(request).await.unwrap();
+    let mut states = Vec::new();
+    loop {
+        let status = milvus.import_state(job).await.unwrap();
+        let ended = matches!(status.state, ImportState::Completed | ImportState::Failed(_));
+        states.push(status.state);
+        if ended || states.len() == 4 {
+            return (states, status.rows);
+        }
+    }
+}
+
+#[tokio::test]
+async fn import_jobs_end_in_every_way() {
+    let (fake, milvus) = fake("2.3.5").await;
+    milvus.create_collection(&small(&shop())).await.unwrap();
+    let (running, done) = (ImportState::Running, ImportState::Completed);
+
+    let empty = looks(&milvus, &import("/nowhere/")).await;
+    assert_eq!(empty, (vec![running.clone(), running.clone(), done.clone()], 0));
+    fake.inject(Fault::ImportStuck);
+    assert_eq!(looks(&milvus, &import("/nowhere/")).await.0, vec![running.clone(); 4]);
+    fake.inject(Fault::ImportFails("disk full".to_owned()));
+    let failed = ImportState::Failed("disk full".to_owned());
+    assert_eq!(looks(&milvus, &import("/nowhere/")).await.0, [running, failed]);
+}
+
+#[tokio::test]
+async fn the_fake_imports_the_files_it_wrote() {
+    let root = tempfile::tempdir().unwrap();
+    let fake = FakeMilvus::start(FakeConfig::new("2.3.5", root.path()));
+    let milvus = Milvus::connect(&config(&fake)).await.unwrap();
+    milvus.create_collection(&small(&shop())).await.unwrap();
+    milvus.create_index(&shop(), &flat()).await.unwrap();
+    milvus.insert(&shop(), None, &rows(0..30)).await.unwrap();
+    milvus.flush(&shop()).await.unwrap();
+    fake.inject(Fault::Compacted { collection: "shop".to_owned() });
+    let before = milvus.segments(&shop()).await.unwrap();
+    let after = milvus.segments(&shop()).await.unwrap();
+    assert_eq!((before[0].rows, after[0].rows), (30, 30));
+    assert_ne!(before[0].id, after[0].id);
+
+    let id = milvus.describe_collection(&shop()).await.unwrap().id;
+    let prefix = format!("{}/insert_log/{id}/", root.path().display());
+    let (states, rows) = looks(&milvus, &import(&prefix)).await;
+    assert_eq!((states.last(), rows), (Some(&ImportState::Completed), 30));
+    crate::shop::load(&milvus, &shop()).await;
+    assert_eq!(milvus.row_count(&shop()).await.unwrap(), 60);
+
+    let wide = CollectionRef::new("", "wide");
+    let mut create = small(&wide);
+    create.schema.fields[2].type_params[0].value = "8".to_owned();
+    milvus.create_collection(&create).await.unwrap();
+    let (states, _) = looks(&milvus, &ImportRequest { target: wide, ..import(&prefix) }).await;
+    let reason = "dimension 4 is not equal to schema dimension 8".to_owned();
+    assert_eq!(states.last(), Some(&ImportState::Failed(reason)));
+}
+
+#[tokio::test]
+async fn garbage_collection_is_paused_where_the_server_can() {
+    let (old, milvus) = fake("2.3.5").await;
+    let error = milvus.gc_pause(Duration::from_mins(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    drop(old);
+
+    let (fake, milvus) = fake("2.3.22").await;
+    milvus.gc_pause(Duration::from_mins(1)).await.unwrap();
+    milvus.gc_resume().await.unwrap();
+    let route = "/management/datacoord/garbage_collection";
+    assert!(fake.calls().ends_with(&[format!("{route}/pause?pause_seconds=60"), format!("{route}/resume")]));
+    fake.inject(Fault::ManagementFails);
+    let error = milvus.gc_resume().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server);
+    assert!(error.to_string().contains("500"), "{error}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_not_tried_again() {
+    let fake = FakeMilvus::start(FakeConfig::new("2.3.5", "/nonexistent").login("root:Milvus"));
+    let login = |password: &str| ConnectConfig {
+        auth: Auth::Password { user: "root".to_owned(), password: password.into() },
+        ..config(&fake)
+    };
+    let error = Milvus::connect(&login("wrong")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert!(!error.to_string().contains("wrong"), "{error}");
+    assert_eq!(fake.calls(), ["Connect"]);
+    Milvus::connect(&login("Milvus")).await.expect("the right one");
+}

@@ -1,0 +1,126 @@
+//! The server itself, its databases, and the names in them.
+
+use std::collections::BTreeMap;
+
+use proto::common::{ServerInfo, Status};
+use proto::milvus as wire;
+
+use super::reply::Refusal;
+use super::state::State;
+
+const MOST_NAME_BYTES: usize = 255;
+
+type Answer<R> = Result<R, Refusal>;
+
+/// What the server says to a name: letters, digits and underscores, not beginning with a digit.
+pub(super) fn check_name(what: &str, name: &str) -> Answer<()> {
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let goes_on = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if begins && goes_on && name.len() <= MOST_NAME_BYTES {
+        return Ok(());
+    }
+    let rule = format!("{what} name can only contain numbers, letters and underscores");
+    Err(Refusal::invalid(format!("Invalid {what} name: {name}. {rule}")))
+}
+
+impl State {
+    pub(super) fn connect(&mut self, _: &wire::ConnectRequest) -> Answer<wire::ConnectResponse> {
+        let server_info = ServerInfo {
+            build_tags: self.version_text.clone(),
+            deploy_mode: "STANDALONE".to_owned(),
+            ..ServerInfo::default()
+        };
+        let identifier = self.id();
+        Ok(wire::ConnectResponse { server_info: Some(server_info), identifier, ..Default::default() })
+    }
+
+    pub(super) fn get_version(&mut self, _: &wire::GetVersionRequest) -> Answer<wire::GetVersionResponse> {
+        Ok(wire::GetVersionResponse { version: self.version_text.clone(), ..Default::default() })
+    }
+
+    pub(super) fn list_databases(
+        &mut self,
+        _: &wire::ListDatabasesRequest,
+    ) -> Answer<wire::ListDatabasesResponse> {
+        let db_names = self.databases.keys().cloned().collect();
+        Ok(wire::ListDatabasesResponse { db_names, ..Default::default() })
+    }
+
+    pub(super) fn create_database(&mut self, request: &wire::CreateDatabaseRequest) -> Answer<Status> {
+        check_name("database", &request.db_name)?;
+        if self.databases.contains_key(&request.db_name) {
+            return Err(Refusal::unexpected(format!("database already exist: {}", request.db_name)));
+        }
+        self.databases.insert(request.db_name.clone(), BTreeMap::new());
+        Ok(Status::default())
+    }
+
+    pub(super) fn drop_database(&mut self, request: &wire::DropDatabaseRequest) -> Answer<Status> {
+        if request.db_name == "default" {
+            return Err(Refusal::unexpected("can not drop default database"));
+        }
+        if !self.database(&request.db_name)?.is_empty() {
+            return Err(Refusal::unexpected(
+                "can not drop a database that is not empty: drop its collections first",
+            ));
+        }
+        self.databases.remove(&request.db_name);
+        Ok(Status::default())
+    }
+
+    pub(super) fn show_collections(
+        &mut self,
+        request: &wire::ShowCollectionsRequest,
+    ) -> Answer<wire::ShowCollectionsResponse> {
+        let collections = self.database(&request.db_name)?;
+        Ok(wire::ShowCollectionsResponse {
+            collection_names: collections.keys().cloned().collect(),
+            collection_ids: collections.values().map(|collection| collection.id).collect(),
+            ..Default::default()
+        })
+    }
+
+    pub(super) fn has_collection(
+        &mut self,
+        request: &wire::HasCollectionRequest,
+    ) -> Answer<wire::BoolResponse> {
+        let value = self.collection(&request.db_name, &request.collection_name).is_ok();
+        Ok(wire::BoolResponse { value, ..Default::default() })
+    }
+
+    pub(super) fn list_aliases(
+        &mut self,
+        request: &wire::ListAliasesRequest,
+    ) -> Answer<wire::ListAliasesResponse> {
+        let aliases = self.collection(&request.db_name, &request.collection_name)?.aliases.clone();
+        Ok(wire::ListAliasesResponse { aliases, ..Default::default() })
+    }
+
+    pub(super) fn create_alias(&mut self, request: &wire::CreateAliasRequest) -> Answer<Status> {
+        use proto::common::ErrorCode;
+        let wire::CreateAliasRequest { db_name, collection_name, alias } = request;
+        check_name("collection alias", alias)?;
+        let target = self.collection(db_name, collection_name)?.id;
+        if self.database(db_name)?.contains_key(alias) {
+            let text = format!("collection already exists[alias={alias}]");
+            return Err(Refusal::new(1601, ErrorCode::UnexpectedError, text));
+        }
+        if let Ok(holder) = self.collection(db_name, alias) {
+            if holder.id == target {
+                return Ok(Status::default());
+            }
+            let text =
+                format!("{alias} is alias to another collection: {}: alias already exist", holder.name());
+            return Err(Refusal::new(1602, ErrorCode::UnexpectedError, text));
+        }
+        self.collection(db_name, collection_name)?.aliases.push(alias.clone());
+        Ok(Status::default())
+    }
+
+    pub(super) fn drop_alias(&mut self, request: &wire::DropAliasRequest) -> Answer<Status> {
+        for collection in self.database(&request.db_name)?.values_mut() {
+            collection.aliases.retain(|alias| *alias != request.alias);
+        }
+        Ok(Status::default())
+    }
+}

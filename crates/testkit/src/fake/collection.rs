@@ -1,0 +1,186 @@
+//! Collections and partitions.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+use proto::common::{KeyValuePair, Status};
+use proto::milvus as wire;
+use proto::schema::{CollectionSchema, DataType, FieldSchema};
+
+use super::catalog::check_name;
+use super::reply::Refusal;
+use super::state::{Collection, Load, Partition, State};
+
+type Answer<R> = Result<R, Refusal>;
+
+const FIRST_FIELD: i64 = 100;
+const MOST_SHARDS: i32 = 16;
+const PARTITIONS_OF_A_KEY: i64 = 64;
+
+impl State {
+    pub(super) fn create_collection(&mut self, request: &wire::CreateCollectionRequest) -> Answer<Status> {
+        check_name("collection", &request.collection_name)?;
+        let version = self.version;
+        if let Some(held) = self.database(&request.db_name)?.get(&request.collection_name) {
+            return if held.request == *request {
+                Ok(Status::default())
+            } else {
+                let name = held.name();
+                Err(Refusal::unexpected(format!(
+                    "create duplicate collection with different parameters, collection: {name}"
+                )))
+            };
+        }
+        let mut schema = CollectionSchema::decode(request.schema.as_slice())
+            .map_err(|error| Refusal::invalid(format!("the schema cannot be read: {error}")))?;
+        check_schema(&schema, version >= (2, 4, 0))?;
+        if request.shards_num > MOST_SHARDS {
+            return Err(Refusal::invalid(format!(
+                "maximum shards's number should be limited to {MOST_SHARDS}"
+            )));
+        }
+        schema.name.clone_from(&request.collection_name);
+        for (id, field) in (FIRST_FIELD..).zip(&mut schema.fields) {
+            field.field_id = id;
+        }
+        let names = partition_names(&schema, request.num_partitions)?;
+        let partitions =
+            names.into_iter().map(|name| Partition { id: self.id(), name, growing: 0 }).collect();
+        let properties =
+            request.properties.iter().map(|pair| (pair.key.clone(), pair.value.clone())).collect();
+        let collection = Collection {
+            id: self.id(),
+            created: self.timestamp(),
+            schema,
+            properties,
+            partitions,
+            indexes: Vec::new(),
+            aliases: Vec::new(),
+            load: Load::No,
+            segments: Vec::new(),
+            request: request.clone(),
+        };
+        let (database, name) = (collection.request.db_name.clone(), collection.name().to_owned());
+        self.database(&database)?.insert(name, collection);
+        Ok(Status::default())
+    }
+
+    pub(super) fn describe_collection(
+        &mut self,
+        request: &wire::DescribeCollectionRequest,
+    ) -> Answer<wire::DescribeCollectionResponse> {
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        let shards = held.request.shards_num.max(1);
+        let channels = |suffix: &str| (0..shards).map(|n| format!("by-dev-dml_{n}{suffix}")).collect();
+        Ok(wire::DescribeCollectionResponse {
+            status: None,
+            schema: Some(held.schema.clone()),
+            collection_id: held.id,
+            virtual_channel_names: channels(&format!("_{}v0", held.id)),
+            physical_channel_names: channels(""),
+            created_timestamp: held.created,
+            shards_num: shards,
+            aliases: held.aliases.clone(),
+            consistency_level: held.request.consistency_level,
+            // the name it was asked by, be it an alias
+            collection_name: request.collection_name.clone(),
+            properties: pairs(&held.properties),
+            db_name: held.request.db_name.clone(),
+            num_partitions: i64::try_from(held.partitions.len()).unwrap_or_default(),
+            db_id: 0,
+        })
+    }
+
+    pub(super) fn alter_collection(&mut self, request: &wire::AlterCollectionRequest) -> Answer<Status> {
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        held.properties.extend(request.properties.iter().map(|pair| (pair.key.clone(), pair.value.clone())));
+        Ok(Status::default())
+    }
+
+    pub(super) fn drop_collection(&mut self, request: &wire::DropCollectionRequest) -> Answer<Status> {
+        let name = &request.collection_name;
+        if self.database(&request.db_name)?.remove(name).is_none()
+            && self.collection(&request.db_name, name).is_ok()
+        {
+            return Err(Refusal::unexpected(format!("cannot drop the collection via alias = {name}")));
+        }
+        Ok(Status::default())
+    }
+
+    pub(super) fn show_partitions(
+        &mut self,
+        request: &wire::ShowPartitionsRequest,
+    ) -> Answer<wire::ShowPartitionsResponse> {
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        Ok(wire::ShowPartitionsResponse {
+            partition_names: held.partitions.iter().map(|partition| partition.name.clone()).collect(),
+            partition_i_ds: held.partitions.iter().map(|partition| partition.id).collect(),
+            ..Default::default()
+        })
+    }
+
+    pub(super) fn create_partition(&mut self, request: &wire::CreatePartitionRequest) -> Answer<Status> {
+        check_name("partition", &request.partition_name)?;
+        let id = self.id();
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        if held.has_partition_key() {
+            return Err(Refusal::unexpected("disable create partition if partition key mode is used"));
+        }
+        if held.partition(&request.partition_name).is_err() {
+            held.partitions.push(Partition { id, name: request.partition_name.clone(), growing: 0 });
+        }
+        Ok(Status::default())
+    }
+}
+
+fn pairs(map: &BTreeMap<String, String>) -> Vec<KeyValuePair> {
+    map.iter().map(|(key, value)| KeyValuePair { key: key.clone(), value: value.clone() }).collect()
+}
+
+fn partition_names(schema: &CollectionSchema, asked: i64) -> Answer<Vec<String>> {
+    if schema.fields.iter().any(|field| field.is_partition_key) {
+        let number = if asked == 0 { PARTITIONS_OF_A_KEY } else { asked };
+        return Ok((0..number).map(|n| format!("_default_{n}")).collect());
+    }
+    if asked > 1 {
+        return Err(Refusal::invalid(
+            "num_partitions should only be specified with partition key field enabled",
+        ));
+    }
+    Ok(vec!["_default".to_owned()])
+}
+
+fn check_schema(schema: &CollectionSchema, many_vectors: bool) -> Answer<()> {
+    let is_vector = |field: &FieldSchema| field.data_type >= DataType::BinaryVector.into();
+    let mut names: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
+    names.sort_unstable();
+    let vectors = schema.fields.iter().filter(|field| is_vector(field)).count();
+    if names.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err(Refusal::invalid("duplicated field name"));
+    }
+    if schema.fields.iter().filter(|field| field.is_primary_key).count() != 1 {
+        return Err(Refusal::invalid("the schema needs exactly one primary key"));
+    }
+    if vectors == 0 {
+        return Err(Refusal::invalid("schema does not contain vector field"));
+    }
+    if vectors > 1 && !many_vectors {
+        return Err(Refusal::invalid("multiple vector fields is not supported"));
+    }
+    for field in &schema.fields {
+        check_name("field", &field.name)?;
+        let needed = match field.data_type() {
+            DataType::VarChar => "max_length",
+            DataType::Array => "max_capacity",
+            _ if is_vector(field) => "dim",
+            _ => continue,
+        };
+        if !field.type_params.iter().any(|param| param.key == needed) {
+            return Err(Refusal::invalid(format!(
+                "type param({needed}) should be specified for field {}",
+                field.name
+            )));
+        }
+    }
+    Ok(())
+}

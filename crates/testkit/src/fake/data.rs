@@ -1,0 +1,164 @@
+//! Rows: insert, flush, segments, counts.
+
+use proto::common::{ErrorCode, KeyValuePair, SegmentState};
+use proto::milvus as wire;
+use proto::schema::field_data::Field;
+use proto::schema::{DataType, FieldData, LongArray, ScalarField, scalar_field};
+
+use super::fault::Fault;
+use super::files::{self, Log};
+use super::reply::Refusal;
+use super::state::{Load, Segment, State};
+
+type Answer<R> = Result<R, Refusal>;
+
+impl State {
+    /// Counts rows; with a partition key all go to its first partition.
+    pub(super) fn insert(&mut self, request: &wire::InsertRequest) -> Answer<wire::MutationResult> {
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        let sent = |name: &str| request.fields_data.iter().any(|data| data.field_name == name);
+        if let Some(field) = held.schema.fields.iter().find(|field| !field.auto_id && !sent(&field.name)) {
+            return Err(Refusal::invalid(format!(
+                "fieldSchema({}) has no corresponding fieldData pass in",
+                field.name
+            )));
+        }
+        let first = held.partitions.first().map(|partition| partition.name.clone()).unwrap_or_default();
+        let name = if request.partition_name.is_empty() { first } else { request.partition_name.clone() };
+        held.partition(&name)?.growing += u64::from(request.num_rows);
+        Ok(wire::MutationResult { insert_cnt: request.num_rows.into(), ..Default::default() })
+    }
+
+    pub(super) fn delete(&mut self, _: &wire::DeleteRequest) -> Answer<wire::MutationResult> {
+        Err(Refusal::unexpected("the fake deletes nothing"))
+    }
+
+    pub(super) fn flush(&mut self, request: &wire::FlushRequest) -> Answer<wire::FlushResponse> {
+        let mut reply = wire::FlushResponse::default();
+        for name in &request.collection_names {
+            let held = self.collection(&request.db_name, name)?;
+            let collection = held.id;
+            let grown: Vec<(i64, u64)> = held
+                .partitions
+                .iter_mut()
+                .map(|partition| (partition.id, std::mem::take(&mut partition.growing)))
+                .filter(|(_, rows)| *rows > 0)
+                .collect();
+            let mut sealed = Vec::new();
+            for (partition, rows) in grown {
+                sealed.push(self.add_segment(&request.db_name, name, partition, rows)?);
+            }
+            let timestamp = self.timestamp();
+            let seconds = i64::try_from((timestamp >> 18) / 1000).unwrap_or_default();
+            reply.coll_seg_i_ds.insert(name.clone(), LongArray { data: sealed });
+            reply.coll_seal_times.insert(name.clone(), seconds);
+            if self.version >= (2, 3, 1) {
+                reply.coll_flush_ts.insert(name.clone(), timestamp);
+            }
+            if self.version >= (2, 3, 15) {
+                let channel_name = format!("by-dev-dml_0_{collection}v0");
+                let position = proto::msg::MsgPosition {
+                    channel_name: channel_name.clone(),
+                    timestamp,
+                    ..Default::default()
+                };
+                reply.channel_cps.insert(channel_name, position);
+            }
+        }
+        Ok(reply)
+    }
+
+    /// Makes a flushed segment with its files; answers its id.
+    pub(super) fn add_segment(
+        &mut self,
+        database: &str,
+        name: &str,
+        partition: i64,
+        rows: u64,
+    ) -> Answer<i64> {
+        let id = self.id();
+        let held = self.collection(database, name)?;
+        held.segments.push(Segment { id, partition, rows });
+        let (collection, columns) = (held.id, files::columns(&held.schema));
+        let dir = files::segment_dir(&self.root, collection, partition, id);
+        for (field, (data_type, dim)) in columns {
+            let log = self.id();
+            files::write(&dir, field, log, &Log { rows, data_type, dim })
+                .map_err(|error| Refusal::new(1001, ErrorCode::UnexpectedError, error.to_string()))?;
+        }
+        Ok(id)
+    }
+
+    pub(super) fn get_flush_state(
+        &mut self,
+        _: &wire::GetFlushStateRequest,
+    ) -> Answer<wire::GetFlushStateResponse> {
+        let waits = self.faults.take(|fault| matches!(fault, Fault::SlowFlush { .. })).is_some();
+        Ok(wire::GetFlushStateResponse { flushed: !waits, ..Default::default() })
+    }
+
+    pub(super) fn get_persistent_segment_info(
+        &mut self,
+        request: &wire::GetPersistentSegmentInfoRequest,
+    ) -> Answer<wire::GetPersistentSegmentInfoResponse> {
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        let collection_id = held.id;
+        let name = held.name().to_owned();
+        let infos = held.segments.iter().map(|segment| wire::PersistentSegmentInfo {
+            segment_id: segment.id,
+            collection_id,
+            partition_id: segment.partition,
+            num_rows: i64::try_from(segment.rows).unwrap_or_default(),
+            state: SegmentState::Flushed.into(),
+            ..Default::default()
+        });
+        let infos = infos.collect();
+        if self.faults.happens(&Fault::Compacted { collection: name.clone() }) {
+            self.compact(&request.db_name, &name)?;
+        }
+        Ok(wire::GetPersistentSegmentInfoResponse { infos, ..Default::default() })
+    }
+
+    /// Gives every segment a new id and takes the old files away.
+    fn compact(&mut self, database: &str, name: &str) -> Answer<()> {
+        let held = self.collection(database, name)?;
+        let (collection, old) = (held.id, std::mem::take(&mut held.segments));
+        for segment in old {
+            let dir = files::segment_dir(&self.root, collection, segment.partition, segment.id);
+            std::fs::remove_dir_all(dir).map_err(|error| Refusal::unexpected(error.to_string()))?;
+            self.add_segment(database, name, segment.partition, segment.rows)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn get_collection_statistics(
+        &mut self,
+        request: &wire::GetCollectionStatisticsRequest,
+    ) -> Answer<wire::GetCollectionStatisticsResponse> {
+        let rows = self.collection(&request.db_name, &request.collection_name)?.flushed_rows();
+        let stats = vec![KeyValuePair { key: "row_count".to_owned(), value: rows.to_string() }];
+        Ok(wire::GetCollectionStatisticsResponse { stats, ..Default::default() })
+    }
+
+    pub(super) fn query(&mut self, request: &wire::QueryRequest) -> Answer<wire::QueryResults> {
+        let counts = self.version >= (2, 3, 0);
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        if held.load != Load::Done {
+            let text = format!("collection not loaded[collection={}]", held.id);
+            return Err(Refusal::new(101, ErrorCode::UnexpectedError, text));
+        }
+        if !counts || request.output_fields != ["count(*)"] || !request.expr.is_empty() {
+            return Err(Refusal::unexpected("the fake answers count(*) alone, from 2.3 on"));
+        }
+        let growing: u64 = held.partitions.iter().map(|partition| partition.growing).sum();
+        let rows = i64::try_from(held.flushed_rows() + growing).unwrap_or_default();
+        let count = scalar_field::Data::LongData(LongArray { data: vec![rows] });
+        let column = FieldData {
+            r#type: DataType::Int64.into(),
+            field_name: "count(*)".to_owned(),
+            field: Some(Field::Scalars(ScalarField { data: Some(count) })),
+            ..FieldData::default()
+        };
+        Ok(wire::QueryResults { fields_data: vec![column], ..Default::default() })
+    }
+}

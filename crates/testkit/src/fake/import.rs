@@ -1,0 +1,150 @@
+//! Import jobs, as 2.2 and 2.3 run them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proto::common::{ErrorCode, ImportState, KeyValuePair};
+use proto::milvus as wire;
+
+use super::fault::Fault;
+use super::files::{self, Log};
+use super::reply::Refusal;
+use super::state::State;
+
+type Answer<R> = Result<R, Refusal>;
+
+/// An import job; each look at it brings it one step on.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    outcome: Outcome,
+    looks: u32,
+    collection: i64,
+    segments: Vec<i64>,
+}
+
+#[derive(Clone, Debug)]
+enum Outcome {
+    Rows(u64),
+    Failed(String),
+    Stuck,
+}
+
+impl State {
+    pub(super) fn import(&mut self, request: &wire::ImportRequest) -> Answer<wire::ImportResponse> {
+        let old = self.version < (2, 3, 0);
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        let is_backup = request.options.iter().any(|pair| pair.key == "backup" && pair.value == "true");
+        if is_backup && request.partition_name.is_empty() {
+            let text =
+                if old { "partition name not specified when backup" } else { "partition not specified" };
+            return Err(Refusal::invalid(text));
+        }
+        let partition = held.partition(&request.partition_name)?.id;
+        let (collection, name) = (held.id, held.name().to_owned());
+        let columns = files::columns(&held.schema);
+        let mut segments = Vec::new();
+        let outcome = match self
+            .faults
+            .take(|fault| matches!(fault, Fault::ImportFails(_) | Fault::ImportStuck | Fault::ImportEmpty))
+        {
+            Some(Fault::ImportFails(reason)) => Outcome::Failed(reason),
+            Some(Fault::ImportStuck) => Outcome::Stuck,
+            Some(_) => Outcome::Rows(0),
+            None => match rows(&request.files, is_backup, &columns) {
+                Err(reason) => Outcome::Failed(reason),
+                Ok(rows) => {
+                    for rows in rows.iter().copied().filter(|rows| *rows > 0) {
+                        segments.push(self.add_segment(&request.db_name, &name, partition, rows)?);
+                    }
+                    Outcome::Rows(rows.iter().sum())
+                }
+            },
+        };
+        let id = self.id();
+        self.jobs.insert(id, Job { outcome, looks: 0, collection, segments });
+        Ok(wire::ImportResponse { tasks: vec![id], ..Default::default() })
+    }
+
+    pub(super) fn get_import_state(
+        &mut self,
+        request: &wire::GetImportStateRequest,
+    ) -> Answer<wire::GetImportStateResponse> {
+        let Some(job) = self.jobs.get_mut(&request.task) else {
+            return Err(Refusal::new(1000, ErrorCode::UnexpectedError, "import task id doesn't exist"));
+        };
+        job.looks += 1;
+        let (state, percent) = match (job.looks, &job.outcome) {
+            (1, _) | (_, Outcome::Stuck) => (ImportState::ImportStarted, 20),
+            (_, Outcome::Failed(_)) => (ImportState::ImportFailed, 20),
+            (2, Outcome::Rows(_)) => (ImportState::ImportPersisted, 90),
+            (_, Outcome::Rows(_)) => (ImportState::ImportCompleted, 100),
+        };
+        let mut infos = vec![info("progress_percent", &percent.to_string())];
+        let mut row_count = 0;
+        match &job.outcome {
+            Outcome::Failed(reason) if state == ImportState::ImportFailed => {
+                infos.push(info("failed_reason", reason));
+            }
+            Outcome::Rows(rows) if job.looks > 1 => row_count = i64::try_from(*rows).unwrap_or_default(),
+            _ => {}
+        }
+        Ok(wire::GetImportStateResponse {
+            status: None,
+            state: state.into(),
+            row_count,
+            infos,
+            id: request.task,
+            collection_id: job.collection,
+            segment_ids: job.segments.clone(),
+        })
+    }
+}
+
+fn info(key: &str, value: &str) -> KeyValuePair {
+    KeyValuePair { key: key.to_owned(), value: value.to_owned() }
+}
+
+/// The rows of each segment below the insert prefix, or why the job fails.
+fn rows(paths: &[String], is_backup: bool, columns: &BTreeMap<i64, (i32, u64)>) -> Result<Vec<u64>, String> {
+    let (true, [inserts, deltas]) = (is_backup, paths) else {
+        return Err("unsupported file type".to_owned());
+    };
+    // a path that is not absolute lies somewhere else: nothing is found, and nothing is said
+    let absolute = |path: &str| !path.is_empty() && Path::new(path).is_absolute();
+    if absolute(deltas) && !files::read(Path::new(deltas))?.is_empty() {
+        return Err("the fake reads no delete logs".to_owned());
+    }
+    if !absolute(inserts) {
+        return Ok(Vec::new());
+    }
+    files::read(Path::new(inserts))?.values().map(|fields| segment_rows(fields, columns)).collect()
+}
+
+fn segment_rows(
+    fields: &BTreeMap<i64, Vec<Log>>,
+    columns: &BTreeMap<i64, (i32, u64)>,
+) -> Result<u64, String> {
+    if let Some(field) = fields.keys().find(|field| !columns.contains_key(field)) {
+        return Err(format!("could not read binlog file: no field ID {field} in the collection"));
+    }
+    let mut rows = None;
+    for (field, (data_type, dim)) in columns {
+        let logs = fields.get(field).ok_or_else(|| format!("the field {field} has no binlog file"))?;
+        for log in logs {
+            if log.data_type != *data_type {
+                return Err(format!(
+                    "binlog type {} of field {field} is not equal to {data_type}",
+                    log.data_type
+                ));
+            }
+            if log.dim != *dim {
+                return Err(format!("dimension {} is not equal to schema dimension {dim}", log.dim));
+            }
+        }
+        let counted = (logs.len(), logs.iter().map(|log| log.rows).sum::<u64>());
+        if *rows.get_or_insert(counted) != counted {
+            return Err("binlog file count of each field must be equal".to_owned());
+        }
+    }
+    Ok(rows.map(|(_, rows)| rows).unwrap_or_default())
+}

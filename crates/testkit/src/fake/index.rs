@@ -1,0 +1,126 @@
+//! Indexes and loading.
+
+use proto::common::{ErrorCode, IndexState, LoadState, Status};
+use proto::milvus as wire;
+use proto::schema::DataType;
+
+use super::reply::Refusal;
+use super::state::{Collection, Load, State};
+
+type Answer<R> = Result<R, Refusal>;
+
+fn no_index(collection: &Collection) -> Refusal {
+    let text = format!("index doesn't exist, collectionID {}: index not found", collection.id);
+    Refusal::new(700, ErrorCode::IndexNotExist, text)
+}
+
+impl State {
+    pub(super) fn describe_index(
+        &mut self,
+        request: &wire::DescribeIndexRequest,
+    ) -> Answer<wire::DescribeIndexResponse> {
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        if held.indexes.is_empty() {
+            return Err(no_index(held));
+        }
+        let rows = i64::try_from(held.flushed_rows()).unwrap_or_default();
+        let told = held.indexes.iter().map(|index| wire::IndexDescription {
+            indexed_rows: rows,
+            total_rows: rows,
+            state: IndexState::Finished.into(),
+            ..index.clone()
+        });
+        Ok(wire::DescribeIndexResponse { index_descriptions: told.collect(), ..Default::default() })
+    }
+
+    pub(super) fn create_index(&mut self, request: &wire::CreateIndexRequest) -> Answer<Status> {
+        let index_id = self.id();
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        let Some(field) = held.schema.fields.iter().find(|field| field.name == request.field_name) else {
+            let text = format!("cannot create index on non-exist field: {}", request.field_name);
+            return Err(Refusal::invalid(text));
+        };
+        let is_vector = field.data_type >= DataType::BinaryVector.into();
+        if is_vector && !request.extra_params.iter().any(|param| param.key == "metric_type") {
+            return Err(Refusal::invalid("metric type not set for vector index"));
+        }
+        let index_name =
+            if request.index_name.is_empty() { &request.field_name } else { &request.index_name };
+        let asked = wire::IndexDescription {
+            index_name: index_name.clone(),
+            field_name: request.field_name.clone(),
+            params: request.extra_params.clone(),
+            ..Default::default()
+        };
+        for index in &held.indexes {
+            if (wire::IndexDescription { index_id: 0, ..index.clone() }) == asked {
+                return Ok(Status::default());
+            }
+            if index.index_name == asked.index_name || index.field_name == asked.field_name {
+                return Err(Refusal::unexpected("at most one distinct index is allowed per field"));
+            }
+        }
+        held.indexes.push(wire::IndexDescription { index_id, ..asked });
+        Ok(Status::default())
+    }
+
+    pub(super) fn drop_index(&mut self, request: &wire::DropIndexRequest) -> Answer<Status> {
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        if held.load != Load::No {
+            return Err(Refusal::unexpected(
+                "index cannot be dropped, collection is loaded, please release it first",
+            ));
+        }
+        held.indexes.retain(|index| index.index_name != request.index_name);
+        Ok(Status::default())
+    }
+
+    pub(super) fn load_collection(&mut self, request: &wire::LoadCollectionRequest) -> Answer<Status> {
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        begin_loading(held)
+    }
+
+    /// Loads the whole: the fake does not keep the load state of partitions apart.
+    pub(super) fn load_partitions(&mut self, request: &wire::LoadPartitionsRequest) -> Answer<Status> {
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        for name in &request.partition_names {
+            held.partition(name)?;
+        }
+        begin_loading(held)
+    }
+
+    pub(super) fn release_collection(&mut self, request: &wire::ReleaseCollectionRequest) -> Answer<Status> {
+        self.collection(&request.db_name, &request.collection_name)?.load = Load::No;
+        Ok(Status::default())
+    }
+
+    pub(super) fn get_load_state(
+        &mut self,
+        request: &wire::GetLoadStateRequest,
+    ) -> Answer<wire::GetLoadStateResponse> {
+        let state = match self.collection(&request.db_name, &request.collection_name) {
+            Err(_) => LoadState::NotExist,
+            Ok(held) => match held.load {
+                Load::No => LoadState::NotLoad,
+                Load::Begun => {
+                    held.load = Load::Done;
+                    LoadState::Loading
+                }
+                Load::Done => LoadState::Loaded,
+            },
+        };
+        Ok(wire::GetLoadStateResponse { state: state.into(), ..Default::default() })
+    }
+}
+
+fn begin_loading(held: &mut Collection) -> Answer<Status> {
+    let vectors = held.schema.fields.iter().filter(|field| field.data_type >= DataType::BinaryVector.into());
+    let indexed = |name: &str| held.indexes.iter().any(|index| index.field_name == name);
+    if vectors.into_iter().any(|field| !indexed(&field.name)) {
+        return Err(no_index(held));
+    }
+    if held.load == Load::No {
+        held.load = Load::Begun;
+    }
+    Ok(Status::default())
+}

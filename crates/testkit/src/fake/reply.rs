@@ -1,0 +1,125 @@
+//! Replies and refusals as each release words them.
+
+use proto::common::{ErrorCode, Status};
+use proto::milvus as wire;
+
+/// A call that the server refuses.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    /// The number since 2.3.
+    code: i32,
+    /// The number of 2.2 and before; set beside the other since.
+    error_code: ErrorCode,
+    /// The reason.
+    text: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: i32, error_code: ErrorCode, text: impl Into<String>) -> Self {
+        Self { code, error_code, text: text.into() }
+    }
+
+    /// A refusal without a number of its own.
+    pub(super) fn unexpected(text: impl Into<String>) -> Self {
+        Self::new(65535, ErrorCode::UnexpectedError, text)
+    }
+
+    /// A parameter that cannot be used.
+    pub(super) fn invalid(text: impl Into<String>) -> Self {
+        Self::new(1100, ErrorCode::IllegalArgument, text)
+    }
+
+    pub(super) fn collection(database: &str, collection: &str) -> Self {
+        let text = format!(
+            "can't find collection collection not found[database={database}][collection={collection}]"
+        );
+        Self::new(100, ErrorCode::CollectionNotExists, text)
+    }
+
+    pub(super) fn database(name: &str) -> Self {
+        Self::new(100, ErrorCode::UnexpectedError, format!("collection not found[database={name}]"))
+    }
+
+    pub(super) fn partition(name: &str) -> Self {
+        Self::new(200, ErrorCode::UnexpectedError, format!("partition not found[partition={name}]"))
+    }
+
+    pub(super) fn rate_limited() -> Self {
+        Self::new(
+            8,
+            ErrorCode::RateLimit,
+            "request is rejected by grpc RateLimiter middleware, please retry later",
+        )
+    }
+
+    /// The status this version sends: 2.2 knows the old number alone, and little of that.
+    pub(super) fn status(self, version: Version) -> Status {
+        if version >= (2, 3, 0) {
+            let retriable = self.code == 8 && version >= (2, 3, 4);
+            return Status {
+                error_code: self.error_code.into(),
+                reason: self.text,
+                code: self.code,
+                retriable,
+                ..Status::default()
+            };
+        }
+        let error_code = match self.error_code {
+            known @ (ErrorCode::IndexNotExist | ErrorCode::RateLimit) => known,
+            _ => ErrorCode::UnexpectedError,
+        };
+        let reason = match self.code {
+            100 if !self.text.contains("[collection=") => {
+                let name = self.text.split(['=', ']']).nth(1).unwrap_or_default();
+                format!("database:{name} not found")
+            }
+            _ => self.text,
+        };
+        Status { error_code: error_code.into(), reason, ..Status::default() }
+    }
+}
+
+/// Major, minor and patch number.
+pub(super) type Version = (u32, u32, u32);
+
+/// A reply that can say no.
+pub(super) trait Reply: Default {
+    fn refused(status: Status) -> Self;
+}
+
+impl Reply for Status {
+    fn refused(status: Status) -> Self {
+        status
+    }
+}
+
+macro_rules! replies {
+    ($($name:ident),* $(,)?) => {$(
+        impl Reply for wire::$name {
+            fn refused(status: Status) -> Self {
+                Self { status: Some(status), ..Self::default() }
+            }
+        }
+    )*};
+}
+
+replies!(
+    BoolResponse,
+    ConnectResponse,
+    DescribeCollectionResponse,
+    DescribeIndexResponse,
+    FlushResponse,
+    GetCollectionStatisticsResponse,
+    GetFlushStateResponse,
+    GetImportStateResponse,
+    GetLoadStateResponse,
+    GetPersistentSegmentInfoResponse,
+    GetVersionResponse,
+    ImportResponse,
+    ListAliasesResponse,
+    ListDatabasesResponse,
+    MutationResult,
+    QueryResults,
+    ShowCollectionsResponse,
+    ShowPartitionsResponse,
+);

@@ -1,0 +1,132 @@
+//! The service: login, version, faults, then the handler of the call.
+
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use proto::common::Status as Outcome;
+use proto::milvus as wire;
+use proto::milvus::milvus_service_server::MilvusService;
+use tonic::{Request, Response, Status};
+
+use super::fault::Fault;
+use super::reply::{Refusal, Reply, Version};
+use super::state::{State, lock};
+
+pub(super) struct Service {
+    state: Arc<Mutex<State>>,
+    /// The only header that is let in.
+    authorization: Option<String>,
+}
+
+impl Service {
+    pub(super) fn new(state: Arc<Mutex<State>>, login: Option<String>) -> Self {
+        Self { state, authorization: login.map(|credentials| STANDARD.encode(credentials)) }
+    }
+
+    async fn serve<Q, R: Reply>(
+        &self,
+        call: &'static str,
+        since: Version,
+        request: Request<Q>,
+        handler: impl FnOnce(&mut State, &Q) -> Result<R, Refusal>,
+    ) -> Result<Response<R>, Status> {
+        let hangs = lock(&self.state).faults.happens(&Fault::Hangs { call });
+        if hangs {
+            lock(&self.state).calls.push(call.to_owned());
+            std::future::pending::<()>().await;
+        }
+        let mut state = lock(&self.state);
+        state.calls.push(call.to_owned());
+        if let Some(wanted) = &self.authorization {
+            let shown = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+            match shown {
+                Some(shown) if shown == wanted => {}
+                Some(_) => {
+                    return Err(Status::unauthenticated(
+                        "auth check failure, please check username and password are correct",
+                    ));
+                }
+                None => return Err(Status::unauthenticated("missing authorization in header")),
+            }
+        }
+        if state.version < since {
+            return Err(Status::unimplemented(format!(
+                "unknown method {call} for service milvus.proto.milvus.MilvusService"
+            )));
+        }
+        if state
+            .faults
+            .take(|fault| matches!(fault, Fault::Unavailable { call: of, .. } if *of == call))
+            .is_some()
+        {
+            return Err(Status::unavailable("the fake is not available now"));
+        }
+        if state
+            .faults
+            .take(|fault| matches!(fault, Fault::RateLimited { call: of, .. } if *of == call))
+            .is_some()
+        {
+            let version = state.version;
+            return Ok(Response::new(R::refused(Refusal::rate_limited().status(version))));
+        }
+        let vanishes =
+            |fault: &Fault| matches!(fault, Fault::CollectionVanishes { before, .. } if *before == call);
+        if let Some(Fault::CollectionVanishes { collection, .. }) = state.faults.take(vanishes)
+            && let Ok(database) = state.database("default")
+        {
+            database.remove(&collection);
+        }
+        let outcome = handler(&mut state, request.get_ref());
+        Ok(Response::new(outcome.unwrap_or_else(|refusal| R::refused(refusal.status(state.version)))))
+    }
+}
+
+/// Since the beginning of what we serve.
+const ALWAYS: Version = (2, 2, 0);
+
+macro_rules! calls {
+    ($($method:ident $name:literal $since:expr, $request:ident => $reply:ty;)*) => {
+        #[tonic::async_trait]
+        impl MilvusService for Service {$(
+            async fn $method(&self, request: Request<wire::$request>) -> Result<Response<$reply>, Status> {
+                self.serve($name, $since, request, State::$method).await
+            }
+        )*}
+    };
+}
+
+calls! {
+    connect "Connect" (2, 2, 9), ConnectRequest => wire::ConnectResponse;
+    get_version "GetVersion" ALWAYS, GetVersionRequest => wire::GetVersionResponse;
+    list_databases "ListDatabases" (2, 2, 9), ListDatabasesRequest => wire::ListDatabasesResponse;
+    create_database "CreateDatabase" (2, 2, 9), CreateDatabaseRequest => Outcome;
+    drop_database "DropDatabase" (2, 2, 9), DropDatabaseRequest => Outcome;
+    show_collections "ShowCollections" ALWAYS, ShowCollectionsRequest => wire::ShowCollectionsResponse;
+    has_collection "HasCollection" ALWAYS, HasCollectionRequest => wire::BoolResponse;
+    describe_collection "DescribeCollection" ALWAYS, DescribeCollectionRequest => wire::DescribeCollectionResponse;
+    create_collection "CreateCollection" ALWAYS, CreateCollectionRequest => Outcome;
+    alter_collection "AlterCollection" ALWAYS, AlterCollectionRequest => Outcome;
+    drop_collection "DropCollection" ALWAYS, DropCollectionRequest => Outcome;
+    get_collection_statistics "GetCollectionStatistics" ALWAYS, GetCollectionStatisticsRequest => wire::GetCollectionStatisticsResponse;
+    show_partitions "ShowPartitions" ALWAYS, ShowPartitionsRequest => wire::ShowPartitionsResponse;
+    create_partition "CreatePartition" ALWAYS, CreatePartitionRequest => Outcome;
+    describe_index "DescribeIndex" ALWAYS, DescribeIndexRequest => wire::DescribeIndexResponse;
+    create_index "CreateIndex" ALWAYS, CreateIndexRequest => Outcome;
+    drop_index "DropIndex" ALWAYS, DropIndexRequest => Outcome;
+    get_load_state "GetLoadState" ALWAYS, GetLoadStateRequest => wire::GetLoadStateResponse;
+    load_collection "LoadCollection" ALWAYS, LoadCollectionRequest => Outcome;
+    load_partitions "LoadPartitions" ALWAYS, LoadPartitionsRequest => Outcome;
+    release_collection "ReleaseCollection" ALWAYS, ReleaseCollectionRequest => Outcome;
+    list_aliases "ListAliases" (2, 3, 0), ListAliasesRequest => wire::ListAliasesResponse;
+    create_alias "CreateAlias" ALWAYS, CreateAliasRequest => Outcome;
+    drop_alias "DropAlias" ALWAYS, DropAliasRequest => Outcome;
+    flush "Flush" ALWAYS, FlushRequest => wire::FlushResponse;
+    get_flush_state "GetFlushState" ALWAYS, GetFlushStateRequest => wire::GetFlushStateResponse;
+    get_persistent_segment_info "GetPersistentSegmentInfo" ALWAYS, GetPersistentSegmentInfoRequest => wire::GetPersistentSegmentInfoResponse;
+    import "Import" ALWAYS, ImportRequest => wire::ImportResponse;
+    get_import_state "GetImportState" ALWAYS, GetImportStateRequest => wire::GetImportStateResponse;
+    insert "Insert" ALWAYS, InsertRequest => wire::MutationResult;
+    delete "Delete" ALWAYS, DeleteRequest => wire::MutationResult;
+    query "Query" ALWAYS, QueryRequest => wire::QueryResults;
+}
