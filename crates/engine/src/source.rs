@@ -4,7 +4,7 @@ use futures::TryStreamExt;
 use milvus::Milvus;
 use model::ids::{CollectionId, LogId};
 use model::layout::milvus::MilvusLayout;
-use model::manifest::Segment;
+use model::manifest::{Schema, Segment};
 use model::plan::{SegmentFiles, SegmentProblem, SegmentSeen};
 use storage::Store;
 
@@ -52,8 +52,13 @@ impl Source {
     }
 
     /// Lists a collection's files in pages and puts them to the segments that Milvus named.
-    pub(crate) async fn list(&self, collection: CollectionId, seen: &[SegmentSeen]) -> Result<Listed, Error> {
-        let mut files = SegmentFiles::new(seen);
+    pub(crate) async fn list(
+        &self,
+        collection: CollectionId,
+        schema: &Schema,
+        seen: &[SegmentSeen],
+    ) -> Result<Listed, Error> {
+        let mut files = SegmentFiles::new(seen, schema);
         let mut sums = Vec::new();
         let mut any = false;
         for (dir, inserts) in

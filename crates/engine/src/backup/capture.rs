@@ -123,7 +123,7 @@ impl Run<'_> {
         let rows: u64 = segments.iter().map(|s| s.rows).sum();
         let seen_segments: Vec<SegmentSeen> =
             segments.iter().map(|s| SegmentSeen { id: s.id, partition: s.partition, rows: s.rows }).collect();
-        let listed = self.source.list(seen.info.id, &seen_segments).await?;
+        let listed = self.source.list(seen.info.id, &seen.info.schema, &seen_segments).await?;
         if rows > 0 && !listed.any {
             return Err(self.without_files(name, rows).await);
         }

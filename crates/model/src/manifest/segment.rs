@@ -46,9 +46,10 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Bytes of all its files.
+    /// Bytes of all its files; a damaged manifest may name more than there can be.
     pub fn size(&self) -> u64 {
-        self.binlogs.iter().map(|b| b.size).chain(self.delta_logs.iter().map(|d| d.size)).sum()
+        let sizes = self.binlogs.iter().map(|b| b.size).chain(self.delta_logs.iter().map(|d| d.size));
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// The number of its files.

@@ -47,15 +47,12 @@ impl<'a> Expected<'a> {
     pub fn take(&mut self, file: FileId) -> Option<(PartitionScope, u64)> {
         let files = self.0.get_mut(&file.segment)?;
         let Segment { binlogs, delta_logs, .. } = files.segment;
-        let (at, size) = match file.field {
-            Some(field) => {
-                let at = binlogs.binary_search_by_key(&(field, file.log), |b| (b.field, b.log)).ok()?;
-                (at, binlogs.get(at)?.size)
-            }
-            None => {
-                let at = delta_logs.binary_search_by_key(&file.log, |d| d.log).ok()?;
-                (binlogs.len() + at, delta_logs.get(at)?.size)
-            }
+        let (at, size) = if let Some(field) = file.field {
+            let at = binlogs.binary_search_by_key(&(field, file.log), |b| (b.field, b.log)).ok()?;
+            (at, binlogs.get(at)?.size)
+        } else {
+            let at = delta_logs.binary_search_by_key(&file.log, |d| d.log).ok()?;
+            (binlogs.len() + at, delta_logs.get(at)?.size)
         };
         let found = files.found.get_mut(at)?;
         (!std::mem::replace(found, true)).then_some((files.scope, size))
@@ -76,52 +73,20 @@ impl<'a> Expected<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{CollectionId, PartitionId};
-    use crate::manifest::{Binlog, ConsistencyLevel, DeltaLog, LoadState, PartitionBackup, Schema};
-    use crate::name::CollectionRef;
+    use crate::ids::PartitionId;
+    use crate::manifest::{Binlog, DeltaLog};
+    use crate::plan::sample;
 
     fn collection() -> CollectionBackup {
         let segment = Segment {
-            id: SegmentId(3),
-            partition: PartitionScope::One(PartitionId(2)),
-            rows: 10,
-            is_l0: false,
-            group_id: Some(3),
-            storage_version: 0,
-            v_channel: String::new(),
             binlogs: vec![
                 Binlog { field: FieldId(0), log: LogId(7), size: 70 },
                 Binlog { field: FieldId(100), log: LogId(8), size: 80 },
             ],
             delta_logs: vec![DeltaLog { log: LogId(9), size: 90 }],
+            ..sample::segment(3, 10, 0)
         };
-        CollectionBackup {
-            id: CollectionId(1),
-            name: CollectionRef::new("", "c"),
-            schema: Schema::default(),
-            shards: 1,
-            consistency: ConsistencyLevel::default(),
-            partitions: vec![PartitionBackup {
-                id: PartitionId(2),
-                segments: vec![segment],
-                ..PartitionBackup::default()
-            }],
-            l0_segments: Vec::new(),
-            size: 240,
-            indexes: Vec::new(),
-            load_state: LoadState::NotLoad,
-            backup_timestamp: None,
-            seal_time_s: None,
-            channel_checkpoints: std::collections::BTreeMap::new(),
-            start_time_s: None,
-            end_time_s: None,
-            properties: Vec::new(),
-            db_id: 0,
-            created_timestamp: crate::ids::Tso(0),
-            virtual_channels: Vec::new(),
-            physical_channels: Vec::new(),
-            aliases: Vec::new(),
-        }
+        sample::collection("books", vec![sample::partition(2, "_default", vec![segment])])
     }
 
     fn file(field: Option<i64>, log: i64) -> FileId {

@@ -6,6 +6,8 @@
 pub mod backup;
 mod expected;
 pub mod restore;
+#[cfg(test)]
+mod sample;
 mod segments;
 
 pub use expected::{Expected, FileId};

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::ids::{FieldId, PartitionScope, SegmentId};
+use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
 use crate::layout::milvus::{DeltaKey, InsertKey};
-use crate::manifest::{Binlog, DeltaLog, Segment};
+use crate::manifest::{Binlog, DeltaLog, Schema, Segment};
 
 /// A flushed segment as Milvus names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,22 @@ pub enum SegmentProblem {
         /// Its rows.
         rows: u64,
     },
+    /// A column of the schema has no files: half-listed.
+    #[error("segment {id} has no files of field {field}")]
+    NoColumn {
+        /// The segment.
+        id: SegmentId,
+        /// The field.
+        field: FieldId,
+    },
+    /// A file has no content yet, or no more.
+    #[error("segment {id} has an empty file {log}")]
+    Empty {
+        /// The segment.
+        id: SegmentId,
+        /// The file.
+        log: LogId,
+    },
     /// Its columns do not have equally many files: half-listed, or an orphan lies among them.
     #[error("segment {id} has {count} files of field {field}, but {other_count} of field {other}")]
     Uneven {
@@ -49,11 +65,12 @@ pub enum SegmentProblem {
 pub struct SegmentFiles {
     segments: HashMap<SegmentId, Segment>,
     order: Vec<SegmentId>,
+    columns: Vec<FieldId>,
 }
 
 impl SegmentFiles {
-    /// Begins with the segments that Milvus named; files of any other are not taken.
-    pub fn new(seen: &[SegmentSeen]) -> Self {
+    /// Begins with the segments that Milvus named (files of any other are not taken) and the columns each must have.
+    pub fn new(seen: &[SegmentSeen], schema: &Schema) -> Self {
         let segments = seen
             .iter()
             .map(|s| {
@@ -61,8 +78,9 @@ impl SegmentFiles {
                     id: s.id,
                     partition: s.partition,
                     rows: s.rows,
-                    is_l0: false,
-                    group_id: Some(s.id.0),
+                    is_l0: s.partition == PartitionScope::All,
+                    // what belongs to all partitions has no such level
+                    group_id: (s.partition != PartitionScope::All).then_some(s.id.0),
                     storage_version: 0,
                     v_channel: String::new(),
                     binlogs: Vec::new(),
@@ -71,7 +89,7 @@ impl SegmentFiles {
                 (s.id, segment)
             })
             .collect();
-        Self { segments, order: seen.iter().map(|s| s.id).collect() }
+        Self { segments, order: seen.iter().map(|s| s.id).collect(), columns: columns(schema) }
     }
 
     /// Takes an insert binlog; returns whether a named segment owns it.
@@ -102,16 +120,33 @@ impl SegmentFiles {
             segment.binlogs.shrink_to_fit();
             segment.delta_logs.sort_unstable();
             segment.delta_logs.shrink_to_fit();
-            problems.extend(problem(&segment));
+            problems.extend(problem(&segment, &self.columns));
             segments.push(segment);
         }
         if problems.is_empty() { Ok(segments) } else { Err(problems) }
     }
 }
 
-fn problem(segment: &Segment) -> Option<SegmentProblem> {
+/// What every segment has files of. Milvus does not tell the id of the dynamic field, and a field that may lack
+/// values may have been added after a segment was written.
+fn columns(schema: &Schema) -> Vec<FieldId> {
+    let fields = schema.fields.iter().filter(|f| !f.is_dynamic && !f.nullable).map(|f| FieldId(f.id));
+    [FieldId::ROW_ID, FieldId::TIMESTAMP].into_iter().chain(fields).collect()
+}
+
+fn problem(segment: &Segment, columns: &[FieldId]) -> Option<SegmentProblem> {
+    let id = segment.id;
+    let sizes = segment.binlogs.iter().map(|b| (b.log, b.size));
+    let mut sizes = sizes.chain(segment.delta_logs.iter().map(|d| (d.log, d.size)));
+    if let Some((log, _)) = sizes.find(|(_, size)| *size == 0) {
+        return Some(SegmentProblem::Empty { id, log });
+    }
     if segment.binlogs.is_empty() {
-        return (segment.rows > 0).then_some(SegmentProblem::NoFiles { id: segment.id, rows: segment.rows });
+        return (segment.rows > 0).then_some(SegmentProblem::NoFiles { id, rows: segment.rows });
+    }
+    let has = |field: &FieldId| segment.binlogs.binary_search_by_key(field, |b| b.field).is_ok();
+    if let Some(field) = columns.iter().find(|field| !has(field)) {
+        return Some(SegmentProblem::NoColumn { id, field: *field });
     }
     let mut counts = segment
         .binlogs
@@ -119,7 +154,7 @@ fn problem(segment: &Segment) -> Option<SegmentProblem> {
         .filter_map(|files| Some((files.first()?.field, files.len())));
     let (field, count) = counts.next()?;
     counts.find(|(_, n)| *n != count).map(|(other, other_count)| SegmentProblem::Uneven {
-        id: segment.id,
+        id,
         field,
         count,
         other,
@@ -129,8 +164,11 @@ fn problem(segment: &Segment) -> Option<SegmentProblem> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::ids::{CollectionId, LogId, PartitionId};
+    use crate::ids::{CollectionId, PartitionId};
+    use crate::manifest::Field;
 
     fn insert(segment: i64, field: i64, log: i64) -> InsertKey {
         InsertKey {
@@ -142,33 +180,113 @@ mod tests {
         }
     }
 
+    fn delta(segment: i64, partition: PartitionScope, log: i64) -> DeltaKey {
+        DeltaKey { collection: CollectionId(1), partition, segment: SegmentId(segment), log: LogId(log) }
+    }
+
     fn seen(id: i64, rows: u64) -> SegmentSeen {
         SegmentSeen { id: SegmentId(id), partition: PartitionScope::One(PartitionId(2)), rows }
     }
 
+    /// A key, a dynamic field, and one that was added later.
+    fn schema() -> Schema {
+        let field = |id| Field { id, ..Field::default() };
+        let fields = vec![
+            field(100),
+            Field { is_dynamic: true, ..field(101) },
+            Field { nullable: true, ..field(102) },
+        ];
+        Schema { fields, ..Schema::default() }
+    }
+
+    /// What becomes of segment 3 with these files, given as (field, log).
+    fn finish(files: &[(i64, i64)]) -> Result<Vec<Segment>, Vec<SegmentProblem>> {
+        let mut all = SegmentFiles::new(&[seen(3, 10)], &schema());
+        for (field, log) in files {
+            all.add_insert(&insert(3, *field, *log), 1);
+        }
+        all.finish()
+    }
+
+    fn told(files: &[(i64, i64)]) -> String {
+        finish(files).unwrap_err()[0].to_string()
+    }
+
     #[test]
     fn files_of_segments_that_milvus_did_not_name_are_left_out() {
-        let mut files = SegmentFiles::new(&[seen(3, 10)]);
-        assert!(files.add_insert(&insert(3, 100, 7), 5));
+        let mut files = SegmentFiles::new(&[seen(3, 10)], &schema());
+        for field in [0, 1, 100] {
+            assert!(files.add_insert(&insert(3, field, 7), 5));
+        }
         assert!(!files.add_insert(&insert(4, 100, 8), 5));
+        let elsewhere = InsertKey { partition: PartitionId(9), ..insert(3, 100, 9) };
+        assert!(!files.add_insert(&elsewhere, 5), "a segment lies in one partition");
+        assert!(!files.add_delta(&delta(3, PartitionScope::All, 9), 5));
         let segments = files.finish().unwrap();
-        assert_eq!(segments.len(), 1);
-        assert_eq!(segments[0].objects(), 1);
+        assert_eq!((segments.len(), segments[0].objects()), (1, 3));
+        assert_eq!(segments[0].group_id, Some(3));
+    }
+
+    #[test]
+    fn deletes_of_all_partitions_have_no_group() {
+        let seen = [SegmentSeen { partition: PartitionScope::All, ..seen(3, 0) }];
+        let mut files = SegmentFiles::new(&seen, &schema());
+        assert!(files.add_delta(&delta(3, PartitionScope::All, 9), 5));
+        let segments = files.finish().unwrap();
+        assert_eq!((segments[0].is_l0, segments[0].group_id), (true, None));
     }
 
     #[test]
     fn a_segment_with_rows_and_without_files_is_named() {
-        let problems = SegmentFiles::new(&[seen(3, 10), seen(4, 0)]).finish().unwrap_err();
+        let problems = SegmentFiles::new(&[seen(3, 10), seen(4, 0)], &schema()).finish().unwrap_err();
         assert_eq!(problems, vec![SegmentProblem::NoFiles { id: SegmentId(3), rows: 10 }]);
     }
 
     #[test]
     fn a_column_with_a_file_too_many_is_named() {
-        let mut files = SegmentFiles::new(&[seen(3, 10)]);
-        for (field, log) in [(0, 1), (1, 2), (100, 3), (100, 4)] {
-            files.add_insert(&insert(3, field, log), 1);
+        let told = told(&[(0, 1), (1, 2), (100, 3), (100, 4)]);
+        assert_eq!(told, "segment 3 has 1 files of field 0, but 2 of field 100");
+    }
+
+    #[test]
+    fn a_column_without_files_is_named() {
+        assert_eq!(told(&[(0, 1), (1, 2)]), "segment 3 has no files of field 100");
+        assert_eq!(told(&[(1, 2), (100, 3)]), "segment 3 has no files of field 0");
+        assert!(finish(&[(0, 1), (1, 2), (100, 3)]).is_ok(), "a field added later may have none");
+    }
+
+    #[test]
+    fn an_empty_file_is_named() {
+        let mut files = SegmentFiles::new(&[seen(3, 10)], &schema());
+        for (field, size) in [(0, 5), (1, 0), (100, 5)] {
+            files.add_insert(&insert(3, field, field + 7), size);
         }
-        let problems = files.finish().unwrap_err();
-        assert_eq!(problems[0].to_string(), "segment 3 has 1 files of field 0, but 2 of field 100");
+        assert_eq!(files.finish().unwrap_err()[0].to_string(), "segment 3 has an empty file 8");
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_a_listing_does_not_matter(
+            mut files in Just([0, 1, 100, 101]).prop_flat_map(|fields| {
+                let all: Vec<(i64, i64, i64)> = (3..6_i64)
+                    .flat_map(|segment| fields.map(|field| (segment, field)))
+                    .flat_map(|(segment, field)| [1, 2].map(|n| (segment, field, segment * 1000 + field * 2 + n)))
+                    .collect();
+                Just(all).prop_shuffle()
+            }),
+        ) {
+            let of = |files: &[(i64, i64, i64)]| {
+                let mut all = SegmentFiles::new(&[seen(5, 1), seen(3, 1), seen(4, 1)], &schema());
+                for (segment, field, log) in files {
+                    prop_assert!(all.add_insert(&insert(*segment, *field, *log), 1));
+                }
+                Ok(all.finish().unwrap())
+            };
+            let shuffled = of(&files)?;
+            files.sort_unstable();
+            prop_assert_eq!(&shuffled, &of(&files)?);
+            prop_assert_eq!(shuffled.iter().map(|s| s.id.0).collect::<Vec<_>>(), [5, 3, 4]);
+            prop_assert!(shuffled.iter().all(|s| s.binlogs.is_sorted() && s.objects() == 8));
+        }
     }
 }

@@ -23,9 +23,9 @@ fn set_type(index: &mut Index, word: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
     use crate::manifest::{DataType, Field};
+    use crate::plan::sample;
 
     fn index(field: &str, index_type: &str) -> Index {
         let params = [("index_type", index_type), ("metric_type", "COSINE"), ("params", "{\"M\":16}")];

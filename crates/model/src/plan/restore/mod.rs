@@ -5,8 +5,6 @@ mod indexes;
 mod jobs;
 mod properties;
 mod request;
-#[cfg(test)]
-mod sample;
 mod targets;
 #[cfg(test)]
 mod tests;

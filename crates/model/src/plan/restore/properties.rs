@@ -46,8 +46,8 @@ impl Properties {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::plan::sample;
 
     fn split(schema: &[(&str, &str)], collection: &[(&str, &str)]) -> Properties {
         let list = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| KeyValue::new(*k, *v)).collect();

@@ -1,8 +1,8 @@
 //! Whole plans.
 
-use super::sample::{self, name};
 use super::*;
 use crate::manifest::{PartitionBackup, Segment};
+use crate::plan::sample::{self, name};
 
 fn two_partitions() -> Vec<PartitionBackup> {
     vec![

@@ -1,6 +1,6 @@
-//! Small backups for the tests of this folder.
+//! Small backups for the tests of the planners.
 
-use super::{Existing, Reach, RestoreRequest, Seen};
+use super::restore::{Existing, Reach, RestoreRequest, Seen};
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use crate::manifest::{
     Binlog, CollectionBackup, ConsistencyLevel, DeltaLog, LoadState, Manifest, PartitionBackup, Schema,
