@@ -1,5 +1,6 @@
 //! The one HTTP client of a store: its pool of connections, its patience, and whom it trusts.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::classify;
@@ -24,6 +25,10 @@ pub(crate) fn client(config: &S3Config) -> Result<reqwest::Client> {
         .pool_idle_timeout(IDLE)
         .tcp_keepalive(IDLE)
         .tcp_nodelay(true);
+    if is_loopback(&config.endpoint) {
+        // A proxy of the environment cannot mean this machine, as its own tools see it too.
+        builder = builder.no_proxy();
+    }
     if let Some(path) = &config.ca_cert {
         let subject = format!("certificate file {}", path.display());
         let pem = std::fs::read(path).map_err(|error| {
@@ -44,4 +49,26 @@ pub(crate) fn client(config: &S3Config) -> Result<reqwest::Client> {
         let reason = Cause { kind: ErrorKind::Config, ..classify::http(&error) };
         reason.during("prepare TLS for", config.endpoint.as_str())
     })
+}
+
+fn is_loopback(endpoint: &str) -> bool {
+    let url = reqwest::Url::parse(endpoint).ok();
+    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_reached_without_a_proxy() {
+        for endpoint in ["http://localhost:1", "https://127.0.0.2", "http://[::1]:9000/"] {
+            assert!(is_loopback(endpoint), "{endpoint}");
+        }
+        for endpoint in ["http://localhost.example", "http://10.0.0.1", ""] {
+            assert!(!is_loopback(endpoint), "{endpoint}");
+        }
+    }
 }
