@@ -113,8 +113,7 @@ pub(crate) fn ceph_endpoint() -> Option<String> {
     if let Ok(endpoint) = std::env::var("MB_TEST_S3_ENDPOINT") {
         return Some(endpoint);
     }
-    let hint = "set MB_TEST_S3_ENDPOINT to an S3 endpoint with the key pair minioadmin/minioadmin; \
-                .ci/run starts a Ceph RGW and does so";
+    let hint = "`scripts/servers start` starts one, `. .local/run/env` makes it known (MB_TEST_S3_ENDPOINT)";
     assert!(std::env::var_os("CI").is_none(), "no Ceph RGW to test against: {hint}");
     println!("not run against Ceph RGW: {hint}");
     None
