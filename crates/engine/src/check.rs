@@ -105,7 +105,7 @@ impl Engine {
             let milvus = self.milvus().await?;
             milvus.server().version.supported()?;
             // connecting needs no login; listing does
-            milvus.list_databases().await.map_err(Error::milvus("while listing databases"))?;
+            milvus.list_databases().await?;
             Ok::<_, Error>(milvus)
         };
         match asked.await {
@@ -129,7 +129,7 @@ impl Engine {
         let root = self.config.source.root.as_dir();
         let asked = async {
             let store = self.source()?;
-            store.any_below(&root).await.map_err(Error::storage("while reading Milvus's storage"))?;
+            store.any_below(&root).await?;
             Ok::<_, Error>(store)
         };
         match asked.await {
@@ -210,10 +210,8 @@ impl Engine {
                 subject,
                 format!("{} -> {}: {way}", source.location(), catalog.store.location()),
             ),
-            (Err(error), _) => {
-                Check::failed(subject, &Error::storage("while copying a file of Milvus's")(error.error))
-            }
-            (_, Err(error)) => Check::failed(subject, &Error::storage("while removing a copied file")(error)),
+            (Err(error), _) => Check::failed(subject, &Error::from(error.error)),
+            (_, Err(error)) => Check::failed(subject, &Error::from(error)),
         }
     }
 
@@ -225,9 +223,7 @@ impl Engine {
         match milvus.gc_pause(std::time::Duration::from_secs(1)).await {
             Ok(()) => match milvus.gc_resume().await {
                 Ok(()) => Check::new(CheckState::Ok, subject, "can be paused"),
-                Err(error) => {
-                    Check::failed(subject, &Error::milvus("while resuming garbage collection")(error))
-                }
+                Err(error) => Check::failed(subject, &Error::from(error)),
             },
             Err(error) if error.kind() == milvus::ErrorKind::Unsupported => Check::new(
                 CheckState::Warn,
@@ -262,13 +258,12 @@ async fn check_root(source: &Source) -> Check {
 
 /// Writes, reads back and deletes an object; returns by how much this clock is ahead of the store's.
 async fn probe(store: &Store, key: &ObjectKey) -> Result<Option<i64>, Error> {
-    let doing = |what: &str| format!("while {what} {}", store.describe(key));
     let content = Bytes::from_static(b"milvus-backup check");
-    store.write(key, content.clone()).await.map_err(Error::storage(doing("writing")))?;
+    store.write(key, content.clone()).await?;
     let written = now_ms();
-    let read = store.read(key).await.map_err(Error::storage(doing("reading")));
-    let meta = store.stat(key).await.map_err(Error::storage(doing("looking at")));
-    store.delete(std::slice::from_ref(key)).await.map_err(Error::storage(doing("deleting")))?;
+    let read = store.read(key).await.map_err(Error::from);
+    let meta = store.stat(key).await.map_err(Error::from);
+    store.delete(std::slice::from_ref(key)).await?;
     if read? != content {
         return Err(Error::Copied {
             key: store.describe(key),
@@ -282,8 +277,7 @@ async fn probe(store: &Store, key: &ObjectKey) -> Result<Option<i64>, Error> {
 /// Any object of Milvus's, for trying a copy.
 async fn first_object(store: &Store, root: &ObjectKey) -> Result<Option<(ObjectKey, u64)>, Error> {
     use futures::TryStreamExt;
-    let doing = || format!("while listing {}", store.describe(root));
     let mut entries = store.list(&root.join("insert_log/"));
-    let first = entries.try_next().await.map_err(Error::storage(doing()))?;
+    let first = entries.try_next().await?;
     Ok(first.map(|entry| (entry.key, entry.meta.size)))
 }

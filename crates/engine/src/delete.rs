@@ -56,8 +56,7 @@ impl Catalog {
         }
         let Some(summary) = self.summary(name).await? else {
             let dir = self.layout(name).dir().clone();
-            let any = self.store.any_below(&dir).await;
-            let any = any.map_err(Error::storage(format!("while listing {}", self.store.describe(&dir))))?;
+            let any = self.store.any_below(&dir).await?;
             return Err(if any { Error::NotABackup { place: self.store.describe(&dir) } } else { none() });
         };
         if summary.state == BackupState::Running
@@ -70,10 +69,9 @@ impl Catalog {
 
     async fn weigh(&self, dir: &model::key::ObjectKey) -> Result<(u64, u64), Error> {
         use futures::TryStreamExt;
-        let doing = || format!("while listing {}", self.store.describe(dir));
         let mut entries = self.store.list(dir);
         let (mut objects, mut bytes) = (0, 0);
-        while let Some(entry) = entries.try_next().await.map_err(Error::storage(doing()))? {
+        while let Some(entry) = entries.try_next().await? {
             objects += 1;
             bytes += entry.meta.size;
         }
@@ -84,20 +82,19 @@ impl Catalog {
     async fn remove(&self, name: &BackupName, ctx: &JobCtx) -> Result<(u64, u64), Error> {
         let layout = self.layout(name);
         let (objects, bytes) = ctx.run(self.weigh(layout.dir())).await?;
-        let doing = || format!("while deleting {}", self.store.describe(layout.dir()));
         for file in [BACKUP_META, FULL_META] {
             ctx.check()?;
-            self.store.delete(&[layout.meta_file(file)]).await.map_err(Error::storage(doing()))?;
+            self.store.delete(&[layout.meta_file(file)]).await?;
         }
         // a trace that stays until the data is gone, whoever made the backup
         let trace = layout.meta_file(MB_BEGIN);
-        let exists = self.store.stat(&trace).await.map_err(Error::storage(doing()))?.is_some();
+        let exists = self.store.stat(&trace).await?.is_some();
         if !exists {
-            self.store.write(&trace, "{}".into()).await.map_err(Error::storage(doing()))?;
+            self.store.write(&trace, "{}".into()).await?;
         }
         for dir in [layout.binlogs_dir(), layout.dir().clone()] {
             let progress = |objects| ctx.emit(Event::Deleted { objects });
-            self.store.delete_below(&dir, ctx.cancel(), progress).await.map_err(Error::storage(doing()))?;
+            self.store.delete_below(&dir, ctx.cancel(), progress).await?;
         }
         Ok((objects, bytes))
     }

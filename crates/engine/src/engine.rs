@@ -73,14 +73,14 @@ impl Engine {
     }
 
     pub(crate) async fn milvus(&self) -> Result<Milvus, Error> {
-        Milvus::connect(&self.config.milvus).await.map_err(Error::milvus("while connecting to Milvus"))
+        Milvus::connect(&self.config.milvus).await.map_err(Error::from)
     }
 
     pub(crate) fn source(&self) -> Result<Store, Error> {
-        Store::open(&self.config.source.store).map_err(Error::storage("while opening Milvus's storage"))
+        Store::open(&self.config.source.store).map_err(Error::from)
     }
 
     pub(crate) fn backup_store(&self) -> Result<Store, Error> {
-        Store::open(&self.config.backup.store).map_err(Error::storage("while opening the backup storage"))
+        Store::open(&self.config.backup.store).map_err(Error::from)
     }
 }

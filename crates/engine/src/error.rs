@@ -207,22 +207,18 @@ pub enum Error {
     #[error("{0} is an alias in the target, and cannot be dropped as a collection")]
     TargetIsAlias(String),
     /// A store failed.
-    #[error("{source}")]
-    Storage {
-        /// What was done when it failed, such as `while listing backups`.
-        doing: String,
-        /// How it failed.
-        #[source]
-        source: StorageError,
-    },
+    #[error(transparent)]
+    Storage(StorageError),
     /// Milvus failed.
+    #[error(transparent)]
+    Milvus(#[from] MilvusError),
+    /// Something failed while a larger thing was done.
     #[error("{source}")]
-    Milvus {
-        /// What was done when it failed, such as `while listing collections`.
+    During {
+        /// The larger thing, such as `while copying default.books`.
         doing: String,
-        /// How it failed.
-        #[source]
-        source: MilvusError,
+        /// What failed.
+        source: Box<Error>,
     },
     /// A file of a backup could not be written.
     #[error("cannot write {file}")]
@@ -256,8 +252,9 @@ impl Error {
             Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => Kind::Damaged,
             Self::Rows { .. } => Kind::Partial,
             Self::Cancelled => Kind::Interrupted,
-            Self::Storage { source, .. } => storage_kind(source),
-            Self::Milvus { source, .. } => milvus_kind(source),
+            Self::Storage(error) => storage_kind(error),
+            Self::Milvus(error) => milvus_kind(error),
+            Self::During { source, .. } => source.kind(),
             Self::Version(_)
             | Self::Running { .. }
             | Self::Format { .. }
@@ -275,11 +272,21 @@ impl Error {
         }
     }
 
-    /// What was done when a store or Milvus failed, such as `while listing backups`.
+    /// What was being done, such as `while copying default.books`, where the error itself does not tell.
     pub fn context(&self) -> Option<&str> {
         match self {
-            Self::Storage { doing, .. } | Self::Milvus { doing, .. } => Some(doing),
+            Self::During { doing, .. } => Some(doing),
             _ => None,
+        }
+    }
+
+    /// Adds what was being done.
+    pub(crate) fn during(self, doing: impl Into<String>) -> Self {
+        match self {
+            Self::Storage(_) | Self::Milvus(_) => {
+                Self::During { doing: doing.into(), source: Box::new(self) }
+            }
+            other => other,
         }
     }
 
@@ -297,23 +304,11 @@ impl Error {
         }
         text
     }
+}
 
-    /// Wraps a store's error with what was done.
-    pub(crate) fn storage(doing: impl Into<String>) -> impl FnOnce(StorageError) -> Self {
-        let doing = doing.into();
-        move |source| {
-            if source.kind() == storage::ErrorKind::Cancelled {
-                Self::Cancelled
-            } else {
-                Self::Storage { doing, source }
-            }
-        }
-    }
-
-    /// Wraps Milvus's error with what was done.
-    pub(crate) fn milvus(doing: impl Into<String>) -> impl FnOnce(MilvusError) -> Self {
-        let doing = doing.into();
-        move |source| Self::Milvus { doing, source }
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        if error.kind() == storage::ErrorKind::Cancelled { Self::Cancelled } else { Self::Storage(error) }
     }
 }
 

@@ -57,8 +57,12 @@ impl Error {
                 "look at the logs of Milvus's data nodes; then restore the collection again with --drop-exist-collection".into()
             }
             Self::Format { .. } | Self::Schema { .. } => "restore into a Milvus of the version it was taken of, or later".into(),
-            Self::Storage { source, .. } => return store_hint(source.kind()),
-            Self::Milvus { source, .. } => return milvus_hint(source.kind()),
+            Self::Storage(error) => return store_hint(error.kind()),
+            Self::Milvus(error) => return milvus_hint(error.kind()),
+            Self::During { doing, .. } if doing.contains("import job") => {
+                "once Milvus is back, restore the collection again with --drop-exist-collection".into()
+            }
+            Self::During { source, .. } => return source.hint(),
             Self::Name(_)
             | Self::Strategy(_)
             | Self::Version(_)

@@ -63,7 +63,7 @@ impl Marker {
         match store.read(key).await {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::storage(format!("while reading {}", store.describe(key)))(error)),
+            Err(error) => Err(Error::from(error)),
         }
     }
 
@@ -106,8 +106,7 @@ impl Lease {
         job: &str,
     ) -> Result<Result<Self, Option<Marker>>, Error> {
         let marker = Marker::new(engine, job);
-        let created = store.create_new(key, marker.encode()).await;
-        let created = created.map_err(Error::storage(format!("while writing {}", store.describe(key))))?;
+        let created = store.create_new(key, marker.encode()).await?;
         // some stores ignore the condition: only what is read back counts
         let holder = Marker::read(store, key).await?;
         if !created || holder.as_ref().is_none_or(|h| h.owner != marker.owner) {
@@ -137,7 +136,11 @@ impl Lease {
         self.end_renewal().await;
         let marker = Marker { stopped: true, renewed_ms: now_ms(), ..self.marker.clone() };
         if let Err(error) = self.store.write(&self.key, marker.encode()).await {
+            // on a full disk nothing can be written, but something removed: nobody shall wait for us
             tracing::warn!("cannot mark {} as stopped: {error}", self.store.describe(&self.key));
+            if let Err(error) = self.store.delete(std::slice::from_ref(&self.key)).await {
+                tracing::warn!("cannot remove {}: {error}", self.store.describe(&self.key));
+            }
         }
     }
 

@@ -45,10 +45,7 @@ impl Source {
     pub(crate) async fn has_files(&self, collection: CollectionId) -> Result<bool, Error> {
         let dir = self.layout.insert_dir(collection);
         let any = self.store.any_below(&dir).await;
-        any.map_err(Error::storage(format!(
-            "while looking for files of Milvus below {}",
-            self.store.describe(&dir)
-        )))
+        any.map_err(Error::from)
     }
 
     /// Lists a collection's files in pages and puts them to the segments that Milvus named.
@@ -64,9 +61,8 @@ impl Source {
         for (dir, inserts) in
             [(self.layout.insert_dir(collection), true), (self.layout.delta_dir(collection), false)]
         {
-            let doing = || format!("while listing {}", self.store.describe(&dir));
             let mut entries = self.store.list(&dir);
-            while let Some(entry) = entries.try_next().await.map_err(Error::storage(doing()))? {
+            while let Some(entry) = entries.try_next().await? {
                 any |= inserts;
                 let taken = if inserts {
                     let key = self.layout.parse_insert(&entry.key);

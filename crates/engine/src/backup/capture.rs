@@ -41,10 +41,16 @@ pub(super) enum Miss {
     Failed(Error),
 }
 
+impl From<MilvusError> for Miss {
+    fn from(error: MilvusError) -> Self {
+        Error::from(error).into()
+    }
+}
+
 impl From<Error> for Miss {
     fn from(error: Error) -> Self {
         match error {
-            Error::Milvus { source, .. } if gone(&source) => Self::Vanished,
+            Error::Milvus(error) if gone(&error) => Self::Vanished,
             other => Self::Failed(other),
         }
     }
@@ -60,27 +66,16 @@ impl Run<'_> {
         let milvus = &self.source.milvus;
         let started_s = now_ms() / 1000;
         self.phase(name, CollectionPhase::Describing);
-        let info = milvus.describe_collection(name);
-        let info = info.await.map_err(Error::milvus(format!("while describing {name}")))?;
+        let info = milvus.describe_collection(name).await?;
         let (partitions, indexes, load_state) = tokio::try_join!(
             self.partitions(name),
-            async {
-                milvus
-                    .list_indexes(name)
-                    .await
-                    .map_err(Error::milvus(format!("while listing the indexes of {name}")))
-            },
-            async {
-                milvus
-                    .load_state(name, None)
-                    .await
-                    .map_err(Error::milvus(format!("while asking for the load state of {name}")))
-            },
+            async { milvus.list_indexes(name).await.map_err(Error::from) },
+            async { milvus.load_state(name, None).await.map_err(Error::from) },
         )?;
         let flushing = Instant::now();
         let flushed = if self.strategy == FlushStrategy::Serial {
             self.phase(name, CollectionPhase::Flushing);
-            Some(milvus.flush(name).await.map_err(Error::milvus(format!("while flushing {name}")))?)
+            Some(milvus.flush(name).await?)
         } else {
             None
         };
@@ -97,14 +92,10 @@ impl Run<'_> {
 
     async fn partitions(&self, name: &CollectionRef) -> Result<Vec<(String, PartitionId, LoadState)>, Error> {
         let milvus = &self.source.milvus;
-        let listed = milvus.list_partitions(name).await;
-        let listed = listed.map_err(Error::milvus(format!("while listing the partitions of {name}")))?;
+        let listed = milvus.list_partitions(name).await?;
         stream::iter(listed)
             .map(|(partition, id)| async move {
-                let state = milvus.load_state(name, Some(&partition)).await;
-                let state = state.map_err(Error::milvus(format!(
-                    "while asking for the load state of {name}/{partition}"
-                )))?;
+                let state = milvus.load_state(name, Some(&partition)).await?;
                 Ok((partition, id, state))
             })
             .buffered(8)
@@ -118,8 +109,7 @@ impl Run<'_> {
             return Ok(Snapshot { backup: assemble(name, seen, Vec::new()), sums: Sums::default() });
         }
         self.phase(name, CollectionPhase::Listing);
-        let segments = self.source.milvus.segments(name).await;
-        let segments = segments.map_err(Error::milvus(format!("while listing the segments of {name}")))?;
+        let segments = self.source.milvus.segments(name).await?;
         let rows: u64 = segments.iter().map(|s| s.rows).sum();
         let seen_segments: Vec<SegmentSeen> =
             segments.iter().map(|s| SegmentSeen { id: s.id, partition: s.partition, rows: s.rows }).collect();
@@ -152,8 +142,7 @@ impl Run<'_> {
     pub(super) async fn preview(&self, name: &CollectionRef) -> Result<Option<PlannedCollection>, Error> {
         let look = async {
             let milvus = &self.source.milvus;
-            let info = milvus.describe_collection(name);
-            let info = info.await.map_err(Error::milvus(format!("while describing {name}")))?;
+            let info = milvus.describe_collection(name).await?;
             let partitions = self.partitions(name).await?;
             let seen = Described {
                 info,

@@ -43,10 +43,7 @@ impl Run<'_> {
                 self.phase(name, CollectionPhase::Vanished);
                 Ok(Taken::Vanished(name.clone()))
             }
-            Err(Miss::Failed(error)) => {
-                self.phase(name, CollectionPhase::Failed(error.chain()));
-                Err(error)
-            }
+            Err(Miss::Failed(error)) => Err(error.during(format!("while backing up {name}"))),
         }
     }
 
@@ -112,7 +109,7 @@ impl Run<'_> {
         match self.mover.copy_all(items, self.ctx.cancel(), on_copied).await {
             Ok(()) => Ok(Round::Copied),
             Err(error) if error.source_vanished() => Ok(Round::Changed),
-            Err(error) => Err(Error::storage(format!("while copying {name}"))(error.error)),
+            Err(error) => Err(Error::from(error.error)),
         }
     }
 
@@ -120,9 +117,8 @@ impl Run<'_> {
     async fn forget(&self, seen: &Described) -> Result<(), Error> {
         let layout = self.catalog.layout(&self.request.name);
         for dir in [layout.insert_collection_dir(seen.info.id), layout.delta_collection_dir(seen.info.id)] {
-            let doing = format!("while removing {}", self.catalog.store.describe(&dir));
             let removed = self.catalog.store.delete_below(&dir, self.ctx.cancel(), |_| {}).await;
-            removed.map_err(Error::storage(doing))?;
+            removed?;
         }
         Ok(())
     }

@@ -84,6 +84,10 @@ impl Engine {
             }
             Err(error) => {
                 lease.stop().await;
+                let name = &request.name;
+                ctx.emit(Event::Note(format!(
+                    "{name} is unfinished; milvus-backup delete -n {name} removes it"
+                )));
                 Err(error)
             }
         }
@@ -246,7 +250,7 @@ pub(crate) fn mover(from: &storage::Store, to: &storage::Store, limits: &Limits)
             bytes_per_second: limits.bytes_per_second,
         },
     )
-    .map_err(Error::storage("while choosing how to copy"))
+    .map_err(Error::from)
 }
 
 impl<'a> Run<'a> {

@@ -44,9 +44,7 @@ pub(super) async fn run<'a>(
 async fn name_is_free(catalog: &Catalog, name: &BackupName) -> Result<(), Error> {
     let dir = catalog.layout(name).dir().clone();
     let taken = catalog.store.any_below(&dir).await;
-    if !taken
-        .map_err(Error::storage(format!("while looking for a backup at {}", catalog.store.describe(&dir))))?
-    {
+    if !taken? {
         return Ok(());
     }
     let summary = catalog.summary(name).await?;
@@ -57,11 +55,10 @@ async fn name_is_free(catalog: &Catalog, name: &BackupName) -> Result<(), Error>
 /// Every database and collection of a Milvus.
 pub(crate) async fn everything(source: &Source) -> Result<(Vec<String>, Vec<CollectionRef>), Error> {
     let milvus = &source.milvus;
-    let databases = milvus.list_databases().await.map_err(Error::milvus("while listing databases"))?;
+    let databases = milvus.list_databases().await?;
     let collections: Vec<Vec<CollectionRef>> = stream::iter(&databases)
         .map(|db| async move {
-            let found = milvus.list_collections(db).await;
-            let found = found.map_err(Error::milvus(format!("while listing the collections of {db}")))?;
+            let found = milvus.list_collections(db).await?;
             Ok::<_, Error>(found.into_iter().map(|(name, _)| CollectionRef::new(db, name)).collect())
         })
         .buffered(8)
@@ -79,20 +76,18 @@ pub(crate) async fn storage_is_milvus(
 ) -> Result<Option<CollectionRef>, Error> {
     // the bucket and the credentials are proven even where no collection has rows yet
     let root = source.layout.root().as_dir();
-    let doing = format!("while looking for Milvus's files below {}", source.place());
-    source.store.any_below(&root).await.map_err(Error::storage(doing))?;
+    source.store.any_below(&root).await?;
     for name in collections {
         let segments = match source.milvus.segments(name).await {
             Ok(segments) => segments,
             Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => continue,
-            Err(error) => return Err(Error::milvus(format!("while listing the segments of {name}"))(error)),
+            Err(error) => return Err(Error::from(error)),
         };
         let rows: u64 = segments.iter().map(|s| s.rows).sum();
         if rows == 0 {
             continue;
         }
-        let info = source.milvus.describe_collection(name).await;
-        let info = info.map_err(Error::milvus(format!("while describing {name}")))?;
+        let info = source.milvus.describe_collection(name).await?;
         if source.has_files(info.id).await? {
             return Ok(Some(name.clone()));
         }

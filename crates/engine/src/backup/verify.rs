@@ -40,9 +40,8 @@ pub(super) async fn run(
     let mut stale = Vec::new();
     let mut differs = None;
     for dir in [layout.insert_collection_dir(backup.id), layout.delta_collection_dir(backup.id)] {
-        let doing = || format!("while listing {}", store.describe(&dir));
         let mut entries = store.list(&dir);
-        while let Some(entry) = entries.try_next().await.map_err(Error::storage(doing()))? {
+        while let Some(entry) = entries.try_next().await? {
             let known =
                 file_id(&layout, &entry.key).and_then(|file| expected.take(file).map(|known| (file, known)));
             let Some((file, (partition, size))) = known else {
@@ -69,10 +68,7 @@ pub(super) async fn run(
         differs.get_or_insert_with(|| missing(&backup.name.to_string(), file));
     }
     if !stale.is_empty() {
-        store
-            .delete(&stale)
-            .await
-            .map_err(Error::storage("while removing files of segments that are gone"))?;
+        store.delete(&stale).await?;
     }
     Ok(differs.map_or(Verdict::Whole, Verdict::Differs))
 }

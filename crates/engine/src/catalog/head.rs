@@ -81,8 +81,7 @@ impl Engine {
 
 impl Catalog {
     async fn list(&self) -> Result<Vec<BackupSummary>, Error> {
-        let doing = || format!("while listing backups below {}", self.place());
-        let found = self.store.list_dirs(&self.root.as_dir()).await.map_err(Error::storage(doing()))?;
+        let found = self.store.list_dirs(&self.root.as_dir()).await?;
         let names = found
             .dirs
             .into_iter()
@@ -133,7 +132,7 @@ impl Catalog {
         if !ours {
             let binlogs = self.layout(name).binlogs_dir();
             let any = self.store.any_below(&binlogs).await;
-            if !any.map_err(Error::storage(format!("while listing {}", self.store.describe(&binlogs))))? {
+            if !any? {
                 return Ok(None);
             }
         }
@@ -159,7 +158,7 @@ impl Catalog {
                 .map(|e| (e.key.file_name().to_owned(), e.meta.modified_ms))
                 .collect()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(Error::storage(format!("while listing {}", self.store.describe(&dir)))(error)),
+            Err(error) => Err(Error::from(error)),
         }
     }
 }

@@ -44,7 +44,7 @@ impl Catalog {
         match self.store.read(key).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == storage::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::storage(format!("while reading {}", self.store.describe(key)))(error)),
+            Err(error) => Err(Error::from(error)),
         }
     }
 }

@@ -48,7 +48,7 @@ impl ObjectList {
     ) -> Result<Self, Error> {
         let key = layout.meta_file(&model::layout::backup::mb_objects(collection));
         let place = store.describe(&key);
-        let writer = store.writer(&key).await.map_err(Error::storage(format!("while writing {place}")))?;
+        let writer = store.writer(&key).await?;
         let mut list = Self { encoder: GzEncoder::new(Vec::new(), Compression::fast()), writer, place };
         list.line(&Header {
             format_version: 1,
@@ -73,7 +73,7 @@ impl ObjectList {
     pub(crate) async fn close(mut self) -> Result<(), Error> {
         self.encoder.try_finish().map_err(|e| self.encode_error(e.into()))?;
         self.send().await?;
-        self.writer.close().await.map(drop).map_err(Error::storage(format!("while writing {}", self.place)))
+        self.writer.close().await.map(drop).map_err(Error::from)
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<(), Error> {
@@ -90,6 +90,6 @@ impl ObjectList {
         if chunk.is_empty() {
             return Ok(());
         }
-        self.writer.write(chunk.into()).await.map_err(Error::storage(format!("while writing {}", self.place)))
+        self.writer.write(chunk.into()).await.map_err(Error::from)
     }
 }

@@ -117,8 +117,7 @@ impl Catalog {
 
     /// The bytes of a file as they come; `None` if there is no such file.
     async fn source_of(&self, key: &ObjectKey) -> Result<Option<ChunkReader>, Error> {
-        let doing = || format!("while reading {}", self.store.describe(key));
-        if self.store.stat(key).await.map_err(Error::storage(doing()))?.is_none() {
+        if self.store.stat(key).await?.is_none() {
             return Ok(None);
         }
         let mut stream = self.store.reader(key);
@@ -144,9 +143,8 @@ impl Catalog {
         let mut damages = Vec::new();
         let mut foreign = BTreeSet::new();
         for dir in [layout.insert_collection_dir(collection.id), layout.delta_collection_dir(collection.id)] {
-            let doing = || format!("while listing {}", self.store.describe(&dir));
             let mut entries = self.store.list(&dir);
-            while let Some(entry) = entries.try_next().await.map_err(Error::storage(doing()))? {
+            while let Some(entry) = entries.try_next().await? {
                 match file_id(&layout, &entry.key).and_then(|file| expected.take(file)) {
                     Some((_, size)) if size > 0 && size != entry.meta.size => damages.push(Damage::Size {
                         key: self.store.describe(&entry.key),
@@ -202,7 +200,7 @@ impl Catalog {
 
     async fn deletes_in(&self, key: &ObjectKey) -> Result<u64, Error> {
         let place = self.store.describe(key);
-        let bytes = self.store.read(key).await.map_err(Error::storage(format!("while reading {place}")))?;
+        let bytes = self.store.read(key).await?;
         model::binlog::delta_entries(&bytes).map_err(|e| Error::Damaged {
             name: key.to_string(),
             problems: vec![format!("delete log {place}: {e}")],

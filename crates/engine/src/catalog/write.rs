@@ -59,10 +59,7 @@ impl Catalog {
     }
 
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), Error> {
-        self.store
-            .write(key, bytes)
-            .await
-            .map_err(Error::storage(format!("while writing {}", self.store.describe(key))))
+        self.store.write(key, bytes).await.map_err(Error::from)
     }
 
     /// Encodes on a thread of its own and sends what comes, so that the text of a million objects is never held.
@@ -74,7 +71,7 @@ impl Catalog {
         encode: Encode,
     ) -> Result<(), Error> {
         let place = self.store.describe(key);
-        let failed = |source| Error::storage(format!("while writing {place}"))(source);
+        let failed = |source| Error::from(source);
         let (sender, mut chunks) = mpsc::channel(2);
         let (manifest, log_root) = (Arc::clone(manifest), log_root.to_owned());
         let encoding = tokio::task::spawn_blocking(move || {

@@ -18,7 +18,7 @@ impl Run<'_> {
                 Ok(()) => {}
                 Err(error) if error.kind() == milvus::ErrorKind::AlreadyExists => {}
                 Err(error) => {
-                    return Err(Error::milvus(format!("while creating database {database}"))(error));
+                    return Err(Error::from(error));
                 }
             }
         }
@@ -33,8 +33,7 @@ impl Run<'_> {
     ) -> Result<bool, Error> {
         let target = &plan.target;
         if plan.action == Action::DropAndCreate {
-            let dropped = self.milvus().drop_collection(target).await;
-            dropped.map_err(Error::milvus(format!("while dropping {target}")))?;
+            self.milvus().drop_collection(target).await?;
         }
         if plan.action == Action::Use {
             return Ok(false);
@@ -48,8 +47,7 @@ impl Run<'_> {
             properties: plan.properties.clone(),
             num_partitions: by_key.then_some(i64::try_from(backup.partitions.len()).unwrap_or(i64::MAX)),
         };
-        let created = self.milvus().create_collection(&request).await;
-        created.map_err(Error::milvus(format!("while creating {target}")))?;
+        self.milvus().create_collection(&request).await?;
         Ok(true)
     }
 
@@ -66,7 +64,7 @@ impl Run<'_> {
         stream::iter(plan.partitions.iter().filter(|p| p.name != DEFAULT_PARTITION))
             .map(|p| async move {
                 let created = self.milvus().create_partition(target, &p.name).await;
-                created.map_err(Error::milvus(format!("while creating partition {target}/{}", p.name)))
+                created.map_err(Error::from)
             })
             .buffer_unordered(8)
             .try_collect()
@@ -76,19 +74,11 @@ impl Run<'_> {
     /// Drops the target's indexes where asked for, then creates the plan's.
     pub(super) async fn create_indexes(&self, plan: &CollectionPlan) -> Result<(), Error> {
         let target = &plan.target;
-        let present = self.milvus().list_indexes(target).await;
-        let present = present.map_err(Error::milvus(format!("while listing the indexes of {target}")))?;
+        let present = self.milvus().list_indexes(target).await?;
         if self.request.drop_indexes && !present.is_empty() {
-            let released = self.milvus().release(target).await;
-            released.map_err(Error::milvus(format!(
-                "while releasing {target}, whose indexes are to be dropped"
-            )))?;
+            self.milvus().release(target).await?;
             for index in &present {
-                let dropped = self.milvus().drop_index(target, &index.index).await;
-                dropped.map_err(Error::milvus(format!(
-                    "while dropping index {} of {target}",
-                    index.index.name
-                )))?;
+                self.milvus().drop_index(target, &index.index).await?;
             }
         }
         for index in &plan.indexes {
@@ -97,8 +87,7 @@ impl Run<'_> {
             if kept {
                 continue;
             }
-            let created = self.milvus().create_index(target, index).await;
-            created.map_err(Error::milvus(format!("while creating index {} of {target}", index.name)))?;
+            self.milvus().create_index(target, index).await?;
         }
         Ok(())
     }

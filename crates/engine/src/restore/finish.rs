@@ -16,8 +16,7 @@ impl Run<'_> {
         if plan.properties_after.is_empty() {
             return Ok(());
         }
-        let set = self.milvus().alter_collection(&plan.target, &plan.properties_after).await;
-        set.map_err(Error::milvus(format!("while setting the properties of {}", plan.target)))
+        Ok(self.milvus().alter_collection(&plan.target, &plan.properties_after).await?)
     }
 
     /// Loads a collection and waits for it; a load that does not end is a warning, the data being there.
@@ -29,8 +28,7 @@ impl Run<'_> {
         }
         let begun = Instant::now();
         while begun.elapsed() < stall {
-            let state = self.milvus().load_state(target, None).await;
-            let state = state.map_err(Error::milvus(format!("while waiting for the load of {target}")))?;
+            let state = self.milvus().load_state(target, None).await?;
             if state == LoadState::Loaded {
                 return Ok(());
             }

@@ -20,6 +20,9 @@ const AHEAD: usize = 2;
 /// The first and the longest time between two looks at a job.
 const POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// How long a server may be away before its jobs are given up.
+const OUTAGE: Duration = Duration::from_secs(180);
+
 /// One import job on its way.
 #[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
@@ -93,8 +96,7 @@ impl Importer {
                 delta_prefix: data.delta.clone(),
                 options: Vec::new(),
             };
-            let sent = self.milvus.import(&request).await;
-            let id = sent.map_err(Error::milvus(format!("while sending the import of {}", job.place())))?;
+            let id = self.milvus.import(&request).await?;
             tracing::debug!("import job {id} of {} reads {}", job.place(), data.insert);
             self.follow(id, job).await?
         };
@@ -109,13 +111,21 @@ impl Importer {
         let mut working = Working { importer: self, counted: false };
         let mut pause = POLL.0;
         let mut last = None;
+        let mut answered = Instant::now();
         self.moved();
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(POLL.1);
-            let status = self.milvus.import_state(id).await;
-            let status = status
-                .map_err(Error::milvus(format!("while waiting for import job {id} of {}", job.place())))?;
+            let status = match self.milvus.import_state(id).await {
+                Ok(status) => status,
+                // a restart of Milvus takes a minute, and its jobs go on after it
+                Err(error) if error.is_temporary() && answered.elapsed() < OUTAGE => continue,
+                Err(error) => {
+                    let doing = format!("while waiting for import job {id} of {}", job.place());
+                    return Err(Error::from(error).during(doing));
+                }
+            };
+            answered = Instant::now();
             match status.state {
                 ImportState::Completed => return Ok(status.rows),
                 ImportState::Failed(reason) => {

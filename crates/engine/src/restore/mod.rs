@@ -137,7 +137,10 @@ impl From<&Error> for CollectionFailure {
     fn from(error: &Error) -> Self {
         Self {
             kind: error.kind(),
-            message: error.chain(),
+            message: match error.context() {
+                Some(doing) => format!("{} ({doing})", error.chain()),
+                None => error.chain(),
+            },
             hint: error.hint(),
             rows_differ: matches!(error, Error::Rows { .. }),
         }

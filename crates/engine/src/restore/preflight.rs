@@ -119,12 +119,11 @@ async fn look(
     backups: &[&CollectionBackup],
     pairs: &Pairs,
 ) -> Result<Seen, Error> {
-    let databases = target.milvus.list_databases().await.map_err(Error::milvus("while listing databases"))?;
+    let databases = target.milvus.list_databases().await?;
     let databases: BTreeSet<String> = databases.into_iter().collect();
     let existing = stream::iter(pairs.iter().map(|(_, t)| t).filter(|t| databases.contains(&t.database)))
         .map(|t| async move {
-            let has = target.milvus.has_collection(t).await;
-            let has = has.map_err(Error::milvus(format!("while looking for {t}")))?;
+            let has = target.milvus.has_collection(t).await?;
             Ok::<_, Error>(has.then(|| t.clone()))
         })
         .buffered(AT_ONCE)
@@ -143,7 +142,7 @@ async fn look(
 async fn no_alias_is_dropped(target: &Source, existing: &BTreeSet<CollectionRef>) -> Result<(), Error> {
     for name in existing {
         let info = target.milvus.describe_collection(name).await;
-        if info.map_err(Error::milvus(format!("while describing {name}")))?.is_alias {
+        if info?.is_alias {
             return Err(Error::TargetIsAlias(name.to_string()));
         }
     }

@@ -62,7 +62,7 @@ impl Staging {
             self.ctx.emit(Event::ObjectCopied { collection: job.plan.source.clone(), bytes: item.size });
         };
         let copied = self.mover.copy_all(items, self.ctx.cancel(), on_copied).await;
-        copied.map_err(|e| Error::storage(format!("while staging {}", job.plan.source))(e.error))?;
+        copied.map_err(|e| Error::from(e.error).during(format!("while staging {}", job.plan.source)))?;
         run.phase(job.plan, CollectionPhase::Importing);
         let below = |prefix: ObjectKey| prefix.below(&binlogs).map(|rest| dir.join(rest).as_dir());
         let partition = job.partition.id;
@@ -106,10 +106,7 @@ impl Staging {
 /// Directories without our owner file are not ours, and stay.
 async fn clear_stale(run: &Run<'_>, store: &Store) -> Result<(), Error> {
     let root = run.target.layout.root().as_dir();
-    let found = store
-        .list_dirs(&root)
-        .await
-        .map_err(Error::storage(format!("while listing {}", store.describe(&root))))?;
+    let found = store.list_dirs(&root).await?;
     for name in found.dirs {
         let Some(id) = model::layout::milvus::staging_id(&name) else { continue };
         let dir = run.target.layout.staging_dir(id);
@@ -120,7 +117,7 @@ async fn clear_stale(run: &Run<'_>, store: &Store) -> Result<(), Error> {
         let place = store.describe(&dir);
         run.ctx.emit(Event::Note(format!("removing what an earlier restore left in {place}")));
         let removed = store.delete_below(&dir, run.ctx.cancel(), |_| {}).await;
-        removed.map_err(Error::storage(format!("while removing {place}")))?;
+        removed?;
     }
     Ok(())
 }
