@@ -70,9 +70,9 @@ pub struct Limits {
     pub connect: Duration,
     /// One try of a call.
     pub attempt: Duration,
-    /// How long a call is repeated while the server cannot be reached.
+    /// How long a call is repeated while the server cannot be reached, or is not ready.
     pub outage: Duration,
-    /// How long a call is repeated while the server asks to come later (rate limits, starting up).
+    /// How long a call is repeated while the server asks to slow down.
     pub busy: Duration,
     /// From a flush to the moment that everything is on the store.
     pub flush: Duration,

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use milvus::{Auth, ConnectConfig, ErrorKind, ImportRequest, ImportState, Limits, Milvus, Tls};
+use model::manifest::KeyValue;
 use model::name::CollectionRef;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault};
 
 use crate::shop::{flat, rows, small};
+use crate::{collections, imports};
 
 fn config(fake: &FakeMilvus) -> ConnectConfig {
     ConnectConfig {
@@ -45,6 +47,28 @@ async fn every_release_says_its_version() {
         // the call to connect is younger than the one for the version
         assert_eq!(count(&fake, "GetVersion") == 1, version == "2.2.8");
     }
+}
+
+#[tokio::test]
+async fn the_fake_refuses_what_the_real_servers_refuse() {
+    for version in ["2.2.16", "2.3.5"] {
+        let root = tempfile::tempdir().unwrap();
+        let fake = FakeMilvus::start(FakeConfig::new(version, root.path()));
+        let milvus = Milvus::connect(&config(&fake)).await.unwrap();
+        collections::databases(&milvus).await;
+        collections::parts(&milvus).await;
+        collections::missing(&milvus).await;
+        imports::refused(&milvus).await;
+    }
+}
+
+#[tokio::test]
+async fn replies_above_the_usual_4_mib_are_read() {
+    let (_fake, milvus) = fake("2.3.5").await;
+    milvus.create_collection(&small(&shop())).await.unwrap();
+    let large = KeyValue::new("large", "x".repeat(5 << 20));
+    milvus.alter_collection(&shop(), std::slice::from_ref(&large)).await.unwrap();
+    assert_eq!(milvus.describe_collection(&shop()).await.unwrap().properties, [large]);
 }
 
 #[tokio::test]

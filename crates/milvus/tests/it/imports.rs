@@ -106,7 +106,7 @@ async fn imports_that_cannot_begin_say_why_on_an_old_server() {
     refused(&connect(&server).await).await;
 }
 
-async fn refused(milvus: &Milvus) {
+pub(crate) async fn refused(milvus: &Milvus) {
     let target = new_name("refused");
     let asked = request(&target, "/nowhere/".to_owned(), String::new());
     milvus.create_collection(&small(&target)).await.unwrap();

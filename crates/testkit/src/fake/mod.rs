@@ -35,6 +35,9 @@ pub use fault::Fault;
 use service::Service;
 use state::State;
 
+/// What real servers take in one message, in bytes.
+const LARGEST_MESSAGE: usize = 64 << 20;
+
 /// What a fake server shall be like.
 #[derive(Clone, Debug)]
 pub struct FakeConfig {
@@ -85,7 +88,8 @@ impl FakeMilvus {
         let runtime = runtime.expect("a thread");
         let state = Arc::new(Mutex::new(State::new(&config)));
         let (address, listener) = listen(&runtime);
-        let service = MilvusServiceServer::new(Service::new(Arc::clone(&state), config.login));
+        let service = MilvusServiceServer::new(Service::new(Arc::clone(&state), config.login))
+            .max_decoding_message_size(LARGEST_MESSAGE);
         let server = tonic::transport::Server::builder().add_service(service);
         runtime.spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
         let (management, listener) = listen(&runtime);
