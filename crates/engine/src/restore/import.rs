@@ -21,7 +21,7 @@ const AHEAD: usize = 2;
 const POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// How long a server may be away before its jobs are given up.
-const OUTAGE: Duration = Duration::from_secs(180);
+const OUTAGE: Duration = Duration::from_mins(3);
 
 /// One import job on its way.
 #[derive(Clone, Copy)]
