@@ -1,0 +1,69 @@
+//! Login and TLS against servers that ask for them.
+
+use crate::tool::Tool;
+use milvus::{Auth, ConnectConfig, Milvus, Tls};
+use model::name::CollectionRef;
+use testkit::milvus_server::{self, Options};
+use testkit::seed;
+use testkit::tls::Certificates;
+
+#[tokio::test]
+async fn login_and_a_server_that_shows_its_certificate() {
+    let certificates = Certificates::generate();
+    let Some(guard) = milvus_server::start(&Options::default().login().tls(&certificates)) else { return };
+    let ca = certificates.ca();
+    let config = ConnectConfig {
+        tls: Tls::Server { ca: Some(ca.clone()), server_name: None },
+        auth: Auth::Password { user: "root".to_owned(), password: "Milvus".into() },
+        ..guard.server().config()
+    };
+    let milvus = Milvus::connect(&config).await.unwrap();
+    let apple = CollectionRef::new("default", "apple");
+    seed::hundred_rows(&milvus, &apple).await.unwrap();
+
+    let tool = Tool::on_disk(guard.server());
+    let ca = ca.display();
+    let run = |arguments: &str, user: &str, password: &str| {
+        let settings: [(&str, &dyn std::fmt::Display); 4] = [
+            ("milvus.grpc.tlsMode", &"server"),
+            ("milvus.grpc.caCertPath", &ca),
+            ("milvus.user", &user),
+            ("milvus.password", &password),
+        ];
+        tool.run_with(arguments, &settings)
+    };
+    run("create -n fruit", "root", "Milvus").ends_with(0);
+    run("restore -n fruit --suffix _copy", "root", "Milvus").ends_with(0);
+    assert!(milvus.has_collection(&CollectionRef::new("default", "apple_copy")).await.unwrap());
+
+    let wrong = run("create -n wrong", "root", "not-the-password").ends_with(5).says(&["root", "hint:"]);
+    assert!(!wrong.stderr.contains("not-the-password"));
+    run("create -n wrong", "", "").ends_with(5).says(&["hint:"]);
+    // Without TLS, and with authorities that do not know this one.
+    tool.run("create -n wrong").ends_with(5).says(&["hint:"]);
+    tool.run_with("create -n wrong", &[("milvus.grpc.tlsMode", &"server")])
+        .ends_with(5)
+        .says(&["certificate"]);
+}
+
+#[tokio::test]
+async fn both_sides_show_a_certificate() {
+    let certificates = Certificates::generate();
+    let Some(guard) = milvus_server::start(&Options::default().mutual_tls(&certificates)) else { return };
+    let tool = Tool::on_disk(guard.server());
+    let (ca, cert, key) = (certificates.ca(), certificates.client_cert(), certificates.client_key());
+    let (ca, cert, key) = (ca.display(), cert.display(), key.display());
+    let mutual: [(&str, &dyn std::fmt::Display); 4] = [
+        ("milvus.grpc.tlsMode", &"mutual"),
+        ("milvus.grpc.caCertPath", &ca),
+        ("milvus.grpc.mtlsCertPath", &cert),
+        ("milvus.grpc.mtlsKeyPath", &key),
+    ];
+    tool.run_with("create -n nothing", &mutual).ends_with(0);
+    tool.run_with("create -n wrong", &[("milvus.grpc.tlsMode", &"server"), ("milvus.grpc.caCertPath", &ca)])
+        .ends_with(5)
+        .says(&["hint:"]);
+    // A key that is not there is the configuration's fault.
+    let missing = [mutual[0], mutual[1], mutual[2], ("milvus.grpc.mtlsKeyPath", &"/no/such.key" as _)];
+    tool.run_with("create -n wrong", &missing).ends_with(2).says(&["/no/such.key"]);
+}
