@@ -1,0 +1,95 @@
+//! `list` of a thousand backups, against a bare loop of the same requests: one listing, and each backup's head.
+
+use engine::{BackupState, JobCtx};
+use futures::stream::{self, StreamExt};
+use model::key::ObjectKey;
+use model::layout::backup::{
+    BACKUP_META, BackupLayout, COLLECTION_META, FULL_META, MB_MANIFEST, PARTITION_META, SEGMENT_META,
+};
+use model::manifest::{Manifest, Summary, json};
+use testkit::names;
+use tokio_util::sync::CancellationToken;
+
+use crate::measure::{Watch, median, peak_mb, row};
+use crate::s3::Bare;
+use crate::setup;
+
+const BACKUPS: usize = 1000;
+const ROUNDS: usize = 7;
+/// As many heads as the engine reads at once.
+const AT_ONCE: usize = 64;
+/// What 0.5.16 needed on such a store, in seconds.
+const GO_S: f64 = 10.7;
+
+pub(crate) async fn run(endpoint: &str) {
+    let bucket = names::bucket("bench-list");
+    let place = setup::bucket(endpoint, &bucket, "backup");
+    let store = setup::open(&place);
+    store.create_bucket().await.expect("a bucket");
+    eprintln!("list: writing {BACKUPS} backups");
+    stream::iter(0..BACKUPS).for_each_concurrent(AT_ONCE, |n| write(&store, &place.root, n)).await;
+    let engine = setup::engine(setup::no_milvus(), place.clone(), place);
+    let [mut ours, mut theirs] = [Vec::new(), Vec::new()];
+    for round in 0..ROUNDS {
+        // in turns, and each first as often as the other; both open their connections anew
+        for turn in [round % 2, (round + 1) % 2] {
+            let watch = Watch::start();
+            if turn == 0 {
+                let found = engine.list(&JobCtx::detached()).await.expect("a list");
+                ours.push(watch.wall_s());
+                let complete = found.iter().filter(|b| b.state == BackupState::Complete);
+                assert_eq!((found.len(), complete.count()), (BACKUPS, BACKUPS));
+            } else {
+                let bare = Bare::new(endpoint);
+                let dirs = bare.list_dirs(&bucket, "backup/").await;
+                assert_eq!(dirs.len(), BACKUPS);
+                let heads = dirs.into_iter().map(|dir| format!("{bucket}/{dir}meta/{BACKUP_META}"));
+                assert!(bare.get_all(heads, AT_ONCE).await > 0);
+                theirs.push(watch.wall_s());
+            }
+        }
+    }
+    eprintln!("list: ours {ours:.2?} s, bare loop {theirs:.2?} s, peak {:.0} MB", peak_mb());
+    store
+        .delete_below(&ObjectKey::new(""), &CancellationToken::new(), |_| {})
+        .await
+        .expect("an empty bucket");
+    let (ours, theirs) = (median(ours), median(theirs));
+    let figure = |seconds: f64| format!("{seconds:.2} s");
+    row(
+        "list of 1,000 backups, against a bare loop",
+        &figure(ours),
+        &figure(theirs),
+        ours / theirs,
+        "<= 1.2",
+    );
+    row("list of 1,000 backups, against Go 0.5.16", &figure(ours), &figure(GO_S), ours / GO_S, "<= 0.25");
+}
+
+async fn write(store: &storage::Store, root: &ObjectKey, n: usize) {
+    let name = format!("nightly_{n:04}");
+    let layout = BackupLayout::new(root, &name.parse().expect("a name"));
+    let summary = Summary { format_version: 1, tool: "milvus-backup 0.1.0".to_owned(), ..Summary::default() };
+    let manifest = Manifest {
+        id: "00000000-0000-0000-0000-000000000000".to_owned(),
+        name,
+        milvus_version: "2.3.5".to_owned(),
+        summary: Some(summary),
+        ..Manifest::default()
+    };
+    let mut head = Vec::new();
+    json::write_backup_meta(&manifest, "files", &mut head).expect("a head");
+    let mut full = Vec::new();
+    json::write_full_meta(&manifest, "files", &mut full).expect("a manifest");
+    let empty = b"{}".to_vec();
+    for (file, body) in [
+        (COLLECTION_META, empty.clone()),
+        (PARTITION_META, empty.clone()),
+        (SEGMENT_META, empty.clone()),
+        (MB_MANIFEST, empty),
+        (FULL_META, full),
+        (BACKUP_META, head),
+    ] {
+        store.write(&layout.meta_file(file), body.into()).await.expect("a file");
+    }
+}

@@ -1,0 +1,193 @@
+//! Plans and manifest of one collection with a million files: the time of each step, and the memory of all.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs::File;
+use std::hash::{Hash, Hasher};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use engine::JobCtx;
+use model::ids::{CollectionId, PartitionId, PartitionScope, SegmentId, Tso};
+use model::key::ObjectKey;
+use model::layout::backup::{
+    BACKUP_META, BackupLayout, COLLECTION_META, FULL_META, PARTITION_META, SEGMENT_META,
+};
+use model::layout::milvus::MilvusLayout;
+use model::manifest::json::{self, JsonError};
+use model::manifest::{
+    CollectionBackup, ConsistencyLevel, DataType, Field, LoadState, Manifest, PartitionBackup, Schema,
+    Summary,
+};
+use model::name::{BackupName, CollectionRef};
+use model::plan::backup::{Totals, object_pairs};
+use model::plan::{Expected, FileId, SegmentFiles, SegmentSeen};
+
+use crate::measure::{Watch, peak_mb, row};
+use crate::setup::{self, id};
+
+const PARTITIONS: i64 = 50;
+const SEGMENTS: i64 = 1250;
+/// Columns of a segment, the two of the system among them.
+const COLUMNS: i64 = 16;
+const COLLECTION: CollectionId = CollectionId(id(1));
+
+type Encode = fn(&Manifest, &mut BufWriter<File>) -> Result<(), JsonError>;
+
+const FILES: [(&str, Encode); 5] = [
+    (COLLECTION_META, |manifest, out| json::write_collection_meta(manifest, "files", out)),
+    (PARTITION_META, |manifest, out| json::write_partition_meta(manifest, "files", out)),
+    (SEGMENT_META, |manifest, out| json::write_segment_meta(manifest, "files", out)),
+    (FULL_META, |manifest, out| json::write_full_meta(manifest, "files", out)),
+    (BACKUP_META, |manifest, out| json::write_backup_meta(manifest, "files", out)),
+];
+
+pub(crate) async fn run(dir: &Path) {
+    let name: BackupName = "bench".parse().expect("a name");
+    let place = setup::disk(dir);
+    let from = MilvusLayout::new(ObjectKey::new("files"));
+    let to = BackupLayout::new(&place.root, &name);
+    let mut steps = Vec::new();
+    let mut step = |what: &str, watch: &Watch| {
+        steps.push(format!("{what} {:.1} s", watch.wall_s()));
+        eprintln!("planner: {what}: {:.2} s, peak {:.0} MB", watch.wall_s(), peak_mb());
+    };
+
+    let watch = Watch::start();
+    let collection = listed(&from);
+    step("list", &watch);
+    let watch = Watch::start();
+    let print = fingerprint(&collection, &from, &to);
+    step("plan", &watch);
+    let watch = Watch::start();
+    check(&collection, &from, &to);
+    step("check", &watch);
+    let totals = Totals::of(&collection);
+    let manifest = manifest(collection, totals);
+    let watch = Watch::start();
+    write(&manifest, &dir.join("bench/meta"));
+    step("write", &watch);
+    drop(manifest);
+    let watch = Watch::start();
+    let engine = setup::engine(setup::no_milvus(), place.clone(), place);
+    let detail = engine.get(&name, &JobCtx::detached()).await.expect("the backup");
+    step("read", &watch);
+    let read = detail.manifest.collections.first().expect("the collection");
+    assert_eq!(
+        (Totals::of(read), fingerprint(read, &from, &to)),
+        (totals, print),
+        "what was written was read"
+    );
+
+    let ours = format!("{:.0} MB", peak_mb());
+    row(
+        &format!("memory of {} objects: {}", totals.objects, steps.join(", ")),
+        &ours,
+        "200 MB",
+        peak_mb() / 200.0,
+        "< 1",
+    );
+}
+
+/// What a listing of Milvus's storage comes to.
+fn listed(layout: &MilvusLayout) -> CollectionBackup {
+    let named =
+        |partition: i64| (0..SEGMENTS).map(move |n| (id(partition), id(1000 + partition * SEGMENTS + n)));
+    let seen: Vec<SegmentSeen> = (0..PARTITIONS)
+        .flat_map(named)
+        .map(|(partition, segment)| SegmentSeen {
+            id: SegmentId(segment),
+            partition: PartitionScope::One(PartitionId(partition)),
+            rows: 120,
+        })
+        .collect();
+    let fields: Vec<i64> = (0..2).chain(100..98 + COLUMNS).collect();
+    let mut files = SegmentFiles::new(&seen, &schema());
+    for (partition, segment) in (0..PARTITIONS).flat_map(named) {
+        for field in &fields {
+            let log = segment * 100 + field;
+            let key =
+                ObjectKey::new(&format!("files/insert_log/{COLLECTION}/{partition}/{segment}/{field}/{log}"));
+            let key = layout.parse_insert(&key).expect("a binlog");
+            assert!(files.add_insert(&key, 1234), "its segment was named");
+        }
+    }
+    let mut segments = files.finish().expect("whole segments");
+    let partitions = (0..PARTITIONS).map(|n| {
+        let partition = PartitionId(id(n));
+        let own = |s: &model::manifest::Segment| s.partition == PartitionScope::One(partition);
+        let segments = segments.extract_if(.., |s| own(s)).collect();
+        PartitionBackup { id: partition, name: format!("p{n}"), segments, ..PartitionBackup::default() }
+    });
+    CollectionBackup {
+        id: COLLECTION,
+        name: CollectionRef::new("default", "bench"),
+        schema: schema(),
+        shards: 1,
+        consistency: ConsistencyLevel(2),
+        partitions: partitions.collect(),
+        l0_segments: Vec::new(),
+        size: 0,
+        indexes: Vec::new(),
+        load_state: LoadState::NotLoad,
+        backup_timestamp: None,
+        seal_time_s: None,
+        channel_checkpoints: [].into(),
+        start_time_s: None,
+        end_time_s: None,
+        properties: Vec::new(),
+        db_id: 1,
+        created_timestamp: Tso(0),
+        virtual_channels: Vec::new(),
+        physical_channels: Vec::new(),
+        aliases: Vec::new(),
+    }
+}
+
+fn schema() -> Schema {
+    let field =
+        |id: i64| Field { id, name: format!("f{id}"), data_type: DataType::INT64, ..Field::default() };
+    Schema { name: "bench".to_owned(), fields: (100..98 + COLUMNS).map(field).collect(), ..Schema::default() }
+}
+
+/// Makes the pair of keys of every object once.
+fn fingerprint(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for pair in object_pairs(collection, from, to) {
+        (pair.from.as_str(), pair.to.as_str(), pair.size).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Holds a listing of the backup against what it must hold.
+fn check(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) {
+    let mut expected = Expected::new(collection);
+    for pair in object_pairs(collection, from, to) {
+        let (key, _) = to.parse_insert(&pair.to).expect("a binlog");
+        let file = FileId { segment: key.segment, field: Some(key.field), log: key.log };
+        assert!(expected.take(file).is_some(), "it is expected");
+    }
+    assert_eq!(expected.missing().count(), 0);
+}
+
+fn manifest(collection: CollectionBackup, totals: Totals) -> Manifest {
+    let summary =
+        Summary { format_version: 1, objects: totals.objects, collections: 1, ..Summary::default() };
+    Manifest {
+        id: "bench".to_owned(),
+        name: "bench".to_owned(),
+        size: totals.bytes,
+        milvus_version: "2.3.5".to_owned(),
+        collections: vec![collection],
+        summary: Some(summary),
+        ..Manifest::default()
+    }
+}
+
+fn write(manifest: &Manifest, dir: &Path) {
+    std::fs::create_dir_all(dir).expect("a directory");
+    for (file, encode) in FILES {
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(dir.join(file)).expect("a file"));
+        encode(manifest, &mut out).expect("a manifest");
+        out.flush().expect("a whole file");
+    }
+}
