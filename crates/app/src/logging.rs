@@ -90,7 +90,10 @@ impl Rotating {
     }
 
     fn rotate(&self) -> io::Result<()> {
-        let aside = (1..).take_while(|number| self.aside(*number).exists()).count() as u64;
+        let mut aside = 0;
+        while self.aside(aside + 1).exists() {
+            aside += 1;
+        }
         for number in (1..=aside).rev() {
             let path = self.aside(number);
             let many = self.settings.max_backups > 0 && number >= self.settings.max_backups;

@@ -70,10 +70,10 @@ impl Arguments {
         job.finish();
         match (outcome?, session.format()) {
             (BackupOutcome::Planned(plan), Format::Text) => {
-                session.print(&render::text::backup_plan(&plan))?
+                session.print(&render::text::backup_plan(&plan))?;
             }
             (BackupOutcome::Planned(plan), Format::Json) => {
-                session.print_json(&render::json::backup_plan(&plan))?
+                session.print_json(&render::json::backup_plan(&plan))?;
             }
             (BackupOutcome::Done(report), format) => {
                 let code = report.kind().map_or(DONE, exit_code);
@@ -120,7 +120,7 @@ impl Arguments {
         }
     }
 
-    /// `--strategy` over `--meta_only` over `--force`; meta_only and force together leave the data out, as in 0.4.15.
+    /// `--strategy` over `--meta_only` over `--force`; the last two together leave the data out, as in 0.4.15.
     fn strategy(&self, session: &Session<'_>) -> Result<FlushStrategy, Failure> {
         let word = self.strategy.as_deref().unwrap_or_default();
         for (given, flag, instead) in

@@ -22,12 +22,24 @@ pub(super) struct Completion {
 
 impl Completion {
     /// Prints the script.
-    pub(super) fn run(&self, mut command: Command) -> Result<u8, Failure> {
+    pub(super) fn run(&self, command: &Command) -> Result<u8, Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut command, "milvus-backup", &mut script);
+        clap_complete::generate(self.shell, &mut visible(command), "milvus-backup", &mut script);
         std::io::stdout().write_all(&script)?;
         Ok(DONE)
     }
+}
+
+/// The command without what is hidden, which the generators would offer all the same.
+fn visible(command: &Command) -> Command {
+    let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned();
+    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(visible);
+    Command::new(command.get_name().to_owned())
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_version_flag(true)
+        .about(command.get_about().cloned().unwrap_or_default())
+        .args(arguments)
+        .subcommands(verbs)
 }
 
 /// Write man pages, one a verb, into a directory

@@ -110,7 +110,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>, environment: &Envi
         }
         Verb::Check(verb) => run(environment, &before, &verb.shared, async |session| verb.run(session).await),
         Verb::Config(verb) => verb.run(&before, environment),
-        Verb::Completion(verb) => end(&out(&before.style, environment), verb.run(Cli::command())),
+        Verb::Completion(verb) => end(&out(&before.style, environment), verb.run(&Cli::command())),
         Verb::Man(verb) => end(&out(&before.style, environment), verb.run(Cli::command())),
         Verb::Later(verb) => end(&out(&before.style, environment), Err(verb.answer())),
     }
@@ -185,6 +185,7 @@ fn help_of(arguments: &[OsString]) -> clap::Command {
             command = next.clone();
         }
     }
+    let command = command.mut_arg("help", |help| help.help("Print help"));
     match command.get_long_about().cloned() {
         Some(about) => command.about(about).long_about(None),
         None => command,

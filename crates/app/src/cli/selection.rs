@@ -71,7 +71,7 @@ impl Selectors {
             session.note(&format!("{} is deprecated; write --filter {}", given.flag, given.instead));
         }
         (given.read)(given.text)
-            .map_err(|error| Failure::from(engine::Error::Selection(error, None)).as_usage())
+            .map_err(|error| Failure::from(engine::Error::Selection(error, None)).of_usage())
     }
 }
 
@@ -86,7 +86,7 @@ struct Given<'a> {
 
 impl Failure {
     /// A rule that cannot be read is the command line's fault, whatever else such an error means.
-    fn as_usage(mut self) -> Self {
+    fn of_usage(mut self) -> Self {
         self.kind = engine::Kind::Usage;
         self
     }

@@ -162,7 +162,7 @@ impl Found<'_> {
                 self.add(missing, "is empty, but its other half is set");
             }
             "sharedKey" if self.is_empty(keys.account_key) => {
-                self.add(keys.account_key, "auth.type sharedKey needs it")
+                self.add(keys.account_key, "auth.type sharedKey needs it");
             }
             "serviceAccount" if self.is_empty(keys.credentials_file) => {
                 self.add(keys.credentials_file, "auth.type serviceAccount needs it");

@@ -65,7 +65,8 @@ impl Kind {
             Self::Whole => Data::Number(whole(trimmed)?),
             Self::Size => Data::Number(with_unit(trimmed, &SIZES)?),
             Self::Duration => Data::Number(with_unit(trimmed, &DURATIONS)?),
-            Self::Url => Data::Text(trimmed.to_owned()).is_url()?,
+            Self::Url if is_url(trimmed) => Data::Text(trimmed.to_owned()),
+            Self::Url => return None,
             Self::List => {
                 let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Data::List(items.map(str::to_owned).collect())
@@ -141,13 +142,9 @@ fn canonical(words: &[&'static str], text: &str) -> Option<&'static str> {
         .map(|word| main_spelling(word))
 }
 
-impl Data {
-    fn is_url(self) -> Option<Self> {
-        let Self::Text(text) = &self else { return None };
-        let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        let fits = text.is_empty() || host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'));
-        fits.then_some(self)
-    }
+fn is_url(text: &str) -> bool {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    text.is_empty() || host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ const fn key(name: &'static str, kind: super::Kind, default: &'static str) -> Ke
 
 /// The keys. Those without `becomes` are read and have nothing to set in this program.
 pub(in crate::config) static KEYS: &[Key] = &[
-    key(VERSION_KEY, Text, "v1"),
+    key(VERSION_KEY, Text, "v1").becomes(VERSION_KEY),
     key("log.level", Word(LOG_LEVELS), "info").becomes("log.level"),
     key("log.console", Bool, "true").becomes("log.console"),
     key("log.format", Word(LOG_FORMATS), "text").becomes("log.format"),

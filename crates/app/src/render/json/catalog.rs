@@ -51,12 +51,17 @@ pub(crate) fn list(backups: &[BackupSummary]) -> List<'_> {
 
 #[derive(Serialize)]
 pub(crate) struct Detail<'a> {
-    #[serde(flatten)]
-    summary: Summary<'a>,
+    name: &'a str,
+    state: &'static str,
+    taken: Option<String>,
+    bytes: u64,
     objects: u64,
+    rows: u64,
+    milvus: Option<&'a str>,
+    tool: Option<&'a str>,
     source: Option<Source<'a>>,
     databases: Vec<&'a str>,
-    collections_detail: Vec<Collection<'a>>,
+    collections: Vec<Collection<'a>>,
 }
 
 #[derive(Serialize)]
@@ -147,11 +152,17 @@ pub(crate) fn detail(backup: &BackupDetail, deep: bool) -> Detail<'_> {
         vanished: &extra.vanished,
     });
     Detail {
-        summary: Summary { bytes: Some(totals.bytes), ..Summary::from(&backup.summary) },
+        name: &backup.summary.name,
+        state: backup.summary.state.as_str(),
+        taken: backup.summary.taken_ms.and_then(rfc3339),
+        bytes: totals.bytes,
         objects: totals.objects,
+        rows: totals.rows,
+        milvus: backup.summary.milvus_version.as_deref(),
+        tool: backup.summary.tool.as_deref(),
         source,
         databases: backup.manifest.databases.iter().map(|database| database.name.as_str()).collect(),
-        collections_detail: backup.manifest.collections.iter().map(|c| collection(c, backup, deep)).collect(),
+        collections: backup.manifest.collections.iter().map(|c| collection(c, backup, deep)).collect(),
     }
 }
 

@@ -5,6 +5,8 @@ mod catalog;
 mod misc;
 mod restore;
 
+use std::fmt::Write;
+
 pub(crate) use backup::{backup_plan, backup_report};
 pub(crate) use catalog::{delete_plan, delete_question, deleted, detail, list};
 pub(crate) use misc::{checks, config};
@@ -24,7 +26,8 @@ fn names<T: ToString>(names: &[T]) -> String {
     const SHOWN: usize = 10;
     let mut text = names.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
-        text.push_str(&format!(" and {} more", names.len() - SHOWN));
+        // Writing to a String cannot fail.
+        let _ = write!(text, " and {} more", names.len() - SHOWN);
     }
     text
 }

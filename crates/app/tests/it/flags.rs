@@ -1,0 +1,154 @@
+//! Flags of all releases: taken, told to be old, or answered by name.
+
+use crate::tool::{NOWHERE, Tool};
+
+/// Runs up to the point where Milvus would be asked.
+fn unreachable(arguments: &[&str]) -> String {
+    Tool::new(NOWHERE).run(arguments).ends_with(5).stderr
+}
+
+#[test]
+fn old_selectors_are_taken_with_a_note() {
+    let cases: [(&[&str], &str); 7] = [
+        (&["create", "-c", "a,b.c"], "note: --colls is deprecated; write --filter 'db.coll,coll'\n"),
+        (&["create", "--colls=a"], "note: --colls is deprecated; write --filter 'db.coll,coll'\n"),
+        (&["create", "-d", "db"], "note: --databases is deprecated; write --filter 'db.*'\n"),
+        (
+            &["create", "-a", "{\"db\":[]}"],
+            "note: --database_collections is deprecated; write --filter 'db.*,db.coll'\n",
+        ),
+        (
+            &["create", "--database_collections", "{\"db\":null}"],
+            "note: --database_collections is deprecated",
+        ),
+        (&["create", "-f"], "note: --force is deprecated; write --strategy skip_flush\n"),
+        (&["create", "--meta_only"], "note: --meta_only is deprecated; write --strategy meta_only\n"),
+    ];
+    for (arguments, note) in cases {
+        let told = unreachable(arguments);
+        assert!(told.starts_with(note), "{arguments:?}: {told}");
+    }
+    assert!(unreachable(&["create", "--filter", "a", "-c", ""]).starts_with("preflight"));
+}
+
+#[test]
+fn of_several_selectors_create_takes_the_first_and_says_so() {
+    let told = unreachable(&["create", "-c", "a", "--filter", "db.*", "-d", "x"]);
+    assert!(told.contains("note: --colls is ignored, since --filter is given\n"), "{told}");
+    assert!(told.contains("note: --databases is ignored, since --filter is given\n"), "{told}");
+    let told = unreachable(&["create", "--strategy", "skip_flush", "--force", "--meta_only"]);
+    assert!(told.contains("note: --force is ignored, since --strategy is given\n"), "{told}");
+    let tool = Tool::new(NOWHERE);
+    tool.run(&["restore", "-n", "x", "-c", "a", "--filter", "b"])
+        .ends_with(2)
+        .tells(&["--filter and --colls exclude each other"]);
+}
+
+#[test]
+fn what_comes_later_is_answered_by_name() {
+    let tool = Tool::new(NOWHERE);
+    let cases: [(&[&str], &str); 13] = [
+        (&["server"], "the server (REST and gRPC)"),
+        (&["server", "-p", "8080", "--help"], "the server (REST and gRPC)"),
+        (&["migrate", "-n", "x", "-c", "in01"], "migrate (to Zilliz Cloud)"),
+        (&["l0compact", "-n", "x", "--force"], "l0compact"),
+        (&["create", "--rbac"], "create --rbac"),
+        (&["create", "--backup_index_extra"], "create --backup_index_extra"),
+        (&["create", "--format", "snapshot"], "create --format snapshot"),
+        (&["restore", "-n", "x", "--rbac=true"], "restore --rbac"),
+        (
+            &["restore", "secondary", "-n", "x", "--source_cluster_id", "a", "--target_cluster_id", "b"],
+            "restore secondary",
+        ),
+        (&["create", "--strategy", "snapshot"], "snapshot is a format, not a strategy"),
+        (
+            &["create", "--strategy", "Auto"],
+            "expected one of auto, serial_flush, bulk_flush, skip_flush, meta_only",
+        ),
+        (&["create", "--format", "tar"], "expected auto, binlog or snapshot"),
+        (&["list", "-c", "books"], "list --collection was removed in 0.5"),
+    ];
+    for (arguments, text) in cases {
+        let run = tool.run(arguments).ends_with(2).tells(&["error: ", text]);
+        assert_eq!(run.stdout, "");
+    }
+    for fine in [
+        &["create", "--rbac=false", "--format=binlog"][..],
+        &["create", "--format", "auto", "--backup-index-extra=0"],
+    ] {
+        unreachable(fine);
+    }
+}
+
+#[test]
+fn flags_are_written_as_go_takes_them() {
+    let tool = Tool::new(NOWHERE);
+    for get in [
+        &["get", "-n=x"][..],
+        &["get", "-nx"],
+        &["get", "--name=y", "-n", "x"],
+        &["get", "--detail=false", "-dn", "x"],
+    ] {
+        tool.run(get).ends_with(3).tells(&["there is no backup x "]);
+    }
+    tool.run(&["get", "--detail=perhaps", "-n", "x"]).ends_with(2).tells(&["expected true or false"]);
+    let run = tool.run(&["get", "-n", "x", "please"]).ends_with(3);
+    assert!(
+        run.stderr.starts_with("note: \"please\" is ignored: a verb takes flags only\n"),
+        "{}",
+        run.stderr
+    );
+    for old in [
+        "--meta_only",
+        "--restore_index",
+        "--use_auto_index",
+        "--drop_exist_collection",
+        "--drop_exist_index",
+        "--skip_create_collection",
+        "--use_v2_restore",
+    ] {
+        tool.run(&["restore", "-n", "x", old]).ends_with(3);
+        tool.run(&["restore", "-n", "x", &format!("{}=false", old.replace('_', "-"))]).ends_with(3);
+    }
+    tool.run(&["restore", "--nam", "x"]).ends_with(2).tells(&["unexpected argument '--nam'"]);
+}
+
+#[test]
+fn both_drop_flags_of_0_4_mean_drop() {
+    let run = Tool::new(NOWHERE).run(&[
+        "restore",
+        "-n",
+        "x",
+        "--drop_exist_collection",
+        "--skip_create_collection",
+    ]);
+    run.ends_with(3)
+        .tells(&["note: --skip_create_collection is ignored, since --drop_exist_collection is given\n"]);
+}
+
+#[test]
+fn names_and_rules_are_checked_before_anything_is_asked() {
+    let tool = Tool::new(NOWHERE);
+    let cases: [(&[&str], &str); 8] = [
+        (&["create", "-n", "a-b"], "begins with a letter or `_`, goes on with letters, digits or `_`"),
+        (&["create", "-n", "insert_log"], "one of Milvus's own directories"),
+        (&["get"], "no backup is named"),
+        (&["delete", "-n", ".."], "cannot name a backup"),
+        (&["restore", "-n", "x", "--rename", "a"], "cannot understand the rename"),
+        (&["restore", "-n", "x", "--suffix", "-"], "suffix"),
+        (&["create", "--filter", "a b"], "cannot understand the selection"),
+        (&["create", "-a", "[]"], "it must be a JSON object"),
+    ];
+    for (arguments, text) in cases {
+        tool.run(arguments).ends_with(2).tells(&[text]);
+    }
+}
+
+#[test]
+fn milvus_out_of_reach_is_told_with_its_address() {
+    let told = unreachable(&["create", "-n", "x"]);
+    for part in ["error: cannot connect to Milvus at 127.0.0.1:1", "hint: "] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+    assert_eq!(told.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{told}");
+}
