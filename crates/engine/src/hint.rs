@@ -1,5 +1,6 @@
 //! What to do about an error.
 
+use model::version::UnsupportedVersion;
 use storage::ErrorKind as StoreKind;
 
 use crate::{BackupState, Error};
@@ -63,13 +64,12 @@ impl Error {
                 "once Milvus is back, restore the collection again with --drop-exist-collection".into()
             }
             Self::During { source, .. } => return source.hint(),
-            Self::Name(_)
-            | Self::Strategy(_)
-            | Self::Version(_)
-            | Self::Copied { .. }
-            | Self::Encode { .. }
-            | Self::Cancelled
-            | Self::Task(_) => return None,
+            Self::Strategy(_) => "use --strategy serial_flush, or leave it out".into(),
+            Self::Version(UnsupportedVersion::TooOld(_)) => "upgrade Milvus to 2.2.9 or later".into(),
+            Self::Version(UnsupportedVersion::TooNew(_)) => "use Milvus Backup (Go) for this Milvus until then".into(),
+            Self::Copied { .. } => "try again; if it stays so, the store does not keep what is written to it".into(),
+            // the first says its rule itself, the rest are told where they happen, or are faults of ours
+            Self::Name(_) | Self::Encode { .. } | Self::Cancelled | Self::Task(_) => return None,
         })
     }
 }
