@@ -76,6 +76,7 @@ impl Arguments {
                 session.print_json(&render::json::backup_plan(&plan))?;
             }
             (BackupOutcome::Done(report), format) => {
+                job.warn_of(&report.warnings);
                 let code = report.kind().map_or(DONE, exit_code);
                 match format {
                     Format::Text => session.tell(&render::text::backup_report(&report, code))?,

@@ -99,6 +99,7 @@ impl Arguments {
                 Ok(DONE)
             }
             RestoreOutcome::Done(report) => {
+                job.warn_of(&report.warnings);
                 let code = report.kind().map_or(DONE, exit_code);
                 match session.format() {
                     Format::Text if code == DONE => session.tell(&render::text::restore_report(&report))?,

@@ -121,6 +121,11 @@ impl Job {
         &self.ctx
     }
 
+    /// Tells the warnings of the outcome that were not told while it ran.
+    pub(super) fn warn_of(&self, warnings: &[String]) {
+        self.progress.tell_rest(warnings);
+    }
+
     /// Takes progress off the terminal.
     pub(super) fn finish(&self) {
         self.progress.finish();

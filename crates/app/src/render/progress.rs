@@ -1,6 +1,6 @@
 //! Progress on stderr: bars on a terminal, lines elsewhere, JSON lines for programs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,6 +42,7 @@ struct Shown {
     bars: HashMap<CollectionRef, ProgressBar>,
     total: Option<ProgressBar>,
     told: Option<Instant>,
+    warned: HashSet<String>,
     over: bool,
 }
 
@@ -74,12 +75,24 @@ impl Progress {
             Way::Json => self.tell_json(&mut shown, &event),
             Way::Nothing => {}
         }
+        if let Event::Warning(text) = &event {
+            shown.warned.insert(text.clone());
+        }
         drop(shown);
         // JSON mode tells these as events.
         match event {
             Event::Warning(text) if self.way != Way::Json => self.out.warning(&text),
             Event::Note(text) if self.way != Way::Json => self.out.note(&text),
             _ => {}
+        }
+    }
+
+    /// Tells the warnings of a report that no event told.
+    pub(crate) fn tell_rest(&self, warnings: &[String]) {
+        for warning in warnings {
+            if self.lock().warned.insert(warning.clone()) {
+                self.out.warning(warning);
+            }
         }
     }
 

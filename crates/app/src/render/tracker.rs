@@ -12,6 +12,7 @@ use super::units::{bytes, count, counted, duration};
 #[derive(Default)]
 pub(super) struct Tracker {
     collections: BTreeMap<CollectionRef, State>,
+    selected: usize,
     first_copy: Option<Instant>,
     deleted: u64,
 }
@@ -24,6 +25,7 @@ pub(super) struct State {
     pub bytes: Part,
     pub jobs: Part,
     rows: u64,
+    planned: bool,
 }
 
 /// So much of so much.
@@ -50,6 +52,7 @@ impl Tracker {
             }
             Event::Planned { collection, objects, bytes } => {
                 let state = self.state(collection);
+                state.planned = true;
                 // What was copied before it was listed again was told already.
                 state.objects.all = (*objects).max(state.objects.done);
                 state.bytes.all = (*bytes).max(state.bytes.done);
@@ -74,7 +77,11 @@ impl Tracker {
                 self.deleted = *objects;
                 None
             }
-            Event::Phase(_) | Event::Overview { .. } | Event::Warning(_) | Event::Note(_) => None,
+            Event::Overview { collections, .. } => {
+                self.selected = *collections;
+                None
+            }
+            Event::Phase(_) | Event::Warning(_) | Event::Note(_) => None,
         }
     }
 
@@ -116,12 +123,19 @@ impl Tracker {
         }
         let (objects, size, jobs) = (self.objects(), self.bytes(), self.jobs());
         let mut parts = Vec::new();
-        if objects.all > 0 {
+        if self.selected > 1 && !self.collections.is_empty() {
+            let over = self.collections.values().filter(|state| state.is_over()).count();
+            parts.push(format!("{over}/{} collections", self.selected));
+        }
+        // Objects that are imported where they lie are never copied.
+        if objects.done > 0 || (objects.all > 0 && jobs.all == 0) {
             parts.push(format!("{}/{} objects", count(objects.done), count(objects.all)));
             parts.push(format!("{} of {}", bytes(size.done), bytes(size.all)));
             if let Some((rate, left)) = self.rate(size) {
                 parts.push(format!("{}/s", bytes(rate)));
-                if objects.done < objects.all {
+                let known =
+                    self.collections.values().filter(|state| state.planned || state.is_over()).count();
+                if known >= self.selected && left >= Duration::from_secs(1) {
                     parts.push(format!("{} left", duration(left)));
                 }
             }
@@ -163,6 +177,12 @@ impl State {
             Some(CollectionPhase::Importing) if self.jobs.all > 0 => {
                 format!("{}/{} jobs  {}  {phase}", self.jobs.done, self.jobs.all, counted(self.rows, "row"))
             }
+            Some(CollectionPhase::Done) if self.jobs.all > 0 => {
+                format!("{}  {}  {phase}", counted(self.jobs.all, "job"), counted(self.rows, "row"))
+            }
+            Some(CollectionPhase::Done) if self.objects.done > 0 => {
+                format!("{}  {}  {phase}", counted(self.objects.done, "object"), bytes(self.bytes.done))
+            }
             Some(CollectionPhase::Failed(reason)) => format!("{phase}: {reason}"),
             _ => phase.to_owned(),
         }
@@ -185,6 +205,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn imports_count_jobs_and_collections() {
+        let (books, orders) = (CollectionRef::new("", "books"), CollectionRef::new("shop", "orders"));
+        let mut tracker = Tracker::default();
+        tracker.take(&Event::Overview {
+            server: "2.3.5".into(),
+            address: "h:1".into(),
+            collections: 2,
+            databases: 2,
+            how: "in place".into(),
+        });
+        tracker.take(&Event::Planned { collection: books.clone(), objects: 4, bytes: 4096 });
+        tracker.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Importing });
+        tracker.take(&Event::Import { collection: books.clone(), done: 1, jobs: 3, rows: 1997 });
+        tracker.take(&Event::Collection { collection: orders, phase: CollectionPhase::Failed("why".into()) });
+        assert_eq!(tracker.of(&books).words(), "1/3 jobs  1,997 rows  importing");
+        assert_eq!(tracker.line(), "1/2 collections · 1/3 import jobs");
+    }
+
+    #[test]
     fn events_add_up() {
         let books = CollectionRef::new("", "books");
         let mut tracker = Tracker::default();
@@ -199,5 +238,6 @@ mod tests {
         assert_eq!(tracker.objects(), Part { done: 1, all: 1 });
         tracker.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Done });
         assert!(tracker.of(&books).is_over());
+        assert_eq!(tracker.of(&books).words(), "1 object  1.0 KiB  done");
     }
 }
