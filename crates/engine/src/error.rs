@@ -61,6 +61,12 @@ pub enum Error {
         /// What lies there.
         state: BackupState,
     },
+    /// Something else than a backup lies where it should come.
+    #[error("{place} is not empty, and no backup")]
+    Occupied {
+        /// The place.
+        place: String,
+    },
     /// No backup of this name.
     #[error("there is no backup {name} below {place}")]
     NoSuchBackup {
@@ -246,9 +252,10 @@ impl Error {
             | Self::NoSuchBackup { .. }
             | Self::NotABackup { .. }
             | Self::Plan(PlanError::NotInBackup(_) | PlanError::TargetsMissing(_)) => Kind::NotFound,
-            Self::NameTaken { .. } | Self::TargetIsAlias(_) | Self::Plan(PlanError::TargetsExist(_)) => {
-                Kind::AlreadyExists
-            }
+            Self::NameTaken { .. }
+            | Self::Occupied { .. }
+            | Self::TargetIsAlias(_)
+            | Self::Plan(PlanError::TargetsExist(_)) => Kind::AlreadyExists,
             Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => Kind::Damaged,
             Self::Rows { .. } => Kind::Partial,
             Self::Cancelled => Kind::Interrupted,

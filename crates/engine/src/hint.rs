@@ -19,6 +19,7 @@ impl Error {
             Self::NameTaken { name, .. } => {
                 format!("choose another name, or delete it first: milvus-backup delete -n {name}")
             }
+            Self::Occupied { .. } => "choose another name, or look at what lies there".into(),
             Self::NoSuchBackup { .. } => "`milvus-backup list` shows which there are".into(),
             Self::NotComplete { name, state: BackupState::Running } => format!("wait for the run that is making {name}"),
             Self::NotComplete { name, .. } => {

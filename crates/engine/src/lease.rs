@@ -81,6 +81,10 @@ impl Marker {
         }
     }
 
+    fn is_of(&self, holder: Option<&Self>) -> bool {
+        holder.is_some_and(|holder| holder.owner == self.owner)
+    }
+
     fn encode(&self) -> Bytes {
         // a struct of numbers and texts always encodes
         serde_json::to_vec(self).unwrap_or_default().into()
@@ -109,7 +113,7 @@ impl Lease {
         let created = store.create_new(key, marker.encode()).await?;
         // some stores ignore the condition: only what is read back counts
         let holder = Marker::read(store, key).await?;
-        if !created || holder.as_ref().is_none_or(|h| h.owner != marker.owner) {
+        if !created || !marker.is_of(holder.as_ref()) {
             return Ok(Err(holder));
         }
         let ended = CancellationToken::new();
@@ -120,13 +124,15 @@ impl Lease {
     /// Whether the place is still ours, or whose it is now.
     pub(crate) async fn still_held(&self) -> Result<Result<(), Option<Marker>>, Error> {
         let holder = Marker::read(&self.store, &self.key).await?;
-        Ok(if holder.as_ref().is_some_and(|h| h.owner == self.marker.owner) { Ok(()) } else { Err(holder) })
+        Ok(if self.marker.is_of(holder.as_ref()) { Ok(()) } else { Err(holder) })
     }
 
     /// Ends the lease, the work being done: the marker goes.
     pub(crate) async fn release(mut self) {
         self.end_renewal().await;
-        if let Err(error) = self.store.delete(std::slice::from_ref(&self.key)).await {
+        if !self.is_lost().await
+            && let Err(error) = self.store.delete(std::slice::from_ref(&self.key)).await
+        {
             tracing::warn!("cannot remove {}: {error}", self.store.describe(&self.key));
         }
     }
@@ -134,6 +140,9 @@ impl Lease {
     /// Ends the lease, the work not being done: the marker stays and says that nobody works here any more.
     pub(crate) async fn stop(mut self) {
         self.end_renewal().await;
+        if self.is_lost().await {
+            return;
+        }
         let marker = Marker { stopped: true, renewed_ms: now_ms(), ..self.marker.clone() };
         if let Err(error) = self.store.write(&self.key, marker.encode()).await {
             // on a full disk nothing can be written, but something removed: nobody shall wait for us
@@ -142,6 +151,11 @@ impl Lease {
                 tracing::warn!("cannot remove {}: {error}", self.store.describe(&self.key));
             }
         }
+    }
+
+    /// Whether the place is surely not ours any more; then the marker there is not ours to touch.
+    async fn is_lost(&self) -> bool {
+        matches!(self.still_held().await, Ok(Err(_)))
     }
 
     /// A renewal under way must not overwrite what comes after it.
@@ -162,8 +176,16 @@ impl Drop for Lease {
 async fn renew(store: Store, key: ObjectKey, mut marker: Marker, ended: CancellationToken) {
     while ended.run_until_cancelled(tokio::time::sleep(RENEW)).await.is_some() {
         marker.renewed_ms = now_ms();
+        let renewed = async {
+            // after a stall longer than a marker lives, the place may be somebody else's
+            let holder = Marker::read(&store, &key).await?;
+            if marker.is_of(holder.as_ref()) {
+                store.write(&key, marker.encode()).await?;
+            }
+            Ok::<_, Error>(())
+        };
         // a missed renewal is made up by the next one, well before the marker is stale
-        if let Some(Err(error)) = ended.run_until_cancelled(store.write(&key, marker.encode())).await {
+        if let Some(Err(error)) = ended.run_until_cancelled(renewed).await {
             tracing::warn!("cannot renew {}: {error}", store.describe(&key));
         }
     }

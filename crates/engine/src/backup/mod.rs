@@ -71,7 +71,9 @@ impl Engine {
         if request.dry_run {
             return ctx.run(run.plan()).await.map(BackupOutcome::Planned);
         }
-        let lease = ctx.run(run.begin(self)).await?;
+        // not cancelled half-way: a marker that nobody stops would look alive
+        ctx.check()?;
+        let lease = run.begin(self).await?;
         let paused = if self.config.limits.pause_gc { run.pause_gc().await } else { None };
         let done = ctx.run(run.take(&self.config.limits, &self.config.source.root_text, &lease)).await;
         if let Some(paused) = paused {

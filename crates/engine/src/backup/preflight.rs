@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use milvus::MilvusError;
+use model::ids::CollectionId;
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy};
 
 use super::Run;
-use crate::catalog::{BackupState, Catalog};
+use crate::catalog::Catalog;
 use crate::source::Source;
 use crate::{Engine, Error, Event, JobCtx};
 
@@ -47,9 +49,10 @@ async fn name_is_free(catalog: &Catalog, name: &BackupName) -> Result<(), Error>
     if !taken? {
         return Ok(());
     }
-    let summary = catalog.summary(name).await?;
-    let state = summary.map_or(BackupState::Damaged, |s| s.state);
-    Err(Error::NameTaken { name: name.to_string(), state })
+    Err(match catalog.summary(name).await? {
+        Some(found) => Error::NameTaken { name: name.to_string(), state: found.state },
+        None => Error::Occupied { place: catalog.store.describe(&dir) },
+    })
 }
 
 /// Every database and collection of a Milvus.
@@ -78,17 +81,14 @@ pub(crate) async fn storage_is_milvus(
     let root = source.layout.root().as_dir();
     source.store.any_below(&root).await?;
     for name in collections {
-        let segments = match source.milvus.segments(name).await {
-            Ok(segments) => segments,
+        let (id, rows) = match flushed(source, name).await {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
+            // dropped since it was listed
             Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => continue,
             Err(error) => return Err(Error::from(error)),
         };
-        let rows: u64 = segments.iter().map(|s| s.rows).sum();
-        if rows == 0 {
-            continue;
-        }
-        let info = source.milvus.describe_collection(name).await?;
-        if source.has_files(info.id).await? {
+        if source.has_files(id).await? {
             return Ok(Some(name.clone()));
         }
         // dropped in between, or really not there
@@ -97,4 +97,14 @@ pub(crate) async fn storage_is_milvus(
         }
     }
     Ok(None)
+}
+
+/// A collection's id and its flushed rows; `None` without such.
+async fn flushed(source: &Source, name: &CollectionRef) -> Result<Option<(CollectionId, u64)>, MilvusError> {
+    let segments = source.milvus.segments(name).await?;
+    let rows = segments.iter().map(|s| s.rows).sum();
+    if rows == 0 {
+        return Ok(None);
+    }
+    Ok(Some((source.milvus.describe_collection(name).await?.id, rows)))
 }

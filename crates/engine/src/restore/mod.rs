@@ -72,8 +72,9 @@ impl Engine {
         }
         ctx.emit(Event::Phase(Phase::Create));
         ctx.run(run.create_databases()).await?;
-        let staging =
-            if run.plan.staging.is_some() { Some(ctx.run(Staging::begin(self, &run)).await?) } else { None };
+        // not cancelled half-way: an owner file that nobody stops would look alive
+        ctx.check()?;
+        let staging = if run.plan.staging.is_some() { Some(Staging::begin(self, &run).await?) } else { None };
         ctx.emit(Event::Phase(Phase::Import));
         let importer = Importer::new(run.milvus().clone(), &self.config.limits, run.plan.jobs().count());
         let proof = Proof::new();

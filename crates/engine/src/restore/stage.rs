@@ -40,9 +40,9 @@ impl Staging {
         let store = run.target.store.clone();
         clear_stale(run, &store).await?;
         let dir = run.target.layout.staging_dir(run.ctx.id());
+        let mover = crate::backup::mover(&run.catalog.store, &store, &engine.config.limits)?;
         let taken = Lease::take(engine, &store, &dir.join(OWNER), run.ctx.id()).await?;
         let lease = taken.map_err(|_| Error::Task(format!("{dir} is taken")))?;
-        let mover = crate::backup::mover(&run.catalog.store, &store, &engine.config.limits)?;
         Ok(Self { mover, store, dir, lease, keep: run.request.keep_staged, ctx: run.ctx.clone() })
     }
 
@@ -90,10 +90,12 @@ impl Staging {
     pub(super) async fn end(self, keep: bool) -> Option<String> {
         let place = self.store.describe(&self.dir);
         if keep {
-            self.lease.stop().await;
+            // without an owner file no later restore removes them
+            self.lease.release().await;
             return Some(format!("staged files are kept in {place}"));
         }
-        self.lease.release().await;
+        // what cannot be removed now is for the next restore, which knows it by its owner file
+        self.lease.stop().await;
         let removed =
             self.store.delete_below(&self.dir, &tokio_util::sync::CancellationToken::new(), |_| {}).await;
         removed

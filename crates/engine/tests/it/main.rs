@@ -1,0 +1,17 @@
+//! The engine against a simulated Milvus with its files on the local disk: every outcome, message and hint that needs
+//! no real data. What a real Milvus does with real rows is shown end to end, in the tests of the program.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a failure here is a failed test, and panicking says so"
+)]
+
+extern crate milvus_backup_engine as engine;
+
+mod backup;
+mod disk;
+mod marker;
+mod names;
+mod shop;
+mod watch;
+mod world;

@@ -1,0 +1,124 @@
+//! The marker that a running backup keeps (simulated Milvus).
+
+use std::path::Path;
+
+use engine::{BackupState, DeleteRequest, Event, JobCtx, Kind, Phase, now_ms};
+use serde_json::json;
+
+use crate::disk;
+use crate::watch::once;
+use crate::world::{World, backup_of, in_time, told};
+
+/// The marker of a run elsewhere that was last heard of at this time.
+fn mark(path: &Path, renewed_ms: i64) {
+    let marker = json!({
+        "format_version": 1, "owner": "another", "host": "there", "pid": 7, "tool": "milvus-backup 9.9.9",
+        "started_ms": renewed_ms - 1000, "renewed_ms": renewed_ms,
+    });
+    disk::write(path, marker.to_string());
+}
+
+fn delete(name: &str) -> DeleteRequest {
+    DeleteRequest { name: name.parse().unwrap(), dry_run: false }
+}
+
+#[tokio::test]
+async fn what_another_run_is_making_is_left_alone() {
+    let world = World::with_books().await;
+    let marker = world.backup_path("nightly/meta/mb_begin.json");
+    mark(&marker, now_ms());
+    let listed = world.listed("nightly").await.unwrap();
+    assert_eq!((listed.state, listed.tool.as_deref()), (BackupState::Running, Some("milvus-backup 9.9.9")));
+
+    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::AlreadyExists);
+    let expected = "backup nightly exists already (running)\n\
+                    another run is making nightly; choose another name, or wait for its end";
+    assert_eq!(told(&error), expected);
+
+    let error = in_time(world.engine().delete(&delete("nightly"), &JobCtx::detached())).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Failed);
+    let text = error.to_string();
+    assert!(text.starts_with("backup nightly is being made by process 7 on there, last heard of "), "{text}");
+    assert!(error.hint().unwrap().starts_with("wait for its end; a run that died is free to be deleted"));
+    assert!(marker.exists());
+
+    let name = "nightly".parse().unwrap();
+    let error = in_time(world.engine().get(&name, &JobCtx::detached())).await.unwrap_err();
+    let expected = "backup nightly is running, not complete\nwait for the run that is making nightly";
+    assert_eq!((error.kind(), told(&error).as_str()), (Kind::Damaged, expected));
+}
+
+#[tokio::test]
+async fn what_a_dead_run_left_is_unfinished_and_can_be_deleted() {
+    let world = World::with_books().await;
+    mark(&world.backup_path("nightly/meta/mb_begin.json"), now_ms() - 200_000);
+    disk::write(&world.backup_path("nightly/binlogs/insert_log/1/2/3/3/100/4"), "left behind");
+    assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Unfinished);
+    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+    assert_eq!(error.to_string(), "backup nightly exists already (unfinished)");
+    let gone = in_time(world.engine().delete(&delete("nightly"), &JobCtx::detached())).await.unwrap();
+    assert_eq!((gone.backup.state, gone.objects), (BackupState::Unfinished, 2));
+    world.back_up(&backup_of("nightly")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_says_while_it_lives_who_it_is() {
+    let world = World::with_books().await;
+    let path = world.backup_path("nightly/meta/mb_begin.json");
+    let watched = once(|event| *event == Event::Phase(Phase::Commit), {
+        let path = path.clone();
+        move || {
+            let marker = disk::json(&path);
+            assert_eq!((&marker["host"], &marker["tool"]), (&json!("here"), &json!("milvus-backup 0.0.1")));
+            assert_eq!(marker["pid"], json!(std::process::id()));
+            assert!(now_ms() - marker["renewed_ms"].as_i64().unwrap() < 180_000);
+        }
+    });
+    world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_run_that_lost_its_name_publishes_nothing_and_leaves_the_other_alone() {
+    let world = World::with_books().await;
+    let path = world.backup_path("nightly/meta/mb_begin.json");
+    let watched = once(|event| *event == Event::Phase(Phase::Commit), {
+        let path = path.clone();
+        move || mark(&path, now_ms())
+    });
+    let error = world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("backup nightly is being made by process 7 on there"), "{text}");
+    assert!(!world.backup_path("nightly/meta/backup_meta.json").exists());
+    assert_eq!(disk::json(&path)["owner"], json!("another"), "its marker is not ours to touch");
+    assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Running);
+}
+
+#[tokio::test]
+async fn a_run_whose_backup_was_deleted_under_it_publishes_nothing() {
+    let world = World::with_books().await;
+    let path = world.backup_path("nightly/meta/mb_begin.json");
+    let watched =
+        once(|event| *event == Event::Phase(Phase::Commit), move || std::fs::remove_file(&path).unwrap());
+    let error = world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap_err();
+    assert_eq!(error.to_string(), "backup nightly exists already (unfinished)");
+    assert!(!world.backup_path("nightly/meta/backup_meta.json").exists());
+}
+
+#[tokio::test]
+async fn a_failed_run_says_that_nobody_works_there_any_more() {
+    let world = World::with_books().await;
+    // a Milvus that says it has rows, and files that are gone for good
+    let binlogs = world.source_path("insert_log");
+    let watched = once(
+        |event| matches!(event, Event::Collection { phase, .. } if phase.as_str() == "listing"),
+        move || std::fs::remove_dir_all(&binlogs).unwrap(),
+    );
+    let error = world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage, "{error}");
+    assert_eq!(disk::json(&world.backup_path("nightly/meta/mb_begin.json"))["stopped"], json!(true));
+    assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Unfinished);
+    in_time(world.engine().delete(&delete("nightly"), &JobCtx::detached())).await.unwrap();
+    assert!(world.list().await.is_empty());
+}

@@ -1,0 +1,86 @@
+//! The collections that the tests make.
+
+use milvus::{Column, CreateCollection, Milvus, Values};
+use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, Schema};
+use model::name::CollectionRef;
+
+/// A collection by `name` or `database.name`.
+pub(crate) fn collection(name: &str) -> CollectionRef {
+    let (database, name) = name.split_once('.').unwrap_or(("default", name));
+    CollectionRef::new(database, name)
+}
+
+fn field(name: &str, data_type: DataType, params: &[(&str, &str)]) -> Field {
+    Field {
+        name: name.to_owned(),
+        data_type,
+        type_params: params.iter().map(|(key, value)| KeyValue::new(*key, *value)).collect(),
+        ..Field::default()
+    }
+}
+
+/// A key, a text and a vector of two numbers.
+pub(crate) fn small(name: &str) -> CreateCollection {
+    let fields = vec![
+        Field { is_primary_key: true, ..field("id", DataType::INT64, &[]) },
+        field("text", DataType::VARCHAR, &[("max_length", "100")]),
+        field("vector", DataType::FLOAT_VECTOR, &[("dim", "2")]),
+    ];
+    CreateCollection {
+        target: collection(name),
+        schema: Schema { description: "a small one".to_owned(), fields, ..Schema::default() },
+        shards: 2,
+        consistency: ConsistencyLevel(1),
+        properties: Vec::new(),
+        num_partitions: None,
+    }
+}
+
+/// Files of a segment of [`small`]: two of the system's columns and three of its own.
+pub(crate) const FILES: u64 = 5;
+
+/// An index on the vectors of [`small`].
+pub(crate) fn index() -> Index {
+    let params =
+        [("index_type", "HNSW"), ("metric_type", "L2"), ("params", r#"{"M":8,"efConstruction":64}"#)];
+    Index {
+        field_name: "vector".to_owned(),
+        name: "near".to_owned(),
+        index_type: "HNSW".to_owned(),
+        params: params.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        id: 0,
+    }
+}
+
+/// Creates a [`small`] collection; the rows of its partitions are not flushed.
+pub(crate) async fn fill(milvus: &Milvus, name: &str, partitions: &[(&str, i64)]) {
+    milvus.create_collection(&small(name)).await.unwrap();
+    for (partition, rows) in partitions {
+        if *partition != "_default" {
+            milvus.create_partition(&collection(name), partition).await.unwrap();
+        }
+        insert(milvus, name, partition, *rows).await;
+    }
+}
+
+/// Inserts rows into a partition of a [`small`] collection.
+pub(crate) async fn insert(milvus: &Milvus, name: &str, partition: &str, rows: i64) {
+    if rows > 0 {
+        milvus.insert(&collection(name), Some(partition), &columns(rows)).await.unwrap();
+    }
+}
+
+fn columns(rows: i64) -> Vec<Column> {
+    let column = |name: &str, data_type, values| Column {
+        name: name.to_owned(),
+        data_type,
+        is_dynamic: false,
+        values,
+    };
+    let vectors = (0..rows).flat_map(|key| [key as f32, 1.0]).collect();
+    vec![
+        column("id", DataType::INT64, Values::Long((0..rows).collect())),
+        column("text", DataType::VARCHAR, Values::Text((0..rows).map(|key| format!("row {key}")).collect())),
+        column("vector", DataType::FLOAT_VECTOR, Values::FloatVector { dim: 2, data: vectors }),
+    ]
+}
