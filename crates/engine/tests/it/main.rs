@@ -9,9 +9,12 @@
 extern crate milvus_backup_engine as engine;
 
 mod backup;
+mod changes;
 mod disk;
+mod garbage;
 mod marker;
 mod names;
+mod server;
 mod shop;
 mod watch;
 mod world;

@@ -98,7 +98,7 @@ impl World {
     }
 
     /// An engine that restores the backups of this world into another.
-    pub(crate) fn into(&self, target: &Self) -> Engine {
+    pub(crate) fn engine_into(&self, target: &Self) -> Engine {
         Engine::new(EngineConfig { backup: self.config.backup.clone(), ..target.config.clone() })
     }
 
@@ -229,5 +229,5 @@ pub(crate) fn many(n: usize) -> NonZeroUsize {
 
 fn place(root: PathBuf) -> Place {
     let root_text = root.to_str().unwrap().to_owned();
-    Place { store: StoreConfig::Local, root: ObjectKey::new(&root_text), root_text }
+    Place { store: StoreConfig::Local, root: ObjectKey::new(&root_text), root_text, seen_as: None }
 }
