@@ -18,6 +18,20 @@ pub struct Place {
     pub root: ObjectKey,
     /// The root as the operator wrote it; kept in manifests as part of `log_path`.
     pub root_text: String,
+    /// The root as the Milvus server sees it, where that is another path (a disk mounted elsewhere in its container).
+    pub seen_as: Option<String>,
+}
+
+impl Place {
+    /// What the Milvus server calls a key of this place. On a disk it must be absolute: a relative path is read as
+    /// empty, without an error.
+    pub(crate) fn server_path(&self, key: &ObjectKey) -> String {
+        match (&self.store, self.seen_as.as_deref(), key.below(&self.root)) {
+            (StoreConfig::S3(_), ..) => key.to_string(),
+            (StoreConfig::Local, Some(seen), Some(rest)) => format!("{}/{rest}", seen.trim_end_matches('/')),
+            (StoreConfig::Local, ..) => format!("/{key}"),
+        }
+    }
 }
 
 /// What an engine works on.
@@ -82,5 +96,24 @@ impl Engine {
 
     pub(crate) fn backup_store(&self) -> Result<Store, Error> {
         Store::open(&self.config.backup.store).map_err(Error::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_in_a_container_is_told_its_own_path() {
+        let mut place = Place {
+            store: StoreConfig::Local,
+            root: ObjectKey::new("/srv/backup"),
+            root_text: "/srv/backup".to_owned(),
+            seen_as: None,
+        };
+        let key = ObjectKey::new("/srv/backup/nightly/binlogs/");
+        assert_eq!(place.server_path(&key), "/srv/backup/nightly/binlogs/");
+        place.seen_as = Some("/backup/".to_owned());
+        assert_eq!(place.server_path(&key), "/backup/nightly/binlogs/");
     }
 }

@@ -1,7 +1,7 @@
 //! From effective values to what the engine and the log take.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::{EngineConfig, Limits, Place};
@@ -145,10 +145,13 @@ impl Config {
         let values = &self.values;
         if values.text(keys.provider) == "local" {
             let root = self.local_root(keys)?;
-            return Ok(Place { store: StoreConfig::Local, root: ObjectKey::new(&root), root_text: root });
+            let seen = values.text(keys.local_path);
+            let seen_as = (!seen.is_empty()).then(|| seen.to_owned());
+            return Ok(Place { store: StoreConfig::Local, root: ObjectKey::new(&root), root_text: root, seen_as });
         }
         let root_text = values.text(keys.root).to_owned();
-        Ok(Place { store: StoreConfig::S3(self.s3(keys)?), root: ObjectKey::new(&root_text), root_text })
+        let store = StoreConfig::S3(self.s3(keys)?);
+        Ok(Place { store, root: ObjectKey::new(&root_text), root_text, seen_as: None })
     }
 
     /// A root on disk as an absolute path: relative ones start at the working directory.
@@ -156,16 +159,10 @@ impl Config {
         let root = self.values.text(keys.root);
         let absolute = std::path::absolute(root)
             .map_err(|error| self.problem(keys.root, format!("cannot make {root} absolute: {error}")))?;
-        let Some(absolute) = absolute.to_str().map(|path| path.trim_end_matches('/').to_owned()) else {
-            return Err(self.problem(keys.root, "the path is no UTF-8"));
-        };
-        let seen = self.values.text(keys.local_path).trim_end_matches('/');
-        if !seen.is_empty() && Path::new(seen) != Path::new(&absolute) {
-            let reason =
-                format!("a Milvus that sees {absolute} under another path comes with a later version");
-            return Err(self.problem(keys.local_path, reason));
+        match absolute.to_str() {
+            Some(path) => Ok(path.trim_end_matches('/').to_owned()),
+            None => Err(self.problem(keys.root, "the path is no UTF-8")),
         }
-        Ok(absolute)
     }
 
     fn s3(&self, keys: &StorageKeys) -> Result<S3Config, Problem> {

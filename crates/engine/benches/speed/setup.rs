@@ -21,7 +21,7 @@ pub(crate) const fn id(number: i64) -> i64 {
 /// A place on the disk.
 pub(crate) fn disk(dir: &Path) -> Place {
     let text = dir.to_str().expect("a path in UTF-8");
-    Place { store: StoreConfig::Local, root: ObjectKey::new(text), root_text: text.to_owned() }
+    Place { store: StoreConfig::Local, root: ObjectKey::new(text), root_text: text.to_owned(), seen_as: None }
 }
 
 /// A place in a bucket.
@@ -39,7 +39,12 @@ pub(crate) fn bucket(endpoint: &str, bucket: &str, root: &str) -> Place {
         credentials,
         ca_cert: None,
     };
-    Place { store: StoreConfig::S3(config), root: ObjectKey::new(root), root_text: root.to_owned() }
+    Place {
+        store: StoreConfig::S3(config),
+        root: ObjectKey::new(root),
+        root_text: root.to_owned(),
+        seen_as: None,
+    }
 }
 
 /// The store of a place.

@@ -20,7 +20,7 @@ use model::plan::restore::{RestorePlan, RestoreRequest};
 use crate::catalog::Catalog;
 use crate::source::Source;
 use crate::{
-    CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, Phase,
+    CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, Phase, Place,
     RestoreReport,
 };
 use import::Importer;
@@ -48,6 +48,8 @@ pub enum RestoreOutcome {
 /// Everything a restore works with once the preflight is through.
 struct Run<'a> {
     request: &'a RestoreRequest,
+    /// Where backups lie, and where the target keeps its files.
+    places: [&'a Place; 2],
     catalog: Catalog,
     target: Source,
     manifest: Manifest,

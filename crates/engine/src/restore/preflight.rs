@@ -21,7 +21,7 @@ const AT_ONCE: usize = 8;
 type Pairs = Vec<(CollectionRef, CollectionRef)>;
 
 pub(super) async fn run<'a>(
-    engine: &Engine,
+    engine: &'a Engine,
     request: &'a RestoreRequest,
     ctx: &'a JobCtx,
 ) -> Result<Run<'a>, Error> {
@@ -59,7 +59,8 @@ pub(super) async fn run<'a>(
         databases: plan.collections.iter().map(|c| &c.target.database).collect::<BTreeSet<_>>().len(),
         how: if plan.staging.is_some() { "staged".to_owned() } else { "in place".to_owned() },
     });
-    Ok(Run { request, catalog, target, manifest: detail.manifest, plan, ctx })
+    let places = [&engine.config.backup, &engine.config.source];
+    Ok(Run { request, places, catalog, target, manifest: detail.manifest, plan, ctx })
 }
 
 /// Source names to target names; a filter that matches only a renamed target names the source.

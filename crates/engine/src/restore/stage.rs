@@ -1,10 +1,12 @@
 //! Staging: files copied unchanged to where the target's Milvus can read them, and removed afterwards on every path.
 
+use std::collections::HashSet;
+
 use model::ids::{PartitionScope, SegmentId};
 use model::key::ObjectKey;
 use model::manifest::Segment;
 use model::plan::restore::JobData;
-use storage::{CopyItem, Mover, Store, StoreKind};
+use storage::{CopyItem, Mover, Store};
 
 use super::Run;
 use super::import::Job;
@@ -69,9 +71,10 @@ impl Staging {
         let insert = below(layout.insert_dir(job.backup.id, partition)).unwrap_or_else(|| dir.clone());
         let delta = below(layout.delta_dir(job.backup.id, PartitionScope::One(partition)))
             .filter(|_| job.import.has_deltas);
+        let [_, target] = run.places;
         Ok(Prefixes {
-            insert: server_path(&self.store, &insert),
-            delta: delta.map(|d| server_path(&self.store, &d)).unwrap_or_default(),
+            insert: target.server_path(&insert),
+            delta: delta.map(|d| target.server_path(&d)).unwrap_or_default(),
             staged: Some(dir),
         })
     }
@@ -126,23 +129,15 @@ async fn clear_stale(run: &Run<'_>, store: &Store) -> Result<(), Error> {
 
 /// The prefixes of a partition as they lie in the backup.
 pub(super) fn in_place(job: &Job<'_>) -> Prefixes {
-    let catalog = &job.run.catalog;
-    let layout = catalog.layout(&job.run.request.name);
+    let layout = job.run.catalog.layout(&job.run.request.name);
+    let [backup, _] = job.run.places;
     let partition = job.partition.id;
     let delta =
         job.import.has_deltas.then(|| layout.delta_dir(job.backup.id, PartitionScope::One(partition)));
     Prefixes {
-        insert: server_path(&catalog.store, &layout.insert_dir(job.backup.id, partition)),
-        delta: delta.map(|d| server_path(&catalog.store, &d)).unwrap_or_default(),
+        insert: backup.server_path(&layout.insert_dir(job.backup.id, partition)),
+        delta: delta.map(|d| backup.server_path(&d)).unwrap_or_default(),
         staged: None,
-    }
-}
-
-/// On local storage a relative path completes with no rows; the server needs the absolute one.
-fn server_path(store: &Store, key: &ObjectKey) -> String {
-    match store.location().kind() {
-        StoreKind::Local => format!("/{key}"),
-        StoreKind::S3 => key.to_string(),
     }
 }
 
@@ -151,7 +146,8 @@ fn files<'a>(job: &'a Job<'_>, wanted: &'a [SegmentId]) -> impl Iterator<Item = 
     let layout = job.run.catalog.layout(&job.run.request.name);
     let (collection, partition) = (job.backup.id, job.partition.id);
     let segments = job.backup.partitions.iter().filter(move |p| p.id == partition).flat_map(|p| &p.segments);
-    segments.filter(|s| wanted.contains(&s.id)).flat_map(move |s: &Segment| {
+    let wanted: HashSet<SegmentId> = wanted.iter().copied().collect();
+    segments.filter(move |s| wanted.contains(&s.id)).flat_map(move |s: &Segment| {
         let inserts = s
             .binlogs
             .iter()
