@@ -54,7 +54,7 @@ async fn compare(target: &Library, milvus: &Milvus) {
     same(&Rows::recorded("default.books.jsonl", "id"), &books);
     assert_eq!(books.shape["partitions"], json!(["_default", "y2023", "y2024"]));
     assert_eq!(books.shape["indexes"]["emb_hnsw"]["params"]["metric_type"], "COSINE");
-    assert_eq!(books.shape["indexes"]["title_trie"]["type"], "Trie");
+    assert_eq!(books.shape["indexes"]["title_trie"]["field"], "title");
     assert_eq!(books.shape["properties"]["collection.ttl.seconds"], "864000");
     assert_eq!(books.shape["load"], "Loaded");
     assert_eq!(books.shape["description"], "كتب – every scalar type");

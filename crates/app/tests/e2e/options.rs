@@ -48,7 +48,7 @@ async fn an_existing_target_is_refused_dropped_or_filled_as_asked() {
     tool.run(&format!("create -n fruit --filter {}.*", apple.database)).ends_with(0);
 
     milvus.drop_collection(apple).await.unwrap();
-    tool.run("restore -n fruit").ends_with(4).says(&[&banana.to_string(), "--drop_exist_collection"]);
+    tool.run("restore -n fruit").ends_with(4).says(&[&banana.to_string(), "--drop-exist-collection"]);
     assert!(!milvus.has_collection(apple).await.unwrap(), "refused as a whole, before anything is created");
     tool.run("restore -n fruit --skip_create_collection").ends_with(3).says(&[&apple.to_string()]);
 

@@ -36,7 +36,11 @@ async fn login_and_a_server_that_shows_its_certificate() {
     run("restore -n fruit --suffix _copy", "root", "Milvus").ends_with(0);
     assert!(milvus.has_collection(&CollectionRef::new("default", "apple_copy")).await.unwrap());
 
-    let wrong = run("create -n wrong", "root", "not-the-password").ends_with(5).says(&["root", "hint:"]);
+    let wrong = run("create -n wrong", "root", "not-the-password").ends_with(5).says(&[
+        "password",
+        "hint:",
+        "milvus.user",
+    ]);
     assert!(!wrong.stderr.contains("not-the-password"));
     run("create -n wrong", "", "").ends_with(5).says(&["hint:"]);
     // Without TLS, and with authorities that do not know this one.

@@ -31,7 +31,7 @@ impl Tool {
         Self::new(
             dir,
             server,
-            json!({"provider": "local", "rootPath": backups}),
+            &json!({"provider": "local", "rootPath": backups}),
             backups.display().to_string(),
         )
     }
