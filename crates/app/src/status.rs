@@ -69,7 +69,12 @@ impl Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Self { kind: Kind::Usage, message: format!("{error}{cause}"), context: None, hint: error.hint() }
+        Self {
+            kind: Kind::Usage,
+            message: format!("{error}{cause}"),
+            context: None,
+            hint: Some(error.hint()),
+        }
     }
 }
 

@@ -77,9 +77,10 @@ impl Style {
         self.output.unwrap_or_default()
     }
 
-    /// How progress is shown.
+    /// How progress is shown: not at all when quiet, unless a mode is asked for.
     pub(super) fn progress(&self) -> ProgressMode {
-        self.progress.unwrap_or_default()
+        let unasked = if self.quiet { ProgressMode::None } else { ProgressMode::Auto };
+        self.progress.unwrap_or(unasked)
     }
 
     /// Whether notes and progress are unwanted.
@@ -99,10 +100,9 @@ pub(crate) enum Format {
 }
 
 /// A way to show progress.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressMode {
     /// Bars on a terminal, lines elsewhere.
-    #[default]
     Auto,
     /// Lines.
     Plain,

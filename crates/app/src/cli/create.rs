@@ -1,7 +1,7 @@
 //! `create`: takes a backup.
 
 use clap::Args;
-use engine::BackupOutcome;
+use engine::{BackupOutcome, Kind};
 use model::name::BackupName;
 use model::plan::backup::{BackupRequest, FlushStrategy};
 
@@ -68,7 +68,8 @@ impl Arguments {
         let job = session.job()?;
         let outcome = engine.backup(&request, job.ctx()).await;
         job.finish();
-        match (outcome?, session.format()) {
+        let outcome = outcome.map_err(|error| interrupted(error, &request))?;
+        match (outcome, session.format()) {
             (BackupOutcome::Planned(plan), Format::Text) => {
                 session.print(&render::text::backup_plan(&plan))?;
             }
@@ -143,6 +144,19 @@ impl Arguments {
                 Failure::usage(format!("--strategy {word}: expected one of {words}"))
             }),
         }
+    }
+}
+
+/// Tells what an interrupted run may have left.
+fn interrupted(error: engine::Error, request: &BackupRequest) -> Failure {
+    let failure = Failure::from(error);
+    if failure.kind == Kind::Interrupted && !request.dry_run {
+        let name = &request.name;
+        failure.hint(format!(
+            "what was begun is listed as unfinished: milvus-backup delete -n {name} removes it"
+        ))
+    } else {
+        failure
     }
 }
 

@@ -101,9 +101,12 @@ impl Arguments {
             RestoreOutcome::Done(report) => {
                 job.warn_of(&report.warnings);
                 let code = report.kind().map_or(DONE, exit_code);
+                if code != DONE {
+                    session.error_text(&render::text::restore_failure(&report));
+                }
                 match session.format() {
                     Format::Text if code == DONE => session.tell(&render::text::restore_report(&report))?,
-                    Format::Text => session.error_text(&render::text::restore_failure(&report)),
+                    Format::Text => {}
                     Format::Json => session.print_json(&render::json::restore_report(&report, code))?,
                 }
                 Ok(code)

@@ -53,8 +53,7 @@ impl<'a> Session<'a> {
 
     /// A job whose progress is shown and which signals cancel.
     pub(super) fn job(&self) -> Result<Job, Failure> {
-        let mode = if self.style.quiet() { ProgressMode::None } else { self.style.progress() };
-        self.start(Progress::new(mode, self.out))
+        self.start(Progress::new(self.style.progress(), self.out))
     }
 
     /// A job too short for progress.

@@ -147,7 +147,12 @@ impl Config {
             let root = self.local_root(keys)?;
             let seen = values.text(keys.local_path);
             let seen_as = (!seen.is_empty()).then(|| seen.to_owned());
-            return Ok(Place { store: StoreConfig::Local, root: ObjectKey::new(&root), root_text: root, seen_as });
+            return Ok(Place {
+                store: StoreConfig::Local,
+                root: ObjectKey::new(&root),
+                root_text: root,
+                seen_as,
+            });
         }
         let root_text = values.text(keys.root).to_owned();
         let store = StoreConfig::S3(self.s3(keys)?);

@@ -63,8 +63,8 @@ pub(crate) enum ConfigError {
 
 impl ConfigError {
     /// What the user can do.
-    pub(crate) fn hint(&self) -> Option<String> {
-        Some(match self {
+    pub(crate) fn hint(&self) -> String {
+        match self {
             Self::Missing { looked, .. } => {
                 let places: Vec<_> = looked.iter().map(|path| path.display().to_string()).collect();
                 format!(
@@ -77,13 +77,15 @@ impl ConfigError {
                 "for example --set milvus.grpc.port=19530; several are separated by commas".to_owned()
             }
             Self::Exists(_) => "use --force to overwrite it".to_owned(),
-            Self::Values(_) => {
-                "`milvus-backup config show` prints every value and where it comes from".to_owned()
+            Self::Values(_) => "a sample that explains every key lies in configs/backup.yaml".to_owned(),
+            Self::Syntax { .. } => {
+                "indent with spaces and quote texts that hold `: ` or ` #`; a sample lies in configs/backup.yaml"
+                    .to_owned()
             }
-            Self::Unreadable { .. } | Self::Syntax { .. } | Self::AlreadyV2(_) | Self::Unwritable { .. } => {
-                return None;
-            }
-        })
+            Self::Unreadable { .. } => "compare its path and its permissions".to_owned(),
+            Self::AlreadyV2(_) => "it needs no migration; `milvus-backup config show` shows what it says".to_owned(),
+            Self::Unwritable { .. } => "choose another file with --output, or print it with --output -".to_owned(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::tool::{NOWHERE, Tool};
 
 /// A backup root with two backups of the Go releases, an unfinished and a damaged one.
-fn shelf() -> Tool {
+pub(crate) fn shelf() -> Tool {
     let tool = Tool::new(NOWHERE);
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
     for (from, to) in [("full_v0415", "older"), ("full_v0516", "newer")] {

@@ -5,4 +5,5 @@ mod configuration;
 mod documents;
 mod flags;
 mod help;
+mod terminal;
 mod tool;

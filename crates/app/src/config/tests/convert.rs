@@ -96,6 +96,11 @@ fn local_roots_become_absolute() {
         root("{provider: local, rootPath: /d, localPath: /d/}").map(|(text, _)| text).as_deref(),
         Ok("/d")
     );
+    let config =
+        Case::new("configVersion: v2\nmilvus: {storage: {provider: local, rootPath: /d, localPath: /m}}\n")
+            .load([]);
+    let engine = config.engine(&Environment::default()).unwrap();
+    assert_eq!((engine.source.seen_as.as_deref(), engine.backup.seen_as), (Some("/m"), None));
     assert_eq!(
         root("{provider: local, rootPath: /d, localPath: d}").unwrap_err(),
         "c.yaml line 2: milvus.storage.localPath: expected an absolute path, not \"d\""

@@ -288,7 +288,7 @@ fn the_file_is_looked_for_in_three_places() {
     let error = Config::load(&request, &Environment::default()).err().unwrap();
     assert_eq!(case.plain(&error.to_string()), "there is no configuration file DIR/c.json");
     assert_eq!(
-        case.plain(&error.hint().unwrap_or_default()),
+        case.plain(&error.hint()),
         "looked for DIR/c.json, configs/c.json; name one with --config FILE, or use --config \"\" for the defaults alone"
     );
     let toml = case.file("c.toml", "").display().to_string();

@@ -1,0 +1,115 @@
+//! Signals, questions and colour: what needs a process or a terminal. `script` (bsdutils) makes the terminal.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use crate::documents::shelf;
+use crate::tool::Tool;
+
+/// Runs a command line on a terminal of its own, with `typed` as what is typed; returns what the terminal showed.
+fn on_terminal(tool: &Tool, arguments: &str, typed: &str, environment: &[(&str, &str)]) -> String {
+    let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_milvus-backup"));
+    let mut script = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .envs(environment.iter().copied())
+        .current_dir(tool.path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    script.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    String::from_utf8(script.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn delete_asks_on_a_terminal() {
+    let tool = shelf();
+    let shown = on_terminal(&tool, "delete -n older", "n\n", &[]);
+    assert!(shown.contains("Delete backup older (complete, "), "{shown}");
+    assert!(shown.contains("nothing was deleted"), "{shown}");
+    assert!(tool.path("backup/older").exists());
+    let shown = on_terminal(&tool, "delete -n older", "yes\n", &[]);
+    assert!(shown.contains("Deleted backup older: "), "{shown}");
+    assert!(!tool.path("backup/older").exists());
+    let shown = on_terminal(&tool, "delete -n newer --yes", "", &[]);
+    assert!(!shown.contains("[y/N]") && shown.contains("Deleted backup newer: "), "{shown}");
+}
+
+#[test]
+fn colour_is_for_terminals_that_want_it() {
+    let tool = shelf();
+    assert!(on_terminal(&tool, "get -n nothing", "", &[]).contains("\u{1b}[1;31merror:"));
+    assert!(!on_terminal(&tool, "get -n nothing", "", &[("NO_COLOR", "1")]).contains('\u{1b}'));
+    assert!(!tool.run(&["get", "-n", "nothing"]).stderr.contains('\u{1b}'));
+}
+
+/// A create on a Milvus that takes the connection and never answers.
+fn waiting(tool: &Tool, silent: &TcpListener) -> Child {
+    let port = silent.local_addr().unwrap().port();
+    let child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
+        .args(["create", "-n", "x", "--set", &format!("milvus.grpc.port={port}")])
+        .env_clear()
+        .current_dir(tool.path(""))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    silent.accept().unwrap();
+    child
+}
+
+#[test]
+fn the_first_signal_ends_a_job_cleanly() {
+    for signal in ["INT", "TERM"] {
+        let tool = shelf();
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let child = waiting(&tool, &silent);
+        testkit::process::signal(child.id(), signal);
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{told}");
+        assert!(told.contains("note: stopping; once more to leave at once\n"), "{told}");
+        assert!(
+            told.contains("error: interrupted\n  hint: what was begun is listed as unfinished: "),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let tool = shelf();
+    let line = format!("{} config show | head -n 1", env!("CARGO_BIN_EXE_milvus-backup"));
+    let output = Command::new("bash")
+        .args(["-o", "pipefail", "-c", &line])
+        .current_dir(tool.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn secrets_stay_out_of_all_output_and_logs() {
+    let config = "configVersion: v2
+log: {level: trace, file: {path: b.log}}
+milvus:
+  user: root
+  password: secret-one
+  grpc: {address: 127.0.0.1, port: 1}
+  storage: {address: 127.0.0.1, port: 1, auth: {accessKeyID: visible, secretAccessKey: secret-two, sessionToken: secret-three}}
+zillizCloud: {apiKey: secret-four}
+";
+    let tool = Tool::new(config);
+    for arguments in [
+        &["check", "-vv"][..],
+        &["config", "show", "-o", "json"],
+        &["list", "-vv"],
+        &["create", "-vv", "-o", "json"],
+    ] {
+        let run = tool.run(arguments);
+        assert!(!format!("{}{}", run.stdout, run.stderr).contains("secret-"), "{arguments:?}: {run:?}");
+    }
+    assert!(!tool.read("b.log").contains("secret-"));
+}
