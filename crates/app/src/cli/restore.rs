@@ -75,9 +75,9 @@ pub(super) struct Arguments {
     dry_run: bool,
     #[command(flatten)]
     pub shared: Shared,
-    #[arg(long = "source_cluster_id", hide = true)]
+    #[arg(long = "source-cluster-id", hide = true)]
     source_cluster: Option<String>,
-    #[arg(long = "target_cluster_id", hide = true)]
+    #[arg(long = "target-cluster-id", hide = true)]
     target_cluster: Option<String>,
 }
 

@@ -20,6 +20,9 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// How often JSON lines do.
 const JSON_EVERY: Duration = Duration::from_millis(500);
 
+/// Up to how many collections a terminal keeps a line of each that is done.
+const LINES_KEPT: usize = 50;
+
 /// Shows the events of one job. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Progress {
@@ -139,7 +142,9 @@ impl Progress {
             if let Some(bar) = shown.bars.remove(collection) {
                 bars.remove(&bar);
             }
-            self.out.line(&format!("  {:<26} {}", collection.to_string(), state.words()));
+            if !state.is_done() || tracker.selected() <= LINES_KEPT {
+                self.out.line(&format!("  {:<26} {}", collection.to_string(), state.words()));
+            }
             return;
         }
         let bar = shown.bars.entry(collection.clone()).or_insert_with(|| {

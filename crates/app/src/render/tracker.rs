@@ -89,6 +89,11 @@ impl Tracker {
         self.collections.entry(collection.clone()).or_default()
     }
 
+    /// How many collections there are to do; 0 while that is not known.
+    pub(super) fn selected(&self) -> usize {
+        self.selected
+    }
+
     /// How far a collection is.
     pub(super) fn of(&self, collection: &CollectionRef) -> State {
         self.collections.get(collection).cloned().unwrap_or_default()
@@ -191,6 +196,11 @@ impl State {
     /// What fills a bar: import jobs once there are any, bytes before.
     pub(super) fn part(&self) -> Part {
         if self.jobs.all > 0 { self.jobs } else { self.bytes }
+    }
+
+    /// Whether all went well.
+    pub(super) fn is_done(&self) -> bool {
+        self.phase == Some(CollectionPhase::Done)
     }
 
     /// Whether nothing more is to come.

@@ -95,3 +95,19 @@ fn a_v2_file_is_refused() {
     let error = migrate("", &Environment::default()).err().unwrap();
     assert_eq!(error.to_string(), "there is no configuration file to migrate");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_password_survives(password in "\\PC*", user in "[ -~]{1,40}") {
+        let v1 = serde_json::json!({"milvus": {"user": user, "password": password}});
+        let case = Case::new(&v1.to_string());
+        let migration = migrate(&case.path(), &Environment::default()).unwrap_or_else(|e| panic!("{e}"));
+        let after = Case::new(&migration.text).load([]);
+        let engine = after.engine(&Environment::default()).unwrap_or_else(|e| panic!("{e}"));
+        let milvus::Auth::Password { user: read_user, password: read } = engine.milvus.auth else {
+            panic!("no password in {}", migration.text)
+        };
+        proptest::prop_assert_eq!(secrecy::ExposeSecret::expose_secret(&read), password.as_str());
+        proptest::prop_assert_eq!(read_user, user);
+    }
+}
