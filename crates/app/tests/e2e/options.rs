@@ -52,12 +52,12 @@ async fn an_existing_target_is_refused_dropped_or_filled_as_asked() {
     assert!(!milvus.has_collection(apple).await.unwrap(), "refused as a whole, before anything is created");
     tool.run("restore -n fruit --skip_create_collection").ends_with(3).says(&[&apple.to_string()]);
 
-    milvus.delete(banana, "id < 40").await.unwrap();
+    milvus.delete(banana, "id in [1, 2, 3]").await.unwrap();
     tool.run("restore -n fruit --drop_exist_collection").ends_with(0);
     assert_eq!(row_count(&milvus, apple).await, 100);
     assert_eq!(row_count(&milvus, banana).await, 100);
 
-    milvus.delete(banana, "id < 40").await.unwrap();
+    milvus.delete(banana, "id in [1, 2, 3]").await.unwrap();
     tool.run("restore -n fruit --skip_create_collection").ends_with(0);
     assert_eq!(row_count(&milvus, banana).await, 100, "the rows that were missing are back");
     // Both flags together are what 0.4 needed to replace a collection.
@@ -82,7 +82,7 @@ async fn names_are_mapped_in_all_forms() {
     assert_eq!(row_count(&milvus, &CollectionRef::new(other.as_str(), "pear")).await, 100);
     // A rule for nothing, and two collections into one.
     tool.run(&format!("restore -n fruit --rename {database}.cherry:{database}.x"))
-        .ends_with(3)
+        .ends_with(2)
         .says(&["cherry"]);
     tool.run(&format!(
         "restore -n fruit --rename {database}.apple:{other}.one,{database}.banana:{other}.one"
