@@ -9,12 +9,18 @@
 extern crate milvus_backup_engine as engine;
 
 mod backup;
+mod cancel;
+mod catalog;
 mod changes;
+mod delete;
 mod disk;
+mod foreign;
 mod garbage;
 mod marker;
 mod names;
+mod restore;
 mod server;
 mod shop;
+mod targets;
 mod watch;
 mod world;

@@ -1,0 +1,134 @@
+//! Deletions, whole and broken (simulated Milvus).
+
+use std::fs;
+
+use engine::{BackupState, DeleteOutcome, DeleteRequest, Error, Event, JobCtx, Kind, Phase};
+
+use crate::disk;
+use crate::watch::Watched;
+use crate::world::{World, backup_of, in_time, told};
+
+fn request(name: &str) -> DeleteRequest {
+    DeleteRequest { name: name.parse().unwrap(), dry_run: false }
+}
+
+async fn delete(world: &World, name: &str) -> Result<DeleteOutcome, Error> {
+    in_time(world.engine().delete(&request(name), &JobCtx::detached())).await
+}
+
+#[tokio::test]
+async fn a_deletion_removes_all_of_one_backup_and_nothing_else() {
+    let world = World::with_books().await;
+    for name in ["nightly", "nightly_2"] {
+        world.back_up(&backup_of(name)).await.unwrap();
+    }
+    let (files, other) =
+        (disk::files(&world.backup_path("nightly")), disk::files(&world.backup_path("nightly_2")));
+    let watched = Watched::new(|_, _| {});
+    let gone = in_time(world.engine().delete(&request("nightly"), &watched.ctx)).await.unwrap();
+    assert_eq!((gone.objects, gone.bytes), (files.len() as u64, files.values().sum()));
+    assert_eq!((gone.backup.name.as_str(), gone.backup.collections), ("nightly", Some(2)));
+    assert_eq!(gone.place, format!("{}/", world.backup_path("nightly").display()));
+    assert!(!world.backup_path("nightly").exists(), "directories too");
+    assert_eq!(disk::files(&world.backup_path("nightly_2")), other);
+    let events = watched.events();
+    assert_eq!(events[..2], [Event::Phase(Phase::Preflight), Event::Phase(Phase::Delete)]);
+    assert!(events[2..].iter().all(|event| matches!(event, Event::Deleted { .. })) && events.len() > 2);
+    assert_eq!(delete(&world, "nightly").await.unwrap_err().kind(), Kind::NotFound);
+    world.back_up(&backup_of("nightly")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dry_run_weighs_and_removes_nothing() {
+    let world = World::with_books().await;
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    let files = disk::files(&world.backup_path("nightly"));
+    let dry = DeleteRequest { dry_run: true, ..request("nightly") };
+    let seen = in_time(world.engine().delete(&dry, &JobCtx::detached())).await.unwrap();
+    assert_eq!((seen.objects, seen.bytes), (files.len() as u64, files.values().sum()));
+    assert_eq!(disk::files(&world.backup_path("nightly")), files);
+    assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Complete);
+}
+
+#[tokio::test]
+async fn a_missing_backup_is_told_with_where_it_was_looked_for() {
+    let world = World::with_books().await;
+    world.back_up(&backup_of("nightly_2")).await.unwrap();
+    let error = delete(&world, "nightly").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::NotFound);
+    let place = world.backup_path("nightly").parent().unwrap().display().to_string();
+    let expected =
+        format!("there is no backup nightly below {place}/\n`milvus-backup list` shows which there are");
+    assert_eq!(told(&error), expected);
+    assert_eq!(world.list().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_backup_is_refused_and_stays() {
+    let world = World::with_books().await;
+    disk::write(&world.backup_path("letters/may.txt"), "dear");
+    let error = delete(&world, "letters").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::NotFound);
+    let expected = format!(
+        "{}/ is no backup: it holds none of a backup's files\n\
+         nothing was deleted; look at what lies there before removing it by hand",
+        world.backup_path("letters").display()
+    );
+    assert_eq!(told(&error), expected);
+    assert!(world.backup_path("letters/may.txt").exists());
+}
+
+#[tokio::test]
+async fn milvus_own_directories_are_never_deleted() {
+    let mut world = World::with_books().await;
+    // a backup root inherited from Milvus's root
+    world.config.backup.root = world.config.source.root.clone();
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    disk::write(&world.source_path("stats_log/meta/backup_meta.json"), "{}");
+    disk::write(&world.source_path("restore-temp-1/binlogs/insert_log/1/2/3/3/100/4"), "x");
+    let files = disk::files(&world.source_path(""));
+    for name in ["insert_log", "stats_log", "restore-temp-1", "index_files", "snapshots"] {
+        let error = delete(&world, name).await.unwrap_err();
+        assert!(matches!(error, Error::NoSuchBackup { .. }), "{name}: {error}");
+    }
+    assert_eq!(disk::files(&world.source_path("")), files);
+}
+
+#[tokio::test]
+async fn a_damaged_backup_can_be_deleted() {
+    let world = World::with_books().await;
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    fs::write(world.backup_path("nightly/meta/backup_meta.json"), "{").unwrap();
+    assert_eq!(delete(&world, "nightly").await.unwrap().backup.state, BackupState::Damaged);
+    assert!(!world.backup_path("nightly").exists());
+}
+
+#[tokio::test]
+async fn what_a_broken_deletion_leaves_is_unfinished_and_a_second_one_finishes_it() {
+    for name in ["nightly", "full_v0415"] {
+        let world = World::with_books().await;
+        world.back_up(&backup_of("nightly")).await.unwrap();
+        world.take_fixture("full_v0415");
+        // once the data is gone, before the rest is
+        let watched = Watched::cancelled_at(|event| matches!(event, Event::Deleted { .. }));
+        let error = in_time(world.engine().delete(&request(name), &watched.ctx)).await.unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Interrupted, "interrupted"));
+        assert!(!world.backup_path(name).join("meta/backup_meta.json").exists(), "the marker goes first");
+        assert!(world.backup_path(name).join("meta/mb_begin.json").exists(), "a trace stays");
+        assert_eq!(world.listed(name).await.unwrap().state, BackupState::Unfinished);
+        let gone = delete(&world, name).await.unwrap();
+        assert_eq!(gone.backup.state, BackupState::Unfinished);
+        assert!(!world.backup_path(name).exists());
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_is_cancelled_before_it_begins_leaves_the_backup_whole() {
+    let world = World::with_books().await;
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    let files = disk::files(&world.backup_path("nightly"));
+    let watched = Watched::cancelled_at(|event| *event == Event::Phase(Phase::Delete));
+    let error = in_time(world.engine().delete(&request("nightly"), &watched.ctx)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted);
+    assert_eq!(disk::files(&world.backup_path("nightly")), files);
+}

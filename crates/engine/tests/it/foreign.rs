@@ -1,0 +1,291 @@
+//! Backups that the Go tool made (recorded), read, deleted, and restored as far as a simulated Milvus can.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use engine::{BackupDetail, BackupState, DeleteRequest, JobCtx, Kind, RestoreOutcome};
+use model::plan::backup::Totals;
+use model::plan::restore::{JobData, RestorePlan, RestoreRequest};
+use serde_json::{Value, json};
+
+use crate::disk;
+use crate::shop::collection;
+use crate::world::{World, in_time, restore_of, told};
+
+const ALL: [(&str, i64); 5] = [
+    ("default.books", 3700),
+    ("default.empty", 0),
+    ("default.tenants", 1200),
+    ("shop.books", 100),
+    ("shop.orders", 2000),
+];
+
+/// Each recorded backup: its Milvus, who made it, and the rows it lists of each collection.
+fn recorded() -> BTreeMap<&'static str, (&'static str, &'static str, Vec<(&'static str, i64)>)> {
+    let some = |names: &[&str]| ALL.into_iter().filter(|(name, _)| names.contains(name)).collect::<Vec<_>>();
+    let bare = ALL.map(|(name, _)| (name, 0)).to_vec();
+    [
+        ("filter_v0516", ("v2.3.5-lite", "Go 0.5+", some(&["default.books", "shop.books", "shop.orders"]))),
+        ("full_v0415", ("v2.3.5-lite", "Go 0.4", ALL.to_vec())),
+        ("full_v0516", ("v2.3.5-lite", "Go 0.5+", ALL.to_vec())),
+        ("m2216_v0516", ("v2.2.16-lite", "Go 0.5+", ALL.to_vec())),
+        ("meta_only_v0516", ("v2.3.5-lite", "Go 0.5+", bare)),
+        ("some_v0415", ("v2.3.5-lite", "Go 0.4", some(&["default.tenants", "shop.books", "shop.orders"]))),
+    ]
+    .into()
+}
+
+fn world() -> World {
+    let world = World::new();
+    for name in recorded().keys() {
+        world.take_fixture(name);
+    }
+    world
+}
+
+async fn get(world: &World, name: &str) -> BackupDetail {
+    in_time(world.engine().get(&name.parse().unwrap(), &JobCtx::detached())).await.unwrap()
+}
+
+#[tokio::test]
+async fn all_of_them_are_listed_with_what_their_heads_tell() {
+    let world = world();
+    let listed = world.list().await;
+    let names: Vec<&str> = listed.iter().map(|backup| backup.name.as_str()).collect();
+    assert_eq!(names, recorded().into_keys().collect::<Vec<_>>());
+    for backup in &listed {
+        let (version, tool, _) = recorded()[backup.name.as_str()].clone();
+        assert_eq!((backup.state, backup.problem.as_ref()), (BackupState::Complete, None), "{}", backup.name);
+        assert_eq!((backup.milvus_version.as_deref(), backup.tool.as_deref()), (Some(version), Some(tool)));
+        assert_eq!((backup.collections, backup.rows), (None, None), "their heads do not tell");
+        assert!(backup.taken_ms.is_some());
+        assert_eq!(backup.size == Some(0), backup.name == "meta_only_v0516");
+    }
+    let started = listed.iter().find(|backup| backup.name == "full_v0415").unwrap().taken_ms;
+    assert_eq!(started, Some(1_795_359_358_162));
+}
+
+#[tokio::test]
+async fn all_of_them_are_read_down_to_their_files() {
+    let world = world();
+    for (name, (_, _, rows)) in recorded() {
+        let detail = get(&world, name).await;
+        let mut found: Vec<(String, u64)> =
+            detail.manifest.collections.iter().map(|c| (c.name.to_string(), Totals::of(c).rows)).collect();
+        found.sort();
+        let expected: Vec<_> =
+            rows.iter().map(|(name, rows)| ((*name).to_owned(), rows.unsigned_abs())).collect();
+        assert_eq!(found, expected, "{name}");
+        let totals = Totals::of_all(&detail.manifest);
+        assert_eq!(
+            totals.objects,
+            disk::files(&world.backup_path(name).join("binlogs")).len() as u64,
+            "{name}"
+        );
+        assert_eq!(detail.summary.collections, Some(rows.len() as u64), "counted, once it is read");
+        assert_eq!(detail.summary.rows, Some(totals.rows));
+        assert!(detail.extra.is_none(), "what only we write");
+    }
+}
+
+#[tokio::test]
+async fn a_head_without_the_rest_is_unfinished() {
+    let world = World::new();
+    // the Go tool writes the head first
+    for name in ["full_v0415", "full_v0516"] {
+        let meta = world.take_fixture(name).join("meta");
+        fs::remove_file(meta.join("full_meta.json")).unwrap();
+        assert_eq!(world.listed(name).await.unwrap().state, BackupState::Complete, "the levels are there");
+        fs::remove_file(meta.join("segment_meta.json")).unwrap();
+        assert_eq!(world.listed(name).await.unwrap().state, BackupState::Unfinished);
+    }
+}
+
+#[tokio::test]
+async fn all_of_them_can_be_deleted() {
+    let world = world();
+    for name in recorded().into_keys() {
+        let objects = disk::files(&world.backup_path(name)).len() as u64;
+        let request = DeleteRequest { name: name.parse().unwrap(), dry_run: false };
+        let gone = in_time(world.engine().delete(&request, &JobCtx::detached())).await.unwrap();
+        assert_eq!((gone.objects, gone.backup.state), (objects, BackupState::Complete));
+        assert!(!world.backup_path(name).exists());
+    }
+    assert!(world.list().await.is_empty());
+}
+
+async fn plan(world: &World, request: RestoreRequest) -> RestorePlan {
+    let request = RestoreRequest { dry_run: true, ..request };
+    match in_time(world.engine().restore(&request, &JobCtx::detached())).await.unwrap() {
+        RestoreOutcome::Planned { plan, .. } => plan,
+        RestoreOutcome::Done(report) => panic!("done: {report:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_full_backup_is_planned_as_one_job_a_partition_and_its_deletes_are_counted() {
+    let world = world();
+    for (name, deletes) in [("full_v0415", (5, 2)), ("full_v0516", (5, 2)), ("m2216_v0516", (5, 2))] {
+        let plan = plan(&world, restore_of(name)).await;
+        assert_eq!(plan.databases, ["shop"], "{name}");
+        assert_eq!(plan.staging, None);
+        assert!(plan.jobs().all(|job| job.data == JobData::InPlace));
+        let of = |name: &str| plan.collections.iter().find(|c| c.source == collection(name)).unwrap();
+        let rows = |name: &str| (of(name).rows().min, of(name).rows().max);
+        assert_eq!(rows("default.books"), (3700 - deletes.0, 3700), "{name}");
+        assert_eq!(rows("default.tenants"), (1200 - deletes.1, 1200), "{name}");
+        assert_eq!((rows("shop.orders"), rows("shop.books")), ((2000, 2000), (100, 100)));
+        assert_eq!((of("default.books").jobs().count(), of("default.tenants").jobs().count()), (3, 4));
+        assert_eq!(of("default.empty").jobs().count(), 0);
+        // 0.4 does not keep properties
+        let ttl =
+            |text: &String| text.starts_with("default.books has a TTL of 864000 s, set once the data is in");
+        assert_eq!(plan.warnings.iter().any(ttl), name != "full_v0415", "{:?}", plan.warnings);
+    }
+}
+
+#[tokio::test]
+async fn a_backup_of_the_metadata_alone_is_restored_without_data() {
+    let world = world();
+    let report = world.restore(&restore_of("meta_only_v0516")).await.unwrap();
+    assert_eq!((report.kind(), report.rows(), report.expected().max), (None, 0, 0));
+    assert_eq!(world.calls("Import"), 0);
+    assert_eq!(world.collections("default").await, ["books", "empty", "tenants"]);
+    assert_eq!(world.collections("shop").await, ["books", "orders"]);
+    let milvus = world.client().await;
+    let books = milvus.describe_collection(&collection("books")).await.unwrap();
+    let fields: Vec<&str> = books.schema.fields.iter().map(|f| f.name.as_str()).collect();
+    let kept = get(&world, "meta_only_v0516").await.manifest;
+    let kept = kept.collections.iter().find(|c| c.name == collection("books")).unwrap();
+    let mut expected: Vec<_> = kept.schema.fields.iter().filter(|f| !f.is_dynamic).collect();
+    expected.sort_by_key(|f| f.id);
+    assert_eq!(fields, expected.iter().map(|f| f.name.as_str()).collect::<Vec<_>>());
+    assert!(books.schema.enable_dynamic_field);
+    assert_eq!(books.aliases, ["library"]);
+    assert_eq!(milvus.list_partitions(&collection("tenants")).await.unwrap().len(), 4);
+    assert_eq!(milvus.list_partitions(&collection("books")).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_backup_of_0_4_that_lists_rows_without_files_is_restored_without_data() {
+    let world = World::new();
+    let dir = world.take_fixture("some_v0415");
+    fs::remove_dir_all(dir.join("binlogs")).unwrap();
+    disk::edit(&dir.join("meta/full_meta.json"), |meta| {
+        for collection in meta["collection_backups"].as_array_mut().unwrap() {
+            for partition in collection["partition_backups"].as_array_mut().unwrap() {
+                for segment in partition["segment_backups"].as_array_mut().unwrap() {
+                    let segment = segment.as_object_mut().unwrap();
+                    segment.remove("binlogs");
+                    segment.remove("deltalogs");
+                }
+            }
+        }
+    });
+    let report = world.restore(&restore_of("some_v0415")).await.unwrap();
+    assert_eq!((report.kind(), report.collections.len(), report.expected().max), (None, 3, 0));
+    assert_eq!(world.calls("Import"), 0);
+}
+
+#[tokio::test]
+async fn files_that_milvus_cannot_read_are_its_own_words() {
+    let world = world();
+    let report = world.restore(&restore_of("full_v0516")).await.unwrap();
+    assert_eq!(report.kind(), Some(Kind::Partial), "the empty one is done: {report:?}");
+    let failed = report.collections.iter().find_map(|c| match &c.outcome {
+        engine::CollectionOutcome::Failed(failure) if failure.message.starts_with("import job") => {
+            Some(failure)
+        }
+        _ => None,
+    });
+    let failure = failed.expect("the simulated Milvus reads its own files alone");
+    assert!(failure.message.contains("could not read binlog file"), "{}", failure.message);
+    assert!(failure.hint.as_deref().unwrap().contains("the target's schema differs"), "{failure:?}");
+}
+
+/// A segment with deletes, and the collection it is of.
+fn with_deletes(meta: &mut Value) -> (i64, &mut Value) {
+    let collections = meta["collection_backups"].as_array_mut().unwrap().iter_mut();
+    let mut segments = collections.flat_map(|collection| {
+        let id = collection["collection_id"].as_i64().unwrap();
+        let partitions = collection["partition_backups"].as_array_mut().unwrap().iter_mut();
+        let segments =
+            partitions.filter_map(|partition| partition.get_mut("segment_backups")?.as_array_mut());
+        segments.flatten().map(move |segment| (id, segment))
+    });
+    segments.find(|(_, segment)| segment["deltalogs"][0]["binlogs"].is_array()).unwrap()
+}
+
+#[tokio::test]
+async fn what_comes_with_later_servers_is_refused_by_name_before_anything_is_changed() {
+    type Edit = fn(&mut Value, &Path);
+    let l0 = "holds segments of deletes (L0), which come with Milvus 2.4; restoring them comes with a later release";
+    let cases: [(Edit, &str); 4] = [
+        (
+            |meta, _| {
+                let (_, segment) = with_deletes(meta);
+                segment["is_l0"] = true.into();
+                segment["binlogs"] = json!([]);
+            },
+            l0,
+        ),
+        (
+            |meta, dir| {
+                let (id, segment) = with_deletes(meta);
+                let mut segment = segment.clone();
+                segment["binlogs"] = json!([]);
+                segment["partition_id"] = json!(-1);
+                let (number, log) = (&segment["segment_id"], &segment["deltalogs"][0]["binlogs"][0]);
+                let log_id = log["log_path"].as_str().unwrap().rsplit('/').next().unwrap();
+                let size = usize::try_from(log["log_size"].as_u64().unwrap()).unwrap();
+                disk::write(&dir.join(format!("binlogs/delta_log/{id}/-1/{number}/{log_id}")), vec![0; size]);
+                for collection in meta["collection_backups"].as_array_mut().unwrap() {
+                    if collection["collection_id"].as_i64() == Some(id) {
+                        collection["l0_segments"] = vec![segment.clone()].into();
+                    }
+                }
+            },
+            l0,
+        ),
+        (
+            |meta, _| with_deletes(meta).1["storage_version"] = 2.into(),
+            "holds segments of storage version 2, which come with Milvus 2.6; restoring them comes with a later release",
+        ),
+        (
+            |meta, _| meta["format"] = "snapshot".into(),
+            "backup full_v0516 is in format snapshot, which this version cannot restore",
+        ),
+    ];
+    for (edit, expected) in cases {
+        let world = World::new();
+        let dir = world.take_fixture("full_v0516");
+        disk::edit(&dir.join("meta/full_meta.json"), |meta| edit(meta, &dir));
+        let error = world.restore(&restore_of("full_v0516")).await.unwrap_err();
+        assert!(told(&error).contains(expected), "{}", told(&error));
+        assert_eq!(error.kind(), Kind::Failed);
+        assert_eq!(world.calls("CreateCollection") + world.calls("CreateDatabase"), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_the_target_cannot_hold_is_refused_with_the_fields() {
+    let world = World::new();
+    let meta = world.take_fixture("full_v0516").join("meta");
+    disk::edit(&meta.join("full_meta.json"), |meta| {
+        for collection in meta["collection_backups"].as_array_mut().unwrap() {
+            if collection["collection_name"] == "orders" {
+                let fields = collection["schema"]["fields"].as_array_mut().unwrap();
+                fields.last_mut().unwrap()["data_type"] = 104.into();
+                fields.last_mut().unwrap()["name"] = "sparse".into();
+            }
+        }
+    });
+    let error = world.restore(&restore_of("full_v0516")).await.unwrap_err();
+    let text = told(&error);
+    assert_eq!(error.kind(), Kind::Failed, "{text}");
+    assert!(text.starts_with("Milvus v2.3.6 cannot hold shop.orders: "), "{text}");
+    assert!(text.contains("sparse"), "{text}");
+    assert!(text.contains("restore into a Milvus of the version it was taken of, or later"), "{text}");
+    assert_eq!(world.calls("CreateCollection") + world.calls("CreateDatabase"), 0);
+}
