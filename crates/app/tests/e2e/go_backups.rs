@@ -10,13 +10,15 @@ use testkit::seed::Library;
 use testkit::servers::{self, MilvusServer};
 use testkit::{fixtures, names};
 
-/// Restores a recorded backup into new databases of a server.
-fn restore(name: &str, server: &MilvusServer) -> Library {
+/// Restores a recorded backup into new databases of a server; `rows` is what the tool must have counted.
+fn restore(name: &str, rows: &str, server: &MilvusServer) -> Library {
     let tool = Tool::on_disk(server);
     copy(&fixtures::path("backups").join(name), &tool.backup_dir(name));
     let target = Library::in_databases(&names::unique("library"), &names::unique("shop"));
     let rename = format!("default.*:{}.*,shop.*:{}.*", target.books.database, target.orders.database);
-    tool.run(&format!("restore -n {name} --rename {rename}")).ends_with(0).says(&["6,993 rows counted"]);
+    tool.run(&format!("restore -n {name} --rename {rename}"))
+        .ends_with(0)
+        .says(&[&format!("{rows} rows counted")]);
     target
 }
 
@@ -66,7 +68,7 @@ async fn compare(target: &Library, milvus: &Milvus, ttl: &Value) {
 
 async fn restores_and_compares(name: &str, ttl: Value) {
     let Some(server) = servers::milvus_target() else { return };
-    let target = restore(name, &server);
+    let target = restore(name, "6,993", &server);
     let milvus = server.connect().await;
     compare(&target, &milvus, &ttl).await;
     target.drop(&milvus).await.unwrap();
@@ -87,7 +89,7 @@ async fn a_full_backup_of_0_5() {
 async fn a_backup_of_milvus_2_2_on_both_releases() {
     let (Some(old), Some(new)) = (servers::milvus_2216(), servers::milvus_target()) else { return };
     for server in [old, new] {
-        let target = restore("m2216_v0516", &server);
+        let target = restore("m2216_v0516", "6,993", &server);
         let milvus = server.connect().await;
         same(&Rows::recorded("default.tenants.jsonl", "pk"), &Content::of(&milvus, &target.tenants).await);
         same(&shop_books(), &Content::of(&milvus, &target.shop_books).await);
@@ -95,4 +97,41 @@ async fn a_backup_of_milvus_2_2_on_both_releases() {
         assert_eq!(books.len(), Rows::recorded("default.books.jsonl", "id").len());
         target.drop(&milvus).await.unwrap();
     }
+}
+
+/// Asserts which of the five collections there are, and with how many rows.
+async fn holds(target: &Library, milvus: &Milvus, expected: [Option<usize>; 5]) {
+    for (collection, expected) in target.collections().into_iter().zip(expected) {
+        let known = milvus.list_databases().await.unwrap().contains(&collection.database);
+        let found = if known && milvus.has_collection(collection).await.unwrap() {
+            Some(Content::of(milvus, collection).await.rows.len())
+        } else {
+            None
+        };
+        assert_eq!(found, expected, "{collection}");
+    }
+}
+
+#[tokio::test]
+async fn backups_of_a_part() {
+    let Some(server) = servers::milvus_target() else { return };
+    let milvus = server.connect().await;
+    let parts = [
+        ("some_v0415", "3,298", [None, Some(1198), None, Some(2000), Some(100)]),
+        ("filter_v0516", "5,795", [Some(3695), None, None, Some(2000), Some(100)]),
+    ];
+    for (name, rows, expected) in parts {
+        let target = restore(name, rows, &server);
+        holds(&target, &milvus, expected).await;
+        target.drop(&milvus).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_backup_without_data() {
+    let Some(server) = servers::milvus_target() else { return };
+    let milvus = server.connect().await;
+    let target = restore("meta_only_v0516", "0", &server);
+    holds(&target, &milvus, [Some(0); 5]).await;
+    target.drop(&milvus).await.unwrap();
 }
