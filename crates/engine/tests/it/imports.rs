@@ -1,0 +1,259 @@
+//! Import jobs that bring no rows, fail, stand still, or are interrupted (simulated Milvus).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, Event, Kind, Phase, RestoreReport};
+use model::ids::CollectionId;
+use model::mapping::Mapping;
+use model::plan::restore::{Existing, RestoreRequest};
+use model::selection::Selection;
+use testkit::fake::Fault;
+
+use crate::shop::{self, collection};
+use crate::watch::{Watched, once};
+use crate::world::{World, backup_of, many, restore_beside, restore_of};
+
+/// A backup of `books` and `tags`, restored one collection after the other.
+async fn backed_up() -> Arc<World> {
+    let mut world = World::with_books().await;
+    world.config.limits.restore_collections = many(1);
+    world.config.limits.import_jobs = many(1);
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    Arc::new(world)
+}
+
+async fn ids(world: &World) -> Vec<CollectionId> {
+    let listed = world.client().await.list_collections("default").await.unwrap();
+    listed.into_iter().map(|(_, id)| id).collect()
+}
+
+fn failure(restored: &CollectionRestored) -> &CollectionFailure {
+    match &restored.outcome {
+        CollectionOutcome::Failed(failure) => failure,
+        other => panic!("{}: {other:?}", restored.source),
+    }
+}
+
+fn of<'a>(report: &'a RestoreReport, name: &str) -> &'a CollectionRestored {
+    report.collections.iter().find(|c| c.source == collection(name)).unwrap()
+}
+
+/// An event after the `done`-th job of a collection.
+fn imported(event: &Event, name: &str, jobs: usize) -> bool {
+    matches!(event, Event::Import { collection, done, .. } if collection.collection == name && *done == jobs)
+}
+
+#[tokio::test]
+async fn where_the_first_job_brings_no_rows_no_other_target_is_touched() {
+    for at_once in [1, 2] {
+        let mut world = World::with_books().await;
+        world.config.limits.restore_collections = many(at_once);
+        world.back_up(&backup_of("nightly")).await.unwrap();
+        let before = ids(&world).await;
+        world.fake.inject(Fault::ImportEmpty);
+        let request = RestoreRequest { existing: Existing::Drop, ..restore_of("nightly") };
+        let report = world.restore(&request).await.unwrap();
+
+        let books = failure(of(&report, "books"));
+        let expected =
+            "default.books/_default: 0 of 3 rows, although Milvus reported the import as completed";
+        assert_eq!((books.message.as_str(), books.kind, books.rows_differ), (expected, Kind::Partial, true));
+        let hint = books.hint.as_deref().unwrap();
+        assert!(hint.contains("its own bucket and root path") && hint.contains("minio.rootPath"), "{hint}");
+        assert!(of(&report, "books").created, "the incomplete one is told");
+        let tags = of(&report, "tags");
+        if at_once == 1 {
+            assert_eq!(tags.outcome, CollectionOutcome::NotBegun);
+        } else {
+            let expected = "default.tags is not imported: the first import job of this restore failed";
+            assert_eq!(failure(tags).message, expected);
+            let hint = "mend what the first import job ran into, then restore again";
+            assert_eq!(failure(tags).hint.as_deref(), Some(hint));
+        }
+        assert!(!tags.created);
+        assert_eq!(report.kind(), Some(Kind::Partial));
+        assert_eq!((world.calls("Import"), world.calls("DropCollection")), (1, 1));
+        let after = ids(&world).await;
+        assert_eq!((after.len(), after[1]), (2, before[1]), "tags is the one it was");
+        assert_ne!(after[0], before[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_first_job_that_fails_stops_the_rest_too() {
+    let world = backed_up().await;
+    world.fake.inject(Fault::ImportFails("AccessDenied".to_owned()));
+    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    assert_eq!(report.kind(), Some(Kind::Failed), "nothing at all is restored");
+    assert_eq!(of(&report, "tags").outcome, CollectionOutcome::NotBegun);
+    assert_eq!(world.collections("default").await, ["books", "books_copy", "tags"]);
+}
+
+#[tokio::test]
+async fn where_the_first_collection_cannot_be_created_the_next_one_proves() {
+    let mut world = World::with_books().await;
+    world.config.limits.restore_collections = many(1);
+    world.config.milvus.limits.outage = Duration::from_millis(1);
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.fake.inject(Fault::Unavailable { call: "CreateCollection", times: 1 });
+    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    let books = failure(of(&report, "books"));
+    assert_eq!(books.kind, Kind::Unreachable);
+    assert!(books.message.starts_with("cannot create collection default.books_copy: "), "{books:?}");
+    assert_eq!(of(&report, "tags").outcome, CollectionOutcome::Done);
+    assert_eq!((report.kind(), report.rows()), (Some(Kind::Partial), 4));
+}
+
+#[tokio::test]
+async fn the_known_words_of_milvus_come_with_what_to_do() {
+    let world = backed_up().await;
+    let cases = [
+        ("the field 100 has no binlog file", "the target's fields have other ids than the backup's"),
+        ("could not read binlog file x", "the target's schema differs from the backup's"),
+        ("dimension 2 is not equal to schema dimension 4", "the target's schema differs from the backup's"),
+        (
+            "binlog file count of each field must be equal",
+            "files are missing or left over among the backup's",
+        ),
+        ("list objects: AccessDenied", "the Milvus server itself may not read there"),
+        ("NoSuchBucket", "the Milvus server reads another bucket"),
+        ("partition not found[partition=old]", "the target lacks a partition of the backup"),
+        ("disk quota exceeded", "free disk quota in Milvus"),
+    ];
+    for (at, (reason, hint)) in cases.into_iter().enumerate() {
+        world.fake.inject(Fault::ImportFails(reason.to_owned()));
+        let request = RestoreRequest {
+            selection: Selection::from_filter("tags").unwrap(),
+            mapping: Mapping::new(None, Some(&format!("_{at}"))).unwrap(),
+            ..restore_of("nightly")
+        };
+        let report = world.restore(&request).await.unwrap();
+        let failure = failure(&report.collections[0]);
+        let (job, rest) = failure.message.strip_prefix("import job ").unwrap().split_once(' ').unwrap();
+        assert!(job.parse::<i64>().is_ok(), "{failure:?}");
+        assert_eq!(rest, format!("of default.tags_{at}/_default failed: {reason}"));
+        assert!(failure.hint.as_deref().unwrap().starts_with(hint), "{reason}: {failure:?}");
+        assert_eq!((failure.kind, report.kind()), (Kind::Failed, Some(Kind::Failed)));
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_stands_still_is_given_up_and_named() {
+    let mut world = World::with_books().await;
+    world.config.limits.restore_collections = many(1);
+    world.config.limits.stall = Duration::from_secs(1);
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.fake.inject(Fault::ImportStuck);
+    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    let failure = failure(of(&report, "books"));
+    let (job, rest) = failure.message.strip_prefix("import job ").unwrap().split_once(' ').unwrap();
+    assert!(job.parse::<i64>().is_ok(), "{failure:?}");
+    assert_eq!(rest, "of default.books_copy/_default made no progress for 1 s");
+    assert!(failure.hint.as_deref().unwrap().contains("--drop-exist-collection"), "{failure:?}");
+    assert_eq!(report.kind(), Some(Kind::Failed));
+}
+
+#[tokio::test]
+async fn a_collection_that_fails_leaves_the_others_done() {
+    let world = backed_up().await;
+    let watched = once(|event| imported(event, "books", 2), {
+        let world = Arc::clone(&world);
+        move || world.fake.inject(Fault::ImportFails("no reason".to_owned()))
+    });
+    let report = world.restore_watched(&restore_beside("nightly"), &watched).await.unwrap();
+    assert_eq!((report.kind(), report.rows()), (Some(Kind::Partial), 5));
+    assert_eq!(of(&report, "books").outcome, CollectionOutcome::Done);
+    let tags = of(&report, "tags");
+    assert!(failure(tags).message.ends_with("of default.tags_copy/_default failed: no reason"));
+    assert_eq!(failure(tags).hint, None, "nothing is known of it");
+    assert!(tags.created);
+    assert_eq!(world.collections("default").await, ["books", "books_copy", "tags", "tags_copy"]);
+    let told = watched.events().into_iter().any(|event| {
+        matches!(event, Event::Collection { collection, phase }
+            if collection.collection == "tags" && phase.as_str() == "failed")
+    });
+    assert!(told);
+}
+
+#[tokio::test]
+async fn a_partition_that_is_short_of_rows_is_named() {
+    let world = backed_up().await;
+    let watched = once(|event| imported(event, "books", 1), {
+        let world = Arc::clone(&world);
+        move || world.fake.inject(Fault::ImportEmpty)
+    });
+    let report = world.restore_watched(&restore_beside("nightly"), &watched).await.unwrap();
+    let books = failure(of(&report, "books"));
+    let expected = "default.books_copy/old: 0 of 2 rows, although Milvus reported the import as completed";
+    assert_eq!((books.message.as_str(), books.rows_differ), (expected, true));
+    let counted: Vec<_> =
+        of(&report, "books").partitions.iter().map(|p| (p.partition.as_str(), p.counted)).collect();
+    assert_eq!(counted, [("_default", 3), ("old", 0)]);
+    assert_eq!(of(&report, "tags").outcome, CollectionOutcome::Done);
+    assert_eq!(report.kind(), Some(Kind::Partial));
+}
+
+#[tokio::test]
+async fn what_is_incomplete_is_dropped_where_that_is_asked_for() {
+    let world = backed_up().await;
+    let request = RestoreRequest { cleanup_on_failure: true, ..restore_beside("nightly") };
+    world.fake.inject(Fault::ImportEmpty);
+    let report = world.restore(&request).await.unwrap();
+    assert!(failure(of(&report, "books")).rows_differ);
+    assert!(!of(&report, "books").created, "not any more");
+    assert_eq!(world.collections("default").await, ["books", "tags"]);
+
+    // what was there before is not dropped
+    shop::fill(&world.client().await, "books_copy", &[("old", 1)]).await;
+    shop::fill(&world.client().await, "tags_copy", &[]).await;
+    world.fake.inject(Fault::ImportEmpty);
+    let report = world.restore(&RestoreRequest { existing: Existing::Use, ..request }).await.unwrap();
+    assert!(failure(of(&report, "books")).rows_differ);
+    assert_eq!(world.collections("default").await, ["books", "books_copy", "tags", "tags_copy"]);
+}
+
+#[tokio::test]
+async fn an_import_that_may_have_begun_is_not_sent_again() {
+    let world = backed_up().await;
+    world.fake.inject(Fault::Unavailable { call: "Import", times: 1 });
+    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    let books = failure(of(&report, "books"));
+    assert_eq!((books.kind, world.calls("Import")), (Kind::Unreachable, 1));
+    let expected = "cannot import into partition _default of collection default.books_copy: ";
+    assert!(books.message.starts_with(expected), "{books:?}");
+}
+
+#[tokio::test]
+async fn an_interrupted_restore_tells_what_is_done_and_what_is_not() {
+    let world = backed_up().await;
+    let watched = Watched::cancelled_at(|event| imported(event, "books", 1));
+    let report = world.restore_watched(&restore_beside("nightly"), &watched).await.unwrap();
+    assert_eq!(report.kind(), Some(Kind::Interrupted));
+    let books = failure(of(&report, "books"));
+    assert_eq!((books.kind, books.message.as_str()), (Kind::Interrupted, "interrupted"));
+    assert!(of(&report, "books").created);
+    assert_eq!(of(&report, "tags").outcome, CollectionOutcome::NotBegun);
+    assert_eq!(world.collections("default").await, ["books", "books_copy", "tags"]);
+}
+
+#[tokio::test]
+async fn an_interrupted_restore_cleans_up_where_that_is_asked_for() {
+    let world = backed_up().await;
+    let watched = Watched::cancelled_at(|event| imported(event, "books", 1));
+    let request = RestoreRequest { cleanup_on_failure: true, ..restore_beside("nightly") };
+    let report = world.restore_watched(&request, &watched).await.unwrap();
+    assert_eq!((report.kind(), of(&report, "books").created), (Some(Kind::Interrupted), false));
+    assert_eq!(world.collections("default").await, ["books", "tags"]);
+}
+
+#[tokio::test]
+async fn a_restore_that_is_interrupted_before_it_begins_changes_nothing() {
+    let world = backed_up().await;
+    for phase in [Phase::Preflight, Phase::Create] {
+        let watched = Watched::cancelled_at(move |event| *event == Event::Phase(phase));
+        let error = world.restore_watched(&restore_beside("nightly"), &watched).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Interrupted);
+        assert_eq!(world.collections("default").await, ["books", "tags"]);
+    }
+}
