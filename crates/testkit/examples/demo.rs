@@ -49,7 +49,7 @@ async fn fill(milvus: &Milvus, dir: &Path) -> Result<bool, MilvusError> {
     for (collection, (rows, shape)) in library.collections().into_iter().zip(look(milvus, &library).await?) {
         std::fs::write(rows_file(dir, collection), rows.to_lines()).expect("a file of rows");
         std::fs::write(shape_file(dir, collection), shape.to_string()).expect("a file of the shape");
-        println!("  {:<16} {:>5} rows  {}", collection.to_string(), rows.len(), about(&library, collection));
+        println!("  {:<16} {} rows  {}", collection.to_string(), count(&rows), about(&library, collection));
     }
     Ok(true)
 }
@@ -82,7 +82,7 @@ async fn compare(milvus: &Milvus, dir: &Path) -> Result<bool, MilvusError> {
             (true, false) => "the same, but the schema or what belongs to it differs",
             (false, _) => "different",
         };
-        println!("  {:<16} {:>5} rows  {verdict}", collection.to_string(), rows.len());
+        println!("  {:<16} {} rows  {verdict}", collection.to_string(), count(&rows));
         for difference in &differences {
             println!("    {difference}");
         }
@@ -98,6 +98,14 @@ async fn look(milvus: &Milvus, library: &Library) -> Result<Vec<(Rows, Value)>, 
         Ok((Rows::fetch(milvus, collection).await?, shape))
     });
     futures::future::try_join_all(looks).await
+}
+
+/// The number of rows, in five columns.
+fn count(rows: &Rows) -> String {
+    match (rows.len() / 1000, rows.len() % 1000) {
+        (0, rows) => format!("{rows:>5}"),
+        (thousands, rows) => format!("{thousands},{rows:03}"),
+    }
 }
 
 fn rows_file(dir: &Path, collection: &CollectionRef) -> PathBuf {
