@@ -155,7 +155,12 @@ def start(base, options):
             "version": options.version, "address": "127.0.0.1", "port": ports["proxy"], "pid": process.pid,
             "ports": ports, "storage": storage_of(options, base)}
         (base / "server.json").write_text(json.dumps(state))
-        if not wait_until_healthy(process, ports["metrics"]):
+        try:
+            healthy = wait_until_healthy(process, ports["metrics"])
+        except BaseException:
+            stop(base)
+            raise
+        if not healthy:
             stop(base)
             sys.exit(f"Milvus {options.version} did not start; its last words:\n{last_words(base)}")
     return process, state
@@ -240,16 +245,18 @@ def reap(pid):
 
 def stay(base, process, parent):
     """Waits for a signal, the end of the server, or the end of the parent; then stops the server."""
-    ended = []
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: ended.append(True))
-    while not ended and process.poll() is None and os.getppid() == parent:
-        time.sleep(0.1)
-    stop(base)
+    try:
+        while process.poll() is None and os.getppid() == parent:
+            time.sleep(0.1)
+    finally:
+        stop(base)
 
 
 def main():
     parent = os.getppid()
+    # As an exception, so that a server is stopped wherever the signal finds us.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("install").add_argument("version")
