@@ -20,8 +20,8 @@ const FEW: i64 = 120;
 
 const ROWS: i64 = 400_000;
 const DIM: usize = 128;
-/// Rows a call, so that a message has about 40 MB.
-const CHUNK: i64 = 80_000;
+/// Rows a call, so that a message has about 20 MB.
+const CHUNK: i64 = 40_000;
 
 impl Shape {
     pub(crate) const ALL: [Self; 2] = [Self::Many, Self::Big];
@@ -49,7 +49,7 @@ impl Shape {
         }
     }
 
-    /// What the Go tool 0.5.16 needed for its backup and restore, as text.
+    /// What the Go tool 0.5.16 needed for its backup and restore, as text; on an object store, ours is on the disk.
     pub(crate) const fn go(self) -> [&'static str; 2] {
         match self {
             Self::Many => ["14.7 s", "> 270 s"],
