@@ -29,6 +29,11 @@ impl Globals {
         self.config.as_deref().unwrap_or(config::DEFAULT_FILE)
     }
 
+    /// The file as it was given.
+    pub(super) fn given_file(&self) -> Option<&str> {
+        self.config.as_deref()
+    }
+
     /// The items to set.
     pub(super) fn set(&self) -> &[String] {
         &self.set

@@ -1,7 +1,7 @@
 //! `create`: takes a backup.
 
 use clap::Args;
-use engine::{BackupOutcome, Kind};
+use engine::BackupOutcome;
 use model::name::BackupName;
 use model::plan::backup::{BackupRequest, FlushStrategy};
 
@@ -29,7 +29,7 @@ Examples:
   milvus-backup create -n shop --filter 'shop.*,default.books'
   milvus-backup create -n nightly --dry-run")]
 pub(super) struct Arguments {
-    /// Name of the backup: a letter or _, then letters, digits, _ [default: backup_<time>]
+    /// Name of the backup: a letter or _, then letters, digits, _; made of the time if not given
     #[arg(long, short, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
@@ -68,8 +68,7 @@ impl Arguments {
         let job = session.job()?;
         let outcome = engine.backup(&request, job.ctx()).await;
         job.finish();
-        let outcome = outcome.map_err(|error| interrupted(error, &request))?;
-        match (outcome, session.format()) {
+        match (outcome?, session.format()) {
             (BackupOutcome::Planned(plan), Format::Text) => {
                 session.print(&render::text::backup_plan(&plan))?;
             }
@@ -144,19 +143,6 @@ impl Arguments {
                 Failure::usage(format!("--strategy {word}: expected one of {words}"))
             }),
         }
-    }
-}
-
-/// Tells what an interrupted run may have left.
-fn interrupted(error: engine::Error, request: &BackupRequest) -> Failure {
-    let failure = Failure::from(error);
-    if failure.kind == Kind::Interrupted && !request.dry_run {
-        let name = &request.name;
-        failure.hint(format!(
-            "what was begun is listed as unfinished: milvus-backup delete -n {name} removes it"
-        ))
-    } else {
-        failure
     }
 }
 

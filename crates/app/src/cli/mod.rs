@@ -125,7 +125,7 @@ fn run(
 ) -> u8 {
     let style = shared.style.over(&before.style);
     let out = out(&style, environment);
-    let result = Session::new(environment, &shared.globals.over(&before.globals), style, shared, &out)
+    let result = Session::new(environment, shared.globals.over(&before.globals), style, shared, &out)
         .and_then(|session| {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let result = runtime.block_on(verb(&session));

@@ -1,5 +1,7 @@
 //! `restore`: brings collections of a backup back.
 
+use std::fmt::Write;
+
 use clap::Args;
 use engine::RestoreOutcome;
 use model::mapping::Mapping;
@@ -102,7 +104,7 @@ impl Arguments {
                 job.warn_of(&report.warnings);
                 let code = report.kind().map_or(DONE, exit_code);
                 if code != DONE {
-                    session.error_text(&render::text::restore_failure(&report));
+                    session.error_text(&render::text::restore_failure(&report, &self.again(session)));
                 }
                 match session.format() {
                     Format::Text if code == DONE => session.tell(&render::text::restore_report(&report))?,
@@ -112,6 +114,26 @@ impl Arguments {
                 Ok(code)
             }
         }
+    }
+
+    /// The command line that leads to the same targets, whatever is selected.
+    fn again(&self, session: &Session<'_>) -> String {
+        let mut line = "milvus-backup restore".to_owned();
+        let flags = [
+            ("--config", session.config_flag()),
+            ("-n", self.named.name.as_deref()),
+            ("--suffix", non_empty(self.suffix.as_ref())),
+            ("--rename", non_empty(self.rename.as_ref())),
+        ];
+        for (flag, value) in flags.into_iter().filter_map(|(flag, value)| Some((flag, value?))) {
+            // Writing to a String cannot fail.
+            let _ = write!(line, " {flag} {}", shell_word(value));
+        }
+        if session.has_overrides() {
+            // Their values may be secrets.
+            line.push_str(" --set …");
+        }
+        line
     }
 
     fn request(&self, session: &Session<'_>) -> Result<RestoreRequest, Failure> {
@@ -165,6 +187,16 @@ impl Arguments {
             return Err(Failure::later("restore --rbac (users, roles and grants)").hint("leave out --rbac"));
         }
         Ok(())
+    }
+}
+
+/// A word as a shell takes it.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

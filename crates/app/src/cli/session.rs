@@ -16,6 +16,7 @@ pub(super) struct Session<'a> {
     /// The effective configuration.
     pub config: Config,
     environment: &'a Environment,
+    globals: Globals,
     style: Style,
     out: &'a Out,
 }
@@ -24,7 +25,7 @@ impl<'a> Session<'a> {
     /// Loads the configuration and starts logging.
     pub(super) fn new(
         environment: &'a Environment,
-        globals: &Globals,
+        globals: Globals,
         style: Style,
         shared: &Shared,
         out: &'a Out,
@@ -43,7 +44,7 @@ impl<'a> Session<'a> {
             out.warning(warning);
         }
         logging::start(&config.log(), shared.verbose > 0, out)?;
-        Ok(Self { config, environment, style, out })
+        Ok(Self { config, environment, globals, style, out })
     }
 
     /// The engine, ready to be asked.
@@ -67,6 +68,16 @@ impl<'a> Session<'a> {
         signals::watch(cancel.clone(), move || out.note("stopping; once more to leave at once"))?;
         let sink = progress.clone();
         Ok(Job { ctx: JobCtx::new(cancel, move |event| sink.take(event)), progress })
+    }
+
+    /// What `--config` was given, if it was.
+    pub(super) fn config_flag(&self) -> Option<&str> {
+        self.globals.given_file()
+    }
+
+    /// Whether `--set` was given.
+    pub(super) fn has_overrides(&self) -> bool {
+        !self.globals.set().is_empty()
     }
 
     /// The format of results.

@@ -9,7 +9,7 @@ use super::overrides::Overrides;
 use super::schema::{Key, Kind, Schema, v2};
 use super::storage_keys::StorageKeys;
 use super::value::{Data, Source, Value, Values};
-use super::{find, resolve, schema, unknown, validate};
+use super::{find, resolve, schema_of, unknown, validate};
 
 /// A migrated configuration and what there is to say about it.
 pub(crate) struct Migration {
@@ -28,7 +28,7 @@ pub(crate) fn migrate(wanted: &str, environment: &Environment) -> Result<Migrati
     let Some(file) = find::find(wanted, environment)? else {
         return Err(ConfigError::Missing { wanted: "to migrate".to_owned(), looked: Vec::new() });
     };
-    if schema(Some(&file))? == Schema::V2 {
+    if schema_of(Some(&file))? == Schema::V2 {
         return Err(ConfigError::AlreadyV2(file.path));
     }
     let overrides = Overrides::default();

@@ -64,7 +64,7 @@ impl Config {
     pub(crate) fn load(request: &Request<'_>, environment: &Environment) -> Result<Self, ConfigError> {
         let file = find::find(request.file, environment)?;
         let overrides = Overrides::parse(request.set)?;
-        let schema = schema(file.as_ref())?;
+        let schema = schema_of(file.as_ref())?;
         let layers = Layers { flags: request.flags, overrides: &overrides, environment, file: file.as_ref() };
         let mut resolved = resolve(&layers, schema).map_err(ConfigError::Values)?;
         let problems = validate::problems(&resolved.values);
@@ -86,14 +86,14 @@ impl Config {
 }
 
 /// A file without a version is v1; no file at all means v2.
-fn schema(file: Option<&Found>) -> Result<Schema, Problem> {
+fn schema_of(file: Option<&Found>) -> Result<Schema, Problem> {
     let Some(file) = file else { return Ok(Schema::V2) };
     let entry = file.document.get(&schema::VERSION_KEY.to_lowercase());
     let text = entry.map(|entry| match &entry.item {
         Item::Scalar(text) => text.clone(),
         Item::List(items) => items.join(","),
     });
-    validate::schema_of(text.as_deref().zip(entry.map(|entry| Source::File {
+    validate::version(text.as_deref().zip(entry.map(|entry| Source::File {
         path: file.path.display().to_string(),
         line: entry.line,
         key: entry.key.clone(),

@@ -18,7 +18,7 @@ pub(super) fn problems(values: &Values) -> Vec<Problem> {
 }
 
 /// The schema a file says it follows; v1 where it says nothing.
-pub(super) fn schema_of(version: Option<(&str, Source)>) -> Result<Schema, Problem> {
+pub(super) fn version(version: Option<(&str, Source)>) -> Result<Schema, Problem> {
     match version {
         None => Ok(Schema::V1),
         Some((text, _)) if text.eq_ignore_ascii_case("v1") => Ok(Schema::V1),

@@ -94,7 +94,10 @@ impl Progress {
     pub(crate) fn tell_rest(&self, warnings: &[String]) {
         for warning in warnings {
             if self.lock().warned.insert(warning.clone()) {
-                self.out.warning(warning);
+                match self.way {
+                    Way::Json => self.out.line(&json!({"event": "warning", "text": warning}).to_string()),
+                    _ => self.out.warning(warning),
+                }
             }
         }
     }

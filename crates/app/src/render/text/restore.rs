@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use engine::{CollectionOutcome, CollectionRestored, RestoreReport};
+use engine::{CollectionOutcome, CollectionRestored, Kind, RestoreReport};
 use model::plan::restore::{Action, CollectionPlan, RestorePlan, RowRange};
 
 use super::super::Target;
@@ -96,10 +96,13 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
 }
 
 /// What a restore did that did not do all of it: what failed and why, what was not begun, what is left.
-pub(crate) fn restore_failure(report: &RestoreReport) -> String {
+///
+/// `again` is the command line that gives the same targets, without selection.
+pub(crate) fn restore_failure(report: &RestoreReport, again: &str) -> String {
     let done = report.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
+    let interrupted = if report.kind() == Some(Kind::Interrupted) { "interrupted; " } else { "" };
     let mut text = format!(
-        "restored {} of {} from {}\n",
+        "{interrupted}restored {} of {} from {}\n",
         count(done as u64),
         counted(report.collections.len(), "collection"),
         report.name
@@ -127,16 +130,11 @@ pub(crate) fn restore_failure(report: &RestoreReport) -> String {
         let targets: Vec<_> = left.iter().map(|c| &c.target).collect();
         let _ = writeln!(text, "  left in place, incomplete: {}", names(&targets));
     }
-    let again: Vec<_> =
+    let rest: Vec<_> =
         of(report, |c| c.outcome != CollectionOutcome::Done).map(|c| c.source.to_string()).collect();
-    if !again.is_empty() && again.len() <= 10 {
+    if !rest.is_empty() && rest.len() <= 10 {
         let drop = if left.is_empty() { "" } else { " --drop-exist-collection" };
-        let _ = writeln!(
-            text,
-            "  try again with the same names: milvus-backup restore -n {} --filter {}{drop}",
-            report.name,
-            again.join(",")
-        );
+        let _ = writeln!(text, "  try again: {again} --filter {}{drop}", rest.join(","));
     }
     text
 }
@@ -153,5 +151,77 @@ fn target(restored: &CollectionRestored) -> String {
         restored.target.to_string()
     } else {
         format!("{} (from {})", restored.target, restored.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use engine::{CollectionFailure, PartitionRows};
+    use insta::assert_snapshot;
+    use model::name::CollectionRef;
+
+    use super::*;
+
+    fn restored(name: &str, outcome: CollectionOutcome) -> CollectionRestored {
+        let expected = RowRange { min: 1997, max: 2000 };
+        CollectionRestored {
+            source: CollectionRef::new("", name),
+            target: CollectionRef::new("", format!("{name}_x")),
+            created: outcome != CollectionOutcome::NotBegun,
+            outcome,
+            partitions: vec![PartitionRows { partition: "_default".into(), counted: 1998, expected }],
+        }
+    }
+
+    fn report(outcomes: Vec<(&str, CollectionOutcome)>) -> RestoreReport {
+        RestoreReport {
+            name: "nightly".into(),
+            collections: outcomes.into_iter().map(|(name, outcome)| restored(name, outcome)).collect(),
+            elapsed: Duration::from_millis(21_400),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_full_restore_says_what_it_proved() {
+        let report = report(vec![("a", CollectionOutcome::Done), ("b", CollectionOutcome::Done)]);
+        assert_snapshot!(restore_report(&report), @"Restored 2 collections from nightly in 21.4 s: 3,996 rows counted in the target, as expected (4,000 less 6 deletes).");
+    }
+
+    #[test]
+    fn a_failed_restore_says_what_is_left_and_how_to_go_on() {
+        let failure = CollectionFailure {
+            kind: Kind::Partial,
+            message: "default.b_x/_default: 0 of 2,000 rows".into(),
+            hint: Some("compare the root path".into()),
+            rows_differ: true,
+        };
+        let failed = || CollectionOutcome::Failed(failure.clone());
+        let outcomes = vec![
+            ("a", CollectionOutcome::Done),
+            ("b", failed()),
+            ("c", failed()),
+            ("d", CollectionOutcome::NotBegun),
+        ];
+        let again = "milvus-backup restore -n nightly --suffix _x";
+        assert_snapshot!(restore_failure(&report(outcomes), again), @"
+        restored 1 of 4 collections from nightly
+          default.b_x (from default.b): default.b_x/_default: 0 of 2,000 rows
+          default.c_x (from default.c): default.b_x/_default: 0 of 2,000 rows
+          hint: compare the root path
+          not begun: default.d
+          left in place, incomplete: default.b_x, default.c_x
+          try again: milvus-backup restore -n nightly --suffix _x --filter default.b,default.c,default.d --drop-exist-collection
+        ");
+        let interrupted = CollectionFailure {
+            kind: Kind::Interrupted,
+            rows_differ: false,
+            hint: None,
+            message: "interrupted".into(),
+        };
+        let text = restore_failure(&report(vec![("a", CollectionOutcome::Failed(interrupted))]), again);
+        assert!(text.starts_with("interrupted; restored 0 of 1 collection from nightly\n"), "{text}");
     }
 }
