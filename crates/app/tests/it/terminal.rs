@@ -71,10 +71,7 @@ fn the_first_signal_ends_a_job_cleanly() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(130), "{told}");
         assert!(told.contains("note: stopping; once more to leave at once\n"), "{told}");
-        assert!(
-            told.contains("error: interrupted\n  hint: what was begun is listed as unfinished: "),
-            "{told}"
-        );
+        assert!(told.ends_with("error: interrupted\n"), "{told}");
     }
 }
 
