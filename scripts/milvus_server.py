@@ -5,6 +5,7 @@
   milvus_server.py start DIR [options]   start a server that keeps its data in DIR and leave it running
   milvus_server.py run DIR [options]     the same, and stay: end it on SIGTERM or SIGINT, or when the parent is gone
   milvus_server.py stop DIR              stop the server of DIR
+  milvus_server.py running DIR           exit code 0 if the server of DIR runs, else 1
 
 `start` and `run` print one line of JSON (also DIR/server.json) once the server is healthy.
 Needs nothing but the standard library, and pip once for the download. The package's own launcher is not used:
@@ -261,6 +262,7 @@ def main():
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("install").add_argument("version")
     verbs.add_parser("stop").add_argument("dir")
+    verbs.add_parser("running").add_argument("dir")
     for verb in ("start", "run"):
         options = verbs.add_parser(verb)
         options.add_argument("dir")
@@ -272,10 +274,13 @@ def main():
     options = parser.parse_args()
     if options.verb == "install":
         install(options.version)
+        return
+    base = Path(options.dir).resolve()
+    if options.verb == "running":
+        sys.exit(0 if is_running(base) else 1)
     elif options.verb == "stop":
-        stop(Path(options.dir).resolve())
+        stop(base)
     else:
-        base = Path(options.dir).resolve()
         if options.verb == "start" and is_running(base):
             print(json.dumps(read_state(base)))
             return

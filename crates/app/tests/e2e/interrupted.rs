@@ -13,7 +13,7 @@ const ONE_BY_ONE: &str = "--set backup.concurrency.collections=1";
 async fn ctrl_c_leaves_an_unfinished_backup_that_delete_finishes() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["a", "b", "c", "d"]).await;
+    let shelf = shelf(&milvus, &["a", "b", "c", "d", "e", "f", "g", "h"]).await;
     let tool = Tool::on_disk(&server);
     let create = format!("create -n fruit --filter {}.*", shelf[0].database);
 
