@@ -213,3 +213,49 @@ pub(crate) fn reach(backup: &Store, target: &Store) -> Reach {
 async fn existing_of(target: &Source) -> Result<Vec<CollectionRef>, Error> {
     crate::backup::everything(target).await.map(|(_, collections)| collections)
 }
+
+#[cfg(test)]
+mod tests {
+    use storage::{Addressing, Credentials, S3Config, StoreConfig};
+
+    use super::*;
+
+    fn s3(endpoint: &str, bucket: &str) -> Store {
+        let config = S3Config {
+            endpoint: endpoint.to_owned(),
+            region: String::new(),
+            bucket: bucket.to_owned(),
+            addressing: Addressing::Path,
+            credentials: Credentials::Static {
+                access_key_id: "key".to_owned(),
+                secret_access_key: "secret".to_owned().into(),
+                session_token: None,
+            },
+            ca_cert: None,
+        };
+        Store::open(&StoreConfig::S3(config)).unwrap()
+    }
+
+    fn why(backup: &Store, target: &Store) -> Option<String> {
+        match reach(backup, target) {
+            Reach::InPlace => None,
+            Reach::Staged(why) => Some(why),
+        }
+    }
+
+    #[test]
+    fn a_backup_is_read_where_it_lies_in_one_bucket_or_on_one_disk_alone() {
+        let (here, there) = ("http://127.0.0.1:9000", "http://127.0.0.1:9001");
+        let disk = Store::open(&StoreConfig::Local).unwrap();
+        let (files, backups) = (s3(here, "files"), s3(here, "backups"));
+        assert_eq!(why(&disk, &disk), None);
+        assert_eq!(why(&files, &s3("http://127.0.0.1:9000/", "files")), None);
+        let buckets = "the target reads bucket files, the backup lies in backups";
+        assert_eq!(why(&backups, &files).as_deref(), Some(buckets));
+        let stores = format!("the target reads s3 {here} bucket files, the backup lies on local disk");
+        assert_eq!(why(&disk, &files), Some(stores));
+        let elsewhere =
+            format!("the target reads s3 {here} bucket files, the backup lies on s3 {there} bucket files");
+        assert_eq!(why(&s3(there, "files"), &files), Some(elsewhere));
+    }
+}

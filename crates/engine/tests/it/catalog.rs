@@ -35,7 +35,7 @@ async fn a_list_tells_of_each_backup_from_its_head_and_is_sorted() {
         assert_eq!(backup.milvus_version.as_deref(), Some("v2.3.6"));
         assert_eq!(backup.tool.as_deref(), Some("milvus-backup 0.0.1"));
         let age = engine::now_ms() - backup.taken_ms.unwrap();
-        assert!((0..60_000).contains(&age), "{age}");
+        assert!((0..3_600_000).contains(&age), "{age}");
     }
 }
 

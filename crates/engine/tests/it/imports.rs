@@ -257,3 +257,20 @@ async fn a_restore_that_is_interrupted_before_it_begins_changes_nothing() {
         assert_eq!(world.collections("default").await, ["books", "tags"]);
     }
 }
+
+#[tokio::test]
+async fn a_server_that_sees_the_disk_under_another_path_is_told_that_path() {
+    let mut world = World::with_books().await;
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    let mounted = world.source_path("../mounted");
+    std::os::unix::fs::symlink(&world.config.backup.root_text, &mounted).unwrap();
+    world.config.backup.seen_as = Some(mounted.to_str().unwrap().to_owned());
+    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    assert_eq!((report.kind(), report.rows()), (None, 9));
+
+    world.config.backup.seen_as = Some("/nonexistent/backup".to_owned());
+    let request = RestoreRequest { existing: Existing::Drop, ..restore_beside("nightly") };
+    let report = world.restore(&request).await.unwrap();
+    let books = of(&report, "books");
+    assert!(failure(books).rows_differ, "nothing is read there: {books:?}");
+}

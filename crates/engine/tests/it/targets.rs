@@ -8,6 +8,7 @@ use model::plan::restore::{Existing, RestoreRequest};
 use model::selection::Selection;
 
 use crate::shop::{self, collection};
+use crate::watch::Watched;
 use crate::world::{World, backup_of, restore_beside, restore_of, told};
 
 async fn backed_up() -> World {
@@ -182,4 +183,26 @@ async fn a_target_with_other_fields_fails_in_the_words_of_milvus() {
     assert!(failure.message.contains("dimension 2 is not equal to schema dimension 4"), "{failure:?}");
     assert!(failure.hint.as_deref().unwrap().contains("the target's schema differs from the backup's"));
     assert_eq!(report.kind(), Some(Kind::Failed));
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_loaded_is_restored_with_a_warning() {
+    let world = backed_up().await;
+    let milvus = world.client().await;
+    milvus.load(&collection("books")).await.unwrap();
+    world.back_up(&backup_of("loaded")).await.unwrap();
+    milvus.create_collection(&shop::small("books_copy")).await.unwrap();
+    let request = RestoreRequest {
+        existing: Existing::Use,
+        selection: Selection::from_filter("books").unwrap(),
+        indexes: false,
+        ..restore_beside("loaded")
+    };
+    let watched = Watched::new(|_, _| {});
+    let report = world.restore_watched(&request, &watched).await.unwrap();
+    assert_eq!(rows(&report), (None, 5));
+    let words = watched.words();
+    let expected =
+        "default.books_copy is restored, but cannot be loaded: cannot load collection default.books_copy: ";
+    assert!(words.starts_with(expected), "{words}");
 }
