@@ -20,6 +20,7 @@ mod import;
 mod index;
 mod load;
 mod partition;
+mod reason;
 mod rows;
 mod schema;
 mod segments;

@@ -8,6 +8,7 @@ use proto::common::Status;
 use proto::{common, milvus as wire};
 
 use crate::error::{ErrorKind, chain};
+use crate::reason::plain;
 
 /// A failed try of a call.
 #[derive(Debug)]
@@ -85,7 +86,7 @@ pub(crate) fn failure(status: &Status) -> Option<Failure> {
     let reason = if status.reason.is_empty() {
         format!("the server gave no reason (code {}, error code {})", status.code, status.error_code)
     } else {
-        status.reason.clone()
+        plain(&status.reason)
     };
     Some(Failure { kind, reason, again })
 }
@@ -145,7 +146,8 @@ fn by_text(reason: &str) -> ErrorKind {
     let reason = reason.to_lowercase();
     let says = |words: &str| reason.contains(words);
     let absent = says("not found") || says("not exist") || says("n't exist");
-    if says("not ready") {
+    // the second and third for a moment after a restart of one of its parts
+    if ["not ready", "node not match", "find no available"].into_iter().any(says) {
         ErrorKind::Unreachable
     } else if says("rate limit exceeded") || says("rejected by grpc ratelimiter") {
         ErrorKind::RateLimited
@@ -195,7 +197,7 @@ pub(crate) fn rpc_failure(status: &tonic::Status) -> Failure {
             (kind, again(kind))
         }
     };
-    let mut reason = status.message().to_owned();
+    let mut reason = plain(status.message());
     if let Some(cause) = std::error::Error::source(status) {
         let cause = chain(cause);
         reason = if cause.contains(&reason) { cause } else { format!("{reason}: {cause}") };
