@@ -190,3 +190,52 @@ async fn renew(store: Store, key: ObjectKey, mut marker: Marker, ended: Cancella
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use storage::StoreConfig;
+
+    use super::*;
+
+    fn marker(owner: &str) -> Marker {
+        Marker {
+            format_version: 1,
+            owner: owner.to_owned(),
+            host: "here".to_owned(),
+            pid: 1,
+            tool: "milvus-backup 0.0.1".to_owned(),
+            started_ms: 0,
+            renewed_ms: 0,
+            stopped: false,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_marker_is_renewed_until_it_is_somebody_elses() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreConfig::Local).unwrap();
+        let key = ObjectKey::new(dir.path().join("marker.json").to_str().unwrap());
+        let (ours, other) = (marker("ours"), marker("other"));
+        store.write(&key, ours.encode()).await.unwrap();
+        let ended = CancellationToken::new();
+        let renewal = tokio::spawn(renew(store.clone(), key.clone(), ours, ended.clone()));
+        // between two renewals, so that none is under way
+        tokio::time::sleep(RENEW * 5 / 2).await;
+        let renewed = Marker::read(&store, &key).await.unwrap().unwrap();
+        assert!(renewed.owner == "ours" && renewed.is_live(), "{renewed:?}");
+
+        store.write(&key, other.encode()).await.unwrap();
+        tokio::time::sleep(RENEW * 2).await;
+        assert_eq!(Marker::read(&store, &key).await.unwrap(), Some(other));
+        ended.cancel();
+        renewal.await.unwrap();
+    }
+
+    #[test]
+    fn a_marker_lives_as_long_as_it_is_renewed_and_not_stopped() {
+        let now = Marker { renewed_ms: now_ms(), ..marker("ours") };
+        assert!(now.is_live());
+        assert!(!Marker { stopped: true, ..now.clone() }.is_live());
+        assert!(!Marker { renewed_ms: now_ms() - STALE_MS - 1, ..now }.is_live());
+    }
+}
