@@ -195,7 +195,10 @@ impl Engine {
                 return Check::new(
                     CheckState::Info,
                     subject,
-                    format!("{way}; not tried, Milvus has no files yet"),
+                    format!(
+                        "{way}; not tried, nothing lies below {}",
+                        source.describe(&self.config.source.root.as_dir())
+                    ),
                 );
             }
             Err(error) => return Check::failed(subject, &error),

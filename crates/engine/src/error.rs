@@ -209,6 +209,16 @@ pub enum Error {
     /// The first import job failed, and with it the proof that the server reads the data.
     #[error("{0} is not imported: the first import job of this restore failed")]
     NotProven(String),
+    /// The target holds more rows than were restored into it.
+    #[error("{target} holds {found} rows, though this restore brought {counted}: something else wrote to it")]
+    Foreign {
+        /// The collection.
+        target: String,
+        /// Rows there.
+        found: u64,
+        /// Rows brought.
+        counted: u64,
+    },
     /// The target of a drop is an alias.
     #[error("{0} is an alias in the target, and cannot be dropped as a collection")]
     TargetIsAlias(String),
@@ -257,7 +267,7 @@ impl Error {
             | Self::TargetIsAlias(_)
             | Self::Plan(PlanError::TargetsExist(_)) => Kind::AlreadyExists,
             Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => Kind::Damaged,
-            Self::Rows { .. } => Kind::Partial,
+            Self::Rows { .. } | Self::Foreign { .. } => Kind::Partial,
             Self::Cancelled => Kind::Interrupted,
             Self::Storage(error) => storage_kind(error),
             Self::Milvus(error) => milvus_kind(error),

@@ -21,7 +21,9 @@ impl Error {
             }
             Self::Occupied { .. } => "choose another name, or look at what lies there".into(),
             Self::NoSuchBackup { .. } => "`milvus-backup list` shows which there are".into(),
-            Self::NotComplete { name, state: BackupState::Running } => format!("wait for the run that is making {name}"),
+            Self::NotComplete { name, state: BackupState::Running } => {
+                format!("wait for the run that is making {name}; one that died counts as unfinished three minutes after its last sign of life")
+            }
             Self::NotComplete { name, .. } => {
                 format!("it cannot be restored; delete it with milvus-backup delete -n {name} and take another")
             }
@@ -47,7 +49,9 @@ impl Error {
                  milvus.yaml, or run `milvus-backup check`"
                     .into()
             }
-            Self::NotProven(_) => "mend what the first import job ran into, then restore again".into(),
+            Self::Foreign { .. } => {
+                "restores into one target at the same time double its rows: drop the collection and restore it again, alone".into()
+            }
             Self::Plan(plan) => return plan_hint(plan),
             Self::TargetIsAlias(_) => "name the collection itself, or drop the alias first".into(),
             Self::Mapping(_) => "a rename is old:new, db.old:db.new or db1.*:db2.*, separated by commas".into(),
@@ -70,7 +74,7 @@ impl Error {
             Self::Version(UnsupportedVersion::TooNew(_)) => "use Milvus Backup (Go) for this Milvus until then".into(),
             Self::Copied { .. } => "try again; if it stays so, the store does not keep what is written to it".into(),
             // the first says its rule itself, the rest are told where they happen, or are faults of ours
-            Self::Name(_) | Self::Encode { .. } | Self::Cancelled | Self::Task(_) => return None,
+            Self::Name(_) | Self::Encode { .. } | Self::Cancelled | Self::NotProven(_) | Self::Task(_) => return None,
         })
     }
 }
@@ -113,7 +117,7 @@ fn import_hint(reason: &str) -> Option<String> {
 fn store_hint(kind: StoreKind) -> Option<String> {
     Some(match kind {
         StoreKind::PermissionDenied => {
-            "compare the access key and its rights; `milvus-backup config show` tells where each value comes from"
+            "compare the rights there, of the access key on an object store, of this user on a disk; `milvus-backup config show` tells where each value comes from"
         }
         StoreKind::Unreachable => "compare address, port and useSSL; `milvus-backup check` tries them",
         StoreKind::BucketMissing => "compare the bucket's name, or create it",

@@ -20,8 +20,8 @@ impl Milvus {
     }
 
     async fn manage(&self, what: &str, route: &str) -> Result<(), MilvusError> {
-        let call = format!("{what} {}", self.server().address);
         let Some(endpoint) = self.management.as_deref() else {
+            let call = format!("{what} {}", self.server().address);
             return Err(MilvusError::new(
                 ErrorKind::Unsupported,
                 call,
@@ -29,6 +29,7 @@ impl Milvus {
             ));
         };
         let base = if endpoint.contains("://") { endpoint.to_owned() } else { format!("http://{endpoint}") };
+        let call = format!("{what} Milvus at {base}");
         let url = format!("{}/management/datacoord/garbage_collection/{route}", base.trim_end_matches('/'));
         // an error means that the program has chosen a provider already
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -39,7 +39,6 @@ impl Run<'_> {
                 Ok(Taken::Captured(Box::new(captured)))
             }
             Err(Miss::Vanished) => {
-                self.ctx.warn(format!("{name} was dropped while it was read; it is not in the backup"));
                 self.phase(name, CollectionPhase::Vanished);
                 Ok(Taken::Vanished(name.clone()))
             }

@@ -107,7 +107,7 @@ impl Run<'_> {
     fn taken_by(&self, holder: Option<Marker>) -> Error {
         let name = self.request.name.to_string();
         match holder {
-            Some(marker) if marker.is_live() => marker.running(&name),
+            Some(marker) if marker.is_live() => Error::NameTaken { name, state: BackupState::Running },
             _ => Error::NameTaken { name, state: BackupState::Unfinished },
         }
     }

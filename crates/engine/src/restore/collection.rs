@@ -79,10 +79,23 @@ impl Run<'_> {
         self.phase(plan, CollectionPhase::Importing);
         *partitions = ctx.run(self.import(plan, backup, importer, staging, turn)).await?;
         verify(plan, partitions)?;
+        if created.load(Ordering::Relaxed) {
+            ctx.run(self.nothing_else(plan, partitions)).await?;
+        }
         ctx.run(self.set_properties(plan)).await?;
         if plan.load {
             self.phase(plan, CollectionPhase::Loading);
             ctx.run(self.load(plan, importer.stall())).await?;
+        }
+        Ok(())
+    }
+
+    /// A collection that this restore created holds what it brought, and nothing that another one did at the same time.
+    async fn nothing_else(&self, plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<(), Error> {
+        let counted = partitions.iter().map(|p| p.counted).sum();
+        let found = self.milvus().flushed_rows(&plan.target).await?;
+        if found > counted {
+            return Err(Error::Foreign { target: plan.target.to_string(), found, counted });
         }
         Ok(())
     }

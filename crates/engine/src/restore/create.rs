@@ -3,7 +3,7 @@
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::CreateCollection;
 use model::manifest::{CollectionBackup, Schema};
-use model::plan::restore::{Action, CollectionPlan};
+use model::plan::restore::{Action, CollectionPlan, PlanError};
 
 use super::Run;
 use crate::Error;
@@ -37,6 +37,10 @@ impl Run<'_> {
         }
         if plan.action == Action::Use {
             return Ok(false);
+        }
+        // Milvus takes a second creation of the same collection for the first: two restores would share it
+        if self.milvus().has_collection(target).await? {
+            return Err(PlanError::TargetsExist(vec![target.clone()]).into());
         }
         let by_key = backup.schema.fields.iter().any(|f| f.is_partition_key);
         let request = CreateCollection {

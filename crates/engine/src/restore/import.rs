@@ -111,7 +111,7 @@ impl Importer {
         let mut working = Working { importer: self, counted: false };
         let mut pause = POLL.0;
         let mut last = None;
-        let mut answered = Instant::now();
+        let (mut answered, mut away) = (Instant::now(), false);
         self.moved();
         loop {
             tokio::time::sleep(pause).await;
@@ -119,13 +119,21 @@ impl Importer {
             let status = match self.milvus.import_state(id).await {
                 Ok(status) => status,
                 // a restart of Milvus takes a minute, and its jobs go on after it
-                Err(error) if error.is_temporary() && answered.elapsed() < OUTAGE => continue,
+                Err(error) if error.is_temporary() && answered.elapsed() < OUTAGE => {
+                    if !std::mem::replace(&mut away, true) {
+                        let seconds = OUTAGE.saturating_sub(answered.elapsed()).as_secs();
+                        job.run.ctx.warn(format!(
+                            "Milvus does not answer; asking again for up to {seconds} s: {error}"
+                        ));
+                    }
+                    continue;
+                }
                 Err(error) => {
                     let doing = format!("while waiting for import job {id} of {}", job.place());
                     return Err(Error::from(error).during(doing));
                 }
             };
-            answered = Instant::now();
+            (answered, away) = (Instant::now(), false);
             match status.state {
                 ImportState::Completed => return Ok(status.rows),
                 ImportState::Failed(reason) => {

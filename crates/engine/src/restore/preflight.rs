@@ -47,8 +47,12 @@ pub(super) async fn run<'a>(
     holds(&target, &backups)?;
     let seen = look(&catalog, &target, request, &detail, &backups, &pairs).await?;
     let plan = RestorePlan::new(&detail.manifest, &databases, &pairs, request, &seen)?;
-    if plan.staging.is_some() {
-        // what is staged below a wrong root is never found by the server
+    // what is staged below a wrong root is never found by the server, and a wrong bucket must not cost what is dropped;
+    // on a disk the server needs no root to find a path
+    let on_store = target.store.location().kind() == StoreKind::S3;
+    if plan.jobs().next().is_some()
+        && (on_store || plan.staging.is_some() || request.existing == Existing::Drop)
+    {
         storage_is_milvus(&target, &existing_of(&target).await?).await?;
     }
     let server = target.milvus.server();

@@ -68,8 +68,6 @@ async fn where_the_first_job_brings_no_rows_no_other_target_is_touched() {
         } else {
             let expected = "default.tags is not imported: the first import job of this restore failed";
             assert_eq!(failure(tags).message, expected);
-            let hint = "mend what the first import job ran into, then restore again";
-            assert_eq!(failure(tags).hint.as_deref(), Some(hint));
         }
         assert!(!tags.created);
         assert_eq!(report.kind(), Some(Kind::Partial));
@@ -222,6 +220,50 @@ async fn an_import_that_may_have_begun_is_not_sent_again() {
     assert_eq!((books.kind, world.calls("Import")), (Kind::Unreachable, 1));
     let expected = "cannot import into partition _default of collection default.books_copy: ";
     assert!(books.message.starts_with(expected), "{books:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_for_a_while_is_asked_again_with_one_warning() {
+    let mut world = World::with_books().await;
+    world.config.milvus.limits.outage = Duration::from_millis(1);
+    world.config.limits.import_jobs = many(1);
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.fake.inject(Fault::Unavailable { call: "GetImportState", times: 3 });
+    let watched = Watched::new(|_, _| {});
+    let request = RestoreRequest {
+        selection: Selection::from_filter("tags").unwrap(),
+        ..restore_beside("nightly")
+    };
+    let report = world.restore_watched(&request, &watched).await.unwrap();
+    assert_eq!((report.kind(), report.rows()), (None, 4));
+    let words = watched.words();
+    assert!(words.starts_with("Milvus does not answer; asking again for up to 1"), "{words}");
+    assert_eq!(words.lines().count(), 1, "{words}");
+}
+
+#[tokio::test]
+async fn two_restores_into_one_target_do_not_both_say_that_all_is_well() {
+    let world = World::with_books().await;
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    let request = restore_beside("nightly");
+    let (one, other) = tokio::join!(world.restore(&request), world.restore(&request));
+    let well = |done: &Result<RestoreReport, engine::Error>| {
+        done.as_ref().is_ok_and(|report| report.kind().is_none())
+    };
+    assert!(!(well(&one) && well(&other)), "{one:?} {other:?}");
+    for done in [one, other] {
+        let words = match done {
+            Err(error) => vec![error.to_string()],
+            Ok(report) => report
+                .collections
+                .iter()
+                .filter(|c| c.outcome != CollectionOutcome::Done)
+                .map(|c| failure(c).message.clone())
+                .collect(),
+        };
+        let known = ["target collections exist already: ", "something else wrote to it"];
+        assert!(words.iter().all(|text| known.iter().any(|part| text.contains(part))), "{words:?}");
+    }
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ async fn a_collection_comes_back_as_it_was_indexes_aliases_load_state_and_proper
     let report =
         restore(&world.engine_into(&target), &restore_of("nightly"), &JobCtx::detached()).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
-    let ttl = "default.books has a TTL of 3600 s, set once the data is in; its rows keep their time from the moment of restore";
+    let ttl = "default.books has a TTL of 3600 s, which begins anew for its rows with the restore";
     assert_eq!(report.warnings, [ttl]);
     let milvus = target.client().await;
     let restored = milvus.describe_collection(&books).await.unwrap();

@@ -115,6 +115,18 @@ async fn nothing_is_dropped_before_everything_is_checked() {
 }
 
 #[tokio::test]
+async fn nothing_is_dropped_where_the_root_is_wrong() {
+    let mut world = backed_up().await;
+    let before = (id(&world, "books").await, id(&world, "tags").await);
+    world.config.source.root = world.source_path("wrong").to_str().unwrap().into();
+    let error = world.restore(&with(Existing::Drop)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+    assert!(error.to_string().starts_with("no files of default.books below "), "{error}");
+    assert_eq!((id(&world, "books").await, id(&world, "tags").await), before);
+    assert_eq!(world.calls("DropCollection"), 0);
+}
+
+#[tokio::test]
 async fn an_alias_is_not_dropped_in_place_of_a_collection() {
     let world = backed_up().await;
     let milvus = world.client().await;

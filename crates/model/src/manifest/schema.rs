@@ -42,6 +42,38 @@ impl DataType {
     }
 }
 
+/// Milvus's name of the type, or its number where it has none here.
+impl std::fmt::Display for DataType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            1 => "Bool",
+            2 => "Int8",
+            3 => "Int16",
+            4 => "Int32",
+            5 => "Int64",
+            10 => "Float",
+            11 => "Double",
+            20 => "String",
+            21 => "VarChar",
+            22 => "Array",
+            23 => "JSON",
+            24 => "Geometry",
+            25 => "Text",
+            26 => "Timestamptz",
+            100 => "BinaryVector",
+            101 => "FloatVector",
+            102 => "Float16Vector",
+            103 => "BFloat16Vector",
+            104 => "SparseFloatVector",
+            105 => "Int8Vector",
+            106 => "ArrayOfVector",
+            200 => "ArrayOfStruct",
+            201 => "Struct",
+            other => return other.fmt(f),
+        })
+    }
+}
+
 /// The consistency level by Milvus's number: 0 Strong, 1 Session, 2 Bounded, 3 Eventually, 4 Customized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConsistencyLevel(pub i32);

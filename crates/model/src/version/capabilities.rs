@@ -86,7 +86,7 @@ impl Capabilities {
 
     fn field_problems(&self, field: &Field) -> impl Iterator<Item = SchemaProblem> + use<'_> {
         let name = field.name.clone();
-        let typed = |what: &str, data_type: DataType| (format!("{what} {}", data_type.0), since(data_type));
+        let typed = |what: &str, data_type: DataType| (format!("{what} {data_type}"), since(data_type));
         let mut used = vec![typed("type", field.data_type)];
         if field.data_type == DataType::ARRAY {
             used.push(typed("elements of type", field.element_type));
@@ -180,7 +180,7 @@ mod tests {
             ..Schema::default()
         };
         let on_2_3 = [
-            "field sparse: type 104 (since Milvus 2.4.0)",
+            "field sparse: type SparseFloatVector (since Milvus 2.4.0)",
             "field sparse: output of a function (since Milvus 2.5.0)",
             "field qty: missing values (since Milvus 2.5.0)",
             "field odd: type 999",
@@ -189,7 +189,7 @@ mod tests {
             "gaps in the fields' ids, left by fields added or dropped later (since Milvus 2.6.0)",
         ];
         assert_eq!(problems("2.3.5", &schema), on_2_3);
-        assert_eq!(problems("2.2.16", &schema)[0], "field tags: type 22 (since Milvus 2.3.0)");
+        assert_eq!(problems("2.2.16", &schema)[0], "field tags: type Array (since Milvus 2.3.0)");
         assert_eq!(problems("3.0.0", &schema), ["field odd: type 999"]);
     }
 }

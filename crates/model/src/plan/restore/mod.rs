@@ -184,7 +184,7 @@ impl CollectionPlan {
         let properties = if action == Action::Use { Properties::default() } else { Properties::of(backup) };
         if let Some(ttl) = properties.ttl_s() {
             warnings.push(format!(
-                "{target} has a TTL of {ttl} s, set once the data is in; its rows keep their time from the moment of restore"
+                "{target} has a TTL of {ttl} s, which begins anew for its rows with the restore"
             ));
         }
         let indexes: Vec<Index> = backup
