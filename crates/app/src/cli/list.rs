@@ -64,7 +64,11 @@ impl Arguments {
         }
         let engine = session.engine()?;
         let job = session.silent_job()?;
-        let backups = self.arrange(engine.list(job.ctx()).await?);
+        let found = engine.list(job.ctx()).await?;
+        if found.is_empty() && session.format() == Format::Text {
+            session.note(&format!("no backups below {}", session.config.backup_place()));
+        }
+        let backups = self.arrange(found);
         match session.format() {
             Format::Text => session.print(&render::text::list(&backups))?,
             Format::Json => session.print_json(&render::json::list(&backups))?,

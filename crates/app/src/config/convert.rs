@@ -13,7 +13,7 @@ use storage::{Addressing, CopyMode, Credentials, S3Config, StoreConfig};
 use super::error::{ConfigError, Problem};
 use super::storage_keys::StorageKeys;
 use super::value::Values;
-use super::{Config, Environment};
+use super::{Config, Environment, validate};
 
 /// Where logs go and how much of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,21 @@ impl Config {
             host: environment.host(),
             limits: self.limits(),
         })
+    }
+
+    /// Where backups lie, as text.
+    pub(crate) fn backup_place(&self) -> String {
+        let keys = &StorageKeys::BACKUP;
+        let root = self.values.text(keys.root);
+        if self.values.text(keys.provider) == "local" {
+            return self.local_root(keys).unwrap_or_else(|_| root.to_owned());
+        }
+        format!(
+            "s3://{}/{} at {}",
+            self.values.text(keys.bucket),
+            root.trim_matches('/'),
+            self.endpoint(keys)
+        )
     }
 
     /// Whether what a restore staged is kept.
@@ -173,11 +188,8 @@ impl Config {
     fn s3(&self, keys: &StorageKeys) -> Result<S3Config, Problem> {
         let values = &self.values;
         let provider = values.text(keys.provider);
-        if matches!(provider, "azure" | "gcpnative") {
-            let reason = format!(
-                "{provider} comes with a later version; this one serves local disks and S3 (minio, s3, aws, ceph, gcp, aliyun, tencent, hwc)"
-            );
-            return Err(self.problem(keys.provider, reason));
+        if let Some(problem) = validate::later(values, keys) {
+            return Err(problem);
         }
         let region = match (values.text(keys.region), provider) {
             ("", "gcp") => "auto",

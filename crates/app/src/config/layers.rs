@@ -40,7 +40,32 @@ impl Layers<'_> {
                 Err(problem) => problems.push(problem),
             }
         }
+        problems.extend(self.values_for_sections(schema));
         if problems.is_empty() { Ok(Resolved { values, warnings }) } else { Err(problems) }
+    }
+
+    /// Keys of the file that hold a value where others belong below them.
+    fn values_for_sections(&self, schema: Schema) -> impl Iterator<Item = Problem> {
+        let is_section = move |key: &str| {
+            let prefix = format!("{key}.");
+            schema.key(key).is_none()
+                && schema
+                    .keys()
+                    .iter()
+                    .flat_map(Key::names)
+                    .any(|name| name.to_lowercase().starts_with(&prefix))
+        };
+        self.file.into_iter().flat_map(move |file| {
+            file.document.entries().filter(move |(key, _)| is_section(key)).map(|(_, entry)| Problem {
+                key: entry.key.clone(),
+                source: Source::File {
+                    path: file.path.display().to_string(),
+                    line: entry.line,
+                    key: entry.key.clone(),
+                },
+                reason: "expected a section with keys below it, not a value".to_owned(),
+            })
+        })
     }
 
     /// The value of a key; none where it inherits from a key that has a problem.
@@ -88,6 +113,10 @@ impl Layers<'_> {
                     source: Source::Env(file.clone()),
                     reason: format!("cannot read {path}: {error}"),
                 })?;
+                if text.is_empty() {
+                    warnings.push(format!("environment variable {file} is ignored: {path} is empty"));
+                    return Ok(None);
+                }
                 Ok(Some((Item::Scalar(text), Source::Env(file))))
             }
             (Some(text), None) if is_service_link(key, text) => {

@@ -14,7 +14,27 @@ pub(super) fn problems(values: &Values) -> Vec<Problem> {
     if values.get("milvus.etcd.endpoints").is_some_and(|value| value.data.is_empty()) {
         found.add("milvus.etcd.endpoints", "expected at least one endpoint");
     }
+    if !found.problems.is_empty() {
+        // What is no use in any form needs no mending.
+        let later = [StorageKeys::SOURCE, StorageKeys::BACKUP].iter().filter_map(|keys| later(values, keys));
+        let mut problems: Vec<_> = later.collect();
+        problems.dedup_by(|second, first| second.source == first.source);
+        problems.append(&mut found.problems);
+        return problems;
+    }
     found.problems
+}
+
+/// A provider that this version does not serve yet.
+pub(super) fn later(values: &Values, keys: &StorageKeys) -> Option<Problem> {
+    let provider = values.text(keys.provider);
+    matches!(provider, "azure" | "gcpnative").then(|| Problem {
+        key: keys.provider.to_owned(),
+        source: values.source(keys.provider),
+        reason: format!(
+            "{provider} comes with a later version; this one serves local disks and S3 (minio, s3, aws, ceph, gcp, aliyun, tencent, hwc)"
+        ),
+    })
 }
 
 /// The schema a file says it follows; v1 where it says nothing.

@@ -231,7 +231,7 @@ milvus:
 ";
     let error = Case::new(text).error([]);
     for part in [
-        "7 configuration values cannot be used",
+        "8 configuration values cannot be used\n  c.yaml line 5: milvus.storage.provider: azure comes with a later version",
         "milvus.grpc.address: expected a host alone, not \"host:19530\"; the port goes to milvus.grpc.port",
         "\n  milvus.grpc.mtlsCertPath: tlsMode mutual needs this file",
         "c.yaml line 3: milvus.password: milvus.user is missing",
@@ -241,6 +241,26 @@ milvus:
     ] {
         assert!(error.contains(part), "{part}\n{error}");
     }
+}
+
+#[test]
+fn a_section_needs_keys_below_it() {
+    for (text, told) in [
+        (
+            "configVersion: v2\nmilvus: {grpc: 5}\n",
+            "c.yaml line 2: milvus.grpc: expected a section with keys below it, not a value",
+        ),
+        ("Minio: x\n", "c.yaml line 1: Minio: expected a section with keys below it, not a value"),
+    ] {
+        assert_eq!(Case::new(text).error([]), told);
+    }
+}
+
+#[test]
+fn a_secret_file_that_is_empty_is_ignored_with_a_warning() {
+    let config = Case::new(V1).load([("MINIO_SECRET_KEY_FILE", "/dev/null")]);
+    let told = "environment variable MINIO_SECRET_KEY_FILE is ignored: /dev/null is empty";
+    assert!(config.warnings.iter().any(|warning| warning == told), "{:?}", config.warnings);
 }
 
 #[test]
