@@ -23,6 +23,9 @@ const JSON_EVERY: Duration = Duration::from_millis(500);
 /// Up to how many collections a terminal keeps a line of each that is done.
 const LINES_KEPT: usize = 50;
 
+/// Columns before the message of the total: its name, its bar and the spaces.
+const BEFORE_MESSAGE: usize = 28 + 1 + 20 + 1;
+
 /// Shows the events of one job. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Progress {
@@ -137,15 +140,17 @@ impl Progress {
         let tracker = &shown.tracker;
         let total =
             shown.total.get_or_insert_with(|| bars.add(bar("Total", "{prefix:28} {bar:20} {wide_msg}")));
-        let part = if tracker.jobs().all > 0 { tracker.jobs() } else { tracker.bytes() };
-        show(total, part.done, part.all, tracker.line());
+        let part = tracker.part();
+        let width = usize::from(console::Term::stderr().size().1).saturating_sub(BEFORE_MESSAGE);
+        show(total, part.done, part.all, tracker.line_within(width));
         let Some(collection) = collection else { return };
         let state = tracker.of(collection);
         if state.is_over() {
             if let Some(bar) = shown.bars.remove(collection) {
                 bars.remove(&bar);
             }
-            if !state.is_done() || tracker.selected() <= LINES_KEPT {
+            let ends = matches!(event, Event::Collection { .. });
+            if ends && (!state.is_done() || tracker.selected() <= LINES_KEPT) {
                 self.out.line(&format!("  {:<26} {}", collection.to_string(), state.words()));
             }
             return;
@@ -164,12 +169,8 @@ impl Progress {
                 collection,
                 phase: phase @ (CollectionPhase::Failed(_) | CollectionPhase::Vanished),
             } => {
-                let reason = if let CollectionPhase::Failed(reason) = phase {
-                    format!(": {reason}")
-                } else {
-                    String::new()
-                };
-                self.out.line(&format!("{collection} {}{reason}", phase.as_str()));
+                // The account at the end says why.
+                self.out.line(&format!("{collection} {}", phase.as_str()));
             }
             _ => {}
         }

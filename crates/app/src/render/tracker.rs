@@ -8,12 +8,15 @@ use model::name::CollectionRef;
 
 use super::units::{bytes, count, counted, duration};
 
+const SEPARATOR: &str = " · ";
+
 /// What the events have told so far.
 #[derive(Default)]
 pub(super) struct Tracker {
     collections: BTreeMap<CollectionRef, State>,
     selected: usize,
-    first_copy: Option<Instant>,
+    /// When the first and the last object was copied.
+    copied: Option<(Instant, Instant)>,
     deleted: u64,
 }
 
@@ -59,7 +62,8 @@ impl Tracker {
                 Some(collection)
             }
             Event::ObjectCopied { collection, bytes } => {
-                self.first_copy.get_or_insert_with(Instant::now);
+                let now = Instant::now();
+                self.copied.get_or_insert((now, now)).1 = now;
                 let state = self.state(collection);
                 state.objects.done += 1;
                 state.bytes.done += bytes;
@@ -121,10 +125,39 @@ impl Tracker {
         })
     }
 
+    /// How far all of it is: of every collection there is to do, also those not begun.
+    ///
+    /// Import jobs count in thousandths of their collection, since nobody knows the jobs of the others yet.
+    pub(super) fn part(&self) -> Part {
+        const WHOLE: u64 = 1000;
+        if self.jobs().all == 0 {
+            return self.bytes();
+        }
+        let done = self.collections.values().map(|state| match state.jobs {
+            _ if state.is_over() => WHOLE,
+            jobs => (jobs.done * WHOLE).checked_div(jobs.all).unwrap_or_default(),
+        });
+        Part { done: done.sum(), all: WHOLE * self.selected.max(self.collections.len()) as u64 }
+    }
+
     /// All of it in a line.
     pub(super) fn line(&self) -> String {
+        self.parts().join(SEPARATOR)
+    }
+
+    /// As much of the line as fits in `width` characters.
+    pub(super) fn line_within(&self, width: usize) -> String {
+        let mut parts = self.parts();
+        while parts.len() > 1 && parts.join(SEPARATOR).chars().count() > width {
+            parts.pop();
+        }
+        parts.join(SEPARATOR)
+    }
+
+    /// What there is to tell, what matters most first.
+    fn parts(&self) -> Vec<String> {
         if self.deleted > 0 {
-            return format!("{} deleted", counted(self.deleted, "object"));
+            return vec![format!("{} deleted", counted(self.deleted, "object"))];
         }
         let (objects, size, jobs) = (self.objects(), self.bytes(), self.jobs());
         let mut parts = Vec::new();
@@ -138,22 +171,35 @@ impl Tracker {
             parts.push(format!("{} of {}", bytes(size.done), bytes(size.all)));
             if let Some((rate, left)) = self.rate(size) {
                 parts.push(format!("{}/s", bytes(rate)));
-                let known =
-                    self.collections.values().filter(|state| state.planned || state.is_over()).count();
-                if known >= self.selected && left >= Duration::from_secs(1) {
+                if self.all_known(|state| state.planned) && left >= Duration::from_secs(1) {
                     parts.push(format!("{} left", duration(left)));
                 }
             }
         }
-        if jobs.all > 0 {
+        if jobs.all > 0 && self.all_known(|state| state.jobs.all > 0) {
             parts.push(format!("{}/{} import jobs", count(jobs.done), count(jobs.all)));
+        } else if jobs.all > 0 {
+            parts.push(format!("{} done", counted(jobs.done, "import job")));
         }
-        if parts.is_empty() { "working".to_owned() } else { parts.join(" · ") }
+        if parts.is_empty() {
+            parts.push("working".to_owned());
+        }
+        parts
     }
 
-    /// Bytes a second since the first copy, and how long the rest takes at that rate.
+    /// Whether something is known of every collection there is to do.
+    fn all_known(&self, is_known: impl Fn(&State) -> bool) -> bool {
+        self.collections.values().filter(|state| is_known(state) || state.is_over()).count() >= self.selected
+    }
+
+    /// Bytes a second from the first copied object to the last, and how long the rest takes at that rate;
+    /// nothing unless something is being copied.
     fn rate(&self, size: Part) -> Option<(u64, Duration)> {
-        let elapsed = self.first_copy?.elapsed().as_secs_f64();
+        if !self.collections.values().any(State::is_copying) {
+            return None;
+        }
+        let (first, last) = self.copied?;
+        let elapsed = last.duration_since(first).as_secs_f64();
         let rate = size.done as f64 / elapsed.max(0.1);
         let left = Duration::try_from_secs_f64((size.all - size.done) as f64 / rate).ok()?;
         // Rates are far below what f64 counts exactly.
@@ -188,14 +234,22 @@ impl State {
             Some(CollectionPhase::Done) if self.objects.done > 0 => {
                 format!("{}  {}  {phase}", counted(self.objects.done, "object"), bytes(self.bytes.done))
             }
-            Some(CollectionPhase::Failed(reason)) => format!("{phase}: {reason}"),
             _ => phase.to_owned(),
         }
     }
 
-    /// What fills a bar: import jobs once there are any, bytes before.
+    /// What fills a bar: import jobs once it is imported, bytes before.
     pub(super) fn part(&self) -> Part {
-        if self.jobs.all > 0 { self.jobs } else { self.bytes }
+        if self.jobs.all > 0 || self.phase == Some(CollectionPhase::Importing) {
+            self.jobs
+        } else {
+            self.bytes
+        }
+    }
+
+    fn is_copying(&self) -> bool {
+        use CollectionPhase::{Copying, Staging};
+        matches!(self.phase, Some(Copying | Staging)) && self.bytes.done < self.bytes.all
     }
 
     /// Whether all went well.
@@ -231,6 +285,27 @@ mod tests {
         tracker.take(&Event::Collection { collection: orders, phase: CollectionPhase::Failed("why".into()) });
         assert_eq!(tracker.of(&books).words(), "1/3 jobs  1,997 rows  importing");
         assert_eq!(tracker.line(), "1/2 collections · 1/3 import jobs");
+        assert_eq!(tracker.part(), Part { done: 1333, all: 2000 });
+        assert_eq!(tracker.line_within(32), "1/2 collections");
+    }
+
+    #[test]
+    fn collections_not_begun_count_in_the_total() {
+        let books = CollectionRef::new("", "books");
+        let mut tracker = Tracker::default();
+        tracker.take(&Event::Overview {
+            server: "2.3.5".into(),
+            address: "h:1".into(),
+            collections: 4,
+            databases: 1,
+            how: "in place".into(),
+        });
+        tracker.take(&Event::Planned { collection: books.clone(), objects: 4, bytes: 4096 });
+        tracker.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Importing });
+        assert_eq!(tracker.of(&books).part(), Part::default());
+        tracker.take(&Event::Import { collection: books, done: 2, jobs: 2, rows: 10 });
+        assert_eq!(tracker.part(), Part { done: 1000, all: 4000 });
+        assert_eq!(tracker.line(), "0/4 collections · 2 import jobs done");
     }
 
     #[test]
@@ -248,6 +323,7 @@ mod tests {
         assert_eq!(tracker.objects(), Part { done: 1, all: 1 });
         tracker.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Done });
         assert!(tracker.of(&books).is_over());
+        assert_eq!(tracker.line(), "1/1 objects · 1.0 KiB of 1.0 KiB", "no rate once all is copied");
         assert_eq!(tracker.of(&books).words(), "1 object  1.0 KiB  done");
     }
 }

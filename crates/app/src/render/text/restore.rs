@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use engine::{CollectionOutcome, CollectionRestored, Kind, RestoreReport};
+use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, Kind, RestoreReport};
 use model::plan::restore::{Action, CollectionPlan, RestorePlan, RowRange};
 
 use super::super::Target;
@@ -111,7 +111,7 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &str) -> String {
     for restored in &report.collections {
         if let CollectionOutcome::Failed(failure) = &restored.outcome {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {}: {}", target(restored), failure.message);
+            let _ = writeln!(text, "  {}: {}", target(restored), reason(restored, failure));
             if let Some(hint) = failure.hint.as_deref().filter(|hint| !hints.contains(hint)) {
                 hints.push(hint);
             }
@@ -154,11 +154,33 @@ fn target(restored: &CollectionRestored) -> String {
     }
 }
 
+/// Why it failed, without the name that stands before it already.
+fn reason(restored: &CollectionRestored, failure: &CollectionFailure) -> String {
+    let message = failure.message.as_str();
+    let Some(rest) = message.strip_prefix(&restored.target.to_string()) else { return message.to_owned() };
+    if let Some(rest) = rest.strip_prefix(": ") {
+        return rest.to_owned();
+    }
+    match rest.strip_prefix('/').and_then(|rest| rest.split_once(": ")) {
+        Some((partition, rest)) => match rest.split_once(" rows").filter(|_| failure.rows_differ) {
+            Some((counts, rest)) => format!("{} rows in partition {partition}{rest}", separated(counts)),
+            None => format!("partition {partition}: {rest}"),
+        },
+        None => message.to_owned(),
+    }
+}
+
+/// The numbers of a text with thousands separators.
+fn separated(text: &str) -> String {
+    let words = text.split(' ').map(|word| word.parse().map_or_else(|_| word.to_owned(), count));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use engine::{CollectionFailure, PartitionRows};
+    use engine::PartitionRows;
     use insta::assert_snapshot;
     use model::name::CollectionRef;
 
@@ -194,7 +216,7 @@ mod tests {
     fn a_failed_restore_says_what_is_left_and_how_to_go_on() {
         let failure = CollectionFailure {
             kind: Kind::Partial,
-            message: "default.b_x/_default: 0 of 2,000 rows".into(),
+            message: "default.b_x/_default: 0 of 1997 to 2000 rows, although".into(),
             hint: Some("compare the root path".into()),
             rows_differ: true,
         };
@@ -208,8 +230,8 @@ mod tests {
         let again = "milvus-backup restore -n nightly --suffix _x";
         assert_snapshot!(restore_failure(&report(outcomes), again), @"
         restored 1 of 4 collections from nightly
-          default.b_x (from default.b): default.b_x/_default: 0 of 2,000 rows
-          default.c_x (from default.c): default.b_x/_default: 0 of 2,000 rows
+          default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although
+          default.c_x (from default.c): default.b_x/_default: 0 of 1997 to 2000 rows, although
           hint: compare the root path
           not begun: default.d
           left in place, incomplete: default.b_x, default.c_x
