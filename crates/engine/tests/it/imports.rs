@@ -230,10 +230,8 @@ async fn a_server_that_is_away_for_a_while_is_asked_again_with_one_warning() {
     world.back_up(&backup_of("nightly")).await.unwrap();
     world.fake.inject(Fault::Unavailable { call: "GetImportState", times: 3 });
     let watched = Watched::new(|_, _| {});
-    let request = RestoreRequest {
-        selection: Selection::from_filter("tags").unwrap(),
-        ..restore_beside("nightly")
-    };
+    let request =
+        RestoreRequest { selection: Selection::from_filter("tags").unwrap(), ..restore_beside("nightly") };
     let report = world.restore_watched(&request, &watched).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 4));
     let words = watched.words();
