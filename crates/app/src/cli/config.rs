@@ -99,9 +99,15 @@ impl Migrate {
         for (old, new) in &migration.variables {
             out.note(&format!("{old} -> {new}"));
         }
+        if !migration.dropped.is_empty() {
+            out.note(&format!("left out, without a counterpart in v2: {}", migration.dropped.join(", ")));
+        }
         match self.output.as_str() {
             "" | "-" => out.print(&migration.text)?,
-            path => write_new(Path::new(path), &migration.text, self.force)?,
+            path => {
+                write_new(Path::new(path), &migration.text, self.force)?;
+                out.note(&format!("wrote {path}, made from {}", globals.file()));
+            }
         }
         Ok(DONE)
     }

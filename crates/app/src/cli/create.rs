@@ -96,7 +96,7 @@ impl Arguments {
         };
         Ok(BackupRequest {
             name,
-            selection: self.selectors.first(self.collections.as_ref(), session)?,
+            selection: self.selectors.first(("--colls", self.collections.as_ref()), session)?,
             strategy: self.strategy(session)?,
             strict: self.strict,
             dry_run: self.dry_run,
@@ -124,6 +124,12 @@ impl Arguments {
     /// `--strategy` over `--meta_only` over `--force`; the last two together leave the data out, as in 0.4.15.
     fn strategy(&self, session: &Session<'_>) -> Result<FlushStrategy, Failure> {
         let word = self.strategy.as_deref().unwrap_or_default();
+        if self.meta_only && self.force && word.is_empty() {
+            session.note(
+                "--meta_only is deprecated and --force beside it is ignored; write --strategy meta_only",
+            );
+            return Ok(FlushStrategy::MetaOnly);
+        }
         for (given, flag, instead) in
             [(self.meta_only, "--meta_only", "meta_only"), (self.force, "--force", "skip_flush")]
         {

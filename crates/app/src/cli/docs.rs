@@ -1,11 +1,11 @@
 //! `completion` and `man`: what packagers and shells want.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Command};
 use clap_complete::Shell;
 
+use crate::render::Out;
 use crate::status::{DONE, Failure};
 
 /// Print a completion script for a shell
@@ -22,10 +22,10 @@ pub(super) struct Completion {
 
 impl Completion {
     /// Prints the script.
-    pub(super) fn run(&self, command: &Command) -> Result<u8, Failure> {
+    pub(super) fn run(&self, command: &Command, out: &Out) -> Result<u8, Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut visible(command), "milvus-backup", &mut script);
-        std::io::stdout().write_all(&script)?;
+        out.print(&String::from_utf8_lossy(&script))?;
         Ok(DONE)
     }
 }
@@ -44,6 +44,9 @@ fn visible(command: &Command) -> Command {
 
 /// Write man pages, one a verb, into a directory
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  milvus-backup man /usr/local/share/man/man1")]
 pub(super) struct Man {
     /// The directory; made if it does not exist
     #[arg(value_name = "DIR")]
@@ -53,8 +56,14 @@ pub(super) struct Man {
 impl Man {
     /// Writes the pages.
     pub(super) fn run(&self, command: Command) -> Result<u8, Failure> {
-        std::fs::create_dir_all(&self.dir)?;
-        clap_mangen::generate_to(command, &self.dir)?;
-        Ok(DONE)
+        let written = std::fs::create_dir_all(&self.dir)
+            .and_then(|()| clap_mangen::generate_to(command, &self.dir).map(drop));
+        match written {
+            Ok(()) => Ok(DONE),
+            Err(error) => {
+                let reason = format!("cannot write man pages to {}: {error}", self.dir.display());
+                Err(std::io::Error::new(error.kind(), reason).into())
+            }
+        }
     }
 }

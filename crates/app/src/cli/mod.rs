@@ -70,7 +70,6 @@ enum Verb {
     Check(check::Arguments),
     Config(config::Arguments),
     Completion(docs::Completion),
-    #[command(hide = true)]
     Man(docs::Man),
     #[command(flatten)]
     Later(later::Verb),
@@ -89,11 +88,11 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>, environment: &Envi
     let command = args::as_go_does(Cli::command());
     let matches = match command.try_get_matches_from(&arguments) {
         Ok(matches) => matches,
-        Err(error) => return answer(&error, &arguments),
+        Err(error) => return answer(&error, &arguments, environment),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(error) => return answer(&error, &arguments),
+        Err(error) => return answer(&error, &arguments, environment),
     };
     let before = Before { globals: cli.globals, style: cli.style };
     match cli.verb {
@@ -105,12 +104,19 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>, environment: &Envi
         Verb::Delete(verb) => {
             run(environment, &before, &verb.shared, async |session| verb.run(session).await)
         }
+        Verb::Restore(verb) if verb.is_secondary() => {
+            let style = verb.shared.style.over(&before.style);
+            end(&out(&style, environment), Err(restore::secondary()))
+        }
         Verb::Restore(verb) => {
             run(environment, &before, &verb.shared, async |session| verb.run(session).await)
         }
         Verb::Check(verb) => run(environment, &before, &verb.shared, async |session| verb.run(session).await),
         Verb::Config(verb) => verb.run(&before, environment),
-        Verb::Completion(verb) => end(&out(&before.style, environment), verb.run(&Cli::command())),
+        Verb::Completion(verb) => {
+            let out = out(&before.style, environment);
+            end(&out, verb.run(&Cli::command(), &out))
+        }
         Verb::Man(verb) => end(&out(&before.style, environment), verb.run(Cli::command())),
         Verb::Later(verb) => end(&out(&before.style, environment), Err(verb.answer())),
     }
@@ -152,7 +158,7 @@ fn end(out: &Out, result: Result<u8, Failure>) -> u8 {
 }
 
 /// Prints what clap answers: help and version on stdout, errors on stderr.
-fn answer(error: &clap::Error, arguments: &[OsString]) -> u8 {
+fn answer(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> u8 {
     // A stream that is gone cannot be told anything.
     match error.kind() {
         ErrorKind::DisplayHelp => {
@@ -169,9 +175,26 @@ fn answer(error: &clap::Error, arguments: &[OsString]) -> u8 {
         }
         _ => {
             let _ = error.print();
+            if wants_json(arguments) {
+                let text = error.render().to_string();
+                let first = text.lines().next().unwrap_or_default();
+                let failure = Failure::usage(first.trim_start_matches("error: "));
+                Out::new(Format::Json, false, environment.no_color()).failure_document(&failure);
+            }
             exit_code(engine::Kind::Usage)
         }
     }
+}
+
+/// Whether words that could not be parsed ask for JSON.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let words: Vec<_> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    // There -o names a file.
+    if words.contains(&"migrate") {
+        return false;
+    }
+    let pairs = words.windows(2).any(|pair| matches!(pair, ["-o" | "--output", "json"]));
+    pairs || words.iter().any(|word| matches!(*word, "-ojson" | "-o=json" | "--output=json"))
 }
 
 /// The command whose help was asked for: the verbs among the words, `help` apart.

@@ -84,6 +84,13 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
+    /// Whether `restore secondary` or one of its flags is asked for.
+    pub(super) fn is_secondary(&self) -> bool {
+        self.shared.extra.first().is_some_and(|word| word == "secondary")
+            || self.source_cluster.is_some()
+            || self.target_cluster.is_some()
+    }
+
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let request = self.request(session)?;
@@ -107,7 +114,9 @@ impl Arguments {
                     session.error_text(&render::text::restore_failure(&report, &self.again(session)));
                 }
                 match session.format() {
-                    Format::Text if code == DONE => session.tell(&render::text::restore_report(&report))?,
+                    Format::Text if code == DONE => {
+                        session.tell(&render::text::restore_report(&report, self.meta_only))?
+                    }
                     Format::Text => {}
                     Format::Json => session.print_json(&render::json::restore_report(&report, code))?,
                 }
@@ -148,7 +157,7 @@ impl Arguments {
             .map_err(engine::Error::Mapping)?;
         Ok(RestoreRequest {
             name: self.named.parse()?,
-            selection: self.selectors.only(self.collections.as_ref(), session)?,
+            selection: self.selectors.only(("--collections", self.collections.as_ref()), session)?,
             mapping,
             meta_only: self.meta_only,
             indexes: self.rebuild_index.or(self.restore_index).unwrap_or(true),
@@ -179,15 +188,16 @@ impl Arguments {
     }
 
     fn refuse_what_comes_later(&self) -> Result<(), Failure> {
-        let secondary = self.shared.extra.first().is_some_and(|word| word == "secondary");
-        if secondary || self.source_cluster.is_some() || self.target_cluster.is_some() {
-            return Err(Failure::later("restore secondary (the standby of a cluster pair)"));
-        }
         if self.rbac {
             return Err(Failure::later("restore --rbac (users, roles and grants)").hint("leave out --rbac"));
         }
         Ok(())
     }
+}
+
+/// The answer to `restore secondary`.
+pub(super) fn secondary() -> Failure {
+    Failure::later("restore secondary (the standby of a cluster pair)")
 }
 
 /// A word as a shell takes it.

@@ -22,7 +22,7 @@ impl Selectors {
     /// The selection of a backup: of several selectors the first of --filter, -a, -c, -d holds (0.5.16).
     pub(super) fn first(
         &self,
-        collections: Option<&String>,
+        collections: (&'static str, Option<&String>),
         session: &Session<'_>,
     ) -> Result<Selection, Failure> {
         let given = self.given(collections);
@@ -35,7 +35,7 @@ impl Selectors {
     /// The selection of a restore: several selectors are refused (0.5.16).
     pub(super) fn only(
         &self,
-        collections: Option<&String>,
+        collections: (&'static str, Option<&String>),
         session: &Session<'_>,
     ) -> Result<Selection, Failure> {
         match self.given(collections).as_slice() {
@@ -47,19 +47,15 @@ impl Selectors {
         }
     }
 
-    fn given<'a>(&'a self, collections: Option<&'a String>) -> Vec<Given<'a>> {
+    /// What is given; `collections` is the verb's flag of that kind.
+    fn given<'a>(&'a self, collections: (&'static str, Option<&'a String>)) -> Vec<Given<'a>> {
         let given = |flag, text: Option<&'a String>, read, instead| {
             text.filter(|text| !text.is_empty()).map(|text| Given { flag, text, read, instead })
         };
         let candidates = [
             given("--filter", self.filter.as_ref(), Selection::from_filter as Read, ""),
-            given(
-                "--database_collections",
-                self.database_collections.as_ref(),
-                Selection::from_json,
-                "'db.*,db.coll'",
-            ),
-            given("--colls", collections, Selection::from_collections, "'db.coll,coll'"),
+            given(JSON, self.database_collections.as_ref(), Selection::from_json, "'db.*,db.coll'"),
+            given(collections.0, collections.1, Selection::from_collections, "'db.coll,coll'"),
             given("--databases", self.databases.as_ref(), Selection::from_databases, "'db.*'"),
         ];
         candidates.into_iter().flatten().collect()
@@ -70,10 +66,20 @@ impl Selectors {
         if !given.instead.is_empty() {
             session.note(&format!("{} is deprecated; write --filter {}", given.flag, given.instead));
         }
-        (given.read)(given.text)
-            .map_err(|error| Failure::from(engine::Error::Selection(error, None)).of_usage())
+        (given.read)(given.text).map_err(|error| {
+            let failure = Failure::from(engine::Error::Selection(error, None)).of_usage();
+            match given.flag {
+                JSON => failure.hint(
+                    r#"for example -a '{"default": ["books"], "shop": []}'; [] takes all of a database"#,
+                ),
+                _ => failure,
+            }
+        })
     }
 }
+
+/// The flag whose value is JSON.
+const JSON: &str = "--database_collections";
 
 type Read = fn(&str) -> Result<Selection, SelectionError>;
 

@@ -144,6 +144,6 @@ impl Job {
 
 /// Words after a verb that mean nothing to it.
 fn ignored(extra: &[String]) -> impl Iterator<Item = &String> {
-    const ANSWERED: [&str; 3] = ["secondary", "config", "backup_yaml"];
+    const ANSWERED: [&str; 2] = ["config", "backup_yaml"];
     extra.iter().filter(|word| !ANSWERED.contains(&word.as_str()))
 }

@@ -33,7 +33,9 @@ impl Out {
         });
         match done {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            done => done,
+            done => {
+                done.map_err(|error| io::Error::new(error.kind(), format!("cannot write to stdout: {error}")))
+            }
         }
     }
 
@@ -63,6 +65,11 @@ impl Out {
             text.push_str(hint);
         }
         self.error_text(&text);
+        self.failure_document(failure);
+    }
+
+    /// The document of a failure alone, if documents are asked for.
+    pub(crate) fn failure_document(&self, failure: &Failure) {
         if self.format == Format::Json {
             // Nothing is left to tell it to, should stdout be gone.
             let _ = self.print(&json::text(&json::failure(failure)));

@@ -102,7 +102,7 @@ async fn a_dry_run_changes_nothing() {
     tool.run(&format!("create -n fruit --filter {database}.* --dry-run")).ends_with(0).says(&[
         "Would",
         "apple",
-        "before flush",
+        "before the flush",
     ]);
     assert!(!tool.backup_dir("fruit").exists());
 

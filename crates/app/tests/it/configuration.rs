@@ -156,6 +156,7 @@ fn migrate_writes_a_file_for_its_owner_alone() {
     assert_snapshot!(run.stderr, @"
     note: MILVUS_PORT -> milvus.grpc.port (in the file)
     note: MINIO_SECRET_KEY -> MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY
+    note: wrote v2.yaml, made from backup.yaml
     ");
     assert_eq!(run.stdout, "");
     let text = tool.read("v2.yaml");
@@ -182,8 +183,12 @@ fn migrate_writes_a_file_for_its_owner_alone() {
 
 #[test]
 fn strict_migration_writes_nothing_that_v2_refuses() {
-    let tool = Tool::new("storage: {storageType: gcpnative}\n");
-    tool.run(&["config", "migrate", "-o", "v2.yaml"]).ends_with(0).tells(&["warning: v2 refuses"]);
+    let tool = Tool::new("storage: {storageType: gcpnative}\nhttp: {enabled: true}\n");
+    tool.run(&["config", "migrate", "-o", "v2.yaml"]).ends_with(0).tells(&[
+        "warning: v2 refuses",
+        "note: wrote v2.yaml, made from backup.yaml\n",
+        "note: left out, without a counterpart in v2: http.enabled\n",
+    ]);
     tool.run(&["config", "migrate", "-o", "strict.yaml", "--strict"])
         .ends_with(2)
         .tells(&["auth.credentialsFile"]);
@@ -195,7 +200,7 @@ fn the_log_file_is_written_where_configured() {
     let tool = Tool::new(
         "configVersion: v2\nlog: {file: {path: logs/b.log}, level: debug}\nmilvus: {storage: {provider: local, rootPath: data}}\n",
     );
-    tool.run(&["list"]).ends_with(0);
+    tool.run(&["list"]).ends_with(0).tells(&["note: no backups below DIR/backup\n"]);
     assert!(tool.path("logs/b.log").is_file());
     let tool = Tool::new("configVersion: v2\nlog: {file: {path: /proc/b.log}}\n");
     tool.run(&["list"]).ends_with(2).tells(&["cannot write the log file /proc/b.log", "log.file.path"]);

@@ -41,7 +41,9 @@ fn of_several_selectors_create_takes_the_first_and_says_so() {
     let tool = Tool::new(NOWHERE);
     tool.run(&["restore", "-n", "x", "-c", "a", "--filter", "b"])
         .ends_with(2)
-        .tells(&["--filter and --colls exclude each other"]);
+        .tells(&["--filter and --collections exclude each other"]);
+    let told = unreachable(&["create", "--force", "--meta_only"]);
+    assert_eq!(told.lines().filter(|line| line.starts_with("note: ")).count(), 1, "{told}");
 }
 
 #[test]
@@ -72,6 +74,10 @@ fn what_comes_later_is_answered_by_name() {
         let run = tool.run(arguments).ends_with(2).tells(&["error: ", text]);
         assert_eq!(run.stdout, "");
     }
+    Tool::without_config()
+        .run(&["restore", "secondary", "-n", "x", "-o", "json"])
+        .ends_with(2)
+        .tells(&["restore secondary (the standby of a cluster pair) comes with a later version"]);
     for fine in [
         &["create", "--rbac=false", "--format=binlog"][..],
         &["create", "--format", "auto", "--backup-index-extra=0"],
@@ -111,6 +117,10 @@ fn flags_are_written_as_go_takes_them() {
         tool.run(&["restore", "-n", "x", &format!("{}=false", old.replace('_', "-"))]).ends_with(3);
     }
     tool.run(&["restore", "--nam", "x"]).ends_with(2).tells(&["unexpected argument '--nam'"]);
+    let run = tool.run(&["restore", "--nam", "x", "-o", "json"]).ends_with(2);
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(document["error"]["kind"], "usage");
+    assert_eq!(document["error"]["message"], "unexpected argument '--nam' found");
 }
 
 #[test]
@@ -137,7 +147,7 @@ fn names_and_rules_are_checked_before_anything_is_asked() {
         (&["restore", "-n", "x", "--rename", "a"], "cannot understand the rename"),
         (&["restore", "-n", "x", "--suffix", "-"], "suffix"),
         (&["create", "--filter", "a b"], "cannot understand the selection"),
-        (&["create", "-a", "[]"], "it must be a JSON object"),
+        (&["create", "-a", "[]"], r#"hint: for example -a '{"default": ["books"]"#),
     ];
     for (arguments, text) in cases {
         tool.run(arguments).ends_with(2).tells(&[text]);

@@ -22,6 +22,7 @@ fn the_root_shows_its_verbs() {
       check       Try Milvus and both storages: connection, rights, root path, the way between them
       config      Show the configuration, or bring it to the newest form
       completion  Print a completion script for a shell
+      man         Write man pages, one a verb, into a directory
       help        Print this message or the help of the given subcommand(s)
 
     Options:
@@ -115,7 +116,7 @@ fn help_of_a_verb_is_the_same_however_asked_for() {
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    for verb in ["create", "list", "get", "delete", "restore", "check", "completion"] {
+    for verb in ["create", "list", "get", "delete", "restore", "check", "completion", "man"] {
         let help = Tool::without_config().run(&[verb, "--help"]).ends_with(0).stdout;
         assert!(help.contains("Examples:\n  milvus-backup "), "{help}");
         for hidden in ["--colls", "meta_only:", "--rbac", "--restore-index", "=<"] {
@@ -159,4 +160,6 @@ fn man_pages_are_written_one_a_verb() {
         assert!(tool.path(&format!("pages/man1/milvus-backup{verb}.1")).is_file(), "no page of {verb}");
     }
     assert!(!tool.path("pages/man1/milvus-backup-server.1").exists());
+    tool.write("file", "");
+    tool.run(&["man", "file"]).ends_with(1).tells(&["error: cannot write man pages to file: "]);
 }

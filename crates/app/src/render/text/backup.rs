@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use engine::BackupReport;
-use model::plan::backup::{BackupPlan, FlushStrategy, PlannedCollection};
+use model::plan::backup::{BackupPlan, PlannedCollection};
 
 use super::super::units::{bytes, columns, count, counted, duration, time_of_day};
 use super::{names, warnings};
@@ -12,7 +12,7 @@ use super::{names, warnings};
 pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
     let sum = |of: fn(&PlannedCollection) -> u64| plan.collections.iter().map(of).sum::<u64>();
     let mut text = format!(
-        "Would back up {} in {} as {} ({}): {}, {}, {}{}\n",
+        "Would back up {} in {} as {} ({}): {}, {}, {}\n",
         counted(plan.collections.len(), "collection"),
         counted(plan.databases.len(), "database"),
         plan.name,
@@ -20,11 +20,6 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
         counted(sum(|c| c.rows), "row"),
         counted(sum(|c| c.objects), "object"),
         bytes(sum(|c| c.bytes)),
-        if matches!(plan.strategy, FlushStrategy::Serial | FlushStrategy::Bulk) {
-            ", before flush"
-        } else {
-            ""
-        },
     );
     let rows: Vec<[String; 6]> = plan
         .collections

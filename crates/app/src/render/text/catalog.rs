@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use engine::{BackupDetail, BackupSummary, DeleteOutcome};
+use engine::{BackupDetail, BackupSummary, DeleteOutcome, Extra};
 use model::manifest::CollectionBackup;
 use model::plan::backup::Totals;
 
@@ -56,7 +56,7 @@ pub(crate) fn detail(backup: &BackupDetail, deep: bool) -> String {
         line("State", summary.state.to_string()),
         line("Taken", summary.taken_ms.map_or_else(dash, |ms| format!("{} UTC", minute(ms)))),
         line("Size", format!("{} in {}", bytes(totals.bytes), counted(totals.objects, "object"))),
-        line("Rows", count(totals.rows)),
+        line("Rows", rows(totals.rows, backup.extra.as_ref())),
         line("Milvus", summary.milvus_version.as_deref().map_or_else(dash, without_v)),
         line("By", summary.tool.clone().unwrap_or_else(dash)),
     ];
@@ -82,6 +82,14 @@ pub(crate) fn detail(backup: &BackupDetail, deep: bool) -> String {
         }
     }
     text
+}
+
+/// Rows, and how many of them are deleted where that is known.
+fn rows(rows: u64, extra: Option<&Extra>) -> String {
+    match extra.map_or(0, |extra| extra.deletes().map(|(_, deletes)| deletes).sum()) {
+        0 => count(rows),
+        deletes => format!("{} ({} deleted)", count(rows), count(deletes)),
+    }
 }
 
 fn collection(backup: &CollectionBackup) -> [String; 8] {

@@ -79,11 +79,13 @@ fn rows_less_deletes(rows: RowRange) -> String {
     }
 }
 
-/// What a restore did that did all of it.
-pub(crate) fn restore_report(report: &RestoreReport) -> String {
+/// What a restore did that did all of it; `meta_only` is what was asked for.
+pub(crate) fn restore_report(report: &RestoreReport, meta_only: bool) -> String {
     let collections = counted(report.collections.len(), "collection");
     let expected = report.expected();
     let proof = match expected.max - expected.min {
+        _ if report.collections.is_empty() => "the databases selected are there".to_owned(),
+        _ if meta_only => "schemas and indexes as selected, no data".to_owned(),
         0 => format!("{} counted in the target, as expected", counted(report.rows(), "row")),
         deletes => format!(
             "{} counted in the target, as expected ({} less {})",
@@ -208,8 +210,14 @@ mod tests {
 
     #[test]
     fn a_full_restore_says_what_it_proved() {
-        let report = report(vec![("a", CollectionOutcome::Done), ("b", CollectionOutcome::Done)]);
-        assert_snapshot!(restore_report(&report), @"Restored 2 collections from nightly in 21.4 s: 3,996 rows counted in the target, as expected (4,000 less 6 deletes).");
+        let mut report = report(vec![("a", CollectionOutcome::Done), ("b", CollectionOutcome::Done)]);
+        assert_snapshot!(restore_report(&report, false), @"Restored 2 collections from nightly in 21.4 s: 3,996 rows counted in the target, as expected (4,000 less 6 deletes).");
+        let bare =
+            "Restored 2 collections from nightly in 21.4 s: schemas and indexes as selected, no data.\n";
+        assert_eq!(restore_report(&report, true), bare);
+        report.collections.clear();
+        let empty = "Restored 0 collections from nightly in 21.4 s: the databases selected are there.\n";
+        assert_eq!(restore_report(&report, false), empty);
     }
 
     #[test]
