@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
+use super::find::Found;
 use super::layers::Layers;
 use super::overrides::Overrides;
 use super::schema::{Key, Kind, Schema, v2};
@@ -19,6 +20,8 @@ pub(crate) struct Migration {
     pub warnings: Vec<String>,
     /// Values that v2 refuses.
     pub problems: Vec<Problem>,
+    /// Keys the file sets that mean nothing in v2.
+    pub dropped: Vec<&'static str>,
     /// v1 environment variables that are set, and what takes their place.
     pub variables: Vec<(String, String)>,
 }
@@ -40,8 +43,15 @@ pub(crate) fn migrate(wanted: &str, environment: &Environment) -> Result<Migrati
         text: write(&resolved.values, &file.path.display().to_string()),
         warnings,
         problems: validate::problems(&resolved.values),
+        dropped: dropped(&file).collect(),
         variables: variables(environment),
     })
+}
+
+/// The keys of the file without a counterpart.
+fn dropped(file: &Found) -> impl Iterator<Item = &'static str> {
+    let is_set = |key: &&Key| key.names().any(|name| file.document.get(&name.to_lowercase()).is_some());
+    Schema::V1.keys().iter().filter(|key| key.becomes.is_none()).filter(is_set).map(|key| key.name)
 }
 
 /// The set v1 variables with their replacements.
