@@ -67,7 +67,7 @@ const SKEW_MS: i64 = 60_000;
 impl Engine {
     /// Looks at Milvus, both stores, the rights there, and the way between them. Everything it writes it removes.
     pub async fn check(&self, ctx: &JobCtx) -> Result<Vec<Check>, Error> {
-        ctx.run(async { Ok::<_, Error>(self.checks(ctx).await) }).await
+        ctx.run(Box::pin(async { Ok::<_, Error>(self.checks(ctx).await) })).await
     }
 
     async fn checks(&self, ctx: &JobCtx) -> Vec<Check> {

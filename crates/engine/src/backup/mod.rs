@@ -67,7 +67,7 @@ impl Engine {
     pub async fn backup(&self, request: &BackupRequest, ctx: &JobCtx) -> Result<BackupOutcome, Error> {
         let started = Instant::now();
         ctx.emit(Event::Phase(Phase::Preflight));
-        let run = ctx.run(preflight::run(self, request, ctx)).await?;
+        let run = ctx.run(Box::pin(preflight::run(self, request, ctx))).await?;
         if request.dry_run {
             return ctx.run(run.plan()).await.map(BackupOutcome::Planned);
         }
@@ -75,7 +75,9 @@ impl Engine {
         ctx.check()?;
         let lease = run.begin(self).await?;
         let paused = if self.config.limits.pause_gc { run.pause_gc().await } else { None };
-        let done = ctx.run(run.take(&self.config.limits, &self.config.source.root_text, &lease)).await;
+        // boxed, so that the state of a whole backup is not a part of whoever waits for it
+        let taking = Box::pin(run.take(&self.config.limits, &self.config.source.root_text, &lease));
+        let done = ctx.run(taking).await;
         if let Some(paused) = paused {
             run.resume_gc(paused).await;
         }

@@ -19,10 +19,15 @@ impl Run<'_> {
         Ok(self.milvus().alter_collection(&plan.target, &plan.properties_after).await?)
     }
 
-    /// Loads a collection and waits for it; a load that does not end is a warning, the data being there.
+    /// Loads what was loaded of a collection and waits for it; a load that does not end is a warning, the data
+    /// being there.
     pub(super) async fn load(&self, plan: &CollectionPlan, stall: Duration) -> Result<(), Error> {
         let target = &plan.target;
-        if let Err(error) = self.milvus().load(target).await {
+        let sent = match plan.load_only.as_slice() {
+            [] => self.milvus().load(target).await,
+            some => self.milvus().load_partitions(target, some).await,
+        };
+        if let Err(error) = sent {
             self.ctx.warn(format!("{target} is restored, but cannot be loaded: {error}"));
             return Ok(());
         }

@@ -62,7 +62,7 @@ impl Engine {
     pub async fn restore(&self, request: &RestoreRequest, ctx: &JobCtx) -> Result<RestoreOutcome, Error> {
         let started = Instant::now();
         ctx.emit(Event::Phase(Phase::Preflight));
-        let run = ctx.run(preflight::run(self, request, ctx)).await?;
+        let run = ctx.run(Box::pin(preflight::run(self, request, ctx))).await?;
         if request.dry_run {
             let server = run.milvus().server();
             return Ok(RestoreOutcome::Planned {
@@ -80,7 +80,7 @@ impl Engine {
         ctx.emit(Event::Phase(Phase::Import));
         let importer = Importer::new(run.milvus().clone(), &self.config.limits, run.plan.jobs().count());
         let proof = Proof::new();
-        let collections = run.restore_all(self, &importer, &proof, staging.as_ref()).await;
+        let collections = Box::pin(run.restore_all(self, &importer, &proof, staging.as_ref())).await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = run.plan.warnings.clone();
         warnings.extend(run.create_aliases(&collections).await);

@@ -54,6 +54,8 @@ pub struct CollectionPlan {
     pub indexes: Vec<Index>,
     /// Whether to load it at the end.
     pub load: bool,
+    /// The partitions to load, where not all of them were; empty for the whole collection.
+    pub load_only: Vec<String>,
     /// Aliases to create at the end.
     pub aliases: Vec<String>,
     /// Properties to create it with.
@@ -169,6 +171,17 @@ impl RestorePlan {
     }
 }
 
+/// The partitions that were loaded, if others were not. What is said of partitions while a collection is still being
+/// loaded cannot be relied on, and with a partition key all are loaded or none.
+fn loaded_partitions(backup: &CollectionBackup) -> Vec<String> {
+    if backup.load_state != LoadState::Loaded || backup.schema.fields.iter().any(|f| f.is_partition_key) {
+        return Vec::new();
+    }
+    let loaded = backup.partitions.iter().filter(|p| p.load_state != LoadState::NotLoad);
+    let loaded: Vec<String> = loaded.map(|p| p.name.clone()).collect();
+    if loaded.len() < backup.partitions.len() { loaded } else { Vec::new() }
+}
+
 impl CollectionPlan {
     fn new(
         index: usize,
@@ -211,6 +224,7 @@ impl CollectionPlan {
                 .collect(),
             indexes,
             load,
+            load_only: if load { loaded_partitions(backup) } else { Vec::new() },
             aliases: if request.aliases { backup.aliases.clone() } else { Vec::new() },
             properties: properties.before,
             properties_after: properties.after,

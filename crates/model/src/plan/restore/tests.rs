@@ -1,7 +1,7 @@
 //! Whole plans.
 
 use super::*;
-use crate::manifest::{PartitionBackup, Segment};
+use crate::manifest::{Field, PartitionBackup, Segment};
 use crate::plan::sample::{self, name};
 
 fn two_partitions() -> Vec<PartitionBackup> {
@@ -189,6 +189,31 @@ fn load_state_indexes_and_aliases_come_back_unless_told_not_to() {
     assert!(!one(idle, &sample::request(), &sample::seen()).load);
 }
 
+/// What is loaded of a collection whose partitions were loaded so.
+fn load_only(states: [LoadState; 3], change: fn(&mut CollectionBackup)) -> Vec<String> {
+    let mut backup = loaded_with_index();
+    for (partition, state) in backup.partitions.iter_mut().zip(states) {
+        partition.load_state = state;
+    }
+    change(&mut backup);
+    let plan = one(backup, &sample::request(), &sample::seen());
+    assert!(plan.load);
+    plan.load_only
+}
+
+#[test]
+fn a_collection_that_was_loaded_in_part_is_loaded_in_part() {
+    let [yes, no] = [LoadState::Loaded, LoadState::NotLoad];
+    assert_eq!(load_only([yes, no, yes], |_| {}), ["_default", "old"]);
+    assert!(load_only([yes; 3], |_| {}).is_empty());
+    assert!(load_only([no; 3], |_| {}).is_empty(), "nothing is known of the partitions");
+    assert!(load_only([yes, no, no], |b| b.load_state = LoadState::Loading).is_empty());
+    let by_key = |b: &mut CollectionBackup| {
+        b.schema.fields = vec![Field { is_partition_key: true, ..Field::default() }];
+    };
+    assert!(load_only([yes, no, no], by_key).is_empty());
+}
+
 #[test]
 fn without_an_index_a_new_collection_is_not_loaded_and_that_is_said() {
     let request = RestoreRequest { indexes: false, ..sample::request() };
@@ -208,7 +233,7 @@ fn a_ttl_waits_for_the_data_and_is_told_and_what_exists_keeps_its_properties() {
     let collection = &plan.collections[0];
     assert_eq!(collection.properties, [KeyValue::new("a", "b")]);
     assert_eq!(collection.properties_after, [KeyValue::new("collection.ttl.seconds", "60")]);
-    assert!(plan.warnings[0].starts_with("copy.books has a TTL of 60 s, set once the data is in"));
+    assert!(plan.warnings[0].starts_with("copy.books has a TTL of 60 s, which begins anew"));
 
     let request = RestoreRequest { existing: Existing::Use, ..sample::request() };
     let plan = plan_of(loaded_with_index(), &request, &existing()).unwrap();
