@@ -21,8 +21,11 @@ const ALL: [(&str, i64); 5] = [
     ("shop.orders", 2000),
 ];
 
-/// Each recorded backup: its Milvus, who made it, and the rows it lists of each collection.
-fn recorded() -> BTreeMap<&'static str, (&'static str, &'static str, Vec<(&'static str, i64)>)> {
+/// Of a recorded backup: its Milvus, who made it, and the rows it lists of each collection.
+type Recorded = (&'static str, &'static str, Vec<(&'static str, i64)>);
+
+/// Every recorded backup by its name.
+fn recorded() -> BTreeMap<&'static str, Recorded> {
     let some = |names: &[&str]| ALL.into_iter().filter(|(name, _)| names.contains(name)).collect::<Vec<_>>();
     let bare = ALL.map(|(name, _)| (name, 0)).to_vec();
     [

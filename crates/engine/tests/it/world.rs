@@ -1,7 +1,7 @@
 //! A simulated Milvus with its files, a place for backups, and an engine between them, all in one temporary directory.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::{
@@ -57,8 +57,8 @@ impl World {
                 management_endpoint: Some(fake.management_endpoint()),
                 limits: milvus::Limits::default(),
             },
-            source: place(dir.path().join("milvus")),
-            backup: place(dir.path().join("backup")),
+            source: place(&dir.path().join("milvus")),
+            backup: place(&dir.path().join("backup")),
             tool: "milvus-backup 0.0.1".to_owned(),
             host: "here".to_owned(),
             limits: Limits {
@@ -227,7 +227,7 @@ pub(crate) fn many(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).unwrap()
 }
 
-fn place(root: PathBuf) -> Place {
+fn place(root: &Path) -> Place {
     let root_text = root.to_str().unwrap().to_owned();
     Place { store: StoreConfig::Local, root: ObjectKey::new(&root_text), root_text, seen_as: None }
 }
