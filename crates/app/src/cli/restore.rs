@@ -115,7 +115,7 @@ impl Arguments {
                 }
                 match session.format() {
                     Format::Text if code == DONE => {
-                        session.tell(&render::text::restore_report(&report, self.meta_only))?
+                        session.tell(&render::text::restore_report(&report, self.meta_only))?;
                     }
                     Format::Text => {}
                     Format::Json => session.print_json(&render::json::restore_report(&report, code))?,
