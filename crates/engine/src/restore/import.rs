@@ -17,8 +17,9 @@ use crate::{Error, Limits};
 /// few enough that none waits into its own deadline there (900 s on 2.2 and 2.3).
 const AHEAD: usize = 2;
 
-/// The first and the longest time between two looks at a job.
-const POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// The first and the longest time between two looks at a job. Few jobs are at the server at once, and what is seen
+/// late at the end of the last one is time lost.
+const POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(300));
 
 /// How long a server may be away before its jobs are given up.
 const OUTAGE: Duration = Duration::from_mins(3);
