@@ -9,7 +9,8 @@ use model::manifest::CollectionBackup;
 use model::plan::restore::{CollectionPlan, RowRange};
 
 use super::Run;
-use super::import::{Importer, Job};
+use super::import::Importer;
+use super::job::Job;
 use super::proof::{Proof, Turn};
 use super::stage::Staging;
 use crate::{

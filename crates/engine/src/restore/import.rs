@@ -5,11 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use milvus::{ImportJobId, ImportRequest, ImportState, Milvus};
-use model::manifest::CollectionBackup;
-use model::plan::restore::{CollectionPlan, JobPlan, PartitionPlan};
 use tokio::sync::Semaphore;
 
-use super::Run;
+use super::job::Job;
 use super::stage::Staging;
 use crate::{Error, Limits};
 
@@ -23,24 +21,6 @@ const POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_mi
 
 /// How long a server may be away before its jobs are given up.
 const OUTAGE: Duration = Duration::from_mins(3);
-
-/// One import job on its way.
-#[derive(Clone, Copy)]
-pub(super) struct Job<'a> {
-    pub(super) run: &'a Run<'a>,
-    pub(super) plan: &'a CollectionPlan,
-    pub(super) backup: &'a CollectionBackup,
-    pub(super) partition: &'a PartitionPlan,
-    /// Its number within the partition.
-    pub(super) at: usize,
-    pub(super) import: &'a JobPlan,
-}
-
-impl Job<'_> {
-    pub(super) fn place(&self) -> String {
-        format!("{}/{}", self.plan.target, self.partition.name)
-    }
-}
 
 /// Sends import jobs, at most as many at once as the server takes.
 pub(super) struct Importer {

@@ -4,6 +4,7 @@ mod collection;
 mod create;
 mod finish;
 mod import;
+mod job;
 mod preflight;
 mod proof;
 mod stage;

@@ -9,7 +9,7 @@ use model::plan::restore::JobData;
 use storage::{CopyItem, Mover, Store};
 
 use super::Run;
-use super::import::Job;
+use super::job::Job;
 use crate::lease::{Lease, Marker};
 use crate::{CollectionPhase, Engine, Error, Event, JobCtx};
 

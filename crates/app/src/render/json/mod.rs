@@ -2,14 +2,14 @@
 
 mod backup;
 mod catalog;
-mod misc;
+mod diagnosis;
 mod restore;
 
 use serde::Serialize;
 
 pub(crate) use backup::{backup_plan, backup_report};
 pub(crate) use catalog::{deleted, detail, list};
-pub(crate) use misc::{checks, config, failure};
+pub(crate) use diagnosis::{checks, config, failure};
 pub(crate) use restore::{restore_plan, restore_report};
 
 /// A document as it is printed.

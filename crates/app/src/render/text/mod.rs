@@ -2,14 +2,14 @@
 
 mod backup;
 mod catalog;
-mod misc;
+mod diagnosis;
 mod restore;
 
 use std::fmt::Write;
 
 pub(crate) use backup::{backup_plan, backup_report};
 pub(crate) use catalog::{delete_plan, delete_question, deleted, detail, list};
-pub(crate) use misc::{checks, config};
+pub(crate) use diagnosis::{checks, config};
 pub(crate) use restore::{restore_failure, restore_plan, restore_report};
 
 /// Warnings below a plan.
