@@ -32,8 +32,8 @@ fn main() {
         ["stub"] => runtime.block_on(stub::run()),
         [stub::SERVE] => runtime.block_on(stub::serve()),
         ["list", endpoint] => runtime.block_on(list::run(endpoint)),
-        ["restore", source, target, dir] => {
-            runtime.block_on(restore::run([source, target, dir].map(Path::new)));
+        ["restore", source, target, dir, ref shapes @ ..] => {
+            runtime.block_on(restore::run([source, target, dir].map(Path::new), shapes));
         }
         [restore::STEP, step, source, target, dir, shape] => {
             runtime.block_on(restore::step(step, [source, target, dir].map(Path::new), shape));

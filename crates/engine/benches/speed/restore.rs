@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use engine::{BackupOutcome, CollectionOutcome, Engine, JobCtx, RestoreOutcome};
-use milvus::{ImportRequest, ImportState, Milvus};
+use milvus::{ImportRequest, ImportState, IndexState, Milvus};
 use model::key::ObjectKey;
 use model::layout::backup::BackupLayout;
 use model::mapping::Mapping;
@@ -33,10 +33,10 @@ const ROUNDS: usize = 3;
 
 type Paths<'a> = [&'a Path; 3];
 
-pub(crate) async fn run(paths: Paths<'_>) {
+pub(crate) async fn run(paths: Paths<'_>, shapes: &[&str]) {
     let source = server(paths[0]).connect().await;
     let target = server(paths[1]).connect().await;
-    for shape in Shape::ALL {
+    for shape in shapes.iter().map(|name| Shape::of(name)) {
         let filled = shape.collection("");
         eprintln!("restore: filling {filled}");
         shape.create(&source, &filled).await.expect("a collection");
@@ -63,6 +63,8 @@ pub(crate) async fn run(paths: Paths<'_>) {
                     shape.create(&target, &collection).await.expect("a collection");
                     theirs.push(bare(&target, paths, shape, &collection).await);
                 }
+                // what is still being indexed would slow the next one down
+                indexed(&target, &collection).await;
                 target.drop_collection(&collection).await.expect("no collection");
             }
         }
@@ -188,6 +190,20 @@ async fn bare(target: &Milvus, paths: Paths<'_>, shape: Shape, collection: &Coll
     assert_eq!(rows, shape.rows());
     eprintln!("restore: bare imports of {}: {seconds:.1} s", shape.name());
     seconds
+}
+
+/// Waits until Milvus has nothing more to do for a collection.
+async fn indexed(milvus: &Milvus, collection: &CollectionRef) {
+    let wait = async {
+        loop {
+            let indexes = milvus.list_indexes(collection).await.expect("its indexes");
+            if indexes.iter().all(|index| index.state == IndexState::Finished && index.pending_rows == 0) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(5), wait).await.expect("indexes that are built");
 }
 
 fn name(shape: Shape) -> BackupName {

@@ -24,10 +24,8 @@ const DIM: usize = 128;
 const CHUNK: i64 = 40_000;
 
 impl Shape {
-    pub(crate) const ALL: [Self; 2] = [Self::Many, Self::Big];
-
     pub(crate) fn of(name: &str) -> Self {
-        Self::ALL.into_iter().find(|shape| shape.name() == name).expect("a shape")
+        [Self::Many, Self::Big].into_iter().find(|shape| shape.name() == name).expect("a shape")
     }
 
     pub(crate) const fn name(self) -> &'static str {
