@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::status::exit_code;
 
-/// Cancels `job` at the first signal and calls `told`; leaves at once at the second.
+/// Calls `told` and cancels `job` at the first signal; leaves at once at the second.
 ///
 /// The work of a job that was left at once shows as unfinished and can be deleted.
 pub(crate) fn watch(job: CancellationToken, told: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
@@ -20,8 +20,9 @@ pub(crate) fn watch(job: CancellationToken, told: impl FnOnce() + Send + 'static
             }
         };
         next().await;
-        job.cancel();
+        // told first: a job that ends at once takes the program with it
         told();
+        job.cancel();
         next().await;
         std::process::exit(i32::from(exit_code(Kind::Interrupted)));
     });
