@@ -13,7 +13,7 @@ use crate::setup;
 
 const OBJECTS: usize = 600;
 const SIZE: usize = 16 << 10;
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 12;
 /// Enough to keep the store busy; the Go tool's limit was found with as many.
 const AT_ONCE: usize = 24;
 
