@@ -1,5 +1,7 @@
 //! Deletes a backup: its commit marker first, so that what remains of a broken deletion is plainly unfinished.
 
+use futures::TryStreamExt;
+use model::key::ObjectKey;
 use model::layout::backup::{BACKUP_META, FULL_META, MB_BEGIN};
 use model::name::BackupName;
 
@@ -67,8 +69,7 @@ impl Catalog {
         Ok(summary)
     }
 
-    async fn weigh(&self, dir: &model::key::ObjectKey) -> Result<(u64, u64), Error> {
-        use futures::TryStreamExt;
+    async fn weigh(&self, dir: &ObjectKey) -> Result<(u64, u64), Error> {
         let mut entries = self.store.list(dir);
         let (mut objects, mut bytes) = (0, 0);
         while let Some(entry) = entries.try_next().await? {

@@ -1,7 +1,7 @@
 //! Takes one collection: captured, copied, verified; and again, where Milvus changed it meanwhile.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::ids::LogId;
 use model::name::CollectionRef;
@@ -47,7 +47,7 @@ impl Run<'_> {
     }
 
     async fn rounds(&self, name: &CollectionRef, seen: &Described) -> Result<Captured, Miss> {
-        let copied = Mutex::new(HashSet::new());
+        let copied = Copied::default();
         let mut last = None;
         for round in 0..ROUNDS {
             if round > 0 {
@@ -82,12 +82,7 @@ impl Run<'_> {
         Err(Miss::Failed(last.unwrap_or(Error::Unsteady { collection: name.to_string(), rounds: ROUNDS })))
     }
 
-    async fn copy(
-        &self,
-        name: &CollectionRef,
-        snapshot: &Snapshot,
-        copied: &Mutex<HashSet<LogId>>,
-    ) -> Result<Round, Error> {
+    async fn copy(&self, name: &CollectionRef, snapshot: &Snapshot, copied: &Copied) -> Result<Round, Error> {
         self.phase(name, CollectionPhase::Copying);
         let totals = Totals::of(&snapshot.backup);
         self.ctx.emit(Event::Planned {
@@ -97,11 +92,11 @@ impl Run<'_> {
         });
         let to = self.catalog.layout(&self.request.name);
         let items = object_pairs(&snapshot.backup, &self.source.layout, &to)
-            .filter(|pair| log_id(pair.to.file_name()).is_none_or(|log| !known(copied, log)))
+            .filter(|pair| log_id(pair.to.file_name()).is_none_or(|log| !copied.holds(log)))
             .map(|pair| CopyItem { from: pair.from, to: pair.to, size: pair.size });
         let on_copied = |item: &CopyItem, _: &storage::Copied| {
-            if let (Some(log), Ok(mut set)) = (log_id(item.to.file_name()), copied.lock()) {
-                set.insert(log);
+            if let Some(log) = log_id(item.to.file_name()) {
+                copied.add(log);
             }
             self.ctx.emit(Event::ObjectCopied { collection: name.clone(), bytes: item.size });
         };
@@ -116,15 +111,37 @@ impl Run<'_> {
     async fn forget(&self, seen: &Described) -> Result<(), Error> {
         let layout = self.catalog.layout(&self.request.name);
         for dir in [layout.insert_collection_dir(seen.info.id), layout.delta_collection_dir(seen.info.id)] {
-            let removed = self.catalog.store.delete_below(&dir, self.ctx.cancel(), |_| {}).await;
-            removed?;
+            self.catalog.store.delete_below(&dir, self.ctx.cancel(), |_| {}).await?;
         }
         Ok(())
     }
 }
 
-fn known(copied: &Mutex<HashSet<LogId>>, log: LogId) -> bool {
-    copied.lock().is_ok_and(|set| set.contains(&log))
+/// The files of a collection that lie in the backup already, over all rounds.
+#[derive(Default)]
+pub(super) struct Copied(Mutex<HashSet<LogId>>);
+
+impl Copied {
+    pub(super) fn is_empty(&self) -> bool {
+        self.logs().is_empty()
+    }
+
+    /// Has a file copied again, which is not there as it should be.
+    pub(super) fn forget(&self, log: LogId) {
+        self.logs().remove(&log);
+    }
+
+    fn holds(&self, log: LogId) -> bool {
+        self.logs().contains(&log)
+    }
+
+    fn add(&self, log: LogId) {
+        self.logs().insert(log);
+    }
+
+    fn logs(&self) -> MutexGuard<'_, HashSet<LogId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn log_id(name: &str) -> Option<LogId> {

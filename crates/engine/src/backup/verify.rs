@@ -1,8 +1,5 @@
 //! Looks at every object where it lies now: its size, and its `ETag` where both sides give comparable ones.
 
-use std::collections::HashSet;
-use std::sync::Mutex;
-
 use futures::TryStreamExt;
 use model::ids::LogId;
 use model::plan::{Expected, FileId};
@@ -10,6 +7,7 @@ use storage::ObjectMeta;
 
 use super::Run;
 use super::capture::Snapshot;
+use super::collection::Copied;
 use crate::Error;
 use crate::catalog::{ObjectLine, ObjectList, file_id};
 use crate::source::plain_md5;
@@ -24,14 +22,10 @@ pub(super) enum Verdict {
 
 /// Lists the copy of a collection, writes its object list and holds it against what was to be copied.
 /// What earlier rounds copied of segments that are gone since is removed: an import takes whole prefixes.
-pub(super) async fn run(
-    run: &Run<'_>,
-    snapshot: &Snapshot,
-    copied: &Mutex<HashSet<LogId>>,
-) -> Result<Verdict, Error> {
+pub(super) async fn run(run: &Run<'_>, snapshot: &Snapshot, copied: &Copied) -> Result<Verdict, Error> {
     let backup = &snapshot.backup;
     let mut expected = Expected::new(backup);
-    if expected.is_empty() && copied.lock().is_ok_and(|set| set.is_empty()) {
+    if expected.is_empty() && copied.is_empty() {
         return Ok(Verdict::Whole);
     }
     let layout = run.catalog.layout(&run.request.name);
@@ -51,9 +45,7 @@ pub(super) async fn run(
             let FileId { segment, field, log } = file;
             let etag = entry.meta.etag.as_deref();
             if let Some(error) = difference(snapshot, log, size, &entry.meta, || store.describe(&entry.key)) {
-                if let Ok(mut set) = copied.lock() {
-                    set.remove(&log);
-                }
+                copied.forget(log);
                 differs.get_or_insert(error);
                 continue;
             }
@@ -62,9 +54,7 @@ pub(super) async fn run(
     }
     list.close().await?;
     for (_, file) in expected.missing() {
-        if let Ok(mut set) = copied.lock() {
-            set.remove(&file.log);
-        }
+        copied.forget(file.log);
         differs.get_or_insert_with(|| missing(&backup.name.to_string(), file));
     }
     if !stale.is_empty() {
