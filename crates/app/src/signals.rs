@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM: the first asks the job to end, the second ends the program.
 
-use engine::Kind;
+use crate::status::Kind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 

@@ -25,6 +25,8 @@ pub enum Kind {
     NotFound,
     /// It exists already.
     AlreadyExists,
+    /// Somebody else is at it.
+    Busy,
     /// Milvus or a store cannot be reached, or does not let us in.
     Unreachable,
     /// Some of it is done.
@@ -272,8 +274,8 @@ impl Error {
             Self::Storage(error) => storage_kind(error),
             Self::Milvus(error) => milvus_kind(error),
             Self::During { source, .. } => source.kind(),
+            Self::Running { .. } => Kind::Busy,
             Self::Version(_)
-            | Self::Running { .. }
             | Self::Format { .. }
             | Self::Plan(_)
             | Self::Schema { .. }

@@ -21,7 +21,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Environment;
 use crate::render::Out;
-use crate::status::{DONE, Failure, exit_code};
+use crate::status::{DONE, Failure, Kind, exit_code};
 pub(crate) use args::{Format, ProgressMode};
 use args::{Globals, Shared, Style};
 use session::Session;
@@ -171,7 +171,7 @@ fn answer(error: &clap::Error, arguments: &[OsString], environment: &Environment
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = write!(std::io::stderr(), "{}", help_of(arguments).render_help());
-            exit_code(engine::Kind::Usage)
+            exit_code(Kind::Usage)
         }
         _ => {
             let _ = error.print();
@@ -181,7 +181,7 @@ fn answer(error: &clap::Error, arguments: &[OsString], environment: &Environment
                 let failure = Failure::usage(first.trim_start_matches("error: "));
                 Out::new(Format::Json, false, environment.no_color()).failure_document(&failure);
             }
-            exit_code(engine::Kind::Usage)
+            exit_code(Kind::Usage)
         }
     }
 }

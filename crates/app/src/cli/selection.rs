@@ -93,7 +93,7 @@ struct Given<'a> {
 impl Failure {
     /// A rule that cannot be read is the command line's fault, whatever else such an error means.
     fn of_usage(mut self) -> Self {
-        self.kind = engine::Kind::Usage;
+        self.kind = crate::status::Kind::Usage;
         self
     }
 }

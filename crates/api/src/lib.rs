@@ -1,0 +1,1 @@
+//! The messages and calls that Milvus Backup serves.
