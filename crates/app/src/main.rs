@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod logging;
 mod render;
+mod server;
 mod signals;
 mod status;
 
