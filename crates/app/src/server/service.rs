@@ -1,0 +1,211 @@
+//! What REST and gRPC call: checks the caller's role, hands jobs in, asks the engine, and writes the audit line.
+//!
+//! Both front ends go through here, so that they cannot differ in what they allow or do.
+
+use engine::{
+    BackupDetail, BackupOutcome, BackupSummary, Check, DeleteOutcome, DeleteRequest, Engine, JobCtx,
+    RestoreOutcome,
+};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use jobs::{Job, JobFilter, JobPage, Jobs, JobsError, OtherPlace, Request, Submission};
+use model::name::BackupName;
+use model::plan::backup::{BackupPlan, BackupRequest};
+use model::plan::restore::{RestorePlan, RestoreRequest};
+
+use super::audit;
+use super::caller::{Caller, Role};
+use crate::render::Target;
+use crate::status::{Failure, Kind};
+
+/// Who asks, and what is said beside the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// Who asks.
+    pub caller: Caller,
+    /// The id a job shall have, if the caller chose one.
+    pub id: Option<String>,
+    /// The key that makes a repeated submission the same one.
+    pub idempotency_key: Option<String>,
+    /// Where backups lie, if not at the configured place.
+    pub place: OtherPlace,
+}
+
+impl Asked {
+    /// A caller who says nothing else.
+    pub(crate) fn by(caller: Caller) -> Self {
+        Self { caller, id: None, idempotency_key: None, place: OtherPlace::default() }
+    }
+}
+
+/// The use cases as they are served.
+#[derive(Clone)]
+pub(crate) struct Service {
+    engine: Engine,
+    jobs: Jobs,
+}
+
+impl Service {
+    /// Serves an engine and the jobs over it.
+    pub(crate) fn new(engine: Engine, jobs: Jobs) -> Self {
+        Self { engine, jobs }
+    }
+
+    /// Hands in a backup.
+    pub(crate) async fn backup(&self, asked: Asked, request: BackupRequest) -> Result<Job, Failure> {
+        self.submit(asked, Request::Backup(request)).await
+    }
+
+    /// Hands in a restore.
+    pub(crate) async fn restore(&self, asked: Asked, request: RestoreRequest) -> Result<Job, Failure> {
+        self.submit(asked, Request::Restore(request)).await
+    }
+
+    /// Hands in a deletion.
+    pub(crate) async fn delete(&self, asked: Asked, request: DeleteRequest) -> Result<Job, Failure> {
+        self.submit(asked, Request::Delete(request)).await
+    }
+
+    async fn submit(&self, asked: Asked, request: Request) -> Result<Job, Failure> {
+        let Asked { caller, id, idempotency_key, place } = asked;
+        let (action, subject) = (request.kind().as_str(), request.backup().to_owned());
+        let role = needed(&request);
+        let submission = Submission { request, place, id, idempotency_key, by: caller.name.clone() };
+        let submitted = match caller.may(role) {
+            Ok(()) => self.jobs.submit(submission).await.map_err(Failure::from),
+            Err(refused) => Err(refused),
+        };
+        audit::record(&caller, action, &subject, submitted.as_ref().map(|job| job.id.as_str()));
+        submitted
+    }
+
+    /// What a backup would do.
+    pub(crate) async fn plan_backup(
+        &self,
+        asked: &Asked,
+        request: BackupRequest,
+    ) -> Result<BackupPlan, Failure> {
+        let request = BackupRequest { dry_run: true, ..request };
+        match self.engine(asked)?.backup(&request, &JobCtx::detached()).await? {
+            BackupOutcome::Planned(plan) => Ok(plan),
+            BackupOutcome::Done(_) => Err(not_dry()),
+        }
+    }
+
+    /// What a restore would do.
+    pub(crate) async fn plan_restore(
+        &self,
+        asked: &Asked,
+        request: RestoreRequest,
+    ) -> Result<(RestorePlan, Target), Failure> {
+        let request = RestoreRequest { dry_run: true, ..request };
+        match self.engine(asked)?.restore(&request, &JobCtx::detached()).await? {
+            RestoreOutcome::Planned { plan, server, address, available } => {
+                Ok((plan, Target { server, address, available }))
+            }
+            RestoreOutcome::Done(_) => Err(not_dry()),
+        }
+    }
+
+    /// What a deletion would remove.
+    pub(crate) async fn plan_delete(
+        &self,
+        asked: &Asked,
+        request: DeleteRequest,
+    ) -> Result<DeleteOutcome, Failure> {
+        let request = DeleteRequest { dry_run: true, ..request };
+        Ok(self.engine(asked)?.delete(&request, &JobCtx::detached()).await?)
+    }
+
+    /// The backups, by name.
+    pub(crate) async fn list(&self, asked: &Asked) -> Result<Vec<BackupSummary>, Failure> {
+        Ok(self.engine(asked)?.list(&JobCtx::detached()).await?)
+    }
+
+    /// One backup.
+    pub(crate) async fn get(&self, asked: &Asked, name: &BackupName) -> Result<BackupDetail, Failure> {
+        Ok(self.engine(asked)?.get(name, &JobCtx::detached()).await?)
+    }
+
+    /// Whether Milvus and both storages serve.
+    pub(crate) async fn check(&self, asked: &Asked) -> Result<Vec<Check>, Failure> {
+        Ok(self.engine(asked)?.check(&JobCtx::detached()).await?)
+    }
+
+    /// The engine on the place that was asked for, for who may read.
+    fn engine(&self, asked: &Asked) -> Result<Engine, Failure> {
+        asked.caller.may(Role::Read)?;
+        let OtherPlace { bucket, root } = &asked.place;
+        Ok(self.engine.with_backup(bucket.as_deref(), root.as_deref())?)
+    }
+
+    /// A page of the jobs, newest first.
+    pub(crate) fn jobs(
+        &self,
+        caller: &Caller,
+        filter: &JobFilter,
+        page: Option<&str>,
+        limit: usize,
+    ) -> Result<JobPage, Failure> {
+        caller.may(Role::Read)?;
+        Ok(self.jobs.list(filter, page, limit)?)
+    }
+
+    /// One job.
+    pub(crate) fn job(&self, caller: &Caller, id: &str) -> Result<Job, Failure> {
+        caller.may(Role::Read)?;
+        Ok(self.jobs.get(id)?)
+    }
+
+    /// The job that makes a backup of this name right now.
+    pub(crate) fn live_backup(&self, caller: &Caller, name: &str) -> Result<Option<Job>, Failure> {
+        caller.may(Role::Read)?;
+        Ok(self.jobs.by_backup(name)?)
+    }
+
+    /// Tells a job to stop; whoever may hand in its kind may stop it.
+    pub(crate) fn cancel(&self, caller: &Caller, id: &str) -> Result<Job, Failure> {
+        let cancelled = self.job(caller, id).and_then(|job| {
+            caller.may(needed(&job.request))?;
+            Ok(self.jobs.cancel(id)?)
+        });
+        audit::record(caller, "cancel", id, cancelled.as_ref().map(|job| job.id.as_str()));
+        cancelled
+    }
+
+    /// The job as it is, again and again until it is over.
+    pub(crate) fn watch(&self, caller: &Caller, id: &str) -> Result<BoxStream<'static, Job>, Failure> {
+        caller.may(Role::Read)?;
+        Ok(self.jobs.watch(id)?.boxed())
+    }
+
+    /// The job once it is over.
+    pub(crate) async fn wait(&self, id: &str) -> Result<Job, Failure> {
+        Ok(self.jobs.wait(id).await?)
+    }
+}
+
+/// The role that hands in such a job.
+const fn needed(request: &Request) -> Role {
+    match request {
+        Request::Backup(_) => Role::Backup,
+        Request::Restore(_) => Role::Restore,
+        Request::Delete(_) => Role::Admin,
+    }
+}
+
+/// A dry run that was none; a fault of this program.
+fn not_dry() -> Failure {
+    Failure {
+        kind: Kind::Failed,
+        message: "a dry run did not stop at its plan".to_owned(),
+        context: None,
+        hint: None,
+    }
+}
+
+impl From<JobsError> for Failure {
+    fn from(error: JobsError) -> Self {
+        Self { kind: error.kind().into(), message: error.to_string(), context: None, hint: error.hint() }
+    }
+}
