@@ -4,12 +4,13 @@ use futures::TryStreamExt;
 use model::key::ObjectKey;
 use model::layout::backup::{BACKUP_META, FULL_META, MB_BEGIN};
 use model::name::BackupName;
+use serde::{Deserialize, Serialize};
 
 use crate::catalog::Catalog;
 use crate::{BackupState, BackupSummary, Engine, Error, Event, JobCtx, Phase};
 
 /// What a deletion was asked to do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteRequest {
     /// The backup.
     pub name: BackupName,
@@ -18,7 +19,7 @@ pub struct DeleteRequest {
 }
 
 /// What a deletion did, or would do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteOutcome {
     /// What was found.
     pub backup: BackupSummary,

@@ -15,7 +15,8 @@ use storage::StorageError;
 use crate::catalog::BackupState;
 
 /// What kind of failure; the front ends map it to an exit code, an HTTP status and a gRPC code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// It failed.
     Failed,

@@ -1,6 +1,7 @@
 //! What a job tells while it runs.
 
 use model::name::CollectionRef;
+use serde::{Deserialize, Serialize};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +66,26 @@ pub enum Event {
     Note(String),
 }
 
+impl Event {
+    /// The collection it is about, by its source name.
+    pub fn collection(&self) -> Option<&CollectionRef> {
+        match self {
+            Self::Collection { collection, .. }
+            | Self::Planned { collection, .. }
+            | Self::ObjectCopied { collection, .. }
+            | Self::Import { collection, .. } => Some(collection),
+            Self::Phase(_)
+            | Self::Overview { .. }
+            | Self::Deleted { .. }
+            | Self::Warning(_)
+            | Self::Note(_) => None,
+        }
+    }
+}
+
 /// A phase of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Names, reachability, rights.
     Preflight,
@@ -103,7 +122,8 @@ impl Phase {
 }
 
 /// What is done with a collection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CollectionPhase {
     /// Its schema, indexes and partitions are read.
     Describing,

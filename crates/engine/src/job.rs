@@ -18,7 +18,16 @@ pub struct JobCtx {
 impl JobCtx {
     /// Makes a context whose events go to `sink`.
     pub fn new(cancel: CancellationToken, sink: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        Self { id: uuid::Uuid::new_v4().to_string(), cancel, sink: Arc::new(sink) }
+        Self::with_id(uuid::Uuid::new_v4().to_string(), cancel, sink)
+    }
+
+    /// Makes a context of a job that has its id already; of a backup it becomes the backup's id.
+    pub fn with_id(
+        id: impl Into<String>,
+        cancel: CancellationToken,
+        sink: impl Fn(Event) + Send + Sync + 'static,
+    ) -> Self {
+        Self { id: id.into(), cancel, sink: Arc::new(sink) }
     }
 
     /// Makes a context that nobody watches or cancels.
@@ -26,7 +35,7 @@ impl JobCtx {
         Self::new(CancellationToken::new(), |_| {})
     }
 
-    /// The job's id, a random UUID.
+    /// The job's id, a random UUID where none was given.
     pub fn id(&self) -> &str {
         &self.id
     }

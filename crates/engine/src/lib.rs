@@ -14,6 +14,7 @@ mod event;
 mod hint;
 mod job;
 mod lease;
+mod progress;
 mod report;
 mod restore;
 mod source;
@@ -27,6 +28,7 @@ pub use engine::{Engine, EngineConfig, Limits, Place};
 pub use error::{Error, Kind};
 pub use event::{CollectionPhase, Event, Phase};
 pub use job::JobCtx;
+pub use progress::{CollectionProgress, Part, Progress};
 pub use report::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, PartitionRows, RestoreReport,
 };

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use model::name::CollectionRef;
 use model::plan::restore::RowRange;
+use serde::{Deserialize, Serialize};
 
 use crate::Kind;
 
 /// What a backup did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupReport {
     /// The backup's name.
     pub name: String,
@@ -44,7 +45,7 @@ impl BackupReport {
 }
 
 /// What a restore did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreReport {
     /// The backup's name.
     pub name: String,
@@ -98,7 +99,7 @@ impl RestoreReport {
 }
 
 /// What became of one collection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionRestored {
     /// The name in the backup.
     pub source: CollectionRef,
@@ -113,7 +114,8 @@ pub struct CollectionRestored {
 }
 
 /// How the restore of a collection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CollectionOutcome {
     /// All of it is there.
     Done,
@@ -124,7 +126,7 @@ pub enum CollectionOutcome {
 }
 
 /// Why a collection is not restored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionFailure {
     /// What kind of failure.
     pub kind: Kind,
@@ -137,7 +139,7 @@ pub struct CollectionFailure {
 }
 
 /// The rows of one partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionRows {
     /// Its name.
     pub partition: String,

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::{CollectionRef, is_milvus_name};
 
 /// How the names of a restore follow from those of the source.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
     databases: BTreeMap<String, String>,
     collections: BTreeMap<CollectionRef, CollectionRef>,

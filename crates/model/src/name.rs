@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::layout::milvus;
 
 /// The database every Milvus has.
@@ -14,7 +16,10 @@ const MAX_BACKUP_NAME: usize = 128;
 const MAX_MILVUS_NAME: usize = 255;
 
 /// A collection's database and name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Kept as `database.collection`: Milvus lets neither hold a dot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct CollectionRef {
     /// Never empty; `default` where the source has no databases.
     pub database: String,
@@ -34,6 +39,25 @@ impl CollectionRef {
 impl fmt::Display for CollectionRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.database, self.collection)
+    }
+}
+
+impl From<CollectionRef> for String {
+    fn from(name: CollectionRef) -> Self {
+        name.to_string()
+    }
+}
+
+impl TryFrom<String> for CollectionRef {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        match text.split_once('.') {
+            Some((database, collection)) if !database.is_empty() && !collection.is_empty() => {
+                Ok(Self::new(database, collection))
+            }
+            _ => Err(NameError::NotQualified(text)),
+        }
     }
 }
 
@@ -63,12 +87,16 @@ pub enum NameError {
     /// Milvus keeps its own files in a directory of that name.
     #[error("{0:?} cannot name a backup: it is the name of one of Milvus's own directories")]
     Reserved(String),
+    /// It does not name a collection of a database.
+    #[error("{0:?} names no collection: it is written database.collection")]
+    NotQualified(String),
 }
 
 /// The name of a backup: one path part, so that it can never leave the backup root.
 ///
 /// Any backup that lies on a store can be named; [`BackupName::for_create`] holds the stricter rule for new ones.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct BackupName(String);
 
 impl BackupName {
@@ -109,6 +137,20 @@ impl FromStr for BackupName {
             return Err(NameError::NotOnePart(name.to_owned()));
         }
         Ok(Self(name.to_owned()))
+    }
+}
+
+impl TryFrom<String> for BackupName {
+    type Error = NameError;
+
+    fn try_from(name: String) -> Result<Self, NameError> {
+        name.parse()
+    }
+}
+
+impl From<BackupName> for String {
+    fn from(name: BackupName) -> Self {
+        name.0
     }
 }
 

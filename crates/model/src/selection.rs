@@ -9,11 +9,14 @@ mod rule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use rule::Rule;
 
 /// What a request selects.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Selection {
     rules: Vec<Rule>,
 }
@@ -157,6 +160,20 @@ impl Selection {
             .cloned()
             .collect();
         Ok(Selected { databases, collections })
+    }
+}
+
+impl TryFrom<String> for Selection {
+    type Error = SelectionError;
+
+    fn try_from(filter: String) -> Result<Self, SelectionError> {
+        Self::from_filter(&filter)
+    }
+}
+
+impl From<Selection> for String {
+    fn from(selection: Selection) -> Self {
+        selection.to_string()
     }
 }
 

@@ -5,13 +5,13 @@ use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use engine::{CollectionPhase, Event};
+use engine::{CollectionPhase, Event, Part};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::name::CollectionRef;
 use serde_json::json;
 
 use super::Out;
-use super::tracker::Tracker;
+use super::tracker::{Tracker, words};
 use super::units::counted;
 use crate::cli::ProgressMode;
 
@@ -138,27 +138,29 @@ impl Progress {
         }
         let bars = self.out.bars();
         let tracker = &shown.tracker;
+        let progress = tracker.progress();
         let total =
             shown.total.get_or_insert_with(|| bars.add(bar("Total", "{prefix:28} {bar:20} {wide_msg}")));
-        let part = tracker.part();
         let width = usize::from(console::Term::stderr().size().1).saturating_sub(BEFORE_MESSAGE);
-        show(total, part.done, part.all, tracker.line_within(width));
-        let Some(collection) = collection else { return };
-        let state = tracker.of(collection);
+        show(total, progress.part(), tracker.line_within(width));
+        let Some((collection, state)) = collection.and_then(|name| progress.collections.get_key_value(name))
+        else {
+            return;
+        };
         if state.is_over() {
             if let Some(bar) = shown.bars.remove(collection) {
                 bars.remove(&bar);
             }
             let ends = matches!(event, Event::Collection { .. });
-            if ends && (!state.is_done() || tracker.selected() <= LINES_KEPT) {
-                self.out.line(&format!("  {:<26} {}", collection.to_string(), state.words()));
+            if ends && (!state.is_done() || progress.selected <= LINES_KEPT) {
+                self.out.line(&format!("  {:<26} {}", collection.to_string(), words(state)));
             }
             return;
         }
         let bar = shown.bars.entry(collection.clone()).or_insert_with(|| {
             bars.insert_before(total, bar(&collection.to_string(), "  {prefix:26} {bar:20} {wide_msg}"))
         });
-        show(bar, state.part().done, state.part().all, state.words());
+        show(bar, state.part(), words(state));
     }
 
     fn tell(&self, event: &Event) {
@@ -197,7 +199,7 @@ impl Progress {
             // Objects come by the thousand: they are summed up.
             Event::ObjectCopied { .. } | Event::Deleted { .. } if !shown.is_time() => return,
             Event::ObjectCopied { .. } => {
-                let (objects, bytes) = (shown.tracker.objects(), shown.tracker.bytes());
+                let (objects, bytes) = (shown.tracker.progress().objects(), shown.tracker.progress().bytes());
                 json!({
                     "event": "progress", "objects_done": objects.done, "objects": objects.all,
                     "bytes_done": bytes.done, "bytes": bytes.all,
@@ -226,9 +228,9 @@ fn bar(name: &str, template: &str) -> ProgressBar {
     ProgressBar::new(0).with_style(style.progress_chars("━╸ ")).with_prefix(name.to_owned())
 }
 
-fn show(bar: &ProgressBar, done: u64, all: u64, words: String) {
-    bar.set_length(all.max(1));
-    bar.set_position(done);
+fn show(bar: &ProgressBar, part: Part, words: String) {
+    bar.set_length(part.all.max(1));
+    bar.set_position(part.done);
     bar.set_message(words);
 }
 

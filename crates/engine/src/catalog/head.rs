@@ -8,6 +8,7 @@ use model::layout::backup::{
 };
 use model::manifest::{Manifest, json};
 use model::name::BackupName;
+use serde::{Deserialize, Serialize};
 use storage::ErrorKind;
 
 use super::Catalog;
@@ -18,7 +19,8 @@ use crate::{Engine, Error, JobCtx};
 const AT_ONCE: usize = 64;
 
 /// What a backup is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BackupState {
     /// All of its files are there.
     Complete,
@@ -49,7 +51,7 @@ impl fmt::Display for BackupState {
 }
 
 /// What `list` shows of a backup.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupSummary {
     /// The directory's name.
     pub name: String,

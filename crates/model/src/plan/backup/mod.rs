@@ -6,12 +6,14 @@ mod strategy;
 pub use objects::{ObjectPair, Totals, object_pairs, segments};
 pub use strategy::{FlushStrategy, StrategyError};
 
+use serde::{Deserialize, Serialize};
+
 use crate::manifest::CollectionBackup;
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
 
 /// What a backup was asked to do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupRequest {
     /// The backup's name, checked for creation.
     pub name: BackupName,

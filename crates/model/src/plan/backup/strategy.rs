@@ -3,7 +3,8 @@
 use crate::version::Capabilities;
 
 /// How the newest rows get into segments before these are copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FlushStrategy {
     /// What suits the server.
     #[default]

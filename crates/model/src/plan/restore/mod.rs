@@ -89,7 +89,7 @@ pub struct PartitionPlan {
 }
 
 /// How many rows are right: between rows less delete entries, and rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RowRange {
     /// If every delete entry hit a row of its own.
     pub min: u64,

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::PartitionId;
 use crate::mapping::Mapping;
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
 
 /// What a restore was asked to do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreRequest {
     /// The backup.
     pub name: BackupName,
@@ -39,7 +41,8 @@ pub struct RestoreRequest {
 }
 
 /// What to do with a target collection that exists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Existing {
     /// Refuse the restore.
     #[default]
