@@ -14,9 +14,11 @@ mod write;
 
 use std::io::{self, BufReader, BufWriter};
 
-use super::Manifest;
+use serde::Serialize;
+
+use super::{CollectionBackup, DatabaseBackup, Manifest};
 use crate::layout::backup::{BACKUP_META, COLLECTION_META, PARTITION_META, SEGMENT_META};
-use codec::{Decode, Encode};
+use codec::{Decode, Encode, Encoded};
 use read::{CollectionRead, PartitionRead, SegmentRead};
 use tree::{BackupWire, Infos};
 
@@ -139,6 +141,27 @@ pub fn write_full_meta(manifest: &Manifest, log_root: &str, to: impl io::Write) 
     write_file(&write::full(manifest, log_root), to)
 }
 
+/// A collection of a manifest with all below it, as `full_meta.json` holds it; for other documents in this encoding.
+pub fn collection<'a>(
+    manifest: &Manifest,
+    collection: &'a CollectionBackup,
+    log_root: &'a str,
+) -> impl Serialize + use<'a> {
+    Encoded(write::whole(manifest, log_root, collection))
+}
+
+/// A database as `full_meta.json` holds it; for other documents in this encoding.
+pub fn database(database: &DatabaseBackup) -> impl Serialize {
+    Encoded(database)
+}
+
+/// Writes a document with the escapes of these files.
+pub fn write_document(document: &impl Serialize, to: impl io::Write) -> Result<(), JsonError> {
+    let mut to = BufWriter::with_capacity(BUFFER, to);
+    document.serialize(&mut serde_json::Serializer::with_formatter(&mut to, write::GoStrings))?;
+    Ok(io::Write::flush(&mut to)?)
+}
+
 fn read_backup<C: Decode>(from: impl io::Read) -> Result<BackupWire<C>, JsonError> {
     let wire: BackupWire<C> = read_file(from)?;
     if wire.id.is_empty() && wire.name.is_empty() { Err(JsonError::Nameless) } else { Ok(wire) }
@@ -152,7 +175,5 @@ fn read_file<T: Decode>(from: impl io::Read) -> Result<T, JsonError> {
 }
 
 fn write_file(value: &impl Encode, to: impl io::Write) -> Result<(), JsonError> {
-    let mut to = BufWriter::with_capacity(BUFFER, to);
-    value.encode(&mut serde_json::Serializer::with_formatter(&mut to, write::GoStrings))?;
-    Ok(io::Write::flush(&mut to)?)
+    write_document(&Encoded(value), to)
 }

@@ -55,19 +55,23 @@ pub(super) fn head(manifest: &Manifest) -> impl Encode {
 
 /// `full_meta.json`.
 pub(super) fn full<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + 'a {
-    let tree = move || {
-        manifest.collections.iter().map(move |c| {
-            let partitions = Each(move || {
-                c.partitions.iter().map(move |p| partition(c.id, p, segments(root, c.id, &p.segments)))
-            });
-            collection(manifest, root, c, partitions)
-        })
-    };
+    let tree = move || manifest.collections.iter().map(move |c| whole(manifest, root, c));
     BackupWire {
         databases: manifest.databases.clone(),
         rbac: manifest.rbac.as_ref().map(Into::into),
         ..backup(manifest, Each(tree))
     }
+}
+
+/// A collection with all below it.
+pub(super) fn whole<'a>(
+    manifest: &Manifest,
+    root: &'a str,
+    c: &'a CollectionBackup,
+) -> impl Encode + use<'a> {
+    let partitions =
+        Each(move || c.partitions.iter().map(move |p| partition(c.id, p, segments(root, c.id, &p.segments))));
+    collection(manifest, root, c, partitions)
 }
 
 /// `collection_meta.json`: bare partitions as 0.5 has them, and L0 segments, which 0.4 finds nowhere else.
