@@ -32,6 +32,35 @@ impl Place {
             (StoreConfig::Local, ..) => format!("/{key}"),
         }
     }
+
+    /// The same store, but another bucket of it and another root.
+    ///
+    /// On a disk a root is an absolute path, and the server sees it elsewhere only as far as it lies below this one.
+    fn moved(&self, bucket: Option<&str>, root: Option<&str>) -> Result<Self, Error> {
+        let refused = |place: &str, reason| Error::Place { place: place.to_owned(), reason };
+        let mut place = self.clone();
+        if let Some(bucket) = bucket {
+            let StoreConfig::S3(s3) = &mut place.store else {
+                return Err(refused(bucket, "backups lie on a disk, which has no buckets"));
+            };
+            bucket.clone_into(&mut s3.bucket);
+        }
+        let Some(root) = root else { return Ok(place) };
+        if root.split('/').any(|part| part == "..") {
+            return Err(refused(root, "a root holds no `..`"));
+        }
+        if matches!(place.store, StoreConfig::Local) && !root.starts_with('/') {
+            return Err(refused(root, "on a disk a root is an absolute path"));
+        }
+        place.root = ObjectKey::new(root.trim_end_matches('/'));
+        root.trim_end_matches('/').clone_into(&mut place.root_text);
+        if place.root != self.root {
+            let below = place.root.below(&self.root);
+            let seen = self.seen_as.as_ref().zip(below);
+            place.seen_as = seen.map(|(seen, below)| format!("{}/{below}", seen.trim_end_matches('/')));
+        }
+        Ok(place)
+    }
 }
 
 /// What an engine works on.
@@ -86,6 +115,14 @@ impl Engine {
         Self { config }
     }
 
+    /// The same engine with backups in another bucket, or below another root, of the same store; what is not given, or
+    /// is empty, stays.
+    pub fn with_backup(&self, bucket: Option<&str>, root: Option<&str>) -> Result<Self, Error> {
+        let given = |text: &&str| !text.is_empty();
+        let backup = self.config.backup.moved(bucket.filter(given), root.filter(given))?;
+        Ok(Self::new(EngineConfig { backup, ..self.config.clone() }))
+    }
+
     pub(crate) async fn milvus(&self) -> Result<Milvus, Error> {
         Milvus::connect(&self.config.milvus).await.map_err(Error::from)
     }
@@ -115,5 +152,45 @@ mod tests {
         assert_eq!(place.server_path(&key), "/srv/backup/nightly/binlogs/");
         place.seen_as = Some("/backup/".to_owned());
         assert_eq!(place.server_path(&key), "/backup/nightly/binlogs/");
+        let below = place.moved(None, Some("/srv/backup/team")).unwrap();
+        assert_eq!(below.server_path(&below.root.join("nightly")), "/backup/team/nightly");
+        assert_eq!(
+            place.moved(None, Some("/srv/backup/")).unwrap().server_path(&key),
+            "/backup/nightly/binlogs/"
+        );
+        let elsewhere = place.moved(None, Some("/mnt/other/")).unwrap();
+        assert_eq!(elsewhere.server_path(&elsewhere.root.join("nightly")), "/mnt/other/nightly");
+        assert_eq!(elsewhere.root_text, "/mnt/other");
+        for (bucket, root) in [(None, "/srv/../etc"), (None, "backup"), (Some("b"), "/srv/backup")] {
+            let error = place.moved(bucket, Some(root)).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Usage, "{error}");
+        }
+    }
+
+    #[test]
+    fn another_bucket_and_root_of_the_same_store() {
+        let s3 = |bucket: &str| {
+            StoreConfig::S3(storage::S3Config {
+                endpoint: "http://h:9000".to_owned(),
+                region: String::new(),
+                bucket: bucket.to_owned(),
+                addressing: storage::Addressing::Path,
+                credentials: storage::Credentials::Chain { iam_endpoint: None },
+                ca_cert: None,
+            })
+        };
+        let place = Place {
+            store: s3("files"),
+            root: ObjectKey::new("backup"),
+            root_text: "backup".to_owned(),
+            seen_as: None,
+        };
+        let moved = place.moved(Some("backups"), Some("team/a/")).unwrap();
+        let StoreConfig::S3(found) = &moved.store else { panic!("no bucket") };
+        assert_eq!(
+            (found.bucket.as_str(), moved.root.as_str(), moved.root_text.as_str()),
+            ("backups", "team/a", "team/a")
+        );
+        assert_eq!(place.moved(None, None).unwrap().root, place.root);
     }
 }

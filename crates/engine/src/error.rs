@@ -44,6 +44,14 @@ pub enum Error {
     /// A bad backup name.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// Backups cannot lie there.
+    #[error("backups cannot lie at {place:?}: {reason}")]
+    Place {
+        /// The bucket or root that was asked for.
+        place: String,
+        /// Why not.
+        reason: &'static str,
+    },
     /// Nothing matches the selection.
     #[error("{0}")]
     Selection(SelectionError, /** What to do. */ Option<String>),
@@ -260,7 +268,11 @@ impl Error {
     /// What kind of failure.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Name(_) | Self::Mapping(_) | Self::Strategy(_) | Self::WrongRoot { .. } => Kind::Usage,
+            Self::Name(_)
+            | Self::Place { .. }
+            | Self::Mapping(_)
+            | Self::Strategy(_)
+            | Self::WrongRoot { .. } => Kind::Usage,
             Self::Selection(..)
             | Self::NoSuchBackup { .. }
             | Self::NotABackup { .. }

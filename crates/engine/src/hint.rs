@@ -73,8 +73,8 @@ impl Error {
             Self::Version(UnsupportedVersion::TooOld(_)) => "upgrade Milvus to 2.2.9 or later".into(),
             Self::Version(UnsupportedVersion::TooNew(_)) => "use Milvus Backup (Go) for this Milvus until then".into(),
             Self::Copied { .. } => "try again; if it stays so, the store does not keep what is written to it".into(),
-            // the first says its rule itself, the rest are told where they happen, or are faults of ours
-            Self::Name(_) | Self::Encode { .. } | Self::Cancelled | Self::NotProven(_) | Self::Task(_) => return None,
+            // the first two say their rules themselves, the rest are told where they happen, or are faults of ours
+            Self::Name(_) | Self::Place { .. } | Self::Encode { .. } | Self::Cancelled | Self::NotProven(_) | Self::Task(_) => return None,
         })
     }
 }

@@ -3,18 +3,23 @@
 //! Every form of `--rename` of Milvus Backup (Go) is read: `coll:new`, `db.coll:db2.new` and mixtures of both (a
 //! missing database is `default`), `db1.*:db2.*`, and `db1.:db2.`, which means the same. A rule for a collection
 //! beats one for its database; a suffix goes to every collection without a rule of its own.
+//! Plans, such as `restorePlan` in the requests of 0.5, may also send one source to several targets.
+
+mod targets;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::name::{CollectionRef, is_milvus_name};
+pub use targets::Targets;
 
 /// How the names of a restore follow from those of the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
-    databases: BTreeMap<String, String>,
-    collections: BTreeMap<CollectionRef, CollectionRef>,
+    databases: BTreeMap<String, Vec<String>>,
+    collections: BTreeMap<CollectionRef, Vec<CollectionRef>>,
     suffix: String,
 }
 
@@ -74,45 +79,77 @@ impl Mapping {
 
     /// Reads `--rename` (rules separated by commas) and `--suffix`; empty texts are as good as none.
     pub fn new(rename: Option<&str>, suffix: Option<&str>) -> Result<Self, MappingError> {
+        let rules =
+            rename.filter(|text| !text.trim().is_empty()).into_iter().flat_map(|text| text.split(','));
+        let invalid =
+            |rule: &str| MappingError::InvalidRule { rule: rule.to_owned(), reason: "it is written old:new" };
+        let rules: Vec<(&str, &str)> =
+            rules.map(|rule| rule.split_once(':').ok_or_else(|| invalid(rule))).collect::<Result<_, _>>()?;
+        Self::of_renames(rules, suffix)
+    }
+
+    /// Takes pairs of an old and a new name, each in a form of `--rename`, and a suffix.
+    pub fn of_renames<'a>(
+        renames: impl IntoIterator<Item = (&'a str, &'a str)>,
+        suffix: Option<&str>,
+    ) -> Result<Self, MappingError> {
         let suffix = suffix.unwrap_or_default();
         if !suffix.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Err(MappingError::InvalidSuffix(suffix.to_owned()));
         }
         let mut mapping = Self { suffix: suffix.to_owned(), ..Self::default() };
-        for rule in rename.filter(|text| !text.trim().is_empty()).into_iter().flat_map(|text| text.split(','))
-        {
-            mapping.add(rule)?;
+        for (from, to) in renames {
+            mapping.add(from, to)?;
         }
         Ok(mapping)
     }
 
-    fn add(&mut self, rule: &str) -> Result<(), MappingError> {
-        let invalid = |reason| MappingError::InvalidRule { rule: rule.to_owned(), reason };
-        let (from, to) = rule.split_once(':').ok_or_else(|| invalid("it is written old:new"))?;
+    /// Takes a plan: whole databases, and collections, each with a target; a source may have several.
+    pub fn of_plan(
+        databases: impl IntoIterator<Item = (String, String)>,
+        collections: impl IntoIterator<Item = (CollectionRef, CollectionRef)>,
+    ) -> Result<Self, MappingError> {
+        let mut mapping = Self::default();
+        for (from, to) in databases {
+            named(&from, &to, !from.is_empty() && !to.is_empty())?;
+            let targets = mapping.databases.entry(from.clone()).or_default();
+            add_once(targets, to, &from)?;
+        }
+        for (from, to) in collections {
+            named(&from, &to, !from.collection.is_empty() && !to.collection.is_empty())?;
+            let targets = mapping.collections.entry(from.clone()).or_default();
+            add_once(targets, to, &from)?;
+        }
+        Ok(mapping)
+    }
+
+    fn add(&mut self, from: &str, to: &str) -> Result<(), MappingError> {
+        let invalid = |reason| MappingError::InvalidRule { rule: format!("{from}:{to}"), reason };
         let twice = match (Side::parse(from).map_err(invalid)?, Side::parse(to).map_err(invalid)?) {
-            (Side::Database(from), Side::Database(to)) => self.databases.insert(from, to).is_some(),
-            (Side::Collection(from), Side::Collection(to)) => self.collections.insert(from, to).is_some(),
+            (Side::Database(from), Side::Database(to)) => self.databases.insert(from, vec![to]).is_some(),
+            (Side::Collection(from), Side::Collection(to)) => {
+                self.collections.insert(from, vec![to]).is_some()
+            }
             _ => return Err(invalid("a database becomes a database and a collection a collection")),
         };
         if twice { Err(MappingError::DuplicateRule(from.trim().to_owned())) } else { Ok(()) }
     }
 
-    /// The target of a collection.
-    pub fn target(&self, source: &CollectionRef) -> CollectionRef {
+    /// The targets of a collection; mostly one.
+    pub fn targets(&self, source: &CollectionRef) -> Vec<CollectionRef> {
         self.collections.get(source).cloned().unwrap_or_else(|| {
-            CollectionRef::new(
-                self.target_database(&source.database),
-                format!("{}{}", source.collection, self.suffix),
-            )
+            let databases = self.target_databases(&source.database);
+            let name = format!("{}{}", source.collection, self.suffix);
+            databases.into_iter().map(|database| CollectionRef::new(database, name.as_str())).collect()
         })
     }
 
-    /// The target of a database.
-    pub fn target_database(&self, source: &str) -> String {
-        self.databases.get(source).map_or(source, String::as_str).to_owned()
+    /// The targets of a database; mostly one.
+    pub fn target_databases(&self, source: &str) -> Vec<String> {
+        self.databases.get(source).cloned().unwrap_or_else(|| vec![source.to_owned()])
     }
 
-    /// Pairs every selected collection with its target.
+    /// Pairs every selected collection with its targets.
     ///
     /// Fails if a rule renames nothing of the selected databases and collections, a target's name is invalid,
     /// or two collections have one target.
@@ -120,18 +157,23 @@ impl Mapping {
         &self,
         databases: &[String],
         collections: &[CollectionRef],
-    ) -> Result<Vec<(CollectionRef, CollectionRef)>, MappingError> {
+    ) -> Result<Targets, MappingError> {
         self.check_used(databases, collections)?;
+        let mut target_databases = Vec::with_capacity(databases.len());
         for from in databases {
-            let to = self.target_database(from);
-            if to != *from && !is_milvus_name(&to) {
-                return Err(MappingError::InvalidTarget { from: from.clone(), to });
+            for to in self.target_databases(from) {
+                if to != *from && !is_milvus_name(&to) {
+                    return Err(MappingError::InvalidTarget { from: from.clone(), to });
+                }
+                target_databases.push(to);
             }
         }
         let mut sources = BTreeMap::new();
         let mut pairs = Vec::with_capacity(collections.len());
-        for source in collections {
-            let target = self.target(source);
+        let named = collections
+            .iter()
+            .flat_map(|source| self.targets(source).into_iter().map(move |target| (source, target)));
+        for (source, target) in named {
             let valid = |from: &str, to: &str| from == to || is_milvus_name(to);
             if !valid(&source.database, &target.database) || !valid(&source.collection, &target.collection) {
                 return Err(MappingError::InvalidTarget { from: source.to_string(), to: target.to_string() });
@@ -142,7 +184,7 @@ impl Mapping {
             }
             pairs.push((source.clone(), target));
         }
-        Ok(pairs)
+        Ok(Targets { databases: target_databases, collections: pairs })
     }
 
     fn check_used(&self, databases: &[String], collections: &[CollectionRef]) -> Result<(), MappingError> {
@@ -152,15 +194,32 @@ impl Mapping {
             .filter(|(from, _)| {
                 !databases.contains(from) && !collections.iter().any(|c| c.database == **from)
             })
-            .map(|(from, to)| format!("{from}.*:{to}.*"));
+            .flat_map(|(from, to)| to.iter().map(move |to| format!("{from}.*:{to}.*")));
         let collections = self
             .collections
             .iter()
             .filter(|(from, _)| !collections.contains(from))
-            .map(|(from, to)| format!("{from}:{to}"));
+            .flat_map(|(from, to)| to.iter().map(move |to| format!("{from}:{to}")));
         let unused: Vec<String> = databases.chain(collections).collect();
         if unused.is_empty() { Ok(()) } else { Err(MappingError::NoMatch(unused)) }
     }
+}
+
+fn named(from: &impl fmt::Display, to: &impl fmt::Display, is_named: bool) -> Result<(), MappingError> {
+    let invalid = || MappingError::InvalidRule { rule: format!("{from}:{to}"), reason: "a name is missing" };
+    if is_named { Ok(()) } else { Err(invalid()) }
+}
+
+fn add_once<T: PartialEq>(
+    targets: &mut Vec<T>,
+    target: T,
+    source: &impl fmt::Display,
+) -> Result<(), MappingError> {
+    if targets.contains(&target) {
+        return Err(MappingError::DuplicateRule(source.to_string()));
+    }
+    targets.push(target);
+    Ok(())
 }
 
 impl Side {
@@ -196,6 +255,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::selection::Selection;
 
     fn collection(name: &str) -> CollectionRef {
         match Side::parse(name).unwrap() {
@@ -205,7 +265,9 @@ mod tests {
     }
 
     fn target(mapping: &Mapping, source: &str) -> String {
-        mapping.target(&collection(source)).to_string()
+        let targets: Vec<String> =
+            mapping.targets(&collection(source)).iter().map(ToString::to_string).collect();
+        targets.join(",")
     }
 
     #[test]
@@ -219,8 +281,8 @@ mod tests {
         assert_eq!(target(&mapping, "db4.x"), "db5.x");
         assert_eq!(target(&mapping, "db6.x"), "db7.x");
         assert_eq!(target(&mapping, "db1.a"), "db1.a");
-        assert_eq!(mapping.target_database("db4"), "db5");
-        assert_eq!(mapping.target_database("db1"), "db1");
+        assert_eq!(mapping.target_databases("db4"), ["db5"]);
+        assert_eq!(mapping.target_databases("db1"), ["db1"]);
     }
 
     #[test]
@@ -253,7 +315,7 @@ mod tests {
         let sources = ["a", "b", "db1.a"].map(collection);
         let resolve =
             |rename, suffix| Mapping::new(rename, suffix).unwrap().resolve(&["hollow".to_owned()], &sources);
-        let pairs = resolve(None, Some("_x")).unwrap();
+        let pairs = resolve(None, Some("_x")).unwrap().collections;
         assert_eq!(pairs[2], (collection("db1.a"), collection("db1.a_x")));
         assert!(resolve(Some("hollow.*:full.*"), None).is_ok());
         assert_eq!(
@@ -269,6 +331,48 @@ mod tests {
         assert!(matches!(resolve(Some("hollow.:1x."), None), Err(MappingError::InvalidTarget { .. })));
     }
 
+    #[test]
+    fn a_plan_sends_one_source_to_several_targets() {
+        let text = |t: &str| t.to_owned();
+        let mapping = Mapping::of_plan(
+            [(text("db1"), text("db2")), (text("db1"), text("db3"))],
+            [(collection("db1.a"), collection("db4.b")), (collection("db1.a"), collection("db4.c"))],
+        )
+        .unwrap();
+        assert_eq!(target(&mapping, "db1.a"), "db4.b,db4.c");
+        assert_eq!(target(&mapping, "db1.z"), "db2.z,db3.z");
+        assert_eq!(target(&mapping, "other"), "default.other");
+        let kept = serde_json::to_string(&mapping).unwrap();
+        assert_eq!(serde_json::from_str::<Mapping>(&kept).unwrap(), mapping);
+
+        let sources = ["db1.a", "db1.z"].map(collection);
+        let all = mapping.resolve(&[text("db1")], &sources).unwrap();
+        assert_eq!(all.databases, ["db2", "db3"]);
+        let only = |filter| all.clone().only(&Selection::from_filter(filter).unwrap());
+        let names = |targets: Targets| {
+            let pairs = targets.collections.iter().map(|(from, to)| format!("{from}>{to}"));
+            (targets.databases.join(","), pairs.collect::<Vec<_>>().join(","))
+        };
+        assert_eq!(names(only("db4.b,db3.*").unwrap()), (text("db3,db4"), text("db1.a>db4.b,db1.z>db3.z")));
+        assert_eq!(only("").unwrap(), all);
+        assert!(only("db1.a").is_err(), "filters match the names of targets");
+    }
+
+    #[test]
+    fn plans_that_cannot_be_meant() {
+        let pair = |from: &str, to: &str| (CollectionRef::new("db", from), CollectionRef::new("db", to));
+        let plan = |collections: Vec<_>| Mapping::of_plan([], collections).unwrap_err();
+        assert_eq!(
+            plan(vec![pair("a", "b"), pair("a", "b")]),
+            MappingError::DuplicateRule("db.a".to_owned())
+        );
+        for (from, to) in [("", "b"), ("a", "")] {
+            assert!(matches!(plan(vec![pair(from, to)]), MappingError::InvalidRule { .. }), "{from}:{to}");
+        }
+        let nameless = Mapping::of_plan([("db".to_owned(), String::new())], []);
+        assert!(matches!(nameless, Err(MappingError::InvalidRule { .. })));
+    }
+
     proptest! {
         #[test]
         fn a_rename_leads_where_it_says(
@@ -276,7 +380,7 @@ mod tests {
         ) {
             let mapping = Mapping::new(Some(&format!("{from}:{to}")), Some(&suffix)).unwrap();
             let resolved = mapping.resolve(&[], &[collection(&from)]).unwrap();
-            prop_assert_eq!(resolved, vec![(collection(&from), collection(&to))]);
+            prop_assert_eq!(resolved.collections, vec![(collection(&from), collection(&to))]);
         }
 
         #[test]

@@ -107,6 +107,28 @@ impl Selection {
         Ok(Self { rules })
     }
 
+    /// Takes a map of databases, each with a list of collections, as requests of 0.5 carry it: an empty list is the
+    /// database alone, `*` all of its collections.
+    pub fn from_map<'a, C: IntoIterator<Item = &'a str>>(
+        wanted: impl IntoIterator<Item = (&'a str, C)>,
+    ) -> Result<Self, SelectionError> {
+        let mut rules = Vec::new();
+        for (database, collections) in wanted {
+            let invalid = |reason| SelectionError::InvalidRule { rule: database.to_owned(), reason };
+            let before = rules.len();
+            for collection in collections {
+                rules.push(Rule::collection(database, collection).map_err(invalid)?);
+            }
+            if rules.len() == before {
+                rules.push(Rule::alone(database).map_err(invalid)?);
+            }
+        }
+        if rules.is_empty() {
+            return Err(SelectionError::InvalidRule { rule: String::new(), reason: "it names no database" });
+        }
+        Ok(Self { rules })
+    }
+
     fn from_list(
         text: &str,
         parse: impl Fn(&str) -> Result<Rule, &'static str>,

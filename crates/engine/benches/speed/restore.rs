@@ -13,8 +13,8 @@ use model::key::ObjectKey;
 use model::layout::backup::BackupLayout;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
-use model::plan::backup::{BackupRequest, FlushStrategy, Totals};
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::backup::{BackupRequest, Totals};
+use model::plan::restore::RestoreRequest;
 use model::selection::Selection;
 use testkit::servers::{MilvusServer, ServerStorage};
 
@@ -120,11 +120,9 @@ pub(crate) async fn step(step: &str, paths: Paths<'_>, shape: &str) {
 
 async fn backup(paths: Paths<'_>, shape: Shape) {
     let request = BackupRequest {
-        name: name(shape),
         selection: Selection::from_collections(&shape.collection("").to_string()).expect("a selection"),
-        strategy: FlushStrategy::Auto,
         strict: true,
-        dry_run: false,
+        ..BackupRequest::of(name(shape))
     };
     let done = engine(&server(paths[0]), paths[2]).backup(&request, &JobCtx::detached()).await;
     let BackupOutcome::Done(report) = done.expect("a backup") else { return };
@@ -134,19 +132,8 @@ async fn backup(paths: Paths<'_>, shape: Shape) {
 
 async fn restore(paths: Paths<'_>, shape: Shape) {
     let request = RestoreRequest {
-        name: name(shape),
-        selection: Selection::everything(),
         mapping: Mapping::new(None, Some(SUFFIXES[0])).expect("a mapping"),
-        meta_only: false,
-        indexes: true,
-        auto_index: false,
-        existing: Existing::Refuse,
-        drop_indexes: false,
-        load: true,
-        aliases: true,
-        cleanup_on_failure: false,
-        keep_staged: false,
-        dry_run: false,
+        ..RestoreRequest::of(name(shape))
     };
     let done = engine(&server(paths[1]), paths[2]).restore(&request, &JobCtx::detached()).await;
     let RestoreOutcome::Done(report) = done.expect("a restore") else { return };

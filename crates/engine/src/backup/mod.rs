@@ -74,7 +74,8 @@ impl Engine {
         // not cancelled half-way: a marker that nobody stops would look alive
         ctx.check()?;
         let lease = run.begin(self).await?;
-        let paused = if self.config.limits.pause_gc { run.pause_gc().await } else { None };
+        let pause = request.pause_gc || self.config.limits.pause_gc;
+        let paused = if pause { run.pause_gc().await } else { None };
         // boxed, so that the state of a whole backup is not a part of whoever waits for it
         let taking = Box::pin(run.take(&self.config.limits, &self.config.source.root_text, &lease));
         let done = ctx.run(taking).await;

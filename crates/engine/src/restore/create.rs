@@ -3,7 +3,7 @@
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::CreateCollection;
 use model::manifest::{CollectionBackup, Schema};
-use model::plan::restore::{Action, CollectionPlan, PlanError};
+use model::plan::restore::{Action, CollectionPlan, PlanError, SkipParams};
 
 use super::Run;
 use crate::Error;
@@ -45,8 +45,8 @@ impl Run<'_> {
         let by_key = backup.schema.fields.iter().any(|f| f.is_partition_key);
         let request = CreateCollection {
             target: target.clone(),
-            schema: schema_for(backup, plan),
-            shards: backup.shards,
+            schema: schema_for(backup, plan, &self.request.skip),
+            shards: plan.shards,
             consistency: backup.consistency,
             properties: plan.properties.clone(),
             num_partitions: by_key.then_some(i64::try_from(backup.partitions.len()).unwrap_or(i64::MAX)),
@@ -98,11 +98,16 @@ impl Run<'_> {
 }
 
 /// The schema to create the target with. Milvus numbers fields by their order and makes the dynamic field itself.
-fn schema_for(backup: &CollectionBackup, plan: &CollectionPlan) -> Schema {
+fn schema_for(backup: &CollectionBackup, plan: &CollectionPlan, skip: &SkipParams) -> Schema {
     let mut schema = backup.schema.clone();
     schema.name.clone_from(&plan.target.collection);
     schema.fields.retain(|f| !f.is_dynamic);
     schema.fields.sort_by_key(|f| f.id);
+    schema.description.clone_from(&plan.description);
     schema.properties = Vec::new();
+    for field in &mut schema.fields {
+        field.type_params.retain(|kv| !skip.field_type_params.contains(&kv.key));
+        field.index_params.retain(|kv| !skip.field_index_params.contains(&kv.key));
+    }
     schema
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
 use model::manifest::{CollectionBackup, Format, Manifest};
+use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{Existing, PrefixSeen, Reach, RestorePlan, RestoreRequest, Seen};
 use storage::{Store, StoreKind};
@@ -35,7 +36,7 @@ pub(super) async fn run<'a>(
     if let Some(format) = format {
         return Err(Error::Format { name: request.name.to_string(), format });
     }
-    let (databases, pairs) = resolve(&detail.manifest, request)?;
+    let Targets { databases, collections: pairs } = resolve(&detail.manifest, request)?;
     let target = Source::open(engine).await?;
     target.milvus.server().version.supported()?;
     let backups: Vec<&CollectionBackup> = detail
@@ -68,7 +69,7 @@ pub(super) async fn run<'a>(
 }
 
 /// Source names to target names; a filter that matches only a renamed target names the source.
-fn resolve(manifest: &Manifest, request: &RestoreRequest) -> Result<(Vec<String>, Pairs), Error> {
+fn resolve(manifest: &Manifest, request: &RestoreRequest) -> Result<Targets, Error> {
     let collections: Vec<CollectionRef> = manifest.collections.iter().map(|c| c.name.clone()).collect();
     let databases: BTreeSet<String> = manifest
         .databases
@@ -78,15 +79,12 @@ fn resolve(manifest: &Manifest, request: &RestoreRequest) -> Result<(Vec<String>
         .collect();
     let databases: Vec<String> = databases.into_iter().collect();
     let selected = request.selection.select(&databases, &collections).map_err(|error| {
-        let renamed: Vec<CollectionRef> = collections.iter().map(|c| request.mapping.target(c)).collect();
-        let targets: Vec<String> = databases.iter().map(|d| request.mapping.target_database(d)).collect();
-        let matched = request.selection.select(&targets, &renamed).ok();
+        let renamed = request.mapping.resolve(&databases, &collections).ok();
+        let matched = renamed.and_then(|targets| targets.only(&request.selection).ok());
         let sources: Vec<String> = matched
             .iter()
-            .flat_map(|m| &m.collections)
-            .filter_map(|target| renamed.iter().position(|r| r == target))
-            .filter_map(|at| collections.get(at))
-            .map(ToString::to_string)
+            .flat_map(|targets| &targets.collections)
+            .map(|(source, _)| source.to_string())
             .collect();
         let hint = (!sources.is_empty()).then(|| {
             format!(
@@ -96,9 +94,11 @@ fn resolve(manifest: &Manifest, request: &RestoreRequest) -> Result<(Vec<String>
         });
         Error::Selection(error, hint)
     })?;
-    let pairs = request.mapping.resolve(&selected.databases, &selected.collections)?;
-    let databases = selected.databases.iter().map(|d| request.mapping.target_database(d)).collect();
-    Ok((databases, pairs))
+    let targets = request.mapping.resolve(&selected.databases, &selected.collections)?;
+    targets.only(&request.targets).map_err(|error| {
+        let hint = "the filter on targets matches the names that collections get, not those in the backup";
+        Error::Selection(error, Some(hint.to_owned()))
+    })
 }
 
 /// Whether the target's version can hold the schemas.

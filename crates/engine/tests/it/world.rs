@@ -12,9 +12,8 @@ use milvus::{Auth, ConnectConfig, Milvus, Tls};
 use model::key::ObjectKey;
 use model::mapping::Mapping;
 use model::name::BackupName;
-use model::plan::backup::{BackupRequest, FlushStrategy};
-use model::plan::restore::{Existing, RestoreRequest};
-use model::selection::Selection;
+use model::plan::backup::BackupRequest;
+use model::plan::restore::RestoreRequest;
 use storage::{CopyMode, StoreConfig};
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus};
@@ -190,32 +189,12 @@ pub(crate) fn told(error: &Error) -> String {
 
 /// A backup of everything.
 pub(crate) fn backup_of(name: &str) -> BackupRequest {
-    BackupRequest {
-        name: BackupName::for_create(name).unwrap(),
-        selection: Selection::everything(),
-        strategy: FlushStrategy::Auto,
-        strict: false,
-        dry_run: false,
-    }
+    BackupRequest::of(BackupName::for_create(name).unwrap())
 }
 
 /// A restore of everything under the same names, as the command line does it.
 pub(crate) fn restore_of(name: &str) -> RestoreRequest {
-    RestoreRequest {
-        name: name.parse().unwrap(),
-        selection: Selection::everything(),
-        mapping: Mapping::identity(),
-        meta_only: false,
-        indexes: true,
-        auto_index: false,
-        existing: Existing::Refuse,
-        drop_indexes: false,
-        load: true,
-        aliases: true,
-        cleanup_on_failure: false,
-        keep_staged: false,
-        dry_run: false,
-    }
+    RestoreRequest::of(name.parse().unwrap())
 }
 
 /// A restore of everything beside the source.

@@ -1,14 +1,12 @@
 //! Small backups for the tests of the planners.
 
-use super::restore::{Existing, Reach, RestoreRequest, Seen};
+use super::restore::{Reach, RestoreRequest, Seen};
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use crate::manifest::{
     Binlog, CollectionBackup, ConsistencyLevel, DeltaLog, LoadState, Manifest, PartitionBackup, Schema,
     Segment,
 };
-use crate::mapping::Mapping;
 use crate::name::CollectionRef;
-use crate::selection::Selection;
 
 pub(super) const GIB: u64 = 1 << 30;
 
@@ -83,21 +81,7 @@ pub(super) fn manifest(collections: Vec<CollectionBackup>) -> Manifest {
 
 /// A request for everything, with all that comes by default.
 pub(super) fn request() -> RestoreRequest {
-    RestoreRequest {
-        name: "nightly".parse().unwrap(),
-        selection: Selection::everything(),
-        mapping: Mapping::identity(),
-        meta_only: false,
-        indexes: true,
-        auto_index: false,
-        existing: Existing::Refuse,
-        drop_indexes: false,
-        load: true,
-        aliases: true,
-        cleanup_on_failure: false,
-        keep_staged: false,
-        dry_run: false,
-    }
+    RestoreRequest::of("nightly".parse().unwrap())
 }
 
 /// An empty target that reads the backup where it lies.

@@ -26,10 +26,14 @@ impl Rule {
     /// Reads `db.*`, `db.coll`, `coll` or `db.`.
     pub(super) fn parse(text: &str) -> Result<Self, Reason> {
         match text.split_once('.') {
-            Some((database, "")) => Ok(Self::DatabaseAlone(part(database)?)),
+            Some((database, "")) => Self::alone(database),
             Some((database, collection)) => Self::collection(database, collection),
             None => Self::collection(DEFAULT_DATABASE, text),
         }
+    }
+
+    pub(super) fn alone(database: &str) -> Result<Self, Reason> {
+        Ok(Self::DatabaseAlone(part(database)?))
     }
 
     pub(super) fn whole(database: &str) -> Result<Self, Reason> {

@@ -23,8 +23,24 @@ pub struct BackupRequest {
     pub strategy: FlushStrategy,
     /// Whether a collection that vanishes while it is read fails the backup.
     pub strict: bool,
+    /// Whether Milvus's garbage collection is paused meanwhile, even where the configuration does not say so.
+    pub pause_gc: bool,
     /// Whether to stop at the plan; nothing is changed, so nothing is flushed.
     pub dry_run: bool,
+}
+
+impl BackupRequest {
+    /// A backup of everything.
+    pub fn of(name: BackupName) -> Self {
+        Self {
+            name,
+            selection: Selection::everything(),
+            strategy: FlushStrategy::Auto,
+            strict: false,
+            pause_gc: false,
+            dry_run: false,
+        }
+    }
 }
 
 /// What a backup will do, or would have done.

@@ -1,12 +1,14 @@
 //! The indexes of a backup as the target shall have them.
 
+use super::RestoreRequest;
 use crate::manifest::{CollectionBackup, Index};
 
-/// An index as it must be created; with `auto` one over vectors becomes AUTOINDEX.
-pub(super) fn to_create(index: &Index, backup: &CollectionBackup, auto: bool) -> Index {
+/// An index as it must be created; with `auto_index` one over vectors becomes AUTOINDEX.
+pub(super) fn to_create(index: &Index, backup: &CollectionBackup, request: &RestoreRequest) -> Index {
     let vector = backup.schema.fields.iter().any(|f| f.name == index.field_name && f.data_type.is_vector());
     let mut index = index.clone();
-    if auto && vector {
+    index.params.retain(|key, _| !request.skip.index_params.contains(key));
+    if request.auto_index && vector {
         index.params.retain(|key, _| key == "metric_type");
         set_type(&mut index, "AUTOINDEX");
     } else if index.index_type == "marisa-trie" {
@@ -42,7 +44,7 @@ mod tests {
         let mut backup = sample::collection("books", vec![]);
         let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
         backup.schema.fields = vec![field("emb", DataType::FLOAT_VECTOR), field("title", DataType::VARCHAR)];
-        to_create(index, &backup, auto)
+        to_create(index, &backup, &RestoreRequest { auto_index: auto, ..sample::request() })
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod targets;
 mod tests;
 
 pub use error::PlanError;
-pub use request::{Existing, PrefixSeen, Reach, RestoreRequest, Seen};
+pub use request::{Existing, Override, PrefixSeen, Reach, RestoreRequest, Seen, SkipParams};
 
 use std::collections::HashMap;
 
@@ -58,6 +58,10 @@ pub struct CollectionPlan {
     pub load_only: Vec<String>,
     /// Aliases to create at the end.
     pub aliases: Vec<String>,
+    /// The number of shards to create it with.
+    pub shards: i32,
+    /// The description to create it with.
+    pub description: String,
     /// Properties to create it with.
     pub properties: Vec<KeyValue>,
     /// Properties to set once the data is in.
@@ -182,6 +186,12 @@ fn loaded_partitions(backup: &CollectionBackup) -> Vec<String> {
     if loaded.len() < backup.partitions.len() { loaded } else { Vec::new() }
 }
 
+/// The override, or what the backup says up to the limit.
+fn shards(backup: i32, other: Option<i32>, most: Option<i32>) -> i32 {
+    let given = |n: &i32| *n > 0;
+    other.filter(given).unwrap_or_else(|| most.filter(given).map_or(backup, |most| backup.min(most)))
+}
+
 impl CollectionPlan {
     fn new(
         index: usize,
@@ -194,7 +204,8 @@ impl CollectionPlan {
         let action = targets::action(target, request.existing, seen);
         let partitions = backup.partitions.iter();
         // what exists keeps its properties
-        let properties = if action == Action::Use { Properties::default() } else { Properties::of(backup) };
+        let properties =
+            if action == Action::Use { Properties::default() } else { Properties::of(backup, &request.skip) };
         if let Some(ttl) = properties.ttl_s() {
             warnings.push(format!(
                 "{target} has a TTL of {ttl} s, which begins anew for its rows with the restore"
@@ -204,7 +215,7 @@ impl CollectionPlan {
             .indexes
             .iter()
             .filter(|_| request.indexes)
-            .map(|index| indexes::to_create(index, backup, request.auto_index))
+            .map(|index| indexes::to_create(index, backup, request))
             .collect();
         let wanted = request.load && backup.load_state != LoadState::NotLoad;
         // one that exists may have indexes of its own
@@ -214,6 +225,8 @@ impl CollectionPlan {
                 "{target} was loaded, but cannot be without its index; create one and load it"
             ));
         }
+        let other = request.overrides.get(target);
+        let description = other.and_then(|o| o.description.as_ref()).unwrap_or(&backup.schema.description);
         Self {
             index,
             source: backup.name.clone(),
@@ -226,6 +239,8 @@ impl CollectionPlan {
             load,
             load_only: if load { loaded_partitions(backup) } else { Vec::new() },
             aliases: if request.aliases { backup.aliases.clone() } else { Vec::new() },
+            shards: shards(backup.shards, other.and_then(|o| o.shards), request.max_shards),
+            description: description.clone(),
             properties: properties.before,
             properties_after: properties.after,
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::SkipParams;
 use crate::manifest::{CollectionBackup, KeyValue};
 
 /// The property whose number of seconds Milvus counts from a row's own time.
@@ -24,7 +25,7 @@ pub(super) struct Properties {
 
 impl Properties {
     /// Those of the collection and those of its schema: on 2.3.5 the TTL stands among the former only.
-    pub(super) fn of(backup: &CollectionBackup) -> Self {
+    pub(super) fn of(backup: &CollectionBackup, skip: &SkipParams) -> Self {
         let mut union: BTreeMap<&str, &KeyValue> = BTreeMap::new();
         for kv in backup.schema.properties.iter().chain(&backup.properties) {
             union.insert(&kv.key, kv);
@@ -32,6 +33,7 @@ impl Properties {
         let (after, before) = union
             .into_values()
             .filter(|kv| !SERVER_PROPERTIES.iter().any(|p| kv.key.starts_with(p)))
+            .filter(|kv| !skip.collection_properties.contains(&kv.key))
             .cloned()
             .partition(|kv| kv.key == TTL || HINDRANCES.iter().any(|part| kv.key.contains(part)));
         Self { before, after }
@@ -54,7 +56,7 @@ mod tests {
         let mut backup = sample::collection("books", vec![]);
         backup.schema.properties = list(schema);
         backup.properties = list(collection);
-        Properties::of(&backup)
+        Properties::of(&backup, &SkipParams::default())
     }
 
     fn keys(list: &[KeyValue]) -> Vec<&str> {

@@ -18,6 +18,9 @@ pub struct RestoreRequest {
     pub selection: Selection,
     /// Where they go.
     pub mapping: Mapping,
+    /// Which of the targets, by their names; a plan without such a filter means all it leads to. (0.5 restores
+    /// nothing then and calls it a success.)
+    pub targets: Selection,
     /// Whether to leave the data out.
     pub meta_only: bool,
     /// Whether to create the backup's indexes.
@@ -36,8 +39,61 @@ pub struct RestoreRequest {
     pub cleanup_on_failure: bool,
     /// Whether to keep staged files.
     pub keep_staged: bool,
+    /// Parameters that are left out.
+    pub skip: SkipParams,
+    /// The most shards that a target is created with, if more than 0.
+    pub max_shards: Option<i32>,
+    /// What is created otherwise than it was, by target; where `shards` is given, `max_shards` does not count.
+    pub overrides: BTreeMap<CollectionRef, Override>,
     /// Whether to stop at the plan.
     pub dry_run: bool,
+}
+
+impl RestoreRequest {
+    /// Everything of a backup under its old names, with its data, indexes, aliases and load state.
+    pub fn of(name: BackupName) -> Self {
+        Self {
+            name,
+            selection: Selection::everything(),
+            mapping: Mapping::identity(),
+            targets: Selection::everything(),
+            meta_only: false,
+            indexes: true,
+            auto_index: false,
+            existing: Existing::default(),
+            drop_indexes: false,
+            load: true,
+            aliases: true,
+            cleanup_on_failure: false,
+            keep_staged: false,
+            skip: SkipParams::default(),
+            max_shards: None,
+            overrides: BTreeMap::new(),
+            dry_run: false,
+        }
+    }
+}
+
+/// Keys of parameters that a restore leaves out, where the target would not take them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkipParams {
+    /// Of collections.
+    pub collection_properties: Vec<String>,
+    /// Of fields, kept there by old versions.
+    pub field_index_params: Vec<String>,
+    /// Of the types of fields.
+    pub field_type_params: Vec<String>,
+    /// Of indexes. (0.5 takes this and does nothing with it, head does so for snapshots only.)
+    pub index_params: Vec<String>,
+}
+
+/// What of a target is created otherwise than it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// The number of shards, if more than 0.
+    pub shards: Option<i32>,
+    /// The description.
+    pub description: Option<String>,
 }
 
 /// What to do with a target collection that exists.
