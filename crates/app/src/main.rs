@@ -7,6 +7,7 @@ mod render;
 mod server;
 mod signals;
 mod status;
+mod wire;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,9 @@
 //! failure that carries it out of a verb or a request.
 
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 use tonic::Code;
+use utoipa::ToSchema;
 
 use crate::config::ConfigError;
 
@@ -10,7 +12,8 @@ use crate::config::ConfigError;
 pub(crate) const DONE: u8 = 0;
 
 /// What kind of failure: those of the engine, and those of the door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// It failed.
     Failed,
@@ -101,7 +104,9 @@ impl Kind {
             Self::Unsupported => ("unsupported", 2, H::NOT_IMPLEMENTED, Code::Unimplemented, NOT_SUPPORT),
             Self::Unauthenticated => ("unauthenticated", 5, H::UNAUTHORIZED, Code::Unauthenticated, 2),
             Self::Forbidden => ("forbidden", 5, H::FORBIDDEN, Code::PermissionDenied, 2),
-            Self::TooLarge => ("too_large", 2, H::PAYLOAD_TOO_LARGE, Code::ResourceExhausted, PARAMETER_ERROR),
+            Self::TooLarge => {
+                ("too_large", 2, H::PAYLOAD_TOO_LARGE, Code::ResourceExhausted, PARAMETER_ERROR)
+            }
             Self::TooMany => ("too_many", 1, H::TOO_MANY_REQUESTS, Code::ResourceExhausted, FAIL),
             Self::Timeout => ("timeout", 5, H::GATEWAY_TIMEOUT, Code::DeadlineExceeded, FAIL),
         };
@@ -165,6 +170,12 @@ impl Failure {
             context: None,
             hint: None,
         }
+    }
+
+    /// What cannot be read is the asker's fault, whatever else such an error means.
+    pub(crate) fn of_usage(mut self) -> Self {
+        self.kind = Kind::Usage;
+        self
     }
 
     /// The same with a hint.

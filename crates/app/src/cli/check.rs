@@ -1,12 +1,11 @@
 //! `check`: whether everything a backup and a restore need is there.
 
-use clap::Args;
-use engine::{CheckState, Kind};
-
+use super::Shared;
 use super::session::Session;
-use super::{Format, Shared};
 use crate::render;
-use crate::status::{DONE, Failure, exit_code};
+use crate::status::{DONE, Failure, Kind, exit_code};
+use crate::wire::Checks;
+use clap::Args;
 
 /// Try Milvus and both storages: connection, rights, root path, the way between them
 ///
@@ -31,12 +30,8 @@ impl Arguments {
         }
         let engine = session.engine()?;
         let job = session.silent_job()?;
-        let lines = engine.check(job.ctx()).await?;
-        match session.format() {
-            Format::Text => session.print(&render::text::checks(&lines))?,
-            Format::Json => session.print_json(&render::json::checks(&lines))?,
-        }
-        let failed = lines.iter().any(|line| line.state == CheckState::Fail);
-        Ok(if failed { exit_code(Kind::Unreachable) } else { DONE })
+        let checks = Checks::from(engine.check(job.ctx()).await?.as_slice());
+        session.show(&checks, render::text::checks)?;
+        Ok(if checks.ok { DONE } else { exit_code(Kind::Unreachable) })
     }
 }

@@ -2,14 +2,14 @@
 
 use clap::Args;
 use engine::BackupOutcome;
-use model::name::BackupName;
-use model::plan::backup::{BackupRequest, FlushStrategy};
+use model::plan::backup::FlushStrategy;
 
+use super::Shared;
 use super::selection::Selectors;
 use super::session::Session;
-use super::{Format, Shared};
 use crate::render;
-use crate::status::{DONE, Failure, exit_code};
+use crate::status::{DONE, Failure};
+use crate::wire::{BackupPlan, BackupReport, NewBackup, Strategy};
 
 /// Take a backup
 ///
@@ -63,42 +63,33 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let request = self.request(session)?;
+        let asked = self.asked(session)?;
+        let request = asked.request()?;
         let engine = session.engine()?;
         let job = session.job()?;
         let outcome = engine.backup(&request, job.ctx()).await;
         job.finish();
-        match (outcome?, session.format()) {
-            (BackupOutcome::Planned(plan), Format::Text) => {
-                session.print(&render::text::backup_plan(&plan))?;
+        match outcome? {
+            BackupOutcome::Planned(plan) => {
+                session.show(&BackupPlan::from(&plan), render::text::backup_plan)?;
+                Ok(DONE)
             }
-            (BackupOutcome::Planned(plan), Format::Json) => {
-                session.print_json(&render::json::backup_plan(&plan))?;
-            }
-            (BackupOutcome::Done(report), format) => {
+            BackupOutcome::Done(report) => {
                 job.warn_of(&report.warnings);
-                let code = report.kind().map_or(DONE, exit_code);
-                match format {
-                    Format::Text => session.tell(&render::text::backup_report(&report, code))?,
-                    Format::Json => session.print_json(&render::json::backup_report(&report, code))?,
-                }
-                return Ok(code);
+                report_backup(session, &BackupReport::from(&report))
             }
         }
-        Ok(DONE)
     }
 
-    fn request(&self, session: &Session<'_>) -> Result<BackupRequest, Failure> {
+    fn asked(&self, session: &Session<'_>) -> Result<NewBackup, Failure> {
         self.refuse_what_comes_later()?;
-        let name = match self.name.as_deref() {
-            None | Some("") => generated_name(),
-            Some(name) => BackupName::for_create(name).map_err(engine::Error::Name)?,
-        };
-        Ok(BackupRequest {
-            name,
-            selection: self.selectors.first(("--colls", self.collections.as_ref()), session)?,
-            strategy: self.strategy(session)?,
+        let selection = self.selectors.first(("--colls", self.collections.as_ref()), session)?;
+        Ok(NewBackup {
+            name: self.name.clone(),
+            filter: Some(selection.to_string()),
+            strategy: Some(self.strategy(session)?),
             strict: self.strict,
+            pause_gc: false,
             dry_run: self.dry_run,
         })
     }
@@ -122,13 +113,13 @@ impl Arguments {
     }
 
     /// `--strategy` over `--meta_only` over `--force`; the last two together leave the data out, as in 0.4.15.
-    fn strategy(&self, session: &Session<'_>) -> Result<FlushStrategy, Failure> {
+    fn strategy(&self, session: &Session<'_>) -> Result<Strategy, Failure> {
         let word = self.strategy.as_deref().unwrap_or_default();
         if self.meta_only && self.force && word.is_empty() {
             session.note(
                 "--meta_only is deprecated and --force beside it is ignored; write --strategy meta_only",
             );
-            return Ok(FlushStrategy::MetaOnly);
+            return Ok(Strategy::MetaOnly);
         }
         for (given, flag, instead) in
             [(self.meta_only, "--meta_only", "meta_only"), (self.force, "--force", "skip_flush")]
@@ -140,11 +131,11 @@ impl Arguments {
             }
         }
         match word {
-            "" if self.meta_only => Ok(FlushStrategy::MetaOnly),
-            "" if self.force => Ok(FlushStrategy::Skip),
+            "" if self.meta_only => Ok(Strategy::MetaOnly),
+            "" if self.force => Ok(Strategy::Skip),
             "snapshot" => Err(Failure::usage("--strategy snapshot: snapshot is a format, not a strategy")
                 .hint("formats are chosen with --format; snapshot comes with a later version")),
-            word => FlushStrategy::from_word(word).ok_or_else(|| {
+            word => FlushStrategy::from_word(word).map(Strategy::from).ok_or_else(|| {
                 let words = FlushStrategy::WORDS.join(", ");
                 Failure::usage(format!("--strategy {word}: expected one of {words}"))
             }),
@@ -152,16 +143,8 @@ impl Arguments {
     }
 }
 
-/// `backup_<UTC time>_<nanoseconds>`, as the Go tool names them.
-fn generated_name() -> BackupName {
-    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
-    BackupName::generated(
-        now.year(),
-        now.month(),
-        now.day(),
-        now.hour(),
-        now.minute(),
-        now.second(),
-        now.subsec_nanosecond(),
-    )
+/// Prints what a backup did; returns the exit code.
+pub(super) fn report_backup(session: &Session<'_>, report: &BackupReport) -> Result<u8, Failure> {
+    session.report(report, render::text::backup_report)?;
+    Ok(report.exit_code)
 }

@@ -3,12 +3,12 @@
 use std::io::{IsTerminal, Write};
 
 use clap::Args;
-use engine::DeleteRequest;
 
 use super::session::Session;
-use super::{Format, Named, Shared};
+use super::{Named, Shared};
 use crate::render;
 use crate::status::{DONE, Failure};
+use crate::wire::{Deleted, deletion};
 
 /// Delete a backup
 ///
@@ -35,26 +35,26 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let name = self.named.parse()?;
+        let request = |dry_run| deletion(self.named.name.as_deref(), dry_run);
+        let would = request(true)?;
         let engine = session.engine()?;
-        let request = |dry_run| DeleteRequest { name: name.clone(), dry_run };
         let ask = !self.yes && !self.dry_run && std::io::stdin().is_terminal();
         if ask {
             let job = session.silent_job()?;
-            let found = engine.delete(&request(true), job.ctx()).await?;
-            if !confirm(&render::text::delete_question(&found))? {
+            let found = engine.delete(&would, job.ctx()).await?;
+            if !confirm(&render::text::delete_question(&Deleted::of(&found, true)))? {
                 session.note("nothing was deleted");
                 return Ok(DONE);
             }
         }
         let job = session.job()?;
-        let outcome = engine.delete(&request(self.dry_run), job.ctx()).await;
+        let outcome = engine.delete(&request(self.dry_run)?, job.ctx()).await;
         job.finish();
-        let outcome = outcome?;
-        match session.format() {
-            Format::Text if self.dry_run => session.print(&render::text::delete_plan(&outcome))?,
-            Format::Text => session.tell(&render::text::deleted(&outcome))?,
-            Format::Json => session.print_json(&render::json::deleted(&outcome, self.dry_run))?,
+        let deleted = Deleted::of(&outcome?, self.dry_run);
+        if self.dry_run {
+            session.show(&deleted, render::text::delete_plan)?;
+        } else {
+            session.report(&deleted, render::text::deleted)?;
         }
         Ok(DONE)
     }

@@ -3,9 +3,10 @@
 use clap::Args;
 
 use super::session::Session;
-use super::{Format, Named, Shared};
+use super::{Named, Shared};
 use crate::render;
 use crate::status::{DONE, Failure};
+use crate::wire::Detail;
 
 /// Show one backup
 #[derive(Args, Debug)]
@@ -29,11 +30,8 @@ impl Arguments {
         let name = self.named.parse()?;
         let engine = session.engine()?;
         let job = session.silent_job()?;
-        let backup = engine.get(&name, job.ctx()).await?;
-        match session.format() {
-            Format::Text => session.print(&render::text::detail(&backup, self.detail))?,
-            Format::Json => session.print_json(&render::json::detail(&backup, self.detail))?,
-        }
+        let backup = Detail::of(&engine.get(&name, job.ctx()).await?, self.detail);
+        session.show(&backup, render::text::detail)?;
         Ok(DONE)
     }
 }

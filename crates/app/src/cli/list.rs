@@ -1,12 +1,11 @@
 //! `list`: which backups there are.
 
-use clap::{Args, ValueEnum};
-use engine::{BackupState, BackupSummary};
-
 use super::session::Session;
 use super::{Format, Shared};
 use crate::render;
 use crate::status::{DONE, Failure};
+use crate::wire::{BackupState, List, Summary};
+use clap::{Args, ValueEnum};
 
 /// List backups, newest first
 #[derive(Args, Debug)]
@@ -68,21 +67,18 @@ impl Arguments {
         if found.is_empty() && session.format() == Format::Text {
             session.note(&format!("no backups below {}", session.config.backup_place()));
         }
-        let backups = self.arrange(found);
-        match session.format() {
-            Format::Text => session.print(&render::text::list(&backups))?,
-            Format::Json => session.print_json(&render::json::list(&backups))?,
-        }
+        let found = found.iter().map(Summary::from).collect();
+        session.show(&List { backups: self.arrange(found) }, render::text::list)?;
         Ok(DONE)
     }
 
-    fn arrange(&self, mut backups: Vec<BackupSummary>) -> Vec<BackupSummary> {
+    fn arrange(&self, mut backups: Vec<Summary>) -> Vec<Summary> {
         backups.retain(|backup| self.state.is_empty() || self.state.contains(&State::from(backup.state)));
         // They come sorted by name, which stays the order among equals.
         match self.sort {
             Sort::Name => {}
-            Sort::Taken => backups.sort_by_key(|backup| std::cmp::Reverse(backup.taken_ms)),
-            Sort::Size => backups.sort_by_key(|backup| std::cmp::Reverse(backup.size)),
+            Sort::Taken => backups.sort_by_key(|backup| std::cmp::Reverse(backup.taken)),
+            Sort::Size => backups.sort_by_key(|backup| std::cmp::Reverse(backup.bytes)),
         }
         if self.reverse {
             backups.reverse();

@@ -22,6 +22,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::config::Environment;
 use crate::render::Out;
 use crate::status::{DONE, Failure, Kind, exit_code};
+use crate::wire::existing_name;
 pub(crate) use args::{Format, ProgressMode};
 use args::{Globals, Shared, Style};
 use session::Session;
@@ -225,10 +226,6 @@ struct Named {
 
 impl Named {
     fn parse(&self) -> Result<model::name::BackupName, Failure> {
-        match self.name.as_deref() {
-            None | Some("") => Err(Failure::usage("no backup is named")
-                .hint("name one with -n NAME; `milvus-backup list` shows which there are")),
-            Some(name) => name.parse().map_err(|error| engine::Error::Name(error).into()),
-        }
+        existing_name(self.name.as_deref())
     }
 }

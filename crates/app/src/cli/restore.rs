@@ -5,13 +5,13 @@ use std::fmt::Write;
 use clap::Args;
 use engine::RestoreOutcome;
 use model::mapping::Mapping;
-use model::plan::restore::{Existing, RestoreRequest};
 
 use super::selection::Selectors;
 use super::session::Session;
 use super::{Format, Named, Shared};
-use crate::render;
-use crate::status::{DONE, Failure, exit_code};
+use crate::render::{self, Target};
+use crate::status::{DONE, Failure};
+use crate::wire::{Existing, NewRestore, RestorePlan, RestoreReport};
 
 /// Restore a backup, or part of it
 ///
@@ -93,34 +93,22 @@ impl Arguments {
 
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let request = self.request(session)?;
+        let asked = self.asked(session)?;
+        let request = asked.request(session.config.keep_staged())?;
         let engine = session.engine()?;
         let job = session.job()?;
         let outcome = engine.restore(&request, job.ctx()).await;
         job.finish();
         match outcome? {
             RestoreOutcome::Planned { plan, server, address, available } => {
-                let target = render::Target { server, address, available };
-                match session.format() {
-                    Format::Text => session.print(&render::text::restore_plan(&plan, &target))?,
-                    Format::Json => session.print_json(&render::json::restore_plan(&plan, &target))?,
-                }
+                let target = Target { server, address, available };
+                session.show(&RestorePlan::of(&plan, &target), render::text::restore_plan)?;
                 Ok(DONE)
             }
             RestoreOutcome::Done(report) => {
                 job.warn_of(&report.warnings);
-                let code = report.kind().map_or(DONE, exit_code);
-                if code != DONE {
-                    session.error_text(&render::text::restore_failure(&report, &self.again(session)));
-                }
-                match session.format() {
-                    Format::Text if code == DONE => {
-                        session.tell(&render::text::restore_report(&report, self.meta_only))?;
-                    }
-                    Format::Text => {}
-                    Format::Json => session.print_json(&render::json::restore_report(&report, code))?,
-                }
-                Ok(code)
+                let again = self.again(session);
+                report_restore(session, &RestoreReport::from(&report), self.meta_only, &again)
             }
         }
     }
@@ -145,7 +133,7 @@ impl Arguments {
         line
     }
 
-    fn request(&self, session: &Session<'_>) -> Result<RestoreRequest, Failure> {
+    fn asked(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {
         self.refuse_what_comes_later()?;
         if self.use_v2_restore {
             session.note("--use_v2_restore is not needed: as few import jobs are sent as the server takes");
@@ -153,12 +141,19 @@ impl Arguments {
         if self.restore_index.is_some() {
             session.note("--restore_index is deprecated; indexes are restored unless --rebuild-index=false");
         }
-        let mapping = Mapping::new(non_empty(self.rename.as_ref()), non_empty(self.suffix.as_ref()))
-            .map_err(engine::Error::Mapping)?;
-        Ok(RestoreRequest {
-            name: self.named.parse()?,
-            selection: self.selectors.only(("--collections", self.collections.as_ref()), session)?,
-            mapping,
+        let (rename, suffix) = (non_empty(self.rename.as_ref()), non_empty(self.suffix.as_ref()));
+        // Read here for its rules alone, which a map of names cannot all break.
+        Mapping::new(rename, suffix).map_err(engine::Error::Mapping)?;
+        let renames = rename.into_iter().flat_map(|text| text.split(',')).filter_map(|rule| {
+            let (from, to) = rule.split_once(':')?;
+            Some((from.trim().to_owned(), to.trim().to_owned()))
+        });
+        let selection = self.selectors.only(("--collections", self.collections.as_ref()), session)?;
+        Ok(NewRestore {
+            backup: Some(self.named.parse()?.to_string()),
+            filter: Some(selection.to_string()),
+            rename: renames.collect(),
+            suffix: suffix.map(str::to_owned),
             meta_only: self.meta_only,
             indexes: self.rebuild_index.or(self.restore_index).unwrap_or(true),
             auto_index: self.use_auto_index,
@@ -167,7 +162,6 @@ impl Arguments {
             load: !self.no_load,
             aliases: !self.no_aliases,
             cleanup_on_failure: self.cleanup_on_failure,
-            keep_staged: session.config.keep_staged(),
             dry_run: self.dry_run,
         })
     }
@@ -193,6 +187,26 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+/// Prints what a restore did; returns the exit code.
+///
+/// `again` is the command line that leads to the same targets.
+pub(super) fn report_restore(
+    session: &Session<'_>,
+    report: &RestoreReport,
+    meta_only: bool,
+    again: &str,
+) -> Result<u8, Failure> {
+    if report.exit_code == DONE {
+        session.report(report, |report| render::text::restore_report(report, meta_only))?;
+    } else {
+        session.error_text(&render::text::restore_failure(report, again));
+        if session.format() == Format::Json {
+            session.print(&render::json::text(report))?;
+        }
+    }
+    Ok(report.exit_code)
 }
 
 /// The answer to `restore secondary`.

@@ -89,11 +89,3 @@ struct Given<'a> {
     read: Read,
     instead: &'static str,
 }
-
-impl Failure {
-    /// A rule that cannot be read is the command line's fault, whatever else such an error means.
-    fn of_usage(mut self) -> Self {
-        self.kind = crate::status::Kind::Usage;
-        self
-    }
-}

@@ -90,14 +90,25 @@ impl<'a> Session<'a> {
         Ok(self.out.print(text)?)
     }
 
-    /// Prints what was done, unless quiet.
-    pub(super) fn tell(&self, text: &str) -> Result<(), Failure> {
-        if self.style.quiet() { Ok(()) } else { self.print(text) }
+    /// Prints a result that was asked for, as a text or as it is.
+    pub(super) fn show<D: Serialize>(
+        &self,
+        document: &D,
+        text: impl FnOnce(&D) -> String,
+    ) -> Result<(), Failure> {
+        match self.format() {
+            Format::Text => self.print(&text(document)),
+            Format::Json => self.print(&render::json::text(document)),
+        }
     }
 
-    /// Prints a result for programs.
-    pub(super) fn print_json(&self, document: &impl Serialize) -> Result<(), Failure> {
-        self.print(&render::json::text(document))
+    /// Prints what was done: as a text, unless quiet, or as it is.
+    pub(super) fn report<D: Serialize>(
+        &self,
+        document: &D,
+        text: impl FnOnce(&D) -> String,
+    ) -> Result<(), Failure> {
+        if self.style.quiet() && self.format() == Format::Text { Ok(()) } else { self.show(document, text) }
     }
 
     /// Prints an account of a failure on stderr.
@@ -112,10 +123,7 @@ impl<'a> Session<'a> {
 
     /// `config show`.
     pub(super) fn show_config(&self) -> Result<(), Failure> {
-        match self.format() {
-            Format::Text => self.print(&render::text::config(&self.config)),
-            Format::Json => self.print_json(&render::json::config(&self.config)),
-        }
+        self.show(&render::json::config(&self.config), |_| render::text::config(&self.config))
     }
 }
 

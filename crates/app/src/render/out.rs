@@ -7,6 +7,7 @@ use indicatif::MultiProgress;
 use super::json;
 use crate::cli::Format;
 use crate::status::Failure;
+use crate::wire::Failed;
 
 /// Where a run prints. Clones share the terminal.
 #[derive(Clone)]
@@ -72,7 +73,7 @@ impl Out {
     pub(crate) fn failure_document(&self, failure: &Failure) {
         if self.format == Format::Json {
             // Nothing is left to tell it to, should stdout be gone.
-            let _ = self.print(&json::text(&json::failure(failure)));
+            let _ = self.print(&json::text(&Failed::from(failure)));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use crate::wire::Time;
 
 /// Bytes in the unit that fits: `360 KiB`, `5.0 MiB`.
 pub(super) fn bytes(bytes: u64) -> String {
@@ -59,22 +59,13 @@ pub(super) fn duration(duration: Duration) -> String {
 }
 
 /// `2026-11-22 14:58`, in UTC.
-pub(super) fn minute(ms: i64) -> String {
-    format(ms, "%Y-%m-%d %H:%M")
+pub(super) fn minute(time: Time) -> String {
+    time.format("%Y-%m-%d %H:%M")
 }
 
 /// `14:58:20`, in UTC.
-pub(super) fn time_of_day(seconds: i64) -> String {
-    format(seconds.saturating_mul(1000), "%H:%M:%S")
-}
-
-fn format(ms: i64, pattern: &str) -> String {
-    Timestamp::from_millisecond(ms).map_or_else(|_| "-".to_owned(), |time| time.strftime(pattern).to_string())
-}
-
-/// `2026-11-22T14:58:20Z`, for programs.
-pub(super) fn rfc3339(ms: i64) -> Option<String> {
-    Timestamp::from_millisecond(ms).ok().map(|time| time.to_string())
+pub(super) fn time_of_day(time: Time) -> String {
+    time.format("%H:%M:%S")
 }
 
 /// Lines of columns, each as wide as its widest cell; the last one ragged.
@@ -116,10 +107,8 @@ mod tests {
 
     #[test]
     fn times_are_utc() {
-        assert_eq!(minute(1_795_359_500_000), "2026-11-22 14:58");
-        assert_eq!(time_of_day(1_795_359_500), "14:58:20");
-        assert_eq!(rfc3339(1_795_359_500_000).as_deref(), Some("2026-11-22T14:58:20Z"));
-        assert_eq!(minute(i64::MAX), "-");
+        let time = Time::from_ms(1_795_359_500_000).unwrap();
+        assert_eq!((minute(time), time_of_day(time)), ("2026-11-22 14:58".into(), "14:58:20".into()));
     }
 
     #[test]

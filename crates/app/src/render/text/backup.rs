@@ -2,24 +2,21 @@
 
 use std::fmt::Write;
 
-use engine::BackupReport;
-use model::plan::backup::{BackupPlan, PlannedCollection};
-
 use super::super::units::{bytes, columns, count, counted, duration, time_of_day};
 use super::{names, warnings};
+use crate::wire::{self, BackupPlan, BackupReport};
 
 /// What a backup would do.
 pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
-    let sum = |of: fn(&PlannedCollection) -> u64| plan.collections.iter().map(of).sum::<u64>();
     let mut text = format!(
         "Would back up {} in {} as {} ({}): {}, {}, {}\n",
         counted(plan.collections.len(), "collection"),
         counted(plan.databases.len(), "database"),
         plan.name,
         plan.strategy.as_str(),
-        counted(sum(|c| c.rows), "row"),
-        counted(sum(|c| c.objects), "object"),
-        bytes(sum(|c| c.bytes)),
+        counted(plan.rows, "row"),
+        counted(plan.objects, "object"),
+        bytes(plan.bytes),
     );
     let rows: Vec<[String; 6]> = plan
         .collections
@@ -43,7 +40,7 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
 }
 
 /// What a backup did.
-pub(crate) fn backup_report(report: &BackupReport, code: u8) -> String {
+pub(crate) fn backup_report(report: &BackupReport) -> String {
     let deleted = match report.deletes {
         0 => String::new(),
         deletes => format!(" ({} deleted)", count(deletes)),
@@ -55,12 +52,12 @@ pub(crate) fn backup_report(report: &BackupReport, code: u8) -> String {
         counted(report.rows, "row"),
         counted(report.objects, "object"),
         bytes(report.bytes),
-        duration(report.elapsed),
-        duration(report.flush),
-        duration(report.copy),
+        duration(wire::duration(report.seconds)),
+        duration(wire::duration(report.flush_seconds)),
+        duration(wire::duration(report.copy_seconds)),
     );
     // Writing to a String cannot fail.
-    let _ = match report.cut {
+    let _ = match report.cut_from.zip(report.cut_to) {
         Some((from, to)) if from == to => writeln!(text, "  cut at {} UTC", time_of_day(from)),
         Some((from, to)) => {
             let (from, to) = (time_of_day(from), time_of_day(to));
@@ -70,7 +67,11 @@ pub(crate) fn backup_report(report: &BackupReport, code: u8) -> String {
     };
     if !report.vanished.is_empty() {
         let vanished = names(&report.vanished);
-        let _ = writeln!(text, "  not included: {vanished}, dropped while it was read (exit code {code})");
+        let _ = writeln!(
+            text,
+            "  not included: {vanished}, dropped while it was read (exit code {})",
+            report.exit_code
+        );
     }
     let _ = writeln!(text, "Restore it with: milvus-backup restore -n {}", report.name);
     text

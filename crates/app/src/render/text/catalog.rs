@@ -2,33 +2,30 @@
 
 use std::fmt::Write;
 
-use engine::{BackupDetail, BackupSummary, DeleteOutcome, Extra};
-use model::manifest::CollectionBackup;
-use model::plan::backup::Totals;
-
 use super::super::units::{bytes, columns, count, counted, minute};
 use super::names;
+use crate::wire::{Collection, Deleted, Detail, List};
 
 /// Which backups there are.
-pub(crate) fn list(backups: &[BackupSummary]) -> String {
+pub(crate) fn list(list: &List) -> String {
     let mut rows =
         vec![["NAME", "STATE", "TAKEN (UTC)", "SIZE", "COLLECTIONS", "MILVUS", "BY"].map(str::to_owned)];
-    rows.extend(backups.iter().map(|backup| {
+    rows.extend(list.backups.iter().map(|backup| {
         [
             backup.name.clone(),
-            backup.state.to_string(),
-            backup.taken_ms.map_or_else(dash, minute),
-            backup.size.map_or_else(dash, bytes),
+            backup.state.as_str().to_owned(),
+            backup.taken.map_or_else(dash, minute),
+            backup.bytes.map_or_else(dash, bytes),
             backup.collections.map_or_else(dash, count),
-            backup.milvus_version.as_deref().map_or_else(dash, without_v),
+            backup.milvus.as_deref().map_or_else(dash, without_v),
             backup.tool.as_deref().map_or_else(dash, by),
         ]
     }));
     let mut text = columns(&rows);
-    for (name, problem) in backups.iter().filter_map(|backup| Some((&backup.name, backup.problem.as_ref()?)))
-    {
+    for backup in &list.backups {
+        let Some(problem) = &backup.problem else { continue };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name}: {problem}");
+        let _ = writeln!(text, "{}: {problem}", backup.name);
     }
     text
 }
@@ -47,24 +44,22 @@ fn by(tool: &str) -> String {
 }
 
 /// One backup.
-pub(crate) fn detail(backup: &BackupDetail, deep: bool) -> String {
-    let totals = Totals::of_all(&backup.manifest);
-    let summary = &backup.summary;
+pub(crate) fn detail(backup: &Detail) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
     let mut head = vec![
-        line("Backup", summary.name.clone()),
-        line("State", summary.state.to_string()),
-        line("Taken", summary.taken_ms.map_or_else(dash, |ms| format!("{} UTC", minute(ms)))),
-        line("Size", format!("{} in {}", bytes(totals.bytes), counted(totals.objects, "object"))),
-        line("Rows", rows(totals.rows, backup.extra.as_ref())),
-        line("Milvus", summary.milvus_version.as_deref().map_or_else(dash, without_v)),
-        line("By", summary.tool.clone().unwrap_or_else(dash)),
+        line("Backup", backup.name.clone()),
+        line("State", backup.state.as_str().to_owned()),
+        line("Taken", backup.taken.map_or_else(dash, |time| format!("{} UTC", minute(time)))),
+        line("Size", format!("{} in {}", bytes(backup.bytes), counted(backup.objects, "object"))),
+        line("Rows", rows(backup.rows, backup.deletes)),
+        line("Milvus", backup.milvus.as_deref().map_or_else(dash, without_v)),
+        line("By", backup.tool.clone().unwrap_or_else(dash)),
     ];
-    if let Some(extra) = &backup.extra {
-        head.push(line("Source", format!("{}, files in {}", extra.milvus_address, extra.source)));
-        head.push(line("Selection", format!("{} ({})", extra.selection, extra.strategy)));
-        if !extra.vanished.is_empty() {
-            head.push(line("Not included", names(&extra.vanished)));
+    if let Some(source) = &backup.source {
+        head.push(line("Source", format!("{}, files in {}", source.address, source.storage)));
+        head.push(line("Selection", format!("{} ({})", source.selection, source.strategy)));
+        if !source.vanished.is_empty() {
+            head.push(line("Not included", names(&source.vanished)));
         }
     }
     let mut text = columns(&head);
@@ -72,54 +67,53 @@ pub(crate) fn detail(backup: &BackupDetail, deep: bool) -> String {
         ["COLLECTION", "ROWS", "SIZE", "PARTITIONS", "SEGMENTS", "INDEXES", "LOADED", "ALIASES"]
             .map(str::to_owned),
     ];
-    rows.extend(backup.manifest.collections.iter().map(collection));
+    rows.extend(backup.collections.iter().map(collection));
     text.push('\n');
     text.push_str(&columns(&rows));
-    if deep {
-        for collection in &backup.manifest.collections {
-            text.push('\n');
-            text.push_str(&segments(collection));
-        }
+    for segments in backup.collections.iter().filter_map(segments) {
+        text.push('\n');
+        text.push_str(&segments);
     }
     text
 }
 
 /// Rows, and how many of them are deleted where that is known.
-fn rows(rows: u64, extra: Option<&Extra>) -> String {
-    match extra.map_or(0, |extra| extra.deletes().map(|(_, deletes)| deletes).sum()) {
+fn rows(rows: u64, deletes: Option<u64>) -> String {
+    match deletes.unwrap_or_default() {
         0 => count(rows),
         deletes => format!("{} ({} deleted)", count(rows), count(deletes)),
     }
 }
 
-fn collection(backup: &CollectionBackup) -> [String; 8] {
-    let totals = Totals::of(backup);
+fn collection(backup: &Collection) -> [String; 8] {
     let indexes: Vec<_> = backup.indexes.iter().map(|index| index.name.as_str()).collect();
     let or_dash = |text: String| if text.is_empty() { dash() } else { text };
     [
-        backup.name.to_string(),
-        count(totals.rows),
-        bytes(totals.bytes),
-        count(backup.partitions.len() as u64),
-        count(totals.segments as u64),
+        backup.name.clone(),
+        count(backup.rows),
+        bytes(backup.bytes),
+        count(backup.partition_count as u64),
+        count(backup.segment_count as u64),
         or_dash(names(&indexes)),
         backup.load_state.as_str().to_owned(),
         or_dash(names(&backup.aliases)),
     ]
 }
 
-/// A collection's partitions and segments.
-fn segments(backup: &CollectionBackup) -> String {
+/// A collection's partitions and segments, where they were asked for.
+fn segments(backup: &Collection) -> Option<String> {
+    let partitions = backup.partitions.as_ref()?;
     let mut rows = vec![[
-        backup.name.to_string(),
+        backup.name.clone(),
         "SEGMENT".into(),
         "ROWS".into(),
         "SIZE".into(),
         "OBJECTS".into(),
         "DELETE LOGS".into(),
     ]];
-    let all = backup.partitions.iter().map(|partition| (partition.name.as_str(), &partition.segments));
-    let l0 = (!backup.l0_segments.is_empty()).then_some(("(all partitions)", &backup.l0_segments));
+    let all = partitions.iter().map(|partition| (partition.name.as_str(), &partition.segments));
+    let l0 = backup.l0_segments.as_ref().filter(|segments| !segments.is_empty());
+    let l0 = l0.map(|segments| ("(all partitions)", segments));
     for (name, segments) in all.chain(l0) {
         if segments.is_empty() {
             rows.push([format!("  {name}"), dash(), "0".into(), dash(), dash(), dash()]);
@@ -129,32 +123,32 @@ fn segments(backup: &CollectionBackup) -> String {
                 format!("  {name}"),
                 segment.id.to_string(),
                 count(segment.rows),
-                bytes(segment.size()),
-                count(segment.objects() as u64),
-                count(segment.delta_logs.len() as u64),
+                bytes(segment.bytes),
+                count(segment.objects as u64),
+                count(segment.delete_logs as u64),
             ]
         }));
     }
-    columns(&rows)
+    Some(columns(&rows))
 }
 
 /// What is asked before a deletion.
-pub(crate) fn delete_question(found: &DeleteOutcome) -> String {
+pub(crate) fn delete_question(found: &Deleted) -> String {
     format!(
         "Delete backup {} ({}, {}, {})?",
-        found.backup.name,
-        found.backup.state,
+        found.name,
+        found.state.as_str(),
         counted(found.objects, "object"),
         bytes(found.bytes)
     )
 }
 
 /// What a deletion would do.
-pub(crate) fn delete_plan(found: &DeleteOutcome) -> String {
+pub(crate) fn delete_plan(found: &Deleted) -> String {
     format!(
         "Would delete backup {} ({}): {}, {}, below {}\n",
-        found.backup.name,
-        found.backup.state,
+        found.name,
+        found.state.as_str(),
         counted(found.objects, "object"),
         bytes(found.bytes),
         found.place
@@ -162,10 +156,10 @@ pub(crate) fn delete_plan(found: &DeleteOutcome) -> String {
 }
 
 /// What a deletion did.
-pub(crate) fn deleted(outcome: &DeleteOutcome) -> String {
+pub(crate) fn deleted(outcome: &Deleted) -> String {
     format!(
         "Deleted backup {}: {}, {}.\n",
-        outcome.backup.name,
+        outcome.name,
         counted(outcome.objects, "object"),
         bytes(outcome.bytes)
     )

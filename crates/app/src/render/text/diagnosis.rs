@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-use engine::Check;
-
 use super::super::units::columns;
 use crate::config::Config;
+use crate::wire::{CheckState, Checks};
 
 /// One line a check, hints below.
-pub(crate) fn checks(lines: &[Check]) -> String {
-    let width = lines.iter().map(|line| line.subject.chars().count()).max().unwrap_or_default();
+pub(crate) fn checks(checks: &Checks) -> String {
+    let width = checks.checks.iter().map(|line| line.subject.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
-    for line in lines {
+    for line in &checks.checks {
+        let state = if line.state == CheckState::Fail { "FAIL" } else { line.state.as_str() };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:<4}  {:<width$}  {}", line.state.as_str(), line.subject, line.detail);
+        let _ = writeln!(text, "{state:<4}  {:<width$}  {}", line.subject, line.detail);
         if let Some(hint) = &line.hint {
             let _ = writeln!(text, "      hint: {hint}");
         }

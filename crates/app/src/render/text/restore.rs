@@ -2,35 +2,33 @@
 
 use std::fmt::Write;
 
-use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, Kind, RestoreReport};
-use model::plan::restore::{Action, CollectionPlan, RestorePlan, RowRange};
-
-use super::super::Target;
 use super::super::units::{bytes, columns, count, counted, duration};
 use super::{names, warnings};
+use crate::status::{Kind, exit_code};
+use crate::wire::{
+    self, Action, PlannedRestore, RestoreOutcome, RestorePlan, RestoreReport, Restored, RestoredFailure,
+};
 
 /// What a restore would do.
-pub(crate) fn restore_plan(plan: &RestorePlan, target: &Target) -> String {
-    let rows = plan.collections.iter().map(CollectionPlan::rows).fold(RowRange::default(), add);
-    let size: u64 = plan.jobs().map(|job| job.bytes).sum();
+pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
+    let sum = |of: fn(&PlannedRestore) -> u64| plan.collections.iter().map(of).sum::<u64>();
     let mut text = format!(
         "Would restore {} of {} ({}, {}) from {} into Milvus {} at {}\n",
         count(plan.collections.len() as u64),
-        counted(target.available, "collection"),
-        rows_less_deletes(rows),
-        bytes(size),
+        counted(plan.collections_in_backup, "collection"),
+        rows_less_deletes(sum(|c| c.rows_min), sum(|c| c.rows_max)),
+        bytes(plan.bytes),
         plan.name,
-        target.server.trim_start_matches('v'),
-        target.address,
+        plan.milvus.trim_start_matches('v'),
+        plan.address,
     );
     let lines: Vec<_> = plan.collections.iter().map(collection).collect();
     text.push_str(&columns(&lines));
     // Writing to a String cannot fail.
-    if !plan.databases.is_empty() {
-        let _ = writeln!(text, "Databases to create: {}", names(&plan.databases));
+    if !plan.databases_to_create.is_empty() {
+        let _ = writeln!(text, "Databases to create: {}", names(&plan.databases_to_create));
     }
-    let objects: u64 = plan.jobs().map(|job| job.objects).sum();
-    let _ = match (&plan.staging, objects) {
+    let _ = match (&plan.staging, plan.objects) {
         (_, 0) => writeln!(text, "Data: none"),
         (Some(why), objects) => {
             writeln!(text, "Data: {} staged first ({why}), removed afterwards", counted(objects, "object"))
@@ -41,7 +39,7 @@ pub(crate) fn restore_plan(plan: &RestorePlan, target: &Target) -> String {
     text
 }
 
-fn collection(plan: &CollectionPlan) -> [String; 6] {
+fn collection(plan: &PlannedRestore) -> [String; 6] {
     let mut extras = Vec::new();
     match plan.action {
         Action::Create => {}
@@ -49,8 +47,7 @@ fn collection(plan: &CollectionPlan) -> [String; 6] {
         Action::Use => extras.push("into what is there".to_owned()),
     }
     if !plan.indexes.is_empty() {
-        let indexes: Vec<_> = plan.indexes.iter().map(|index| index.name.as_str()).collect();
-        extras.push(format!("indexes {}", names(&indexes)));
+        extras.push(format!("indexes {}", names(&plan.indexes)));
     }
     if plan.load {
         extras.push("load".to_owned());
@@ -62,47 +59,46 @@ fn collection(plan: &CollectionPlan) -> [String; 6] {
         format!("  {}", plan.source),
         format!("-> {}", plan.target),
         counted(plan.partitions.len(), "partition"),
-        counted(plan.rows().max, "row"),
-        counted(plan.jobs().count(), "job"),
+        counted(plan.rows_max, "row"),
+        counted(plan.partitions.iter().map(|partition| partition.jobs.len()).sum::<usize>(), "job"),
         extras.join("; "),
     ]
 }
 
-fn add(a: RowRange, b: RowRange) -> RowRange {
-    RowRange { min: a.min + b.min, max: a.max + b.max }
-}
-
-fn rows_less_deletes(rows: RowRange) -> String {
-    match rows.max - rows.min {
-        0 => counted(rows.max, "row"),
-        deletes => format!("{}, {} of them deleted", counted(rows.max, "row"), count(deletes)),
+fn rows_less_deletes(min: u64, max: u64) -> String {
+    match max.saturating_sub(min) {
+        0 => counted(max, "row"),
+        deletes => format!("{}, {} of them deleted", counted(max, "row"), count(deletes)),
     }
 }
 
 /// What a restore did that did all of it; `meta_only` is what was asked for.
 pub(crate) fn restore_report(report: &RestoreReport, meta_only: bool) -> String {
     let collections = counted(report.collections.len(), "collection");
-    let expected = report.expected();
-    let proof = match expected.max - expected.min {
+    let proof = match report.rows_max.saturating_sub(report.rows_min) {
         _ if report.collections.is_empty() => "the databases selected are there".to_owned(),
         _ if meta_only => "schemas and indexes as selected, no data".to_owned(),
-        0 => format!("{} counted in the target, as expected", counted(report.rows(), "row")),
+        0 => format!("{} counted in the target, as expected", counted(report.rows, "row")),
         deletes => format!(
             "{} counted in the target, as expected ({} less {})",
-            counted(report.rows(), "row"),
-            count(expected.max),
+            counted(report.rows, "row"),
+            count(report.rows_max),
             counted(deletes, "delete"),
         ),
     };
-    format!("Restored {collections} from {} in {}: {proof}.\n", report.name, duration(report.elapsed))
+    format!(
+        "Restored {collections} from {} in {}: {proof}.\n",
+        report.name,
+        duration(wire::duration(report.seconds))
+    )
 }
 
 /// What a restore did that did not do all of it: what failed and why, what was not begun, what is left.
 ///
 /// `again` is the command line that gives the same targets, without selection.
 pub(crate) fn restore_failure(report: &RestoreReport, again: &str) -> String {
-    let done = report.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
-    let interrupted = if report.kind() == Some(Kind::Interrupted) { "interrupted; " } else { "" };
+    let done = report.collections.iter().filter(|c| c.outcome == RestoreOutcome::Done).count();
+    let interrupted = if report.exit_code == exit_code(Kind::Interrupted) { "interrupted; " } else { "" };
     let mut text = format!(
         "{interrupted}restored {} of {} from {}\n",
         count(done as u64),
@@ -111,7 +107,7 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &str) -> String {
     );
     let mut hints: Vec<&str> = Vec::new();
     for restored in &report.collections {
-        if let CollectionOutcome::Failed(failure) = &restored.outcome {
+        if let Some(failure) = &restored.error {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "  {}: {}", target(restored), reason(restored, failure));
             if let Some(hint) = failure.hint.as_deref().filter(|hint| !hints.contains(hint)) {
@@ -123,17 +119,16 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &str) -> String {
         let _ = writeln!(text, "  hint: {hint}");
     }
     let not_begun: Vec<_> =
-        of(report, |c| c.outcome == CollectionOutcome::NotBegun).map(|c| &c.source).collect();
+        of(report, |c| c.outcome == RestoreOutcome::NotBegun).map(|c| &c.source).collect();
     if !not_begun.is_empty() {
         let _ = writeln!(text, "  not begun: {}", names(&not_begun));
     }
-    let left: Vec<_> = of(report, |c| c.created && c.outcome != CollectionOutcome::Done).collect();
+    let left: Vec<_> = of(report, |c| c.created && c.outcome != RestoreOutcome::Done).collect();
     if !left.is_empty() {
         let targets: Vec<_> = left.iter().map(|c| &c.target).collect();
         let _ = writeln!(text, "  left in place, incomplete: {}", names(&targets));
     }
-    let rest: Vec<_> =
-        of(report, |c| c.outcome != CollectionOutcome::Done).map(|c| c.source.to_string()).collect();
+    let rest: Vec<_> = of(report, |c| c.outcome != RestoreOutcome::Done).map(|c| c.source.as_str()).collect();
     if !rest.is_empty() && rest.len() <= 10 {
         let drop = if left.is_empty() { "" } else { " --drop-exist-collection" };
         let _ = writeln!(text, "  try again: {again} --filter {}{drop}", rest.join(","));
@@ -141,25 +136,22 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &str) -> String {
     text
 }
 
-fn of(
-    report: &RestoreReport,
-    which: fn(&CollectionRestored) -> bool,
-) -> impl Iterator<Item = &CollectionRestored> {
+fn of(report: &RestoreReport, which: fn(&Restored) -> bool) -> impl Iterator<Item = &Restored> {
     report.collections.iter().filter(move |collection| which(collection))
 }
 
-fn target(restored: &CollectionRestored) -> String {
+fn target(restored: &Restored) -> String {
     if restored.source == restored.target {
-        restored.target.to_string()
+        restored.target.clone()
     } else {
         format!("{} (from {})", restored.target, restored.source)
     }
 }
 
 /// Why it failed, without the name that stands before it already.
-fn reason(restored: &CollectionRestored, failure: &CollectionFailure) -> String {
+fn reason(restored: &Restored, failure: &RestoredFailure) -> String {
     let message = failure.message.as_str();
-    let Some(rest) = message.strip_prefix(&restored.target.to_string()) else { return message.to_owned() };
+    let Some(rest) = message.strip_prefix(&restored.target) else { return message.to_owned() };
     if let Some(rest) = rest.strip_prefix(": ") {
         return rest.to_owned();
     }
@@ -182,9 +174,10 @@ fn separated(text: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use engine::PartitionRows;
+    use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, Kind, PartitionRows};
     use insta::assert_snapshot;
     use model::name::CollectionRef;
+    use model::plan::restore::RowRange;
 
     use super::*;
 
@@ -200,12 +193,13 @@ mod tests {
     }
 
     fn report(outcomes: Vec<(&str, CollectionOutcome)>) -> RestoreReport {
-        RestoreReport {
+        let report = engine::RestoreReport {
             name: "nightly".into(),
             collections: outcomes.into_iter().map(|(name, outcome)| restored(name, outcome)).collect(),
             elapsed: Duration::from_millis(21_400),
             warnings: Vec::new(),
-        }
+        };
+        RestoreReport::from(&report)
     }
 
     #[test]

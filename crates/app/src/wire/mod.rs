@@ -1,0 +1,22 @@
+//! The documents that leave and enter the program: those of `--output json` and those of `/api/v2`, which are the same.
+//!
+//! They are owned types, made of the engine's, so that what a server answered is rendered by the code that renders
+//! what was done here. Described in docs/json.md and docs/api.md; fields are only ever added.
+
+mod backup;
+mod catalog;
+mod diagnosis;
+mod request;
+mod restore;
+mod time;
+mod word;
+
+pub(crate) use backup::{BackupPlan, BackupReport};
+pub(crate) use catalog::{Collection, Deleted, Detail, List, Summary};
+pub(crate) use diagnosis::{Checks, Failed};
+pub(crate) use request::{NewBackup, NewRestore, deletion, existing_name};
+pub(crate) use restore::{
+    PlannedRestore, RestoreOutcome, RestorePlan, RestoreReport, Restored, RestoredFailure,
+};
+pub(crate) use time::{Time, duration, seconds};
+pub(crate) use word::{Action, BackupState, CheckState, Existing, JobKind, JobState, LoadState, Strategy};
