@@ -15,6 +15,7 @@ mod hint;
 mod job;
 mod lease;
 mod progress;
+mod ready;
 mod report;
 mod restore;
 mod source;
@@ -29,6 +30,7 @@ pub use error::{Error, Kind};
 pub use event::{CollectionPhase, Event, Phase};
 pub use job::JobCtx;
 pub use progress::{CollectionProgress, Part, Progress};
+pub use ready::Answered;
 pub use report::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, PartitionRows, RestoreReport,
 };
