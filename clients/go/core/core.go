@@ -1,0 +1,118 @@
+// Package core has the calls of the package core of Milvus Backup (Go) 0.4.15, against a server: the same requests and
+// responses, failures in Code and Msg and no error value, so that code written for them moves over by its imports.
+// New code is better served by the package milvusbackup.
+package core
+
+import (
+	"context"
+	"errors"
+
+	"github.com/milvus-backup/milvus-backup/clients/go/backuppb"
+	"github.com/milvus-backup/milvus-backup/clients/go/milvusbackup"
+)
+
+// Backup is what can be asked for.
+type Backup interface {
+	CreateBackup(context.Context, *backuppb.CreateBackupRequest) *backuppb.BackupInfoResponse
+	GetBackup(context.Context, *backuppb.GetBackupRequest) *backuppb.BackupInfoResponse
+	ListBackups(context.Context, *backuppb.ListBackupsRequest) *backuppb.ListBackupsResponse
+	DeleteBackup(context.Context, *backuppb.DeleteBackupRequest) *backuppb.DeleteBackupResponse
+	RestoreBackup(context.Context, *backuppb.RestoreBackupRequest) *backuppb.RestoreBackupResponse
+	GetRestore(context.Context, *backuppb.GetRestoreStateRequest) *backuppb.RestoreBackupResponse
+}
+
+// BackupContext asks a server.
+type BackupContext struct {
+	server backuppb.MilvusBackupServiceClient
+}
+
+var _ Backup = (*BackupContext)(nil)
+
+// CreateBackupContext asks by a client, which stays its maker's to close.
+func CreateBackupContext(client *milvusbackup.Client) *BackupContext {
+	return &BackupContext{client.Raw()}
+}
+
+// CreateBackup takes a backup.
+func (b *BackupContext) CreateBackup(ctx context.Context, request *backuppb.CreateBackupRequest) *backuppb.BackupInfoResponse {
+	response, err := b.server.CreateBackup(ctx, request)
+	if err != nil {
+		return &backuppb.BackupInfoResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+	}
+	return response
+}
+
+// GetBackup tells what a backup holds.
+func (b *BackupContext) GetBackup(ctx context.Context, request *backuppb.GetBackupRequest) *backuppb.BackupInfoResponse {
+	response, err := b.server.GetBackup(ctx, request)
+	if err != nil {
+		return &backuppb.BackupInfoResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+	}
+	return response
+}
+
+// ListBackups tells which backups there are and what they hold.
+func (b *BackupContext) ListBackups(ctx context.Context, request *backuppb.ListBackupsRequest) *backuppb.ListBackupsResponse {
+	response, err := b.server.ListBackups(ctx, request)
+	if err != nil {
+		return &backuppb.ListBackupsResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+	}
+	return response
+}
+
+// DeleteBackup removes a backup.
+func (b *BackupContext) DeleteBackup(ctx context.Context, request *backuppb.DeleteBackupRequest) *backuppb.DeleteBackupResponse {
+	response, err := b.server.DeleteBackup(ctx, request)
+	if err != nil {
+		return &backuppb.DeleteBackupResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+	}
+	return response
+}
+
+// RestoreBackup restores a backup.
+func (b *BackupContext) RestoreBackup(ctx context.Context, request *backuppb.RestoreBackupRequest) *backuppb.RestoreBackupResponse {
+	response, err := b.server.RestoreBackup(ctx, request)
+	if err != nil {
+		return &backuppb.RestoreBackupResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+	}
+	return response
+}
+
+// GetRestore tells how far a restore is.
+func (b *BackupContext) GetRestore(ctx context.Context, request *backuppb.GetRestoreStateRequest) *backuppb.RestoreBackupResponse {
+	response, err := b.server.GetRestore(ctx, request)
+	if err != nil {
+		return &backuppb.RestoreBackupResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+	}
+	return response
+}
+
+// Check tells whether the server can work with Milvus and its stores.
+func (b *BackupContext) Check(ctx context.Context) string {
+	response, err := b.server.Check(ctx, &backuppb.CheckRequest{})
+	if err != nil {
+		return err.Error()
+	}
+	return response.GetMsg()
+}
+
+// code is what the Go tool says of such a failure.
+func code(err error) backuppb.ResponseCode {
+	for _, line := range []struct {
+		kind error
+		code backuppb.ResponseCode
+	}{
+		{milvusbackup.ErrInvalid, backuppb.ResponseCode_Parameter_Error},
+		{milvusbackup.ErrExists, backuppb.ResponseCode_Parameter_Error},
+		{milvusbackup.ErrTooLarge, backuppb.ResponseCode_Parameter_Error},
+		{milvusbackup.ErrNotFound, backuppb.ResponseCode_Request_Object_Not_Found},
+		{milvusbackup.ErrUnsupported, backuppb.ResponseCode_Not_Support},
+		{milvusbackup.ErrUnauthenticated, backuppb.ResponseCode_No_Permission},
+		{milvusbackup.ErrForbidden, backuppb.ResponseCode_No_Permission},
+	} {
+		if errors.Is(err, line.kind) {
+			return line.code
+		}
+	}
+	return backuppb.ResponseCode_Fail
+}

@@ -1,0 +1,87 @@
+package milvusbackup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/milvus-backup/milvus-backup/clients/go/backuppb"
+	"github.com/milvus-backup/milvus-backup/clients/go/backupv1"
+)
+
+// Client speaks to one server. It is safe for use by several goroutines at once.
+type Client struct {
+	conn    *grpc.ClientConn
+	raw     backuppb.MilvusBackupServiceClient
+	jobs    backupv1.JobServiceClient
+	catalog backupv1.CatalogServiceClient
+}
+
+// New makes a client of the server at an address, HOST:PORT or any other gRPC target. It does not connect yet: the
+// first call does. Without options it speaks TLS and trusts the system's certificates.
+func New(address string, options ...Option) (*Client, error) {
+	var set settings
+	for _, option := range options {
+		option(&set)
+	}
+	if set.insecure && set.tls != nil {
+		return nil, errors.New("milvusbackup: WithInsecure and WithTLS exclude each other")
+	}
+	transport := credentials.NewTLS(set.tls)
+	if set.insecure {
+		transport = insecure.NewCredentials()
+	}
+	dial := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		// A backup of many segments is larger than gRPC's usual 4 MiB.
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),
+		grpc.WithChainUnaryInterceptor(typedUnary),
+		grpc.WithChainStreamInterceptor(typedStream),
+	}
+	if set.authorization != "" {
+		dial = append(dial, grpc.WithPerRPCCredentials(authorization{set.authorization, !set.insecure}))
+	}
+	conn, err := grpc.NewClient(address, append(dial, set.dial...)...)
+	if err != nil {
+		return nil, fmt.Errorf("milvusbackup: %w", err)
+	}
+	return &Client{
+		conn:    conn,
+		raw:     backuppb.NewMilvusBackupServiceClient(conn),
+		jobs:    backupv1.NewJobServiceClient(conn),
+		catalog: backupv1.NewCatalogServiceClient(conn),
+	}, nil
+}
+
+// Close ends the connection. Jobs that were started go on.
+func (c *Client) Close() error {
+	return c.conn.Close()
+}
+
+// Raw gives the stub of the service of release 0.4.15. Its errors are of the type [*Error] too.
+func (c *Client) Raw() backuppb.MilvusBackupServiceClient {
+	return c.raw
+}
+
+// Conn gives the connection, for stubs of other services such as grpc.health.v1.Health.
+func (c *Client) Conn() grpc.ClientConnInterface {
+	return c.conn
+}
+
+// Check asks whether the server can work with Milvus and its stores, and returns its findings, one a line. Where
+// something does not work the findings come with an [*Error].
+func (c *Client) Check(ctx context.Context) (string, error) {
+	answer, err := c.raw.Check(ctx, &backuppb.CheckRequest{})
+	if err != nil {
+		return "", err
+	}
+	if answer.GetCode() != backuppb.ResponseCode_Success {
+		return answer.GetMsg(), &Error{Kind: "unreachable", Message: "the check found what does not work", Hint: answer.GetMsg()}
+	}
+	return answer.GetMsg(), nil
+}
