@@ -30,7 +30,9 @@ pub struct Progress {
     pub how: Option<String>,
     /// How many collections there are to do; 0 while that is not known.
     pub selected: usize,
-    /// The collections begun, by their source names.
+    /// In how many databases they are.
+    pub databases: usize,
+    /// The collections begun, by the names that events use.
     pub collections: BTreeMap<CollectionRef, CollectionProgress>,
     /// Objects removed.
     pub deleted: u64,
@@ -81,10 +83,11 @@ impl Progress {
     pub fn take(&mut self, event: &Event, now_ms: i64) {
         match event {
             Event::Phase(phase) => self.phase = Some(*phase),
-            Event::Overview { server, address, collections, databases: _, how } => {
+            Event::Overview { server, address, collections, databases, how } => {
                 self.server = Some(server.clone());
                 self.address = Some(address.clone());
                 self.selected = *collections;
+                self.databases = *databases;
                 self.how = Some(how.clone());
             }
             Event::Collection { collection, phase } => self.of(collection).phase = Some(phase.clone()),
