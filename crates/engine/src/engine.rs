@@ -115,6 +115,11 @@ impl Engine {
         Self { config }
     }
 
+    /// What it works on.
+    pub fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
     /// The same engine with backups in another bucket, or below another root, of the same store; what is not given, or
     /// is empty, stays.
     pub fn with_backup(&self, bucket: Option<&str>, root: Option<&str>) -> Result<Self, Error> {

@@ -3,8 +3,8 @@
 //! Both front ends go through here, so that they cannot differ in what they allow or do.
 
 use engine::{
-    BackupDetail, BackupOutcome, BackupSummary, Check, DeleteOutcome, DeleteRequest, Engine, JobCtx,
-    RestoreOutcome,
+    BackupDetail, BackupOutcome, BackupSummary, Check, DeleteOutcome, DeleteRequest, Engine, EngineConfig,
+    JobCtx, RestoreOutcome,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -49,6 +49,11 @@ impl Service {
     /// Serves an engine and the jobs over it.
     pub(crate) fn new(engine: Engine, jobs: Jobs) -> Self {
         Self { engine, jobs }
+    }
+
+    /// What the engine works on.
+    pub(crate) fn config(&self) -> &EngineConfig {
+        self.engine.config()
     }
 
     /// Hands in a backup.

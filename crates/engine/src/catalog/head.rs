@@ -55,10 +55,14 @@ impl fmt::Display for BackupState {
 pub struct BackupSummary {
     /// The directory's name.
     pub name: String,
+    /// The id of the job that made it.
+    pub id: Option<String>,
     /// What it is.
     pub state: BackupState,
     /// When it was begun, milliseconds since 1970; of a foreign backup, when its head was written.
     pub taken_ms: Option<i64>,
+    /// When it was ended, milliseconds since 1970; not told by releases of the Go tool from 0.5 on.
+    pub ended_ms: Option<i64>,
     /// Bytes of its binlogs.
     pub size: Option<u64>,
     /// The number of collections; not known of a foreign backup.
@@ -173,8 +177,10 @@ fn is_known_file(file: &str) -> bool {
 fn blank(name: &BackupName) -> BackupSummary {
     BackupSummary {
         name: name.to_string(),
+        id: None,
         state: BackupState::Unfinished,
         taken_ms: None,
+        ended_ms: None,
         size: None,
         collections: None,
         rows: None,
@@ -187,8 +193,10 @@ fn blank(name: &BackupName) -> BackupSummary {
 fn known(name: &BackupName, head: &Manifest) -> BackupSummary {
     let summary = head.summary.as_ref();
     BackupSummary {
+        id: Some(head.id.clone()).filter(|id| !id.is_empty()),
         state: BackupState::Complete,
         taken_ms: summary.map(|s| s.taken_ms),
+        ended_ms: head.end_time_ms,
         size: Some(head.size),
         collections: summary.map(|s| s.collections),
         rows: summary.map(|s| s.rows),
