@@ -51,6 +51,14 @@ pub enum JobKind {
 }
 
 impl JobKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Backup, Self::Restore, Self::Delete];
+
+    /// The kind of this word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The kind in a word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -82,6 +90,22 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// Every state.
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Running,
+        Self::Succeeded,
+        Self::Partial,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Interrupted,
+    ];
+
+    /// The state of this word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The state in a word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -165,7 +189,7 @@ pub struct Job {
     pub state: JobState,
     /// Whether it was told to stop and has not stopped yet.
     pub cancelling: bool,
-    /// How many jobs run before it does; only while it is queued.
+    /// How many jobs come to run before it does, those that run now not counted; only while it is queued.
     pub ahead: Option<usize>,
     /// When it was handed in, milliseconds since 1970.
     pub created_ms: i64,

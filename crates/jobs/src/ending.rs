@@ -1,0 +1,106 @@
+//! How a job ended: from what the engine says to a state, an outcome and a failure.
+
+use engine::{BackupReport, CollectionOutcome, Kind, RestoreReport};
+
+use crate::job::{Job, JobFailure, JobState, Outcome};
+use crate::left::{self, By};
+use crate::live::Stop;
+
+/// How a job ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    /// The state it is in for good.
+    pub(crate) state: JobState,
+    /// What came of it.
+    pub(crate) outcome: Option<Outcome>,
+    /// Why it did not do all.
+    pub(crate) failure: Option<JobFailure>,
+}
+
+impl Ending {
+    /// It did what it did, or the engine says why not.
+    pub(crate) fn of(done: Result<Outcome, engine::Error>, job: &Job, stop: Option<Stop>) -> Self {
+        let (outcome, failure) = match done {
+            Ok(outcome) => match outcome.failure() {
+                None => return Self { state: JobState::Succeeded, outcome: Some(outcome), failure: None },
+                Some(failure) => (Some(outcome), failure),
+            },
+            Err(error) => (None, JobFailure::from(&error)),
+        };
+        match (failure.kind, stop) {
+            (Kind::Interrupted, Some(stop)) => Self::stopped(job, outcome, stop),
+            // of the engine's errors only that of rows that differ is of this kind, and nothing was restored then
+            (Kind::Partial, _) if outcome.is_some() => {
+                Self { state: JobState::Partial, outcome, failure: Some(failure) }
+            }
+            _ => Self { state: JobState::Failed, outcome, failure: Some(failure) },
+        }
+    }
+
+    /// It was told to stop and did.
+    fn stopped(job: &Job, outcome: Option<Outcome>, stop: Stop) -> Self {
+        let state = match stop {
+            Stop::Cancelled => JobState::Cancelled,
+            Stop::Shutdown => JobState::Interrupted,
+        };
+        let failure = left::left(job, outcome.as_ref(), By::Word(stop));
+        Self { state, outcome, failure: Some(failure) }
+    }
+
+    /// The server ended under it.
+    pub(crate) fn crashed(job: &Job) -> Self {
+        let failure = left::left(job, None, By::Crash);
+        Self { state: JobState::Interrupted, outcome: None, failure: Some(failure) }
+    }
+
+    /// It was cancelled while it waited.
+    pub(crate) fn not_begun() -> Self {
+        Self { state: JobState::Cancelled, outcome: None, failure: Some(left::not_begun()) }
+    }
+
+    /// It failed for a reason of ours.
+    pub(crate) fn failed(failure: JobFailure) -> Self {
+        Self { state: JobState::Failed, outcome: None, failure: Some(failure) }
+    }
+}
+
+impl Outcome {
+    /// Why not all was done; `None` where it was.
+    fn failure(&self) -> Option<JobFailure> {
+        match self {
+            Self::Backup(report) => report.kind().map(|kind| backup_failure(report, kind)),
+            Self::Restore(report) => report.kind().map(|kind| restore_failure(report, kind)),
+            Self::Delete(_) => None,
+        }
+    }
+}
+
+fn backup_failure(report: &BackupReport, kind: Kind) -> JobFailure {
+    JobFailure {
+        kind,
+        message: format!(
+            "{} is complete, but without what was dropped while it was read: {}",
+            report.name,
+            left::names(&report.vanished)
+        ),
+        context: None,
+        hint: None,
+    }
+}
+
+/// The first collection that failed speaks for all; the report has the rest.
+fn restore_failure(report: &RestoreReport, kind: Kind) -> JobFailure {
+    let done = report.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
+    let failed = report.collections.iter().find_map(|c| match &c.outcome {
+        CollectionOutcome::Failed(failure) => Some((&c.target, failure)),
+        _ => None,
+    });
+    let all = report.collections.len();
+    let why = failed.map(|(target, failure)| format!("; {target}: {}", failure.message)).unwrap_or_default();
+    JobFailure {
+        kind,
+        message: format!("restored {done} of {all} collections from {}{why}", report.name),
+        context: None,
+        hint: failed.and_then(|(_, failure)| failure.hint.clone()),
+    }
+}

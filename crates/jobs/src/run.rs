@@ -1,0 +1,191 @@
+//! One job from its turn to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{BackupOutcome, DeleteRequest, Engine, JobCtx, RestoreOutcome, now_ms};
+use model::plan::backup::BackupRequest;
+use model::plan::restore::RestoreRequest;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tracing::{Instrument, Span};
+
+use crate::ending::Ending;
+use crate::error::JobsError;
+use crate::job::{Job, JobState, OtherPlace, Outcome, Request};
+use crate::live::Live;
+use crate::shared::Shared;
+use crate::store::{Ended, StoreError, rows};
+
+/// How often the progress of a job is kept while it stays in a phase.
+const KEEP_PROGRESS: Duration = Duration::from_secs(5);
+
+/// How long a job waits for its progress, or its end, to be kept; it is not held up by a disk that hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The longest time between two tries to keep the end of a job.
+const RETRY: Duration = Duration::from_mins(1);
+
+impl Shared {
+    /// Begins as many jobs as may run.
+    pub(crate) fn turn(self: &Arc<Self>) {
+        let mut table = self.table();
+        while let Some(live) = table.next() {
+            tokio::spawn(run(Arc::clone(self), live));
+        }
+    }
+}
+
+async fn run(shared: Arc<Shared>, live: Arc<Live>) {
+    let job = live.now();
+    let span = tracing::info_span!(
+        "job",
+        id = job.id,
+        kind = job.request.kind().as_str(),
+        backup = job.request.backup()
+    );
+    async {
+        let ending = match begin(&shared, &live).await {
+            Ok(()) => work(&shared, &live).await,
+            // what is not known to have begun could be begun twice
+            Err(error) => Ending::failed(JobsError::from(error).failure()),
+        };
+        let ended = ended(&live, ending);
+        let kept = timeout(PATIENCE, keep_end(&shared, &ended)).await;
+        conclude(&shared, &live, ended, kept.is_ok_and(|kept| kept.is_ok()), true);
+    }
+    .instrument(span)
+    .await;
+    shared.turn();
+}
+
+async fn begin(shared: &Shared, live: &Live) -> Result<(), StoreError> {
+    let (id, started_ms) = (live.id(), now_ms());
+    shared.store.write(move |connection| rows::start(connection, &id, started_ms)).await?;
+    let kind = live.job.borrow().request.kind();
+    live.begin(started_ms);
+    shared.table().count(kind, Some(JobState::Queued), Some(JobState::Running));
+    tracing::info!("begins");
+    Ok(())
+}
+
+/// Does the work on a thread of its own: what it reckons does not hold up those who ask meanwhile, and if it panics,
+/// a job has failed and no more.
+async fn work(shared: &Shared, live: &Arc<Live>) -> Ending {
+    let Job { id, request, place, .. } = live.now();
+    let sink = Arc::clone(live);
+    let ctx = JobCtx::with_id(id, live.cancel.clone(), move |event| sink.take(&event));
+    let (engine, abort) = (shared.engine.clone(), live.abort.clone());
+    let (runtime, span) = (Handle::current(), Span::current());
+    let mut task = spawn_blocking(move || {
+        let _within = span.enter();
+        runtime.block_on(abort.run_until_cancelled(perform(&engine, &request, &place, &ctx)))
+    });
+    let mut ticks = interval_at(Instant::now() + KEEP_PROGRESS, KEEP_PROGRESS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let done = loop {
+        tokio::select! {
+            done = &mut task => break done,
+            () = live.phase.notified() => keep_progress(shared, live).await,
+            _ = ticks.tick() => keep_progress(shared, live).await,
+        }
+    };
+    let job = live.now();
+    match done {
+        Ok(Some(done)) => Ending::of(done, &job, live.stopped()),
+        Ok(None) => Ending::crashed(&job),
+        Err(error) => Ending::of(Err(engine::Error::Task(error.to_string())), &job, None),
+    }
+}
+
+async fn perform(
+    engine: &Engine,
+    request: &Request,
+    place: &OtherPlace,
+    ctx: &JobCtx,
+) -> Result<Outcome, engine::Error> {
+    let engine = engine.with_backup(place.bucket.as_deref(), place.root.as_deref())?;
+    let not_dry = || engine::Error::Task("it ended as a dry run".to_owned());
+    match request {
+        Request::Backup(request) => {
+            let request = BackupRequest { dry_run: false, ..request.clone() };
+            match engine.backup(&request, ctx).await? {
+                BackupOutcome::Done(report) => Ok(Outcome::Backup(report)),
+                BackupOutcome::Planned(_) => Err(not_dry()),
+            }
+        }
+        Request::Restore(request) => {
+            let request = RestoreRequest { dry_run: false, ..request.clone() };
+            match engine.restore(&request, ctx).await? {
+                RestoreOutcome::Done(report) => Ok(Outcome::Restore(report)),
+                RestoreOutcome::Planned { .. } => Err(not_dry()),
+            }
+        }
+        Request::Delete(request) => {
+            let request = DeleteRequest { dry_run: false, ..request.clone() };
+            Ok(Outcome::Delete(engine.delete(&request, ctx).await?))
+        }
+    }
+}
+
+/// A miss is made up by the next time.
+async fn keep_progress(shared: &Shared, live: &Live) {
+    let Job { id, progress, .. } = live.now();
+    let kept = shared.store.write(move |connection| rows::keep_progress(connection, &id, progress));
+    match timeout(PATIENCE, kept).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!("its progress is not kept: {}", crate::error::chain(&error)),
+        Err(_) => tracing::warn!("its progress is not kept: the disk does not answer"),
+    }
+}
+
+/// How a job ended, as it is kept.
+pub(crate) fn ended(live: &Live, ending: Ending) -> Ended {
+    let Job { id, progress, .. } = live.now();
+    let Ending { state, outcome, failure } = ending;
+    Ended { id, state, ended_ms: now_ms(), outcome, failure, progress }
+}
+
+async fn keep_end(shared: &Shared, ended: &Ended) -> Result<(), StoreError> {
+    let ended = ended.clone();
+    shared.store.write(move |connection| rows::end(connection, &ended)).await
+}
+
+/// Tells everybody that a job is over; where its end could not be kept, that is tried on and on, and the job is
+/// answered from memory meanwhile.
+pub(crate) fn conclude(shared: &Arc<Shared>, live: &Arc<Live>, ended: Ended, kept: bool, ran: bool) {
+    let job = live.now();
+    {
+        let mut table = shared.table();
+        table.count_end(job.request.kind(), job.state, &ended);
+        if ran {
+            table.leave();
+        }
+    }
+    live.end(ended.clone());
+    match &ended.failure {
+        None => tracing::info!("is over: {}", ended.state.as_str()),
+        Some(failure) => tracing::warn!("is over: {}: {}", ended.state.as_str(), failure.message),
+    }
+    if kept {
+        shared.table().forget(&ended.id);
+    } else {
+        tokio::spawn(keep_on(Arc::clone(shared), ended).in_current_span());
+    }
+    shared.tell_ended(&live.now());
+}
+
+async fn keep_on(shared: Arc<Shared>, ended: Ended) {
+    let mut pause = Duration::from_secs(1);
+    while let Err(error) = keep_end(&shared, &ended).await {
+        tracing::error!(
+            "its end ({}) is not kept yet: {}",
+            ended.state.as_str(),
+            crate::error::chain(&error)
+        );
+        sleep(pause).await;
+        pause = (pause * 2).min(RETRY);
+    }
+    shared.table().forget(&ended.id);
+}
