@@ -245,8 +245,8 @@ fn probe_key(root: &ObjectKey) -> ObjectKey {
 async fn check_root(source: &Source) -> Check {
     let subject = "source is Milvus's";
     let looked = async {
-        let (_, collections) = everything(source).await?;
-        storage_is_milvus(source, &collections).await
+        let found = everything(source).await?;
+        storage_is_milvus(source, &found.collections).await
     };
     match looked.await {
         Ok(Some(name)) => {

@@ -52,7 +52,7 @@ impl Engine {
 
 impl Catalog {
     /// The backup, if there is one and nobody makes it right now.
-    async fn deletable(&self, name: &BackupName) -> Result<BackupSummary, Error> {
+    pub(crate) async fn deletable(&self, name: &BackupName) -> Result<BackupSummary, Error> {
         let none = || Error::NoSuchBackup { name: name.to_string(), place: self.place() };
         if name.is_reserved() {
             return Err(none());

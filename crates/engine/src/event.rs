@@ -4,6 +4,9 @@ use model::name::CollectionRef;
 use serde::{Deserialize, Serialize};
 
 /// Something that happened.
+///
+/// A collection goes by its name in the source or the backup; where a restore brings it to several targets, by that
+/// of the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The job entered a phase.
@@ -23,14 +26,14 @@ pub enum Event {
     },
     /// A collection entered a phase.
     Collection {
-        /// By its source name.
+        /// Which one.
         collection: CollectionRef,
         /// What is done with it now.
         phase: CollectionPhase,
     },
     /// How much of a collection there is to move; a later one replaces an earlier one.
     Planned {
-        /// By its source name.
+        /// Which one.
         collection: CollectionRef,
         /// Files.
         objects: u64,
@@ -39,14 +42,14 @@ pub enum Event {
     },
     /// One object of a collection was moved.
     ObjectCopied {
-        /// By its source name.
+        /// Which one.
         collection: CollectionRef,
         /// Its bytes.
         bytes: u64,
     },
     /// An import job moved on.
     Import {
-        /// By its source name.
+        /// Which one.
         collection: CollectionRef,
         /// Jobs of the collection that are done.
         done: usize,
@@ -67,7 +70,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The collection it is about, by its source name.
+    /// The collection it is about.
     pub fn collection(&self) -> Option<&CollectionRef> {
         match self {
             Self::Collection { collection, .. }

@@ -26,7 +26,7 @@ const STALE_MS: i64 = 180_000;
 pub(crate) struct Marker {
     /// The version of this file's format; 1. A later one may tell how to resume.
     pub(crate) format_version: u32,
-    /// The job's id.
+    /// Unique to the run; not the job's id, which two runs may be given.
     pub(crate) owner: String,
     /// The host it runs on.
     pub(crate) host: String,
@@ -44,11 +44,11 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    fn new(engine: &Engine, job: &str) -> Self {
+    fn new(engine: &Engine) -> Self {
         let now = now_ms();
         Self {
             format_version: 1,
-            owner: job.to_owned(),
+            owner: uuid::Uuid::new_v4().to_string(),
             host: engine.config.host.clone(),
             pid: std::process::id(),
             tool: engine.config.tool.clone(),
@@ -107,9 +107,8 @@ impl Lease {
         engine: &Engine,
         store: &Store,
         key: &ObjectKey,
-        job: &str,
     ) -> Result<Result<Self, Option<Marker>>, Error> {
-        let marker = Marker::new(engine, job);
+        let marker = Marker::new(engine);
         let created = store.create_new(key, marker.encode()).await?;
         // some stores ignore the condition: only what is read back counts
         let holder = Marker::read(store, key).await?;

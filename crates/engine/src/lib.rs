@@ -3,6 +3,7 @@
 //! An [`Engine`] is opened on a configuration and does one thing a call. Everything long takes a [`JobCtx`],
 //! through which it is cancelled and emits [`Event`]s; nothing here prints, reads the environment or chooses an exit code.
 
+mod admit;
 mod backup;
 mod catalog;
 mod check;
@@ -20,6 +21,7 @@ mod report;
 mod restore;
 mod source;
 
+pub use admit::{Admission, Admit, Claim};
 pub use backup::BackupOutcome;
 pub use catalog::{BackupDetail, BackupState, BackupSummary, CollectionExtra, Damage, Extra, PartitionExtra};
 pub use check::{Check, CheckState};

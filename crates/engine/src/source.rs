@@ -41,6 +41,12 @@ impl Source {
         self.store.describe(&self.layout.root().as_dir())
     }
 
+    /// Fails where the bucket is not there or the credentials do not let us in.
+    pub(crate) async fn store_answers(&self) -> Result<(), Error> {
+        let root = self.layout.root().as_dir();
+        self.store.any_below(&root).await.map(drop).map_err(Error::from)
+    }
+
     /// Whether any insert binlog of a collection lies where the configuration says.
     pub(crate) async fn has_files(&self, collection: CollectionId) -> Result<bool, Error> {
         let dir = self.layout.insert_dir(collection);

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use rule::Rule;
+pub use rule::matches;
 
 /// What a request selects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ mod commit;
 mod preflight;
 mod verify;
 
-pub(crate) use preflight::{everything, storage_is_milvus};
+pub(crate) use preflight::{Opened, collections_of, everything, open, storage_is_milvus};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use model::layout::backup::MB_BEGIN;
 use model::manifest::CollectionBackup;
 use model::name::CollectionRef;
 use model::plan::backup::{BackupPlan, BackupRequest, FlushStrategy, PlannedCollection, Totals};
+use model::selection::Selected;
 use storage::{CopyWay, Mover, MoverOptions};
 
 use crate::catalog::Catalog;
@@ -44,6 +45,8 @@ struct Run<'a> {
     mover: Mover,
     databases: Vec<String>,
     collections: Vec<CollectionRef>,
+    /// What the operator should know of what was found.
+    warnings: Vec<String>,
     tool: String,
     started_ms: i64,
     ctx: &'a JobCtx,
@@ -103,7 +106,7 @@ impl Run<'_> {
     /// Takes the name; of two that do so at the same time, one fails here or at the commit.
     async fn begin(&self, engine: &Engine) -> Result<Lease, Error> {
         let key = self.catalog.layout(&self.request.name).meta_file(MB_BEGIN);
-        let taken = Lease::take(engine, &self.catalog.store, &key, self.ctx.id()).await?;
+        let taken = Lease::take(engine, &self.catalog.store, &key).await?;
         taken.map_err(|holder| self.taken_by(holder))
     }
 
@@ -141,7 +144,7 @@ impl Run<'_> {
     async fn plan(&self) -> Result<BackupPlan, Error> {
         let collections: Vec<Option<PlannedCollection>> =
             stream::iter(&self.collections).map(|name| self.preview(name)).buffered(8).try_collect().await?;
-        let mut warnings = Vec::new();
+        let mut warnings = self.warnings.clone();
         if self.strategy == FlushStrategy::Serial {
             warnings.push(
                 "counted before the flush: rows that are not flushed yet will be in the backup too"
@@ -163,7 +166,7 @@ impl Run<'_> {
         let (rows, objects, bytes) =
             totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
         let sealed = || captured.iter().filter_map(|c| c.backup.seal_time_s);
-        let mut warnings = Vec::new();
+        let mut warnings = self.warnings.clone();
         if !self.source.milvus.capabilities().flush_persists_deletes && self.strategy == FlushStrategy::Serial
         {
             warnings.push(
@@ -262,14 +265,12 @@ impl<'a> Run<'a> {
     fn new(
         engine: &Engine,
         request: &'a BackupRequest,
-        strategy: FlushStrategy,
-        source: Source,
-        catalog: Catalog,
-        selected: model::selection::Selected,
+        opened: Opened,
         ctx: &'a JobCtx,
     ) -> Result<Self, Error> {
+        let Opened { catalog, source, strategy, selected, warnings } = opened;
         let mover = mover(&source.store, &catalog.store, &engine.config.limits)?;
-        let model::selection::Selected { databases, collections } = selected;
+        let Selected { databases, collections } = selected;
         Ok(Self {
             request,
             strategy,
@@ -278,6 +279,7 @@ impl<'a> Run<'a> {
             mover,
             databases,
             collections,
+            warnings,
             tool: engine.config.tool.clone(),
             started_ms: now_ms(),
             ctx,

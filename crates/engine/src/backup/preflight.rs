@@ -1,45 +1,65 @@
 //! Before anything is written: is the name free, is Milvus there, is its storage where the configuration says?
 
-use std::collections::BTreeSet;
-
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::MilvusError;
 use model::ids::CollectionId;
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy};
+use model::selection::Selected;
 
 use super::Run;
 use crate::catalog::Catalog;
 use crate::source::Source;
 use crate::{Engine, Error, Event, JobCtx};
 
-pub(super) async fn run<'a>(
-    engine: &Engine,
-    request: &'a BackupRequest,
-    ctx: &'a JobCtx,
-) -> Result<Run<'a>, Error> {
+/// A backup as far as it is known before any of it is read.
+pub(crate) struct Opened {
+    pub(crate) catalog: Catalog,
+    pub(crate) source: Source,
+    pub(crate) strategy: FlushStrategy,
+    pub(super) selected: Selected,
+    /// What the operator should know.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Looks at the name, at Milvus and at what is selected.
+pub(crate) async fn open(engine: &Engine, request: &BackupRequest) -> Result<Opened, Error> {
     let catalog = Catalog::open(engine)?;
     // both are asked at once: an operator with a wrong host should not wait for a wrong bucket
     let (free, source) = tokio::join!(name_is_free(&catalog, &request.name), Source::open(engine));
     let source = source?;
     free?;
-    let server = source.milvus.server();
-    server.version.supported()?;
+    source.milvus.server().version.supported()?;
     let strategy = request.strategy.resolve(source.milvus.capabilities())?;
-    let (databases, collections) = everything(&source).await?;
-    let selected =
-        request.selection.select(&databases, &collections).map_err(|e| Error::Selection(e, None))?;
+    let found = everything(&source).await?;
+    let selected = request.selection.select(&found.databases, &found.collections);
+    let selected = selected.map_err(|e| Error::Selection(e, None))?;
+    let left_out = |db| format!("database {db} was dropped while it was listed, and is left out");
+    let warnings = found.vanished.iter().map(left_out).collect();
+    Ok(Opened { catalog, source, strategy, selected, warnings })
+}
+
+pub(super) async fn run<'a>(
+    engine: &Engine,
+    request: &'a BackupRequest,
+    ctx: &'a JobCtx,
+) -> Result<Run<'a>, Error> {
+    let opened = open(engine, request).await?;
+    let server = opened.source.milvus.server();
     ctx.emit(Event::Overview {
         server: server.version.to_string(),
         address: server.address.clone(),
-        collections: selected.collections.len(),
-        databases: selected.databases.len(),
-        how: strategy.as_str().to_owned(),
+        collections: opened.selected.collections.len(),
+        databases: opened.selected.databases.len(),
+        how: opened.strategy.as_str().to_owned(),
     });
-    if strategy != FlushStrategy::MetaOnly {
-        storage_is_milvus(&source, &selected.collections).await?;
+    for warning in &opened.warnings {
+        ctx.warn(warning.as_str());
     }
-    Run::new(engine, request, strategy, source, catalog, selected, ctx)
+    if opened.strategy != FlushStrategy::MetaOnly {
+        storage_is_milvus(&opened.source, &opened.selected.collections).await?;
+    }
+    Run::new(engine, request, opened, ctx)
 }
 
 /// Any object below the directory takes the name; a name that is only a prefix of another is no clash.
@@ -55,20 +75,53 @@ async fn name_is_free(catalog: &Catalog, name: &BackupName) -> Result<(), Error>
     })
 }
 
+/// What a Milvus holds.
+#[derive(Default)]
+pub(crate) struct Everything {
+    pub(crate) databases: Vec<String>,
+    pub(crate) collections: Vec<CollectionRef>,
+    /// Databases that were dropped between their listing and that of their collections.
+    pub(crate) vanished: Vec<String>,
+}
+
 /// Every database and collection of a Milvus.
-pub(crate) async fn everything(source: &Source) -> Result<(Vec<String>, Vec<CollectionRef>), Error> {
-    let milvus = &source.milvus;
-    let databases = milvus.list_databases().await?;
-    let collections: Vec<Vec<CollectionRef>> = stream::iter(&databases)
+pub(crate) async fn everything(source: &Source) -> Result<Everything, Error> {
+    let databases = source.milvus.list_databases().await?;
+    collections_of(source, databases).await
+}
+
+/// Every collection of these databases.
+pub(crate) async fn collections_of(
+    source: &Source,
+    databases: impl IntoIterator<Item = String>,
+) -> Result<Everything, Error> {
+    let listed: Vec<(String, Option<Vec<CollectionRef>>)> = stream::iter(databases)
         .map(|db| async move {
-            let found = milvus.list_collections(db).await?;
-            Ok::<_, Error>(found.into_iter().map(|(name, _)| CollectionRef::new(db, name)).collect())
+            match source.milvus.list_collections(&db).await {
+                Ok(found) => {
+                    let names = found.into_iter().map(|(name, _)| CollectionRef::new(&db, name)).collect();
+                    Ok((db, Some(names)))
+                }
+                Err(error) if error.kind() == milvus::ErrorKind::DatabaseNotFound => Ok((db, None)),
+                Err(error) => Err(Error::from(error)),
+            }
         })
         .buffered(8)
         .try_collect()
         .await?;
-    let collections: BTreeSet<CollectionRef> = collections.into_iter().flatten().collect();
-    Ok((databases, collections.into_iter().collect()))
+    let mut all = Everything::default();
+    for (db, collections) in listed {
+        match collections {
+            Some(collections) => {
+                all.databases.push(db);
+                all.collections.extend(collections);
+            }
+            None => all.vanished.push(db),
+        }
+    }
+    all.collections.sort();
+    all.collections.dedup();
+    Ok(all)
 }
 
 /// The commonest mistake is a wrong root or bucket, and it looks like an empty Milvus: the first collection with
@@ -78,8 +131,7 @@ pub(crate) async fn storage_is_milvus(
     collections: &[CollectionRef],
 ) -> Result<Option<CollectionRef>, Error> {
     // the bucket and the credentials are proven even where no collection has rows yet
-    let root = source.layout.root().as_dir();
-    source.store.any_below(&root).await?;
+    source.store_answers().await?;
     for name in collections {
         let (id, rows) = match flushed(source, name).await {
             Ok(Some(found)) => found,

@@ -114,13 +114,12 @@ impl Run<'_> {
             .partitions
             .iter()
             .flat_map(|partition| {
-                let jobs = partition.jobs.iter().enumerate();
-                jobs.map(move |(at, import)| Job { run: self, plan, backup, partition, at, import })
+                partition.jobs.iter().map(move |import| Job { run: self, plan, backup, partition, import })
             })
             .collect();
         let bytes = jobs.iter().map(|job| job.import.bytes).sum();
         let objects = jobs.iter().map(|job| job.import.objects).sum();
-        self.ctx.emit(Event::Planned { collection: plan.source.clone(), objects, bytes });
+        self.ctx.emit(Event::Planned { collection: plan.called.clone(), objects, bytes });
         let mut tally = Tally { total: jobs.len(), done: 0, rows: BTreeMap::new() };
         if let Turn::First(prover) = turn
             && let Some(first) = jobs.pop_front()
@@ -152,7 +151,7 @@ impl Run<'_> {
     }
 
     pub(super) fn phase(&self, plan: &CollectionPlan, phase: CollectionPhase) {
-        self.ctx.emit(Event::Collection { collection: plan.source.clone(), phase });
+        self.ctx.emit(Event::Collection { collection: plan.called.clone(), phase });
     }
 }
 
@@ -168,7 +167,7 @@ impl Tally {
         self.done += 1;
         *self.rows.entry(job.partition.id).or_default() += rows;
         run.ctx.emit(Event::Import {
-            collection: job.plan.source.clone(),
+            collection: job.plan.called.clone(),
             done: self.done,
             jobs: self.total,
             rows: self.rows.values().sum(),

@@ -12,8 +12,6 @@ pub(super) struct Job<'a> {
     pub(super) plan: &'a CollectionPlan,
     pub(super) backup: &'a CollectionBackup,
     pub(super) partition: &'a PartitionPlan,
-    /// Its number within the partition.
-    pub(super) at: usize,
     pub(super) import: &'a JobPlan,
 }
 

@@ -5,11 +5,12 @@ mod create;
 mod finish;
 mod import;
 mod job;
+mod look;
 mod preflight;
 mod proof;
 mod stage;
 
-pub(crate) use preflight::reach;
+pub(crate) use preflight::{open, reach};
 
 use std::time::Instant;
 

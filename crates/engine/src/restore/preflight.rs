@@ -1,6 +1,6 @@
 //! Before anything is changed: what does the backup hold, where does it go, and can the target take it?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
@@ -11,21 +11,25 @@ use model::plan::restore::{Existing, PrefixSeen, Reach, RestorePlan, RestoreRequ
 use storage::{Store, StoreKind};
 
 use super::Run;
-use crate::backup::storage_is_milvus;
+use crate::backup::{collections_of, storage_is_milvus};
 use crate::catalog::{BackupDetail, Catalog};
 use crate::source::Source;
 use crate::{Engine, Error, Event, JobCtx};
 
 /// Collections looked at once.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 
-type Pairs = Vec<(CollectionRef, CollectionRef)>;
+/// A restore as far as it is known before the backup's files are looked at.
+pub(crate) struct Opened {
+    pub(crate) catalog: Catalog,
+    pub(crate) target: Source,
+    pub(crate) targets: Targets,
+    detail: BackupDetail,
+    seen: Seen,
+}
 
-pub(super) async fn run<'a>(
-    engine: &'a Engine,
-    request: &'a RestoreRequest,
-    ctx: &'a JobCtx,
-) -> Result<Run<'a>, Error> {
+/// Reads the manifest, finds the targets, and refuses what they do not allow.
+pub(crate) async fn open(engine: &Engine, request: &RestoreRequest) -> Result<Opened, Error> {
     let catalog = Catalog::open(engine)?;
     let detail = catalog.detail(&request.name).await?;
     let format = match &detail.manifest.format {
@@ -36,25 +40,69 @@ pub(super) async fn run<'a>(
     if let Some(format) = format {
         return Err(Error::Format { name: request.name.to_string(), format });
     }
-    let Targets { databases, collections: pairs } = resolve(&detail.manifest, request)?;
+    let targets = resolve(&detail.manifest, request)?;
     let target = Source::open(engine).await?;
     target.milvus.server().version.supported()?;
-    let backups: Vec<&CollectionBackup> = detail
-        .manifest
-        .collections
-        .iter()
-        .filter(|c| pairs.iter().any(|(source, _)| source == &c.name))
-        .collect();
-    holds(&target, &backups)?;
-    let seen = look(&catalog, &target, request, &detail, &backups, &pairs).await?;
-    let plan = RestorePlan::new(&detail.manifest, &databases, &pairs, request, &seen)?;
+    let mut opened = Opened { catalog, target, targets, detail, seen: Seen::default() };
+    holds(&opened.target, &opened.backups())?;
+    opened.seen = super::look::run(&opened, request).await?;
+    // a plan without the files knows all that is refused; they take longer
+    opened.plan(request)?;
+    Ok(opened)
+}
+
+impl Opened {
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.detail.manifest
+    }
+
+    /// The selected collections.
+    fn backups(&self) -> Vec<&CollectionBackup> {
+        let wanted: HashSet<&CollectionRef> = self.targets.collections.iter().map(|(name, _)| name).collect();
+        self.manifest().collections.iter().filter(|c| wanted.contains(&c.name)).collect()
+    }
+
+    /// The aliases that come with the targets, in their databases.
+    pub(super) fn wanted_aliases(&self) -> BTreeSet<CollectionRef> {
+        let backups: HashMap<&CollectionRef, &CollectionBackup> =
+            self.manifest().collections.iter().map(|c| (&c.name, c)).collect();
+        let pairs = self.targets.collections.iter();
+        pairs
+            .filter_map(|(source, target)| Some((backups.get(source)?, target)))
+            .flat_map(|(backup, target)| {
+                backup
+                    .aliases
+                    .iter()
+                    .map(|alias| CollectionRef::new(target.database.as_str(), alias.as_str()))
+            })
+            .collect()
+    }
+
+    fn plan(&self, request: &RestoreRequest) -> Result<RestorePlan, Error> {
+        let Targets { databases, collections } = &self.targets;
+        Ok(RestorePlan::new(self.manifest(), databases, collections, request, &self.seen)?)
+    }
+}
+
+pub(super) async fn run<'a>(
+    engine: &'a Engine,
+    request: &'a RestoreRequest,
+    ctx: &'a JobCtx,
+) -> Result<Run<'a>, Error> {
+    let mut opened = open(engine, request).await?;
+    if !request.meta_only {
+        opened.seen.prefixes = prefixes(&opened, request).await?;
+    }
+    let plan = opened.plan(request)?;
+    let Opened { catalog, target, detail, seen, .. } = opened;
     // what is staged below a wrong root is never found by the server, and a wrong bucket must not cost what is dropped;
     // on a disk the server needs no root to find a path
     let on_store = target.store.location().kind() == StoreKind::S3;
     if plan.jobs().next().is_some()
         && (on_store || plan.staging.is_some() || request.existing == Existing::Drop)
     {
-        storage_is_milvus(&target, &existing_of(&target).await?).await?;
+        let found = collections_of(&target, seen.databases).await?;
+        storage_is_milvus(&target, &found.collections).await?;
     }
     let server = target.milvus.server();
     ctx.emit(Event::Overview {
@@ -116,56 +164,17 @@ fn holds(target: &Source, backups: &[&CollectionBackup]) -> Result<(), Error> {
     Ok(())
 }
 
-async fn look(
-    catalog: &Catalog,
-    target: &Source,
-    request: &RestoreRequest,
-    detail: &BackupDetail,
-    backups: &[&CollectionBackup],
-    pairs: &Pairs,
-) -> Result<Seen, Error> {
-    let databases = target.milvus.list_databases().await?;
-    let databases: BTreeSet<String> = databases.into_iter().collect();
-    let existing = stream::iter(pairs.iter().map(|(_, t)| t).filter(|t| databases.contains(&t.database)))
-        .map(|t| async move {
-            let has = target.milvus.has_collection(t).await?;
-            Ok::<_, Error>(has.then(|| t.clone()))
-        })
-        .buffered(AT_ONCE)
-        .try_filter_map(|found| async move { Ok(found) })
-        .try_collect()
-        .await?;
-    if request.existing == Existing::Drop {
-        no_alias_is_dropped(target, &existing).await?;
-    }
-    let prefixes =
-        if request.meta_only { BTreeMap::new() } else { prefixes(catalog, request, detail, backups).await? };
-    Ok(Seen { databases, existing, reach: reach(&catalog.store, &target.store), prefixes })
-}
-
-/// A drop by alias is refused by Milvus; better to say so before anything is changed.
-async fn no_alias_is_dropped(target: &Source, existing: &BTreeSet<CollectionRef>) -> Result<(), Error> {
-    for name in existing {
-        let info = target.milvus.describe_collection(name).await;
-        if info?.is_alias {
-            return Err(Error::TargetIsAlias(name.to_string()));
-        }
-    }
-    Ok(())
-}
-
 /// Proves that every object of the selected collections is there, and counts their deletes.
 async fn prefixes(
-    catalog: &Catalog,
+    opened: &Opened,
     request: &RestoreRequest,
-    detail: &BackupDetail,
-    backups: &[&CollectionBackup],
 ) -> Result<BTreeMap<PartitionId, PrefixSeen>, Error> {
+    let Opened { catalog, detail, .. } = opened;
     let name = &request.name;
     let recorded: Option<BTreeMap<PartitionId, u64>> =
         detail.extra.as_ref().map(|extra| extra.deletes().map(|(id, n)| (PartitionId(id), n)).collect());
     let recorded = recorded.as_ref();
-    let looked: Vec<_> = stream::iter(backups)
+    let looked: Vec<_> = stream::iter(opened.backups())
         .map(|backup| async move {
             let (seen, damages) = catalog.inspect(name, backup).await?;
             let deletes = match recorded {
@@ -212,10 +221,6 @@ pub(crate) fn reach(backup: &Store, target: &Store) -> Reach {
         bucket(to.bucket()),
         bucket(from.bucket())
     ))
-}
-
-async fn existing_of(target: &Source) -> Result<Vec<CollectionRef>, Error> {
-    crate::backup::everything(target).await.map(|(_, collections)| collections)
 }
 
 #[cfg(test)]

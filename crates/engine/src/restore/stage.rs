@@ -1,6 +1,7 @@
 //! Staging: files copied unchanged to where the target's Milvus can read them, and removed afterwards on every path.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::ids::{PartitionScope, SegmentId};
 use model::key::ObjectKey;
@@ -31,6 +32,8 @@ pub(super) struct Staging {
     mover: Mover,
     store: Store,
     dir: ObjectKey,
+    /// How many jobs were staged; each has a directory of its own.
+    staged: AtomicUsize,
     lease: Lease,
     keep: bool,
     ctx: JobCtx,
@@ -41,11 +44,13 @@ impl Staging {
     pub(super) async fn begin(engine: &Engine, run: &Run<'_>) -> Result<Self, Error> {
         let store = run.target.store.clone();
         clear_stale(run, &store).await?;
-        let dir = run.target.layout.staging_dir(run.ctx.id());
+        // not the job's id, which may be any text
+        let dir = run.target.layout.staging_dir(&uuid::Uuid::new_v4().to_string());
         let mover = crate::backup::mover(&run.catalog.store, &store, &engine.config.limits)?;
-        let taken = Lease::take(engine, &store, &dir.join(OWNER), run.ctx.id()).await?;
+        let taken = Lease::take(engine, &store, &dir.join(OWNER)).await?;
         let lease = taken.map_err(|_| Error::Task(format!("{dir} is taken")))?;
-        Ok(Self { mover, store, dir, lease, keep: run.request.keep_staged, ctx: run.ctx.clone() })
+        let (keep, ctx) = (run.request.keep_staged, run.ctx.clone());
+        Ok(Self { mover, store, dir, staged: AtomicUsize::new(0), lease, keep, ctx })
     }
 
     /// Brings a job's files to where the server can read them.
@@ -53,7 +58,8 @@ impl Staging {
         let JobData::Staged(segments) = &job.import.data else { return Ok(in_place(job)) };
         let run = job.run;
         run.phase(job.plan, CollectionPhase::Staging);
-        let dir = self.dir.join(&format!("{}-{}/", job.partition.id, job.at));
+        let number = self.staged.fetch_add(1, Ordering::Relaxed);
+        let dir = self.dir.join(&format!("{}-{number}/", job.partition.id));
         let layout = run.catalog.layout(&run.request.name);
         let binlogs = layout.binlogs_dir();
         let items = files(job, segments).map(|(from, size)| {
@@ -61,10 +67,10 @@ impl Staging {
             CopyItem { from, to, size }
         });
         let on_copied = |item: &CopyItem, _: &storage::Copied| {
-            self.ctx.emit(Event::ObjectCopied { collection: job.plan.source.clone(), bytes: item.size });
+            self.ctx.emit(Event::ObjectCopied { collection: job.plan.called.clone(), bytes: item.size });
         };
         let copied = self.mover.copy_all(items, self.ctx.cancel(), on_copied).await;
-        copied.map_err(|e| Error::from(e.error).during(format!("while staging {}", job.plan.source)))?;
+        copied.map_err(|e| Error::from(e.error).during(format!("while staging {}", job.plan.called)))?;
         run.phase(job.plan, CollectionPhase::Importing);
         let below = |prefix: ObjectKey| prefix.below(&binlogs).map(|rest| dir.join(rest).as_dir());
         let partition = job.partition.id;

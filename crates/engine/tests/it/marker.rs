@@ -37,7 +37,7 @@ async fn what_another_run_is_making_is_left_alone() {
     assert_eq!(told(&error), expected);
 
     let error = in_time(world.engine().delete(&delete("nightly"), &JobCtx::detached())).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Failed);
+    assert_eq!(error.kind(), Kind::Busy);
     let text = error.to_string();
     assert!(text.starts_with("backup nightly is being made by process 7 on there, last heard of "), "{text}");
     assert!(error.hint().unwrap().starts_with("wait for its end; a run that died is free to be deleted"));

@@ -1,6 +1,6 @@
 //! Small backups for the tests of the planners.
 
-use super::restore::{Reach, RestoreRequest, Seen};
+use super::restore::{RestoreRequest, Seen};
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use crate::manifest::{
     Binlog, CollectionBackup, ConsistencyLevel, DeltaLog, LoadState, Manifest, PartitionBackup, Schema,
@@ -86,10 +86,5 @@ pub(super) fn request() -> RestoreRequest {
 
 /// An empty target that reads the backup where it lies.
 pub(super) fn seen() -> Seen {
-    Seen {
-        databases: ["default".to_owned()].into(),
-        existing: [].into(),
-        reach: Reach::InPlace,
-        prefixes: [].into(),
-    }
+    Seen { databases: ["default".to_owned()].into(), ..Seen::default() }
 }

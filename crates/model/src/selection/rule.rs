@@ -90,7 +90,7 @@ fn part(name: &str) -> Result<String, Reason> {
 }
 
 /// Matches `*` (any text) and `?` (any character), going back to the last star only: linear for all practical patterns.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
     // where to go on when a character does not fit: after the last star, one character of the name later
     let mut retry = None;

@@ -46,6 +46,8 @@ pub struct CollectionPlan {
     pub source: CollectionRef,
     /// The name in the target.
     pub target: CollectionRef,
+    /// What it is called meanwhile: its source's name, or its target's where the source has several.
+    pub called: CollectionRef,
     /// How the target comes to be.
     pub action: Action,
     /// Partitions with what goes into them.
@@ -152,6 +154,14 @@ impl RestorePlan {
             targets::check_segments(backup)?;
             collections.push(CollectionPlan::new(index, backup, target, request, seen, &mut warnings));
         }
+        let mut sources: HashMap<CollectionRef, usize> = HashMap::new();
+        for (source, _) in pairs {
+            *sources.entry(source.clone()).or_default() += 1;
+        }
+        for plan in collections.iter_mut().filter(|plan| sources.get(&plan.source).is_some_and(|n| *n > 1)) {
+            plan.called.clone_from(&plan.target);
+        }
+        targets::leave_taken_aliases(&mut collections, &seen.aliases, &mut warnings);
         let staged = collections
             .iter()
             .flat_map(CollectionPlan::jobs)
@@ -231,6 +241,7 @@ impl CollectionPlan {
             index,
             source: backup.name.clone(),
             target: target.clone(),
+            called: backup.name.clone(),
             action,
             partitions: partitions
                 .map(|p| if request.meta_only { jobs::no_data(p) } else { jobs::with_data(p, seen) })

@@ -110,21 +110,24 @@ pub enum Existing {
 }
 
 /// Whether the target's Milvus can read the backup where it lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
     /// It can: same endpoint and bucket, or the same disk.
+    #[default]
     InPlace,
     /// It cannot; the reason in words.
     Staged(String),
 }
 
 /// What the target and the backup's store showed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// Databases of the target.
     pub databases: BTreeSet<String>,
     /// Which of the targets exist.
     pub existing: BTreeSet<CollectionRef>,
+    /// Of the wanted aliases, which name something already, and what.
+    pub aliases: BTreeMap<CollectionRef, CollectionRef>,
     /// Whether the data can be read in place.
     pub reach: Reach,
     /// Of each partition with data, what lies below its prefix.

@@ -1,8 +1,8 @@
 //! What the targets, and what the backup itself, rule out; and which databases are missing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Existing, PlanError, Seen};
+use super::{Action, CollectionPlan, Existing, PlanError, Seen};
 use crate::manifest::CollectionBackup;
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use crate::plan::backup::segments;
@@ -28,6 +28,29 @@ pub(super) fn action(target: &CollectionRef, existing: Existing, seen: &Seen) ->
         Existing::Use => Action::Use,
         Existing::Drop if seen.existing.contains(target) => Action::DropAndCreate,
         Existing::Drop | Existing::Refuse => Action::Create,
+    }
+}
+
+/// Leaves out aliases that another collection of the target has, or another one of the plan gets.
+pub(super) fn leave_taken_aliases(
+    plans: &mut [CollectionPlan],
+    taken: &BTreeMap<CollectionRef, CollectionRef>,
+    warnings: &mut Vec<String>,
+) {
+    // the aliases of what is dropped go with it
+    let dropped: BTreeSet<CollectionRef> =
+        plans.iter().filter(|p| p.action == Action::DropAndCreate).map(|p| p.target.clone()).collect();
+    let mut given = BTreeSet::new();
+    for CollectionPlan { source, target, aliases, .. } in plans {
+        aliases.retain(|alias| {
+            let name = CollectionRef::new(target.database.as_str(), alias.as_str());
+            let holder = taken.get(&name).filter(|holder| *holder != target && !dropped.contains(*holder));
+            let free = holder.is_none() && given.insert(name);
+            if !free {
+                warnings.push(format!("alias {alias} of {source} is taken in the target and stays as it is"));
+            }
+            free
+        });
     }
 }
 
