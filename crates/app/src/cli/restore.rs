@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use engine::RestoreOutcome;
 use model::mapping::Mapping;
+use model::plan::restore::RestoreRequest;
 
 use super::selection::Selectors;
 use super::session::Session;
@@ -94,7 +95,7 @@ impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let asked = self.asked(session)?;
-        let request = asked.request(session.config.keep_staged())?;
+        let request = RestoreRequest { keep_staged: session.config.keep_staged(), ..asked.request()? };
         let engine = session.engine()?;
         let job = session.job()?;
         let outcome = engine.restore(&request, job.ctx()).await;

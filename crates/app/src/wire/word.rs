@@ -151,3 +151,25 @@ words! {
         Interrupted = "interrupted",
     }
 }
+
+words! {
+    /// A phase of a job.
+    Phase of engine::Phase {
+        /// Names, reachability, rights.
+        Preflight = "preflight",
+        /// Collections are read and copied.
+        Copy = "copy",
+        /// The manifest is written.
+        Commit = "commit",
+        /// Databases and collections are created.
+        Create = "create",
+        /// Data is staged and imported.
+        Import = "import",
+        /// Load state and aliases.
+        Finish = "finish",
+        /// What was staged is removed.
+        Cleanup = "cleanup",
+        /// Objects are removed.
+        Delete = "delete",
+    }
+}

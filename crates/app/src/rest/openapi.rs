@@ -1,0 +1,48 @@
+//! The descriptions of `/api/v1` and `/api/v2`, made of the code that serves them.
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, ServerBuilder};
+
+use super::{v1, v2};
+
+/// A version of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Version {
+    /// As the Go tool's releases have it.
+    V1,
+    /// Jobs, plans, pages and problems.
+    V2,
+}
+
+impl Version {
+    /// What describes it; `base` is the path that a proxy puts before it.
+    pub(crate) fn description(self, base: &str) -> OpenApi {
+        let mut description = match self {
+            Self::V1 => v1::router().into_openapi(),
+            Self::V2 => v2::router().into_openapi(),
+        };
+        let about = std::mem::take(&mut description.info);
+        let licence = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
+        description.info = InfoBuilder::new()
+            .title(about.title)
+            .description(about.description)
+            .version(env!("CARGO_PKG_VERSION"))
+            .license(Some(licence))
+            .build();
+        let base = format!("/{}", base.trim_matches('/'));
+        description.servers = Some(vec![ServerBuilder::new().url(base).build()]);
+        let components = description.components.get_or_insert_default();
+        let http = |scheme| SecurityScheme::Http(Http::new(scheme));
+        components.add_security_scheme("token", http(HttpAuthScheme::Bearer));
+        components.add_security_scheme("user", http(HttpAuthScheme::Basic));
+        let nothing: [&str; 0] = [];
+        // A server without tokens asks nobody for one.
+        let ways = [
+            SecurityRequirement::new("token", nothing),
+            SecurityRequirement::new("user", nothing),
+            SecurityRequirement::default(),
+        ];
+        description.security = Some(ways.into());
+        description
+    }
+}

@@ -1,0 +1,212 @@
+//! `/backups`.
+
+use axum::Json;
+use axum::extract::State;
+use futures::{StreamExt, TryStreamExt, stream};
+use model::name::CollectionRef;
+use model::selection::matches;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::super::problem::{Answer, Refusal};
+use super::extract::{Body, By, Named, Parameters};
+use super::page::{after, limit, token_after, words};
+use super::submit::Submitted;
+use crate::server::{self, Asked, Service};
+use crate::status::Failure;
+use crate::wire::{
+    BackupPlan, BackupState, Deleted, Detail, Job, NewBackup, NewRestore, RestorePlan, Summary, deletion,
+    existing_name,
+};
+
+/// How many backups are read at once to see which collections they hold.
+const READ_AT_ONCE: usize = 8;
+
+/// Which backups.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BackupsAsked {
+    /// Only names like this; `*` stands for any text, `?` for one character
+    #[param(example = "night*")]
+    name: Option<String>,
+    /// Only these states: complete, unfinished, running, damaged; by commas
+    state: Option<String>,
+    /// Only complete backups that hold this collection: `database.collection`, or `collection` of `default`
+    collection: Option<String>,
+    /// At most so many; 100 without it
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// The `next_page_token` of the page before
+    page_token: Option<String>,
+}
+
+/// A page of backups, by name.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(super) struct BackupPage {
+    /// The backups.
+    backups: Vec<Summary>,
+    /// What asks for the next page; null on the last.
+    next_page_token: Option<String>,
+}
+
+/// The backups, by name
+#[utoipa::path(get, path = "/backups", tag = "backups", operation_id = "list_backups", params(BackupsAsked),
+    responses((status = 200, description = "A page of them", body = BackupPage), Refusal))]
+pub(super) async fn list(
+    State(state): State<server::State>,
+    By(asked): By,
+    Parameters(asks): Parameters<BackupsAsked>,
+) -> Answer<Json<BackupPage>> {
+    let limit = limit(asks.limit)?;
+    let states: Vec<BackupState> = words("state", asks.state.as_deref())?;
+    let after = asks.page_token.as_deref().map(after).transpose()?;
+    let found = state.service.list(&asked).await?;
+    let mut backups: Vec<Summary> = found.iter().map(Summary::from).collect();
+    backups.retain(|backup| {
+        after.as_ref().is_none_or(|after| backup.name > *after)
+            && (states.is_empty() || states.contains(&backup.state))
+            && asks.name.as_deref().is_none_or(|pattern| matches(pattern, &backup.name))
+    });
+    if let Some(collection) = asks.collection.as_deref() {
+        backups = holding(&state.service, &asked, backups, collection, limit + 1).await?;
+    }
+    let more = backups.len() > limit;
+    backups.truncate(limit);
+    let last = backups.last().filter(|_| more);
+    let next_page_token = last.map(|backup| token_after(&backup.name));
+    Ok(Json(BackupPage { backups, next_page_token }))
+}
+
+/// The first of some backups that hold a collection.
+async fn holding(
+    service: &Service,
+    asked: &Asked,
+    mut backups: Vec<Summary>,
+    collection: &str,
+    most: usize,
+) -> Result<Vec<Summary>, Failure> {
+    let (database, collection) = collection.split_once('.').unwrap_or(("", collection));
+    let wanted = &CollectionRef::new(database, collection);
+    backups.retain(|backup| backup.state == BackupState::Complete);
+    let read = stream::iter(backups).map(|backup| async move {
+        let detail = service.get(asked, &existing_name(Some(&backup.name))?).await?;
+        let holds = detail.manifest.collections.iter().any(|c| c.name == *wanted);
+        Ok::<_, Failure>(holds.then_some(backup))
+    });
+    let found = read.buffered(READ_AT_ONCE).try_filter_map(async |backup| Ok(backup));
+    found.take(most).try_collect().await
+}
+
+/// Make a backup
+///
+/// With `dry_run` nothing is changed, and the answer is what would be done.
+#[utoipa::path(post, path = "/backups", tag = "backups", operation_id = "create_backup", request_body = NewBackup,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request the same one")),
+    responses(
+        (status = 200, description = "What would be done", body = BackupPlan),
+        (status = 202, description = "The job that does it", body = Job,
+            headers(("Location" = String, description = "The job"))),
+        Refusal,
+    ))]
+pub(super) async fn create(
+    State(state): State<server::State>,
+    By(asked): By,
+    Body(body): Body<NewBackup>,
+) -> Answer<Submitted<BackupPlan>> {
+    let request = body.request()?;
+    if request.dry_run {
+        let plan = state.service.plan_backup(&asked, request).await?;
+        return Ok(Submitted::Planned(BackupPlan::from(&plan)));
+    }
+    Ok(state.service.backup(asked, request).await?.into())
+}
+
+/// How much of a backup.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DetailAsked {
+    /// Whether to show partitions and segments too
+    #[serde(default)]
+    detail: bool,
+}
+
+/// One backup
+#[utoipa::path(get, path = "/backups/{name}", tag = "backups", operation_id = "get_backup",
+    params(("name" = String, Path, description = "The backup"), DetailAsked),
+    responses((status = 200, description = "The backup", body = Detail), Refusal))]
+pub(super) async fn get(
+    State(state): State<server::State>,
+    By(asked): By,
+    Named(name): Named,
+    Parameters(asks): Parameters<DetailAsked>,
+) -> Answer<Json<Detail>> {
+    let backup = state.service.get(&asked, &existing_name(Some(&name))?).await?;
+    Ok(Json(Detail::of(&backup, asks.detail)))
+}
+
+/// Whether to do it.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DryRun {
+    /// Whether to only tell what would be done
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Delete a backup
+///
+/// With `dry_run` nothing is changed, and the answer is what would be deleted.
+#[utoipa::path(delete, path = "/backups/{name}", tag = "backups", operation_id = "delete_backup",
+    params(("name" = String, Path, description = "The backup"), DryRun),
+    responses(
+        (status = 200, description = "What would be deleted", body = Deleted),
+        (status = 202, description = "The job that does it", body = Job,
+            headers(("Location" = String, description = "The job"))),
+        Refusal,
+    ))]
+pub(super) async fn delete(
+    State(state): State<server::State>,
+    By(asked): By,
+    Named(name): Named,
+    Parameters(asks): Parameters<DryRun>,
+) -> Answer<Submitted<Deleted>> {
+    let request = deletion(Some(&name), asks.dry_run)?;
+    if request.dry_run {
+        let outcome = state.service.plan_delete(&asked, request).await?;
+        return Ok(Submitted::Planned(Deleted::of(&outcome, true)));
+    }
+    Ok(state.service.delete(asked, request).await?.into())
+}
+
+/// What a restore of a backup would do
+#[utoipa::path(get, path = "/backups/{name}/plan", tag = "backups", operation_id = "plan_restore",
+    params(("name" = String, Path, description = "The backup")),
+    responses((status = 200, description = "What would be done", body = RestorePlan), Refusal))]
+pub(super) async fn plan(
+    state: State<server::State>,
+    by: By,
+    name: Named,
+) -> Answer<Json<RestorePlan>> {
+    plan_as_asked(state, by, name, Body(NewRestore::default())).await
+}
+
+/// What a restore of a backup would do that is asked for with these options
+#[utoipa::path(post, path = "/backups/{name}/plan", tag = "backups", operation_id = "plan_restore_as_asked",
+    params(("name" = String, Path, description = "The backup")), request_body = NewRestore,
+    responses((status = 200, description = "What would be done", body = RestorePlan), Refusal))]
+pub(super) async fn plan_as_asked(
+    State(state): State<server::State>,
+    By(asked): By,
+    Named(name): Named,
+    Body(body): Body<NewRestore>,
+) -> Answer<Json<RestorePlan>> {
+    if body.backup.as_ref().is_some_and(|other| *other != name) {
+        return Err(Failure::usage("the body names another backup than the path").into());
+    }
+    let request = NewRestore { backup: Some(name), ..body }.request()?;
+    let (plan, target) = state.service.plan_restore(&asked, request).await?;
+    Ok(Json(RestorePlan::of(&plan, &target)))
+}

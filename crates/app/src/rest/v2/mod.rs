@@ -1,0 +1,65 @@
+//! `/api/v2`: each handler converts what is asked, calls the service once, and answers with a document of [`crate::wire`].
+
+mod backups;
+mod check;
+mod events;
+mod extract;
+mod jobs;
+mod page;
+mod restores;
+mod submit;
+
+use utoipa::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
+
+use crate::server::State;
+
+/// The path that all of it lies below.
+const BASE: &str = "/api/v2";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Milvus Backup",
+        description = "Backups of Milvus, and the jobs that make, restore and delete them.\n\n\
+            What takes long is a job: the answer is 202, its `Location` is the job. \
+            A request that is sent again with the same `Idempotency-Key` gets the job of the first."
+    ),
+    tags(
+        (name = "backups", description = "Backups below the backup root"),
+        (name = "restores", description = "Bringing collections of a backup back"),
+        (name = "jobs", description = "What was asked for and how far it is"),
+        (name = "check", description = "Whether Milvus and both storages serve"),
+    )
+)]
+struct Description;
+
+/// The routes and their description.
+pub(crate) fn router() -> OpenApiRouter<State> {
+    let routes = OpenApiRouter::default()
+        .routes(routes!(backups::list, backups::create))
+        .routes(routes!(backups::get, backups::delete))
+        .routes(routes!(backups::plan, backups::plan_as_asked))
+        .routes(routes!(restores::create, restores::list))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::get))
+        .routes(routes!(events::watch))
+        .routes(routes!(check::check));
+    let routes = action(routes, routes!(jobs::act));
+    OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, routes)
+}
+
+/// Adds an operation whose path ends with `:action`, which a route can only have as a part of its last parameter.
+fn action(
+    routes: OpenApiRouter<State>,
+    (schemas, paths, method): UtoipaMethodRouter<State>,
+) -> OpenApiRouter<State> {
+    let mut routes = routes;
+    let route = |path: &str| path.split(':').next().unwrap_or_default().to_owned();
+    let at: Vec<String> = paths.paths.keys().map(|path| route(path)).collect();
+    let description = routes.get_openapi_mut();
+    description.paths.paths.extend(paths.paths);
+    description.components.get_or_insert_default().schemas.extend(schemas);
+    at.iter().fold(routes, |routes, path| routes.route(path, method.clone()))
+}

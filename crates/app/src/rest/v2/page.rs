@@ -1,0 +1,45 @@
+//! Lists in pages.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::status::Failure;
+
+/// How many items a page has where nobody says.
+const USUAL: usize = 100;
+/// How many it has at most.
+pub(super) const MOST: usize = 1000;
+
+/// How many items are asked for.
+pub(super) fn limit(asked: Option<usize>) -> Result<usize, Failure> {
+    match asked.unwrap_or(USUAL) {
+        limit @ 1..=MOST => Ok(limit),
+        other => Err(Failure::usage(format!("limit={other}: expected 1 to {MOST}"))),
+    }
+}
+
+/// The token of the page behind the item of this name.
+pub(super) fn token_after(name: &str) -> String {
+    URL_SAFE_NO_PAD.encode(name)
+}
+
+/// The name that a token stands for.
+pub(super) fn after(token: &str) -> Result<String, Failure> {
+    let name = URL_SAFE_NO_PAD.decode(token).ok().and_then(|name| String::from_utf8(name).ok());
+    name.ok_or_else(|| {
+        Failure::usage("page_token is none that a page gave")
+            .hint("take next_page_token as it is, or leave it out for the first page")
+    })
+}
+
+/// The words of a parameter that takes several, by commas.
+pub(super) fn words<T: serde::de::DeserializeOwned>(name: &str, text: Option<&str>) -> Result<Vec<T>, Failure> {
+    let words = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
+    words
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            let read = T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word));
+            read.map_err(|error| Failure::usage(format!("{name}={word}: {error}")))
+        })
+        .collect()
+}

@@ -1,0 +1,46 @@
+//! `/restores`.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::super::problem::{Answer, Refusal};
+use super::extract::{Body, By, Parameters};
+use super::jobs::{JobsOfKind, page_of};
+use super::submit::Submitted;
+use crate::server;
+use crate::wire::{Job, JobKind, JobPage, NewRestore, RestorePlan};
+
+/// Restore a backup, or part of it
+///
+/// With `dry_run` nothing is changed, and the answer is what would be done.
+#[utoipa::path(post, path = "/restores", tag = "restores", operation_id = "create_restore", request_body = NewRestore,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request the same one")),
+    responses(
+        (status = 200, description = "What would be done", body = RestorePlan),
+        (status = 202, description = "The job that does it", body = Job,
+            headers(("Location" = String, description = "The job"))),
+        Refusal,
+    ))]
+pub(super) async fn create(
+    State(state): State<server::State>,
+    By(asked): By,
+    Body(body): Body<NewRestore>,
+) -> Answer<Submitted<RestorePlan>> {
+    let request = body.request()?;
+    if request.dry_run {
+        let (plan, target) = state.service.plan_restore(&asked, request).await?;
+        return Ok(Submitted::Planned(RestorePlan::of(&plan, &target)));
+    }
+    Ok(state.service.restore(asked, request).await?.into())
+}
+
+/// The jobs that restore, newest first
+#[utoipa::path(get, path = "/restores", tag = "restores", operation_id = "list_restores", params(JobsOfKind),
+    responses((status = 200, description = "A page of them", body = JobPage), Refusal))]
+pub(super) async fn list(
+    State(state): State<server::State>,
+    By(asked): By,
+    Parameters(asks): Parameters<JobsOfKind>,
+) -> Answer<Json<JobPage>> {
+    Ok(Json(page_of(&state.service, &asked.caller, &[JobKind::Restore], &asks)?))
+}

@@ -1,0 +1,35 @@
+//! How a request for something that takes long is answered.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::wire::Job;
+
+/// The answer to a request that became a job, or would have.
+pub(super) enum Submitted<P> {
+    /// What would be done.
+    Planned(P),
+    /// The job that does it.
+    Accepted(Job),
+}
+
+impl<P> From<jobs::Job> for Submitted<P> {
+    fn from(job: jobs::Job) -> Self {
+        Self::Accepted(Job::from(&job))
+    }
+}
+
+impl<P: Serialize> IntoResponse for Submitted<P> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Planned(plan) => Json(plan).into_response(),
+            Self::Accepted(job) => {
+                let place = format!("{}/jobs/{}", super::BASE, job.id);
+                (StatusCode::ACCEPTED, [(LOCATION, place)], Json(job)).into_response()
+            }
+        }
+    }
+}
