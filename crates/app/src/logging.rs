@@ -38,10 +38,15 @@ pub(crate) fn start(settings: &LogSettings, verbose: bool, out: &Out) -> Result<
 }
 
 fn layer(settings: &LogSettings, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) -> BoxedLayer {
-    // Other libraries are heard from warnings on.
-    let filter = EnvFilter::builder().parse_lossy(format!("warn,milvus_backup={}", settings.level));
+    // Other libraries are heard from warnings on; who changed what is written down whatever the level.
+    let filter =
+        EnvFilter::builder().parse_lossy(format!("warn,audit=info,milvus_backup={}", settings.level));
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
-    if settings.json { layer.json().with_filter(filter).boxed() } else { layer.with_filter(filter).boxed() }
+    if settings.json {
+        layer.json().with_span_list(true).with_current_span(false).with_filter(filter).boxed()
+    } else {
+        layer.with_filter(filter).boxed()
+    }
 }
 
 struct Console(Out);

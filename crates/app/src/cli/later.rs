@@ -7,8 +7,6 @@ use crate::status::Failure;
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
     #[command(hide = true)]
-    Server(Rest),
-    #[command(hide = true)]
     Migrate(Rest),
     #[command(hide = true)]
     L0compact(Rest),
@@ -25,8 +23,6 @@ pub(super) struct Rest {
 impl Verb {
     pub(super) fn answer(&self) -> Failure {
         match self {
-            Self::Server(_) => Failure::later("the server (REST and gRPC)")
-                .hint("until then run the verbs themselves, with --output json for programs"),
             Self::Migrate(_) => Failure::later("migrate (to Zilliz Cloud)"),
             Self::L0compact(_) => {
                 Failure::later("l0compact").hint("backups of Milvus 2.2 and 2.3 have nothing to compact")

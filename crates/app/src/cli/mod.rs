@@ -11,6 +11,7 @@ mod later;
 mod list;
 mod restore;
 mod selection;
+mod server;
 mod session;
 
 use std::ffi::OsString;
@@ -25,7 +26,7 @@ use crate::status::{DONE, Failure, Kind, exit_code};
 use crate::wire::existing_name;
 pub(crate) use args::{Format, ProgressMode};
 use args::{Globals, Shared, Style};
-use session::Session;
+use session::{Session, Starting};
 
 /// Back up Milvus collections and restore them.
 #[derive(Parser, Debug)]
@@ -69,6 +70,7 @@ enum Verb {
     Delete(delete::Arguments),
     Restore(Box<restore::Arguments>),
     Check(check::Arguments),
+    Server(server::Arguments),
     Config(config::Arguments),
     Completion(docs::Completion),
     Man(docs::Man),
@@ -113,6 +115,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>, environment: &Envi
             run(environment, &before, &verb.shared, async |session| verb.run(session).await)
         }
         Verb::Check(verb) => run(environment, &before, &verb.shared, async |session| verb.run(session).await),
+        Verb::Server(verb) => verb.run(&before, environment),
         Verb::Config(verb) => verb.run(&before, environment),
         Verb::Completion(verb) => {
             let out = out(&before.style, environment);
@@ -130,16 +133,28 @@ fn run(
     shared: &Shared,
     verb: impl AsyncFnOnce(&Session<'_>) -> Result<u8, Failure>,
 ) -> u8 {
+    run_with(environment, before, shared, Starting::default(), verb)
+}
+
+/// Runs a verb that asks for something before it runs.
+fn run_with(
+    environment: &Environment,
+    before: &Before,
+    shared: &Shared,
+    starting: Starting,
+    verb: impl AsyncFnOnce(&Session<'_>) -> Result<u8, Failure>,
+) -> u8 {
     let style = shared.style.over(&before.style);
     let out = out(&style, environment);
-    let result = Session::new(environment, shared.globals.over(&before.globals), style, shared, &out)
-        .and_then(|session| {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let result = runtime.block_on(verb(&session));
-            // A blocked read of the terminal must not hold the end up.
-            runtime.shutdown_background();
-            result
-        });
+    let result =
+        Session::new(environment, shared.globals.over(&before.globals), style, shared, starting, &out)
+            .and_then(|session| {
+                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+                let result = runtime.block_on(verb(&session));
+                // A blocked read of the terminal must not hold the end up.
+                runtime.shutdown_background();
+                result
+            });
     end(&out, result)
 }
 

@@ -11,6 +11,15 @@ use crate::render::{self, Out, Progress};
 use crate::status::Failure;
 use crate::{logging, signals};
 
+/// What a verb asks for before it runs.
+#[derive(Default)]
+pub(super) struct Starting {
+    /// Values that its flags set.
+    pub flags: Vec<FlagValue>,
+    /// Whether it logs without `-v`.
+    pub logs: bool,
+}
+
 /// One run of a verb.
 pub(super) struct Session<'a> {
     /// The effective configuration.
@@ -28,22 +37,24 @@ impl<'a> Session<'a> {
         globals: Globals,
         style: Style,
         shared: &Shared,
+        starting: Starting,
         out: &'a Out,
     ) -> Result<Self, Failure> {
         for word in ignored(&shared.extra) {
             out.note(&format!("{word:?} is ignored: a verb takes flags only"));
         }
-        let flags: &[FlagValue] = match shared.verbose {
-            0 => &[],
-            1 => &[("log.level", "debug", "-v")],
-            _ => &[("log.level", "trace", "-vv")],
-        };
-        let request = Request { file: globals.file(), set: globals.set(), flags };
+        let mut flags = starting.flags;
+        match shared.verbose {
+            0 => {}
+            1 => flags.push(("log.level", "debug".to_owned(), "-v")),
+            _ => flags.push(("log.level", "trace".to_owned(), "-vv")),
+        }
+        let request = Request { file: globals.file(), set: globals.set(), flags: &flags };
         let config = Config::load(&request, environment)?;
         for warning in &config.warnings {
             out.warning(warning);
         }
-        logging::start(&config.log(), shared.verbose > 0, out)?;
+        logging::start(&config.log(), starting.logs || shared.verbose > 0, out)?;
         Ok(Self { config, environment, globals, style, out })
     }
 
@@ -62,10 +73,16 @@ impl<'a> Session<'a> {
         self.start(Progress::new(ProgressMode::None, self.out))
     }
 
-    fn start(&self, progress: Progress) -> Result<Job, Failure> {
+    /// What the first signal pulls; the second ends the program.
+    pub(super) fn until_signal(&self) -> Result<CancellationToken, Failure> {
         let cancel = CancellationToken::new();
         let out = self.out.clone();
         signals::watch(cancel.clone(), move || out.note("stopping; once more to leave at once"))?;
+        Ok(cancel)
+    }
+
+    fn start(&self, progress: Progress) -> Result<Job, Failure> {
+        let cancel = self.until_signal()?;
         let sink = progress.clone();
         Ok(Job { ctx: JobCtx::new(cancel, move |event| sink.take(event)), progress })
     }
@@ -114,6 +131,11 @@ impl<'a> Session<'a> {
     /// Prints an account of a failure on stderr.
     pub(super) fn error_text(&self, text: &str) {
         self.out.error_text(text);
+    }
+
+    /// Tells on stderr what must be told.
+    pub(super) fn line(&self, text: &str) {
+        self.out.line(text);
     }
 
     /// Tells something on stderr, unless quiet.

@@ -152,7 +152,7 @@ impl Config {
         Ok(Some(PathBuf::from(path)))
     }
 
-    fn problem(&self, key: &str, reason: impl Into<String>) -> Problem {
+    pub(super) fn problem(&self, key: &str, reason: impl Into<String>) -> Problem {
         Problem { key: key.to_owned(), source: self.values.source(key), reason: reason.into() }
     }
 

@@ -11,7 +11,7 @@ use super::schema::{Key, Kind, Schema};
 use super::value::{Source, Value, Values};
 
 /// A key's value set by a flag of the command line, under its v2 name.
-pub(crate) type FlagValue = (&'static str, &'static str, &'static str);
+pub(crate) type FlagValue = (&'static str, String, &'static str);
 
 /// Everything a value can come from.
 pub(super) struct Layers<'a> {
@@ -49,11 +49,7 @@ impl Layers<'_> {
         let is_section = move |key: &str| {
             let prefix = format!("{key}.");
             schema.key(key).is_none()
-                && schema
-                    .keys()
-                    .iter()
-                    .flat_map(Key::names)
-                    .any(|name| name.to_lowercase().starts_with(&prefix))
+                && schema.keys().flat_map(Key::names).any(|name| name.to_lowercase().starts_with(&prefix))
         };
         self.file.into_iter().flat_map(move |file| {
             file.document.entries().filter(move |(key, _)| is_section(key)).map(|(_, entry)| Problem {
@@ -89,7 +85,7 @@ impl Layers<'_> {
     fn flag(&self, key: &Key) -> Option<(Item, Source)> {
         let name = key.becomes.unwrap_or(key.name);
         let (_, text, flag) = self.flags.iter().rev().find(|(set, ..)| *set == name)?;
-        Some((Item::Scalar((*text).to_owned()), Source::Flag(flag)))
+        Some((Item::Scalar(text.clone()), Source::Flag(flag)))
     }
 
     fn overridden(&self, key: &Key) -> Option<(Item, Source)> {
@@ -165,7 +161,7 @@ fn parse(key: &Key, item: &Item, source: Source) -> Result<Value, Problem> {
 
 /// Kubernetes sets `MILVUS_PORT=tcp://…` in every pod beside a service named `milvus`.
 fn is_service_link(key: &Key, text: &str) -> bool {
-    key.kind == Kind::Port && text.starts_with("tcp://")
+    matches!(key.kind, Kind::Port | Kind::Listen) && text.starts_with("tcp://")
 }
 
 /// The text of a secret's file, without the line end editors leave.

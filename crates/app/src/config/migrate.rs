@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
+use secrecy::ExposeSecret;
+
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
 use super::find::Found;
 use super::layers::Layers;
 use super::overrides::Overrides;
-use super::schema::{Key, Kind, Schema, v2};
+use super::schema::{Key, Kind, Schema};
 use super::storage_keys::StorageKeys;
 use super::value::{Data, Source, Value, Values};
 use super::{find, resolve, schema_of, unknown, validate};
@@ -51,13 +53,13 @@ pub(crate) fn migrate(wanted: &str, environment: &Environment) -> Result<Migrati
 /// The keys of the file without a counterpart.
 fn dropped(file: &Found) -> impl Iterator<Item = &'static str> {
     let is_set = |key: &&Key| key.names().any(|name| file.document.get(&name.to_lowercase()).is_some());
-    Schema::V1.keys().iter().filter(|key| key.becomes.is_none()).filter(is_set).map(|key| key.name)
+    Schema::V1.keys().filter(|key| key.becomes.is_none()).filter(is_set).map(|key| key.name)
 }
 
 /// The set v1 variables with their replacements.
 fn variables(environment: &Environment) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for (key, name) in Schema::V1.keys().iter().filter_map(|key| Some((key, key.env?))) {
+    for (key, name) in Schema::V1.keys().filter_map(|key| Some((key, key.env?))) {
         let file = key.env_file().filter(|file| environment.get(file).is_some());
         let Some(name) = environment.get(name).map(|_| name.to_owned()).or(file) else { continue };
         let replacement = match key.becomes.and_then(|to| Schema::V2.key(to)) {
@@ -77,7 +79,7 @@ fn variables(environment: &Environment) -> Vec<(String, String)> {
 fn write(values: &Values, from: &str) -> String {
     let mut text = format!("# Made from {from} by `milvus-backup config migrate`.\n");
     let mut open: Vec<&str> = Vec::new();
-    for key in v2::KEYS.iter().filter(|key| applies(values, key)) {
+    for key in Schema::V2.keys().filter(|key| applies(values, key)) {
         let Some(value) = values.get(key.name) else { continue };
         let mut parts: Vec<_> = key.name.split('.').collect();
         let leaf = parts.pop().unwrap_or_default();
@@ -101,7 +103,7 @@ fn indent(text: &mut String, depth: usize) {
 }
 
 fn line(key: &Key, leaf: &str, value: &Value) -> String {
-    if key.kind == Kind::Secret
+    if matches!(key.kind, Kind::Secret | Kind::SecretList)
         && let Source::Env(was) = &value.source
     {
         let name = key.env.unwrap_or(key.name);
@@ -115,12 +117,16 @@ fn line(key: &Key, leaf: &str, value: &Value) -> String {
         Data::Flag(flag) => write!(line, "{flag}"),
         Data::Number(number) => write!(line, "{number}"),
         Data::Text(_) | Data::Secret(_) => write!(line, "{}", quoted(&value.data.in_clear())),
-        Data::List(items) => {
-            let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();
-            write!(line, "[{}]", items.join(", "))
+        Data::List(items) => write!(line, "{}", list(items.iter().map(String::as_str))),
+        Data::Secrets(secrets) => {
+            write!(line, "{}", list(secrets.iter().map(ExposeSecret::expose_secret)))
         }
     };
     line
+}
+
+fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    format!("[{}]", items.map(quoted).collect::<Vec<_>>().join(", "))
 }
 
 /// A double-quoted scalar; JSON's escapes are YAML's too.

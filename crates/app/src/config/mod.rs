@@ -11,6 +11,7 @@ mod layers;
 mod migrate;
 mod overrides;
 mod schema;
+mod server;
 mod show;
 mod storage_keys;
 #[cfg(test)]
@@ -110,8 +111,8 @@ fn resolve(layers: &Layers<'_>, schema: Schema) -> Result<Resolved, Vec<Problem>
 
 /// Without a file v2 holds, which reads fewer variables than a v1 file would.
 fn inert_variables(environment: &Environment) -> impl Iterator<Item = String> {
-    let of_v2 = |name| Schema::V2.keys().iter().any(|key| key.env == Some(name));
-    let inert = Schema::V1.keys().iter().filter_map(|key| Some((key.env?, key.becomes?)));
+    let of_v2 = |name| Schema::V2.keys().any(|key| key.env == Some(name));
+    let inert = Schema::V1.keys().filter_map(|key| Some((key.env?, key.becomes?)));
     inert.filter(move |(name, _)| !of_v2(name) && environment.get(name).is_some()).map(|(name, key)| {
         format!("environment variable {name} is not read without a v1 configuration file; use --set {key}=…")
     })

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Config;
-use super::schema::v2;
+use super::schema::Schema;
 use super::value::{Data, Source};
 
 /// One key of `config show`. Its value is masked where it is a secret.
@@ -29,7 +29,7 @@ pub(crate) struct Row {
 impl Config {
     /// Every key with its effective value and source.
     pub(crate) fn rows(&self) -> Vec<Row> {
-        let values = v2::KEYS.iter().filter_map(|key| Some((key.name, self.values.get(key.name)?)));
+        let values = Schema::V2.keys().filter_map(|key| Some((key.name, self.values.get(key.name)?)));
         values
             .map(|(key, value)| Row {
                 key,
@@ -41,7 +41,7 @@ impl Config {
                     .filter(|set| !set.eq_ignore_ascii_case(key))
                     .map(str::to_owned),
                 inherited_from: value.inherited.filter(|_| value.source != Source::Default),
-                secret: matches!(value.data, Data::Secret(_)),
+                secret: matches!(value.data, Data::Secret(_) | Data::Secrets(_)),
             })
             .collect()
     }

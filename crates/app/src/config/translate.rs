@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::error::Problem;
 use super::layers::Resolved;
-use super::schema::{Schema, v2};
+use super::schema::Schema;
 use super::storage_keys::StorageKeys;
 use super::value::{Data, Source, Value, Values};
 
@@ -34,7 +34,7 @@ pub(super) fn translate(v1: &Resolved) -> Result<Resolved, Vec<Problem>> {
 /// The v2 defaults; keys that inherit take the default they would inherit.
 fn defaults() -> Values {
     let mut values = Values::default();
-    for key in v2::KEYS {
+    for key in Schema::V2.keys() {
         let value = key.inherits.and_then(|from| values.get(from)).cloned().or_else(|| {
             let data = key.kind.parse(&super::document::Item::Scalar(key.default.to_owned())).ok()?;
             Some(Value { data, source: Source::Default, inherited: None })

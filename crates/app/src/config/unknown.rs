@@ -25,7 +25,7 @@ fn is_known(schema: Schema, name: &str) -> bool {
 }
 
 fn key_of_variable(schema: Schema, name: &str) -> Option<&'static super::schema::Key> {
-    schema.keys().iter().find(|key| key.env.is_some_and(|env| env.eq_ignore_ascii_case(name)))
+    schema.keys().find(|key| key.env.is_some_and(|env| env.eq_ignore_ascii_case(name)))
 }
 
 fn describe(schema: Schema, name: &str) -> String {
@@ -34,9 +34,7 @@ fn describe(schema: Schema, name: &str) -> String {
         Some(known) => {
             let replacement = match schema {
                 Schema::V2 => known.becomes,
-                Schema::V1 => {
-                    Schema::V1.keys().iter().find(|v1| v1.becomes == Some(known.name)).map(|v1| v1.name)
-                }
+                Schema::V1 => Schema::V1.keys().find(|v1| v1.becomes == Some(known.name)).map(|v1| v1.name),
             };
             let (this, other) = (schema.name(), other.name());
             match (replacement, schema) {
@@ -66,7 +64,6 @@ fn nearest(schema: Schema, name: &str) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_lowercase();
     schema
         .keys()
-        .iter()
         .flat_map(super::schema::Key::names)
         .map(|known| {
             let whole = strsim::damerau_levenshtein(&known.to_lowercase(), &lower);

@@ -56,6 +56,8 @@ pub(crate) enum Data {
     Text(String),
     /// Text that is never shown.
     Secret(SecretString),
+    /// Several texts that are never shown.
+    Secrets(Vec<SecretString>),
     /// A boolean.
     Flag(bool),
     /// A number: a count, a port, bytes or seconds.
@@ -78,7 +80,8 @@ impl Data {
         match self {
             Self::Text(text) => text.clone(),
             Self::Secret(secret) if secret.expose_secret().is_empty() => String::new(),
-            Self::Secret(_) => "****".to_owned(),
+            Self::Secrets(secrets) if secrets.is_empty() => String::new(),
+            Self::Secret(_) | Self::Secrets(_) => "****".to_owned(),
             Self::Flag(flag) => flag.to_string(),
             Self::Number(number) => number.to_string(),
             Self::List(items) => items.join(","),
@@ -90,6 +93,7 @@ impl Data {
         match self {
             Self::Text(text) => text.is_empty(),
             Self::Secret(secret) => secret.expose_secret().is_empty(),
+            Self::Secrets(secrets) => secrets.is_empty(),
             Self::List(items) => items.is_empty(),
             Self::Flag(_) | Self::Number(_) => false,
         }
@@ -150,6 +154,22 @@ impl Values {
         match self.get(key).map(|value| &value.data) {
             Some(Data::Secret(secret)) => secret.clone(),
             other => mismatch(key, other, SecretString::default()),
+        }
+    }
+
+    /// The secrets of a key that holds several.
+    pub(super) fn secrets(&self, key: &str) -> &[SecretString] {
+        match self.get(key).map(|value| &value.data) {
+            Some(Data::Secrets(secrets)) => secrets,
+            other => mismatch(key, other, &[]),
+        }
+    }
+
+    /// The items of a list.
+    pub(super) fn list(&self, key: &str) -> &[String] {
+        match self.get(key).map(|value| &value.data) {
+            Some(Data::List(items)) => items,
+            other => mismatch(key, other, &[]),
         }
     }
 

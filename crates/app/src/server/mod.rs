@@ -1,13 +1,26 @@
 //! The server: one process that serves REST and gRPC over the jobs and the engine, behind one door.
 
+mod accept;
 pub(crate) mod audit;
+mod bind;
+mod busy;
 pub(crate) mod caller;
+mod door;
+mod health;
 mod listen;
+mod metrics;
+mod process;
+mod routes;
+mod run;
 pub(crate) mod service;
 mod settings;
 mod state;
+mod tls;
 
-pub(crate) use caller::{Caller, Role};
+pub(crate) use caller::{Caller, Role, UnknownRole};
+pub(crate) use door::RequestId;
+pub(crate) use listen::{Listen, NoAddress};
+pub(crate) use run::run;
 pub(crate) use service::{Asked, Service};
 pub(crate) use settings::{Access, Limits, Settings, TlsFiles, Token, User};
 pub(crate) use state::State;

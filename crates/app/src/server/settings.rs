@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub legacy_status: bool,
     /// Whether `/api/v1/list` leaves details out, as the Go tool's `http.simpleResponse` does.
     pub simple_response: bool,
+    /// Whether restores keep their staged files.
+    pub keep_staged: bool,
     /// Whether a request may name another backup root.
     pub allow_backup_root_path: bool,
     /// The path before `/api/v1` that a proxy adds, for the documentation pages.
@@ -53,6 +55,19 @@ pub(crate) struct Access {
     pub client_names: Vec<(String, Role)>,
     /// Whether `/metrics` needs nobody's name.
     pub metrics_open: bool,
+}
+
+impl Access {
+    /// Whether anybody has a name here.
+    pub(crate) fn has_keys(&self) -> bool {
+        !(self.tokens.is_empty() && self.users.is_empty() && self.client_names.is_empty())
+    }
+
+    /// Open to everybody, where nobody has a name.
+    pub(super) fn or_open(mut self) -> Self {
+        self.open |= !self.has_keys();
+        self
+    }
 }
 
 /// A bearer token, as its hash.

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 
 use crate::config::document::Item;
 use crate::config::value::Data;
+use crate::server::Listen;
 
 /// The kinds of values.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub(in crate::config) enum Kind {
     Url,
     /// Texts, in a list or separated by commas.
     List,
+    /// Texts never shown, in a list or separated by blanks, since password hashes hold commas; may come from a `*_FILE`.
+    SecretList,
+    /// Where to listen: `PORT`, `:PORT` or `HOST:PORT`, or nothing.
+    Listen,
     /// One of some words, in any case. Other spellings of a word follow it, separated by `|`.
     Word(&'static [&'static str]),
 }
@@ -42,6 +47,7 @@ impl Kind {
         let text = match item {
             Item::Scalar(text) => text.as_str(),
             Item::List(items) if self == Self::List => return Ok(Data::List(items.clone())),
+            Item::List(items) if self == Self::SecretList => return Ok(Data::Secrets(secrets(items))),
             Item::List(_) => return Err(format!("expected {}, not a list", self.expected())),
         };
         self.parse_text(text).ok_or_else(|| {
@@ -71,6 +77,11 @@ impl Kind {
                 let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Data::List(items.map(str::to_owned).collect())
             }
+            Self::SecretList => Data::Secrets(secrets(trimmed.split_ascii_whitespace())),
+            Self::Listen if trimmed.is_empty() || trimmed.parse::<Listen>().is_ok() => {
+                Data::Text(trimmed.to_owned())
+            }
+            Self::Listen => return None,
             Self::Word(words) => Data::Text(canonical(words, trimmed)?.to_owned()),
         })
     }
@@ -86,13 +97,18 @@ impl Kind {
             Self::Size => "a size in bytes, such as 500MiB".to_owned(),
             Self::Duration => "a time in seconds, such as 90 or 15m".to_owned(),
             Self::Url => "a URL such as http://localhost:9091".to_owned(),
-            Self::List => "a list".to_owned(),
+            Self::List | Self::SecretList => "a list".to_owned(),
+            Self::Listen => "PORT, :PORT or HOST:PORT".to_owned(),
             Self::Word(words) => {
                 let words: Vec<_> = words.iter().map(|word| main_spelling(word)).collect();
                 format!("one of {}", words.join(", "))
             }
         }
     }
+}
+
+fn secrets(items: impl IntoIterator<Item: Into<String>>) -> Vec<SecretString> {
+    items.into_iter().map(|item| SecretString::from(item.into())).collect()
 }
 
 /// Reads a boolean as Go and YAML 1.1 write them.

@@ -1,6 +1,7 @@
-//! The two schemas as tables of keys: v1 (0.4.15, 0.5.16) and v2 (0.6).
+//! The two schemas as tables of keys: v1 (0.4.15, 0.5.16) and v2 (0.6), both with the keys of our server.
 
 mod kind;
+pub(super) mod server;
 pub(super) mod v1;
 pub(super) mod v2;
 
@@ -57,7 +58,7 @@ impl Key {
 
     /// The environment variable that names a file holding the value, for credentials.
     pub(super) fn env_file(&self) -> Option<String> {
-        let credential = matches!(self.kind, Kind::Secret | Kind::Account);
+        let credential = matches!(self.kind, Kind::Secret | Kind::SecretList | Kind::Account);
         self.env.filter(|_| credential).map(|name| format!("{name}_FILE"))
     }
 }
@@ -81,11 +82,12 @@ impl Schema {
     }
 
     /// Its keys; one that inherits stands behind the one it inherits from.
-    pub(super) const fn keys(self) -> &'static [Key] {
-        match self {
+    pub(super) fn keys(self) -> impl Iterator<Item = &'static Key> {
+        let own = match self {
             Self::V1 => v1::KEYS,
             Self::V2 => v2::KEYS,
-        }
+        };
+        own.iter().chain(server::KEYS)
     }
 
     /// The other one.
@@ -98,7 +100,7 @@ impl Schema {
 
     /// The key of that name, in any case.
     pub(super) fn key(self, name: &str) -> Option<&'static Key> {
-        self.keys().iter().find(|key| key.names().any(|known| known.eq_ignore_ascii_case(name)))
+        self.keys().find(|key| key.names().any(|known| known.eq_ignore_ascii_case(name)))
     }
 }
 

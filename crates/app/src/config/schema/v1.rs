@@ -21,7 +21,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("grpc.log.level", Text, "WARNING"),
     key("http.enabled", Bool, "true"),
     key("http.debugMode", Bool, "false").also(&["http.debug_mode"]).becomes("server.debugMode"),
-    key("http.simpleResponse", Bool, "false"),
+    key("http.simpleResponse", Bool, "false").becomes("server.simpleResponse"),
     key("http.swaggerBasePath", Text, "").becomes("server.swaggerBasePath"),
     key("cloud.address", Url, "https://api.cloud.zilliz.com").becomes("zillizCloud.endpoint"),
     key("cloud.apikey", Secret, "").becomes("zillizCloud.apiKey"),

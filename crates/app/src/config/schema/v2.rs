@@ -44,8 +44,6 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("log.file.maxSizeMiB", Count, "300"),
     key("log.file.maxDays", Whole, "0"),
     key("log.file.maxBackups", Whole, "0"),
-    key("server.debugMode", Bool, "false"),
-    key("server.swaggerBasePath", Text, ""),
     key("milvus.user", Account, "").env("MILVUS_USER"),
     key("milvus.password", Secret, "").env("MILVUS_PASSWORD"),
     key("milvus.token", Secret, "").env("MILVUS_TOKEN"),
@@ -128,4 +126,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("transfer.bytesPerSecond", Size, "0"),
     key("zillizCloud.endpoint", Url, "https://api.cloud.zilliz.com"),
     key("zillizCloud.apiKey", Secret, "").env("ZILLIZ_CLOUD_API_KEY"),
+    key("server.debugMode", Bool, "false"),
+    key("server.simpleResponse", Bool, "false"),
+    key("server.swaggerBasePath", Text, ""),
 ];

@@ -42,7 +42,7 @@ fn flag_beats_set_beats_environment_beats_file_beats_default() {
     let case = case.set(&["Milvus.User=from-set", "log.level=error"]);
     assert_eq!(case.load(variables).shown("milvus.user"), "from-set (--set)");
     assert_eq!(case.load(variables).shown("log.level"), "error (--set)");
-    let case = case.flag(("log.level", "debug", "-v"));
+    let case = case.flag(("log.level", "debug".to_owned(), "-v"));
     assert_eq!(case.load(variables).shown("log.level"), "debug (flag -v)");
     assert_eq!(case.load(variables).shown("log.console"), "true (default)");
 }

@@ -1,0 +1,168 @@
+//! From effective values to how the server is set up.
+
+use std::collections::BTreeSet;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Config;
+use super::error::{ConfigError, Problem};
+use super::value::Values;
+use crate::server::{Access, Limits, Listen, NoAddress, Role, Settings, TlsFiles, Token, User};
+
+const DAY: Duration = Duration::from_hours(24);
+
+impl Config {
+    /// The server, authentication off where `open`. Files of certificates are looked at when they are loaded.
+    pub(crate) fn server(&self, open: bool) -> Result<Settings, ConfigError> {
+        let values = &self.values;
+        Ok(Settings {
+            listen: self.listen("server.listen")?.unwrap_or(Listen { host: None, port: DEFAULT_PORT }),
+            grpc_listen: self.listen("server.grpc_listen")?,
+            data_dir: PathBuf::from(self.some_text("server.data_dir")?),
+            max_running_jobs: count(values, "server.max_running_jobs"),
+            max_queued_jobs: number(values, "server.max_queued_jobs"),
+            keep_jobs: DAY
+                .saturating_mul(u32::try_from(values.number("server.keep_jobs_days")).unwrap_or(u32::MAX)),
+            legacy_status: values.flag("server.legacy_status"),
+            simple_response: values.flag("server.simpleResponse"),
+            keep_staged: self.keep_staged(),
+            allow_backup_root_path: values.flag("server.allow_backup_root_path"),
+            swagger_base_path: values.text("server.swaggerBasePath").trim_end_matches('/').to_owned(),
+            access: self.access(open)?,
+            tls: self.tls()?,
+            limits: limits(values),
+        })
+    }
+
+    fn listen(&self, key: &str) -> Result<Option<Listen>, Problem> {
+        let text = self.values.text(key);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|error: NoAddress| self.problem(key, error.to_string()))
+    }
+
+    fn some_text(&self, key: &str) -> Result<&str, Problem> {
+        match self.values.text(key) {
+            "" => Err(self.problem(key, "expected a directory, it is empty")),
+            text => Ok(text),
+        }
+    }
+
+    fn access(&self, open: bool) -> Result<Access, Problem> {
+        let values = &self.values;
+        let mut access =
+            Access { open, metrics_open: values.flag("server.metrics_open"), ..Access::default() };
+        for (place, item) in values.secrets("server.tokens").iter().enumerate() {
+            access.tokens.push(token(item).ok_or_else(|| {
+                let reason =
+                    format!("item {} is not NAME:ROLE:sha256:HEX, as `server token` prints it", place + 1);
+                self.problem("server.tokens", reason)
+            })?);
+        }
+        for (place, item) in values.secrets("server.users").iter().enumerate() {
+            access.users.push(user(item).ok_or_else(|| {
+                let reason = format!(
+                    "item {} is not NAME:ROLE:$argon2id$…, as `server password` prints it",
+                    place + 1
+                );
+                self.problem("server.users", reason)
+            })?);
+        }
+        for item in values.list("server.client_names") {
+            let named =
+                item.rsplit_once(':').and_then(|(name, role)| Some((name.to_owned(), role.parse().ok()?)));
+            access.client_names.push(named.ok_or_else(|| {
+                self.problem(
+                    "server.client_names",
+                    format!("expected NAME:ROLE (read, backup, restore or admin), not {item:?}"),
+                )
+            })?);
+        }
+        let mut names = BTreeSet::new();
+        if let Some(user) = access.users.iter().find(|user| !names.insert(&user.name)) {
+            return Err(self.problem("server.users", format!("{} stands there twice", user.name)));
+        }
+        Ok(access)
+    }
+
+    fn tls(&self) -> Result<Option<TlsFiles>, Problem> {
+        let path =
+            |key| Some(PathBuf::from(self.values.text(key))).filter(|path| !path.as_os_str().is_empty());
+        let client_ca = path("server.tls.client_ca");
+        let named = !self.values.list("server.client_names").is_empty();
+        match (path("server.tls.cert"), path("server.tls.key")) {
+            (Some(cert), Some(key)) if client_ca.is_some() == named => {
+                Ok(Some(TlsFiles { cert, key, client_ca }))
+            }
+            (Some(_), Some(_)) if named => {
+                Err(self.problem("server.tls.client_ca", "server.client_names needs it"))
+            }
+            (Some(_), Some(_)) => Err(self.problem(
+                "server.client_names",
+                "server.tls.client_ca needs it: whose certificates may do what",
+            )),
+            (Some(_), None) => Err(self.problem("server.tls.key", "server.tls.cert needs it")),
+            (None, Some(_)) => Err(self.problem("server.tls.cert", "server.tls.key needs it")),
+            (None, None) if client_ca.is_some() || named => Err(self
+                .problem("server.tls.cert", "client certificates need server.tls.cert and server.tls.key")),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// The port of the Go tool's server.
+const DEFAULT_PORT: u16 = 8080;
+
+fn limits(values: &Values) -> Limits {
+    let time = |key| Duration::from_secs(values.number(key).max(1));
+    Limits {
+        max_body: number(values, "server.max_body"),
+        max_header: number(values, "server.max_header"),
+        handshake_timeout: time("server.handshake_timeout"),
+        header_timeout: time("server.header_timeout"),
+        body_timeout: time("server.body_timeout"),
+        request_timeout: time("server.request_timeout"),
+        shutdown_timeout: time("server.shutdown_timeout"),
+        max_connections: number(values, "server.max_connections"),
+        requests_per_second: u32::try_from(values.number("server.requests_per_second"))
+            .ok()
+            .and_then(NonZeroU32::new),
+    }
+}
+
+fn number(values: &Values, key: &str) -> usize {
+    usize::try_from(values.number(key)).unwrap_or(usize::MAX)
+}
+
+fn count(values: &Values, key: &str) -> NonZeroUsize {
+    NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// `NAME:ROLE:sha256:HEX`.
+fn token(item: &SecretString) -> Option<Token> {
+    let (name, role, hash) = named(item)?;
+    let mut sha256 = [0; 32];
+    let hex = hash.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.is_ascii())?;
+    for (place, byte) in sha256.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * place..2 * place + 2)?, 16).ok()?;
+    }
+    Some(Token { name, role, sha256 })
+}
+
+/// `NAME:ROLE:$argon2id$…`.
+fn user(item: &SecretString) -> Option<User> {
+    let (name, role, hash) = named(item)?;
+    let parsed = PasswordHash::new(hash).ok()?;
+    (parsed.algorithm.as_str() == "argon2id").then(|| User { name, role, hash: hash.into() })
+}
+
+fn named(item: &SecretString) -> Option<(String, Role, &str)> {
+    let mut parts = item.expose_secret().splitn(3, ':');
+    let (name, role, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    (!name.is_empty()).then_some((name.to_owned(), role.parse().ok()?, rest))
+}

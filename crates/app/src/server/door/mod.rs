@@ -1,0 +1,270 @@
+//! The door: every request, REST and gRPC, passes it before a handler sees it, and every answer on its way back.
+
+mod attempts;
+mod body;
+mod credentials;
+mod keys;
+mod refusal;
+mod request_id;
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures::FutureExt;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use http::{HeaderMap, HeaderValue, Method};
+use tracing::Instrument;
+
+pub(crate) use request_id::{HEADER as REQUEST_ID, RequestId};
+
+use attempts::Attempts;
+use credentials::Shown;
+use keys::Keys;
+use refusal::{Form, Refusal};
+
+use super::accept::Peer;
+use super::{Caller, Limits, Role, Settings, metrics};
+
+/// How often what the door remembers of callers is looked through.
+const TIDIED: Duration = Duration::from_secs(60);
+
+/// What the door knows.
+pub(super) struct Door {
+    keys: Keys,
+    attempts: Attempts,
+    rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    limits: Limits,
+    metrics_open: bool,
+    /// Requests whose handlers have not answered yet.
+    open: AtomicUsize,
+}
+
+impl Door {
+    /// A door that forgets callers who have not come for a while.
+    pub(super) fn new(settings: &Settings) -> Arc<Self> {
+        let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST));
+        let door = Arc::new(Self {
+            keys: Keys::new(settings.access.clone()),
+            attempts: Attempts::default(),
+            rate: settings.limits.requests_per_second.map(|rate| RateLimiter::keyed(quota(rate))),
+            limits: settings.limits.clone(),
+            metrics_open: settings.access.metrics_open,
+            open: AtomicUsize::new(0),
+        });
+        tokio::spawn(tidy(Arc::downgrade(&door)));
+        door
+    }
+
+    /// How many requests wait for their answers.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// What is counted of a request before it is answered.
+    fn enter(self: &Arc<Self>) -> Inside {
+        self.open.fetch_add(1, Ordering::AcqRel);
+        Inside(Arc::clone(self))
+    }
+
+    /// Refuses who asks too often.
+    fn count(&self, peer: &Peer) -> Result<(), Refusal> {
+        let Some(rate) = &self.rate else { return Ok(()) };
+        rate.check_key(&peer.address.ip()).map_err(|early| {
+            let wait = early.wait_time_from(DefaultClock::default().now());
+            Refusal::too_many("more requests a second than this server takes from one client", wait)
+        })
+    }
+
+    /// Finds out who asks: by the header, else by the certificate of the connection.
+    async fn caller(&self, headers: &HeaderMap, peer: &Peer) -> Result<Caller, Refusal> {
+        if self.keys.is_open() {
+            return Ok(Caller::anyone());
+        }
+        let from = peer.address.ip();
+        let found = match credentials::shown(headers) {
+            Shown::Nothing => {
+                let known = self.keys.of_certificate(&peer.names);
+                return known
+                    .ok_or_else(|| Refusal::unknown("this needs a token, a password or a certificate"));
+            }
+            Shown::Token(token) => self.keys.of_token(&token),
+            Shown::Password(user, password) => match self.keys.remembered(&user, &password) {
+                Some(caller) => Some(caller),
+                // Hashing is dear, so who guesses waits before and not after it.
+                None => match self.attempts.wait(from, Instant::now()) {
+                    Some(wait) => return Err(too_often(wait)),
+                    None => self.keys.of_password(&user, &password).await,
+                },
+            },
+            Shown::Unreadable => None,
+        };
+        found.ok_or_else(|| {
+            let now = Instant::now();
+            let wait = self.attempts.wait(from, now);
+            self.attempts.wrong(from, now);
+            metrics::refused_login();
+            wait.map_or_else(|| Refusal::unknown("the token, user or password is not known here"), too_often)
+        })
+    }
+
+    /// Lets a request through to its handler, or not.
+    async fn admit(
+        &self,
+        request: Request,
+        next: Next,
+        peer: &Peer,
+        form: Form,
+    ) -> Result<Response, Refusal> {
+        self.count(peer)?;
+        let mut request = request;
+        let path = request.uri().path().to_owned();
+        let caller = self.caller(request.headers(), peer).await;
+        if is_public(&path) {
+            if let Ok(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
+        } else {
+            match caller {
+                Err(_) if path == METRICS && self.metrics_open => {}
+                Err(refusal) => return Err(refusal),
+                Ok(caller) => {
+                    caller.may(Role::Read).map_err(Refusal::forbidden)?;
+                    request.extensions_mut().insert(caller);
+                }
+            }
+        }
+        let wait = self.patience(&request, form);
+        let request = match form {
+            Form::Grpc => body::streamed(request, &self.limits),
+            Form::Envelope | Form::Problem => body::whole(request, &self.limits).await?,
+        };
+        let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+        let answer = match wait {
+            Some(wait) => tokio::time::timeout(wait, answer).await.map_err(|_| Refusal::slow_answer(wait))?,
+            None => answer.await,
+        };
+        answer.map_err(|_| Refusal::broken())
+    }
+
+    /// How long a handler may take: what the caller says in a gRPC call, and what the server allows, but for changes,
+    /// which last as long as their job where the caller waits for it.
+    fn patience(&self, request: &Request, form: Form) -> Option<Duration> {
+        if form != Form::Grpc {
+            let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+            return reads.then_some(self.limits.request_timeout);
+        }
+        let method = request.uri().path().rsplit('/').next().unwrap_or_default();
+        let reads = ["Get", "List", "Check"].iter().any(|verb| method.starts_with(verb));
+        let asked =
+            request.headers().get("grpc-timeout").and_then(|value| grpc_timeout(value.to_str().ok()?));
+        let allowed = reads.then_some(self.limits.request_timeout);
+        asked.into_iter().chain(allowed).min()
+    }
+}
+
+/// So many seconds' worth of requests may come at once.
+const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+/// Where metrics are.
+pub(super) const METRICS: &str = "/metrics";
+
+/// What needs no name: that the server is there, and how to speak to it.
+fn is_public(path: &str) -> bool {
+    matches!(path, "/" | "/api/v1/hello" | "/healthz" | "/readyz")
+        || path.starts_with("/api/v1/docs")
+        || path.starts_with("/api/v2/openapi")
+        || path.starts_with("/grpc.health.v1.Health/")
+}
+
+fn too_often(wait: Duration) -> Refusal {
+    Refusal::too_many("too many wrong tokens or passwords from this address", wait)
+}
+
+/// The time of a `grpc-timeout` header: up to eight digits and a unit.
+fn grpc_timeout(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok().filter(|_| number.len() <= 8)?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// A request that is not answered yet.
+struct Inside(Arc<Door>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The door as a layer around all routes.
+pub(super) async fn pass(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    let inside = door.enter();
+    let started = Instant::now();
+    let id = RequestId::of(request.headers());
+    let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+    let form = Form::of(request.uri().path(), request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    // An error span, so that it is there whatever the level of the log: lines of the audit need it.
+    let span = tracing::error_span!("request", id = %id.id, from = %peer.address, method = %method, path = %request.uri().path());
+    request.extensions_mut().insert(id.clone());
+    let answered = async {
+        let mut response = match door.admit(request, next, &peer, form).await {
+            Ok(response) => response,
+            Err(refusal) => {
+                tracing::info!(?refusal, "refused");
+                refusal.answer(form, &id.id)
+            }
+        };
+        if let Ok(id) = HeaderValue::from_str(&id.id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        let took = started.elapsed();
+        tracing::debug!(status = response.status().as_u16(), ms = took.as_millis(), "answered");
+        metrics::answered(&method, route, response.status(), took);
+        response
+    };
+    let response = answered.instrument(span).await;
+    drop(inside);
+    response
+}
+
+async fn tidy(door: Weak<Door>) {
+    loop {
+        tokio::time::sleep(TIDIED).await;
+        let Some(door) = door.upgrade() else { return };
+        if let Some(rate) = &door.rate {
+            rate.retain_recent();
+            rate.shrink_to_fit();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_of_grpc_calls_are_read() {
+        assert_eq!(grpc_timeout("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(grpc_timeout("100m"), Some(Duration::from_millis(100)));
+        for wrong in ["", "S", "5", "5x", "123456789S", "-1S", "5é"] {
+            assert_eq!(grpc_timeout(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! All routes, behind the door.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::header::CONTENT_TYPE;
+use http::{Method, StatusCode};
+
+use super::bind::Serves;
+use super::door::{self, Door};
+use super::{State, health, metrics};
+
+/// What each listener shares.
+pub(super) struct Routes {
+    /// What handlers are given.
+    pub state: State,
+    /// The door.
+    pub door: Arc<Door>,
+    /// Health and metrics.
+    pub operations: Router,
+}
+
+impl Routes {
+    /// The routes of a listener.
+    pub(super) fn of(&self, serves: Serves) -> Router {
+        let mut router = self.operations.clone();
+        if serves != Serves::Grpc {
+            let rest = crate::rest::v1::router().merge(crate::rest::v2::router());
+            router = router.merge(Router::from(rest).with_state(self.state.clone()));
+        }
+        // Around everything, the fallback too; routes are matched before, so that the door knows their templates.
+        router
+            .fallback(nothing_here)
+            .method_not_allowed_fallback(nothing_here)
+            .layer(from_fn_with_state(Arc::clone(&self.door), door::pass))
+    }
+}
+
+/// What no route takes: as the Go tool answers it, and for gRPC as that does.
+async fn nothing_here(request: Request) -> Response {
+    let grpc = request.headers().get(CONTENT_TYPE);
+    if grpc.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+        return tonic::Status::unimplemented("no such call here").into_http();
+    }
+    let path = request.uri().path();
+    match path.strip_suffix('/') {
+        Some(without) if without.starts_with("/api/v1/") && !without.contains("/docs") => {
+            let to = match request.uri().query() {
+                Some(query) => format!("{without}?{query}"),
+                None => without.to_owned(),
+            };
+            let status = match *request.method() {
+                Method::GET => StatusCode::MOVED_PERMANENTLY,
+                _ => StatusCode::TEMPORARY_REDIRECT,
+            };
+            let mut response = Redirect::temporary(&to).into_response();
+            *response.status_mut() = status;
+            response
+        }
+        _ => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
+    }
+}

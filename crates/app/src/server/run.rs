@@ -1,0 +1,131 @@
+//! The server from its start to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use engine::Engine;
+use jobs::{Jobs, JobsConfig};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::accept::Acceptor;
+use super::bind::bind;
+use super::door::Door;
+use super::health::Health;
+use super::routes::Routes;
+use super::tls::{Certificates, TlsError};
+use super::{Service, Settings, State, health, metrics};
+use crate::status::{Failure, Kind};
+
+/// How long what streams may go on once everything else has been answered.
+const AFTERWARDS: Duration = Duration::from_secs(1);
+
+/// Serves until `stop` is pulled and everything has come to an orderly end. `tell` is told where it listens.
+pub(crate) async fn run(
+    settings: Settings,
+    engine: Engine,
+    stop: CancellationToken,
+    tell: impl Fn(&str),
+) -> Result<(), Failure> {
+    let everywhere = settings.access.open;
+    let settings = Arc::new(Settings { access: settings.access.clone().or_open(), ..settings });
+    let tls = certificates(&settings)?;
+    let listeners = bind(&settings, everywhere).await?;
+    let handle = metrics::start().map_err(|error| failed(format!("cannot keep metrics: {error}")))?;
+    let jobs = open_jobs(&engine, &settings).await?;
+    let door = Door::new(&settings);
+    let health = Arc::new(Health::new(engine.clone(), stop.clone()));
+    let routes = Routes {
+        state: State { service: Service::new(engine, jobs.clone()), settings: Arc::clone(&settings) },
+        door: Arc::clone(&door),
+        operations: health::router(health).merge(metrics::router(handle, jobs.clone())),
+    };
+    follow(tls.clone(), &stop)?;
+
+    let acceptor = Acceptor {
+        router: Router::new(),
+        tls,
+        limits: settings.limits.clone(),
+        places: Arc::new(Semaphore::new(settings.limits.max_connections)),
+        open: TaskTracker::new(),
+        stop: stop.clone(),
+        kill: CancellationToken::new(),
+    };
+    for bound in listeners {
+        tell(&bound.describe(&settings));
+        let acceptor = Acceptor { router: routes.of(bound.serves), ..acceptor.clone() };
+        tokio::spawn(acceptor.run(bound.listener));
+    }
+    drop(routes);
+    stop.cancelled().await;
+    end(&acceptor, &door, &jobs, settings.limits.shutdown_timeout).await;
+    Ok(())
+}
+
+/// Ends in good order: jobs are stopped at a safe point, requests are answered, what streams is cut off.
+async fn end(acceptor: &Acceptor, door: &Door, jobs: &Jobs, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    tracing::info!("stopping");
+    acceptor.open.close();
+    jobs.shutdown(patience).await;
+    let answered = async {
+        while door.open() > 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        sleep(AFTERWARDS).await;
+    };
+    tokio::select! {
+        () = acceptor.open.wait() => {}
+        _ = timeout_at(deadline, answered) => {}
+    }
+    acceptor.kill.cancel();
+    acceptor.open.wait().await;
+    tracing::info!("stopped");
+}
+
+fn certificates(settings: &Settings) -> Result<Option<Arc<Certificates>>, Failure> {
+    let Some(files) = &settings.tls else { return Ok(None) };
+    let optional = !settings.access.tokens.is_empty() || !settings.access.users.is_empty();
+    let certificates = Certificates::load(files.clone(), optional).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        let hint = match &error {
+            TlsError::File { .. } | TlsError::Unusable(..) => {
+                "server.tls.cert and server.tls.key name PEM files"
+            }
+            TlsError::Authority { .. } => "server.tls.client_ca names a PEM file of certificates",
+        };
+        Failure::usage(format!("{error}{cause}")).hint(hint)
+    })?;
+    Ok(Some(Arc::new(certificates)))
+}
+
+/// Reads certificates again when they change. SIGHUP ends a process that does not take it, so it is taken always.
+fn follow(tls: Option<Arc<Certificates>>, stop: &CancellationToken) -> Result<(), Failure> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        match tls {
+            Some(tls) => tls.follow(hangup, stop).await,
+            None => while hangup.recv().await.is_some() {},
+        }
+    });
+    Ok(())
+}
+
+async fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {
+    let config = JobsConfig {
+        data_dir: settings.data_dir.clone(),
+        max_running: settings.max_running_jobs,
+        max_queued: settings.max_queued_jobs,
+        keep: settings.keep_jobs,
+    };
+    Ok(Jobs::open(engine.clone(), config)?)
+}
+
+fn failed(message: String) -> Failure {
+    Failure { kind: Kind::Failed, message, context: None, hint: None }
+}
