@@ -1,12 +1,20 @@
 //! REST: the Go tool's routes, and ours.
 
+mod docs;
+mod openapi;
+mod problem;
 pub(crate) mod v1;
+mod v2;
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::Router;
 
-/// The answer to a path that leads nowhere, or to a method that a path does not take; that of the Go tool.
-pub(crate) async fn not_found() -> Response {
-    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))];
-    (StatusCode::NOT_FOUND, kind, "404 page not found").into_response()
+use crate::server::State;
+
+pub(crate) use openapi::Version;
+
+/// Every route of REST.
+pub(crate) fn router(state: State) -> Router {
+    let docs = docs::router(&state.settings.swagger_base_path);
+    let routes = v1::router().merge(v2::router());
+    Router::from(routes).with_state(state).merge(docs)
 }

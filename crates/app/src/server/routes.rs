@@ -28,8 +28,7 @@ impl Routes {
     pub(super) fn of(&self, serves: Serves) -> Router {
         let mut router = self.operations.clone();
         if serves != Serves::Grpc {
-            let rest = crate::rest::v1::router().merge(crate::rest::v2::router());
-            router = router.merge(Router::from(rest).with_state(self.state.clone()));
+            router = router.merge(crate::rest::router(self.state.clone()));
         }
         // Around everything, the fallback too; routes are matched before, so that the door knows their templates.
         router
