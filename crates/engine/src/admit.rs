@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use futures::FutureExt;
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy};
 use model::plan::restore::RestoreRequest;
@@ -57,14 +58,13 @@ impl Engine {
     ///
     /// Changes nothing and looks at no data, so the run may still refuse what this lets through.
     pub async fn admit(&self, what: Admit<'_>, ctx: &JobCtx) -> Result<Admission, Error> {
-        ctx.run(Box::pin(async {
-            match what {
-                Admit::Backup(request) => self.admit_backup(request).await,
-                Admit::Restore(request) => self.admit_restore(request).await,
-                Admit::Delete(request) => self.admit_delete(request).await,
-            }
-        }))
-        .await
+        // boxed as what it is, since the compiler cannot see through all of it that it may move between threads
+        let admitted = match what {
+            Admit::Backup(request) => self.admit_backup(request).boxed(),
+            Admit::Restore(request) => self.admit_restore(request).boxed(),
+            Admit::Delete(request) => self.admit_delete(request).boxed(),
+        };
+        ctx.run(admitted).await
     }
 
     async fn admit_backup(&self, request: &BackupRequest) -> Result<Admission, Error> {

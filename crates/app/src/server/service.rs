@@ -6,8 +6,8 @@ use engine::{
     BackupDetail, BackupOutcome, BackupSummary, Check, DeleteOutcome, DeleteRequest, Engine, EngineConfig,
     JobCtx, RestoreOutcome,
 };
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use jobs::{Job, JobFilter, JobPage, Jobs, JobsError, OtherPlace, Request, Submission};
 use model::name::BackupName;
 use model::plan::backup::{BackupPlan, BackupRequest};
@@ -77,7 +77,7 @@ impl Service {
         let role = needed(&request);
         let submission = Submission { request, place, id, idempotency_key, by: caller.name.clone() };
         let submitted = match caller.may(role) {
-            Ok(()) => self.jobs.submit(submission).await.map_err(Failure::from),
+            Ok(()) => self.jobs.submit(submission).boxed().await.map_err(Failure::from),
             Err(refused) => Err(refused),
         };
         audit::record(&caller, action, &subject, submitted.as_ref().map(|job| job.id.as_str()));

@@ -14,12 +14,12 @@ use crate::source::Source;
 pub(super) async fn run(opened: &Opened, request: &RestoreRequest) -> Result<Seen, Error> {
     let target = &opened.target;
     let databases: BTreeSet<String> = target.milvus.list_databases().await?.into_iter().collect();
-    let present = |name: &&CollectionRef| databases.contains(&name.database);
-    let wanted = opened.targets.collections.iter().map(|(_, target)| target).filter(present);
-    let existing = stream::iter(wanted)
+    let present = |name: &CollectionRef| databases.contains(&name.database);
+    let wanted = opened.targets.collections.iter().map(|(_, target)| target.clone()).filter(present);
+    let existing = stream::iter(wanted.collect::<Vec<_>>())
         .map(|name| async move {
-            let has = target.milvus.has_collection(name).await?;
-            Ok::<_, Error>(has.then(|| name.clone()))
+            let has = target.milvus.has_collection(&name).await?;
+            Ok::<_, Error>(has.then_some(name))
         })
         .buffered(AT_ONCE)
         .try_filter_map(|found| async move { Ok(found) })
