@@ -208,6 +208,13 @@ impl From<engine::Error> for Failure {
     }
 }
 
+impl From<jobs::JobFailure> for Failure {
+    fn from(failure: jobs::JobFailure) -> Self {
+        let jobs::JobFailure { kind, message, context, hint } = failure;
+        Self { kind: kind.into(), message, context, hint }
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self { kind: Kind::Failed, message: error.to_string(), context: None, hint: None }
