@@ -9,7 +9,7 @@ use axum::{Router, routing::get};
 use engine::now_ms;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
-use jobs::{Job, Jobs};
+use jobs::{Job, JobKind, JobState, Jobs};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -35,6 +35,7 @@ pub(super) fn start() -> Result<PrometheusHandle, BuildError> {
         tracing::debug!("metrics are taken in already");
     }
     describe();
+    begin();
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MILVUS_BACKUP_BUILD"));
     gauge!("milvus_backup_build_info", "version" => version, "build" => commit).set(1.0);
     let upkeep = handle.clone();
@@ -74,6 +75,20 @@ fn describe() {
     describe_gauge!("process_resident_memory_bytes", "Memory in use.");
     describe_gauge!("process_open_fds", "Open files and connections.");
     describe_gauge!("process_threads", "Threads.");
+}
+
+/// Lets counters begin at nought: Prometheus takes the first failure for an increase only if there was something before.
+fn begin() {
+    for kind in JobKind::ALL.map(JobKind::as_str) {
+        for result in JobState::ALL.into_iter().filter(|state| state.is_over()) {
+            counter!("milvus_backup_jobs_ended_total", "kind" => kind, "result" => result.as_str())
+                .increment(0);
+        }
+        counter!("milvus_backup_job_bytes_total", "kind" => kind).increment(0);
+        counter!("milvus_backup_job_objects_total", "kind" => kind).increment(0);
+    }
+    counter!("milvus_backup_refused_logins_total").increment(0);
+    counter!("milvus_backup_refused_connections_total").increment(0);
 }
 
 /// The route, with what it reads at every scrape.
