@@ -2,8 +2,11 @@
 
 mod cli;
 mod config;
+mod grpc;
 mod logging;
+mod remote;
 mod render;
+mod rest;
 mod server;
 mod signals;
 mod status;

@@ -3,8 +3,10 @@
 use clap::Args;
 use engine::BackupOutcome;
 use model::plan::backup::FlushStrategy;
+use reqwest::Method;
 
 use super::Shared;
+use super::remote::{JobFlags, Order, Restoring};
 use super::selection::Selectors;
 use super::session::Session;
 use crate::render;
@@ -57,6 +59,8 @@ pub(super) struct Arguments {
     #[arg(long = "dry-run")]
     dry_run: bool,
     #[command(flatten)]
+    pub there: JobFlags,
+    #[command(flatten)]
     pub shared: Shared,
 }
 
@@ -64,6 +68,17 @@ impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let asked = self.asked(session)?;
+        if let Some(client) = session.server() {
+            let order = Order {
+                to: (Method::POST, &["backups"]),
+                query: &[],
+                body: Some(&asked),
+                plan: render::text::backup_plan as fn(&BackupPlan) -> String,
+                restoring: Restoring::default(),
+            };
+            return self.there.carry_out(session, client, order).await;
+        }
+        self.there.refuse_alone()?;
         let request = asked.request()?;
         let engine = session.engine()?;
         let job = session.job()?;

@@ -3,7 +3,9 @@
 use std::io::{IsTerminal, Write};
 
 use clap::Args;
+use reqwest::Method;
 
+use super::remote::{JobFlags, Order, Restoring};
 use super::session::Session;
 use super::{Named, Shared};
 use crate::render;
@@ -29,6 +31,8 @@ pub(super) struct Arguments {
     #[arg(long = "dry-run")]
     dry_run: bool,
     #[command(flatten)]
+    pub there: JobFlags,
+    #[command(flatten)]
     pub shared: Shared,
 }
 
@@ -37,12 +41,28 @@ impl Arguments {
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let request = |dry_run| deletion(self.named.name.as_deref(), dry_run);
         let would = request(true)?;
-        let engine = session.engine()?;
         let ask = !self.yes && !self.dry_run && std::io::stdin().is_terminal();
+        if let Some(client) = session.server() {
+            let path = &["backups", would.name.as_str()];
+            if ask && !confirm(&client.would_delete(path).await?)? {
+                session.note("nothing was deleted");
+                return Ok(DONE);
+            }
+            let order = Order {
+                to: (Method::DELETE, path),
+                query: &[("dry_run", if self.dry_run { "true" } else { "false" })],
+                body: None::<&()>,
+                plan: render::text::delete_plan as fn(&Deleted) -> String,
+                restoring: Restoring::default(),
+            };
+            return self.there.carry_out(session, client, order).await;
+        }
+        self.there.refuse_alone()?;
+        let engine = session.engine()?;
         if ask {
             let job = session.silent_job()?;
             let found = engine.delete(&would, job.ctx()).await?;
-            if !confirm(&render::text::delete_question(&Deleted::of(&found, true)))? {
+            if !confirm(&Deleted::of(&found, true))? {
                 session.note("nothing was deleted");
                 return Ok(DONE);
             }
@@ -50,20 +70,24 @@ impl Arguments {
         let job = session.job()?;
         let outcome = engine.delete(&request(self.dry_run)?, job.ctx()).await;
         job.finish();
-        let deleted = Deleted::of(&outcome?, self.dry_run);
-        if self.dry_run {
-            session.show(&deleted, render::text::delete_plan)?;
-        } else {
-            session.report(&deleted, render::text::deleted)?;
-        }
-        Ok(DONE)
+        report_deletion(session, &Deleted::of(&outcome?, self.dry_run))
     }
 }
 
+/// Prints what a deletion did, or would do; returns the exit code.
+pub(super) fn report_deletion(session: &Session<'_>, deleted: &Deleted) -> Result<u8, Failure> {
+    if deleted.dry_run {
+        session.show(deleted, render::text::delete_plan)?;
+    } else {
+        session.report(deleted, render::text::deleted)?;
+    }
+    Ok(DONE)
+}
+
 /// Asks on the terminal; anything but yes means no.
-fn confirm(question: &str) -> std::io::Result<bool> {
+fn confirm(found: &Deleted) -> std::io::Result<bool> {
     let mut stderr = std::io::stderr();
-    write!(stderr, "{question} [y/N] ")?;
+    write!(stderr, "{} [y/N] ", render::text::delete_question(found))?;
     stderr.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::remote::ServerFlags;
 use super::session::Session;
 use super::{Named, Shared};
 use crate::render;
@@ -21,6 +22,8 @@ pub(super) struct Arguments {
     #[arg(long, short)]
     detail: bool,
     #[command(flatten)]
+    pub server: ServerFlags,
+    #[command(flatten)]
     pub shared: Shared,
 }
 
@@ -28,9 +31,14 @@ impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let name = self.named.parse()?;
-        let engine = session.engine()?;
-        let job = session.silent_job()?;
-        let backup = Detail::of(&engine.get(&name, job.ctx()).await?, self.detail);
+        let backup = if let Some(client) = session.server() {
+            let detail = if self.detail { "true" } else { "false" };
+            client.get(&["backups", name.as_str()], &[("detail", detail)]).await?
+        } else {
+            let engine = session.engine()?;
+            let job = session.silent_job()?;
+            Detail::of(&engine.get(&name, job.ctx()).await?, self.detail)
+        };
         session.show(&backup, render::text::detail)?;
         Ok(DONE)
     }

@@ -1,5 +1,6 @@
 //! `list`: which backups there are.
 
+use super::remote::{ServerFlags, all_backups};
 use super::session::Session;
 use super::{Format, Shared};
 use crate::render;
@@ -36,6 +37,8 @@ pub(super) struct Arguments {
     #[arg(long, short = 'c', hide = true)]
     collection: Option<String>,
     #[command(flatten)]
+    pub server: ServerFlags,
+    #[command(flatten)]
     pub shared: Shared,
 }
 
@@ -61,15 +64,22 @@ impl Arguments {
             return Err(Failure::usage("list --collection was removed in 0.5")
                 .hint("`milvus-backup get -n NAME` shows a backup's collections"));
         }
+        let found = match session.server() {
+            Some(client) => all_backups(client).await?,
+            None => Self::here(session).await?,
+        };
+        session.show(&List { backups: self.arrange(found) }, render::text::list)?;
+        Ok(DONE)
+    }
+
+    async fn here(session: &Session<'_>) -> Result<Vec<Summary>, Failure> {
         let engine = session.engine()?;
         let job = session.silent_job()?;
         let found = engine.list(job.ctx()).await?;
         if found.is_empty() && session.format() == Format::Text {
             session.note(&format!("no backups below {}", session.config.backup_place()));
         }
-        let found = found.iter().map(Summary::from).collect();
-        session.show(&List { backups: self.arrange(found) }, render::text::list)?;
-        Ok(DONE)
+        Ok(found.iter().map(Summary::from).collect())
     }
 
     fn arrange(&self, mut backups: Vec<Summary>) -> Vec<Summary> {

@@ -7,8 +7,10 @@ mod create;
 mod delete;
 mod docs;
 mod get;
+mod jobs;
 mod later;
 mod list;
+mod remote;
 mod restore;
 mod selection;
 mod server;
@@ -26,6 +28,7 @@ use crate::status::{DONE, Failure, Kind, exit_code};
 use crate::wire::existing_name;
 pub(crate) use args::{Format, ProgressMode};
 use args::{Globals, Shared, Style};
+use remote::ServerFlags;
 use session::{Session, Starting};
 
 /// Back up Milvus collections and restore them.
@@ -70,6 +73,7 @@ enum Verb {
     Delete(delete::Arguments),
     Restore(Box<restore::Arguments>),
     Check(check::Arguments),
+    Jobs(jobs::Arguments),
     Server(server::Arguments),
     Config(config::Arguments),
     Completion(docs::Completion),
@@ -100,19 +104,32 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>, environment: &Envi
     let before = Before { globals: cli.globals, style: cli.style };
     match cli.verb {
         Verb::Create(verb) => {
-            run(environment, &before, &verb.shared, async |session| verb.run(session).await)
+            let flags = (&verb.shared, &verb.there.server);
+            run_there(environment, &before, flags, None, async |session| verb.run(session).await)
         }
-        Verb::List(verb) => run(environment, &before, &verb.shared, async |session| verb.run(session).await),
-        Verb::Get(verb) => run(environment, &before, &verb.shared, async |session| verb.run(session).await),
+        Verb::List(verb) => {
+            let flags = (&verb.shared, &verb.server);
+            run_there(environment, &before, flags, None, async |session| verb.run(session).await)
+        }
+        Verb::Get(verb) => {
+            let flags = (&verb.shared, &verb.server);
+            run_there(environment, &before, flags, None, async |session| verb.run(session).await)
+        }
         Verb::Delete(verb) => {
-            run(environment, &before, &verb.shared, async |session| verb.run(session).await)
+            let flags = (&verb.shared, &verb.there.server);
+            run_there(environment, &before, flags, None, async |session| verb.run(session).await)
+        }
+        Verb::Jobs(verb) => {
+            let usual = Some(jobs::USUAL_SERVER);
+            run_there(environment, &before, verb.flags(), usual, async |session| verb.run(session).await)
         }
         Verb::Restore(verb) if verb.is_secondary() => {
             let style = verb.shared.style.over(&before.style);
             end(&out(&style, environment), Err(restore::secondary()))
         }
         Verb::Restore(verb) => {
-            run(environment, &before, &verb.shared, async |session| verb.run(session).await)
+            let flags = (&verb.shared, &verb.there.server);
+            run_there(environment, &before, flags, None, async |session| verb.run(session).await)
         }
         Verb::Check(verb) => run(environment, &before, &verb.shared, async |session| verb.run(session).await),
         Verb::Server(verb) => verb.run(&before, environment),
@@ -134,6 +151,20 @@ fn run(
     verb: impl AsyncFnOnce(&Session<'_>) -> Result<u8, Failure>,
 ) -> u8 {
     run_with(environment, before, shared, Starting::default(), verb)
+}
+
+/// Runs a verb that a server may carry out; `usual` is the one meant where none is named.
+fn run_there(
+    environment: &Environment,
+    before: &Before,
+    (shared, server): (&Shared, &ServerFlags),
+    usual: Option<&str>,
+    verb: impl AsyncFnOnce(&Session<'_>) -> Result<u8, Failure>,
+) -> u8 {
+    match server.server(usual, environment) {
+        Ok(server) => run_with(environment, before, shared, Starting { server, ..Starting::default() }, verb),
+        Err(failure) => end(&out(&shared.style.over(&before.style), environment), Err(failure)),
+    }
 }
 
 /// Runs a verb that asks for something before it runs.

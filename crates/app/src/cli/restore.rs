@@ -6,10 +6,13 @@ use clap::Args;
 use engine::RestoreOutcome;
 use model::mapping::Mapping;
 use model::plan::restore::RestoreRequest;
+use reqwest::Method;
 
+use super::remote::{JobFlags, Order, Restoring};
 use super::selection::Selectors;
 use super::session::Session;
 use super::{Format, Named, Shared};
+use crate::remote::Client;
 use crate::render::{self, Target};
 use crate::status::{DONE, Failure};
 use crate::wire::{Existing, NewRestore, RestorePlan, RestoreReport};
@@ -77,6 +80,8 @@ pub(super) struct Arguments {
     #[arg(long = "dry-run")]
     dry_run: bool,
     #[command(flatten)]
+    pub there: JobFlags,
+    #[command(flatten)]
     pub shared: Shared,
     #[arg(long = "source-cluster-id", hide = true)]
     source_cluster: Option<String>,
@@ -95,6 +100,17 @@ impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let asked = self.asked(session)?;
+        if let Some(client) = session.server() {
+            let order = Order {
+                to: (Method::POST, &["restores"]),
+                query: &[],
+                body: Some(&asked),
+                plan: render::text::restore_plan as fn(&RestorePlan) -> String,
+                restoring: Restoring { meta_only: self.meta_only, again: self.again(session) },
+            };
+            return self.there.carry_out(session, client, order).await;
+        }
+        self.there.refuse_alone()?;
         let request = RestoreRequest { keep_staged: session.config.keep_staged(), ..asked.request()? };
         let engine = session.engine()?;
         let job = session.job()?;
@@ -119,6 +135,7 @@ impl Arguments {
         let mut line = "milvus-backup restore".to_owned();
         let flags = [
             ("--config", session.config_flag()),
+            ("--server", self.there.server.url()),
             ("-n", self.named.name.as_deref()),
             ("--suffix", non_empty(self.suffix.as_ref())),
             ("--rename", non_empty(self.rename.as_ref())),
@@ -188,6 +205,11 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+/// The command line of a restore by a server, of which only the backup is known.
+pub(super) fn again_on(client: &Client, backup: &str) -> String {
+    format!("milvus-backup restore --server {client} -n {}", shell_word(backup))
 }
 
 /// Prints what a restore did; returns the exit code.

@@ -97,7 +97,7 @@ impl Arguments {
     /// Runs the verb.
     pub(super) fn run(&self, before: &Before, environment: &Environment) -> u8 {
         let Some(verb) = &self.verb else {
-            let starting = Starting { flags: self.flags(), logs: true };
+            let starting = Starting { flags: self.flags(), logs: true, server: None };
             return run_with(environment, before, &self.shared, starting, async |session: &Session<'_>| {
                 self.serve(session).await
             });

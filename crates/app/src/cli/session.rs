@@ -7,9 +7,13 @@ use tokio_util::sync::CancellationToken;
 use super::args::{Globals, Shared, Style};
 use super::{Format, ProgressMode};
 use crate::config::{Config, Environment, FlagValue, Request};
+use crate::remote::{Client, Server};
 use crate::render::{self, Out, Progress};
 use crate::status::Failure;
 use crate::{logging, signals};
+
+/// What the first signal is answered.
+const STOPPING: &str = "stopping; once more to leave at once";
 
 /// What a verb asks for before it runs.
 #[derive(Default)]
@@ -18,6 +22,8 @@ pub(super) struct Starting {
     pub flags: Vec<FlagValue>,
     /// Whether it logs without `-v`.
     pub logs: bool,
+    /// The server that shall do it.
+    pub server: Option<Server>,
 }
 
 /// One run of a verb.
@@ -28,6 +34,7 @@ pub(super) struct Session<'a> {
     globals: Globals,
     style: Style,
     out: &'a Out,
+    server: Option<Client>,
 }
 
 impl<'a> Session<'a> {
@@ -49,13 +56,21 @@ impl<'a> Session<'a> {
             1 => flags.push(("log.level", "debug".to_owned(), "-v")),
             _ => flags.push(("log.level", "trace".to_owned(), "-vv")),
         }
-        let request = Request { file: globals.file(), set: globals.set(), flags: &flags };
+        let server = starting.server.as_ref().map(Client::new).transpose()?;
+        let has_token = starting.server.as_ref().is_some_and(|server| server.token.is_some());
+        // What a server does it does as configured there.
+        let file = if server.is_some() { globals.given_file().unwrap_or_default() } else { globals.file() };
+        let request = Request { file, set: globals.set(), flags: &flags };
         let config = Config::load(&request, environment)?;
-        for warning in &config.warnings {
-            out.warning(warning);
+        match &server {
+            Some(client) if has_token && client.is_open() => {
+                out.warning(&format!("the token travels unencrypted to {client}; use https"));
+            }
+            Some(_) => {}
+            None => config.warnings.iter().for_each(|warning| out.warning(warning)),
         }
         logging::start(&config.log(), starting.logs || shared.verbose > 0, out)?;
-        Ok(Self { config, environment, globals, style, out })
+        Ok(Self { config, environment, globals, style, out, server })
     }
 
     /// The engine, ready to be asked.
@@ -63,26 +78,41 @@ impl<'a> Session<'a> {
         Ok(Engine::new(self.config.engine(self.environment)?))
     }
 
+    /// The server that shall do it, if it shall not be done here.
+    pub(super) fn server(&self) -> Option<&Client> {
+        self.server.as_ref()
+    }
+
     /// A job whose progress is shown and which signals cancel.
     pub(super) fn job(&self) -> Result<Job, Failure> {
-        self.start(Progress::new(self.style.progress(), self.out))
+        self.start(self.style.progress(), STOPPING)
     }
 
     /// A job too short for progress.
     pub(super) fn silent_job(&self) -> Result<Job, Failure> {
-        self.start(Progress::new(ProgressMode::None, self.out))
+        self.start(ProgressMode::None, STOPPING)
+    }
+
+    /// What shows the progress of a job of a server; `told` is what the first signal is answered.
+    pub(super) fn job_there(&self, told: &'static str) -> Result<Job, Failure> {
+        self.start(self.style.progress(), told)
     }
 
     /// What the first signal pulls; the second ends the program.
     pub(super) fn until_signal(&self) -> Result<CancellationToken, Failure> {
+        self.until_signal_telling(STOPPING)
+    }
+
+    fn until_signal_telling(&self, told: &'static str) -> Result<CancellationToken, Failure> {
         let cancel = CancellationToken::new();
         let out = self.out.clone();
-        signals::watch(cancel.clone(), move || out.note("stopping; once more to leave at once"))?;
+        signals::watch(cancel.clone(), move || out.note(told))?;
         Ok(cancel)
     }
 
-    fn start(&self, progress: Progress) -> Result<Job, Failure> {
-        let cancel = self.until_signal()?;
+    fn start(&self, mode: ProgressMode, told: &'static str) -> Result<Job, Failure> {
+        let progress = Progress::new(mode, self.out);
+        let cancel = self.until_signal_telling(told)?;
         let sink = progress.clone();
         Ok(Job { ctx: JobCtx::new(cancel, move |event| sink.take(event)), progress })
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use secrecy::SecretString;
+
 /// A copy of the environment variables. Not `Debug`: they may hold secrets.
 #[derive(Default)]
 pub(crate) struct Environment(BTreeMap<String, String>);
@@ -24,6 +26,16 @@ impl Environment {
         let kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
         let name = self.get("HOSTNAME").map(str::to_owned).or_else(kernel).unwrap_or_default();
         if name.trim().is_empty() { "unknown-host".to_owned() } else { name.trim().to_owned() }
+    }
+
+    /// The URL of the server that shall do what verbs ask for (`MILVUS_BACKUP_SERVER`).
+    pub(crate) fn server_url(&self) -> Option<&str> {
+        self.get("MILVUS_BACKUP_SERVER")
+    }
+
+    /// The token that lets in there (`MILVUS_BACKUP_TOKEN`).
+    pub(crate) fn server_token(&self) -> Option<SecretString> {
+        self.get("MILVUS_BACKUP_TOKEN").map(SecretString::from)
     }
 
     /// The directory of `MILVUSCONF`, where configuration files may lie.

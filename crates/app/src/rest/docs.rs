@@ -17,10 +17,8 @@ use super::openapi::Version;
 pub(super) fn router(base: &str) -> Router {
     let [v1, v2] = [Version::V1, Version::V2].map(|version| Json(version.description(base)));
     // Relative, so that they hold behind a proxy too.
-    let urls = [
-        Url::with_primary("v2", "../../v2/openapi.json", false),
-        Url::with_primary("v1", "doc.json", true),
-    ];
+    let urls =
+        [Url::with_primary("v2", "../../v2/openapi.json", false), Url::with_primary("v1", "doc.json", true)];
     let config = Config::new(urls).validator_url("none").persist_authorization(true).try_it_out_enabled(true);
     Router::new()
         .route("/api/v1/docs", get(to_the_page))

@@ -17,6 +17,15 @@ pub(crate) struct List {
     pub backups: Vec<Summary>,
 }
 
+/// A page of backups, by name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct BackupPage {
+    /// The backups.
+    pub backups: Vec<Summary>,
+    /// What asks for the next page; null on the last.
+    pub next_page_token: Option<String>,
+}
+
 /// What a list shows of a backup.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Summary {

@@ -4,9 +4,7 @@ use engine::{CollectionPhase, CollectionProgress};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    BackupReport, Deleted, Existing, JobKind, JobState, Phase, RestoreReport, Strategy, Time,
-};
+use super::{BackupReport, Deleted, Existing, JobKind, JobState, Phase, RestoreReport, Strategy, Time};
 use crate::status::{Failure, Kind};
 
 /// A page of jobs, newest first.
@@ -255,10 +253,10 @@ impl From<&jobs::Job> for Job {
 
 impl JobRequest {
     fn of(job: &jobs::Job) -> Self {
-        let targets = job.targets.iter().map(|(source, target)| Target {
-            source: source.to_string(),
-            target: target.to_string(),
-        });
+        let targets = job
+            .targets
+            .iter()
+            .map(|(source, target)| Target { source: source.to_string(), target: target.to_string() });
         let common = Self {
             targets: targets.collect(),
             bucket: job.place.bucket.clone(),

@@ -14,13 +14,15 @@ mod time;
 mod word;
 
 pub(crate) use backup::{BackupPlan, BackupReport};
-pub(crate) use catalog::{Collection, Deleted, Detail, List, Summary};
+pub(crate) use catalog::{BackupPage, Collection, Deleted, Detail, List, Summary};
 pub(crate) use diagnosis::{Checks, Failed};
-pub(crate) use job::{Job, JobCollection, JobError, JobPage, JobProgress, JobRequest, JobResult, Part};
+pub(crate) use job::{Job, JobCollection, JobError, JobPage, JobProgress, JobResult};
 pub(crate) use problem::Problem;
 pub(crate) use request::{NewBackup, NewRestore, deletion, existing_name};
 pub(crate) use restore::{
     PlannedRestore, RestoreOutcome, RestorePlan, RestoreReport, Restored, RestoredFailure,
 };
 pub(crate) use time::{Time, duration, seconds};
-pub(crate) use word::{Action, BackupState, CheckState, Existing, JobKind, JobState, LoadState, Phase, Strategy};
+pub(crate) use word::{
+    Action, BackupState, CheckState, Existing, JobKind, JobState, LoadState, Phase, Strategy,
+};

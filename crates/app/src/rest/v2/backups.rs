@@ -5,8 +5,8 @@ use axum::extract::State;
 use futures::{StreamExt, TryStreamExt, stream};
 use model::name::CollectionRef;
 use model::selection::matches;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::super::problem::{Answer, Refusal};
 use super::extract::{Body, By, Named, Parameters};
@@ -15,8 +15,8 @@ use super::submit::Submitted;
 use crate::server::{self, Asked, Service};
 use crate::status::Failure;
 use crate::wire::{
-    BackupPlan, BackupState, Deleted, Detail, Job, NewBackup, NewRestore, RestorePlan, Summary, deletion,
-    existing_name,
+    BackupPage, BackupPlan, BackupState, Deleted, Detail, Job, NewBackup, NewRestore, RestorePlan, Summary,
+    deletion, existing_name,
 };
 
 /// How many backups are read at once to see which collections they hold.
@@ -39,15 +39,6 @@ pub(super) struct BackupsAsked {
     limit: Option<usize>,
     /// The `next_page_token` of the page before
     page_token: Option<String>,
-}
-
-/// A page of backups, by name.
-#[derive(Serialize, Deserialize, ToSchema)]
-pub(super) struct BackupPage {
-    /// The backups.
-    backups: Vec<Summary>,
-    /// What asks for the next page; null on the last.
-    next_page_token: Option<String>,
 }
 
 /// The backups, by name
@@ -185,11 +176,7 @@ pub(super) async fn delete(
 #[utoipa::path(get, path = "/backups/{name}/plan", tag = "backups", operation_id = "plan_restore",
     params(("name" = String, Path, description = "The backup")),
     responses((status = 200, description = "What would be done", body = RestorePlan), Refusal))]
-pub(super) async fn plan(
-    state: State<server::State>,
-    by: By,
-    name: Named,
-) -> Answer<Json<RestorePlan>> {
+pub(super) async fn plan(state: State<server::State>, by: By, name: Named) -> Answer<Json<RestorePlan>> {
     plan_as_asked(state, by, name, Body(NewRestore::default())).await
 }
 

@@ -56,8 +56,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let read = Query::from_request_parts(parts, state).await;
-        let Query(parameters) =
-            read.map_err(|error: QueryRejection| Failure::usage(error.body_text()))?;
+        let Query(parameters) = read.map_err(|error: QueryRejection| Failure::usage(error.body_text()))?;
         Ok(Self(parameters))
     }
 }
@@ -84,10 +83,8 @@ impl<S: Send + Sync> FromRequestParts<S> for By {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
         let caller = parts.extensions.get::<Caller>().cloned();
         // The door lets nobody in without one.
-        let caller = caller.ok_or_else(|| Failure {
-            kind: Kind::Unauthenticated,
-            ..Failure::usage("nobody known asks")
-        })?;
+        let caller = caller
+            .ok_or_else(|| Failure { kind: Kind::Unauthenticated, ..Failure::usage("nobody known asks") })?;
         let key = parts.headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default());
         if key.is_some_and(|key| key.is_empty() || key.len() > LONGEST_KEY) {
             return Err(Failure::usage(format!(

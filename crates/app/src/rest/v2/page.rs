@@ -33,12 +33,16 @@ pub(super) fn after(token: &str) -> Result<String, Failure> {
 }
 
 /// The words of a parameter that takes several, by commas.
-pub(super) fn words<T: serde::de::DeserializeOwned>(name: &str, text: Option<&str>) -> Result<Vec<T>, Failure> {
+pub(super) fn words<T: serde::de::DeserializeOwned>(
+    name: &str,
+    text: Option<&str>,
+) -> Result<Vec<T>, Failure> {
     let words = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
     words
         .filter(|word| !word.is_empty())
         .map(|word| {
-            let read = T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word));
+            let read =
+                T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word));
             read.map_err(|error| Failure::usage(format!("{name}={word}: {error}")))
         })
         .collect()

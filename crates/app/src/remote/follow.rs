@@ -1,0 +1,117 @@
+//! Follows a job to its end, over lost connections.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Client;
+use super::events::Events;
+use crate::status::{Failure, Kind};
+use crate::wire::Job;
+
+/// How long a server may be away before following is given up.
+const GIVE_UP: Duration = Duration::from_mins(1);
+/// How long to wait before the next attempt to reach it.
+const BETWEEN: Duration = Duration::from_secs(1);
+
+/// What a signal means while a job is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnSignal {
+    /// The server is asked to cancel the job, which is followed on.
+    Cancel,
+    /// The job is left alone.
+    Leave,
+}
+
+/// Shows a job again and again, and returns it once it is over.
+///
+/// `signal` is pulled at a signal. Gives up if the server is away for a minute; the job goes on there.
+pub(crate) async fn follow(
+    client: &Client,
+    id: &str,
+    signal: &CancellationToken,
+    means: OnSignal,
+    mut show: impl FnMut(&Job),
+) -> Result<Job, Failure> {
+    let mut asked = false;
+    let mut seen = Instant::now();
+    loop {
+        let lost = match one_connection(client, id, signal, means, &mut asked, &mut seen, &mut show).await {
+            Ok(Some(job)) => return Ok(job),
+            Ok(None) => None,
+            Err(failure) if !may_pass(failure.kind) => return Err(failure),
+            Err(failure) => Some(failure),
+        };
+        if seen.elapsed() > GIVE_UP {
+            return Err(given_up(client, id, lost));
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+}
+
+/// Follows a job as long as one connection holds.
+async fn one_connection(
+    client: &Client,
+    id: &str,
+    signal: &CancellationToken,
+    means: OnSignal,
+    asked: &mut bool,
+    seen: &mut Instant,
+    show: &mut impl FnMut(&Job),
+) -> Result<Option<Job>, Failure> {
+    let mut events: Option<Events> = None;
+    loop {
+        let next = async {
+            let events = match &mut events {
+                Some(events) => events,
+                none => none.insert(Events::open(client, id).await?),
+            };
+            events.next().await
+        };
+        tokio::select! {
+            next = next => {
+                let Some(job) = next? else { return Ok(None) };
+                *seen = Instant::now();
+                show(&job);
+                if jobs::JobState::from(job.state).is_over() {
+                    return Ok(Some(job));
+                }
+            }
+            () = signal.cancelled(), if !*asked => {
+                *asked = true;
+                match means {
+                    OnSignal::Leave => return Err(left(client, id)),
+                    // The events will tell what came of it, and a job that is over cannot be cancelled any more.
+                    OnSignal::Cancel => match client.act::<Job>(&["jobs", &format!("{id}:cancel")]).await {
+                        Err(failure) if failure.kind == Kind::Forbidden => return Err(failure),
+                        Err(failure) if may_pass(failure.kind) => { *asked = false; return Err(failure); }
+                        _ => {}
+                    },
+                }
+            }
+        }
+    }
+}
+
+/// Whether a failure may be over in a moment.
+fn may_pass(kind: Kind) -> bool {
+    matches!(kind, Kind::Unreachable | Kind::Timeout | Kind::TooMany | Kind::Interrupted)
+}
+
+fn given_up(client: &Client, id: &str, lost: Option<Failure>) -> Failure {
+    let lost = lost.unwrap_or_else(|| Failure {
+        kind: Kind::Unreachable,
+        ..Failure::usage(format!("the server at {client} ends the connection again and again"))
+    });
+    Failure { context: Some(format!("while following job {id}")), ..lost }.hint(look_again(client, id))
+}
+
+fn left(client: &Client, id: &str) -> Failure {
+    Failure { kind: Kind::Interrupted, ..Failure::usage("interrupted") }.hint(look_again(client, id))
+}
+
+/// How to see what becomes of a job.
+fn look_again(client: &Client, id: &str) -> String {
+    format!("the job goes on there; look again with: milvus-backup jobs watch {id} --server {client}")
+}

@@ -1,0 +1,142 @@
+//! Jobs for people.
+
+use std::fmt::Write;
+
+use super::super::units::{bytes, columns, count, counted, duration, minute};
+use super::{backup_report, deleted, warnings};
+use crate::wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Time};
+
+/// Which jobs there are.
+pub(crate) fn jobs(page: &JobPage) -> String {
+    let mut rows =
+        vec![["ID", "KIND", "BACKUP", "STATE", "DONE", "CREATED (UTC)", "TOOK", "BY"].map(str::to_owned)];
+    rows.extend(page.jobs.iter().map(|job| {
+        [
+            job.id.clone(),
+            job.kind.as_str().to_owned(),
+            job.backup.clone(),
+            job.state.as_str().to_owned(),
+            if job.result.is_some() { dash() } else { format!("{} %", job.progress.percent) },
+            job.created.map_or_else(dash, minute),
+            took(job),
+            job.by.clone(),
+        ]
+    }));
+    let mut text = columns(&rows);
+    if page.next_page_token.is_some() {
+        text.push_str("There are more; --limit N shows more of them.\n");
+    }
+    text
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn took(job: &Job) -> String {
+    let milliseconds = |from: Time, to: Time| u64::try_from(to.ms() - from.ms()).ok();
+    let took = job.started.zip(job.ended).and_then(|(from, to)| milliseconds(from, to));
+    took.map_or_else(dash, |ms| duration(std::time::Duration::from_millis(ms)))
+}
+
+/// One job.
+pub(crate) fn job(job: &Job) -> String {
+    let line = |name: &str, value: String| [format!("{name}:"), value];
+    let at = |time: Option<Time>| time.map_or_else(dash, |time| format!("{} UTC", minute(time)));
+    let mut head = vec![
+        line("Job", job.id.clone()),
+        line("Kind", job.kind.as_str().to_owned()),
+        line("Backup", job.backup.clone()),
+        line("State", state(job)),
+        line("Created", format!("{} by {}", at(job.created), job.by)),
+        line("Started", at(job.started)),
+        line("Ended", at(job.ended)),
+    ];
+    if let Some(filter) = &job.request.filter {
+        head.push(line("Selection", filter.clone()));
+    }
+    if let Some(phase) = job.progress.phase {
+        head.push(line("Phase", phase.as_str().to_owned()));
+    }
+    head.push(line("Progress", progress(&job.progress)));
+    let mut text = columns(&head);
+    if !job.progress.collections.is_empty() {
+        let mut rows =
+            vec![["COLLECTION", "PHASE", "OBJECTS", "SIZE", "IMPORT JOBS", "ROWS"].map(str::to_owned)];
+        rows.extend(job.progress.collections.iter().map(collection));
+        text.push('\n');
+        text.push_str(&columns(&rows));
+    }
+    warnings(&mut text, &job.progress.warnings);
+    // Writing to a String cannot fail.
+    match &job.result {
+        Some(JobResult::Backup(report)) => text.push_str(&backup_report(report)),
+        Some(JobResult::Delete(outcome)) => text.push_str(&deleted(outcome)),
+        Some(JobResult::Restore(report)) => {
+            let collections = counted(report.collections.len(), "collection");
+            let _ = writeln!(text, "Rows: {} counted in {collections}", count(report.rows));
+        }
+        None => {}
+    }
+    if let Some(error) = &job.error {
+        let _ = writeln!(text, "Error: {}", error.message);
+        for (name, said) in [("  ", &error.context), ("  hint: ", &error.hint)] {
+            if let Some(said) = said {
+                let _ = writeln!(text, "{name}{said}");
+            }
+        }
+    }
+    text
+}
+
+fn state(job: &Job) -> String {
+    let state = job.state.as_str();
+    match job.ahead {
+        _ if job.cancelling => format!("{state}, cancelling"),
+        Some(0) => format!("{state}, the next to run"),
+        Some(ahead) => format!("{state}, {} before it", counted(ahead, "job")),
+        None => state.to_owned(),
+    }
+}
+
+fn progress(progress: &JobProgress) -> String {
+    let mut parts = vec![format!("{} %", progress.percent)];
+    if progress.objects.all > 0 {
+        parts.push(format!("{}/{} objects", count(progress.objects.done), count(progress.objects.all)));
+        parts.push(format!("{} of {}", bytes(progress.bytes.done), bytes(progress.bytes.all)));
+    }
+    if progress.import_jobs.all > 0 {
+        let jobs = progress.import_jobs;
+        parts.push(format!("{}/{} import jobs", count(jobs.done), count(jobs.all)));
+    }
+    if progress.deleted > 0 {
+        parts.push(format!("{} deleted", counted(progress.deleted, "object")));
+    }
+    parts.extend(progress.bytes_per_second.map(|rate| format!("{}/s", bytes(rate))));
+    parts.extend(
+        progress.seconds_left.map(|left| format!("{} left", duration(std::time::Duration::from_secs(left)))),
+    );
+    parts.join(" · ")
+}
+
+fn collection(of: &JobCollection) -> [String; 6] {
+    let reason = of.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    [
+        of.name.clone(),
+        format!("{}{reason}", of.phase.as_deref().unwrap_or("-")),
+        format!("{}/{}", count(of.objects.done), count(of.objects.all)),
+        bytes(of.bytes.done),
+        format!("{}/{}", of.import_jobs.done, of.import_jobs.all),
+        count(of.rows),
+    ]
+}
+
+/// What became of the wish to cancel a job.
+pub(crate) fn cancelled(job: &Job) -> String {
+    let (id, backup, kind) = (&job.id, &job.backup, job.kind.as_str());
+    if job.cancelling {
+        format!("Job {id} ({kind} {backup}) stops at the next safe point.\n")
+    } else {
+        format!("Job {id} ({kind} {backup}) is {}.\n", job.state.as_str())
+    }
+}
