@@ -1,0 +1,305 @@
+//! The routes about backups.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use engine::{BackupState, BackupSummary, DeleteRequest, now_ms};
+use jobs::{Job, JobFilter, JobKind, OtherPlace, Request};
+use model::name::BackupName;
+
+use super::envelope::{self, BadBody, Codes, Envelope, Head};
+use super::exchange::{self, Exchange};
+use super::info::{BackupInfo, state};
+use super::requests::{CreateRequest, DeleteQuery, GetBackupQuery, ListQuery};
+use super::stream::{self, Sink};
+use crate::server::Asked;
+use crate::status::{Failure, Kind};
+
+/// Makes a backup; answers once it is made, or with `async` at once.
+///
+/// The id of the request is the backup's id.
+#[utoipa::path(
+    post,
+    path = "/api/v1/create",
+    tag = "v1",
+    request_body = CreateRequest,
+    params(("request_id" = Option<String>, Header, description = "The id of the request, and of the backup")),
+    responses(
+        (status = 200, description = "The backup is made, or being made", body = Envelope<BackupInfo>),
+        (status = 400, description = "The body is no such request", body = BadBody),
+        (status = "4XX", description = "The request cannot be carried out", body = Envelope<BackupInfo>),
+        (status = "5XX", description = "The backup failed", body = Envelope<BackupInfo>),
+    ),
+)]
+pub(super) async fn create(exchange: Exchange, body: Bytes) -> Response {
+    let request: CreateRequest = match exchange::read(&body) {
+        Ok(request) => request,
+        Err(answer) => return answer,
+    };
+    exchange.note(&request.notes());
+    let id = exchange.id.as_str();
+    let job = match make(&exchange, &request).await {
+        Ok(job) => job,
+        Err(failure) => {
+            // 0.4.15 has begun the backup when it finds that a collection is not there
+            let begun = (failure.kind == Kind::NotFound).then(|| refused(id, &request, &failure));
+            return exchange.failure(id, &failure, Codes::Create, begun);
+        }
+    };
+    let info = BackupInfo::of_job(&job);
+    match exchange::ending(&job, true) {
+        Ok(()) if request.asynchronous => {
+            exchange.success(id, "create backup is executing asynchronously", info)
+        }
+        Ok(()) => exchange.success(id, "success", info),
+        Err(failure) => exchange.failure(id, &failure, Codes::Create, Some(info)),
+    }
+}
+
+async fn make(exchange: &Exchange, request: &CreateRequest) -> Result<Job, Failure> {
+    let root = Some(request.backup_root_path.clone());
+    let id = exchange.free_id()?;
+    let asked = Asked { id, ..exchange.asked(OtherPlace { bucket: None, root })? };
+    let job = exchange.service().backup(asked, request.backup()?).await?;
+    if request.asynchronous { Ok(job) } else { exchange.service().wait(&job.id).await }
+}
+
+/// A backup that was refused before it began.
+fn refused(id: &str, request: &CreateRequest, failure: &Failure) -> BackupInfo {
+    BackupInfo {
+        id: id.to_owned(),
+        state_code: state::FAIL,
+        error_message: failure.message.clone(),
+        start_time: now_ms(),
+        name: request.backup_name.clone(),
+        ..BackupInfo::default()
+    }
+}
+
+/// Lists the complete backups below the backup root, with all they hold unless `http.simpleResponse` is set.
+///
+/// Unreadable ones are left out.
+#[utoipa::path(
+    get,
+    path = "/api/v1/list",
+    tag = "v1",
+    params(ListQuery),
+    responses(
+        (status = 200, description = "The backups", body = Envelope<Vec<BackupInfo>>),
+        (status = "default", description = "The storage cannot be read", body = Envelope<Vec<BackupInfo>>),
+    ),
+)]
+pub(super) async fn list(exchange: Exchange, query: Result<Query<ListQuery>, QueryRejection>) -> Response {
+    let found = async {
+        let Query(query) = query.map_err(unreadable)?;
+        let asked = exchange.asked(OtherPlace::default())?;
+        let backups = exchange.service().list(&asked).await?;
+        Ok((
+            query,
+            asked,
+            backups.into_iter().filter(|backup| backup.state == BackupState::Complete).collect(),
+        ))
+    };
+    let (query, asked, backups): (_, _, Vec<BackupSummary>) = match found.await {
+        Ok(found) => found,
+        Err(failure) => {
+            return exchange.failure(&exchange.id, &failure, Codes::Table, None::<Vec<BackupInfo>>);
+        }
+    };
+    if exchange.settings().simple_response && query.collection_name.is_empty() {
+        let infos: Vec<_> = backups.iter().map(BackupInfo::of_summary).collect();
+        return exchange.success(&exchange.id, "success", infos);
+    }
+    let (sink, body) = stream::body();
+    tokio::spawn(async move {
+        if let Err(error) = write_list(&sink, &exchange, &asked, &query.collection_name, &backups).await {
+            tracing::warn!(request_id = exchange.id, "the list of backups breaks off: {error}");
+            sink.fail(error).await;
+        }
+    });
+    (StatusCode::OK, envelope::json_type(), body).into_response()
+}
+
+/// Writes backup after backup, so that no two are in memory.
+async fn write_list(
+    sink: &Sink,
+    exchange: &Exchange,
+    asked: &Asked,
+    collection: &str,
+    backups: &[BackupSummary],
+) -> io::Result<()> {
+    let head = Envelope { head: Head::success(&exchange.id, "success"), data: Some([(); 0]) };
+    let head = stream::bytes(&head).map_err(io::Error::other)?;
+    let (open, close) = (head.len().saturating_sub(END.len()), END);
+    sink.text(head.slice(..open)).await?;
+    let (root, mut separator) = (exchange.milvus_root(), "");
+    for name in backups.iter().filter_map(|backup| backup.name.parse::<BackupName>().ok()) {
+        let detail = match exchange.service().get(asked, &name).await {
+            Ok(detail) => detail,
+            Err(failure) if is_of_one(failure.kind) => {
+                tracing::warn!(request_id = exchange.id, "left out of the list: {}", failure.message);
+                continue;
+            }
+            Err(failure) => return Err(io::Error::other(failure.message)),
+        };
+        let holds = |name: &str| detail.manifest.collections.iter().any(|c| c.name.collection == name);
+        if !collection.is_empty() && !holds(collection) {
+            continue;
+        }
+        sink.text(separator).await?;
+        sink.document(BackupInfo::stored(detail, &root, exchange.settings().simple_response)).await?;
+        separator = ",";
+    }
+    sink.text(close).await
+}
+
+/// What an empty list ends with.
+const END: &str = "]}";
+
+/// Whether a failure is about one backup, not about the storage.
+fn is_of_one(kind: Kind) -> bool {
+    !matches!(kind, Kind::Unreachable | Kind::Timeout | Kind::Interrupted | Kind::Forbidden)
+}
+
+/// Shows a backup: complete ones with all they hold, others with how far they are.
+#[utoipa::path(
+    get,
+    path = "/api/v1/get_backup",
+    tag = "v1",
+    params(GetBackupQuery),
+    responses(
+        (status = 200, description = "The backup", body = Envelope<BackupInfo>),
+        (status = 400, description = "Neither name nor id is given", body = Envelope<BackupInfo>),
+        (status = 404, description = "No such backup", body = Envelope<BackupInfo>),
+        (status = "default", description = "It cannot be read", body = Envelope<BackupInfo>),
+    ),
+)]
+pub(super) async fn get_backup(
+    exchange: Exchange,
+    query: Result<Query<GetBackupQuery>, QueryRejection>,
+) -> Response {
+    let found = async { find(&exchange, &query.map_err(unreadable)?.0).await };
+    match found.await {
+        Ok(info) => exchange.success(&exchange.id, "success", info),
+        Err(failure) => exchange.failure(&exchange.id, &failure, Codes::Table, None::<BackupInfo>),
+    }
+}
+
+async fn find(exchange: &Exchange, query: &GetBackupQuery) -> Result<BackupInfo, Failure> {
+    let place = OtherPlace { bucket: None, root: Some(query.path.clone()) };
+    let asked = exchange.asked(place)?;
+    if !query.backup_id.is_empty() {
+        return by_id(exchange, asked, &query.backup_id).await;
+    }
+    if query.backup_name.is_empty() {
+        return Err(Failure::usage("empty backup name and backup id")
+            .hint("name a backup by backup_name or backup_id"));
+    }
+    by_name(exchange, &asked, &query.backup_name.parse().map_err(engine::Error::Name)?).await
+}
+
+/// By the job that makes or made it, else by what stands in the backups themselves.
+async fn by_id(exchange: &Exchange, asked: Asked, id: &str) -> Result<BackupInfo, Failure> {
+    let job = match exchange.service().job(exchange.caller()?, id) {
+        Ok(job) if matches!(job.request, Request::Backup(_)) => Some(job),
+        Ok(_) => None,
+        Err(failure) if failure.kind == Kind::NotFound => None,
+        Err(failure) => return Err(failure),
+    };
+    let Some(job) = job else {
+        let backups = exchange.service().list(&asked).await?;
+        let found = backups.into_iter().find(|backup| backup.id.as_deref() == Some(id));
+        let name = found.and_then(|backup| backup.name.parse().ok());
+        return stored(exchange, &asked, &name.ok_or_else(|| none(id))?).await;
+    };
+    let Ok(()) = exchange::ending(&job, true) else { return Ok(BackupInfo::of_job(&job)) };
+    if !job.state.is_over() {
+        return Ok(BackupInfo::of_job(&job));
+    }
+    let asked = Asked { place: job.place.clone(), ..asked };
+    let name = job.request.backup().parse().map_err(engine::Error::Name)?;
+    match stored(exchange, &asked, &name).await {
+        // one of the same name may have come after it
+        Ok(info) if info.id != id => Err(none(id)),
+        found => found,
+    }
+}
+
+/// By what runs, else by what lies on the storage, else by what failed.
+async fn by_name(exchange: &Exchange, asked: &Asked, name: &BackupName) -> Result<BackupInfo, Failure> {
+    let caller = exchange.caller()?;
+    if let Some(job) = exchange.service().live_backup(caller, name.as_str())? {
+        return Ok(BackupInfo::of_job(&job));
+    }
+    let failure = match stored(exchange, asked, name).await {
+        Ok(info) => return Ok(info),
+        Err(failure) => failure,
+    };
+    let filter =
+        JobFilter { kinds: vec![JobKind::Backup], backup: Some(name.to_string()), ..JobFilter::default() };
+    let newest = exchange.service().jobs(caller, &filter, None, 1)?.jobs.into_iter().next();
+    match newest.filter(|job| exchange::ending(job, true).is_err()) {
+        Some(job) if failure.kind != Kind::Unreachable => Ok(BackupInfo::of_job(&job)),
+        _ => Err(failure),
+    }
+}
+
+async fn stored(exchange: &Exchange, asked: &Asked, name: &BackupName) -> Result<BackupInfo, Failure> {
+    let detail = exchange.service().get(asked, name).await?;
+    let root: Arc<str> = exchange.milvus_root();
+    Ok(BackupInfo::stored(detail, &root, exchange.settings().simple_response))
+}
+
+fn none(id: &str) -> Failure {
+    Failure {
+        kind: Kind::NotFound,
+        message: format!("there is no backup with the id {id}"),
+        context: None,
+        hint: Some("GET /api/v1/list shows the backups".to_owned()),
+    }
+}
+
+/// Deletes a backup.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/delete",
+    tag = "v1",
+    params(
+        DeleteQuery,
+        ("request_id" = Option<String>, Header, description = "The id of the request"),
+    ),
+    responses(
+        (status = 200, description = "It is deleted", body = Head),
+        (status = 404, description = "No such backup", body = Head),
+        (status = "default", description = "It cannot be deleted", body = Head),
+    ),
+)]
+pub(super) async fn delete(
+    exchange: Exchange,
+    query: Result<Query<DeleteQuery>, QueryRejection>,
+) -> Response {
+    let deleted = async {
+        let Query(query) = query.map_err(unreadable)?;
+        if query.backup_name.is_empty() {
+            return Err(Failure::usage("empty backup name"));
+        }
+        let name = query.backup_name.parse().map_err(engine::Error::Name)?;
+        let request = DeleteRequest { name, dry_run: false };
+        let job = exchange.service().delete(exchange.asked(OtherPlace::default())?, request).await?;
+        exchange::ending(&exchange.service().wait(&job.id).await?, false)
+    };
+    match deleted.await {
+        Ok(()) => exchange.done(&exchange.id, "success"),
+        Err(failure) => exchange.failure_alone(&exchange.id, &failure),
+    }
+}
+
+/// A query that is none.
+pub(super) fn unreadable(rejection: QueryRejection) -> Failure {
+    Failure::usage(rejection.body_text())
+}

@@ -1,0 +1,146 @@
+//! What answers have around them.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::stream;
+use crate::status::{Failure, Kind};
+
+/// The code of anything that went wrong.
+const FAIL: i32 = 3;
+
+/// What an answer says of itself. Zero and empty values are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = v1::Head)]
+pub(crate) struct Head {
+    /// The header `request_id`, or an id of ours.
+    #[serde(rename = "requestId", skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    pub request_id: String,
+    /// Absent (0) on success; 1 not supported, 2 not allowed, 3 failed, 400 the request is wrong, 404 no such backup.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub code: i32,
+    /// `success`, or what went wrong.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    pub msg: String,
+}
+
+/// An answer with data.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = v1::Envelope)]
+pub(super) struct Envelope<T> {
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub head: Head,
+    /// `null` if there is none.
+    pub data: Option<T>,
+}
+
+/// The answer to a body that cannot be read.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = v1::BadBody)]
+pub(super) struct BadBody {
+    /// What is wrong with it.
+    pub error: String,
+}
+
+pub(super) fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
+}
+
+/// Which of its codes the Go tool gives where its releases differ from the one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codes {
+    /// As the table says.
+    Table,
+    /// 404 stands for no backup alone: a collection that is not there is [`FAIL`].
+    Create,
+    /// What is missing or in the way is [`FAIL`].
+    Restore,
+    /// Everything is [`FAIL`].
+    Fail,
+}
+
+impl Codes {
+    fn of(self, kind: Kind) -> i32 {
+        let fails = match self {
+            Self::Table => false,
+            Self::Create => kind == Kind::NotFound,
+            Self::Restore => matches!(kind, Kind::NotFound | Kind::AlreadyExists),
+            Self::Fail => kind != Kind::Forbidden,
+        };
+        if fails { FAIL } else { kind.status().go }
+    }
+}
+
+impl Head {
+    /// Of a success.
+    pub(super) fn success(request_id: &str, msg: &str) -> Self {
+        Self { request_id: request_id.to_owned(), code: 0, msg: msg.to_owned() }
+    }
+
+    /// Of a failure.
+    pub(crate) fn failure(request_id: &str, failure: &Failure, codes: Codes) -> Self {
+        Self { request_id: request_id.to_owned(), code: codes.of(failure.kind), msg: message(failure) }
+    }
+}
+
+/// What happened and what to do, in one line.
+pub(super) fn message(failure: &Failure) -> String {
+    let while_doing = failure.context.iter().map(|context| format!("; while {context}"));
+    let hint = failure.hint.iter().map(|hint| format!("; hint: {hint}"));
+    std::iter::once(failure.message.clone()).chain(while_doing).chain(hint).collect()
+}
+
+/// A document as the answer.
+pub(super) fn answer(status: StatusCode, document: &impl Serialize) -> Response {
+    match stream::bytes(document) {
+        Ok(body) => (status, json_type(), body).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// The content type of every answer in JSON.
+pub(super) fn json_type() -> [(header::HeaderName, HeaderValue); 1] {
+    [(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn zero_values_are_left_out_and_data_is_not() {
+        let success = Envelope::<i32> { head: Head::success("", "success"), data: None };
+        assert_eq!(serde_json::to_value(&success).unwrap(), json!({"msg": "success", "data": null}));
+        let failure = Failure::usage("no").hint("yes");
+        let head = Head::failure("7", &failure, Codes::Table);
+        let shown = json!({"requestId": "7", "code": 400, "msg": "no; hint: yes"});
+        assert_eq!(serde_json::to_value(&head).unwrap(), shown);
+    }
+
+    #[test]
+    fn codes_are_those_of_the_routes() {
+        for (codes, kind, code) in [
+            (Codes::Table, Kind::NotFound, 404),
+            (Codes::Create, Kind::NotFound, 3),
+            (Codes::Create, Kind::AlreadyExists, 400),
+            (Codes::Restore, Kind::AlreadyExists, 3),
+            (Codes::Restore, Kind::Usage, 400),
+            (Codes::Fail, Kind::Usage, 3),
+            (Codes::Fail, Kind::Forbidden, 2),
+            (Codes::Table, Kind::Unsupported, 1),
+        ] {
+            assert_eq!(codes.of(kind), code, "{codes:?} {kind:?}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One request and its answer: who asks, under which id, and how the server is set up.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use jobs::{Job, JobState, OtherPlace};
+use serde::Serialize;
+use storage::StoreConfig;
+
+use super::envelope::{self, BadBody, Codes, Envelope, Head};
+use super::{go_json, stream};
+use crate::server::{Asked, Caller, RequestId, Service, Settings, State};
+use crate::status::{Failure, Kind};
+
+/// What a handler knows of a request beside its parameters.
+pub(super) struct Exchange {
+    state: State,
+    caller: Option<Caller>,
+    /// The request's id.
+    pub id: String,
+    /// Whether the caller chose it.
+    pub named: bool,
+}
+
+impl FromRequestParts<State> for Exchange {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Infallible> {
+        let request = parts.extensions.get::<RequestId>();
+        Ok(Self {
+            state: state.clone(),
+            caller: parts.extensions.get().cloned(),
+            id: request.map(|request| request.id.clone()).unwrap_or_default(),
+            named: request.is_some_and(|request| request.given),
+        })
+    }
+}
+
+impl Exchange {
+    /// The use cases.
+    pub(super) fn service(&self) -> &Service {
+        &self.state.service
+    }
+
+    /// Who asks; the door lets nobody in whom it does not know.
+    pub(super) fn caller(&self) -> Result<&Caller, Failure> {
+        self.caller.as_ref().ok_or_else(|| Failure {
+            kind: Kind::Unauthenticated,
+            message: "nobody known asks".to_owned(),
+            context: None,
+            hint: None,
+        })
+    }
+
+    /// Who asks, at a place that may be another than the configured one.
+    pub(super) fn asked(&self, place: OtherPlace) -> Result<Asked, Failure> {
+        let place = self.allowed(place)?;
+        Ok(Asked { place, ..Asked::by(self.caller()?.clone()) })
+    }
+
+    /// The place if a request may name it: the configured one always, another where the configuration says so.
+    fn allowed(&self, place: OtherPlace) -> Result<OtherPlace, Failure> {
+        let configured = &self.service().config().backup;
+        let bucket = match &configured.store {
+            StoreConfig::S3(s3) => s3.bucket.as_str(),
+            StoreConfig::Local => "",
+        };
+        let trimmed = |root: &str| root.trim_matches('/').to_owned();
+        let place = OtherPlace {
+            bucket: place.bucket.filter(|named| !named.is_empty() && named != bucket),
+            root: place
+                .root
+                .filter(|named| !named.is_empty() && trimmed(named) != trimmed(&configured.root_text)),
+        };
+        if place == OtherPlace::default() || self.settings().allow_backup_root_path {
+            return Ok(place);
+        }
+        Err(Failure {
+            kind: Kind::Forbidden,
+            message: "this server does not let requests name another bucket or backup root than its own"
+                .to_owned(),
+            context: None,
+            hint: Some(
+                "leave it out, or set server.allow_backup_root_path in the server's configuration".to_owned(),
+            ),
+        })
+    }
+
+    /// How the server is set up.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.state.settings
+    }
+
+    /// The id of the request for its job too, unless an earlier job has it: callers of the Go tool may send the same
+    /// one again and again.
+    pub(super) fn free_id(&self) -> Result<Option<String>, Failure> {
+        match self.service().job(self.caller()?, &self.id) {
+            Ok(_) => Ok(None),
+            Err(failure) if failure.kind == Kind::NotFound => Ok(Some(self.id.clone())),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Milvus's root path, for the paths of files.
+    pub(super) fn milvus_root(&self) -> Arc<str> {
+        self.service().config().source.root_text.as_str().into()
+    }
+
+    /// Says what a request asks for in vain.
+    pub(super) fn note(&self, notes: &[&'static str]) {
+        for note in notes {
+            tracing::info!(request_id = self.id, "{note}");
+        }
+    }
+
+    /// The status of a failure: the truth, or 200 as the Go tool answers whatever happens.
+    pub(super) fn status(&self, kind: Kind) -> StatusCode {
+        if self.settings().legacy_status { StatusCode::OK } else { kind.status().http }
+    }
+
+    /// An answer without data.
+    pub(super) fn done(&self, id: &str, msg: &str) -> Response {
+        envelope::answer(StatusCode::OK, &Head::success(id, msg))
+    }
+
+    /// An answer with data of any size.
+    pub(super) fn success(&self, id: &str, msg: &str, data: impl Serialize + Send + 'static) -> Response {
+        streamed(StatusCode::OK, Envelope { head: Head::success(id, msg), data: Some(data) })
+    }
+
+    /// The answer of a failed request, with data where there is some.
+    pub(super) fn failure<T>(&self, id: &str, failure: &Failure, codes: Codes, data: Option<T>) -> Response
+    where
+        T: Serialize + Send + 'static,
+    {
+        streamed(self.status(failure.kind), Envelope { head: Head::failure(id, failure, codes), data })
+    }
+
+    /// The answer of a failed request to a route that has no data.
+    pub(super) fn failure_alone(&self, id: &str, failure: &Failure) -> Response {
+        envelope::answer(self.status(failure.kind), &Head::failure(id, failure, Codes::Table))
+    }
+}
+
+fn streamed(status: StatusCode, document: impl Serialize + Send + 'static) -> Response {
+    let (sink, body) = stream::body();
+    tokio::spawn(async move {
+        if let Err(error) = sink.document(document).await {
+            sink.fail(error).await;
+        }
+    });
+    (status, envelope::json_type(), body).into_response()
+}
+
+/// Reads the body of a request, or answers that it cannot be read.
+pub(super) fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
+    go_json::from_slice(body).map_err(|error| {
+        let error = format!("Invalid request body: {error}");
+        envelope::answer(StatusCode::BAD_REQUEST, &BadBody { error })
+    })
+}
+
+/// Why a job that is over did not do what it was asked to; `partly` lets one pass that did a part of it.
+pub(super) fn ending(job: &Job, partly: bool) -> Result<(), Failure> {
+    match job.state {
+        JobState::Queued | JobState::Running | JobState::Succeeded => return Ok(()),
+        JobState::Partial if partly => return Ok(()),
+        _ => {}
+    }
+    let failure = job.failure.as_ref().map(|failure| Failure {
+        kind: failure.kind.into(),
+        message: failure.message.clone(),
+        context: failure.context.clone(),
+        hint: failure.hint.clone(),
+    });
+    Err(failure.unwrap_or_else(|| Failure {
+        kind: Kind::Failed,
+        message: format!("the job {} is {}", job.id, job.state.as_str()),
+        context: None,
+        hint: None,
+    }))
+}

@@ -1,0 +1,41 @@
+//! `/api/v1`: the routes of the Go tool's releases 0.4.15, 0.5.16 and 0.6 in development, for their clients.
+//!
+//! Bodies are those of 0.4.15 with the keys of later releases beside them; `docs/compatibility.md` lists what is
+//! chosen where they contradict each other.
+
+mod backups;
+mod create;
+mod envelope;
+mod exchange;
+mod go_json;
+pub(crate) mod info;
+mod names;
+mod plain;
+pub(crate) mod requests;
+mod restore;
+mod restores;
+mod schema;
+mod selection;
+mod stream;
+pub(crate) mod task;
+
+use axum::routing::any;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::server::State;
+
+/// The routes with their descriptions.
+pub(crate) fn router() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(plain::hello))
+        .routes(routes!(plain::check))
+        .routes(routes!(backups::create))
+        .routes(routes!(backups::list))
+        .routes(routes!(backups::get_backup))
+        .routes(routes!(backups::delete))
+        .routes(routes!(restores::restore))
+        .routes(routes!(restores::restore_secondary))
+        .routes(routes!(restores::get_restore))
+        .route("/", any(plain::hello))
+}

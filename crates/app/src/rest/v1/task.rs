@@ -1,0 +1,275 @@
+//! A restore as the Go tool shows it: 0.4.15's keys and seconds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, Part};
+use jobs::{Job, JobState, Outcome, Request};
+use model::manifest::{Manifest, json};
+use model::name::CollectionRef;
+use model::plan::restore::{Existing, RestoreRequest};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use super::envelope::is_zero;
+use super::info::{error_message, progress, state};
+use super::schema::CollectionBackupInfo;
+
+/// A restore.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = v1::RestoreBackupTask)]
+pub(crate) struct RestoreBackupTask {
+    /// Its id.
+    pub id: String,
+    /// 0 waits, 1 runs, 2 all is restored, 3 not all is.
+    pub state_code: i32,
+    /// Why not.
+    #[serde(rename = "errorMessage", skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    pub error_message: String,
+    /// When it began, seconds since 1970.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub start_time: i64,
+    /// When it ended, seconds since 1970.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub end_time: i64,
+    /// Its collections.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub collection_restore_tasks: Vec<RestoreCollectionTask>,
+    /// Bytes restored so far.
+    pub restored_size: u64,
+    /// Bytes to restore.
+    pub to_restore_size: u64,
+    /// Percent.
+    #[schema(minimum = 0, maximum = 100)]
+    pub progress: i32,
+}
+
+/// The restore of a collection.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = v1::RestoreCollectionTask)]
+pub(crate) struct RestoreCollectionTask {
+    /// Its id.
+    pub id: String,
+    /// 0 waits, 1 runs, 2 restored, 3 not restored.
+    pub state_code: i32,
+    /// Why not.
+    #[serde(rename = "errorMessage", skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    pub error_message: String,
+    /// When the restore began, seconds since 1970.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub start_time: i64,
+    /// When the restore ended, seconds since 1970.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub end_time: i64,
+    /// What the backup holds of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = CollectionBackupInfo, required = false)]
+    pub coll_backup: Option<Content>,
+    /// Its name in the target.
+    pub target_collection_name: String,
+    /// Bytes restored so far.
+    pub restored_size: u64,
+    /// Bytes to restore.
+    pub to_restore_size: u64,
+    /// Percent.
+    #[schema(minimum = 0, maximum = 100)]
+    pub progress: i32,
+    /// Its database in the target.
+    pub target_db_name: String,
+    /// What was asked for.
+    #[serde(flatten)]
+    pub asked: Asked,
+}
+
+/// What a restore was asked for.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = v1::RestoreOptions)]
+pub(crate) struct Asked {
+    /// Not to restore data.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub meta_only: bool,
+    /// To create the backup's indexes.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub restore_index: bool,
+    /// To make vector indexes AUTOINDEX.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub use_auto_index: bool,
+    /// To drop target collections that exist.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub drop_exist_collection: bool,
+    /// To drop the indexes of target collections that exist.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub drop_exist_index: bool,
+    /// To import into target collections that exist.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub skip_create_collection: bool,
+}
+
+impl From<&RestoreRequest> for Asked {
+    fn from(request: &RestoreRequest) -> Self {
+        Self {
+            meta_only: request.meta_only,
+            restore_index: request.indexes,
+            use_auto_index: request.auto_index,
+            drop_exist_collection: request.existing == Existing::Drop,
+            drop_exist_index: request.drop_indexes,
+            skip_create_collection: request.existing == Existing::Use,
+        }
+    }
+}
+
+/// A collection of a manifest.
+#[derive(Clone, Debug)]
+pub(crate) struct Content {
+    manifest: Arc<Manifest>,
+    root: Arc<str>,
+    place: usize,
+}
+
+impl Serialize for Content {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.manifest.collections.get(self.place) {
+            Some(collection) => json::collection(&self.manifest, collection, &self.root).serialize(to),
+            None => to.serialize_none(),
+        }
+    }
+}
+
+/// What the backup of a restore holds, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Contents {
+    manifest: Arc<Manifest>,
+    root: Arc<str>,
+    places: BTreeMap<CollectionRef, usize>,
+}
+
+impl Contents {
+    /// Of a manifest; `root` is Milvus's root path, for the paths of files.
+    pub(crate) fn new(manifest: Manifest, root: &Arc<str>) -> Self {
+        let named = manifest.collections.iter().enumerate();
+        let places = named.map(|(place, collection)| (collection.name.clone(), place)).collect();
+        Self { manifest: Arc::new(manifest), root: Arc::clone(root), places }
+    }
+
+    fn of(&self, collection: &CollectionRef) -> Option<Content> {
+        let place = *self.places.get(collection)?;
+        Some(Content { manifest: Arc::clone(&self.manifest), root: Arc::clone(&self.root), place })
+    }
+
+    fn size(&self, collection: &CollectionRef) -> Option<u64> {
+        Some(self.manifest.collections.get(*self.places.get(collection)?)?.size)
+    }
+}
+
+impl RestoreBackupTask {
+    /// The restore that a job makes, or made, with what the backup holds where that is known.
+    pub(crate) fn of_job(job: &Job, contents: &Contents) -> Self {
+        let tasks: Vec<_> = job
+            .targets
+            .iter()
+            .enumerate()
+            .map(|(place, (source, target))| task(job, contents, place, source, target))
+            .collect();
+        let (start_time, end_time) = times(job);
+        Self {
+            id: job.id.clone(),
+            state_code: match job.state {
+                JobState::Queued => state::INITIAL,
+                JobState::Running => state::EXECUTING,
+                JobState::Succeeded => state::SUCCESS,
+                JobState::Partial | JobState::Failed | JobState::Cancelled | JobState::Interrupted => {
+                    state::FAIL
+                }
+            },
+            error_message: error_message(job),
+            start_time,
+            end_time,
+            restored_size: tasks.iter().map(|task| task.restored_size).fold(0, u64::saturating_add),
+            to_restore_size: tasks.iter().map(|task| task.to_restore_size).fold(0, u64::saturating_add),
+            collection_restore_tasks: tasks,
+            progress: progress(job),
+        }
+    }
+}
+
+fn task(
+    job: &Job,
+    contents: &Contents,
+    place: usize,
+    source: &CollectionRef,
+    target: &CollectionRef,
+) -> RestoreCollectionTask {
+    let asked = match &job.request {
+        Request::Restore(request) => request.into(),
+        _ => Asked::default(),
+    };
+    let seen = job.progress.collections.get(called(job, source, target));
+    let (state_code, error_message) = ending(job, target, seen);
+    let known = contents.size(source).or_else(|| seen.map(|seen| seen.bytes.all)).unwrap_or_default();
+    let to_restore_size = if asked.meta_only { 0 } else { known };
+    let part = seen.map(CollectionProgress::part).unwrap_or_default();
+    let of = |whole: u64| if state_code == state::SUCCESS { whole } else { share(part, whole) };
+    let (start_time, end_time) = times(job);
+    RestoreCollectionTask {
+        id: format!("{}_{place}", job.id),
+        state_code,
+        error_message,
+        start_time,
+        end_time,
+        coll_backup: contents.of(source),
+        target_collection_name: target.collection.clone(),
+        restored_size: of(to_restore_size),
+        to_restore_size,
+        progress: i32::try_from(of(100)).unwrap_or(100),
+        target_db_name: target.database.clone(),
+        asked,
+    }
+}
+
+/// The name that events of a collection go by: that of the target where its source has several.
+fn called<'a>(job: &Job, source: &'a CollectionRef, target: &'a CollectionRef) -> &'a CollectionRef {
+    let several = job.targets.iter().filter(|(other, _)| other == source).nth(1).is_some();
+    if several { target } else { source }
+}
+
+/// How a collection stands: by the outcome, else by what was seen of it, else by how the job stands.
+fn ending(job: &Job, target: &CollectionRef, seen: Option<&CollectionProgress>) -> (i32, String) {
+    let outcome = match &job.outcome {
+        Some(Outcome::Restore(report)) => report.collections.iter().find(|done| done.target == *target),
+        _ => None,
+    };
+    match (outcome.map(|done| &done.outcome), seen.and_then(|seen| seen.phase.as_ref())) {
+        (Some(CollectionOutcome::Done), _) | (None, Some(CollectionPhase::Done)) => {
+            (state::SUCCESS, String::new())
+        }
+        (Some(CollectionOutcome::Failed(failure)), _) => (state::FAIL, failure.message.clone()),
+        (None, Some(CollectionPhase::Failed(reason))) => (state::FAIL, reason.clone()),
+        _ if job.state.is_over() => (state::FAIL, "not restored".to_owned()),
+        (_, Some(_)) => (state::EXECUTING, String::new()),
+        (_, None) => (state::INITIAL, String::new()),
+    }
+}
+
+fn share(part: Part, of: u64) -> u64 {
+    let share = u128::from(part.done.min(part.all)) * u128::from(of);
+    share.checked_div(u128::from(part.all)).and_then(|share| u64::try_from(share).ok()).unwrap_or_default()
+}
+
+/// When a job began and ended, seconds since 1970.
+fn times(job: &Job) -> (i64, i64) {
+    (job.started_ms.unwrap_or(job.created_ms) / 1000, job.ended_ms.unwrap_or_default() / 1000)
+}
