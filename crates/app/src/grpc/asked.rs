@@ -1,0 +1,51 @@
+//! Who asks, and what is said beside the message of a call.
+
+use jobs::OtherPlace;
+use tonic::Extensions;
+use tonic::metadata::MetadataMap;
+
+use crate::server::{Asked, Caller, RequestId, Settings};
+use crate::status::{Failure, Kind};
+
+/// The metadata that makes a repeated call the same one.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Who asks, as the door knows them.
+pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Failure> {
+    // The door lets nobody in without a name.
+    extensions
+        .get::<Caller>()
+        .cloned()
+        .ok_or_else(|| Failure { kind: Kind::Unauthenticated, ..Failure::usage("nobody known asks") })
+}
+
+/// Who asks, with the key of the call.
+pub(super) fn asked(metadata: &MetadataMap, extensions: &Extensions) -> Result<Asked, Failure> {
+    let key = metadata.get(IDEMPOTENCY_KEY).map(|key| key.to_str().map(str::to_owned));
+    let key = key.transpose().map_err(|_| {
+        Failure::usage(format!("the metadata {IDEMPOTENCY_KEY} must be visible ASCII characters"))
+    })?;
+    Ok(Asked { idempotency_key: key, ..Asked::by(caller(extensions)?) })
+}
+
+/// The id of the request: of its message, else of its metadata, else a new one.
+pub(super) fn request_id(of_message: &str, extensions: &Extensions) -> String {
+    match (of_message, extensions.get::<RequestId>()) {
+        ("", Some(known)) => known.id.clone(),
+        (id, _) => id.to_owned(),
+    }
+}
+
+/// The place of backups that a request names, where requests may name one.
+pub(super) fn place(settings: &Settings, bucket: &str, root: &str) -> Result<OtherPlace, Failure> {
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let place = OtherPlace { bucket: given(bucket), root: given(root) };
+    if place != OtherPlace::default() && !settings.allow_backup_root_path {
+        return Err(Failure {
+            kind: Kind::Forbidden,
+            ..Failure::usage("requests to this server may not name a place of backups")
+        }
+        .hint("leave it out, or set server.allow_backup_root_path in the server's configuration"));
+    }
+    Ok(place)
+}

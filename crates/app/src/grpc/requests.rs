@@ -1,0 +1,154 @@
+//! What is asked over gRPC, as the requests of `/api/v1`: the Go tool has the same fields in both.
+
+use std::collections::{BTreeMap, HashMap};
+
+use api::backup;
+use prost_types::value::Kind;
+use serde_json::{Number, Value};
+
+use crate::rest::v1::requests::{
+    CollectionMapping, Collections, CreateRequest, DatabaseMapping, Different, RestorePlan, RestoreRequest,
+    SkipParams,
+};
+
+impl From<backup::CreateBackupRequest> for CreateRequest {
+    fn from(request: backup::CreateBackupRequest) -> Self {
+        Self {
+            backup_name: request.backup_name,
+            asynchronous: request.r#async,
+            collection_names: request.collection_names,
+            db_collections: request.db_collections.map(value),
+            filter: filter(request.filter),
+            force: request.force,
+            meta_only: request.meta_only,
+            strategy: request.strategy,
+            format: request.format,
+            rbac: request.rbac,
+            with_index_extra: request.with_index_extra,
+            backup_root_path: request.backup_root_path,
+            gc_pause_enable: request.gc_pause_enable,
+            gc_pause_seconds: request.gc_pause_seconds,
+            gc_pause_address: request.gc_pause_address,
+        }
+    }
+}
+
+impl From<backup::RestoreBackupRequest> for RestoreRequest {
+    fn from(request: backup::RestoreBackupRequest) -> Self {
+        Self {
+            request_id: request.request_id,
+            backup_name: request.backup_name,
+            asynchronous: request.r#async,
+            id: request.id,
+            collection_names: request.collection_names,
+            db_collections: request.db_collections.map(value),
+            db_collections_after_rename: request.db_collections_after_rename.map(value),
+            collection_suffix: request.collection_suffix,
+            collection_renames: request.collection_renames.into_iter().collect(),
+            bucket_name: request.bucket_name,
+            path: request.path,
+            meta_only: request.meta_only,
+            restore_index: request.restore_index,
+            use_auto_index: request.use_auto_index,
+            drop_exist_collection: request.drop_exist_collection,
+            drop_exist_index: request.drop_exist_index,
+            skip_create_collection: request.skip_create_collection,
+            skip_import_disk_quota_check: request.skip_import_disk_quota_check,
+            rbac: request.rbac,
+            max_shard_num: request.max_shard_num,
+            skip_params: request.skip_params.map(SkipParams::from).unwrap_or_default(),
+            use_v2_restore: request.use_v2_restore,
+            truncate_binlog_by_ts: request.truncate_binlog_by_ts,
+            ezk_mapping: request.ezk_mapping.into_iter().collect(),
+            restore_plan: request.restore_plan.map(RestorePlan::from),
+        }
+    }
+}
+
+impl From<backup::SkipParams> for SkipParams {
+    fn from(skip: backup::SkipParams) -> Self {
+        Self {
+            collection_properties: skip.collection_properties,
+            field_index_params: skip.field_index_params,
+            field_type_params: skip.field_type_params,
+            index_params: skip.index_params,
+        }
+    }
+}
+
+impl From<backup::RestorePlan> for RestorePlan {
+    fn from(plan: backup::RestorePlan) -> Self {
+        let collection = |mapping: backup::RestoreCollectionMapping| CollectionMapping {
+            source: mapping.source,
+            target: mapping.target,
+            different: mapping
+                .r#override
+                .map(|other| Different { shard_num: other.shard_num, description: other.description })
+                .unwrap_or_default(),
+        };
+        let database = |mapping: backup::RestoreMapping| DatabaseMapping {
+            source: mapping.source,
+            target: mapping.target,
+            with_prop: mapping.with_prop,
+            colls: mapping.colls.into_iter().map(collection).collect(),
+        };
+        Self { mapping: plan.mapping.into_iter().map(database).collect(), filter: filter(plan.filter) }
+    }
+}
+
+/// A filter; one that names nothing cannot be told from none.
+fn filter(filter: HashMap<String, backup::CollFilter>) -> Option<BTreeMap<String, Collections>> {
+    let lists = filter
+        .into_iter()
+        .map(|(database, collections)| (database, Collections { colls: collections.colls }));
+    Some(lists.collect::<BTreeMap<_, _>>()).filter(|lists| !lists.is_empty())
+}
+
+/// A `google.protobuf.Value` as JSON.
+fn value(value: prost_types::Value) -> Value {
+    match value.kind {
+        None | Some(Kind::NullValue(_)) => Value::Null,
+        Some(Kind::BoolValue(value)) => Value::Bool(value),
+        Some(Kind::NumberValue(number)) => Number::from_f64(number).map_or(Value::Null, Value::Number),
+        Some(Kind::StringValue(text)) => Value::String(text),
+        Some(Kind::ListValue(list)) => Value::Array(list.values.into_iter().map(self::value).collect()),
+        Some(Kind::StructValue(object)) => {
+            Value::Object(object.fields.into_iter().map(|(key, of)| (key, self::value(of))).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::{ListValue, Struct};
+
+    use super::*;
+
+    fn of(kind: Kind) -> prost_types::Value {
+        prost_types::Value { kind: Some(kind) }
+    }
+
+    #[test]
+    fn selectors_mean_what_they_mean_in_json() {
+        let books =
+            of(Kind::ListValue(ListValue { values: vec![of(Kind::StringValue("books".to_owned()))] }));
+        let object = of(Kind::StructValue(Struct { fields: [("default".to_owned(), books)].into() }));
+        let request = backup::CreateBackupRequest { db_collections: Some(object), ..Default::default() };
+        assert_eq!(CreateRequest::from(request).backup().unwrap().selection.to_string(), "default.books");
+
+        let text = of(Kind::StringValue(r#"{"shop": []}"#.to_owned()));
+        let request = backup::RestoreBackupRequest {
+            backup_name: "nightly".to_owned(),
+            db_collections: Some(text),
+            ..Default::default()
+        };
+        assert_eq!(RestoreRequest::from(request).restore().unwrap().selection.to_string(), "shop.*");
+
+        let colls = backup::CollFilter { colls: vec!["*".to_owned()] };
+        let request =
+            backup::CreateBackupRequest { filter: [("shop".to_owned(), colls)].into(), ..Default::default() };
+        assert_eq!(CreateRequest::from(request).backup().unwrap().selection.to_string(), "shop.*");
+        let everything = CreateRequest::from(backup::CreateBackupRequest::default()).backup().unwrap();
+        assert!(everything.selection.is_everything());
+    }
+}

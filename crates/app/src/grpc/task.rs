@@ -1,0 +1,84 @@
+//! Jobs as release 0.4.15 shows them: a backup that is being made, and a restore.
+
+use api::backup;
+use jobs::Request;
+use model::name::CollectionRef;
+use model::plan::restore::Existing;
+
+use super::info::count;
+use crate::rest::v1::info::BackupInfo;
+use crate::rest::v1::task::{Contents, RestoreBackupTask, RestoreCollectionTask};
+
+/// The backup that a job makes, or made, as far as the job knows it.
+pub(super) fn backup(job: &jobs::Job) -> backup::BackupInfo {
+    let info = BackupInfo::of_job(job);
+    backup::BackupInfo {
+        id: info.id,
+        state_code: info.state_code,
+        error_message: info.error_message,
+        start_time: info.start_time,
+        end_time: info.end_time,
+        progress: info.progress,
+        name: info.name,
+        size: count(info.size),
+        milvus_version: info.milvus_version,
+        ..Default::default()
+    }
+}
+
+/// The restore that a job makes, or made.
+pub(super) fn restore(job: &jobs::Job) -> backup::RestoreBackupTask {
+    let task = RestoreBackupTask::of_job(job, &Contents::default());
+    let sources = job.targets.iter().map(|(source, _)| source);
+    let collections = task.collection_restore_tasks.into_iter().zip(sources);
+    backup::RestoreBackupTask {
+        id: task.id,
+        state_code: task.state_code,
+        error_message: task.error_message,
+        start_time: task.start_time,
+        end_time: task.end_time,
+        collection_restore_tasks: collections
+            .map(|(task, source)| collection(task, source, &job.request))
+            .collect(),
+        restored_size: count(task.restored_size),
+        to_restore_size: count(task.to_restore_size),
+        progress: task.progress,
+    }
+}
+
+fn collection(
+    task: RestoreCollectionTask,
+    source: &CollectionRef,
+    request: &Request,
+) -> backup::RestoreCollectionTask {
+    let named = backup::CollectionBackupInfo {
+        db_name: source.database.clone(),
+        collection_name: source.collection.clone(),
+        ..Default::default()
+    };
+    let told = backup::RestoreCollectionTask {
+        id: task.id,
+        state_code: task.state_code,
+        error_message: task.error_message,
+        start_time: task.start_time,
+        end_time: task.end_time,
+        coll_backup: Some(named),
+        target_collection_name: task.target_collection_name,
+        partition_restore_tasks: Vec::new(),
+        restored_size: count(task.restored_size),
+        to_restore_size: count(task.to_restore_size),
+        progress: task.progress,
+        target_db_name: task.target_db_name,
+        ..Default::default()
+    };
+    let Request::Restore(asked) = request else { return told };
+    backup::RestoreCollectionTask {
+        meta_only: asked.meta_only,
+        restore_index: asked.indexes,
+        use_auto_index: asked.auto_index,
+        drop_exist_collection: asked.existing == Existing::Drop,
+        drop_exist_index: asked.drop_indexes,
+        skip_create_collection: asked.existing == Existing::Use,
+        ..told
+    }
+}
