@@ -86,12 +86,12 @@ impl Jobs {
 
     /// The newest job that makes a backup of this name and is not over.
     pub fn by_backup(&self, name: &str) -> Result<Option<Job>, JobsError> {
-        let table = self.shared.table();
-        let makes = |live: &&Arc<Live>| {
-            let job = live.job.borrow();
-            job.request.kind() == JobKind::Backup && job.request.backup() == name && !job.state.is_over()
-        };
-        Ok(table.all().filter(makes).max_by_key(|live| live.seq).map(|live| live.now()))
+        let mut makers = self.shared.table().at_work();
+        makers.retain(|live| {
+            let request = &live.job.borrow().request;
+            request.kind() == JobKind::Backup && request.backup() == name
+        });
+        Ok(makers.into_iter().max_by_key(|live| live.seq).map(|live| live.now()))
     }
 
     /// A page of the jobs, newest first: `limit` of them at most, from `page` on, or from the newest.

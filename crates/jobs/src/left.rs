@@ -133,3 +133,122 @@ pub(crate) fn names(names: &[CollectionRef]) -> String {
         more => format!("{} and {more} more", shown.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::{CollectionPhase, DeleteRequest, Event, Progress};
+    use model::plan::backup::BackupRequest;
+    use model::plan::restore::RestoreRequest;
+
+    use super::*;
+    use crate::job::{JobState, OtherPlace, Request};
+
+    fn collection(name: &str) -> CollectionRef {
+        CollectionRef::new("default", name)
+    }
+
+    fn at(request: Request, events: &[Event]) -> Job {
+        let mut progress = Progress::default();
+        for event in events {
+            progress.take(event, 0);
+        }
+        let pair = |name: &str| (collection(name), collection(&format!("{name}_copy")));
+        Job {
+            id: "1".into(),
+            request,
+            place: OtherPlace::default(),
+            by: "alice".into(),
+            state: JobState::Running,
+            cancelling: false,
+            ahead: None,
+            created_ms: 0,
+            started_ms: Some(0),
+            ended_ms: None,
+            milvus_version: None,
+            targets: vec![pair("books"), pair("tags"), pair("pens")],
+            progress,
+            outcome: None,
+            failure: None,
+        }
+    }
+
+    fn backup() -> Request {
+        Request::Backup(BackupRequest::of("nightly".parse().unwrap()))
+    }
+
+    fn restore() -> Request {
+        Request::Restore(RestoreRequest::of("nightly".parse().unwrap()))
+    }
+
+    fn told(job: &Job, by: By) -> String {
+        let JobFailure { kind, message, hint, .. } = left(job, None, by);
+        assert_eq!(kind, Kind::Interrupted);
+        format!("{message}\n{}", hint.unwrap())
+    }
+
+    const CANCELLED: By = By::Word(Stop::Cancelled);
+
+    #[test]
+    fn before_anything_was_done_nothing_is_left() {
+        for phase in [&[][..], &[Event::Phase(Phase::Preflight)]] {
+            assert_eq!(
+                told(&at(backup(), phase), CANCELLED),
+                "cancelled: nothing was written\ncreate it again"
+            );
+            let restored = told(&at(restore(), phase), By::Crash);
+            assert_eq!(
+                restored,
+                "the server ended while it ran: nothing was changed in Milvus\nrestore nightly again"
+            );
+        }
+    }
+
+    #[test]
+    fn a_backup_is_unfinished_and_after_a_crash_in_its_commit_perhaps_not() {
+        let copying = at(backup(), &[Event::Phase(Phase::Copy)]);
+        assert!(
+            told(&copying, By::Crash)
+                .contains("nightly is left unfinished\ndelete nightly and create it again; ")
+        );
+        let committing = at(backup(), &[Event::Phase(Phase::Commit)]);
+        assert!(
+            told(&committing, By::Crash)
+                .contains("nightly may be complete, and may be left unfinished\nlook at")
+        );
+        assert!(told(&committing, CANCELLED).contains("nightly is left unfinished\n"));
+    }
+
+    #[test]
+    fn a_restore_tells_which_targets_are_incomplete() {
+        let phase = |name: &str, phase| Event::Collection { collection: collection(name), phase };
+        let events = [
+            Event::Phase(Phase::Import),
+            phase("books", CollectionPhase::Done),
+            phase("tags", CollectionPhase::Importing),
+        ];
+        let crashed = told(&at(restore(), &events), By::Crash);
+        let left =
+            "1 of 3 collections are restored, left in place and incomplete: default.tags_copy; imports";
+        assert!(crashed.contains(left), "{crashed}");
+        assert!(crashed.contains("restore nightly again with --drop-exist-collection"), "{crashed}");
+        let one = told(&at(restore(), &events[..2]), CANCELLED);
+        assert_eq!(
+            one,
+            "cancelled: 1 of 3 collections are restored\nrestore the rest of nightly by a filter"
+        );
+    }
+
+    #[test]
+    fn a_deletion_goes_on_where_it_stopped() {
+        let request = || Request::Delete(DeleteRequest { name: "nightly".parse().unwrap(), dry_run: false });
+        let deleting = told(&at(request(), &[Event::Phase(Phase::Delete)]), By::Word(Stop::Shutdown));
+        assert!(deleting.ends_with("delete nightly again: it goes on where it stopped"), "{deleting}");
+        assert!(told(&at(request(), &[]), By::Crash).contains("nothing was deleted"));
+    }
+
+    #[test]
+    fn many_names_are_not_all_told() {
+        let many: Vec<_> = (0..7).map(|n| collection(&format!("c{n}"))).collect();
+        assert!(names(&many).ends_with("default.c4 and 2 more"));
+    }
+}

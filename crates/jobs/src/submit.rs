@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::claims::Claims;
 use crate::error::JobsError;
-use crate::job::{Job, JobState, Request, Submission};
+use crate::job::{Job, JobKind, JobState, OtherPlace, Request, Submission};
 use crate::live::Live;
 use crate::shared::Shared;
 use crate::store::{Record, StoreError, rows};
@@ -29,7 +29,7 @@ impl Shared {
             return Err(JobsError::IdTaken(id.clone()));
         }
         // before the engine is asked, which would see what the other job makes and not know whose it is
-        self.table().admit(&submission.request, &submission.place, None)?;
+        self.refuse(&submission.request, &submission.place, &Claims::default())?;
         let id = submission.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let admission = self.ask(&id, &submission).await?;
         // from here on it is taken in, whether or not the caller waits for the answer
@@ -64,7 +64,7 @@ impl Shared {
         }
         let claims = Claims::of(&admission);
         let Submission { request, place, id: _, idempotency_key: key, by } = submission;
-        self.table().admit(&request, &place, Some(&claims))?;
+        self.refuse(&request, &place, &claims)?;
         let job = Job {
             id,
             request,
@@ -105,6 +105,28 @@ impl Shared {
         );
         self.turn();
         Ok(live.now())
+    }
+
+    /// Refuses what another job is at, and what there is no room for.
+    ///
+    /// The same name at the same place is told before the engine was asked, which knows the claims.
+    fn refuse(&self, request: &Request, place: &OtherPlace, claims: &Claims) -> Result<(), JobsError> {
+        // not compared under the lock: there may be thousands of collections
+        let others = self.table().at_work();
+        for live in others {
+            let job = live.job.borrow();
+            let both_read = request.kind() == JobKind::Restore && job.request.kind() == JobKind::Restore;
+            let same = job.request.backup() == request.backup() && job.place == *place;
+            let claim = if same && !both_read {
+                Some(format!("backup {}", request.backup()))
+            } else {
+                claims.clash(&live.claims)
+            };
+            if let Some(claim) = claim {
+                return Err(JobsError::Busy { claim, holder: job.id.clone() });
+            }
+        }
+        self.table().has_room()
     }
 
     /// The job that an earlier submission with the same key made.

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use crate::claims::Claims;
 use crate::error::JobsError;
-use crate::job::{JobKind, JobState, OtherPlace, Request};
+use crate::job::{JobKind, JobState};
 use crate::live::Live;
 use crate::store::Ended;
 
@@ -56,35 +55,16 @@ impl Table {
         self.live.get(id)
     }
 
-    /// All of these.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Live>> {
-        self.live.values()
+    /// The jobs that nothing else may disturb: those that wait, those that run.
+    pub(crate) fn at_work(&self) -> Vec<Arc<Live>> {
+        self.live.values().filter(|live| !live.over.is_cancelled()).cloned().collect()
     }
 
-    /// Refuses what another job is at; `claims` are not known before the engine was asked, the name always is.
-    pub(crate) fn admit(
-        &self,
-        request: &Request,
-        place: &OtherPlace,
-        claims: Option<&Claims>,
-    ) -> Result<(), JobsError> {
+    /// Refuses a job where none is taken in any more, or as many wait as may.
+    pub(crate) fn has_room(&self) -> Result<(), JobsError> {
         if self.closed {
-            return Err(JobsError::ShuttingDown);
-        }
-        for live in self.live.values().filter(|live| !live.over.is_cancelled()) {
-            let job = live.job.borrow();
-            let one_writes = request.kind() != JobKind::Restore || job.request.kind() != JobKind::Restore;
-            let same = one_writes && job.request.backup() == request.backup() && job.place == *place;
-            let claim = if same {
-                Some(format!("backup {}", request.backup()))
-            } else {
-                claims.and_then(|claims| claims.clash(&live.claims))
-            };
-            if let Some(claim) = claim {
-                return Err(JobsError::Busy { claim, holder: job.id.clone() });
-            }
-        }
-        if self.has_turn() || self.queue.len() < self.limits.queued {
+            Err(JobsError::ShuttingDown)
+        } else if self.has_turn() || self.queue.len() < self.limits.queued {
             Ok(())
         } else {
             Err(JobsError::QueueFull(self.queue.len()))
@@ -120,7 +100,7 @@ impl Table {
     /// The jobs that run, or are about to.
     pub(crate) fn begun(&self) -> Vec<Arc<Live>> {
         let waits = |live: &Arc<Live>| self.queue.iter().any(|queued| Arc::ptr_eq(queued, live));
-        self.live.values().filter(|live| !waits(live) && !live.over.is_cancelled()).cloned().collect()
+        self.at_work().into_iter().filter(|live| !waits(live)).collect()
     }
 
     /// A job ended that had run.

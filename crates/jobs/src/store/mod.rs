@@ -123,3 +123,38 @@ fn private(path: &Path) -> io::Result<File> {
     }
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let error = store
+            .write_now(|connection| {
+                let pages: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+                connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+                let large = "x".repeat(1 << 20);
+                connection.execute(
+                    "INSERT INTO jobs (id, kind, state, backup, caller, request, place, claims, created_ms, targets, \
+                     progress, collections) VALUES ('1', '', '', '', '', ?, '', '', 0, '', '', '')",
+                    [large],
+                )?;
+                Ok(())
+            })
+            .unwrap_err();
+        assert!(error.to_string().starts_with("cannot write "), "{error}");
+        assert_eq!(error.hint().as_deref(), Some("free space on the disk of server.data_dir"));
+    }
+
+    #[test]
+    fn a_lock_goes_with_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        assert!(matches!(Store::open(dir.path()), Err(StoreError::Locked { pid: Some(_), .. })));
+        drop(store);
+        assert!(Store::open(dir.path()).is_ok());
+    }
+}
