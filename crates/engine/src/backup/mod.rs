@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
 use model::layout::backup::MB_BEGIN;
@@ -70,7 +71,7 @@ impl Engine {
     pub async fn backup(&self, request: &BackupRequest, ctx: &JobCtx) -> Result<BackupOutcome, Error> {
         let started = Instant::now();
         ctx.emit(Event::Phase(Phase::Preflight));
-        let run = ctx.run(Box::pin(preflight::run(self, request, ctx))).await?;
+        let run = ctx.run(preflight::run(self, request, ctx).boxed()).await?;
         if request.dry_run {
             return ctx.run(run.plan()).await.map(BackupOutcome::Planned);
         }
@@ -80,7 +81,7 @@ impl Engine {
         let pause = request.pause_gc || self.config.limits.pause_gc;
         let paused = if pause { run.pause_gc().await } else { None };
         // boxed, so that the state of a whole backup is not a part of whoever waits for it
-        let taking = Box::pin(run.take(&self.config.limits, &self.config.source.root_text, &lease));
+        let taking = run.take(&self.config.limits, &self.config.source.root_text, &lease).boxed();
         let done = ctx.run(taking).await;
         if let Some(paused) = paused {
             run.resume_gc(paused).await;
@@ -122,8 +123,8 @@ impl Run<'_> {
     async fn take(&self, limits: &Limits, log_root: &str, lease: &Lease) -> Result<BackupReport, Error> {
         self.ctx.emit(Event::Phase(Phase::Copy));
         let copying = Instant::now();
-        let taken: Vec<Taken> = stream::iter(&self.collections)
-            .map(|name| self.take_collection(name))
+        let taken: Vec<Taken> = stream::iter(self.collections.clone())
+            .map(|name| async move { self.take_collection(&name).await })
             .buffer_unordered(limits.backup_collections.get())
             .try_collect()
             .await?;
@@ -142,8 +143,11 @@ impl Run<'_> {
 
     /// What would be taken as things stand, without a flush.
     async fn plan(&self) -> Result<BackupPlan, Error> {
-        let collections: Vec<Option<PlannedCollection>> =
-            stream::iter(&self.collections).map(|name| self.preview(name)).buffered(8).try_collect().await?;
+        let collections: Vec<Option<PlannedCollection>> = stream::iter(self.collections.clone())
+            .map(|name| async move { self.preview(&name).await })
+            .buffered(8)
+            .try_collect()
+            .await?;
         let mut warnings = self.warnings.clone();
         if self.strategy == FlushStrategy::Serial {
             warnings.push(

@@ -177,19 +177,16 @@ impl Catalog {
         collection: &CollectionBackup,
     ) -> Result<BTreeMap<PartitionId, u64>, Error> {
         let layout = self.layout(name);
+        let id = collection.id;
         let logs = collection.partitions.iter().flat_map(|p| {
-            let layout = &layout;
-            p.segments.iter().flat_map(move |s| {
-                s.delta_logs.iter().map(move |d| {
-                    (
-                        p.id,
-                        layout.delta_key(collection.id, PartitionScope::One(p.id), s.group_id, s.id, d.log),
-                    )
-                })
-            })
+            let segments = p.segments.iter();
+            segments.flat_map(|s| s.delta_logs.iter().map(|d| (p.id, s.group_id, s.id, d.log)))
         });
-        stream::iter(logs)
-            .map(|(partition, key)| async move { self.deletes_in(&key).await.map(|n| (partition, n)) })
+        stream::iter(logs.collect::<Vec<_>>())
+            .map(|(partition, group, segment, log)| {
+                let key = layout.delta_key(id, PartitionScope::One(partition), group, segment, log);
+                async move { self.deletes_in(&key).await.map(|n| (partition, n)) }
+            })
             .buffer_unordered(AT_ONCE)
             .try_fold(BTreeMap::new(), |mut sums, (partition, n)| async move {
                 *sums.entry(partition).or_default() += n;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures::stream::{self, StreamExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use model::ids::PartitionId;
 use model::manifest::CollectionBackup;
 use model::plan::restore::{CollectionPlan, RowRange};
@@ -130,10 +130,13 @@ impl Run<'_> {
             prover.tell(proven.is_ok());
             tally.add(self, &first, proven?);
         }
-        let mut running = stream::iter(jobs)
-            .map(|job| async move { importer.import(&job, staging).await.map(|rows| (job, rows)) })
-            .buffer_unordered(importer.most());
-        while let Some(finished) = running.next().await {
+        let mut running = FuturesUnordered::new();
+        loop {
+            let room = importer.most().saturating_sub(running.len());
+            for job in jobs.drain(..room.min(jobs.len())) {
+                running.push(async move { importer.import(&job, staging).await.map(|rows| (job, rows)) });
+            }
+            let Some(finished) = running.next().await else { break };
             let (job, rows) = finished?;
             tally.add(self, &job, rows);
         }

@@ -65,9 +65,10 @@ impl Run<'_> {
             return Ok(());
         }
         let target = &plan.target;
-        stream::iter(plan.partitions.iter().filter(|p| p.name != DEFAULT_PARTITION))
-            .map(|p| async move {
-                let created = self.milvus().create_partition(target, &p.name).await;
+        let names = plan.partitions.iter().map(|p| p.name.clone()).filter(|name| name != DEFAULT_PARTITION);
+        stream::iter(names.collect::<Vec<_>>())
+            .map(|name| async move {
+                let created = self.milvus().create_partition(target, &name).await;
                 created.map_err(Error::from)
             })
             .buffer_unordered(8)

@@ -14,10 +14,11 @@ pub(crate) use preflight::{open, reach};
 
 use std::time::Instant;
 
+use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use milvus::Milvus;
 use model::manifest::Manifest;
-use model::plan::restore::{RestorePlan, RestoreRequest};
+use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 
 use crate::catalog::Catalog;
 use crate::source::Source;
@@ -64,7 +65,7 @@ impl Engine {
     pub async fn restore(&self, request: &RestoreRequest, ctx: &JobCtx) -> Result<RestoreOutcome, Error> {
         let started = Instant::now();
         ctx.emit(Event::Phase(Phase::Preflight));
-        let run = ctx.run(Box::pin(preflight::run(self, request, ctx))).await?;
+        let run = ctx.run(preflight::run(self, request, ctx).boxed()).await?;
         if request.dry_run {
             let server = run.milvus().server();
             return Ok(RestoreOutcome::Planned {
@@ -82,7 +83,7 @@ impl Engine {
         ctx.emit(Event::Phase(Phase::Import));
         let importer = Importer::new(run.milvus().clone(), &self.config.limits, run.plan.jobs().count());
         let proof = Proof::new();
-        let collections = Box::pin(run.restore_all(self, &importer, &proof, staging.as_ref())).await;
+        let collections = run.restore_all(self, &importer, &proof, staging.as_ref()).boxed().await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = run.plan.warnings.clone();
         warnings.extend(run.create_aliases(&collections).await);
@@ -113,28 +114,37 @@ impl Run<'_> {
         proof: &Proof,
         staging: Option<&Staging>,
     ) -> Vec<CollectionRestored> {
-        let mut done: Vec<(usize, CollectionRestored)> =
-            stream::iter(self.plan.collections.iter().enumerate())
-                .map(|(at, plan)| async move {
+        let restores: Vec<_> = self
+            .plan
+            .collections
+            .iter()
+            .enumerate()
+            .map(|(at, plan)| {
+                let begin = async move {
                     if self.ctx.cancel().is_cancelled() || proof.failed() {
-                        return (
-                            at,
-                            CollectionRestored {
-                                source: plan.source.clone(),
-                                target: plan.target.clone(),
-                                created: false,
-                                outcome: CollectionOutcome::NotBegun,
-                                partitions: Vec::new(),
-                            },
-                        );
+                        (at, not_begun(plan))
+                    } else {
+                        (at, self.restore_collection(plan, importer, proof, staging).await)
                     }
-                    (at, self.restore_collection(plan, importer, proof, staging).await)
-                })
-                .buffer_unordered(engine.config.limits.restore_collections.get())
-                .collect()
-                .await;
+                };
+                begin.boxed()
+            })
+            .collect();
+        let at_once = engine.config.limits.restore_collections.get();
+        let mut done: Vec<(usize, CollectionRestored)> =
+            stream::iter(restores).buffer_unordered(at_once).collect().await;
         done.sort_by_key(|(at, _)| *at);
         done.into_iter().map(|(_, restored)| restored).collect()
+    }
+}
+
+fn not_begun(plan: &CollectionPlan) -> CollectionRestored {
+    CollectionRestored {
+        source: plan.source.clone(),
+        target: plan.target.clone(),
+        created: false,
+        outcome: CollectionOutcome::NotBegun,
+        partitions: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
 use model::manifest::{CollectionBackup, Format, Manifest};
@@ -174,22 +175,26 @@ async fn prefixes(
     let recorded: Option<BTreeMap<PartitionId, u64>> =
         detail.extra.as_ref().map(|extra| extra.deletes().map(|(id, n)| (PartitionId(id), n)).collect());
     let recorded = recorded.as_ref();
-    let looked: Vec<_> = stream::iter(opened.backups())
-        .map(|backup| async move {
-            let (seen, damages) = catalog.inspect(name, backup).await?;
-            let deletes = match recorded {
-                Some(recorded) => recorded.clone(),
-                None if damages.is_empty() => catalog.count_deletes(name, backup).await?,
-                None => BTreeMap::new(),
+    let looks: Vec<_> = opened
+        .backups()
+        .into_iter()
+        .map(|backup| {
+            let look = async move {
+                let (seen, damages) = catalog.inspect(name, backup).await?;
+                let deletes = match recorded {
+                    Some(recorded) => recorded.clone(),
+                    None if damages.is_empty() => catalog.count_deletes(name, backup).await?,
+                    None => BTreeMap::new(),
+                };
+                let seen = seen.into_iter().map(move |(id, seen)| {
+                    (id, PrefixSeen { deletes: deletes.get(&id).copied().unwrap_or_default(), ..seen })
+                });
+                Ok::<_, Error>((seen, damages))
             };
-            let seen = seen.into_iter().map(move |(id, seen)| {
-                (id, PrefixSeen { deletes: deletes.get(&id).copied().unwrap_or_default(), ..seen })
-            });
-            Ok::<_, Error>((seen, damages))
+            look.boxed()
         })
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
+        .collect();
+    let looked: Vec<_> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
     let problems: Vec<String> =
         looked.iter().flat_map(|(_, damages)| damages).map(ToString::to_string).collect();
     if problems.is_empty() {

@@ -68,6 +68,14 @@ async fn it_is_not_touched_by_what_copies_nothing_or_was_not_asked_to() {
 }
 
 #[tokio::test]
+async fn it_is_paused_for_one_backup_that_asks_for_it() {
+    let mut world = world("2.3.6").await;
+    world.config.limits.pause_gc = false;
+    world.back_up(&BackupRequest { pause_gc: true, ..backup_of("nightly") }).await.unwrap();
+    assert_eq!(calls(&world), ["pause?pause_seconds=600", "Flush", "resume"]);
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_pause_is_a_note() {
     let world = world("2.3.5").await;
     let watched = Watched::new(|_, _| {});

@@ -8,6 +8,7 @@
 
 extern crate milvus_backup_engine as engine;
 
+mod admission;
 mod backup;
 mod cancel;
 mod catalog;
@@ -21,6 +22,8 @@ mod garbage;
 mod imports;
 mod marker;
 mod names;
+mod place;
+mod plan;
 mod restore;
 mod server;
 mod shop;

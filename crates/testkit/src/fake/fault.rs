@@ -29,6 +29,13 @@ pub enum Fault {
         /// The call, about this collection or another.
         before: &'static str,
     },
+    /// The database is dropped, with what it holds, just before a call is served.
+    DatabaseVanishes {
+        /// The database.
+        database: String,
+        /// The call, about this database or another.
+        before: &'static str,
+    },
     /// Compaction replaces the collection's segments, and their files, just after they were listed.
     Compacted {
         /// A collection of the database `default`.

@@ -70,12 +70,22 @@ impl Service {
             let version = state.version;
             return Ok(Response::new(R::refused(Refusal::rate_limited().status(version))));
         }
-        let vanishes =
-            |fault: &Fault| matches!(fault, Fault::CollectionVanishes { before, .. } if *before == call);
-        if let Some(Fault::CollectionVanishes { collection, .. }) = state.faults.take(vanishes)
-            && let Ok(database) = state.database("default")
-        {
-            database.remove(&collection);
+        let vanishes = |fault: &Fault| match fault {
+            Fault::CollectionVanishes { before, .. } | Fault::DatabaseVanishes { before, .. } => {
+                *before == call
+            }
+            _ => false,
+        };
+        match state.faults.take(vanishes) {
+            Some(Fault::CollectionVanishes { collection, .. }) => {
+                if let Ok(database) = state.database("default") {
+                    database.remove(&collection);
+                }
+            }
+            Some(Fault::DatabaseVanishes { database, .. }) => {
+                state.databases.remove(&database);
+            }
+            _ => {}
         }
         let outcome = handler(&mut state, request.get_ref());
         Ok(Response::new(outcome.unwrap_or_else(|refusal| R::refused(refusal.status(state.version)))))

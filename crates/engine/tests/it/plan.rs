@@ -1,0 +1,133 @@
+//! Restores by a plan: one source to several targets, parameters left out, shards and descriptions changed
+//! (simulated Milvus).
+
+use std::collections::BTreeMap;
+
+use engine::{Event, Progress, RestoreOutcome};
+use model::manifest::KeyValue;
+use model::mapping::Mapping;
+use model::plan::restore::{Override, RestoreRequest, SkipParams};
+use model::selection::Selection;
+
+use crate::disk;
+use crate::shop::{self, collection};
+use crate::watch::Watched;
+use crate::world::{World, backup_of, in_time, restore_of, told};
+
+fn plan_of(pairs: &[(&str, &str)]) -> Mapping {
+    Mapping::of_plan([], pairs.iter().map(|(from, to)| (collection(from), collection(to)))).unwrap()
+}
+
+/// `books` goes to two targets, `tags` to one.
+fn several() -> RestoreRequest {
+    let mapping = plan_of(&[("books", "books_a"), ("books", "shop.books_b"), ("tags", "tags_a")]);
+    RestoreRequest { mapping, ..restore_of("nightly") }
+}
+
+#[tokio::test]
+async fn one_source_goes_to_several_targets_in_place_and_staged() {
+    for staged in [false, true] {
+        let world = World::with_books().await;
+        world.back_up(&backup_of("nightly")).await.unwrap();
+        if staged {
+            let binlogs = world.backup_path("nightly/binlogs/insert_log");
+            for file in disk::files(&binlogs).into_keys() {
+                let partition = file.split('/').take(2).collect::<Vec<_>>().join("/");
+                disk::write(&binlogs.join(partition).join("left/behind.txt"), "not of the backup");
+            }
+        }
+        let watched = Watched::new(|_, _| {});
+        let report = world.restore_watched(&several(), &watched).await.unwrap();
+        assert_eq!((report.kind(), report.rows()), (None, 5 + 5 + 4), "{report:?}");
+        for (target, rows) in [("books_a", 5), ("shop.books_b", 5), ("tags_a", 4)] {
+            assert_eq!(world.rows(target).await, rows, "{target}");
+        }
+        let mut progress = Progress::default();
+        for event in watched.events() {
+            assert!(!matches!(event, Event::Warning(_)), "{event:?}");
+            progress.take(&event, 0);
+        }
+        let told: BTreeMap<String, u64> =
+            progress.collections.iter().map(|(name, state)| (name.to_string(), state.rows)).collect();
+        let expected = [("default.books_a", 5), ("default.tags", 4), ("shop.books_b", 5)];
+        assert_eq!(told, expected.map(|(name, rows)| (name.to_owned(), rows)).into());
+        assert_eq!((progress.percent(), progress.over()), (100, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_filter_picks_targets_by_their_own_names() {
+    let world = World::with_books().await;
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    let filtered =
+        |filter: &str| RestoreRequest { targets: Selection::from_filter(filter).unwrap(), ..several() };
+    let report = world.restore(&filtered("shop.*")).await.unwrap();
+    let targets: Vec<String> = report.collections.iter().map(|c| c.target.to_string()).collect();
+    assert_eq!(targets, ["shop.books_b"]);
+    assert_eq!(world.collections("default").await, ["books", "tags"]);
+    let error = world.restore(&filtered("books")).await.unwrap_err();
+    let expected = "nothing matches default.books\n\
+                    the filter on targets matches the names that collections get, not those in the backup";
+    assert_eq!(told(&error), expected);
+}
+
+#[tokio::test]
+async fn a_target_differs_from_its_source_as_far_as_is_asked_for() {
+    let world = World::new();
+    let milvus = world.client().await;
+    let mut books = shop::small("books");
+    books.shards = 4;
+    books.properties = vec![KeyValue::new("mmap.enabled", "true"), KeyValue::new("a", "b")];
+    for field in books.schema.fields.iter_mut().filter(|field| field.name == "text") {
+        field.type_params.push(KeyValue::new("analyzer", "x"));
+    }
+    milvus.create_collection(&books).await.unwrap();
+    milvus.create_index(&collection("books"), &shop::index()).await.unwrap();
+    world.back_up(&backup_of("nightly")).await.unwrap();
+
+    let overridden = Override { shards: Some(3), description: Some("the other one".to_owned()) };
+    let keys = |key: &str| vec![key.to_owned()];
+    let request = RestoreRequest {
+        mapping: plan_of(&[("books", "books_a"), ("books", "books_b")]),
+        skip: SkipParams {
+            collection_properties: keys("mmap.enabled"),
+            field_type_params: keys("analyzer"),
+            index_params: keys("params"),
+            field_index_params: keys("none"),
+        },
+        max_shards: Some(2),
+        overrides: [(collection("books_b"), overridden)].into(),
+        ..restore_of("nightly")
+    };
+    assert_eq!(world.restore(&request).await.unwrap().kind(), None);
+    let a = milvus.describe_collection(&collection("books_a")).await.unwrap();
+    let b = milvus.describe_collection(&collection("books_b")).await.unwrap();
+    assert_eq!((a.shards, a.schema.description.as_str()), (2, "a small one"));
+    assert_eq!((b.shards, b.schema.description.as_str()), (3, "the other one"));
+    for target in [a, b] {
+        assert_eq!(target.properties, [KeyValue::new("a", "b")]);
+        let text = target.schema.fields.iter().find(|field| field.name == "text").unwrap();
+        assert_eq!(text.type_params, [KeyValue::new("max_length", "100")]);
+        let indexes = milvus.list_indexes(&collection(&target.name)).await.unwrap();
+        assert!(!indexes[0].index.params.contains_key("params"), "{indexes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_which_aliases_are_taken() {
+    let world = World::with_books().await;
+    let milvus = world.client().await;
+    milvus.create_alias(&collection("books"), "library").await.unwrap();
+    milvus.create_alias(&collection("books"), "reading").await.unwrap();
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    milvus.drop_alias("default", "reading").await.unwrap();
+    let mapping = plan_of(&[("books", "books_a"), ("books", "books_b"), ("tags", "tags_a")]);
+    let request = RestoreRequest { mapping, dry_run: true, ..restore_of("nightly") };
+    let outcome = in_time(world.engine().restore(&request, &Watched::new(|_, _| {}).ctx)).await.unwrap();
+    let RestoreOutcome::Planned { plan, .. } = outcome else { panic!("{outcome:?}") };
+    let taken =
+        |alias: &str| format!("alias {alias} of default.books is taken in the target and stays as it is");
+    assert_eq!(plan.warnings, [taken("library"), taken("library"), taken("reading")]);
+    let aliases: Vec<&[String]> = plan.collections.iter().map(|c| c.aliases.as_slice()).collect();
+    assert_eq!(aliases, [&["reading".to_owned()][..], &[], &[]]);
+}
