@@ -1,4 +1,6 @@
-//! The audit log: one line for every change that was asked for, under the target `audit`.
+//! The audit log, under the target `audit`: one line for every change that was asked for, one for its end.
+
+use jobs::Job;
 
 use super::caller::Caller;
 use crate::status::{Failure, kind_name};
@@ -14,4 +16,11 @@ pub(crate) fn record(caller: &Caller, action: &str, subject: &str, job: Result<&
             tracing::info!(target: "audit", who, role, action, subject, result, reason);
         }
     }
+}
+
+/// Records how a job ended.
+pub(crate) fn ended(job: &Job) {
+    let (who, action, subject) = (job.by.as_str(), job.request.kind().as_str(), job.request.backup());
+    let reason = job.failure.as_ref().map(|failure| failure.message.as_str());
+    tracing::info!(target: "audit", who, action, subject, job = job.id, result = job.state.as_str(), reason);
 }

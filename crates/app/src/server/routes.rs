@@ -30,6 +30,10 @@ impl Routes {
         if serves != Serves::Grpc {
             router = router.merge(crate::rest::router(self.state.clone()));
         }
+        if serves != Serves::Rest {
+            let State { service, settings } = self.state.clone();
+            router = router.merge(crate::grpc::routes(service, settings).prepare().into_axum_router());
+        }
         // Around everything, the fallback too; routes are matched before, so that the door knows their templates.
         router
             .fallback(nothing_here)

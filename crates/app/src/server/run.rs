@@ -18,7 +18,7 @@ use super::door::Door;
 use super::health::Health;
 use super::routes::Routes;
 use super::tls::{Certificates, TlsError};
-use super::{Service, Settings, State, health, metrics};
+use super::{Service, Settings, State, audit, health, metrics};
 use crate::status::{Failure, Kind};
 
 /// How long what streams may go on once everything else has been answered.
@@ -37,6 +37,10 @@ pub(crate) async fn run(
     let listeners = bind(&settings, everywhere).await?;
     let handle = metrics::start().map_err(|error| failed(format!("cannot keep metrics: {error}")))?;
     let jobs = open_jobs(&engine, &settings).await?;
+    jobs.on_end(|job| {
+        metrics::ended(job);
+        audit::ended(job);
+    });
     let door = Door::new(&settings);
     let health = Arc::new(Health::new(engine.clone(), stop.clone()));
     let routes = Routes {

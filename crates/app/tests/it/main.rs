@@ -1,9 +1,14 @@
-//! The program as a shell meets it, as far as that needs no server.
+//! The program as a shell and as clients of its server meet it, as far as that needs no real Milvus.
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test, and panicking says so")]
 
 mod configuration;
 mod documents;
 mod flags;
 mod help;
+mod server_door;
+mod server_life;
+mod server_limits;
+mod server_tls;
+mod serving;
 mod terminal;
 mod tool;

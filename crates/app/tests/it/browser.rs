@@ -1,0 +1,115 @@
+//! The documentation pages in a real Chromium, which scripts/test installs.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+use crate::serving::{DEADLINE, World};
+
+/// A running chromedriver; it is killed when this is dropped.
+struct Driver {
+    child: Child,
+    port: u16,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let mut child = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver, which `scripts/apt-install chromium chromium-driver` brings");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let port = lines
+            .filter_map(|line| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok())
+            .next()
+            .unwrap();
+        Self { child, port }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A browser without a window that finds no host but this machine.
+async fn browser(driver: &Driver, profile: &std::path::Path) -> Client {
+    let arguments = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1400,2000",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ];
+    let mut arguments: Vec<String> = arguments.map(str::to_owned).to_vec();
+    arguments.push(format!("--user-data-dir={}", profile.display()));
+    let capabilities = json!({ "goog:chromeOptions": { "args": arguments } });
+    ClientBuilder::new(HttpConnector::new())
+        .capabilities(capabilities.as_object().unwrap().clone())
+        .connect(&format!("http://127.0.0.1:{}", driver.port))
+        .await
+        .unwrap()
+}
+
+/// The text of what a selector finds, once it holds a part.
+async fn text_with(page: &Client, selector: &str, part: &str) -> String {
+    let found = tokio::time::timeout(DEADLINE, async {
+        loop {
+            if let Ok(element) = page.find(Locator::Css(selector)).await
+                && let Ok(text) = element.text().await
+                && text.contains(part)
+            {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    match found.await {
+        Ok(text) => text,
+        Err(_) => panic!("no {part:?} in {selector} of\n{}", page.source().await.unwrap()),
+    }
+}
+
+async fn click(page: &Client, selector: &str) {
+    let wait = page.wait().at_most(DEADLINE);
+    wait.for_element(Locator::Css(selector)).await.unwrap().click().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_pages_list_the_operations_and_try_one() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    serving.post("/api/v1/create", &json!({ "backup_name": "nightly" })).await.is(200);
+    let driver = Driver::start();
+    let profile = tempfile::tempdir().unwrap();
+    let page = browser(&driver, profile.path()).await;
+    for path in ["/api/v1/docs/", "/api/v1/docs/index.html"] {
+        page.goto(&serving.url(path)).await.unwrap();
+        text_with(&page, "#swagger-ui", "/api/v1/restore").await;
+    }
+    let operations = text_with(&page, "#swagger-ui", "/api/v1/list").await;
+    for path in ["/api/v1/create", "/api/v1/get_backup", "/api/v1/delete", "/api/v1/get_restore"] {
+        assert!(operations.contains(path), "no {path} in\n{operations}");
+    }
+    // The operation, opened.
+    click(&page, "[data-path='/api/v1/list'] a").await;
+    click(&page, ".opblock.is-open .try-out__btn").await;
+    click(&page, ".opblock.is-open .btn.execute").await;
+    text_with(&page, ".opblock.is-open .live-responses-table .response-col_status", "200").await;
+    text_with(&page, ".opblock.is-open .live-responses-table .response-col_description", "nightly").await;
+
+    let select = page.find(Locator::Css("#select")).await.unwrap();
+    select.select_by_label("v2").await.unwrap();
+    text_with(&page, "#swagger-ui", "/api/v2/jobs/{id}:cancel").await;
+    page.close().await.unwrap();
+}

@@ -1,0 +1,147 @@
+//! What the server says it answers, held against what it answers.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::serving::{Reply, Serving};
+
+/// The OpenAPI Initiative's schema of documents of 3.1, as published with its date in `$id`.
+const OPENAPI_3_1: &str = include_str!("schema/openapi-3.1.json");
+
+/// A description of an interface, as its server gives it.
+pub(crate) struct Described {
+    document: Value,
+}
+
+impl Described {
+    /// The description of `/api/v1`.
+    pub(crate) async fn v1(serving: &Serving) -> Self {
+        Self { document: serving.get("/api/v1/docs/doc.json").await.is(200).json() }
+    }
+
+    /// The description of `/api/v2`.
+    pub(crate) async fn v2(serving: &Serving) -> Self {
+        Self { document: serving.get("/api/v2/openapi.json").await.is(200).json() }
+    }
+
+    /// Asserts that the answer to `method path` is one that is described: its status, its type and its body.
+    #[track_caller]
+    pub(crate) fn answers(&self, method: &str, path: &str, reply: &Reply) {
+        let path = path.split('?').next().unwrap_or_default();
+        let (template, operation) = self.operation(method, path);
+        let responses = &operation["responses"];
+        let response = [reply.status.to_string().as_str(), "default"]
+            .iter()
+            .find_map(|status| responses.get(status))
+            .unwrap_or_else(|| panic!("{method} {template} does not describe {}: {}", reply.status, reply.text));
+        let kind = reply.header("content-type").split(';').next().unwrap_or_default();
+        let Some(content) = response.get("content") else {
+            assert_eq!(reply.text, "", "{method} {template}: {} has no body", reply.status);
+            return;
+        };
+        let media = content.get(kind).unwrap_or_else(|| {
+            panic!("{method} {template}: {} is described as {content}, not {kind}", reply.status)
+        });
+        if kind.ends_with("json") {
+            self.validates(&media["schema"], &reply.json(), &format!("{method} {template} {}", reply.status));
+        }
+    }
+
+    /// Asserts that a value is as a schema of the description says.
+    #[track_caller]
+    pub(crate) fn validates(&self, schema: &Value, value: &Value, what: &str) {
+        let mut whole = schema.clone();
+        whole["components"] = closed(&self.document["components"]);
+        let validator = jsonschema::draft202012::new(&whole).unwrap();
+        let wrong: Vec<_> =
+            validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+        assert!(wrong.is_empty(), "{what}: {wrong:#?}\n{value:#}");
+    }
+
+    fn operation(&self, method: &str, path: &str) -> (&str, &Value) {
+        let paths = self.document["paths"].as_object().unwrap();
+        let mut found: Vec<_> = paths.iter().filter(|(template, _)| matches(template, path)).collect();
+        // A path without parameters goes before one with.
+        found.sort_by_key(|(template, _)| template.matches('{').count());
+        let named = found.iter().find_map(|(template, item)| {
+            Some((template.as_str(), item.get(method.to_ascii_lowercase())?))
+        });
+        named.unwrap_or_else(|| panic!("{method} {path} is not described"))
+    }
+}
+
+/// Whether a path is one of a template: `/jobs/{id}:cancel`.
+fn matches(template: &str, path: &str) -> bool {
+    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+    template.len() == path.len()
+        && template.iter().zip(path).all(|(part, text)| match part.split_once('{') {
+            None => *part == text,
+            Some((before, rest)) => {
+                let after = rest.split_once('}').map_or("", |(_, after)| after);
+                text.starts_with(before) && text.ends_with(after) && (!after.is_empty() || !text.contains(':'))
+            }
+        })
+}
+
+/// The schemas without room for what they do not describe, but for those that are parts of others.
+fn closed(components: &Value) -> Value {
+    let mut components = components.clone();
+    let mut parts = BTreeSet::new();
+    parts_of(&components, &mut parts);
+    let schemas = components["schemas"].as_object_mut().unwrap();
+    for (name, schema) in schemas {
+        let plain = schema.get("properties").is_some() && schema.get("additionalProperties").is_none();
+        if plain && !parts.contains(&format!("#/components/schemas/{name}")) {
+            schema["additionalProperties"] = json!(false);
+        }
+    }
+    components
+}
+
+/// What stands below an `allOf`.
+fn parts_of(value: &Value, parts: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            if let Some(Value::Array(all)) = object.get("allOf") {
+                parts.extend(all.iter().filter_map(|part| Some(part.get("$ref")?.as_str()?.to_owned())));
+            }
+            object.values().for_each(|value| parts_of(value, parts));
+        }
+        Value::Array(items) => items.iter().for_each(|value| parts_of(value, parts)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn descriptions_are_what_openapi_says_they_are() {
+    let world = crate::serving::World::new();
+    let serving = world.serve(json!({ "swaggerBasePath": "/ops/milvus" }), &[]);
+    let schema: Value = serde_json::from_str(OPENAPI_3_1).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    for described in [Described::v1(&serving).await, Described::v2(&serving).await] {
+        let document = &described.document;
+        let wrong: Vec<_> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            assert!(jsonschema::draft202012::meta::is_valid(schema), "{name}: {schema:#}");
+        }
+        assert_eq!(document["servers"][0]["url"], "/ops/milvus");
+        assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+        assert!(document["security"].as_array().is_some_and(|ways| ways.len() > 1), "{}", document["security"]);
+        let mut names = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for operation in item.as_object().unwrap().values().filter(|value| value.get("responses").is_some()) {
+                let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+                assert!(!id.is_empty() && names.insert(id.clone()), "{path}: {id:?}");
+                assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{path} {id}");
+            }
+        }
+    }
+}
+
+#[test]
+fn templates_match_paths() {
+    assert!(matches("/jobs/{id}:cancel", "/jobs/1:cancel") && !matches("/jobs/{id}", "/jobs/1:cancel"));
+    assert!(matches("/a/{b}/c", "/a/x/c") && !matches("/a/{b}", "/a/x/c"));
+}

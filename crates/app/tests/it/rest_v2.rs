@@ -1,0 +1,254 @@
+//! `/api/v2`, each answer held against its description.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::described::Described;
+use crate::serving::{DEADLINE, Reply, Serving, World};
+
+/// A server, its description, and the requests of a test.
+struct Api {
+    serving: Serving,
+    described: Described,
+}
+
+impl Api {
+    async fn of(world: &World) -> Self {
+        let serving = world.serve(json!({}), &[]);
+        let described = Described::v2(&serving).await;
+        Self { serving, described }
+    }
+
+    /// Sends a request, and holds the answer against the description.
+    async fn send(&self, method: &str, path: &str, body: Option<&Value>, headers: &[(&str, &str)]) -> Reply {
+        let path = format!("/api/v2{path}");
+        let mut request = self.serving.request(method.parse::<Method>().unwrap(), &path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let reply = Reply::of(request.send().await.unwrap()).await;
+        self.described.answers(method, &path, &reply);
+        reply
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, None, &[]).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send("POST", path, Some(body), &[]).await
+    }
+
+    /// The job of an accepted request, once it is over.
+    async fn over(&self, accepted: &Reply) -> Value {
+        assert_eq!(accepted.status, 202, "{accepted:?}");
+        let place = accepted.header("location").to_owned();
+        let place = place.strip_prefix("/api/v2").unwrap();
+        assert_eq!(place, format!("/jobs/{}", accepted.json()["id"].as_str().unwrap()));
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let job = self.get(place).await.is(200).json();
+            if !matches!(job["state"].as_str(), Some("queued" | "running")) {
+                return job;
+            }
+            assert!(Instant::now() < deadline, "{job:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn backup(&self, name: &str) -> Value {
+        let accepted = self.post("/backups", &json!({ "name": name })).await;
+        let job = self.over(&accepted).await;
+        assert_eq!(job["state"], "succeeded", "{job:#}");
+        job
+    }
+}
+
+#[tokio::test]
+async fn a_backup_is_planned_made_shown_restored_and_deleted() {
+    let world = World::with_books().await;
+    let api = Api::of(&world).await;
+    let plan = api.post("/backups", &json!({ "name": "b", "dry_run": true })).await.is(200).json();
+    assert_eq!((&plan["dry_run"], plan["collections"].as_array().map(Vec::len)), (&json!(true), Some(2)));
+    assert_eq!(api.get("/backups").await.json()["backups"], json!([]));
+
+    let job = api.backup("b").await;
+    assert_eq!((&job["kind"], &job["backup"], &job["by"]), (&json!("backup"), &json!("b"), &json!("anonymous")));
+    assert_eq!((&job["result"]["rows"], &job["progress"]["percent"]), (&json!(9), &json!(100)), "{job:#}");
+    let listed = api.get("/backups").await.is(200).json();
+    assert_eq!((&listed["backups"][0]["name"], &listed["backups"][0]["state"]), (&json!("b"), &json!("complete")));
+
+    let shallow = api.get("/backups/b").await.is(200).json();
+    let deep = api.get("/backups/b?detail=true").await.is(200).json();
+    assert!(shallow["collections"][0].get("partitions").is_none());
+    assert_eq!(deep["collections"][0]["partitions"][0]["name"], "_default");
+
+    let plan = api.get("/backups/b/plan").await.json();
+    assert_eq!(plan["kind"], "already_exists", "the source is the target: {plan:#}");
+    let plan = api.post("/backups/b/plan", &json!({ "suffix": "_2" })).await.is(200).json();
+    assert_eq!(plan["collections"][0]["target"], "default.books_2", "{plan:#}");
+    let renamed = json!({ "rename": { "books": "novels" }, "filter": "books" });
+    let plan = api.post("/backups/b/plan", &renamed).await.is(200).json();
+    assert_eq!(plan["collections"][0]["target"], "default.novels", "{plan:#}");
+    api.post("/backups/b/plan", &json!({ "backup": "other" })).await.is(400);
+
+    let accepted = api.post("/restores", &json!({ "backup": "b", "suffix": "_2" })).await;
+    let restored = api.over(&accepted).await;
+    assert_eq!((&restored["state"], &restored["result"]["rows"]), (&json!("succeeded"), &json!(9)), "{restored:#}");
+    assert_eq!(restored["request"]["targets"][0]["target"], "default.books_2");
+    assert_eq!(api.get("/restores").await.json()["jobs"][0]["id"], restored["id"]);
+
+    let would = api.send("DELETE", "/backups/b?dry_run=true", None, &[]).await.is(200).json();
+    assert_eq!(would["dry_run"], true);
+    let accepted = api.send("DELETE", "/backups/b", None, &[]).await;
+    let deleted = api.over(&accepted).await;
+    assert_eq!((&deleted["state"], &deleted["result"]["name"]), (&json!("succeeded"), &json!("b")));
+    let gone = api.get("/backups/b").await.is(404).json();
+    assert_eq!((&gone["kind"], &gone["status"]), (&json!("not_found"), &json!(404)));
+    assert!(gone["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{gone}");
+
+    let jobs = api.get("/jobs").await.is(200).json();
+    let kinds: Vec<_> = jobs["jobs"].as_array().unwrap().iter().map(|job| job["kind"].clone()).collect();
+    assert_eq!(kinds, ["delete", "restore", "backup"], "newest first");
+    let one = api.get("/jobs?kind=restore,delete&state=succeeded&backup=b&limit=1").await.is(200).json();
+    assert_eq!(one["jobs"][0]["kind"], "delete");
+    let token = one["next_page_token"].as_str().unwrap();
+    let next = api.get(&format!("/jobs?kind=restore,delete&limit=1&page_token={token}")).await.is(200).json();
+    assert_eq!((&next["jobs"][0]["kind"], &next["next_page_token"]), (&json!("restore"), &Value::Null));
+}
+
+#[tokio::test]
+async fn backups_come_in_pages_and_are_filtered() {
+    let world = World::with_books().await;
+    let api = Api::of(&world).await;
+    for name in ["night_1", "night_2", "noon"] {
+        api.backup(name).await;
+    }
+    let names = |page: &Value| {
+        let backups = page["backups"].as_array().unwrap();
+        backups.iter().map(|backup| backup["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let first = api.get("/backups?limit=2").await.is(200).json();
+    assert_eq!(names(&first), ["night_1", "night_2"]);
+    let token = first["next_page_token"].as_str().unwrap();
+    let last = api.get(&format!("/backups?limit=2&page_token={token}")).await.is(200).json();
+    assert_eq!((names(&last), &last["next_page_token"]), (vec!["noon".to_owned()], &Value::Null));
+    for (query, expected) in [
+        ("name=night*", vec!["night_1", "night_2"]),
+        ("name=n??n", vec!["noon"]),
+        ("state=complete&collection=books&name=*_2", vec!["night_2"]),
+        ("collection=default.nothing", vec![]),
+        ("state=unfinished,damaged", vec![]),
+    ] {
+        assert_eq!(names(&api.get(&format!("/backups?{query}")).await.is(200).json()), expected, "{query}");
+    }
+    for query in ["limit=0", "limit=1001", "limit=x", "page_token=%20", "state=gone", "filter=x"] {
+        let problem = api.get(&format!("/backups?{query}")).await.is(400);
+        assert_eq!(problem.header("content-type"), "application/problem+json");
+        let name = query.split('=').next().unwrap();
+        assert!(problem.json()["detail"].as_str().unwrap().contains(name), "{query}: {}", problem.text);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_refused_and_named() {
+    let world = World::new();
+    let api = Api::of(&world).await;
+    for (path, body, detail) in [
+        ("/backups", json!({ "nmae": "b" }), "unknown field `nmae`"),
+        ("/backups", json!({ "name": "../b" }), "../b"),
+        ("/backups", json!({ "name": "insert_log" }), "insert_log"),
+        ("/backups", json!({ "strategy": "fast" }), "fast"),
+        ("/backups", json!({ "filter": "a.b.c," }), "cannot understand the selection"),
+        ("/restores", json!({}), "no backup is named"),
+        ("/restores", json!({ "backup": "b", "existing": "burn" }), "burn"),
+        ("/restores", json!({ "backup": "b", "rename": { "a.*": "b" } }), "a.*:b"),
+        ("/restores", json!({ "backup": "a/b" }), "a/b"),
+    ] {
+        let problem = api.post(path, &body).await.is(400).json();
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+        assert_eq!((&problem["kind"], &problem["title"]), (&json!("usage"), &json!("Bad Request")));
+    }
+    let broken = api.serving.request(Method::POST, "/api/v2/backups").header("content-type", "application/json");
+    let broken = Reply::of(broken.body("{\n  \"name\": }").send().await.unwrap()).await.is(400);
+    api.described.answers("POST", "/api/v2/backups", &broken);
+    assert!(broken.json()["detail"].as_str().unwrap().contains("line 2 column 11"), "{}", broken.text);
+    let plain = api.serving.request(Method::POST, "/api/v2/backups").header("content-type", "text/plain");
+    let plain = Reply::of(plain.body("{\"name\": \"b\"}").send().await.unwrap()).await.is(400);
+    assert!(plain.json()["hint"].as_str().unwrap().contains("application/json"), "a form of a web page is no client");
+    api.get("/jobs/none").await.is(404);
+    api.send("POST", "/jobs/none:cancel", None, &[]).await.is(404);
+    let unknown = api.serving.post("/api/v2/jobs/none:pause", &json!({})).await.is(404).json();
+    assert!(unknown["hint"].as_str().unwrap().contains(":cancel"), "{unknown}");
+    api.get("/backups/b/plan").await.is(404);
+    api.get("/backups/..%2Fb").await.is(400);
+}
+
+#[tokio::test]
+async fn a_request_sent_twice_is_one_job() {
+    let world = World::with_books().await;
+    let api = Api::of(&world).await;
+    let body = json!({ "name": "once" });
+    let key = [("Idempotency-Key", "night of the 22nd")];
+    let first = api.send("POST", "/backups", Some(&body), &key).await.is(202);
+    let second = api.send("POST", "/backups", Some(&body), &key).await.is(202);
+    assert_eq!(first.json()["id"], second.json()["id"]);
+    api.over(&first).await;
+    let later = api.send("POST", "/backups", Some(&body), &key).await.is(202).json();
+    assert_eq!(later["id"], first.json()["id"], "also once it is over");
+    api.send("POST", "/backups", Some(&json!({ "name": "other" })), &key).await;
+    let other = api.send("POST", "/backups", Some(&json!({ "name": "other" })), &key).await;
+    assert!((400..500).contains(&other.status), "{other:?}");
+    let taken = api.post("/backups", &body).await.is(409).json();
+    assert_eq!(taken["kind"], "already_exists", "{taken}");
+    let long = "k".repeat(300);
+    api.send("POST", "/backups", Some(&body), &[("Idempotency-Key", &long)]).await.is(400);
+}
+
+#[tokio::test]
+async fn a_job_is_followed_event_by_event() {
+    let world = World::with_books().await;
+    let api = Api::of(&world).await;
+    let accepted = api.post("/backups", &json!({ "name": "b" })).await.is(202).json();
+    let path = format!("/jobs/{}/events", accepted["id"].as_str().unwrap());
+    // The stream ends with the job, so all of it can be read.
+    let stream = api.get(&path).await.is(200);
+    assert_eq!(stream.header("content-type"), "text/event-stream");
+    let events: Vec<Vec<(&str, &str)>> = stream
+        .text
+        .split("\n\n")
+        .map(|event| event.lines().filter_map(|line| line.split_once(": ")).collect::<Vec<_>>())
+        .filter(|event| event.iter().any(|(name, _)| *name == "data"))
+        .collect();
+    let field = |event: &[(&str, &str)], name: &str| {
+        event.iter().find(|(field, _)| *field == name).map(|(_, value)| (*value).to_owned()).unwrap()
+    };
+    let names: Vec<_> = events.iter().map(|event| field(event, "event")).collect();
+    assert_eq!(names.last().map(String::as_str), Some("end"), "{names:?}");
+    assert!(names[..names.len() - 1].iter().all(|name| name == "progress"), "{names:?}");
+    for (number, event) in events.iter().enumerate() {
+        assert_eq!(field(event, "id"), number.to_string());
+        let job: Value = serde_json::from_str(&field(event, "data")).unwrap();
+        api.described.validates(&json!({ "$ref": "#/components/schemas/Job" }), &job, "event");
+    }
+    let last: Value = serde_json::from_str(&field(events.last().unwrap(), "data")).unwrap();
+    assert_eq!((&last["state"], &last["result"]["rows"]), (&json!("succeeded"), &json!(9)));
+    let again = api.get(&path).await.is(200);
+    assert!(again.text.contains("event: end") && !again.text.contains("event: progress"), "{}", again.text);
+    let over = api.send("POST", &format!("/jobs/{}:cancel", accepted["id"].as_str().unwrap()), None, &[]).await;
+    assert!((400..500).contains(&over.status), "a job that is over cannot be cancelled: {over:?}");
+}
+
+#[tokio::test]
+async fn check_tells_what_is_wrong() {
+    let world = World::with_books().await;
+    let api = Api::of(&world).await;
+    let checks = api.get("/check").await.is(200).json();
+    assert_eq!(checks["ok"], true, "{checks:#}");
+    assert!(checks["checks"].as_array().unwrap().iter().any(|line| line["subject"] == "milvus"), "{checks:#}");
+}

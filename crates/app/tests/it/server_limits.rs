@@ -1,0 +1,157 @@
+//! Requests that are too large, too slow, too many or no requests at all: each is answered, and the server goes on.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::serving::{DEADLINE, Reply, Serving, World};
+
+/// What a connection is sent until it is closed, after these bytes.
+async fn raw(serving: &Serving, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(serving.address()).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await;
+    // A reset after the answer is as good as an end.
+    let _ = read.expect("it is answered or closed");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn still_serves(serving: &Serving) {
+    serving.get("/api/v2/jobs").await.is(200);
+}
+
+#[tokio::test]
+async fn an_oversized_body_is_refused() {
+    let serving = World::new().serve(json!({ "max_body": "1KiB" }), &[]);
+    let body = json!({ "backup_name": "x".repeat(2000) });
+    let refused = serving.post("/api/v1/create", &body).await.is(413);
+    assert!(refused.json()["msg"].as_str().unwrap().contains("larger than 1024 bytes"), "{refused:?}");
+    // One that does not say how long it is, too.
+    let chunked =
+        reqwest::Body::wrap_stream(futures::stream::repeat_with(|| Ok::<_, std::io::Error>("x".repeat(100))));
+    let request = serving.request(Method::POST, "/api/v2/backups").body(chunked);
+    if let Ok(response) = request.send().await {
+        let refused = Reply::of(response).await.is(413);
+        assert_eq!(refused.json()["kind"], "too_large");
+    }
+    still_serves(&serving).await;
+}
+
+#[tokio::test]
+async fn bad_json_is_refused_in_the_form_of_its_route() {
+    let serving = World::new().serve(json!({}), &[]);
+    for body in ["{", "[]", "nothing", "\u{0}"] {
+        let post = |path: &str| {
+            serving.request(Method::POST, path).header("content-type", "application/json").body(body).send()
+        };
+        Reply::of(post("/api/v1/create").await.unwrap()).await.is(400).json();
+        let problem = Reply::of(post("/api/v2/backups").await.unwrap()).await;
+        assert!((400..=422).contains(&problem.status), "{problem:?}");
+        assert_eq!(problem.header("content-type"), "application/problem+json");
+    }
+    still_serves(&serving).await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let serving = World::new().serve(json!({ "body_timeout": "1s" }), &[]);
+    let head = "POST /api/v1/create HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
+    let answer = raw(&serving, head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("did not arrive within 1 s"), "{answer}");
+    still_serves(&serving).await;
+}
+
+#[tokio::test]
+async fn heads_that_do_not_end_are_cut_off() {
+    let serving = World::new().serve(json!({ "header_timeout": "1s", "max_header": "16KiB" }), &[]);
+    for start in ["", "GET / HT", "PRI * HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
+        let answer = raw(&serving, start.as_bytes()).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{start:?}: {answer}");
+    }
+    let huge = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(100_000));
+    let answer = raw(&serving, huge.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let answer = raw(&serving, b"\x16\x03\x01\x02\x00 this is no HTTP\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    still_serves(&serving).await;
+}
+
+#[tokio::test]
+async fn a_thousand_connections_are_borne() {
+    let serving = World::new().serve(json!({ "max_connections": 200, "requests_per_second": 0 }), &[]);
+    let mut open = Vec::new();
+    for _ in 0..1000 {
+        open.push(TcpStream::connect(serving.address()).await.unwrap());
+    }
+    // Those beyond the limit are told so, and closed.
+    let mut refused = 0;
+    for stream in &mut open[200..] {
+        let mut answer = String::new();
+        let read = tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer)).await.expect("an end");
+        if read.is_ok() && answer.starts_with("HTTP/1.1 503 ") {
+            assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+            refused += 1;
+        }
+    }
+    assert!(refused >= 700, "{refused}");
+    // Those within it are served, and their places are free again once they are gone.
+    let answered = &mut open[0];
+    answered.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    answered.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    drop(open);
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while serving.request(Method::GET, "/api/v2/jobs").send().await.is_ok_and(|reply| reply.status() != 200) {
+        assert!(tokio::time::Instant::now() < deadline, "no place is free again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    still_serves(&serving).await;
+}
+
+#[tokio::test]
+async fn who_asks_too_often_waits() {
+    let serving = World::new().serve(json!({ "requests_per_second": 5 }), &[]);
+    let mut last = serving.get("/healthz").await;
+    for _ in 0..200 {
+        if last.status == 429 {
+            break;
+        }
+        last = serving.get("/healthz").await;
+    }
+    assert_eq!(last.status, 429);
+    let wait: u64 = last.header("retry-after").parse().unwrap();
+    assert!((1..=2).contains(&wait), "{last:?}");
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    still_serves(&serving).await;
+}
+
+#[tokio::test]
+async fn nothing_is_found_as_the_go_tool_has_it() {
+    let serving = World::new().serve(json!({}), &[]);
+    for path in ["/nothing", "/api/v1/nothing", "/api/v3"] {
+        let reply = serving.get(path).await.is(404);
+        assert_eq!(
+            (reply.text.as_str(), reply.header("content-type").contains("text/plain")),
+            ("404 page not found", true)
+        );
+    }
+    // A method that a route does not take is no route there.
+    serving.post("/api/v1/list", &json!({})).await.is(404);
+}
+
+#[tokio::test]
+async fn ids_of_requests_come_back() {
+    let serving = World::new().serve(json!({}), &[]);
+    let send = async |name: &str, id: &str| {
+        let request = serving.request(Method::GET, "/healthz").header(name, id);
+        Reply::of(request.send().await.unwrap()).await.header("x-request-id").to_owned()
+    };
+    assert_eq!(send("request_id", "mine-1").await, "mine-1");
+    assert_eq!(send("X-Request-Id", "mine-2").await, "mine-2");
+    assert_ne!(send("X-Request-Id", "../../etc").await, "../../etc");
+}

@@ -1,0 +1,106 @@
+//! TLS: certificates of the server and of clients, and new ones while it runs.
+
+use reqwest::{Certificate, Client, Identity};
+use serde_json::{Value, json};
+use testkit::tls::Certificates;
+
+use crate::serving::{DEADLINE, World};
+
+fn keys(certificates: &Certificates, more: Value) -> Value {
+    let mut keys = json!({
+        "tls": { "cert": certificates.server_cert(), "key": certificates.server_key() },
+    });
+    keys.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    keys
+}
+
+/// A client that trusts an authority, with a certificate of its own where it has one.
+fn client(authority: &Certificates, own: Option<&Certificates>) -> Client {
+    let read = |path| std::fs::read(path).unwrap();
+    let trusted = Certificate::from_pem(&read(authority.ca())).unwrap();
+    let builder =
+        Client::builder().tls_certs_only([trusted]).timeout(DEADLINE).no_proxy().pool_max_idle_per_host(0);
+    match own {
+        None => builder.build().unwrap(),
+        Some(own) => {
+            let pem = [read(own.client_cert()), read(own.client_key())].concat();
+            builder.identity(Identity::from_pem(&pem).unwrap()).build().unwrap()
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_certificates_are_taken_and_bad_ones_are_not() {
+    let (old, new) = (Certificates::generate(), Certificates::generate());
+    let world = World::new();
+    let serving = world.serve(keys(&old, json!({})), &[]);
+    assert!(serving.urls[0].starts_with("https://"), "{:?}", serving.urls);
+    let fetch =
+        async |authority: &Certificates| client(authority, None).get(serving.url("/healthz")).send().await;
+    assert_eq!(fetch(&old).await.unwrap().status(), 200);
+    assert!(fetch(&new).await.is_err(), "a stranger's certificate was taken");
+
+    std::fs::write(old.server_key(), "no key").unwrap();
+    serving.signal("HUP");
+    serving.logs("new certificates cannot be used").await;
+    assert_eq!(fetch(&old).await.unwrap().status(), 200);
+
+    std::fs::copy(new.server_key(), old.server_key()).unwrap();
+    std::fs::copy(new.server_cert(), old.server_cert()).unwrap();
+    serving.signal("HUP");
+    serving.logs("certificates read again").await;
+    assert_eq!(fetch(&new).await.unwrap().status(), 200);
+    assert!(fetch(&old).await.is_err(), "the old certificate is still shown");
+}
+
+#[tokio::test]
+async fn plain_requests_and_silence_do_not_hurt_a_tls_listener() {
+    let certificates = Certificates::generate();
+    let world = World::new();
+    let serving = world.serve(keys(&certificates, json!({ "handshake_timeout": "1s" })), &[]);
+    let silent = tokio::net::TcpStream::connect(serving.address()).await.unwrap();
+    let plain = format!("http://{}/healthz", serving.address());
+    assert!(client(&certificates, None).get(plain).send().await.is_err());
+    let closed = tokio::time::timeout(DEADLINE, silent.readable()).await;
+    assert!(closed.is_ok(), "a silent connection is kept");
+    let url = serving.url("/healthz");
+    assert_eq!(client(&certificates, None).get(url).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_certificate_is_a_name_where_it_is_mapped() {
+    let (ours, strange) = (Certificates::generate(), Certificates::generate());
+    let mut settings = keys(&ours, json!({ "client_names": ["client:read"] }));
+    settings["tls"]["client_ca"] = json!(ours.ca());
+    let world = World::new();
+    let serving = world.serve(settings.clone(), &[]);
+    let ask = async |own: Option<&Certificates>, path: &str| {
+        client(&ours, own).get(serving.url(path)).send().await.map(|reply| reply.status().as_u16())
+    };
+    assert_eq!(ask(Some(&ours), "/api/v2/jobs").await.unwrap(), 200);
+    let write = client(&ours, Some(&ours)).post(serving.url("/api/v1/create")).body("{}");
+    assert_eq!(write.send().await.unwrap().status(), 403);
+    assert!(ask(None, "/healthz").await.is_err(), "no certificate was asked for");
+    assert!(ask(Some(&strange), "/healthz").await.is_err(), "a stranger's certificate was taken");
+    drop(serving);
+
+    // Known by another name only: in, but nobody.
+    settings["client_names"] = json!(["somebody:admin"]);
+    let serving = world.serve(settings, &[]);
+    let reply = client(&ours, Some(&ours)).get(serving.url("/api/v2/jobs")).send().await.unwrap();
+    assert_eq!(reply.status(), 401);
+}
+
+#[test]
+fn certificates_that_cannot_be_used_stop_the_start() {
+    let certificates = Certificates::generate();
+    let world = World::new();
+    let mut settings = keys(&certificates, json!({}));
+    settings["tls"]["key"] = json!(world.path("none.pem"));
+    let (status, log) = world.try_serve(settings, &[]).err().unwrap();
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(log.contains("cannot read a private key from ") && log.contains("none.pem"), "{log}");
+    let (status, log) = world.try_serve(json!({ "client_names": ["a:read"] }), &[]).err().unwrap();
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(log.contains("client certificates need server.tls.cert"), "{log}");
+}

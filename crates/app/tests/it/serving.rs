@@ -1,0 +1,302 @@
+//! A running `milvus-backup server` on a free port, over a simulated Milvus and disks of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use milvus::{Auth, Column, ConnectConfig, CreateCollection, Milvus, Tls, Values};
+use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
+use model::name::CollectionRef;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use testkit::fake::{FakeConfig, FakeMilvus};
+use testkit::process::signal;
+
+/// How long a server may take to start, to stop, and to answer.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A simulated Milvus 2.3.6, a place for backups and a configuration, in one temporary directory.
+pub(crate) struct World {
+    dir: tempfile::TempDir,
+    pub(crate) fake: FakeMilvus,
+}
+
+impl World {
+    /// With an empty Milvus.
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let fake = FakeMilvus::start(FakeConfig::new("2.3.6", dir.path().join("milvus")));
+        std::fs::create_dir_all(dir.path().join("milvus")).unwrap();
+        Self { dir, fake }
+    }
+
+    /// With `default.books` of 5 rows and `default.tags` of 4, not flushed.
+    pub(crate) async fn with_books() -> Self {
+        let world = Self::new();
+        world.fill("books", 5).await;
+        world.fill("tags", 4).await;
+        world
+    }
+
+    /// Creates a collection of the database `default` with a key and a vector, and inserts rows.
+    pub(crate) async fn fill(&self, name: &str, rows: i64) {
+        let milvus = self.client().await;
+        milvus.create_collection(&small(name)).await.unwrap();
+        let target = CollectionRef::new("default", name);
+        milvus.insert(&target, Some("_default"), &columns(rows)).await.unwrap();
+    }
+
+    /// A client of the simulated Milvus.
+    pub(crate) async fn client(&self) -> Milvus {
+        let config = ConnectConfig {
+            address: self.fake.host(),
+            port: self.fake.port(),
+            tls: Tls::Disabled,
+            auth: Auth::None,
+            management_endpoint: None,
+            limits: milvus::Limits::default(),
+        };
+        Milvus::connect(&config).await.unwrap()
+    }
+
+    /// A path in the directory: backups lie in `backup/`, jobs in `jobs/`.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Starts a server with these keys below `server:` and these arguments.
+    pub(crate) fn serve(&self, server: Value, arguments: &[&str]) -> Serving {
+        self.try_serve(server, arguments).unwrap_or_else(|(status, log)| panic!("{status}: {log}"))
+    }
+
+    /// The same; or how it ended, and what it wrote.
+    pub(crate) fn try_serve(
+        &self,
+        mut server: Value,
+        arguments: &[&str],
+    ) -> Result<Serving, (ExitStatus, String)> {
+        let keys = server.as_object_mut().unwrap();
+        keys.entry("data_dir").or_insert_with(|| json!(self.path("jobs")));
+        keys.entry("listen").or_insert_with(|| json!("127.0.0.1:0"));
+        let config = json!({
+            "configVersion": "v2",
+            "milvus": {
+                "grpc": { "address": self.fake.host(), "port": self.fake.port() },
+                "management": { "endpoint": "" },
+                "storage": { "provider": "local", "rootPath": self.path("milvus") },
+            },
+            "backup": { "storage": { "rootPath": self.path("backup") } },
+            "server": server,
+        });
+        // JSON is YAML.
+        std::fs::write(self.path("backup.yaml"), config.to_string()).unwrap();
+        Serving::start(self.dir.path(), arguments)
+    }
+}
+
+/// A running server; it is killed when this is dropped.
+pub(crate) struct Serving {
+    child: Child,
+    /// Where it says it listens, in the order in which it says so, such as `http://127.0.0.1:1234`.
+    pub(crate) urls: Vec<String>,
+    log: Arc<Mutex<String>>,
+    client: reqwest::Client,
+}
+
+impl Serving {
+    /// Starts one in a directory with a `backup.yaml`, and waits until it listens; or until it ends.
+    pub(crate) fn start(dir: &Path, arguments: &[&str]) -> Result<Self, (ExitStatus, String)> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
+            .env_clear()
+            .current_dir(dir)
+            .arg("server")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let lines = follow(child.stderr.take().unwrap(), Arc::clone(&log));
+        let listeners = 1 + usize::from(arguments.contains(&"--grpc-listen"));
+        let deadline = Instant::now() + DEADLINE;
+        let mut urls = Vec::new();
+        while urls.len() < listeners {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => urls.extend(url_of(&line)),
+                Err(_) => {
+                    // Its stderr is closed, so it has ended; or it hangs, and shall.
+                    let _ = child.kill();
+                    return Err((child.wait().unwrap(), log.lock().unwrap().clone()));
+                }
+            }
+        }
+        let client = reqwest::Client::builder().timeout(DEADLINE).no_proxy().build().unwrap();
+        Ok(Self { child, urls, log, client })
+    }
+
+    /// The URL of a path of the first listener.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.urls[0])
+    }
+
+    /// `host:port` of the first listener.
+    pub(crate) fn address(&self) -> &str {
+        self.urls[0].split("://").nth(1).unwrap()
+    }
+
+    /// A request to be sent by the client of this server.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    /// What a path answers.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        Reply::of(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    /// What a path answers to a JSON document.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
+        let request = self.request(Method::POST, path).header("content-type", "application/json");
+        Reply::of(request.body(body.to_string()).send().await.unwrap()).await
+    }
+
+    /// What a path answers to DELETE.
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        Reply::of(self.request(Method::DELETE, path).send().await.unwrap()).await
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until the log holds a text.
+    pub(crate) async fn logs(&self, text: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.pid(), name);
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it goes on:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Kills it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    pub(crate) async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
+    }
+
+    /// Asserts the status.
+    #[track_caller]
+    pub(crate) fn is(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self:?}");
+        self
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// A header as text; empty if it is missing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// The URL in a line such as `listening on http://127.0.0.1:1234 (REST and gRPC)`.
+fn url_of(line: &str) -> Option<String> {
+    line.strip_prefix("listening on ")?.split(' ').next().map(str::to_owned)
+}
+
+/// Collects the lines of a stream, and sends each.
+fn follow(stream: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>) -> Receiver<String> {
+    let (send, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            log.lock().unwrap().push_str(&format!("{line}\n"));
+            // Nobody listens any more once it serves.
+            let _ = send.send(line);
+        }
+    });
+    lines
+}
+
+fn small(name: &str) -> CreateCollection {
+    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
+    let fields = vec![
+        Field { is_primary_key: true, ..field("id", DataType::INT64) },
+        Field { type_params: vec![KeyValue::new("dim", "2")], ..field("vector", DataType::FLOAT_VECTOR) },
+    ];
+    CreateCollection {
+        target: CollectionRef::new("default", name),
+        schema: Schema { fields, ..Schema::default() },
+        shards: 1,
+        consistency: ConsistencyLevel(1),
+        properties: Vec::new(),
+        num_partitions: None,
+    }
+}
+
+fn columns(rows: i64) -> Vec<Column> {
+    let column = |name: &str, data_type, values| Column {
+        name: name.to_owned(),
+        data_type,
+        is_dynamic: false,
+        values,
+    };
+    let data = (0..rows).flat_map(|key| [key as f32, 1.0]).collect();
+    vec![
+        column("id", DataType::INT64, Values::Long((0..rows).collect())),
+        column("vector", DataType::FLOAT_VECTOR, Values::FloatVector { dim: 2, data }),
+    ]
+}

@@ -1,0 +1,154 @@
+//! Verbs that a server carries out, as a shell sees them.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use testkit::fake::Fault;
+use testkit::process::signal;
+
+use crate::serving::{DEADLINE, Serving, World};
+use crate::tool::{Run, Tool};
+
+/// A directory without a configuration, which a client needs none of.
+fn client() -> Tool {
+    Tool::without_config()
+}
+
+fn on(serving: &Serving, tool: &Tool, arguments: &[&str]) -> Run {
+    tool.run_with(arguments, &[("MILVUS_BACKUP_SERVER", &serving.url(""))])
+}
+
+fn json_of(run: &Run) -> Value {
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
+}
+
+#[tokio::test]
+async fn a_server_does_what_verbs_ask_and_it_reads_as_if_done_here() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    let tool = client();
+    let plan = on(&serving, &tool, &["create", "-n", "b", "--dry-run"]).ends_with(0);
+    assert!(plan.stdout.starts_with("Would back up 2 collections in 1 database as b "), "{plan:?}");
+    let made = on(&serving, &tool, &["create", "-n", "b"]).ends_with(0);
+    assert!(made.stdout.starts_with("Backup b is complete: 2 collections, 9 rows, "), "{made:?}");
+    assert!(made.stderr.contains("2 collections in 1 database"), "progress is told: {made:?}");
+    on(&serving, &tool, &["create", "-n", "b"]).ends_with(4).tells(&["error: ", "hint: "]);
+
+    let table = on(&serving, &tool, &["list"]).ends_with(0).stdout;
+    assert!(table.lines().nth(1).is_some_and(|line| line.starts_with("b ") && line.contains("complete")), "{table}");
+    let detail = on(&serving, &tool, &["get", "-n", "b", "-d"]).ends_with(0).stdout;
+    assert!(detail.contains("default.books") && detail.contains("SEGMENT"), "{detail}");
+    on(&serving, &tool, &["get", "-n", "none"]).ends_with(3).tells(&["there is no backup none"]);
+
+    let restored = on(&serving, &tool, &["restore", "-n", "b", "--suffix", "_2", "-o", "json"]).ends_with(0);
+    let report = json_of(&restored);
+    assert_eq!((&report["rows"], &report["exit_code"]), (&json!(9), &json!(0)));
+    on(&serving, &tool, &["restore", "-n", "b", "--suffix", "_2"]).ends_with(4);
+    let bad = on(&serving, &tool, &["restore", "-n", "b", "--rename", "a"]).ends_with(2);
+    assert!(bad.stderr.contains("old:new"), "{bad:?}");
+
+    let would = on(&serving, &tool, &["delete", "-n", "b", "--dry-run"]).ends_with(0).stdout;
+    assert!(would.starts_with("Would delete backup b (complete): "), "{would}");
+    let deleted = on(&serving, &tool, &["delete", "-n", "b", "--yes"]).ends_with(0).stdout;
+    assert!(deleted.starts_with("Deleted backup b: "), "{deleted}");
+    assert_eq!(json_of(&on(&serving, &tool, &["list", "-o", "json"]).ends_with(0))["backups"], json!([]));
+}
+
+#[tokio::test]
+async fn here_and_there_print_the_same_documents() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    let tool = client();
+    on(&serving, &tool, &["create", "-n", "b", "-q"]).ends_with(0);
+    let config = world.path("backup.yaml").display().to_string();
+    for arguments in [
+        &["list"][..],
+        &["list", "-o", "json"],
+        &["get", "-n", "b", "-d"],
+        &["get", "-n", "b", "-d", "-o", "json"],
+        &["delete", "-n", "b", "--dry-run"],
+        &["restore", "-n", "b", "--suffix", "_2", "--dry-run"],
+        &["restore", "-n", "b", "--suffix", "_2", "--dry-run", "-o", "json"],
+        &["get", "-n", "none", "-o", "json"],
+    ] {
+        let there = on(&serving, &tool, arguments);
+        let here = tool.run(&[arguments, &["--config", config.as_str()]].concat());
+        assert_eq!((here.code, &here.stdout), (there.code, &there.stdout), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn jobs_are_detached_listed_shown_watched_and_cancelled() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    let tool = client();
+    let detached = on(&serving, &tool, &["create", "-n", "b", "--detach"]).ends_with(0);
+    let id = detached.stdout.trim().to_owned();
+    assert!(detached.stderr.contains(&format!("milvus-backup jobs watch {id}")), "{detached:?}");
+    let watched = on(&serving, &tool, &["jobs", "watch", &id]).ends_with(0);
+    assert!(watched.stdout.starts_with("Backup b is complete: "), "{watched:?}");
+    let shown = on(&serving, &tool, &["jobs", "show", &id]).ends_with(0).stdout;
+    for part in [id.as_str(), "succeeded", "100 %", "default.books", "Backup b is complete"] {
+        assert!(shown.contains(part), "no {part} in\n{shown}");
+    }
+    let listed = on(&serving, &tool, &["jobs", "list", "--kind", "backup"]).ends_with(0).stdout;
+    assert!(listed.contains(&id) && listed.contains("succeeded"), "{listed}");
+    let document = json_of(&on(&serving, &tool, &["jobs", "list", "--state", "failed", "-o", "json"]));
+    assert_eq!(document["jobs"], json!([]));
+    on(&serving, &tool, &["jobs", "cancel", &id]).ends_with(2);
+    on(&serving, &tool, &["jobs", "show", "none"]).ends_with(3);
+    on(&serving, &tool, &["jobs", "list", "--state", "lost"]).ends_with(2).tells(&["lost"]);
+}
+
+#[tokio::test]
+async fn ctrl_c_cancels_the_job_and_says_so() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    world.fake.inject(Fault::Slow { call: "Flush".into(), by: Duration::from_mins(1) });
+    let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
+        .args(["create", "-n", "b", "--server", &serving.url("")])
+        .env_clear()
+        .current_dir(world.path(""))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while serving.get("/api/v2/jobs?state=running").await.json()["jobs"] == json!([]) {
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "{}", serving.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    signal(child.id(), "INT");
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("asking the server to cancel the job"), "{stderr}");
+    let jobs = serving.get("/api/v2/jobs").await.json();
+    assert_eq!(jobs["jobs"][0]["state"], "cancelled", "{jobs:#}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_used_is_told_with_what_to_do() {
+    let tool = client();
+    let nobody = tool.run(&["list", "--server", "http://127.0.0.1:1"]).ends_with(5);
+    assert!(nobody.stderr.contains("cannot reach the server at http://127.0.0.1:1"), "{nobody:?}");
+    tool.run(&["list", "--server", "http://u:secret@h"]).ends_with(2).tells(&["--token-file"]);
+    tool.run(&["create", "--config", "", "--detach"]).ends_with(2).tells(&["no server", "--server"]);
+    tool.run(&["list", "--config", "", "--token-file", "t"]).ends_with(2).tells(&["no server"]);
+
+    let world = World::new();
+    let made = tool.run(&["server", "token", "ci", "read", "-o", "json"]).ends_with(0);
+    let made = json_of(&made);
+    let serving = world.serve(json!({ "tokens": [made["item"]] }), &[]);
+    on(&serving, &tool, &["list"]).ends_with(5).tells(&["error: "]);
+    tool.write("token", made["token"].as_str().unwrap());
+    on(&serving, &tool, &["list", "--token-file", "token"]).ends_with(0);
+    let url = serving.url("");
+    let environment =
+        [("MILVUS_BACKUP_SERVER", url.as_str()), ("MILVUS_BACKUP_TOKEN", made["token"].as_str().unwrap())];
+    tool.run_with(&["list"], &environment).ends_with(0);
+    let refused = tool.run_with(&["create", "-n", "b"], &environment).ends_with(5);
+    assert!(refused.stderr.contains("role"), "{refused:?}");
+    assert!(!refused.stderr.contains(made["token"].as_str().unwrap()));
+}
