@@ -1,11 +1,12 @@
-//! `completion` and `man`: what packagers and shells want.
+//! `completion`, `man` and `openapi`: what packagers, shells and generators of clients want.
 
 use std::path::PathBuf;
 
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::render::Out;
+use crate::render::{self, Out};
+use crate::rest::Version;
 use crate::status::{DONE, Failure};
 
 /// Print a completion script for a shell
@@ -26,6 +27,31 @@ impl Completion {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut visible(command), "milvus-backup", &mut script);
         out.print(&String::from_utf8_lossy(&script))?;
+        Ok(DONE)
+    }
+}
+
+/// Print the OpenAPI description of what the server serves
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  milvus-backup openapi > openapi.json
+  milvus-backup openapi v1")]
+pub(super) struct Openapi {
+    /// v1, as the Go tool has it, or v2
+    #[arg(
+        value_name = "VERSION",
+        hide_possible_values = true,
+        default_value = "v2",
+        hide_default_value = true
+    )]
+    version: Version,
+}
+
+impl Openapi {
+    /// Prints it.
+    pub(super) fn run(&self, out: &Out) -> Result<u8, Failure> {
+        out.print(&render::json::text(&self.version.description("")))?;
         Ok(DONE)
     }
 }

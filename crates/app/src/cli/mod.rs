@@ -78,6 +78,7 @@ enum Verb {
     Config(config::Arguments),
     Completion(docs::Completion),
     Man(docs::Man),
+    Openapi(docs::Openapi),
     #[command(flatten)]
     Later(later::Verb),
 }
@@ -137,6 +138,10 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>, environment: &Envi
         Verb::Completion(verb) => {
             let out = out(&before.style, environment);
             end(&out, verb.run(&Cli::command(), &out))
+        }
+        Verb::Openapi(verb) => {
+            let out = out(&before.style, environment);
+            end(&out, verb.run(&out))
         }
         Verb::Man(verb) => end(&out(&before.style, environment), verb.run(Cli::command())),
         Verb::Later(verb) => end(&out(&before.style, environment), Err(verb.answer())),

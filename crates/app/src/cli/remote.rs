@@ -174,7 +174,7 @@ fn report(session: &Session<'_>, job: Job, restoring: &Restoring) -> Result<u8, 
                 jobs::JobState::Cancelled | jobs::JobState::Interrupted => Kind::Interrupted,
                 _ => Kind::Failed,
             };
-            Err(Failure { kind, ..Failure::usage(format!("the job is {}", job.state.as_str())) })
+            Err(Failure { kind, ..Failure::usage(format!("the job is {}", job.state)) })
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn router(base: &str) -> Router {
     // Relative, so that they hold behind a proxy too.
     let urls =
         [Url::with_primary("v2", "../../v2/openapi.json", false), Url::with_primary("v1", "doc.json", true)];
-    let config = Config::new(urls).validator_url("none").persist_authorization(true).try_it_out_enabled(true);
+    let config = Config::new(urls).validator_url("none").persist_authorization(true);
     Router::new()
         .route("/api/v1/docs", get(to_the_page))
         .route("/api/v1/docs/", get(page))

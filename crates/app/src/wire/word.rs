@@ -13,12 +13,11 @@ macro_rules! words {
             $($(#[$says])* #[serde(rename = $word)] $variant,)+
         }
 
-        impl $name {
-            /// The word.
-            pub(crate) const fn as_str(self) -> &'static str {
-                match self {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(match self {
                     $(Self::$variant => $word,)+
-                }
+                })
             }
         }
 

@@ -34,7 +34,9 @@ impl Described {
         let response = [reply.status.to_string().as_str(), "default"]
             .iter()
             .find_map(|status| responses.get(status))
-            .unwrap_or_else(|| panic!("{method} {template} does not describe {}: {}", reply.status, reply.text));
+            .unwrap_or_else(|| {
+                panic!("{method} {template} does not describe {}: {}", reply.status, reply.text)
+            });
         let kind = reply.header("content-type").split(';').next().unwrap_or_default();
         let Some(content) = response.get("content") else {
             assert_eq!(reply.text, "", "{method} {template}: {} has no body", reply.status);
@@ -54,8 +56,10 @@ impl Described {
         let mut whole = schema.clone();
         whole["components"] = closed(&self.document["components"]);
         let validator = jsonschema::draft202012::new(&whole).unwrap();
-        let wrong: Vec<_> =
-            validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+        let wrong: Vec<_> = validator
+            .iter_errors(value)
+            .map(|error| format!("{} at {}", error, error.instance_path()))
+            .collect();
         assert!(wrong.is_empty(), "{what}: {wrong:#?}\n{value:#}");
     }
 
@@ -64,9 +68,9 @@ impl Described {
         let mut found: Vec<_> = paths.iter().filter(|(template, _)| matches(template, path)).collect();
         // A path without parameters goes before one with.
         found.sort_by_key(|(template, _)| template.matches('{').count());
-        let named = found.iter().find_map(|(template, item)| {
-            Some((template.as_str(), item.get(method.to_ascii_lowercase())?))
-        });
+        let named = found
+            .iter()
+            .find_map(|(template, item)| Some((template.as_str(), item.get(method.to_ascii_lowercase())?)));
         named.unwrap_or_else(|| panic!("{method} {path} is not described"))
     }
 }
@@ -79,7 +83,9 @@ fn matches(template: &str, path: &str) -> bool {
             None => *part == text,
             Some((before, rest)) => {
                 let after = rest.split_once('}').map_or("", |(_, after)| after);
-                text.starts_with(before) && text.ends_with(after) && (!after.is_empty() || !text.contains(':'))
+                text.starts_with(before)
+                    && text.ends_with(after)
+                    && (!after.is_empty() || !text.contains(':'))
             }
         })
 }
@@ -128,10 +134,16 @@ async fn descriptions_are_what_openapi_says_they_are() {
         }
         assert_eq!(document["servers"][0]["url"], "/ops/milvus");
         assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
-        assert!(document["security"].as_array().is_some_and(|ways| ways.len() > 1), "{}", document["security"]);
+        assert!(
+            document["security"].as_array().is_some_and(|ways| ways.len() > 1),
+            "{}",
+            document["security"]
+        );
         let mut names = BTreeSet::new();
         for (path, item) in document["paths"].as_object().unwrap() {
-            for operation in item.as_object().unwrap().values().filter(|value| value.get("responses").is_some()) {
+            for operation in
+                item.as_object().unwrap().values().filter(|value| value.get("responses").is_some())
+            {
                 let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
                 assert!(!id.is_empty() && names.insert(id.clone()), "{path}: {id:?}");
                 assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{path} {id}");

@@ -78,10 +78,16 @@ async fn a_backup_is_planned_made_shown_restored_and_deleted() {
     assert_eq!(api.get("/backups").await.json()["backups"], json!([]));
 
     let job = api.backup("b").await;
-    assert_eq!((&job["kind"], &job["backup"], &job["by"]), (&json!("backup"), &json!("b"), &json!("anonymous")));
+    assert_eq!(
+        (&job["kind"], &job["backup"], &job["by"]),
+        (&json!("backup"), &json!("b"), &json!("anonymous"))
+    );
     assert_eq!((&job["result"]["rows"], &job["progress"]["percent"]), (&json!(9), &json!(100)), "{job:#}");
     let listed = api.get("/backups").await.is(200).json();
-    assert_eq!((&listed["backups"][0]["name"], &listed["backups"][0]["state"]), (&json!("b"), &json!("complete")));
+    assert_eq!(
+        (&listed["backups"][0]["name"], &listed["backups"][0]["state"]),
+        (&json!("b"), &json!("complete"))
+    );
 
     let shallow = api.get("/backups/b").await.is(200).json();
     let deep = api.get("/backups/b?detail=true").await.is(200).json();
@@ -99,7 +105,11 @@ async fn a_backup_is_planned_made_shown_restored_and_deleted() {
 
     let accepted = api.post("/restores", &json!({ "backup": "b", "suffix": "_2" })).await;
     let restored = api.over(&accepted).await;
-    assert_eq!((&restored["state"], &restored["result"]["rows"]), (&json!("succeeded"), &json!(9)), "{restored:#}");
+    assert_eq!(
+        (&restored["state"], &restored["result"]["rows"]),
+        (&json!("succeeded"), &json!(9)),
+        "{restored:#}"
+    );
     assert_eq!(restored["request"]["targets"][0]["target"], "default.books_2");
     assert_eq!(api.get("/restores").await.json()["jobs"][0]["id"], restored["id"]);
 
@@ -174,13 +184,17 @@ async fn what_cannot_be_understood_is_refused_and_named() {
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
         assert_eq!((&problem["kind"], &problem["title"]), (&json!("usage"), &json!("Bad Request")));
     }
-    let broken = api.serving.request(Method::POST, "/api/v2/backups").header("content-type", "application/json");
+    let broken =
+        api.serving.request(Method::POST, "/api/v2/backups").header("content-type", "application/json");
     let broken = Reply::of(broken.body("{\n  \"name\": }").send().await.unwrap()).await.is(400);
     api.described.answers("POST", "/api/v2/backups", &broken);
     assert!(broken.json()["detail"].as_str().unwrap().contains("line 2 column 11"), "{}", broken.text);
     let plain = api.serving.request(Method::POST, "/api/v2/backups").header("content-type", "text/plain");
     let plain = Reply::of(plain.body("{\"name\": \"b\"}").send().await.unwrap()).await.is(400);
-    assert!(plain.json()["hint"].as_str().unwrap().contains("application/json"), "a form of a web page is no client");
+    assert!(
+        plain.json()["hint"].as_str().unwrap().contains("application/json"),
+        "a form of a web page is no client"
+    );
     api.get("/jobs/none").await.is(404);
     api.send("POST", "/jobs/none:cancel", None, &[]).await.is(404);
     let unknown = api.serving.post("/api/v2/jobs/none:pause", &json!({})).await.is(404).json();
@@ -240,7 +254,8 @@ async fn a_job_is_followed_event_by_event() {
     assert_eq!((&last["state"], &last["result"]["rows"]), (&json!("succeeded"), &json!(9)));
     let again = api.get(&path).await.is(200);
     assert!(again.text.contains("event: end") && !again.text.contains("event: progress"), "{}", again.text);
-    let over = api.send("POST", &format!("/jobs/{}:cancel", accepted["id"].as_str().unwrap()), None, &[]).await;
+    let over =
+        api.send("POST", &format!("/jobs/{}:cancel", accepted["id"].as_str().unwrap()), None, &[]).await;
     assert!((400..500).contains(&over.status), "a job that is over cannot be cancelled: {over:?}");
 }
 
@@ -250,5 +265,8 @@ async fn check_tells_what_is_wrong() {
     let api = Api::of(&world).await;
     let checks = api.get("/check").await.is(200).json();
     assert_eq!(checks["ok"], true, "{checks:#}");
-    assert!(checks["checks"].as_array().unwrap().iter().any(|line| line["subject"] == "milvus"), "{checks:#}");
+    assert!(
+        checks["checks"].as_array().unwrap().iter().any(|line| line["subject"] == "milvus"),
+        "{checks:#}"
+    );
 }

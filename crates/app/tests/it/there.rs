@@ -36,7 +36,10 @@ async fn a_server_does_what_verbs_ask_and_it_reads_as_if_done_here() {
     on(&serving, &tool, &["create", "-n", "b"]).ends_with(4).tells(&["error: ", "hint: "]);
 
     let table = on(&serving, &tool, &["list"]).ends_with(0).stdout;
-    assert!(table.lines().nth(1).is_some_and(|line| line.starts_with("b ") && line.contains("complete")), "{table}");
+    assert!(
+        table.lines().nth(1).is_some_and(|line| line.starts_with("b ") && line.contains("complete")),
+        "{table}"
+    );
     let detail = on(&serving, &tool, &["get", "-n", "b", "-d"]).ends_with(0).stdout;
     assert!(detail.contains("default.books") && detail.contains("SEGMENT"), "{detail}");
     on(&serving, &tool, &["get", "-n", "none"]).ends_with(3).tells(&["there is no backup none"]);
@@ -105,7 +108,7 @@ async fn jobs_are_detached_listed_shown_watched_and_cancelled() {
 async fn ctrl_c_cancels_the_job_and_says_so() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
-    world.fake.inject(Fault::Slow { call: "Flush".into(), by: Duration::from_mins(1) });
+    world.fake.inject(Fault::Hangs { call: "Flush" });
     let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
         .args(["create", "-n", "b", "--server", &serving.url("")])
         .env_clear()

@@ -13,7 +13,7 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
         counted(plan.collections.len(), "collection"),
         counted(plan.databases.len(), "database"),
         plan.name,
-        plan.strategy.as_str(),
+        plan.strategy,
         counted(plan.rows, "row"),
         counted(plan.objects, "object"),
         bytes(plan.bytes),

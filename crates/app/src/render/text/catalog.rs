@@ -13,7 +13,7 @@ pub(crate) fn list(list: &List) -> String {
     rows.extend(list.backups.iter().map(|backup| {
         [
             backup.name.clone(),
-            backup.state.as_str().to_owned(),
+            backup.state.to_string(),
             backup.taken.map_or_else(dash, minute),
             backup.bytes.map_or_else(dash, bytes),
             backup.collections.map_or_else(dash, count),
@@ -48,7 +48,7 @@ pub(crate) fn detail(backup: &Detail) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
     let mut head = vec![
         line("Backup", backup.name.clone()),
-        line("State", backup.state.as_str().to_owned()),
+        line("State", backup.state.to_string()),
         line("Taken", backup.taken.map_or_else(dash, |time| format!("{} UTC", minute(time)))),
         line("Size", format!("{} in {}", bytes(backup.bytes), counted(backup.objects, "object"))),
         line("Rows", rows(backup.rows, backup.deletes)),
@@ -95,7 +95,7 @@ fn collection(backup: &Collection) -> [String; 8] {
         count(backup.partition_count as u64),
         count(backup.segment_count as u64),
         or_dash(names(&indexes)),
-        backup.load_state.as_str().to_owned(),
+        backup.load_state.to_string(),
         or_dash(names(&backup.aliases)),
     ]
 }
@@ -137,7 +137,7 @@ pub(crate) fn delete_question(found: &Deleted) -> String {
     format!(
         "Delete backup {} ({}, {}, {})?",
         found.name,
-        found.state.as_str(),
+        found.state,
         counted(found.objects, "object"),
         bytes(found.bytes)
     )
@@ -148,7 +148,7 @@ pub(crate) fn delete_plan(found: &Deleted) -> String {
     format!(
         "Would delete backup {} ({}): {}, {}, below {}\n",
         found.name,
-        found.state.as_str(),
+        found.state,
         counted(found.objects, "object"),
         bytes(found.bytes),
         found.place

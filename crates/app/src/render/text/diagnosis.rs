@@ -11,7 +11,7 @@ pub(crate) fn checks(checks: &Checks) -> String {
     let width = checks.checks.iter().map(|line| line.subject.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
     for line in &checks.checks {
-        let state = if line.state == CheckState::Fail { "FAIL" } else { line.state.as_str() };
+        let state = if line.state == CheckState::Fail { "FAIL".to_owned() } else { line.state.to_string() };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{state:<4}  {:<width$}  {}", line.subject, line.detail);
         if let Some(hint) = &line.hint {

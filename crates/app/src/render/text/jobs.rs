@@ -13,9 +13,9 @@ pub(crate) fn jobs(page: &JobPage) -> String {
     rows.extend(page.jobs.iter().map(|job| {
         [
             job.id.clone(),
-            job.kind.as_str().to_owned(),
+            job.kind.to_string(),
             job.backup.clone(),
-            job.state.as_str().to_owned(),
+            job.state.to_string(),
             if job.result.is_some() { dash() } else { format!("{} %", job.progress.percent) },
             job.created.map_or_else(dash, minute),
             took(job),
@@ -45,7 +45,7 @@ pub(crate) fn job(job: &Job) -> String {
     let at = |time: Option<Time>| time.map_or_else(dash, |time| format!("{} UTC", minute(time)));
     let mut head = vec![
         line("Job", job.id.clone()),
-        line("Kind", job.kind.as_str().to_owned()),
+        line("Kind", job.kind.to_string()),
         line("Backup", job.backup.clone()),
         line("State", state(job)),
         line("Created", format!("{} by {}", at(job.created), job.by)),
@@ -56,7 +56,7 @@ pub(crate) fn job(job: &Job) -> String {
         head.push(line("Selection", filter.clone()));
     }
     if let Some(phase) = job.progress.phase {
-        head.push(line("Phase", phase.as_str().to_owned()));
+        head.push(line("Phase", phase.to_string()));
     }
     head.push(line("Progress", progress(&job.progress)));
     let mut text = columns(&head);
@@ -90,12 +90,12 @@ pub(crate) fn job(job: &Job) -> String {
 }
 
 fn state(job: &Job) -> String {
-    let state = job.state.as_str();
+    let state = job.state;
     match job.ahead {
         _ if job.cancelling => format!("{state}, cancelling"),
         Some(0) => format!("{state}, the next to run"),
         Some(ahead) => format!("{state}, {} before it", counted(ahead, "job")),
-        None => state.to_owned(),
+        None => state.to_string(),
     }
 }
 
@@ -133,10 +133,10 @@ fn collection(of: &JobCollection) -> [String; 6] {
 
 /// What became of the wish to cancel a job.
 pub(crate) fn cancelled(job: &Job) -> String {
-    let (id, backup, kind) = (&job.id, &job.backup, job.kind.as_str());
+    let (id, backup, kind) = (&job.id, &job.backup, job.kind);
     if job.cancelling {
         format!("Job {id} ({kind} {backup}) stops at the next safe point.\n")
     } else {
-        format!("Job {id} ({kind} {backup}) is {}.\n", job.state.as_str())
+        format!("Job {id} ({kind} {backup}) is {}.\n", job.state)
     }
 }
