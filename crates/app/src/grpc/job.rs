@@ -8,7 +8,6 @@ use model::name::CollectionRef;
 use super::info::count;
 use super::status;
 use crate::status::Failure;
-use crate::wire;
 
 /// A job as it is now.
 pub(super) fn job(job: &Job) -> v1::Job {
@@ -55,7 +54,7 @@ pub(super) const fn state(state: JobState) -> v1::JobState {
 fn progress(progress: &Progress) -> v1::Progress {
     v1::Progress {
         percent: progress.percent().into(),
-        phase: progress.phase.map(|phase| wire::Phase::from(phase).as_str().to_owned()).unwrap_or_default(),
+        phase: progress.phase.map(engine::Phase::as_str).unwrap_or_default().to_owned(),
         objects: Some(part(progress.objects())),
         bytes: Some(part(progress.bytes())),
         imports: Some(part(progress.jobs())),
