@@ -5,6 +5,11 @@ use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, ServerBuilder};
 
 use super::{v1, v2};
 
+const V1: &str = "For clients of the Go tool: bodies and answers of its releases 0.4.15 and later.";
+const V2: &str = "Backups of Milvus, and the jobs that make, restore and delete them.\n\n\
+    What takes long is a job: the answer is 202, and its `Location` is the job. \
+    A request that is sent again with the same `Idempotency-Key` is answered with the job of the first.";
+
 /// A version of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Version {
@@ -17,15 +22,14 @@ pub(crate) enum Version {
 impl Version {
     /// What describes it; `base` is the path that a proxy puts before it.
     pub(crate) fn description(self, base: &str) -> OpenApi {
-        let mut description = match self {
-            Self::V1 => v1::router().into_openapi(),
-            Self::V2 => v2::router().into_openapi(),
+        let (mut description, title, about) = match self {
+            Self::V1 => (v1::router().into_openapi(), "Milvus Backup, as the Go tool serves it", V1),
+            Self::V2 => (v2::router().into_openapi(), "Milvus Backup", V2),
         };
-        let about = std::mem::take(&mut description.info);
         let licence = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
         description.info = InfoBuilder::new()
-            .title(about.title)
-            .description(about.description)
+            .title(title)
+            .description(Some(about))
             .version(env!("CARGO_PKG_VERSION"))
             .license(Some(licence))
             .build();

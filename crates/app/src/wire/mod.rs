@@ -10,6 +10,8 @@ mod job;
 mod problem;
 mod request;
 mod restore;
+#[cfg(test)]
+mod tests;
 mod time;
 mod word;
 

@@ -20,12 +20,6 @@ const BASE: &str = "/api/v2";
 
 #[derive(OpenApi)]
 #[openapi(
-    info(
-        title = "Milvus Backup",
-        description = "Backups of Milvus, and the jobs that make, restore and delete them.\n\n\
-            What takes long is a job: the answer is 202, its `Location` is the job. \
-            A request that is sent again with the same `Idempotency-Key` gets the job of the first."
-    ),
     tags(
         (name = "backups", description = "Backups below the backup root"),
         (name = "restores", description = "Bringing collections of a backup back"),
