@@ -49,9 +49,7 @@ fn of_several_selectors_create_takes_the_first_and_says_so() {
 #[test]
 fn what_comes_later_is_answered_by_name() {
     let tool = Tool::new(NOWHERE);
-    let cases: [(&[&str], &str); 13] = [
-        (&["server"], "the server (REST and gRPC)"),
-        (&["server", "-p", "8080", "--help"], "the server (REST and gRPC)"),
+    let cases: [(&[&str], &str); 11] = [
         (&["migrate", "-n", "x", "-c", "in01"], "migrate (to Zilliz Cloud)"),
         (&["l0compact", "-n", "x", "--force"], "l0compact"),
         (&["create", "--rbac"], "create --rbac"),

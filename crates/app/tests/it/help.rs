@@ -116,7 +116,7 @@ fn help_of_a_verb_is_the_same_however_asked_for() {
 
 #[test]
 fn every_verb_has_help_with_an_example() {
-    for verb in ["create", "list", "get", "delete", "restore", "check", "completion", "man"] {
+    for verb in ["create", "list", "get", "delete", "restore", "check", "server", "completion", "man"] {
         let help = Tool::without_config().run(&[verb, "--help"]).ends_with(0).stdout;
         assert!(help.contains("Examples:\n  milvus-backup "), "{help}");
         for hidden in ["--colls", "meta_only:", "--rbac", "--restore-index", "=<"] {
@@ -159,7 +159,7 @@ fn man_pages_are_written_one_a_verb() {
     for verb in ["", "-create", "-list", "-get", "-delete", "-check", "-config-show", "-config-migrate"] {
         assert!(tool.path(&format!("pages/man1/milvus-backup{verb}.1")).is_file(), "no page of {verb}");
     }
-    assert!(!tool.path("pages/man1/milvus-backup-server.1").exists());
+    assert!(!tool.path("pages/man1/milvus-backup-migrate.1").exists());
     tool.write("file", "");
     tool.run(&["man", "file"]).ends_with(1).tells(&["error: cannot write man pages to file: "]);
 }

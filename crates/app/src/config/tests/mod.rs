@@ -3,6 +3,7 @@
 mod convert;
 mod migrate;
 mod resolve;
+mod server;
 
 use std::path::PathBuf;
 
