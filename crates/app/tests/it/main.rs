@@ -1,14 +1,20 @@
 //! The program as a shell and as clients of its server meet it, as far as that needs no real Milvus.
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test, and panicking says so")]
 
+mod browser;
 mod configuration;
+mod deploy;
+mod described;
 mod documents;
 mod flags;
 mod help;
+mod rest_v1;
+mod rest_v2;
 mod server_door;
 mod server_life;
 mod server_limits;
 mod server_tls;
 mod serving;
 mod terminal;
+mod there;
 mod tool;

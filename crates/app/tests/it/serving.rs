@@ -134,6 +134,8 @@ impl Serving {
                 }
             }
         }
+        // another client of this process may have done so
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(DEADLINE).no_proxy().build().unwrap();
         Ok(Self { child, urls, log, client })
     }

@@ -171,12 +171,7 @@ pub(super) fn ending(job: &Job, partly: bool) -> Result<(), Failure> {
         JobState::Partial if partly => return Ok(()),
         _ => {}
     }
-    let failure = job.failure.as_ref().map(|failure| Failure {
-        kind: failure.kind.into(),
-        message: failure.message.clone(),
-        context: failure.context.clone(),
-        hint: failure.hint.clone(),
-    });
+    let failure = job.failure.clone().map(Failure::from);
     Err(failure.unwrap_or_else(|| Failure {
         kind: Kind::Failed,
         message: format!("the job {} is {}", job.id, job.state.as_str()),

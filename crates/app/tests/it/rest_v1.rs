@@ -1,0 +1,317 @@
+//! The Go tool's routes over a simulated Milvus: what a client of its releases asks, and what it is told.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use testkit::fake::Fault;
+
+use crate::serving::{DEADLINE, Reply, Serving, World};
+
+/// A server without authentication over `default.books` and `default.tags`.
+async fn served(server: Value) -> (World, Serving) {
+    let world = World::with_books().await;
+    let serving = world.serve(server, &["--no-auth"]);
+    (world, serving)
+}
+
+async fn create(serving: &Serving, body: Value) -> Reply {
+    serving.post("/api/v1/create", &body).await
+}
+
+async fn restore(serving: &Serving, body: Value) -> Reply {
+    serving.post("/api/v1/restore", &body).await
+}
+
+/// Asks until the state is one of the end.
+async fn ended(serving: &Serving, path: &str) -> Value {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let reply = serving.get(path).await.is(200).json();
+        if reply["data"]["state_code"].as_i64().unwrap() >= 2 {
+            return reply["data"].clone();
+        }
+        assert!(Instant::now() < deadline, "{path}: {reply}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_greeting_answers_every_method_at_the_root() {
+    let (_world, serving) = served(json!({})).await;
+    for method in ["GET", "POST", "PUT", "PATCH", "HEAD", "OPTIONS", "DELETE", "TRACE"] {
+        let request = serving.request(Method::from_bytes(method.as_bytes()).unwrap(), "/");
+        let reply = Reply::of(request.send().await.unwrap()).await.is(200);
+        assert_eq!(reply.header("content-type"), "text/plain; charset=utf-8", "{method}");
+        if method != "HEAD" {
+            assert_eq!(reply.text, "Hello, This is backup service", "{method}");
+        }
+    }
+    assert_eq!(serving.get("/api/v1/hello").await.is(200).text, "Hello, This is backup service");
+    serving.get("/api/v1/hallo").await.is(404);
+    assert_eq!(serving.get("/api/v1/create").await.is(404).text, "404 page not found");
+}
+
+#[tokio::test]
+async fn a_backup_made_while_one_waits_can_be_looked_at_in_every_way() {
+    let (_world, serving) = served(json!({})).await;
+    let request = serving.request(Method::POST, "/api/v1/create").header("request_id", "req-1");
+    let body = json!({"BACKUP_NAME": "nightly", "collection_names": ["books"], "unknown": 1, "force": null});
+    let made = Reply::of(request.body(format!("{body} trailing")).send().await.unwrap()).await.is(200);
+    assert_eq!(made.header("content-type"), "application/json; charset=utf-8");
+    let made = made.json();
+    assert_eq!(
+        (&made["requestId"], &made["msg"], &made["code"]),
+        (&json!("req-1"), &json!("success"), &Value::Null)
+    );
+    let info = &made["data"];
+    assert_eq!(
+        (&info["id"], &info["name"], &info["state_code"]),
+        (&json!("req-1"), &json!("nightly"), &json!(2))
+    );
+    let took = info["end_time"].as_i64().unwrap() - info["start_time"].as_i64().unwrap();
+    assert!(info["start_time"].as_i64().unwrap() > 1_700_000_000_000 && took >= 0, "milliseconds: {info}");
+    assert!(info["size"].as_u64().unwrap() > 0, "{info}");
+
+    let by_name = serving.get("/api/v1/get_backup?backup_name=nightly").await.is(200).json();
+    let books = &by_name["data"]["collection_backups"][0];
+    assert_eq!((&books["collection_name"], &books["db_name"]), (&json!("books"), &json!("default")));
+    let segment = &books["partition_backups"][0]["segment_backups"][0];
+    assert_eq!(segment["num_of_rows"], 5, "{by_name}");
+    assert!(segment["binlogs"][0]["binlogs"][0]["log_path"].as_str().unwrap().contains("/insert_log/"));
+    let by_id = serving.get("/api/v1/get_backup?backup_id=req-1&backup_name=other").await.is(200).json();
+    assert_eq!(by_id["data"], by_name["data"], "the id goes before the name");
+    let list = serving.get("/api/v1/list").await.is(200).json();
+    assert_eq!(list["data"], json!([by_name["data"]]));
+
+    let holds = |reply: &Value| reply["data"].as_array().unwrap().len();
+    assert_eq!(holds(&serving.get("/api/v1/list?collection_name=books").await.json()), 1);
+    assert_eq!(holds(&serving.get("/api/v1/list?collection_name=tags").await.json()), 0);
+}
+
+#[tokio::test]
+async fn a_backup_made_meanwhile_is_found_at_once_and_after_a_restart() {
+    let (world, mut serving) = served(json!({})).await;
+    let accepted = create(&serving, json!({"backup_name": "later", "async": true})).await.is(200).json();
+    assert_eq!(accepted["msg"], "create backup is executing asynchronously");
+    let id = accepted["data"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(accepted["requestId"], id.as_str());
+    assert_eq!(accepted["data"]["milvus_version"], "v2.3.6");
+    let (by_id, by_name) =
+        (format!("/api/v1/get_backup?backup_id={id}"), "/api/v1/get_backup?backup_name=later");
+    for path in [by_id.as_str(), by_name] {
+        assert_eq!(serving.get(path).await.is(200).json()["data"]["id"], id.as_str());
+    }
+    let before = ended(&serving, &by_id).await;
+    assert_eq!((&before["state_code"], &before["progress"]), (&json!(2), &json!(100)));
+
+    serving.kill();
+    let serving = world.serve(json!({}), &["--no-auth"]);
+    for path in [by_id.as_str(), by_name] {
+        assert_eq!(serving.get(path).await.is(200).json()["data"], before, "{path}");
+    }
+    drop(serving);
+    // without the job too, as a backup of another server is found
+    let serving = world.serve(json!({"data_dir": world.path("other jobs")}), &["--no-auth"]);
+    assert_eq!(serving.get(&by_id).await.is(200).json()["data"], before);
+}
+
+#[tokio::test]
+async fn deleted_names_are_free_again() {
+    let (_world, serving) = served(json!({})).await;
+    create(&serving, json!({"backup_name": "x", "meta_only": true})).await.is(200);
+    let taken = create(&serving, json!({"backup_name": "x"})).await.is(409).json();
+    assert_eq!((&taken["code"], &taken["data"]), (&json!(400), &Value::Null));
+    let deleted = serving.delete("/api/v1/delete?backup_name=x").await.is(200).json();
+    assert_eq!(deleted["msg"], "success");
+    assert!(deleted.get("data").is_none() && deleted["requestId"].is_string());
+    serving.get("/api/v1/get_backup?backup_name=x").await.is(404);
+    create(&serving, json!({"backup_name": "x", "async": true})).await.is(200);
+    ended(&serving, "/api/v1/get_backup?backup_name=x").await;
+    let missing = serving.delete("/api/v1/delete?backup_name=y").await.is(404).json();
+    assert_eq!(missing["code"], 404);
+}
+
+#[tokio::test]
+async fn the_same_request_id_again_is_another_backup() {
+    let (_world, serving) = served(json!({})).await;
+    for name in ["first", "second"] {
+        let request = serving.request(Method::POST, "/api/v1/create").header("request_id", "same");
+        let body = json!({"backup_name": name, "meta_only": true});
+        let reply = Reply::of(request.body(body.to_string()).send().await.unwrap()).await.is(200).json();
+        assert_eq!((&reply["requestId"], &reply["data"]["name"]), (&json!("same"), &json!(name)));
+    }
+}
+
+#[tokio::test]
+async fn wrong_requests_are_told_what_is_wrong() {
+    let (_world, serving) = served(json!({})).await;
+    for (body, word) in [
+        ("", "EOF"),
+        ("[]", "object"),
+        (r#"{"backup_name": "#, "EOF"),
+        (r#"{"async": "true"}"#, "async: "),
+        (r#"{"gc_pause_seconds": 1.5}"#, "gc_pause_seconds: "),
+    ] {
+        for path in ["/api/v1/create", "/api/v1/restore", "/api/v1/restore_secondary"] {
+            if path != "/api/v1/create" && body.contains("gc_") {
+                continue;
+            }
+            let request = serving.request(Method::POST, path).body(body);
+            let reply = Reply::of(request.send().await.unwrap()).await.is(400).json();
+            let error = reply["error"].as_str().unwrap();
+            assert!(error.starts_with("Invalid request body") && error.contains(word), "{body}: {error}");
+        }
+    }
+    for (body, status, code) in [
+        (json!({"backup_name": "a b"}), 400, 400),
+        (json!({"backup_name": "a", "strategy": "fast"}), 400, 400),
+        (json!({"backup_name": "a", "db_collections": "{"}), 400, 400),
+        (json!({"backup_name": "a", "collection_names": ["none"]}), 404, 3),
+        (json!({"backup_name": "a", "rbac": true}), 501, 1),
+        (json!({"backup_name": "a", "format": "snapshot"}), 501, 1),
+        (json!({"backup_name": "a", "backup_root_path": "elsewhere"}), 403, 2),
+    ] {
+        let reply = create(&serving, body.clone()).await.is(status).json();
+        assert_eq!(reply["code"], code, "{body}: {reply}");
+    }
+    for (path, status, code) in [
+        ("/api/v1/get_backup", 400, 400),
+        ("/api/v1/get_backup?backup_name=none", 404, 404),
+        ("/api/v1/get_backup?backup_id=none", 404, 404),
+        ("/api/v1/get_restore", 400, 3),
+        ("/api/v1/get_restore?id=none", 404, 3),
+    ] {
+        let reply = serving.get(path).await.is(status).json();
+        assert_eq!((&reply["code"], &reply["data"]), (&json!(code), &Value::Null), "{path}");
+    }
+    serving.delete("/api/v1/delete").await.is(400);
+    let secondary = json!({"backup_name": "a", "sourceClusterID": "s", "targetClusterID": "t"});
+    let reply = serving.post("/api/v1/restore_secondary", &secondary).await.is(501).json();
+    assert_eq!(reply["code"], 1);
+}
+
+#[tokio::test]
+async fn the_configured_place_may_be_named_and_another_where_the_configuration_says_so() {
+    let (world, serving) = served(json!({})).await;
+    let root = world.path("backup").display().to_string();
+    create(&serving, json!({"backup_name": "a", "meta_only": true, "backup_root_path": root})).await.is(200);
+    serving.get(&format!("/api/v1/get_backup?backup_name=a&path={root}")).await.is(200);
+    drop(serving);
+    let serving = world.serve(json!({"allow_backup_root_path": true}), &["--no-auth"]);
+    let other = world.path("elsewhere").display().to_string();
+    let body = json!({"backup_name": "b", "meta_only": true, "backup_root_path": other});
+    create(&serving, body).await.is(200);
+    assert!(world.path("elsewhere/b/meta").is_dir());
+    serving.get(&format!("/api/v1/get_backup?backup_name=b&path={other}")).await.is(200);
+    restore(&serving, json!({"backup_name": "b", "path": other, "collection_suffix": "_b"})).await.is(200);
+    serving.get("/api/v1/get_backup?backup_name=b").await.is(404);
+}
+
+#[tokio::test]
+async fn restores_are_shown_with_their_collections() {
+    let (world, serving) = served(json!({})).await;
+    create(&serving, json!({"backup_name": "nightly"})).await.is(200);
+    let done =
+        restore(&serving, json!({"backup_name": "nightly", "collection_suffix": "_copy", "id": "mine"}));
+    let done = done.await.is(200).json();
+    assert_eq!((&done["msg"], &done["data"]["id"]), (&json!("success"), &json!("mine")));
+    let task = &done["data"];
+    assert_eq!((&task["state_code"], &task["progress"]), (&json!(2), &json!(100)));
+    assert_eq!(task["restored_size"], task["to_restore_size"]);
+    assert!(task["start_time"].as_i64().unwrap() < 10_000_000_000, "seconds: {task}");
+    let tasks = task["collection_restore_tasks"].as_array().unwrap();
+    let targets: Vec<_> = tasks.iter().map(|task| task["target_collection_name"].as_str().unwrap()).collect();
+    assert_eq!(targets, ["books_copy", "tags_copy"]);
+    assert_eq!(tasks[0]["coll_backup"]["collection_name"], "books");
+    assert_eq!((&tasks[0]["state_code"], &tasks[0]["target_db_name"]), (&json!(2), &json!("default")));
+    assert_eq!(serving.get("/api/v1/get_restore?id=mine").await.is(200).json()["data"], *task);
+
+    let again = restore(&serving, json!({"backup_name": "nightly", "collection_suffix": "_copy"})).await;
+    assert_eq!(again.is(409).json()["code"], 3);
+    let missing = restore(&serving, json!({"backup_name": "none"})).await.is(404).json();
+    assert_eq!((&missing["code"], &missing["data"]), (&json!(3), &Value::Null));
+
+    let plan = json!({"mapping": [{"source": "default", "target": "default", "colls": [
+        {"source": "books", "target": "books_a"}, {"source": "books", "target": "books_b"},
+    ]}], "filter": {"default": {"colls": ["books_a", "books_b"]}}});
+    let body = json!({"backup_name": "nightly", "restorePlan": plan, "async": true, "requestId": "body"});
+    let accepted = restore(&serving, body).await.is(200).json();
+    assert_eq!(accepted["msg"], "restore backup is executing asynchronously");
+    assert_eq!(accepted["requestId"], "body");
+    let id = accepted["data"]["id"].as_str().unwrap();
+    assert!(id.starts_with("restore_20"), "{id}");
+    let task = ended(&serving, &format!("/api/v1/get_restore?id={id}")).await;
+    assert_eq!(task["state_code"], 2, "{task}");
+    let names = world.client().await.list_collections("default").await.unwrap();
+    assert!(
+        ["books_a", "books_b"].iter().all(|name| names.iter().any(|(known, _)| known == name)),
+        "{names:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_failed_restore_is_told_as_failed() {
+    let (world, serving) = served(json!({})).await;
+    create(&serving, json!({"backup_name": "nightly", "collection_names": ["books"]})).await.is(200);
+    world.fake.inject(Fault::ImportFails("disk full".to_owned()));
+    let body = json!({"backup_name": "nightly", "collection_suffix": "_x", "id": "bad"});
+    let failed = restore(&serving, body).await.is(500).json();
+    assert_eq!((&failed["code"], &failed["data"]["state_code"]), (&json!(3), &json!(3)), "{failed}");
+    let shown = serving.get("/api/v1/get_restore?id=bad").await.is(200).json();
+    assert_eq!(shown["msg"], "success");
+    let (task, collection) = (&shown["data"], &shown["data"]["collection_restore_tasks"][0]);
+    assert_eq!((&task["state_code"], &collection["state_code"]), (&json!(3), &json!(3)));
+    assert!(collection["errorMessage"].as_str().unwrap().contains("disk full"), "{shown}");
+    assert!(!task["errorMessage"].as_str().unwrap().is_empty(), "{shown}");
+}
+
+#[tokio::test]
+async fn old_clients_may_ask_for_200_and_for_short_answers() {
+    let (_world, serving) = served(json!({"legacy_status": true, "simpleResponse": true})).await;
+    create(&serving, json!({"backup_name": "nightly"})).await.is(200);
+    let refused = create(&serving, json!({"backup_name": "nightly"})).await.is(200).json();
+    assert_eq!(refused["code"], 400);
+    let missing = serving.get("/api/v1/get_backup?backup_name=none").await.is(200).json();
+    assert_eq!(missing["code"], 404);
+    serving.get("/api/v1/get_restore?id=none").await.is(200);
+    let list = serving.get("/api/v1/list").await.is(200).json();
+    let (first, keys) = (&list["data"][0], ["id", "name", "state_code", "size", "start_time", "end_time"]);
+    assert!(keys.iter().all(|key| first.get(key).is_some()), "{list}");
+    assert!(first.get("collection_backups").is_none(), "{list}");
+    let backup = serving.get("/api/v1/get_backup?backup_name=nightly").await.is(200).json();
+    let collection = &backup["data"]["collection_backups"][0];
+    assert!(
+        collection["schema"].is_object() && collection.get("partition_backups").is_none(),
+        "{collection}"
+    );
+    let task = restore(&serving, json!({"backup_name": "nightly", "collection_suffix": "_x"})).await.is(200);
+    let task = task.json();
+    let collection = &task["data"]["collection_restore_tasks"][0];
+    assert!(
+        collection.get("coll_backup").is_none() && collection["to_restore_size"].as_u64() > Some(0),
+        "{task}"
+    );
+}
+
+#[tokio::test]
+async fn a_check_is_text_and_tells_the_truth() {
+    let (world, serving) = served(json!({})).await;
+    let text = serving.get("/api/v1/check").await.is(200).json();
+    assert!(text.as_str().unwrap().starts_with("Succeed to connect to milvus and storage.\n"), "{text}");
+    std::fs::remove_dir_all(world.path("backup")).unwrap();
+    std::fs::write(world.path("backup"), "in the way").unwrap();
+    let text = serving.get("/api/v1/check").await.is(503).json();
+    assert!(text.as_str().unwrap().contains("FAIL"), "{text}");
+}
+
+#[tokio::test]
+async fn one_slash_too_many_leads_to_the_path_without() {
+    let (_world, serving) = served(json!({})).await;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    for (method, status) in [(Method::GET, 301), (Method::POST, 307)] {
+        let reply = client.request(method, serving.url("/api/v1/list/?a=b")).send().await.unwrap();
+        assert_eq!(reply.status().as_u16(), status);
+        assert_eq!(reply.headers()["location"], "/api/v1/list?a=b");
+    }
+}
