@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::args::Style;
 use super::session::{Session, Starting};
 use super::{Before, Format, Shared, end, run_with};
 use crate::config::Environment;
@@ -76,6 +77,8 @@ struct NewToken {
     /// read, backup (and read), restore (and backup), or admin (delete, too)
     #[arg(value_parser = role)]
     role: Role,
+    #[command(flatten)]
+    style: Style,
 }
 
 /// Read a password and print the line of the configuration that knows it
@@ -91,6 +94,8 @@ struct NewPassword {
     /// read, backup (and read), restore (and backup), or admin (delete, too)
     #[arg(value_parser = role)]
     role: Role,
+    #[command(flatten)]
+    style: Style,
 }
 
 impl Arguments {
@@ -102,12 +107,17 @@ impl Arguments {
                 self.serve(session).await
             });
         };
-        let out = super::out(&before.style, environment);
-        let done = match verb {
-            Verb::Token(token) => token.run(&before.style.format(), &out),
-            Verb::Password(password) => password.run(&before.style.format(), &out),
+        let style = match verb {
+            Verb::Token(NewToken { style, .. }) | Verb::Password(NewPassword { style, .. }) => {
+                style.over(&before.style)
+            }
         };
-        end(&out, done)
+        let out = super::out(&style, environment);
+        let made = match verb {
+            Verb::Token(token) => token.run(style.format(), &out),
+            Verb::Password(password) => password.run(style.format(), &out),
+        };
+        end(&out, made)
     }
 
     fn flags(&self) -> Vec<crate::config::FlagValue> {
@@ -163,18 +173,18 @@ impl Made<'_> {
 }
 
 impl NewToken {
-    fn run(&self, format: &Format, out: &Out) -> Result<u8, Failure> {
+    fn run(&self, format: Format, out: &Out) -> Result<u8, Failure> {
         let random = || uuid::Uuid::new_v4().simple();
         let token = SecretString::from(format!("mb_{}{}", random(), random()));
         let hash: String =
             Sha256::digest(token.expose_secret()).iter().map(|byte| format!("{byte:02x}")).collect();
         let item = format!("{}:{}:sha256:{hash}", self.name, self.role.as_str());
-        Made { key: "server.tokens", item, token: Some(token.expose_secret()) }.print(*format, out)
+        Made { key: "server.tokens", item, token: Some(token.expose_secret()) }.print(format, out)
     }
 }
 
 impl NewPassword {
-    fn run(&self, format: &Format, out: &Out) -> Result<u8, Failure> {
+    fn run(&self, format: Format, out: &Out) -> Result<u8, Failure> {
         let password = read_password()?;
         if password.expose_secret().is_empty() {
             return Err(Failure::usage("the password is empty"));
@@ -183,7 +193,7 @@ impl NewPassword {
             .hash_password(password.expose_secret().as_bytes())
             .map_err(|error| Failure::usage(format!("the password cannot be used: {error}")))?;
         let item = format!("{}:{}:{hash}", self.name, self.role.as_str());
-        Made { key: "server.users", item, token: None }.print(*format, out)
+        Made { key: "server.users", item, token: None }.print(format, out)
     }
 }
 

@@ -27,7 +27,8 @@ async fn with(serving: &Serving, method: Method, path: &str, authorization: &str
 #[tokio::test]
 async fn without_a_name_only_greetings_and_health_are_answered() {
     let (_, items) = tokens(&["read"]);
-    let serving = World::new().serve(json!({ "tokens": items }), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({ "tokens": items }), &[]);
     for open in ["/", "/api/v1/hello", "/healthz", "/readyz", "/api/v1/docs/"] {
         serving.get(open).await.is(200);
     }
@@ -46,7 +47,8 @@ async fn without_a_name_only_greetings_and_health_are_answered() {
 #[tokio::test]
 async fn a_wrong_token_is_refused_and_slow_to_guess() {
     let (good, items) = tokens(&["read"]);
-    let serving = World::new().serve(json!({ "tokens": items }), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({ "tokens": items }), &[]);
     let mut statuses = Vec::new();
     for guess in 0..12 {
         let refused = with(&serving, Method::GET, "/api/v2/jobs", &format!("Bearer mb_{guess}")).await;
@@ -98,7 +100,8 @@ async fn users_log_in_with_their_passwords() {
         .unwrap();
     std::io::Write::write_all(&mut made.stdin.take().unwrap(), b"correct horse\n").unwrap();
     let made: Value = serde_json::from_slice(&made.wait_with_output().unwrap().stdout).unwrap();
-    let serving = World::new().serve(json!({ "users": [made["item"]] }), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({ "users": [made["item"]] }), &[]);
     let login = async |user: &str, password: &str| {
         let request = serving.request(Method::GET, "/api/v2/jobs").basic_auth(user, Some(password));
         request.send().await.unwrap().status().as_u16()

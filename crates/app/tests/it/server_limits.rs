@@ -26,7 +26,8 @@ async fn still_serves(serving: &Serving) {
 
 #[tokio::test]
 async fn an_oversized_body_is_refused() {
-    let serving = World::new().serve(json!({ "max_body": "1KiB" }), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({ "max_body": "1KiB" }), &[]);
     let body = json!({ "backup_name": "x".repeat(2000) });
     let refused = serving.post("/api/v1/create", &body).await.is(413);
     assert!(refused.json()["msg"].as_str().unwrap().contains("larger than 1024 bytes"), "{refused:?}");
@@ -43,7 +44,8 @@ async fn an_oversized_body_is_refused() {
 
 #[tokio::test]
 async fn bad_json_is_refused_in_the_form_of_its_route() {
-    let serving = World::new().serve(json!({}), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({}), &[]);
     for body in ["{", "[]", "nothing", "\u{0}"] {
         let post = |path: &str| {
             serving.request(Method::POST, path).header("content-type", "application/json").body(body).send()
@@ -58,7 +60,8 @@ async fn bad_json_is_refused_in_the_form_of_its_route() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let serving = World::new().serve(json!({ "body_timeout": "1s" }), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({ "body_timeout": "1s" }), &[]);
     let head = "POST /api/v1/create HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
     let answer = raw(&serving, head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("did not arrive within 1 s"), "{answer}");
@@ -67,7 +70,8 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 
 #[tokio::test]
 async fn heads_that_do_not_end_are_cut_off() {
-    let serving = World::new().serve(json!({ "header_timeout": "1s", "max_header": "16KiB" }), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({ "header_timeout": "1s", "max_header": "16KiB" }), &[]);
     for start in ["", "GET / HT", "PRI * HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
         let answer = raw(&serving, start.as_bytes()).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{start:?}: {answer}");
@@ -82,7 +86,8 @@ async fn heads_that_do_not_end_are_cut_off() {
 
 #[tokio::test]
 async fn a_thousand_connections_are_borne() {
-    let serving = World::new().serve(json!({ "max_connections": 200, "requests_per_second": 0 }), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({ "max_connections": 200, "requests_per_second": 0 }), &[]);
     let mut open = Vec::new();
     for _ in 0..1000 {
         open.push(TcpStream::connect(serving.address()).await.unwrap());
@@ -115,7 +120,8 @@ async fn a_thousand_connections_are_borne() {
 
 #[tokio::test]
 async fn who_asks_too_often_waits() {
-    let serving = World::new().serve(json!({ "requests_per_second": 5 }), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({ "requests_per_second": 5 }), &[]);
     let mut last = serving.get("/healthz").await;
     for _ in 0..200 {
         if last.status == 429 {
@@ -132,7 +138,8 @@ async fn who_asks_too_often_waits() {
 
 #[tokio::test]
 async fn nothing_is_found_as_the_go_tool_has_it() {
-    let serving = World::new().serve(json!({}), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({}), &[]);
     for path in ["/nothing", "/api/v1/nothing", "/api/v3"] {
         let reply = serving.get(path).await.is(404);
         assert_eq!(
@@ -146,7 +153,8 @@ async fn nothing_is_found_as_the_go_tool_has_it() {
 
 #[tokio::test]
 async fn ids_of_requests_come_back() {
-    let serving = World::new().serve(json!({}), &[]);
+    let world = World::new();
+    let serving = world.serve(json!({}), &[]);
     let send = async |name: &str, id: &str| {
         let request = serving.request(Method::GET, "/healthz").header(name, id);
         Reply::of(request.send().await.unwrap()).await.header("x-request-id").to_owned()

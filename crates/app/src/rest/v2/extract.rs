@@ -31,6 +31,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 .hint("send the header Content-Type: application/json")
                 .into());
         }
+        // A list would be read as the fields in their order, and an empty one as a request for everything.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(Failure::usage("cannot read the body: expected a JSON object").into());
+        }
         let read = serde_json::from_slice(body);
         read.map(Self).map_err(|error| Failure::usage(format!("cannot read the body: {error}")).into())
     }
