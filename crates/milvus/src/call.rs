@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backon::BackoffBuilder;
 use backon::ExponentialBuilder;
+use metrics::{counter, histogram};
 use proto::milvus::milvus_service_client::MilvusServiceClient;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -14,6 +15,11 @@ use tonic::{Request, Response};
 use crate::config::Limits;
 use crate::error::{ErrorKind, MilvusError};
 use crate::status::{Again, Failure, Reply, failure, rpc_failure};
+
+/// How long a try took, seconds, however it ended.
+const CALL_SECONDS: &str = "milvus_backup_milvus_call_seconds";
+/// Calls sent again.
+const RETRIES: &str = "milvus_backup_milvus_retries_total";
 
 pub(crate) type Client = MilvusServiceClient<Channel>;
 
@@ -68,17 +74,24 @@ impl<'a> Call<'a> {
     }
 }
 
-/// The closure that sends one request by the named method of the generated client.
+/// The name of a method of the generated client, and the closure that sends one request by it.
 macro_rules! rpc {
     ($method:ident) => {
-        |mut client: $crate::call::Client, request| async move { client.$method(request).await }
+        (stringify!($method), |mut client: $crate::call::Client, request| async move {
+            client.$method(request).await
+        })
     };
 }
 pub(crate) use rpc;
 
 impl Rpc {
     /// Sends a request until it is answered, refused for good, or its time is up.
-    pub(crate) async fn call<Q, R, F, S>(&self, call: Call<'_>, request: Q, send: S) -> Result<R, MilvusError>
+    pub(crate) async fn call<Q, R, F, S>(
+        &self,
+        call: Call<'_>,
+        request: Q,
+        (method, send): (&'static str, S),
+    ) -> Result<R, MilvusError>
     where
         Q: Clone,
         R: Reply,
@@ -90,7 +103,10 @@ impl Rpc {
         let mut delays = delays();
         loop {
             let attempt = send(self.client.clone(), self.request(call, request.clone())?);
-            let failed = match timeout(limits.attempt, attempt).await {
+            let sent = Instant::now();
+            let answer = timeout(limits.attempt, attempt).await;
+            histogram!(CALL_SECONDS, "call" => method).record(sent.elapsed().as_secs_f64());
+            let failed = match answer {
                 Ok(Ok(reply)) => match reply.get_ref().status().and_then(failure) {
                     None => return Ok(reply.into_inner()),
                     Some(failed) => failed,
@@ -109,6 +125,7 @@ impl Rpc {
                 return Err(call.fails(failed.kind, failed.reason).temporary(temporary));
             }
             tracing::debug!(call = call.words(), reason = failed.reason, ?delay, "trying again");
+            counter!(RETRIES, "call" => method).increment(1);
             sleep(delay).await;
         }
     }

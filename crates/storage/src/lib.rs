@@ -3,6 +3,11 @@
 //! Of our own crates only the model's [`model::key::ObjectKey`] is known here. Nothing in this crate knows
 //! what a backup is, prints, or reads the environment; the one exception is [`Credentials::Chain`], which asks
 //! the AWS credential chain to do so.
+//!
+//! Metrics go to whatever recorder of the crate `metrics` the program installed: the histogram
+//! `milvus_backup_storage_call_seconds` (a request to a bucket, an operation on a disk; label `operation`), and the
+//! counters `milvus_backup_storage_retries_total` and `milvus_backup_storage_throttles_total` (answers 429 and 503),
+//! both with `operation`, `milvus_backup_storage_copied_objects_total` and `milvus_backup_storage_copied_bytes_total`.
 
 mod classify;
 mod config;
@@ -10,6 +15,7 @@ mod credentials;
 mod error;
 mod local;
 mod location;
+mod measure;
 mod mover;
 mod object;
 mod s3_client;

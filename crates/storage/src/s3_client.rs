@@ -1,7 +1,7 @@
 //! Signed requests of our own, for what OpenDAL does not offer: copies across buckets, and new buckets.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, Request, header};
 use model::key::ObjectKey;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::classify;
 use crate::error::{Cause, ErrorKind};
+use crate::measure;
 
 /// How long a store may take for a request that moves no bytes.
 pub(crate) const ANSWER: Duration = Duration::from_mins(1);
@@ -60,15 +61,16 @@ impl S3Client {
             ),
         };
         let request = Request::builder().method(Method::PUT).uri(format!("{}/", self.base));
-        match self.send(request, body, ANSWER).await {
+        match self.send("create_bucket", request, body, ANSWER).await {
             Err(cause) if !cause.reason.contains("BucketAlready") => Err(cause),
             _ => Ok(()),
         }
     }
 
-    /// Signs and sends a request and reads the answer, which must come within the limit.
+    /// Signs and sends a request and reads the answer, which must come within the limit; metrics call it `operation`.
     pub(crate) async fn send(
         &self,
+        operation: &'static str,
         request: http::request::Builder,
         body: String,
         limit: Duration,
@@ -83,9 +85,15 @@ impl S3Client {
         let mut request = request.map_err(|error| classify::http(&error))?;
         *request.timeout_mut() = Some(limit);
 
+        let begun = Instant::now();
         let response = self.http.execute(request).await.map_err(|error| classify::http(&error))?;
         let status = response.status();
+        // a store sends its headers early while it copies: the body is the answer
         let body = response.bytes().await.map_err(|error| classify::http(&error))?;
+        measure::answered(operation, status.as_u16());
+        if status.is_success() {
+            measure::took(operation, begun.elapsed());
+        }
         let answer: Option<Answer> = if body.is_empty() {
             Some(Answer::default())
         } else {

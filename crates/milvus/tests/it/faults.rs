@@ -291,3 +291,22 @@ async fn a_wrong_password_is_not_tried_again() {
     assert_eq!(fake.calls(), ["Connect"]);
     Milvus::connect(&login("Milvus")).await.expect("the right one");
 }
+
+#[test]
+fn calls_and_their_repetitions_are_measured() {
+    let fake = FakeMilvus::start(FakeConfig::new("2.3.5", "/nonexistent"));
+    fake.inject(Fault::Unavailable { call: "ListDatabases", times: 2 });
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let told = recorder.handle();
+    // on one thread, since this recorder hears its own alone
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let work = async { Milvus::connect(&config(&fake)).await.unwrap().list_databases().await.unwrap() };
+    metrics::with_local_recorder(&recorder, || runtime.block_on(work));
+    let told = told.render();
+    for line in [
+        "milvus_backup_milvus_call_seconds_count{call=\"list_databases\"} 3",
+        "milvus_backup_milvus_retries_total{call=\"list_databases\"} 2",
+    ] {
+        assert!(told.lines().any(|each| each == line), "no {line} in\n{told}");
+    }
+}

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 mod ways;
 
 use crate::error::{Cause, ErrorKind, Result, StorageError};
+use crate::measure;
 use crate::store::Store;
 use crate::throttle::Throttle;
 
@@ -204,10 +205,11 @@ impl Mover {
         loop {
             let error = match self.copy_once(item, stop).await {
                 Err(error) if error.is_temporary() && !stop.is_cancelled() => error,
-                done => return done,
+                done => return done.inspect(|copied| measure::copied(copied.size)),
             };
             let Some(wait) = waits.next() else { return Err(error) };
             tracing::debug!(object = %item.from, %error, "copying again in {wait:?}");
+            measure::again("copy");
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(cancelled()),
@@ -218,7 +220,7 @@ impl Mover {
 
     async fn copy_once(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
         match self.way() {
-            CopyWay::LocalCopy => self.0.local(item, stop).await,
+            CopyWay::LocalCopy => measure::timed("copy", self.0.local(item, stop)).await,
             CopyWay::Streamed => self.0.streamed(item, stop).await,
             CopyWay::ServerSide => match self.0.server_side(item, stop).await {
                 Err(error) if self.0.mode == CopyMode::Auto && may_stream_instead(&error) => {

@@ -42,14 +42,18 @@ impl S3Client {
             .method(Method::PUT)
             .uri(self.url(to))
             .header("x-amz-copy-source", source.copy_source(from));
-        etag(self.send(request, String::new(), patience(size)).await?)
+        etag(self.send("copy", request, String::new(), patience(size)).await?)
     }
 
     /// Begins an upload that is put together from parts.
     pub(crate) async fn begin(&self, to: &ObjectKey) -> Result<Upload, Cause> {
         let url = self.url(to);
         let request = Request::builder().method(Method::POST).uri(format!("{url}?uploads"));
-        let id = self.send(request, String::new(), ANSWER).await?.upload_id.ok_or_else(not_understood)?;
+        let id = self
+            .send("begin_copy", request, String::new(), ANSWER)
+            .await?
+            .upload_id
+            .ok_or_else(not_understood)?;
         Ok(Upload { url: format!("{url}?uploadId={}", encode(&id, false)) })
     }
 
@@ -70,7 +74,8 @@ impl S3Client {
                 "x-amz-copy-source-range",
                 format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
             );
-        let answer = self.send(request, String::new(), patience(range.end - range.start)).await?;
+        let answer =
+            self.send("copy_part", request, String::new(), patience(range.end - range.start)).await?;
         Ok(Part { number, etag: answer.etag.ok_or_else(not_understood)? })
     }
 
@@ -84,13 +89,13 @@ impl S3Client {
         }
         body.push_str("</CompleteMultipartUpload>");
         let request = Request::builder().method(Method::POST).uri(&upload.url);
-        etag(self.send(request, body, patience(size)).await?)
+        etag(self.send("complete_copy", request, body, patience(size)).await?)
     }
 
     /// Gives an upload up, so that the store drops its parts.
     pub(crate) async fn abort(&self, upload: &Upload) -> Result<(), Cause> {
         let request = Request::builder().method(Method::DELETE).uri(&upload.url);
-        self.send(request, String::new(), ANSWER).await.map(drop)
+        self.send("abort_copy", request, String::new(), ANSWER).await.map(drop)
     }
 }
 

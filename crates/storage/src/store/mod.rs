@@ -23,6 +23,7 @@ use crate::config::{S3Config, StoreConfig};
 use crate::credentials;
 use crate::error::{Cause, ErrorKind, Result};
 use crate::location::Location;
+use crate::measure;
 use crate::object::ObjectMeta;
 use crate::s3_client::S3Client;
 use crate::transport;
@@ -59,6 +60,7 @@ impl Store {
         let location = Location::Local;
         let operator = Operator::new(services::Fs::default().root("/"))
             .map_err(|error| classify::opendal(&error).during("open", location.to_string()))?;
+        let operator = operator.layer(measure::layer());
         Ok(Self(Arc::new(Inner { location, operator, bucket: None })))
     }
 
@@ -84,6 +86,7 @@ impl Store {
             .with_min_delay(Duration::from_millis(200))
             .with_jitter()
             .with_notify(|event: RetryEvent<'_>| {
+                measure::again(event.op.into_static());
                 tracing::debug!(operation = %event.op, attempt = event.attempt, error = %event.err, "asking the store again");
             });
         let operator = Operator::new(builder)
@@ -91,6 +94,7 @@ impl Store {
         let context = operator.context().with_http_transport(transporter.clone());
         let operator = operator
             .with_context(context)
+            .layer(measure::layer())
             .layer(TimeoutLayer::new().with_timeout(ANSWER).with_io_timeout(STEP))
             .layer(retries);
         let signer = credentials::signer(&config.credentials, region, transporter);

@@ -11,5 +11,6 @@ mod contract;
 mod copies;
 mod disk;
 mod faults;
+mod measured;
 mod places;
 mod server;
