@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What a job shall do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there are a few hundred at most, and each is handed on once")]
 pub enum Request {
     /// Make a backup.
     Backup(BackupRequest),

@@ -54,7 +54,7 @@ impl Jobs {
     pub fn open(engine: Engine, config: JobsConfig) -> Result<Self, JobsError> {
         let JobsConfig { data_dir, max_running, max_queued, keep } = config;
         let store = Store::open(&data_dir)?;
-        store.write_now(|connection| interrupt(connection))?;
+        store.write_now(interrupt)?;
         let (queued, counts, last_backup) = store.read(|connection| {
             Ok((
                 rows::in_state(connection, JobState::Queued)?,
@@ -107,7 +107,10 @@ impl Jobs {
         let mut jobs = Vec::with_capacity(records.len());
         for Record { job, .. } in records {
             let live = self.shared.table().get(&job.id).cloned();
-            let job = live.map_or(job, |live| live.now());
+            let mut job = live.map_or(job, |live| live.now());
+            if job.state.is_over() {
+                job.progress.collections.clear();
+            }
             // what is in memory may be a step further than what is kept
             if filter.states.is_empty() || filter.states.contains(&job.state) {
                 jobs.push(job);
@@ -211,7 +214,7 @@ fn interrupt(connection: &mut rusqlite::Connection) -> Result<(), Cause> {
             tracing::warn!(job = job.id, "{}", failure.message);
         }
         let Job { id, progress, .. } = job;
-        rows::end(&transaction, &Ended { id, state, ended_ms: now_ms(), outcome, failure, progress })?;
+        rows::end(&transaction, &Ended { id, state, at_ms: now_ms(), outcome, failure, progress })?;
     }
     transaction.commit()?;
     Ok(())

@@ -108,7 +108,7 @@ impl Live {
     pub(crate) fn end(&self, ended: Ended) {
         self.job.send_modify(|job| {
             job.state = ended.state;
-            job.ended_ms = Some(ended.ended_ms);
+            job.ended_ms = Some(ended.at_ms);
             job.outcome = ended.outcome;
             job.failure = ended.failure;
             job.cancelling = false;

@@ -144,7 +144,7 @@ async fn keep_progress(shared: &Shared, live: &Live) {
 pub(crate) fn ended(live: &Live, ending: Ending) -> Ended {
     let Job { id, progress, .. } = live.now();
     let Ending { state, outcome, failure } = ending;
-    Ended { id, state, ended_ms: now_ms(), outcome, failure, progress }
+    Ended { id, state, at_ms: now_ms(), outcome, failure, progress }
 }
 
 async fn keep_end(shared: &Shared, ended: &Ended) -> Result<(), StoreError> {
@@ -162,15 +162,17 @@ pub(crate) fn conclude(shared: &Arc<Shared>, live: &Arc<Live>, ended: Ended, kep
         if ran {
             table.leave();
         }
+        // before anybody hears of the end: who then asks gets what is kept
+        if kept {
+            table.forget(&ended.id);
+        }
     }
     live.end(ended.clone());
     match &ended.failure {
         None => tracing::info!("is over: {}", ended.state.as_str()),
         Some(failure) => tracing::warn!("is over: {}: {}", ended.state.as_str(), failure.message),
     }
-    if kept {
-        shared.table().forget(&ended.id);
-    } else {
+    if !kept {
         tokio::spawn(keep_on(Arc::clone(shared), ended).in_current_span());
     }
     shared.tell_ended(&live.now());

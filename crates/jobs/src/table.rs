@@ -127,7 +127,7 @@ impl Table {
     pub(crate) fn count_end(&mut self, kind: JobKind, from: JobState, ended: &Ended) {
         self.count(kind, Some(from), Some(ended.state));
         if kind == JobKind::Backup && ended.state == JobState::Succeeded {
-            self.last_backup = self.last_backup.max(Some(ended.ended_ms));
+            self.last_backup = self.last_backup.max(Some(ended.at_ms));
         }
     }
 

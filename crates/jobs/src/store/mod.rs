@@ -5,6 +5,7 @@
 
 mod error;
 mod lock;
+mod row;
 pub(crate) mod rows;
 mod schema;
 
@@ -19,7 +20,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub use error::StoreError;
 use lock::DirLock;
-pub(crate) use rows::{Ended, Page, Record};
+pub(crate) use row::Record;
+pub(crate) use rows::{Ended, Page};
 
 /// The database in the data directory.
 const DATABASE: &str = "jobs.db";

@@ -1,27 +1,15 @@
-//! A job as a row, both ways, and the statements about them.
+//! The statements about jobs.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use engine::Progress;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::Cause;
-use crate::claims::Claims;
+use super::row::{COLUMNS, Raw, Record, json, split, word};
 use crate::job::{Job, JobFailure, JobFilter, JobKind, JobState, Outcome};
-
-/// A job with what is not shown of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Record {
-    /// The job.
-    pub(crate) job: Job,
-    /// Its place in the order of submissions; 0 before it is kept.
-    pub(crate) seq: i64,
-    /// What it writes and reads.
-    pub(crate) claims: Claims,
-}
 
 /// What is written when a job is over.
 #[derive(Clone, Debug)]
@@ -30,8 +18,8 @@ pub(crate) struct Ended {
     pub(crate) id: String,
     /// How it ended.
     pub(crate) state: JobState,
-    /// When.
-    pub(crate) ended_ms: i64,
+    /// When, milliseconds since 1970.
+    pub(crate) at_ms: i64,
     /// What came of it.
     pub(crate) outcome: Option<Outcome>,
     /// Why it did not do all.
@@ -48,9 +36,6 @@ pub(crate) struct Page {
     /// At most so many.
     pub(crate) limit: usize,
 }
-
-const COLUMNS: &str = "seq, id, state, caller, request, place, claims, created_ms, started_ms, \
-                       ended_ms, milvus_version, targets, progress, outcome, failure";
 
 /// Keeps a new job under the key its caller gave; returns its place in the order.
 pub(crate) fn insert(connection: &Connection, record: &Record, key: Option<&str>) -> Result<i64, Cause> {
@@ -103,7 +88,7 @@ pub(crate) fn keep_progress(connection: &Connection, id: &str, progress: Progres
 
 /// Notes how a job ended.
 pub(crate) fn end(connection: &Connection, ended: &Ended) -> Result<(), Cause> {
-    let Ended { id, state, ended_ms, outcome, failure, progress } = ended;
+    let Ended { id, state, at_ms, outcome, failure, progress } = ended;
     let (progress, collections) = split(id, progress.clone())?;
     let outcome = outcome.as_ref().map(|outcome| json(id, outcome)).transpose()?;
     let failure = failure.as_ref().map(|failure| json(id, failure)).transpose()?;
@@ -112,7 +97,7 @@ pub(crate) fn end(connection: &Connection, ended: &Ended) -> Result<(), Cause> {
             "UPDATE jobs SET state = ?, ended_ms = ?, outcome = ?, failure = ?, progress = ?, collections = ? \
              WHERE id = ?",
         )?
-        .execute(params![state.as_str(), ended_ms, outcome, failure, progress, collections, id])?;
+        .execute(params![state.as_str(), at_ms, outcome, failure, progress, collections, id])?;
     Ok(())
 }
 
@@ -146,7 +131,9 @@ pub(crate) fn page(connection: &Connection, filter: &JobFilter, page: Page) -> R
     let mut values: Vec<Value> = Vec::new();
     let mut one_of = |column: &str, texts: Vec<&str>| {
         if !texts.is_empty() {
-            sql.push_str(&format!(" AND {column} IN (?{})", ", ?".repeat(texts.len() - 1)));
+            let more = ", ?".repeat(texts.len() - 1);
+            // Writing to a String cannot fail.
+            let _ = write!(sql, " AND {column} IN (?{more})");
             values.extend(texts.into_iter().map(|text| Value::Text(text.to_owned())));
         }
     };
@@ -202,97 +189,4 @@ pub(crate) fn remove(
         Ok((word(row, 0, JobKind::of)?, word(row, 1, JobState::of)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The columns as they are kept.
-struct Raw {
-    seq: i64,
-    id: String,
-    state: JobState,
-    caller: String,
-    request: String,
-    place: String,
-    claims: String,
-    created_ms: i64,
-    started_ms: Option<i64>,
-    ended_ms: Option<i64>,
-    milvus_version: Option<String>,
-    targets: String,
-    progress: String,
-    outcome: Option<String>,
-    failure: Option<String>,
-    collections: String,
-}
-
-impl Raw {
-    fn whole(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            seq: row.get(0)?,
-            id: row.get(1)?,
-            state: word(row, 2, JobState::of)?,
-            caller: row.get(3)?,
-            request: row.get(4)?,
-            place: row.get(5)?,
-            claims: row.get(6)?,
-            created_ms: row.get(7)?,
-            started_ms: row.get(8)?,
-            ended_ms: row.get(9)?,
-            milvus_version: row.get(10)?,
-            targets: row.get(11)?,
-            progress: row.get(12)?,
-            outcome: row.get(13)?,
-            failure: row.get(14)?,
-            collections: row.get(15)?,
-        })
-    }
-
-    fn record(self) -> Result<Record, Cause> {
-        let id = &self.id;
-        let mut progress: Progress = parsed(id, &self.progress)?;
-        progress.collections = parsed(id, &self.collections)?;
-        Ok(Record {
-            seq: self.seq,
-            claims: parsed(id, &self.claims)?,
-            job: Job {
-                request: parsed(id, &self.request)?,
-                place: parsed(id, &self.place)?,
-                by: self.caller,
-                state: self.state,
-                cancelling: false,
-                ahead: None,
-                created_ms: self.created_ms,
-                started_ms: self.started_ms,
-                ended_ms: self.ended_ms,
-                milvus_version: self.milvus_version,
-                targets: parsed(id, &self.targets)?,
-                progress,
-                outcome: self.outcome.as_deref().map(|text| parsed(id, text)).transpose()?,
-                failure: self.failure.as_deref().map(|text| parsed(id, text)).transpose()?,
-                id: self.id,
-            },
-        })
-    }
-}
-
-/// How far a job is as a whole and, apart, how far its collections are: of those there may be thousands, and a list
-/// does without.
-fn split(id: &str, mut progress: Progress) -> Result<(String, String), Cause> {
-    let collections = std::mem::take(&mut progress.collections);
-    Ok((json(id, &progress)?, json(id, &collections)?))
-}
-
-fn json(id: &str, value: &impl Serialize) -> Result<String, Cause> {
-    serde_json::to_string(value).map_err(|source| Cause::Form { id: id.to_owned(), source })
-}
-
-fn parsed<T: DeserializeOwned>(id: &str, text: &str) -> Result<T, Cause> {
-    serde_json::from_str(text).map_err(|source| Cause::Form { id: id.to_owned(), source })
-}
-
-fn word<T>(row: &Row<'_>, at: usize, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
-    let text: String = row.get(at)?;
-    of(&text).ok_or_else(|| {
-        let unknown = format!("{text:?} is no kind and no state of a job");
-        rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, unknown.into())
-    })
 }

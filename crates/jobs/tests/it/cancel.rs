@@ -3,7 +3,7 @@
 use engine::{DeleteRequest, JobCtx, Kind};
 use jobs::{JobState, JobsError};
 
-use crate::world::{World, backup, held, in_time, seen};
+use crate::world::{World, backup, in_time, seen};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_runs_stops_and_says_what_it_left() {
@@ -11,7 +11,7 @@ async fn one_that_runs_stops_and_says_what_it_left() {
     world.hold(1);
     let jobs = world.open();
     let id = in_time(jobs.submit(backup("nightly"))).await.unwrap().id;
-    held(&jobs, &id).await;
+    world.held().await;
     let told = jobs.cancel(&id).unwrap();
     assert!(told.cancelling || told.state.is_over());
     let job = in_time(jobs.wait(&id)).await.unwrap();
@@ -37,7 +37,7 @@ async fn one_that_waits_is_over_at_once() {
     world.hold(1);
     let jobs = world.open();
     let first = in_time(jobs.submit(backup("first"))).await.unwrap();
-    held(&jobs, &first.id).await;
+    world.held().await;
     let second = in_time(jobs.submit(backup("second"))).await.unwrap();
     let third = in_time(jobs.submit(backup("third"))).await.unwrap();
     assert_eq!(third.ahead, Some(1));

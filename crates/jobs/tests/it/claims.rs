@@ -3,7 +3,7 @@
 use engine::Kind;
 use jobs::{JobsError, OtherPlace, Submission};
 
-use crate::world::{World, backup, delete, held, in_time, restore};
+use crate::world::{World, backup, delete, in_time, restore};
 
 fn holder(error: JobsError) -> String {
     assert_eq!(error.kind(), Kind::Busy);
@@ -19,7 +19,7 @@ async fn a_name_that_a_job_is_making_is_taken_by_it_even_while_it_waits() {
     world.hold(1);
     let jobs = world.open();
     let first = in_time(jobs.submit(backup("first"))).await.unwrap();
-    held(&jobs, &first.id).await;
+    world.held().await;
     let second = in_time(jobs.submit(backup("second"))).await.unwrap();
     for (name, by) in [("first", &first.id), ("second", &second.id)] {
         for other in [backup(name), restore(name, "_copy"), delete(name)] {
@@ -52,7 +52,7 @@ async fn two_restores_may_read_one_backup_but_not_fill_one_collection() {
     world.backed_up(&jobs, "nightly").await;
     world.hold(1);
     let busy = in_time(jobs.submit(backup("busy"))).await.unwrap();
-    held(&jobs, &busy.id).await;
+    world.held().await;
     let one = in_time(jobs.submit(restore("nightly", "_one"))).await.unwrap();
     let two = in_time(jobs.submit(restore("nightly", "_two"))).await.unwrap();
     let error = in_time(jobs.submit(restore("nightly", "_one"))).await.unwrap_err();

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use engine::Kind;
-use jobs::{Jobs, JobsConfig, JobsError, StoreError};
+use jobs::{Jobs, JobsError, StoreError};
 use rusqlite::Connection;
 
 use crate::world::World;
@@ -44,10 +44,10 @@ async fn nobody_else_may_look_into_it() {
 
 #[tokio::test]
 async fn one_that_cannot_be_written_is_refused() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let file = world.dir.path().join("file");
     fs::write(&file, "").unwrap();
-    let world = World { jobs: JobsConfig { data_dir: file.join("data"), ..world.jobs.clone() }, ..world };
+    world.jobs.data_dir = file.join("data");
     let error = refused(&world);
     assert!(error.to_string().starts_with("cannot write in the data directory "), "{error}");
     assert!(error.failure().message.contains("ot a directory"), "{error}");

@@ -3,7 +3,7 @@
 use engine::Kind;
 use jobs::{JobsError, Submission};
 
-use crate::world::{World, backup, delete, held, in_time};
+use crate::world::{World, backup, delete, in_time};
 
 fn keyed(key: &str, submission: Submission) -> Submission {
     Submission { idempotency_key: Some(key.to_owned()), ..submission }
@@ -15,7 +15,7 @@ async fn the_same_request_with_the_same_key_is_the_same_job() {
     world.hold(1);
     let jobs = world.open();
     let first = in_time(jobs.submit(keyed("k", backup("nightly")))).await.unwrap();
-    held(&jobs, &first.id).await;
+    world.held().await;
     let again = in_time(jobs.submit(keyed("k", backup("nightly")))).await.unwrap();
     assert_eq!(again.id, first.id);
     // a key is its caller's

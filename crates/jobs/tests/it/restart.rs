@@ -1,5 +1,6 @@
 //! What a server leaves that ends, and what the next one does with it (simulated Milvus).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Kind, Phase};
@@ -7,7 +8,7 @@ use jobs::{JobFilter, JobKind, JobState};
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
 
-use crate::world::{World, backup, held, in_time, until};
+use crate::world::{World, backup, in_time, until};
 
 #[tokio::test]
 async fn a_shutdown_interrupts_what_runs_and_keeps_what_waits() {
@@ -15,7 +16,7 @@ async fn a_shutdown_interrupts_what_runs_and_keeps_what_waits() {
     world.hold(1);
     let jobs = world.open();
     let first = in_time(jobs.submit(backup("first"))).await.unwrap();
-    held(&jobs, &first.id).await;
+    world.held().await;
     let second = in_time(jobs.submit(backup("second"))).await.unwrap();
     let third = in_time(jobs.submit(backup("third"))).await.unwrap();
     in_time(jobs.shutdown(Duration::from_mins(1))).await;
@@ -43,8 +44,7 @@ async fn what_does_not_stop_in_time_is_ended_and_says_so() {
     world.hold(1);
     let jobs = world.open();
     let job = in_time(jobs.submit(backup("nightly"))).await.unwrap();
-    held(&jobs, &job.id).await;
-    // the lease's marker cannot be written while its directory is none
+    world.held().await;
     in_time(jobs.shutdown(Duration::ZERO)).await;
     let job = jobs.get(&job.id).unwrap();
     assert_eq!(job.state, JobState::Interrupted, "{job:?}");
@@ -61,19 +61,19 @@ fn crashed<T: Send + 'static>(left: impl Future<Output = T> + Send + 'static) ->
 
 #[tokio::test]
 async fn after_a_crash_what_ran_is_interrupted_and_what_waited_goes_on() {
-    let world = World::one_at_a_time().await;
+    let world = Arc::new(World::one_at_a_time().await);
     world.hold(1);
-    let (engine, config) = (world.engine(), world.jobs.clone());
+    let inside = Arc::clone(&world);
     let left = async move {
-        let jobs = jobs::Jobs::open(engine, config.clone()).unwrap();
+        let jobs = inside.open();
         let first = in_time(jobs.submit(backup("first"))).await.unwrap().id;
-        held(&jobs, &first).await;
+        inside.held().await;
         let second = in_time(jobs.submit(backup("second"))).await.unwrap().id;
         let third = in_time(jobs.submit(backup("third"))).await.unwrap().id;
         jobs.cancel(&third).unwrap();
         // how far it was is kept without being asked for
         let kept = || -> String {
-            let database = Connection::open(config.data_dir.join("jobs.db")).unwrap();
+            let database = Connection::open(inside.jobs.data_dir.join("jobs.db")).unwrap();
             let sql = "SELECT progress FROM jobs WHERE id = ?";
             database.query_row(sql, [&first], |row| row.get(0)).unwrap()
         };
@@ -108,7 +108,7 @@ async fn an_end_that_cannot_be_kept_is_told_and_kept_later() {
     world.hold(1);
     let jobs = world.open();
     let id = in_time(jobs.submit(backup("nightly"))).await.unwrap().id;
-    held(&jobs, &id).await;
+    world.held().await;
     // another program that holds the database
     let mut other = Connection::open(world.jobs.data_dir.join("jobs.db")).unwrap();
     let held = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();

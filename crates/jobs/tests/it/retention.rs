@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use jobs::{JobFilter, JobKind, JobState, JobsConfig};
+use jobs::{JobFilter, JobKind, JobState};
 use rusqlite::Connection;
 
 use crate::world::{World, backup, in_time, until};
 
 #[tokio::test]
 async fn jobs_over_for_long_are_removed_but_for_the_last_good_backup() {
-    let world = World::one_at_a_time().await;
+    let mut world = World::one_at_a_time().await;
     let jobs = world.open();
     world.backed_up(&jobs, "old").await;
     let good = world.backed_up(&jobs, "good").await;
@@ -32,7 +32,7 @@ async fn jobs_over_for_long_are_removed_but_for_the_last_good_backup() {
         .unwrap();
     drop(database);
     tokio::time::sleep(Duration::from_millis(5)).await;
-    let world = World { jobs: JobsConfig { keep: Duration::ZERO, ..world.jobs.clone() }, ..world };
+    world.jobs.keep = Duration::ZERO;
     let jobs = world.open_again().await;
     until(|| (jobs.list(&JobFilter::default(), None, 10).unwrap().jobs.len() == 1).then_some(())).await;
     assert_eq!(jobs.get(&good.id).unwrap().state, JobState::Succeeded);

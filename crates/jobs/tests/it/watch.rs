@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use jobs::JobState;
 
-use crate::world::{World, backup, held, in_time};
+use crate::world::{World, backup, in_time};
 
 #[tokio::test]
 async fn a_watcher_sees_the_job_as_it_is_and_its_end_and_no_more() {
@@ -14,7 +14,7 @@ async fn a_watcher_sees_the_job_as_it_is_and_its_end_and_no_more() {
     world.hold(1);
     let jobs = world.open();
     let first = in_time(jobs.submit(backup("first"))).await.unwrap();
-    held(&jobs, &first.id).await;
+    world.held().await;
     let second = in_time(jobs.submit(backup("second"))).await.unwrap();
     let watched = jobs.watch(&second.id).unwrap();
     let slow = jobs.watch(&second.id).unwrap();
@@ -36,8 +36,8 @@ async fn who_watches_what_waits_is_let_go_when_the_server_ends() {
     let world = World::one_at_a_time().await;
     world.hold(1);
     let jobs = world.open();
-    let first = in_time(jobs.submit(backup("first"))).await.unwrap();
-    held(&jobs, &first.id).await;
+    in_time(jobs.submit(backup("first"))).await.unwrap();
+    world.held().await;
     let second = in_time(jobs.submit(backup("second"))).await.unwrap();
     let watched = jobs.watch(&second.id).unwrap();
     let waited = tokio::spawn({

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use engine::{DeleteRequest, Engine, EngineConfig, Limits, Place};
@@ -41,12 +42,14 @@ pub(crate) async fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
 pub(crate) struct World {
     pub(crate) dir: TempDir,
     pub(crate) fake: FakeMilvus,
-    pub(crate) engine: EngineConfig,
+    engine: EngineConfig,
     pub(crate) jobs: JobsConfig,
+    /// How many flushes there are once all backups stand still that shall.
+    flushes: AtomicUsize,
 }
 
 impl World {
-    /// With `books` (5 rows) and `tags` (4 rows) in Milvus; two jobs run at once, three more wait.
+    /// With `books` (5 rows) in Milvus; two jobs run at once, three more wait.
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("milvus");
@@ -84,14 +87,14 @@ impl World {
         };
         let client = in_time(Milvus::connect(&engine.milvus)).await.unwrap();
         fill(&client, "books", 5).await;
-        fill(&client, "tags", 4).await;
-        Self { dir, fake, engine, jobs }
+        Self { dir, fake, engine, jobs, flushes: AtomicUsize::new(0) }
     }
 
     /// With one job at a time.
     pub(crate) async fn one_at_a_time() -> Self {
-        let world = Self::new().await;
-        Self { jobs: JobsConfig { max_running: many(1), ..world.jobs.clone() }, ..world }
+        let mut world = Self::new().await;
+        world.jobs.max_running = many(1);
+        world
     }
 
     pub(crate) fn engine(&self) -> Engine {
@@ -113,11 +116,21 @@ impl World {
         .await
     }
 
-    /// Makes so many backups stand still from their first flush on.
+    /// Makes the next so many backups stand still in their flush.
     pub(crate) fn hold(&self, backups: usize) {
         for _ in 0..backups {
             self.fake.inject(Fault::Hangs { call: "Flush" });
         }
+        self.flushes.store(self.flushed() + backups, Ordering::Relaxed);
+    }
+
+    fn flushed(&self) -> usize {
+        self.fake.calls().iter().filter(|call| *call == "Flush").count()
+    }
+
+    /// Waits until all backups stand still that shall.
+    pub(crate) async fn held(&self) {
+        until(|| (self.flushed() >= self.flushes.load(Ordering::Relaxed)).then_some(())).await;
     }
 
     /// A path below the backup root.
@@ -144,14 +157,6 @@ pub(crate) async fn seen(jobs: &Jobs, id: &str, wanted: impl Fn(&Job) -> bool) -
                 return job;
             }
         }
-    })
-    .await
-}
-
-/// Waits until a held backup stands still.
-pub(crate) async fn held(jobs: &Jobs, id: &str) -> Job {
-    seen(jobs, id, |job| {
-        job.progress.collections.values().any(|c| c.phase == Some(engine::CollectionPhase::Flushing))
     })
     .await
 }

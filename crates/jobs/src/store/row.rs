@@ -1,0 +1,122 @@
+//! A job as a row, both ways.
+
+use engine::Progress;
+use rusqlite::Row;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Cause;
+use crate::claims::Claims;
+use crate::job::{Job, JobState};
+
+/// A job with what is not shown of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// The job.
+    pub(crate) job: Job,
+    /// Its place in the order of submissions; 0 before it is kept.
+    pub(crate) seq: i64,
+    /// What it writes and reads.
+    pub(crate) claims: Claims,
+}
+
+/// What [`Raw`] is read from, without how far the collections are.
+pub(super) const COLUMNS: &str = "seq, id, state, caller, request, place, claims, created_ms, started_ms, \
+                       ended_ms, milvus_version, targets, progress, outcome, failure";
+
+/// The columns as they are kept.
+pub(super) struct Raw {
+    seq: i64,
+    id: String,
+    state: JobState,
+    caller: String,
+    request: String,
+    place: String,
+    claims: String,
+    created_ms: i64,
+    started_ms: Option<i64>,
+    ended_ms: Option<i64>,
+    milvus_version: Option<String>,
+    targets: String,
+    progress: String,
+    outcome: Option<String>,
+    failure: Option<String>,
+    collections: String,
+}
+
+impl Raw {
+    /// Reads [`COLUMNS`] and, after them, how far the collections are.
+    pub(super) fn whole(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            id: row.get(1)?,
+            state: word(row, 2, JobState::of)?,
+            caller: row.get(3)?,
+            request: row.get(4)?,
+            place: row.get(5)?,
+            claims: row.get(6)?,
+            created_ms: row.get(7)?,
+            started_ms: row.get(8)?,
+            ended_ms: row.get(9)?,
+            milvus_version: row.get(10)?,
+            targets: row.get(11)?,
+            progress: row.get(12)?,
+            outcome: row.get(13)?,
+            failure: row.get(14)?,
+            collections: row.get(15)?,
+        })
+    }
+
+    /// The job they tell of.
+    pub(super) fn record(self) -> Result<Record, Cause> {
+        let id = &self.id;
+        let mut progress: Progress = parsed(id, &self.progress)?;
+        progress.collections = parsed(id, &self.collections)?;
+        Ok(Record {
+            seq: self.seq,
+            claims: parsed(id, &self.claims)?,
+            job: Job {
+                request: parsed(id, &self.request)?,
+                place: parsed(id, &self.place)?,
+                by: self.caller,
+                state: self.state,
+                cancelling: false,
+                ahead: None,
+                created_ms: self.created_ms,
+                started_ms: self.started_ms,
+                ended_ms: self.ended_ms,
+                milvus_version: self.milvus_version,
+                targets: parsed(id, &self.targets)?,
+                progress,
+                outcome: self.outcome.as_deref().map(|text| parsed(id, text)).transpose()?,
+                failure: self.failure.as_deref().map(|text| parsed(id, text)).transpose()?,
+                id: self.id,
+            },
+        })
+    }
+}
+
+/// How far a job is as a whole and, apart, how far its collections are: of those there may be thousands, and a list
+/// does without.
+pub(super) fn split(id: &str, mut progress: Progress) -> Result<(String, String), Cause> {
+    let collections = std::mem::take(&mut progress.collections);
+    Ok((json(id, &progress)?, json(id, &collections)?))
+}
+
+/// The form in which a part of a job is kept.
+pub(super) fn json(id: &str, value: &impl Serialize) -> Result<String, Cause> {
+    serde_json::to_string(value).map_err(|source| Cause::Form { id: id.to_owned(), source })
+}
+
+fn parsed<T: DeserializeOwned>(id: &str, text: &str) -> Result<T, Cause> {
+    serde_json::from_str(text).map_err(|source| Cause::Form { id: id.to_owned(), source })
+}
+
+/// A kind or a state.
+pub(super) fn word<T>(row: &Row<'_>, at: usize, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text: String = row.get(at)?;
+    of(&text).ok_or_else(|| {
+        let unknown = format!("{text:?} is no kind and no state of a job");
+        rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, unknown.into())
+    })
+}
