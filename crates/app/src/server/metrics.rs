@@ -72,6 +72,14 @@ fn describe() {
         "How long stores took to answer, by operation."
     );
     describe_histogram!("milvus_backup_milvus_call_seconds", "How long Milvus took to answer, by call.");
+    describe_counter!("milvus_backup_storage_retries_total", "Requests to stores sent again, by operation.");
+    describe_counter!(
+        "milvus_backup_storage_throttles_total",
+        "Answers of stores that ask for fewer requests."
+    );
+    describe_counter!("milvus_backup_storage_copied_objects_total", "Objects copied from store to store.");
+    describe_counter!("milvus_backup_storage_copied_bytes_total", "Their bytes.");
+    describe_counter!("milvus_backup_milvus_retries_total", "Calls of Milvus sent again, by call.");
     describe_gauge!("process_resident_memory_bytes", "Memory in use.");
     describe_gauge!("process_open_fds", "Open files and connections.");
     describe_gauge!("process_threads", "Threads.");
@@ -89,6 +97,10 @@ fn begin() {
     }
     counter!("milvus_backup_refused_logins_total").increment(0);
     counter!("milvus_backup_refused_connections_total").increment(0);
+    counter!("milvus_backup_storage_retries_total").increment(0);
+    counter!("milvus_backup_storage_throttles_total").increment(0);
+    counter!("milvus_backup_storage_copied_bytes_total").increment(0);
+    counter!("milvus_backup_milvus_retries_total").increment(0);
 }
 
 /// The route, with what it reads at every scrape.

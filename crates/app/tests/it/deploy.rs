@@ -165,7 +165,9 @@ fn packages_are_made_of_what_is_there() {
     }
     let mut sources = Vec::new();
     values(&package["contents"], "src", &mut sources);
-    files.extend(sources.iter().filter_map(|source| Some(format!("deploy/{}", source.split_once("/deploy/")?.1))));
+    files.extend(
+        sources.iter().filter_map(|source| Some(format!("deploy/{}", source.split_once("/deploy/")?.1))),
+    );
     assert!(files.len() > 5, "{files:?}");
     for file in files {
         assert!(repository(&file).is_file(), "no {file}");
