@@ -211,6 +211,10 @@ fn not_dry() -> Failure {
 
 impl From<JobsError> for Failure {
     fn from(error: JobsError) -> Self {
-        Self { kind: error.kind().into(), message: error.to_string(), context: None, hint: error.hint() }
+        let failure = Self::from(error.failure());
+        match error {
+            JobsError::QueueFull(_) => Self { kind: Kind::TooMany, ..failure },
+            _ => failure,
+        }
     }
 }
