@@ -123,7 +123,7 @@ impl Tool {
     }
 
     /// The command, not yet started; nothing of the environment reaches its configuration.
-    fn command(&self, arguments: &str) -> Command {
+    pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-backup"));
         command
             .env_clear()

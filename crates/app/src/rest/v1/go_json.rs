@@ -127,7 +127,8 @@ impl<'de> Deserializer<'de> for Tree {
         let entries = match self {
             Self::Null => Vec::new(),
             Self::Object(entries) => entries,
-            other => return other.deserialize_any(visitor),
+            // a list would do for serde
+            _ => return Err(Error::custom("expected an object")),
         };
         visitor.visit_map(Fields { given: known(entries, fields).into_iter(), current: None })
     }

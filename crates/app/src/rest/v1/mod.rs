@@ -11,6 +11,8 @@ mod go_json;
 pub(crate) mod info;
 mod names;
 mod plain;
+#[cfg(test)]
+mod properties;
 pub(crate) mod requests;
 mod restore;
 mod restores;

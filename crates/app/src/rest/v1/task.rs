@@ -273,3 +273,94 @@ fn share(part: Part, of: u64) -> u64 {
 fn times(job: &Job) -> (i64, i64) {
     (job.started_ms.unwrap_or(job.created_ms) / 1000, job.ended_ms.unwrap_or_default() / 1000)
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::{Event, Kind, Phase, Progress};
+    use jobs::{JobFailure, OtherPlace};
+
+    use super::*;
+    use crate::rest::v1::info::BackupInfo;
+
+    fn job(state: JobState, request: Request) -> Job {
+        let (a, b) = (CollectionRef::new("db", "a"), CollectionRef::new("db", "b"));
+        let mut progress = Progress::default();
+        let planned = |collection: &CollectionRef| Event::Planned {
+            collection: collection.clone(),
+            objects: 1,
+            bytes: 100,
+        };
+        let importing = Event::Import { collection: a.clone(), done: 1, jobs: 4, rows: 0 };
+        for event in [Event::Phase(Phase::Import), planned(&a), planned(&b), importing] {
+            progress.take(&event, 0);
+        }
+        Job {
+            id: "r".to_owned(),
+            request,
+            place: OtherPlace::default(),
+            by: "me".to_owned(),
+            state,
+            cancelling: false,
+            ahead: None,
+            created_ms: 5_000,
+            started_ms: (state != JobState::Queued).then_some(7_999),
+            ended_ms: state.is_over().then_some(9_001),
+            milvus_version: Some("v2.3.5".to_owned()),
+            targets: vec![(a, CollectionRef::new("db", "a_x")), (b, CollectionRef::new("db", "b_x"))],
+            progress,
+            outcome: None,
+            failure: None,
+        }
+    }
+
+    fn restore(state: JobState) -> Job {
+        job(state, Request::Restore(RestoreRequest::of("nightly".parse().unwrap())))
+    }
+
+    #[test]
+    fn states_and_times_are_those_of_the_go_tool() {
+        for (state, code, times) in [
+            (JobState::Queued, 0, (5, 0)),
+            (JobState::Running, 1, (7, 0)),
+            (JobState::Succeeded, 2, (7, 9)),
+            (JobState::Partial, 3, (7, 9)),
+            (JobState::Failed, 3, (7, 9)),
+            (JobState::Cancelled, 3, (7, 9)),
+            (JobState::Interrupted, 3, (7, 9)),
+        ] {
+            let task = RestoreBackupTask::of_job(&restore(state), &Contents::default());
+            assert_eq!((task.state_code, (task.start_time, task.end_time)), (code, times), "{state:?}");
+            assert!((0..=100).contains(&task.progress), "{state:?}");
+        }
+        let backup =
+            |state| job(state, Request::Backup(model::plan::backup::BackupRequest::of("x".parse().unwrap())));
+        for (state, code, start) in [
+            (JobState::Queued, 0, 5_000),
+            (JobState::Running, 1, 7_999),
+            (JobState::Partial, 2, 7_999),
+            (JobState::Interrupted, 3, 7_999),
+        ] {
+            let info = BackupInfo::of_job(&backup(state));
+            assert_eq!((info.state_code, info.start_time), (code, start), "milliseconds: {state:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_collection_is_told_in_bytes_and_percent() {
+        let task = RestoreBackupTask::of_job(&restore(JobState::Running), &Contents::default());
+        let [a, b] = task.collection_restore_tasks.as_slice() else { panic!("{task:?}") };
+        assert_eq!((a.restored_size, a.to_restore_size, a.progress), (25, 100, 25));
+        assert_eq!((b.restored_size, b.to_restore_size, b.progress), (0, 100, 0));
+        assert_eq!((task.restored_size, task.to_restore_size), (25, 200));
+        assert_eq!((a.id.as_str(), b.target_collection_name.as_str()), ("r_0", "b_x"));
+    }
+
+    #[test]
+    fn a_failed_restore_says_why() {
+        let failure = JobFailure { kind: Kind::Failed, message: "no".to_owned(), context: None, hint: None };
+        let failed = Job { failure: Some(failure), ..restore(JobState::Failed) };
+        let task = RestoreBackupTask::of_job(&failed, &Contents::default());
+        assert_eq!((task.state_code, task.error_message.as_str()), (3, "no"));
+        assert!(task.collection_restore_tasks.iter().all(|task| task.state_code == 3));
+    }
+}

@@ -1,0 +1,177 @@
+//! The exchanges that were recorded with the REST servers of 0.4.15 and 0.5.16, against ours.
+//!
+//! What they answered ours answers too: the same keys with the same types, the same codes, the same meaning. Where it
+//! does not, the tables below say so and why; `docs/compatibility.md` has the same list.
+
+mod recorded;
+mod shape;
+
+use crate::serving::Serving;
+use crate::tool::Tool;
+use milvus::Milvus;
+use model::name::CollectionRef;
+use recorded::{Exchange, Release};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+use testkit::seed::Library;
+use testkit::servers;
+use tokio::sync::OnceCell;
+
+/// The statuses of ours that are not 200, where the Go tool answers 200 or crashes with 500: the truth.
+const STATUSES: &[(&str, u16)] = &[
+    ("create, name taken", 409),
+    ("create, bad name", 400),
+    ("create, no such collection", 404),
+    ("get_backup, missing", 404),
+    ("get_backup, no argument", 400),
+    ("restore, collection exists", 409),
+    ("restore, missing backup", 404),
+    ("get_restore, missing", 404),
+    ("get_restore, no argument", 400),
+    ("delete, missing", 404),
+    ("delete, no argument", 400),
+];
+
+/// The codes of ours that are others than those of 0.5.16, and why. Those of 0.4.15 are all the same.
+const CODES: &[(&str, i64, &str)] = &[
+    ("list by collection", 0, "0.4.15 filters; 0.5.16 refuses the parameter"),
+    ("get_backup by id", 0, "0.5.16 does not find what its answer had no id of"),
+    ("get_backup, missing", 404, "0.5.16 shows an empty backup where there is none"),
+    ("restore, missing backup", 3, "0.4.15 has 3, 0.5.16 has 400"),
+    ("delete, missing", 404, "0.4.15 has 404, 0.5.16 has 3"),
+    ("create, name taken", 400, "0.5.16 crashes"),
+];
+
+/// Keys that were recorded and that ours has not, by release, and why.
+const MISSING: &[(Release, &str, &str)] = &[
+    (Release::V0415, "backuped", "a backup holds no file that is not backed up"),
+    (Release::V0415, "deltalogs", "0.4.15 writes an empty object where a segment has no deletes"),
+    (Release::V0415, "deltalogs[].fieldID", "0.4.15 writes the id of the file here; it is log_id"),
+    (Release::V0415, "milvus_version", "a backup that was refused before it began saw no Milvus"),
+    (Release::V0516, "meta_size", "the size of a backup's JSON says nothing of its data"),
+];
+
+/// Requests to which 0.5.16 answers with data of another form, or with none, and why.
+const OTHER_DATA: &[(&str, &str)] = &[
+    ("check", "a JSON string, as in 0.4.15"),
+    ("list by collection", "0.5.16 refuses the parameter"),
+    ("create sync", "0.5.16 answers no data"),
+    ("create, no such collection", "0.5.16 answers no data"),
+    ("create async", "0.5.16 answers no data"),
+    ("get_backup by id", "0.5.16 does not find what its answer had no id of"),
+    ("get_backup, missing", "0.5.16 shows an empty backup where there is none"),
+];
+
+/// Requests that our server answers in another way altogether, and why.
+const OTHERWISE: &[(&str, &str)] = &[("healthz", "ours has health checks"), ("metrics", "ours has metrics")];
+
+/// The collections that were there when the exchanges were recorded; filled by whichever test comes first.
+static LIBRARY: OnceCell<()> = OnceCell::const_new();
+
+async fn fill(milvus: &Milvus) {
+    let library = Library::as_recorded();
+    library.drop(milvus).await.unwrap();
+    library.fill(milvus).await.unwrap();
+}
+
+/// Drops what an earlier run restored.
+async fn clear(milvus: &Milvus, release: Release) {
+    let suffix = release.suffix();
+    for (database, name) in [
+        ("default", format!("tenants_{suffix}rs")),
+        ("shop", format!("books_{suffix}ra")),
+        ("default", format!("renamed_{suffix}")),
+    ] {
+        let target = CollectionRef::new(database, name);
+        if milvus.has_collection(&target).await.unwrap() {
+            milvus.drop_collection(&target).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_0_4_15_answered() {
+    replay(Release::V0415).await;
+}
+
+#[tokio::test]
+async fn what_0_5_16_answered() {
+    replay(Release::V0516).await;
+}
+
+async fn replay(release: Release) {
+    let Some(server) = servers::milvus() else { return };
+    let milvus = server.connect().await;
+    LIBRARY.get_or_init(|| Box::pin(fill(&milvus))).await;
+    clear(&milvus, release).await;
+    let tool = Tool::on_disk(&server);
+    // the recorded servers had backups to list
+    tool.run("create -n before --filter default.books,default.tenants,shop.*").ends_with(0);
+    let serving = Serving::start(&tool, "");
+    let mut ids = recorded::Ids::default();
+    for exchange in recorded::exchanges(release) {
+        if OTHERWISE.iter().any(|(label, _)| *label == exchange.label) {
+            continue;
+        }
+        let (status, reply) = ask(&serving, &exchange, &ids).await;
+        let seen = format!("{}: {} {status} {reply}", exchange.label, exchange.path);
+        assert_eq!(status, wanted_status(&exchange), "{seen}");
+        compare(release, &exchange, &reply, &seen);
+        ids.learn(&exchange.label, &reply);
+    }
+    clear(&milvus, release).await;
+}
+
+/// Sends a recorded request; where its answer told of an end, until ours does.
+async fn ask(serving: &Serving, exchange: &Exchange, ids: &recorded::Ids) -> (u16, Value) {
+    let deadline = Instant::now() + Duration::from_mins(2);
+    loop {
+        let path = ids.path_of(exchange);
+        let reply = serving
+            .send(exchange.method.clone(), &path, exchange.headers.clone(), exchange.body.clone())
+            .await;
+        let json = reply.json();
+        let state = |json: &Value| json["data"]["state_code"].as_i64().unwrap_or_default();
+        if !exchange.is_polled() || state(&json) >= state(&exchange.reply) && state(&json) != 1 {
+            return (reply.status, json);
+        }
+        if state(&exchange.reply) < 2 {
+            return (reply.status, json);
+        }
+        assert!(Instant::now() < deadline, "{}: no end: {json}", exchange.label);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn wanted_status(exchange: &Exchange) -> u16 {
+    let known = STATUSES.iter().find(|(label, _)| *label == exchange.label);
+    known.map_or(exchange.status, |(_, status)| *status)
+}
+
+/// Holds an answer against the recorded one.
+fn compare(release: Release, exchange: &Exchange, reply: &Value, seen: &str) {
+    let label = exchange.label.as_str();
+    let code = |reply: &Value| reply["code"].as_i64().unwrap_or_default();
+    let crashed = exchange.reply == Value::String(String::new());
+    let other = CODES.iter().find(|(known, ..)| release == Release::V0516 && *known == label);
+    match other {
+        Some((_, wanted, _)) => assert_eq!(code(reply), *wanted, "{seen}"),
+        None if crashed => assert_ne!(code(reply), 0, "{seen}"),
+        None => assert_eq!(code(reply), code(&exchange.reply), "{seen}"),
+    }
+    if code(&exchange.reply) == 0 && exchange.reply["msg"].is_string() && other.is_none() {
+        assert_eq!(reply["msg"], exchange.reply["msg"], "{seen}");
+    }
+    let otherwise = release == Release::V0516 && OTHER_DATA.iter().any(|(known, _)| *known == label);
+    if crashed || otherwise {
+        return;
+    }
+    let missing: Vec<String> = shape::missing(&exchange.reply, reply)
+        .into_iter()
+        .filter(|path| {
+            let is = |known: &str| path.ends_with(&format!(".{known}"));
+            !MISSING.iter().any(|(of, known, _)| *of == release && is(known))
+        })
+        .collect();
+    assert!(missing.is_empty(), "{missing:?} of what was recorded: {seen}\nrecorded: {}", exchange.reply);
+}

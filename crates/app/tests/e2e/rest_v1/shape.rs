@@ -1,0 +1,49 @@
+//! Which keys JSON has, and of which types.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Paths of one document, with their types, that another does not have. Elements of a list count together.
+pub(crate) fn missing(recorded: &Value, ours: &Value) -> Vec<String> {
+    let (wanted, known) = (paths(recorded), paths(ours));
+    let missing = wanted.into_iter().filter(|path| !known.contains(path));
+    missing.map(|(path, kind)| if kind == "null" { format!("{path}.null") } else { path }).collect()
+}
+
+/// What 0.5.16 writes for the end of what is not over; ours leaves it out, as 0.4.15 does.
+const NO_TIME: i64 = -62_135_596_800;
+
+fn paths(value: &Value) -> BTreeSet<(String, &'static str)> {
+    let mut found = BTreeSet::new();
+    collect(value, "", &mut found);
+    found
+}
+
+fn collect(value: &Value, path: &str, found: &mut BTreeSet<(String, &'static str)>) {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.as_i64() == Some(NO_TIME) => return,
+        Value::Number(_) => "number",
+        Value::String(_) => "text",
+        Value::Array(elements) => {
+            elements.iter().for_each(|element| collect(element, &format!("{path}[]"), found));
+            "list"
+        }
+        Value::Object(entries) => {
+            entries.iter().for_each(|(key, value)| collect(value, &format!("{path}.{key}"), found));
+            "object"
+        }
+    };
+    found.insert((path.to_owned(), kind));
+}
+
+#[test]
+fn shapes_are_compared_by_keys_and_types() {
+    use serde_json::json;
+    let none: [&str; 0] = [];
+    let ours = json!({"a": 1, "list": [{"b": "x"}, {"c": true}], "more": 1});
+    assert_eq!(missing(&json!({"a": 2, "list": [{"b": "", "c": false}]}), &ours), none);
+    assert_eq!(missing(&json!({"a": "2", "list": [{"d": 1}]}), &ours), [".a", ".list[].d"]);
+    assert_eq!(missing(&json!({"a": null}), &ours), [".a.null"]);
+}
