@@ -96,7 +96,8 @@ mod tests {
                 from = cut;
             }
             let mut expected: Vec<_> = text.split('\n').map(|line| line.as_bytes().to_vec()).collect();
-            prop_assert_eq!(Some(&lines.rest), expected.pop().as_ref());
+            let rest = expected.pop().unwrap();
+            prop_assert_eq!(&lines.rest, &rest);
             prop_assert_eq!(std::iter::from_fn(|| lines.next()).collect::<Vec<_>>(), expected);
         }
     }

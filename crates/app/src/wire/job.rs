@@ -232,6 +232,8 @@ impl From<&jobs::Outcome> for JobResult {
 
 impl From<&jobs::Job> for Job {
     fn from(job: &jobs::Job) -> Self {
+        // Of a deletion nobody knows before its end how much there is to do.
+        let percent = if job.state == jobs::JobState::Succeeded { 100 } else { job.progress.percent() };
         Self {
             id: job.id.clone(),
             kind: job.request.kind().into(),
@@ -244,7 +246,7 @@ impl From<&jobs::Job> for Job {
             created: Time::from_ms(job.created_ms),
             started: job.started_ms.and_then(Time::from_ms),
             ended: job.ended_ms.and_then(Time::from_ms),
-            progress: JobProgress::from(&job.progress),
+            progress: JobProgress { percent, ..JobProgress::from(&job.progress) },
             result: job.outcome.as_ref().map(JobResult::from),
             error: job.failure.as_ref().map(JobError::from),
         }

@@ -8,7 +8,7 @@ use model::plan::restore::{Action as Planned, Existing as OfTarget};
 macro_rules! words {
     ($(#[$about:meta])* $name:ident of $of:ty { $($(#[$says:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         pub(crate) enum $name {
             $($(#[$says])* #[serde(rename = $word)] $variant,)+
         }
@@ -20,6 +20,15 @@ macro_rules! words {
                 })
             }
         }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                let text = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::String);
+                text.enum_values(Some([$($word),+])).into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
 
         impl From<$of> for $name {
             fn from(of: $of) -> Self {

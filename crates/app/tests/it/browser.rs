@@ -76,7 +76,10 @@ async fn text_with(page: &Client, selector: &str, part: &str) -> String {
     });
     match found.await {
         Ok(text) => text,
-        Err(_) => panic!("no {part:?} in {selector} of\n{}", page.source().await.unwrap()),
+        Err(_) => {
+            let shown = page.find(Locator::Css("#swagger-ui")).await.unwrap().text().await.unwrap();
+            panic!("no {part:?} in {selector} of\n{shown}")
+        }
     }
 }
 
@@ -105,8 +108,13 @@ async fn the_pages_list_the_operations_and_try_one() {
     click(&page, "[data-path='/api/v1/list'] a").await;
     click(&page, ".opblock.is-open .try-out__btn").await;
     click(&page, ".opblock.is-open .btn.execute").await;
-    text_with(&page, ".opblock.is-open .live-responses-table .response-col_status", "200").await;
-    text_with(&page, ".opblock.is-open .live-responses-table .response-col_description", "nightly").await;
+    text_with(&page, ".opblock.is-open .live-responses-table tr.response .response-col_status", "200").await;
+    text_with(
+        &page,
+        ".opblock.is-open .live-responses-table tr.response .response-col_description",
+        "nightly",
+    )
+    .await;
 
     let select = page.find(Locator::Css("#select")).await.unwrap();
     select.select_by_label("v2").await.unwrap();

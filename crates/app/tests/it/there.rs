@@ -99,7 +99,7 @@ async fn jobs_are_detached_listed_shown_watched_and_cancelled() {
     assert!(listed.contains(&id) && listed.contains("succeeded"), "{listed}");
     let document = json_of(&on(&serving, &tool, &["jobs", "list", "--state", "failed", "-o", "json"]));
     assert_eq!(document["jobs"], json!([]));
-    on(&serving, &tool, &["jobs", "cancel", &id]).ends_with(2);
+    on(&serving, &tool, &["jobs", "cancel", &id]).ends_with(1).tells(&["is over"]);
     on(&serving, &tool, &["jobs", "show", "none"]).ends_with(3);
     on(&serving, &tool, &["jobs", "list", "--state", "lost"]).ends_with(2).tells(&["lost"]);
 }

@@ -16,7 +16,7 @@ pub(crate) fn jobs(page: &JobPage) -> String {
             job.kind.to_string(),
             job.backup.clone(),
             job.state.to_string(),
-            if job.result.is_some() { dash() } else { format!("{} %", job.progress.percent) },
+            format!("{} %", job.progress.percent),
             job.created.map_or_else(dash, minute),
             took(job),
             job.by.clone(),

@@ -14,12 +14,14 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::server::State;
+use crate::wire::Problem;
 
 /// The path that all of it lies below.
 const BASE: &str = "/api/v2";
 
 #[derive(OpenApi)]
 #[openapi(
+    components(schemas(Problem)),
     tags(
         (name = "backups", description = "Backups below the backup root"),
         (name = "restores", description = "Bringing collections of a backup back"),
