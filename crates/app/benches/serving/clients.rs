@@ -67,9 +67,9 @@ pub(crate) fn start(count: u64, serving: &Arc<Serving>, seen: &Arc<Seen>, stop: 
             while !stop.is_cancelled() {
                 if let Some(id) = seen.job() {
                     if number % 2 == 0 {
-                        list(&client, &serving, &seen, &id).await
+                        list(&client, &serving, &seen, &id).await;
                     } else {
-                        watch(&client, &serving, &seen, &id).await
+                        watch(&client, &serving, &seen, &id).await;
                     }
                 }
                 tokio::time::sleep(PAUSE).await;

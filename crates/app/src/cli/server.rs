@@ -1,5 +1,6 @@
 //! `server`: serves REST and gRPC, and makes the tokens and passwords that callers show.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal};
 
 use argon2::{Argon2, PasswordHasher};
@@ -18,8 +19,8 @@ use crate::status::{DONE, Failure};
 
 /// Serve REST and gRPC
 ///
-/// Jobs are kept below server.data_dir. Without server.tokens, server.users or client certificates only this
-/// machine is served.
+/// Jobs are kept on disk, so that a restart loses none. Until the configuration names callers, only this machine
+/// is served.
 #[derive(Args, Debug)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -162,10 +163,8 @@ impl Made<'_> {
                 if let Some(token) = token {
                     text = format!("The token, shown this once: {token}\n");
                 }
-                text.push_str(&format!(
-                    "Add to the configuration:\n  server:\n    {list}:\n      - {item}\n"
-                ));
-                out.print(&text)?;
+                text.push_str("Add to the configuration:\n");
+                out.print(&format!("{text}  server:\n    {list}:\n      - {item}\n"))?;
             }
         }
         Ok(DONE)
@@ -176,8 +175,7 @@ impl NewToken {
     fn run(&self, format: Format, out: &Out) -> Result<u8, Failure> {
         let random = || uuid::Uuid::new_v4().simple();
         let token = SecretString::from(format!("mb_{}{}", random(), random()));
-        let hash: String =
-            Sha256::digest(token.expose_secret()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(&Sha256::digest(token.expose_secret()));
         let item = format!("{}:{}:sha256:{hash}", self.name, self.role.as_str());
         Made { key: "server.tokens", item, token: Some(token.expose_secret()) }.print(format, out)
     }
@@ -195,6 +193,14 @@ impl NewPassword {
         let item = format!("{}:{}:{hash}", self.name, self.role.as_str());
         Made { key: "server.users", item, token: None }.print(format, out)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Asks on a terminal, without showing what is typed; else reads the first line of stdin.

@@ -70,7 +70,7 @@ async fn open(listen: &Listen, settings: &Settings, everywhere: bool) -> Result<
         kind: Kind::Failed,
         message: format!("cannot listen at {listen}: {}", in_words(&error)),
         context: None,
-        hint: hint(&error),
+        hint: Some(hint(&error).to_owned()),
     };
     let addresses = listen.resolve(open_to_all).await.map_err(cannot)?;
     if let Some(address) = addresses.iter().find(|address| !open_to_all && !address.ip().is_loopback()) {
@@ -100,11 +100,10 @@ fn in_words(error: &std::io::Error) -> String {
     }
 }
 
-fn hint(error: &std::io::Error) -> Option<String> {
-    let hint = match error.kind() {
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
         std::io::ErrorKind::AddrInUse => "choose another port with --port or --listen; 0 takes a free one",
         std::io::ErrorKind::PermissionDenied => "ports below 1024 need rights; choose another with --port",
         _ => "choose an address of this machine with --listen HOST:PORT",
-    };
-    Some(hint.to_owned())
+    }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 /// How long a connection may be open without a request on it.
-const IDLE: Duration = Duration::from_secs(300);
+const IDLE: Duration = Duration::from_mins(5);
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 

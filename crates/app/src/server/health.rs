@@ -96,18 +96,15 @@ impl Health {
     }
 
     async fn ask(&self) -> Readiness {
-        let checks: Vec<Answer> = match timeout(PATIENCE, self.engine.ready()).await {
-            Ok(answers) => answers
-                .into_iter()
-                .map(|(name, answer)| Answer::of(name, answer.map_err(Failure::from)))
-                .collect(),
-            Err(_) => {
-                let message = format!("no answer within {} s", PATIENCE.as_secs());
-                let failure = Failure { kind: Kind::Timeout, message, context: None, hint: None };
-                vec![Answer::of("milvus and storages", Err(failure))]
-            }
+        let checks = if let Ok(answers) = timeout(PATIENCE, self.engine.ready()).await {
+            let answer = |(name, answer): engine::Answered| Answer::of(name, answer.map_err(Failure::from));
+            answers.into_iter().map(answer).collect()
+        } else {
+            let message = format!("no answer within {} s", PATIENCE.as_secs());
+            let failure = Failure { kind: Kind::Timeout, message, context: None, hint: None };
+            vec![Answer::of("milvus and storages", Err(failure))]
         };
-        Readiness { ready: checks.iter().all(|answer| answer.ready), checks }
+        Readiness { ready: checks.iter().all(|answer: &Answer| answer.ready), checks }
     }
 }
 

@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 
+use super::State;
 use super::bind::Serves;
 use super::door::{self, Door};
-use super::{State, health, metrics};
 
 /// What each listener shares.
 pub(super) struct Routes {

@@ -36,7 +36,7 @@ pub(crate) async fn run(
     let tls = certificates(&settings)?;
     let listeners = bind(&settings, everywhere).await?;
     let handle = metrics::start().map_err(|error| failed(format!("cannot keep metrics: {error}")))?;
-    let jobs = open_jobs(&engine, &settings).await?;
+    let jobs = open_jobs(&engine, &settings)?;
     jobs.on_end(|job| {
         metrics::ended(job);
         audit::ended(job);
@@ -120,7 +120,7 @@ fn follow(tls: Option<Arc<Certificates>>, stop: &CancellationToken) -> Result<()
     Ok(())
 }
 
-async fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {
+fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {
     let config = JobsConfig {
         data_dir: settings.data_dir.clone(),
         max_running: settings.max_running_jobs,

@@ -6,7 +6,7 @@ use testkit::tls::Certificates;
 
 use crate::serving::{DEADLINE, World};
 
-fn keys(certificates: &Certificates, more: Value) -> Value {
+fn keys(certificates: &Certificates, more: &Value) -> Value {
     let mut keys = json!({
         "tls": { "cert": certificates.server_cert(), "key": certificates.server_key() },
     });
@@ -33,7 +33,7 @@ fn client(authority: &Certificates, own: Option<&Certificates>) -> Client {
 async fn new_certificates_are_taken_and_bad_ones_are_not() {
     let (old, new) = (Certificates::generate(), Certificates::generate());
     let world = World::new();
-    let serving = world.serve(keys(&old, json!({})), &[]);
+    let serving = world.serve(keys(&old, &json!({})), &[]);
     assert!(serving.urls[0].starts_with("https://"), "{:?}", serving.urls);
     let fetch =
         async |authority: &Certificates| client(authority, None).get(serving.url("/healthz")).send().await;
@@ -57,7 +57,7 @@ async fn new_certificates_are_taken_and_bad_ones_are_not() {
 async fn plain_requests_and_silence_do_not_hurt_a_tls_listener() {
     let certificates = Certificates::generate();
     let world = World::new();
-    let serving = world.serve(keys(&certificates, json!({ "handshake_timeout": "1s" })), &[]);
+    let serving = world.serve(keys(&certificates, &json!({ "handshake_timeout": "1s" })), &[]);
     let silent = tokio::net::TcpStream::connect(serving.address()).await.unwrap();
     let plain = format!("http://{}/healthz", serving.address());
     assert!(client(&certificates, None).get(plain).send().await.is_err());
@@ -70,7 +70,7 @@ async fn plain_requests_and_silence_do_not_hurt_a_tls_listener() {
 #[tokio::test]
 async fn a_certificate_is_a_name_where_it_is_mapped() {
     let (ours, strange) = (Certificates::generate(), Certificates::generate());
-    let mut settings = keys(&ours, json!({ "client_names": ["client:read"] }));
+    let mut settings = keys(&ours, &json!({ "client_names": ["client:read"] }));
     settings["tls"]["client_ca"] = json!(ours.ca());
     let world = World::new();
     let serving = world.serve(settings.clone(), &[]);
@@ -95,7 +95,7 @@ async fn a_certificate_is_a_name_where_it_is_mapped() {
 fn certificates_that_cannot_be_used_stop_the_start() {
     let certificates = Certificates::generate();
     let world = World::new();
-    let mut settings = keys(&certificates, json!({}));
+    let mut settings = keys(&certificates, &json!({}));
     settings["tls"]["key"] = json!(world.path("none.pem"));
     let (status, log) = world.try_serve(settings, &[]).err().unwrap();
     assert_eq!(status.code(), Some(2), "{log}");

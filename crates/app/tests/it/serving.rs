@@ -125,14 +125,12 @@ impl Serving {
         let deadline = Instant::now() + DEADLINE;
         let mut urls = Vec::new();
         while urls.len() < listeners {
-            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => urls.extend(url_of(&line)),
-                Err(_) => {
-                    // Its stderr is closed, so it has ended; or it hangs, and shall.
-                    let _ = child.kill();
-                    return Err((child.wait().unwrap(), log.lock().unwrap().clone()));
-                }
-            }
+            let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+                // Its stderr is closed, so it has ended; or it hangs, and shall.
+                let _ = child.kill();
+                return Err((child.wait().unwrap(), log.lock().unwrap().clone()));
+            };
+            urls.extend(url_of(&line));
         }
         // another client of this process may have done so
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -265,7 +263,7 @@ fn follow(stream: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>) 
     let (send, lines) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            log.lock().unwrap().push_str(&format!("{line}\n"));
+            log.lock().unwrap().extend([&line, "\n"]);
             // Nobody listens any more once it serves.
             let _ = send.send(line);
         }

@@ -72,7 +72,6 @@ impl Kind {
             Self::Size => Data::Number(with_unit(trimmed, &SIZES)?),
             Self::Duration => Data::Number(with_unit(trimmed, &DURATIONS)?),
             Self::Url if is_url(trimmed) => Data::Text(trimmed.to_owned()),
-            Self::Url => return None,
             Self::List => {
                 let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Data::List(items.map(str::to_owned).collect())
@@ -81,7 +80,7 @@ impl Kind {
             Self::Listen if trimmed.is_empty() || trimmed.parse::<Listen>().is_ok() => {
                 Data::Text(trimmed.to_owned())
             }
-            Self::Listen => return None,
+            Self::Url | Self::Listen => return None,
             Self::Word(words) => Data::Text(canonical(words, trimmed)?.to_owned()),
         })
     }

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::server::{Access, Caller, User};
 
 /// How long a password that was found right need not be hashed again.
-const REMEMBERED: Duration = Duration::from_secs(300);
+const REMEMBERED: Duration = Duration::from_mins(5);
 /// How many right passwords are remembered.
 const MOST_REMEMBERED: usize = 256;
 /// How many passwords are hashed at once; each takes 19 MiB and a thread.

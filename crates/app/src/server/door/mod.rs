@@ -34,7 +34,7 @@ use super::accept::Peer;
 use super::{Caller, Limits, Role, Settings, metrics};
 
 /// How often what the door remembers of callers is looked through.
-const TIDIED: Duration = Duration::from_secs(60);
+const TIDIED: Duration = Duration::from_mins(1);
 
 /// What the door knows.
 pub(super) struct Door {
