@@ -104,3 +104,56 @@ fn restore_failure(report: &RestoreReport, kind: Kind) -> JobFailure {
         hint: failed.and_then(|(_, failure)| failure.hint.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use engine::Error;
+    use model::name::CollectionRef;
+
+    use super::*;
+    use crate::left::tests::{at, backup};
+
+    fn report(vanished: Vec<CollectionRef>) -> Outcome {
+        Outcome::Backup(BackupReport {
+            name: "nightly".to_owned(),
+            collections: 1,
+            rows: 1,
+            deletes: 0,
+            objects: 1,
+            bytes: 1,
+            elapsed: Duration::ZERO,
+            flush: Duration::ZERO,
+            copy: Duration::ZERO,
+            cut: None,
+            vanished,
+            warnings: vec![],
+        })
+    }
+
+    fn state(done: Result<Outcome, Error>, stop: Option<Stop>) -> JobState {
+        Ending::of(done, &at(backup(), &[]), stop).state
+    }
+
+    #[test]
+    fn who_was_stopped_is_told_apart_from_who_failed() {
+        assert_eq!(state(Err(Error::Cancelled), Some(Stop::Cancelled)), JobState::Cancelled);
+        assert_eq!(state(Err(Error::Cancelled), Some(Stop::Shutdown)), JobState::Interrupted);
+        assert_eq!(state(Err(Error::Task("panicked".to_owned())), Some(Stop::Cancelled)), JobState::Failed);
+        // what was done before the word came is done
+        assert_eq!(state(Ok(report(vec![])), Some(Stop::Cancelled)), JobState::Succeeded);
+    }
+
+    #[test]
+    fn a_part_is_a_part_and_keeps_its_report() {
+        let vanished = vec![CollectionRef::new("shop", "orders")];
+        let Ending { state, outcome, failure } = Ending::of(Ok(report(vanished)), &at(backup(), &[]), None);
+        assert_eq!((state, outcome.is_some()), (JobState::Partial, true));
+        let message = failure.unwrap().message;
+        assert_eq!(
+            message,
+            "nightly is complete, but without what was dropped while it was read: shop.orders"
+        );
+    }
+}

@@ -135,7 +135,7 @@ pub(crate) fn names(names: &[CollectionRef]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use engine::{CollectionPhase, DeleteRequest, Event, Progress};
     use model::plan::backup::BackupRequest;
     use model::plan::restore::RestoreRequest;
@@ -147,7 +147,8 @@ mod tests {
         CollectionRef::new("default", name)
     }
 
-    fn at(request: Request, events: &[Event]) -> Job {
+    /// A job that these events have happened to.
+    pub(crate) fn at(request: Request, events: &[Event]) -> Job {
         let mut progress = Progress::default();
         for event in events {
             progress.take(event, 0);
@@ -172,7 +173,8 @@ mod tests {
         }
     }
 
-    fn backup() -> Request {
+    /// Of a backup.
+    pub(crate) fn backup() -> Request {
         Request::Backup(BackupRequest::of("nightly".parse().unwrap()))
     }
 

@@ -93,7 +93,11 @@ impl StoreError {
                 }
                 _ => return None,
             },
-            Self::Form { .. } | Self::Task(_) => return None,
+            Self::Form { .. } => {
+                "run the version of milvus-backup that wrote it, or move jobs.db away; backups are not touched, only the \
+                 list of jobs is lost"
+            }
+            Self::Task(_) => return None,
         };
         Some(hint.to_owned())
     }

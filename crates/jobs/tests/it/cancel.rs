@@ -1,9 +1,11 @@
 //! Jobs that are told to stop (simulated Milvus).
 
-use engine::{DeleteRequest, JobCtx, Kind};
-use jobs::{JobState, JobsError};
+use engine::{CollectionPhase, DeleteRequest, JobCtx, Kind};
+use jobs::{JobState, JobsError, Outcome, Request};
+use model::plan::restore::Existing;
+use testkit::fake::Fault;
 
-use crate::world::{World, backup, in_time, seen};
+use crate::world::{World, backup, in_time, restore, seen};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_runs_stops_and_says_what_it_left() {
@@ -49,6 +51,32 @@ async fn one_that_waits_is_over_at_once() {
     jobs.cancel(&first.id).unwrap();
     assert_eq!(in_time(jobs.wait(&third.id)).await.unwrap().state, JobState::Succeeded);
     assert!(!world.backup_path("second").exists());
+}
+
+#[tokio::test]
+async fn a_restore_names_the_targets_that_are_incomplete() {
+    let world = World::new().await;
+    let jobs = world.open();
+    world.backed_up(&jobs, "nightly").await;
+    world.fake.inject(Fault::ImportStuck);
+    let id = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap().id;
+    let importing = |phase: &Option<CollectionPhase>| *phase == Some(CollectionPhase::Importing);
+    seen(&jobs, &id, |job| job.progress.collections.values().any(|c| importing(&c.phase))).await;
+    jobs.cancel(&id).unwrap();
+    let job = in_time(jobs.wait(&id)).await.unwrap();
+    assert_eq!(job.state, JobState::Cancelled);
+    assert!(matches!(job.outcome, Some(Outcome::Restore(_))));
+    let failure = job.failure.unwrap();
+    let left = "cancelled: 0 of 1 collections are restored, left in place and incomplete: default.books_copy";
+    assert_eq!(failure.message, left);
+    assert!(failure.hint.unwrap().contains("--drop-exist-collection"));
+    // as it says
+    let mut again = restore("nightly", "_copy");
+    if let Request::Restore(request) = &mut again.request {
+        request.existing = Existing::Drop;
+    }
+    let again = in_time(jobs.submit(again)).await.unwrap();
+    assert_eq!(in_time(jobs.wait(&again.id)).await.unwrap().state, JobState::Succeeded);
 }
 
 #[tokio::test]
