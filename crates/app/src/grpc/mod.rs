@@ -20,10 +20,14 @@ use std::sync::Arc;
 use api::backup::milvus_backup_service_server::MilvusBackupServiceServer;
 use api::v1::catalog_service_server::CatalogServiceServer;
 use api::v1::job_service_server::JobServiceServer;
+use axum::middleware::map_response;
+use axum::response::Response;
 use futures::FutureExt;
 use tonic::service::Routes;
+use tonic::{Code, Status};
 
 use crate::server::{Service, Settings};
+use crate::status::{Failure, Kind};
 
 /// The routes of all services.
 ///
@@ -42,7 +46,18 @@ pub(crate) fn routes(service: Service, settings: Arc<Settings>) -> Routes {
         .add_service(jobs.max_decoding_message_size(most))
         .add_service(catalog.max_decoding_message_size(most))
         .add_service(health_server);
-    with_reflection(routes)
+    with_reflection(routes).into_axum_router().layer(map_response(of_the_table)).into()
+}
+
+/// Tonic says of a message that is too large that it is out of range, which no kind of failure is.
+async fn of_the_table(response: Response) -> Response {
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() == Code::OutOfRange => {
+            let message = "the message is larger than server.max_body".to_owned();
+            self::status::status(Failure { kind: Kind::TooLarge, ..Failure::usage(message) }).into_http()
+        }
+        _ => response,
+    }
 }
 
 /// Both versions of reflection that clients ask by.

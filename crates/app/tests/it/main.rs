@@ -2,11 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test, and panicking says so")]
 
 mod browser;
+mod calling;
 mod configuration;
 mod deploy;
 mod described;
 mod documents;
 mod flags;
+mod grpc_calls;
+mod grpc_door;
+mod grpc_lists;
 mod help;
 mod rest_v1;
 mod rest_v2;

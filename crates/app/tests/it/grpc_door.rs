@@ -1,0 +1,169 @@
+//! gRPC at the door: who may call, how long calls last, how large they are, and what the standard services tell.
+
+use std::time::Duration;
+
+use api::backup::{CheckRequest, CreateBackupRequest, GetBackupRequest};
+use api::v1::{GetJobRequest, JobState, ListBackupsRequest, ListJobsRequest};
+use futures::stream;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use testkit::fake::Fault;
+use tonic::{Code, Request};
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+use crate::calling::{Calls, failure, within};
+use crate::serving::{Serving, World};
+
+fn create(id: &str) -> CreateBackupRequest {
+    CreateBackupRequest { request_id: id.to_owned(), backup_name: "nightly".to_owned(), ..Default::default() }
+}
+
+fn token(name: &str, role: &str) -> String {
+    let hash: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{name}:{role}:sha256:{hash}")
+}
+
+#[tokio::test]
+async fn roles_hold_for_calls() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({ "tokens": [token("reader", "read"), token("maker", "backup")] }), &[]);
+
+    let mut nobody = Calls::open(&serving).await;
+    let refused = nobody.backups.get_backup(GetBackupRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let refused = nobody.jobs.list_jobs(ListJobsRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    HealthClient::new(nobody.door).check(HealthCheckRequest::default()).await.unwrap();
+
+    let mut wrong = Calls::of(&serving, 0, Some("wrong")).await;
+    let refused = wrong.catalog.list_backups(ListBackupsRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+
+    let mut reader = Calls::of(&serving, 0, Some("reader")).await;
+    reader.backups.check(CheckRequest {}).await.unwrap();
+    reader.catalog.list_backups(ListBackupsRequest::default()).await.unwrap();
+    let refused = reader.backups.create_backup(create("r")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+
+    let mut maker = Calls::of(&serving, 0, Some("maker")).await;
+    maker.backups.create_backup(create("m")).await.unwrap();
+    let job = reader.jobs.get_job(GetJobRequest { id: "m".to_owned() }).await.unwrap().into_inner();
+    assert_eq!(job.by, "maker");
+}
+
+#[tokio::test]
+async fn grpc_may_have_a_listener_of_its_own() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &["--grpc-listen", "127.0.0.1:0"]);
+    let mut calls = Calls::of(&serving, 1, None).await;
+    calls.backups.create_backup(create("first")).await.unwrap();
+    serving.get("/api/v2/jobs/first").await.is(200);
+    let there = Calls::open(&serving).await.backups.create_backup(create("second")).await.unwrap_err();
+    assert_eq!(there.code(), Code::Unimplemented);
+}
+
+/// A world in which a backup takes for ever, and a server in it.
+async fn endless() -> (World, Serving) {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    world.fake.inject(Fault::Hangs { call: "Flush" });
+    (world, serving)
+}
+
+#[tokio::test]
+async fn the_job_of_a_call_whose_deadline_passes_is_cancelled() {
+    let (_world, serving) = endless().await;
+    let mut calls = Calls::open(&serving).await;
+    let late = calls.backups.create_backup(within(Duration::from_secs(2), create("late"))).await.unwrap_err();
+    assert!(matches!(late.code(), Code::DeadlineExceeded | Code::Cancelled), "{late:?}");
+    assert_eq!(calls.over("late").await.state(), JobState::Cancelled);
+}
+
+#[tokio::test]
+async fn the_job_of_a_call_whose_caller_leaves_is_cancelled() {
+    let (_world, serving) = endless().await;
+    let mut calls = Calls::open(&serving).await;
+    let mut leaving = Calls::open(&serving).await;
+    let left = tokio::spawn(async move { leaving.backups.create_backup(create("left")).await });
+    serving.logs("left").await;
+    calls.becomes("left", JobState::Running).await;
+    left.abort();
+    assert_eq!(calls.over("left").await.state(), JobState::Cancelled);
+}
+
+#[tokio::test]
+async fn jobs_that_were_not_to_be_waited_for_go_on_without_their_callers() {
+    let (_world, serving) = endless().await;
+    let mut calls = Calls::open(&serving).await;
+    let mut request = within(Duration::from_secs(2), create("goes_on"));
+    request.metadata_mut().insert("idempotency-key", "key".parse().unwrap());
+    calls.backups.create_backup(request).await.unwrap_err();
+    let job = calls.jobs.get_job(GetJobRequest { id: "goes_on".to_owned() }).await.unwrap().into_inner();
+    assert!(job.state() == JobState::Running && !job.cancelling, "{job:?}");
+
+    let mut again = Request::new(CreateBackupRequest { r#async: true, ..create("goes_on") });
+    again.metadata_mut().insert("idempotency-key", "key".parse().unwrap());
+    let same = calls.backups.create_backup(again).await.unwrap().into_inner();
+    assert_eq!(same.data.unwrap().id, "goes_on");
+}
+
+#[tokio::test]
+async fn requests_are_as_large_as_bodies_may_be() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({ "max_body": "1MiB" }), &[]);
+    let mut calls = Calls::open(&serving).await;
+    let large = |bytes: usize| CreateBackupRequest { gc_pause_address: "x".repeat(bytes), ..create("large") };
+    let refused = calls.backups.create_backup(large(2 << 20)).await.unwrap_err();
+    assert_eq!((refused.code(), failure(&refused).kind.as_str()), (Code::ResourceExhausted, "too_large"));
+    calls.backups.create_backup(large(1 << 19)).await.unwrap();
+}
+
+#[tokio::test]
+async fn health_and_reflection_tell_of_every_service() {
+    const SERVICES: [&str; 3] = [
+        "milvus.proto.backup.MilvusBackupService",
+        "milvus_backup.v1.CatalogService",
+        "milvus_backup.v1.JobService",
+    ];
+    let world = World::new();
+    let serving = world.serve(json!({}), &[]);
+    let calls = Calls::open(&serving).await;
+
+    let mut health = HealthClient::new(calls.door.clone());
+    for service in SERVICES.into_iter().chain([""]) {
+        let answer =
+            health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap().into_inner();
+        assert_eq!(answer.status(), ServingStatus::Serving, "{service}");
+    }
+    let unknown = health.check(HealthCheckRequest { service: "x".to_owned() }).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+
+    let ask = |message_request| ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(message_request),
+    };
+    let asked = stream::iter([
+        ask(MessageRequest::ListServices(String::new())),
+        ask(MessageRequest::FileContainingSymbol("milvus.proto.backup.MilvusBackupService".to_owned())),
+        ask(MessageRequest::FileContainingSymbol("google.protobuf.Value".to_owned())),
+    ]);
+    let mut reflection = ServerReflectionClient::new(calls.door);
+    let mut answers = reflection.server_reflection_info(asked).await.unwrap().into_inner();
+    let mut next = async || answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(list) = next().await else { panic!("not a list") };
+    let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
+    assert!(SERVICES.iter().all(|service| names.contains(service)), "{names:?}");
+    assert!(
+        names.contains(&"grpc.health.v1.Health") && names.contains(&"grpc.reflection.v1.ServerReflection"),
+        "{names:?}"
+    );
+    for _ in 0..2 {
+        let MessageResponse::FileDescriptorResponse(file) = next().await else { panic!("not a file") };
+        assert!(!file.file_descriptor_proto.is_empty());
+    }
+}

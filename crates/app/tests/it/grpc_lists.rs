@@ -1,0 +1,148 @@
+//! Backups that are many or large, in one message and in pieces.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use api::backup::{GetBackupRequest, ListBackupsRequest};
+use api::v1::{self, ListSegmentsRequest};
+use model::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
+use model::manifest::{
+    Binlog, CollectionBackup, ConsistencyLevel, LoadState, Manifest, PartitionBackup, Schema, Segment, json,
+};
+use model::name::CollectionRef;
+use prost::Message;
+use serde_json::json;
+use tonic::Code;
+
+use crate::calling::Calls;
+use crate::serving::World;
+
+const SEGMENTS: i64 = 100_000;
+/// What clients take in one message unless told otherwise.
+const USUAL_LIMIT: usize = 4 << 20;
+
+/// Writes a complete backup of one collection, half of whose segments are of a partition and half of all.
+fn write_backup(world: &World, name: &str, segments: i64) {
+    let segment = |id: i64| Segment {
+        id: SegmentId(id),
+        partition: if id < segments / 2 { PartitionScope::One(PartitionId(2)) } else { PartitionScope::All },
+        rows: 1,
+        is_l0: id >= segments / 2,
+        group_id: None,
+        storage_version: 0,
+        v_channel: String::new(),
+        binlogs: vec![Binlog { field: FieldId(100), log: LogId(id + 1), size: 1000 }],
+        delta_logs: Vec::new(),
+    };
+    let partition = PartitionBackup {
+        id: PartitionId(2),
+        name: "_default".to_owned(),
+        segments: (0..segments / 2).map(segment).collect(),
+        ..PartitionBackup::default()
+    };
+    let collection = CollectionBackup {
+        id: CollectionId(1),
+        name: CollectionRef::new("shop", "orders"),
+        schema: Schema::default(),
+        shards: 1,
+        consistency: ConsistencyLevel(1),
+        partitions: vec![partition],
+        l0_segments: (segments / 2..segments).map(segment).collect(),
+        size: 0,
+        indexes: Vec::new(),
+        load_state: LoadState::NotLoad,
+        backup_timestamp: None,
+        seal_time_s: None,
+        channel_checkpoints: [].into(),
+        start_time_s: None,
+        end_time_s: None,
+        properties: Vec::new(),
+        db_id: 0,
+        created_timestamp: Tso(0),
+        virtual_channels: Vec::new(),
+        physical_channels: Vec::new(),
+        aliases: Vec::new(),
+    };
+    let manifest = Manifest {
+        id: format!("id_of_{name}"),
+        name: name.to_owned(),
+        collections: vec![collection],
+        ..Manifest::default()
+    };
+    let meta = world.path("backup").join(name).join("meta");
+    fs::create_dir_all(&meta).unwrap();
+    let mut file = Vec::new();
+    json::write_full_meta(&manifest, "files", &mut file).unwrap();
+    fs::write(meta.join("full_meta.json"), &file).unwrap();
+    file.clear();
+    json::write_backup_meta(&manifest, "files", &mut file).unwrap();
+    fs::write(meta.join("backup_meta.json"), &file).unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_of_a_hundred_thousand_segments_is_told_whole_and_in_pieces() {
+    let world = World::new();
+    write_backup(&world, "large", SEGMENTS);
+    let serving = world.serve(json!({}), &[]);
+    let mut calls = Calls::open(&serving).await;
+
+    let get = GetBackupRequest { backup_name: "large".to_owned(), ..Default::default() };
+    let whole = calls.backups.get_backup(get.clone()).await.unwrap().into_inner();
+    assert!(whole.encoded_len() > USUAL_LIMIT, "{}", whole.encoded_len());
+    let collection = &whole.data.unwrap().collection_backups[0];
+    let told = collection.partition_backups[0].segment_backups.len() + collection.l0_segments.len();
+    assert_eq!(told as i64, SEGMENTS);
+    let list = calls.backups.list_backups(ListBackupsRequest::default()).await.unwrap().into_inner();
+    assert!(list.encoded_len() > USUAL_LIMIT && list.data.len() == 1);
+    let brief = GetBackupRequest { without_detail: true, ..get };
+    assert!(calls.backups.get_backup(brief).await.unwrap().into_inner().encoded_len() < 10_000);
+
+    let segments = ListSegmentsRequest { backup: "large".to_owned(), ..Default::default() };
+    let mut pieces = calls.catalog.list_segments(segments).await.unwrap().into_inner();
+    let mut ids = BTreeSet::new();
+    while let Some(piece) = pieces.message().await.unwrap() {
+        assert!(piece.encoded_len() < USUAL_LIMIT / 4, "{}", piece.encoded_len());
+        assert_eq!((piece.database.as_str(), piece.collection.as_str()), ("shop", "orders"));
+        for segment in piece.segments {
+            assert_eq!(segment.binlogs.len(), 1);
+            assert!(ids.insert(segment.segment_id), "{} twice", segment.segment_id);
+        }
+    }
+    assert_eq!(ids, (0..SEGMENTS).collect());
+
+    let elsewhere = ListSegmentsRequest {
+        backup: "large".to_owned(),
+        database: "default".to_owned(),
+        ..Default::default()
+    };
+    let mut none = calls.catalog.list_segments(elsewhere).await.unwrap().into_inner();
+    assert!(none.message().await.unwrap().is_none());
+    let missing = ListSegmentsRequest { backup: "missing".to_owned(), ..Default::default() };
+    assert_eq!(calls.catalog.list_segments(missing).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn backups_come_in_pages() {
+    let world = World::new();
+    for number in 0..7 {
+        write_backup(&world, &format!("b{number}"), 2);
+    }
+    let serving = world.serve(json!({}), &[]);
+    let mut calls = Calls::open(&serving).await;
+    let (mut names, mut sizes, mut page_token) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let request = v1::ListBackupsRequest { page_size: 3, page_token };
+        let page = calls.catalog.list_backups(request).await.unwrap().into_inner();
+        sizes.push(page.backups.len());
+        names.extend(page.backups.into_iter().map(|backup| (backup.name, backup.state)));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [3, 3, 1]);
+    let wanted: Vec<_> = (0..7).map(|number| (format!("b{number}"), "complete".to_owned())).collect();
+    assert_eq!(names, wanted);
+    let wrong = v1::ListBackupsRequest { page_size: -1, ..Default::default() };
+    assert_eq!(calls.catalog.list_backups(wrong).await.unwrap_err().code(), Code::InvalidArgument);
+}
