@@ -20,9 +20,12 @@ fn the_root_shows_its_verbs() {
       delete      Delete a backup
       restore     Restore a backup, or part of it
       check       Try Milvus and both storages: connection, rights, root path, the way between them
+      jobs        Look at a server's jobs, follow and cancel them
+      server      Serve REST and gRPC
       config      Show the configuration, or bring it to the newest form
       completion  Print a completion script for a shell
       man         Write man pages, one a verb, into a directory
+      openapi     Print the OpenAPI description of what the server serves
       help        Print this message or the help of the given subcommand(s)
 
     Options:
@@ -90,6 +93,12 @@ fn help_of_a_verb_is_the_same_however_asked_for() {
           --cleanup-on-failure      Drop what was created for a collection that then fails
           --dry-run                 Show the plan and change nothing
       -h, --help                    Print help
+
+    Server:
+          --server <URL>       Let the server at this URL do it [env: MILVUS_BACKUP_SERVER]
+          --token-file <FILE>  File with the server's token [or env: MILVUS_BACKUP_TOKEN]
+          --server-ca <FILE>   PEM file with the authority of the server's certificate
+          --detach             Print the job's id and do not follow it
 
     Configuration:
           --config <FILE>    Configuration file; "" for none [default: backup.yaml]
