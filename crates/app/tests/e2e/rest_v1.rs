@@ -46,6 +46,7 @@ const CODES: &[(&str, i64, &str)] = &[
 const MISSING: &[(Release, &str, &str)] = &[
     (Release::V0415, "backuped", "a backup holds no file that is not backed up"),
     (Release::V0415, "deltalogs", "0.4.15 writes an empty object where a segment has no deletes"),
+    (Release::V0415, "deltalogs[]", "0.4.15 writes an empty object where a segment has no deletes"),
     (Release::V0415, "deltalogs[].fieldID", "0.4.15 writes the id of the file here; it is log_id"),
     (Release::V0415, "milvus_version", "a backup that was refused before it began saw no Milvus"),
     (Release::V0516, "meta_size", "the size of a backup's JSON says nothing of its data"),
