@@ -4,7 +4,7 @@ use jobs::OtherPlace;
 use tonic::Extensions;
 use tonic::metadata::MetadataMap;
 
-use crate::server::{Asked, Caller, RequestId, Settings};
+use crate::server::{Asked, Caller, RequestId};
 use crate::status::{Failure, Kind};
 
 /// The metadata that makes a repeated call the same one.
@@ -36,16 +36,7 @@ pub(super) fn request_id(of_message: &str, extensions: &Extensions) -> String {
     }
 }
 
-/// The place of backups that a request names, where requests may name one.
-pub(super) fn place(settings: &Settings, bucket: &str, root: &str) -> Result<OtherPlace, Failure> {
-    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let place = OtherPlace { bucket: given(bucket), root: given(root) };
-    if place != OtherPlace::default() && !settings.allow_backup_root_path {
-        return Err(Failure {
-            kind: Kind::Forbidden,
-            ..Failure::usage("requests to this server may not name a place of backups")
-        }
-        .hint("leave it out, or set server.allow_backup_root_path in the server's configuration"));
-    }
-    Ok(place)
+/// Another place of backups, as a request names it; what is empty is not named.
+pub(super) fn place(bucket: &str, root: &str) -> OtherPlace {
+    OtherPlace { bucket: Some(bucket.to_owned()), root: Some(root.to_owned()) }
 }

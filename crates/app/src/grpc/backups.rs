@@ -1,7 +1,5 @@
 //! The service of release 0.4.15.
 
-use std::sync::Arc;
-
 use api::backup::milvus_backup_service_server::MilvusBackupService;
 use api::backup::{
     BackupInfoResponse, CheckRequest, CheckResponse, CreateBackupRequest, DeleteBackupRequest,
@@ -14,13 +12,12 @@ use model::plan::restore::RestoreRequest as Restore;
 use tonic::{Request, Response, Status};
 
 use super::asked::{asked, caller, place, request_id};
-use super::find::{Found, find};
 use super::held::until_over;
 use super::status::status;
 use super::{info, task};
 use crate::render;
 use crate::rest::v1::requests::{CreateRequest, RestoreRequest};
-use crate::server::{Asked, Service, Settings};
+use crate::server::{Asked, Found, Service, State};
 use crate::status::{Failure, Kind};
 use crate::wire;
 
@@ -29,13 +26,16 @@ const SUCCESS: &str = "success";
 
 /// Release 0.4.15's calls.
 pub(super) struct Backups {
-    pub service: Service,
-    pub settings: Arc<Settings>,
+    pub state: State,
 }
 
 impl Backups {
+    fn service(&self) -> &Service {
+        &self.state.service
+    }
+
     fn asked<T>(&self, request: &Request<T>, bucket: &str, root: &str) -> Result<Asked, Failure> {
-        let place = place(&self.settings, bucket, root)?;
+        let place = self.state.place(place(bucket, root))?;
         Ok(Asked { place, ..asked(request.metadata(), request.extensions())? })
     }
 
@@ -46,11 +46,11 @@ impl Backups {
         let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
         let wanted = CreateRequest::from(request.into_inner());
         note(&wanted.notes());
-        let mut job = self.service.backup(asked, wanted.backup()?).await?;
+        let mut job = self.service().backup(asked, wanted.backup()?).await?;
         let msg = if wanted.asynchronous {
             "create backup is executing asynchronously"
         } else {
-            job = until_over(&self.service, &caller, &job, goes_on).await?;
+            job = until_over(self.service(), &caller, &job, goes_on).await?;
             SUCCESS
         };
         let data = task::backup(&job);
@@ -61,7 +61,7 @@ impl Backups {
     async fn get(&self, request: Request<GetBackupRequest>) -> Result<BackupInfoResponse, Failure> {
         let wanted = request.get_ref();
         let asked = self.asked(&request, &wanted.bucket_name, &wanted.path)?;
-        let found = find(&self.service, &asked, &wanted.backup_id, &wanted.backup_name).await?;
+        let found = self.service().find(&asked, &wanted.backup_id, &wanted.backup_name).await?;
         let data = match found {
             Found::Stored(detail) => info::stored(&detail, self.milvus_root(), !wanted.without_detail),
             Found::Job(job) => task::backup(&job),
@@ -75,12 +75,12 @@ impl Backups {
         let asked = self.asked(&request, "", "")?;
         let wanted = &request.get_ref().collection_name;
         let mut data = Vec::new();
-        for backup in self.service.list(&asked).await? {
+        for backup in self.service().list(&asked).await? {
             let Some(name) = backup.name.parse().ok().filter(|_| backup.state == BackupState::Complete)
             else {
                 continue;
             };
-            let detail = match self.service.get(&asked, &name).await {
+            let detail = match self.service().get(&asked, &name).await {
                 Ok(detail) => detail,
                 Err(failure) if is_of_one(failure.kind) => {
                     tracing::warn!("left out of the list: {}", failure.message);
@@ -101,8 +101,8 @@ impl Backups {
         let asked = self.asked(&request, "", "")?;
         let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
         let deletion = wire::deletion(Some(&request.get_ref().backup_name), false)?;
-        let job = self.service.delete(asked, deletion).await?;
-        until_over(&self.service, &caller, &job, goes_on).await?;
+        let job = self.service().delete(asked, deletion).await?;
+        until_over(self.service(), &caller, &job, goes_on).await?;
         let request_id = request_id(&request.get_ref().request_id, request.extensions());
         Ok(DeleteBackupResponse { request_id, code: SUCCEEDED, msg: SUCCESS.to_owned() })
     }
@@ -118,12 +118,12 @@ impl Backups {
         let request_id = request_id(&wanted.request_id, request.extensions());
         let wanted = RestoreRequest::from(request.into_inner());
         note(&wanted.notes());
-        let restore = Restore { keep_staged: self.settings.keep_staged, ..wanted.restore()? };
-        let mut job = self.service.restore(asked, restore).await?;
+        let restore = Restore { keep_staged: self.state.settings.keep_staged, ..wanted.restore()? };
+        let mut job = self.service().restore(asked, restore).await?;
         let msg = if wanted.asynchronous {
             "restore backup is executing asynchronously"
         } else {
-            job = until_over(&self.service, &caller, &job, goes_on).await?;
+            job = until_over(self.service(), &caller, &job, goes_on).await?;
             SUCCESS
         };
         let data = Some(task::restore(&job));
@@ -138,7 +138,7 @@ impl Backups {
         if id.is_empty() {
             return Err(Failure::usage("no id of a restore is given"));
         }
-        let job = self.service.job(&caller(request.extensions())?, id)?;
+        let job = self.service().job(&caller(request.extensions())?, id)?;
         if !matches!(job.request, JobRequest::Restore(_)) {
             let message = format!("there is no restore with the id {id}");
             return Err(Failure { kind: Kind::NotFound, ..Failure::usage(message) });
@@ -149,13 +149,14 @@ impl Backups {
     }
 
     async fn look(&self, request: &Request<CheckRequest>) -> Result<CheckResponse, Failure> {
-        let checks = wire::Checks::from(self.service.check(&self.asked(request, "", "")?).await?.as_slice());
+        let checks =
+            wire::Checks::from(self.service().check(&self.asked(request, "", "")?).await?.as_slice());
         let code = if checks.ok { ResponseCode::Success } else { ResponseCode::Fail };
         Ok(CheckResponse { code: code.into(), msg: render::text::checks(&checks) })
     }
 
     fn milvus_root(&self) -> &str {
-        &self.service.config().source.root_text
+        &self.service().config().source.root_text
     }
 }
 

@@ -64,9 +64,10 @@ fn collection(
         schema: Some(schema(&c.schema)),
         shards_num: c.shards,
         consistency_level: c.consistency.0,
-        partition_backups: match files {
-            true => c.partitions.iter().map(|p| partition(c.id, p, root)).collect(),
-            false => Vec::new(),
+        partition_backups: if files {
+            c.partitions.iter().map(|p| partition(c.id, p, root)).collect()
+        } else {
+            Vec::new()
         },
         backup_timestamp: c.backup_timestamp.unwrap_or_default().0,
         size: count(c.size),
@@ -77,9 +78,10 @@ fn collection(
         channel_checkpoints: checkpoints
             .map(|(name, at)| (name.clone(), BASE64_STANDARD.encode(at)))
             .collect(),
-        l0_segments: match files {
-            true => c.l0_segments.iter().map(|s| segment(c.id, s, root)).collect(),
-            false => Vec::new(),
+        l0_segments: if files {
+            c.l0_segments.iter().map(|s| segment(c.id, s, root)).collect()
+        } else {
+            Vec::new()
         },
         properties: key_values(&c.properties),
         db_id: c.db_id,

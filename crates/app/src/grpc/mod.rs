@@ -4,7 +4,6 @@
 mod asked;
 mod backups;
 mod catalog;
-mod find;
 mod held;
 mod info;
 mod job;
@@ -26,7 +25,7 @@ use futures::FutureExt;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
-use crate::server::{Service, Settings};
+use crate::server::{Service, Settings, State};
 use crate::status::{Failure, Kind};
 
 /// The routes of all services.
@@ -41,7 +40,7 @@ pub(crate) fn routes(service: Service, settings: Arc<Settings>) -> Routes {
     let _ = health.set_serving::<CatalogServiceServer<catalog::Catalog>>().now_or_never();
     let jobs = JobServiceServer::new(jobs::Jobs { service: service.clone() });
     let catalog = CatalogServiceServer::new(catalog::Catalog { service: service.clone() });
-    let backups = MilvusBackupServiceServer::new(backups::Backups { service, settings });
+    let backups = MilvusBackupServiceServer::new(backups::Backups { state: State { service, settings } });
     let routes = Routes::new(backups.max_decoding_message_size(most))
         .add_service(jobs.max_decoding_message_size(most))
         .add_service(catalog.max_decoding_message_size(most))

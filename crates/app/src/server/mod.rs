@@ -6,6 +6,7 @@ mod bind;
 mod busy;
 pub(crate) mod caller;
 mod door;
+mod find;
 mod health;
 mod listen;
 mod metrics;
@@ -19,6 +20,7 @@ mod tls;
 
 pub(crate) use caller::{Caller, Role, UnknownRole};
 pub(crate) use door::RequestId;
+pub(crate) use find::Found;
 pub(crate) use listen::{Listen, NoAddress};
 pub(crate) use run::run;
 pub(crate) use service::{Asked, Service};

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use jobs::OtherPlace;
+use storage::StoreConfig;
+
 use super::{Service, Settings};
+use crate::status::{Failure, Kind};
 
 /// What handlers are given.
 #[derive(Clone)]
@@ -11,4 +15,28 @@ pub(crate) struct State {
     pub service: Service,
     /// How the server is set up.
     pub settings: Arc<Settings>,
+}
+
+impl State {
+    /// The place if a request may name it: the configured one always, another where the configuration says so.
+    pub(crate) fn place(&self, place: OtherPlace) -> Result<OtherPlace, Failure> {
+        let configured = &self.service.config().backup;
+        let bucket = match &configured.store {
+            StoreConfig::S3(s3) => s3.bucket.as_str(),
+            StoreConfig::Local => "",
+        };
+        let trimmed = |root: &str| root.trim_matches('/').to_owned();
+        let place = OtherPlace {
+            bucket: place.bucket.filter(|named| !named.is_empty() && named != bucket),
+            root: place
+                .root
+                .filter(|named| !named.is_empty() && trimmed(named) != trimmed(&configured.root_text)),
+        };
+        if place == OtherPlace::default() || self.settings.allow_backup_root_path {
+            return Ok(place);
+        }
+        let message = "this server does not let requests name another bucket or backup root than its own";
+        Err(Failure { kind: Kind::Forbidden, ..Failure::usage(message) }
+            .hint("leave it out, or set server.allow_backup_root_path in the server's configuration"))
+    }
 }

@@ -24,7 +24,7 @@ fn create(id: &str) -> CreateBackupRequest {
 }
 
 fn token(name: &str, role: &str) -> String {
-    let hash: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = Sha256::digest(name).iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
     format!("{name}:{role}:sha256:{hash}")
 }
 

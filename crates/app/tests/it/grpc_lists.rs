@@ -91,7 +91,7 @@ async fn a_backup_of_a_hundred_thousand_segments_is_told_whole_and_in_pieces() {
     assert!(whole.encoded_len() > USUAL_LIMIT, "{}", whole.encoded_len());
     let collection = &whole.data.unwrap().collection_backups[0];
     let told = collection.partition_backups[0].segment_backups.len() + collection.l0_segments.len();
-    assert_eq!(told as i64, SEGMENTS);
+    assert_eq!(i64::try_from(told).unwrap(), SEGMENTS);
     let list = calls.backups.list_backups(ListBackupsRequest::default()).await.unwrap().into_inner();
     assert!(list.encoded_len() > USUAL_LIMIT && list.data.len() == 1);
     let brief = GetBackupRequest { without_detail: true, ..get };

@@ -1,7 +1,6 @@
 //! The routes about backups.
 
 use std::io;
-use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::Query;
@@ -9,7 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use engine::{BackupState, BackupSummary, DeleteRequest, now_ms};
-use jobs::{Job, JobFilter, JobKind, OtherPlace, Request};
+use jobs::{Job, OtherPlace};
 use model::name::BackupName;
 
 use super::envelope::{self, BadBody, Codes, Envelope, Head};
@@ -17,7 +16,7 @@ use super::exchange::{self, Exchange};
 use super::info::{BackupInfo, state};
 use super::requests::{CreateRequest, DeleteQuery, GetBackupQuery, ListQuery};
 use super::stream::{self, Sink};
-use crate::server::Asked;
+use crate::server::{Asked, Found};
 use crate::status::{Failure, Kind};
 
 /// Makes a backup; answers once it is made, or with `async` at once.
@@ -193,74 +192,11 @@ pub(super) async fn get_backup(
 async fn find(exchange: &Exchange, query: &GetBackupQuery) -> Result<BackupInfo, Failure> {
     let place = OtherPlace { bucket: None, root: Some(query.path.clone()) };
     let asked = exchange.asked(place)?;
-    if !query.backup_id.is_empty() {
-        return by_id(exchange, asked, &query.backup_id).await;
-    }
-    if query.backup_name.is_empty() {
-        return Err(Failure::usage("empty backup name and backup id")
-            .hint("name a backup by backup_name or backup_id"));
-    }
-    by_name(exchange, &asked, &query.backup_name.parse().map_err(engine::Error::Name)?).await
-}
-
-/// By the job that makes or made it, else by what stands in the backups themselves.
-async fn by_id(exchange: &Exchange, asked: Asked, id: &str) -> Result<BackupInfo, Failure> {
-    let job = match exchange.service().job(exchange.caller()?, id) {
-        Ok(job) if matches!(job.request, Request::Backup(_)) => Some(job),
-        Ok(_) => None,
-        Err(failure) if failure.kind == Kind::NotFound => None,
-        Err(failure) => return Err(failure),
-    };
-    let Some(job) = job else {
-        let backups = exchange.service().list(&asked).await?;
-        let found = backups.into_iter().find(|backup| backup.id.as_deref() == Some(id));
-        let name = found.and_then(|backup| backup.name.parse().ok());
-        return stored(exchange, &asked, &name.ok_or_else(|| none(id))?).await;
-    };
-    let Ok(()) = exchange::ending(&job, true) else { return Ok(BackupInfo::of_job(&job)) };
-    if !job.state.is_over() {
-        return Ok(BackupInfo::of_job(&job));
-    }
-    let asked = Asked { place: job.place.clone(), ..asked };
-    let name = job.request.backup().parse().map_err(engine::Error::Name)?;
-    match stored(exchange, &asked, &name).await {
-        // one of the same name may have come after it
-        Ok(info) if info.id != id => Err(none(id)),
-        found => found,
-    }
-}
-
-/// By what runs, else by what lies on the storage, else by what failed.
-async fn by_name(exchange: &Exchange, asked: &Asked, name: &BackupName) -> Result<BackupInfo, Failure> {
-    let caller = exchange.caller()?;
-    if let Some(job) = exchange.service().live_backup(caller, name.as_str())? {
-        return Ok(BackupInfo::of_job(&job));
-    }
-    let failure = match stored(exchange, asked, name).await {
-        Ok(info) => return Ok(info),
-        Err(failure) => failure,
-    };
-    let filter =
-        JobFilter { kinds: vec![JobKind::Backup], backup: Some(name.to_string()), ..JobFilter::default() };
-    let newest = exchange.service().jobs(caller, &filter, None, 1)?.jobs.into_iter().next();
-    match newest.filter(|job| exchange::ending(job, true).is_err()) {
-        Some(job) if failure.kind != Kind::Unreachable => Ok(BackupInfo::of_job(&job)),
-        _ => Err(failure),
-    }
-}
-
-async fn stored(exchange: &Exchange, asked: &Asked, name: &BackupName) -> Result<BackupInfo, Failure> {
-    let detail = exchange.service().get(asked, name).await?;
-    let root: Arc<str> = exchange.milvus_root();
-    Ok(BackupInfo::stored(detail, &root, exchange.settings().simple_response))
-}
-
-fn none(id: &str) -> Failure {
-    Failure {
-        kind: Kind::NotFound,
-        message: format!("there is no backup with the id {id}"),
-        context: None,
-        hint: Some("GET /api/v1/list shows the backups".to_owned()),
+    match exchange.service().find(&asked, &query.backup_id, &query.backup_name).await? {
+        Found::Job(job) => Ok(BackupInfo::of_job(&job)),
+        Found::Stored(detail) => {
+            Ok(BackupInfo::stored(*detail, &exchange.milvus_root(), exchange.settings().simple_response))
+        }
     }
 }
 

@@ -9,7 +9,6 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use jobs::{Job, JobState, OtherPlace};
 use serde::Serialize;
-use storage::StoreConfig;
 
 use super::envelope::{self, BadBody, Codes, Envelope, Head};
 use super::{go_json, stream};
@@ -58,36 +57,8 @@ impl Exchange {
 
     /// Who asks, at a place that may be another than the configured one.
     pub(super) fn asked(&self, place: OtherPlace) -> Result<Asked, Failure> {
-        let place = self.allowed(place)?;
+        let place = self.state.place(place)?;
         Ok(Asked { place, ..Asked::by(self.caller()?.clone()) })
-    }
-
-    /// The place if a request may name it: the configured one always, another where the configuration says so.
-    fn allowed(&self, place: OtherPlace) -> Result<OtherPlace, Failure> {
-        let configured = &self.service().config().backup;
-        let bucket = match &configured.store {
-            StoreConfig::S3(s3) => s3.bucket.as_str(),
-            StoreConfig::Local => "",
-        };
-        let trimmed = |root: &str| root.trim_matches('/').to_owned();
-        let place = OtherPlace {
-            bucket: place.bucket.filter(|named| !named.is_empty() && named != bucket),
-            root: place
-                .root
-                .filter(|named| !named.is_empty() && trimmed(named) != trimmed(&configured.root_text)),
-        };
-        if place == OtherPlace::default() || self.settings().allow_backup_root_path {
-            return Ok(place);
-        }
-        Err(Failure {
-            kind: Kind::Forbidden,
-            message: "this server does not let requests name another bucket or backup root than its own"
-                .to_owned(),
-            context: None,
-            hint: Some(
-                "leave it out, or set server.allow_backup_root_path in the server's configuration".to_owned(),
-            ),
-        })
     }
 
     /// How the server is set up.
