@@ -28,10 +28,10 @@ async fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let mut number = |otherwise: u64| arguments.next().map_or(Some(otherwise), |text| text.parse().ok());
     let (Some(seconds), Some(clients)) = (number(300), number(200)) else {
-        println!("not run: scripts/bench-server [SECONDS] [CLIENTS]");
+        println!("not run: scripts/bench-server [SECONDS] [CLIENTS] [PROGRAM]");
         return;
     };
-    let world = World::new();
+    let world = arguments.next().map_or_else(World::new, World::of);
     load::fill(&world).await;
     let limits = json!({ "requests_per_second": 0, "max_connections": 4 * clients, "max_running_jobs": 2 });
     let serving = Arc::new(world.serve(limits, &[]));

@@ -22,15 +22,21 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) struct World {
     dir: tempfile::TempDir,
     pub(crate) fake: FakeMilvus,
+    program: PathBuf,
 }
 
 impl World {
     /// With an empty Milvus.
     pub(crate) fn new() -> Self {
+        Self::of(env!("CARGO_BIN_EXE_milvus-backup"))
+    }
+
+    /// The same for this program.
+    pub(crate) fn of(program: impl Into<PathBuf>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let fake = FakeMilvus::start(FakeConfig::new("2.3.6", dir.path().join("milvus")));
         std::fs::create_dir_all(dir.path().join("milvus")).unwrap();
-        Self { dir, fake }
+        Self { dir, fake, program: program.into() }
     }
 
     /// With `default.books` of 5 rows and `default.tags` of 4, not flushed.
@@ -93,7 +99,7 @@ impl World {
         });
         // JSON is YAML.
         std::fs::write(self.path("backup.yaml"), config.to_string()).unwrap();
-        Serving::start(self.dir.path(), arguments)
+        Serving::start_program(&self.program, self.dir.path(), arguments)
     }
 }
 
@@ -109,7 +115,11 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts one in a directory with a `backup.yaml`, and waits until it listens; or until it ends.
     pub(crate) fn start(dir: &Path, arguments: &[&str]) -> Result<Self, (ExitStatus, String)> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_milvus-backup")), dir, arguments)
+    }
+
+    fn start_program(program: &Path, dir: &Path, arguments: &[&str]) -> Result<Self, (ExitStatus, String)> {
+        let mut child = Command::new(program)
             .env_clear()
             .current_dir(dir)
             .arg("server")
