@@ -157,11 +157,14 @@ fn by_text(reason: &str) -> ErrorKind {
         ErrorKind::AlreadyExists
     } else if says("not loaded") || says("not been loaded") {
         ErrorKind::NotLoaded
+    } else if says("can't find collection") && !names_database(&reason) {
+        // before the rest, whose words may stand in the name of the collection
+        ErrorKind::CollectionNotFound
     } else if absent && ["index", "partition", "segment", "alias", "task"].into_iter().any(says) {
         ErrorKind::NotFound
     } else if absent && (says("database:") || says("database not")) {
         ErrorKind::DatabaseNotFound
-    } else if says("can't find collection") || absent && says("collection") {
+    } else if absent && says("collection") {
         ErrorKind::CollectionNotFound
     } else if absent {
         ErrorKind::NotFound
@@ -255,6 +258,10 @@ mod tests {
     fn texts_of_2_2_are_understood() {
         for (reason, kind) in [
             ("can't find collection: a", ErrorKind::CollectionNotFound),
+            (
+                "can't find collection collection not found[database=default][collection=task_index]",
+                ErrorKind::CollectionNotFound,
+            ),
             ("collection not exists: a", ErrorKind::CollectionNotFound),
             ("DescribeCollection failed: collection a not found", ErrorKind::CollectionNotFound),
             ("ShowCollections failed: database:a not found", ErrorKind::DatabaseNotFound),
