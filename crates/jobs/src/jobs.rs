@@ -201,6 +201,7 @@ impl Jobs {
                 tracing::error!("jobs did not end; the next start finds them interrupted");
             }
         }
+        run::keep_last(&self.shared).await;
         self.shared.closed.cancel();
     }
 }

@@ -178,6 +178,24 @@ pub(crate) fn conclude(shared: &Arc<Shared>, live: &Arc<Live>, ended: Ended, kep
     shared.tell_ended(&live.now());
 }
 
+/// Tries a last time to keep the ends that could not be kept; one that cannot is at least in the log.
+pub(crate) async fn keep_last(shared: &Shared) {
+    let unkept = shared.table().unkept();
+    for live in unkept {
+        let Job { id, state, ended_ms, outcome, failure, progress, .. } = live.now();
+        let at_ms = ended_ms.unwrap_or_else(now_ms);
+        let ended = Ended { id, state, at_ms, outcome, failure, progress };
+        if !timeout(PATIENCE, keep_end(shared, &ended)).await.is_ok_and(|kept| kept.is_ok()) {
+            tracing::error!(
+                job = ended.id,
+                "its end ({}) is not kept: {:?}",
+                ended.state.as_str(),
+                ended.outcome
+            );
+        }
+    }
+}
+
 async fn keep_on(shared: Arc<Shared>, ended: Ended) {
     let mut pause = Duration::from_secs(1);
     while let Err(error) = keep_end(&shared, &ended).await {

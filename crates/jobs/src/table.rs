@@ -60,6 +60,11 @@ impl Table {
         self.live.values().filter(|live| !live.over.is_cancelled()).cloned().collect()
     }
 
+    /// The jobs that are over and whose end is not kept yet.
+    pub(crate) fn unkept(&self) -> Vec<Arc<Live>> {
+        self.live.values().filter(|live| live.over.is_cancelled()).cloned().collect()
+    }
+
     /// Refuses a job where none is taken in any more, or as many wait as may.
     pub(crate) fn has_room(&self) -> Result<(), JobsError> {
         if self.closed {

@@ -123,3 +123,21 @@ async fn an_end_that_cannot_be_kept_is_told_and_kept_later() {
     until(|| (state(&other) == "cancelled").then_some(())).await;
     assert_eq!(jobs.get(&id).unwrap().state, JobState::Cancelled);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_is_not_kept_yet_is_kept_at_the_latest_at_the_shutdown() {
+    let world = World::new().await;
+    world.hold(1);
+    let jobs = world.open();
+    let id = in_time(jobs.submit(backup("nightly"))).await.unwrap().id;
+    world.held().await;
+    let mut other = Connection::open(world.jobs.data_dir.join("jobs.db")).unwrap();
+    let held = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    jobs.cancel(&id).unwrap();
+    in_time(jobs.wait(&id)).await.unwrap();
+    held.rollback().unwrap();
+    in_time(jobs.shutdown(Duration::from_mins(1))).await;
+    drop(jobs);
+    let jobs = world.open_again().await;
+    assert_eq!(jobs.get(&id).unwrap().state, JobState::Cancelled);
+}
