@@ -114,6 +114,7 @@ impl Kind {
     }
 
     /// Every kind.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 15] = [
         Self::Failed,
         Self::Usage,

@@ -31,12 +31,16 @@ impl Completion {
     }
 }
 
-/// Print the OpenAPI description of what the server serves
+/// `openapi`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    about = "Print the OpenAPI description of what the server serves",
+    long_about = None,
+    after_help = "\
 Examples:
   milvus-backup openapi > openapi.json
-  milvus-backup openapi v1")]
+  milvus-backup openapi v1"
+)]
 pub(super) struct Openapi {
     /// v1, as the Go tool has it, or v2
     #[arg(

@@ -14,10 +14,10 @@ use crate::wire::{Job, JobPage};
 pub(super) const USUAL_SERVER: &str = "http://127.0.0.1:8080";
 
 /// Look at a server's jobs, follow and cancel them
-///
-/// Without --server and MILVUS_BACKUP_SERVER it is the server on this machine, http://127.0.0.1:8080.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+Without --server and MILVUS_BACKUP_SERVER it is the server on this machine, http://127.0.0.1:8080.
+
 Examples:
   milvus-backup jobs list --state running,queued
   milvus-backup jobs watch 0d3b1c52-0f0e-4f3e-8f0a-7f1f7a1a5a55

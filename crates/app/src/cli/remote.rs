@@ -19,11 +19,23 @@ use crate::wire::{Job, JobResult};
 /// Where a server is.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct ServerFlags {
-    /// Let the server at this URL do it [env: MILVUS_BACKUP_SERVER]
-    #[arg(long, value_name = "URL", help_heading = "Server", display_order = 90)]
+    /// Its URL.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Let the server at this URL do it [env: MILVUS_BACKUP_SERVER]",
+        help_heading = "Server",
+        display_order = 90
+    )]
     server: Option<String>,
-    /// File with the server's token [or env: MILVUS_BACKUP_TOKEN]
-    #[arg(long = "token-file", value_name = "FILE", help_heading = "Server", display_order = 91)]
+    /// Where its token stands.
+    #[arg(
+        long = "token-file",
+        value_name = "FILE",
+        help = "File with the server's token [or env: MILVUS_BACKUP_TOKEN]",
+        help_heading = "Server",
+        display_order = 91
+    )]
     token_file: Option<PathBuf>,
     /// PEM file with the authority of the server's certificate
     #[arg(long = "server-ca", value_name = "FILE", help_heading = "Server", display_order = 92)]

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use clap::Args;
 use engine::RestoreOutcome;
 use model::mapping::Mapping;
-use model::plan::restore::RestoreRequest;
 use reqwest::Method;
 
 use super::remote::{JobFlags, Order, Restoring};
@@ -111,7 +110,7 @@ impl Arguments {
             return self.there.carry_out(session, client, order).await;
         }
         self.there.refuse_alone()?;
-        let request = RestoreRequest { keep_staged: session.config.keep_staged(), ..asked.request()? };
+        let request = asked.request(session.config.keep_staged())?;
         let engine = session.engine()?;
         let job = session.job()?;
         let outcome = engine.restore(&request, job.ctx()).await;

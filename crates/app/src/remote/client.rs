@@ -117,8 +117,7 @@ impl Client {
             }
         };
         let mut sent = self.send(request()).await;
-        // A deletion has no key: sent twice, the second would not find the backup.
-        for _ in 0..if method == Method::POST { AGAIN } else { 0 } {
+        for _ in 0..AGAIN {
             if !matches!(&sent, Err(failure) if failure.kind == Kind::Unreachable) {
                 break;
             }

@@ -109,8 +109,8 @@ impl Default for NewRestore {
 }
 
 impl NewRestore {
-    /// The request of the engine.
-    pub(crate) fn request(&self) -> Result<RestoreRequest, Failure> {
+    /// The request of the engine; `keep_staged` is what the configuration says about staged files.
+    pub(crate) fn request(&self, keep_staged: bool) -> Result<RestoreRequest, Failure> {
         let renames = self.rename.iter().map(|(from, to)| (from.as_str(), to.as_str()));
         let mapping = Mapping::of_renames(renames, self.suffix.as_deref());
         Ok(RestoreRequest {
@@ -124,6 +124,7 @@ impl NewRestore {
             load: self.load,
             aliases: self.aliases,
             cleanup_on_failure: self.cleanup_on_failure,
+            keep_staged,
             dry_run: self.dry_run,
             ..RestoreRequest::of(existing_name(self.backup.as_deref())?)
         })

@@ -210,7 +210,7 @@ proptest! {
 #[test]
 fn requests_have_the_defaults_of_the_verbs() {
     assert_eq!(serde_json::from_str::<NewRestore>("{}").unwrap(), NewRestore::default());
-    let request = NewRestore { backup: Some("b".into()), ..NewRestore::default() }.request().unwrap();
+    let request = NewRestore { backup: Some("b".into()), ..NewRestore::default() }.request(false).unwrap();
     assert_eq!(request, RestoreRequest::of("b".parse().unwrap()));
     let request = NewBackup { name: Some("b".into()), ..NewBackup::default() }.request().unwrap();
     assert_eq!(request, BackupRequest::of("b".parse().unwrap()));

@@ -13,5 +13,6 @@ mod round_trip;
 mod security;
 mod serving;
 mod source;
+mod there;
 mod tool;
 mod wrong_place;

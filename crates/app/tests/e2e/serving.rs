@@ -42,6 +42,11 @@ impl Serving {
         Self { child, url, client }
     }
 
+    /// Its URL.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Sends a request with headers and a body, if there is one, and reads the answer.
     pub(crate) async fn send(
         &self,

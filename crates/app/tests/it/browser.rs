@@ -23,12 +23,11 @@ impl Driver {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("chromedriver, which `scripts/apt-install chromium chromium-driver` brings");
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let port = lines
-            .filter_map(|line| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok())
-            .next()
-            .unwrap();
+            .unwrap_or_else(|error| panic!("{error}: run `scripts/apt-install chromium chromium-driver`"));
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let port =
+            |line: String| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok();
+        let port = lines.find_map(port).unwrap();
         Self { child, port }
     }
 }
@@ -74,13 +73,11 @@ async fn text_with(page: &Client, selector: &str, part: &str) -> String {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
-    match found.await {
-        Ok(text) => text,
-        Err(_) => {
-            let shown = page.find(Locator::Css("#swagger-ui")).await.unwrap().text().await.unwrap();
-            panic!("no {part:?} in {selector} of\n{shown}")
-        }
+    if let Ok(text) = found.await {
+        return text;
     }
+    let shown = page.find(Locator::Css("#swagger-ui")).await.unwrap().text().await.unwrap();
+    panic!("no {part:?} in {selector} of\n{shown}")
 }
 
 async fn click(page: &Client, selector: &str) {

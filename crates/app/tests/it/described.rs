@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::serving::{Reply, Serving};
 
-/// The OpenAPI Initiative's schema of documents of 3.1, as published with its date in `$id`.
+/// The schema of documents of `OpenAPI` 3.1 by the initiative of that name, as published with its date in `$id`.
 const OPENAPI_3_1: &str = include_str!("schema/openapi-3.1.json");
 
 /// A description of an interface, as its server gives it.
@@ -149,6 +149,39 @@ async fn descriptions_are_what_openapi_says_they_are() {
                 assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{path} {id}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn v1_answers_as_it_says() {
+    let world = crate::serving::World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    let described = Described::v1(&serving).await;
+    let create = |name: &str| json!({ "backup_name": name });
+    for (path, body, status) in [
+        ("/api/v1/create", create("b"), 200),
+        ("/api/v1/create", create("b"), 409),
+        ("/api/v1/create", create("../b"), 400),
+        ("/api/v1/restore", json!({ "backup_name": "b", "collection_suffix": "_2", "id": "r" }), 200),
+        ("/api/v1/restore", json!({ "backup_name": "none" }), 404),
+        ("/api/v1/restore_secondary", json!({ "backup_name": "b" }), 501),
+    ] {
+        described.answers("POST", path, &serving.post(path, &body).await.is(status));
+    }
+    for (path, status) in [
+        ("/api/v1/hello", 200),
+        ("/api/v1/check", 200),
+        ("/api/v1/list", 200),
+        ("/api/v1/get_backup?backup_name=b", 200),
+        ("/api/v1/get_backup?backup_name=none", 404),
+        ("/api/v1/get_restore?id=r", 200),
+        ("/api/v1/get_restore?id=none", 404),
+    ] {
+        described.answers("GET", path, &serving.get(path).await.is(status));
+    }
+    for status in [200, 404] {
+        let path = "/api/v1/delete?backup_name=b";
+        described.answers("DELETE", path, &serving.delete(path).await.is(status));
     }
 }
 

@@ -155,3 +155,42 @@ async fn a_server_that_cannot_be_used_is_told_with_what_to_do() {
     assert!(refused.stderr.contains("role"), "{refused:?}");
     assert!(!refused.stderr.contains(made["token"].as_str().unwrap()));
 }
+
+#[tokio::test]
+async fn a_job_is_followed_over_a_restart_of_its_server() {
+    let world = World::with_books().await;
+    let mut serving = world.serve(json!({}), &[]);
+    world.fake.inject(Fault::Hangs { call: "Flush" });
+    let child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
+        .args(["create", "-n", "b", "--server", &serving.url("")])
+        .env_clear()
+        .current_dir(world.path(""))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while serving.get("/api/v2/jobs?state=running").await.json()["jobs"] == json!([]) {
+        assert!(Instant::now() < deadline, "{}", serving.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let address = serving.address().to_owned();
+    serving.kill();
+    let again = world.serve(json!({ "listen": address }), &[]);
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}\n{}", again.log());
+    assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
+    assert_eq!(again.get("/api/v2/jobs").await.json()["jobs"][0]["state"], "interrupted");
+}
+
+#[test]
+fn the_description_is_printed() {
+    for (arguments, path) in
+        [(&["openapi"][..], "/api/v2/jobs/{id}:cancel"), (&["openapi", "v1"], "/api/v1/list")]
+    {
+        let document = json_of(&client().run(arguments).ends_with(0));
+        assert!(document["paths"][path].is_object(), "{path}");
+        assert_eq!(document["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
+    }
+}

@@ -151,7 +151,11 @@ pub(super) struct DryRun {
 ///
 /// With `dry_run` nothing is changed, and the answer is what would be deleted.
 #[utoipa::path(delete, path = "/backups/{name}", tag = "backups", operation_id = "delete_backup",
-    params(("name" = String, Path, description = "The backup"), DryRun),
+    params(
+        ("name" = String, Path, description = "The backup"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request the same one"),
+        DryRun,
+    ),
     responses(
         (status = 200, description = "What would be deleted", body = Deleted),
         (status = 202, description = "The job that does it", body = Job,
@@ -193,7 +197,7 @@ pub(super) async fn plan_as_asked(
     if body.backup.as_ref().is_some_and(|other| *other != name) {
         return Err(Failure::usage("the body names another backup than the path").into());
     }
-    let request = NewRestore { backup: Some(name), ..body }.request()?;
+    let request = NewRestore { backup: Some(name), ..body }.request(state.settings.keep_staged)?;
     let (plan, target) = state.service.plan_restore(&asked, request).await?;
     Ok(Json(RestorePlan::of(&plan, &target)))
 }

@@ -26,7 +26,7 @@ pub(super) async fn create(
     By(asked): By,
     Body(body): Body<NewRestore>,
 ) -> Answer<Submitted<RestorePlan>> {
-    let request = body.request()?;
+    let request = body.request(state.settings.keep_staged)?;
     if request.dry_run {
         let (plan, target) = state.service.plan_restore(&asked, request).await?;
         return Ok(Submitted::Planned(RestorePlan::of(&plan, &target)));

@@ -13,12 +13,12 @@ pub(super) enum Submitted<P> {
     /// What would be done.
     Planned(P),
     /// The job that does it.
-    Accepted(Job),
+    Accepted(Box<Job>),
 }
 
 impl<P> From<jobs::Job> for Submitted<P> {
     fn from(job: jobs::Job) -> Self {
-        Self::Accepted(Job::from(&job))
+        Self::Accepted(Box::new(Job::from(&job)))
     }
 }
 
