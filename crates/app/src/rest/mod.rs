@@ -7,6 +7,7 @@ pub(crate) mod v1;
 mod v2;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 
 use crate::server::State;
 
@@ -16,5 +17,6 @@ pub(crate) use openapi::Version;
 pub(crate) fn router(state: State) -> Router {
     let docs = docs::router(&state.settings.swagger_base_path);
     let routes = v1::router().merge(v2::router());
-    Router::from(routes).with_state(state).merge(docs)
+    // the door has read the body, up to the configured limit
+    Router::from(routes).layer(DefaultBodyLimit::disable()).with_state(state).merge(docs)
 }

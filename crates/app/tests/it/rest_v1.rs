@@ -192,6 +192,13 @@ async fn wrong_requests_are_told_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_large_request_is_read_up_to_the_configured_limit() {
+    let (_world, serving) = served(json!({"max_body": "4MiB"})).await;
+    let body = json!({"backup_name": "a b", "unknown": "x".repeat(3 << 20)});
+    assert_eq!(create(&serving, body).await.is(400).json()["code"], 400, "it is read, and its name is wrong");
+}
+
+#[tokio::test]
 async fn the_configured_place_may_be_named_and_another_where_the_configuration_says_so() {
     let (world, serving) = served(json!({})).await;
     let root = world.path("backup").display().to_string();

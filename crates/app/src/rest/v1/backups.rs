@@ -2,7 +2,6 @@
 
 use std::io;
 
-use axum::body::Bytes;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
@@ -12,7 +11,7 @@ use jobs::{Job, OtherPlace};
 use model::name::BackupName;
 
 use super::envelope::{self, BadBody, Codes, Envelope, Head};
-use super::exchange::{self, Exchange};
+use super::exchange::{self, Asking, Exchange};
 use super::info::{BackupInfo, state};
 use super::requests::{CreateRequest, DeleteQuery, GetBackupQuery, ListQuery};
 use super::stream::{self, Sink};
@@ -35,11 +34,7 @@ use crate::status::{Failure, Kind};
         (status = "5XX", description = "The backup failed", body = Envelope<BackupInfo>),
     ),
 )]
-pub(super) async fn create(exchange: Exchange, body: Bytes) -> Response {
-    let request: CreateRequest = match exchange::read(&body) {
-        Ok(request) => request,
-        Err(answer) => return answer,
-    };
+pub(super) async fn create(exchange: Exchange, Asking(request): Asking<CreateRequest>) -> Response {
     exchange.note(&request.notes());
     let id = exchange.id.as_str();
     let job = match make(&exchange, &request).await {
@@ -53,9 +48,9 @@ pub(super) async fn create(exchange: Exchange, body: Bytes) -> Response {
     let info = BackupInfo::of_job(&job);
     match exchange::ending(&job, true) {
         Ok(()) if request.asynchronous => {
-            exchange.success(id, "create backup is executing asynchronously", info)
+            exchange::success(id, "create backup is executing asynchronously", info)
         }
-        Ok(()) => exchange.success(id, "success", info),
+        Ok(()) => exchange::success(id, "success", info),
         Err(failure) => exchange.failure(id, &failure, Codes::Create, Some(info)),
     }
 }
@@ -95,7 +90,7 @@ fn refused(id: &str, request: &CreateRequest, failure: &Failure) -> BackupInfo {
 )]
 pub(super) async fn list(exchange: Exchange, query: Result<Query<ListQuery>, QueryRejection>) -> Response {
     let found = async {
-        let Query(query) = query.map_err(unreadable)?;
+        let Query(query) = query.map_err(|wrong| unreadable(&wrong))?;
         let asked = exchange.asked(OtherPlace::default())?;
         let backups = exchange.service().list(&asked).await?;
         Ok((
@@ -112,7 +107,7 @@ pub(super) async fn list(exchange: Exchange, query: Result<Query<ListQuery>, Que
     };
     if exchange.settings().simple_response && query.collection_name.is_empty() {
         let infos: Vec<_> = backups.iter().map(BackupInfo::of_summary).collect();
-        return exchange.success(&exchange.id, "success", infos);
+        return exchange::success(&exchange.id, "success", infos);
     }
     let (sink, body) = stream::body();
     tokio::spawn(async move {
@@ -182,9 +177,9 @@ pub(super) async fn get_backup(
     exchange: Exchange,
     query: Result<Query<GetBackupQuery>, QueryRejection>,
 ) -> Response {
-    let found = async { find(&exchange, &query.map_err(unreadable)?.0).await };
+    let found = async { find(&exchange, &query.map_err(|wrong| unreadable(&wrong))?.0).await };
     match found.await {
-        Ok(info) => exchange.success(&exchange.id, "success", info),
+        Ok(info) => exchange::success(&exchange.id, "success", info),
         Err(failure) => exchange.failure(&exchange.id, &failure, Codes::Table, None::<BackupInfo>),
     }
 }
@@ -220,7 +215,7 @@ pub(super) async fn delete(
     query: Result<Query<DeleteQuery>, QueryRejection>,
 ) -> Response {
     let deleted = async {
-        let Query(query) = query.map_err(unreadable)?;
+        let Query(query) = query.map_err(|wrong| unreadable(&wrong))?;
         if query.backup_name.is_empty() {
             return Err(Failure::usage("empty backup name"));
         }
@@ -230,12 +225,12 @@ pub(super) async fn delete(
         exchange::ending(&exchange.service().wait(&job.id).await?, false)
     };
     match deleted.await {
-        Ok(()) => exchange.done(&exchange.id, "success"),
+        Ok(()) => exchange::done(&exchange.id),
         Err(failure) => exchange.failure_alone(&exchange.id, &failure),
     }
 }
 
 /// A query that is none.
-pub(super) fn unreadable(rejection: QueryRejection) -> Failure {
+pub(super) fn unreadable(rejection: &QueryRejection) -> Failure {
     Failure::usage(rejection.body_text())
 }

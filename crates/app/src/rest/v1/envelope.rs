@@ -48,6 +48,20 @@ pub(super) struct BadBody {
     pub error: String,
 }
 
+impl BadBody {
+    /// With the reason.
+    pub(super) fn new(reason: impl std::fmt::Display) -> Self {
+        Self { error: format!("Invalid request body: {reason}") }
+    }
+}
+
+impl IntoResponse for BadBody {
+    fn into_response(self) -> Response {
+        answer(StatusCode::BAD_REQUEST, &self)
+    }
+}
+
+/// Whether a value is left out.
 pub(super) fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
     *number == T::default()
 }

@@ -3,12 +3,14 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use jobs::{Job, JobState, OtherPlace};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::envelope::{self, BadBody, Codes, Envelope, Head};
 use super::{go_json, stream};
@@ -93,16 +95,6 @@ impl Exchange {
         if self.settings().legacy_status { StatusCode::OK } else { kind.status().http }
     }
 
-    /// An answer without data.
-    pub(super) fn done(&self, id: &str, msg: &str) -> Response {
-        envelope::answer(StatusCode::OK, &Head::success(id, msg))
-    }
-
-    /// An answer with data of any size.
-    pub(super) fn success(&self, id: &str, msg: &str, data: impl Serialize + Send + 'static) -> Response {
-        streamed(StatusCode::OK, Envelope { head: Head::success(id, msg), data: Some(data) })
-    }
-
     /// The answer of a failed request, with data where there is some.
     pub(super) fn failure<T>(&self, id: &str, failure: &Failure, codes: Codes, data: Option<T>) -> Response
     where
@@ -117,6 +109,16 @@ impl Exchange {
     }
 }
 
+/// An answer without data.
+pub(super) fn done(id: &str) -> Response {
+    envelope::answer(StatusCode::OK, &Head::success(id, "success"))
+}
+
+/// An answer with data of any size.
+pub(super) fn success(id: &str, msg: &str, data: impl Serialize + Send + 'static) -> Response {
+    streamed(StatusCode::OK, Envelope { head: Head::success(id, msg), data: Some(data) })
+}
+
 fn streamed(status: StatusCode, document: impl Serialize + Send + 'static) -> Response {
     let (sink, body) = stream::body();
     tokio::spawn(async move {
@@ -127,12 +129,17 @@ fn streamed(status: StatusCode, document: impl Serialize + Send + 'static) -> Re
     (status, envelope::json_type(), body).into_response()
 }
 
-/// Reads the body of a request, or answers that it cannot be read.
-pub(super) fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
-    go_json::from_slice(body).map_err(|error| {
-        let error = format!("Invalid request body: {error}");
-        envelope::answer(StatusCode::BAD_REQUEST, &BadBody { error })
-    })
+/// The body of a request.
+pub(super) struct Asking<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<State> for Asking<T> {
+    type Rejection = BadBody;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, BadBody> {
+        let body =
+            Bytes::from_request(request, state).await.map_err(|error| BadBody::new(error.body_text()))?;
+        go_json::from_slice(&body).map(Self).map_err(BadBody::new)
+    }
 }
 
 /// Why a job that is over did not do what it was asked to; `partly` lets one pass that did a part of it.

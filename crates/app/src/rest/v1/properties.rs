@@ -1,6 +1,7 @@
 //! The JSON of requests and answers, both ways, whatever they hold.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -97,10 +98,10 @@ fn carelessly(request: &impl Serialize, cases: &[bool]) -> String {
         let upper = cases.next().unwrap();
         let key = if upper { key.to_uppercase() } else { key };
         if cases.next().unwrap() {
-            text += &format!(", \"{}\": null", key.to_lowercase());
+            write!(text, ", \"{}\": null", key.to_lowercase()).unwrap();
         }
         if !value.is_null() {
-            text += &format!(", \"{key}\": {value}");
+            write!(text, ", \"{key}\": {value}").unwrap();
         }
     }
     text + "} {"

@@ -1,6 +1,5 @@
 //! The routes about restores.
 
-use axum::body::Bytes;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
@@ -9,7 +8,7 @@ use model::plan::restore::RestoreRequest as Restore;
 
 use super::backups::unreadable;
 use super::envelope::{BadBody, Codes, Envelope};
-use super::exchange::{self, Exchange};
+use super::exchange::{self, Asking, Exchange};
 use super::names;
 use super::requests::{GetRestoreQuery, RestoreRequest, RestoreSecondaryRequest};
 use super::task::{Contents, RestoreBackupTask};
@@ -32,11 +31,7 @@ use crate::status::{Failure, Kind};
         (status = "5XX", description = "Not all is restored", body = Envelope<RestoreBackupTask>),
     ),
 )]
-pub(super) async fn restore(exchange: Exchange, body: Bytes) -> Response {
-    let request: RestoreRequest = match exchange::read(&body) {
-        Ok(request) => request,
-        Err(answer) => return answer,
-    };
+pub(super) async fn restore(exchange: Exchange, Asking(request): Asking<RestoreRequest>) -> Response {
     exchange.note(&request.notes());
     let id = request_id(&exchange, &request.request_id);
     let job = match make(&exchange, &request).await {
@@ -48,9 +43,9 @@ pub(super) async fn restore(exchange: Exchange, body: Bytes) -> Response {
     let task = task(&exchange, &job).await;
     match exchange::ending(&job, false) {
         Ok(()) if request.asynchronous => {
-            exchange.success(&id, "restore backup is executing asynchronously", task)
+            exchange::success(&id, "restore backup is executing asynchronously", task)
         }
-        Ok(()) => exchange.success(&id, "success", task),
+        Ok(()) => exchange::success(&id, "success", task),
         Err(failure) => exchange.failure(&id, &failure, Codes::Restore, Some(task)),
     }
 }
@@ -92,11 +87,10 @@ async fn contents(exchange: &Exchange, job: &Job) -> Option<Contents> {
         (status = 501, description = "Not built yet", body = Envelope<RestoreBackupTask>),
     ),
 )]
-pub(super) async fn restore_secondary(exchange: Exchange, body: Bytes) -> Response {
-    let request: RestoreSecondaryRequest = match exchange::read(&body) {
-        Ok(request) => request,
-        Err(answer) => return answer,
-    };
+pub(super) async fn restore_secondary(
+    exchange: Exchange,
+    Asking(request): Asking<RestoreSecondaryRequest>,
+) -> Response {
     let id = request_id(&exchange, &request.request_id);
     let failure = Failure::later("restore_secondary (the standby of a cluster pair)");
     exchange.failure(&id, &failure, Codes::Restore, None::<RestoreBackupTask>)
@@ -119,9 +113,9 @@ pub(super) async fn get_restore(
     exchange: Exchange,
     query: Result<Query<GetRestoreQuery>, QueryRejection>,
 ) -> Response {
-    let found = query.map_err(unreadable).and_then(|Query(query)| find(&exchange, &query.id));
+    let found = query.map_err(|wrong| unreadable(&wrong)).and_then(|Query(query)| find(&exchange, &query.id));
     match found {
-        Ok(job) => exchange.success(&exchange.id, "success", task(&exchange, &job).await),
+        Ok(job) => exchange::success(&exchange.id, "success", task(&exchange, &job).await),
         Err(failure) => exchange.failure(&exchange.id, &failure, Codes::Fail, None::<RestoreBackupTask>),
     }
 }

@@ -1,5 +1,5 @@
-//! The trees that backups hold, described for the OpenAPI document; [`model::manifest::json`] writes them.
-#![expect(dead_code, reason = "these describe what another crate writes")]
+//! The trees that backups hold, described for the `OpenAPI` document; [`model::manifest::json`] writes them.
+#![expect(dead_code, clippy::struct_field_names, reason = "these describe what another crate writes")]
 
 use std::collections::BTreeMap;
 

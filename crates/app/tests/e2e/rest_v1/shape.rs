@@ -27,11 +27,15 @@ fn collect(value: &Value, path: &str, found: &mut BTreeSet<(String, &'static str
         Value::Number(_) => "number",
         Value::String(_) => "text",
         Value::Array(elements) => {
-            elements.iter().for_each(|element| collect(element, &format!("{path}[]"), found));
+            for element in elements {
+                collect(element, &format!("{path}[]"), found);
+            }
             "list"
         }
         Value::Object(entries) => {
-            entries.iter().for_each(|(key, value)| collect(value, &format!("{path}.{key}"), found));
+            for (key, value) in entries {
+                collect(value, &format!("{path}.{key}"), found);
+            }
             "object"
         }
     };
