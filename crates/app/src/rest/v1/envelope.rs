@@ -103,10 +103,21 @@ impl Head {
     }
 }
 
+/// Flags of the command line that hints name, and the fields of requests that stand for them here.
+const FIELDS: [(&str, &str); 5] = [
+    ("--suffix", "collection_suffix"),
+    ("--rename", "collection_renames"),
+    ("--skip-create-collection", "skipCreateCollection"),
+    ("--drop-exist-collection", "dropExistCollection"),
+    ("--strategy", "strategy"),
+];
+
 /// What happened and what to do, in one line.
 pub(super) fn message(failure: &Failure) -> String {
     let while_doing = failure.context.iter().map(|context| format!("; while {context}"));
-    let hint = failure.hint.iter().map(|hint| format!("; hint: {hint}"));
+    let here =
+        |hint: &String| FIELDS.iter().fold(hint.clone(), |hint, (flag, field)| hint.replace(flag, field));
+    let hint = failure.hint.iter().map(|hint| format!("; hint: {}", here(hint)));
     std::iter::once(failure.message.clone()).chain(while_doing).chain(hint).collect()
 }
 
@@ -140,6 +151,12 @@ mod tests {
         let head = Head::failure("7", &failure, Codes::Table);
         let shown = json!({"requestId": "7", "code": 400, "msg": "no; hint: yes"});
         assert_eq!(serde_json::to_value(&head).unwrap(), shown);
+    }
+
+    #[test]
+    fn hints_name_fields_of_requests() {
+        let failure = Failure::usage("no").hint("use --suffix or --drop-exist-collection");
+        assert_eq!(message(&failure), "no; hint: use collection_suffix or dropExistCollection");
     }
 
     #[test]
