@@ -1,6 +1,6 @@
 //! Calls that last as long as their job.
 
-use jobs::Job;
+use jobs::{Job, JobState, Request};
 
 use crate::server::{Caller, Service};
 use crate::status::Failure;
@@ -17,9 +17,11 @@ pub(super) async fn until_over(
     let job = service.wait(&job.id).await;
     held.let_go = true;
     let job = job?;
+    // what vanished is not in a backup, but it can be restored
+    let usable = job.state == JobState::Partial && matches!(job.request, Request::Backup(_));
     match job.failure {
-        Some(failure) => Err(failure.into()),
-        None => Ok(job),
+        Some(failure) if !usable => Err(failure.into()),
+        failure => Ok(Job { failure, ..job }),
     }
 }
 
