@@ -187,6 +187,20 @@ mod tests {
     }
 
     #[test]
+    fn kept_names_are_parsed_again() {
+        let name = CollectionRef::new("shop", "orders");
+        assert_eq!(serde_json::to_string(&name).unwrap(), "\"shop.orders\"");
+        assert_eq!(serde_json::from_str::<CollectionRef>("\"shop.orders\"").unwrap(), name);
+        for text in ["", "orders", ".orders", "shop."] {
+            let kept = serde_json::to_string(text).unwrap();
+            assert!(serde_json::from_str::<CollectionRef>(&kept).is_err(), "{text}");
+        }
+        assert_eq!(serde_json::from_str::<BackupName>("\"nightly\"").unwrap().as_str(), "nightly");
+        let error = serde_json::from_str::<BackupName>("\"../nightly\"").unwrap_err().to_string();
+        assert!(error.contains("cannot name a backup"), "{error}");
+    }
+
+    #[test]
     fn the_error_says_the_rule() {
         let error = BackupName::for_create("2024-01").unwrap_err().to_string();
         assert!(error.contains("\"2024-01\"") && error.contains("letters, digits") && error.contains("128"));

@@ -240,6 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn a_map_of_databases_is_read_as_0_5_means_it() {
+        let of = |wanted: &[(&'static str, &[&'static str])]| {
+            Selection::from_map(wanted.iter().map(|(db, collections)| (*db, collections.iter().copied())))
+        };
+        let text = of(&[("a", &["*"]), ("b", &[]), ("c", &["x", "y"])]).unwrap().to_string();
+        assert_eq!(text, "a.*,b.,c.x,c.y");
+        // a comma would be read as another rule once the selection is kept as text
+        for wanted in [&[("a", &["x,b.*"][..])][..], &[("", &["x"])], &[("a.b", &["x"])], &[]] {
+            assert!(of(wanted).is_err(), "{wanted:?}");
+        }
+    }
+
+    #[test]
     fn the_rules_of_a_filter() {
         assert_eq!(filter("shop.*"), "shop | shop.books shop.orders");
         assert_eq!(filter("shop.books"), "shop | shop.books");

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::manifest::{Field, PartitionBackup, Segment};
+use crate::mapping::Mapping;
 use crate::plan::sample::{self, name};
+use crate::selection::Selection;
 
 fn two_partitions() -> Vec<PartitionBackup> {
     vec![
@@ -239,4 +241,29 @@ fn a_ttl_waits_for_the_data_and_is_told_and_what_exists_keeps_its_properties() {
     let plan = plan_of(loaded_with_index(), &request, &existing()).unwrap();
     assert!(plan.collections[0].properties.is_empty() && plan.collections[0].properties_after.is_empty());
     assert_eq!(plan.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn shards_are_those_of_the_backup_up_to_a_limit_unless_they_are_given() {
+    let shards = |max_shards, given: Option<i32>| {
+        let mut backup = sample::collection("books", two_partitions());
+        backup.shards = 4;
+        let other = Override { shards: given, description: None };
+        let overrides = [(name("copy.books"), other)].into();
+        one(backup, &RestoreRequest { max_shards, overrides, ..sample::request() }, &sample::seen()).shards
+    };
+    assert_eq!([None, Some(0), Some(-1), Some(9)].map(|most| shards(most, None)), [4; 4]);
+    assert_eq!((shards(Some(2), None), shards(Some(2), Some(0)), shards(Some(2), Some(8))), (2, 2, 8));
+}
+
+#[test]
+fn a_request_is_kept_and_read_again() {
+    let overrides = [(name("shop.a"), Override { shards: Some(1), description: None })].into();
+    let mapping = Mapping::new(Some("a:b,db1.*:db2.*"), Some("_x")).unwrap();
+    let targets = Selection::from_filter("shop.*,db2.").unwrap();
+    let request = RestoreRequest { mapping, targets, overrides, ..sample::request() };
+    let text = serde_json::to_string(&request).unwrap();
+    assert_eq!(serde_json::from_str::<RestoreRequest>(&text).unwrap(), request);
+    let broken = text.replace("\"nightly\"", "\"..\"");
+    assert!(serde_json::from_str::<RestoreRequest>(&broken).is_err());
 }
