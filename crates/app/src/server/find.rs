@@ -59,7 +59,8 @@ impl Service {
 
     /// By what runs, else by what lies on the storage, else by what failed.
     async fn find_by_name(&self, asked: &Asked, name: &BackupName) -> Result<Found, Failure> {
-        if let Some(job) = self.live_backup(&asked.caller, name.as_str())? {
+        let there = |job: &Job| job.place == asked.place;
+        if let Some(job) = self.live_backup(&asked.caller, name.as_str())?.filter(there) {
             return Ok(job.into());
         }
         let failure = match self.get(asked, name).await {
@@ -72,7 +73,7 @@ impl Service {
             ..JobFilter::default()
         };
         let newest = self.jobs(&asked.caller, &filter, None, 1)?.jobs.into_iter().next();
-        match newest.filter(|job| !made(job.state)) {
+        match newest.filter(|job| there(job) && !made(job.state)) {
             Some(job) if failure.kind != Kind::Unreachable => Ok(job.into()),
             _ => Err(failure),
         }
