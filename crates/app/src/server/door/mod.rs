@@ -227,7 +227,7 @@ pub(super) async fn pass(State(door): State<Arc<Door>>, mut request: Request, ne
         let mut response = match door.admit(request, next, &peer, form).await {
             Ok(response) => response,
             Err(refusal) => {
-                tracing::info!(?refusal, "refused");
+                refusal.log();
                 refusal.answer(form, &id.id)
             }
         };

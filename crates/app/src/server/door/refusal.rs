@@ -36,7 +36,6 @@ impl Form {
 }
 
 /// A request that is not let through.
-#[derive(Debug)]
 pub(super) struct Refusal {
     failure: Failure,
     status: StatusCode,
@@ -92,6 +91,11 @@ impl Refusal {
     pub(super) fn forbidden(failure: Failure) -> Self {
         let status = failure.kind.status().http;
         Self { failure, status, retry_after: None }
+    }
+
+    /// Writes it down.
+    pub(super) fn log(&self) {
+        tracing::info!(status = self.status.as_u16(), reason = self.failure.message, "refused");
     }
 
     /// The answer.
