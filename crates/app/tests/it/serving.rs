@@ -121,6 +121,8 @@ impl Serving {
     fn start_program(program: &Path, dir: &Path, arguments: &[&str]) -> Result<Self, (ExitStatus, String)> {
         let mut child = Command::new(program)
             .env_clear()
+            // As the unit and the image have it.
+            .env("MALLOC_ARENA_MAX", "2")
             .current_dir(dir)
             .arg("server")
             .args(arguments)
