@@ -1192,7 +1192,7 @@ func (x *DeleteResult) GetBytes() int64 {
 // Why something was not done. It is also the detail of every status of every service here.
 type Failure struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"` // not_found, already_exists, busy, …: the names of docs/compatibility.md
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"` // not_found, already_exists, busy, …: the names of docs/grpc.md
 	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	Context       string                 `protobuf:"bytes,3,opt,name=context,proto3" json:"context,omitempty"` // what was being done
 	Hint          string                 `protobuf:"bytes,4,opt,name=hint,proto3" json:"hint,omitempty"`       // what to do
