@@ -1,7 +1,10 @@
 //! The descriptions of `/api/v1` and `/api/v2`, made of the code that serves them.
 
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, ServerBuilder};
+use utoipa::openapi::{
+    Components, InfoBuilder, LicenseBuilder, ObjectBuilder, OneOfBuilder, OpenApi, RefOr, Schema,
+    ServerBuilder, Type,
+};
 
 use super::{v1, v2};
 
@@ -36,6 +39,7 @@ impl Version {
         let base = format!("/{}", base.trim_matches('/'));
         description.servers = Some(vec![ServerBuilder::new().url(base).build()]);
         let components = description.components.get_or_insert_default();
+        data_may_be_null(components);
         let http = |scheme| SecurityScheme::Http(Http::new(scheme));
         components.add_security_scheme("token", http(HttpAuthScheme::Bearer));
         components.add_security_scheme("user", http(HttpAuthScheme::Basic));
@@ -48,5 +52,19 @@ impl Version {
         ];
         description.security = Some(ways.into());
         description
+    }
+}
+
+/// Says that `data` of an envelope may be null, which is forgotten of a generic parameter.
+fn data_may_be_null(components: &mut Components) {
+    for schema in components.schemas.values_mut() {
+        let RefOr::T(Schema::AllOf(all)) = schema else { continue };
+        for part in &mut all.items {
+            let RefOr::T(Schema::Object(object)) = part else { continue };
+            if let Some(data) = object.properties.get_mut("data") {
+                let null = ObjectBuilder::new().schema_type(Type::Null);
+                *data = OneOfBuilder::new().item(data.clone()).item(null).into();
+            }
+        }
     }
 }

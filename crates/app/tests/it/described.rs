@@ -31,18 +31,20 @@ impl Described {
         let path = path.split('?').next().unwrap_or_default();
         let (template, operation) = self.operation(method, path);
         let responses = &operation["responses"];
-        let response = [reply.status.to_string().as_str(), "default"]
+        let (status, range) = (reply.status.to_string(), format!("{}XX", reply.status / 100));
+        let response = [status.as_str(), range.as_str(), "default"]
             .iter()
             .find_map(|status| responses.get(status))
             .unwrap_or_else(|| {
                 panic!("{method} {template} does not describe {}: {}", reply.status, reply.text)
             });
-        let kind = reply.header("content-type").split(';').next().unwrap_or_default();
+        let kind = essence(reply.header("content-type"));
         let Some(content) = response.get("content") else {
             assert_eq!(reply.text, "", "{method} {template}: {} has no body", reply.status);
             return;
         };
-        let media = content.get(kind).unwrap_or_else(|| {
+        let described = content.as_object().unwrap().iter().find(|(described, _)| essence(described) == kind);
+        let (_, media) = described.unwrap_or_else(|| {
             panic!("{method} {template}: {} is described as {content}, not {kind}", reply.status)
         });
         if kind.ends_with("json") {
@@ -73,6 +75,11 @@ impl Described {
             .find_map(|(template, item)| Some((template.as_str(), item.get(method.to_ascii_lowercase())?)));
         named.unwrap_or_else(|| panic!("{method} {path} is not described"))
     }
+}
+
+/// A media type without its parameters.
+fn essence(media: &str) -> &str {
+    media.split(';').next().unwrap_or_default()
 }
 
 /// Whether a path is one of a template: `/jobs/{id}:cancel`.

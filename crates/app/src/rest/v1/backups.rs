@@ -10,7 +10,7 @@ use engine::{BackupState, BackupSummary, DeleteRequest, now_ms};
 use jobs::{Job, OtherPlace};
 use model::name::BackupName;
 
-use super::envelope::{self, BadBody, Codes, Envelope, Head};
+use super::envelope::{self, Codes, Envelope, Head, Wrong};
 use super::exchange::{self, Asking, Exchange};
 use super::info::{BackupInfo, state};
 use super::requests::{CreateRequest, DeleteQuery, GetBackupQuery, ListQuery};
@@ -29,7 +29,7 @@ use crate::status::{Failure, Kind};
     params(("request_id" = Option<String>, Header, description = "The id of the request, and of the backup")),
     responses(
         (status = 200, description = "The backup is made, or being made", body = Envelope<BackupInfo>),
-        (status = 400, description = "The body is no such request", body = BadBody),
+        (status = 400, description = "The request is wrong", body = Wrong),
         (status = "4XX", description = "The request cannot be carried out", body = Envelope<BackupInfo>),
         (status = "5XX", description = "The backup failed", body = Envelope<BackupInfo>),
     ),

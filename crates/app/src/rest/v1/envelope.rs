@@ -48,6 +48,31 @@ pub(super) struct BadBody {
     pub error: String,
 }
 
+/// The answer to a request that is wrong.
+#[derive(ToSchema)]
+#[schema(as = v1::Wrong)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes what is answered")]
+pub(super) enum Wrong {
+    /// The body cannot be read.
+    Body(BadBody),
+    /// What it asks cannot be done.
+    Request(Refused),
+}
+
+/// An answer without data.
+#[derive(ToSchema)]
+#[schema(as = v1::Refused)]
+#[expect(dead_code, reason = "it describes what is answered")]
+pub(super) struct Refused {
+    /// What it says of itself.
+    #[serde(flatten)]
+    head: Head,
+    /// `null`.
+    #[schema(value_type = Object)]
+    data: (),
+}
+
 impl BadBody {
     /// With the reason.
     pub(super) fn new(reason: impl std::fmt::Display) -> Self {

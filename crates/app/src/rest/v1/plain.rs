@@ -29,8 +29,8 @@ pub(super) async fn hello() -> &'static str {
     path = "/api/v1/check",
     tag = "v1",
     responses(
-        (status = 200, description = "All is as it should be; lines of text as a JSON string", body = String),
-        (status = 503, description = "Something is not, the text says what", body = String),
+        (status = 200, description = "All is as it should be; lines of text as a JSON string", body = String, content_type = "application/json"),
+        (status = 503, description = "Something is not, the text says what", body = String, content_type = "application/json"),
         (status = 403, description = "The caller may not", body = BadBody),
     ),
 )]

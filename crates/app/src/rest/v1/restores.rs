@@ -7,7 +7,7 @@ use jobs::{Job, Request};
 use model::plan::restore::RestoreRequest as Restore;
 
 use super::backups::unreadable;
-use super::envelope::{BadBody, Codes, Envelope};
+use super::envelope::{Codes, Envelope, Wrong};
 use super::exchange::{self, Asking, Exchange};
 use super::names;
 use super::requests::{GetRestoreQuery, RestoreRequest, RestoreSecondaryRequest};
@@ -26,7 +26,7 @@ use crate::status::{Failure, Kind};
     params(("request_id" = Option<String>, Header, description = "The id of the request")),
     responses(
         (status = 200, description = "It is restored, or being restored", body = Envelope<RestoreBackupTask>),
-        (status = 400, description = "The body is no such request", body = BadBody),
+        (status = 400, description = "The request is wrong", body = Wrong),
         (status = "4XX", description = "The request cannot be carried out", body = Envelope<RestoreBackupTask>),
         (status = "5XX", description = "Not all is restored", body = Envelope<RestoreBackupTask>),
     ),
@@ -83,7 +83,7 @@ async fn contents(exchange: &Exchange, job: &Job) -> Option<Contents> {
     tag = "v1",
     request_body = RestoreSecondaryRequest,
     responses(
-        (status = 400, description = "The body is no such request", body = BadBody),
+        (status = 400, description = "The request is wrong", body = Wrong),
         (status = 501, description = "Not built yet", body = Envelope<RestoreBackupTask>),
     ),
 )]

@@ -31,6 +31,15 @@ pub(super) struct CollectionBackupInfo {
     /// Shards.
     #[schema(required = false)]
     shards_num: i32,
+    /// When it was created, as Milvus's timestamp.
+    #[schema(required = false)]
+    created_timestamp: u64,
+    /// Milvus's channels of its shards.
+    #[schema(required = false)]
+    virtual_channel_names: Vec<String>,
+    /// The channels they are carried by.
+    #[schema(required = false)]
+    physical_channel_names: Vec<String>,
     /// 0 strong, 1 session, 2 bounded, 3 eventually, 4 customized.
     #[schema(required = false)]
     consistency_level: i32,
