@@ -107,7 +107,7 @@ fn of_restore(job: &Job, outcome: Option<&Outcome>, crash: bool) -> (String, Str
         format!("restore the rest of {name} by a filter")
     } else {
         format!(
-            "restore {name} again with --drop-exist-collection (drop_exist_collection), with a filter for what is not done"
+            "restore {name} again with the same suffix and renames and --drop-exist-collection (existing: drop), with a filter for what is not done"
         )
     };
     (left, hint)
@@ -119,10 +119,13 @@ fn incomplete(job: &Job, outcome: Option<&Outcome>) -> Vec<CollectionRef> {
         let left = report.collections.iter().filter(|c| c.created && c.outcome != CollectionOutcome::Done);
         return left.map(|c| c.target.clone()).collect();
     }
-    let begun = |source: &CollectionRef| {
-        job.progress.collections.get(source).is_some_and(|state| state.phase.is_some() && !state.is_done())
+    let begun = |(source, target): &&(CollectionRef, CollectionRef)| {
+        // the engine calls a source of several targets by each target's name
+        let several = job.targets.iter().filter(|(other, _)| other == source).count() > 1;
+        let state = job.progress.collections.get(if several { target } else { source });
+        state.is_some_and(|state| state.phase.is_some() && !state.is_done())
     };
-    job.targets.iter().filter(|(source, _)| begun(source)).map(|(_, target)| target.clone()).collect()
+    job.targets.iter().filter(begun).map(|(_, target)| target.clone()).collect()
 }
 
 /// The first few names, and how many more there are.
@@ -232,7 +235,12 @@ pub(crate) mod tests {
         let left =
             "1 of 3 collections are restored, left in place and incomplete: default.tags_copy; imports";
         assert!(crashed.contains(left), "{crashed}");
-        assert!(crashed.contains("restore nightly again with --drop-exist-collection"), "{crashed}");
+        assert!(
+            crashed.contains(
+                "restore nightly again with the same suffix and renames and --drop-exist-collection"
+            ),
+            "{crashed}"
+        );
         let one = told(&at(restore(), &events[..2]), CANCELLED);
         assert_eq!(
             one,

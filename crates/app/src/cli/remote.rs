@@ -13,6 +13,7 @@ use super::restore::report_restore;
 use super::session::{Job as Shown, Session};
 use crate::config::Environment;
 use crate::remote::{Client, OnSignal, Replay, Server, Submitted, follow};
+use crate::render::text::Again;
 use crate::status::{Failure, Kind};
 use crate::wire::{Job, JobResult};
 
@@ -95,8 +96,8 @@ fn token_of(path: &std::path::Path) -> Result<secrecy::SecretString, Failure> {
 pub(super) struct Restoring {
     /// Whether data was left out.
     pub meta_only: bool,
-    /// The command line that leads to the same targets.
-    pub again: String,
+    /// The command line that repeats it.
+    pub again: Again,
 }
 
 /// Something to hand in.

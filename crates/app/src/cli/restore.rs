@@ -12,6 +12,7 @@ use super::selection::Selectors;
 use super::session::Session;
 use super::{Format, Named, Shared};
 use crate::remote::Client;
+use crate::render::text::Again;
 use crate::render::{self, Target};
 use crate::status::{DONE, Failure};
 use crate::wire::{Existing, NewRestore, RestorePlan, RestoreReport};
@@ -129,15 +130,15 @@ impl Arguments {
         }
     }
 
-    /// The command line that leads to the same targets, whatever is selected.
-    fn again(&self, session: &Session<'_>) -> String {
+    /// The command line that repeats it. Rules of renaming are left out, since one that meets nothing is refused.
+    fn again(&self, session: &Session<'_>) -> Again {
         let mut line = "milvus-backup restore".to_owned();
+        let same_targets = non_empty(self.rename.as_ref()).is_none();
         let flags = [
             ("--config", session.config_flag()),
             ("--server", self.there.server.url()),
             ("-n", self.named.name.as_deref()),
-            ("--suffix", non_empty(self.suffix.as_ref())),
-            ("--rename", non_empty(self.rename.as_ref())),
+            ("--suffix", non_empty(self.suffix.as_ref()).filter(|_| same_targets)),
         ];
         for (flag, value) in flags.into_iter().filter_map(|(flag, value)| Some((flag, value?))) {
             // Writing to a String cannot fail.
@@ -147,7 +148,7 @@ impl Arguments {
             // Their values may be secrets.
             line.push_str(" --set …");
         }
-        line
+        Again { line, same_targets }
     }
 
     fn asked(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {
@@ -206,19 +207,20 @@ impl Arguments {
     }
 }
 
-/// The command line of a restore by a server, of which only the backup is known.
-pub(super) fn again_on(client: &Client, backup: &str) -> String {
-    format!("milvus-backup restore --server {client} -n {}", shell_word(backup))
+/// The command line that repeats a restore by a server, of which only the backup and the targets are known.
+pub(super) fn again_on(client: &Client, backup: &str) -> Again {
+    let line = format!("milvus-backup restore --server {client} -n {}", shell_word(backup));
+    Again { line, same_targets: false }
 }
 
 /// Prints what a restore did; returns the exit code.
 ///
-/// `again` is the command line that leads to the same targets.
+/// `again` is the command line that repeats it.
 pub(super) fn report_restore(
     session: &Session<'_>,
     report: &RestoreReport,
     meta_only: bool,
-    again: &str,
+    again: &Again,
 ) -> Result<u8, Failure> {
     if report.exit_code == DONE {
         session.report(report, |report| render::text::restore_report(report, meta_only))?;

@@ -95,8 +95,8 @@ pub(crate) fn restore_report(report: &RestoreReport, meta_only: bool) -> String 
 
 /// What a restore did that did not do all of it: what failed and why, what was not begun, what is left.
 ///
-/// `again` is the command line that gives the same targets, without selection.
-pub(crate) fn restore_failure(report: &RestoreReport, again: &str) -> String {
+/// `again` is the command line that repeats it, without selection.
+pub(crate) fn restore_failure(report: &RestoreReport, again: &Again) -> String {
     let done = report.collections.iter().filter(|c| c.outcome == RestoreOutcome::Done).count();
     let interrupted = if report.exit_code == exit_code(Kind::Interrupted) { "interrupted; " } else { "" };
     let mut text = format!(
@@ -128,12 +128,26 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &str) -> String {
         let targets: Vec<_> = left.iter().map(|c| &c.target).collect();
         let _ = writeln!(text, "  left in place, incomplete: {}", names(&targets));
     }
-    let rest: Vec<_> = of(report, |c| c.outcome != RestoreOutcome::Done).map(|c| c.source.as_str()).collect();
+    let rest: Vec<_> = of(report, |c| c.outcome != RestoreOutcome::Done).collect();
     if !rest.is_empty() && rest.len() <= 10 {
+        let filter: Vec<_> = rest.iter().map(|c| c.source.as_str()).collect();
+        let renamed = rest.iter().filter(|c| !again.same_targets && c.source != c.target);
+        let renames: Vec<_> = renamed.map(|c| format!("{}:{}", c.source, c.target)).collect();
+        let rename =
+            if renames.is_empty() { String::new() } else { format!(" --rename {}", renames.join(",")) };
         let drop = if left.is_empty() { "" } else { " --drop-exist-collection" };
-        let _ = writeln!(text, "  try again: {again} --filter {}{drop}", rest.join(","));
+        let _ = writeln!(text, "  try again: {}{rename} --filter {}{drop}", again.line, filter.join(","));
     }
     text
+}
+
+/// A command line that repeats a restore.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Again {
+    /// The line, without selection.
+    pub line: String,
+    /// Whether it gives the same targets, whatever is selected; else each is named.
+    pub same_targets: bool,
 }
 
 fn of(report: &RestoreReport, which: fn(&Restored) -> bool) -> impl Iterator<Item = &Restored> {
@@ -229,8 +243,9 @@ mod tests {
             ("c", failed()),
             ("d", CollectionOutcome::NotBegun),
         ];
-        let again = "milvus-backup restore -n nightly --suffix _x";
-        assert_snapshot!(restore_failure(&report(outcomes), again), @"
+        let again =
+            Again { line: "milvus-backup restore -n nightly --suffix _x".to_owned(), same_targets: true };
+        assert_snapshot!(restore_failure(&report(outcomes), &again), @"
         restored 1 of 4 collections from nightly
           default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although
           default.c_x (from default.c): default.b_x/_default: 0 of 1997 to 2000 rows, although
@@ -245,7 +260,7 @@ mod tests {
             hint: None,
             message: "interrupted".into(),
         };
-        let text = restore_failure(&report(vec![("a", CollectionOutcome::Failed(interrupted))]), again);
+        let text = restore_failure(&report(vec![("a", CollectionOutcome::Failed(interrupted))]), &again);
         assert!(text.starts_with("interrupted; restored 0 of 1 collection from nightly\n"), "{text}");
     }
 }
