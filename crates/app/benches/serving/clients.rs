@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::serving::{DEADLINE, Serving};
 
 /// How long a client thinks before it asks again, and before it watches again.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// What the clients see.
 #[derive(Default)]
