@@ -2,6 +2,8 @@
 //!
 //! Both front ends go through here, so that they cannot differ in what they allow or do.
 
+use std::sync::Arc;
+
 use engine::{
     BackupDetail, BackupOutcome, BackupSummary, Check, DeleteOutcome, DeleteRequest, Engine, EngineConfig,
     JobCtx, RestoreOutcome,
@@ -12,11 +14,15 @@ use jobs::{Job, JobFilter, JobPage, Jobs, JobsError, OtherPlace, Request, Submis
 use model::name::BackupName;
 use model::plan::backup::{BackupPlan, BackupRequest};
 use model::plan::restore::{RestorePlan, RestoreRequest};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::audit;
 use super::caller::{Caller, Role};
 use crate::render::Target;
 use crate::status::{Failure, Kind};
+
+/// How many look into the store or at Milvus at once; the others wait, so that memory does not grow with who asks.
+const LOOKING: usize = 8;
 
 /// Who asks, and what is said beside the request.
 #[derive(Clone, Debug)]
@@ -43,12 +49,13 @@ impl Asked {
 pub(crate) struct Service {
     engine: Engine,
     jobs: Jobs,
+    looking: Arc<Semaphore>,
 }
 
 impl Service {
     /// Serves an engine and the jobs over it.
     pub(crate) fn new(engine: Engine, jobs: Jobs) -> Self {
-        Self { engine, jobs }
+        Self { engine, jobs, looking: Arc::new(Semaphore::new(LOOKING)) }
     }
 
     /// What the engine works on.
@@ -91,7 +98,7 @@ impl Service {
         request: BackupRequest,
     ) -> Result<BackupPlan, Failure> {
         let request = BackupRequest { dry_run: true, ..request };
-        match self.engine(asked)?.backup(&request, &JobCtx::detached()).await? {
+        match self.look(asked).await?.engine.backup(&request, &JobCtx::detached()).await? {
             BackupOutcome::Planned(plan) => Ok(plan),
             BackupOutcome::Done(_) => Err(not_dry()),
         }
@@ -104,7 +111,7 @@ impl Service {
         request: RestoreRequest,
     ) -> Result<(RestorePlan, Target), Failure> {
         let request = RestoreRequest { dry_run: true, ..request };
-        match self.engine(asked)?.restore(&request, &JobCtx::detached()).await? {
+        match self.look(asked).await?.engine.restore(&request, &JobCtx::detached()).await? {
             RestoreOutcome::Planned { plan, server, address, available } => {
                 Ok((plan, Target { server, address, available }))
             }
@@ -119,29 +126,32 @@ impl Service {
         request: DeleteRequest,
     ) -> Result<DeleteOutcome, Failure> {
         let request = DeleteRequest { dry_run: true, ..request };
-        Ok(self.engine(asked)?.delete(&request, &JobCtx::detached()).await?)
+        Ok(self.look(asked).await?.engine.delete(&request, &JobCtx::detached()).await?)
     }
 
     /// The backups, by name.
     pub(crate) async fn list(&self, asked: &Asked) -> Result<Vec<BackupSummary>, Failure> {
-        Ok(self.engine(asked)?.list(&JobCtx::detached()).await?)
+        Ok(self.look(asked).await?.engine.list(&JobCtx::detached()).await?)
     }
 
     /// One backup.
     pub(crate) async fn get(&self, asked: &Asked, name: &BackupName) -> Result<BackupDetail, Failure> {
-        Ok(self.engine(asked)?.get(name, &JobCtx::detached()).await?)
+        Ok(self.look(asked).await?.engine.get(name, &JobCtx::detached()).await?)
     }
 
     /// Whether Milvus and both storages serve.
     pub(crate) async fn check(&self, asked: &Asked) -> Result<Vec<Check>, Failure> {
-        Ok(self.engine(asked)?.check(&JobCtx::detached()).await?)
+        Ok(self.look(asked).await?.engine.check(&JobCtx::detached()).await?)
     }
 
-    /// The engine on the place that was asked for, for who may read.
-    fn engine(&self, asked: &Asked) -> Result<Engine, Failure> {
+    /// The engine on the place that was asked for, for who may read, once it is their turn.
+    async fn look(&self, asked: &Asked) -> Result<Look, Failure> {
         asked.caller.may(Role::Read)?;
         let OtherPlace { bucket, root } = &asked.place;
-        Ok(self.engine.with_backup(bucket.as_deref(), root.as_deref())?)
+        let engine = self.engine.with_backup(bucket.as_deref(), root.as_deref())?;
+        // the semaphore is never closed
+        let turn = Arc::clone(&self.looking).acquire_owned().await.ok();
+        Ok(Look { engine, _turn: turn })
     }
 
     /// A page of the jobs, newest first.
@@ -188,6 +198,12 @@ impl Service {
     pub(crate) async fn wait(&self, id: &str) -> Result<Job, Failure> {
         Ok(self.jobs.wait(id).await?)
     }
+}
+
+/// An engine to look with, while it is one's turn.
+struct Look {
+    engine: Engine,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 /// The role that hands in such a job.
