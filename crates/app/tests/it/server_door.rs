@@ -45,6 +45,17 @@ async fn without_a_name_only_greetings_and_health_are_answered() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_changes_nothing() {
+    let world = World::new();
+    let serving = world.serve(json!({}), &[]);
+    for (site, status) in [("cross-site", 403), ("same-origin", 200)] {
+        let request = serving.request(Method::POST, "/api/v1/create").header("sec-fetch-site", site);
+        let reply = Reply::of(request.body(r#"{"backup_name": "forged"}"#).send().await.unwrap()).await;
+        assert_eq!(reply.status, status, "{site}: {reply:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_token_is_refused_and_slow_to_guess() {
     let (good, items) = tokens(&["read"]);
     let world = World::new();

@@ -124,6 +124,9 @@ impl Door {
         form: Form,
     ) -> Result<Response, Refusal> {
         self.count(peer)?;
+        if is_forged(&request) {
+            return Err(Refusal::forged());
+        }
         let mut request = request;
         let path = request.uri().path().to_owned();
         let caller = self.caller(request.headers(), peer).await;
@@ -181,6 +184,13 @@ fn is_public(path: &str) -> bool {
         || path.starts_with("/api/v1/docs")
         || path.starts_with("/api/v2/openapi")
         || path.starts_with("/grpc.health.v1.Health/")
+}
+
+/// Whether a page of another site has a browser ask for a change; browsers say so of themselves. Where nobody needs a
+/// name, or the browser remembers one, the page would act as whoever looks at it.
+fn is_forged(request: &Request) -> bool {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    !reads && request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site")
 }
 
 fn too_often(wait: Duration) -> Refusal {

@@ -93,6 +93,16 @@ impl Refusal {
         Self { failure, status, retry_after: None }
     }
 
+    /// A page of another site asks, by a browser.
+    pub(super) fn forged() -> Self {
+        Self::forbidden(Failure {
+            kind: Kind::Forbidden,
+            message: "a page of another site may not ask for changes here".to_owned(),
+            context: None,
+            hint: Some("ask from this server's own pages, or from a program".to_owned()),
+        })
+    }
+
     /// Writes it down.
     pub(super) fn log(&self) {
         tracing::info!(status = self.status.as_u16(), reason = self.failure.message, "refused");
