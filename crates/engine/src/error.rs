@@ -1,7 +1,5 @@
 //! Why a job failed. `Display` says one layer; [`Error::chain`] says all in one breath.
 
-use std::error::Error as _;
-
 use milvus::MilvusError;
 use model::manifest::json::JsonError;
 use model::mapping::MappingError;
@@ -324,18 +322,23 @@ impl Error {
 
     /// The error and its causes in one line.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let layer = error.to_string();
-            if !text.contains(&layer) {
-                text.push_str(": ");
-                text.push_str(&layer);
-            }
-            cause = error.source();
-        }
-        text
+        chain(self)
     }
+}
+
+/// An error and its causes in one line; what a cause repeats is told once.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let layer = error.to_string();
+        if !text.contains(&layer) {
+            text.push_str(": ");
+            text.push_str(&layer);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 impl From<StorageError> for Error {

@@ -28,7 +28,7 @@ pub use check::{Check, CheckState};
 pub use clock::now_ms;
 pub use delete::{DeleteOutcome, DeleteRequest};
 pub use engine::{Engine, EngineConfig, Limits, Place};
-pub use error::{Error, Kind};
+pub use error::{Error, Kind, chain};
 pub use event::{CollectionPhase, Event, Phase};
 pub use job::JobCtx;
 pub use progress::{CollectionProgress, Part, Progress};

@@ -104,7 +104,12 @@ impl JobsError {
     pub fn failure(&self) -> JobFailure {
         match self {
             Self::Engine(error) => JobFailure::from(error),
-            _ => JobFailure { kind: self.kind(), message: chain(self), context: None, hint: self.hint() },
+            _ => JobFailure {
+                kind: self.kind(),
+                message: engine::chain(self),
+                context: None,
+                hint: self.hint(),
+            },
         }
     }
 }
@@ -118,19 +123,4 @@ impl From<&engine::Error> for JobFailure {
             hint: error.hint(),
         }
     }
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let layer = error.to_string();
-        if !text.contains(&layer) {
-            text.push_str(": ");
-            text.push_str(&layer);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -210,6 +210,14 @@ pub struct Job {
     pub failure: Option<JobFailure>,
 }
 
+impl Job {
+    /// The name that the progress of a restored collection goes by: the target's where its source has several.
+    pub fn called<'a>(&self, source: &'a CollectionRef, target: &'a CollectionRef) -> &'a CollectionRef {
+        let several = self.targets.iter().filter(|(other, _)| other == source).nth(1).is_some();
+        if several { target } else { source }
+    }
+}
+
 /// Which jobs are asked for; empty fields ask for all.
 #[derive(Clone, Debug, Default)]
 pub struct JobFilter {

@@ -120,9 +120,7 @@ fn incomplete(job: &Job, outcome: Option<&Outcome>) -> Vec<CollectionRef> {
         return left.map(|c| c.target.clone()).collect();
     }
     let begun = |(source, target): &&(CollectionRef, CollectionRef)| {
-        // the engine calls a source of several targets by each target's name
-        let several = job.targets.iter().filter(|(other, _)| other == source).count() > 1;
-        let state = job.progress.collections.get(if several { target } else { source });
+        let state = job.progress.collections.get(job.called(source, target));
         state.is_some_and(|state| state.phase.is_some() && !state.is_done())
     };
     job.targets.iter().filter(begun).map(|(_, target)| target.clone()).collect()

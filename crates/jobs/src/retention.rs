@@ -21,7 +21,7 @@ pub(crate) async fn run(shared: Weak<Shared>, closed: CancellationToken, keep: D
         if let Some(shared) = shared.upgrade()
             && let Err(error) = remove(&shared, keep).await
         {
-            tracing::warn!("old jobs are not removed: {}", crate::error::chain(&error));
+            tracing::warn!("old jobs are not removed: {}", engine::chain(&error));
         }
         if closed.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
             return;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{BackupOutcome, DeleteRequest, Engine, JobCtx, RestoreOutcome, now_ms};
-use model::plan::backup::BackupRequest;
-use model::plan::restore::RestoreRequest;
+use engine::{BackupOutcome, Engine, JobCtx, RestoreOutcome, now_ms};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
@@ -106,26 +104,18 @@ async fn perform(
     ctx: &JobCtx,
 ) -> Result<Outcome, engine::Error> {
     let engine = engine.with_backup(place.bucket.as_deref(), place.root.as_deref())?;
-    let not_dry = || engine::Error::Task("it ended as a dry run".to_owned());
+    // dry runs are refused when they are handed in
+    let dry = || engine::Error::Task("it ended as a dry run".to_owned());
     match request {
-        Request::Backup(request) => {
-            let request = BackupRequest { dry_run: false, ..request.clone() };
-            match engine.backup(&request, ctx).await? {
-                BackupOutcome::Done(report) => Ok(Outcome::Backup(report)),
-                BackupOutcome::Planned(_) => Err(not_dry()),
-            }
-        }
-        Request::Restore(request) => {
-            let request = RestoreRequest { dry_run: false, ..request.clone() };
-            match engine.restore(&request, ctx).await? {
-                RestoreOutcome::Done(report) => Ok(Outcome::Restore(report)),
-                RestoreOutcome::Planned { .. } => Err(not_dry()),
-            }
-        }
-        Request::Delete(request) => {
-            let request = DeleteRequest { dry_run: false, ..request.clone() };
-            Ok(Outcome::Delete(engine.delete(&request, ctx).await?))
-        }
+        Request::Backup(request) => match engine.backup(request, ctx).await? {
+            BackupOutcome::Done(report) => Ok(Outcome::Backup(report)),
+            BackupOutcome::Planned(_) => Err(dry()),
+        },
+        Request::Restore(request) => match engine.restore(request, ctx).await? {
+            RestoreOutcome::Done(report) => Ok(Outcome::Restore(report)),
+            RestoreOutcome::Planned { .. } => Err(dry()),
+        },
+        Request::Delete(request) => Ok(Outcome::Delete(engine.delete(request, ctx).await?)),
     }
 }
 
@@ -135,7 +125,7 @@ async fn keep_progress(shared: &Shared, live: &Live) {
     let kept = shared.store.write(move |connection| rows::keep_progress(connection, &id, progress));
     match timeout(PATIENCE, kept).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!("its progress is not kept: {}", crate::error::chain(&error)),
+        Ok(Err(error)) => tracing::warn!("its progress is not kept: {}", engine::chain(&error)),
         Err(_) => tracing::warn!("its progress is not kept: the disk does not answer"),
     }
 }
@@ -199,11 +189,7 @@ pub(crate) async fn keep_last(shared: &Shared) {
 async fn keep_on(shared: Arc<Shared>, ended: Ended) {
     let mut pause = Duration::from_secs(1);
     while let Err(error) = keep_end(&shared, &ended).await {
-        tracing::error!(
-            "its end ({}) is not kept yet: {}",
-            ended.state.as_str(),
-            crate::error::chain(&error)
-        );
+        tracing::error!("its end ({}) is not kept yet: {}", ended.state.as_str(), engine::chain(&error));
         sleep(pause).await;
         pause = (pause * 2).min(RETRY);
     }

@@ -217,7 +217,7 @@ fn task(
         Request::Restore(request) => request.into(),
         _ => Asked::default(),
     };
-    let seen = job.progress.collections.get(called(job, source, target));
+    let seen = job.progress.collections.get(job.called(source, target));
     let (state_code, error_message) = ending(job, target, seen);
     let known = contents.size(source).or_else(|| seen.map(|seen| seen.bytes.all)).unwrap_or_default();
     let to_restore_size = if asked.meta_only { 0 } else { known };
@@ -238,12 +238,6 @@ fn task(
         target_db_name: target.database.clone(),
         asked,
     }
-}
-
-/// The name that events of a collection go by: that of the target where its source has several.
-fn called<'a>(job: &Job, source: &'a CollectionRef, target: &'a CollectionRef) -> &'a CollectionRef {
-    let several = job.targets.iter().filter(|(other, _)| other == source).nth(1).is_some();
-    if several { target } else { source }
 }
 
 /// How a collection stands: by the outcome, else by what was seen of it, else by how the job stands.
