@@ -8,7 +8,7 @@
 #
 # The S3 user is minioadmin / minioadmin, the default of Milvus and of Milvus Backup. No login inside the cluster:
 # everything listens on 127.0.0.1 only.
-set -Eeuo pipefail
+set -euo pipefail
 
 packages=(ceph-mon ceph-osd radosgw ceph-common curl)
 programs=(ceph-mon ceph-osd radosgw radosgw-admin ceph monmaptool curl)
@@ -49,7 +49,10 @@ osd pool default pg num = 8
 osd pool default pg autoscale mode = off
 mon max pg per osd = 2000
 osd crush chooseleaf type = 0
+# The OSD is placed by this script. Left to itself it tells the monitor its place as soon as it is connected, now and
+# then before it knows which cluster it is in, is refused ("wrong fsid") and ends.
 osd class update on start = false
+osd crush update on start = false
 # After a stall of the machine the only OSD would be declared down, and never answer again.
 osd heartbeat grace = 3600
 [osd]
@@ -89,30 +92,48 @@ free_ports() {
 
 osd_is_up() { ceph osd stat | grep -q '1 up'; }
 
+# Up to three times where the store is a new one: a daemon that meets a stall of the machine gives up.
 start() {
-  local dir=$1 port=${2:-} fresh= cluster_id osd_id
+  local dir=$1 attempts=3 attempt
   install
+  mkdir -p "$dir"
+  dir=$(cd "$dir" && pwd)
+  [ ! -e "$dir/ready" ] || attempts=1
+  # Held until the gateway listens: two starts on one machine never choose the same ports.
+  exec 8>"${TMPDIR:-/tmp}/ceph-ports-$UID.lock"
+  flock --timeout 600 8
+  for ((attempt = 1; attempt <= attempts; attempt++)); do
+    if bash "$0" attempt "$dir" "${2:-}" 2>"$dir/start.log" 8>&-; then
+      echo "http://127.0.0.1:$(cat "$dir/port")"
+      return
+    fi
+    # The daemons talk a lot; what they said is shown only where they failed.
+    echo "ceph: attempt $attempt of $attempts to start failed:" >&2
+    tail -n 20 "$dir/start.log" >&2
+    stop "$dir"
+  done
+  return 1
+}
+
+# One attempt, which ends at the first command that fails.
+attempt() {
+  local dir=$1 port=${2:-} fresh= cluster_id osd_id
   if [ ! -e "$dir/ready" ]; then
     fresh=yes
-    rm -rf "$dir"
+    rm -rf "$dir"/{mon,osd,run,log,monmap}
     mkdir -p "$dir"/{mon,osd,run,log}
-    dir=$(cd "$dir" && pwd)
     port=${port:-$(free_ports)}
     echo "$port" >"$dir/port"
     cluster_id=$(cat /proc/sys/kernel/random/uuid)
     write_config "$dir" "$port" $((port + 1)) "$cluster_id"
   fi
-  dir=$(cd "$dir" && pwd)
   port=$(cat "$dir/port")
   export CEPH_CONF=$dir/ceph.conf
-  # The daemons talk a lot; what they said is shown only where they failed.
-  exec 3>&2 2>>"$dir/log/start.log"
-  trap 'tail -n 20 "${CEPH_CONF%/*}/log/start.log" >&3' ERR
   if [ -n "$fresh" ]; then
     monmaptool --create --addv a "[v1:127.0.0.1:$((port + 1))]" --fsid "$cluster_id" "$dir/monmap" >/dev/null
     ceph-mon -i a --mkfs --monmap "$dir/monmap"
   fi
-  ceph-mon -i a
+  ceph-mon -i a >/dev/null
   if [ -n "$fresh" ]; then
     osd_id=$(cat /proc/sys/kernel/random/uuid)
     wait_for 60 ceph osd new "$osd_id"
@@ -121,14 +142,13 @@ start() {
   fi
   ceph-osd -i 0 >/dev/null
   wait_for 60 osd_is_up
-  radosgw -n client.rgw
+  radosgw -n client.rgw >/dev/null
   wait_for 120 curl --silent --output /dev/null "127.0.0.1:$port"
   if [ -n "$fresh" ]; then
     radosgw-admin -n client.rgw user create --uid=tests --display-name=tests \
       --access-key=minioadmin --secret=minioadmin >/dev/null
     touch "$dir/ready"
   fi
-  echo "http://127.0.0.1:$port"
 }
 
 stop() {
@@ -146,6 +166,7 @@ stop() {
 case "${1:-}" in
   install) install ;;
   start) start "$2" "${3:-}" ;;
+  attempt) attempt "$2" "${3:-}" ;;
   stop) stop "$2" ;;
   *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -33,6 +33,7 @@ from urllib.parse import urlsplit
 SCRIPTS = Path(__file__).resolve().parent
 RELEASES = SCRIPTS.parent / ".local" / "milvus"
 START_DEADLINE_S = 180
+START_ATTEMPTS = 3
 STOP_DEADLINE_S = 20
 # Below the range from which the kernel takes ports for outgoing connections.
 PORT_RANGE = range(21_000, 32_000, 20)
@@ -149,22 +150,32 @@ def start(base, options):
     # Held until the server listens: two starts on one machine never choose the same ports.
     with open(Path(tempfile.gettempdir()) / f"milvus-server-ports-{os.getuid()}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        ports = choose_ports(options.prefer_port, read_state(base).get("ports"))
-        write_config(release, base, ports)
-        process = spawn(release, base, ports, settings_of(options))
-        state = {
-            "version": options.version, "address": "127.0.0.1", "port": ports["proxy"], "pid": process.pid,
-            "ports": ports, "storage": storage_of(options, base)}
-        (base / "server.json").write_text(json.dumps(state))
-        try:
-            healthy = wait_until_healthy(process, ports["metrics"])
-        except BaseException:
-            stop(base)
-            raise
+        # A server that meets a stall of the machine while it starts ends itself.
+        for attempt in range(1, START_ATTEMPTS + 1):
+            process, state = start_once(release, base, options)
+            if process:
+                return process, state
+            print(f"Milvus {options.version} did not start, attempt {attempt} of {START_ATTEMPTS}; its last words:\n"
+                  f"{last_words(base)}", file=sys.stderr)
+    sys.exit(1)
+
+
+def start_once(release, base, options):
+    """The process, or None where the server did not become healthy, and what server.json says of it."""
+    ports = choose_ports(options.prefer_port, read_state(base).get("ports"))
+    write_config(release, base, ports)
+    process = spawn(release, base, ports, settings_of(options))
+    state = {
+        "version": options.version, "address": "127.0.0.1", "port": ports["proxy"], "pid": process.pid,
+        "ports": ports, "storage": storage_of(options, base)}
+    (base / "server.json").write_text(json.dumps(state))
+    healthy = False
+    try:
+        healthy = wait_until_healthy(process, ports["metrics"])
+    finally:
         if not healthy:
             stop(base)
-            sys.exit(f"Milvus {options.version} did not start; its last words:\n{last_words(base)}")
-    return process, state
+    return (process if healthy else None), state
 
 
 def storage_of(options, base):
