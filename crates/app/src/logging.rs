@@ -12,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{LogFile, LogSettings};
-use crate::render::Out;
+use crate::render::{Out, TOLD};
 use crate::status::Failure;
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
@@ -39,8 +39,8 @@ pub(crate) fn start(settings: &LogSettings, verbose: bool, out: &Out) -> Result<
 
 fn layer(settings: &LogSettings, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) -> BoxedLayer {
     // Other libraries are heard from warnings on; who changed what is written down whatever the level.
-    let filter =
-        EnvFilter::builder().parse_lossy(format!("warn,audit=info,milvus_backup={}", settings.level));
+    let filter = format!("warn,audit=info,{TOLD}=info,milvus_backup={}", settings.level);
+    let filter = EnvFilter::builder().parse_lossy(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     if settings.json {
         layer.json().with_span_list(true).with_current_span(false).with_filter(filter).boxed()

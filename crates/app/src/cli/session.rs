@@ -62,6 +62,12 @@ impl<'a> Session<'a> {
         let file = if server.is_some() { globals.given_file().unwrap_or_default() } else { globals.file() };
         let request = Request { file, set: globals.set(), flags: &flags };
         let config = Config::load(&request, environment)?;
+        let log = config.log();
+        logging::start(&log, starting.logs || shared.verbose > 0, out)?;
+        if starting.logs && log.console && log.json {
+            // What programs read shall be documents from the first line on.
+            out.tell_the_log();
+        }
         match &server {
             Some(client) if has_token && client.is_open() => {
                 out.warning(&format!("the token travels unencrypted to {client}; use https"));
@@ -69,7 +75,6 @@ impl<'a> Session<'a> {
             Some(_) => {}
             None => config.warnings.iter().for_each(|warning| out.warning(warning)),
         }
-        logging::start(&config.log(), starting.logs || shared.verbose > 0, out)?;
         Ok(Self { config, environment, globals, style, out, server })
     }
 

@@ -129,6 +129,7 @@ fn limits(values: &Values) -> Limits {
         request_timeout: time("server.request_timeout"),
         shutdown_timeout: time("server.shutdown_timeout"),
         max_connections: number(values, "server.max_connections"),
+        max_connections_per_client: number(values, "server.max_connections_per_client"),
         requests_per_second: u32::try_from(values.number("server.requests_per_second"))
             .ok()
             .and_then(NonZeroU32::new),

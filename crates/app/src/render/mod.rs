@@ -7,7 +7,7 @@ pub(crate) mod text;
 mod tracker;
 mod units;
 
-pub(crate) use out::Out;
+pub(crate) use out::{Out, TOLD};
 pub(crate) use progress::Progress;
 
 /// Where a restore would go.

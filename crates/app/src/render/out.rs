@@ -1,6 +1,8 @@
 //! The two streams: results on stdout, everything else on stderr.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::MultiProgress;
 
@@ -9,6 +11,9 @@ use crate::cli::Format;
 use crate::status::Failure;
 use crate::wire::Failed;
 
+/// The target of log lines that are told whatever the level of the log.
+pub(crate) const TOLD: &str = "told";
+
 /// Where a run prints. Clones share the terminal.
 #[derive(Clone)]
 pub(crate) struct Out {
@@ -16,13 +21,20 @@ pub(crate) struct Out {
     quiet: bool,
     colour: bool,
     bars: MultiProgress,
+    /// Whether stderr is a log that programs read, so that what is told must be a line of it.
+    logged: Arc<AtomicBool>,
 }
 
 impl Out {
     /// Looks at the terminal; colour is for terminals only.
     pub(crate) fn new(format: Format, quiet: bool, no_color: bool) -> Self {
         let colour = !no_color && io::stderr().is_terminal();
-        Self { format, quiet, colour, bars: MultiProgress::new() }
+        Self { format, quiet, colour, bars: MultiProgress::new(), logged: Arc::default() }
+    }
+
+    /// Has all that is told from now on told as lines of the log, which has begun.
+    pub(crate) fn tell_the_log(&self) {
+        self.logged.store(true, Ordering::Relaxed);
     }
 
     /// Prints a result. A reader that has seen enough (`| head`) is no failure.
@@ -84,6 +96,9 @@ impl Out {
 
     /// A line on stderr as it stands.
     pub(crate) fn line(&self, text: &str) {
+        if self.logged.load(Ordering::Relaxed) {
+            return tracing::info!(target: TOLD, "{text}");
+        }
         self.raw(format!("{text}\n").as_bytes());
     }
 
@@ -93,6 +108,13 @@ impl Out {
     }
 
     fn say(&self, word: &str, colour: &str, text: &str) {
+        if self.logged.load(Ordering::Relaxed) {
+            return match word {
+                "error" => tracing::error!(target: TOLD, "{text}"),
+                "warning" => tracing::warn!(target: TOLD, "{text}"),
+                _ => tracing::info!(target: TOLD, "{text}"),
+            };
+        }
         if self.colour {
             self.line(&format!("\x1b[{colour}m{word}:\x1b[0m {text}"));
         } else {

@@ -1,6 +1,6 @@
 //! Connections: taken in, limited, shaken hands with, served, and ended in good order.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::busy::Busy;
+use super::places::{Place, Places};
 use super::tls::{Certificates, names_of};
 use super::{Limits, metrics};
 
@@ -30,6 +30,8 @@ const STREAMS: u32 = 200;
 const RESETS: usize = 50;
 /// How long to wait after a connection could not be taken: mostly too many files are open, and some will be closed.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
+/// The first half of an IPv6 address, which names the network.
+const NETWORK: u128 = !(u64::MAX as u128);
 /// What opens an HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What a connection too many is told.
@@ -43,6 +45,16 @@ pub(super) struct Peer {
     pub address: SocketAddr,
     /// The names in its certificate.
     pub names: Arc<[String]>,
+}
+
+impl Peer {
+    /// What is counted as one client: an IPv6 host has a network of addresses to itself.
+    pub(super) fn client(&self) -> IpAddr {
+        match self.address.ip() {
+            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
+            ip @ IpAddr::V4(_) => ip,
+        }
+    }
 }
 
 impl Default for Peer {
@@ -61,7 +73,7 @@ pub(super) struct Acceptor {
     /// How much and how long.
     pub limits: Limits,
     /// A place for each connection, shared by all listeners.
-    pub places: Arc<Semaphore>,
+    pub places: Arc<Places>,
     /// The connections that are open.
     pub open: TaskTracker,
     /// Ends taking connections, and lets the open ones answer what they have begun.
@@ -89,8 +101,9 @@ impl Acceptor {
     }
 
     fn take(&self, stream: TcpStream, address: SocketAddr) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tracing::warn!(%address, "refused: too many connections");
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let peer = Peer { address, names: Arc::default() };
+        let Some(place) = self.places.take(peer.client()) else {
             metrics::refused_connection();
             // TLS connections are closed without a word: shaking hands is what there is no room for.
             if self.tls.is_none() {
@@ -102,20 +115,20 @@ impl Acceptor {
         self.open.spawn(async move {
             tokio::select! {
                 () = acceptor.kill.cancelled() => {}
-                () = acceptor.serve(stream, address, place) => {}
+                () = acceptor.serve(stream, peer, place) => {}
             }
         });
     }
 
-    async fn serve(&self, stream: TcpStream, address: SocketAddr, _place: OwnedSemaphorePermit) {
+    async fn serve(&self, stream: TcpStream, peer: Peer, _place: Place) {
         // Small answers should leave at once; where that cannot be set they leave later.
         let _ = stream.set_nodelay(true);
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let address = peer.address;
         let Some(tls) = &self.tls else {
             let Some(h2) = self.unless_stopped(self.limits.header_timeout, is_h2(&stream)).await else {
                 return;
             };
-            return self.requests(stream, h2, Peer { address, names: Arc::default() }).await;
+            return self.requests(stream, h2, peer).await;
         };
         let handshake = tls.acceptor().accept(stream);
         match self.unless_stopped(self.limits.handshake_timeout, handshake).await {
@@ -125,7 +138,7 @@ impl Acceptor {
                 let session = stream.get_ref().1;
                 let h2 = session.alpn_protocol() == Some(b"h2");
                 let names = session.peer_certificates().and_then(<[_]>::first).map(|cert| names_of(cert));
-                self.requests(stream, h2, Peer { address, names: names.unwrap_or_default().into() }).await;
+                self.requests(stream, h2, Peer { names: names.unwrap_or_default().into(), ..peer }).await;
             }
         }
     }

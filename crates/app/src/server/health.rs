@@ -10,7 +10,7 @@ use engine::Engine;
 use http::StatusCode;
 use serde::Serialize;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Caller;
@@ -58,7 +58,10 @@ async fn alive() -> &'static str {
 }
 
 async fn ready(State(health): State<Arc<Health>>, caller: Option<Extension<Caller>>) -> Response {
-    let readiness = health.readiness().await;
+    // A task of its own: who asks and leaves, again and again, would else have Milvus asked each time.
+    let Ok(readiness) = tokio::spawn(async move { health.readiness().await }).await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
     let mut shown = Readiness::clone(&readiness);
     if caller.is_none() {
         shown.checks.iter_mut().for_each(|answer| answer.error = None);
@@ -96,16 +99,17 @@ impl Health {
     }
 
     async fn ask(&self) -> Readiness {
-        let checks = if let Ok(answers) = timeout(PATIENCE, self.engine.ready()).await {
-            let answer = |(name, answer): engine::Answered| Answer::of(name, answer.map_err(Failure::from));
-            answers.into_iter().map(answer).collect()
-        } else {
-            let message = format!("no answer within {} s", PATIENCE.as_secs());
-            let failure = Failure { kind: Kind::Timeout, message, context: None, hint: None };
-            vec![Answer::of("milvus and storages", Err(failure))]
+        let answer = |(name, answer): engine::Answered| {
+            Answer::of(name, answer.map_or_else(|| Err(slow()), |answer| answer.map_err(Failure::from)))
         };
-        Readiness { ready: checks.iter().all(|answer: &Answer| answer.ready), checks }
+        let checks: Vec<_> = self.engine.ready(PATIENCE).await.into_iter().map(answer).collect();
+        Readiness { ready: checks.iter().all(|answer| answer.ready), checks }
     }
+}
+
+fn slow() -> Failure {
+    let message = format!("no answer within {} s", PATIENCE.as_secs());
+    Failure { kind: Kind::Timeout, message, context: None, hint: None }
 }
 
 impl Answer {

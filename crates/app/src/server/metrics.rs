@@ -38,6 +38,7 @@ pub(super) fn start() -> Result<PrometheusHandle, BuildError> {
     begin();
     let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MILVUS_BACKUP_BUILD"));
     gauge!("milvus_backup_build_info", "version" => version, "build" => commit).set(1.0);
+    gauge!("process_start_time_seconds").set(now_ms() as f64 / 1000.0);
     let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {
@@ -82,7 +83,9 @@ fn describe() {
     describe_counter!("milvus_backup_milvus_retries_total", "Calls of Milvus sent again, by call.");
     describe_gauge!("process_resident_memory_bytes", "Memory in use.");
     describe_gauge!("process_open_fds", "Open files and connections.");
+    describe_gauge!("process_max_fds", "How many there may be.");
     describe_gauge!("process_threads", "Threads.");
+    describe_gauge!("process_start_time_seconds", "When this process began to serve.");
 }
 
 /// Lets counters begin at nought: Prometheus takes the first failure for an increase only if there was something before.

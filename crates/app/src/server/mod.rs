@@ -10,6 +10,7 @@ mod find;
 mod health;
 mod listen;
 mod metrics;
+mod places;
 mod process;
 mod routes;
 mod run;

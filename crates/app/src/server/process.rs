@@ -1,6 +1,17 @@
 //! What this process uses, as Linux tells it.
 
 use metrics::gauge;
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+/// Lets this process open as many files as it is allowed to, where it was started with less: shells give 1024. Says how
+/// many that are.
+pub(super) fn open_files() -> Option<u64> {
+    let now = getrlimit(Resource::Nofile);
+    let wanted = rustix::process::Rlimit { current: now.maximum, ..now.clone() };
+    // What it was started with is left, where that cannot be changed.
+    let _ = setrlimit(Resource::Nofile, wanted);
+    getrlimit(Resource::Nofile).current
+}
 
 /// Sets the gauges; one that cannot be read keeps its value.
 pub(super) fn measure() {
@@ -11,6 +22,9 @@ pub(super) fn measure() {
         if let Some(threads) = field(&status, "Threads:") {
             gauge!("process_threads").set(threads as f64);
         }
+    }
+    if let Some(files) = getrlimit(Resource::Nofile).current {
+        gauge!("process_max_fds").set(files as f64);
     }
     if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
         gauge!("process_open_fds").set(open.count() as f64);

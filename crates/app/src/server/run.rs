@@ -7,7 +7,6 @@ use axum::Router;
 use engine::Engine;
 use jobs::{Jobs, JobsConfig};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,9 +15,10 @@ use super::accept::Acceptor;
 use super::bind::bind;
 use super::door::Door;
 use super::health::Health;
+use super::places::Places;
 use super::routes::Routes;
 use super::tls::{Certificates, TlsError};
-use super::{Service, Settings, State, audit, health, metrics};
+use super::{Limits, Service, Settings, State, audit, health, metrics, process};
 use crate::status::{Failure, Kind};
 
 /// How long what streams may go on once everything else has been answered.
@@ -31,8 +31,10 @@ pub(crate) async fn run(
     stop: CancellationToken,
     tell: impl Fn(&str),
 ) -> Result<(), Failure> {
+    report_panics();
     let everywhere = settings.access.open;
-    let settings = Arc::new(Settings { access: settings.access.clone().or_open(), ..settings });
+    let access = settings.access.clone().or_open();
+    let settings = Arc::new(Settings { access, limits: within_reach(settings.limits), ..settings });
     let tls = certificates(&settings)?;
     let listeners = bind(&settings, everywhere).await?;
     let handle = metrics::start().map_err(|error| failed(format!("cannot keep metrics: {error}")))?;
@@ -41,7 +43,7 @@ pub(crate) async fn run(
         metrics::ended(job);
         audit::ended(job);
     });
-    let door = Door::new(&settings);
+    let door = Door::new(&settings, settings.access.open && !everywhere);
     let health = Arc::new(Health::new(engine.clone(), stop.clone()));
     let routes = Routes {
         state: State { service: Service::new(engine, jobs.clone()), settings: Arc::clone(&settings) },
@@ -54,7 +56,7 @@ pub(crate) async fn run(
         router: Router::new(),
         tls,
         limits: settings.limits.clone(),
-        places: Arc::new(Semaphore::new(settings.limits.max_connections)),
+        places: Places::new(&settings.limits),
         open: TaskTracker::new(),
         stop: stop.clone(),
         kill: CancellationToken::new(),
@@ -91,6 +93,20 @@ async fn end(acceptor: &Acceptor, door: &Door, jobs: &Jobs, patience: Duration) 
     tracing::info!("stopped");
 }
 
+/// Half of the files that may be open are for connections, the rest for stores, Milvus and jobs.
+fn within_reach(limits: Limits) -> Limits {
+    let files = process::open_files().and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
+    let max_connections = limits.max_connections.min(files / 2);
+    if max_connections < limits.max_connections {
+        tracing::warn!(
+            files,
+            max_connections,
+            "fewer connections than configured: files that may be open are few"
+        );
+    }
+    Limits { max_connections, ..limits }
+}
+
 fn certificates(settings: &Settings) -> Result<Option<Arc<Certificates>>, Failure> {
     let Some(files) = &settings.tls else { return Ok(None) };
     let optional = !settings.access.tokens.is_empty() || !settings.access.users.is_empty();
@@ -118,6 +134,15 @@ fn follow(tls: Option<Arc<Certificates>>, stop: &CancellationToken) -> Result<()
         }
     });
     Ok(())
+}
+
+/// Writes a panic down as a line of the log, which is where its request or job stands, too.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(at, message, "a part of the server broke");
+    }));
 }
 
 fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {

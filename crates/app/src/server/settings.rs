@@ -122,6 +122,8 @@ pub(crate) struct Limits {
     pub shutdown_timeout: Duration,
     /// Connections at once.
     pub max_connections: usize,
+    /// Connections of one client at once.
+    pub max_connections_per_client: usize,
     /// Requests a second of one client, where limited.
     pub requests_per_second: Option<NonZeroU32>,
 }

@@ -31,6 +31,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("server.body_timeout", Duration, "30s"),
     key("server.request_timeout", Duration, "2m"),
     key("server.shutdown_timeout", Duration, "30s"),
-    key("server.max_connections", Count, "512"),
-    key("server.requests_per_second", Whole, "200"),
+    key("server.max_connections", Count, "4096"),
+    key("server.max_connections_per_client", Count, "2048"),
+    key("server.requests_per_second", Whole, "1000"),
 ];

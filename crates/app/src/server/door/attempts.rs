@@ -1,4 +1,4 @@
-//! Wrong tokens and passwords, counted by where they come from, so that guessing is slow.
+//! Wrong tokens and passwords, counted by where they come from, so that guessing is slow and hashing stays little.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,24 +9,22 @@ use std::time::{Duration, Instant};
 const FREE: u32 = 10;
 /// After how long one of them is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(3);
-/// Of how many addresses attempts are kept.
+/// Of how many clients attempts are kept.
 const MOST: usize = 10_000;
 
-/// Wrong attempts by address.
+/// Attempts by client. Each counts as wrong until it turns out to be right, since many may be on their way at once.
 #[derive(Default)]
 pub(super) struct Attempts(Mutex<HashMap<IpAddr, Instant>>);
 
 impl Attempts {
-    /// How long this address has to wait before its next attempt, if it has.
+    /// How long this client has to wait before its next attempt, if it has.
     pub(super) fn wait(&self, from: IpAddr, now: Instant) -> Option<Duration> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let all_forgotten = *known.get(&from)?;
-        let wait = all_forgotten.checked_duration_since(now)?.checked_sub(FORGOTTEN * (FREE - 1))?;
-        (!wait.is_zero()).then_some(wait)
+        still(*known.get(&from)?, now)
     }
 
-    /// Counts a wrong attempt.
-    pub(super) fn wrong(&self, from: IpAddr, now: Instant) {
+    /// Counts an attempt; or says how long its client has to wait, and counts nothing.
+    pub(super) fn begin(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.retain(|_, all_forgotten| *all_forgotten > now);
@@ -36,8 +34,27 @@ impl Attempts {
             }
         }
         let all_forgotten = known.entry(from).or_insert(now);
-        *all_forgotten = (*all_forgotten).max(now) + FORGOTTEN;
+        match still(*all_forgotten, now) {
+            Some(wait) => Err(wait),
+            None => {
+                *all_forgotten = (*all_forgotten).max(now) + FORGOTTEN;
+                Ok(())
+            }
+        }
     }
+
+    /// Takes back an attempt that was right.
+    pub(super) fn right(&self, from: IpAddr) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(all_forgotten) = known.get_mut(&from) {
+            *all_forgotten = all_forgotten.checked_sub(FORGOTTEN).unwrap_or(*all_forgotten);
+        }
+    }
+}
+
+fn still(all_forgotten: Instant, now: Instant) -> Option<Duration> {
+    let wait = all_forgotten.checked_duration_since(now)?.checked_sub(FORGOTTEN * (FREE - 1))?;
+    (!wait.is_zero()).then_some(wait)
 }
 
 #[cfg(test)]
@@ -45,16 +62,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_ten_wrong_ones_an_address_waits_and_others_do_not() {
+    fn after_ten_wrong_ones_a_client_waits_and_others_do_not() {
         let attempts = Attempts::default();
         let (here, there) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let start = Instant::now();
         for _ in 0..FREE {
-            assert_eq!(attempts.wait(here, start), None);
-            attempts.wrong(here, start);
+            assert_eq!(attempts.begin(here, start), Ok(()));
         }
-        assert_eq!(attempts.wait(here, start), Some(FORGOTTEN));
-        assert_eq!(attempts.wait(there, start), None);
-        assert_eq!(attempts.wait(here, start + FORGOTTEN), None);
+        // However often it tries meanwhile, it does not wait longer.
+        for _ in 0..100 {
+            assert_eq!(attempts.begin(here, start), Err(FORGOTTEN));
+        }
+        assert_eq!((attempts.wait(here, start), attempts.wait(there, start)), (Some(FORGOTTEN), None));
+        assert_eq!(attempts.begin(here, start + FORGOTTEN), Ok(()));
+        attempts.right(here);
+        assert_eq!(attempts.begin(here, start + FORGOTTEN), Ok(()));
     }
 }

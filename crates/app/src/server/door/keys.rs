@@ -68,25 +68,39 @@ impl Keys {
         remembered.get(&self.mark(user, password)).map(|(caller, _)| caller.clone())
     }
 
-    /// Whose password it is. A user nobody knows takes as long as a wrong password.
-    pub(super) async fn of_password(&self, user: &str, password: &SecretString) -> Option<Caller> {
+    /// Whose password it is, if `attempt` lets it be tried: hashing is dear. A user nobody knows takes as long as a
+    /// wrong password.
+    pub(super) async fn of_password<E>(
+        &self,
+        user: &str,
+        password: &SecretString,
+        attempt: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Option<Caller>, E> {
         let known = self.access.users.iter().find(|known| known.name == user);
-        let User { hash, .. } = known.or(self.access.users.first())?;
-        let permit = Arc::clone(&self.hashing).acquire_owned().await.ok()?;
+        let Some(User { hash, .. }) = known.or(self.access.users.first()) else {
+            return attempt().map(|()| None);
+        };
+        // the semaphore is never closed
+        let permit = Arc::clone(&self.hashing).acquire_owned().await.ok();
+        // The same may have been found right meanwhile.
+        if let Some(caller) = self.remembered(user, password) {
+            return Ok(Some(caller));
+        }
+        attempt()?;
         let (hash, asked) = (hash.clone(), password.clone());
         let right = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             verify(&hash, &asked)
         });
         let right = right.await.unwrap_or(false);
-        let known = known.filter(|_| right)?;
+        let Some(known) = known.filter(|_| right) else { return Ok(None) };
         let caller = Caller { name: known.name.clone(), role: known.role };
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= MOST_REMEMBERED {
             remembered.clear();
         }
         remembered.insert(self.mark(user, password), (caller.clone(), Instant::now()));
-        Some(caller)
+        Ok(Some(caller))
     }
 
     fn mark(&self, user: &str, password: &SecretString) -> [u8; 32] {
@@ -130,12 +144,19 @@ mod tests {
         assert_eq!(keys.of_token(&"abd".into()), None);
         assert_eq!(keys.of_certificate(&["x".into(), "agent".into()]).map(|c| c.role), Some(Role::Backup));
         assert_eq!(keys.remembered("ops", &"secret".into()), None);
-        let caller = keys.of_password("ops", &"secret".into()).await;
+        let ask = async |user: &str, password: &str| {
+            keys.of_password(user, &password.into(), || Ok::<(), ()>(())).await.unwrap()
+        };
+        let caller = ask("ops", "secret").await;
         assert_eq!(caller.as_ref().map(|caller| caller.role), Some(Role::Admin));
         assert_eq!(keys.remembered("ops", &"secret".into()), caller);
         for (user, password) in [("ops", "Secret"), ("op", "ssecret"), ("nobody", "secret")] {
             assert_eq!(keys.remembered(user, &password.into()), None);
-            assert_eq!(keys.of_password(user, &password.into()).await, None);
+            assert_eq!(ask(user, password).await, None);
         }
+        let not_now = keys.of_password("ops", &"not now".into(), || Err("wait")).await;
+        assert_eq!(not_now, Err("wait"));
+        // What is remembered is no attempt.
+        assert_eq!(keys.of_password("ops", &"secret".into(), || Err("wait")).await, Ok(caller));
     }
 }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod body;
+mod browser;
 mod credentials;
 mod keys;
 mod refusal;
@@ -21,6 +22,7 @@ use futures::FutureExt;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::{HeaderMap, HeaderValue, Method};
+use secrecy::SecretString;
 use tracing::Instrument;
 
 pub(crate) use request_id::{HEADER as REQUEST_ID, RequestId};
@@ -31,7 +33,7 @@ use keys::Keys;
 use refusal::{Form, Refusal};
 
 use super::accept::Peer;
-use super::{Caller, Limits, Role, Settings, metrics};
+use super::{Caller, Limits, Role, Settings, audit, metrics};
 
 /// How often what the door remembers of callers is looked through.
 const TIDIED: Duration = Duration::from_mins(1);
@@ -43,13 +45,18 @@ pub(super) struct Door {
     rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
     limits: Limits,
     metrics_open: bool,
+    /// Where only this machine is served, the names it may be called by.
+    own_names: Option<Vec<String>>,
     /// Requests whose handlers have not answered yet.
     open: AtomicUsize,
 }
 
 impl Door {
-    /// A door that forgets callers who have not come for a while.
-    pub(super) fn new(settings: &Settings) -> Arc<Self> {
+    /// A door that forgets callers who have not come for a while; `alone` where it serves this machine only, without
+    /// names.
+    pub(super) fn new(settings: &Settings, alone: bool) -> Arc<Self> {
+        let named = [Some(&settings.listen), settings.grpc_listen.as_ref()];
+        let own_names = || named.into_iter().flatten().filter_map(|listen| listen.host.clone()).collect();
         let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST));
         let door = Arc::new(Self {
             keys: Keys::new(settings.access.clone()),
@@ -57,6 +64,7 @@ impl Door {
             rate: settings.limits.requests_per_second.map(|rate| RateLimiter::keyed(quota(rate))),
             limits: settings.limits.clone(),
             metrics_open: settings.access.metrics_open,
+            own_names: alone.then(own_names),
             open: AtomicUsize::new(0),
         });
         tokio::spawn(tidy(Arc::downgrade(&door)));
@@ -77,7 +85,7 @@ impl Door {
     /// Refuses who asks too often.
     fn count(&self, peer: &Peer) -> Result<(), Refusal> {
         let Some(rate) = &self.rate else { return Ok(()) };
-        rate.check_key(&peer.address.ip()).map_err(|early| {
+        rate.check_key(&peer.client()).map_err(|early| {
             let wait = early.wait_time_from(DefaultClock::default().now());
             Refusal::too_many("more requests a second than this server takes from one client", wait)
         })
@@ -88,31 +96,47 @@ impl Door {
         if self.keys.is_open() {
             return Ok(Caller::anyone());
         }
-        let from = peer.address.ip();
+        let from = peer.client();
+        let attempt = || self.attempts.begin(from, Instant::now()).map_err(too_often);
         let found = match credentials::shown(headers) {
             Shown::Nothing => {
                 let known = self.keys.of_certificate(&peer.names);
                 return known
                     .ok_or_else(|| Refusal::unknown("this needs a token, a password or a certificate"));
             }
-            Shown::Token(token) => self.keys.of_token(&token),
-            Shown::Password(user, password) => match self.keys.remembered(&user, &password) {
-                Some(caller) => Some(caller),
-                // Hashing is dear, so who guesses waits before and not after it.
-                None => match self.attempts.wait(from, Instant::now()) {
-                    Some(wait) => return Err(too_often(wait)),
-                    None => self.keys.of_password(&user, &password).await,
-                },
+            // A right token comes in however many wrong ones came from there: it cannot be guessed.
+            Shown::Token(token) => match self.keys.of_token(&token) {
+                None => attempt().map(|()| None)?,
+                found => found,
             },
-            Shown::Unreadable => None,
+            Shown::Password(user, password) => match self.keys.remembered(&user, &password) {
+                None => self.login(from, &user, &password).await?,
+                found => found,
+            },
+            Shown::Unreadable => attempt().map(|()| None)?,
         };
         found.ok_or_else(|| {
-            let now = Instant::now();
-            let wait = self.attempts.wait(from, now);
-            self.attempts.wrong(from, now);
             metrics::refused_login();
-            wait.map_or_else(|| Refusal::unknown("the token, user or password is not known here"), too_often)
+            Refusal::unknown("the token, user or password is not known here")
         })
+    }
+
+    /// Whose password it is. Hashing is dear, so who guessed before waits before it and not after it.
+    async fn login(
+        &self,
+        from: IpAddr,
+        user: &str,
+        password: &SecretString,
+    ) -> Result<Option<Caller>, Refusal> {
+        if let Some(wait) = self.attempts.wait(from, Instant::now()) {
+            return Err(too_often(wait));
+        }
+        let attempt = || self.attempts.begin(from, Instant::now()).map_err(too_often);
+        let found = self.keys.of_password(user, password, attempt).await?;
+        if found.is_some() {
+            self.attempts.right(from);
+        }
+        Ok(found)
     }
 
     /// Lets a request through to its handler, or not.
@@ -122,9 +146,13 @@ impl Door {
         next: Next,
         peer: &Peer,
         form: Form,
+        who: &mut Option<Caller>,
     ) -> Result<Response, Refusal> {
         self.count(peer)?;
-        if is_forged(&request) {
+        if self.own_names.as_ref().is_some_and(|own| browser::is_misled(&request, own)) {
+            return Err(Refusal::misled());
+        }
+        if browser::is_forged(&request) {
             return Err(Refusal::forged());
         }
         let mut request = request;
@@ -139,6 +167,7 @@ impl Door {
                 Err(_) if path == METRICS && self.metrics_open => {}
                 Err(refusal) => return Err(refusal),
                 Ok(caller) => {
+                    *who = Some(caller.clone());
                     caller.may(Role::Read).map_err(Refusal::forbidden)?;
                     request.extensions_mut().insert(caller);
                 }
@@ -186,14 +215,8 @@ fn is_public(path: &str) -> bool {
         || path.starts_with("/grpc.health.v1.Health/")
 }
 
-/// Whether a page of another site has a browser ask for a change; browsers say so of themselves. Where nobody needs a
-/// name, or the browser remembers one, the page would act as whoever looks at it.
-fn is_forged(request: &Request) -> bool {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    !reads && request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site")
-}
-
 fn too_often(wait: Duration) -> Refusal {
+    metrics::refused_login();
     Refusal::too_many("too many wrong tokens or passwords from this address", wait)
 }
 
@@ -212,6 +235,16 @@ fn grpc_timeout(text: &str) -> Option<Duration> {
     })
 }
 
+/// Whether what is asked for is a change, going by what can be seen from outside.
+fn changes(method: &Method, path: &str, form: Form) -> bool {
+    const READING: [&str; 5] = ["Get", "List", "Check", "Watch", "ServerReflection"];
+    let call = path.rsplit('/').next().unwrap_or_default();
+    match form {
+        Form::Grpc => !READING.iter().any(|verb| call.starts_with(verb)),
+        Form::Envelope | Form::Problem => !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS),
+    }
+}
+
 /// A request that is not answered yet.
 struct Inside(Arc<Door>);
 
@@ -228,13 +261,16 @@ pub(super) async fn pass(State(door): State<Arc<Door>>, mut request: Request, ne
     let id = RequestId::of(request.headers());
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
     let form = Form::of(request.uri().path(), request.headers());
-    let method = request.method().clone();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     // An error span, so that it is there whatever the level of the log: lines of the audit need it.
     let span = tracing::error_span!("request", id = %id.id, from = %peer.address, method = %method, path = %request.uri().path());
     request.extensions_mut().insert(id.clone());
     let answered = async {
-        let mut response = match door.admit(request, next, &peer, form).await {
+        let mut who = None;
+        let admitted = door.admit(request, next, &peer, form, &mut who);
+        let (admitted, recorded) = audit::noticing(admitted).await;
+        let mut response = match admitted {
             Ok(response) => response,
             Err(refusal) => {
                 refusal.log();
@@ -243,6 +279,12 @@ pub(super) async fn pass(State(door): State<Arc<Door>>, mut request: Request, ne
         };
         if let Ok(id) = HeaderValue::from_str(&id.id) {
             response.headers_mut().insert(REQUEST_ID, id);
+        }
+        if !recorded
+            && changes(&method, &path, form)
+            && let Some(status) = refusal::status_of(&response, form)
+        {
+            audit::refused(who.as_ref(), &format!("{method} {path}"), &status);
         }
         let took = started.elapsed();
         tracing::debug!(status = response.status().as_u16(), ms = took.as_millis(), "answered");

@@ -103,6 +103,18 @@ impl Refusal {
         })
     }
 
+    /// Asked for under a name that anybody can make lead here.
+    pub(super) fn misled() -> Self {
+        Self::forbidden(Failure {
+            kind: Kind::Forbidden,
+            message: "this server serves this machine only, and not under that name".to_owned(),
+            context: None,
+            hint: Some(
+                "ask localhost or an address; name it in server.listen, or give callers tokens".to_owned(),
+            ),
+        })
+    }
+
     /// Writes it down.
     pub(super) fn log(&self) {
         tracing::info!(status = self.status.as_u16(), reason = self.failure.message, "refused");
@@ -145,6 +157,17 @@ impl Refusal {
             None => self.failure.message.clone(),
         }
     }
+}
+
+/// What a request was refused with; nothing where it was not.
+pub(super) fn status_of(response: &Response, form: Form) -> Option<String> {
+    let status = response.status();
+    if form == Form::Grpc && status == StatusCode::OK {
+        let status = tonic::Status::from_header_map(response.headers())?;
+        return (status.code() != tonic::Code::Ok).then(|| format!("{:?}", status.code()));
+    }
+    let refused = status.is_client_error() || status.is_server_error();
+    refused.then(|| status.as_str().to_owned())
 }
 
 fn json(kind: &'static str, status: StatusCode, body: &impl Serialize) -> Response {
