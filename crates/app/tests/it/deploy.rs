@@ -156,6 +156,59 @@ fn the_shipped_configurations_are_understood() {
     Tool::without_config().run(&nowhere).ends_with(5);
 }
 
+/// The documents of the repository, by path.
+fn documents() -> Vec<(String, String)> {
+    let mut paths = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "clients/go/README.md"]
+        .map(String::from)
+        .to_vec();
+    for file in repository("docs").read_dir().unwrap() {
+        paths.push(format!("docs/{}", file.unwrap().file_name().into_string().unwrap()));
+    }
+    paths.into_iter().map(|path| (path.clone(), text(&path))).collect()
+}
+
+#[test]
+fn documents_name_commands_that_are_understood() {
+    let tool = Tool::without_config();
+    let mut found = 0;
+    for (path, document) in documents() {
+        // Every second part lies between fences.
+        for line in document.split("```").skip(1).step_by(2).flat_map(str::lines) {
+            let Some(command) = line.trim_start_matches("$ ").strip_prefix("milvus-backup ") else {
+                continue;
+            };
+            let command = command.split(" #").next().unwrap();
+            assert!(!command.contains(['\'', '"', '|']), "this test splits at blanks alone: {path}: {line}");
+            // The help is shown only if all before it was understood.
+            let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+            let run = tool.run(&arguments);
+            assert_eq!(run.code, Some(0), "{path}: {line}\n{}", run.stderr);
+            found += 1;
+        }
+    }
+    assert!(found > 10, "only {found}");
+}
+
+#[test]
+fn documents_link_to_what_is_there() {
+    for (path, document) in documents() {
+        let here = repository(&path);
+        for link in document.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let there = here.parent().unwrap().join(link);
+            assert!(link.contains("://") || there.exists(), "{path} links to {link}");
+        }
+    }
+}
+
+#[test]
+fn the_configuration_of_the_readme_is_understood() {
+    let readme = text("README.md");
+    let config = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let shown = Tool::new(config).run(&["config", "show"]).ends_with(0);
+    assert_eq!(shown.stderr, "");
+    assert!(shown.stdout.contains("milvus-backups"), "{}", shown.stdout);
+}
+
 #[test]
 fn packages_are_made_of_what_is_there() {
     let package = yaml("deploy/package/nfpm.yaml");
