@@ -44,7 +44,6 @@ impl Engine {
             let (objects, bytes) = ctx.run(catalog.weigh(&dir)).await?;
             return Ok(DeleteOutcome { backup, place, objects, bytes });
         }
-        ctx.emit(Event::Phase(Phase::Delete));
         let (objects, bytes) = catalog.remove(name, ctx).await?;
         Ok(DeleteOutcome { backup, place, objects, bytes })
     }
@@ -84,8 +83,9 @@ impl Catalog {
     async fn remove(&self, name: &BackupName, ctx: &JobCtx) -> Result<(u64, u64), Error> {
         let layout = self.layout(name);
         let (objects, bytes) = ctx.run(self.weigh(layout.dir())).await?;
+        // from here on it is deleted in part, whenever it is stopped
+        ctx.emit(Event::Phase(Phase::Delete));
         for file in [BACKUP_META, FULL_META] {
-            ctx.check()?;
             self.store.delete(&[layout.meta_file(file)]).await?;
         }
         // a trace that stays until the data is gone, whoever made the backup

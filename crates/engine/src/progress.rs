@@ -42,6 +42,19 @@ pub struct Progress {
     pub notes: Vec<String>,
     /// When the first and the last object was copied, milliseconds since 1970.
     copied_ms: Option<(i64, i64)>,
+    /// What the collections come to, where they are kept apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sums: Option<Sums>,
+}
+
+/// What the collections of a job come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Sums {
+    objects: Part,
+    bytes: Part,
+    jobs: Part,
+    part: Part,
+    over: usize,
 }
 
 /// How far one collection is.
@@ -121,19 +134,39 @@ impl Progress {
         self.collections.entry(collection.clone()).or_default()
     }
 
+    /// The sums, which stay right, and the collections apart: of those there may be thousands.
+    #[must_use]
+    pub fn split(mut self) -> (Self, BTreeMap<CollectionRef, CollectionProgress>) {
+        self.sums.get_or_insert(Sums {
+            objects: self.objects(),
+            bytes: self.bytes(),
+            jobs: self.jobs(),
+            part: self.part(),
+            over: self.over(),
+        });
+        let collections = std::mem::take(&mut self.collections);
+        (self, collections)
+    }
+
+    /// What was split, in one again.
+    #[must_use]
+    pub fn join(self, collections: BTreeMap<CollectionRef, CollectionProgress>) -> Self {
+        Self { collections, sums: None, ..self }
+    }
+
     /// Objects of all collections.
     pub fn objects(&self) -> Part {
-        self.sum(|state| state.objects)
+        self.sums.map_or_else(|| self.sum(|state| state.objects), |sums| sums.objects)
     }
 
     /// Bytes of all collections.
     pub fn bytes(&self) -> Part {
-        self.sum(|state| state.bytes)
+        self.sums.map_or_else(|| self.sum(|state| state.bytes), |sums| sums.bytes)
     }
 
     /// Import jobs of all collections.
     pub fn jobs(&self) -> Part {
-        self.sum(|state| state.jobs)
+        self.sums.map_or_else(|| self.sum(|state| state.jobs), |sums| sums.jobs)
     }
 
     fn sum(&self, of: impl Fn(&CollectionProgress) -> Part) -> Part {
@@ -145,6 +178,9 @@ impl Progress {
 
     /// Collections of which nothing more is to come.
     pub fn over(&self) -> usize {
+        if let Some(sums) = self.sums {
+            return sums.over;
+        }
         self.collections.values().filter(|state| state.is_over()).count()
     }
 
@@ -153,6 +189,9 @@ impl Progress {
     /// Bytes once those of all are known, else thousandths of collections: nobody knows the import jobs, or the
     /// files, of those not begun.
     pub fn part(&self) -> Part {
+        if let Some(sums) = self.sums {
+            return sums.part;
+        }
         let bytes = self.bytes();
         if self.jobs().all == 0 && bytes.all > 0 && self.all_planned() {
             return bytes;
@@ -313,5 +352,10 @@ mod tests {
         assert_eq!((progress.warnings.len(), progress.warnings.last().unwrap().as_str()), (100, "149"));
         let text = serde_json::to_string(&progress).unwrap();
         assert_eq!(serde_json::from_str::<Progress>(&text).unwrap(), progress);
+        let (sums, collections) = progress.clone().split();
+        let sums = serde_json::from_str::<Progress>(&serde_json::to_string(&sums).unwrap()).unwrap();
+        let told = |of: &Progress| (of.objects(), of.bytes(), of.jobs(), of.percent(), of.over());
+        assert_eq!((told(&sums), sums.collections.len()), (told(&progress), 0));
+        assert_eq!(sums.join(collections), progress);
     }
 }

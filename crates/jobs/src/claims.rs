@@ -19,6 +19,11 @@ impl Claims {
         Self { writes: words(&admission.writes), reads: words(&admission.reads) }
     }
 
+    /// Whether it writes what is called so.
+    pub(crate) fn writes(&self, claim: &str) -> bool {
+        self.writes.contains(claim)
+    }
+
     /// Something of both that one of them writes.
     pub(crate) fn clash(&self, other: &Self) -> Option<String> {
         let both =

@@ -39,6 +39,8 @@ pub struct JobsConfig {
     pub max_queued: usize,
     /// For how long jobs are kept that are over.
     pub keep: Duration,
+    /// How often those over for longer are removed.
+    pub sweep: Duration,
 }
 
 /// The jobs over an engine. Clones are handles on the same jobs.
@@ -52,7 +54,7 @@ impl Jobs {
     ///
     /// Must be called on a runtime, in which the jobs will run.
     pub fn open(engine: Engine, config: JobsConfig) -> Result<Self, JobsError> {
-        let JobsConfig { data_dir, max_running, max_queued, keep } = config;
+        let JobsConfig { data_dir, max_running, max_queued, keep, sweep } = config;
         let store = Store::open(&data_dir)?;
         store.write_now(interrupt)?;
         let (queued, counts, last_backup) = store.read(|connection| {
@@ -68,7 +70,7 @@ impl Jobs {
             table.enter(Arc::new(Live::new(record)));
         }
         let shared = Arc::new(Shared::new(engine, store, table));
-        tokio::spawn(retention::run(Arc::downgrade(&shared), shared.closed.clone(), keep));
+        tokio::spawn(retention::run(Arc::downgrade(&shared), shared.closed.clone(), keep, sweep));
         shared.turn();
         Ok(Self { shared })
     }
@@ -100,16 +102,16 @@ impl Jobs {
         let limit = limit.clamp(1, LARGEST_PAGE);
         // one more tells whether there is a next page
         let page = Page { before, limit: limit + 1 };
-        let mut records = self.shared.store.read(|connection| rows::page(connection, filter, page))?;
-        let more = records.len() > limit;
-        records.truncate(limit);
-        let next = records.last().filter(|_| more).map(|last| page_after(last.seq));
-        let mut jobs = Vec::with_capacity(records.len());
-        for Record { job, .. } in records {
+        let mut kept = self.shared.store.page(filter, page)?;
+        let more = kept.len() > limit;
+        kept.truncate(limit);
+        let next = kept.last().filter(|_| more).map(|(seq, _)| page_after(*seq));
+        let mut jobs = Vec::with_capacity(kept.len());
+        for (_, job) in kept {
             let live = self.shared.table().get(&job.id).cloned();
             let mut job = live.map_or(job, |live| live.now());
             if job.state.is_over() {
-                job.progress.collections.clear();
+                (job.progress, _) = job.progress.split();
             }
             // what is in memory may be a step further than what is kept
             if filter.states.is_empty() || filter.states.contains(&job.state) {

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
-use engine::{CollectionOutcome, Kind, Phase};
+use engine::{CollectionOutcome, CollectionProgress, Kind, Phase};
 use model::name::CollectionRef;
+use model::plan::restore::{Existing, RestoreRequest};
 
-use crate::job::{Job, JobFailure, JobKind, Outcome};
+use crate::again::again;
+use crate::job::{Job, JobFailure, Outcome, Request};
 use crate::live::Stop;
 
 /// How many names a message tells.
@@ -23,10 +25,10 @@ pub(crate) enum By {
 /// Tells what a job left that had begun and was stopped.
 pub(crate) fn left(job: &Job, outcome: Option<&Outcome>, by: By) -> JobFailure {
     let crash = by == By::Crash;
-    let (left, hint) = match job.request.kind() {
-        JobKind::Backup => of_backup(job, crash),
-        JobKind::Restore => of_restore(job, outcome, crash),
-        JobKind::Delete => of_delete(job),
+    let (left, hint) = match &job.request {
+        Request::Backup(_) => of_backup(job, crash),
+        Request::Restore(request) => of_restore(job, request, outcome, crash),
+        Request::Delete(_) => of_delete(job, crash),
     };
     let stopped = match by {
         By::Word(Stop::Cancelled) => "cancelled",
@@ -61,10 +63,12 @@ fn of_backup(job: &Job, crash: bool) -> (String, String) {
         (None | Some(Phase::Preflight), true) => {
             (format!("it had hardly begun; {name} may be left unfinished"), alive(&again))
         }
-        (Some(Phase::Commit), true) => (
-            format!("{name} may be complete, and may be left unfinished"),
-            alive(&format!("look at {name}; if it is unfinished, {again}")),
-        ),
+        // the last of it may have reached the store when it was stopped
+        (Some(Phase::Commit), _) => {
+            let hint = format!("look at {name}; if it is unfinished, {again}");
+            let hint = if crash { alive(&hint) } else { hint };
+            (format!("{name} may be complete, and may be left unfinished"), hint)
+        }
         (Some(_), false) => (format!("{name} is left unfinished"), again),
         (Some(_), true) => (format!("{name} is left unfinished"), alive(&again)),
     }
@@ -75,48 +79,102 @@ fn alive(hint: &str) -> String {
     format!("{hint}; it can be deleted three minutes after the server's last sign of life")
 }
 
-fn of_delete(job: &Job) -> (String, String) {
+fn of_delete(job: &Job, crash: bool) -> (String, String) {
     let name = job.request.backup();
-    match job.progress.phase {
-        None | Some(Phase::Preflight) => ("nothing was deleted".to_owned(), format!("delete {name} again")),
-        Some(_) => (
+    match (job.progress.phase, crash) {
+        (None | Some(Phase::Preflight), false) => {
+            ("nothing was deleted".to_owned(), format!("delete {name} again"))
+        }
+        (None | Some(Phase::Preflight), true) => (
+            format!("it had hardly begun; {name} may be deleted in part"),
+            format!("delete {name} again: what is gone does not matter"),
+        ),
+        (Some(_), false) => (
             format!("{name} is deleted in part and cannot be restored any more"),
             format!("delete {name} again: it goes on where it stopped"),
+        ),
+        (Some(_), true) => (
+            format!("{name} is deleted, at least in part, and cannot be restored any more"),
+            format!(
+                "delete {name} again: it goes on where it stopped; if there is no {name}, all of it is gone"
+            ),
         ),
     }
 }
 
-fn of_restore(job: &Job, outcome: Option<&Outcome>, crash: bool) -> (String, String) {
-    let name = job.request.backup();
+/// How far its collections are is kept a moment after it happened: what a crash left may be a little more than is known.
+fn of_restore(
+    job: &Job,
+    request: &RestoreRequest,
+    outcome: Option<&Outcome>,
+    crash: bool,
+) -> (String, String) {
+    let name = &request.name;
     let progress = &job.progress;
     if matches!(progress.phase, None | Some(Phase::Preflight)) {
-        return ("nothing was changed in Milvus".to_owned(), format!("restore {name} again"));
+        let left = if crash {
+            "it had hardly begun; no change in Milvus is known"
+        } else {
+            "nothing was changed in Milvus"
+        };
+        return (left.to_owned(), format!("restore {name} again"));
     }
-    let done = progress.collections.values().filter(|state| state.is_done()).count();
+    let rest = rest(job, outcome);
     let all = progress.selected.max(job.targets.len());
-    let incomplete = incomplete(job, outcome);
-    let mut left = format!("{done} of {all} collections are restored");
-    if !incomplete.is_empty() {
+    let mut left = format!("{} of {all} collections are restored", all - rest.len().min(all));
+    let begun = begun(job, outcome);
+    if !begun.is_empty() {
+        let what = match (request.existing, crash) {
+            (Existing::Use, _) => "rows may have come into",
+            (_, false) => "left in place and incomplete",
+            (_, true) => "left in place and perhaps incomplete",
+        };
         // Writing to a String cannot fail.
-        let _ = write!(left, ", left in place and incomplete: {}", names(&incomplete));
+        let _ = write!(left, ", {what}: {}", names(&begun));
     }
     if crash {
-        left.push_str("; imports that Milvus had taken may go on there, and staged files are removed by the next restore");
+        left.push_str(
+            "; it may have come a little further; imports that Milvus had taken may go on there, and staged files are \
+             removed by the next restore",
+        );
     }
-    let hint = if incomplete.is_empty() {
-        format!("restore the rest of {name} by a filter")
-    } else {
-        format!(
-            "restore {name} again with the same suffix and renames and --drop-exist-collection (existing: drop), with a filter for what is not done"
-        )
+    let hint = match request.existing {
+        _ if rest.is_empty() => "look at the aliases of the collections, some may be missing".to_owned(),
+        Existing::Use => format!(
+            "importing again brings rows twice that are there already, so empty those collections first; then: {}",
+            again(job, request, &rest, Existing::Use)
+        ),
+        Existing::Refuse if begun.is_empty() && !crash => {
+            format!("restore the rest: {}", again(job, request, &rest, Existing::Refuse))
+        }
+        Existing::Refuse | Existing::Drop => {
+            format!("restore the rest: {}", again(job, request, &rest, Existing::Drop))
+        }
     };
     (left, hint)
 }
 
-/// The targets that were begun and are not done.
-fn incomplete(job: &Job, outcome: Option<&Outcome>) -> Vec<CollectionRef> {
+/// The sources and targets that are not known to be done.
+fn rest<'a>(job: &'a Job, outcome: Option<&Outcome>) -> Vec<&'a (CollectionRef, CollectionRef)> {
+    let done = |(source, target): &(CollectionRef, CollectionRef)| match outcome {
+        Some(Outcome::Restore(report)) => {
+            report.collections.iter().any(|c| c.target == *target && c.outcome == CollectionOutcome::Done)
+        }
+        _ => {
+            job.progress.collections.get(job.called(source, target)).is_some_and(CollectionProgress::is_done)
+        }
+    };
+    job.targets.iter().filter(|pair| !done(pair)).collect()
+}
+
+/// The targets that were begun and are not done, so that something may be in them.
+fn begun(job: &Job, outcome: Option<&Outcome>) -> Vec<CollectionRef> {
     if let Some(Outcome::Restore(report)) = outcome {
-        let left = report.collections.iter().filter(|c| c.created && c.outcome != CollectionOutcome::Done);
+        let used = matches!(&job.request, Request::Restore(request) if request.existing == Existing::Use);
+        let left = report.collections.iter().filter(|c| match c.outcome {
+            CollectionOutcome::Done | CollectionOutcome::NotBegun => false,
+            CollectionOutcome::Failed(_) => c.created || used,
+        });
         return left.map(|c| c.target.clone()).collect();
     }
     let begun = |(source, target): &&(CollectionRef, CollectionRef)| {
@@ -198,60 +256,113 @@ pub(crate) mod tests {
                 told(&at(backup(), phase), CANCELLED),
                 "cancelled: nothing was written\ncreate it again"
             );
-            let restored = told(&at(restore(), phase), By::Crash);
             assert_eq!(
-                restored,
-                "the server ended while it ran: nothing was changed in Milvus\nrestore nightly again"
+                told(&at(restore(), phase), CANCELLED),
+                "cancelled: nothing was changed in Milvus\nrestore nightly again"
             );
+            let crashed = told(&at(restore(), phase), By::Crash);
+            assert!(crashed.contains("it had hardly begun; no change in Milvus is known"), "{crashed}");
         }
     }
 
     #[test]
-    fn a_backup_is_unfinished_and_after_a_crash_in_its_commit_perhaps_not() {
+    fn a_backup_is_unfinished_and_where_its_commit_was_stopped_perhaps_not() {
         let copying = at(backup(), &[Event::Phase(Phase::Copy)]);
+        let crashed = told(&copying, By::Crash);
         assert!(
-            told(&copying, By::Crash)
-                .contains("nightly is left unfinished\ndelete nightly and create it again; ")
+            crashed.contains("nightly is left unfinished\ndelete nightly and create it again; "),
+            "{crashed}"
+        );
+        assert!(
+            told(&copying, CANCELLED)
+                .ends_with("nightly is left unfinished\ndelete nightly and create it again")
         );
         let committing = at(backup(), &[Event::Phase(Phase::Commit)]);
-        assert!(
-            told(&committing, By::Crash)
-                .contains("nightly may be complete, and may be left unfinished\nlook at")
-        );
-        assert!(told(&committing, CANCELLED).contains("nightly is left unfinished\n"));
+        for by in [CANCELLED, By::Crash] {
+            let told = told(&committing, by);
+            assert!(told.contains("nightly may be complete, and may be left unfinished\nlook at"), "{told}");
+        }
     }
 
-    #[test]
-    fn a_restore_tells_which_targets_are_incomplete() {
-        let phase = |name: &str, phase| Event::Collection { collection: collection(name), phase };
-        let events = [
+    fn phase(name: &str, phase: CollectionPhase) -> Event {
+        Event::Collection { collection: collection(name), phase }
+    }
+
+    fn importing() -> Vec<Event> {
+        vec![
             Event::Phase(Phase::Import),
             phase("books", CollectionPhase::Done),
             phase("tags", CollectionPhase::Importing),
-        ];
-        let crashed = told(&at(restore(), &events), By::Crash);
-        let left =
-            "1 of 3 collections are restored, left in place and incomplete: default.tags_copy; imports";
+        ]
+    }
+
+    #[test]
+    fn a_restore_tells_what_is_incomplete_and_the_command_that_goes_on() {
+        let crashed = told(&at(restore(), &importing()), By::Crash);
+        let left = "1 of 3 collections are restored, left in place and perhaps incomplete: default.tags_copy; it may \
+                    have come a little further; imports";
         assert!(crashed.contains(left), "{crashed}");
-        assert!(
-            crashed.contains(
-                "restore nightly again with the same suffix and renames and --drop-exist-collection"
-            ),
-            "{crashed}"
-        );
-        let one = told(&at(restore(), &events[..2]), CANCELLED);
-        assert_eq!(
-            one,
-            "cancelled: 1 of 3 collections are restored\nrestore the rest of nightly by a filter"
-        );
+        let line = "\nrestore the rest: milvus-backup restore -n nightly --filter default.pens,default.tags --rename \
+                    default.tags:default.tags_copy,default.pens:default.pens_copy --drop-exist-collection";
+        assert!(crashed.ends_with(line), "{crashed}");
+        // nothing of theirs was made, so there is nothing to drop
+        let one = told(&at(restore(), &importing()[..2]), CANCELLED);
+        let line = "cancelled: 1 of 3 collections are restored\nrestore the rest: milvus-backup restore -n nightly \
+                    --filter default.pens,default.tags --rename default.tags:default.tags_copy,\
+                    default.pens:default.pens_copy";
+        assert_eq!(one, line);
+    }
+
+    #[test]
+    fn what_was_there_before_is_not_dropped() {
+        let mut request = RestoreRequest::of("nightly".parse().unwrap());
+        request.existing = Existing::Use;
+        let told = told(&at(Request::Restore(request), &importing()), By::Crash);
+        assert!(told.contains("rows may have come into: default.tags_copy;"), "{told}");
+        assert!(told.contains("empty those collections first; then: milvus-backup restore"), "{told}");
+        assert!(told.ends_with("--skip-create-collection"), "{told}");
+    }
+
+    #[test]
+    fn what_no_command_can_say_is_said_in_words() {
+        let several = || {
+            let mut job = at(restore(), &importing());
+            job.targets =
+                vec![(collection("books"), collection("x")), (collection("books"), collection("y"))];
+            job
+        };
+        let elsewhere = || {
+            let mut job = at(restore(), &importing());
+            job.place.root = Some("elsewhere".to_owned());
+            job
+        };
+        for job in [several(), elsewhere()] {
+            let told = told(&job, By::Crash);
+            assert!(
+                told.ends_with(
+                    "restore the rest: restore nightly again with the same suffix and renames, with a filter for what \
+                     is not done, and with --drop-exist-collection (existing: drop)"
+                ),
+                "{told}"
+            );
+        }
+        let all =
+            importing().into_iter().chain(["tags", "pens"].map(|name| phase(name, CollectionPhase::Done)));
+        let told = told(&at(restore(), &all.collect::<Vec<_>>()), By::Crash);
+        assert!(told.contains("3 of 3 collections are restored; "), "{told}");
+        assert!(told.contains("\nlook at the aliases"), "{told}");
     }
 
     #[test]
     fn a_deletion_goes_on_where_it_stopped() {
         let request = || Request::Delete(DeleteRequest { name: "nightly".parse().unwrap(), dry_run: false });
-        let deleting = told(&at(request(), &[Event::Phase(Phase::Delete)]), By::Word(Stop::Shutdown));
-        assert!(deleting.ends_with("delete nightly again: it goes on where it stopped"), "{deleting}");
-        assert!(told(&at(request(), &[]), By::Crash).contains("nothing was deleted"));
+        let deleting = at(request(), &[Event::Phase(Phase::Delete)]);
+        let stopped = told(&deleting, By::Word(Stop::Shutdown));
+        assert!(stopped.ends_with("delete nightly again: it goes on where it stopped"), "{stopped}");
+        let crashed = told(&deleting, By::Crash);
+        assert!(crashed.ends_with("if there is no nightly, all of it is gone"), "{crashed}");
+        assert!(told(&at(request(), &[]), By::Word(Stop::Cancelled)).contains("nothing was deleted"));
+        assert!(told(&at(request(), &[]), By::Crash).contains("may be deleted in part"));
     }
 
     #[test]

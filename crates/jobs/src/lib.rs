@@ -1,5 +1,6 @@
 //! Durable jobs over the engine: queued, locked, watched, cancelled, and kept in SQLite.
 
+mod again;
 mod claims;
 mod ending;
 mod error;

@@ -32,8 +32,10 @@ pub(crate) struct Live {
     pub(crate) over: CancellationToken,
     /// Pulled when it shall stop.
     pub(crate) cancel: CancellationToken,
-    /// Rung when its progress is worth keeping.
+    /// Rung when it enters a phase.
     pub(crate) phase: Notify,
+    /// Rung when one of its collections does.
+    pub(crate) step: Notify,
     /// Pulled to end its work wherever it is.
     pub(crate) abort: CancellationToken,
     stop: OnceLock<Stop>,
@@ -49,6 +51,7 @@ impl Live {
             over: CancellationToken::new(),
             cancel: CancellationToken::new(),
             phase: Notify::new(),
+            step: Notify::new(),
             abort: CancellationToken::new(),
             stop: OnceLock::new(),
         }
@@ -72,8 +75,10 @@ impl Live {
     /// Takes in what happened.
     pub(crate) fn take(&self, event: &Event) {
         self.job.send_modify(|job| job.progress.take(event, now_ms()));
-        if matches!(event, Event::Phase(_)) {
-            self.phase.notify_one();
+        match event {
+            Event::Phase(_) => self.phase.notify_one(),
+            Event::Collection { .. } => self.step.notify_one(),
+            _ => {}
         }
     }
 

@@ -9,21 +9,18 @@ use tokio_util::sync::CancellationToken;
 use crate::shared::Shared;
 use crate::store::{StoreError, rows};
 
-/// How often.
-const EVERY: Duration = Duration::from_hours(24);
-
 /// How many are removed in one go, so that other writes come between.
 const AT_ONCE: usize = 500;
 
-/// Removes now and once a day, until the jobs are closed.
-pub(crate) async fn run(shared: Weak<Shared>, closed: CancellationToken, keep: Duration) {
+/// Removes now and, each time that `sweep` has passed, until the jobs are closed.
+pub(crate) async fn run(shared: Weak<Shared>, closed: CancellationToken, keep: Duration, sweep: Duration) {
     loop {
         if let Some(shared) = shared.upgrade()
             && let Err(error) = remove(&shared, keep).await
         {
             tracing::warn!("old jobs are not removed: {}", engine::chain(&error));
         }
-        if closed.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+        if closed.run_until_cancelled(tokio::time::sleep(sweep)).await.is_none() {
             return;
         }
     }

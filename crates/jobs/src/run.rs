@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::{BackupOutcome, Engine, JobCtx, RestoreOutcome, now_ms};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 use tracing::{Instrument, Span};
 
 use crate::ending::Ending;
@@ -16,8 +16,11 @@ use crate::live::Live;
 use crate::shared::Shared;
 use crate::store::{Ended, StoreError, rows};
 
-/// How often the progress of a job is kept while it stays in a phase.
+/// How often the progress of a job is kept while nothing but numbers changes.
 const KEEP_PROGRESS: Duration = Duration::from_secs(5);
+
+/// How long after it was kept it may be kept because a collection went on: what a crash leaves must be known.
+const BETWEEN: Duration = Duration::from_secs(1);
 
 /// How long a job waits for its progress, or its end, to be kept; it is not held up by a disk that hangs.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -82,12 +85,22 @@ async fn work(shared: &Shared, live: &Arc<Live>) -> Ending {
     });
     let mut ticks = interval_at(Instant::now() + KEEP_PROGRESS, KEEP_PROGRESS);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next = Instant::now();
     let done = loop {
+        let step = async {
+            sleep_until(next).await;
+            live.step.notified().await;
+        };
         tokio::select! {
             done = &mut task => break done,
-            () = live.phase.notified() => keep_progress(shared, live).await,
-            _ = ticks.tick() => keep_progress(shared, live).await,
+            () = live.phase.notified() => {}
+            () = step => {}
+            _ = ticks.tick() => {}
         }
+        let begun = Instant::now();
+        keep_progress(shared, live).await;
+        // of thousands of collections it takes long to write, which shall not be all that is done
+        next = Instant::now() + BETWEEN.max(begun.elapsed() * 20);
     };
     let job = live.now();
     match done {

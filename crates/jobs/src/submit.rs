@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use engine::{Admission, Admit, JobCtx, Progress, now_ms};
+use engine::{Admission, Admit, Claim, JobCtx, Progress, now_ms};
+use model::plan::restore::PlanError;
 use rusqlite::ErrorCode;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +32,7 @@ impl Shared {
         // before the engine is asked, which would see what the other job makes and not know whose it is
         self.refuse(&submission.request, &submission.place, &Claims::default())?;
         let id = submission.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-        let admission = self.ask(&id, &submission).await?;
+        let admission = self.ask(&id, &submission).await.map_err(|error| self.whose(error))?;
         // from here on it is taken in, whether or not the caller waits for the answer
         let shared = Arc::clone(self);
         let taken = tokio::spawn(async move { shared.take_in(id, submission, admission).await });
@@ -39,7 +40,7 @@ impl Shared {
     }
 
     /// Asks the engine.
-    async fn ask(&self, id: &str, submission: &Submission) -> Result<Admission, JobsError> {
+    async fn ask(&self, id: &str, submission: &Submission) -> Result<Admission, engine::Error> {
         let place = &submission.place;
         let engine = self.engine.with_backup(place.bucket.as_deref(), place.root.as_deref())?;
         let what = match &submission.request {
@@ -48,7 +49,19 @@ impl Shared {
             Request::Delete(request) => Admit::Delete(request),
         };
         let ctx = JobCtx::with_id(id, CancellationToken::new(), |_| {});
-        Ok(engine.admit(what, &ctx).await?)
+        engine.admit(what, &ctx).await
+    }
+
+    /// Of targets that exist: another job may be making them right now, and what helps then is to wait.
+    fn whose(&self, error: engine::Error) -> JobsError {
+        let engine::Error::Plan(PlanError::TargetsExist(names)) = &error else { return error.into() };
+        let others = self.table().at_work();
+        let made = names.iter().find_map(|name| {
+            let claim = Claim::Collection(name.clone()).to_string();
+            let live = others.iter().find(|live| live.claims.writes(&claim))?;
+            Some(JobsError::Busy { claim, holder: live.id() })
+        });
+        made.unwrap_or_else(|| error.into())
     }
 
     /// One at a time, so that what is looked at is still so when the job is there.
@@ -157,7 +170,7 @@ impl Shared {
 
 /// Whether another job has the id: of two with the same new id, the entrance lets one in first.
 fn taken(error: &StoreError) -> bool {
-    matches!(error, StoreError::Sql { source, .. } if source.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
+    matches!(error, StoreError::Sql { cause, .. } if cause.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
 }
 
 fn check(submission: &Submission) -> Result<(), JobsError> {

@@ -24,6 +24,9 @@ use crate::status::{Failure, Kind};
 /// How long what streams may go on once everything else has been answered.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
+/// How often jobs are removed that have been over for long.
+const SWEEP: Duration = Duration::from_hours(24);
+
 /// Serves until `stop` is pulled and everything has come to an orderly end. `tell` is told where it listens.
 pub(crate) async fn run(
     settings: Settings,
@@ -49,6 +52,7 @@ pub(crate) async fn run(
         state: State { service: Service::new(engine, jobs.clone()), settings: Arc::clone(&settings) },
         door: Arc::clone(&door),
         operations: health::router(health).merge(metrics::router(handle, jobs.clone())),
+        stop: stop.clone(),
     };
     follow(tls.clone(), &stop)?;
 
@@ -151,6 +155,7 @@ fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {
         max_running: settings.max_running_jobs,
         max_queued: settings.max_queued_jobs,
         keep: settings.keep_jobs,
+        sweep: SWEEP,
     };
     Ok(Jobs::open(engine.clone(), config)?)
 }

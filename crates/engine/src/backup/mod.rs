@@ -77,6 +77,7 @@ impl Engine {
         }
         // not cancelled half-way: a marker that nobody stops would look alive
         ctx.check()?;
+        ctx.emit(Event::Phase(Phase::Copy));
         let lease = run.begin(self).await?;
         let pause = request.pause_gc || self.config.limits.pause_gc;
         let paused = if pause { run.pause_gc().await } else { None };
@@ -121,7 +122,6 @@ impl Run<'_> {
 
     /// Takes every collection, then commits.
     async fn take(&self, limits: &Limits, log_root: &str, lease: &Lease) -> Result<BackupReport, Error> {
-        self.ctx.emit(Event::Phase(Phase::Copy));
         let copying = Instant::now();
         let taken: Vec<Taken> = stream::iter(self.collections.clone())
             .map(|name| async move { self.take_collection(&name).await })

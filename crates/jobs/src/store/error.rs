@@ -37,15 +37,15 @@ pub enum StoreError {
         known: i64,
     },
     /// The database failed.
-    #[error("cannot {doing} {}", .file.display())]
+    // the cause's own cause repeats it
+    #[error("cannot {doing} {}: {cause}", .file.display())]
     Sql {
         /// `open`, `read` or `write`.
         doing: &'static str,
         /// The database.
         file: PathBuf,
         /// Why.
-        #[source]
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
     },
     /// A job in the database cannot be understood.
     #[error("job {id} is kept in a form that this version does not understand")]
@@ -83,10 +83,11 @@ impl StoreError {
             Self::Newer { .. } => {
                 "run the later version of milvus-backup, or give this one another server.data_dir"
             }
-            Self::Sql { source, .. } => match source.sqlite_error_code() {
+            Self::Sql { cause, .. } => match cause.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => "free space on the disk of server.data_dir",
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                    "the file is damaged: move it away and start again; backups are not touched, only the list of jobs is lost"
+                    "the file is damaged: move it and those beside it (jobs.db*) away and start again; backups are not touched, only \
+                     the list of jobs is lost"
                 }
                 Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                     "the user this server runs as must be able to write the files of server.data_dir"

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::job::{Job, JobFilter};
 pub use error::StoreError;
 use lock::DirLock;
 pub(crate) use row::Record;
@@ -76,6 +77,18 @@ impl Store {
     ) -> Result<T, StoreError> {
         work(&lock(&self.reader)).map_err(|cause| cause.at("read", &self.file))
     }
+
+    /// Reads a page of jobs and their places in the order of submissions.
+    ///
+    /// Of a thousand jobs that takes a while: who asks for one is not held up, neither by this thread nor, but for the
+    /// bare rows, by the connection.
+    pub(crate) fn page(&self, filter: &JobFilter, page: Page) -> Result<Vec<(i64, Job)>, StoreError> {
+        let jobs = || {
+            let raws = rows::page(&lock(&self.reader), filter, page)?;
+            raws.into_iter().map(|raw| Ok((raw.seq(), raw.job()?))).collect::<Result<_, Cause>>()
+        };
+        aside(jobs).map_err(|cause| cause.at("read", &self.file))
+    }
 }
 
 /// Why a row cannot be written or read.
@@ -90,7 +103,7 @@ pub(crate) enum Cause {
 impl Cause {
     fn at(self, doing: &'static str, file: &Path) -> StoreError {
         match self {
-            Self::Sql(source) => StoreError::Sql { doing, file: file.to_owned(), source },
+            Self::Sql(cause) => StoreError::Sql { doing, file: file.to_owned(), cause },
             Self::Form { id, source } => StoreError::Form { id, source },
         }
     }

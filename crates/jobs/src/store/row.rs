@@ -41,7 +41,8 @@ pub(super) struct Raw {
     progress: String,
     outcome: Option<String>,
     failure: Option<String>,
-    collections: String,
+    /// Of a page of a list they are not read.
+    collections: Option<String>,
 }
 
 impl Raw {
@@ -67,40 +68,49 @@ impl Raw {
         })
     }
 
+    /// Its place in the order of submissions.
+    pub(super) fn seq(&self) -> i64 {
+        self.seq
+    }
+
     /// The job they tell of.
-    pub(super) fn record(self) -> Result<Record, Cause> {
+    pub(super) fn job(self) -> Result<Job, Cause> {
         let id = &self.id;
-        let mut progress: Progress = parsed(id, &self.progress)?;
-        progress.collections = parsed(id, &self.collections)?;
-        Ok(Record {
-            seq: self.seq,
-            claims: parsed(id, &self.claims)?,
-            job: Job {
-                request: parsed(id, &self.request)?,
-                place: parsed(id, &self.place)?,
-                by: self.caller,
-                state: self.state,
-                cancelling: false,
-                ahead: None,
-                created_ms: self.created_ms,
-                started_ms: self.started_ms,
-                ended_ms: self.ended_ms,
-                milvus_version: self.milvus_version,
-                targets: parsed(id, &self.targets)?,
-                progress,
-                outcome: self.outcome.as_deref().map(|text| parsed(id, text)).transpose()?,
-                failure: self.failure.as_deref().map(|text| parsed(id, text)).transpose()?,
-                id: self.id,
-            },
+        let progress: Progress = parsed(id, &self.progress)?;
+        let progress = match &self.collections {
+            Some(collections) => progress.join(parsed(id, collections)?),
+            None => progress,
+        };
+        Ok(Job {
+            request: parsed(id, &self.request)?,
+            place: parsed(id, &self.place)?,
+            by: self.caller,
+            state: self.state,
+            cancelling: false,
+            ahead: None,
+            created_ms: self.created_ms,
+            started_ms: self.started_ms,
+            ended_ms: self.ended_ms,
+            milvus_version: self.milvus_version,
+            targets: parsed(id, &self.targets)?,
+            progress,
+            outcome: self.outcome.as_deref().map(|text| parsed(id, text)).transpose()?,
+            failure: self.failure.as_deref().map(|text| parsed(id, text)).transpose()?,
+            id: self.id,
         })
+    }
+
+    /// The job with what is not shown of it.
+    pub(super) fn record(self) -> Result<Record, Cause> {
+        Ok(Record { seq: self.seq, claims: parsed(&self.id, &self.claims)?, job: self.job()? })
     }
 }
 
 /// How far a job is as a whole and, apart, how far its collections are: of those there may be thousands, and a list
 /// does without.
-pub(super) fn split(id: &str, mut progress: Progress) -> Result<(String, String), Cause> {
-    let collections = std::mem::take(&mut progress.collections);
-    Ok((json(id, &progress)?, json(id, &collections)?))
+pub(super) fn split(id: &str, progress: Progress) -> Result<(String, String), Cause> {
+    let (sums, collections) = progress.split();
+    Ok((json(id, &sums)?, json(id, &collections)?))
 }
 
 /// The form in which a part of a job is kept.

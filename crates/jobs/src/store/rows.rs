@@ -105,14 +105,14 @@ pub(crate) fn end(connection: &Connection, ended: &Ended) -> Result<(), Cause> {
 pub(crate) fn get(connection: &Connection, id: &str) -> Result<Option<Job>, Cause> {
     let sql = format!("SELECT {COLUMNS}, collections FROM jobs WHERE id = ?");
     let found = connection.prepare_cached(&sql)?.query_row([id], Raw::whole).optional()?;
-    found.map(|raw| Ok(raw.record()?.job)).transpose()
+    found.map(Raw::job).transpose()
 }
 
 /// The job that a caller's key belongs to.
 pub(crate) fn by_key(connection: &Connection, caller: &str, key: &str) -> Result<Option<Job>, Cause> {
     let sql = format!("SELECT {COLUMNS}, collections FROM jobs WHERE caller = ? AND idempotency_key = ?");
     let found = connection.prepare_cached(&sql)?.query_row([caller, key], Raw::whole).optional()?;
-    found.map(|raw| Ok(raw.record()?.job)).transpose()
+    found.map(Raw::job).transpose()
 }
 
 /// The jobs in a state, in the order they were handed in.
@@ -126,8 +126,8 @@ pub(crate) fn in_state(connection: &Connection, state: JobState) -> Result<Vec<R
 }
 
 /// A page of jobs, newest first, without the progress of their collections.
-pub(crate) fn page(connection: &Connection, filter: &JobFilter, page: Page) -> Result<Vec<Record>, Cause> {
-    let mut sql = format!("SELECT {COLUMNS}, '{{}}' FROM jobs WHERE 1");
+pub(super) fn page(connection: &Connection, filter: &JobFilter, page: Page) -> Result<Vec<Raw>, Cause> {
+    let mut sql = format!("SELECT {COLUMNS}, NULL FROM jobs WHERE 1");
     let mut values: Vec<Value> = Vec::new();
     let mut one_of = |column: &str, texts: Vec<&str>| {
         if !texts.is_empty() {
@@ -146,11 +146,9 @@ pub(crate) fn page(connection: &Connection, filter: &JobFilter, page: Page) -> R
     }
     sql.push_str(" ORDER BY seq DESC LIMIT ?");
     values.push(Value::Integer(i64::try_from(page.limit).unwrap_or(i64::MAX)));
-    let raws = connection
-        .prepare_cached(&sql)?
-        .query_map(params_from_iter(values), Raw::whole)?
-        .collect::<Result<Vec<_>, _>>()?;
-    raws.into_iter().map(Raw::record).collect()
+    let mut statement = connection.prepare_cached(&sql)?;
+    let raws = statement.query_map(params_from_iter(values), Raw::whole)?;
+    Ok(raws.collect::<Result<_, _>>()?)
 }
 
 /// How many jobs there are of each kind in each state.

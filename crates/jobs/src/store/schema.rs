@@ -43,7 +43,7 @@ CREATE INDEX jobs_by_end ON jobs (ended_ms) WHERE ended_ms IS NOT NULL;
 
 /// Opens the database and makes its tables where there are none.
 pub(super) fn open(file: &Path) -> Result<Connection, StoreError> {
-    let failed = |source| StoreError::Sql { doing: "open", file: file.to_owned(), source };
+    let failed = |cause| StoreError::Sql { doing: "open", file: file.to_owned(), cause };
     let mut connection = Connection::open(file).map_err(failed)?;
     let found = prepare(&mut connection).map_err(failed)?;
     if found > SCHEMA {

@@ -1,9 +1,10 @@
 //! Two jobs that would be at the same (simulated Milvus).
 
-use engine::Kind;
+use engine::{CollectionPhase, CollectionProgress, Kind};
 use jobs::{JobsError, OtherPlace, Submission};
+use testkit::fake::Fault;
 
-use crate::world::{World, backup, delete, in_time, restore};
+use crate::world::{World, backup, delete, in_time, restore, seen};
 
 fn holder(error: JobsError) -> String {
     assert_eq!(error.kind(), Kind::Busy);
@@ -77,4 +78,23 @@ async fn of_many_that_want_the_same_one_gets_it() {
     let taken: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().ok()).collect();
     assert_eq!(taken.len(), 1, "{answers:?}");
     assert!(in_time(jobs.wait(&taken[0].id)).await.unwrap().failure.is_none());
+}
+
+#[tokio::test]
+async fn a_collection_that_a_job_has_made_already_is_told_as_its() {
+    let world = World::new().await;
+    let jobs = world.open();
+    world.backed_up(&jobs, "nightly").await;
+    world.fake.inject(Fault::ImportStuck);
+    let first = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap();
+    let importing = |c: &CollectionProgress| c.phase == Some(CollectionPhase::Importing);
+    seen(&jobs, &first.id, |job| job.progress.collections.values().any(importing)).await;
+    // what is there already is made by the first: to drop it is no way out
+    let error = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("collection default.books_copy is taken by job {}", first.id));
+    assert_eq!(holder(error), first.id);
+    jobs.cancel(&first.id).unwrap();
+    in_time(jobs.wait(&first.id)).await.unwrap();
+    let error = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::AlreadyExists);
 }

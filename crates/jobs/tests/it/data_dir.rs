@@ -69,5 +69,7 @@ async fn what_a_later_version_wrote_or_what_is_no_database_is_left_alone() {
     fs::write(&file, "no database at all, but long enough to be looked at as if it were one").unwrap();
     let error = refused(&world);
     assert!(matches!(error, JobsError::Store(StoreError::Sql { .. })), "{error:?}");
-    assert!(error.hint().unwrap().contains("move it away"), "{error:?}");
+    assert!(error.hint().unwrap().contains("(jobs.db*) away"), "{error:?}");
+    let message = error.failure().message;
+    assert!(message.ends_with("jobs.db: file is not a database"), "told once: {message}");
 }

@@ -62,7 +62,18 @@ async fn a_list_can_be_of_kinds_states_and_a_backup() {
     assert_eq!(list(of_name.clone()), ["delete nightly", "backup nightly"]);
     let both = JobFilter { kinds: vec![JobKind::Backup], ..of_name };
     assert_eq!(list(both), ["backup nightly"]);
+    // of what is over a list tells how much it was, though not of each collection
+    let over = jobs.list(&of_kind_backup_done(), None, 1).unwrap().jobs.remove(0);
+    let whole = jobs.get(&over.id).unwrap().progress;
+    assert!(over.progress.collections.is_empty() && !whole.collections.is_empty());
+    assert!(whole.objects().done > 0, "{whole:?}");
+    let sums = |of: &engine::Progress| (of.objects(), of.bytes(), of.percent());
+    assert_eq!(sums(&over.progress), sums(&whole));
     // of what runs a list tells how far it is
     let live = jobs.list(&JobFilter::default(), None, 1).unwrap();
     assert!(!live.jobs[0].progress.collections.is_empty() && live.next.is_some());
+}
+
+fn of_kind_backup_done() -> JobFilter {
+    JobFilter { kinds: vec![JobKind::Backup], states: vec![JobState::Succeeded], ..JobFilter::default() }
 }

@@ -11,6 +11,7 @@ mod cancel;
 mod claims;
 mod data_dir;
 mod lists;
+mod panics;
 mod queue;
 mod repeated;
 mod restart;

@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Kind, Phase};
-use jobs::{JobFilter, JobKind, JobState};
+use jobs::{JobFilter, JobKind, JobState, Request};
+use model::mapping::Mapping;
+use model::plan::restore::Existing;
+use model::selection::Selection;
 use rusqlite::Connection;
+use testkit::fake::Fault;
 use tokio::runtime::Runtime;
 
-use crate::world::{World, backup, in_time, until};
+use crate::world::{World, backup, in_time, restore, until};
 
 #[tokio::test]
 async fn a_shutdown_interrupts_what_runs_and_keeps_what_waits() {
@@ -100,6 +104,42 @@ async fn after_a_crash_what_ran_is_interrupted_and_what_waited_goes_on() {
     assert_eq!(jobs.counts()[&(JobKind::Backup, JobState::Interrupted)], 1);
     let running = JobFilter { states: vec![JobState::Running, JobState::Queued], ..JobFilter::default() };
     assert!(jobs.list(&running, None, 10).unwrap().jobs.is_empty());
+}
+
+#[tokio::test]
+async fn after_a_crash_a_restore_goes_on_as_it_is_told_to() {
+    let world = Arc::new(World::new().await);
+    let inside = Arc::clone(&world);
+    let left = async move {
+        let jobs = inside.open();
+        inside.backed_up(&jobs, "nightly").await;
+        inside.fake.inject(Fault::ImportStuck);
+        let id = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap().id;
+        let kept = || -> String {
+            let database = Connection::open(inside.jobs.data_dir.join("jobs.db")).unwrap();
+            let sql = "SELECT collections FROM jobs WHERE id = ?";
+            database.query_row(sql, [&id], |row| row.get(0)).unwrap()
+        };
+        until(|| kept().contains("importing").then_some(())).await;
+        id
+    };
+    let id = tokio::task::spawn_blocking(|| crashed(left)).await.unwrap();
+    let jobs = world.open_again().await;
+    let job = jobs.get(&id).unwrap();
+    assert_eq!(job.state, JobState::Interrupted);
+    let failure = job.failure.unwrap();
+    let left = "0 of 1 collections are restored, left in place and perhaps incomplete: default.books_copy";
+    assert!(failure.message.contains(left), "{failure:?}");
+    let line = "restore the rest: milvus-backup restore -n nightly --filter default.books --rename \
+                default.books:default.books_copy --drop-exist-collection";
+    assert_eq!(failure.hint.as_deref(), Some(line));
+    let mut again = restore("nightly", "");
+    let Request::Restore(request) = &mut again.request else { unreachable!("it is a restore") };
+    request.selection = Selection::from_filter("default.books").unwrap();
+    request.mapping = Mapping::new(Some("default.books:default.books_copy"), None).unwrap();
+    request.existing = Existing::Drop;
+    let again = in_time(jobs.submit(again)).await.unwrap();
+    assert_eq!(in_time(jobs.wait(&again.id)).await.unwrap().state, JobState::Succeeded);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -41,3 +41,17 @@ async fn jobs_over_for_long_are_removed_but_for_the_last_good_backup() {
     until(|| (jobs.counts()[&(JobKind::Backup, JobState::Cancelled)] == 0).then_some(())).await;
     assert_eq!(jobs.counts()[&(JobKind::Backup, JobState::Succeeded)], 1);
 }
+
+#[tokio::test]
+async fn they_are_removed_while_the_server_runs_too() {
+    let mut world = World::new().await;
+    world.jobs.keep = Duration::ZERO;
+    world.jobs.sweep = Duration::from_millis(100);
+    let jobs = world.open();
+    let old = in_time(jobs.submit(backup("old"))).await.unwrap().id;
+    in_time(jobs.wait(&old)).await.unwrap();
+    let good = world.backed_up(&jobs, "good").await;
+    until(|| (jobs.list(&JobFilter::default(), None, 10).unwrap().jobs.len() == 1).then_some(())).await;
+    assert!(jobs.get(&old).is_err());
+    assert_eq!(jobs.get(&good.id).unwrap().state, JobState::Succeeded);
+}

@@ -84,6 +84,7 @@ impl World {
             max_running: many(2),
             max_queued: 3,
             keep: Duration::from_hours(24),
+            sweep: Duration::from_hours(24),
         };
         let client = in_time(Milvus::connect(&engine.milvus)).await.unwrap();
         fill(&client, "books", 5).await;
