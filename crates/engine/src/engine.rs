@@ -128,6 +128,11 @@ impl Engine {
         Ok(Self::new(EngineConfig { backup, ..self.config.clone() }))
     }
 
+    /// The version of the Milvus it works on, such as `v2.3.5`.
+    pub async fn server_version(&self) -> Result<String, Error> {
+        Ok(self.milvus().await?.server().version.to_string())
+    }
+
     pub(crate) async fn milvus(&self) -> Result<Milvus, Error> {
         Milvus::connect(&self.config.milvus).await.map_err(Error::from)
     }

@@ -63,7 +63,7 @@ impl Backups {
         let asked = self.asked(&request, &wanted.bucket_name, &wanted.path)?;
         let found = self.service().find(&asked, &wanted.backup_id, &wanted.backup_name).await?;
         let data = match found {
-            Found::Stored(detail) => info::stored(&detail, self.milvus_root(), !wanted.without_detail),
+            Found::Stored { detail, .. } => info::stored(&detail, self.milvus_root(), !wanted.without_detail),
             Found::Job(job) => task::backup(&job),
         };
         let request_id = request_id(&wanted.request_id, request.extensions());

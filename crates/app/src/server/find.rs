@@ -1,7 +1,7 @@
 //! Which backup is meant by an id or a name.
 
 use engine::BackupDetail;
-use jobs::{Job, JobFilter, JobKind, JobState, Request};
+use jobs::{Job, JobFilter, JobKind, JobState, OtherPlace, Request};
 use model::name::BackupName;
 
 use super::{Asked, Service};
@@ -10,7 +10,12 @@ use crate::status::{Failure, Kind};
 /// A backup as it was found.
 pub(crate) enum Found {
     /// It is complete.
-    Stored(Box<BackupDetail>),
+    Stored {
+        /// What it holds.
+        detail: Box<BackupDetail>,
+        /// Where it lies.
+        place: OtherPlace,
+    },
     /// It is being made, or was to be.
     Job(Box<Job>),
 }
@@ -54,26 +59,27 @@ impl Service {
         let name: BackupName = name.ok_or_else(|| none(id))?.parse().map_err(engine::Error::Name)?;
         let detail = self.get(&asked, &name).await?;
         // one of the same name may have come after it
-        if detail.manifest.id == id { Ok(Found::Stored(Box::new(detail))) } else { Err(none(id)) }
+        if detail.manifest.id == id { Ok(stored(detail, asked)) } else { Err(none(id)) }
     }
 
-    /// By what runs, else by what lies on the storage, else by what failed.
+    /// By what runs, else by what lies on the storage, else by what failed and was not deleted since.
     async fn find_by_name(&self, asked: &Asked, name: &BackupName) -> Result<Found, Failure> {
         let there = |job: &Job| job.place == asked.place;
         if let Some(job) = self.live_backup(&asked.caller, name.as_str())?.filter(there) {
             return Ok(job.into());
         }
         let failure = match self.get(asked, name).await {
-            Ok(detail) => return Ok(Found::Stored(Box::new(detail))),
+            Ok(detail) => return Ok(stored(detail, asked.clone())),
             Err(failure) => failure,
         };
         let filter = JobFilter {
-            kinds: vec![JobKind::Backup],
+            kinds: vec![JobKind::Backup, JobKind::Delete],
             backup: Some(name.to_string()),
             ..JobFilter::default()
         };
         let newest = self.jobs(&asked.caller, &filter, None, 1)?.jobs.into_iter().next();
-        match newest.filter(|job| there(job) && !made(job.state)) {
+        let failed = |job: &Job| matches!(job.request, Request::Backup(_)) && !made(job.state);
+        match newest.filter(|job| there(job) && failed(job)) {
             Some(job) if failure.kind != Kind::Unreachable => Ok(job.into()),
             _ => Err(failure),
         }
@@ -83,6 +89,10 @@ impl Service {
 /// Whether such a job left a backup that can be restored.
 fn made(state: JobState) -> bool {
     matches!(state, JobState::Succeeded | JobState::Partial)
+}
+
+fn stored(detail: BackupDetail, asked: Asked) -> Found {
+    Found::Stored { detail: Box::new(detail), place: asked.place }
 }
 
 fn none(id: &str) -> Failure {

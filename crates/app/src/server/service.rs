@@ -139,6 +139,16 @@ impl Service {
         Ok(self.look(asked).await?.engine.get(name, &JobCtx::detached()).await?)
     }
 
+    /// Bytes of the files that say what a backup holds.
+    pub(crate) async fn meta_size(&self, asked: &Asked, name: &BackupName) -> Result<u64, Failure> {
+        Ok(self.look(asked).await?.engine.meta_size(name, &JobCtx::detached()).await?)
+    }
+
+    /// The version of the Milvus that is served.
+    pub(crate) async fn milvus_version(&self, asked: &Asked) -> Result<String, Failure> {
+        Ok(self.look(asked).await?.engine.server_version().await?)
+    }
+
     /// Whether Milvus and both storages serve.
     pub(crate) async fn check(&self, asked: &Asked) -> Result<Vec<Check>, Failure> {
         Ok(self.look(asked).await?.engine.check(&JobCtx::detached()).await?)

@@ -54,7 +54,7 @@ async fn the_greeting_answers_every_method_at_the_root() {
 
 #[tokio::test]
 async fn a_backup_made_while_one_waits_can_be_looked_at_in_every_way() {
-    let (_world, serving) = served(json!({})).await;
+    let (world, serving) = served(json!({})).await;
     let request = serving.request(Method::POST, "/api/v1/create").header("request_id", "req-1");
     let body = json!({"BACKUP_NAME": "nightly", "collection_names": ["books"], "unknown": 1, "force": null});
     let made = Reply::of(request.body(format!("{body} trailing")).send().await.unwrap()).await.is(200);
@@ -78,11 +78,21 @@ async fn a_backup_made_while_one_waits_can_be_looked_at_in_every_way() {
     assert_eq!((&books["collection_name"], &books["db_name"]), (&json!("books"), &json!("default")));
     let segment = &books["partition_backups"][0]["segment_backups"][0];
     assert_eq!(segment["num_of_rows"], 5, "{by_name}");
+    assert_eq!(
+        (&segment["backuped"], &segment["deltalogs"]),
+        (&json!(true), &json!([{}])),
+        "as 0.4.15 has it"
+    );
+    let meta = std::fs::read_dir(world.path("backup/nightly/meta")).unwrap();
+    let meta: u64 = meta.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert_eq!(by_name["data"]["meta_size"], meta, "as 0.5 has it");
     assert!(segment["binlogs"][0]["binlogs"][0]["log_path"].as_str().unwrap().contains("/insert_log/"));
     let by_id = serving.get("/api/v1/get_backup?backup_id=req-1&backup_name=other").await.is(200).json();
     assert_eq!(by_id["data"], by_name["data"], "the id goes before the name");
     let list = serving.get("/api/v1/list").await.is(200).json();
-    assert_eq!(list["data"], json!([by_name["data"]]));
+    let mut listed = by_name["data"].clone();
+    listed.as_object_mut().unwrap().remove("meta_size");
+    assert_eq!(list["data"], json!([listed]));
 
     let holds = |reply: &Value| reply["data"].as_array().unwrap().len();
     assert_eq!(holds(&serving.get("/api/v1/list?collection_name=books").await.json()), 1);
@@ -133,6 +143,31 @@ async fn deleted_names_are_free_again() {
 }
 
 #[tokio::test]
+async fn a_backup_that_failed_is_shown_until_it_is_deleted() {
+    let (world, serving) = served(json!({})).await;
+    // a file that Milvus names and that is not there
+    create(&serving, json!({"backup_name": "flushed"})).await.is(200);
+    lose_a_binlog(&world.path("milvus/insert_log"));
+    let failed = create(&serving, json!({"backup_name": "x"})).await.is(500).json();
+    assert_eq!((&failed["code"], &failed["data"]["state_code"]), (&json!(3), &json!(3)), "{failed}");
+    let shown = serving.get("/api/v1/get_backup?backup_name=x").await.is(200).json();
+    assert_eq!((&shown["data"]["state_code"], &shown["data"]["id"]), (&json!(3), &failed["data"]["id"]));
+    assert!(!shown["data"]["errorMessage"].as_str().unwrap().is_empty(), "{shown}");
+    serving.delete("/api/v1/delete?backup_name=x").await.is(200);
+    serving.get("/api/v1/get_backup?backup_name=x").await.is(404);
+}
+
+/// Removes the first file below a directory.
+fn lose_a_binlog(dir: &std::path::Path) {
+    for entry in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            return lose_a_binlog(&entry);
+        }
+        return std::fs::remove_file(entry).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_same_request_id_again_is_another_backup() {
     let (_world, serving) = served(json!({})).await;
     for name in ["first", "second"] {
@@ -141,6 +176,22 @@ async fn the_same_request_id_again_is_another_backup() {
         let reply = Reply::of(request.body(body.to_string()).send().await.unwrap()).await.is(200).json();
         assert_eq!((&reply["requestId"], &reply["data"]["name"]), (&json!("same"), &json!(name)));
     }
+}
+
+#[tokio::test]
+async fn a_request_may_have_any_id() {
+    let (_world, serving) = served(json!({})).await;
+    let id = "nightly/2026 #1 \u{fc}";
+    let request = serving.request(Method::POST, "/api/v1/create").header("request_id", id);
+    let body = json!({"backup_name": "odd", "meta_only": true});
+    let reply = Reply::of(request.body(body.to_string()).send().await.unwrap()).await.is(200).json();
+    assert_eq!((&reply["requestId"], &reply["data"]["id"]), (&json!(id), &json!(id)));
+    let path = "/api/v1/get_backup?backup_id=nightly%2F2026%20%231%20%C3%BC";
+    assert_eq!(serving.get(path).await.is(200).json()["data"]["name"], "odd");
+    let too_long = "x".repeat(129);
+    let reply = serving.request(Method::GET, "/api/v1/list").header("request_id", &too_long);
+    let reply = Reply::of(reply.send().await.unwrap()).await.is(200).json();
+    assert_ne!(reply["requestId"], too_long.as_str());
 }
 
 #[tokio::test]
@@ -159,8 +210,8 @@ async fn wrong_requests_are_told_what_is_wrong() {
             }
             let request = serving.request(Method::POST, path).body(body);
             let reply = Reply::of(request.send().await.unwrap()).await.is(400).json();
-            let error = reply["error"].as_str().unwrap();
-            assert!(error.starts_with("Invalid request body") && error.contains(word), "{body}: {error}");
+            assert_eq!(reply["error"], "Invalid request body", "{body}: {reply}");
+            assert!(reply["detail"].as_str().unwrap().contains(word), "{body}: {reply}");
         }
     }
     for (body, status, code) in [
@@ -174,6 +225,9 @@ async fn wrong_requests_are_told_what_is_wrong() {
     ] {
         let reply = create(&serving, body.clone()).await.is(status).json();
         assert_eq!(reply["code"], code, "{body}: {reply}");
+        // 0.4.15 has begun it when it finds that the collection is not there
+        let data = if status == 404 { json!("v2.3.6") } else { Value::Null };
+        assert_eq!(reply["data"]["milvus_version"], data, "{body}: {reply}");
     }
     for (path, status, code) in [
         ("/api/v1/get_backup", 400, 400),
@@ -255,6 +309,33 @@ async fn restores_are_shown_with_their_collections() {
         ["books_a", "books_b"].iter().all(|name| names.iter().any(|(known, _)| known == name)),
         "{names:?}"
     );
+}
+
+#[tokio::test]
+async fn what_a_running_restore_restores_is_read_once() {
+    let (world, serving) = served(json!({})).await;
+    create(&serving, json!({"backup_name": "nightly", "collection_names": ["books"]})).await.is(200);
+    world.fake.inject(Fault::ImportStuck);
+    let body = json!({"backup_name": "nightly", "collection_suffix": "_x", "id": "long", "async": true});
+    restore(&serving, body).await.is(200);
+    let path = "/api/v1/get_restore?id=long";
+    let content = |task: &Value| task["data"]["collection_restore_tasks"][0]["coll_backup"].clone();
+    let deadline = Instant::now() + DEADLINE;
+    while serving.get(path).await.is(200).json()["data"]["state_code"] != 1 {
+        assert!(Instant::now() < deadline, "it does not begin");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let before = content(&serving.get(path).await.is(200).json());
+    assert_eq!(before["collection_name"], "books");
+    std::fs::remove_dir_all(world.path("backup/nightly/meta")).unwrap();
+    assert_eq!(content(&serving.get(path).await.is(200).json()), before, "it is not read again");
+    serving.post("/api/v2/jobs/long:cancel", &Value::Null).await.is(202);
+    assert_eq!(ended(&serving, path).await["state_code"], 3);
+    let deadline = Instant::now() + DEADLINE;
+    while content(&serving.get(path).await.is(200).json()) != Value::Null {
+        assert!(Instant::now() < deadline, "it is kept for ever");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]

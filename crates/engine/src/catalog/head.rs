@@ -83,6 +83,14 @@ impl Engine {
         let catalog = Catalog::open(self)?;
         ctx.run(catalog.list()).await
     }
+
+    /// Bytes of the files that say what a backup holds.
+    pub async fn meta_size(&self, name: &BackupName, ctx: &JobCtx) -> Result<u64, Error> {
+        let catalog = Catalog::open(self)?;
+        let files = catalog.store.list(&catalog.layout(name).meta_dir());
+        let sizes = files.try_fold(0, |sum, file| async move { Ok(file.meta.size.saturating_add(sum)) });
+        ctx.run(sizes).await
+    }
 }
 
 impl Catalog {

@@ -236,8 +236,8 @@ fn zero_values_are_left_out_but_for_a_few() {
         "{\"state_code\":2,\"collection_backups\":[{\"collection_id\":1,\"db_name\":\"default\",\"schema\":{},\
          \"partition_backups\":[{\"partition_id\":2,\"collection_id\":1,\"segment_backups\":[{\"segment_id\":3,\
          \"collection_id\":1,\"partition_id\":2,\"binlogs\":[{\"binlogs\":[{\"log_path\":\
-         \"files/insert_log/1/2/3/0/5\",\"log_size\":0,\"log_id\":5}]}],\"size\":0}],\"size\":0,\
-         \"load_state\":\"NotLoad\"}],\"size\":0,\"has_index\":false,\"load_state\":\"NotLoad\"}],\"size\":0}"
+         \"files/insert_log/1/2/3/0/5\",\"log_size\":0,\"log_id\":5}]}],\"deltalogs\":[{}],\"size\":0,\
+         \"backuped\":true}],\"size\":0,\"load_state\":\"NotLoad\"}],\"size\":0,\"has_index\":false,\"load_state\":\"NotLoad\"}],\"size\":0}"
     );
 }
 

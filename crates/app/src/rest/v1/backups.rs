@@ -41,7 +41,10 @@ pub(super) async fn create(exchange: Exchange, Asking(request): Asking<CreateReq
         Ok(job) => job,
         Err(failure) => {
             // 0.4.15 has begun the backup when it finds that a collection is not there
-            let begun = (failure.kind == Kind::NotFound).then(|| refused(id, &request, &failure));
+            let begun = match failure.kind {
+                Kind::NotFound => Some(refused(&exchange, &request, &failure).await),
+                _ => None,
+            };
             return exchange.failure(id, &failure, Codes::Create, begun);
         }
     };
@@ -64,9 +67,11 @@ async fn make(exchange: &Exchange, request: &CreateRequest) -> Result<Job, Failu
 }
 
 /// A backup that was refused before it began.
-fn refused(id: &str, request: &CreateRequest, failure: &Failure) -> BackupInfo {
+async fn refused(exchange: &Exchange, request: &CreateRequest, failure: &Failure) -> BackupInfo {
+    let version = async { exchange.service().milvus_version(&exchange.asked(OtherPlace::default())?).await };
     BackupInfo {
-        id: id.to_owned(),
+        id: exchange.id.clone(),
+        milvus_version: version.await.unwrap_or_default(),
         state_code: state::FAIL,
         error_message: failure.message.clone(),
         start_time: now_ms(),
@@ -188,9 +193,13 @@ async fn find(exchange: &Exchange, query: &GetBackupQuery) -> Result<BackupInfo,
     let place = OtherPlace { bucket: None, root: Some(query.path.clone()) };
     let asked = exchange.asked(place)?;
     match exchange.service().find(&asked, &query.backup_id, &query.backup_name).await? {
-        Found::Job(job) => Ok(BackupInfo::of_job(&job)),
-        Found::Stored(detail) => {
-            Ok(BackupInfo::stored(*detail, &exchange.milvus_root(), exchange.settings().simple_response))
+        Found::Job(job) => Ok(BackupInfo { meta_size: Some(0), ..BackupInfo::of_job(&job) }),
+        Found::Stored { detail, place } => {
+            let name = detail.summary.name.parse().map_err(engine::Error::Name)?;
+            let meta_size = exchange.service().meta_size(&Asked { place, ..asked }, &name).await?;
+            let info =
+                BackupInfo::stored(*detail, &exchange.milvus_root(), exchange.settings().simple_response);
+            Ok(BackupInfo { meta_size: Some(meta_size), ..info })
         }
     }
 }

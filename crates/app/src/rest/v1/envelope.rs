@@ -44,8 +44,12 @@ pub(super) struct Envelope<T> {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = v1::BadBody)]
 pub(super) struct BadBody {
-    /// What is wrong with it.
+    /// What is wrong, as the Go tool says it.
     pub error: String,
+    /// Where, and why.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    pub detail: String,
 }
 
 /// The answer to a request that is wrong.
@@ -76,7 +80,7 @@ pub(super) struct Refused {
 impl BadBody {
     /// With the reason.
     pub(super) fn new(reason: impl std::fmt::Display) -> Self {
-        Self { error: format!("Invalid request body: {reason}") }
+        Self { error: "Invalid request body".to_owned(), detail: reason.to_string() }
     }
 }
 
@@ -143,7 +147,9 @@ pub(super) fn message(failure: &Failure) -> String {
     let here =
         |hint: &String| FIELDS.iter().fold(hint.clone(), |hint, (flag, field)| hint.replace(flag, field));
     let hint = failure.hint.iter().map(|hint| format!("; hint: {}", here(hint)));
-    std::iter::once(failure.message.clone()).chain(while_doing).chain(hint).collect()
+    // 0.4.15 says nothing else of what is missing, and scripts look for it
+    let known = if failure.kind == Kind::NotFound { "not found: " } else { "" };
+    [known.to_owned(), failure.message.clone()].into_iter().chain(while_doing).chain(hint).collect()
 }
 
 /// A document as the answer.
@@ -182,6 +188,8 @@ mod tests {
     fn hints_name_fields_of_requests() {
         let failure = Failure::usage("no").hint("use --suffix or --drop-exist-collection");
         assert_eq!(message(&failure), "no; hint: use collection_suffix or dropExistCollection");
+        let missing = Failure { kind: Kind::NotFound, ..Failure::usage("no x") };
+        assert_eq!(message(&missing), "not found: no x", "as 0.4.15 begins");
     }
 
     #[test]

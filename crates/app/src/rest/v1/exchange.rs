@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jobs::{Job, JobState, OtherPlace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::envelope::{self, BadBody, Codes, Envelope, Head};
+use super::kept::Kept;
 use super::{go_json, stream};
 use crate::server::{Asked, Caller, RequestId, Service, Settings, State};
 use crate::status::{Failure, Kind};
@@ -21,6 +22,8 @@ use crate::status::{Failure, Kind};
 pub(super) struct Exchange {
     state: State,
     caller: Option<Caller>,
+    /// What is kept of the backups of running restores.
+    pub kept: Kept,
     /// The request's id.
     pub id: String,
     /// Whether the caller chose it.
@@ -31,15 +34,25 @@ impl FromRequestParts<State> for Exchange {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Infallible> {
-        let request = parts.extensions.get::<RequestId>();
-        Ok(Self {
-            state: state.clone(),
-            caller: parts.extensions.get().cloned(),
-            id: request.map(|request| request.id.clone()).unwrap_or_default(),
-            named: request.is_some_and(|request| request.given),
-        })
+        let known = parts.extensions.get::<RequestId>();
+        let (id, named) = match chosen_id(&parts.headers) {
+            Some(id) => (id, true),
+            None => known.map(|known| (known.id.clone(), known.given)).unwrap_or_default(),
+        };
+        let (caller, kept) = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
+        Ok(Self { state: state.clone(), caller, kept: kept.unwrap_or_default(), id, named })
     }
 }
+
+/// The id that the caller chose: of any characters, as the Go tool takes it, where the door, which writes it into
+/// headers and logs, takes plain ones alone.
+fn chosen_id(headers: &HeaderMap) -> Option<String> {
+    let id = std::str::from_utf8(headers.get("request_id")?.as_bytes()).ok()?;
+    (1..=LONGEST_ID).contains(&id.len()).then(|| id.to_owned()).filter(|id| !id.contains(char::is_control))
+}
+
+/// The longest id of a request, bytes; it may become that of a job.
+const LONGEST_ID: usize = 128;
 
 impl Exchange {
     /// The use cases.

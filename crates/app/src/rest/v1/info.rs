@@ -56,6 +56,10 @@ pub(crate) struct BackupInfo {
     pub collection_backups: Collections,
     /// Bytes of its files.
     pub size: u64,
+    /// Bytes of the files that say what it holds; told by `get_backup` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = false)]
+    pub meta_size: Option<u64>,
     /// The version of the Milvus it was taken from.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
@@ -89,6 +93,7 @@ impl BackupInfo {
             progress: 100,
             name: backup.summary.name,
             size: manifest.size,
+            meta_size: None,
             milvus_version: manifest.milvus_version.clone(),
             database_backups: Databases(Arc::clone(&manifest)),
             collection_backups: Collections { manifest, root: Arc::clone(root) },

@@ -9,6 +9,7 @@ mod envelope;
 mod exchange;
 mod go_json;
 pub(crate) mod info;
+mod kept;
 mod names;
 mod plain;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod selection;
 mod stream;
 pub(crate) mod task;
 
+use axum::Extension;
 use axum::routing::any;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -40,4 +42,5 @@ pub(crate) fn router() -> OpenApiRouter<State> {
         .routes(routes!(restores::restore_secondary))
         .routes(routes!(restores::get_restore))
         .route("/", any(plain::hello))
+        .layer(Extension(kept::Kept::default()))
 }

@@ -54,5 +54,5 @@ const CHECKED: &str = "Succeed to connect to milvus and storage.";
 
 fn refused(exchange: &Exchange, failure: &Failure) -> Response {
     let error = envelope::message(failure);
-    envelope::answer(exchange.status(failure.kind), &BadBody { error }).into_response()
+    envelope::answer(exchange.status(failure.kind), &BadBody { error, detail: String::new() }).into_response()
 }

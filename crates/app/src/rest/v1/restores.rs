@@ -1,9 +1,11 @@
 //! The routes about restores.
 
+use std::sync::Arc;
+
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
-use jobs::{Job, Request};
+use jobs::{Job, JobState, Request};
 use model::plan::restore::RestoreRequest as Restore;
 
 use super::backups::unreadable;
@@ -69,11 +71,18 @@ async fn task(exchange: &Exchange, job: &Job) -> RestoreBackupTask {
     RestoreBackupTask::of_job(job, &contents.unwrap_or_default())
 }
 
-async fn contents(exchange: &Exchange, job: &Job) -> Option<Contents> {
+async fn contents(exchange: &Exchange, job: &Job) -> Option<Arc<Contents>> {
+    if let Some(kept) = exchange.kept.of(&job.id) {
+        return Some(kept);
+    }
     let name = job.request.backup().parse().ok()?;
     let asked = Asked { place: job.place.clone(), ..Asked::by(exchange.caller().ok()?.clone()) };
     let backup = exchange.service().get(&asked, &name).await.ok()?;
-    Some(Contents::new(backup.manifest, &exchange.milvus_root()))
+    let contents = Arc::new(Contents::new(backup.manifest, &exchange.milvus_root()));
+    if job.state == JobState::Running {
+        exchange.kept.keep(exchange.service(), &job.id, &contents);
+    }
+    Some(contents)
 }
 
 /// Restores a backup to the standby of a cluster pair; not built yet.
@@ -124,14 +133,12 @@ fn find(exchange: &Exchange, id: &str) -> Result<Job, Failure> {
     if id.is_empty() {
         return Err(Failure::usage("empty restore id"));
     }
-    let job = exchange.service().job(exchange.caller()?, id)?;
-    match job.request {
-        Request::Restore(_) => Ok(job),
-        Request::Backup(_) | Request::Delete(_) => Err(Failure {
-            kind: Kind::NotFound,
-            message: format!("there is no restore with the id {id}"),
-            context: None,
-            hint: None,
-        }),
+    match exchange.service().job(exchange.caller()?, id) {
+        Ok(job) if matches!(job.request, Request::Restore(_)) => Ok(job),
+        Err(failure) if failure.kind != Kind::NotFound => Err(failure),
+        _ => {
+            let message = format!("there is no restore with the id {id}");
+            Err(Failure { kind: Kind::NotFound, ..Failure::usage(message) })
+        }
     }
 }

@@ -71,6 +71,9 @@ pub(super) struct CollectionBackupInfo {
     /// Its properties.
     #[schema(required = false)]
     properties: Vec<KeyValuePair>,
+    /// Its database's id in the source.
+    #[schema(required = false)]
+    db_id: i64,
     /// Its aliases.
     #[schema(required = false)]
     aliases: Vec<String>,
@@ -117,7 +120,7 @@ struct SegmentBackupInfo {
     /// Files of its fields.
     #[schema(required = false)]
     binlogs: Vec<FieldBinlog>,
-    /// Files of its deletes.
+    /// Files of its deletes; an empty object for none.
     #[schema(required = false)]
     deltalogs: Vec<FieldBinlog>,
     /// Bytes of its files.
@@ -125,16 +128,25 @@ struct SegmentBackupInfo {
     /// A level of its path in the backup.
     #[schema(required = false)]
     group_id: i64,
+    /// Whether its files are in the backup.
+    #[schema(required = false)]
+    backuped: bool,
     /// Whether it holds deletes alone.
     #[schema(required = false)]
     is_l0: bool,
+    /// The channel it came by.
+    #[schema(required = false)]
+    v_channel: String,
+    /// Milvus's version of the form of its files.
+    #[schema(required = false)]
+    storage_version: i64,
 }
 
 /// Files of one field.
 #[derive(ToSchema)]
 #[schema(as = v1::FieldBinlog)]
 struct FieldBinlog {
-    /// The field's id.
+    /// The field's id; of deletes that of the file.
     #[serde(rename = "fieldID")]
     #[schema(required = false)]
     field_id: i64,

@@ -141,6 +141,8 @@ pub(super) struct SegmentWire<B, D> {
     pub(super) delta_logs: D,
     pub(super) size: u64,
     pub(super) group_id: Option<i64>,
+    /// Whether its files are in the backup; what 0.4 says there is not looked at.
+    pub(super) backuped: bool,
     pub(super) is_l0: bool,
     pub(super) v_channel: String,
     pub(super) storage_version: i64,
@@ -155,6 +157,7 @@ object!(SegmentWire<B, D> {
     "deltalogs" => delta_logs,
     "size" always => size,
     "group_id" => group_id,
+    "backuped" => backuped,
     "is_l0" => is_l0,
     "v_channel" => v_channel,
     "storage_version" => storage_version,

@@ -191,13 +191,15 @@ fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl 
             }
         })
     };
+    let has_files = !(s.binlogs.is_empty() && s.delta_logs.is_empty());
+    // As 0.4 has it, and the later releases read it: a column a file, with the file's id, and an empty one for none.
     let deletes = move || {
         let delta = delta.clone();
-        let logs = Each(move || {
-            let delta = delta.clone();
-            s.delta_logs.iter().map(move |d| log(&delta, d.log, d.size))
-        });
-        Some(ColumnWire { field: FieldId::default(), logs }).into_iter().filter(|_| !s.delta_logs.is_empty())
+        let columns = s
+            .delta_logs
+            .iter()
+            .map(move |d| ColumnWire { field: FieldId(d.log.0), logs: vec![log(&delta, d.log, d.size)] });
+        columns.chain((has_files && s.delta_logs.is_empty()).then(ColumnWire::default))
     };
     SegmentWire {
         id: s.id,
@@ -208,6 +210,7 @@ fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl 
         delta_logs: Each(deletes),
         size: s.size(),
         group_id: s.group_id,
+        backuped: has_files,
         is_l0: s.is_l0,
         v_channel: s.v_channel.clone(),
         storage_version: s.storage_version,
