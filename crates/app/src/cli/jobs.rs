@@ -52,7 +52,7 @@ struct List {
     #[arg(long, value_name = "NAME")]
     backup: Option<String>,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = some, allow_negative_numbers = true)]
     limit: usize,
     #[command(flatten)]
     server: ServerFlags,
@@ -98,12 +98,24 @@ struct Watch {
 #[derive(Args, Debug)]
 struct One {
     /// The job's id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id)]
     id: String,
     #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]
     shared: Shared,
+}
+
+/// An id; what cannot stand in a URL's path is none.
+fn id(text: &str) -> Result<String, &'static str> {
+    match text {
+        "" | "." | ".." => Err("this is no id of a job; `milvus-backup jobs list` shows those there are"),
+        id => Ok(id.to_owned()),
+    }
+}
+
+fn some(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|number| *number > 0).ok_or("expected a number from 1 on")
 }
 
 impl Arguments {

@@ -15,7 +15,7 @@ use crate::config::Environment;
 use crate::remote::{Client, OnSignal, Replay, Server, Submitted, follow};
 use crate::render::text::Again;
 use crate::status::{Failure, Kind};
-use crate::wire::{Job, JobResult};
+use crate::wire::{Job, JobResult, JobState};
 
 /// Where a server is.
 #[derive(Args, Clone, Debug, Default)]
@@ -25,6 +25,7 @@ pub(super) struct ServerFlags {
         long,
         value_name = "URL",
         help = "Let the server at this URL do it [env: MILVUS_BACKUP_SERVER]",
+        value_parser = clap::builder::NonEmptyStringValueParser::new(),
         help_heading = "Server",
         display_order = 90
     )]
@@ -33,7 +34,7 @@ pub(super) struct ServerFlags {
     #[arg(
         long = "token-file",
         value_name = "FILE",
-        help = "File with the server's token [or env: MILVUS_BACKUP_TOKEN]",
+        help = "File with the server's token [or env: MILVUS_BACKUP_TOKEN(_FILE)]",
         help_heading = "Server",
         display_order = 91
     )]
@@ -60,8 +61,7 @@ impl ServerFlags {
         usual: Option<&str>,
         environment: &Environment,
     ) -> Result<Option<Server>, Failure> {
-        let named = self.server.as_deref().filter(|url| !url.is_empty());
-        let Some(url) = named.or_else(|| environment.server_url()).or(usual) else {
+        let Some(url) = self.server.as_deref().or_else(|| environment.server_url()).or(usual) else {
             let without = [("--token-file", &self.token_file), ("--server-ca", &self.server_ca)];
             return match without.into_iter().find(|(_, file)| file.is_some()) {
                 Some((flag, _)) => Err(Failure::usage(format!("{flag} is given and no server"))
@@ -69,9 +69,10 @@ impl ServerFlags {
                 None => Ok(None),
             };
         };
-        let token = match &self.token_file {
-            Some(path) => Some(token_of(path)?),
-            None => environment.server_token(),
+        let token = match (&self.token_file, environment.server_token()) {
+            (Some(path), _) => Some(token_of(path)?),
+            (None, Some(token)) => Some(token),
+            (None, None) => environment.server_token_file().map(|path| token_of(&path)).transpose()?,
         };
         Ok(Some(Server { url: url.to_owned(), token, ca: self.server_ca.clone() }))
     }
@@ -170,6 +171,10 @@ pub(super) async fn followed(
     shown.finish();
     let job = over?;
     shown.warn_of(&job.progress.warnings);
+    if job.state == JobState::Cancelled && job.result.is_some() {
+        // Of what was done till then the report tells, by whatever it was ended.
+        session.note("the job was cancelled");
+    }
     report(session, job, restoring)
 }
 

@@ -38,6 +38,11 @@ impl Environment {
         self.get("MILVUS_BACKUP_TOKEN").map(SecretString::from)
     }
 
+    /// The file with that token (`MILVUS_BACKUP_TOKEN_FILE`).
+    pub(crate) fn server_token_file(&self) -> Option<PathBuf> {
+        self.get("MILVUS_BACKUP_TOKEN_FILE").map(PathBuf::from)
+    }
+
     /// The directory of `MILVUSCONF`, where configuration files may lie.
     pub(super) fn config_dir(&self) -> Option<PathBuf> {
         self.get("MILVUSCONF").map(PathBuf::from)

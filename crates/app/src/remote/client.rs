@@ -165,7 +165,13 @@ impl Client {
         let status = response.status();
         let body = response.bytes().await.unwrap_or_default();
         if let Ok(problem) = serde_json::from_slice::<Problem>(&body) {
-            return problem.into();
+            let failure = Failure::from(problem);
+            return match failure.kind {
+                Kind::Unauthenticated => {
+                    failure.hint("--token-file or MILVUS_BACKUP_TOKEN gives the token of a caller it knows")
+                }
+                _ => failure,
+            };
         }
         let kind = match status {
             StatusCode::UNAUTHORIZED => Kind::Unauthenticated,
@@ -180,8 +186,23 @@ impl Client {
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let kind = if error.is_timeout() { Kind::Timeout } else { Kind::Unreachable };
         let message = chain(&format!("cannot reach the server at {self}"), error);
-        Failure { kind, ..Failure::usage(message) }
-            .hint("is `milvus-backup server` running there? --server or MILVUS_BACKUP_SERVER names it")
+        let hint = hint_of(&message);
+        Failure { kind, ..Failure::usage(message) }.hint(hint)
+    }
+}
+
+/// What to do about a connection that did not come about, by what the libraries below say of it.
+fn hint_of(message: &str) -> &'static str {
+    if message.contains("CaUsedAsEndEntity") {
+        "a certificate of an authority cannot be a server's; a self-signed one must say basicConstraints=CA:FALSE"
+    } else if message.contains("invalid peer certificate") {
+        "--server-ca FILE trusts the authority that signed it, and the URL must name the server as it does"
+    } else if message.contains("InvalidContentType") {
+        "no TLS is spoken there: is it http://… ?"
+    } else if message.contains("invalid HTTP version") {
+        "no plain HTTP is spoken there: is it https://… ?"
+    } else {
+        "is `milvus-backup server` running there? --server or MILVUS_BACKUP_SERVER names it"
     }
 }
 
@@ -191,7 +212,8 @@ fn chain(text: &str, error: &reqwest::Error) -> String {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         let words = error.to_string();
-        if !text.contains(&words) {
+        // That it was the client tells nobody anything.
+        if !text.contains(&words) && !words.starts_with("client error (") {
             text.push_str(": ");
             text.push_str(&words);
         }
@@ -203,12 +225,17 @@ fn chain(text: &str, error: &reqwest::Error) -> String {
 fn base_of(text: &str) -> Result<Url, Failure> {
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let url = Url::parse(&with_scheme).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let url = url.filter(Url::has_host).ok_or_else(|| {
+    let whole = |url: &Url| url.has_host() && url.query().is_none() && url.fragment().is_none();
+    let mut url = url.filter(whole).ok_or_else(|| {
         Failure::usage(format!("{text:?} is no URL of a server")).hint("for example http://127.0.0.1:8080")
     })?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Failure::usage("the URL of the server holds a user or password")
             .hint("give a token with --token-file or MILVUS_BACKUP_TOKEN"));
+    }
+    // As who reads the documentation of the interface may name it.
+    if let Some(base) = url.path().trim_end_matches('/').strip_suffix("/api/v2").map(str::to_owned) {
+        url.set_path(&base);
     }
     Ok(url)
 }
@@ -237,7 +264,9 @@ mod tests {
 
     #[test]
     fn urls_may_leave_out_what_is_usual() {
-        assert_eq!(client("127.0.0.1:8080").unwrap().to_string(), "http://127.0.0.1:8080");
+        for url in ["127.0.0.1:8080", "http://127.0.0.1:8080/", "http://127.0.0.1:8080/api/v2/"] {
+            assert_eq!(client(url).unwrap().to_string(), "http://127.0.0.1:8080");
+        }
         let behind = client("https://ops.example/milvus/").unwrap();
         let request = behind.request(Method::GET, &["backups", "a/b"], &[("name", "n*")]).build().unwrap();
         assert_eq!(request.url().as_str(), "https://ops.example/milvus/api/v2/backups/a%2Fb?name=n*");
@@ -246,7 +275,7 @@ mod tests {
 
     #[test]
     fn urls_that_are_none_or_hold_secrets_are_refused() {
-        for url in ["", "ftp://h", "http://", "http://u:secret@h"] {
+        for url in ["", "ftp://h", "http://", "http://u:secret@h", "http://h?token=secret", "http://h#x"] {
             let refused = client(url).err().unwrap();
             assert_eq!(refused.kind, Kind::Usage, "{url}");
             assert!(!refused.message.contains("secret"), "{}", refused.message);

@@ -40,6 +40,8 @@ pub(crate) async fn follow(
         let lost = match one_connection(client, id, signal, means, &mut asked, &mut seen, &mut show).await {
             Ok(Some(job)) => return Ok(job),
             Ok(None) => None,
+            // A server that stops is waited for, who leaves is not.
+            Err(failure) if asked && means == OnSignal::Leave => return Err(failure),
             Err(failure) if !may_pass(failure.kind) => return Err(failure),
             Err(failure) => Some(failure),
         };

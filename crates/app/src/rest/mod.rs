@@ -4,7 +4,7 @@ mod docs;
 mod openapi;
 mod problem;
 pub(crate) mod v1;
-mod v2;
+pub(crate) mod v2;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

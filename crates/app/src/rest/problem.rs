@@ -1,6 +1,7 @@
 //! How `/api/v2`, and the door before it, tell what went wrong.
 
 use axum::Json;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa::IntoResponses;
@@ -13,21 +14,32 @@ const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a request is not answered as asked.
 #[derive(Debug)]
-pub(crate) struct Refused(Failure);
+pub(crate) struct Refused {
+    failure: Failure,
+    status: StatusCode,
+}
+
+impl Refused {
+    /// For a status that says more than the usual one of the failure's kind.
+    pub(super) fn with(status: StatusCode, failure: Failure) -> Self {
+        Self { failure, status }
+    }
+}
 
 /// What a handler answers.
 pub(crate) type Answer<T> = Result<T, Refused>;
 
 impl<F: Into<Failure>> From<F> for Refused {
     fn from(failure: F) -> Self {
-        Self(failure.into())
+        let failure = failure.into();
+        Self { status: failure.kind.status().http, failure }
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status = self.0.kind.status().http;
-        (status, [(CONTENT_TYPE, PROBLEM_JSON)], Json(Problem::from(self.0))).into_response()
+        let problem = Problem::of(self.failure, self.status);
+        (self.status, [(CONTENT_TYPE, PROBLEM_JSON)], Json(problem)).into_response()
     }
 }
 

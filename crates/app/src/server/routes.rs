@@ -12,6 +12,7 @@ use http::{Method, StatusCode};
 use super::State;
 use super::bind::Serves;
 use super::door::{self, Door};
+use crate::rest::v2;
 
 /// What each listener shares.
 pub(super) struct Routes {
@@ -37,9 +38,14 @@ impl Routes {
         // Around everything, the fallback too; routes are matched before, so that the door knows their templates.
         router
             .fallback(nothing_here)
-            .method_not_allowed_fallback(nothing_here)
+            .method_not_allowed_fallback(no_such_method)
             .layer(from_fn_with_state(Arc::clone(&self.door), door::pass))
     }
+}
+
+/// A method that a route does not take. The Go tool knows no such answer.
+async fn no_such_method(request: Request) -> Response {
+    if v2::is_below(request.uri().path()) { v2::no_method(&request) } else { nothing_here(request).await }
 }
 
 /// What no route takes: as the Go tool answers it, and for gRPC as that does.
@@ -49,6 +55,9 @@ async fn nothing_here(request: Request) -> Response {
         return tonic::Status::unimplemented("no such call here").into_http();
     }
     let path = request.uri().path();
+    if v2::is_below(path) {
+        return v2::no_route(&request);
+    }
     match path.strip_suffix('/') {
         Some(without) if without.starts_with("/api/v1/") && !without.contains("/docs") => {
             let to = match request.uri().query() {

@@ -1,5 +1,6 @@
 //! What went wrong with a request, as RFC 9457 has it.
 
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,13 +29,13 @@ pub(crate) struct Problem {
     pub hint: Option<String>,
 }
 
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        let status = failure.kind.status();
+impl Problem {
+    /// The document of a failure that is answered with this status.
+    pub(crate) fn of(failure: Failure, status: StatusCode) -> Self {
         Self {
             r#type: "about:blank".to_owned(),
-            title: status.http.canonical_reason().unwrap_or(status.name).to_owned(),
-            status: status.http.as_u16(),
+            title: status.canonical_reason().unwrap_or(failure.kind.status().name).to_owned(),
+            status: status.as_u16(),
             detail: failure.message,
             kind: failure.kind,
             context: failure.context,

@@ -135,7 +135,7 @@ impl NewRestore {
 pub(crate) fn existing_name(name: Option<&str>) -> Result<BackupName, Failure> {
     match name {
         None | Some("") => Err(Failure::usage("no backup is named")
-            .hint("name one with -n NAME; `milvus-backup list` shows which there are")),
+            .hint("name one with -n NAME (the field `backup`); `milvus-backup list` shows which there are")),
         Some(name) => name.parse().map_err(|error| engine::Error::Name(error).into()),
     }
 }

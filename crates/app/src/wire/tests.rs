@@ -200,7 +200,7 @@ proptest! {
 
     #[test]
     fn problems(message in text(), context in option::of(text()), hint in option::of(text()), kind in select(Kind::ALL.to_vec())) {
-        let problem = Problem::from(Failure { kind, message: message.clone(), context, hint });
+        let problem = Problem::of(Failure { kind, message: message.clone(), context, hint }, kind.status().http);
         both_ways(&problem);
         let failure = Failure::from(problem);
         prop_assert_eq!((failure.kind, failure.message), (kind, message));

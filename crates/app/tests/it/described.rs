@@ -138,6 +138,11 @@ async fn descriptions_are_what_openapi_says_they_are() {
         assert!(wrong.is_empty(), "{wrong:#?}");
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             assert!(jsonschema::draft202012::meta::is_valid(schema), "{name}: {schema:#}");
+            for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+                if let Some(usual) = schema.get("default") {
+                    described.validates(schema, usual, &format!("the default of {name}.{field}"));
+                }
+            }
         }
         assert_eq!(document["servers"][0]["url"], "/ops/milvus");
         assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));

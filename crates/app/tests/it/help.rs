@@ -96,7 +96,7 @@ fn help_of_a_verb_is_the_same_however_asked_for() {
 
     Server:
           --server <URL>       Let the server at this URL do it [env: MILVUS_BACKUP_SERVER]
-          --token-file <FILE>  File with the server's token [or env: MILVUS_BACKUP_TOKEN]
+          --token-file <FILE>  File with the server's token [or env: MILVUS_BACKUP_TOKEN(_FILE)]
           --server-ca <FILE>   PEM file with the authority of the server's certificate
           --detach             Print the job's id and do not follow it
 

@@ -9,20 +9,26 @@ use crate::described::Described;
 use crate::serving::{DEADLINE, Reply, Serving, World};
 
 /// A server, its description, and the requests of a test.
-struct Api {
-    serving: Serving,
-    described: Described,
+pub(crate) struct Api {
+    pub(crate) serving: Serving,
+    pub(crate) described: Described,
 }
 
 impl Api {
-    async fn of(world: &World) -> Self {
+    pub(crate) async fn of(world: &World) -> Self {
         let serving = world.serve(json!({}), &[]);
         let described = Described::v2(&serving).await;
         Self { serving, described }
     }
 
     /// Sends a request, and holds the answer against the description.
-    async fn send(&self, method: &str, path: &str, body: Option<&Value>, headers: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
         let path = format!("/api/v2{path}");
         let mut request = self.serving.request(method.parse::<Method>().unwrap(), &path);
         for (name, value) in headers {
@@ -36,11 +42,11 @@ impl Api {
         reply
     }
 
-    async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, None, &[]).await
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
         self.send("POST", path, Some(body), &[]).await
     }
 
@@ -61,7 +67,7 @@ impl Api {
         }
     }
 
-    async fn backup(&self, name: &str) -> Value {
+    pub(crate) async fn backup(&self, name: &str) -> Value {
         let accepted = self.post("/backups", &json!({ "name": name })).await;
         let job = self.over(&accepted).await;
         assert_eq!(job["state"], "succeeded", "{job:#}");
@@ -154,15 +160,28 @@ async fn backups_come_in_pages_and_are_filtered() {
         ("state=complete&collection=books&name=*_2", vec!["night_2"]),
         ("collection=default.nothing", vec![]),
         ("state=unfinished,damaged", vec![]),
+        ("page_token=&limit=1", vec!["night_1"]),
     ] {
         assert_eq!(names(&api.get(&format!("/backups?{query}")).await.is(200).json()), expected, "{query}");
     }
-    for query in ["limit=0", "limit=1001", "limit=x", "page_token=%20", "state=gone", "filter=x"] {
+    for query in
+        ["limit=0", "limit=-1", "limit=", "limit=1001", "limit=x", "page_token=%20", "state=gone", "filter=x"]
+    {
         let problem = api.get(&format!("/backups?{query}")).await.is(400);
         assert_eq!(problem.header("content-type"), "application/problem+json");
         let name = query.split('=').next().unwrap();
-        assert!(problem.json()["detail"].as_str().unwrap().contains(name), "{query}: {}", problem.text);
+        let detail = problem.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(name), "{query}: {detail}");
+        assert!(name != "limit" || detail.contains("1 to 1000"), "{query}: {detail}");
     }
+    let jobs = api.get("/jobs?limit=1&page_token=").await.is(200).json();
+    assert_eq!(jobs["jobs"][0]["backup"], "noon", "an empty token is none");
+    // The list tells by their heads what backups are; what they hold is read for a filter alone.
+    for file in ["full_meta.json", "collection_meta.json"] {
+        std::fs::write(world.path(&format!("backup/night_1/meta/{file}")), "{").unwrap();
+    }
+    let found = api.get("/backups?collection=books").await.is(200).json();
+    assert_eq!(names(&found), ["night_2", "noon"], "a damaged one holds nothing to restore");
 }
 
 #[tokio::test]
@@ -190,7 +209,7 @@ async fn what_cannot_be_understood_is_refused_and_named() {
     api.described.answers("POST", "/api/v2/backups", &broken);
     assert!(broken.json()["detail"].as_str().unwrap().contains("line 2 column 11"), "{}", broken.text);
     let plain = api.serving.request(Method::POST, "/api/v2/backups").header("content-type", "text/plain");
-    let plain = Reply::of(plain.body("{\"name\": \"b\"}").send().await.unwrap()).await.is(400);
+    let plain = Reply::of(plain.body("{\"name\": \"b\"}").send().await.unwrap()).await.is(415);
     assert!(
         plain.json()["hint"].as_str().unwrap().contains("application/json"),
         "a form of a web page is no client"
@@ -201,6 +220,56 @@ async fn what_cannot_be_understood_is_refused_and_named() {
     assert!(unknown["hint"].as_str().unwrap().contains(":cancel"), "{unknown}");
     api.get("/backups/b/plan").await.is(404);
     api.get("/backups/..%2Fb").await.is(400);
+}
+
+#[tokio::test]
+async fn a_parameter_that_means_nothing_is_refused() {
+    let world = World::with_books().await;
+    let api = Api::of(&world).await;
+    // Passed over, the first two would do what was only to be told.
+    for (path, body) in [
+        ("/backups?dry_run=true", json!({ "name": "b" })),
+        ("/restores?dry_run=true", json!({ "backup": "b", "suffix": "_2" })),
+        ("/backups/b/plan?suffix=_2", json!({})),
+        ("/jobs/none:cancel?force=1", json!({})),
+    ] {
+        let problem = api.post(path, &body).await.is(400).json();
+        let (_, query) = path.split_once('?').unwrap();
+        let name = query.split('=').next().unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains(name), "{problem}");
+    }
+    for path in ["/backups/b/plan?suffix=_2", "/jobs/none?deep=1", "/jobs/none/events?x", "/check?x=1"] {
+        api.get(path).await.is(400);
+    }
+    api.send("DELETE", "/backups/b?dryrun=true", None, &[]).await.is(400);
+    assert_eq!(api.get("/jobs").await.json()["jobs"], json!([]), "nothing was begun");
+}
+
+#[tokio::test]
+async fn what_no_route_takes_is_a_problem_too() {
+    let world = World::new();
+    let serving = world.serve(json!({}), &[]);
+    let problem = |reply: Reply| {
+        assert_eq!(reply.header("content-type"), "application/problem+json", "{reply:?}");
+        let problem = reply.json();
+        assert_eq!(problem["status"], reply.status);
+        assert!(problem["detail"].as_str().unwrap().contains("/api/v2"), "{problem}");
+    };
+    for path in ["/api/v2", "/api/v2/", "/api/v2/nothing", "/api/v2/backups/", "/api/v2/restores/x"] {
+        problem(serving.get(path).await.is(404));
+    }
+    for (method, path) in
+        [("PUT", "/api/v2/backups"), ("DELETE", "/api/v2/jobs/x"), ("POST", "/api/v2/check")]
+    {
+        let reply = serving.request(method.parse().unwrap(), path).send().await.unwrap();
+        let reply = Reply::of(reply).await.is(405);
+        assert!(reply.header("allow").contains("GET"), "{reply:?}");
+        problem(reply);
+    }
+    // The Go tool's answer, on its routes.
+    assert_eq!(serving.get("/api/v1/nothing").await.is(404).text, "404 page not found");
+    let put = serving.request(Method::PUT, "/api/v1/create").send().await.unwrap();
+    assert_eq!(Reply::of(put).await.is(404).text, "404 page not found");
 }
 
 #[tokio::test]
@@ -246,7 +315,8 @@ async fn a_job_is_followed_event_by_event() {
     assert_eq!(names.last().map(String::as_str), Some("end"), "{names:?}");
     assert!(names[..names.len() - 1].iter().all(|name| name == "progress"), "{names:?}");
     for (number, event) in events.iter().enumerate() {
-        assert_eq!(field(event, "id"), number.to_string());
+        let last = number + 1 == events.len();
+        assert_eq!(field(event, "id"), if last { "end".to_owned() } else { number.to_string() });
         let job: Value = serde_json::from_str(&field(event, "data")).unwrap();
         api.described.validates(&json!({ "$ref": "#/components/schemas/Job" }), &job, "event");
     }
@@ -254,6 +324,9 @@ async fn a_job_is_followed_event_by_event() {
     assert_eq!((&last["state"], &last["result"]["rows"]), (&json!("succeeded"), &json!(9)));
     let again = api.get(&path).await.is(200);
     assert!(again.text.contains("event: end") && !again.text.contains("event: progress"), "{}", again.text);
+    let seen = api.send("GET", &path, None, &[("Last-Event-ID", "end")]).await.is(204);
+    assert_eq!(seen.text, "", "a browser asks until it is told that there is no more");
+    api.send("GET", &path, None, &[("Last-Event-ID", "0")]).await.is(200);
     let over =
         api.send("POST", &format!("/jobs/{}:cancel", accepted["id"].as_str().unwrap()), None, &[]).await;
     assert!((400..500).contains(&over.status), "a job that is over cannot be cancelled: {over:?}");

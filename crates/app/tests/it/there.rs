@@ -1,11 +1,13 @@
 //! Verbs that a server carries out, as a shell sees them.
 
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testkit::fake::Fault;
 use testkit::process::signal;
+use testkit::tls::Certificates;
 
 use crate::serving::{DEADLINE, Serving, World};
 use crate::tool::{Run, Tool};
@@ -101,6 +103,14 @@ async fn jobs_are_detached_listed_shown_watched_and_cancelled() {
     assert_eq!(document["jobs"], json!([]));
     on(&serving, &tool, &["jobs", "cancel", &id]).ends_with(1).tells(&["is over"]);
     on(&serving, &tool, &["jobs", "show", "none"]).ends_with(3);
+    for verb in ["show", "watch", "cancel"] {
+        for none in ["", ".", ".."] {
+            on(&serving, &tool, &["jobs", verb, none]).ends_with(2).tells(&["no id of a job"]);
+        }
+    }
+    for limit in ["0", "-1", "many"] {
+        on(&serving, &tool, &["jobs", "list", "--limit", limit]).ends_with(2).tells(&["from 1 on"]);
+    }
     on(&serving, &tool, &["jobs", "list", "--state", "lost"]).ends_with(2).tells(&["lost"]);
 }
 
@@ -132,6 +142,65 @@ async fn ctrl_c_cancels_the_job_and_says_so() {
 }
 
 #[tokio::test]
+async fn ctrl_c_leaves_a_watched_job_alone() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    world.fake.inject(Fault::Hangs { call: "Flush" });
+    let id = on(&serving, &client(), &["create", "-n", "b", "--detach"]).ends_with(0).stdout;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
+        .args(["jobs", "watch", id.trim(), "--server", &serving.url("")])
+        .env_clear()
+        .current_dir(world.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Once it tells what it sees, signals are waited for.
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut told = String::new();
+    stderr.read_line(&mut told).unwrap();
+    signal(child.id(), "INT");
+    let deadline = Instant::now() + DEADLINE;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "{told} goes on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    stderr.read_to_string(&mut told).unwrap();
+    assert_eq!(status.code(), Some(130), "{told}");
+    assert!(told.contains("the job goes on there") && told.contains(id.trim()), "{told}");
+    let path = format!("/api/v2/jobs/{}", id.trim());
+    assert_eq!(serving.get(&path).await.json()["state"], "running");
+
+    let cancelled = on(&serving, &client(), &["jobs", "cancel", id.trim()]).ends_with(0);
+    assert!(cancelled.stdout.contains(id.trim()), "{cancelled:?}");
+    on(&serving, &client(), &["jobs", "watch", id.trim()]).ends_with(130).tells(&["cancelled"]);
+}
+
+#[tokio::test]
+async fn what_a_connection_lacks_is_told() {
+    let tool = client();
+    let world = World::new();
+    let certificates = Certificates::generate();
+    let tls = json!({ "tls": { "cert": certificates.server_cert(), "key": certificates.server_key() } });
+    let (plain, serving) =
+        (world.serve(json!({ "data_dir": world.path("plain") }), &[]), world.serve(tls, &[]));
+    let ca = certificates.ca().display().to_string();
+    let secure = serving.url("");
+    tool.run(&["list", "--server", &secure, "--server-ca", &ca]).ends_with(0);
+    tool.run(&["list", "--server", &secure]).ends_with(5).tells(&["--server-ca"]);
+    let open = secure.replace("https:", "http:");
+    tool.run(&["list", "--server", &open]).ends_with(5).tells(&["is it https://"]);
+    let closed = plain.url("").replace("http:", "https:");
+    tool.run(&["list", "--server", &closed]).ends_with(5).tells(&["is it http://"]);
+    tool.run(&["list", "--server", &plain.url("/api/v2")]).ends_with(0);
+    tool.run(&["list", "--server", &plain.url("/?token=x")]).ends_with(2).tells(&["no URL"]);
+    tool.run(&["list", "--server", ""]).ends_with(2).tells(&["--server"]);
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_used_is_told_with_what_to_do() {
     let tool = client();
     let nobody = tool.run(&["list", "--server", "http://127.0.0.1:1"]).ends_with(5);
@@ -144,10 +213,12 @@ async fn a_server_that_cannot_be_used_is_told_with_what_to_do() {
     let made = tool.run(&["server", "token", "ci", "read", "-o", "json"]).ends_with(0);
     let made = json_of(&made);
     let serving = world.serve(json!({ "tokens": [made["item"]] }), &[]);
-    on(&serving, &tool, &["list"]).ends_with(5).tells(&["error: "]);
+    on(&serving, &tool, &["list"]).ends_with(5).tells(&["error: ", "--token-file"]);
     tool.write("token", made["token"].as_str().unwrap());
     on(&serving, &tool, &["list", "--token-file", "token"]).ends_with(0);
     let url = serving.url("");
+    let file = [("MILVUS_BACKUP_SERVER", url.as_str()), ("MILVUS_BACKUP_TOKEN_FILE", "token")];
+    tool.run_with(&["list"], &file).ends_with(0);
     let environment =
         [("MILVUS_BACKUP_SERVER", url.as_str()), ("MILVUS_BACKUP_TOKEN", made["token"].as_str().unwrap())];
     tool.run_with(&["list"], &environment).ends_with(0);

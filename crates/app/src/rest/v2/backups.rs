@@ -9,18 +9,18 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::problem::{Answer, Refusal};
-use super::extract::{Body, By, Named, Parameters};
-use super::page::{after, limit, token_after, words};
-use super::submit::Submitted;
+use super::extract::{Body, By, Named, NoParameters, Parameters};
+use super::page::{Limit, after, token_after, words};
+use super::submit::{IdempotencyKey, Submitted};
 use crate::server::{self, Asked, Service};
-use crate::status::Failure;
+use crate::status::{Failure, Kind};
 use crate::wire::{
     BackupPage, BackupPlan, BackupState, Deleted, Detail, Job, NewBackup, NewRestore, RestorePlan, Summary,
     deletion, existing_name,
 };
 
-/// How many backups are read at once to see which collections they hold.
-const READ_AT_ONCE: usize = 8;
+/// How many backups are read at once to see which collections they hold: a few, so that others get their turn between.
+const READ_AT_ONCE: usize = 2;
 
 /// Which backups.
 #[derive(Deserialize, IntoParams)]
@@ -30,13 +30,15 @@ pub(super) struct BackupsAsked {
     /// Only names like this; `*` stands for any text, `?` for one character
     #[param(example = "night*")]
     name: Option<String>,
-    /// Only these states: complete, unfinished, running, damaged; by commas
+    /// Only these states, by commas
+    #[param(value_type = Option<Vec<BackupState>>, style = Form, explode = false)]
     state: Option<String>,
     /// Only complete backups that hold this collection: `database.collection`, or `collection` of `default`
     collection: Option<String>,
-    /// At most so many; 100 without it
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    /// At most so many
+    #[serde(default)]
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Limit,
     /// The `next_page_token` of the page before
     page_token: Option<String>,
 }
@@ -49,7 +51,7 @@ pub(super) async fn list(
     By(asked): By,
     Parameters(asks): Parameters<BackupsAsked>,
 ) -> Answer<Json<BackupPage>> {
-    let limit = limit(asks.limit)?;
+    let Limit(limit) = asks.limit;
     let states: Vec<BackupState> = words("state", asks.state.as_deref())?;
     let after = asks.page_token.as_deref().map(after).transpose()?;
     let found = state.service.list(&asked).await?;
@@ -81,9 +83,13 @@ async fn holding(
     let wanted = &CollectionRef::new(database, collection);
     backups.retain(|backup| backup.state == BackupState::Complete);
     let read = stream::iter(backups).map(|backup| async move {
-        let detail = service.get(asked, &existing_name(Some(&backup.name))?).await?;
-        let holds = detail.manifest.collections.iter().any(|c| c.name == *wanted);
-        Ok::<_, Failure>(holds.then_some(backup))
+        let holds = match service.get(asked, &existing_name(Some(&backup.name))?).await {
+            Ok(detail) => detail.manifest.collections.iter().any(|c| c.name == *wanted),
+            // Deleted meanwhile, or not to be read: it has none that could be restored.
+            Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Damaged) => false,
+            Err(failure) => return Err(failure),
+        };
+        Ok(holds.then_some(backup))
     });
     let found = read.buffered(READ_AT_ONCE).try_filter_map(async |backup| Ok(backup));
     found.take(most).try_collect().await
@@ -93,7 +99,7 @@ async fn holding(
 ///
 /// With `dry_run` nothing is changed, and the answer is what would be done.
 #[utoipa::path(post, path = "/backups", tag = "backups", operation_id = "create_backup", request_body = NewBackup,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request the same one")),
+    params(IdempotencyKey),
     responses(
         (status = 200, description = "What would be done", body = BackupPlan),
         (status = 202, description = "The job that does it", body = Job,
@@ -103,6 +109,7 @@ async fn holding(
 pub(super) async fn create(
     State(state): State<server::State>,
     By(asked): By,
+    _: NoParameters,
     Body(body): Body<NewBackup>,
 ) -> Answer<Submitted<BackupPlan>> {
     let request = body.request()?;
@@ -153,7 +160,7 @@ pub(super) struct DryRun {
 #[utoipa::path(delete, path = "/backups/{name}", tag = "backups", operation_id = "delete_backup",
     params(
         ("name" = String, Path, description = "The backup"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request the same one"),
+        IdempotencyKey,
         DryRun,
     ),
     responses(
@@ -180,18 +187,25 @@ pub(super) async fn delete(
 #[utoipa::path(get, path = "/backups/{name}/plan", tag = "backups", operation_id = "plan_restore",
     params(("name" = String, Path, description = "The backup")),
     responses((status = 200, description = "What would be done", body = RestorePlan), Refusal))]
-pub(super) async fn plan(state: State<server::State>, by: By, name: Named) -> Answer<Json<RestorePlan>> {
-    plan_as_asked(state, by, name, Body(NewRestore::default())).await
+pub(super) async fn plan(
+    state: State<server::State>,
+    by: By,
+    name: Named,
+    none: NoParameters,
+) -> Answer<Json<RestorePlan>> {
+    plan_as_asked(state, by, name, none, Body(NewRestore::default())).await
 }
 
 /// What a restore of a backup would do that is asked for with these options
 #[utoipa::path(post, path = "/backups/{name}/plan", tag = "backups", operation_id = "plan_restore_as_asked",
-    params(("name" = String, Path, description = "The backup")), request_body = NewRestore,
+    params(("name" = String, Path, description = "The backup")),
+    request_body(content = NewRestore, example = json!({"filter": "shop.orders", "suffix": "_copy"})),
     responses((status = 200, description = "What would be done", body = RestorePlan), Refusal))]
 pub(super) async fn plan_as_asked(
     State(state): State<server::State>,
     By(asked): By,
     Named(name): Named,
+    _: NoParameters,
     Body(body): Body<NewRestore>,
 ) -> Answer<Json<RestorePlan>> {
     if body.backup.as_ref().is_some_and(|other| *other != name) {

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::super::problem::{Answer, Refusal};
-use super::extract::By;
+use super::extract::{By, NoParameters};
 use crate::server;
 use crate::wire::Checks;
 
@@ -13,6 +13,10 @@ use crate::wire::Checks;
 /// What it writes it removes. `ok` is false if a line failed.
 #[utoipa::path(get, path = "/check", tag = "check", operation_id = "check",
     responses((status = 200, description = "What was found", body = Checks), Refusal))]
-pub(super) async fn check(State(state): State<server::State>, By(asked): By) -> Answer<Json<Checks>> {
+pub(super) async fn check(
+    State(state): State<server::State>,
+    By(asked): By,
+    _: NoParameters,
+) -> Answer<Json<Checks>> {
     Ok(Json(Checks::from(state.service.check(&asked).await?.as_slice())))
 }

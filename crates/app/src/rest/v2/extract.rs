@@ -27,9 +27,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let body = Bytes::from_request(request, state).await.map_err(unread)?;
         let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
         if !json && body != b"{}" {
-            return Err(Failure::usage("the body is not declared as JSON")
-                .hint("send the header Content-Type: application/json")
-                .into());
+            let failure = Failure::usage("the body is not declared as JSON")
+                .hint("send the header Content-Type: application/json");
+            return Err(Refused::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, failure));
         }
         // A list would be read as the fields in their order, and an empty one as a request for everything.
         if !body.trim_ascii_start().starts_with(b"{") {
@@ -60,8 +60,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let read = Query::from_request_parts(parts, state).await;
-        let Query(parameters) = read.map_err(|error: QueryRejection| Failure::usage(error.body_text()))?;
+        let Query(parameters) = read.map_err(|error: QueryRejection| {
+            let text = error.body_text();
+            let why = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            Failure::usage(format!("cannot read the parameters of the URL: {why}"))
+        })?;
         Ok(Self(parameters))
+    }
+}
+
+/// No parameters behind `?`: one that is passed over might be the one that says what not to do.
+pub(super) struct NoParameters;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Parameters(found) = Parameters::<Vec<(String, String)>>::from_request_parts(parts, state).await?;
+        match found.first() {
+            None => Ok(Self),
+            Some((name, _)) => Err(Failure::usage(format!("this takes no parameter {name:?} in its URL"))
+                .hint("what a POST asks for stands in its body")
+                .into()),
+        }
     }
 }
 

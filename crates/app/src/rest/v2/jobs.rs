@@ -6,8 +6,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::super::problem::{Answer, Refusal};
-use super::extract::{By, Named, Parameters};
-use super::page::{limit, words};
+use super::extract::{By, Named, NoParameters, Parameters};
+use super::page::{Limit, words};
 use crate::server::{self, Caller, Service};
 use crate::status::{Failure, Kind};
 use crate::wire::{Job, JobKind, JobPage, JobState};
@@ -17,13 +17,15 @@ use crate::wire::{Job, JobKind, JobPage, JobState};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct JobsOfKind {
-    /// Only these states: queued, running, succeeded, partial, failed, cancelled, interrupted; by commas
+    /// Only these states, by commas
+    #[param(value_type = Option<Vec<JobState>>, style = Form, explode = false)]
     state: Option<String>,
     /// Only jobs about the backup of this name
     backup: Option<String>,
-    /// At most so many; 100 without it
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    /// At most so many
+    #[serde(default)]
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Limit,
     /// The `next_page_token` of the page before
     page_token: Option<String>,
 }
@@ -33,15 +35,18 @@ pub(super) struct JobsOfKind {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct JobsAsked {
-    /// Only these kinds: backup, restore, delete; by commas
+    /// Only these kinds, by commas
+    #[param(value_type = Option<Vec<JobKind>>, style = Form, explode = false)]
     kind: Option<String>,
-    /// Only these states: queued, running, succeeded, partial, failed, cancelled, interrupted; by commas
+    /// Only these states, by commas
+    #[param(value_type = Option<Vec<JobState>>, style = Form, explode = false)]
     state: Option<String>,
     /// Only jobs about the backup of this name
     backup: Option<String>,
-    /// At most so many; 100 without it
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    /// At most so many
+    #[serde(default)]
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Limit,
     /// The `next_page_token` of the page before
     page_token: Option<String>,
 }
@@ -72,7 +77,9 @@ pub(super) fn page_of(
         states: states.into_iter().map(Into::into).collect(),
         backup: asks.backup.clone(),
     };
-    let page = service.jobs(caller, &filter, asks.page_token.as_deref(), limit(asks.limit)?)?;
+    // Many a client begins with an empty token.
+    let token = asks.page_token.as_deref().filter(|token| !token.is_empty());
+    let page = service.jobs(caller, &filter, token, asks.limit.0)?;
     Ok(JobPage::from(&page))
 }
 
@@ -83,6 +90,7 @@ pub(super) async fn get(
     State(state): State<server::State>,
     By(asked): By,
     Named(id): Named,
+    _: NoParameters,
 ) -> Answer<Json<Job>> {
     Ok(Json(Job::from(&state.service.job(&asked.caller, &id)?)))
 }
@@ -96,6 +104,7 @@ pub(super) async fn act(
     State(state): State<server::State>,
     By(asked): By,
     Named(target): Named,
+    _: NoParameters,
 ) -> Answer<Json<Job>> {
     let Some(id) = target.strip_suffix(":cancel") else {
         let failure = Failure { kind: Kind::NotFound, ..Failure::usage("there is no such action on a job") };

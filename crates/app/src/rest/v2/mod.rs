@@ -9,11 +9,16 @@ mod page;
 mod restores;
 mod submit;
 
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
+use super::problem::Refused;
 use crate::server::State;
+use crate::status::{Failure, Kind};
 use crate::wire::Problem;
 
 /// The path that all of it lies below.
@@ -44,6 +49,25 @@ pub(crate) fn router() -> OpenApiRouter<State> {
         .routes(routes!(check::check));
     let routes = action(routes, routes!(jobs::act));
     OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, routes)
+}
+
+/// Whether a path lies here.
+pub(crate) fn is_below(path: &str) -> bool {
+    path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The answer where no route is.
+pub(crate) fn no_route(request: &Request) -> Response {
+    let message = format!("there is nothing at {}", request.uri().path());
+    let failure = Failure { kind: Kind::NotFound, ..Failure::usage(message) };
+    Refused::from(failure.hint("/api/v1/docs/ shows what there is")).into_response()
+}
+
+/// The answer where a route is that takes other methods.
+pub(crate) fn no_method(request: &Request) -> Response {
+    let failure = Failure::usage(format!("{} does not take {}", request.uri().path(), request.method()));
+    let failure = failure.hint("the header Allow names what it takes; /api/v1/docs/ shows all there is");
+    Refused::with(StatusCode::METHOD_NOT_ALLOWED, failure).into_response()
 }
 
 /// Adds an operation whose path ends with `:action`, which a route can only have as a part of its last parameter.

@@ -2,19 +2,33 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::status::Failure;
 
 /// How many items a page has where nobody says.
 const USUAL: usize = 100;
 /// How many it has at most.
-pub(super) const MOST: usize = 1000;
+const MOST: usize = 1000;
 
 /// How many items are asked for.
-pub(super) fn limit(asked: Option<usize>) -> Result<usize, Failure> {
-    match asked.unwrap_or(USUAL) {
-        limit @ 1..=MOST => Ok(limit),
-        other => Err(Failure::usage(format!("limit={other}: expected 1 to {MOST}"))),
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit(pub usize);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(USUAL)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let limit = text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+        limit
+            .map(Self)
+            .ok_or_else(|| D::Error::custom(format!("expected a number from 1 to {MOST}, not {text:?}")))
     }
 }
 

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 
 use super::super::problem::{Answer, Refusal};
-use super::extract::{Body, By, Parameters};
+use super::extract::{Body, By, NoParameters, Parameters};
 use super::jobs::{JobsOfKind, page_of};
-use super::submit::Submitted;
+use super::submit::{IdempotencyKey, Submitted};
 use crate::server;
 use crate::wire::{Job, JobKind, JobPage, NewRestore, RestorePlan};
 
@@ -14,7 +14,7 @@ use crate::wire::{Job, JobKind, JobPage, NewRestore, RestorePlan};
 ///
 /// With `dry_run` nothing is changed, and the answer is what would be done.
 #[utoipa::path(post, path = "/restores", tag = "restores", operation_id = "create_restore", request_body = NewRestore,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request the same one")),
+    params(IdempotencyKey),
     responses(
         (status = 200, description = "What would be done", body = RestorePlan),
         (status = 202, description = "The job that does it", body = Job,
@@ -24,6 +24,7 @@ use crate::wire::{Job, JobKind, JobPage, NewRestore, RestorePlan};
 pub(super) async fn create(
     State(state): State<server::State>,
     By(asked): By,
+    _: NoParameters,
     Body(body): Body<NewRestore>,
 ) -> Answer<Submitted<RestorePlan>> {
     let request = body.request(state.settings.keep_staged)?;

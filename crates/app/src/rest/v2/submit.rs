@@ -5,8 +5,19 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::IntoParams;
 
 use crate::wire::Job;
+
+/// How the key is described that makes a repeated request the same one; [`super::extract::By`] reads it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `By` reads")]
+pub(super) struct IdempotencyKey {
+    /// Makes a repeated request the same one
+    #[param(rename = "Idempotency-Key", pattern = "^[ -~]+$", min_length = 1, max_length = 255)]
+    key: Option<String>,
+}
 
 /// The answer to a request that became a job, or would have.
 pub(super) enum Submitted<P> {

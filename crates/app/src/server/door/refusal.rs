@@ -132,9 +132,7 @@ impl Refusal {
                 json("application/json; charset=utf-8", self.status, &body)
             }
             Form::Problem => {
-                let title = self.status.canonical_reason().unwrap_or_default().to_owned();
-                let status = self.status.as_u16();
-                let problem = Problem { title, status, ..Problem::from(self.failure) };
+                let problem = Problem::of(self.failure, self.status);
                 json("application/problem+json", self.status, &problem)
             }
         };
