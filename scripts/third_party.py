@@ -9,12 +9,15 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
+import zipfile
+from pathlib import Path, PurePosixPath
 
 PROGRAM = "milvus-backup"
 NAMES = re.compile(r"(un)?licen[cs]e|copying|copyright|notice", re.IGNORECASE)
 NOT_TEXTS = {".rs", ".toml"}
 DEPTH = 2  # crates with parts of others keep their licences one directory down
+# Needed to build only, but what lies in its archive is put into the program: Swagger UI.
+EMBEDDED = {"utoipa-swagger-ui-vendored"}
 
 
 def linked(metadata):
@@ -28,17 +31,27 @@ def linked(metadata):
         if key not in found:
             found.add(key)
             waiting += [dependency["pkg"] for dependency in nodes[key]["deps"]
-                        if any(kind["kind"] is None for kind in dependency["dep_kinds"])]
-    return sorted((packages[key] for key in found if packages[key]["source"]), key=lambda one: one["name"])
+                        if packages[dependency["pkg"]]["name"] in EMBEDDED
+                        or any(kind["kind"] is None for kind in dependency["dep_kinds"])]
+    return sorted((packages[key] for key in found if packages[key]["source"]), key=lambda one: (one["name"], one["version"]))
+
+
+def is_licence(path):
+    """Whether a file, named by its path within a package or an archive, is one to be shown."""
+    return len(path.parts) <= DEPTH and NAMES.match(path.name) and path.suffix not in NOT_TEXTS
 
 
 def texts(package):
-    """The licence files of a package."""
+    """The licence files of a package, those in its archives among them."""
     home = Path(package["manifest_path"]).parent
     for file in sorted(home.rglob("*")):
-        below = file.relative_to(home)
-        if len(below.parts) <= DEPTH and NAMES.match(file.name) and file.suffix not in NOT_TEXTS and file.is_file():
+        if is_licence(file.relative_to(home)) and file.is_file():
             yield file.read_text(errors="replace").strip()
+    for archive in sorted(home.rglob("*.zip")) if package["name"] in EMBEDDED else []:
+        with zipfile.ZipFile(archive) as files:
+            for name in sorted(files.namelist()):
+                if is_licence(PurePosixPath(name)) and not name.endswith("/"):
+                    yield files.read(name).decode(errors="replace").strip()
 
 
 def main():

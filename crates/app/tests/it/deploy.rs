@@ -248,3 +248,19 @@ fn a_release_is_asked_for_what_the_oldest_system_has() {
     assert_eq!(unknown.status.code(), Some(1));
     assert!(String::from_utf8(unknown.stderr).unwrap().starts_with("error: no such architecture: sparc"));
 }
+
+#[test]
+fn the_licences_of_what_is_linked_come_along_the_same_each_time() {
+    let [one, two] = ["1", "2"].map(|seed| {
+        let mut script = Command::new(repository("scripts/third_party.py"));
+        let output = script.arg("x86_64-unknown-linux-gnu").env("PYTHONHASHSEED", seed).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    });
+    assert!(one == two, "the order is left to chance");
+    // A crate, one that holds parts of others, and what is embedded.
+    for name in ["\ntokio 1.", "Permission is hereby granted", "SmartBear"] {
+        assert!(one.contains(name), "no {name:?}");
+    }
+    assert!(!one.contains("\ntempfile "), "tests are not shipped");
+}
