@@ -98,9 +98,9 @@ async fn work(shared: &Shared, live: &Arc<Live>) -> Ending {
             _ = ticks.tick() => {}
         }
         let begun = Instant::now();
-        keep_progress(shared, live).await;
+        let pause = if keep_progress(shared, live).await { BETWEEN } else { KEEP_PROGRESS };
         // of thousands of collections it takes long to write, which shall not be all that is done
-        next = Instant::now() + BETWEEN.max(begun.elapsed() * 20);
+        next = Instant::now() + pause.max(begun.elapsed() * 20);
     };
     let job = live.now();
     match done {
@@ -132,15 +132,16 @@ async fn perform(
     }
 }
 
-/// A miss is made up by the next time.
-async fn keep_progress(shared: &Shared, live: &Live) {
+/// Returns whether it is kept; a miss is made up by the next time.
+async fn keep_progress(shared: &Shared, live: &Live) -> bool {
     let Job { id, progress, .. } = live.now();
     let kept = shared.store.write(move |connection| rows::keep_progress(connection, &id, progress));
     match timeout(PATIENCE, kept).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return true,
         Ok(Err(error)) => tracing::warn!("its progress is not kept: {}", engine::chain(&error)),
         Err(_) => tracing::warn!("its progress is not kept: the disk does not answer"),
     }
+    false
 }
 
 /// How a job ended, as it is kept.
