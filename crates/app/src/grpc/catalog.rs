@@ -12,6 +12,7 @@ use model::manifest::{CollectionBackup, Manifest, Segment};
 use tonic::{Request, Response, Status};
 
 use super::asked::asked;
+use super::deadline::until_deadline;
 use super::info::{self, count};
 use super::page::limit;
 use super::status::status;
@@ -44,8 +45,9 @@ impl Catalog {
     }
 
     async fn segments(&self, request: Request<ListSegmentsRequest>) -> Result<Segments, Failure> {
-        let asked = asked(request.metadata(), request.extensions())?;
-        let ListSegmentsRequest { backup, database, collection } = request.into_inner();
+        let (metadata, extensions, wanted) = request.into_parts();
+        let asked = asked(&metadata, &extensions)?;
+        let ListSegmentsRequest { backup, database, collection } = wanted;
         let detail = self.service.get(&asked, &wire::existing_name(Some(&backup))?).await?;
         let root = self.service.config().source.root_text.clone();
         let matches = |wanted: &str, name: &str| wanted.is_empty() || wanted == name;
@@ -54,7 +56,8 @@ impl Catalog {
         };
         let pieces: Vec<_> = pieces(&detail.manifest, wanted);
         let manifest = Arc::new(detail.manifest);
-        Ok(stream::iter(pieces).map(move |piece| Ok(piece.message(&manifest, &root))).boxed())
+        let messages = stream::iter(pieces).map(move |piece| Ok(piece.message(&manifest, &root)));
+        Ok(until_deadline(&metadata, messages))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Jobs as messages.
 
 use api::v1;
-use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, CollectionRestored, Progress};
+use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, CollectionRestored};
 use jobs::{Job, JobKind, JobState, Outcome};
 use model::name::CollectionRef;
 
@@ -23,7 +23,7 @@ pub(super) fn job(job: &Job) -> v1::Job {
         ended_ms: job.ended_ms.unwrap_or_default(),
         ahead: job.ahead.map(|ahead| i32::try_from(ahead).unwrap_or(i32::MAX)),
         milvus_version: job.milvus_version.clone().unwrap_or_default(),
-        progress: Some(progress(&job.progress)),
+        progress: Some(progress(job)),
         result: job.outcome.as_ref().map(result),
         failure: job.failure.clone().map(|failure| status::message(failure.into())),
     }
@@ -51,9 +51,12 @@ pub(super) const fn state(state: JobState) -> v1::JobState {
     }
 }
 
-fn progress(progress: &Progress) -> v1::Progress {
+fn progress(job: &Job) -> v1::Progress {
+    let progress = &job.progress;
+    // Of a deletion nobody knows before its end how much there is to do.
+    let percent = if job.state == JobState::Succeeded { 100 } else { progress.percent() };
     v1::Progress {
-        percent: progress.percent().into(),
+        percent: percent.into(),
         phase: progress.phase.map(engine::Phase::as_str).unwrap_or_default().to_owned(),
         objects: Some(part(progress.objects())),
         bytes: Some(part(progress.bytes())),

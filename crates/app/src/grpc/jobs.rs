@@ -8,6 +8,7 @@ use jobs::{JobFilter, JobKind, JobState};
 use tonic::{Request, Response, Status};
 
 use super::asked::caller;
+use super::deadline::until_deadline;
 use super::job;
 use super::page::limit;
 use super::status::status;
@@ -55,9 +56,14 @@ impl Jobs {
         &self,
         request: &Request<WatchJobRequest>,
     ) -> Result<BoxStream<'static, Result<Job, Status>>, Failure> {
-        let jobs = self.service.watch(&caller(request.extensions())?, &request.get_ref().id)?;
-        Ok(jobs.map(|now| Ok(job::job(&now))).boxed())
+        let jobs = self.service.watch(&caller(request.extensions())?, named(&request.get_ref().id)?)?;
+        Ok(until_deadline(request.metadata(), jobs.map(|now| Ok(job::job(&now)))))
     }
+}
+
+/// The id of a job, which nobody can mean who left it out.
+fn named(id: &str) -> Result<&str, Failure> {
+    if id.is_empty() { Err(Failure::usage("no id of a job is given")) } else { Ok(id) }
 }
 
 /// The values that numbers of an enum stand for.
@@ -72,8 +78,8 @@ impl JobService for Jobs {
     type WatchJobStream = BoxStream<'static, Result<Job, Status>>;
 
     async fn get_job(&self, request: Request<GetJobRequest>) -> Result<Response<Job>, Status> {
-        let found =
-            caller(request.extensions()).and_then(|caller| self.service.job(&caller, &request.get_ref().id));
+        let found = caller(request.extensions())
+            .and_then(|caller| self.service.job(&caller, named(&request.get_ref().id)?));
         found.map(|found| Response::new(job::job(&found))).map_err(status)
     }
 
@@ -86,7 +92,7 @@ impl JobService for Jobs {
 
     async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<Job>, Status> {
         let told = caller(request.extensions())
-            .and_then(|caller| self.service.cancel(&caller, &request.get_ref().id));
+            .and_then(|caller| self.service.cancel(&caller, named(&request.get_ref().id)?));
         told.map(|told| Response::new(job::job(&told))).map_err(status)
     }
 

@@ -20,7 +20,7 @@ mod state;
 mod tls;
 
 pub(crate) use caller::{Caller, Role, UnknownRole};
-pub(crate) use door::RequestId;
+pub(crate) use door::{RequestId, grpc_timeout};
 pub(crate) use find::Found;
 pub(crate) use listen::{Listen, NoAddress};
 pub(crate) use run::run;

@@ -8,6 +8,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
+use tokio_util::sync::CancellationToken;
 
 use super::State;
 use super::bind::Serves;
@@ -22,6 +23,8 @@ pub(super) struct Routes {
     pub door: Arc<Door>,
     /// Health and metrics.
     pub operations: Router,
+    /// Pulled when the server begins to end.
+    pub stop: CancellationToken,
 }
 
 impl Routes {
@@ -33,7 +36,9 @@ impl Routes {
         }
         if serves != Serves::Rest {
             let State { service, settings } = self.state.clone();
-            router = router.merge(crate::grpc::routes(service, settings).prepare().into_axum_router());
+            router = router.merge(
+                crate::grpc::routes(service, settings, self.stop.clone()).prepare().into_axum_router(),
+            );
         }
         // Around everything, the fallback too; routes are matched before, so that the door knows their templates.
         router

@@ -87,6 +87,10 @@ async fn a_backup_is_made_shown_listed_restored_and_deleted() {
     let job = calls.jobs.get_job(GetJobRequest { id: "second".to_owned() }).await.unwrap().into_inner();
     let Some(result::Of::Restore(result)) = job.result.unwrap().of else { panic!("not of a restore") };
     assert_eq!((result.rows, result.collections[0].target.as_str()), (5, "default.books_copy"));
+    let list = calls.jobs.list_jobs(ListJobsRequest::default()).await.unwrap().into_inner().jobs;
+    let listed: Vec<_> =
+        list.iter().map(|job| (job.id.as_str(), job.progress.as_ref().unwrap().percent)).collect();
+    assert_eq!(listed, [("second", 100), ("first", 100)]);
 
     let delete = DeleteBackupRequest { backup_name: "nightly".to_owned(), ..Default::default() };
     assert_eq!(calls.backups.delete_backup(delete).await.unwrap().into_inner().code(), ResponseCode::Success);
@@ -131,6 +135,8 @@ async fn what_fails_is_a_status_of_the_one_table_with_the_failure_as_its_detail(
     assert_eq!(nameless.code(), Code::InvalidArgument);
     let unknown = GetRestoreStateRequest { id: "x".to_owned(), ..Default::default() };
     assert_eq!(calls.backups.get_restore(unknown).await.unwrap_err().code(), Code::NotFound);
+    let no_id = calls.jobs.get_job(GetJobRequest::default()).await.unwrap_err();
+    assert_eq!(no_id.code(), Code::InvalidArgument);
     let no_kind = ListJobsRequest { kinds: vec![99], ..Default::default() };
     assert_eq!(calls.jobs.list_jobs(no_kind).await.unwrap_err().code(), Code::InvalidArgument);
 }

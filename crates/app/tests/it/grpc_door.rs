@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use api::backup::{CheckRequest, CreateBackupRequest, GetBackupRequest};
-use api::v1::{GetJobRequest, JobState, ListBackupsRequest, ListJobsRequest};
+use api::v1::{GetJobRequest, JobState, ListBackupsRequest, ListJobsRequest, WatchJobRequest};
+use bytes::Bytes;
 use futures::stream;
+use http_body_util::Full;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use testkit::fake::Fault;
-use tonic::{Code, Request};
+use tonic::{Code, Request, Status};
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_reflection::pb::v1alpha;
+use tower::{Service, ServiceExt};
 
 use crate::calling::{Calls, failure, within};
 use crate::serving::{Serving, World};
@@ -125,6 +129,7 @@ async fn requests_are_as_large_as_bodies_may_be() {
 
 #[tokio::test]
 async fn health_and_reflection_tell_of_every_service() {
+    const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
     const SERVICES: [&str; 3] = [
         "milvus.proto.backup.MilvusBackupService",
         "milvus_backup.v1.CatalogService",
@@ -152,18 +157,88 @@ async fn health_and_reflection_tell_of_every_service() {
         ask(MessageRequest::FileContainingSymbol("milvus.proto.backup.MilvusBackupService".to_owned())),
         ask(MessageRequest::FileContainingSymbol("google.protobuf.Value".to_owned())),
     ]);
+    let older = calls.door.clone();
     let mut reflection = ServerReflectionClient::new(calls.door);
     let mut answers = reflection.server_reflection_info(asked).await.unwrap().into_inner();
     let mut next = async || answers.message().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(list) = next().await else { panic!("not a list") };
     let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
     assert!(SERVICES.iter().all(|service| names.contains(service)), "{names:?}");
-    assert!(
-        names.contains(&"grpc.health.v1.Health") && names.contains(&"grpc.reflection.v1.ServerReflection"),
-        "{names:?}"
-    );
+    for standard in ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", V1ALPHA] {
+        assert!(names.contains(&standard), "{names:?}");
+    }
     for _ in 0..2 {
         let MessageResponse::FileDescriptorResponse(file) = next().await else { panic!("not a file") };
         assert!(!file.file_descriptor_proto.is_empty());
     }
+
+    let asked = stream::iter([v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(
+            v1alpha::server_reflection_request::MessageRequest::ListServices(String::new()),
+        ),
+    }]);
+    let mut older = v1alpha::server_reflection_client::ServerReflectionClient::new(older);
+    let mut answers = older.server_reflection_info(asked).await.unwrap().into_inner();
+    let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let v1alpha::server_reflection_response::MessageResponse::ListServicesResponse(list) = answer else {
+        panic!("not a list")
+    };
+    assert_eq!(names, list.service.iter().map(|service| service.name.as_str()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn who_watches_health_is_told_that_the_server_stops() {
+    let world = World::new();
+    let mut serving = world.serve(json!({}), &[]);
+    let door = Calls::open(&serving).await.door;
+    let ask = HealthCheckRequest { service: "milvus_backup.v1.JobService".to_owned() };
+    let mut watch = HealthClient::new(door).watch(ask).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    serving.signal("TERM");
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert!(serving.ended().await.success());
+}
+
+#[tokio::test]
+async fn what_is_no_call_or_cannot_be_read_is_told_as_the_table_says() {
+    // its first field is a number, where a text is asked for
+    const NUMBER: &[u8] = &[0, 0, 0, 0, 2, 8, 1];
+    const CUT_OFF: &[u8] = &[0, 0, 0, 0, 9, 8];
+    let world = World::new();
+    let serving = world.serve(json!({}), &[]);
+    let mut door = Calls::open(&serving).await.door;
+    let mut call = async |path: &str, body: &'static [u8]| {
+        let request = http::Request::post(path)
+            .header("content-type", "application/grpc")
+            .body(tonic::body::Body::new(Full::new(Bytes::from_static(body))));
+        let answer = door.ready().await.unwrap().call(request.unwrap()).await.unwrap();
+        Status::from_header_map(answer.headers()).unwrap()
+    };
+    for body in [NUMBER, CUT_OFF, b""] {
+        let status = call("/milvus.proto.backup.MilvusBackupService/CreateBackup", body).await;
+        let told = (status.code(), failure(&status).kind);
+        assert_eq!(told, (Code::InvalidArgument, "usage".to_owned()), "{status:?}");
+    }
+    let unknown = call("/milvus.proto.backup.MilvusBackupService/Nothing", NUMBER).await;
+    assert_eq!((unknown.code(), failure(&unknown).kind.as_str()), (Code::Unimplemented, "unsupported"));
+    assert_eq!(call("/nothing.Nothing/Nothing", NUMBER).await.code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn watching_ends_at_its_deadline_and_the_job_goes_on() {
+    let (_world, serving) = endless().await;
+    let mut calls = Calls::open(&serving).await;
+    calls.backups.create_backup(CreateBackupRequest { r#async: true, ..create("long") }).await.unwrap();
+    let watch = within(Duration::from_secs(3), WatchJobRequest { id: "long".to_owned() });
+    let mut watch = calls.jobs.watch_job(watch).await.unwrap().into_inner();
+    let ended = loop {
+        match watch.message().await {
+            Ok(now) => assert!(now.is_some(), "the stream ends as if the job were over"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((ended.code(), failure(&ended).kind.as_str()), (Code::DeadlineExceeded, "timeout"));
+    let job = calls.jobs.get_job(GetJobRequest { id: "long".to_owned() }).await.unwrap().into_inner();
+    assert!(!job.cancelling, "{job:?}");
 }

@@ -221,7 +221,7 @@ fn too_often(wait: Duration) -> Refusal {
 }
 
 /// The time of a `grpc-timeout` header: up to eight digits and a unit.
-fn grpc_timeout(text: &str) -> Option<Duration> {
+pub(crate) fn grpc_timeout(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let number: u64 = number.parse().ok().filter(|_| number.len() <= 8)?;
     Some(match unit {
