@@ -60,7 +60,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<i64> {
         return Ok(found);
     }
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    // a job that was acknowledged must not be forgotten by a power cut, and a job is written a few times a minute
+    // a job that was acknowledged must not be forgotten by a power cut, and a job that runs is written once a second at most
     connection.pragma_update(None, "synchronous", "FULL")?;
     if found == 0 {
         let transaction = connection.transaction()?;
