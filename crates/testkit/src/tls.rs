@@ -2,7 +2,7 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, date_time_ymd,
 };
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -45,6 +45,11 @@ impl Certificates {
         self.dir.path().join("client.pem")
     }
 
+    /// A certificate for the client's key that ran out long ago.
+    pub fn expired_client_cert(&self) -> PathBuf {
+        self.dir.path().join("expired.pem")
+    }
+
     /// The client's private key.
     pub fn client_key(&self) -> PathBuf {
         self.dir.path().join("client.key")
@@ -68,6 +73,10 @@ fn make(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let key = KeyPair::generate()?;
         std::fs::write(dir.join(format!("{name}.pem")), params.signed_by(&key, &issuer)?.pem())?;
         std::fs::write(dir.join(format!("{name}.key")), key.serialize_pem())?;
+        if name == "client" {
+            (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
+            std::fs::write(dir.join("expired.pem"), params.signed_by(&key, &issuer)?.pem())?;
+        }
     }
     Ok(())
 }

@@ -47,9 +47,6 @@ impl<'a> Session<'a> {
         starting: Starting,
         out: &'a Out,
     ) -> Result<Self, Failure> {
-        for word in ignored(&shared.extra) {
-            out.note(&format!("{word:?} is ignored: a verb takes flags only"));
-        }
         let mut flags = starting.flags;
         match shared.verbose {
             0 => {}
@@ -67,6 +64,9 @@ impl<'a> Session<'a> {
         if starting.logs && log.console && log.json {
             // What programs read shall be documents from the first line on.
             out.tell_the_log();
+        }
+        for word in ignored(&shared.extra) {
+            out.note(&format!("{word:?} is ignored: a verb takes flags only"));
         }
         match &server {
             Some(client) if has_token && client.is_open() => {

@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 /// many that are.
 pub(super) fn open_files() -> Option<u64> {
     let now = getrlimit(Resource::Nofile);
-    let wanted = rustix::process::Rlimit { current: now.maximum, ..now.clone() };
+    let wanted = rustix::process::Rlimit { current: now.maximum, ..now };
     // What it was started with is left, where that cannot be changed.
     let _ = setrlimit(Resource::Nofile, wanted);
     getrlimit(Resource::Nofile).current

@@ -37,7 +37,7 @@ pub(crate) async fn run(
     report_panics();
     let everywhere = settings.access.open;
     let access = settings.access.clone().or_open();
-    let settings = Arc::new(Settings { access, limits: within_reach(settings.limits), ..settings });
+    let settings = Arc::new(Settings { access, limits: within_reach(&settings.limits), ..settings });
     let tls = certificates(&settings)?;
     let listeners = bind(&settings, everywhere).await?;
     let handle = metrics::start().map_err(|error| failed(format!("cannot keep metrics: {error}")))?;
@@ -98,7 +98,7 @@ async fn end(acceptor: &Acceptor, door: &Door, jobs: &Jobs, patience: Duration) 
 }
 
 /// Half of the files that may be open are for connections, the rest for stores, Milvus and jobs.
-fn within_reach(limits: Limits) -> Limits {
+fn within_reach(limits: &Limits) -> Limits {
     let files = process::open_files().and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
     let max_connections = limits.max_connections.min(files / 2);
     if max_connections < limits.max_connections {
@@ -108,7 +108,7 @@ fn within_reach(limits: Limits) -> Limits {
             "fewer connections than configured: files that may be open are few"
         );
     }
-    Limits { max_connections, ..limits }
+    Limits { max_connections, ..limits.clone() }
 }
 
 fn certificates(settings: &Settings) -> Result<Option<Arc<Certificates>>, Failure> {

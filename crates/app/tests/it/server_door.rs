@@ -1,22 +1,32 @@
 //! Who may come in, and what they may do.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::serving::{Reply, Serving, World};
+use crate::serving::{DEADLINE, Reply, Serving, World};
 use crate::tool::Tool;
 
-/// A token of each role, as the tool makes them, with the configuration that knows them.
+/// A token of a role, as the tool makes it, and the item of the configuration that knows it.
+pub(crate) fn token(role: &str) -> (String, String) {
+    let run = Tool::without_config().run(&["server", "token", role, role, "-o", "json"]).ends_with(0);
+    let made: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(made["key"], "server.tokens");
+    (made["token"].as_str().unwrap().to_owned(), made["item"].as_str().unwrap().to_owned())
+}
+
 fn tokens(roles: &[&str]) -> (Vec<String>, Vec<String>) {
-    let made = roles.iter().map(|role| {
-        let run = Tool::without_config().run(&["server", "token", role, role, "-o", "json"]).ends_with(0);
-        let made: Value = serde_json::from_str(&run.stdout).unwrap();
-        assert_eq!(made["key"], "server.tokens");
-        (made["token"].as_str().unwrap().to_owned(), made["item"].as_str().unwrap().to_owned())
-    });
-    made.unzip()
+    roles.iter().map(|role| token(role)).unzip()
+}
+
+/// An item of the configuration for a user, with a hash that takes no time.
+fn user(name: &str, password: &str) -> String {
+    let quick = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
+    format!("{name}:read:{}", quick.hash_password(password.as_bytes()).unwrap())
 }
 
 async fn with(serving: &Serving, method: Method, path: &str, authorization: &str) -> Reply {
@@ -48,29 +58,121 @@ async fn without_a_name_only_greetings_and_health_are_answered() {
 async fn a_page_of_another_site_changes_nothing() {
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
-    for (site, status) in [("cross-site", 403), ("same-origin", 200)] {
-        let request = serving.request(Method::POST, "/api/v1/create").header("sec-fetch-site", site);
-        let reply = Reply::of(request.body(r#"{"backup_name": "forged"}"#).send().await.unwrap()).await;
-        assert_eq!(reply.status, status, "{site}: {reply:?}");
-    }
+    let here = serving.urls[0].clone();
+    let create = async |header: &str, value: &str| {
+        let request = serving.request(Method::POST, "/api/v1/create").header(header, value);
+        Reply::of(request.body(r#"{"backup_name": "forged"}"#).send().await.unwrap()).await
+    };
+    create("sec-fetch-site", "cross-site").await.is(403);
+    create("sec-fetch-site", "same-site").await.is(403);
+    create("origin", "http://evil.example").await.is(403);
+    create("origin", "null").await.is(403);
+    serving.get("/api/v2/backups/forged").await.is(404);
+    create("origin", &here).await.is(200);
+    // What it may look at it is not shown: there is no word of CORS.
+    let look = serving.request(Method::GET, "/api/v1/list").header("origin", "http://evil.example");
+    let look = Reply::of(look.send().await.unwrap()).await.is(200);
+    assert!(look.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{look:?}");
 }
 
 #[tokio::test]
-async fn a_wrong_token_is_refused_and_slow_to_guess() {
+async fn a_name_that_was_made_to_lead_here_is_not_answered() {
+    let world = World::new();
+    let ask = async |serving: &Serving, host: &str| {
+        let request = serving.request(Method::GET, "/api/v2/jobs").header("host", host);
+        Reply::of(request.send().await.unwrap()).await
+    };
+    let serving = world.serve(json!({}), &[]);
+    let refused = ask(&serving, "evil.example:8080").await.is(403);
+    assert!(refused.text.contains("not under that name"), "{refused:?}");
+    for fine in ["localhost:1", "127.0.0.1", "[::1]:2", "backup"] {
+        ask(&serving, fine).await.is(200);
+    }
+    drop(serving);
+    // Where everybody is served on purpose, or nobody without a name, a server may be called anything.
+    let serving = world.serve(json!({}), &["--no-auth"]);
+    ask(&serving, "backup.example").await.is(200);
+    drop(serving);
+    let (tokens, items) = tokens(&["read"]);
+    let serving = world.serve(json!({ "tokens": items }), &[]);
+    ask(&serving, "backup.example").await.is(401);
+    let known = serving.request(Method::GET, "/api/v2/jobs").bearer_auth(&tokens[0]);
+    assert_eq!(known.header("host", "backup.example").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_refused_each_time() {
     let (good, items) = tokens(&["read"]);
     let world = World::new();
     let serving = world.serve(json!({ "tokens": items }), &[]);
-    let mut statuses = Vec::new();
-    for guess in 0..12 {
-        let refused = with(&serving, Method::GET, "/api/v2/jobs", &format!("Bearer mb_{guess}")).await;
-        statuses.push(refused.status);
-        if refused.status == 429 {
-            assert_ne!(refused.header("retry-after"), "");
-        }
+    for guess in 0..20 {
+        with(&serving, Method::GET, "/api/v2/jobs", &format!("Bearer mb_{guess}")).await.is(401);
     }
-    assert_eq!((statuses[0], statuses[11]), (401, 429), "{statuses:?}");
     with(&serving, Method::GET, "/api/v2/jobs", &format!("Bearer {}", good[0])).await.is(200);
     assert!(!serving.log().contains(&good[0]), "{}", serving.log());
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_passwords_is_hashed_a_few_times_and_holds_nobody_up() {
+    let (tokens, items) = tokens(&["read"]);
+    let world = World::new();
+    let serving = world.serve(json!({ "tokens": items, "users": [user("ops", "right")] }), &[]);
+    let login = async |password: String| {
+        let request = serving.request(Method::GET, "/api/v2/jobs").basic_auth("ops", Some(password));
+        Reply::of(request.send().await.unwrap()).await
+    };
+    // As many as like may be right at once.
+    for reply in join_all((0..50).map(|_| login("right".to_owned()))).await {
+        reply.is(200);
+    }
+    let begun = Instant::now();
+    let replies = join_all((0..200).map(|guess| login(format!("wrong {guess}")))).await;
+    let (refused, waiting): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 401);
+    // One more for each three seconds that it took.
+    let most = 11 + usize::try_from(begun.elapsed().as_secs() / 3).unwrap();
+    assert!((1..=most).contains(&refused.len()), "{} were tried", refused.len());
+    for reply in waiting {
+        assert_eq!((reply.status, reply.header("retry-after").is_empty()), (429, false), "{reply:?}");
+    }
+    // Whom it knows it lets in meanwhile.
+    with(&serving, Method::GET, "/api/v2/jobs", &format!("Bearer {}", tokens[0])).await.is(200);
+    login("right".to_owned()).await.is(200);
+    let deadline = Instant::now() + DEADLINE;
+    while login("wrong again".to_owned()).await.status == 429 {
+        assert!(Instant::now() < deadline, "it never ends");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let metrics =
+        with(&serving, Method::GET, "/metrics", &format!("Bearer {}", tokens[0])).await.is(200).text;
+    let counted = metrics.lines().find_map(|line| line.strip_prefix("milvus_backup_refused_logins_total "));
+    assert!(counted.unwrap().parse::<u32>().unwrap() >= 200, "{counted:?}");
+}
+
+#[tokio::test]
+async fn what_is_refused_is_audited() {
+    let (tokens, items) = tokens(&["read"]);
+    let world = World::new();
+    // Whatever the level of the log.
+    let serving = world.serve(json!({ "tokens": items }), &["--set", "log.level=error"]);
+    let reader = format!("Bearer {}", tokens[0]);
+    let post = async |authorization: &str, path: &str, body: &'static str| {
+        let request = serving.request(Method::POST, path).header("authorization", authorization);
+        Reply::of(request.header("content-type", "application/json").body(body).send().await.unwrap()).await
+    };
+    post("Bearer nobody", "/api/v1/create", "{}").await.is(401);
+    post(&reader, "/api/v1/create", "{").await.is(400);
+    post(&reader, "/api/v1/restore", r#"{"backup_name":"x","bucket_name":"y","path":"/z"}"#).await.is(403);
+    with(&serving, Method::GET, "/api/v2/backups", "Bearer nobody").await.is(401);
+    serving.logs("path=/api/v1/restore").await;
+    let log = serving.log();
+    let audit: Vec<&str> = log.lines().filter(|line| line.contains(" audit: ")).collect();
+    let expected = [("unknown", "/api/v1/create"), ("read", "/api/v1/create"), ("read", "/api/v1/restore")];
+    assert_eq!(audit.len(), expected.len(), "{audit:#?}");
+    for (line, (who, path)) in audit.iter().zip(expected) {
+        let told = [format!("who=\"{who}\""), format!("path={path}"), "result=".to_owned()];
+        assert!(told.iter().all(|told| line.contains(told.as_str())), "{line}");
+    }
+    assert!(!log.contains("nobody"), "{log}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! TLS: certificates of the server and of clients, and new ones while it runs.
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Certificate, Client, Identity};
 use serde_json::{Value, json};
 use testkit::tls::Certificates;
@@ -54,6 +56,22 @@ async fn new_certificates_are_taken_and_bad_ones_are_not() {
 }
 
 #[tokio::test]
+async fn new_certificates_are_seen_without_a_signal() {
+    let (old, new) = (Certificates::generate(), Certificates::generate());
+    let world = World::new();
+    let serving = world.serve(keys(&old, &json!({})), &[]);
+    std::fs::copy(new.server_key(), old.server_key()).unwrap();
+    std::fs::copy(new.server_cert(), old.server_cert()).unwrap();
+    // Both are looked at together within ten seconds, or one after the other.
+    let deadline = Instant::now() + DEADLINE;
+    while client(&new, None).get(serving.url("/healthz")).send().await.is_err() {
+        assert!(Instant::now() < deadline, "the old certificate is still shown: {}", serving.log());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    serving.logs("certificates read again").await;
+}
+
+#[tokio::test]
 async fn plain_requests_and_silence_do_not_hurt_a_tls_listener() {
     let certificates = Certificates::generate();
     let world = World::new();
@@ -82,6 +100,10 @@ async fn a_certificate_is_a_name_where_it_is_mapped() {
     assert_eq!(write.send().await.unwrap().status(), 403);
     assert!(ask(None, "/healthz").await.is_err(), "no certificate was asked for");
     assert!(ask(Some(&strange), "/healthz").await.is_err(), "a stranger's certificate was taken");
+    std::fs::copy(ours.client_cert(), world.path("client.pem")).unwrap();
+    std::fs::copy(ours.expired_client_cert(), ours.client_cert()).unwrap();
+    assert!(ask(Some(&ours), "/healthz").await.is_err(), "a certificate was taken that ran out");
+    std::fs::copy(world.path("client.pem"), ours.client_cert()).unwrap();
     drop(serving);
 
     // Known by another name only: in, but nobody.

@@ -31,10 +31,19 @@ impl World {
         Self::of(env!("CARGO_BIN_EXE_milvus-backup"))
     }
 
-    /// The same for this program.
+    /// With an empty Milvus that takes this `user:password` only.
+    pub(crate) fn with_login(credentials: &str) -> Self {
+        Self::made(env!("CARGO_BIN_EXE_milvus-backup"), |fake| fake.login(credentials))
+    }
+
+    /// The same as [`World::new`] for this program.
     pub(crate) fn of(program: impl Into<PathBuf>) -> Self {
+        Self::made(program, |fake| fake)
+    }
+
+    fn made(program: impl Into<PathBuf>, with: impl FnOnce(FakeConfig) -> FakeConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let fake = FakeMilvus::start(FakeConfig::new("2.3.6", dir.path().join("milvus")));
+        let fake = FakeMilvus::start(with(FakeConfig::new("2.3.6", dir.path().join("milvus"))));
         std::fs::create_dir_all(dir.path().join("milvus")).unwrap();
         Self { dir, fake, program: program.into() }
     }
@@ -265,9 +274,9 @@ impl Reply {
     }
 }
 
-/// The URL in a line such as `listening on http://127.0.0.1:1234 (REST and gRPC)`.
+/// The URL in a line such as `listening on http://127.0.0.1:1234 (REST and gRPC)`, plain or in a document.
 fn url_of(line: &str) -> Option<String> {
-    line.strip_prefix("listening on ")?.split(' ').next().map(str::to_owned)
+    line.split_once("listening on ")?.1.split(' ').next().map(str::to_owned)
 }
 
 /// Collects the lines of a stream, and sends each.

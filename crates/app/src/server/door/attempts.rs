@@ -34,13 +34,11 @@ impl Attempts {
             }
         }
         let all_forgotten = known.entry(from).or_insert(now);
-        match still(*all_forgotten, now) {
-            Some(wait) => Err(wait),
-            None => {
-                *all_forgotten = (*all_forgotten).max(now) + FORGOTTEN;
-                Ok(())
-            }
+        if let Some(wait) = still(*all_forgotten, now) {
+            return Err(wait);
         }
+        *all_forgotten = (*all_forgotten).max(now) + FORGOTTEN;
+        Ok(())
     }
 
     /// Takes back an attempt that was right.

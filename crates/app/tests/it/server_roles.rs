@@ -1,0 +1,211 @@
+//! Who may do what: every route and every call, for nobody, for a stranger and for each role.
+
+use std::collections::BTreeSet;
+
+use api::backup::{
+    CheckRequest, CreateBackupRequest, DeleteBackupRequest, GetBackupRequest, GetRestoreStateRequest,
+    ListBackupsRequest, RestoreBackupRequest,
+};
+use api::v1::{CancelJobRequest, GetJobRequest, ListJobsRequest, ListSegmentsRequest, WatchJobRequest};
+use prost::Message;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use crate::serving::{DEADLINE, Serving, World};
+
+/// The roles, the least first.
+const ROLES: [&str; 4] = ["read", "backup", "restore", "admin"];
+
+/// Who asks, as the header says it, and what they may.
+struct Asker {
+    header: Option<String>,
+    /// The place among [`ROLES`], of somebody known.
+    role: Option<usize>,
+}
+
+/// Nobody, strangers of both schemes, and somebody of each role; with the configuration that knows those.
+fn askers() -> (Vec<Asker>, Value) {
+    let stranger = |header: &str| Asker { header: Some(header.to_owned()), role: None };
+    let mut askers = vec![
+        Asker { header: None, role: None },
+        stranger("Bearer read"),
+        stranger("Basic cmVhZDpyZWFk"),
+        stranger("nothing readable"),
+    ];
+    let mut items = Vec::new();
+    for (place, role) in ROLES.into_iter().enumerate() {
+        let (token, item) = crate::server_door::token(role);
+        askers.push(Asker { header: Some(format!("Bearer {token}")), role: Some(place) });
+        items.push(item);
+    }
+    (askers, json!({ "tokens": items, "requests_per_second": 0 }))
+}
+
+/// Everything that is described: the method, the path to ask, the body, and the role it needs, if any.
+const ROUTES: &[(&str, &str, &str, Option<&str>)] = &[
+    ("get", "/api/v1/hello", "", None),
+    ("get", "/api/v1/check", "", Some("read")),
+    ("post", "/api/v1/create", r#"{"backup_name":"made"}"#, Some("backup")),
+    ("get", "/api/v1/list", "", Some("read")),
+    ("get", "/api/v1/get_backup?backup_name=made", "", Some("read")),
+    ("delete", "/api/v1/delete?backup_name=none", "", Some("admin")),
+    ("post", "/api/v1/restore", r#"{"backup_name":"none"}"#, Some("restore")),
+    ("post", "/api/v1/restore_secondary", r#"{"backup_name":"none"}"#, Some("read")),
+    ("get", "/api/v1/get_restore?id=none", "", Some("read")),
+    ("get", "/api/v2/backups", "", Some("read")),
+    ("post", "/api/v2/backups", r#"{"name":"made"}"#, Some("backup")),
+    ("get", "/api/v2/backups/{name}", "", Some("read")),
+    ("delete", "/api/v2/backups/{name}", "", Some("admin")),
+    ("get", "/api/v2/backups/{name}/plan", "", Some("read")),
+    ("post", "/api/v2/backups/{name}/plan", "{}", Some("read")),
+    ("post", "/api/v2/restores", r#"{"backup":"none"}"#, Some("restore")),
+    ("get", "/api/v2/restores", "", Some("read")),
+    ("get", "/api/v2/jobs", "", Some("read")),
+    ("get", "/api/v2/jobs/{id}", "", Some("read")),
+    ("get", "/api/v2/jobs/{id}/events", "", Some("read")),
+    ("post", "/api/v2/jobs/{id}:cancel", "", Some("backup")),
+    ("get", "/api/v2/check", "", Some("read")),
+];
+
+/// What no description holds.
+const BESIDE: &[(&str, &str, &str, Option<&str>)] = &[
+    ("get", "/", "", None),
+    ("get", "/healthz", "", None),
+    ("get", "/readyz", "", None),
+    ("get", "/metrics", "", Some("read")),
+    ("get", "/api/v1/docs/", "", None),
+    ("get", "/api/v1/docs/doc.json", "", None),
+    ("get", "/api/v2/openapi.json", "", None),
+    ("get", "/nothing/here", "", Some("read")),
+];
+
+#[tokio::test]
+async fn every_route_takes_the_roles_that_it_needs() {
+    let (askers, settings) = askers();
+    let world = World::with_books().await;
+    let serving = world.serve(settings, &[]);
+    let admin = askers.last().unwrap().header.clone().unwrap();
+    let first = serving.request(Method::POST, "/api/v1/create").header("authorization", &admin);
+    let first = first.header("request_id", "made").body(r#"{"backup_name":"first"}"#).send().await.unwrap();
+    assert_eq!(first.status(), 200);
+
+    let template = |path: &str| path.split('?').next().unwrap().to_owned();
+    let listed: BTreeSet<_> =
+        ROUTES.iter().map(|(method, path, ..)| ((*method).to_owned(), template(path))).collect();
+    assert_eq!(listed, described(&serving).await, "a route without a line here");
+
+    for (method, path, body, needed) in ROUTES.iter().chain(BESIDE) {
+        let path = path.replace("{name}", "none").replace("{id}", "made");
+        let needed = needed.map(|role| ROLES.iter().position(|known| *known == role).unwrap());
+        for asker in &askers {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let mut request = serving.request(method.clone(), &path).body((*body).to_owned());
+            request = request.header("content-type", "application/json");
+            if let Some(header) = &asker.header {
+                request = request.header("authorization", header);
+            }
+            let status = request.send().await.unwrap().status().as_u16();
+            let expected = match (needed, asker.role) {
+                (Some(_), None) => Some(401),
+                (Some(needed), Some(role)) if role < needed => Some(403),
+                _ => None,
+            };
+            let who = asker.role.map_or("a stranger", |role| ROLES[role]);
+            match expected {
+                Some(expected) => assert_eq!(status, expected, "{method} {path} by {who}"),
+                None => assert!(status != 401 && status != 403, "{method} {path} by {who}: {status}"),
+            }
+        }
+    }
+}
+
+/// The methods and paths of both descriptions.
+async fn described(serving: &Serving) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for document in ["/api/v1/docs/doc.json", "/api/v2/openapi.json"] {
+        let document = serving.get(document).await.is(200).json();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            all.extend(operations.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())));
+        }
+    }
+    all
+}
+
+/// Every call: its path, a request, and the role it needs.
+fn calls() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let name = || "none".to_owned();
+    let id = || "made".to_owned();
+    let create =
+        CreateBackupRequest { request_id: id(), backup_name: "first".to_owned(), ..Default::default() };
+    let restore = RestoreBackupRequest { backup_name: name(), ..Default::default() };
+    let delete = DeleteBackupRequest { backup_name: name(), ..Default::default() };
+    let get = GetBackupRequest { backup_name: name(), ..Default::default() };
+    let state = GetRestoreStateRequest { id: id(), ..Default::default() };
+    let segments = ListSegmentsRequest { backup: name(), ..Default::default() };
+    vec![
+        ("milvus.proto.backup.MilvusBackupService/CreateBackup", create.encode_to_vec(), "backup"),
+        ("milvus.proto.backup.MilvusBackupService/GetBackup", get.encode_to_vec(), "read"),
+        (
+            "milvus.proto.backup.MilvusBackupService/ListBackups",
+            ListBackupsRequest::default().encode_to_vec(),
+            "read",
+        ),
+        ("milvus.proto.backup.MilvusBackupService/DeleteBackup", delete.encode_to_vec(), "admin"),
+        ("milvus.proto.backup.MilvusBackupService/RestoreBackup", restore.encode_to_vec(), "restore"),
+        ("milvus.proto.backup.MilvusBackupService/GetRestore", state.encode_to_vec(), "read"),
+        ("milvus.proto.backup.MilvusBackupService/Check", CheckRequest {}.encode_to_vec(), "read"),
+        ("milvus_backup.v1.JobService/GetJob", GetJobRequest { id: id() }.encode_to_vec(), "read"),
+        ("milvus_backup.v1.JobService/ListJobs", ListJobsRequest::default().encode_to_vec(), "read"),
+        ("milvus_backup.v1.JobService/WatchJob", WatchJobRequest { id: id() }.encode_to_vec(), "read"),
+        ("milvus_backup.v1.JobService/CancelJob", CancelJobRequest { id: id() }.encode_to_vec(), "backup"),
+        ("milvus_backup.v1.CatalogService/ListBackups", Vec::new(), "read"),
+        ("milvus_backup.v1.CatalogService/ListSegments", segments.encode_to_vec(), "read"),
+        ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Vec::new(), "read"),
+        ("grpc.reflection.v1.Nothing/Here", Vec::new(), "read"),
+    ]
+}
+
+/// The calls of our own services, as they are described.
+fn described_calls() -> BTreeSet<String> {
+    let files = prost_types::FileDescriptorSet::decode(api::DESCRIPTORS).unwrap().file;
+    let ours = files.iter().filter(|file| !file.package().starts_with("google."));
+    ours.flat_map(|file| file.service.iter().map(move |service| (file.package(), service)))
+        .flat_map(|(package, service)| {
+            service.method.iter().map(move |method| format!("{package}.{}/{}", service.name(), method.name()))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_call_takes_the_roles_that_it_needs() {
+    let (askers, settings) = askers();
+    let world = World::with_books().await;
+    let serving = world.serve(settings, &[]);
+    let calls = calls();
+    let listed: BTreeSet<_> = calls.iter().map(|(call, ..)| (*call).to_owned()).collect();
+    let missing: Vec<_> = described_calls().into_iter().filter(|call| !listed.contains(call)).collect();
+    assert!(missing.is_empty(), "calls without a line here: {missing:?}");
+
+    let client = Client::builder().http2_prior_knowledge().timeout(DEADLINE).no_proxy().build().unwrap();
+    for (call, message, needed) in calls {
+        let needed = ROLES.iter().position(|known| *known == needed).unwrap();
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        let frame = [&[0][..], &length, &message].concat();
+        for asker in &askers {
+            let mut request = client.post(serving.url(&format!("/{call}"))).body(frame.clone());
+            request = request.header("content-type", "application/grpc").header("te", "trailers");
+            if let Some(header) = &asker.header {
+                request = request.header("authorization", header);
+            }
+            let response = request.send().await.unwrap();
+            // Of what goes well the status comes behind the messages.
+            let status = response.headers().get("grpc-status").map_or("", |status| status.to_str().unwrap());
+            let who = asker.role.map_or("a stranger", |role| ROLES[role]);
+            match asker.role {
+                None => assert_eq!(status, "16", "{call} by {who}"),
+                Some(role) if role < needed => assert_eq!(status, "7", "{call} by {who}"),
+                Some(_) => assert!(status != "16" && status != "7", "{call} by {who}: {status}"),
+            }
+        }
+    }
+}
