@@ -1,11 +1,33 @@
 // Package core has the calls of the package core of Milvus Backup (Go) 0.4.15, against a server: the same requests and
 // responses, failures in Code and Msg and no error value, so that code written for them moves over by its imports.
+// Where that code gave parameters, which the server has in its configuration, it gives a client:
+//
+//	client, err := milvusbackup.New("backup.example.com:8080", milvusbackup.WithToken(token))
+//	if err != nil {
+//		return err
+//	}
+//	backup := core.CreateBackupContext(ctx, client)
+//	if err := backup.Start(); err != nil {
+//		return err
+//	}
+//	defer backup.Close()
+//	answer := backup.CreateBackup(ctx, &backuppb.CreateBackupRequest{BackupName: "nightly"})
+//	if answer.GetCode() != backuppb.ResponseCode_Success {
+//		return errors.New(answer.GetMsg())
+//	}
+//
+// Code is Parameter_Error for what is wrong with a request and for names that are taken, Request_Object_Not_Found,
+// Not_Support, No_Permission, and Fail for everything else, as in the answers of /api/v1.
+//
 // New code is better served by the package milvusbackup.
 package core
 
 import (
 	"context"
 	"errors"
+	"fmt"
+
+	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/milvus-backup/milvus-backup/clients/go/backuppb"
 	"github.com/milvus-backup/milvus-backup/clients/go/milvusbackup"
@@ -23,14 +45,31 @@ type Backup interface {
 
 // BackupContext asks a server.
 type BackupContext struct {
+	ctx    context.Context
+	client *milvusbackup.Client
 	server backuppb.MilvusBackupServiceClient
 }
 
 var _ Backup = (*BackupContext)(nil)
 
-// CreateBackupContext asks by a client, which stays its maker's to close.
-func CreateBackupContext(client *milvusbackup.Client) *BackupContext {
-	return &BackupContext{client.Raw()}
+// CreateBackupContext asks the server of a client. The context is that of Start; each call has its own.
+func CreateBackupContext(ctx context.Context, client *milvusbackup.Client) *BackupContext {
+	return &BackupContext{ctx, client, client.Raw()}
+}
+
+// Start tells whether the server is there. The calls work without it.
+func (b *BackupContext) Start() error {
+	health := grpc_health_v1.NewHealthClient(b.client.Conn())
+	answer, err := health.Check(b.ctx, &grpc_health_v1.HealthCheckRequest{})
+	if err == nil && answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		err = fmt.Errorf("the server does not serve: %w", milvusbackup.ErrUnavailable)
+	}
+	return err
+}
+
+// Close closes the client.
+func (b *BackupContext) Close() error {
+	return b.client.Close()
 }
 
 // CreateBackup takes a backup.

@@ -103,8 +103,12 @@ func TestABackupIsTakenRestoredAndDeleted(t *testing.T) {
 func TestCodeForCoreMovesOver(t *testing.T) {
 	m := runningMilvus(t)
 	name := m.collection(t, rows)
-	backup := core.CreateBackupContext(connect(t, serve(t, m, ""), milvusbackup.WithInsecure(), milvusbackup.WithToken(admin)))
 	ctx := deadline(t)
+	backup := core.CreateBackupContext(ctx, connect(t, serve(t, m, ""), milvusbackup.WithInsecure(), milvusbackup.WithToken(admin)))
+	if err := backup.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer backup.Close()
 
 	made := backup.CreateBackup(ctx, &backuppb.CreateBackupRequest{BackupName: "nightly", CollectionNames: []string{name}})
 	if made.GetCode() != backuppb.ResponseCode_Success || made.GetData().GetStateCode() != backuppb.BackupTaskStateCode_BACKUP_SUCCESS {

@@ -67,20 +67,21 @@ func (r BackupRequest) message() *backuppb.CreateBackupRequest {
 // The job is returned together with an error where it began and did not do all: errors.Is(err, ErrPartial) where a
 // collection vanished while it was read.
 func (c *Client) CreateBackup(ctx context.Context, request BackupRequest, options ...WaitOption) (*Job, error) {
-	job, err := c.StartBackup(ctx, request)
-	if err != nil {
-		return nil, err
+	start := func(id string) (*Job, error) {
+		request.ID = id
+		return c.StartBackup(ctx, request)
 	}
-	return c.waitOrCancel(ctx, job, options)
+	return c.do(ctx, request.ID, start, options)
 }
 
-// StartBackup hands in a backup and returns its job at once.
+// StartBackup hands in a backup and returns its job at once, as it was handed in.
 func (c *Client) StartBackup(ctx context.Context, request BackupRequest) (*Job, error) {
 	answer, err := c.raw.CreateBackup(ctx, request.message())
 	if err != nil {
 		return nil, err
 	}
-	return c.GetJob(ctx, answer.GetData().GetId())
+	made := answer.GetData()
+	return handedIn(backupv1.JobKind_JOB_KIND_BACKUP, made.GetId(), made.GetName()), nil
 }
 
 // GetBackup tells what a backup holds, down to its files. WithoutFiles leaves out partitions, segments and files, of

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/milvus-backup/milvus-backup/clients/go/backuppb"
 	"github.com/milvus-backup/milvus-backup/clients/go/backupv1"
@@ -22,12 +26,18 @@ type Client struct {
 	catalog backupv1.CatalogServiceClient
 }
 
+// How soon a server that is away is tried again: gRPC's own times, but no longer than a restart takes.
+var retried = backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second}
+
 // New makes a client of the server at an address, HOST:PORT or any other gRPC target. It does not connect yet: the
 // first call does. Without options it speaks TLS and trusts the system's certificates.
 func New(address string, options ...Option) (*Client, error) {
 	var set settings
 	for _, option := range options {
 		option(&set)
+	}
+	if strings.HasPrefix(address, "http://") || strings.HasPrefix(address, "https://") {
+		return nil, fmt.Errorf("milvusbackup: %s is a URL; the address is HOST:PORT, and WithInsecure speaks no TLS", address)
 	}
 	if set.insecure && set.tls != nil {
 		return nil, errors.New("milvusbackup: WithInsecure and WithTLS exclude each other")
@@ -40,6 +50,9 @@ func New(address string, options ...Option) (*Client, error) {
 		grpc.WithTransportCredentials(transport),
 		// A backup of many segments is larger than gRPC's usual 4 MiB.
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),
+		// A server that vanishes without a word is noticed where a job is waited for that has nothing to tell.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retried, MinConnectTimeout: 20 * time.Second}),
 		grpc.WithChainUnaryInterceptor(typedUnary),
 		grpc.WithChainStreamInterceptor(typedStream),
 	}

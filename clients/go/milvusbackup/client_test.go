@@ -240,7 +240,10 @@ func TestCredentialsAreNotSentInTheClearUnasked(t *testing.T) {
 }
 
 func TestTheCallsOfCoreTellFailuresInTheirCode(t *testing.T) {
-	calls := core.CreateBackupContext(connect(t, through()))
+	calls := core.CreateBackupContext(deadline(t), connect(t, through()))
+	if err := calls.Start(); !errors.Is(err, milvusbackup.ErrUnsupported) {
+		t.Errorf("a server that knows of no health: %v", err)
+	}
 	missing := calls.GetBackup(deadline(t), &backuppb.GetBackupRequest{RequestId: "r", BackupName: "missing"})
 	if missing.GetCode() != backuppb.ResponseCode_Request_Object_Not_Found || missing.GetRequestId() != "r" {
 		t.Errorf("%v", missing)

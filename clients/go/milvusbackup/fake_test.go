@@ -34,6 +34,8 @@ type fake struct {
 	backups []*backupv1.Backup
 	// Names of backups with how many segments each.
 	segments map[string]int
+	// What lies between the client and its connection.
+	between func(net.Conn) net.Conn
 }
 
 func (f *fake) CreateBackup(ctx context.Context, request *backuppb.CreateBackupRequest) (*backuppb.BackupInfoResponse, error) {
@@ -129,7 +131,11 @@ func connect(t *testing.T, server *fake, options ...milvusbackup.Option) *milvus
 	t.Cleanup(serving.Stop)
 
 	dialer := grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-		return listener.DialContext(ctx)
+		conn, err := listener.DialContext(ctx)
+		if err == nil && server.between != nil {
+			conn = server.between(conn)
+		}
+		return conn, err
 	})
 	options = append(options, milvusbackup.WithInsecure(),
 		milvusbackup.WithDialOptions(dialer, grpc.WithTransportCredentials(insecure.NewCredentials())))

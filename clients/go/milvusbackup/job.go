@@ -2,6 +2,7 @@ package milvusbackup
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -116,9 +117,15 @@ func (c *Client) WaitJob(ctx context.Context, id string, options ...WaitOption) 
 	}
 }
 
-// passing tells whether trying again may help.
+// passing tells whether a watch that broke may be taken up again: the connection or something on the way did it, not
+// the server's answer to what was asked.
 func passing(err error) bool {
-	return errors.Is(err, ErrUnavailable) || status.Code(err) == codes.Unavailable
+	switch status.Code(err) {
+	case codes.Unavailable, codes.Canceled, codes.Internal, codes.Unknown, codes.ResourceExhausted:
+		return true
+	default:
+		return false
+	}
 }
 
 // Over tells whether nothing more is to come of a job.
@@ -149,20 +156,57 @@ func outcome(job *Job) error {
 	return failed(failure, job.GetId(), nil)
 }
 
-// waitOrCancel waits for a job, and cancels it where the context ends first.
-func (c *Client) waitOrCancel(ctx context.Context, job *Job, options []WaitOption) (*Job, error) {
-	ended, err := c.WaitJob(ctx, job.GetId(), options...)
-	if ended == nil {
-		ended = job
+// do hands a job in under an id and waits for it, and cancels it where the context ends first.
+func (c *Client) do(ctx context.Context, id string, start func(id string) (*Job, error), options []WaitOption) (*Job, error) {
+	// A job with an id of our own can be cancelled even where it was not heard that it was taken in; an id of the
+	// caller's may be that of another job.
+	ours := id == ""
+	if ours {
+		id = newID()
 	}
-	if ctx.Err() != nil && !Over(ended) {
-		late, done := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-		defer done()
-		if cancelled, failed := c.CancelJob(late, job.GetId()); failed == nil {
-			ended = cancelled
+	job, err := start(id)
+	switch {
+	case err == nil:
+		id = job.GetId()
+		if last, failed := c.WaitJob(ctx, id, options...); last != nil {
+			job, err = last, failed
 		} else {
-			err = errors.Join(err, fmt.Errorf("cancelling job %s: %w", job.GetId(), failed))
+			err = failed
 		}
+	case !ours:
+		return nil, err
 	}
-	return ended, err
+	if err == nil || Over(job) || !ended(ctx, err) {
+		return job, err
+	}
+	late, done := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer done()
+	switch cancelled, failed := c.CancelJob(late, id); {
+	case failed == nil:
+		return cancelled, err
+	case job == nil && errors.Is(failed, ErrNotFound):
+		return nil, err // it was not taken in
+	default:
+		return job, errors.Join(err, fmt.Errorf("cancelling job %s: %w", id, failed))
+	}
+}
+
+// ended tells whether a context is why a call failed; the server may have told of its deadline before its own clock did.
+func ended(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)
+}
+
+// handedIn is a job of which no more is known.
+func handedIn(kind backupv1.JobKind, id, backup string) *Job {
+	return &Job{Id: id, Kind: kind, Backup: backup, State: backupv1.JobState_JOB_STATE_QUEUED}
+}
+
+// newID is a random UUID.
+func newID() string {
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		panic(err) // there is no system without
+	}
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }

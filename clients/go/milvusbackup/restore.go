@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/milvus-backup/milvus-backup/clients/go/backuppb"
+	"github.com/milvus-backup/milvus-backup/clients/go/backupv1"
 )
 
 // RestoreRequest says what to restore, and how. Collections are left unloaded and aliases uncreated, as the service of
@@ -91,18 +92,18 @@ func (r RestoreRequest) message() *backuppb.RestoreBackupRequest {
 // The job is returned together with an error where it began and did not do all: errors.Is(err, ErrPartial) where some
 // collections are restored; the job's result tells which.
 func (c *Client) Restore(ctx context.Context, request RestoreRequest, options ...WaitOption) (*Job, error) {
-	job, err := c.StartRestore(ctx, request)
-	if err != nil {
-		return nil, err
+	start := func(id string) (*Job, error) {
+		request.ID = id
+		return c.StartRestore(ctx, request)
 	}
-	return c.waitOrCancel(ctx, job, options)
+	return c.do(ctx, request.ID, start, options)
 }
 
-// StartRestore hands in a restore and returns its job at once.
+// StartRestore hands in a restore and returns its job at once, as it was handed in.
 func (c *Client) StartRestore(ctx context.Context, request RestoreRequest) (*Job, error) {
 	answer, err := c.raw.RestoreBackup(ctx, request.message())
 	if err != nil {
 		return nil, err
 	}
-	return c.GetJob(ctx, answer.GetData().GetId())
+	return handedIn(backupv1.JobKind_JOB_KIND_RESTORE, answer.GetData().GetId(), request.Backup), nil
 }
