@@ -1,8 +1,12 @@
 //! `--server`: a verb is carried out by a server, and shown as if it were done here.
 
+use std::cell::RefCell;
+use std::convert::Infallible;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use engine::Event;
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,9 +17,12 @@ use super::restore::report_restore;
 use super::session::{Job as Shown, Session};
 use crate::config::Environment;
 use crate::remote::{Client, OnSignal, Replay, Server, Submitted, follow};
-use crate::render::text::Again;
+use crate::render::text::{self, Again};
 use crate::status::{Failure, Kind};
 use crate::wire::{Job, JobResult, JobState};
+
+/// How long a job may wait for its turn before that is told, and then how often it is looked whether to tell more.
+const WAITS: Duration = Duration::from_secs(1);
 
 /// Where a server is.
 #[derive(Args, Clone, Debug, Default)]
@@ -162,12 +169,17 @@ pub(super) async fn followed(
     restoring: &Restoring,
 ) -> Result<u8, Failure> {
     let mut replay = Replay::default();
+    let waits = RefCell::new(None);
     let over = follow(client, id, shown.ctx().cancel(), means, |job| {
+        waits.replace((job.state == JobState::Queued).then(|| text::state(job)));
         for event in replay.events(&job.progress) {
             shown.ctx().emit(event);
         }
     });
-    let over = over.await;
+    let over = tokio::select! {
+        over = over => over,
+        never = tell_that_it_waits(&waits, &shown) => match never {},
+    };
     shown.finish();
     let job = over?;
     shown.warn_of(&job.progress.warnings);
@@ -176,6 +188,21 @@ pub(super) async fn followed(
         session.note("the job was cancelled");
     }
     report(session, job, restoring)
+}
+
+/// Tells how a job waits that does not begin at once, and again when others before it are gone.
+async fn tell_that_it_waits(waits: &RefCell<Option<String>>, shown: &Shown) -> Infallible {
+    let mut told = None;
+    loop {
+        tokio::time::sleep(WAITS).await;
+        let now = waits.borrow().clone();
+        if now != told
+            && let Some(state) = &now
+        {
+            shown.ctx().emit(Event::Note(format!("the job is {state}")));
+        }
+        told = now;
+    }
 }
 
 /// Prints what came of a job that is over, as the verb does that does it here; returns the exit code.

@@ -20,6 +20,7 @@ use crate::status::Failure;
 #[schema(example = json!({"name": "nightly", "filter": "shop.*,default.books"}))]
 pub(crate) struct NewBackup {
     /// Its name: a letter or `_`, then letters, digits, `_`; made of the time if not given.
+    #[schema(pattern = "^([A-Za-z_][A-Za-z0-9_]{0,127})?$")]
     pub name: Option<String>,
     /// What to take: `db.*`, `db.coll`, `coll` (of `default`), `db.` alone; globs; by commas. Everything without it.
     pub filter: Option<String>,

@@ -60,6 +60,16 @@ async fn browser(driver: &Driver, profile: &std::path::Path) -> Client {
         .unwrap()
 }
 
+/// Opens an operation, tries it, and waits until its answer has a status and holds a text.
+async fn try_out(page: &Client, operation: &str, status: &str, part: &str) {
+    for button in [".opblock-summary-control", ".try-out__btn", ".btn.execute"] {
+        click(page, &format!("{operation} {button}")).await;
+    }
+    let answer = format!("{operation} .live-responses-table tr.response .response-col_");
+    text_with(page, &format!("{answer}status"), status).await;
+    text_with(page, &format!("{answer}description"), part).await;
+}
+
 /// The text of what a selector finds, once it holds a part.
 async fn text_with(page: &Client, selector: &str, part: &str) -> String {
     let found = tokio::time::timeout(DEADLINE, async {
@@ -89,7 +99,9 @@ async fn click(page: &Client, selector: &str) {
 async fn the_pages_list_the_operations_and_try_one() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
-    serving.post("/api/v1/create", &json!({ "backup_name": "nightly" })).await.is(200);
+    for name in ["nightly", "monthly"] {
+        serving.post("/api/v1/create", &json!({ "backup_name": name })).await.is(200);
+    }
     let driver = Driver::start();
     let profile = tempfile::tempdir().unwrap();
     let page = browser(&driver, profile.path()).await;
@@ -101,20 +113,15 @@ async fn the_pages_list_the_operations_and_try_one() {
     for path in ["/api/v1/create", "/api/v1/get_backup", "/api/v1/delete", "/api/v1/get_restore"] {
         assert!(operations.contains(path), "no {path} in\n{operations}");
     }
-    // The operation, opened.
-    click(&page, "[data-path='/api/v1/list'] a").await;
-    click(&page, ".opblock.is-open .try-out__btn").await;
-    click(&page, ".opblock.is-open .btn.execute").await;
-    text_with(&page, ".opblock.is-open .live-responses-table tr.response .response-col_status", "200").await;
-    text_with(
-        &page,
-        ".opblock.is-open .live-responses-table tr.response .response-col_description",
-        "nightly",
-    )
-    .await;
+    let list = page.find(Locator::Css("[data-path='/api/v1/list']")).await.unwrap();
+    let list = list.find(Locator::XPath("./ancestor::div[starts-with(@id, 'operations-')]")).await.unwrap();
+    let list = format!("#{}", list.attr("id").await.unwrap().unwrap());
+    try_out(&page, &list, "200", "nightly").await;
 
     let select = page.find(Locator::Css("#select")).await.unwrap();
     select.select_by_label("v2").await.unwrap();
     text_with(&page, "#swagger-ui", "/api/v2/jobs/{id}:cancel").await;
+    // As it is offered, without a filter.
+    try_out(&page, "#operations-backups-list_backups", "200", "monthly").await;
     page.close().await.unwrap();
 }

@@ -214,6 +214,10 @@ async fn what_cannot_be_understood_is_refused_and_named() {
         plain.json()["hint"].as_str().unwrap().contains("application/json"),
         "a form of a web page is no client"
     );
+    for path in ["/backups", "/restores", "/backups/b/plan"] {
+        let nothing = api.send("POST", path, None, &[]).await.is(400).json();
+        assert_eq!(nothing["detail"], "the request has no body", "it is not a wish for everything");
+    }
     api.get("/jobs/none").await.is(404);
     api.send("POST", "/jobs/none:cancel", None, &[]).await.is(404);
     let unknown = api.serving.post("/api/v2/jobs/none:pause", &json!({})).await.is(404).json();
@@ -289,7 +293,11 @@ async fn a_request_sent_twice_is_one_job() {
     assert!((400..500).contains(&other.status), "{other:?}");
     let taken = api.post("/backups", &body).await.is(409).json();
     assert_eq!(taken["kind"], "already_exists", "{taken}");
-    let long = "k".repeat(300);
+    let longest = "k".repeat(128);
+    api.send("POST", "/backups", Some(&json!({ "name": "third" })), &[("Idempotency-Key", &longest)])
+        .await
+        .is(202);
+    let long = "k".repeat(129);
     api.send("POST", "/backups", Some(&body), &[("Idempotency-Key", &long)]).await.is(400);
 }
 

@@ -180,6 +180,30 @@ async fn ctrl_c_leaves_a_watched_job_alone() {
 }
 
 #[tokio::test]
+async fn a_job_that_waits_says_so() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({ "max_running_jobs": 1 }), &[]);
+    world.fake.inject(Fault::Hangs { call: "Flush" });
+    on(&serving, &client(), &["create", "-n", "b1", "--detach"]).ends_with(0);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
+        .args(["create", "-n", "b2", "--server", &serving.url("")])
+        .env_clear()
+        .current_dir(world.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
+    assert_eq!(told, "note: the job is queued, the next to run\n");
+    signal(child.id(), "INT");
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(130));
+    let jobs = serving.get("/api/v2/jobs?backup=b2").await.json();
+    assert_eq!(jobs["jobs"][0]["state"], "cancelled", "{jobs:#}");
+}
+
+#[tokio::test]
 async fn what_a_connection_lacks_is_told() {
     let tool = client();
     let world = World::new();

@@ -89,7 +89,8 @@ pub(crate) fn job(job: &Job) -> String {
     text
 }
 
-fn state(job: &Job) -> String {
+/// How far a job is, in words.
+pub(crate) fn state(job: &Job) -> String {
     let state = job.state;
     match job.ahead {
         _ if job.cancelling => format!("{state}, cancelling"),

@@ -28,7 +28,6 @@ const READ_AT_ONCE: usize = 2;
 #[into_params(parameter_in = Query)]
 pub(super) struct BackupsAsked {
     /// Only names like this; `*` stands for any text, `?` for one character
-    #[param(example = "night*")]
     name: Option<String>,
     /// Only these states, by commas
     #[param(value_type = Option<Vec<BackupState>>, style = Form, explode = false)]

@@ -27,7 +27,7 @@ const END: &str = "end";
 #[utoipa::path(get, path = "/jobs/{id}/events", tag = "jobs", operation_id = "watch_job",
     params(
         ("id" = String, Path, description = "The job's id"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was seen"),
+        ("Last-Event-ID" = Option<String>, Header, nullable = false, description = "The id of the last event that was seen"),
     ),
     responses(
         (status = 200, description = "Events whose data are jobs", content_type = "text/event-stream", body = String),

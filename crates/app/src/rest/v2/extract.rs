@@ -13,10 +13,10 @@ use super::super::problem::Refused;
 use crate::server::{Asked, Caller};
 use crate::status::{Failure, Kind};
 
-/// The longest idempotency key.
-const LONGEST_KEY: usize = 255;
+/// The longest idempotency key that a job is kept with.
+const LONGEST_KEY: usize = 128;
 
-/// A JSON body; no body is an empty object.
+/// A JSON body. None at all is refused: what was to be sent may have been lost on its way.
 pub(super) struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -25,8 +25,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
         let json = is_json(request.headers());
         let body = Bytes::from_request(request, state).await.map_err(unread)?;
-        let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
-        if !json && body != b"{}" {
+        if body.is_empty() {
+            let failure = Failure::usage("the request has no body");
+            return Err(failure.hint("the body {} asks for what is usual").into());
+        }
+        if !json {
             let failure = Failure::usage("the body is not declared as JSON")
                 .hint("send the header Content-Type: application/json");
             return Err(Refused::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, failure));
@@ -35,7 +38,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if !body.trim_ascii_start().starts_with(b"{") {
             return Err(Failure::usage("cannot read the body: expected a JSON object").into());
         }
-        let read = serde_json::from_slice(body);
+        let read = serde_json::from_slice(&body);
         read.map(Self).map_err(|error| Failure::usage(format!("cannot read the body: {error}")).into())
     }
 }

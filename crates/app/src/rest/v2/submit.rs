@@ -15,7 +15,13 @@ use crate::wire::Job;
 #[expect(dead_code, reason = "it describes what `By` reads")]
 pub(super) struct IdempotencyKey {
     /// Makes a repeated request the same one
-    #[param(rename = "Idempotency-Key", pattern = "^[ -~]+$", min_length = 1, max_length = 255)]
+    #[param(
+        rename = "Idempotency-Key",
+        pattern = "^[ -~]+$",
+        min_length = 1,
+        max_length = 128,
+        nullable = false
+    )]
     key: Option<String>,
 }
 
