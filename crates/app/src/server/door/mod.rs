@@ -44,6 +44,7 @@ pub(super) struct Door {
     attempts: Attempts,
     rate: Option<DefaultKeyedRateLimiter<IpAddr>>,
     limits: Limits,
+    large: body::Turns,
     metrics_open: bool,
     /// Where only this machine is served, the names it may be called by.
     own_names: Option<Vec<String>>,
@@ -63,6 +64,7 @@ impl Door {
             attempts: Attempts::default(),
             rate: settings.limits.requests_per_second.map(|rate| RateLimiter::keyed(quota(rate))),
             limits: settings.limits.clone(),
+            large: body::Turns::default(),
             metrics_open: settings.access.metrics_open,
             own_names: alone.then(own_names),
             open: AtomicUsize::new(0),
@@ -171,7 +173,7 @@ impl Door {
         let wait = self.patience(&request, form);
         let request = match form {
             Form::Grpc => body::streamed(request, &self.limits),
-            Form::Envelope | Form::Problem => body::whole(request, &self.limits).await?,
+            Form::Envelope | Form::Problem => body::whole(request, &self.limits, &self.large).await?,
         };
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
         let answer = match wait {

@@ -157,14 +157,16 @@ impl Refusal {
     }
 }
 
-/// What a request was refused with; nothing where it was not.
+/// What a request that changed nothing was refused with; nothing where it was not.
 pub(super) fn status_of(response: &Response, form: Form) -> Option<String> {
     let status = response.status();
     if form == Form::Grpc && status == StatusCode::OK {
         let status = tonic::Status::from_header_map(response.headers())?;
         return (status.code() != tonic::Code::Ok).then(|| format!("{:?}", status.code()));
     }
-    let refused = status.is_client_error() || status.is_server_error();
+    // With `server.legacy_status` the Go tool's routes answer 200 whatever happened.
+    let unsaid = form == Form::Envelope && status.is_success();
+    let refused = unsaid || status.is_client_error() || status.is_server_error();
     refused.then(|| status.as_str().to_owned())
 }
 
