@@ -21,13 +21,14 @@ impl State {
     /// The place if a request may name it: the configured one always, another where the configuration says so.
     pub(crate) fn place(&self, place: OtherPlace) -> Result<OtherPlace, Failure> {
         let configured = &self.service.config().backup;
-        let bucket = match &configured.store {
-            StoreConfig::S3(s3) => s3.bucket.as_str(),
-            StoreConfig::Local => "",
+        let other_bucket = |named: &String| match &configured.store {
+            StoreConfig::S3(s3) => !named.is_empty() && *named != s3.bucket,
+            // a disk has none, and the Go tool's clients name it together with the root
+            StoreConfig::Local => false,
         };
         let trimmed = |root: &str| root.trim_matches('/').to_owned();
         let place = OtherPlace {
-            bucket: place.bucket.filter(|named| !named.is_empty() && named != bucket),
+            bucket: place.bucket.filter(other_bucket),
             root: place
                 .root
                 .filter(|named| !named.is_empty() && trimmed(named) != trimmed(&configured.root_text)),

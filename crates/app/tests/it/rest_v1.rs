@@ -254,6 +254,9 @@ async fn the_configured_place_may_be_named_and_another_where_the_configuration_s
     let root = world.path("backup").display().to_string();
     create(&serving, json!({"backup_name": "a", "meta_only": true, "backup_root_path": root})).await.is(200);
     serving.get(&format!("/api/v1/get_backup?backup_name=a&path={root}")).await.is(200);
+    let both =
+        json!({"backup_name": "a", "bucket_name": "a-bucket", "path": root, "collection_suffix": "_a"});
+    restore(&serving, both).await.is(200);
     drop(serving);
     let serving = world.serve(json!({"allow_backup_root_path": true}), &["--no-auth"]);
     let other = world.path("elsewhere").display().to_string();
