@@ -211,6 +211,13 @@ pub struct Job {
 }
 
 impl Job {
+    /// As a list shows it that is over: without what concerns single collections, of which there may be thousands.
+    pub(crate) fn listed(self) -> Self {
+        let (progress, _) = self.progress.split();
+        let outcome = self.outcome.filter(|outcome| !matches!(outcome, Outcome::Restore(_)));
+        Self { targets: Vec::new(), progress, outcome, ..self }
+    }
+
     /// The name that the progress of a restored collection goes by: the target's where its source has several.
     pub fn called<'a>(&self, source: &'a CollectionRef, target: &'a CollectionRef) -> &'a CollectionRef {
         let several = self.targets.iter().filter(|(other, _)| other == source).nth(1).is_some();
@@ -232,7 +239,8 @@ pub struct JobFilter {
 /// A part of the list of jobs, newest first.
 #[derive(Clone, Debug)]
 pub struct JobPage {
-    /// The jobs, without the progress of their collections where they are over.
+    /// The jobs; those that are over without what concerns single collections: their progress, the targets and the
+    /// outcome of a restore.
     pub jobs: Vec<Job>,
     /// Where the next page begins, if there is one; opaque.
     pub next: Option<String>,

@@ -111,7 +111,7 @@ impl Jobs {
             let live = self.shared.table().get(&job.id).cloned();
             let mut job = live.map_or(job, |live| live.now());
             if job.state.is_over() {
-                (job.progress, _) = job.progress.split();
+                job = job.listed();
             }
             // what is in memory may be a step further than what is kept
             if filter.states.is_empty() || filter.states.contains(&job.state) {

@@ -10,7 +10,7 @@ use crate::status::{Failure, Kind};
 /// A page of jobs, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct JobPage {
-    /// The jobs.
+    /// The jobs; those that are over without what concerns single collections.
     pub jobs: Vec<Job>,
     /// What asks for the next page; null on the last.
     pub next_page_token: Option<String>,

@@ -20,9 +20,14 @@ pub(crate) struct Record {
     pub(crate) claims: Claims,
 }
 
-/// What [`Raw`] is read from, without how far the collections are.
-pub(super) const COLUMNS: &str = "seq, id, state, caller, request, place, claims, created_ms, started_ms, \
-                       ended_ms, milvus_version, targets, progress, outcome, failure";
+/// What [`Raw`] is read from.
+pub(super) const WHOLE: &str = "seq, id, state, caller, request, place, claims, created_ms, started_ms, ended_ms, \
+                                milvus_version, targets, progress, outcome, failure, collections";
+
+/// The same for a list, without what concerns single collections: of those there may be thousands in each job.
+pub(super) const LISTED: &str = "seq, id, state, caller, request, place, '', created_ms, started_ms, ended_ms, \
+                                 milvus_version, '[]', progress, CASE kind WHEN 'restore' THEN NULL ELSE outcome END, \
+                                 failure, NULL";
 
 /// The columns as they are kept.
 pub(super) struct Raw {
@@ -41,13 +46,12 @@ pub(super) struct Raw {
     progress: String,
     outcome: Option<String>,
     failure: Option<String>,
-    /// Of a page of a list they are not read.
     collections: Option<String>,
 }
 
 impl Raw {
-    /// Reads [`COLUMNS`] and, after them, how far the collections are.
-    pub(super) fn whole(row: &Row<'_>) -> rusqlite::Result<Self> {
+    /// Reads [`WHOLE`] or [`LISTED`].
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             seq: row.get(0)?,
             id: row.get(1)?,

@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::Cause;
-use super::row::{COLUMNS, Raw, Record, json, split, word};
+use super::row::{LISTED, Raw, Record, WHOLE, json, split, word};
 use crate::job::{Job, JobFailure, JobFilter, JobKind, JobState, Outcome};
 
 /// What is written when a job is over.
@@ -103,31 +103,31 @@ pub(crate) fn end(connection: &Connection, ended: &Ended) -> Result<(), Cause> {
 
 /// One job with all of its progress.
 pub(crate) fn get(connection: &Connection, id: &str) -> Result<Option<Job>, Cause> {
-    let sql = format!("SELECT {COLUMNS}, collections FROM jobs WHERE id = ?");
-    let found = connection.prepare_cached(&sql)?.query_row([id], Raw::whole).optional()?;
+    let sql = format!("SELECT {WHOLE} FROM jobs WHERE id = ?");
+    let found = connection.prepare_cached(&sql)?.query_row([id], Raw::read).optional()?;
     found.map(Raw::job).transpose()
 }
 
 /// The job that a caller's key belongs to.
 pub(crate) fn by_key(connection: &Connection, caller: &str, key: &str) -> Result<Option<Job>, Cause> {
-    let sql = format!("SELECT {COLUMNS}, collections FROM jobs WHERE caller = ? AND idempotency_key = ?");
-    let found = connection.prepare_cached(&sql)?.query_row([caller, key], Raw::whole).optional()?;
+    let sql = format!("SELECT {WHOLE} FROM jobs WHERE caller = ? AND idempotency_key = ?");
+    let found = connection.prepare_cached(&sql)?.query_row([caller, key], Raw::read).optional()?;
     found.map(Raw::job).transpose()
 }
 
 /// The jobs in a state, in the order they were handed in.
 pub(crate) fn in_state(connection: &Connection, state: JobState) -> Result<Vec<Record>, Cause> {
-    let sql = format!("SELECT {COLUMNS}, collections FROM jobs WHERE state = ? ORDER BY seq");
+    let sql = format!("SELECT {WHOLE} FROM jobs WHERE state = ? ORDER BY seq");
     let raws = connection
         .prepare_cached(&sql)?
-        .query_map([state.as_str()], Raw::whole)?
+        .query_map([state.as_str()], Raw::read)?
         .collect::<Result<Vec<_>, _>>()?;
     raws.into_iter().map(Raw::record).collect()
 }
 
-/// A page of jobs, newest first, without the progress of their collections.
+/// A page of jobs, newest first, without what concerns single collections.
 pub(super) fn page(connection: &Connection, filter: &JobFilter, page: Page) -> Result<Vec<Raw>, Cause> {
-    let mut sql = format!("SELECT {COLUMNS}, NULL FROM jobs WHERE 1");
+    let mut sql = format!("SELECT {LISTED} FROM jobs WHERE 1");
     let mut values: Vec<Value> = Vec::new();
     let mut one_of = |column: &str, texts: Vec<&str>| {
         if !texts.is_empty() {
@@ -147,7 +147,7 @@ pub(super) fn page(connection: &Connection, filter: &JobFilter, page: Page) -> R
     sql.push_str(" ORDER BY seq DESC LIMIT ?");
     values.push(Value::Integer(i64::try_from(page.limit).unwrap_or(i64::MAX)));
     let mut statement = connection.prepare_cached(&sql)?;
-    let raws = statement.query_map(params_from_iter(values), Raw::whole)?;
+    let raws = statement.query_map(params_from_iter(values), Raw::read)?;
     Ok(raws.collect::<Result<_, _>>()?)
 }
 

@@ -1,9 +1,9 @@
 //! Lists of jobs (simulated Milvus).
 
-use engine::Kind;
+use engine::{Kind, Progress};
 use jobs::{JobFilter, JobKind, JobState};
 
-use crate::world::{World, backup, delete, in_time};
+use crate::world::{World, backup, delete, in_time, restore};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_come_newest_first_and_end() {
@@ -62,18 +62,28 @@ async fn a_list_can_be_of_kinds_states_and_a_backup() {
     assert_eq!(list(of_name.clone()), ["delete nightly", "backup nightly"]);
     let both = JobFilter { kinds: vec![JobKind::Backup], ..of_name };
     assert_eq!(list(both), ["backup nightly"]);
-    // of what is over a list tells how much it was, though not of each collection
-    let over = jobs.list(&of_kind_backup_done(), None, 1).unwrap().jobs.remove(0);
-    let whole = jobs.get(&over.id).unwrap().progress;
-    assert!(over.progress.collections.is_empty() && !whole.collections.is_empty());
-    assert!(whole.objects().done > 0, "{whole:?}");
-    let sums = |of: &engine::Progress| (of.objects(), of.bytes(), of.percent());
-    assert_eq!(sums(&over.progress), sums(&whole));
     // of what runs a list tells how far it is
     let live = jobs.list(&JobFilter::default(), None, 1).unwrap();
     assert!(!live.jobs[0].progress.collections.is_empty() && live.next.is_some());
 }
 
-fn of_kind_backup_done() -> JobFilter {
-    JobFilter { kinds: vec![JobKind::Backup], states: vec![JobState::Succeeded], ..JobFilter::default() }
+#[tokio::test]
+async fn of_what_is_over_a_list_tells_sums_and_not_each_collection() {
+    let world = World::new().await;
+    let jobs = world.open();
+    world.backed_up(&jobs, "nightly").await;
+    let restored = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap().id;
+    in_time(jobs.wait(&restored)).await.unwrap();
+    let page = jobs.list(&JobFilter::default(), None, 10).unwrap();
+    assert_eq!(page.jobs.len(), 2);
+    for listed in page.jobs {
+        let whole = jobs.get(&listed.id).unwrap();
+        assert!(listed.progress.collections.is_empty() && !whole.progress.collections.is_empty());
+        assert!(whole.progress.objects().done + whole.progress.jobs().done > 0, "{whole:?}");
+        let sums = |of: &Progress| (of.objects(), of.bytes(), of.jobs(), of.percent());
+        assert_eq!(sums(&listed.progress), sums(&whole.progress));
+        let restore = listed.request.kind() == JobKind::Restore;
+        assert_eq!((listed.targets.is_empty(), whole.targets.is_empty()), (true, !restore));
+        assert_eq!((listed.outcome.is_none(), whole.outcome.is_some()), (restore, true));
+    }
 }

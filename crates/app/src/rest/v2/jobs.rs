@@ -52,6 +52,9 @@ pub(super) struct JobsAsked {
 }
 
 /// The jobs, newest first
+///
+/// Of those that are over, what concerns single collections is left out: their progress, the targets and the result of
+/// a restore. `/jobs/{id}` has all of it.
 #[utoipa::path(get, path = "/jobs", tag = "jobs", operation_id = "list_jobs", params(JobsAsked),
     responses((status = 200, description = "A page of them", body = JobPage), Refusal))]
 pub(super) async fn list(
