@@ -132,6 +132,15 @@ async fn the_unit_starts_the_server() {
     assert!(world.path("state").read_dir().unwrap().next().is_some(), "no jobs in {data}");
 }
 
+/// A systemd that does not know a group of system calls leaves it out: of a list of what is allowed nothing remains.
+#[test]
+fn the_unit_forbids_system_calls_and_does_not_list_the_allowed() {
+    let unit = text("deploy/systemd/milvus-backup.service");
+    let mut filters = unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")).peekable();
+    assert!(filters.peek().is_some());
+    assert!(filters.all(|filter| filter.starts_with('~')));
+}
+
 #[test]
 fn the_shipped_configurations_are_understood() {
     let compose = yaml("deploy/compose/compose.yaml");
