@@ -16,8 +16,9 @@
 //		return errors.New(answer.GetMsg())
 //	}
 //
-// Code is Parameter_Error for what is wrong with a request and for names that are taken, Request_Object_Not_Found,
-// Not_Support, No_Permission, and Fail for everything else, as in the answers of /api/v1.
+// Code is that of 0.4.15: Parameter_Error for what is wrong with a request or a name that is taken,
+// Request_Object_Not_Found for a backup that GetBackup or DeleteBackup does not find, else Fail; besides, Not_Support
+// for what the server does not do and No_Permission for what the caller may not.
 //
 // New code is better served by the package milvusbackup.
 package core
@@ -76,7 +77,7 @@ func (b *BackupContext) Close() error {
 func (b *BackupContext) CreateBackup(ctx context.Context, request *backuppb.CreateBackupRequest) *backuppb.BackupInfoResponse {
 	response, err := b.server.CreateBackup(ctx, request)
 	if err != nil {
-		return &backuppb.BackupInfoResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+		return &backuppb.BackupInfoResponse{RequestId: request.GetRequestId(), Code: code(err, milvusbackup.ErrNotFound), Msg: err.Error()}
 	}
 	return response
 }
@@ -112,7 +113,7 @@ func (b *BackupContext) DeleteBackup(ctx context.Context, request *backuppb.Dele
 func (b *BackupContext) RestoreBackup(ctx context.Context, request *backuppb.RestoreBackupRequest) *backuppb.RestoreBackupResponse {
 	response, err := b.server.RestoreBackup(ctx, request)
 	if err != nil {
-		return &backuppb.RestoreBackupResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+		return &backuppb.RestoreBackupResponse{RequestId: request.GetRequestId(), Code: code(err, milvusbackup.ErrNotFound, milvusbackup.ErrExists), Msg: err.Error()}
 	}
 	return response
 }
@@ -121,7 +122,7 @@ func (b *BackupContext) RestoreBackup(ctx context.Context, request *backuppb.Res
 func (b *BackupContext) GetRestore(ctx context.Context, request *backuppb.GetRestoreStateRequest) *backuppb.RestoreBackupResponse {
 	response, err := b.server.GetRestore(ctx, request)
 	if err != nil {
-		return &backuppb.RestoreBackupResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+		return &backuppb.RestoreBackupResponse{RequestId: request.GetRequestId(), Code: code(err, milvusbackup.ErrNotFound, milvusbackup.ErrInvalid), Msg: err.Error()}
 	}
 	return response
 }
@@ -135,8 +136,13 @@ func (b *BackupContext) Check(ctx context.Context) string {
 	return response.GetMsg()
 }
 
-// code is what the Go tool says of such a failure.
-func code(err error) backuppb.ResponseCode {
+// code is what the Go tool says of such a failure. Of some kinds a call of its says no more than that it failed.
+func code(err error, fails ...error) backuppb.ResponseCode {
+	for _, kind := range fails {
+		if errors.Is(err, kind) {
+			return backuppb.ResponseCode_Fail
+		}
+	}
 	for _, line := range []struct {
 		kind error
 		code backuppb.ResponseCode

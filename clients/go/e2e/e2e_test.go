@@ -136,6 +136,14 @@ func TestCodeForCoreMovesOver(t *testing.T) {
 	if missing.GetCode() != backuppb.ResponseCode_Request_Object_Not_Found {
 		t.Error(missing)
 	}
+	again := backup.RestoreBackup(ctx, &backuppb.RestoreBackupRequest{BackupName: "nightly"})
+	if again.GetCode() != backuppb.ResponseCode_Fail {
+		t.Error(again)
+	}
+	refused := backup.CreateBackup(ctx, &backuppb.CreateBackupRequest{BackupName: "no name"})
+	if refused.GetCode() != backuppb.ResponseCode_Parameter_Error || refused.GetMsg() == "" {
+		t.Error(refused)
+	}
 }
 
 func TestTheDoorIsLocked(t *testing.T) {

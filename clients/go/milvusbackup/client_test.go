@@ -240,7 +240,8 @@ func TestCredentialsAreNotSentInTheClearUnasked(t *testing.T) {
 }
 
 func TestTheCallsOfCoreTellFailuresInTheirCode(t *testing.T) {
-	calls := core.CreateBackupContext(deadline(t), connect(t, through()))
+	server := through()
+	calls := core.CreateBackupContext(deadline(t), connect(t, server))
 	if err := calls.Start(); !errors.Is(err, milvusbackup.ErrUnsupported) {
 		t.Errorf("a server that knows of no health: %v", err)
 	}
@@ -248,6 +249,14 @@ func TestTheCallsOfCoreTellFailuresInTheirCode(t *testing.T) {
 	if missing.GetCode() != backuppb.ResponseCode_Request_Object_Not_Found || missing.GetRequestId() != "r" {
 		t.Errorf("%v", missing)
 	}
+	server.create = func(*backuppb.CreateBackupRequest) (*backuppb.BackupInfoResponse, error) {
+		return nil, status.Error(codes.NotFound, "no such collection")
+	}
+	lost := calls.CreateBackup(deadline(t), &backuppb.CreateBackupRequest{BackupName: "nightly"})
+	if lost.GetCode() != backuppb.ResponseCode_Fail || lost.GetMsg() != "no such collection" {
+		t.Errorf("%v", lost)
+	}
+	server.create = nil
 	made := calls.CreateBackup(deadline(t), &backuppb.CreateBackupRequest{BackupName: "nightly"})
 	if made.GetCode() != backuppb.ResponseCode_Success || made.GetData().GetName() != "nightly" {
 		t.Errorf("%v", made)
