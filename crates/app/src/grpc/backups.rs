@@ -7,7 +7,9 @@ use api::backup::{
     ResponseCode, RestoreBackupRequest, RestoreBackupResponse,
 };
 use engine::BackupState;
+use futures::{StreamExt, stream};
 use jobs::Request as JobRequest;
+use model::name::BackupName;
 use model::plan::restore::RestoreRequest as Restore;
 use tonic::{Request, Response, Status};
 
@@ -21,6 +23,8 @@ use crate::server::{Asked, Found, Service, State};
 use crate::status::{Failure, Kind};
 use crate::wire;
 
+/// How many backups a list reads at once.
+const READ_AT_ONCE: usize = 4;
 /// What an answer says of itself.
 const SUCCESS: &str = "success";
 
@@ -74,13 +78,14 @@ impl Backups {
     async fn list(&self, request: Request<ListBackupsRequest>) -> Result<ListBackupsResponse, Failure> {
         let asked = self.asked(&request, "", "")?;
         let wanted = &request.get_ref().collection_name;
+        let backups = self.service().list(&asked).await?.into_iter();
+        let complete = backups.filter(|backup| backup.state == BackupState::Complete);
+        let names: Vec<BackupName> = complete.filter_map(|backup| backup.name.parse().ok()).collect();
+        let reads: Vec<_> = names.iter().map(|name| self.service().get(&asked, name)).collect();
+        let mut reads = stream::iter(reads).buffered(READ_AT_ONCE);
         let mut data = Vec::new();
-        for backup in self.service().list(&asked).await? {
-            let Some(name) = backup.name.parse().ok().filter(|_| backup.state == BackupState::Complete)
-            else {
-                continue;
-            };
-            let detail = match self.service().get(&asked, &name).await {
+        while let Some(read) = reads.next().await {
+            let detail = match read {
                 Ok(detail) => detail,
                 Err(failure) if is_of_one(failure.kind) => {
                     tracing::warn!("left out of the list: {}", failure.message);
