@@ -32,7 +32,8 @@ pub(crate) fn watch(live: Arc<Live>, closed: CancellationToken) -> impl Stream<I
                 };
                 tokio::select! {
                     () = live.over.cancelled() => {}
-                    () = closed.cancelled() => return None,
+                    // A job that began was over before that.
+                    () = closed.cancelled() => if !live.over.is_cancelled() { return None },
                     () = changed => {}
                 }
             }
