@@ -53,10 +53,8 @@ pub(super) async fn watch(
 
 fn event(number: usize, job: &Job) -> Event {
     let over = jobs::JobState::from(job.state).is_over();
-    let event = match over {
-        true => Event::default().id(END).event(END),
-        false => Event::default().id(number.to_string()).event("progress"),
-    };
+    let id = if over { END.to_owned() } else { number.to_string() };
+    let event = Event::default().id(id).event(if over { END } else { "progress" });
     // Our documents have text keys and finite numbers, so this cannot fail.
     event.json_data(job).unwrap_or_default()
 }
