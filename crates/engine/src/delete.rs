@@ -85,6 +85,7 @@ impl Catalog {
         let (objects, bytes) = ctx.run(self.weigh(layout.dir())).await?;
         // from here on it is deleted in part, whenever it is stopped
         ctx.emit(Event::Phase(Phase::Delete));
+        ctx.check()?;
         for file in [BACKUP_META, FULL_META] {
             self.store.delete(&[layout.meta_file(file)]).await?;
         }
