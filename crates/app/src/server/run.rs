@@ -22,7 +22,7 @@ use super::{Limits, Service, Settings, State, audit, health, metrics, process};
 use crate::status::{Failure, Kind};
 
 /// How long what streams may go on once everything else has been answered.
-const AFTERWARDS: Duration = Duration::from_secs(1);
+const AFTERWARDS: Duration = Duration::from_secs(5);
 
 /// How often jobs are removed that have been over for long.
 const SWEEP: Duration = Duration::from_hours(24);
