@@ -170,12 +170,16 @@ pub(super) async fn followed(
 ) -> Result<u8, Failure> {
     let mut replay = Replay::default();
     let waits = RefCell::new(None);
-    let over = follow(client, id, shown.ctx().cancel(), means, |job| {
+    let show = |job: &Job| {
         waits.replace((job.state == JobState::Queued).then(|| text::state(job)));
         for event in replay.events(&job.progress) {
             shown.ctx().emit(event);
         }
-    });
+    };
+    let lost = |why: &Failure| {
+        shown.ctx().emit(Event::Note(format!("{}; trying again for a minute", why.message)));
+    };
+    let over = follow(client, id, shown.ctx().cancel(), means, show, lost);
     let over = tokio::select! {
         over = over => over,
         never = tell_that_it_waits(&waits, &shown) => match never {},

@@ -26,18 +26,20 @@ pub(crate) enum OnSignal {
 
 /// Shows a job again and again, and returns it once it is over.
 ///
-/// `signal` is pulled at a signal. Gives up if the server is away for a minute; the job goes on there.
+/// `signal` is pulled at a signal. Gives up if the server is away for a minute; `lost` is told why it is tried again.
 pub(crate) async fn follow(
     client: &Client,
     id: &str,
     signal: &CancellationToken,
     means: OnSignal,
     mut show: impl FnMut(&Job),
+    lost: impl Fn(&Failure),
 ) -> Result<Job, Failure> {
     let mut asked = false;
     let mut seen = Instant::now();
+    let mut told_at = None;
     loop {
-        let lost = match one_connection(client, id, signal, means, &mut asked, &mut seen, &mut show).await {
+        let why = match one_connection(client, id, signal, means, &mut asked, &mut seen, &mut show).await {
             Ok(Some(job)) => return Ok(job),
             Ok(None) => None,
             // A server that stops is waited for, who leaves is not.
@@ -46,7 +48,13 @@ pub(crate) async fn follow(
             Err(failure) => Some(failure),
         };
         if seen.elapsed() > GIVE_UP {
-            return Err(given_up(client, id, lost));
+            return Err(given_up(client, id, why));
+        }
+        // Once, until something was seen again.
+        if let Some(failure) = &why
+            && told_at.replace(seen) != Some(seen)
+        {
+            lost(failure);
         }
         tokio::time::sleep(BETWEEN).await;
     }
@@ -106,14 +114,16 @@ fn given_up(client: &Client, id: &str, lost: Option<Failure>) -> Failure {
         kind: Kind::Unreachable,
         ..Failure::usage(format!("the server at {client} ends the connection again and again"))
     });
-    Failure { context: Some(format!("while following job {id}")), ..lost }.hint(look_again(client, id))
+    Failure { context: Some(format!("while following job {id}")), ..lost }
+        .hint(format!("once the server is there again: {}", look_again(client, id)))
 }
 
 fn left(client: &Client, id: &str) -> Failure {
-    Failure { kind: Kind::Interrupted, ..Failure::usage("interrupted") }.hint(look_again(client, id))
+    Failure { kind: Kind::Interrupted, ..Failure::usage("interrupted") }
+        .hint(format!("the job goes on there; look again with: {}", look_again(client, id)))
 }
 
 /// How to see what becomes of a job.
 fn look_again(client: &Client, id: &str) -> String {
-    format!("the job goes on there; look again with: milvus-backup jobs watch {id} --server {client}")
+    format!("milvus-backup jobs watch {id} --server {client}")
 }

@@ -276,6 +276,7 @@ async fn a_job_is_followed_over_a_restart_of_its_server() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}\n{}", again.log());
     assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
+    assert_eq!(stderr.matches("trying again").count(), 1, "{stderr}");
     assert_eq!(again.get("/api/v2/jobs").await.json()["jobs"][0]["state"], "interrupted");
 }
 
