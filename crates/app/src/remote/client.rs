@@ -227,7 +227,9 @@ fn base_of(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(&with_scheme).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let whole = |url: &Url| url.has_host() && url.query().is_none() && url.fragment().is_none();
     let mut url = url.filter(whole).ok_or_else(|| {
-        Failure::usage(format!("{text:?} is no URL of a server")).hint("for example http://127.0.0.1:8080")
+        // Not shown: it may hold a secret in whatever part.
+        Failure::usage("--server or MILVUS_BACKUP_SERVER holds no URL of a server")
+            .hint("a URL is for example http://127.0.0.1:8080, without ? and #")
     })?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Failure::usage("the URL of the server holds a user or password")
@@ -275,7 +277,15 @@ mod tests {
 
     #[test]
     fn urls_that_are_none_or_hold_secrets_are_refused() {
-        for url in ["", "ftp://h", "http://", "http://u:secret@h", "http://h?token=secret", "http://h#x"] {
+        for url in [
+            "",
+            "ftp://h",
+            "http://",
+            "http://u:secret@h",
+            "ftp://u:secret@h",
+            "http://h?token=secret",
+            "http://h#x",
+        ] {
             let refused = client(url).err().unwrap();
             assert_eq!(refused.kind, Kind::Usage, "{url}");
             assert!(!refused.message.contains("secret"), "{}", refused.message);
