@@ -6,7 +6,7 @@ use std::path::Path;
 use futures::future::join_all;
 use reqwest::{Client, Method};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::serving::{DEADLINE, Reply, Serving, World};
@@ -23,16 +23,6 @@ const NAMES: [&str; 9] = [
     "a\nb",
     "%2e%2e%2foutside",
 ];
-
-/// Sends bytes as they are, and returns all that comes back until the connection is closed.
-async fn raw(serving: &Serving, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(serving.address()).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await;
-    assert!(read.is_ok(), "neither answered nor closed");
-    String::from_utf8_lossy(&answer).into_owned()
-}
 
 async fn post(serving: &Serving, path: &str, body: Vec<u8>) -> Reply {
     let request = serving.request(Method::POST, path).header("content-type", "application/json").body(body);
@@ -75,14 +65,14 @@ async fn no_name_leads_out_of_the_backup_root() {
         {
             let line = line.replace("NAME", &encoded);
             let head = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-            let answer = raw(&serving, head.as_bytes()).await;
+            let answer = serving.raw(head.as_bytes()).await;
             let refused = ["HTTP/1.1 400 ", "HTTP/1.1 404 "].iter().any(|start| answer.starts_with(start));
             assert!(refused, "{line}: {answer}");
         }
     }
     for target in ["/api/v2/backups/../../outside", "/api/v1/docs/../list", "/api/v1/docs/..%2f..%2flist"] {
         let head = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        assert!(raw(&serving, head.as_bytes()).await.starts_with("HTTP/1.1 404 "), "{target}");
+        assert!(serving.raw(head.as_bytes()).await.starts_with("HTTP/1.1 404 "), "{target}");
     }
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     let left = std::fs::read_dir(world.path("backup")).map_or(0, Iterator::count);
@@ -136,7 +126,7 @@ async fn requests_that_follow_each_other_are_answered_in_their_order() {
     let serving = world.serve(json!({}), &[]);
     let one = |path: &str, last: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n{last}\r\n");
     let three = [one("/healthz", ""), one("/nothing", ""), one("/api/v1/hello", "connection: close\r\n")];
-    let answer = raw(&serving, three.concat().as_bytes()).await;
+    let answer = serving.raw(three.concat().as_bytes()).await;
     let statuses: Vec<_> =
         answer.match_indices("HTTP/1.1 ").map(|(at, _)| &answer[at + 9..at + 12]).collect();
     assert_eq!(statuses, ["200", "404", "200"], "{answer}");
@@ -154,7 +144,7 @@ async fn what_two_readers_would_take_for_different_requests_is_refused() {
         "content-length: 5\r\ntransfer-encoding: xchunked\r\n",
     ] {
         let request = format!("POST /api/v1/create HTTP/1.1\r\nhost: x\r\n{head}\r\n0\r\n\r\n{smuggled}");
-        let answer = raw(&serving, request.as_bytes()).await;
+        let answer = serving.raw(request.as_bytes()).await;
         assert!(
             answer.starts_with("HTTP/1.1 400 ") && answer.matches("HTTP/1.1").count() == 1,
             "{head}: {answer}"

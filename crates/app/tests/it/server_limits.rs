@@ -9,17 +9,6 @@ use tokio::net::TcpStream;
 
 use crate::serving::{DEADLINE, Reply, Serving, World};
 
-/// What a connection is sent until it is closed, after these bytes.
-async fn raw(serving: &Serving, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(serving.address()).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await;
-    // A reset after the answer is as good as an end.
-    assert!(read.is_ok(), "neither answered nor closed");
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
 async fn still_serves(serving: &Serving) {
     serving.get("/api/v2/jobs").await.is(200);
 }
@@ -63,7 +52,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let world = World::new();
     let serving = world.serve(json!({ "body_timeout": "1s" }), &[]);
     let head = "POST /api/v1/create HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
-    let answer = raw(&serving, head.as_bytes()).await;
+    let answer = serving.raw(head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("did not arrive within 1 s"), "{answer}");
     still_serves(&serving).await;
 }
@@ -73,13 +62,13 @@ async fn heads_that_do_not_end_are_cut_off() {
     let world = World::new();
     let serving = world.serve(json!({ "header_timeout": "1s", "max_header": "16KiB" }), &[]);
     for start in ["", "GET / HT", "PRI * HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
-        let answer = raw(&serving, start.as_bytes()).await;
+        let answer = serving.raw(start.as_bytes()).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{start:?}: {answer}");
     }
     let huge = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(100_000));
-    let answer = raw(&serving, huge.as_bytes()).await;
+    let answer = serving.raw(huge.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    let answer = raw(&serving, b"\x16\x03\x01\x02\x00 this is no HTTP\r\n\r\n").await;
+    let answer = serving.raw(b"\x16\x03\x01\x02\x00 this is no HTTP\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     still_serves(&serving).await;
 }

@@ -14,6 +14,8 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use testkit::fake::{FakeConfig, FakeMilvus};
 use testkit::process::signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// How long a server may take to start, to stop, and to answer.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -188,6 +190,17 @@ impl Serving {
     /// What a path answers to DELETE.
     pub(crate) async fn delete(&self, path: &str) -> Reply {
         Reply::of(self.request(Method::DELETE, path).send().await.unwrap()).await
+    }
+
+    /// Sends bytes as they are, and returns all that comes back until the connection is closed.
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await;
+        // A reset after the answer is as good as an end.
+        assert!(read.is_ok(), "neither answered nor closed");
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// The process.

@@ -1,7 +1,8 @@
 //! Verbs that a server carries out, as a shell sees them.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -19,6 +20,66 @@ fn client() -> Tool {
 
 fn on(serving: &Serving, tool: &Tool, arguments: &[&str]) -> Run {
     tool.run_with(arguments, &[("MILVUS_BACKUP_SERVER", &serving.url(""))])
+}
+
+/// A verb that goes on while the test does; ended with it.
+struct Followed {
+    child: Child,
+    lines: Receiver<String>,
+    told: String,
+}
+
+impl Followed {
+    fn start(world: &World, serving: &Serving, arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
+            .args(arguments)
+            .args(["--server", &serving.url("")])
+            .env_clear()
+            .current_dir(world.path(""))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (line, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|told| line.send(told)));
+        Self { child, lines, told: String::new() }
+    }
+
+    fn next(&mut self) -> Option<String> {
+        let line = match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => panic!("it says no more after\n{}", self.told),
+        };
+        self.told += &line;
+        self.told.push('\n');
+        Some(line)
+    }
+
+    /// The next line that it writes to stderr.
+    fn line(&mut self) -> String {
+        self.next().unwrap_or_else(|| panic!("it ended after\n{}", self.told))
+    }
+
+    fn interrupt(&self) {
+        signal(self.child.id(), "INT");
+    }
+
+    /// Its exit code and all that it wrote to stderr, once it is over.
+    fn ended(mut self) -> (Option<i32>, String) {
+        while self.next().is_some() {}
+        // it closed stderr, so it ends now
+        let code = self.child.wait().unwrap().code();
+        (code, std::mem::take(&mut self.told))
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 fn json_of(run: &Run) -> Value {
@@ -119,23 +180,15 @@ async fn ctrl_c_cancels_the_job_and_says_so() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
     world.fake.inject(Fault::Hangs { call: "Flush" });
-    let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
-        .args(["create", "-n", "b", "--server", &serving.url("")])
-        .env_clear()
-        .current_dir(world.path(""))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let followed = Followed::start(&world, &serving, &["create", "-n", "b"]);
     let deadline = Instant::now() + DEADLINE;
     while serving.get("/api/v2/jobs?state=running").await.json()["jobs"] == json!([]) {
-        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "{}", serving.log());
+        assert!(Instant::now() < deadline, "{}", serving.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    signal(child.id(), "INT");
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    followed.interrupt();
+    let (code, stderr) = followed.ended();
+    assert_eq!(code, Some(130), "{stderr}");
     assert!(stderr.contains("asking the server to cancel the job"), "{stderr}");
     let jobs = serving.get("/api/v2/jobs").await.json();
     assert_eq!(jobs["jobs"][0]["state"], "cancelled", "{jobs:#}");
@@ -147,29 +200,12 @@ async fn ctrl_c_leaves_a_watched_job_alone() {
     let serving = world.serve(json!({}), &[]);
     world.fake.inject(Fault::Hangs { call: "Flush" });
     let id = on(&serving, &client(), &["create", "-n", "b", "--detach"]).ends_with(0).stdout;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
-        .args(["jobs", "watch", id.trim(), "--server", &serving.url("")])
-        .env_clear()
-        .current_dir(world.path(""))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut followed = Followed::start(&world, &serving, &["jobs", "watch", id.trim()]);
     // Once it tells what it sees, signals are waited for.
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let mut told = String::new();
-    stderr.read_line(&mut told).unwrap();
-    signal(child.id(), "INT");
-    let deadline = Instant::now() + DEADLINE;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        assert!(Instant::now() < deadline, "{told} goes on");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    stderr.read_to_string(&mut told).unwrap();
-    assert_eq!(status.code(), Some(130), "{told}");
+    followed.line();
+    followed.interrupt();
+    let (code, told) = followed.ended();
+    assert_eq!(code, Some(130), "{told}");
     assert!(told.contains("the job goes on there") && told.contains(id.trim()), "{told}");
     let path = format!("/api/v2/jobs/{}", id.trim());
     assert_eq!(serving.get(&path).await.json()["state"], "running");
@@ -185,20 +221,11 @@ async fn a_job_that_waits_says_so() {
     let serving = world.serve(json!({ "max_running_jobs": 1 }), &[]);
     world.fake.inject(Fault::Hangs { call: "Flush" });
     on(&serving, &client(), &["create", "-n", "b1", "--detach"]).ends_with(0);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
-        .args(["create", "-n", "b2", "--server", &serving.url("")])
-        .env_clear()
-        .current_dir(world.path(""))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut told = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut told).unwrap();
-    assert_eq!(told, "note: the job is queued, the next to run\n");
-    signal(child.id(), "INT");
-    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
-    assert_eq!(status.code(), Some(130));
+    let mut followed = Followed::start(&world, &serving, &["create", "-n", "b2"]);
+    assert_eq!(followed.line(), "note: the job is queued, the next to run");
+    followed.interrupt();
+    let (code, told) = followed.ended();
+    assert_eq!(code, Some(130), "{told}");
     let jobs = serving.get("/api/v2/jobs?backup=b2").await.json();
     assert_eq!(jobs["jobs"][0]["state"], "cancelled", "{jobs:#}");
 }
@@ -256,14 +283,7 @@ async fn a_job_is_followed_over_a_restart_of_its_server() {
     let world = World::with_books().await;
     let mut serving = world.serve(json!({}), &[]);
     world.fake.inject(Fault::Hangs { call: "Flush" });
-    let child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
-        .args(["create", "-n", "b", "--server", &serving.url("")])
-        .env_clear()
-        .current_dir(world.path(""))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let followed = Followed::start(&world, &serving, &["create", "-n", "b"]);
     let deadline = Instant::now() + DEADLINE;
     while serving.get("/api/v2/jobs?state=running").await.json()["jobs"] == json!([]) {
         assert!(Instant::now() < deadline, "{}", serving.log());
@@ -272,9 +292,8 @@ async fn a_job_is_followed_over_a_restart_of_its_server() {
     let address = serving.address().to_owned();
     serving.kill();
     let again = world.serve(json!({ "listen": address }), &[]);
-    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}\n{}", again.log());
+    let (code, stderr) = followed.ended();
+    assert_eq!(code, Some(130), "{stderr}\n{}", again.log());
     assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
     assert_eq!(stderr.matches("trying again").count(), 1, "{stderr}");
     assert_eq!(again.get("/api/v2/jobs").await.json()["jobs"][0]["state"], "interrupted");
