@@ -18,7 +18,7 @@ mod word;
 pub(crate) use backup::{BackupPlan, BackupReport};
 pub(crate) use catalog::{BackupPage, Collection, Deleted, Detail, List, Summary};
 pub(crate) use diagnosis::{Checks, Failed};
-pub(crate) use job::{Job, JobCollection, JobPage, JobProgress, JobResult};
+pub(crate) use job::{Job, JobCollection, JobPage, JobProgress, JobResult, Part};
 pub(crate) use problem::Problem;
 pub(crate) use request::{NewBackup, NewRestore, deletion, existing_name};
 pub(crate) use restore::{

@@ -110,6 +110,11 @@ async fn a_server_does_what_verbs_ask_and_it_reads_as_if_done_here() {
     let restored = on(&serving, &tool, &["restore", "-n", "b", "--suffix", "_2", "-o", "json"]).ends_with(0);
     let report = json_of(&restored);
     assert_eq!((&report["rows"], &report["exit_code"]), (&json!(9), &json!(0)));
+    let restores = json_of(&on(&serving, &tool, &["jobs", "list", "--kind", "restore", "-o", "json"]));
+    let shown =
+        on(&serving, &tool, &["jobs", "show", restores["jobs"][0]["id"].as_str().unwrap()]).ends_with(0);
+    assert!(shown.stdout.contains("2/2 import jobs"), "{shown:?}");
+    assert!(!shown.stdout.contains("0 B"), "nothing is copied that is imported where it lies: {shown:?}");
     on(&serving, &tool, &["restore", "-n", "b", "--suffix", "_2"]).ends_with(4);
     let bad = on(&serving, &tool, &["restore", "-n", "b", "--rename", "a"]).ends_with(2);
     assert!(bad.stderr.contains("old:new"), "{bad:?}");

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::units::{bytes, columns, count, counted, duration, minute};
 use super::{backup_report, deleted, warnings};
-use crate::wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Time};
+use crate::wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Part, Time};
 
 /// Which jobs there are.
 pub(crate) fn jobs(page: &JobPage) -> String {
@@ -102,7 +102,7 @@ pub(crate) fn state(job: &Job) -> String {
 
 fn progress(progress: &JobProgress) -> String {
     let mut parts = vec![format!("{} %", progress.percent)];
-    if progress.objects.all > 0 {
+    if is_copied(progress.objects, progress.import_jobs) {
         parts.push(format!("{}/{} objects", count(progress.objects.done), count(progress.objects.all)));
         parts.push(format!("{} of {}", bytes(progress.bytes.done), bytes(progress.bytes.all)));
     }
@@ -120,13 +120,20 @@ fn progress(progress: &JobProgress) -> String {
     parts.join(" · ")
 }
 
+/// Whether objects are copied; those that are imported where they lie never are.
+fn is_copied(objects: Part, import_jobs: Part) -> bool {
+    objects.done > 0 || (objects.all > 0 && import_jobs.all == 0)
+}
+
 fn collection(of: &JobCollection) -> [String; 6] {
+    let copied = is_copied(of.objects, of.import_jobs);
+    let if_copied = |text: String| if copied { text } else { dash() };
     let reason = of.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     [
         of.name.clone(),
         format!("{}{reason}", of.phase.as_deref().unwrap_or("-")),
-        format!("{}/{}", count(of.objects.done), count(of.objects.all)),
-        bytes(of.bytes.done),
+        if_copied(format!("{}/{}", count(of.objects.done), count(of.objects.all))),
+        if_copied(bytes(of.bytes.done)),
         format!("{}/{}", of.import_jobs.done, of.import_jobs.all),
         count(of.rows),
     ]
