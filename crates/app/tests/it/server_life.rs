@@ -6,14 +6,21 @@ use reqwest::Method;
 use serde_json::json;
 use testkit::fake::Fault;
 
-use crate::serving::{Serving, World};
+use crate::serving::{DEADLINE, Serving, World};
 
 /// Begins a backup that waits for a flush that never ends, and returns its job's id.
 async fn begin_endless(world: &World, serving: &Serving) -> String {
     world.fake.inject(Fault::Hangs { call: "Flush" });
     let begun =
         serving.post("/api/v1/create", &json!({ "backup_name": "nightly", "async": true })).await.is(200);
-    begun.json()["requestId"].as_str().unwrap().to_owned()
+    let id = begun.json()["requestId"].as_str().unwrap().to_owned();
+    // One that waits for its turn is not cut off: it goes on with the next server.
+    let deadline = Instant::now() + DEADLINE;
+    while serving.get(&format!("/api/v2/jobs/{id}")).await.json()["state"] != "running" {
+        assert!(Instant::now() < deadline, "{}", serving.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    id
 }
 
 #[tokio::test]
