@@ -2,38 +2,73 @@
 //!
 //! Nothing in it panics on purpose, so what listens to its log does.
 
-use std::sync::Mutex;
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Once, OnceLock};
 use std::thread::{self, ThreadId};
 
 use engine::Kind;
 use jobs::{JobKind, JobState};
 use tracing::Subscriber;
-use tracing::span::Id;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::world::{World, backup, in_time};
 
-/// Panics once, where a span is entered on another thread than this one.
-struct Panics(Mutex<Option<ThreadId>>);
+/// The backup whose first job panics.
+const BACKUP: &str = "panics";
+
+/// Panics once, where the span of that job is entered on another thread than the one that opened it.
+#[derive(Default)]
+struct Panics {
+    job: OnceLock<(Id, ThreadId)>,
+    done: AtomicBool,
+}
 
 impl<S: Subscriber> Layer<S> for Panics {
-    fn on_enter(&self, _: &Id, _: Context<'_, S>) {
-        let mut own = self.0.lock().unwrap();
-        if own.is_some_and(|own| own != thread::current().id()) {
-            *own = None;
-            drop(own);
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: Context<'_, S>) {
+        let mut job = OfTheJob(false);
+        attributes.record(&mut job);
+        if job.0 {
+            self.job.get_or_init(|| (id.clone(), thread::current().id()));
+        }
+    }
+
+    fn on_enter(&self, id: &Id, _: Context<'_, S>) {
+        let Some((job, opened)) = self.job.get() else { return };
+        if job == id && *opened != thread::current().id() && !self.done.swap(true, Ordering::Relaxed) {
             panic!("a fault of this program");
         }
     }
+}
+
+/// Whether a span names the backup.
+struct OfTheJob(bool);
+
+impl Visit for OfTheJob {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0 |= field.name() == "backup" && value == BACKUP;
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+}
+
+/// Has to come before the first job of the process: whether anybody listens is asked once for each span of the code,
+/// on whichever thread is the first to reach it.
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let listening = tracing_subscriber::registry().with(Panics::default());
+        tracing::subscriber::set_global_default(listening).unwrap();
+    });
 }
 
 #[tokio::test]
 async fn it_has_failed_and_the_next_one_runs() {
     let world = World::one_at_a_time().await;
     let jobs = world.open();
-    let panics = Panics(Mutex::new(Some(thread::current().id())));
-    let _listening = tracing::subscriber::set_default(tracing_subscriber::registry().with(panics));
-    let first = in_time(jobs.submit(backup("first"))).await.unwrap().id;
+    let first = in_time(jobs.submit(backup(BACKUP))).await.unwrap().id;
     let job = in_time(jobs.wait(&first)).await.unwrap();
     assert_eq!(job.state, JobState::Failed, "{job:?}");
     let failure = job.failure.unwrap();
@@ -41,5 +76,5 @@ async fn it_has_failed_and_the_next_one_runs() {
     assert!(failure.message.contains("panicked"), "{failure:?}");
     assert_eq!(jobs.get(&first).unwrap().state, JobState::Failed);
     assert_eq!(jobs.counts()[&(JobKind::Backup, JobState::Failed)], 1);
-    world.backed_up(&jobs, "first").await;
+    world.backed_up(&jobs, BACKUP).await;
 }

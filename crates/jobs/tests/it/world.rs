@@ -19,6 +19,8 @@ use storage::{CopyMode, StoreConfig};
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault};
 
+use crate::panics;
+
 /// No test of ours takes this long.
 const DEADLINE: Duration = Duration::from_mins(2);
 
@@ -51,6 +53,7 @@ pub(crate) struct World {
 impl World {
     /// With `books` (5 rows) in Milvus; two jobs run at once, three more wait.
     pub(crate) async fn new() -> Self {
+        panics::listen();
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("milvus");
         let fake = FakeMilvus::start(FakeConfig::new("2.3.6", &root));
