@@ -6,6 +6,7 @@ use engine::{CollectionPhase, CollectionProgress, Event, Progress};
 use model::name::CollectionRef;
 
 use super::units::{bytes, count, counted, duration};
+use crate::wire::Part;
 
 const SEPARATOR: &str = " · ";
 
@@ -52,8 +53,7 @@ impl Tracker {
         if progress.selected > 1 && !progress.collections.is_empty() {
             parts.push(format!("{}/{} collections", progress.over(), progress.selected));
         }
-        // Objects that are imported where they lie are never copied.
-        if objects.done > 0 || (objects.all > 0 && jobs.all == 0) {
+        if Part::from(objects).are_copied(jobs.into()) {
             parts.push(format!("{}/{} objects", count(objects.done), count(objects.all)));
             parts.push(format!("{} of {}", bytes(size.done), bytes(size.all)));
             if let Some(rate) = progress.rate() {

@@ -111,6 +111,13 @@ pub(crate) struct Part {
     pub all: u64,
 }
 
+impl Part {
+    /// Whether these objects are copied; those that are imported where they lie never are.
+    pub(crate) fn are_copied(self, import_jobs: Self) -> bool {
+        self.done > 0 || (self.all > 0 && import_jobs.all == 0)
+    }
+}
+
 impl From<engine::Part> for Part {
     fn from(part: engine::Part) -> Self {
         Self { done: part.done, all: part.all }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::units::{bytes, columns, count, counted, duration, minute};
 use super::{backup_report, deleted, warnings};
-use crate::wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Part, Time};
+use crate::wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Time};
 
 /// Which jobs there are.
 pub(crate) fn jobs(page: &JobPage) -> String {
@@ -102,7 +102,7 @@ pub(crate) fn state(job: &Job) -> String {
 
 fn progress(progress: &JobProgress) -> String {
     let mut parts = vec![format!("{} %", progress.percent)];
-    if is_copied(progress.objects, progress.import_jobs) {
+    if progress.objects.are_copied(progress.import_jobs) {
         parts.push(format!("{}/{} objects", count(progress.objects.done), count(progress.objects.all)));
         parts.push(format!("{} of {}", bytes(progress.bytes.done), bytes(progress.bytes.all)));
     }
@@ -120,13 +120,8 @@ fn progress(progress: &JobProgress) -> String {
     parts.join(" · ")
 }
 
-/// Whether objects are copied; those that are imported where they lie never are.
-fn is_copied(objects: Part, import_jobs: Part) -> bool {
-    objects.done > 0 || (objects.all > 0 && import_jobs.all == 0)
-}
-
 fn collection(of: &JobCollection) -> [String; 6] {
-    let copied = is_copied(of.objects, of.import_jobs);
+    let copied = of.objects.are_copied(of.import_jobs);
     let if_copied = |text: String| if copied { text } else { dash() };
     let reason = of.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     [
