@@ -6,7 +6,7 @@ use engine::{CollectionOutcome, CollectionProgress, Kind, Phase};
 use model::name::CollectionRef;
 use model::plan::restore::{Existing, RestoreRequest};
 
-use crate::again::again;
+use crate::again::{RestoreFlags, again};
 use crate::job::{Job, JobFailure, Outcome, Request};
 use crate::live::Stop;
 
@@ -138,18 +138,14 @@ fn of_restore(
              removed by the next restore",
         );
     }
+    let again =
+        again(job, request, &rest, RestoreFlags::from(request).for_the_rest(crash || !begun.is_empty()));
     let hint = match request.existing {
         _ if rest.is_empty() => "look at the aliases of the collections, some may be missing".to_owned(),
         Existing::Use => format!(
-            "importing again brings rows twice that are there already, so empty those collections first; then: {}",
-            again(job, request, &rest, Existing::Use)
+            "importing again brings rows twice that are there already, so empty those collections first; then: {again}"
         ),
-        Existing::Refuse if begun.is_empty() && !crash => {
-            format!("restore the rest: {}", again(job, request, &rest, Existing::Refuse))
-        }
-        Existing::Refuse | Existing::Drop => {
-            format!("restore the rest: {}", again(job, request, &rest, Existing::Drop))
-        }
+        Existing::Refuse | Existing::Drop => format!("restore the rest: {again}"),
     };
     (left, hint)
 }

@@ -16,6 +16,7 @@ mod submit;
 mod table;
 mod watching;
 
+pub use again::RestoreFlags;
 pub use error::JobsError;
 pub use job::{
     Job, JobFailure, JobFilter, JobKind, JobPage, JobState, OtherPlace, Outcome, Request, Submission,

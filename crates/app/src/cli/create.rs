@@ -6,10 +6,11 @@ use model::plan::backup::FlushStrategy;
 use reqwest::Method;
 
 use super::Shared;
-use super::remote::{JobFlags, Order, Restoring};
+use super::remote::{JobFlags, Order};
 use super::selection::Selectors;
 use super::session::Session;
 use crate::render;
+use crate::render::text::Again;
 use crate::status::{DONE, Failure};
 use crate::wire::{BackupPlan, BackupReport, NewBackup, Strategy};
 
@@ -74,7 +75,7 @@ impl Arguments {
                 query: &[],
                 body: Some(&asked),
                 plan: render::text::backup_plan as fn(&BackupPlan) -> String,
-                restoring: Restoring::default(),
+                again: Again::default(),
             };
             return self.there.carry_out(session, client, order).await;
         }

@@ -5,10 +5,11 @@ use std::io::{IsTerminal, Write};
 use clap::Args;
 use reqwest::Method;
 
-use super::remote::{JobFlags, Order, Restoring};
+use super::remote::{JobFlags, Order};
 use super::session::Session;
 use super::{Named, Shared};
 use crate::render;
+use crate::render::text::Again;
 use crate::status::{DONE, Failure};
 use crate::wire::{Deleted, deletion};
 
@@ -53,7 +54,7 @@ impl Arguments {
                 query: &[("dry_run", if self.dry_run { "true" } else { "false" })],
                 body: None::<&()>,
                 plan: render::text::delete_plan as fn(&Deleted) -> String,
-                restoring: Restoring::default(),
+                again: Again::default(),
             };
             return self.there.carry_out(session, client, order).await;
         }

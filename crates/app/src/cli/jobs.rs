@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::remote::{Restoring, ServerFlags, followed};
+use super::remote::{ServerFlags, followed};
 use super::session::Session;
 use super::{Shared, restore};
 use crate::remote::OnSignal;
@@ -147,12 +147,9 @@ impl Arguments {
             }
             Verb::Watch(Watch { one }) => {
                 let job: Job = client.get(&["jobs", &one.id], &[]).await?;
-                let restoring = Restoring {
-                    meta_only: job.request.meta_only.unwrap_or_default(),
-                    again: restore::again_on(client, &job.backup),
-                };
+                let again = restore::again_on(client, &job);
                 let shown = session.job_there("the job goes on; once more to leave at once")?;
-                return followed(session, client, &one.id, shown, OnSignal::Leave, &restoring).await;
+                return followed(session, client, &one.id, shown, OnSignal::Leave, &again).await;
             }
         }
         Ok(DONE)

@@ -99,15 +99,6 @@ fn token_of(path: &std::path::Path) -> Result<secrecy::SecretString, Failure> {
     }
 }
 
-/// What a restore was asked, as its report tells it.
-#[derive(Default)]
-pub(super) struct Restoring {
-    /// Whether data was left out.
-    pub meta_only: bool,
-    /// The command line that repeats it.
-    pub again: Again,
-}
-
 /// Something to hand in.
 pub(super) struct Order<'a, B, P> {
     /// How and where.
@@ -118,8 +109,8 @@ pub(super) struct Order<'a, B, P> {
     pub body: Option<&'a B>,
     /// How a plan is told.
     pub plan: fn(&P) -> String,
-    /// What a report needs besides.
-    pub restoring: Restoring,
+    /// What the report of a restore needs besides.
+    pub again: Again,
 }
 
 impl JobFlags {
@@ -155,7 +146,7 @@ impl JobFlags {
             session.note(&format!("follow it with: milvus-backup jobs watch {} --server {client}", job.id));
             return Ok(crate::status::DONE);
         }
-        followed(session, client, &job.id, shown, OnSignal::Cancel, &order.restoring).await
+        followed(session, client, &job.id, shown, OnSignal::Cancel, &order.again).await
     }
 }
 
@@ -166,7 +157,7 @@ pub(super) async fn followed(
     id: &str,
     shown: Shown,
     means: OnSignal,
-    restoring: &Restoring,
+    again: &Again,
 ) -> Result<u8, Failure> {
     let mut replay = Replay::default();
     let waits = RefCell::new(None);
@@ -191,7 +182,7 @@ pub(super) async fn followed(
         // Of what was done till then the report tells, by whatever it was ended.
         session.note("the job was cancelled");
     }
-    report(session, job, restoring)
+    report(session, job, again)
 }
 
 /// Tells how a job waits that does not begin at once, and again when others before it are gone.
@@ -210,12 +201,10 @@ async fn tell_that_it_waits(waits: &RefCell<Option<String>>, shown: &Shown) -> I
 }
 
 /// Prints what came of a job that is over, as the verb does that does it here; returns the exit code.
-fn report(session: &Session<'_>, job: Job, restoring: &Restoring) -> Result<u8, Failure> {
+fn report(session: &Session<'_>, job: Job, again: &Again) -> Result<u8, Failure> {
     match (job.result, job.error) {
         (Some(JobResult::Backup(report)), _) => report_backup(session, &report),
-        (Some(JobResult::Restore(report)), _) => {
-            report_restore(session, &report, restoring.meta_only, &restoring.again)
-        }
+        (Some(JobResult::Restore(report)), _) => report_restore(session, &report, again),
         (Some(JobResult::Delete(deleted)), _) => report_deletion(session, &deleted),
         (None, Some(error)) => Err(error.into()),
         (None, None) => {

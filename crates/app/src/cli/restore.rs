@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use clap::Args;
 use engine::RestoreOutcome;
+use jobs::RestoreFlags;
 use model::mapping::Mapping;
 use reqwest::Method;
 
-use super::remote::{JobFlags, Order, Restoring};
+use super::remote::{JobFlags, Order};
 use super::selection::Selectors;
 use super::session::Session;
 use super::{Format, Named, Shared};
@@ -15,7 +16,7 @@ use crate::remote::Client;
 use crate::render::text::Again;
 use crate::render::{self, Target};
 use crate::status::{DONE, Failure};
-use crate::wire::{Existing, NewRestore, RestorePlan, RestoreReport};
+use crate::wire::{Existing, Job, NewRestore, RestorePlan, RestoreReport};
 
 /// Restore a backup, or part of it
 ///
@@ -100,18 +101,19 @@ impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let asked = self.asked(session)?;
+        let request = asked.request(session.config.keep_staged())?;
+        let again = self.again(session, RestoreFlags::from(&request));
         if let Some(client) = session.server() {
             let order = Order {
                 to: (Method::POST, &["restores"]),
                 query: &[],
                 body: Some(&asked),
                 plan: render::text::restore_plan as fn(&RestorePlan) -> String,
-                restoring: Restoring { meta_only: self.meta_only, again: self.again(session) },
+                again,
             };
             return self.there.carry_out(session, client, order).await;
         }
         self.there.refuse_alone()?;
-        let request = asked.request(session.config.keep_staged())?;
         let engine = session.engine()?;
         let job = session.job()?;
         let outcome = engine.restore(&request, job.ctx()).await;
@@ -124,23 +126,22 @@ impl Arguments {
             }
             RestoreOutcome::Done(report) => {
                 job.warn_of(&report.warnings);
-                let again = self.again(session);
-                report_restore(session, &RestoreReport::from(&report), self.meta_only, &again)
+                report_restore(session, &RestoreReport::from(&report), &again)
             }
         }
     }
 
     /// The command line that repeats it. Rules of renaming are left out, since one that meets nothing is refused.
-    fn again(&self, session: &Session<'_>) -> Again {
+    fn again(&self, session: &Session<'_>, flags: RestoreFlags) -> Again {
         let mut line = "milvus-backup restore".to_owned();
         let same_targets = non_empty(self.rename.as_ref()).is_none();
-        let flags = [
+        let said = [
             ("--config", session.config_flag()),
             ("--server", self.there.server.url()),
             ("-n", self.named.name.as_deref()),
             ("--suffix", non_empty(self.suffix.as_ref()).filter(|_| same_targets)),
         ];
-        for (flag, value) in flags.into_iter().filter_map(|(flag, value)| Some((flag, value?))) {
+        for (flag, value) in said.into_iter().filter_map(|(flag, value)| Some((flag, value?))) {
             // Writing to a String cannot fail.
             let _ = write!(line, " {flag} {}", shell_word(value));
         }
@@ -148,7 +149,7 @@ impl Arguments {
             // Their values may be secrets.
             line.push_str(" --set …");
         }
-        Again { line, same_targets }
+        Again { line, same_targets, flags }
     }
 
     fn asked(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {
@@ -207,10 +208,10 @@ impl Arguments {
     }
 }
 
-/// The command line that repeats a restore by a server, of which only the backup and the targets are known.
-pub(super) fn again_on(client: &Client, backup: &str) -> Again {
-    let line = format!("milvus-backup restore --server {client} -n {}", shell_word(backup));
-    Again { line, same_targets: false }
+/// The command line that repeats what a job of a server does; of anything but a restore it is not asked for.
+pub(super) fn again_on(client: &Client, job: &Job) -> Again {
+    let line = format!("milvus-backup restore --server {client} -n {}", shell_word(&job.backup));
+    Again { line, same_targets: false, flags: job.request.restore_flags() }
 }
 
 /// Prints what a restore did; returns the exit code.
@@ -219,11 +220,10 @@ pub(super) fn again_on(client: &Client, backup: &str) -> Again {
 pub(super) fn report_restore(
     session: &Session<'_>,
     report: &RestoreReport,
-    meta_only: bool,
     again: &Again,
 ) -> Result<u8, Failure> {
     if report.exit_code == DONE {
-        session.report(report, |report| render::text::restore_report(report, meta_only))?;
+        session.report(report, |report| render::text::restore_report(report, again.flags.meta_only))?;
     } else {
         session.error_text(&render::text::restore_failure(report, again));
         if session.format() == Format::Json {

@@ -1,6 +1,7 @@
 //! Jobs of a server.
 
 use engine::{CollectionPhase, CollectionProgress};
+use jobs::RestoreFlags;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -83,6 +84,30 @@ pub(crate) struct JobRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub existing: Option<Existing>,
+    /// Whether the backup's indexes are created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub indexes: Option<bool>,
+    /// Whether vector indexes become AUTOINDEX with the same metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub auto_index: Option<bool>,
+    /// Whether the indexes of target collections that exist are dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub drop_indexes: Option<bool>,
+    /// Whether is loaded what was loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub load: Option<bool>,
+    /// Whether the aliases are created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub aliases: Option<bool>,
+    /// Whether is dropped what was created for a collection that then fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub cleanup_on_failure: Option<bool>,
     /// The bucket of the backup, where it is not the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -282,9 +307,30 @@ impl JobRequest {
                 filter: Some(request.selection.to_string()),
                 meta_only: Some(request.meta_only),
                 existing: Some(request.existing.into()),
+                indexes: Some(request.indexes),
+                auto_index: Some(request.auto_index),
+                drop_indexes: Some(request.drop_indexes),
+                load: Some(request.load),
+                aliases: Some(request.aliases),
+                cleanup_on_failure: Some(request.cleanup_on_failure),
                 ..common
             },
             jobs::Request::Delete(_) => common,
+        }
+    }
+
+    /// How the restore is done, as flags; what an earlier server does not tell is as if nothing was said.
+    pub(crate) fn restore_flags(&self) -> RestoreFlags {
+        let unsaid = RestoreFlags::default();
+        RestoreFlags {
+            existing: self.existing.map_or(unsaid.existing, Into::into),
+            meta_only: self.meta_only.unwrap_or(unsaid.meta_only),
+            indexes: self.indexes.unwrap_or(unsaid.indexes),
+            auto_index: self.auto_index.unwrap_or(unsaid.auto_index),
+            drop_indexes: self.drop_indexes.unwrap_or(unsaid.drop_indexes),
+            load: self.load.unwrap_or(unsaid.load),
+            aliases: self.aliases.unwrap_or(unsaid.aliases),
+            cleanup_on_failure: self.cleanup_on_failure.unwrap_or(unsaid.cleanup_on_failure),
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use jobs::RestoreFlags;
+use model::plan::restore::Existing;
+
 use super::super::units::{bytes, columns, count, counted, duration};
 use super::{names, warnings};
 use crate::status::{Kind, exit_code};
@@ -95,7 +98,7 @@ pub(crate) fn restore_report(report: &RestoreReport, meta_only: bool) -> String 
 
 /// What a restore did that did not do all of it: what failed and why, what was not begun, what is left.
 ///
-/// `again` is the command line that repeats it, without selection.
+/// `again` repeats it.
 pub(crate) fn restore_failure(report: &RestoreReport, again: &Again) -> String {
     let done = report.collections.iter().filter(|c| c.outcome == RestoreOutcome::Done).count();
     let interrupted = if report.exit_code == exit_code(Kind::Interrupted) { "interrupted; " } else { "" };
@@ -125,8 +128,18 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &Again) -> String {
     }
     let left: Vec<_> = of(report, |c| c.created && c.outcome != RestoreOutcome::Done).collect();
     if !left.is_empty() {
-        let targets: Vec<_> = left.iter().map(|c| &c.target).collect();
-        let _ = writeln!(text, "  left in place, incomplete: {}", names(&targets));
+        let _ = writeln!(text, "  left in place, incomplete: {}", targets(&left));
+    }
+    let flags = again.flags.for_the_rest(!left.is_empty());
+    if flags.existing == Existing::Use && !flags.meta_only {
+        let filled: Vec<_> = of(report, |c| !c.created && c.outcome == RestoreOutcome::Failed).collect();
+        if !filled.is_empty() {
+            let _ = writeln!(
+                text,
+                "  rows may have come into: {}; empty them before you try again, or those rows come twice",
+                targets(&filled)
+            );
+        }
     }
     let rest: Vec<_> = of(report, |c| c.outcome != RestoreOutcome::Done).collect();
     if !rest.is_empty() && rest.len() <= 10 {
@@ -135,8 +148,7 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &Again) -> String {
         let renames: Vec<_> = renamed.map(|c| format!("{}:{}", c.source, c.target)).collect();
         let rename =
             if renames.is_empty() { String::new() } else { format!(" --rename {}", renames.join(",")) };
-        let drop = if left.is_empty() { "" } else { " --drop-exist-collection" };
-        let _ = writeln!(text, "  try again: {}{rename} --filter {}{drop}", again.line, filter.join(","));
+        let _ = writeln!(text, "  try again: {}{rename} --filter {}{flags}", again.line, filter.join(","));
     }
     text
 }
@@ -144,10 +156,16 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &Again) -> String {
 /// A command line that repeats a restore.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Again {
-    /// The line, without selection.
+    /// The line, without selection and flags.
     pub line: String,
     /// Whether it gives the same targets, whatever is selected; else each is named.
     pub same_targets: bool,
+    /// How it was done.
+    pub flags: RestoreFlags,
+}
+
+fn targets(restored: &[&Restored]) -> String {
+    names(&restored.iter().map(|restored| &restored.target).collect::<Vec<_>>())
 }
 
 fn of(report: &RestoreReport, which: fn(&Restored) -> bool) -> impl Iterator<Item = &Restored> {
@@ -243,8 +261,11 @@ mod tests {
             ("c", failed()),
             ("d", CollectionOutcome::NotBegun),
         ];
-        let again =
-            Again { line: "milvus-backup restore -n nightly --suffix _x".to_owned(), same_targets: true };
+        let mut again = Again {
+            line: "milvus-backup restore -n nightly --suffix _x".to_owned(),
+            same_targets: true,
+            flags: RestoreFlags { load: false, ..RestoreFlags::default() },
+        };
         assert_snapshot!(restore_failure(&report(outcomes), &again), @"
         restored 1 of 4 collections from nightly
           default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although
@@ -252,7 +273,17 @@ mod tests {
           hint: compare the root path
           not begun: default.d
           left in place, incomplete: default.b_x, default.c_x
-          try again: milvus-backup restore -n nightly --suffix _x --filter default.b,default.c,default.d --drop-exist-collection
+          try again: milvus-backup restore -n nightly --suffix _x --filter default.b,default.c,default.d --drop-exist-collection --no-load
+        ");
+        again.flags.existing = Existing::Use;
+        let mut into_others = report(vec![("a", CollectionOutcome::Done), ("b", failed())]);
+        into_others.collections[1].created = false;
+        assert_snapshot!(restore_failure(&into_others, &again), @"
+        restored 1 of 2 collections from nightly
+          default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although
+          hint: compare the root path
+          rows may have come into: default.b_x; empty them before you try again, or those rows come twice
+          try again: milvus-backup restore -n nightly --suffix _x --filter default.b --skip-create-collection --no-load
         ");
         let interrupted = CollectionFailure {
             kind: Kind::Interrupted,
