@@ -279,13 +279,13 @@ impl Error {
             | Self::Occupied { .. }
             | Self::TargetIsAlias(_)
             | Self::Plan(PlanError::TargetsExist(_)) => Kind::AlreadyExists,
+            Self::NotComplete { state: BackupState::Running, .. } | Self::Running { .. } => Kind::Busy,
             Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => Kind::Damaged,
             Self::Rows { .. } | Self::Foreign { .. } => Kind::Partial,
             Self::Cancelled => Kind::Interrupted,
             Self::Storage(error) => storage_kind(error),
             Self::Milvus(error) => milvus_kind(error),
             Self::During { source, .. } => source.kind(),
-            Self::Running { .. } => Kind::Busy,
             Self::Version(_)
             | Self::Format { .. }
             | Self::Plan(_)

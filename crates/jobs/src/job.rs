@@ -144,7 +144,8 @@ pub struct Submission {
     pub place: OtherPlace,
     /// The id it shall have; a random UUID without one.
     pub id: Option<String>,
-    /// Of two submissions with the same key and request, the second gets the job of the first.
+    /// Of two submissions with the same key and request, the second gets the job of the first; names of backups that
+    /// were generated make no difference.
     pub idempotency_key: Option<String>,
     /// Who asks, as the door knows them.
     pub by: String,

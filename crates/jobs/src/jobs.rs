@@ -56,7 +56,7 @@ impl Jobs {
     pub fn open(engine: Engine, config: JobsConfig) -> Result<Self, JobsError> {
         let JobsConfig { data_dir, max_running, max_queued, keep, sweep } = config;
         let store = Store::open(&data_dir)?;
-        store.write_now(interrupt)?;
+        let crashed = store.write_now(interrupt)?;
         let (queued, counts, last_backup) = store.read(|connection| {
             Ok((
                 rows::in_state(connection, JobState::Queued)?,
@@ -69,7 +69,7 @@ impl Jobs {
         for record in queued {
             table.enter(Arc::new(Live::new(record)));
         }
-        let shared = Arc::new(Shared::new(engine, store, table));
+        let shared = Arc::new(Shared::new(engine, store, table, crashed));
         tokio::spawn(retention::run(Arc::downgrade(&shared), shared.closed.clone(), keep, sweep));
         shared.turn();
         Ok(Self { shared })
@@ -178,7 +178,8 @@ impl Jobs {
         self.shared.table().last_backup
     }
 
-    /// Has `call` called with each job that ends from now on; it must not block.
+    /// Has `call` called with each job that a crash had ended before, and with each that ends from now on; it must not
+    /// block.
     pub fn on_end(&self, call: impl Fn(&Job) + Send + Sync + 'static) {
         self.shared.on_end(call);
     }
@@ -208,19 +209,23 @@ impl Jobs {
     }
 }
 
-/// Notes of the jobs that ran when the store was left how they ended.
-fn interrupt(connection: &mut rusqlite::Connection) -> Result<(), Cause> {
+/// Notes of the jobs that ran when the store was left how they ended, and returns them.
+fn interrupt(connection: &mut rusqlite::Connection) -> Result<Vec<Job>, Cause> {
     let transaction = connection.transaction()?;
+    let mut crashed = Vec::new();
     for Record { job, .. } in rows::in_state(&transaction, JobState::Running)? {
         let Ending { state, outcome, failure } = Ending::crashed(&job);
         if let Some(failure) = &failure {
             tracing::warn!(job = job.id, "{}", failure.message);
         }
-        let Job { id, progress, .. } = job;
-        rows::end(&transaction, &Ended { id, state, at_ms: now_ms(), outcome, failure, progress })?;
+        let at_ms = now_ms();
+        let job = Job { state, ended_ms: Some(at_ms), outcome, failure, ..job };
+        let Job { id, progress, outcome, failure, .. } = job.clone();
+        rows::end(&transaction, &Ended { id, state, at_ms, outcome, failure, progress })?;
+        crashed.push(job);
     }
     transaction.commit()?;
-    Ok(())
+    Ok(crashed)
 }
 
 /// The name of the page after a job.

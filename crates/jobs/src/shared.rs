@@ -22,17 +22,20 @@ pub(crate) struct Shared {
     /// Pulled once nothing runs any more and nothing will.
     pub(crate) closed: CancellationToken,
     table: Mutex<Table>,
+    /// Jobs that the server before this one left running.
+    crashed: Vec<Job>,
     on_end: Mutex<Vec<OnEnd>>,
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, store: Store, table: Table) -> Self {
+    pub(crate) fn new(engine: Engine, store: Store, table: Table, crashed: Vec<Job>) -> Self {
         Self {
             engine,
             store,
             entrance: tokio::sync::Mutex::default(),
             closed: CancellationToken::new(),
             table: Mutex::new(table),
+            crashed,
             on_end: Mutex::default(),
         }
     }
@@ -43,6 +46,7 @@ impl Shared {
     }
 
     pub(crate) fn on_end(&self, call: impl Fn(&Job) + Send + Sync + 'static) {
+        self.crashed.iter().for_each(&call);
         self.on_end.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(call));
     }
 

@@ -6,6 +6,7 @@ use engine::{Admission, Admit, Claim, JobCtx, Progress, now_ms};
 use model::plan::restore::PlanError;
 use rusqlite::ErrorCode;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::claims::Claims;
 use crate::error::JobsError;
@@ -24,6 +25,15 @@ impl Shared {
         if let Some(job) = self.same(&submission)? {
             return Ok(job);
         }
+        match self.admit(submission.clone()).await {
+            // what it met may be the job of the same submission, which came a moment before
+            Err(error) => self.same(&submission)?.ok_or(error),
+            taken_in => taken_in,
+        }
+    }
+
+    /// Takes one in that is no repetition of another.
+    async fn admit(self: &Arc<Self>, submission: Submission) -> Result<Job, JobsError> {
         if let Some(id) = &submission.id
             && self.find(id)?.is_some()
         {
@@ -35,7 +45,8 @@ impl Shared {
         let admission = self.ask(&id, &submission).await.map_err(|error| self.whose(error))?;
         // from here on it is taken in, whether or not the caller waits for the answer
         let shared = Arc::clone(self);
-        let taken = tokio::spawn(async move { shared.take_in(id, submission, admission).await });
+        let taken = async move { shared.take_in(id, submission, admission).await };
+        let taken = tokio::spawn(taken.in_current_span());
         taken.await.map_err(|error| StoreError::Task(error.to_string()))?
     }
 
@@ -149,9 +160,17 @@ impl Shared {
             return Ok(None);
         };
         let job = self.find(&job.id)?.unwrap_or(job);
+        let mut asked = submission.request.clone();
+        // who names no backup gets a new name each time
+        if let (Request::Backup(asked), Request::Backup(kept)) = (&mut asked, &job.request)
+            && asked.name.is_generated()
+            && kept.name.is_generated()
+        {
+            asked.name = kept.name.clone();
+        }
         // the forms they are kept in are compared: what is not kept makes no difference
         let form = |request: &Request| serde_json::to_value(request).ok();
-        if form(&job.request) == form(&submission.request) && job.place == submission.place {
+        if form(&job.request) == form(&asked) && job.place == submission.place {
             Ok(Some(job))
         } else {
             Err(JobsError::KeyReused { key: key.clone(), job: job.id })

@@ -30,7 +30,8 @@ pub(crate) fn opendal(error: &opendal::Error) -> Cause {
 pub(crate) fn io(error: &io::Error) -> Cause {
     use io::ErrorKind as Io;
     let (kind, temporary) = match error.kind() {
-        Io::NotFound => (ErrorKind::NotFound, false),
+        // below a file, or under a name longer than any, nothing can lie
+        Io::NotFound | Io::NotADirectory | Io::InvalidFilename => (ErrorKind::NotFound, false),
         Io::AlreadyExists => (ErrorKind::AlreadyExists, false),
         Io::PermissionDenied | Io::ReadOnlyFilesystem => (ErrorKind::PermissionDenied, false),
         Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => (ErrorKind::NoSpace, false),

@@ -48,7 +48,7 @@ async fn what_another_run_is_making_is_left_alone() {
     let name = "nightly".parse().unwrap();
     let error = in_time(world.engine().get(&name, &JobCtx::detached())).await.unwrap_err();
     let expected = "backup nightly is running, not complete\nwait for the run that is making nightly";
-    assert!(error.kind() == Kind::Damaged && told(&error).starts_with(expected), "{}", told(&error));
+    assert!(error.kind() == Kind::Busy && told(&error).starts_with(expected), "{}", told(&error));
 }
 
 #[tokio::test]

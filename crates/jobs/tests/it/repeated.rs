@@ -2,6 +2,7 @@
 
 use engine::Kind;
 use jobs::{JobsError, Submission};
+use model::name::BackupName;
 
 use crate::world::{World, backup, delete, in_time};
 
@@ -33,6 +34,25 @@ async fn the_same_request_with_the_same_key_is_the_same_job() {
     let jobs = world.open_again().await;
     let again = in_time(jobs.submit(keyed("k", backup("nightly")))).await.unwrap();
     assert_eq!(again.id, first.id, "after a restart and long after its end");
+}
+
+#[tokio::test]
+async fn a_generated_name_makes_no_other_request() {
+    let world = World::new().await;
+    let jobs = world.open();
+    let unnamed = |second: i8| {
+        let name = BackupName::generated(2026, 1, 2, 3, 4, second, 0);
+        keyed("k", backup(name.as_str()))
+    };
+    let first = in_time(jobs.submit(unnamed(5))).await.unwrap();
+    let again = in_time(jobs.submit(unnamed(6))).await.unwrap();
+    assert_eq!((&again.id, again.request.backup()), (&first.id, "backup_2026_01_02_03_04_05_0"));
+    let named = in_time(jobs.submit(keyed("k", backup("nightly")))).await;
+    assert!(matches!(named, Err(JobsError::KeyReused { .. })), "{named:?}");
+    let named = in_time(jobs.submit(keyed("n", backup("nightly")))).await.unwrap();
+    let unnamed =
+        in_time(jobs.submit(Submission { idempotency_key: Some("n".to_owned()), ..unnamed(7) })).await;
+    assert!(matches!(&unnamed, Err(JobsError::KeyReused { job, .. }) if *job == named.id), "{unnamed:?}");
 }
 
 #[tokio::test]

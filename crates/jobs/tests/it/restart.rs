@@ -1,6 +1,6 @@
 //! What a server leaves that ends, and what the next one does with it (simulated Milvus).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::{Kind, Phase};
@@ -87,6 +87,10 @@ async fn after_a_crash_what_ran_is_interrupted_and_what_waited_goes_on() {
     let (first, second, third) = tokio::task::spawn_blocking(|| crashed(left)).await.unwrap();
 
     let jobs = world.open_again().await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&told);
+    jobs.on_end(move |job| sink.lock().unwrap().push((job.id.clone(), job.state)));
+    assert_eq!(told.lock().unwrap().first(), Some(&(first.clone(), JobState::Interrupted)));
     let job = jobs.get(&first).unwrap();
     assert_eq!((job.state, job.progress.phase), (JobState::Interrupted, Some(Phase::Copy)));
     assert!(job.ended_ms.is_some());

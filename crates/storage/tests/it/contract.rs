@@ -79,12 +79,19 @@ async fn the_last_write_wins(place: &Place) {
 }
 
 async fn a_missing_object_is_not_found(place: &Place) {
-    let key = place.key("no/such");
-    assert_eq!(place.store.stat(&key).await.unwrap(), None);
-    let error = place.store.read(&key).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(!error.is_temporary());
-    assert!(error.to_string().starts_with(&format!("cannot read {}", place.store.describe(&key))), "{error}");
+    place.put("a", "an object").await;
+    // the last two a disk refuses with errors of their own
+    for missing in ["no/such", "a/below", &"long".repeat(75)] {
+        let key = place.key(missing);
+        assert_eq!(place.store.stat(&key).await.unwrap(), None);
+        let error = place.store.read(&key).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert!(!error.is_temporary());
+        assert!(
+            error.to_string().starts_with(&format!("cannot read {}", place.store.describe(&key))),
+            "{error}"
+        );
+    }
 }
 
 async fn ranges_are_cut_from_the_object(place: &Place) {
