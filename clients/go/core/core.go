@@ -28,9 +28,12 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/milvus-backup/milvus-backup/clients/go/backuppb"
+	"github.com/milvus-backup/milvus-backup/clients/go/internal/uuid"
 	"github.com/milvus-backup/milvus-backup/clients/go/milvusbackup"
 )
 
@@ -75,54 +78,60 @@ func (b *BackupContext) Close() error {
 
 // CreateBackup takes a backup.
 func (b *BackupContext) CreateBackup(ctx context.Context, request *backuppb.CreateBackupRequest) *backuppb.BackupInfoResponse {
-	response, err := b.server.CreateBackup(ctx, request)
+	var said metadata.MD
+	response, err := b.server.CreateBackup(ctx, request, grpc.Trailer(&said))
 	if err != nil {
-		return &backuppb.BackupInfoResponse{RequestId: request.GetRequestId(), Code: code(err, milvusbackup.ErrNotFound), Msg: err.Error()}
+		return &backuppb.BackupInfoResponse{RequestId: requestID(request, said), Code: code(err, milvusbackup.ErrNotFound), Msg: err.Error()}
 	}
 	return response
 }
 
 // GetBackup tells what a backup holds.
 func (b *BackupContext) GetBackup(ctx context.Context, request *backuppb.GetBackupRequest) *backuppb.BackupInfoResponse {
-	response, err := b.server.GetBackup(ctx, request)
+	var said metadata.MD
+	response, err := b.server.GetBackup(ctx, request, grpc.Trailer(&said))
 	if err != nil {
-		return &backuppb.BackupInfoResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+		return &backuppb.BackupInfoResponse{RequestId: requestID(request, said), Code: code(err), Msg: err.Error()}
 	}
 	return response
 }
 
 // ListBackups tells which backups there are and what they hold.
 func (b *BackupContext) ListBackups(ctx context.Context, request *backuppb.ListBackupsRequest) *backuppb.ListBackupsResponse {
-	response, err := b.server.ListBackups(ctx, request)
+	var said metadata.MD
+	response, err := b.server.ListBackups(ctx, request, grpc.Trailer(&said))
 	if err != nil {
-		return &backuppb.ListBackupsResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+		return &backuppb.ListBackupsResponse{RequestId: requestID(request, said), Code: code(err), Msg: err.Error()}
 	}
 	return response
 }
 
 // DeleteBackup removes a backup.
 func (b *BackupContext) DeleteBackup(ctx context.Context, request *backuppb.DeleteBackupRequest) *backuppb.DeleteBackupResponse {
-	response, err := b.server.DeleteBackup(ctx, request)
+	var said metadata.MD
+	response, err := b.server.DeleteBackup(ctx, request, grpc.Trailer(&said))
 	if err != nil {
-		return &backuppb.DeleteBackupResponse{RequestId: request.GetRequestId(), Code: code(err), Msg: err.Error()}
+		return &backuppb.DeleteBackupResponse{RequestId: requestID(request, said), Code: code(err), Msg: err.Error()}
 	}
 	return response
 }
 
 // RestoreBackup restores a backup.
 func (b *BackupContext) RestoreBackup(ctx context.Context, request *backuppb.RestoreBackupRequest) *backuppb.RestoreBackupResponse {
-	response, err := b.server.RestoreBackup(ctx, request)
+	var said metadata.MD
+	response, err := b.server.RestoreBackup(ctx, request, grpc.Trailer(&said))
 	if err != nil {
-		return &backuppb.RestoreBackupResponse{RequestId: request.GetRequestId(), Code: code(err, milvusbackup.ErrNotFound, milvusbackup.ErrExists), Msg: err.Error()}
+		return &backuppb.RestoreBackupResponse{RequestId: requestID(request, said), Code: code(err, milvusbackup.ErrNotFound, milvusbackup.ErrExists), Msg: err.Error()}
 	}
 	return response
 }
 
 // GetRestore tells how far a restore is.
 func (b *BackupContext) GetRestore(ctx context.Context, request *backuppb.GetRestoreStateRequest) *backuppb.RestoreBackupResponse {
-	response, err := b.server.GetRestore(ctx, request)
+	var said metadata.MD
+	response, err := b.server.GetRestore(ctx, request, grpc.Trailer(&said))
 	if err != nil {
-		return &backuppb.RestoreBackupResponse{RequestId: request.GetRequestId(), Code: code(err, milvusbackup.ErrNotFound, milvusbackup.ErrInvalid), Msg: err.Error()}
+		return &backuppb.RestoreBackupResponse{RequestId: requestID(request, said), Code: code(err, milvusbackup.ErrNotFound, milvusbackup.ErrInvalid), Msg: err.Error()}
 	}
 	return response
 }
@@ -134,6 +143,17 @@ func (b *BackupContext) Check(ctx context.Context) string {
 		return err.Error()
 	}
 	return response.GetMsg()
+}
+
+// requestID is the id of a request that failed: the caller's, else the one the server gave it, else a new one.
+func requestID(request interface{ GetRequestId() string }, said metadata.MD) string {
+	if id := request.GetRequestId(); id != "" {
+		return id
+	}
+	if ids := said.Get("x-request-id"); len(ids) > 0 {
+		return ids[0]
+	}
+	return uuid.New()
 }
 
 // code is what the Go tool says of such a failure. Of some kinds a call of its says no more than that it failed.

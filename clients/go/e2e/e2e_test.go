@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/milvus-backup/milvus-backup/clients/go/backuppb"
 	"github.com/milvus-backup/milvus-backup/clients/go/backupv1"
@@ -132,8 +133,9 @@ func TestCodeForCoreMovesOver(t *testing.T) {
 	if gone := backup.DeleteBackup(ctx, &backuppb.DeleteBackupRequest{BackupName: "nightly"}); gone.GetCode() != backuppb.ResponseCode_Success {
 		t.Error(gone)
 	}
-	missing := backup.GetBackup(ctx, &backuppb.GetBackupRequest{BackupName: "nightly"})
-	if missing.GetCode() != backuppb.ResponseCode_Request_Object_Not_Found {
+	named := metadata.AppendToOutgoingContext(ctx, "x-request-id", "request-1")
+	missing := backup.GetBackup(named, &backuppb.GetBackupRequest{BackupName: "nightly"})
+	if missing.GetCode() != backuppb.ResponseCode_Request_Object_Not_Found || missing.GetRequestId() != "request-1" {
 		t.Error(missing)
 	}
 	again := backup.RestoreBackup(ctx, &backuppb.RestoreBackupRequest{BackupName: "nightly"})

@@ -42,6 +42,9 @@ func New(address string, options ...Option) (*Client, error) {
 	if set.insecure && set.tls != nil {
 		return nil, errors.New("milvusbackup: WithInsecure and WithTLS exclude each other")
 	}
+	if strings.ContainsFunc(set.authorization, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return nil, errors.New("milvusbackup: the token holds a character that is not printable ASCII, and cannot be sent")
+	}
 	transport := credentials.NewTLS(set.tls)
 	if set.insecure {
 		transport = insecure.NewCredentials()
@@ -76,7 +79,8 @@ func (c *Client) Close() error {
 	return c.conn.Close()
 }
 
-// Raw gives the stub of the service of release 0.4.15. Its errors are of the type [*Error] too.
+// Raw gives the stub of the service of release 0.4.15. Its errors are of the type [*Error] too, but for
+// a context that ended, which is the context's error.
 func (c *Client) Raw() backuppb.MilvusBackupServiceClient {
 	return c.raw
 }

@@ -239,6 +239,55 @@ func TestCredentialsAreNotSentInTheClearUnasked(t *testing.T) {
 	}
 }
 
+func TestATokenIsSentWithoutTheSpaceAroundIt(t *testing.T) {
+	for token, sent := range map[string]string{"secret": "Bearer secret", " secret\r\n": "Bearer secret", "": "", "\n": ""} {
+		server := through()
+		client := connect(t, server, milvusbackup.WithToken(token))
+		if _, err := client.StartBackup(deadline(t), milvusbackup.BackupRequest{Name: "nightly"}); err != nil {
+			t.Fatalf("%q: %v", token, err)
+		}
+		if said := strings.Join(server.authorization, ", "); said != sent {
+			t.Errorf("%q is sent as %q", token, said)
+		}
+	}
+}
+
+func TestATokenThatCannotBeSentIsRefusedAndNotShown(t *testing.T) {
+	for _, token := range []string{"sec\nret", "sec\x00ret", "secrét"} {
+		_, err := milvusbackup.New("127.0.0.1:1", milvusbackup.WithToken(token))
+		if err == nil || !strings.Contains(err.Error(), "the token") || strings.Contains(err.Error(), "sec") {
+			t.Errorf("%q: %v", token, err)
+		}
+	}
+}
+
+func TestACallWhoseContextEndedSaysSoInBothWays(t *testing.T) {
+	server := through()
+	answered := make(chan struct{})
+	server.create = func(*backuppb.CreateBackupRequest) (*backuppb.BackupInfoResponse, error) {
+		<-answered
+		return nil, status.Error(codes.Internal, "too late")
+	}
+	server.watch = func(_ string, _ func(*backupv1.Job) error, ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	client := connect(t, server)
+	defer close(answered)
+	short, done := context.WithTimeout(deadline(t), 10*time.Millisecond)
+	defer done()
+	if _, err := client.Raw().CreateBackup(short, &backuppb.CreateBackupRequest{}); !errors.Is(err, context.DeadlineExceeded) ||
+		status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("%v with the code %v", err, status.Code(err))
+	}
+	ctx, cancel := context.WithCancel(deadline(t))
+	cancel()
+	if watch := client.WatchJob(ctx, "job-1"); watch.Next() || !errors.Is(watch.Err(), context.Canceled) ||
+		status.Code(watch.Err()) != codes.Canceled {
+		t.Errorf("%v with the code %v", watch.Err(), status.Code(watch.Err()))
+	}
+}
+
 func TestTheCallsOfCoreTellFailuresInTheirCode(t *testing.T) {
 	server := through()
 	calls := core.CreateBackupContext(deadline(t), connect(t, server))
@@ -249,11 +298,15 @@ func TestTheCallsOfCoreTellFailuresInTheirCode(t *testing.T) {
 	if missing.GetCode() != backuppb.ResponseCode_Request_Object_Not_Found || missing.GetRequestId() != "r" {
 		t.Errorf("%v", missing)
 	}
+	unnamed := calls.GetBackup(deadline(t), &backuppb.GetBackupRequest{BackupName: "missing"})
+	if unnamed.GetRequestId() != "of-the-server" {
+		t.Errorf("the server's id of the request is not told: %v", unnamed)
+	}
 	server.create = func(*backuppb.CreateBackupRequest) (*backuppb.BackupInfoResponse, error) {
 		return nil, status.Error(codes.NotFound, "no such collection")
 	}
 	lost := calls.CreateBackup(deadline(t), &backuppb.CreateBackupRequest{BackupName: "nightly"})
-	if lost.GetCode() != backuppb.ResponseCode_Fail || lost.GetMsg() != "no such collection" {
+	if lost.GetCode() != backuppb.ResponseCode_Fail || lost.GetMsg() != "no such collection" || len(lost.GetRequestId()) != 36 {
 		t.Errorf("%v", lost)
 	}
 	server.create = nil

@@ -13,7 +13,8 @@
 // StartRestore return at once with a job that goes on by itself, to be followed with WaitJob or WatchJob.
 //
 // Errors of the server are of the type [*Error], which carries the hint that the command line prints, and answer to
-// errors.Is with [ErrNotFound] and the other variables of this package.
+// errors.Is with [ErrNotFound] and the other variables of this package. Where the context of a call ended, its error is
+// the context's: [context.Canceled] or [context.DeadlineExceeded]. Both have gRPC's code, for status.Code.
 //
 // The messages of release 0.4.15 of Milvus Backup (Go), and its service, are in the package backuppb; [Client.Raw]
 // gives the stub. A program cannot link that package beside the Go tool's own of the same name: both define the

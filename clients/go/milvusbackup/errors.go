@@ -117,13 +117,13 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// typed makes an error of gRPC one of ours.
+// typed makes an error of gRPC one of ours, or where the context has ended the context's, with gRPC's code.
 func typed(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	if ended := ctx.Err(); ended != nil {
-		return fmt.Errorf("milvusbackup: %w", ended)
+		return fmt.Errorf("milvusbackup: %w (%w)", ended, err)
 	}
 	answer, ok := status.FromError(err)
 	if !ok {

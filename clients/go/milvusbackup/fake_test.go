@@ -58,8 +58,11 @@ func (f *fake) RestoreBackup(_ context.Context, request *backuppb.RestoreBackupR
 	return &backuppb.RestoreBackupResponse{Data: &backuppb.RestoreBackupTask{Id: "job-1"}}, nil
 }
 
-func (f *fake) GetBackup(_ context.Context, request *backuppb.GetBackupRequest) (*backuppb.BackupInfoResponse, error) {
+func (f *fake) GetBackup(ctx context.Context, request *backuppb.GetBackupRequest) (*backuppb.BackupInfoResponse, error) {
 	if request.GetBackupName() != "large" {
+		if err := grpc.SetTrailer(ctx, metadata.Pairs("x-request-id", "of-the-server")); err != nil {
+			return nil, err
+		}
 		return nil, status.Error(codes.NotFound, "no such backup")
 	}
 	segments := make([]*backuppb.SegmentBackupInfo, 300_000)

@@ -2,7 +2,6 @@ package milvusbackup
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/milvus-backup/milvus-backup/clients/go/backupv1"
+	"github.com/milvus-backup/milvus-backup/clients/go/internal/uuid"
 )
 
 // Job is a backup, a restore or a deletion as it is now.
@@ -162,7 +162,7 @@ func (c *Client) do(ctx context.Context, id string, start func(id string) (*Job,
 	// caller's may be that of another job.
 	ours := id == ""
 	if ours {
-		id = newID()
+		id = uuid.New()
 	}
 	job, err := start(id)
 	switch {
@@ -199,14 +199,4 @@ func ended(ctx context.Context, err error) bool {
 // handedIn is a job of which no more is known.
 func handedIn(kind backupv1.JobKind, id, backup string) *Job {
 	return &Job{Id: id, Kind: kind, Backup: backup, State: backupv1.JobState_JOB_STATE_QUEUED}
-}
-
-// newID is a random UUID.
-func newID() string {
-	var id [16]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		panic(err) // there is no system without
-	}
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }

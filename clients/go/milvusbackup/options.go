@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"strings"
 
 	"google.golang.org/grpc"
 )
@@ -29,8 +30,14 @@ func WithInsecure() Option {
 }
 
 // WithToken says who asks by a bearer token, one of server.tokens in the server's configuration.
+// White space around it does not count, and an empty one is none.
 func WithToken(token string) Option {
-	return func(set *settings) { set.authorization = "Bearer " + token }
+	return func(set *settings) {
+		set.authorization = ""
+		if token = strings.TrimSpace(token); token != "" {
+			set.authorization = "Bearer " + token
+		}
+	}
 }
 
 // WithBasicAuth says who asks by a user's name and password, one of server.users in the server's configuration.
