@@ -1362,7 +1362,7 @@ func (x *SkipParams) GetIndexParams() []string {
 	return nil
 }
 
-// What goes where. Without a filter nothing is restored, as in the Go tool.
+// What goes where. Without a filter all that the mappings name is restored; the Go tool restores nothing then.
 type RestorePlan struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Mapping       []*RestoreMapping      `protobuf:"bytes,1,rep,name=mapping,proto3" json:"mapping,omitempty"`
