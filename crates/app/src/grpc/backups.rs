@@ -8,7 +8,7 @@ use api::backup::{
 };
 use engine::BackupState;
 use futures::{StreamExt, stream};
-use jobs::Request as JobRequest;
+use jobs::{JobKind, Request as JobRequest};
 use model::name::BackupName;
 use model::plan::restore::RestoreRequest as Restore;
 use tonic::{Request, Response, Status};
@@ -43,7 +43,13 @@ impl Backups {
         Ok(Asked { place, ..asked(request.metadata(), request.extensions())? })
     }
 
+    /// Refuses who may not ask for a change before anything else of it is looked at.
+    fn may<T>(&self, request: &Request<T>, kind: JobKind, subject: &str) -> Result<(), Failure> {
+        self.service().may(&caller(request.extensions())?, kind, subject)
+    }
+
     async fn create(&self, request: Request<CreateBackupRequest>) -> Result<BackupInfoResponse, Failure> {
+        self.may(&request, JobKind::Backup, &request.get_ref().backup_name)?;
         let id = request.get_ref().request_id.clone();
         let asked = self.asked(&request, "", &request.get_ref().backup_root_path)?;
         let asked = Asked { id: given(&id), ..asked };
@@ -103,6 +109,7 @@ impl Backups {
     }
 
     async fn delete(&self, request: Request<DeleteBackupRequest>) -> Result<DeleteBackupResponse, Failure> {
+        self.may(&request, JobKind::Delete, &request.get_ref().backup_name)?;
         let asked = self.asked(&request, "", "")?;
         let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
         let deletion = wire::deletion(Some(&request.get_ref().backup_name), false)?;
@@ -117,6 +124,7 @@ impl Backups {
         request: Request<RestoreBackupRequest>,
     ) -> Result<RestoreBackupResponse, Failure> {
         let wanted = request.get_ref();
+        self.may(&request, JobKind::Restore, &wanted.backup_name)?;
         let asked = self.asked(&request, &wanted.bucket_name, &wanted.path)?;
         let asked = Asked { id: given(&wanted.id), ..asked };
         let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());

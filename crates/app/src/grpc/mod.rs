@@ -30,6 +30,8 @@ use tonic::{Code, Status};
 use crate::server::{Service, Settings, State};
 use crate::status::{Failure, Kind};
 
+pub(crate) use self::status::status;
+
 /// The routes of all services; once `stop` is pulled they say that they serve no more.
 ///
 /// Messages that come in are as large as bodies may be, those that go out as large as they have to.
@@ -63,7 +65,7 @@ async fn of_the_table(response: Response) -> Response {
         }
         _ => return response,
     };
-    self::status::status(failure).into_http()
+    status(failure).into_http()
 }
 
 /// Both versions of reflection that clients ask by.

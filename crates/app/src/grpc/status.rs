@@ -21,7 +21,7 @@ struct RpcStatus {
 }
 
 /// The status of a failure. Its text has the hint in a line of its own, for who looks at nothing else.
-pub(super) fn status(failure: Failure) -> Status {
+pub(crate) fn status(failure: Failure) -> Status {
     let code = failure.kind.status().grpc;
     let text = match &failure.hint {
         Some(hint) => format!("{}\nhint: {hint}", failure.message),

@@ -198,11 +198,13 @@ impl Acceptor {
     fn builder(&self) -> Builder<TokioExecutor> {
         let mut builder = Builder::new(TokioExecutor::new());
         let limits = &self.limits;
+        // Up to here the door answers what is too large, in the form of its route; beyond it nothing is read.
+        let most = limits.max_header.saturating_mul(2);
         builder
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
-            .max_buf_size(limits.max_header.max(SMALLEST_BUFFER));
+            .max_buf_size(most.max(SMALLEST_BUFFER));
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -210,7 +212,7 @@ impl Acceptor {
             .keep_alive_timeout(PING)
             .max_concurrent_streams(STREAMS)
             .max_pending_accept_reset_streams(RESETS)
-            .max_header_list_size(u32::try_from(limits.max_header).unwrap_or(u32::MAX));
+            .max_header_list_size(u32::try_from(most).unwrap_or(u32::MAX));
         builder
     }
 }

@@ -6,7 +6,6 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
@@ -55,8 +54,7 @@ async fn no_such_method(request: Request) -> Response {
 
 /// What no route takes: as the Go tool answers it, and for gRPC as that does.
 async fn nothing_here(request: Request) -> Response {
-    let grpc = request.headers().get(CONTENT_TYPE);
-    if grpc.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+    if door::is_grpc(&request) {
         return tonic::Status::unimplemented("no such call here").into_http();
     }
     let path = request.uri().path();

@@ -10,7 +10,7 @@ use engine::{
 };
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use jobs::{Job, JobFilter, JobPage, Jobs, JobsError, OtherPlace, Request, Submission};
+use jobs::{Job, JobFilter, JobKind, JobPage, Jobs, JobsError, OtherPlace, Request, Submission};
 use model::name::BackupName;
 use model::plan::backup::{BackupPlan, BackupRequest};
 use model::plan::restore::{RestorePlan, RestoreRequest};
@@ -23,6 +23,8 @@ use crate::status::{Failure, Kind};
 
 /// How many look into the store or at Milvus at once; the others wait, so that memory does not grow with who asks.
 const LOOKING: usize = 8;
+/// How much is written down of what a request that was refused is about, characters.
+const LONGEST_SUBJECT: usize = 255;
 
 /// Who asks, and what is said beside the request.
 #[derive(Clone, Debug)]
@@ -63,6 +65,15 @@ impl Service {
         self.engine.config()
     }
 
+    /// Refuses who may not hand in such a job, so that what else is wrong with a request is told only to who may.
+    pub(crate) fn may(&self, caller: &Caller, kind: JobKind, subject: &str) -> Result<(), Failure> {
+        caller.may(needed(kind)).inspect_err(|refused| {
+            // Nobody has looked at it, so it may be no name, and of any size.
+            let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
+            audit::record(caller, kind.as_str(), &subject, Err(refused));
+        })
+    }
+
     /// Hands in a backup.
     pub(crate) async fn backup(&self, asked: Asked, request: BackupRequest) -> Result<Job, Failure> {
         self.submit(asked, Request::Backup(request)).await
@@ -81,7 +92,7 @@ impl Service {
     async fn submit(&self, asked: Asked, request: Request) -> Result<Job, Failure> {
         let Asked { caller, id, idempotency_key, place } = asked;
         let (action, subject) = (request.kind().as_str(), request.backup().to_owned());
-        let role = needed(&request);
+        let role = needed(request.kind());
         let submission = Submission { request, place, id, idempotency_key, by: caller.name.clone() };
         let submitted = match caller.may(role) {
             Ok(()) => self.jobs.submit(submission).boxed().await.map_err(Failure::from),
@@ -191,7 +202,7 @@ impl Service {
     /// Tells a job to stop; whoever may hand in its kind may stop it.
     pub(crate) fn cancel(&self, caller: &Caller, id: &str) -> Result<Job, Failure> {
         let cancelled = self.job(caller, id).and_then(|job| {
-            caller.may(needed(&job.request))?;
+            caller.may(needed(job.request.kind()))?;
             Ok(self.jobs.cancel(id)?)
         });
         audit::record(caller, "cancel", id, cancelled.as_ref().map(|job| job.id.as_str()));
@@ -217,11 +228,11 @@ struct Look {
 }
 
 /// The role that hands in such a job.
-const fn needed(request: &Request) -> Role {
-    match request {
-        Request::Backup(_) => Role::Backup,
-        Request::Restore(_) => Role::Restore,
-        Request::Delete(_) => Role::Admin,
+const fn needed(kind: JobKind) -> Role {
+    match kind {
+        JobKind::Backup => Role::Backup,
+        JobKind::Restore => Role::Restore,
+        JobKind::Delete => Role::Admin,
     }
 }
 

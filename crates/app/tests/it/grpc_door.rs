@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::backup::{CheckRequest, CreateBackupRequest, GetBackupRequest};
 use api::v1::{GetJobRequest, JobState, ListBackupsRequest, ListJobsRequest, WatchJobRequest};
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, TryStreamExt, stream};
 use http_body_util::Full;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ use tonic_reflection::pb::v1alpha;
 use tower::{Service, ServiceExt};
 
 use crate::calling::{Calls, failure, within};
-use crate::serving::{Serving, World};
+use crate::serving::{DEADLINE, Serving, World};
 
 fn create(id: &str) -> CreateBackupRequest {
     CreateBackupRequest { request_id: id.to_owned(), backup_name: "nightly".to_owned(), ..Default::default() }
@@ -125,6 +125,56 @@ async fn requests_are_as_large_as_bodies_may_be() {
     let refused = calls.backups.create_backup(large(2 << 20)).await.unwrap_err();
     assert_eq!((refused.code(), failure(&refused).kind.as_str()), (Code::ResourceExhausted, "too_large"));
     calls.backups.create_backup(large(1 << 19)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_come_or_drips_is_not_waited_for() {
+    const DRIPS: Option<Duration> = Some(Duration::from_millis(100));
+    let world = World::new();
+    let serving = world.serve(json!({ "body_timeout": "1s" }), &[]);
+    let mut door = Calls::open(&serving).await.door;
+    for (call, drips) in [
+        ("milvus.proto.backup.MilvusBackupService/CreateBackup", None),
+        ("milvus.proto.backup.MilvusBackupService/CreateBackup", DRIPS),
+        ("milvus_backup.v1.JobService/ListJobs", None),
+        ("milvus_backup.v1.JobService/CancelJob", DRIPS),
+        ("milvus_backup.v1.JobService/WatchJob", DRIPS),
+    ] {
+        // The start of a message that is longer than what ever comes of it.
+        let start = stream::iter([Ok::<_, Status>(Bytes::from_static(&[0, 0, 1, 0, 0, 10]))]);
+        let rest = stream::unfold((), move |()| async move {
+            match drips {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
+            Some((Ok(Bytes::from_static(b"x")), ()))
+        });
+        let body = http_body_util::StreamBody::new(start.chain(rest).map_ok(hyper::body::Frame::data));
+        let request = http::Request::post(format!("/{call}")).header("content-type", "application/grpc");
+        let request = request.body(tonic::body::Body::new(body)).unwrap();
+        let answer = door.ready().await.unwrap().call(request);
+        let answer = tokio::time::timeout(DEADLINE, answer).await.expect("it is waited for").unwrap();
+        let status = Status::from_header_map(answer.headers()).unwrap();
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{call}: {status:?}");
+        let told = failure(&status);
+        assert_eq!(told.kind, "timeout");
+        assert!(told.message.ends_with("did not arrive within 1 s"), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_is_as_large_as_heads_may_be() {
+    let world = World::new();
+    let serving = world.serve(json!({}), &[]);
+    let mut calls = Calls::open(&serving).await;
+    let mut list = async |bytes: usize| {
+        let mut request = Request::new(ListJobsRequest::default());
+        request.metadata_mut().insert("x", "x".repeat(bytes).parse().unwrap());
+        calls.jobs.list_jobs(request).await
+    };
+    list(64_000).await.unwrap();
+    let refused = list(66_000).await.unwrap_err();
+    assert_eq!((refused.code(), failure(&refused).kind.as_str()), (Code::ResourceExhausted, "too_large"));
 }
 
 #[tokio::test]

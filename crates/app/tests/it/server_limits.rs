@@ -32,6 +32,85 @@ async fn an_oversized_body_is_refused() {
 }
 
 #[tokio::test]
+async fn who_sends_all_of_a_large_body_before_looking_is_answered() {
+    let world = World::new();
+    let (_, token) = crate::server_door::token("read");
+    let serving = world.serve(json!({ "max_body": "1KiB", "tokens": [token] }), &[]);
+    // More than the system holds on its way.
+    let body = "x".repeat(24 << 20);
+    for (path, status) in [("/", "413"), ("/api/v1/list", "401")] {
+        for length in [format!("content-length: {}", body.len()), "transfer-encoding: chunked".to_owned()] {
+            let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{length}\r\n\r\n");
+            let all = match length.starts_with('c') {
+                true => format!("{head}{body}"),
+                false => format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len()),
+            };
+            let answer = serving.raw(all.as_bytes()).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {length}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_refused_body_is_not_waited_for() {
+    let world = World::new();
+    let serving = world.serve(json!({ "max_body": "1KiB" }), &[]);
+    for head in ["content-length: 100000", "content-length: 100000\r\nexpect: 100-continue"] {
+        let head = format!("POST /api/v1/create HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n");
+        let answer = serving.raw(head.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{head}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_limits_hold_for_rest_whatever_a_body_is_called() {
+    let world = World::new();
+    let serving = world.serve(json!({ "max_body": "1KiB", "body_timeout": "1s" }), &[]);
+    let called = "host: x\r\ncontent-type: application/grpc\r\nconnection: close\r\n";
+    for path in ["/api/v1/create", "/api/v2/backups"] {
+        let body = "x".repeat(2000);
+        let large = format!("POST {path} HTTP/1.1\r\n{called}content-length: 2000\r\n\r\n{body}");
+        let answer = serving.raw(large.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
+
+        let mut stream = TcpStream::connect(serving.address()).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\n{called}content-length: 1000\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (mut receive, mut send) = stream.into_split();
+        let drip = async {
+            while send.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let mut start = [0; 13];
+        tokio::select! {
+            read = receive.read_exact(&mut start) => { read.unwrap(); }
+            () = drip => panic!("closed without an answer"),
+            () = tokio::time::sleep(DEADLINE) => panic!("a body that drips is waited for"),
+        }
+        assert_eq!(std::str::from_utf8(&start).unwrap(), "HTTP/1.1 408 ", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_is_as_large_as_it_may_be() {
+    let world = World::new();
+    let serving = world.serve(json!({ "max_header": "10KiB" }), &[]);
+    let ask = async |path: &str, bytes: usize, kind: &str| {
+        let request = serving.request(Method::GET, path).header("x", "x".repeat(bytes));
+        Reply::of(request.header("content-type", kind).send().await.unwrap()).await
+    };
+    ask("/api/v2/jobs", 10_000, "").await.is(200);
+    let problem = ask("/api/v2/jobs", 10_300, "").await.is(431).json();
+    assert_eq!((&problem["kind"], &problem["status"]), (&json!("too_large"), &json!(431)), "{problem}");
+    let envelope = ask("/api/v1/list", 10_300, "application/grpc").await.is(431).json();
+    assert!(envelope["msg"].as_str().unwrap().contains("larger than 10240 bytes"), "{envelope}");
+    ask(&format!("/healthz?{}", "x".repeat(6000)), 6000, "").await.is(431);
+    // What is larger by far is refused before it is read.
+    assert_eq!(ask("/healthz", 100_000, "").await.status, 431);
+}
+
+#[tokio::test]
 async fn bad_json_is_refused_in_the_form_of_its_route() {
     let world = World::new();
     let serving = world.serve(json!({}), &[]);

@@ -116,6 +116,12 @@ async fn every_route_takes_the_roles_that_it_needs() {
                 None => assert!(status != 401 && status != 403, "{method} {path} by {who}: {status}"),
             }
         }
+        // Called gRPC, a route of REST stays one.
+        let request = serving.request(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(), &path);
+        let reply = request.header("content-type", "application/grpc").send().await.unwrap();
+        let grpc = reply.headers().contains_key("grpc-status");
+        assert_eq!(grpc, path.starts_with("/nothing"), "{method} {path}: {reply:?}");
+        assert!(grpc || needed.is_none() || reply.status() == 401, "{method} {path}: {reply:?}");
     }
 }
 
@@ -208,4 +214,22 @@ async fn every_call_takes_the_roles_that_it_needs() {
             }
         }
     }
+
+    // Who may not ask is not told what else is wrong.
+    let reader = askers.iter().find(|asker| asker.role == Some(0)).unwrap().header.clone().unwrap();
+    let bad_name = CreateBackupRequest { backup_name: "../x".to_owned(), ..Default::default() };
+    for (call, message) in [
+        ("milvus.proto.backup.MilvusBackupService/CreateBackup", bad_name.encode_to_vec()),
+        ("milvus.proto.backup.MilvusBackupService/RestoreBackup", Vec::new()),
+        ("milvus.proto.backup.MilvusBackupService/DeleteBackup", Vec::new()),
+        ("milvus_backup.v1.JobService/CancelJob", Vec::new()),
+    ] {
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        let request =
+            client.post(serving.url(&format!("/{call}"))).body([&[0][..], &length, &message].concat());
+        let request = request.header("content-type", "application/grpc").header("authorization", &reader);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["grpc-status"], "7", "{call}: {response:?}");
+    }
+    serving.logs(r#"who="read" role="read" action="backup" subject="../x" result="forbidden""#).await;
 }

@@ -111,6 +111,8 @@ async fn a_certificate_is_a_name_where_it_is_mapped() {
     let serving = world.serve(settings, &[]);
     let reply = client(&ours, Some(&ours)).get(serving.url("/api/v2/jobs")).send().await.unwrap();
     assert_eq!(reply.status(), 401);
+    let told = reply.text().await.unwrap();
+    assert!(told.contains("in server.client_names") && told.contains("client"), "{told}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod credentials;
 mod keys;
 mod refusal;
 mod request_id;
+mod unread;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -101,8 +102,7 @@ impl Door {
         let found = match credentials::shown(headers) {
             Shown::Nothing => {
                 let known = self.keys.of_certificate(&peer.names);
-                return known
-                    .ok_or_else(|| Refusal::unknown("this needs a token, a password or a certificate"));
+                return known.ok_or_else(|| Refusal::unknown(&unnamed(&peer.names)));
             }
             // Nobody guesses a token, and looking one up is cheap: there is nothing to slow down.
             Shown::Token(token) => self.keys.of_token(&token),
@@ -146,6 +146,9 @@ impl Door {
         who: &mut Option<Caller>,
     ) -> Result<Response, Refusal> {
         self.count(peer)?;
+        if head_size(&request) > self.limits.max_header {
+            return Err(Refusal::large_head(self.limits.max_header));
+        }
         if self.own_names.as_ref().is_some_and(|own| browser::is_misled(&request, own)) {
             return Err(Refusal::misled());
         }
@@ -171,16 +174,18 @@ impl Door {
             }
         }
         let wait = self.patience(&request, form);
-        let request = match form {
-            Form::Grpc => body::streamed(request, &self.limits),
-            Form::Envelope | Form::Problem => body::whole(request, &self.limits, &self.large).await?,
+        let answer = async {
+            let request = if path.starts_with(REFLECTION) {
+                body::streamed(request, &self.limits)
+            } else {
+                body::whole(request, &self.limits, &self.large).await?
+            };
+            AssertUnwindSafe(next.run(request)).catch_unwind().await.map_err(|_| Refusal::broken())
         };
-        let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-        let answer = match wait {
+        match wait {
             Some(wait) => tokio::time::timeout(wait, answer).await.map_err(|_| Refusal::slow_answer(wait))?,
             None => answer.await,
-        };
-        answer.map_err(|_| Refusal::broken())
+        }
     }
 
     /// How long a handler may take: what the caller says in a gRPC call, and what the server allows, but for changes,
@@ -201,6 +206,10 @@ impl Door {
 
 /// So many seconds' worth of requests may come at once.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+/// Where the only calls are that take more than one message.
+const REFLECTION: &str = "/grpc.reflection.";
+/// Names of a certificate that are told, and how much of each, characters.
+const NAMES_TOLD: (usize, usize) = (4, 64);
 /// Where metrics are.
 pub(super) const METRICS: &str = "/metrics";
 
@@ -210,6 +219,29 @@ fn is_public(path: &str) -> bool {
         || path.starts_with("/api/v1/docs")
         || path.starts_with("/api/v2/openapi")
         || path.starts_with("/grpc.health.v1.Health/")
+}
+
+/// Whether a request is a call of gRPC, and to be answered as one.
+pub(super) fn is_grpc(request: &Request) -> bool {
+    Form::of(request.uri().path(), request.headers()) == Form::Grpc
+}
+
+/// The size of a head as HTTP/1 writes it, but for what all have, bytes.
+fn head_size(request: &Request) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = request.headers().iter();
+    target + headers.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum::<usize>()
+}
+
+/// Why nobody is known who shows nothing but a connection, which may have a certificate with these names.
+fn unnamed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "this needs a token, a password or a certificate".to_owned();
+    }
+    let (most, longest) = NAMES_TOLD;
+    let told: Vec<String> =
+        names.iter().take(most).map(|name| name.chars().take(longest).collect()).collect();
+    format!("none of the names of the certificate is in server.client_names: {told:?}")
 }
 
 fn too_often(wait: Duration) -> Refusal {
@@ -252,12 +284,13 @@ impl Drop for Inside {
 }
 
 /// The door as a layer around all routes.
-pub(super) async fn pass(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let inside = door.enter();
     let started = Instant::now();
     let id = RequestId::of(request.headers());
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
     let form = Form::of(request.uri().path(), request.headers());
+    let mut request = unread::read_on(request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     // An error span, so that it is there whatever the level of the log: lines of the audit need it.

@@ -23,13 +23,15 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The form that suits a request.
+    /// The form that suits a request. The path goes first: a route of REST stays one whatever a caller calls its body.
     pub(super) fn of(path: &str, headers: &HeaderMap) -> Self {
         let grpc =
             headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
         match path {
-            _ if grpc => Self::Grpc,
             path if path == "/api/v1" || path.starts_with("/api/v1/") => Self::Envelope,
+            "/" | "/api" | "/healthz" | "/readyz" | super::METRICS => Self::Problem,
+            path if path.starts_with("/api/") => Self::Problem,
+            _ if grpc => Self::Grpc,
             _ => Self::Problem,
         }
     }
@@ -59,6 +61,12 @@ impl Refusal {
     /// Too many requests; the next may come after a while.
     pub(super) fn too_many(message: &str, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..Self::new(Kind::TooMany, message) }
+    }
+
+    /// The head is too large.
+    pub(super) fn large_head(most: usize) -> Self {
+        let message = format!("the head of the request is larger than {most} bytes");
+        Self { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ..Self::new(Kind::TooLarge, &message) }
     }
 
     /// The body is too large.
@@ -124,7 +132,7 @@ impl Refusal {
     pub(super) fn answer(self, form: Form, id: &str) -> Response {
         let kind = self.failure.kind;
         let mut response = match form {
-            Form::Grpc => tonic::Status::new(self.failure.kind.status().grpc, self.text()).into_http(),
+            Form::Grpc => crate::grpc::status(self.failure).into_http(),
             Form::Envelope => {
                 let code = self.failure.kind.status().go;
                 let body =
