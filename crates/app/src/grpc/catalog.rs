@@ -17,7 +17,7 @@ use super::info::{self, count};
 use super::page::limit;
 use super::status::status;
 use crate::server::Service;
-use crate::status::Failure;
+use crate::status::{Failure, Kind};
 use crate::wire;
 
 /// So many files are told in one message, or one segment's.
@@ -31,16 +31,16 @@ pub(super) struct Catalog {
 type Segments = BoxStream<'static, Result<ListSegmentsResponse, Status>>;
 
 impl Catalog {
-    /// A token is the name of the last backup before the page.
     async fn list(&self, request: Request<ListBackupsRequest>) -> Result<ListBackupsResponse, Failure> {
         let asked = asked(request.metadata(), request.extensions())?;
         let ListBackupsRequest { page_size, page_token } = request.into_inner();
         let limit = limit(page_size)?;
+        let after = wire::after(&page_token)?;
         let backups = self.service.list(&asked).await?;
-        let mut rest = backups.iter().filter(|backup| backup.name > page_token);
+        let mut rest = backups.iter().filter(|backup| backup.name > after);
         let page: Vec<_> = rest.by_ref().take(limit).map(summary).collect();
         let last = page.last().filter(|_| rest.next().is_some());
-        let next_page_token = last.map(|backup| backup.name.clone()).unwrap_or_default();
+        let next_page_token = last.map(|backup| wire::token_after(&backup.name)).unwrap_or_default();
         Ok(ListBackupsResponse { backups: page, next_page_token })
     }
 
@@ -54,11 +54,28 @@ impl Catalog {
         let wanted = |c: &CollectionBackup| {
             matches(&database, &c.name.database) && matches(&collection, &c.name.collection)
         };
+        let manifest = &detail.manifest;
+        // a database may be empty, as may a backup
+        let empty = collection.is_empty()
+            && (database.is_empty() || manifest.databases.iter().any(|of| of.name == database));
+        if !empty && !manifest.collections.iter().any(wanted) {
+            return Err(missing(&database, &collection));
+        }
         let pieces: Vec<_> = pieces(&detail.manifest, wanted);
         let manifest = Arc::new(detail.manifest);
         let messages = stream::iter(pieces).map(move |piece| Ok(piece.message(&manifest, &root)));
         Ok(until_deadline(&metadata, messages))
     }
+}
+
+/// What is said where a backup does not hold what is asked for.
+fn missing(database: &str, collection: &str) -> Failure {
+    let what = match (database, collection) {
+        (_, "") => format!("database {database}"),
+        ("", _) => format!("collection {collection}"),
+        _ => format!("collection {database}.{collection}"),
+    };
+    Failure { kind: Kind::NotFound, ..Failure::usage(format!("the backup holds no {what}")) }
 }
 
 fn summary(backup: &BackupSummary) -> Backup {

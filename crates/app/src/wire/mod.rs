@@ -7,6 +7,7 @@ mod backup;
 mod catalog;
 mod diagnosis;
 mod job;
+mod page;
 mod problem;
 mod request;
 mod restore;
@@ -19,6 +20,7 @@ pub(crate) use backup::{BackupPlan, BackupReport};
 pub(crate) use catalog::{BackupPage, Collection, Deleted, Detail, List, Summary};
 pub(crate) use diagnosis::{Checks, Failed};
 pub(crate) use job::{Job, JobCollection, JobPage, JobProgress, JobResult, Part};
+pub(crate) use page::{after, token_after};
 pub(crate) use problem::Problem;
 pub(crate) use request::{NewBackup, NewRestore, deletion, existing_name};
 pub(crate) use restore::{

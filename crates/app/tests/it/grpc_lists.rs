@@ -131,8 +131,11 @@ async fn backups_come_in_pages() {
     assert_eq!(sizes, [3, 3, 1]);
     let wanted: Vec<_> = (0..7).map(|number| (format!("b{number}"), "complete".to_owned())).collect();
     assert_eq!(names, wanted);
-    let wrong = v1::ListBackupsRequest { page_size: -1, ..Default::default() };
-    assert_eq!(calls.catalog.list_backups(wrong).await.unwrap_err().code(), Code::InvalidArgument);
+    for (page_size, page_token) in [(-1, ""), (3, "nonsense"), (3, "b2")] {
+        let wrong = v1::ListBackupsRequest { page_size, page_token: page_token.to_owned() };
+        let refused = calls.catalog.list_backups(wrong).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{page_size} {page_token}: {refused}");
+    }
 }
 
 #[tokio::test]
@@ -147,21 +150,32 @@ async fn less_is_told_where_less_is_asked_for() {
     let collection = &brief.collection_backups[0];
     assert!(collection.partition_backups.is_empty() && collection.l0_segments.is_empty(), "{collection:?}");
 
-    for (database, collection, found) in
-        [("", "", 10), ("shop", "orders", 10), ("default", "", 0), ("", "x", 0)]
-    {
-        let wanted = ListSegmentsRequest {
-            backup: "small".to_owned(),
-            database: database.to_owned(),
-            collection: collection.to_owned(),
-        };
-        let mut pieces = calls.catalog.list_segments(wanted).await.unwrap().into_inner();
+    let wanted = |backup: &str, database: &str, collection: &str| ListSegmentsRequest {
+        backup: backup.to_owned(),
+        database: database.to_owned(),
+        collection: collection.to_owned(),
+    };
+    for (database, collection) in [("", ""), ("shop", ""), ("", "orders"), ("shop", "orders")] {
+        let asked = wanted("small", database, collection);
+        let mut pieces = calls.catalog.list_segments(asked).await.unwrap().into_inner();
         let mut told = 0;
         while let Some(piece) = pieces.message().await.unwrap() {
             told += piece.segments.len();
         }
-        assert_eq!(told, found, "{database:?} {collection:?}");
+        assert_eq!(told, 10, "{database:?} {collection:?}");
     }
-    let missing = ListSegmentsRequest { backup: "missing".to_owned(), ..Default::default() };
-    assert_eq!(calls.catalog.list_segments(missing).await.unwrap_err().code(), Code::NotFound);
+    for (backup, database, collection, what) in [
+        ("missing", "", "", "backup missing"),
+        ("small", "default", "", "no database default"),
+        ("small", "", "x", "no collection x"),
+        ("small", "default", "orders", "no collection default.orders"),
+    ] {
+        let asked = wanted(backup, database, collection);
+        let refused = calls.catalog.list_segments(asked).await.unwrap_err();
+        assert_eq!(refused.code(), Code::NotFound, "{refused}");
+        assert!(refused.message().contains(what), "{refused}");
+    }
+    write_backup(&world, "empty", 0);
+    let mut none = calls.catalog.list_segments(wanted("empty", "", "orders")).await.unwrap().into_inner();
+    assert_eq!(none.message().await.unwrap(), None);
 }

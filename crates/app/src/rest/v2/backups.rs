@@ -10,13 +10,13 @@ use utoipa::IntoParams;
 
 use super::super::problem::{Answer, Refusal};
 use super::extract::{Body, By, Named, NoParameters, Parameters};
-use super::page::{Limit, after, token_after, words};
+use super::page::{Limit, words};
 use super::submit::{IdempotencyKey, Submitted};
 use crate::server::{self, Asked, Service};
 use crate::status::{Failure, Kind};
 use crate::wire::{
     BackupPage, BackupPlan, BackupState, Deleted, Detail, Job, NewBackup, NewRestore, RestorePlan, Summary,
-    deletion, existing_name,
+    after, deletion, existing_name, token_after,
 };
 
 /// How many backups are read at once to see which collections they hold: a few, so that others get their turn between.
