@@ -21,6 +21,9 @@ pub struct Mapping {
     databases: BTreeMap<String, Vec<String>>,
     collections: BTreeMap<CollectionRef, Vec<CollectionRef>>,
     suffix: String,
+    /// Whether rules may rename nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lenient: bool,
 }
 
 /// Why names cannot be mapped.
@@ -123,6 +126,12 @@ impl Mapping {
         Ok(mapping)
     }
 
+    /// Lets rules be that rename nothing of what is selected, as the Go tool does: to it they are a mere lookup.
+    #[must_use]
+    pub fn lenient(self) -> Self {
+        Self { lenient: true, ..self }
+    }
+
     fn add(&mut self, from: &str, to: &str) -> Result<(), MappingError> {
         let invalid = |reason| MappingError::InvalidRule { rule: format!("{from}:{to}"), reason };
         let twice = match (Side::parse(from).map_err(invalid)?, Side::parse(to).map_err(invalid)?) {
@@ -151,14 +160,17 @@ impl Mapping {
 
     /// Pairs every selected collection with its targets.
     ///
-    /// Fails if a rule renames nothing of the selected databases and collections, a target's name is invalid,
-    /// or two collections have one target.
+    /// Fails if a rule renames nothing of the selected databases and collections, unless it may; if a target's name
+    /// is invalid, or two collections have one target.
     pub fn resolve(
         &self,
         databases: &[String],
         collections: &[CollectionRef],
     ) -> Result<Targets, MappingError> {
-        self.check_used(databases, collections)?;
+        let unused = self.unused(databases, collections);
+        if !self.lenient && !unused.is_empty() {
+            return Err(MappingError::NoMatch(unused));
+        }
         let mut target_databases = Vec::with_capacity(databases.len());
         for from in databases {
             for to in self.target_databases(from) {
@@ -184,10 +196,11 @@ impl Mapping {
             }
             pairs.push((source.clone(), target));
         }
-        Ok(Targets { databases: target_databases, collections: pairs })
+        Ok(Targets { databases: target_databases, collections: pairs, unused })
     }
 
-    fn check_used(&self, databases: &[String], collections: &[CollectionRef]) -> Result<(), MappingError> {
+    /// The rules that rename nothing of it.
+    fn unused(&self, databases: &[String], collections: &[CollectionRef]) -> Vec<String> {
         let databases = self
             .databases
             .iter()
@@ -200,8 +213,7 @@ impl Mapping {
             .iter()
             .filter(|(from, _)| !collections.contains(from))
             .flat_map(|(from, to)| to.iter().map(move |to| format!("{from}:{to}")));
-        let unused: Vec<String> = databases.chain(collections).collect();
-        if unused.is_empty() { Ok(()) } else { Err(MappingError::NoMatch(unused)) }
+        databases.chain(collections).collect()
     }
 }
 
@@ -322,6 +334,10 @@ mod tests {
             resolve(Some("nope:x,gone.*:y.*"), None).unwrap_err().to_string(),
             "nothing to rename by gone.*:y.*, default.nope:default.x"
         );
+        let lenient = Mapping::new(Some("b:c,nope:x,gone.*:y.*"), None).unwrap().lenient();
+        let targets = lenient.resolve(&[], &sources).unwrap();
+        assert_eq!(targets.collections[1].1, collection("c"));
+        assert_eq!(targets.unused, ["gone.*:y.*", "default.nope:default.x"]);
         assert_eq!(
             resolve(Some("a:b"), None).unwrap_err().to_string(),
             "both default.a and default.b would become default.b"
@@ -356,6 +372,16 @@ mod tests {
         assert_eq!(names(only("db4.b,db3.*").unwrap()), (text("db3,db4"), text("db1.a>db4.b,db1.z>db3.z")));
         assert_eq!(only("").unwrap(), all);
         assert!(only("db1.a").is_err(), "filters match the names of targets");
+    }
+
+    #[test]
+    fn mappings_of_kept_jobs_are_read_as_strict_ones() {
+        let strict = Mapping::new(Some("a:b"), None).unwrap();
+        let kept = serde_json::to_string(&strict).unwrap();
+        assert!(!kept.contains("lenient"), "as earlier releases kept them: {kept}");
+        assert_eq!(serde_json::from_str::<Mapping>(&kept).unwrap(), strict);
+        let kept = serde_json::to_string(&strict.clone().lenient()).unwrap();
+        assert_eq!(serde_json::from_str::<Mapping>(&kept).unwrap(), strict.lenient());
     }
 
     #[test]

@@ -124,6 +124,17 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn renames_may_find_nothing_as_in_json() {
+        let request = backup::RestoreBackupRequest {
+            backup_name: "nightly".to_owned(),
+            collection_renames: [("none".to_owned(), "new".to_owned())].into(),
+            ..Default::default()
+        };
+        let mapping = RestoreRequest::from(request).restore().unwrap().mapping;
+        assert_eq!(mapping.resolve(&[], &[]).unwrap().unused, ["default.none:default.new"]);
+    }
+
     fn of(kind: Kind) -> prost_types::Value {
         prost_types::Value { kind: Some(kind) }
     }

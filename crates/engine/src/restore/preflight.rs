@@ -80,7 +80,7 @@ impl Opened {
     }
 
     fn plan(&self, request: &RestoreRequest) -> Result<RestorePlan, Error> {
-        let Targets { databases, collections } = &self.targets;
+        let Targets { databases, collections, .. } = &self.targets;
         Ok(RestorePlan::new(self.manifest(), databases, collections, request, &self.seen)?)
     }
 }
@@ -91,6 +91,9 @@ pub(super) async fn run<'a>(
     ctx: &'a JobCtx,
 ) -> Result<Run<'a>, Error> {
     let mut opened = open(engine, request).await?;
+    if !opened.targets.unused.is_empty() {
+        ctx.warn(format!("nothing to rename by {}", opened.targets.unused.join(", ")));
+    }
     if !request.meta_only {
         opened.seen.prefixes = prefixes(&opened, request).await?;
     }

@@ -12,6 +12,8 @@ pub struct Targets {
     pub databases: Vec<String>,
     /// Every selected collection and its target; a source with several targets comes as often.
     pub collections: Vec<(CollectionRef, CollectionRef)>,
+    /// Rules that rename nothing, where they may.
+    pub unused: Vec<String>,
 }
 
 impl Targets {
@@ -28,6 +30,6 @@ impl Targets {
         let selected = wanted.select(&databases.into_iter().collect::<Vec<_>>(), &names)?;
         let kept: BTreeSet<CollectionRef> = selected.collections.into_iter().collect();
         let collections = self.collections.into_iter().filter(|(_, target)| kept.contains(target)).collect();
-        Ok(Self { databases: selected.databases, collections })
+        Ok(Self { databases: selected.databases, collections, unused: self.unused })
     }
 }

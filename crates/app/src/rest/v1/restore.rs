@@ -1,5 +1,5 @@
 //! What `restore` is asked, as the engine takes it, with the Go tool's defaults: no indexes unless asked for, no
-//! aliases, nothing loaded.
+//! aliases, nothing loaded, and renames that may find nothing.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ impl RestoreRequest {
         };
         Ok(Restore {
             selection: self.selection()?,
-            mapping: self.mapping()?,
+            mapping: self.mapping()?.lenient(),
             targets: self.targets()?,
             meta_only: self.meta_only,
             indexes: self.restore_index,
