@@ -41,7 +41,8 @@ async fn page(config: State<Arc<Config<'static>>>) -> Response {
 async fn file(State(config): State<Arc<Config<'static>>>, Path(name): Path<String>) -> Response {
     match utoipa_swagger_ui::serve(&name, config) {
         Ok(Some(file)) => {
-            let kind = [(CONTENT_TYPE, file.content_type)];
+            let charset = if file.content_type == "text/html" { "; charset=utf-8" } else { "" };
+            let kind = [(CONTENT_TYPE, format!("{}{charset}", file.content_type))];
             let encoding = file.gzpipped.then_some([(CONTENT_ENCODING, "gzip")]);
             let content = Bytes::from(file.bytes.into_owned());
             match encoding {

@@ -23,7 +23,8 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    /// What describes it; `base` is the path that a proxy puts before it.
+    /// What describes it; `base` is the path that a proxy puts before it. The Go tool's ends in its base path, which is
+    /// a part of our paths.
     pub(crate) fn description(self, base: &str) -> OpenApi {
         let (mut description, title, about) = match self {
             Self::V1 => (v1::router().into_openapi(), "Milvus Backup, as the Go tool serves it", V1),
@@ -37,7 +38,8 @@ impl Version {
             .license(Some(licence))
             .build();
         let base = format!("/{}", base.trim_matches('/'));
-        description.servers = Some(vec![ServerBuilder::new().url(base).build()]);
+        let base = base.strip_suffix("/api/v1").unwrap_or(&base).trim_matches('/');
+        description.servers = Some(vec![ServerBuilder::new().url(format!("/{base}")).build()]);
         let components = description.components.get_or_insert_default();
         data_may_be_null(components);
         let http = |scheme| SecurityScheme::Http(Http::new(scheme));
@@ -64,6 +66,28 @@ fn data_may_be_null(components: &mut Components) {
             if let Some(data) = object.properties.get_mut("data") {
                 let null = ObjectBuilder::new().schema_type(Type::Null);
                 *data = OneOfBuilder::new().item(data.clone()).item(null).into();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_path_of_the_go_tool_is_not_said_twice() {
+        for (given, url) in [
+            ("", "/"),
+            ("/api/v1", "/"),
+            ("/proxy", "/proxy"),
+            ("/proxy/api/v1/", "/proxy"),
+            ("proxy/api/v1", "/proxy"),
+            ("/myapi/v1", "/myapi/v1"),
+        ] {
+            for version in [Version::V1, Version::V2] {
+                let servers = version.description(given).servers.unwrap();
+                assert_eq!(servers[0].url, url, "{given}");
             }
         }
     }

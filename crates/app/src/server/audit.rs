@@ -3,9 +3,10 @@
 use std::cell::Cell;
 
 use jobs::Job;
+use tracing::Instrument as _;
 
 use super::caller::Caller;
-use crate::status::{Failure, kind_name};
+use crate::status::{Failure, Kind, kind_name};
 
 tokio::task_local! {
     /// Whether the request that is being answered has its line.
@@ -15,6 +16,23 @@ tokio::task_local! {
 /// Answers a request, and tells whether that left a line.
 pub(super) async fn noticing<T>(answer: impl Future<Output = T>) -> (T, bool) {
     RECORDED.scope(Cell::new(false), async { (answer.await, RECORDED.with(Cell::get)) }).await
+}
+
+/// Does what goes on when the request that it is done for is dropped; its line is that of the request.
+pub(crate) async fn outliving<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::spawn(noticing(work).in_current_span()).await;
+    let (done, recorded) = done.map_err(|error| Failure {
+        kind: Kind::Failed,
+        message: format!("the server made a mistake: {error}"),
+        context: None,
+        hint: None,
+    })?;
+    if recorded {
+        let _ = RECORDED.try_with(|noticed| noticed.set(true));
+    }
+    Ok(done)
 }
 
 /// Records that a caller asked for a change and what came of it. Where it came from and its request id stand in the

@@ -19,6 +19,7 @@ mod settings;
 mod state;
 mod tls;
 
+pub(crate) use audit::outliving;
 pub(crate) use caller::{Caller, Role, UnknownRole};
 pub(crate) use door::{RequestId, grpc_timeout};
 pub(crate) use find::Found;

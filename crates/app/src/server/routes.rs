@@ -6,13 +6,14 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
+use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use super::State;
 use super::bind::Serves;
 use super::door::{self, Door};
-use crate::rest::v2;
+use crate::rest::{v1, v2};
 
 /// What each listener shares.
 pub(super) struct Routes {
@@ -62,7 +63,7 @@ async fn nothing_here(request: Request) -> Response {
         return v2::no_route(&request);
     }
     match path.strip_suffix('/') {
-        Some(without) if without.starts_with("/api/v1/") && !without.contains("/docs") => {
+        Some(without) if v1::takes(request.method(), without) => {
             let to = match request.uri().query() {
                 Some(query) => format!("{without}?{query}"),
                 None => without.to_owned(),
@@ -75,6 +76,6 @@ async fn nothing_here(request: Request) -> Response {
             *response.status_mut() = status;
             response
         }
-        _ => (StatusCode::NOT_FOUND, "404 page not found").into_response(),
+        _ => (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "text/plain")], "404 page not found").into_response(),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Asked {
     pub caller: Caller,
     /// The id a job shall have, if the caller chose one.
     pub id: Option<String>,
+    /// Whether any other will do where a job has that one already.
+    pub any_id: bool,
     /// The key that makes a repeated submission the same one.
     pub idempotency_key: Option<String>,
     /// Where backups lie, if not at the configured place.
@@ -42,7 +44,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// A caller who says nothing else.
     pub(crate) fn by(caller: Caller) -> Self {
-        Self { caller, id: None, idempotency_key: None, place: OtherPlace::default() }
+        Self { caller, id: None, any_id: false, idempotency_key: None, place: OtherPlace::default() }
     }
 }
 
@@ -90,16 +92,24 @@ impl Service {
     }
 
     async fn submit(&self, asked: Asked, request: Request) -> Result<Job, Failure> {
-        let Asked { caller, id, idempotency_key, place } = asked;
+        let Asked { caller, id, any_id, idempotency_key, place } = asked;
         let (action, subject) = (request.kind().as_str(), request.backup().to_owned());
         let role = needed(request.kind());
         let submission = Submission { request, place, id, idempotency_key, by: caller.name.clone() };
         let submitted = match caller.may(role) {
-            Ok(()) => self.jobs.submit(submission).boxed().await.map_err(Failure::from),
+            Ok(()) => self.hand_in(submission, any_id).boxed().await.map_err(Failure::from),
             Err(refused) => Err(refused),
         };
         audit::record(&caller, action, &subject, submitted.as_ref().map(|job| job.id.as_str()));
         submitted
+    }
+
+    async fn hand_in(&self, submission: Submission, any_id: bool) -> Result<Job, JobsError> {
+        let again = any_id.then(|| Submission { id: None, ..submission.clone() });
+        match (self.jobs.submit(submission).await, again) {
+            (Err(JobsError::IdTaken(_)), Some(again)) => self.jobs.submit(again).await,
+            (handed_in, _) => handed_in,
+        }
     }
 
     /// What a backup would do.

@@ -13,6 +13,7 @@ mod grpc_door;
 mod grpc_lists;
 mod help;
 mod rest_v1;
+mod rest_v1_drop_in;
 mod rest_v1_go_backups;
 mod rest_v2;
 mod server_door;

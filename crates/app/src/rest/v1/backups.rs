@@ -2,16 +2,14 @@
 
 use std::io;
 
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use engine::{BackupState, BackupSummary, DeleteRequest, now_ms};
-use jobs::{Job, OtherPlace};
+use jobs::{Job, JobKind, OtherPlace};
 use model::name::BackupName;
 
-use super::envelope::{self, Codes, Envelope, Head, Wrong};
-use super::exchange::{self, Asking, Exchange};
+use super::envelope::{self, BadBody, Codes, Envelope, Head, Wrong};
+use super::exchange::{self, Asking, Exchange, Parameters};
 use super::info::{BackupInfo, state};
 use super::requests::{CreateRequest, DeleteQuery, GetBackupQuery, ListQuery};
 use super::stream::{self, Sink};
@@ -34,7 +32,11 @@ use crate::status::{Failure, Kind};
         (status = "5XX", description = "The backup failed", body = Envelope<BackupInfo>),
     ),
 )]
-pub(super) async fn create(exchange: Exchange, Asking(request): Asking<CreateRequest>) -> Response {
+pub(super) async fn create(exchange: Exchange, body: Result<Asking<CreateRequest>, BadBody>) -> Response {
+    let request = match body {
+        Ok(Asking(request)) => request,
+        Err(wrong) => return exchange.unread(JobKind::Backup, wrong),
+    };
     exchange.note(&request.notes());
     let id = exchange.id.as_str();
     let job = match make(&exchange, &request).await {
@@ -59,10 +61,13 @@ pub(super) async fn create(exchange: Exchange, Asking(request): Asking<CreateReq
 }
 
 async fn make(exchange: &Exchange, request: &CreateRequest) -> Result<Job, Failure> {
+    exchange.may(JobKind::Backup, &request.backup_name)?;
     let root = Some(request.backup_root_path.clone());
-    let id = exchange.free_id()?;
-    let asked = Asked { id, ..exchange.asked(OtherPlace { bucket: None, root })? };
-    let job = exchange.service().backup(asked, request.backup()?).await?;
+    let asked = exchange.asked(OtherPlace { bucket: None, root })?;
+    // callers of the Go tool may send the same id again and again
+    let asked = Asked { id: Some(exchange.id.clone()), any_id: true, ..asked };
+    let backup = request.backup()?;
+    let job = exchange.submit(|service| async move { service.backup(asked, backup).await }).await?;
     if request.asynchronous { Ok(job) } else { exchange.service().wait(&job.id).await }
 }
 
@@ -93,9 +98,9 @@ async fn refused(exchange: &Exchange, request: &CreateRequest, failure: &Failure
         (status = "default", description = "The storage cannot be read", body = Envelope<Vec<BackupInfo>>),
     ),
 )]
-pub(super) async fn list(exchange: Exchange, query: Result<Query<ListQuery>, QueryRejection>) -> Response {
+pub(super) async fn list(exchange: Exchange, Parameters(query): Parameters<ListQuery>) -> Response {
     let found = async {
-        let Query(query) = query.map_err(|wrong| unreadable(&wrong))?;
+        let query = query?;
         let asked = exchange.asked(OtherPlace::default())?;
         let backups = exchange.service().list(&asked).await?;
         Ok((
@@ -137,7 +142,8 @@ async fn write_list(
     let (open, close) = (head.len().saturating_sub(END.len()), END);
     sink.text(head.slice(..open)).await?;
     let (root, mut separator) = (exchange.milvus_root(), "");
-    for name in backups.iter().filter_map(|backup| backup.name.parse::<BackupName>().ok()) {
+    let named = backups.iter().filter_map(|backup| Some((backup, backup.name.parse::<BackupName>().ok()?)));
+    for (backup, name) in named {
         let detail = match exchange.service().get(asked, &name).await {
             Ok(detail) => detail,
             Err(failure) if is_of_one(failure.kind) => {
@@ -151,7 +157,10 @@ async fn write_list(
             continue;
         }
         sink.text(separator).await?;
-        sink.document(BackupInfo::stored(detail, &root, exchange.settings().simple_response)).await?;
+        let simple = exchange.settings().simple_response;
+        let info =
+            if simple { BackupInfo::of_summary(backup) } else { BackupInfo::stored(detail, &root, false) };
+        sink.document(info).await?;
         separator = ",";
     }
     sink.text(close).await
@@ -180,9 +189,9 @@ fn is_of_one(kind: Kind) -> bool {
 )]
 pub(super) async fn get_backup(
     exchange: Exchange,
-    query: Result<Query<GetBackupQuery>, QueryRejection>,
+    Parameters(query): Parameters<GetBackupQuery>,
 ) -> Response {
-    let found = async { find(&exchange, &query.map_err(|wrong| unreadable(&wrong))?.0).await };
+    let found = async { find(&exchange, &query?).await };
     match found.await {
         Ok(info) => exchange::success(&exchange.id, "success", info),
         Err(failure) => exchange.failure(&exchange.id, &failure, Codes::Table, None::<BackupInfo>),
@@ -219,27 +228,21 @@ async fn find(exchange: &Exchange, query: &GetBackupQuery) -> Result<BackupInfo,
         (status = "default", description = "It cannot be deleted", body = Head),
     ),
 )]
-pub(super) async fn delete(
-    exchange: Exchange,
-    query: Result<Query<DeleteQuery>, QueryRejection>,
-) -> Response {
+pub(super) async fn delete(exchange: Exchange, Parameters(query): Parameters<DeleteQuery>) -> Response {
     let deleted = async {
-        let Query(query) = query.map_err(|wrong| unreadable(&wrong))?;
+        let query = query?;
+        exchange.may(JobKind::Delete, &query.backup_name)?;
         if query.backup_name.is_empty() {
             return Err(Failure::usage("empty backup name"));
         }
         let name = query.backup_name.parse().map_err(engine::Error::Name)?;
         let request = DeleteRequest { name, dry_run: false };
-        let job = exchange.service().delete(exchange.asked(OtherPlace::default())?, request).await?;
+        let asked = exchange.asked(OtherPlace::default())?;
+        let job = exchange.submit(|service| async move { service.delete(asked, request).await }).await?;
         exchange::ending(&exchange.service().wait(&job.id).await?, false)
     };
     match deleted.await {
         Ok(()) => exchange::done(&exchange.id),
         Err(failure) => exchange.failure_alone(&exchange.id, &failure),
     }
-}
-
-/// A query that is none.
-pub(super) fn unreadable(rejection: &QueryRejection) -> Failure {
-    Failure::usage(rejection.body_text())
 }

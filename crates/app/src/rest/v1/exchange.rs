@@ -4,18 +4,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use jobs::{Job, JobState, OtherPlace};
+use jobs::{Job, JobKind, JobState, OtherPlace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::envelope::{self, BadBody, Codes, Envelope, Head};
 use super::kept::Kept;
 use super::{go_json, stream};
-use crate::server::{Asked, Caller, RequestId, Service, Settings, State};
+use crate::server::{Asked, Caller, RequestId, Service, Settings, State, outliving};
 use crate::status::{Failure, Kind};
 
 /// What a handler knows of a request beside its parameters.
@@ -81,13 +82,24 @@ impl Exchange {
         &self.state.settings
     }
 
-    /// The id of the request for its job too, unless an earlier job has it: callers of the Go tool may send the same
-    /// one again and again.
-    pub(super) fn free_id(&self) -> Result<Option<String>, Failure> {
-        match self.service().job(self.caller()?, &self.id) {
-            Ok(_) => Ok(None),
-            Err(failure) if failure.kind == Kind::NotFound => Ok(Some(self.id.clone())),
-            Err(failure) => Err(failure),
+    /// Refuses who may not hand in such a job.
+    pub(super) fn may(&self, kind: JobKind, backup: &str) -> Result<(), Failure> {
+        self.service().may(self.caller()?, kind, backup)
+    }
+
+    /// Hands in a job, which is taken in whether or not the caller waits for that.
+    pub(super) async fn submit<F>(&self, handing_in: impl FnOnce(Service) -> F) -> Result<Job, Failure>
+    where
+        F: Future<Output = Result<Job, Failure>> + Send + 'static,
+    {
+        outliving(handing_in(self.service().clone())).await?
+    }
+
+    /// The answer to a body that cannot be read: why is told to who may ask such a thing.
+    pub(super) fn unread(&self, kind: JobKind, wrong: BadBody) -> Response {
+        match self.may(kind, "") {
+            Ok(()) => wrong.into_response(),
+            Err(failure) => self.failure(&self.id, &failure, Codes::Table, None::<()>),
         }
     }
 
@@ -140,6 +152,26 @@ fn streamed(status: StatusCode, document: impl Serialize + Send + 'static) -> Re
         }
     });
     (status, envelope::json_type(), body).into_response()
+}
+
+/// The parameters behind `?`; unknown ones are passed over, and of one that is there twice the first counts, as Go has
+/// it.
+pub(super) struct Parameters<T>(pub Result<T, Failure>);
+
+impl<T: DeserializeOwned> FromRequestParts<State> for Parameters<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Infallible> {
+        let given = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let read = given.map_err(|wrong| wrong.body_text()).and_then(|Query(given)| {
+            let mut first = Map::new();
+            for (name, value) in given {
+                first.entry(name).or_insert(Value::String(value));
+            }
+            serde_json::from_value(Value::Object(first)).map_err(|wrong| wrong.to_string())
+        });
+        Ok(Self(read.map_err(Failure::usage)))
+    }
 }
 
 /// The body of a request.

@@ -22,8 +22,12 @@ mod selection;
 mod stream;
 pub(crate) mod task;
 
+use std::sync::LazyLock;
+
 use axum::Extension;
+use axum::http::Method;
 use axum::routing::any;
+use utoipa::openapi::Paths;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -43,4 +47,15 @@ pub(crate) fn router() -> OpenApiRouter<State> {
         .routes(routes!(restores::get_restore))
         .route("/", any(plain::hello))
         .layer(Extension(kept::Kept::default()))
+}
+
+/// Whether there is a route for a method and a path.
+pub(crate) fn takes(method: &Method, path: &str) -> bool {
+    static PATHS: LazyLock<Paths> = LazyLock::new(|| router().into_openapi().paths);
+    PATHS.paths.get(path).is_some_and(|item| match *method {
+        Method::GET => item.get.is_some(),
+        Method::POST => item.post.is_some(),
+        Method::DELETE => item.delete.is_some(),
+        _ => false,
+    })
 }

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jobs::OtherPlace;
 
-use super::envelope::{self, BadBody};
+use super::envelope::{self, BadBody, Refused, Wrong};
 use super::exchange::Exchange;
 use crate::render;
 use crate::status::{Failure, Kind};
@@ -15,7 +15,10 @@ use crate::wire::Checks;
     get,
     path = "/api/v1/hello",
     tag = "v1",
-    responses((status = 200, description = "A greeting", body = String, content_type = "text/plain; charset=utf-8")),
+    responses(
+        (status = 200, description = "A greeting", body = String, content_type = "text/plain; charset=utf-8"),
+        (status = "default", description = "The door does not let it in", body = Refused),
+    ),
 )]
 pub(super) async fn hello() -> &'static str {
     "Hello, This is backup service"
@@ -31,7 +34,7 @@ pub(super) async fn hello() -> &'static str {
     responses(
         (status = 200, description = "All is as it should be; lines of text as a JSON string", body = String, content_type = "application/json"),
         (status = 503, description = "Something is not, the text says what", body = String, content_type = "application/json"),
-        (status = 403, description = "The caller may not", body = BadBody),
+        (status = "default", description = "It cannot be tried, or the door does not let it in", body = Wrong),
     ),
 )]
 pub(super) async fn check(exchange: Exchange) -> Response {

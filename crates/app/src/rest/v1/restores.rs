@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
 use axum::response::Response;
-use jobs::{Job, JobState, Request};
+use jobs::{Job, JobKind, JobState, Request};
 use model::plan::restore::RestoreRequest as Restore;
 
-use super::backups::unreadable;
-use super::envelope::{Codes, Envelope, Wrong};
-use super::exchange::{self, Asking, Exchange};
+use super::envelope::{BadBody, Codes, Envelope, Wrong};
+use super::exchange::{self, Asking, Exchange, Parameters};
 use super::names;
 use super::requests::{GetRestoreQuery, RestoreRequest, RestoreSecondaryRequest};
 use super::task::{Contents, RestoreBackupTask};
@@ -33,7 +30,11 @@ use crate::status::{Failure, Kind};
         (status = "5XX", description = "Not all is restored", body = Envelope<RestoreBackupTask>),
     ),
 )]
-pub(super) async fn restore(exchange: Exchange, Asking(request): Asking<RestoreRequest>) -> Response {
+pub(super) async fn restore(exchange: Exchange, body: Result<Asking<RestoreRequest>, BadBody>) -> Response {
+    let request = match body {
+        Ok(Asking(request)) => request,
+        Err(wrong) => return exchange.unread(JobKind::Restore, wrong),
+    };
     exchange.note(&request.notes());
     let id = request_id(&exchange, &request.request_id);
     let job = match make(&exchange, &request).await {
@@ -53,10 +54,11 @@ pub(super) async fn restore(exchange: Exchange, Asking(request): Asking<RestoreR
 }
 
 async fn make(exchange: &Exchange, request: &RestoreRequest) -> Result<Job, Failure> {
+    exchange.may(JobKind::Restore, &request.backup_name)?;
     let id = if request.id.is_empty() { names::restore() } else { request.id.clone() };
     let asked = Asked { id: Some(id), ..exchange.asked(request.place())? };
     let restore = Restore { keep_staged: exchange.settings().keep_staged, ..request.restore()? };
-    let job = exchange.service().restore(asked, restore).await?;
+    let job = exchange.submit(|service| async move { service.restore(asked, restore).await }).await?;
     if request.asynchronous { Ok(job) } else { exchange.service().wait(&job.id).await }
 }
 
@@ -94,6 +96,7 @@ async fn contents(exchange: &Exchange, job: &Job) -> Option<Arc<Contents>> {
     responses(
         (status = 400, description = "The request is wrong", body = Wrong),
         (status = 501, description = "Not built yet", body = Envelope<RestoreBackupTask>),
+        (status = "default", description = "The door does not let it in", body = Envelope<RestoreBackupTask>),
     ),
 )]
 pub(super) async fn restore_secondary(
@@ -120,9 +123,9 @@ pub(super) async fn restore_secondary(
 )]
 pub(super) async fn get_restore(
     exchange: Exchange,
-    query: Result<Query<GetRestoreQuery>, QueryRejection>,
+    Parameters(query): Parameters<GetRestoreQuery>,
 ) -> Response {
-    let found = query.map_err(|wrong| unreadable(&wrong)).and_then(|Query(query)| find(&exchange, &query.id));
+    let found = query.and_then(|query| find(&exchange, &query.id));
     match found {
         Ok(job) => exchange::success(&exchange.id, "success", task(&exchange, &job).await),
         Err(failure) => exchange.failure(&exchange.id, &failure, Codes::Fail, None::<RestoreBackupTask>),
