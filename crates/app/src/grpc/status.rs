@@ -11,9 +11,9 @@ const DETAIL: &str = "type.googleapis.com/milvus_backup.v1.Failure";
 
 /// How many bytes of a message a status has at most, of a hint, and of a context.
 ///
-/// Clients over gRPC's C core, such as Python's, take 8 KiB of metadata and lose the failure where there is more. Message
-/// and hint stand there three times: in the text, where a byte may become three, and twice in the details, which grow by
-/// a third.
+/// Clients over gRPC's C core, such as Python's, take 8 KiB of metadata and lose the failure where there is more.
+/// Message and hint stand there three times: in the text, where a byte may become three, and twice in the details,
+/// which grow by a third.
 const MESSAGE: usize = 800;
 const HINT: usize = 300;
 const CONTEXT: usize = 300;
