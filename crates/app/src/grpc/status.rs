@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn however_much_there_is_to_say_it_fits_into_the_metadata_of_every_client() {
         for name in ["a_collection_of_a_shop", "\"{}\"", "集合的名称", "ä\n"] {
-            let long = [name; 10_000].join(", ");
+            let long = vec![name; 10_000].join(", ");
             let failure = Failure { context: Some(long.clone()), ..Failure::usage(long.clone()).hint(long) };
             let status = status(failure);
             assert!(status.message().starts_with(name) && status.message().ends_with(CUT), "{status:?}");
