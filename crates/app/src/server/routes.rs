@@ -14,6 +14,7 @@ use super::State;
 use super::bind::Serves;
 use super::door::{self, Door};
 use crate::rest::{v1, v2};
+use crate::status::{Failure, Kind};
 
 /// What each listener shares.
 pub(super) struct Routes {
@@ -56,7 +57,8 @@ async fn no_such_method(request: Request) -> Response {
 /// What no route takes: as the Go tool answers it, and for gRPC as that does.
 async fn nothing_here(request: Request) -> Response {
     if door::is_grpc(&request) {
-        return tonic::Status::unimplemented("no such call here").into_http();
+        let failure = Failure { kind: Kind::Unsupported, ..Failure::usage("no such call here") };
+        return crate::grpc::status(failure).into_http();
     }
     let path = request.uri().path();
     if v2::is_below(path) {

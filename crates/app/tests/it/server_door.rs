@@ -150,25 +150,25 @@ async fn a_flood_of_wrong_passwords_is_hashed_a_few_times_and_holds_nobody_up() 
 
 #[tokio::test]
 async fn what_is_refused_is_audited() {
-    let (tokens, items) = tokens(&["read"]);
+    let (tokens, items) = tokens(&["read", "backup"]);
     let world = World::new();
     // Whatever the level of the log.
     let settings = json!({ "tokens": items, "legacy_status": true });
     let serving = world.serve(settings, &["--set", "log.level=error"]);
-    let reader = format!("Bearer {}", tokens[0]);
+    let [reader, maker] = [0, 1].map(|at| format!("Bearer {}", tokens[at]));
     let post = async |authorization: &str, path: &str, body: &'static str| {
         let request = serving.request(Method::POST, path).header("authorization", authorization);
         Reply::of(request.header("content-type", "application/json").body(body).send().await.unwrap()).await
     };
     post("Bearer nobody", "/api/v1/create", "{}").await.is(401);
-    post(&reader, "/api/v1/create", "{").await.is(400);
+    post(&maker, "/api/v1/create", "{").await.is(400);
     let elsewhere = r#"{"backup_name":"x","bucket_name":"y","path":"/z"}"#;
     post(&reader, "/api/v1/restore", elsewhere).await.is(200);
     with(&serving, Method::GET, "/api/v2/backups", "Bearer nobody").await.is(401);
     serving.logs("path=/api/v1/restore").await;
     let log = serving.log();
     let audit: Vec<&str> = log.lines().filter(|line| line.contains(" audit: ")).collect();
-    let expected = [("unknown", "/api/v1/create"), ("read", "/api/v1/create"), ("read", "/api/v1/restore")];
+    let expected = [("unknown", "/api/v1/create"), ("backup", "/api/v1/create"), ("read", "/api/v1/restore")];
     assert_eq!(audit.len(), expected.len(), "{audit:#?}");
     for (line, (who, path)) in audit.iter().zip(expected) {
         let told = [format!("who=\"{who}\""), format!("path={path}"), "result=".to_owned()];
