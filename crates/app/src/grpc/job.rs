@@ -8,6 +8,7 @@ use model::name::CollectionRef;
 use super::info::count;
 use super::status;
 use crate::status::Failure;
+use crate::wire::Pace;
 
 /// A job as it is now.
 pub(super) fn job(job: &Job) -> v1::Job {
@@ -53,16 +54,15 @@ pub(super) const fn state(state: JobState) -> v1::JobState {
 
 fn progress(job: &Job) -> v1::Progress {
     let progress = &job.progress;
-    // Of a deletion nobody knows before its end how much there is to do.
-    let percent = if job.state == JobState::Succeeded { 100 } else { progress.percent() };
+    let Pace { percent, bytes_per_second, seconds_left } = Pace::from(job);
     v1::Progress {
         percent: percent.into(),
         phase: progress.phase.map(engine::Phase::as_str).unwrap_or_default().to_owned(),
         objects: Some(part(progress.objects())),
         bytes: Some(part(progress.bytes())),
         imports: Some(part(progress.jobs())),
-        bytes_per_second: progress.rate().map(count),
-        seconds_left: progress.left().map(|left| count(left.as_secs())),
+        bytes_per_second: bytes_per_second.map(count),
+        seconds_left: seconds_left.map(count),
         collections: progress.collections.iter().map(|(name, of)| collection(name, of)).collect(),
         warnings: progress.warnings.clone(),
     }

@@ -263,8 +263,8 @@ impl From<&jobs::Outcome> for JobResult {
 
 impl From<&jobs::Job> for Job {
     fn from(job: &jobs::Job) -> Self {
-        // Of a deletion nobody knows before its end how much there is to do.
-        let percent = if job.state == jobs::JobState::Succeeded { 100 } else { job.progress.percent() };
+        let Pace { percent, bytes_per_second, seconds_left } = Pace::from(job);
+        let progress = JobProgress::from(&job.progress);
         Self {
             id: job.id.clone(),
             kind: job.request.kind().into(),
@@ -277,9 +277,33 @@ impl From<&jobs::Job> for Job {
             created: Time::from_ms(job.created_ms),
             started: job.started_ms.and_then(Time::from_ms),
             ended: job.ended_ms.and_then(Time::from_ms),
-            progress: JobProgress { percent, ..JobProgress::from(&job.progress) },
+            progress: JobProgress { percent, bytes_per_second, seconds_left, ..progress },
             result: job.outcome.as_ref().map(JobResult::from),
             error: job.failure.as_ref().map(JobError::from),
+        }
+    }
+}
+
+/// How far a job is of a hundred, and how fast, as long as it goes on.
+pub(crate) struct Pace {
+    /// Of a hundred.
+    pub percent: u8,
+    /// Bytes a second, while files are copied.
+    pub bytes_per_second: Option<u64>,
+    /// How long the copies still take at that rate.
+    pub seconds_left: Option<u64>,
+}
+
+impl From<&jobs::Job> for Pace {
+    fn from(job: &jobs::Job) -> Self {
+        let progress = &job.progress;
+        // Copies that were cut off look as if they went on.
+        let copies = Some(progress).filter(|_| !job.state.is_over());
+        Self {
+            // Of a deletion nobody knows before its end how much there is to do.
+            percent: if job.state == jobs::JobState::Succeeded { 100 } else { progress.percent() },
+            bytes_per_second: copies.and_then(engine::Progress::rate),
+            seconds_left: copies.and_then(engine::Progress::left).map(|left| left.as_secs()),
         }
     }
 }

@@ -19,7 +19,7 @@ mod word;
 pub(crate) use backup::{BackupPlan, BackupReport};
 pub(crate) use catalog::{BackupPage, Collection, Deleted, Detail, List, Summary};
 pub(crate) use diagnosis::{Checks, Failed};
-pub(crate) use job::{Job, JobCollection, JobPage, JobProgress, JobResult, Part};
+pub(crate) use job::{Job, JobCollection, JobPage, JobProgress, JobResult, Pace, Part};
 pub(crate) use page::{after, token_after};
 pub(crate) use problem::Problem;
 pub(crate) use request::{NewBackup, NewRestore, deletion, existing_name};

@@ -208,6 +208,40 @@ proptest! {
 }
 
 #[test]
+fn only_a_job_that_goes_on_has_time_left() {
+    let books = CollectionRef::new("", "books");
+    let mut progress = Progress::default();
+    progress.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Copying }, 0);
+    progress.take(&Event::Planned { collection: books.clone(), objects: 2, bytes: 9_000 }, 0);
+    for at in [0, 1_000] {
+        progress.take(&Event::ObjectCopied { collection: books.clone(), bytes: 1_000 }, at);
+    }
+    for state in JobState::ALL {
+        let job = Job {
+            id: "j".to_owned(),
+            request: Request::Backup(BackupRequest::of(BackupName::for_create("b").unwrap())),
+            place: OtherPlace::default(),
+            by: "ci".to_owned(),
+            state,
+            cancelling: false,
+            ahead: None,
+            created_ms: 0,
+            started_ms: Some(0),
+            ended_ms: None,
+            milvus_version: None,
+            targets: Vec::new(),
+            progress: progress.clone(),
+            outcome: None,
+            failure: None,
+        };
+        let told = super::Job::from(&job).progress;
+        let goes_on = (!state.is_over()).then_some(());
+        assert_eq!(told.bytes_per_second, goes_on.map(|()| 2_000), "{state:?}");
+        assert_eq!(told.seconds_left, goes_on.map(|()| 3), "{state:?}");
+    }
+}
+
+#[test]
 fn requests_have_the_defaults_of_the_verbs() {
     assert_eq!(serde_json::from_str::<NewRestore>("{}").unwrap(), NewRestore::default());
     let request = NewRestore { backup: Some("b".into()), ..NewRestore::default() }.request(false).unwrap();
