@@ -147,7 +147,7 @@ impl Arguments {
             }
             Verb::Watch(Watch { one }) => {
                 let job: Job = client.get(&["jobs", &one.id], &[]).await?;
-                let again = restore::again_on(client, &job);
+                let again = restore::again_of(&job);
                 let shown = session.job_there("the job goes on; once more to leave at once")?;
                 return followed(session, client, &one.id, shown, OnSignal::Leave, &again).await;
             }

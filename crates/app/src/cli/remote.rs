@@ -16,7 +16,7 @@ use super::delete::report_deletion;
 use super::restore::report_restore;
 use super::session::{Job as Shown, Session};
 use crate::config::Environment;
-use crate::remote::{Client, OnSignal, Replay, Server, Submitted, follow};
+use crate::remote::{Client, OnSignal, Replay, Server, Submitted, follow, look_again};
 use crate::render::text::{self, Again};
 use crate::status::{Failure, Kind};
 use crate::wire::{Job, JobResult, JobState};
@@ -83,11 +83,6 @@ impl ServerFlags {
         };
         Ok(Some(Server { url: url.to_owned(), token, ca: self.server_ca.clone() }))
     }
-
-    /// The URL as it was given.
-    pub(super) fn url(&self) -> Option<&str> {
-        self.server.as_deref()
-    }
 }
 
 fn token_of(path: &std::path::Path) -> Result<secrecy::SecretString, Failure> {
@@ -143,7 +138,7 @@ impl JobFlags {
         if self.detach {
             shown.finish();
             session.show(&*job, |job| format!("{}\n", job.id))?;
-            session.note(&format!("follow it with: milvus-backup jobs watch {} --server {client}", job.id));
+            session.note(&format!("follow it with: {}", look_again(client, &job.id)));
             return Ok(crate::status::DONE);
         }
         followed(session, client, &job.id, shown, OnSignal::Cancel, &order.again).await

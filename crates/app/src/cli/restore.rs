@@ -12,9 +12,8 @@ use super::remote::{JobFlags, Order};
 use super::selection::Selectors;
 use super::session::Session;
 use super::{Format, Named, Shared};
-use crate::remote::Client;
 use crate::render::text::Again;
-use crate::render::{self, Target};
+use crate::render::{self, Target, shell_word};
 use crate::status::{DONE, Failure};
 use crate::wire::{Existing, Job, NewRestore, RestorePlan, RestoreReport};
 
@@ -137,7 +136,6 @@ impl Arguments {
         let same_targets = non_empty(self.rename.as_ref()).is_none();
         let said = [
             ("--config", session.config_flag()),
-            ("--server", self.there.server.url()),
             ("-n", self.named.name.as_deref()),
             ("--suffix", non_empty(self.suffix.as_ref()).filter(|_| same_targets)),
         ];
@@ -209,8 +207,8 @@ impl Arguments {
 }
 
 /// The command line that repeats what a job of a server does; of anything but a restore it is not asked for.
-pub(super) fn again_on(client: &Client, job: &Job) -> Again {
-    let line = format!("milvus-backup restore --server {client} -n {}", shell_word(&job.backup));
+pub(super) fn again_of(job: &Job) -> Again {
+    let line = format!("milvus-backup restore -n {}", shell_word(&job.backup));
     Again { line, same_targets: false, flags: job.request.restore_flags() }
 }
 
@@ -236,16 +234,6 @@ pub(super) fn report_restore(
 /// The answer to `restore secondary`.
 pub(super) fn secondary() -> Failure {
     Failure::later("restore secondary (the standby of a cluster pair)")
-}
-
-/// A word as a shell takes it.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 fn non_empty(text: Option<&String>) -> Option<&str> {

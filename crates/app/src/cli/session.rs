@@ -68,6 +68,9 @@ impl<'a> Session<'a> {
         for word in ignored(&shared.extra) {
             out.note(&format!("{word:?} is ignored: a verb takes flags only"));
         }
+        if let Some(client) = &server {
+            out.tell_of(&client.to_string());
+        }
         match &server {
             Some(client) if has_token && client.is_open() => {
                 out.warning(&format!("the token travels unencrypted to {client}; use https"));
@@ -149,7 +152,7 @@ impl<'a> Session<'a> {
         text: impl FnOnce(&D) -> String,
     ) -> Result<(), Failure> {
         match self.format() {
-            Format::Text => self.print(&text(document)),
+            Format::Text => self.print(&self.out.meant(&text(document))),
             Format::Json => self.print(&render::json::text(document)),
         }
     }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Client;
 use super::events::Events;
+use crate::render::shell_word;
 use crate::status::{Failure, Kind};
 use crate::wire::Job;
 
@@ -124,6 +125,6 @@ fn left(client: &Client, id: &str) -> Failure {
 }
 
 /// How to see what becomes of a job.
-fn look_again(client: &Client, id: &str) -> String {
-    format!("milvus-backup jobs watch {id} --server {client}")
+pub(crate) fn look_again(client: &Client, id: &str) -> String {
+    format!("milvus-backup jobs watch {id} --server {}", shell_word(&client.to_string()))
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 pub(crate) use client::{Client, Submitted};
-pub(crate) use follow::{OnSignal, follow};
+pub(crate) use follow::{OnSignal, follow, look_again};
 pub(crate) use replay::Replay;
 
 /// Where a server is and how to be let in.

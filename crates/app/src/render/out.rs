@@ -1,11 +1,13 @@
 //! The two streams: results on stdout, everything else on stderr.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use indicatif::MultiProgress;
 
+use super::commands::at_server;
 use super::json;
 use crate::cli::Format;
 use crate::status::Failure;
@@ -23,18 +25,37 @@ pub(crate) struct Out {
     bars: MultiProgress,
     /// Whether stderr is a log that programs read, so that what is told must be a line of it.
     logged: Arc<AtomicBool>,
+    /// The server whose doings are told, if one carries them out.
+    server: Arc<OnceLock<String>>,
 }
 
 impl Out {
     /// Looks at the terminal; colour is for terminals only.
     pub(crate) fn new(format: Format, quiet: bool, no_color: bool) -> Self {
         let colour = !no_color && io::stderr().is_terminal();
-        Self { format, quiet, colour, bars: MultiProgress::new(), logged: Arc::default() }
+        Self {
+            format,
+            quiet,
+            colour,
+            bars: MultiProgress::new(),
+            logged: Arc::default(),
+            server: Arc::default(),
+        }
     }
 
     /// Has all that is told from now on told as lines of the log, which has begun.
     pub(crate) fn tell_the_log(&self) {
         self.logged.store(true, Ordering::Relaxed);
+    }
+
+    /// Has the commands in what is told from now on name the server that carries them out.
+    pub(crate) fn tell_of(&self, server: &str) {
+        self.server.get_or_init(|| server.to_owned());
+    }
+
+    /// A text for people with its commands as they are meant here.
+    pub(crate) fn meant<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.server.get().map_or(Cow::Borrowed(text), |url| at_server(text, url).into())
     }
 
     /// Prints a result. A reader that has seen enough (`| head`) is no failure.
@@ -108,6 +129,7 @@ impl Out {
     }
 
     fn say(&self, word: &str, colour: &str, text: &str) {
+        let text = self.meant(text);
         if self.logged.load(Ordering::Relaxed) {
             return match word {
                 "error" => tracing::error!(target: TOLD, "{text}"),

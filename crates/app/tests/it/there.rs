@@ -149,6 +149,46 @@ async fn here_and_there_print_the_same_documents() {
     }
 }
 
+/// The command that a text proposes, ended as a shell would be told it.
+fn proposed(text: &str) -> Vec<&str> {
+    let (_, command) = text.rsplit_once("milvus-backup ").unwrap_or_else(|| panic!("no command in {text}"));
+    command.lines().next().unwrap().split(' ').collect()
+}
+
+#[tokio::test]
+async fn what_is_proposed_asks_the_same_server() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    let tool = client();
+    let url = serving.url("");
+    let there = |arguments: &[&str]| tool.run(&[arguments, &["--server", &url]].concat());
+    let made = there(&["create", "-n", "b"]).ends_with(0).stdout;
+    assert_eq!(proposed(&made), ["restore", "--server", &url, "-n", "b"]);
+    let exists = there(&["create", "-n", "b"]).ends_with(4).stderr;
+    assert_eq!(proposed(&exists), ["delete", "--server", &url, "-n", "b"]);
+    let none = there(&["get", "-n", "none"]).ends_with(3).stderr;
+    assert!(none.contains(&format!("`milvus-backup list --server {url}`")), "{none}");
+
+    world.fake.inject(Fault::Hangs { call: "Import" });
+    let begun = there(&["restore", "-n", "b", "--suffix", "_2", "--detach"]).ends_with(0).stdout;
+    let id = begun.trim();
+    let deadline = Instant::now() + DEADLINE;
+    while serving.get(&format!("/api/v2/jobs/{id}")).await.json()["progress"]["phase"] != "import" {
+        assert!(Instant::now() < deadline, "{}", serving.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    there(&["jobs", "cancel", id]).ends_with(0);
+    let watched = there(&["jobs", "watch", id]).ends_with(130).stderr;
+    let shown = there(&["jobs", "show", id]).ends_with(0).stdout;
+    for text in [&watched, &shown] {
+        let again = proposed(text);
+        assert_eq!(again[..3], ["restore", "--server", &url], "{text}");
+        assert!(again.contains(&"--drop-exist-collection"), "{text}");
+    }
+    let again = tool.run(&proposed(&shown)).ends_with(0).stdout;
+    assert!(again.starts_with("Restored 2 collections from b "), "{again}");
+}
+
 #[tokio::test]
 async fn jobs_are_detached_listed_shown_watched_and_cancelled() {
     let world = World::with_books().await;
