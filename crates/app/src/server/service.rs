@@ -212,7 +212,9 @@ impl Service {
 
     /// Tells a job to stop; whoever may hand in its kind may stop it.
     pub(crate) fn cancel(&self, caller: &Caller, id: &str) -> Result<Job, Failure> {
-        let cancelled = self.job(caller, id).and_then(|job| {
+        // Which ids there are is told only to who may cancel something.
+        let job = caller.may(Role::Backup).and_then(|()| self.job(caller, id));
+        let cancelled = job.and_then(|job| {
             caller.may(needed(job.request.kind()))?;
             Ok(self.jobs.cancel(id)?)
         });

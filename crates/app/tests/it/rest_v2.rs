@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use testkit::fake::Fault;
 
 use crate::described::Described;
 use crate::serving::{DEADLINE, Reply, Serving, World};
@@ -102,6 +103,12 @@ async fn a_backup_is_planned_made_shown_restored_and_deleted() {
 
     let plan = api.get("/backups/b/plan").await.json();
     assert_eq!(plan["kind"], "already_exists", "the source is the target: {plan:#}");
+    let plan = api.get("/backups/b/plan?suffix=_2&filter=books").await.is(200).json();
+    assert_eq!(plan["collections"].as_array().map(Vec::len), Some(1), "{plan:#}");
+    assert_eq!(plan["collections"][0]["target"], "default.books_2", "{plan:#}");
+    let plan = api.get("/backups/b/plan?existing=drop").await.is(200).json();
+    assert_eq!(plan["collections"][0]["action"], "drop_and_create", "{plan:#}");
+    api.get("/backups/b/plan?existing=burn").await.is(400);
     let plan = api.post("/backups/b/plan", &json!({ "suffix": "_2" })).await.is(200).json();
     assert_eq!(plan["collections"][0]["target"], "default.books_2", "{plan:#}");
     let renamed = json!({ "rename": { "books": "novels" }, "filter": "books" });
@@ -242,8 +249,11 @@ async fn a_parameter_that_means_nothing_is_refused() {
         let name = query.split('=').next().unwrap();
         assert!(problem["detail"].as_str().unwrap().contains(name), "{problem}");
     }
-    for path in ["/backups/b/plan?suffix=_2", "/jobs/none?deep=1", "/jobs/none/events?x", "/check?x=1"] {
-        api.get(path).await.is(400);
+    for path in ["/backups/b/plan?rename=_2", "/jobs/none?deep=1", "/jobs/none/events?x", "/check?x=1"] {
+        let problem = api.get(path).await.is(400).json();
+        let (_, query) = path.split_once('?').unwrap();
+        let name = query.split('=').next().unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains(name), "{problem}");
     }
     api.send("DELETE", "/backups/b?dryrun=true", None, &[]).await.is(400);
     assert_eq!(api.get("/jobs").await.json()["jobs"], json!([]), "nothing was begun");
@@ -338,6 +348,24 @@ async fn a_job_is_followed_event_by_event() {
     let over =
         api.send("POST", &format!("/jobs/{}:cancel", accepted["id"].as_str().unwrap()), None, &[]).await;
     assert!((400..500).contains(&over.status), "a job that is over cannot be cancelled: {over:?}");
+}
+
+#[tokio::test]
+async fn events_are_counted_on_from_the_last_that_was_seen() {
+    let world = World::with_books().await;
+    let serving = world.serve(json!({}), &[]);
+    world.fake.inject(Fault::Hangs { call: "Flush" });
+    let accepted = serving.post("/api/v2/backups", &json!({ "name": "b" })).await.is(202).json();
+    let path = format!("/api/v2/jobs/{}/events", accepted["id"].as_str().unwrap());
+    for (last, first) in [("6", "7"), ("nonsense", "0"), ("18446744073709551615", "18446744073709551615")] {
+        let request = serving.request(Method::GET, &path).header("Last-Event-ID", last);
+        let mut events = request.send().await.unwrap();
+        let mut text = String::new();
+        while !text.contains("\n\n") {
+            text += std::str::from_utf8(&events.chunk().await.unwrap().unwrap()).unwrap();
+        }
+        assert!(text.lines().any(|line| line == format!("id: {first}")), "{last}: {text}");
+    }
 }
 
 #[tokio::test]

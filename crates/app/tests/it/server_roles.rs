@@ -233,3 +233,31 @@ async fn every_call_takes_the_roles_that_it_needs() {
     }
     serving.logs(r#"who="read" role="read" action="backup" subject="../x" result="forbidden""#).await;
 }
+
+#[tokio::test]
+async fn who_may_not_ask_for_a_change_is_not_told_what_else_is_wrong_with_it() {
+    let (askers, settings) = askers();
+    let world = World::with_books().await;
+    let serving = world.serve(settings, &[]);
+    let ask = async |role: usize, method: Method, path: &str, body: &str| {
+        let header = askers.iter().find(|asker| asker.role == Some(role)).unwrap().header.clone().unwrap();
+        let request = serving.request(method, &format!("/api/v2{path}")).header("authorization", header);
+        let request = request.header("content-type", "application/json").body(body.to_owned());
+        request.send().await.unwrap().status().as_u16()
+    };
+    for (path, needed) in [("/backups", 1), ("/restores", 2)] {
+        for body in ["{bad", "", r#"{"x":1}"#, "[]", r#"{"name":"../x"}"#, r#"{"backup":"../x"}"#] {
+            for (role, name) in ROLES.iter().enumerate() {
+                let expected = if role < needed { 403 } else { 400 };
+                let status = ask(role, Method::POST, path, body).await;
+                assert_eq!(status, expected, "{path} {body} by {name}");
+            }
+        }
+    }
+    assert_eq!(ask(0, Method::POST, "/backups", r#"{"dry_run":true}"#).await, 200, "a plan changes nothing");
+    assert_eq!(ask(0, Method::POST, "/backups", r#"{"name":"../x","dry_run":true}"#).await, 400);
+    assert_eq!(ask(2, Method::DELETE, "/backups/..%2Fx", "").await, 403);
+    assert_eq!(ask(3, Method::DELETE, "/backups/..%2Fx", "").await, 400);
+    assert_eq!(ask(0, Method::POST, "/jobs/none:cancel", "").await, 403);
+    assert_eq!(ask(1, Method::POST, "/jobs/none:cancel", "").await, 404);
+}

@@ -3,20 +3,21 @@
 use axum::Json;
 use axum::extract::State;
 use futures::{StreamExt, TryStreamExt, stream};
+use jobs::JobKind;
 use model::name::CollectionRef;
 use model::selection::matches;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::problem::{Answer, Refusal};
+use super::super::problem::{Answer, Refusal, Refused};
 use super::extract::{Body, By, Named, NoParameters, Parameters};
 use super::page::{Limit, words};
-use super::submit::{IdempotencyKey, Submitted};
+use super::submit::{IdempotencyKey, Submitted, understood};
 use crate::server::{self, Asked, Service};
 use crate::status::{Failure, Kind};
 use crate::wire::{
-    BackupPage, BackupPlan, BackupState, Deleted, Detail, Job, NewBackup, NewRestore, RestorePlan, Summary,
-    after, deletion, existing_name, token_after,
+    BackupPage, BackupPlan, BackupState, Deleted, Detail, Existing, Job, NewBackup, NewRestore, RestorePlan,
+    Summary, after, deletion, existing_name, token_after,
 };
 
 /// How many backups are read at once to see which collections they hold: a few, so that others get their turn between.
@@ -109,13 +110,15 @@ pub(super) async fn create(
     State(state): State<server::State>,
     By(asked): By,
     _: NoParameters,
-    Body(body): Body<NewBackup>,
+    body: Result<Body<NewBackup>, Refused>,
 ) -> Answer<Submitted<BackupPlan>> {
-    let request = body.request()?;
-    if request.dry_run {
-        let plan = state.service.plan_backup(&asked, request).await?;
+    let may = |subject: &str| state.service.may(&asked.caller, JobKind::Backup, subject);
+    let Body(body) = understood(body, || may(""))?;
+    if body.dry_run {
+        let plan = state.service.plan_backup(&asked, body.request()?).await?;
         return Ok(Submitted::Planned(BackupPlan::from(&plan)));
     }
+    let request = understood(body.request(), || may(body.name.as_deref().unwrap_or_default()))?;
     Ok(state.service.backup(asked, request).await?.into())
 }
 
@@ -174,28 +177,46 @@ pub(super) async fn delete(
     Named(name): Named,
     Parameters(asks): Parameters<DryRun>,
 ) -> Answer<Submitted<Deleted>> {
-    let request = deletion(Some(&name), asks.dry_run)?;
-    if request.dry_run {
-        let outcome = state.service.plan_delete(&asked, request).await?;
+    let request = deletion(Some(&name), asks.dry_run);
+    if asks.dry_run {
+        let outcome = state.service.plan_delete(&asked, request?).await?;
         return Ok(Submitted::Planned(Deleted::of(&outcome, true)));
     }
+    let request = understood(request, || state.service.may(&asked.caller, JobKind::Delete, &name))?;
     Ok(state.service.delete(asked, request).await?.into())
+}
+
+/// Which restore.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PlanAsked {
+    /// Which of its collections: `db.*`, `db.coll`, `coll` (of `default`), `db.` alone; globs; by commas
+    filter: Option<String>,
+    /// Appended to the name of every collection
+    suffix: Option<String>,
+    /// What to do with target collections that exist
+    #[param(default = "refuse", nullable = false)]
+    existing: Option<Existing>,
 }
 
 /// What a restore of a backup would do
 #[utoipa::path(get, path = "/backups/{name}/plan", tag = "backups", operation_id = "plan_restore",
-    params(("name" = String, Path, description = "The backup")),
+    params(("name" = String, Path, description = "The backup"), PlanAsked),
     responses((status = 200, description = "What would be done", body = RestorePlan), Refusal))]
 pub(super) async fn plan(
     state: State<server::State>,
     by: By,
     name: Named,
-    none: NoParameters,
+    Parameters(PlanAsked { filter, suffix, existing }): Parameters<PlanAsked>,
 ) -> Answer<Json<RestorePlan>> {
-    plan_as_asked(state, by, name, none, Body(NewRestore::default())).await
+    let usual = NewRestore::default();
+    let existing = existing.unwrap_or(usual.existing);
+    let body = NewRestore { filter, suffix, existing, ..usual };
+    plan_as_asked(state, by, name, NoParameters, Body(body)).await
 }
 
-/// What a restore of a backup would do that is asked for with these options
+/// What a restore of a backup would do that is asked for with all its options
 #[utoipa::path(post, path = "/backups/{name}/plan", tag = "backups", operation_id = "plan_restore_as_asked",
     params(("name" = String, Path, description = "The backup")),
     request_body(content = NewRestore, example = json!({"filter": "shop.orders", "suffix": "_copy"})),

@@ -42,10 +42,14 @@ pub(super) async fn watch(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let jobs = state.service.watch(&asked.caller, &id)?;
-    if headers.get("last-event-id").is_some_and(|last| last == END) {
+    let last = headers.get("last-event-id").and_then(|last| last.to_str().ok());
+    if last == Some(END) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let events = jobs.enumerate().map(|(number, job)| Ok::<_, Infallible>(event(number, &Job::from(&job))));
+    let first = last.and_then(|last| last.parse().ok()).map_or(0, |last: usize| last.saturating_add(1));
+    let events = jobs
+        .enumerate()
+        .map(move |(number, job)| Ok::<_, Infallible>(event(first.saturating_add(number), &Job::from(&job))));
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(STILL_HERE));
     // What nginx would hold back comes late.
     Ok(([("x-accel-buffering", "no")], events).into_response())

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::super::problem::{Answer, Refusal};
+use super::super::problem::{Answer, Refusal, Refused};
 use super::extract::{Body, By, NoParameters, Parameters};
 use super::jobs::{JobsOfKind, page_of};
-use super::submit::{IdempotencyKey, Submitted};
+use super::submit::{IdempotencyKey, Submitted, understood};
 use crate::server;
 use crate::wire::{Job, JobKind, JobPage, NewRestore, RestorePlan};
 
@@ -25,13 +25,16 @@ pub(super) async fn create(
     State(state): State<server::State>,
     By(asked): By,
     _: NoParameters,
-    Body(body): Body<NewRestore>,
+    body: Result<Body<NewRestore>, Refused>,
 ) -> Answer<Submitted<RestorePlan>> {
-    let request = body.request(state.settings.keep_staged)?;
-    if request.dry_run {
-        let (plan, target) = state.service.plan_restore(&asked, request).await?;
+    let may = |subject: &str| state.service.may(&asked.caller, jobs::JobKind::Restore, subject);
+    let Body(body) = understood(body, || may(""))?;
+    let request = body.request(state.settings.keep_staged);
+    if body.dry_run {
+        let (plan, target) = state.service.plan_restore(&asked, request?).await?;
         return Ok(Submitted::Planned(RestorePlan::of(&plan, &target)));
     }
+    let request = understood(request, || may(body.backup.as_deref().unwrap_or_default()))?;
     Ok(state.service.restore(asked, request).await?.into())
 }
 

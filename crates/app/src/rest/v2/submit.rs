@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::IntoParams;
 
+use super::super::problem::{Answer, Refused};
+use crate::status::Failure;
 use crate::wire::Job;
 
 /// How the key is described that makes a repeated request the same one; [`super::extract::By`] reads it.
@@ -23,6 +25,17 @@ pub(super) struct IdempotencyKey {
         nullable = false
     )]
     key: Option<String>,
+}
+
+/// What was read of a request for a job. What is wrong with it is told only to who may have such a job done.
+pub(super) fn understood<T>(
+    read: Result<T, impl Into<Refused>>,
+    may: impl FnOnce() -> Result<(), Failure>,
+) -> Answer<T> {
+    if read.is_err() {
+        may()?;
+    }
+    read.map_err(Into::into)
 }
 
 /// The answer to a request that became a job, or would have.
