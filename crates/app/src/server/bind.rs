@@ -57,14 +57,19 @@ pub(super) async fn bind(settings: &Settings, everywhere: bool) -> Result<Vec<Bo
     let grpc = settings.grpc_listen.as_ref().map(|listen| (listen, Serves::Grpc));
     let mut bound = Vec::new();
     for (listen, serves) in [(&settings.listen, first)].into_iter().chain(grpc) {
-        let listener = open(listen, settings, everywhere).await?;
+        let listener = open(listen, settings, everywhere, &bound).await?;
         let address = listener.local_addr()?;
         bound.push(Bound { listener, address, serves });
     }
     Ok(bound)
 }
 
-async fn open(listen: &Listen, settings: &Settings, everywhere: bool) -> Result<TcpListener, Failure> {
+async fn open(
+    listen: &Listen,
+    settings: &Settings,
+    everywhere: bool,
+    bound: &[Bound],
+) -> Result<TcpListener, Failure> {
     let open_to_all = everywhere || !settings.access.open;
     let cannot = |error: std::io::Error| Failure {
         kind: Kind::Failed,
@@ -83,12 +88,27 @@ async fn open(listen: &Listen, settings: &Settings, everywhere: bool) -> Result<
     for address in addresses {
         match TcpListener::bind(address).await {
             Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && is_ours(address, bound) => {
+                return Err(Failure::usage(format!(
+                    "--port or --listen and --grpc-listen name the same address: {listen}"
+                ))
+                .hint("leave out --grpc-listen (server.grpc_listen): one address serves REST and gRPC"));
+            }
             // Another process has it: the next address would hide that.
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => return Err(cannot(error)),
             Err(error) => last = error,
         }
     }
     Err(cannot(last))
+}
+
+/// Whether what is listened at already leaves nothing of this address.
+fn is_ours(address: SocketAddr, bound: &[Bound]) -> bool {
+    let mut places = bound.iter().map(|bound| bound.address);
+    places.any(|ours| {
+        let everywhere = ours.ip().is_unspecified() || address.ip().is_unspecified();
+        ours.port() == address.port() && (everywhere || ours.ip() == address.ip())
+    })
 }
 
 fn in_words(error: &std::io::Error) -> String {

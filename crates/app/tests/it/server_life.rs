@@ -86,3 +86,19 @@ async fn grpc_may_have_an_address_of_its_own() {
     let other = reqwest::get(format!("{}/api/v2/jobs", serving.urls[1])).await.unwrap();
     assert_eq!(other.status(), 404);
 }
+
+#[tokio::test]
+async fn both_listeners_cannot_have_one_address() {
+    let world = World::new();
+    // Nobody else listens at this address of the machine, so the port is still free.
+    let port = std::net::TcpListener::bind("127.0.0.77:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.77:{port}");
+    for grpc in [address.clone(), format!("0.0.0.0:{port}")] {
+        let ended = world.try_serve(json!({ "listen": address }), &["--no-auth", "--grpc-listen", &grpc]);
+        let (status, log) = ended.err().unwrap();
+        assert_eq!(status.code(), Some(2), "{log}");
+        for told in ["--listen", "--grpc-listen", &grpc, "hint: "] {
+            assert!(log.contains(told), "no {told} in {log}");
+        }
+    }
+}
