@@ -85,13 +85,22 @@ async fn a_caller_that_leaves_ends_nothing() {
             assert!(Instant::now() < deadline, "{path}: {reply:?}\n{}", serving.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let log = serving.log();
-        let of_the_request = |line: &&str| line.contains(" audit: ") && line.contains(path);
-        let audit: Vec<&str> =
-            log.lines().filter(of_the_request).filter(|line| line.contains("left")).collect();
-        assert_eq!(audit.len(), 1, "{log}");
-        assert!(audit[0].contains("accepted"), "{audit:?}");
     }
+    // one line each for what is asked for, with the id of its request; and for what is refused, too
+    let taken = serving.request(Method::POST, "/api/v1/create").header("request_id", "taken");
+    taken.body(r#"{"backup_name": "later"}"#).send().await.unwrap();
+    serving.delete("/api/v1/delete?backup_name=none").await.is(404);
+    serving.logs("path=/api/v1/delete").await;
+    let log = serving.log();
+    let lines = |words: &[&str]| {
+        let audit = log.lines().filter(|line| line.contains(" audit: "));
+        audit.filter(|line| words.iter().all(|word| line.contains(word))).count()
+    };
+    for path in ["path=/api/v1/create", "path=/api/v1/restore"] {
+        assert_eq!(lines(&[path, "id=left", "accepted"]), 1, "{path}: {log}");
+        assert_eq!(lines(&[path, "id=left", "refused"]), 0, "{path}: {log}");
+    }
+    assert_eq!((lines(&["id=taken"]), lines(&["path=/api/v1/delete"])), (1, 1), "{log}");
 }
 
 #[tokio::test]
