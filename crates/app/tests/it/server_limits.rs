@@ -41,9 +41,10 @@ async fn who_sends_all_of_a_large_body_before_looking_is_answered() {
     for (path, status) in [("/", "413"), ("/api/v1/list", "401")] {
         for length in [format!("content-length: {}", body.len()), "transfer-encoding: chunked".to_owned()] {
             let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{length}\r\n\r\n");
-            let all = match length.starts_with('c') {
-                true => format!("{head}{body}"),
-                false => format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len()),
+            let all = if length.starts_with('c') {
+                format!("{head}{body}")
+            } else {
+                format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
             };
             let answer = serving.raw(all.as_bytes()).await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {length}: {answer}");
