@@ -85,8 +85,8 @@ async fn holding(
     let read = stream::iter(backups).map(|backup| async move {
         let holds = match service.get(asked, &existing_name(Some(&backup.name))?).await {
             Ok(detail) => detail.manifest.collections.iter().any(|c| c.name == *wanted),
-            // Deleted meanwhile, or not to be read: it has none that could be restored.
-            Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Damaged) => false,
+            // Deleted meanwhile, made anew, or not to be read: it has none that could be restored.
+            Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Damaged | Kind::Busy) => false,
             Err(failure) => return Err(failure),
         };
         Ok(holds.then_some(backup))
