@@ -12,6 +12,8 @@ pub const DEFAULT_DATABASE: &str = "default";
 
 /// The longest name a backup may be created with, in bytes.
 const MAX_BACKUP_NAME: usize = 128;
+/// The longest part of a path that a disk takes, in bytes.
+const LONGEST_PART: usize = 255;
 /// The longest name Milvus takes for a database or collection, in bytes.
 const MAX_MILVUS_NAME: usize = 255;
 
@@ -76,7 +78,10 @@ fn is_word(name: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// It does not name one directory below the backup root.
-    #[error("{0:?} cannot name a backup: a name is one path part, not empty, `.` or `..`, and holds no `/`")]
+    #[error(
+        "{0:?} cannot name a backup: a name is one path part, not empty, `.` or `..`, holds no `/`, and has at \
+         most {LONGEST_PART} bytes"
+    )]
     NotOnePart(String),
     /// It is readable, but no new backup may have it.
     #[error(
@@ -141,7 +146,7 @@ impl FromStr for BackupName {
     type Err = NameError;
 
     fn from_str(name: &str) -> Result<Self, NameError> {
-        if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) {
+        if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) || name.len() > LONGEST_PART {
             return Err(NameError::NotOnePart(name.to_owned()));
         }
         Ok(Self(name.to_owned()))
@@ -174,10 +179,11 @@ mod tests {
 
     #[test]
     fn any_single_path_part_can_be_read() {
-        for name in ["nightly", "a-b", "v1.2", "insert_log", "…", "...", " x "] {
+        let (longest, longer) = ("a".repeat(255), "ä".repeat(128));
+        for name in ["nightly", "a-b", "v1.2", "insert_log", "…", "...", " x ", &longest] {
             assert_eq!(name.parse::<BackupName>().unwrap().as_str(), name);
         }
-        for name in ["", ".", "..", "a/b", "/", "a\0b"] {
+        for name in ["", ".", "..", "a/b", "/", "a\0b", &longer] {
             assert_eq!(name.parse::<BackupName>(), Err(NameError::NotOnePart(name.to_owned())));
         }
     }
