@@ -78,62 +78,36 @@ func (b *BackupContext) Close() error {
 
 // CreateBackup takes a backup.
 func (b *BackupContext) CreateBackup(ctx context.Context, request *backuppb.CreateBackupRequest) *backuppb.BackupInfoResponse {
-	var said metadata.MD
-	response, err := b.server.CreateBackup(ctx, request, grpc.Trailer(&said))
-	if err != nil {
-		return &backuppb.BackupInfoResponse{RequestId: requestID(request, said), Code: code(err, milvusbackup.ErrNotFound), Msg: err.Error()}
-	}
-	return response
+	return ask(ctx, request, b.server.CreateBackup, noBackupInfo, milvusbackup.ErrNotFound)
 }
 
 // GetBackup tells what a backup holds.
 func (b *BackupContext) GetBackup(ctx context.Context, request *backuppb.GetBackupRequest) *backuppb.BackupInfoResponse {
-	var said metadata.MD
-	response, err := b.server.GetBackup(ctx, request, grpc.Trailer(&said))
-	if err != nil {
-		return &backuppb.BackupInfoResponse{RequestId: requestID(request, said), Code: code(err), Msg: err.Error()}
-	}
-	return response
+	return ask(ctx, request, b.server.GetBackup, noBackupInfo)
 }
 
 // ListBackups tells which backups there are and what they hold.
 func (b *BackupContext) ListBackups(ctx context.Context, request *backuppb.ListBackupsRequest) *backuppb.ListBackupsResponse {
-	var said metadata.MD
-	response, err := b.server.ListBackups(ctx, request, grpc.Trailer(&said))
-	if err != nil {
-		return &backuppb.ListBackupsResponse{RequestId: requestID(request, said), Code: code(err), Msg: err.Error()}
-	}
-	return response
+	return ask(ctx, request, b.server.ListBackups, func(f failure) *backuppb.ListBackupsResponse {
+		return &backuppb.ListBackupsResponse{RequestId: f.requestID, Code: f.code, Msg: f.msg}
+	})
 }
 
 // DeleteBackup removes a backup.
 func (b *BackupContext) DeleteBackup(ctx context.Context, request *backuppb.DeleteBackupRequest) *backuppb.DeleteBackupResponse {
-	var said metadata.MD
-	response, err := b.server.DeleteBackup(ctx, request, grpc.Trailer(&said))
-	if err != nil {
-		return &backuppb.DeleteBackupResponse{RequestId: requestID(request, said), Code: code(err), Msg: err.Error()}
-	}
-	return response
+	return ask(ctx, request, b.server.DeleteBackup, func(f failure) *backuppb.DeleteBackupResponse {
+		return &backuppb.DeleteBackupResponse{RequestId: f.requestID, Code: f.code, Msg: f.msg}
+	})
 }
 
 // RestoreBackup restores a backup.
 func (b *BackupContext) RestoreBackup(ctx context.Context, request *backuppb.RestoreBackupRequest) *backuppb.RestoreBackupResponse {
-	var said metadata.MD
-	response, err := b.server.RestoreBackup(ctx, request, grpc.Trailer(&said))
-	if err != nil {
-		return &backuppb.RestoreBackupResponse{RequestId: requestID(request, said), Code: code(err, milvusbackup.ErrNotFound, milvusbackup.ErrExists), Msg: err.Error()}
-	}
-	return response
+	return ask(ctx, request, b.server.RestoreBackup, noRestore, milvusbackup.ErrNotFound, milvusbackup.ErrExists)
 }
 
 // GetRestore tells how far a restore is.
 func (b *BackupContext) GetRestore(ctx context.Context, request *backuppb.GetRestoreStateRequest) *backuppb.RestoreBackupResponse {
-	var said metadata.MD
-	response, err := b.server.GetRestore(ctx, request, grpc.Trailer(&said))
-	if err != nil {
-		return &backuppb.RestoreBackupResponse{RequestId: requestID(request, said), Code: code(err, milvusbackup.ErrNotFound, milvusbackup.ErrInvalid), Msg: err.Error()}
-	}
-	return response
+	return ask(ctx, request, b.server.GetRestore, noRestore, milvusbackup.ErrNotFound, milvusbackup.ErrInvalid)
 }
 
 // Check tells whether the server can work with Milvus and its stores.
@@ -143,6 +117,37 @@ func (b *BackupContext) Check(ctx context.Context) string {
 		return err.Error()
 	}
 	return response.GetMsg()
+}
+
+// failure is what an answer tells of a call that failed.
+type failure struct {
+	requestID string
+	code      backuppb.ResponseCode
+	msg       string
+}
+
+func noBackupInfo(f failure) *backuppb.BackupInfoResponse {
+	return &backuppb.BackupInfoResponse{RequestId: f.requestID, Code: f.code, Msg: f.msg}
+}
+
+func noRestore(f failure) *backuppb.RestoreBackupResponse {
+	return &backuppb.RestoreBackupResponse{RequestId: f.requestID, Code: f.code, Msg: f.msg}
+}
+
+// ask makes a call; where it fails, of the kinds in fails the code says no more than that.
+func ask[Q interface{ GetRequestId() string }, A any](
+	ctx context.Context,
+	request Q,
+	call func(context.Context, Q, ...grpc.CallOption) (A, error),
+	failed func(failure) A,
+	fails ...error,
+) A {
+	var said metadata.MD
+	answer, err := call(ctx, request, grpc.Trailer(&said))
+	if err != nil {
+		return failed(failure{requestID(request, said), code(err, fails...), err.Error()})
+	}
+	return answer
 }
 
 // requestID is the id of a request that failed: the caller's, else the one the server gave it, else a new one.
