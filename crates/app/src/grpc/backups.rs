@@ -43,13 +43,8 @@ impl Backups {
         Ok(Asked { place, ..asked(request.metadata(), request.extensions())? })
     }
 
-    /// Refuses who may not ask for a change before anything else of it is looked at.
-    fn may<T>(&self, request: &Request<T>, kind: JobKind, subject: &str) -> Result<(), Failure> {
-        self.service().may(&caller(request.extensions())?, kind, subject)
-    }
-
     async fn create(&self, request: Request<CreateBackupRequest>) -> Result<BackupInfoResponse, Failure> {
-        self.may(&request, JobKind::Backup, &request.get_ref().backup_name)?;
+        may(&request, JobKind::Backup, &request.get_ref().backup_name)?;
         let id = request.get_ref().request_id.clone();
         let asked = self.asked(&request, "", &request.get_ref().backup_root_path)?;
         let asked = Asked { id: given(&id), ..asked };
@@ -109,7 +104,7 @@ impl Backups {
     }
 
     async fn delete(&self, request: Request<DeleteBackupRequest>) -> Result<DeleteBackupResponse, Failure> {
-        self.may(&request, JobKind::Delete, &request.get_ref().backup_name)?;
+        may(&request, JobKind::Delete, &request.get_ref().backup_name)?;
         let asked = self.asked(&request, "", "")?;
         let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
         let deletion = wire::deletion(Some(&request.get_ref().backup_name), false)?;
@@ -124,7 +119,7 @@ impl Backups {
         request: Request<RestoreBackupRequest>,
     ) -> Result<RestoreBackupResponse, Failure> {
         let wanted = request.get_ref();
-        self.may(&request, JobKind::Restore, &wanted.backup_name)?;
+        may(&request, JobKind::Restore, &wanted.backup_name)?;
         let asked = self.asked(&request, &wanted.bucket_name, &wanted.path)?;
         let asked = Asked { id: given(&wanted.id), ..asked };
         let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
@@ -175,6 +170,11 @@ impl Backups {
 
 /// The code of every answer that is no status.
 const SUCCEEDED: i32 = ResponseCode::Success as i32;
+
+/// Refuses who may not ask for a change before anything else of it is looked at.
+fn may<T>(request: &Request<T>, kind: JobKind, subject: &str) -> Result<(), Failure> {
+    Service::may(&caller(request.extensions())?, kind, subject)
+}
 
 /// Text, if there is some.
 fn given(text: &str) -> Option<String> {

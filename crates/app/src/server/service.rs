@@ -68,8 +68,7 @@ impl Service {
     }
 
     /// Refuses who may not hand in such a job, so that what else is wrong with a request is told only to who may.
-    #[expect(clippy::unused_self, reason = "asked of the service like everything else, and audited by it")]
-    pub(crate) fn may(&self, caller: &Caller, kind: JobKind, subject: &str) -> Result<(), Failure> {
+    pub(crate) fn may(caller: &Caller, kind: JobKind, subject: &str) -> Result<(), Failure> {
         caller.may(needed(kind)).inspect_err(|refused| {
             // Nobody has looked at it, so it may be no name, and of any size.
             let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();

@@ -84,7 +84,7 @@ impl Exchange {
 
     /// Refuses who may not hand in such a job.
     pub(super) fn may(&self, kind: JobKind, backup: &str) -> Result<(), Failure> {
-        self.service().may(self.caller()?, kind, backup)
+        Service::may(self.caller()?, kind, backup)
     }
 
     /// Hands in a job, which is taken in whether or not the caller waits for that.

@@ -112,7 +112,7 @@ pub(super) async fn create(
     _: NoParameters,
     body: Result<Body<NewBackup>, Refused>,
 ) -> Answer<Submitted<BackupPlan>> {
-    let may = |subject: &str| state.service.may(&asked.caller, JobKind::Backup, subject);
+    let may = |subject: &str| Service::may(&asked.caller, JobKind::Backup, subject);
     let Body(body) = understood(body, || may(""))?;
     if body.dry_run {
         let plan = state.service.plan_backup(&asked, body.request()?).await?;
@@ -182,7 +182,7 @@ pub(super) async fn delete(
         let outcome = state.service.plan_delete(&asked, request?).await?;
         return Ok(Submitted::Planned(Deleted::of(&outcome, true)));
     }
-    let request = understood(request, || state.service.may(&asked.caller, JobKind::Delete, &name))?;
+    let request = understood(request, || Service::may(&asked.caller, JobKind::Delete, &name))?;
     Ok(state.service.delete(asked, request).await?.into())
 }
 

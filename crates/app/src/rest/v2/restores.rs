@@ -7,7 +7,7 @@ use super::super::problem::{Answer, Refusal, Refused};
 use super::extract::{Body, By, NoParameters, Parameters};
 use super::jobs::{JobsOfKind, page_of};
 use super::submit::{IdempotencyKey, Submitted, understood};
-use crate::server;
+use crate::server::{self, Service};
 use crate::wire::{Job, JobKind, JobPage, NewRestore, RestorePlan};
 
 /// Restore a backup, or part of it
@@ -27,7 +27,7 @@ pub(super) async fn create(
     _: NoParameters,
     body: Result<Body<NewRestore>, Refused>,
 ) -> Answer<Submitted<RestorePlan>> {
-    let may = |subject: &str| state.service.may(&asked.caller, jobs::JobKind::Restore, subject);
+    let may = |subject: &str| Service::may(&asked.caller, jobs::JobKind::Restore, subject);
     let Body(body) = understood(body, || may(""))?;
     let request = body.request(state.settings.keep_staged);
     if body.dry_run {
