@@ -910,6 +910,7 @@ type BackupResult struct {
 	Bytes         int64                  `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Vanished      []string               `protobuf:"bytes,6,rep,name=vanished,proto3" json:"vanished,omitempty"` // selected collections that are not in it, since they were dropped meanwhile
 	Warnings      []string               `protobuf:"bytes,7,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Failed        []*FailedCollection    `protobuf:"bytes,8,rep,name=failed,proto3" json:"failed,omitempty"` // selected collections that are not in it, since rows of them would be missing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -993,6 +994,74 @@ func (x *BackupResult) GetWarnings() []string {
 	return nil
 }
 
+func (x *BackupResult) GetFailed() []*FailedCollection {
+	if x != nil {
+		return x.Failed
+	}
+	return nil
+}
+
+// A collection that a backup left out.
+type FailedCollection struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // database.collection
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Hint          string                 `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"` // what to do
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FailedCollection) Reset() {
+	*x = FailedCollection{}
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FailedCollection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FailedCollection) ProtoMessage() {}
+
+func (x *FailedCollection) ProtoReflect() protoreflect.Message {
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FailedCollection.ProtoReflect.Descriptor instead.
+func (*FailedCollection) Descriptor() ([]byte, []int) {
+	return file_milvus_backup_v1_jobs_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *FailedCollection) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FailedCollection) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *FailedCollection) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
 type RestoreResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Collections   []*RestoredCollection  `protobuf:"bytes,1,rep,name=collections,proto3" json:"collections,omitempty"`
@@ -1004,7 +1073,7 @@ type RestoreResult struct {
 
 func (x *RestoreResult) Reset() {
 	*x = RestoreResult{}
-	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[11]
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1085,7 @@ func (x *RestoreResult) String() string {
 func (*RestoreResult) ProtoMessage() {}
 
 func (x *RestoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[11]
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1098,7 @@ func (x *RestoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResult.ProtoReflect.Descriptor instead.
 func (*RestoreResult) Descriptor() ([]byte, []int) {
-	return file_milvus_backup_v1_jobs_proto_rawDescGZIP(), []int{11}
+	return file_milvus_backup_v1_jobs_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RestoreResult) GetCollections() []*RestoredCollection {
@@ -1067,7 +1136,7 @@ type RestoredCollection struct {
 
 func (x *RestoredCollection) Reset() {
 	*x = RestoredCollection{}
-	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[12]
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1148,7 @@ func (x *RestoredCollection) String() string {
 func (*RestoredCollection) ProtoMessage() {}
 
 func (x *RestoredCollection) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[12]
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1161,7 @@ func (x *RestoredCollection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoredCollection.ProtoReflect.Descriptor instead.
 func (*RestoredCollection) Descriptor() ([]byte, []int) {
-	return file_milvus_backup_v1_jobs_proto_rawDescGZIP(), []int{12}
+	return file_milvus_backup_v1_jobs_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RestoredCollection) GetSource() string {
@@ -1147,7 +1216,7 @@ type DeleteResult struct {
 
 func (x *DeleteResult) Reset() {
 	*x = DeleteResult{}
-	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[13]
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1228,7 @@ func (x *DeleteResult) String() string {
 func (*DeleteResult) ProtoMessage() {}
 
 func (x *DeleteResult) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[13]
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1241,7 @@ func (x *DeleteResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResult.ProtoReflect.Descriptor instead.
 func (*DeleteResult) Descriptor() ([]byte, []int) {
-	return file_milvus_backup_v1_jobs_proto_rawDescGZIP(), []int{13}
+	return file_milvus_backup_v1_jobs_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeleteResult) GetObjects() int64 {
@@ -1202,7 +1271,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[14]
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1283,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[14]
+	mi := &file_milvus_backup_v1_jobs_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1296,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_milvus_backup_v1_jobs_proto_rawDescGZIP(), []int{14}
+	return file_milvus_backup_v1_jobs_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Failure) GetKind() string {
@@ -1329,7 +1398,7 @@ const file_milvus_backup_v1_jobs_proto_rawDesc = "" +
 	"\x06backup\x18\x01 \x01(\v2\x1e.milvus_backup.v1.BackupResultH\x00R\x06backup\x12;\n" +
 	"\arestore\x18\x02 \x01(\v2\x1f.milvus_backup.v1.RestoreResultH\x00R\arestore\x128\n" +
 	"\x06delete\x18\x03 \x01(\v2\x1e.milvus_backup.v1.DeleteResultH\x00R\x06deleteB\x04\n" +
-	"\x02of\"\xc6\x01\n" +
+	"\x02of\"\x82\x02\n" +
 	"\fBackupResult\x12 \n" +
 	"\vcollections\x18\x01 \x01(\x03R\vcollections\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x18\n" +
@@ -1337,7 +1406,12 @@ const file_milvus_backup_v1_jobs_proto_rawDesc = "" +
 	"\aobjects\x18\x04 \x01(\x03R\aobjects\x12\x14\n" +
 	"\x05bytes\x18\x05 \x01(\x03R\x05bytes\x12\x1a\n" +
 	"\bvanished\x18\x06 \x03(\tR\bvanished\x12\x1a\n" +
-	"\bwarnings\x18\a \x03(\tR\bwarnings\"\x87\x01\n" +
+	"\bwarnings\x18\a \x03(\tR\bwarnings\x12:\n" +
+	"\x06failed\x18\b \x03(\v2\".milvus_backup.v1.FailedCollectionR\x06failed\"R\n" +
+	"\x10FailedCollection\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint\"\x87\x01\n" +
 	"\rRestoreResult\x12F\n" +
 	"\vcollections\x18\x01 \x03(\v2$.milvus_backup.v1.RestoredCollectionR\vcollections\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x1a\n" +
@@ -1391,7 +1465,7 @@ func file_milvus_backup_v1_jobs_proto_rawDescGZIP() []byte {
 }
 
 var file_milvus_backup_v1_jobs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_milvus_backup_v1_jobs_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_milvus_backup_v1_jobs_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_milvus_backup_v1_jobs_proto_goTypes = []any{
 	(JobKind)(0),               // 0: milvus_backup.v1.JobKind
 	(JobState)(0),              // 1: milvus_backup.v1.JobState
@@ -1406,10 +1480,11 @@ var file_milvus_backup_v1_jobs_proto_goTypes = []any{
 	(*CollectionProgress)(nil), // 10: milvus_backup.v1.CollectionProgress
 	(*Result)(nil),             // 11: milvus_backup.v1.Result
 	(*BackupResult)(nil),       // 12: milvus_backup.v1.BackupResult
-	(*RestoreResult)(nil),      // 13: milvus_backup.v1.RestoreResult
-	(*RestoredCollection)(nil), // 14: milvus_backup.v1.RestoredCollection
-	(*DeleteResult)(nil),       // 15: milvus_backup.v1.DeleteResult
-	(*Failure)(nil),            // 16: milvus_backup.v1.Failure
+	(*FailedCollection)(nil),   // 13: milvus_backup.v1.FailedCollection
+	(*RestoreResult)(nil),      // 14: milvus_backup.v1.RestoreResult
+	(*RestoredCollection)(nil), // 15: milvus_backup.v1.RestoredCollection
+	(*DeleteResult)(nil),       // 16: milvus_backup.v1.DeleteResult
+	(*Failure)(nil),            // 17: milvus_backup.v1.Failure
 }
 var file_milvus_backup_v1_jobs_proto_depIdxs = []int32{
 	0,  // 0: milvus_backup.v1.ListJobsRequest.kinds:type_name -> milvus_backup.v1.JobKind
@@ -1419,7 +1494,7 @@ var file_milvus_backup_v1_jobs_proto_depIdxs = []int32{
 	1,  // 4: milvus_backup.v1.Job.state:type_name -> milvus_backup.v1.JobState
 	8,  // 5: milvus_backup.v1.Job.progress:type_name -> milvus_backup.v1.Progress
 	11, // 6: milvus_backup.v1.Job.result:type_name -> milvus_backup.v1.Result
-	16, // 7: milvus_backup.v1.Job.failure:type_name -> milvus_backup.v1.Failure
+	17, // 7: milvus_backup.v1.Job.failure:type_name -> milvus_backup.v1.Failure
 	9,  // 8: milvus_backup.v1.Progress.objects:type_name -> milvus_backup.v1.Part
 	9,  // 9: milvus_backup.v1.Progress.bytes:type_name -> milvus_backup.v1.Part
 	9,  // 10: milvus_backup.v1.Progress.imports:type_name -> milvus_backup.v1.Part
@@ -1428,23 +1503,24 @@ var file_milvus_backup_v1_jobs_proto_depIdxs = []int32{
 	9,  // 13: milvus_backup.v1.CollectionProgress.bytes:type_name -> milvus_backup.v1.Part
 	9,  // 14: milvus_backup.v1.CollectionProgress.imports:type_name -> milvus_backup.v1.Part
 	12, // 15: milvus_backup.v1.Result.backup:type_name -> milvus_backup.v1.BackupResult
-	13, // 16: milvus_backup.v1.Result.restore:type_name -> milvus_backup.v1.RestoreResult
-	15, // 17: milvus_backup.v1.Result.delete:type_name -> milvus_backup.v1.DeleteResult
-	14, // 18: milvus_backup.v1.RestoreResult.collections:type_name -> milvus_backup.v1.RestoredCollection
-	16, // 19: milvus_backup.v1.RestoredCollection.failure:type_name -> milvus_backup.v1.Failure
-	2,  // 20: milvus_backup.v1.JobService.GetJob:input_type -> milvus_backup.v1.GetJobRequest
-	5,  // 21: milvus_backup.v1.JobService.ListJobs:input_type -> milvus_backup.v1.ListJobsRequest
-	3,  // 22: milvus_backup.v1.JobService.CancelJob:input_type -> milvus_backup.v1.CancelJobRequest
-	4,  // 23: milvus_backup.v1.JobService.WatchJob:input_type -> milvus_backup.v1.WatchJobRequest
-	7,  // 24: milvus_backup.v1.JobService.GetJob:output_type -> milvus_backup.v1.Job
-	6,  // 25: milvus_backup.v1.JobService.ListJobs:output_type -> milvus_backup.v1.ListJobsResponse
-	7,  // 26: milvus_backup.v1.JobService.CancelJob:output_type -> milvus_backup.v1.Job
-	7,  // 27: milvus_backup.v1.JobService.WatchJob:output_type -> milvus_backup.v1.Job
-	24, // [24:28] is the sub-list for method output_type
-	20, // [20:24] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	14, // 16: milvus_backup.v1.Result.restore:type_name -> milvus_backup.v1.RestoreResult
+	16, // 17: milvus_backup.v1.Result.delete:type_name -> milvus_backup.v1.DeleteResult
+	13, // 18: milvus_backup.v1.BackupResult.failed:type_name -> milvus_backup.v1.FailedCollection
+	15, // 19: milvus_backup.v1.RestoreResult.collections:type_name -> milvus_backup.v1.RestoredCollection
+	17, // 20: milvus_backup.v1.RestoredCollection.failure:type_name -> milvus_backup.v1.Failure
+	2,  // 21: milvus_backup.v1.JobService.GetJob:input_type -> milvus_backup.v1.GetJobRequest
+	5,  // 22: milvus_backup.v1.JobService.ListJobs:input_type -> milvus_backup.v1.ListJobsRequest
+	3,  // 23: milvus_backup.v1.JobService.CancelJob:input_type -> milvus_backup.v1.CancelJobRequest
+	4,  // 24: milvus_backup.v1.JobService.WatchJob:input_type -> milvus_backup.v1.WatchJobRequest
+	7,  // 25: milvus_backup.v1.JobService.GetJob:output_type -> milvus_backup.v1.Job
+	6,  // 26: milvus_backup.v1.JobService.ListJobs:output_type -> milvus_backup.v1.ListJobsResponse
+	7,  // 27: milvus_backup.v1.JobService.CancelJob:output_type -> milvus_backup.v1.Job
+	7,  // 28: milvus_backup.v1.JobService.WatchJob:output_type -> milvus_backup.v1.Job
+	25, // [25:29] is the sub-list for method output_type
+	21, // [21:25] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_milvus_backup_v1_jobs_proto_init() }
@@ -1465,7 +1541,7 @@ func file_milvus_backup_v1_jobs_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_milvus_backup_v1_jobs_proto_rawDesc), len(file_milvus_backup_v1_jobs_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -65,7 +65,7 @@ func (r BackupRequest) message() *backuppb.CreateBackupRequest {
 // an unfinished backup.
 //
 // The job is returned together with an error where it began and did not do all: errors.Is(err, ErrPartial) where a
-// collection vanished while it was read.
+// collection vanished while it was read, or was left out because rows of it would be missing.
 func (c *Client) CreateBackup(ctx context.Context, request BackupRequest, options ...WaitOption) (*Job, error) {
 	start := func(id string) (*Job, error) {
 		request.ID = id

@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM: the first asks the job to end, the second ends the program.
 
+use std::io::Write;
+
 use crate::status::Kind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +26,14 @@ pub(crate) fn watch(job: CancellationToken, told: impl FnOnce() + Send + 'static
         told();
         job.cancel();
         next().await;
-        std::process::exit(i32::from(exit_code(Kind::Interrupted)));
+        leave(exit_code(Kind::Interrupted));
     });
     Ok(())
+}
+
+/// Ends the process without tearing anything down, while threads may still run.
+pub(crate) fn leave(code: u8) -> ! {
+    // A stream that is gone cannot take the rest.
+    let _ = std::io::stdout().flush();
+    signal_hook::low_level::exit(i32::from(code))
 }

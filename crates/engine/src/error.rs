@@ -167,6 +167,29 @@ pub enum Error {
     /// A collection was dropped while it was read, and the run is strict.
     #[error("{0} was dropped while it was read")]
     Vanished(String),
+    /// The flushed segments of a collection that is not written to hold other rows than Milvus counts.
+    #[error(
+        "the flushed segments of {collection} hold {listed} rows, but Milvus counts {}",
+        if .counted.0 == .counted.1 { .counted.0.to_string() } else { format!("{} to {}", .counted.0, .counted.1) }
+    )]
+    RowsDiffer {
+        /// The collection.
+        collection: String,
+        /// Rows of the segments that Milvus lists.
+        listed: u64,
+        /// The least and the most rows that Milvus counted meanwhile.
+        counted: (u64, u64),
+    },
+    /// Segments of a flush did not get to the store.
+    #[error("segments of {collection} are not flushed after {seconds} s: {}", .segments.join(", "))]
+    NotFlushed {
+        /// The collection.
+        collection: String,
+        /// The segments with their states.
+        segments: Vec<String>,
+        /// How long they were waited for.
+        seconds: u64,
+    },
     /// A collection changed faster than it could be read.
     #[error("{collection} changed {rounds} times while it was copied")]
     Unsteady {
@@ -293,6 +316,8 @@ impl Error {
             | Self::Segments { .. }
             | Self::Vanished(_)
             | Self::Unsteady { .. }
+            | Self::RowsDiffer { .. }
+            | Self::NotFlushed { .. }
             | Self::Import { .. }
             | Self::Stalled { .. }
             | Self::NotProven(_)

@@ -56,6 +56,10 @@ impl Error {
             Self::TargetIsAlias(_) => "name the collection itself, or drop the alias first".into(),
             Self::Mapping(_) => "a rename is old:new, db.old:db.new or db1.*:db2.*, separated by commas".into(),
             Self::Vanished(_) => "take the backup again, or without --strict".into(),
+            Self::RowsDiffer { .. } => {
+                "back the collection up again; if it stays so, look for lost segments in the logs of Milvus's data coordinator".into()
+            }
+            Self::NotFlushed { .. } => "look at the logs of Milvus's data nodes, then back the collection up again".into(),
             Self::Unsteady { .. } => "Milvus compacts it faster than it can be copied; try again when it is calmer".into(),
             Self::Segments { .. } => "if it stays so, files of an interrupted write lie among them; compact the collection and try again".into(),
             Self::Import { reason, .. } => return import_hint(reason),

@@ -34,6 +34,7 @@ pub use job::JobCtx;
 pub use progress::{CollectionProgress, Part, Progress};
 pub use ready::Answered;
 pub use report::{
-    BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, PartitionRows, RestoreReport,
+    BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, FailedCollection, PartitionRows,
+    RestoreReport,
 };
 pub use restore::RestoreOutcome;

@@ -33,6 +33,9 @@ pub struct BackupReport {
     pub cut: Option<(i64, i64)>,
     /// Selected collections that are not in it, because they vanished.
     pub vanished: Vec<CollectionRef>,
+    /// Selected collections that are not in it, because rows of them would have been missing.
+    #[serde(default)]
+    pub failed: Vec<FailedCollection>,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -40,8 +43,19 @@ pub struct BackupReport {
 impl BackupReport {
     /// How it ended: `None` when done in full.
     pub fn kind(&self) -> Option<Kind> {
-        (!self.vanished.is_empty()).then_some(Kind::Partial)
+        (!self.vanished.is_empty() || !self.failed.is_empty()).then_some(Kind::Partial)
     }
+}
+
+/// A collection that a backup left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedCollection {
+    /// The collection.
+    pub collection: CollectionRef,
+    /// The error with its causes, in a line.
+    pub reason: String,
+    /// What to do.
+    pub hint: Option<String>,
 }
 
 /// What a restore did.

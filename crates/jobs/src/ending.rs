@@ -76,15 +76,16 @@ impl Outcome {
 }
 
 fn backup_failure(report: &BackupReport, kind: Kind) -> JobFailure {
+    let mut missing = Vec::new();
+    if !report.vanished.is_empty() {
+        missing.push(format!("what was dropped while it was read: {}", left::names(&report.vanished)));
+    }
+    missing.extend(report.failed.iter().map(|failed| format!("{}: {}", failed.collection, failed.reason)));
     JobFailure {
         kind,
-        message: format!(
-            "{} is complete, but without what was dropped while it was read: {}",
-            report.name,
-            left::names(&report.vanished)
-        ),
+        message: format!("{} is complete, but without {}", report.name, missing.join("; ")),
         context: None,
-        hint: None,
+        hint: report.failed.iter().find_map(|failed| failed.hint.clone()),
     }
 }
 
@@ -128,6 +129,7 @@ mod tests {
             copy: Duration::ZERO,
             cut: None,
             vanished,
+            failed: Vec::new(),
             warnings: vec![],
         })
     }

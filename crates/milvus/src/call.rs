@@ -42,17 +42,24 @@ pub(crate) struct Call<'a> {
     database: &'a str,
     /// Whether doing it twice equals doing it once.
     repeatable: bool,
+    /// A refusal that the server takes back a moment later, so that the call is sent again as after an outage.
+    passing: Option<ErrorKind>,
 }
 
 impl<'a> Call<'a> {
     /// A call that may be sent again when its outcome is unknown.
     pub(crate) fn new(what: &'static str, about: &'a (dyn Display + Sync), database: &'a str) -> Self {
-        Self { what, about, database, repeatable: true }
+        Self { what, about, database, repeatable: true, passing: None }
     }
 
     /// A call that is sent again only when the server has surely not done it.
     pub(crate) fn once(what: &'static str, about: &'a (dyn Display + Sync), database: &'a str) -> Self {
         Self { repeatable: false, ..Self::new(what, about, database) }
+    }
+
+    /// Sends the call again also after a refusal of this kind, for as long as after an outage.
+    pub(crate) fn repeated_after(self, passing: ErrorKind) -> Self {
+        Self { passing: Some(passing), ..self }
     }
 
     /// The call in words.
@@ -67,7 +74,7 @@ impl<'a> Call<'a> {
 
     fn repeats_after(&self, failure: &Failure) -> bool {
         match failure.again {
-            Again::Never => false,
+            Again::Never => self.passing == Some(failure.kind),
             Again::MaybeDone => self.repeatable,
             Again::NotDone => true,
         }

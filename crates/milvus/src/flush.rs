@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use model::ids::Tso;
+use model::ids::{SegmentId, Tso};
 use model::name::CollectionRef;
 use prost::Message;
 use proto::milvus::{FlushRequest, GetFlushStateRequest};
@@ -14,9 +14,11 @@ use crate::call::{Call, rpc};
 use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 
-/// What a finished flush told.
+/// The reply of a finished flush.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flushed {
+    /// The segments that this flush sealed; empty where nothing was written since the flush before.
+    pub sealed: Vec<SegmentId>,
     /// When the segments were sealed, seconds since 1970.
     pub seal_time_s: Option<i64>,
     /// What was waited for (2.3.1 and later).
@@ -28,10 +30,16 @@ pub struct Flushed {
 }
 
 impl Milvus {
-    /// Flushes a collection and waits until all of it is on the store.
+    /// How long a flush is waited for: [`Limits::flush`](crate::Limits::flush).
+    pub fn flush_limit(&self) -> Duration {
+        self.rpc.limits.flush
+    }
+
+    /// Flushes a collection and waits until the server says that it is flushed.
     ///
-    /// Before 2.3, deletes of rows that had been flushed earlier are not part of it. A wait longer than
-    /// [`Limits::flush`](crate::Limits::flush) is an error.
+    /// The server counts a segment in state [`Flushing`](crate::SegmentState::Flushing) as flushed, so a list of
+    /// segments taken at once may hold some that are not on the store yet. Before 2.3, deletes of rows that had been
+    /// flushed earlier are not part of a flush. A wait longer than [`Limits::flush`](crate::Limits::flush) is an error.
     pub async fn flush(&self, collection: &CollectionRef) -> Result<Flushed, MilvusError> {
         let CollectionRef { database, collection: name } = collection;
         let begun = Instant::now();
@@ -40,8 +48,9 @@ impl Milvus {
         let mut reply = self.rpc.call(call, request, rpc!(flush)).await?;
 
         let flush_ts = reply.coll_flush_ts.get(name).copied();
+        let sealed = reply.coll_seg_i_ds.remove(name).map(|ids| ids.data).unwrap_or_default();
         let question = GetFlushStateRequest {
-            segment_i_ds: reply.coll_seg_i_ds.remove(name).map(|ids| ids.data).unwrap_or_default(),
+            segment_i_ds: sealed.clone(),
             flush_ts: flush_ts.unwrap_or_default(),
             db_name: database.clone(),
             collection_name: name.clone(),
@@ -55,6 +64,7 @@ impl Milvus {
             sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
         }
         Ok(Flushed {
+            sealed: sealed.into_iter().map(SegmentId).collect(),
             seal_time_s: reply.coll_seal_times.get(name).copied(),
             flush_ts: flush_ts.map(Tso),
             backup_timestamp: reply.channel_cps.values().map(|position| Tso(position.timestamp)).max(),

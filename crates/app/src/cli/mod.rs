@@ -18,12 +18,15 @@ mod session;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use crate::config::Environment;
 use crate::render::Out;
+use crate::signals;
 use crate::status::{DONE, Failure, Kind, exit_code};
 use crate::wire::existing_name;
 pub(crate) use args::{Format, ProgressMode};
@@ -182,16 +185,28 @@ fn run_with(
 ) -> u8 {
     let style = shared.style.over(&before.style);
     let out = out(&style, environment);
+    let mut ended = true;
     let result =
         Session::new(environment, shared.globals.over(&before.globals), style, shared, starting, &out)
             .and_then(|session| {
                 let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
                 let result = runtime.block_on(verb(&session));
-                // A blocked read of the terminal must not hold the end up.
-                runtime.shutdown_background();
+                ended = end_threads(runtime);
                 result
             });
-    end(&out, result)
+    let code = end(&out, result);
+    if ended { code } else { signals::leave(code) }
+}
+
+/// How long threads may take to end once their work is done; only a call into the system that hangs takes longer.
+const THREADS_END: Duration = Duration::from_secs(3);
+
+/// Ends all threads of a runtime before the program does: one that ended while libc tears down would crash it.
+/// Returns whether all ended.
+fn end_threads(runtime: Runtime) -> bool {
+    let begun = Instant::now();
+    runtime.shutdown_timeout(THREADS_END);
+    begun.elapsed() < THREADS_END
 }
 
 fn out(style: &Style, environment: &Environment) -> Out {

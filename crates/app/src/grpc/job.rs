@@ -1,7 +1,7 @@
 //! Jobs as messages.
 
 use api::v1;
-use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, CollectionRestored};
+use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, CollectionRestored, FailedCollection};
 use jobs::{Job, JobKind, JobState, Outcome};
 use model::name::CollectionRef;
 
@@ -96,6 +96,7 @@ fn result(outcome: &Outcome) -> v1::Result {
             bytes: count(report.bytes),
             vanished: report.vanished.iter().map(ToString::to_string).collect(),
             warnings: report.warnings.clone(),
+            failed: report.failed.iter().map(failed).collect(),
         }),
         Outcome::Restore(report) => Of::Restore(v1::RestoreResult {
             collections: report.collections.iter().map(restored).collect(),
@@ -107,6 +108,14 @@ fn result(outcome: &Outcome) -> v1::Result {
         }
     };
     v1::Result { of: Some(of) }
+}
+
+fn failed(failed: &FailedCollection) -> v1::FailedCollection {
+    v1::FailedCollection {
+        name: failed.collection.to_string(),
+        reason: failed.reason.clone(),
+        hint: failed.hint.clone().unwrap_or_default(),
+    }
 }
 
 fn restored(collection: &CollectionRestored) -> v1::RestoredCollection {

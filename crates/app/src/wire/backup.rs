@@ -110,10 +110,29 @@ pub(crate) struct BackupReport {
     pub cut_to: Option<Time>,
     /// Collections that were dropped while they were read.
     pub vanished: Vec<String>,
+    /// Collections that were left out because rows of them would have been missing.
+    pub failed: Vec<FailedCollection>,
     /// What the operator should know.
     pub warnings: Vec<String>,
     /// What the command line ends with: 0, or 6 if something is missing.
     pub exit_code: u8,
+}
+
+/// A collection that a backup left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct FailedCollection {
+    /// `database.collection`.
+    pub name: String,
+    /// Why it was left out.
+    pub reason: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl From<&engine::FailedCollection> for FailedCollection {
+    fn from(failed: &engine::FailedCollection) -> Self {
+        Self { name: failed.collection.to_string(), reason: failed.reason.clone(), hint: failed.hint.clone() }
+    }
 }
 
 impl From<&engine::BackupReport> for BackupReport {
@@ -134,6 +153,7 @@ impl From<&engine::BackupReport> for BackupReport {
             cut_from: report.cut.and_then(|(from, _)| time(from)),
             cut_to: report.cut.and_then(|(_, to)| time(to)),
             vanished: report.vanished.iter().map(ToString::to_string).collect(),
+            failed: report.failed.iter().map(FailedCollection::from).collect(),
             warnings: report.warnings.clone(),
             exit_code: report.kind().map_or(DONE, exit_code),
         }

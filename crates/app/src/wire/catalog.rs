@@ -117,6 +117,9 @@ pub(crate) struct Source {
     pub ended: Option<Time>,
     /// Collections that were dropped while they were read.
     pub vanished: Vec<String>,
+    /// Collections that were left out because rows of them would have been missing.
+    #[serde(default)]
+    pub failed: Vec<String>,
 }
 
 impl From<&engine::Extra> for Source {
@@ -129,6 +132,7 @@ impl From<&engine::Extra> for Source {
             started: Time::from_ms(extra.started_ms),
             ended: Time::from_ms(extra.ended_ms),
             vanished: extra.vanished.clone(),
+            failed: extra.failed.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionPhase, CollectionRestored, Event,
-    PartitionRows, Phase, Progress, RestoreReport,
+    FailedCollection, PartitionRows, Phase, Progress, RestoreReport,
 };
 use jobs::{Job, JobFailure, JobState, OtherPlace, Outcome, Request};
 use model::name::{BackupName, CollectionRef};
@@ -65,11 +65,17 @@ prop_compose! {
     fn backup_report()(
         name in word(), numbers in any::<[u32; 4]>(), times in [took(), took(), took()],
         cut in option::of((any::<i64>(), any::<i64>())),
-        vanished in prop::collection::vec(collection(), 0..3), warnings in prop::collection::vec(text(), 0..3),
+        vanished in prop::collection::vec(collection(), 0..3),
+        failed in prop::collection::vec((collection(), text(), option::of(text())), 0..3),
+        warnings in prop::collection::vec(text(), 0..3),
     ) -> BackupReport {
         let [rows, deletes, objects, bytes] = numbers.map(u64::from);
         let [elapsed, flush, copy] = times;
-        BackupReport { name, collections: vanished.len(), rows, deletes, objects, bytes, elapsed, flush, copy, cut, vanished, warnings }
+        let failed = failed
+            .into_iter()
+            .map(|(collection, reason, hint)| FailedCollection { collection, reason, hint })
+            .collect();
+        BackupReport { name, collections: vanished.len(), rows, deletes, objects, bytes, elapsed, flush, copy, cut, vanished, failed, warnings }
     }
 }
 

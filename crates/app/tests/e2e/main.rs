@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 mod catalog;
+mod fresh_collections;
 mod go_backups;
 mod interrupted;
 mod old_server;

@@ -16,6 +16,7 @@ mod rest_v1;
 mod rest_v1_drop_in;
 mod rest_v1_go_backups;
 mod rest_v2;
+mod rows_that_stay_away;
 mod server_door;
 mod server_hostile;
 mod server_life;

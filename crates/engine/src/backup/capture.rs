@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::{CollectionInfo, Flushed, MilvusError};
+use milvus::{CollectionInfo, MilvusError, SegmentState};
 use model::ids::{PartitionId, PartitionScope};
 use model::manifest::{CollectionBackup, Index, LoadState, PartitionBackup, Segment};
 use model::name::CollectionRef;
@@ -12,18 +12,21 @@ use model::plan::SegmentSeen;
 use model::plan::backup::{FlushStrategy, PlannedCollection};
 
 use super::Run;
+use super::settle::{Cut, Settled};
 use crate::clock::now_ms;
 use crate::source::Sums;
 use crate::{CollectionPhase, Error, Event};
 
-/// What Milvus says of a collection, before its segments are listed.
+/// A described collection, before its segments are listed.
 pub(super) struct Described {
     pub(super) info: CollectionInfo,
-    partitions: Vec<(String, PartitionId, LoadState)>,
+    /// Partitions as they were before the flush.
+    partitions: Vec<(String, PartitionId)>,
+    load_states: HashMap<PartitionId, LoadState>,
     indexes: Vec<Index>,
     load_state: LoadState,
-    flushed: Option<Flushed>,
-    pub(super) flush: Duration,
+    /// The flush, where the strategy flushes each collection.
+    pub(super) cut: Option<Cut>,
     started_s: i64,
 }
 
@@ -31,12 +34,16 @@ pub(super) struct Described {
 pub(super) struct Snapshot {
     pub(super) backup: CollectionBackup,
     pub(super) sums: Sums,
+    /// What the operator should know of it.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Why a collection was not captured.
 pub(super) enum Miss {
     /// It is gone.
     Vanished,
+    /// Rows of it would be missing: it is left out, and the others are backed up.
+    Incomplete(Error),
     /// All else.
     Failed(Error),
 }
@@ -60,6 +67,10 @@ fn gone(error: &MilvusError) -> bool {
     matches!(error.kind(), milvus::ErrorKind::CollectionNotFound | milvus::ErrorKind::DatabaseNotFound)
 }
 
+/// How often an answer that contradicts another one is asked for again, with growing pauses from this one on.
+pub(super) const CONTRADICTIONS: u32 = 5;
+pub(super) const CONTRADICTION_PAUSE: Duration = Duration::from_millis(100);
+
 impl Run<'_> {
     /// Describes and flushes a collection.
     pub(super) async fn describe(&self, name: &CollectionRef) -> Result<Described, Miss> {
@@ -67,58 +78,140 @@ impl Run<'_> {
         let started_s = now_ms() / 1000;
         self.phase(name, CollectionPhase::Describing);
         let info = milvus.describe_collection(name).await?;
-        let (partitions, indexes, load_state) = tokio::try_join!(
-            self.partitions(name),
-            async { milvus.list_indexes(name).await.map_err(Error::from) },
-            async { milvus.load_state(name, None).await.map_err(Error::from) },
-        )?;
-        let flushing = Instant::now();
-        let flushed = if self.strategy == FlushStrategy::Serial {
+        let (partitions, indexes) =
+            tokio::try_join!(milvus.list_partitions(name), milvus.list_indexes(name))?;
+        let (load_state, load_states) =
+            tokio::try_join!(self.load_state(name, None), self.load_states(name, partitions.clone()))?;
+        let cut = if self.strategy == FlushStrategy::Serial {
             self.phase(name, CollectionPhase::Flushing);
-            Some(milvus.flush(name).await?)
+            Some(self.flush(name).await?)
         } else {
             None
         };
         Ok(Described {
             info,
             partitions,
+            load_states,
             indexes: indexes.into_iter().map(|i| i.index).collect(),
-            load_state,
-            flushed,
-            flush: flushing.elapsed(),
+            load_state: load_state.unwrap_or(LoadState::NotLoad),
+            cut,
             started_s,
         })
     }
 
-    async fn partitions(&self, name: &CollectionRef) -> Result<Vec<(String, PartitionId, LoadState)>, Error> {
-        let milvus = &self.source.milvus;
-        let listed = milvus.list_partitions(name).await?;
-        stream::iter(listed)
+    pub(super) async fn flush(&self, name: &CollectionRef) -> Result<Cut, Miss> {
+        let begun = Instant::now();
+        let flushed = self.source.milvus.flush(name).await?;
+        Ok(Cut::new(flushed, begun.elapsed(), self.source.milvus.capabilities().flush_keeps_ids))
+    }
+
+    /// The load states of partitions; one that was dropped meanwhile has none.
+    async fn load_states(
+        &self,
+        name: &CollectionRef,
+        partitions: Vec<(String, PartitionId)>,
+    ) -> Result<HashMap<PartitionId, LoadState>, Miss> {
+        stream::iter(partitions)
             .map(|(partition, id)| async move {
-                let state = milvus.load_state(name, Some(&partition)).await?;
-                Ok((partition, id, state))
+                Ok(self.load_state(name, Some(&partition)).await?.map(|state| (id, state)))
             })
             .buffered(8)
+            .try_filter_map(|found| async move { Ok(found) })
             .try_collect()
             .await
     }
 
+    /// The load state of a collection or a partition; `None` where the partition was dropped.
+    ///
+    /// Milvus answers now and then that a collection which exists does not, so such an answer counts only where the
+    /// lists confirm it.
+    async fn load_state(
+        &self,
+        name: &CollectionRef,
+        partition: Option<&str>,
+    ) -> Result<Option<LoadState>, Miss> {
+        use milvus::ErrorKind as E;
+        let mut pause = CONTRADICTION_PAUSE;
+        for _ in 0..CONTRADICTIONS {
+            match self.source.milvus.load_state(name, partition).await {
+                Ok(state) => return Ok(Some(state)),
+                Err(error) if matches!(error.kind(), E::CollectionNotFound | E::NotFound) => {
+                    if !self.exists(name).await {
+                        return Err(Miss::Vanished);
+                    }
+                    let listed = self.source.milvus.list_partitions(name).await?;
+                    if partition.is_some_and(|partition| !listed.iter().any(|(name, _)| name == partition)) {
+                        return Ok(None);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        let what = partition.map_or_else(|| name.to_string(), |partition| format!("{name}/{partition}"));
+        self.warn(format!("{what}: Milvus does not tell its load state; it is kept as not loaded"));
+        Ok(Some(LoadState::NotLoad))
+    }
+
+    /// Whether Milvus has the collection; where it does not answer, that is assumed.
+    pub(super) async fn exists(&self, name: &CollectionRef) -> bool {
+        match self.source.milvus.has_collection(name).await {
+            Ok(exists) => exists,
+            Err(error) => !gone(&error),
+        }
+    }
+
     /// Lists a described collection's segments and their files.
-    pub(super) async fn snapshot(&self, name: &CollectionRef, seen: &Described) -> Result<Snapshot, Miss> {
+    pub(super) async fn snapshot(
+        &self,
+        name: &CollectionRef,
+        seen: &mut Described,
+    ) -> Result<Snapshot, Miss> {
         if self.strategy == FlushStrategy::MetaOnly {
-            return Ok(Snapshot { backup: assemble(name, seen, Vec::new()), sums: Sums::default() });
+            let partitions = seen.partitions.clone();
+            return Ok(Snapshot {
+                backup: assemble(name, seen, &partitions, Vec::new()),
+                sums: Sums::default(),
+                warnings: Vec::new(),
+            });
         }
         self.phase(name, CollectionPhase::Listing);
-        let segments = self.source.milvus.segments(name).await?;
-        let rows: u64 = segments.iter().map(|s| s.rows).sum();
-        let seen_segments: Vec<SegmentSeen> =
-            segments.iter().map(|s| SegmentSeen { id: s.id, partition: s.partition, rows: s.rows }).collect();
-        let listed = self.source.list(seen.info.id, &seen.info.schema, &seen_segments).await?;
+        let Settled { segments, disagreement } = match &mut seen.cut {
+            Some(cut) => self.settled(name, cut).await?,
+            None => self.flushed_already(name).await?,
+        };
+        let mut warnings = Vec::from_iter(disagreement);
+        // listed after the segments: a partition that has some was not created since, and one that lacks was dropped
+        let partitions = self.source.milvus.list_partitions(name).await?;
+        let is_listed = |id: PartitionId| partitions.iter().any(|(_, listed)| *listed == id);
+        for (partition, id) in &seen.partitions {
+            if !is_listed(*id) {
+                warnings.push(format!("{name}/{partition} was dropped while it was read, and is left out"));
+            }
+        }
+        let created: Vec<(String, PartitionId)> =
+            partitions.iter().filter(|(_, id)| !seen.load_states.contains_key(id)).cloned().collect();
+        seen.load_states.extend(self.load_states(name, created).await?);
+        let kept: Vec<SegmentSeen> = segments
+            .iter()
+            .filter(|s| match s.partition {
+                PartitionScope::One(id) => is_listed(id),
+                PartitionScope::All => true,
+            })
+            .map(|s| SegmentSeen { id: s.id, partition: s.partition, rows: s.rows })
+            .collect();
+        let rows: u64 = kept.iter().map(|s| s.rows).sum();
+        let listed = self.source.list(seen.info.id, &seen.info.schema, &kept).await?;
         if rows > 0 && !listed.any {
             return Err(self.without_files(name, rows).await);
         }
         match listed.segments {
-            Ok(segments) => Ok(Snapshot { backup: assemble(name, seen, segments), sums: listed.sums }),
+            Ok(segments) => Ok(Snapshot {
+                backup: assemble(name, seen, &partitions, segments),
+                sums: listed.sums,
+                warnings,
+            }),
             Err(problems) => Err(Miss::Failed(Error::Segments {
                 collection: name.to_string(),
                 problems: problems.iter().take(3).map(ToString::to_string).collect(),
@@ -126,15 +219,25 @@ impl Run<'_> {
         }
     }
 
+    /// The segments that are flushed as things stand; the newest rows are not among them.
+    async fn flushed_already(&self, name: &CollectionRef) -> Result<Settled, Miss> {
+        let mut segments = self.source.milvus.segments(name).await?;
+        let listed = segments.len();
+        segments.retain(|segment| segment.state == SegmentState::Flushed);
+        let disagreement = (segments.len() < listed).then(|| {
+            let left_out = listed - segments.len();
+            format!("{name}: segments that Milvus is still writing are left out: {left_out}")
+        });
+        Ok(Settled { segments, disagreement })
+    }
+
     /// Rows but no files: the collection was dropped in between, or the root is wrong.
     async fn without_files(&self, name: &CollectionRef, rows: u64) -> Miss {
-        match self.source.milvus.has_collection(name).await {
-            Ok(false) => Miss::Vanished,
-            _ => Miss::Failed(Error::WrongRoot {
-                collection: name.to_string(),
-                root: self.source.place(),
-                rows,
-            }),
+        if self.exists(name).await {
+            let (collection, root) = (name.to_string(), self.source.place());
+            Miss::Failed(Error::WrongRoot { collection, root, rows })
+        } else {
+            Miss::Vanished
         }
     }
 
@@ -143,22 +246,23 @@ impl Run<'_> {
         let look = async {
             let milvus = &self.source.milvus;
             let info = milvus.describe_collection(name).await?;
-            let partitions = self.partitions(name).await?;
-            let seen = Described {
+            let partitions = milvus.list_partitions(name).await?;
+            let load_states = partitions.iter().map(|(_, id)| (*id, LoadState::NotLoad)).collect();
+            let mut seen = Described {
                 info,
                 partitions,
+                load_states,
                 indexes: Vec::new(),
                 load_state: LoadState::NotLoad,
-                flushed: None,
-                flush: Duration::ZERO,
+                cut: None,
                 started_s: 0,
             };
-            self.snapshot(name, &seen).await
+            self.snapshot(name, &mut seen).await
         };
         match look.await {
             Ok(snapshot) => Ok(Some(PlannedCollection::from(&snapshot.backup))),
             Err(Miss::Vanished) => Ok(None),
-            Err(Miss::Failed(error)) => Err(error),
+            Err(Miss::Incomplete(error) | Miss::Failed(error)) => Err(error),
         }
     }
 
@@ -167,8 +271,13 @@ impl Run<'_> {
     }
 }
 
-/// Puts together what was seen. Segments of partitions that were dropped meanwhile are left out.
-fn assemble(name: &CollectionRef, seen: &Described, segments: Vec<Segment>) -> CollectionBackup {
+/// Puts together what was seen.
+fn assemble(
+    name: &CollectionRef,
+    seen: &Described,
+    partitions: &[(String, PartitionId)],
+    segments: Vec<Segment>,
+) -> CollectionBackup {
     let info = &seen.info;
     let mut l0_segments = Vec::new();
     let mut by_partition: HashMap<PartitionId, Vec<Segment>> = HashMap::new();
@@ -178,20 +287,20 @@ fn assemble(name: &CollectionRef, seen: &Described, segments: Vec<Segment>) -> C
             PartitionScope::All => l0_segments.push(segment),
         }
     }
-    let partitions: Vec<PartitionBackup> = seen
-        .partitions
+    let partitions: Vec<PartitionBackup> = partitions
         .iter()
-        .map(|(name, id, load_state)| {
+        .map(|(name, id)| {
             let segments = by_partition.remove(id).unwrap_or_default();
             let size = segments.iter().map(Segment::size).sum();
-            PartitionBackup { id: *id, name: name.clone(), segments, size, load_state: *load_state }
+            let load_state = seen.load_states.get(id).copied().unwrap_or(LoadState::NotLoad);
+            PartitionBackup { id: *id, name: name.clone(), segments, size, load_state }
         })
         .collect();
     let size =
         partitions.iter().map(|p| p.size).sum::<u64>() + l0_segments.iter().map(Segment::size).sum::<u64>();
     let mut schema = info.schema.clone();
     schema.properties.clone_from(&info.properties);
-    let flushed = seen.flushed.as_ref();
+    let flushed = seen.cut.as_ref().map(|cut| &cut.flushed);
     CollectionBackup {
         id: info.id,
         name: name.clone(),

@@ -8,12 +8,15 @@ use model::name::CollectionRef;
 use model::plan::backup::{Totals, object_pairs};
 use storage::CopyItem;
 
-use super::capture::{Described, Miss, Snapshot};
+use super::capture::{CONTRADICTION_PAUSE, CONTRADICTIONS, Described, Miss, Snapshot};
 use super::{Captured, Run, Taken, verify};
-use crate::{CollectionPhase, Error, Event};
+use crate::{CollectionPhase, Error, Event, FailedCollection};
 
 /// How often a collection is listed anew when compaction, a drop or an index takes files away under the copy.
 const ROUNDS: u32 = 8;
+
+/// How often a collection with rows and without any files is listed anew before its root is called wrong.
+const WRONG_ROOT_ROUNDS: u32 = 2;
 
 /// What a round of copying came to.
 enum Round {
@@ -24,29 +27,55 @@ enum Round {
 
 impl Run<'_> {
     pub(super) async fn take_collection(&self, name: &CollectionRef) -> Result<Taken, Error> {
-        let taken = match self.describe(name).await {
-            Ok(seen) => match self.rounds(name, &seen).await {
-                Err(Miss::Vanished) => {
-                    self.forget(&seen).await.map_err(Miss::Failed).and(Err(Miss::Vanished))
-                }
-                taken => taken,
-            },
-            Err(miss) => Err(miss),
-        };
-        match taken {
+        match self.until_certain(name).await {
             Ok(captured) => {
                 self.phase(name, CollectionPhase::Done);
+                captured.warnings.iter().for_each(|warning| self.warn(warning.clone()));
                 Ok(Taken::Captured(Box::new(captured)))
             }
             Err(Miss::Vanished) => {
                 self.phase(name, CollectionPhase::Vanished);
                 Ok(Taken::Vanished(name.clone()))
             }
+            Err(Miss::Incomplete(error)) if self.request.strict => Err(error),
+            Err(Miss::Incomplete(error)) => {
+                self.phase(name, CollectionPhase::Failed(error.chain()));
+                Ok(Taken::Failed(FailedCollection {
+                    collection: name.clone(),
+                    reason: error.chain(),
+                    hint: error.hint(),
+                }))
+            }
             Err(Miss::Failed(error)) => Err(error.during(format!("while backing up {name}"))),
         }
     }
 
-    async fn rounds(&self, name: &CollectionRef, seen: &Described) -> Result<Captured, Miss> {
+    /// Captures a collection; that it vanished is believed once Milvus says so twice.
+    async fn until_certain(&self, name: &CollectionRef) -> Result<Captured, Miss> {
+        let mut pause = CONTRADICTION_PAUSE;
+        for _ in 0..CONTRADICTIONS {
+            match self.capture(name).await {
+                Err(Miss::Vanished) if self.exists(name).await => {
+                    tracing::info!("{name} was not found for a moment; reading it again");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                captured => return captured,
+            }
+        }
+        Err(Miss::Failed(Error::Unsteady { collection: name.to_string(), rounds: CONTRADICTIONS }))
+    }
+
+    async fn capture(&self, name: &CollectionRef) -> Result<Captured, Miss> {
+        let mut seen = self.describe(name).await?;
+        let captured = self.rounds(name, &mut seen).await;
+        if matches!(captured, Err(Miss::Vanished | Miss::Incomplete(_))) {
+            self.forget(&seen).await.map_err(Miss::Failed)?;
+        }
+        captured
+    }
+
+    async fn rounds(&self, name: &CollectionRef, seen: &mut Described) -> Result<Captured, Miss> {
         let copied = Copied::default();
         let mut last = None;
         for round in 0..ROUNDS {
@@ -54,7 +83,7 @@ impl Run<'_> {
                 tracing::info!("{name} changed while it was copied; listing it again");
                 // a compaction writes its result a moment after it drops its input
                 tokio::time::sleep(std::time::Duration::from_millis(200) * (1 << round.min(5))).await;
-                if !self.source.milvus.has_collection(name).await.unwrap_or(true) {
+                if !self.exists(name).await {
                     return Err(Miss::Vanished);
                 }
             }
@@ -62,6 +91,11 @@ impl Run<'_> {
                 Ok(snapshot) => snapshot,
                 // half-listed segments, or orphans: another look tells
                 Err(Miss::Failed(error @ Error::Segments { .. })) => {
+                    last = Some(error);
+                    continue;
+                }
+                // all files at once may be those of an older collection of this name
+                Err(Miss::Failed(error @ Error::WrongRoot { .. })) if round < WRONG_ROOT_ROUNDS => {
                     last = Some(error);
                     continue;
                 }
@@ -74,7 +108,9 @@ impl Run<'_> {
             match verify::run(self, &snapshot, &copied).await? {
                 verify::Verdict::Whole => {
                     let deletes = self.catalog.count_deletes(&self.request.name, &snapshot.backup).await?;
-                    return Ok(Captured { backup: snapshot.backup, deletes, flush: seen.flush });
+                    let flush = seen.cut.as_ref().map(|cut| cut.took).unwrap_or_default();
+                    let Snapshot { backup, warnings, .. } = snapshot;
+                    return Ok(Captured { backup, deletes, flush, warnings });
                 }
                 verify::Verdict::Differs(error) => last = Some(error),
             }

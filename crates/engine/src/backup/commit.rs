@@ -69,6 +69,7 @@ fn extra(run: &Run<'_>, captured: &[Captured], report: &BackupReport) -> Extra {
         started_ms: run.started_ms,
         ended_ms: now_ms(),
         vanished: report.vanished.iter().map(ToString::to_string).collect(),
+        failed: report.failed.iter().map(|failed| failed.collection.to_string()).collect(),
         collections: captured.iter().map(|c| (c.backup.name.to_string(), collection(c))).collect(),
     }
 }

@@ -4,12 +4,13 @@ mod capture;
 mod collection;
 mod commit;
 mod preflight;
+mod settle;
 mod verify;
 
 pub(crate) use preflight::{Opened, collections_of, everything, open, storage_is_milvus};
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -26,7 +27,7 @@ use crate::catalog::Catalog;
 use crate::clock::now_ms;
 use crate::lease::{Lease, Marker};
 use crate::source::Source;
-use crate::{BackupReport, BackupState, Engine, Error, Event, JobCtx, Limits, Phase};
+use crate::{BackupReport, BackupState, Engine, Error, Event, FailedCollection, JobCtx, Limits, Phase};
 
 /// What a call of [`Engine::backup`] came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +47,10 @@ struct Run<'a> {
     mover: Mover,
     databases: Vec<String>,
     collections: Vec<CollectionRef>,
-    /// What the operator should know of what was found.
-    warnings: Vec<String>,
+    /// What the operator should know.
+    warnings: Mutex<Vec<String>>,
+    /// Told once that rows cannot be compared.
+    uncounted: Once,
     tool: String,
     started_ms: i64,
     ctx: &'a JobCtx,
@@ -58,12 +61,14 @@ struct Captured {
     backup: CollectionBackup,
     deletes: BTreeMap<PartitionId, u64>,
     flush: Duration,
+    warnings: Vec<String>,
 }
 
 /// What became of a collection.
 enum Taken {
     Captured(Box<Captured>),
     Vanished(CollectionRef),
+    Failed(FailedCollection),
 }
 
 impl Engine {
@@ -129,15 +134,15 @@ impl Run<'_> {
             .try_collect()
             .await?;
         let copy = copying.elapsed();
-        let (captured, vanished) = sort(taken);
+        let sorted = Sorted::of(taken);
         if self.request.strict
-            && let Some(name) = vanished.first()
+            && let Some(name) = sorted.vanished.first()
         {
             return Err(Error::Vanished(name.to_string()));
         }
         self.ctx.emit(Event::Phase(Phase::Commit));
-        let report = self.report(&captured, vanished, copy);
-        commit::run(self, captured, &report, log_root, lease).await?;
+        let report = self.report(&sorted, copy);
+        commit::run(self, sorted.captured, &report, log_root, lease).await?;
         Ok(report)
     }
 
@@ -148,7 +153,7 @@ impl Run<'_> {
             .buffered(8)
             .try_collect()
             .await?;
-        let mut warnings = self.warnings.clone();
+        let mut warnings = self.warnings();
         if self.strategy == FlushStrategy::Serial {
             warnings.push(
                 "counted before the flush: rows that are not flushed yet will be in the backup too"
@@ -165,12 +170,23 @@ impl Run<'_> {
         })
     }
 
-    fn report(&self, captured: &[Captured], vanished: Vec<CollectionRef>, copy: Duration) -> BackupReport {
+    /// Tells the operator something now, and again in the report.
+    fn warn(&self, warning: String) {
+        self.ctx.warn(warning.as_str());
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn report(&self, sorted: &Sorted, copy: Duration) -> BackupReport {
+        let captured = &sorted.captured;
         let totals = captured.iter().map(|c| Totals::of(&c.backup));
         let (rows, objects, bytes) =
             totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
         let sealed = || captured.iter().filter_map(|c| c.backup.seal_time_s);
-        let mut warnings = self.warnings.clone();
+        let mut warnings = self.warnings();
         if !self.source.milvus.capabilities().flush_persists_deletes && self.strategy == FlushStrategy::Serial
         {
             warnings.push(
@@ -190,7 +206,8 @@ impl Run<'_> {
             flush: captured.iter().map(|c| c.flush).max().unwrap_or_default(),
             copy,
             cut: sealed().min().zip(sealed().max()),
-            vanished,
+            vanished: sorted.vanished.clone(),
+            failed: sorted.failed.clone(),
             warnings,
         }
     }
@@ -229,18 +246,29 @@ impl Run<'_> {
 /// For how long garbage collection is paused at a time, so that a crash leaves it paused no longer.
 const GC_LEASE: Duration = Duration::from_mins(10);
 
-fn sort(taken: Vec<Taken>) -> (Vec<Captured>, Vec<CollectionRef>) {
-    let (mut captured, mut vanished) = (Vec::new(), Vec::new());
-    for one in taken {
-        match one {
-            Taken::Captured(c) => captured.push(*c),
-            Taken::Vanished(name) => vanished.push(name),
+/// What became of all collections, each kind in the order of names, so that two backups of the same source compare.
+#[derive(Default)]
+struct Sorted {
+    captured: Vec<Captured>,
+    vanished: Vec<CollectionRef>,
+    failed: Vec<FailedCollection>,
+}
+
+impl Sorted {
+    fn of(taken: Vec<Taken>) -> Self {
+        let mut sorted = Self::default();
+        for one in taken {
+            match one {
+                Taken::Captured(c) => sorted.captured.push(*c),
+                Taken::Vanished(name) => sorted.vanished.push(name),
+                Taken::Failed(failed) => sorted.failed.push(failed),
+            }
         }
+        sorted.captured.sort_by(|a, b| a.backup.name.cmp(&b.backup.name));
+        sorted.vanished.sort();
+        sorted.failed.sort_by(|a, b| a.collection.cmp(&b.collection));
+        sorted
     }
-    // in the order of names, so that two backups of the same source compare
-    captured.sort_by(|a, b| a.backup.name.cmp(&b.backup.name));
-    vanished.sort();
-    (captured, vanished)
 }
 
 pub(crate) fn way_in_words(way: CopyWay) -> &'static str {
@@ -283,7 +311,8 @@ impl<'a> Run<'a> {
             mover,
             databases,
             collections,
-            warnings,
+            warnings: Mutex::new(warnings),
+            uncounted: Once::new(),
             tool: engine.config.tool.clone(),
             started_ms: now_ms(),
             ctx,

@@ -1,7 +1,9 @@
 //! Before anything is written: is the name free, is Milvus there, is its storage where the configuration says?
 
+use std::time::Duration;
+
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::MilvusError;
+use milvus::{MilvusError, SegmentState};
 use model::ids::CollectionId;
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy};
@@ -133,28 +135,41 @@ pub(crate) async fn storage_is_milvus(
     // the bucket and the credentials are proven even where no collection has rows yet
     source.store_answers().await?;
     for name in collections {
-        let (id, rows) = match flushed(source, name).await {
-            Ok(Some(found)) => found,
-            Ok(None) => continue,
-            // dropped since it was listed
-            Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => continue,
-            Err(error) => return Err(Error::from(error)),
-        };
-        if source.has_files(id).await? {
+        if has_its_files(source, name).await? {
             return Ok(Some(name.clone()));
-        }
-        // dropped in between, or really not there
-        if source.milvus.has_collection(name).await.unwrap_or(true) {
-            return Err(Error::WrongRoot { collection: name.to_string(), root: source.place(), rows });
         }
     }
     Ok(None)
 }
 
+/// Whether a collection has flushed rows and their files are where the configuration says; without such rows it shows
+/// nothing. Rows without files are looked at again: the name may have passed from one collection to another meanwhile.
+async fn has_its_files(source: &Source, name: &CollectionRef) -> Result<bool, Error> {
+    let mut rows = 0;
+    for _ in 0..LOOKS_FOR_FILES {
+        let (id, flushed) = match flushed(source, name).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(false),
+            // dropped since it was listed
+            Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => return Ok(false),
+            Err(error) => return Err(Error::from(error)),
+        };
+        if source.has_files(id).await? {
+            return Ok(true);
+        }
+        rows = flushed;
+        tokio::time::sleep(PAUSE_FOR_FILES).await;
+    }
+    Err(Error::WrongRoot { collection: name.to_string(), root: source.place(), rows })
+}
+
+const LOOKS_FOR_FILES: u32 = 3;
+const PAUSE_FOR_FILES: Duration = Duration::from_millis(200);
+
 /// A collection's id and its flushed rows; `None` without such.
 async fn flushed(source: &Source, name: &CollectionRef) -> Result<Option<(CollectionId, u64)>, MilvusError> {
     let segments = source.milvus.segments(name).await?;
-    let rows = segments.iter().map(|s| s.rows).sum();
+    let rows = segments.iter().filter(|s| s.state == SegmentState::Flushed).map(|s| s.rows).sum();
     if rows == 0 {
         return Ok(None);
     }

@@ -35,6 +35,8 @@ pub struct Extra {
     pub ended_ms: i64,
     /// Selected collections that vanished while they were read.
     pub vanished: Vec<String>,
+    /// Selected collections that were left out because rows of them would have been missing.
+    pub failed: Vec<String>,
     /// By `database.collection`.
     pub collections: BTreeMap<String, CollectionExtra>,
 }

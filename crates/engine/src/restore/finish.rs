@@ -33,11 +33,17 @@ impl Run<'_> {
         }
         let begun = Instant::now();
         while begun.elapsed() < stall {
-            let state = self.milvus().load_state(target, None).await?;
-            if state == LoadState::Loaded {
-                return Ok(());
+            match self.milvus().load_state(target, None).await {
+                Ok(LoadState::Loaded) => return Ok(()),
+                // Milvus denies for a moment now and then that the collection exists
+                Err(error)
+                    if error.kind() != milvus::ErrorKind::CollectionNotFound && !error.is_temporary() =>
+                {
+                    self.ctx.warn(format!("{target} is restored, but its load state is not known: {error}"));
+                    return Ok(());
+                }
+                Ok(_) | Err(_) => tokio::time::sleep(POLL).await,
             }
-            tokio::time::sleep(POLL).await;
         }
         self.ctx.warn(format!(
             "{target} is restored, but not loaded after {} s; Milvus may still be at it",

@@ -22,6 +22,9 @@ const POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_mi
 /// How long a server may be away before its jobs are given up.
 const OUTAGE: Duration = Duration::from_mins(3);
 
+/// How long a server may say that it does not know a job.
+const UNKNOWN: Duration = Duration::from_secs(20);
+
 /// Sends import jobs, at most as many at once as the server takes.
 pub(super) struct Importer {
     milvus: Milvus,
@@ -99,6 +102,10 @@ impl Importer {
             pause = (pause * 3 / 2).min(POLL.1);
             let status = match self.milvus.import_state(id).await {
                 Ok(status) => status,
+                // one that was sent a moment ago, or before a restart, may not be known yet
+                Err(error) if error.kind() == milvus::ErrorKind::NotFound && answered.elapsed() < UNKNOWN => {
+                    continue;
+                }
                 // a restart of Milvus takes a minute, and its jobs go on after it
                 Err(error) if error.is_temporary() && answered.elapsed() < OUTAGE => {
                     if !std::mem::replace(&mut away, true) {

@@ -17,6 +17,7 @@ mod check;
 mod damage;
 mod delete;
 mod disk;
+mod flushing;
 mod foreign;
 mod garbage;
 mod imports;

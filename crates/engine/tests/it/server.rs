@@ -23,6 +23,7 @@ async fn a_busy_server_is_waited_for_in_every_call_of_a_backup() {
         "Flush",
         "GetFlushState",
         "GetPersistentSegmentInfo",
+        "GetCollectionStatistics",
     ] {
         world.fake.inject(Fault::RateLimited { call, times: 1 });
         world.fake.inject(Fault::Unavailable { call, times: 1 });
@@ -50,13 +51,6 @@ async fn a_busy_server_is_waited_for_in_every_call_of_a_restore() {
     world.fake.inject(Fault::RateLimited { call: "Import", times: 2 });
     let report = world.restore(&restore_beside("nightly")).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
-}
-
-#[tokio::test]
-async fn a_slow_flush_is_waited_for() {
-    let world = World::with_books().await;
-    world.fake.inject(Fault::SlowFlush { looks: 3 });
-    assert_eq!(world.back_up(&backup_of("nightly")).await.unwrap().rows, 9);
 }
 
 #[tokio::test]

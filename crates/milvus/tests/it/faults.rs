@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use milvus::{Auth, ConnectConfig, ErrorKind, ImportRequest, ImportState, Limits, Milvus, Tls};
+use milvus::{Auth, ConnectConfig, ErrorKind, ImportRequest, ImportState, Limits, Milvus, SegmentState, Tls};
 use model::manifest::KeyValue;
 use model::name::CollectionRef;
-use testkit::fake::{FakeConfig, FakeMilvus, Fault};
+use tempfile::TempDir;
+use testkit::fake::{FakeConfig, FakeMilvus, Fault, SegmentDelays};
 
 use crate::shop::{flat, rows, small};
 use crate::{collections, imports};
@@ -172,22 +173,59 @@ async fn a_collection_may_vanish_between_two_calls() {
     assert_eq!(milvus.flush(&shop()).await.unwrap_err().kind(), ErrorKind::CollectionNotFound);
 }
 
+/// A collection with 10 rows that are not flushed, on a server with these delays and a client with this limit.
+async fn slow_shop(delays: SegmentDelays, limit: Duration) -> (TempDir, FakeMilvus, Milvus) {
+    let root = tempfile::tempdir().unwrap();
+    let fake = FakeMilvus::start(FakeConfig::new("2.3.15", root.path()).delays(delays));
+    let limits = Limits { flush: limit, ..Limits::default() };
+    let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
+    milvus.create_collection(&small(&shop())).await.unwrap();
+    milvus.insert(&shop(), None, &rows(0..10)).await.unwrap();
+    (root, fake, milvus)
+}
+
+const NO_TIME: Duration = Duration::from_millis(1);
+
 #[tokio::test]
 async fn a_slow_flush_is_waited_for_until_its_limit() {
-    let (fake, milvus) = fake("2.3.15").await;
-    milvus.create_collection(&small(&shop())).await.unwrap();
-    fake.inject(Fault::SlowFlush { looks: 3 });
+    let delays = SegmentDelays { sealed: NO_TIME, flushing: Duration::ZERO };
+    let (_root, fake, milvus) = slow_shop(delays, Duration::from_mins(1)).await;
     let flushed = milvus.flush(&shop()).await.unwrap();
-    assert_eq!(count(&fake, "GetFlushState"), 4);
+    assert!(count(&fake, "GetFlushState") > 1);
     assert_eq!(flushed.backup_timestamp, flushed.flush_ts, "the fake's only channel is as far as the flush");
-    assert_eq!(flushed.checkpoints.len(), 1);
+    assert_eq!((flushed.checkpoints.len(), flushed.sealed.len()), (1, 1));
+    assert_eq!(milvus.flush(&shop()).await.unwrap().sealed, [], "nothing was written since");
 
-    fake.inject(Fault::SlowFlush { looks: u32::MAX });
-    let limits = Limits { flush: Duration::from_millis(100), ..Limits::default() };
-    let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
+    let delays = SegmentDelays { sealed: Duration::from_hours(1), ..delays };
+    let (_root, _fake, milvus) = slow_shop(delays, Duration::from_millis(100)).await;
     let error = milvus.flush(&shop()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(error.to_string(), "cannot flush collection default.shop: not on the store after 100ms");
+}
+
+#[tokio::test]
+async fn a_flush_ends_before_its_segments_are_on_the_store() {
+    let delays = SegmentDelays { sealed: NO_TIME, flushing: NO_TIME };
+    let (_root, _fake, milvus) = slow_shop(delays, Duration::from_mins(1)).await;
+    assert_eq!(milvus.segments(&shop()).await.unwrap(), [], "a growing segment is not listed");
+    let flushed = milvus.flush(&shop()).await.unwrap();
+    let first = milvus.segments(&shop()).await.unwrap()[0];
+    assert_eq!((first.id, first.state, first.rows), (flushed.sealed[0], SegmentState::Flushing, 10));
+    let on_the_store = async {
+        while milvus.segments(&shop()).await.unwrap()[0].state != SegmentState::Flushed {
+            tokio::time::sleep(NO_TIME).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), on_the_store).await.unwrap();
+}
+
+#[tokio::test]
+async fn segments_that_compaction_replaces_meanwhile_are_listed_again() {
+    let (fake, milvus) = fake("2.3.5").await;
+    milvus.create_collection(&small(&shop())).await.unwrap();
+    fake.inject(Fault::SegmentNotFound { times: 2 });
+    assert_eq!(milvus.segments(&shop()).await.unwrap(), []);
+    assert_eq!(count(&fake, "GetPersistentSegmentInfo"), 3);
 }
 
 fn import(prefix: &str) -> ImportRequest {

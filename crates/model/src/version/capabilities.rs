@@ -18,6 +18,9 @@ pub struct Capabilities {
     pub flush_timestamp: bool,
     /// A flush writes the deletes of rows flushed before; older ones write them up to ten minutes later (2.3.0).
     pub flush_persists_deletes: bool,
+    /// A flushed segment keeps the id that the flush reported, until it is compacted. From 2.6 on a sorted copy with
+    /// another id replaces it at once.
+    pub flush_keeps_ids: bool,
     /// One flush for the whole cluster that tells its messages (2.6.11).
     pub bulk_flush: bool,
     /// It may keep deletes in segments of their own (2.4.0).
@@ -60,6 +63,7 @@ impl Capabilities {
             count_star: version.at_least((2, 3, 0)),
             flush_timestamp: version.at_least((2, 3, 1)),
             flush_persists_deletes: version.at_least((2, 3, 0)),
+            flush_keeps_ids: !version.at_least((2, 6, 0)),
             bulk_flush: version.at_least((2, 6, 11)),
             l0_segments: version.at_least((2, 4, 0)),
             rest_v2: version.at_least((2, 4, 0)),

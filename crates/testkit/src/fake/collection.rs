@@ -44,8 +44,7 @@ impl State {
             field.field_id = id;
         }
         let names = partition_names(&schema, request.num_partitions)?;
-        let partitions =
-            names.into_iter().map(|name| Partition { id: self.id(), name, growing: 0 }).collect();
+        let partitions = names.into_iter().map(|name| Partition { id: self.id(), name }).collect();
         let properties =
             request.properties.iter().map(|pair| (pair.key.clone(), pair.value.clone())).collect();
         let collection = Collection {
@@ -127,7 +126,7 @@ impl State {
             return Err(Refusal::unexpected("disable create partition if partition key mode is used"));
         }
         if held.partition(&request.partition_name).is_err() {
-            held.partitions.push(Partition { id, name: request.partition_name.clone(), growing: 0 });
+            held.partitions.push(Partition { id, name: request.partition_name.clone() });
         }
         Ok(Status::default())
     }

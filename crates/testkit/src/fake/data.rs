@@ -1,14 +1,14 @@
 //! Rows: insert, flush, segments, counts.
 
-use proto::common::{ErrorCode, KeyValuePair, SegmentState};
+use proto::common::{ErrorCode, KeyValuePair};
 use proto::milvus as wire;
 use proto::schema::field_data::Field;
 use proto::schema::{DataType, FieldData, LongArray, ScalarField, scalar_field};
 
 use super::fault::Fault;
-use super::files::{self, Log};
+use super::files;
 use super::reply::Refusal;
-use super::state::{Load, Segment, State};
+use super::state::{Load, State};
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -23,9 +23,11 @@ impl State {
                 field.name
             )));
         }
-        let first = held.partitions.first().map(|partition| partition.name.clone()).unwrap_or_default();
-        let name = if request.partition_name.is_empty() { first } else { request.partition_name.clone() };
-        held.partition(&name)?.growing += u64::from(request.num_rows);
+        let partition = match request.partition_name.as_str() {
+            "" => self.first_partition(&request.db_name, &request.collection_name)?,
+            name => held.partition(name)?.id,
+        };
+        self.grow(&request.db_name, &request.collection_name, partition, request.num_rows.into(), false)?;
         Ok(wire::MutationResult { insert_cnt: request.num_rows.into(), ..Default::default() })
     }
 
@@ -36,18 +38,8 @@ impl State {
     pub(super) fn flush(&mut self, request: &wire::FlushRequest) -> Answer<wire::FlushResponse> {
         let mut reply = wire::FlushResponse::default();
         for name in &request.collection_names {
-            let held = self.collection(&request.db_name, name)?;
-            let collection = held.id;
-            let grown: Vec<(i64, u64)> = held
-                .partitions
-                .iter_mut()
-                .map(|partition| (partition.id, std::mem::take(&mut partition.growing)))
-                .filter(|(_, rows)| *rows > 0)
-                .collect();
-            let mut sealed = Vec::new();
-            for (partition, rows) in grown {
-                sealed.push(self.add_segment(&request.db_name, name, partition, rows)?);
-            }
+            let collection = self.collection(&request.db_name, name)?.id;
+            let sealed = self.seal(&request.db_name, name)?;
             let timestamp = self.timestamp();
             let seconds = i64::try_from((timestamp >> 18) / 1000).unwrap_or_default();
             reply.coll_seg_i_ds.insert(name.clone(), LongArray { data: sealed });
@@ -68,51 +60,41 @@ impl State {
         Ok(reply)
     }
 
-    /// Makes a flushed segment with its files; answers its id.
-    pub(super) fn add_segment(
-        &mut self,
-        database: &str,
-        name: &str,
-        partition: i64,
-        rows: u64,
-    ) -> Answer<i64> {
-        let id = self.id();
-        let held = self.collection(database, name)?;
-        held.segments.push(Segment { id, partition, rows });
-        let (collection, columns) = (held.id, files::columns(&held.schema));
-        let dir = files::segment_dir(&self.root, collection, partition, id);
-        for (field, (data_type, dim)) in columns {
-            let log = self.id();
-            files::write(&dir, field, log, &Log { rows, data_type, dim })
-                .map_err(|error| Refusal::new(1001, ErrorCode::UnexpectedError, error.to_string()))?;
-        }
-        Ok(id)
-    }
-
     pub(super) fn get_flush_state(
         &mut self,
-        _: &wire::GetFlushStateRequest,
+        request: &wire::GetFlushStateRequest,
     ) -> Answer<wire::GetFlushStateResponse> {
-        let waits = self.faults.take(|fault| matches!(fault, Fault::SlowFlush { .. })).is_some();
-        Ok(wire::GetFlushStateResponse { flushed: !waits, ..Default::default() })
+        let ids = &request.segment_i_ds;
+        let flushed = self.is_flushed(&request.db_name, &request.collection_name, ids)?;
+        Ok(wire::GetFlushStateResponse { flushed, ..Default::default() })
     }
 
     pub(super) fn get_persistent_segment_info(
         &mut self,
         request: &wire::GetPersistentSegmentInfoRequest,
     ) -> Answer<wire::GetPersistentSegmentInfoResponse> {
-        let held = self.collection(&request.db_name, &request.collection_name)?;
+        if self.faults.take(|fault| matches!(fault, Fault::SegmentNotFound { .. })).is_some() {
+            return Err(Refusal::new(600, ErrorCode::UnexpectedError, "segment not found[segment=1]"));
+        }
+        let asked = &request.collection_name;
+        let unlisted =
+            |fault: &Fault| matches!(fault, Fault::SegmentUnlisted { collection, .. } if collection == asked);
+        let unlisted = self.faults.take(unlisted).is_some();
+        let held = self.advanced(&request.db_name, &request.collection_name)?;
         let collection_id = held.id;
         let name = held.name().to_owned();
-        let infos = held.segments.iter().map(|segment| wire::PersistentSegmentInfo {
+        let infos = held.listed().map(|segment| wire::PersistentSegmentInfo {
             segment_id: segment.id,
             collection_id,
             partition_id: segment.partition,
-            num_rows: i64::try_from(segment.rows).unwrap_or_default(),
-            state: SegmentState::Flushed.into(),
+            num_rows: i64::try_from(segment.listed_rows()).unwrap_or_default(),
+            state: segment.state.into(),
             ..Default::default()
         });
-        let infos = infos.collect();
+        let mut infos: Vec<_> = infos.collect();
+        if unlisted {
+            infos.pop();
+        }
         if self.faults.happens(&Fault::Compacted { collection: name.clone() }) {
             self.compact(&request.db_name, &name)?;
         }
@@ -135,7 +117,14 @@ impl State {
         &mut self,
         request: &wire::GetCollectionStatisticsRequest,
     ) -> Answer<wire::GetCollectionStatisticsResponse> {
-        let rows = self.collection(&request.db_name, &request.collection_name)?.flushed_rows();
+        let asked = &request.collection_name;
+        let counts =
+            |fault: &Fault| matches!(fault, Fault::CountsMore { collection, .. } if collection == asked);
+        let more = match self.faults.take(counts) {
+            Some(Fault::CountsMore { rows, .. }) => rows,
+            _ => 0,
+        };
+        let rows = self.collection(&request.db_name, &request.collection_name)?.counted_rows() + more;
         let stats = vec![KeyValuePair { key: "row_count".to_owned(), value: rows.to_string() }];
         Ok(wire::GetCollectionStatisticsResponse { stats, ..Default::default() })
     }
@@ -150,8 +139,7 @@ impl State {
         if !counts || request.output_fields != ["count(*)"] || !request.expr.is_empty() {
             return Err(Refusal::unexpected("the fake answers count(*) alone, from 2.3 on"));
         }
-        let growing: u64 = held.partitions.iter().map(|partition| partition.growing).sum();
-        let rows = i64::try_from(held.flushed_rows() + growing).unwrap_or_default();
+        let rows = i64::try_from(held.all_rows()).unwrap_or_default();
         let count = scalar_field::Data::LongData(LongArray { data: vec![rows] });
         let column = FieldData {
             r#type: DataType::Int64.into(),

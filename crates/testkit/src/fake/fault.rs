@@ -41,10 +41,55 @@ pub enum Fault {
         /// A collection of the database `default`.
         collection: String,
     },
-    /// A flush takes this many looks at its state.
-    SlowFlush {
-        /// How many looks answer that it is not done.
-        looks: u32,
+    /// The user lacks the privilege for a call; this fault stays.
+    Denied {
+        /// The call.
+        call: &'static str,
+    },
+    /// A partition is dropped just before a call is served.
+    PartitionVanishes {
+        /// A collection of the database `default`.
+        collection: String,
+        /// The partition.
+        partition: String,
+        /// The call, about this collection or another.
+        before: &'static str,
+    },
+    /// Somebody writes rows just before a call is served. They are in a growing segment, which no list holds, but parts
+    /// of it are on the store already, so that the statistics count them.
+    Written {
+        /// A collection of the database `default`.
+        collection: String,
+        /// How many.
+        rows: u64,
+        /// The call, about this collection or another.
+        before: &'static str,
+    },
+    /// A list of segments is refused with "segment not found", as while compaction replaces them.
+    SegmentNotFound {
+        /// How often.
+        times: u32,
+    },
+    /// The newest segment is missing in a list.
+    SegmentUnlisted {
+        /// The collection.
+        collection: String,
+        /// How often.
+        times: u32,
+    },
+    /// The load state is answered with "does not exist".
+    LoadStateNotExist {
+        /// How often.
+        times: u32,
+    },
+    /// The statistics count rows that no segment holds.
+    CountsMore {
+        /// The collection.
+        collection: String,
+        /// How many.
+        rows: u64,
+        /// How often.
+        times: u32,
     },
     /// The next import job fails with this reason.
     ImportFails(String),
@@ -76,7 +121,10 @@ impl Faults {
             Some(
                 Fault::RateLimited { times: left, .. }
                 | Fault::Unavailable { times: left, .. }
-                | Fault::SlowFlush { looks: left },
+                | Fault::SegmentNotFound { times: left }
+                | Fault::SegmentUnlisted { times: left, .. }
+                | Fault::LoadStateNotExist { times: left }
+                | Fault::CountsMore { times: left, .. },
             ) => {
                 *left = left.saturating_sub(1);
                 *left
@@ -84,6 +132,11 @@ impl Faults {
             _ => 0,
         };
         if left == 0 { Some(self.0.remove(at)) } else { self.0.get(at).cloned() }
+    }
+
+    /// Whether the user lacks the privilege for a call.
+    pub(super) fn denies(&self, call: &str) -> bool {
+        self.0.iter().any(|fault| matches!(fault, Fault::Denied { call: denied } if *denied == call))
     }
 
     /// Whether this very fault still waits; takes it.

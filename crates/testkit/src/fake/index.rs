@@ -4,6 +4,7 @@ use proto::common::{ErrorCode, IndexState, LoadState, Status};
 use proto::milvus as wire;
 use proto::schema::DataType;
 
+use super::fault::Fault;
 use super::reply::Refusal;
 use super::state::{Collection, Load, State};
 
@@ -23,7 +24,7 @@ impl State {
         if held.indexes.is_empty() {
             return Err(no_index(held));
         }
-        let rows = i64::try_from(held.flushed_rows()).unwrap_or_default();
+        let rows = i64::try_from(held.counted_rows()).unwrap_or_default();
         let told = held.indexes.iter().map(|index| wire::IndexDescription {
             indexed_rows: rows,
             total_rows: rows,
@@ -98,6 +99,15 @@ impl State {
         &mut self,
         request: &wire::GetLoadStateRequest,
     ) -> Answer<wire::GetLoadStateResponse> {
+        if self.faults.take(|fault| matches!(fault, Fault::LoadStateNotExist { .. })).is_some() {
+            let state = LoadState::NotExist.into();
+            return Ok(wire::GetLoadStateResponse { state, ..Default::default() });
+        }
+        if let (Ok(held), [partition, ..]) =
+            (self.collection(&request.db_name, &request.collection_name), request.partition_names.as_slice())
+        {
+            held.partition(partition)?;
+        }
         let state = match self.collection(&request.db_name, &request.collection_name) {
             Err(_) => LoadState::NotExist,
             Ok(held) => match held.load {

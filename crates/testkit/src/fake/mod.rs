@@ -19,6 +19,7 @@ mod import;
 mod index;
 mod management;
 mod reply;
+mod segment;
 mod service;
 mod state;
 
@@ -32,6 +33,7 @@ use tokio::runtime::Runtime;
 use tonic::transport::server::TcpIncoming;
 
 pub use fault::Fault;
+pub use segment::SegmentDelays;
 use service::Service;
 use state::State;
 
@@ -45,18 +47,32 @@ pub struct FakeConfig {
     root: PathBuf,
     login: Option<String>,
     faults: Vec<Fault>,
+    delays: SegmentDelays,
 }
 
 impl FakeConfig {
     /// A server of this release, e.g. `2.3.5`, that keeps its files below `root`.
     pub fn new(version: &str, root: impl Into<PathBuf>) -> Self {
-        Self { version: version.to_owned(), root: root.into(), login: None, faults: Vec::new() }
+        Self {
+            version: version.to_owned(),
+            root: root.into(),
+            login: None,
+            faults: Vec::new(),
+            delays: SegmentDelays::default(),
+        }
     }
 
     /// With this `user:password` required.
     #[must_use]
     pub fn login(mut self, credentials: &str) -> Self {
         self.login = Some(credentials.to_owned());
+        self
+    }
+
+    /// With segments that stay in their states for a while after a flush.
+    #[must_use]
+    pub fn delays(mut self, delays: SegmentDelays) -> Self {
+        self.delays = delays;
         self
     }
 
@@ -115,6 +131,11 @@ impl FakeMilvus {
     /// Makes something go wrong from now on.
     pub fn inject(&self, fault: Fault) {
         state::lock(&self.state).faults.add(fault);
+    }
+
+    /// Changes how long segments stay in their states.
+    pub fn delay(&self, delays: SegmentDelays) {
+        state::lock(&self.state).delays = delays;
     }
 
     /// The names of all calls so far, in order; management routes with their query.

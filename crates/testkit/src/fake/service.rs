@@ -70,25 +70,45 @@ impl Service {
             let version = state.version;
             return Ok(Response::new(R::refused(Refusal::rate_limited().status(version))));
         }
-        let vanishes = |fault: &Fault| match fault {
-            Fault::CollectionVanishes { before, .. } | Fault::DatabaseVanishes { before, .. } => {
-                *before == call
-            }
-            _ => false,
-        };
-        match state.faults.take(vanishes) {
-            Some(Fault::CollectionVanishes { collection, .. }) => {
-                if let Ok(database) = state.database("default") {
-                    database.remove(&collection);
-                }
-            }
-            Some(Fault::DatabaseVanishes { database, .. }) => {
-                state.databases.remove(&database);
-            }
-            _ => {}
+        if state.faults.denies(call) {
+            return Err(Status::permission_denied(format!("Privilege{call}: permission deny")));
         }
+        happen_before(&mut state, call);
         let outcome = handler(&mut state, request.get_ref());
         Ok(Response::new(outcome.unwrap_or_else(|refusal| R::refused(refusal.status(state.version)))))
+    }
+}
+
+/// Lets happen what a fault says of the moment before this call.
+fn happen_before(state: &mut State, call: &str) {
+    let due = |fault: &Fault| match fault {
+        Fault::CollectionVanishes { before, .. }
+        | Fault::DatabaseVanishes { before, .. }
+        | Fault::PartitionVanishes { before, .. }
+        | Fault::Written { before, .. } => *before == call,
+        _ => false,
+    };
+    match state.faults.take(due) {
+        Some(Fault::CollectionVanishes { collection, .. }) => {
+            if let Ok(database) = state.database("default") {
+                database.remove(&collection);
+            }
+        }
+        Some(Fault::DatabaseVanishes { database, .. }) => {
+            state.databases.remove(&database);
+        }
+        Some(Fault::PartitionVanishes { collection, partition, .. }) => {
+            if let Ok(held) = state.collection("default", &collection) {
+                held.drop_partition(&partition);
+            }
+        }
+        Some(Fault::Written { collection, rows, .. }) => {
+            if let Ok(first) = state.first_partition("default", &collection) {
+                // The collection and its partition were just found.
+                let _ = state.grow("default", &collection, first, rows, true);
+            }
+        }
+        _ => {}
     }
 }
 

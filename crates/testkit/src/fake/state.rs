@@ -11,6 +11,7 @@ use super::FakeConfig;
 use super::fault::Faults;
 use super::import::Job;
 use super::reply::{Refusal, Version};
+use super::segment::{Segment, SegmentDelays};
 
 /// A moment in 2026, as a hybrid timestamp's physical part; the fake has no clock.
 const BEGINNING_MS: u64 = 1_767_225_600_000;
@@ -21,6 +22,8 @@ pub(super) struct State {
     pub(super) version_text: String,
     pub(super) version: Version,
     pub(super) root: PathBuf,
+    /// How long segments stay in their states.
+    pub(super) delays: SegmentDelays,
     pub(super) databases: BTreeMap<String, BTreeMap<String, Collection>>,
     pub(super) jobs: BTreeMap<i64, Job>,
     pub(super) faults: Faults,
@@ -43,20 +46,11 @@ pub(super) struct Collection {
     pub(super) segments: Vec<Segment>,
 }
 
-/// A partition with its rows that are not flushed.
+/// A partition.
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) id: i64,
     pub(super) name: String,
-    pub(super) growing: u64,
-}
-
-/// A flushed segment.
-#[derive(Clone, Debug)]
-pub(super) struct Segment {
-    pub(super) id: i64,
-    pub(super) partition: i64,
-    pub(super) rows: u64,
 }
 
 /// Loading takes one look at the state.
@@ -78,6 +72,7 @@ impl State {
             version_text: format!("v{}", config.version),
             version: (number(), number(), number()),
             root: config.root.clone(),
+            delays: config.delays,
             databases: BTreeMap::from([("default".to_owned(), BTreeMap::new())]),
             jobs: BTreeMap::new(),
             faults: Faults::new(config.faults.clone()),
@@ -128,8 +123,11 @@ impl Collection {
         self.schema.fields.iter().any(|field| field.is_partition_key)
     }
 
-    pub(super) fn flushed_rows(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.rows).sum()
+    /// Removes a partition with its segments, which vanish from lists a moment later on a real server.
+    pub(super) fn drop_partition(&mut self, name: &str) {
+        let Ok(id) = self.partition(name).map(|partition| partition.id) else { return };
+        self.partitions.retain(|partition| partition.id != id);
+        self.segments.retain(|segment| segment.partition != id);
     }
 }
 

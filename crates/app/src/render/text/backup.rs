@@ -73,6 +73,13 @@ pub(crate) fn backup_report(report: &BackupReport) -> String {
             report.exit_code
         );
     }
+    for failed in &report.failed {
+        let _ =
+            writeln!(text, "  failed: {}: {} (exit code {})", failed.name, failed.reason, report.exit_code);
+        if let Some(hint) = &failed.hint {
+            let _ = writeln!(text, "    hint: {hint}");
+        }
+    }
     let _ = writeln!(text, "Restore it with: milvus-backup restore -n {}", report.name);
     text
 }

@@ -61,6 +61,9 @@ pub(crate) fn detail(backup: &Detail) -> String {
         if !source.vanished.is_empty() {
             head.push(line("Not included", names(&source.vanished)));
         }
+        if !source.failed.is_empty() {
+            head.push(line("Failed", names(&source.failed)));
+        }
     }
     let mut text = columns(&head);
     let mut rows = vec![

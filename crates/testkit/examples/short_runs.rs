@@ -1,0 +1,126 @@
+//! What `scripts/short-runs` does: runs the program many times against a simulated Milvus, and counts how the runs end.
+//!
+//!   short_runs RUNS PROGRAM DIR
+//!
+//! A run is one `create` of a small collection; several go at once, so that threads meet in all orders.
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for people, not a library")]
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use milvus::{Auth, Column, ConnectConfig, CreateCollection, Milvus, Tls, Values};
+use milvus_backup_testkit::fake::{FakeConfig, FakeMilvus};
+use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
+use model::name::CollectionRef;
+
+/// Runs at once.
+const AT_ONCE: usize = 4;
+
+/// From one line about the progress to the next.
+const LINE: u64 = 1000;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [runs, program, dir] = &arguments[..] else {
+        println!("usage: short_runs RUNS PROGRAM DIR");
+        return ExitCode::from(2);
+    };
+    let runs: u64 = runs.parse().expect("a number of runs");
+    let (program, dir) = (Path::new(program), Path::new(dir));
+    let fake = FakeMilvus::start(FakeConfig::new("2.3.6", dir.join("milvus")));
+    fill(&fake);
+    let config = dir.join("backup.yaml");
+    let text = format!(
+        "configVersion: v2\nmilvus:\n  grpc: {{ address: {}, port: {} }}\n  management: {{ endpoint: \"\" }}\n  \
+         storage: {{ provider: local, rootPath: {}/milvus }}\nbackup:\n  storage: {{ rootPath: {}/backups }}\n",
+        fake.host(),
+        fake.port(),
+        dir.display(),
+        dir.display()
+    );
+    std::fs::write(&config, text).expect("a configuration");
+
+    let (next, ends) = (AtomicU64::new(0), Mutex::new(BTreeMap::<String, u64>::new()));
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let run = next.fetch_add(1, Ordering::Relaxed);
+                    if run >= runs {
+                        return;
+                    }
+                    let end = back_up(program, &config, &format!("b{run}"));
+                    *ends.lock().expect("no run panics").entry(end).or_default() += 1;
+                    std::fs::remove_dir_all(dir.join(format!("backups/b{run}"))).expect("a backup");
+                    if run > 0 && run.is_multiple_of(LINE) {
+                        println!("{run} runs in {} s", begun.elapsed().as_secs());
+                    }
+                }
+            });
+        }
+    });
+    let ends = ends.into_inner().expect("no run panics");
+    for (end, times) in &ends {
+        println!("{times} times: {end}");
+    }
+    if ends.get("code 0") == Some(&runs) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// How a run ended, in words.
+fn back_up(program: &Path, config: &Path, name: &str) -> String {
+    let mut command = Command::new(program);
+    command.arg("--config").arg(config).args(["create", "--quiet", "-n", name]);
+    let output = command.output().expect("the program runs");
+    match (output.status.code(), output.status.signal()) {
+        (Some(0), _) => "code 0".to_owned(),
+        (Some(code), _) => format!("code {code}: {}", String::from_utf8_lossy(&output.stderr).trim()),
+        (None, signal) => format!("signal {}", signal.unwrap_or_default()),
+    }
+}
+
+fn fill(fake: &FakeMilvus) {
+    let config = ConnectConfig {
+        address: fake.host(),
+        port: fake.port(),
+        tls: Tls::Disabled,
+        auth: Auth::None,
+        management_endpoint: None,
+        limits: milvus::Limits::default(),
+    };
+    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
+    let vector = Field { type_params: vec![KeyValue::new("dim", "2")], ..field("v", DataType::FLOAT_VECTOR) };
+    let target = CollectionRef::new("default", "small");
+    let create = CreateCollection {
+        target: target.clone(),
+        schema: Schema {
+            fields: vec![Field { is_primary_key: true, ..field("id", DataType::INT64) }, vector],
+            ..Schema::default()
+        },
+        shards: 1,
+        consistency: ConsistencyLevel(1),
+        properties: Vec::new(),
+        num_partitions: None,
+    };
+    let column = |name: &str, data_type, values| Column {
+        name: name.to_owned(),
+        data_type,
+        is_dynamic: false,
+        values,
+    };
+    let columns = [
+        column("id", DataType::INT64, Values::Long(vec![1, 2])),
+        column("v", DataType::FLOAT_VECTOR, Values::FloatVector { dim: 2, data: vec![0.0, 1.0, 2.0, 3.0] }),
+    ];
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    runtime.block_on(async {
+        let milvus = Milvus::connect(&config).await.expect("the fake answers");
+        milvus.create_collection(&create).await.expect("created");
+        milvus.insert(&target, None, &columns).await.expect("inserted");
+    });
+}
