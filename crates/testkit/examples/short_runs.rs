@@ -1,6 +1,6 @@
 //! What `scripts/short-runs` does: runs the program many times against a simulated Milvus, and counts how the runs end.
 //!
-//!   short_runs RUNS PROGRAM DIR
+//!   `short_runs RUNS PROGRAM DIR`
 //!
 //! A run is one `create` of a small collection; several go at once, so that threads meet in all orders.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for people, not a library")]

@@ -1,6 +1,6 @@
 //! What `scripts/under-writers` does: backs a Milvus up again and again while it is written to, and checks every backup.
 //!
-//!   under_writers MINUTES PROGRAM PORT MILVUS_ROOT DIR
+//!   `under_writers MINUTES PROGRAM PORT MILVUS_ROOT DIR`
 //!
 //! Six collections are written to in different manners, with deletes and imports; Milvus compacts them by itself. A
 //! backup is wrong if it does not end with code 0, or if it lacks rows that were acknowledged before it began.
@@ -243,7 +243,7 @@ fn back_up(tool: &Tool, time: Duration) -> u64 {
         }
         tool.run(&["delete", "-n", &name, "--yes"]);
         let over = begun.elapsed() >= time;
-        if told.elapsed() > Duration::from_secs(60) || over {
+        if told.elapsed() > Duration::from_mins(1) || over {
             told = Instant::now();
             let written: u64 = WRITTEN.iter().map(|written| written.inserted.load(Ordering::SeqCst)).sum();
             println!(

@@ -45,7 +45,10 @@ async fn insert(milvus: &Milvus, target: &CollectionRef, first: i64) {
         column(
             "v",
             DataType::FLOAT_VECTOR,
-            Values::FloatVector { dim: 2, data: vec![0.5; 2 * ROWS as usize] },
+            Values::FloatVector {
+                dim: 2,
+                data: (first..first + count).flat_map(|id| [id as f32, 0.5]).collect(),
+            },
         ),
     ];
     milvus.insert(target, None, &columns).await.unwrap();

@@ -10,6 +10,7 @@ use model::plan::backup::{BackupRequest, FlushStrategy};
 use model::selection::Selected;
 
 use super::Run;
+use super::capture::{CONTRADICTION_PAUSE, CONTRADICTIONS};
 use crate::catalog::Catalog;
 use crate::source::Source;
 use crate::{Engine, Error, Event, JobCtx};
@@ -99,14 +100,8 @@ pub(crate) async fn collections_of(
 ) -> Result<Everything, Error> {
     let listed: Vec<(String, Option<Vec<CollectionRef>>)> = stream::iter(databases)
         .map(|db| async move {
-            match source.milvus.list_collections(&db).await {
-                Ok(found) => {
-                    let names = found.into_iter().map(|(name, _)| CollectionRef::new(&db, name)).collect();
-                    Ok((db, Some(names)))
-                }
-                Err(error) if error.kind() == milvus::ErrorKind::DatabaseNotFound => Ok((db, None)),
-                Err(error) => Err(Error::from(error)),
-            }
+            let names = collections_in(source, &db).await?;
+            Ok::<_, Error>((db, names))
         })
         .buffered(8)
         .try_collect()
@@ -124,6 +119,31 @@ pub(crate) async fn collections_of(
     all.collections.sort();
     all.collections.dedup();
     Ok(all)
+}
+
+/// The collections of a database; `None` where it was dropped, which is believed once the list of databases says so too.
+async fn collections_in(source: &Source, db: &str) -> Result<Option<Vec<CollectionRef>>, Error> {
+    let mut pause = CONTRADICTION_PAUSE;
+    let mut asked = 1;
+    loop {
+        match source.milvus.list_collections(db).await {
+            Ok(found) => {
+                return Ok(Some(found.into_iter().map(|(name, _)| CollectionRef::new(db, name)).collect()));
+            }
+            Err(error) if error.kind() == milvus::ErrorKind::DatabaseNotFound => {
+                if !source.milvus.list_databases().await?.iter().any(|listed| listed == db) {
+                    return Ok(None);
+                }
+                if asked == CONTRADICTIONS {
+                    return Err(Error::from(error));
+                }
+            }
+            Err(error) => return Err(Error::from(error)),
+        }
+        asked += 1;
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
 }
 
 /// The commonest mistake is a wrong root or bucket, and it looks like an empty Milvus: the first collection with

@@ -211,23 +211,36 @@ async fn a_user_who_may_not_read_statistics_is_told_so_once() {
 #[tokio::test]
 async fn a_list_that_is_refused_while_compaction_replaces_segments_is_asked_for_again() {
     let world = World::with_books().await;
-    world.fake.inject(Fault::SegmentNotFound { times: 3 });
+    world.fake.inject(Fault::NotFound { call: "GetPersistentSegmentInfo", times: 3 });
     assert_eq!(back_up(&world).await.rows, 9);
 }
 
 #[tokio::test]
 async fn a_load_state_that_denies_the_collection_for_a_moment_is_asked_for_again() {
     let world = World::with_books().await;
-    world.fake.inject(Fault::LoadStateNotExist { times: 2 });
+    world.fake.inject(Fault::NotFound { call: "GetLoadState", times: 2 });
     let report = back_up(&world).await;
     assert_eq!((report.collections, report.rows, report.kind()), (2, 9, None));
     assert_eq!(report.warnings, [""; 0]);
 
-    world.fake.inject(Fault::LoadStateNotExist { times: FOR_EVER });
+    world.fake.inject(Fault::NotFound { call: "GetLoadState", times: FOR_EVER });
     let report = world.back_up(&backup_of("second")).await.unwrap();
     assert_eq!((report.collections, report.rows, report.kind()), (2, 9, None), "data comes first");
     let told = "default.tags: Milvus does not tell its load state; it is kept as not loaded";
     assert!(report.warnings.iter().any(|warning| warning == told), "{:?}", report.warnings);
+}
+
+#[tokio::test]
+async fn what_is_denied_for_a_moment_is_not_taken_for_dropped() {
+    for call in
+        ["ShowCollections", "DescribeCollection", "ShowPartitions", "Flush", "GetCollectionStatistics"]
+    {
+        let world = World::with_books().await;
+        world.fake.inject(Fault::NotFound { call, times: 2 });
+        let report = back_up(&world).await;
+        assert_eq!((report.collections, report.rows, report.kind()), (2, 9, None), "{call}");
+        assert_eq!(report.warnings, [""; 0], "{call}");
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use model::manifest::{DataType, Field, KeyValue, LoadState};
 use model::mapping::Mapping;
 use model::plan::restore::{Action, JobData, RestoreRequest, RowRange};
 use model::selection::Selection;
+use testkit::fake::Fault;
 
 use crate::disk;
 use crate::shop::{self, FILES, collection};
@@ -84,6 +85,23 @@ async fn rows_are_imported_beside_their_source_a_job_a_partition_and_counted() {
         how: "in place".to_owned(),
     };
     assert!(watched.events().contains(&overview));
+}
+
+#[tokio::test]
+async fn jobs_and_collections_that_milvus_denies_for_a_moment_are_asked_for_again() {
+    let world = World::with_books().await;
+    let milvus = world.client().await;
+    let books = collection("books");
+    milvus.create_index(&books, &shop::index()).await.unwrap();
+    milvus.load(&books).await.unwrap();
+    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.fake.inject(Fault::NotFound { call: "GetImportState", times: 2 });
+    world.fake.inject(Fault::NotFound { call: "GetLoadState", times: 2 });
+    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    assert_eq!((report.kind(), report.rows()), (None, 9));
+    assert_eq!(report.warnings, Vec::<String>::new());
+    let restored = milvus.load_state(&collection("books_copy"), None).await.unwrap();
+    assert_eq!(restored, LoadState::Loaded);
 }
 
 #[tokio::test]

@@ -223,7 +223,7 @@ async fn a_flush_ends_before_its_segments_are_on_the_store() {
 async fn segments_that_compaction_replaces_meanwhile_are_listed_again() {
     let (fake, milvus) = fake("2.3.5").await;
     milvus.create_collection(&small(&shop())).await.unwrap();
-    fake.inject(Fault::SegmentNotFound { times: 2 });
+    fake.inject(Fault::NotFound { call: "GetPersistentSegmentInfo", times: 2 });
     assert_eq!(milvus.segments(&shop()).await.unwrap(), []);
     assert_eq!(count(&fake, "GetPersistentSegmentInfo"), 3);
 }

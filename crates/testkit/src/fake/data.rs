@@ -73,9 +73,6 @@ impl State {
         &mut self,
         request: &wire::GetPersistentSegmentInfoRequest,
     ) -> Answer<wire::GetPersistentSegmentInfoResponse> {
-        if self.faults.take(|fault| matches!(fault, Fault::SegmentNotFound { .. })).is_some() {
-            return Err(Refusal::new(600, ErrorCode::UnexpectedError, "segment not found[segment=1]"));
-        }
         let asked = &request.collection_name;
         let unlisted =
             |fault: &Fault| matches!(fault, Fault::SegmentUnlisted { collection, .. } if collection == asked);

@@ -65,8 +65,12 @@ pub enum Fault {
         /// The call, about this collection or another.
         before: &'static str,
     },
-    /// A list of segments is refused with "segment not found", as while compaction replaces them.
-    SegmentNotFound {
+    /// A call is answered that what it asks about does not exist, although it does: a segment for
+    /// `GetPersistentSegmentInfo` (as while compaction replaces it), the job for `GetImportState`, the database for
+    /// `ShowCollections`, else the collection.
+    NotFound {
+        /// The call.
+        call: &'static str,
         /// How often.
         times: u32,
     },
@@ -74,11 +78,6 @@ pub enum Fault {
     SegmentUnlisted {
         /// The collection.
         collection: String,
-        /// How often.
-        times: u32,
-    },
-    /// The load state is answered with "does not exist".
-    LoadStateNotExist {
         /// How often.
         times: u32,
     },
@@ -121,9 +120,8 @@ impl Faults {
             Some(
                 Fault::RateLimited { times: left, .. }
                 | Fault::Unavailable { times: left, .. }
-                | Fault::SegmentNotFound { times: left }
+                | Fault::NotFound { times: left, .. }
                 | Fault::SegmentUnlisted { times: left, .. }
-                | Fault::LoadStateNotExist { times: left }
                 | Fault::CountsMore { times: left, .. },
             ) => {
                 *left = left.saturating_sub(1);
@@ -137,6 +135,11 @@ impl Faults {
     /// Whether the user lacks the privilege for a call.
     pub(super) fn denies(&self, call: &str) -> bool {
         self.0.iter().any(|fault| matches!(fault, Fault::Denied { call: denied } if *denied == call))
+    }
+
+    /// Whether a call is answered that what it asks about does not exist; takes it.
+    pub(super) fn denies_existence(&mut self, call: &str) -> bool {
+        self.take(|fault| matches!(fault, Fault::NotFound { call: denied, .. } if *denied == call)).is_some()
     }
 
     /// Whether this very fault still waits; takes it.

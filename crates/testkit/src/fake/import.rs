@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use proto::common::{ErrorCode, ImportState, KeyValuePair};
+use proto::common::{ImportState, KeyValuePair};
 use proto::milvus as wire;
 
 use super::fault::Fault;
@@ -70,7 +70,7 @@ impl State {
         request: &wire::GetImportStateRequest,
     ) -> Answer<wire::GetImportStateResponse> {
         let Some(job) = self.jobs.get_mut(&request.task) else {
-            return Err(Refusal::new(1000, ErrorCode::UnexpectedError, "import task id doesn't exist"));
+            return Err(Refusal::import_job());
         };
         job.looks += 1;
         let (state, percent) = match (job.looks, &job.outcome) {

@@ -4,7 +4,6 @@ use proto::common::{ErrorCode, IndexState, LoadState, Status};
 use proto::milvus as wire;
 use proto::schema::DataType;
 
-use super::fault::Fault;
 use super::reply::Refusal;
 use super::state::{Collection, Load, State};
 
@@ -99,7 +98,7 @@ impl State {
         &mut self,
         request: &wire::GetLoadStateRequest,
     ) -> Answer<wire::GetLoadStateResponse> {
-        if self.faults.take(|fault| matches!(fault, Fault::LoadStateNotExist { .. })).is_some() {
+        if self.faults.denies_existence("GetLoadState") {
             let state = LoadState::NotExist.into();
             return Ok(wire::GetLoadStateResponse { state, ..Default::default() });
         }

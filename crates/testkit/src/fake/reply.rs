@@ -40,6 +40,14 @@ impl Refusal {
         Self::new(100, ErrorCode::UnexpectedError, format!("collection not found[database={name}]"))
     }
 
+    pub(super) fn segment(id: i64) -> Self {
+        Self::new(600, ErrorCode::UnexpectedError, format!("segment not found[segment={id}]"))
+    }
+
+    pub(super) fn import_job() -> Self {
+        Self::new(1000, ErrorCode::UnexpectedError, "import task id doesn't exist")
+    }
+
     pub(super) fn partition(name: &str) -> Self {
         Self::new(200, ErrorCode::UnexpectedError, format!("partition not found[partition={name}]"))
     }

@@ -73,6 +73,16 @@ impl Service {
         if state.faults.denies(call) {
             return Err(Status::permission_denied(format!("Privilege{call}: permission deny")));
         }
+        // This one tells it by a state.
+        if call != "GetLoadState" && state.faults.denies_existence(call) {
+            let refusal = match call {
+                "GetPersistentSegmentInfo" => Refusal::segment(1),
+                "GetImportState" => Refusal::import_job(),
+                "ShowCollections" => Refusal::database("denied"),
+                _ => Refusal::collection("default", "denied"),
+            };
+            return Ok(Response::new(R::refused(refusal.status(state.version))));
+        }
         happen_before(&mut state, call);
         let outcome = handler(&mut state, request.get_ref());
         Ok(Response::new(outcome.unwrap_or_else(|refusal| R::refused(refusal.status(state.version)))))
