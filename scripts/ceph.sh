@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs a Ceph object gateway (an S3 store used in production) for the tests, from Debian's packages.
+# Runs a Ceph object gateway (an S3 store used in production) for the tests, from Debian packages.
 #
-#   scripts/ceph.sh install            apt-get install what is missing (needs root or sudo)
-#   scripts/ceph.sh start DIR [PORT]   one monitor, one OSD in a sparse file, one gateway; keeps its data in DIR.
-#                                      Prints the endpoint; a free port where none is given
-#   scripts/ceph.sh stop DIR           stop it
+#   scripts/ceph.sh install            install missing packages with apt-get (needs root or sudo)
+#   scripts/ceph.sh start DIR [PORT]   start one monitor, one OSD in a sparse file and one gateway, with data in DIR.
+#                                      Prints the endpoint [default PORT: a free one]
+#   scripts/ceph.sh stop DIR           stop the gateway of DIR
 #
-# The S3 user is minioadmin / minioadmin, the default of Milvus and of Milvus Backup. No login inside the cluster:
-# everything listens on 127.0.0.1 only.
+# The S3 user is minioadmin / minioadmin, the default of Milvus and of Milvus Backup. The daemons do not authenticate
+# each other; all of them listen on 127.0.0.1 only.
 set -euo pipefail
 
 packages=(ceph-mon ceph-osd radosgw ceph-common curl)
@@ -40,7 +40,7 @@ admin socket = $1/run/\$name.asok
 pid file = $1/run/\$name.pid
 log file = $1/log/\$name.log
 crash dir = $1/log
-# one copy of everything, a few placement groups a pool
+# one copy of everything, a few placement groups per pool
 osd pool default size = 1
 osd pool default min size = 1
 mon allow pool size one = true
@@ -49,11 +49,11 @@ osd pool default pg num = 8
 osd pool default pg autoscale mode = off
 mon max pg per osd = 2000
 osd crush chooseleaf type = 0
-# The OSD is placed by this script. Left to itself it tells the monitor its place as soon as it is connected, now and
-# then before it knows which cluster it is in, is refused ("wrong fsid") and ends.
+# This script places the OSD. Otherwise the OSD reports its location to the monitor as soon as it is connected,
+# sometimes before it knows its cluster; the monitor then rejects it ("wrong fsid") and the OSD exits.
 osd class update on start = false
 osd crush update on start = false
-# After a stall of the machine the only OSD would be declared down, and never answer again.
+# Without this, a stall of the machine marks the only OSD as down, and it never answers again.
 osd heartbeat grace = 3600
 [osd]
 osd objectstore = bluestore
@@ -70,7 +70,7 @@ rgw enable usage log = false
 CONF
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds
+# wait_for SECONDS COMMAND...: repeats the command until it succeeds
 wait_for() {
   local deadline=$((SECONDS + $1))
   shift
@@ -82,7 +82,7 @@ wait_for() {
 
 is_taken() { (exec 9<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Prints the first of two free ports, for the gateway and the monitor, below those of outgoing connections.
+# Prints the first of two free ports for the gateway and the monitor, below the range of outgoing connections.
 free_ports() {
   local port
   for ((port = 20480; port < 20980; port += 2)); do
@@ -92,14 +92,14 @@ free_ports() {
 
 osd_is_up() { ceph osd stat | grep -q '1 up'; }
 
-# Up to three times where the store is a new one: a daemon that meets a stall of the machine gives up.
+# Tries to start a new store up to three times, because a daemon gives up if the machine stalls.
 start() {
   local dir=$1 attempts=3 attempt
   install
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd)
   [ ! -e "$dir/ready" ] || attempts=1
-  # Held until the gateway listens: two starts on one machine never choose the same ports.
+  # Keep the lock until the gateway listens, so that two starts on one machine never choose the same ports.
   exec 8>"${TMPDIR:-/tmp}/ceph-ports-$UID.lock"
   flock --timeout 600 8
   for ((attempt = 1; attempt <= attempts; attempt++)); do
@@ -107,7 +107,7 @@ start() {
       echo "http://127.0.0.1:$(cat "$dir/port")"
       return
     fi
-    # The daemons talk a lot; what they said is shown only where they failed.
+    # The daemons print a lot, so show their output only if they failed.
     echo "ceph: attempt $attempt of $attempts to start failed:" >&2
     tail -n 20 "$dir/start.log" >&2
     stop "$dir"
@@ -115,7 +115,7 @@ start() {
   return 1
 }
 
-# One attempt, which ends at the first command that fails.
+# Makes one attempt, which ends at the first command that fails.
 attempt() {
   local dir=$1 port=${2:-} fresh= cluster_id osd_id
   if [ ! -e "$dir/ready" ]; then
@@ -155,7 +155,7 @@ stop() {
   local dir=$1 name pid
   for name in client.rgw osd.0 mon.a; do
     pid=$(cat "$dir/run/$name.pid" 2>/dev/null) || continue
-    # A process id used again since is not ours.
+    # Skip a process id that another program uses by now.
     grep -qs "ceph\|radosgw" "/proc/$pid/cmdline" || continue
     kill "$pid" 2>/dev/null || continue
     timeout 10 tail --pid="$pid" -f /dev/null || kill -9 "$pid" 2>/dev/null || true

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Tells the newest version of the GNU C library that each program asks for, and fails if that is too new.
+"""Prints the newest version of the GNU C library that each program requires, and fails if it is too new.
 
   glibc_needed.py [--max 2.17] FILE...
 
-The dynamic loader refuses a program that asks for a version the system does not have, so this is the oldest system
-the program runs on. Reads the ELF section SHT_GNU_verneed itself (ELF gABI, LSB 5.0 "Symbol Versioning"), for any
-64-bit little-endian machine; needs nothing but the standard library.
+The dynamic loader rejects a program that requires a version the system lacks, so this is the oldest library the
+program runs with. Parses the ELF section SHT_GNU_verneed (ELF gABI, LSB 5.0 "Symbol Versioning") of programs for any
+64-bit little-endian machine. Needs only the standard library.
 """
 import argparse
 import struct
@@ -17,12 +17,12 @@ PREFIX = "GLIBC_"
 
 
 def text(data, offset):
-    """The NUL-terminated text at an offset."""
+    """Returns the NUL-terminated text at an offset."""
     return data[offset:data.index(b"\0", offset)].decode()
 
 
 def versions(data):
-    """The symbol versions a program needs, as pairs of library and version name."""
+    """Yields the symbol versions a program requires, as pairs of library and version name."""
     if data[:6] != b"\x7fELF\x02\x01":
         raise ValueError("no 64-bit little-endian ELF file")
     table, = struct.unpack_from("<Q", data, 0x28)
@@ -43,7 +43,7 @@ def versions(data):
 
 
 def number(version):
-    """GLIBC_2.17 as (2, 17). What has no number (GLIBC_PRIVATE, GLIBC_ABI_DT_RELR) is newer than any."""
+    """Converts GLIBC_2.17 to (2, 17). Versions without number (GLIBC_PRIVATE, GLIBC_ABI_DT_RELR) count as newest."""
     parts = version.removeprefix(PREFIX).split(".")
     return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else (sys.maxsize,)
 

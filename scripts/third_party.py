@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Prints the licences of the crates that are linked into milvus-backup, each text once, with who it is from.
+"""Prints the licences of the crates that are linked into milvus-backup: each text once, with the names of its crates.
 
   third_party.py TARGET      e.g. x86_64-unknown-linux-gnu
 
-Binaries are shipped with it, as the licences ask. Reads `cargo metadata` and the sources cargo has downloaded.
+Releases contain this text, as the licences require. Reads `cargo metadata` and the sources that cargo has downloaded.
 """
 import json
 import re
@@ -15,13 +15,13 @@ from pathlib import Path, PurePosixPath
 PROGRAM = "milvus-backup"
 NAMES = re.compile(r"(un)?licen[cs]e|copying|copyright|notice", re.IGNORECASE)
 NOT_TEXTS = {".rs", ".toml"}
-DEPTH = 2  # crates with parts of others keep their licences one directory down
-# Needed to build only, but what lies in its archive is put into the program: Swagger UI.
+DEPTH = 2  # crates that contain parts of other crates have those licences one directory down
+# Build dependencies whose archives are embedded in the program: Swagger UI.
 EMBEDDED = {"utoipa-swagger-ui-vendored"}
 
 
 def linked(metadata):
-    """The packages from elsewhere that the program needs to run."""
+    """Returns the external packages that are linked into the program."""
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     waiting = [key for key, package in packages.items() if package["name"] == PROGRAM]
@@ -37,12 +37,12 @@ def linked(metadata):
 
 
 def is_licence(path):
-    """Whether a file, named by its path within a package or an archive, is one to be shown."""
+    """Returns whether a file, given by its path within a package or an archive, is a licence to print."""
     return len(path.parts) <= DEPTH and NAMES.match(path.name) and path.suffix not in NOT_TEXTS
 
 
 def texts(package):
-    """The licence files of a package, those in its archives among them."""
+    """Yields the licence texts of a package, including those in its archives."""
     home = Path(package["manifest_path"]).parent
     for file in sorted(home.rglob("*")):
         if is_licence(file.relative_to(home)) and file.is_file():
