@@ -1,5 +1,6 @@
 //! Whether a job may be taken on: what is certain to be refused is refused before it waits for its turn.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use futures::FutureExt;
@@ -28,6 +29,8 @@ pub struct Admission {
     pub server: Option<String>,
     /// Of a restore, each collection's source and target.
     pub targets: Vec<(CollectionRef, CollectionRef)>,
+    /// Of a restore, the targets that exist and will be dropped.
+    pub drops: BTreeSet<CollectionRef>,
     /// What it changes: two jobs that change the same must not run at once.
     pub writes: Vec<Claim>,
     /// What it needs as it is: no other job may change it meanwhile.
@@ -82,8 +85,10 @@ impl Engine {
     async fn admit_restore(&self, request: &RestoreRequest) -> Result<Admission, Error> {
         let opened = restore::open(self, request).await?;
         opened.target.store_answers().await?;
+        let drops = opened.drops;
         let targets = opened.targets.collections;
         Ok(Admission {
+            drops,
             server: Some(opened.target.milvus.server().version.to_string()),
             writes: targets.iter().map(|(_, target)| Claim::Collection(target.clone())).collect(),
             reads: vec![claim(&opened.catalog, &request.name)],

@@ -9,16 +9,29 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::Catalog;
 use crate::{BackupState, BackupSummary, Engine, Error, Event, JobCtx, Phase};
 
-/// What a deletion was asked to do.
+/// A request to delete a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteRequest {
     /// The backup.
     pub name: BackupName,
-    /// Whether to only tell what would be deleted.
-    pub dry_run: bool,
 }
 
-/// What a deletion did, or would do.
+/// A deletion that passed the preflight. [`Engine::delete`] executes it; until then nothing is changed.
+#[derive(Debug)]
+pub struct PreparedDeletion {
+    name: BackupName,
+    catalog: Catalog,
+    contents: DeleteOutcome,
+}
+
+impl PreparedDeletion {
+    /// The backup and what will be removed with it.
+    pub fn contents(&self) -> &DeleteOutcome {
+        &self.contents
+    }
+}
+
+/// What a deletion removes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteOutcome {
     /// What was found.
@@ -32,20 +45,29 @@ pub struct DeleteOutcome {
 }
 
 impl Engine {
-    /// Deletes a backup in any state but running; an unfinished or half-deleted one too.
-    pub async fn delete(&self, request: &DeleteRequest, ctx: &JobCtx) -> Result<DeleteOutcome, Error> {
+    /// Finds the backup and lists what is stored of it. A backup in any state but running can be deleted, an unfinished or
+    /// half-deleted one too. Changes nothing.
+    pub async fn plan_delete(
+        &self,
+        request: &DeleteRequest,
+        ctx: &JobCtx,
+    ) -> Result<PreparedDeletion, Error> {
         ctx.emit(Event::Phase(Phase::Preflight));
         let catalog = Catalog::open(self)?;
-        let name = &request.name;
-        let backup = ctx.run(catalog.deletable(name)).await?;
-        let dir = catalog.layout(name).dir().clone();
+        let name = request.name.clone();
+        let backup = ctx.run(catalog.deletable(&name)).await?;
+        let dir = catalog.layout(&name).dir().clone();
         let place = catalog.store.describe(&dir);
-        if request.dry_run {
-            let (objects, bytes) = ctx.run(catalog.weigh(&dir)).await?;
-            return Ok(DeleteOutcome { backup, place, objects, bytes });
-        }
-        let (objects, bytes) = catalog.remove(name, ctx).await?;
-        Ok(DeleteOutcome { backup, place, objects, bytes })
+        let (objects, bytes) = ctx.run(catalog.weigh(&dir)).await?;
+        Ok(PreparedDeletion { name, catalog, contents: DeleteOutcome { backup, place, objects, bytes } })
+    }
+
+    /// Deletes the backup, unless a run began to make it since the deletion was planned.
+    pub async fn delete(&self, prepared: PreparedDeletion, ctx: &JobCtx) -> Result<DeleteOutcome, Error> {
+        let PreparedDeletion { name, catalog, contents } = prepared;
+        ctx.run(catalog.deletable(&name)).await?;
+        catalog.remove(&name, ctx).await?;
+        Ok(contents)
     }
 }
 
@@ -80,9 +102,8 @@ impl Catalog {
     }
 
     /// Marker first, then what makes the Go tool see a backup, then the data, then the rest.
-    async fn remove(&self, name: &BackupName, ctx: &JobCtx) -> Result<(u64, u64), Error> {
+    async fn remove(&self, name: &BackupName, ctx: &JobCtx) -> Result<(), Error> {
         let layout = self.layout(name);
-        let (objects, bytes) = ctx.run(self.weigh(layout.dir())).await?;
         // from here on it is deleted in part, whenever it is stopped
         ctx.emit(Event::Phase(Phase::Delete));
         ctx.check()?;
@@ -99,6 +120,6 @@ impl Catalog {
             let progress = |objects| ctx.emit(Event::Deleted { objects });
             self.store.delete_below(&dir, ctx.cancel(), progress).await?;
         }
-        Ok((objects, bytes))
+        Ok(())
     }
 }

@@ -301,7 +301,7 @@ impl Error {
             Self::NameTaken { .. }
             | Self::Occupied { .. }
             | Self::TargetIsAlias(_)
-            | Self::Plan(PlanError::TargetsExist(_)) => Kind::AlreadyExists,
+            | Self::Plan(PlanError::TargetsExist(_) | PlanError::DropsUnconfirmed(_)) => Kind::AlreadyExists,
             Self::NotComplete { state: BackupState::Running, .. } | Self::Running { .. } => Kind::Busy,
             Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => Kind::Damaged,
             Self::Rows { .. } | Self::Foreign { .. } => Kind::Partial,

@@ -89,6 +89,9 @@ fn plan_hint(error: &model::plan::restore::PlanError) -> Option<String> {
         E::TargetsExist(_) => {
             "restore beside them with --suffix or --rename, into them with --skip-create-collection, or in their place with --drop-exist-collection".into()
         }
+        E::DropsUnconfirmed(_) => {
+            "they were created after the restore was submitted; look at them, then submit it again".into()
+        }
         E::TargetsMissing(_) => "leave out --skip-create-collection to have them created".into(),
         E::NotInBackup(_) | E::L0(_) | E::StorageVersion(..) => return None,
     })

@@ -22,11 +22,11 @@ mod restore;
 mod source;
 
 pub use admit::{Admission, Admit, Claim};
-pub use backup::BackupOutcome;
+pub use backup::PreparedBackup;
 pub use catalog::{BackupDetail, BackupState, BackupSummary, CollectionExtra, Damage, Extra, PartitionExtra};
 pub use check::{Check, CheckState};
 pub use clock::now_ms;
-pub use delete::{DeleteOutcome, DeleteRequest};
+pub use delete::{DeleteOutcome, DeleteRequest, PreparedDeletion};
 pub use engine::{Engine, EngineConfig, Limits, Place};
 pub use error::{Error, Kind, chain};
 pub use event::{CollectionPhase, Event, Phase};
@@ -37,4 +37,4 @@ pub use report::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, FailedCollection, PartitionRows,
     RestoreReport,
 };
-pub use restore::RestoreOutcome;
+pub use restore::PreparedRestore;

@@ -41,9 +41,6 @@ pub enum JobsError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// A dry run was handed in.
-    #[error("a dry run is answered at once, it is no job")]
-    DryRun,
     /// The job is over.
     #[error("job {id} is over: {}", .state.as_str())]
     Over {
@@ -73,7 +70,7 @@ impl JobsError {
             Self::NoSuchJob(_) => Kind::NotFound,
             Self::Busy { .. } | Self::QueueFull(_) | Self::Over { .. } => Kind::Busy,
             Self::IdTaken(_) | Self::KeyReused { .. } => Kind::AlreadyExists,
-            Self::BadText { .. } | Self::DryRun | Self::BadPage(_) => Kind::Usage,
+            Self::BadText { .. } | Self::BadPage(_) => Kind::Usage,
             Self::ShuttingDown => Kind::Unreachable,
             Self::Engine(error) => error.kind(),
             Self::Store(error) => error.kind(),
@@ -96,7 +93,7 @@ impl JobsError {
             Self::ShuttingDown => "try again when it is back".into(),
             Self::Engine(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
-            Self::BadText { .. } | Self::DryRun | Self::Over { .. } => return None,
+            Self::BadText { .. } | Self::Over { .. } => return None,
         })
     }
 

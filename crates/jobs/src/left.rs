@@ -351,7 +351,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_deletion_goes_on_where_it_stopped() {
-        let request = || Request::Delete(DeleteRequest { name: "nightly".parse().unwrap(), dry_run: false });
+        let request = || Request::Delete(DeleteRequest { name: "nightly".parse().unwrap() });
         let deleting = at(request(), &[Event::Phase(Phase::Delete)]);
         let stopped = told(&deleting, By::Word(Stop::Shutdown));
         assert!(stopped.ends_with("delete nightly again: it goes on where it stopped"), "{stopped}");

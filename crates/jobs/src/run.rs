@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{BackupOutcome, Engine, JobCtx, RestoreOutcome, now_ms};
+use engine::{Engine, JobCtx, now_ms};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
@@ -117,18 +117,19 @@ async fn perform(
     ctx: &JobCtx,
 ) -> Result<Outcome, engine::Error> {
     let engine = engine.with_backup(place.bucket.as_deref(), place.root.as_deref())?;
-    // dry runs are refused when they are handed in
-    let dry = || engine::Error::Task("it ended as a dry run".to_owned());
     match request {
-        Request::Backup(request) => match engine.backup(request, ctx).await? {
-            BackupOutcome::Done(report) => Ok(Outcome::Backup(report)),
-            BackupOutcome::Planned(_) => Err(dry()),
-        },
-        Request::Restore(request) => match engine.restore(request, ctx).await? {
-            RestoreOutcome::Done(report) => Ok(Outcome::Restore(report)),
-            RestoreOutcome::Planned { .. } => Err(dry()),
-        },
-        Request::Delete(request) => Ok(Outcome::Delete(engine.delete(request, ctx).await?)),
+        Request::Backup(request) => {
+            let prepared = engine.plan_backup(request, ctx).await?;
+            engine.backup(prepared, ctx).await.map(Outcome::Backup)
+        }
+        Request::Restore(request) => {
+            let prepared = engine.plan_restore(request, ctx).await?;
+            engine.restore(prepared, ctx).await.map(Outcome::Restore)
+        }
+        Request::Delete(request) => {
+            let prepared = engine.plan_delete(request, ctx).await?;
+            engine.delete(prepared, ctx).await.map(Outcome::Delete)
+        }
     }
 }
 

@@ -87,7 +87,11 @@ impl Shared {
             return Ok(job);
         }
         let claims = Claims::of(&admission);
-        let Submission { request, place, id: _, idempotency_key: key, by } = submission;
+        let Submission { mut request, place, id: _, idempotency_key: key, by } = submission;
+        // what exists now may be dropped; what is created until the job runs may not
+        if let Request::Restore(request) = &mut request {
+            request.confirmed_drops = Some(admission.drops.clone());
+        }
         self.refuse(&request, &place, &claims)?;
         let job = Job {
             id,
@@ -168,6 +172,9 @@ impl Shared {
         {
             asked.name = kept.name.clone();
         }
+        if let (Request::Restore(asked), Request::Restore(kept)) = (&mut asked, &job.request) {
+            asked.confirmed_drops.clone_from(&kept.confirmed_drops);
+        }
         // the forms they are kept in are compared: what is not kept makes no difference
         let form = |request: &Request| serde_json::to_value(request).ok();
         if form(&job.request) == form(&asked) && job.place == submission.place {
@@ -193,14 +200,6 @@ fn taken(error: &StoreError) -> bool {
 }
 
 fn check(submission: &Submission) -> Result<(), JobsError> {
-    let dry = match &submission.request {
-        Request::Backup(request) => request.dry_run,
-        Request::Restore(request) => request.dry_run,
-        Request::Delete(request) => request.dry_run,
-    };
-    if dry {
-        return Err(JobsError::DryRun);
-    }
     check_text("the id of a job", submission.id.as_deref())?;
     check_text("an idempotency key", submission.idempotency_key.as_deref())
 }

@@ -1,7 +1,6 @@
 //! `create`: takes a backup.
 
 use clap::Args;
-use engine::BackupOutcome;
 use model::plan::backup::FlushStrategy;
 use reqwest::Method;
 
@@ -83,18 +82,18 @@ impl Arguments {
         let request = asked.request()?;
         let engine = session.engine()?;
         let job = session.job()?;
-        let outcome = engine.backup(&request, job.ctx()).await;
-        job.finish();
-        match outcome? {
-            BackupOutcome::Planned(plan) => {
-                session.show(&BackupPlan::from(&plan), render::text::backup_plan)?;
-                Ok(DONE)
-            }
-            BackupOutcome::Done(report) => {
-                job.warn_of(&report.warnings);
-                report_backup(session, &BackupReport::from(&report))
-            }
+        let prepared = job.finish_if_failed(engine.plan_backup(&request, job.ctx()).await)?;
+        if self.dry_run {
+            let preview = prepared.preview(job.ctx()).await;
+            job.finish();
+            session.show(&BackupPlan::from(&preview?), render::text::backup_plan)?;
+            return Ok(DONE);
         }
+        let report = engine.backup(prepared, job.ctx()).await;
+        job.finish();
+        let report = report?;
+        job.warn_of(&report.warnings);
+        report_backup(session, &BackupReport::from(&report))
     }
 
     fn asked(&self, session: &Session<'_>) -> Result<NewBackup, Failure> {

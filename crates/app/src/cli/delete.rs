@@ -40,11 +40,10 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let request = |dry_run| deletion(self.named.name.as_deref(), dry_run);
-        let would = request(true)?;
+        let request = deletion(self.named.name.as_deref())?;
         let ask = !self.yes && !self.dry_run && std::io::stdin().is_terminal();
         if let Some(client) = session.server() {
-            let path = &["backups", would.name.as_str()];
+            let path = &["backups", request.name.as_str()];
             if ask && !confirm(&client.would_delete(path).await?)? {
                 session.note("nothing was deleted");
                 return Ok(DONE);
@@ -60,18 +59,19 @@ impl Arguments {
         }
         self.there.refuse_alone()?;
         let engine = session.engine()?;
-        if ask {
-            let job = session.silent_job()?;
-            let found = engine.delete(&would, job.ctx()).await?;
-            if !confirm(&Deleted::of(&found, true))? {
-                session.note("nothing was deleted");
-                return Ok(DONE);
-            }
+        let prepared = engine.plan_delete(&request, session.silent_job()?.ctx()).await?;
+        let would_delete = Deleted::of(prepared.contents(), true);
+        if self.dry_run {
+            return report_deletion(session, &would_delete);
+        }
+        if ask && !confirm(&would_delete)? {
+            session.note("nothing was deleted");
+            return Ok(DONE);
         }
         let job = session.job()?;
-        let outcome = engine.delete(&request(self.dry_run)?, job.ctx()).await;
+        let deleted = engine.delete(prepared, job.ctx()).await;
         job.finish();
-        report_deletion(session, &Deleted::of(&outcome?, self.dry_run))
+        report_deletion(session, &Deleted::of(&deleted?, false))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use clap::Args;
-use engine::RestoreOutcome;
 use jobs::RestoreFlags;
 use model::mapping::Mapping;
 use reqwest::Method;
@@ -13,7 +12,7 @@ use super::selection::Selectors;
 use super::session::Session;
 use super::{Format, Named, Shared};
 use crate::render::text::Again;
-use crate::render::{self, Target, shell_word};
+use crate::render::{self, shell_word};
 use crate::status::{DONE, Failure};
 use crate::wire::{Existing, Job, NewRestore, RestorePlan, RestoreReport};
 
@@ -115,19 +114,17 @@ impl Arguments {
         self.there.refuse_alone()?;
         let engine = session.engine()?;
         let job = session.job()?;
-        let outcome = engine.restore(&request, job.ctx()).await;
-        job.finish();
-        match outcome? {
-            RestoreOutcome::Planned { plan, server, address, available } => {
-                let target = Target { server, address, available };
-                session.show(&RestorePlan::of(&plan, &target), render::text::restore_plan)?;
-                Ok(DONE)
-            }
-            RestoreOutcome::Done(report) => {
-                job.warn_of(&report.warnings);
-                report_restore(session, &RestoreReport::from(&report), &again)
-            }
+        let prepared = job.finish_if_failed(engine.plan_restore(&request, job.ctx()).await)?;
+        if self.dry_run {
+            job.finish();
+            session.show(&RestorePlan::of(&prepared), render::text::restore_plan)?;
+            return Ok(DONE);
         }
+        let report = engine.restore(prepared, job.ctx()).await;
+        job.finish();
+        let report = report?;
+        job.warn_of(&report.warnings);
+        report_restore(session, &RestoreReport::from(&report), &again)
     }
 
     /// The command line that repeats it. Rules of renaming are left out, since one that meets nothing is refused.

@@ -204,6 +204,11 @@ impl Job {
         self.progress.tell_rest(warnings);
     }
 
+    /// Takes progress off the terminal if a step failed that others were to follow.
+    pub(super) fn finish_if_failed<T>(&self, step: Result<T, engine::Error>) -> Result<T, Failure> {
+        Ok(step.inspect_err(|_| self.finish())?)
+    }
+
     /// Takes progress off the terminal.
     pub(super) fn finish(&self) {
         self.progress.finish();

@@ -107,7 +107,7 @@ impl Backups {
         may(&request, JobKind::Delete, &request.get_ref().backup_name)?;
         let asked = self.asked(&request, "", "")?;
         let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
-        let deletion = wire::deletion(Some(&request.get_ref().backup_name), false)?;
+        let deletion = wire::deletion(Some(&request.get_ref().backup_name))?;
         let job = self.service().delete(asked, deletion).await?;
         until_over(self.service(), &caller, &job, goes_on).await?;
         let request_id = request_id(&request.get_ref().request_id, request.extensions());

@@ -11,13 +11,3 @@ mod units;
 pub(crate) use commands::shell_word;
 pub(crate) use out::{Out, TOLD};
 pub(crate) use progress::Progress;
-
-/// Where a restore would go.
-pub(crate) struct Target {
-    /// Milvus's version.
-    pub server: String,
-    /// Host and port.
-    pub address: String,
-    /// Collections in the backup.
-    pub available: usize,
-}

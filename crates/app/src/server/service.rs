@@ -5,20 +5,19 @@
 use std::sync::Arc;
 
 use engine::{
-    BackupDetail, BackupOutcome, BackupSummary, Check, DeleteOutcome, DeleteRequest, Engine, EngineConfig,
-    JobCtx, RestoreOutcome,
+    BackupDetail, BackupSummary, Check, DeleteOutcome, DeleteRequest, Engine, EngineConfig, JobCtx,
+    PreparedRestore,
 };
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use jobs::{Job, JobFilter, JobKind, JobPage, Jobs, JobsError, OtherPlace, Request, Submission};
 use model::name::BackupName;
-use model::plan::backup::{BackupPlan, BackupRequest};
-use model::plan::restore::{RestorePlan, RestoreRequest};
+use model::plan::backup::{BackupPreview, BackupRequest};
+use model::plan::restore::RestoreRequest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::audit;
 use super::caller::{Caller, Role};
-use crate::render::Target;
 use crate::status::{Failure, Kind};
 
 /// How many look into the store or at Milvus at once; the others wait, so that memory does not grow with who asks.
@@ -116,38 +115,29 @@ impl Service {
     pub(crate) async fn plan_backup(
         &self,
         asked: &Asked,
-        request: BackupRequest,
-    ) -> Result<BackupPlan, Failure> {
-        let request = BackupRequest { dry_run: true, ..request };
-        match self.look(asked).await?.engine.backup(&request, &JobCtx::detached()).await? {
-            BackupOutcome::Planned(plan) => Ok(plan),
-            BackupOutcome::Done(_) => Err(not_dry()),
-        }
+        request: &BackupRequest,
+    ) -> Result<BackupPreview, Failure> {
+        let (look, ctx) = (self.look(asked).await?, JobCtx::detached());
+        Ok(look.engine.plan_backup(request, &ctx).await?.preview(&ctx).await?)
     }
 
     /// What a restore would do.
     pub(crate) async fn plan_restore(
         &self,
         asked: &Asked,
-        request: RestoreRequest,
-    ) -> Result<(RestorePlan, Target), Failure> {
-        let request = RestoreRequest { dry_run: true, ..request };
-        match self.look(asked).await?.engine.restore(&request, &JobCtx::detached()).await? {
-            RestoreOutcome::Planned { plan, server, address, available } => {
-                Ok((plan, Target { server, address, available }))
-            }
-            RestoreOutcome::Done(_) => Err(not_dry()),
-        }
+        request: &RestoreRequest,
+    ) -> Result<PreparedRestore, Failure> {
+        Ok(self.look(asked).await?.engine.plan_restore(request, &JobCtx::detached()).await?)
     }
 
     /// What a deletion would remove.
     pub(crate) async fn plan_delete(
         &self,
         asked: &Asked,
-        request: DeleteRequest,
+        request: &DeleteRequest,
     ) -> Result<DeleteOutcome, Failure> {
-        let request = DeleteRequest { dry_run: true, ..request };
-        Ok(self.look(asked).await?.engine.delete(&request, &JobCtx::detached()).await?)
+        let prepared = self.look(asked).await?.engine.plan_delete(request, &JobCtx::detached()).await?;
+        Ok(prepared.contents().clone())
     }
 
     /// The backups, by name.
@@ -245,16 +235,6 @@ const fn needed(kind: JobKind) -> Role {
         JobKind::Backup => Role::Backup,
         JobKind::Restore => Role::Restore,
         JobKind::Delete => Role::Admin,
-    }
-}
-
-/// A dry run that was none; a fault of this program.
-fn not_dry() -> Failure {
-    Failure {
-        kind: Kind::Failed,
-        message: "a dry run did not stop at its plan".to_owned(),
-        context: None,
-        hint: None,
     }
 }
 

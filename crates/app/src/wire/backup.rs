@@ -61,8 +61,8 @@ impl From<&model::plan::backup::PlannedCollection> for PlannedBackup {
     }
 }
 
-impl From<&model::plan::backup::BackupPlan> for BackupPlan {
-    fn from(plan: &model::plan::backup::BackupPlan) -> Self {
+impl From<&model::plan::backup::BackupPreview> for BackupPlan {
+    fn from(plan: &model::plan::backup::BackupPreview) -> Self {
         let collections: Vec<_> = plan.collections.iter().map(PlannedBackup::from).collect();
         Self {
             dry_run: true,

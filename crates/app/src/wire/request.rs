@@ -47,7 +47,6 @@ impl NewBackup {
             strategy: self.strategy.unwrap_or(Strategy::Auto).into(),
             strict: self.strict,
             pause_gc: self.pause_gc,
-            dry_run: self.dry_run,
         })
     }
 }
@@ -126,7 +125,6 @@ impl NewRestore {
             aliases: self.aliases,
             cleanup_on_failure: self.cleanup_on_failure,
             keep_staged,
-            dry_run: self.dry_run,
             ..RestoreRequest::of(existing_name(self.backup.as_deref())?)
         })
     }
@@ -142,8 +140,8 @@ pub(crate) fn existing_name(name: Option<&str>) -> Result<BackupName, Failure> {
 }
 
 /// The request to delete a backup.
-pub(crate) fn deletion(name: Option<&str>, dry_run: bool) -> Result<DeleteRequest, Failure> {
-    Ok(DeleteRequest { name: existing_name(name)?, dry_run })
+pub(crate) fn deletion(name: Option<&str>) -> Result<DeleteRequest, Failure> {
+    Ok(DeleteRequest { name: existing_name(name)? })
 }
 
 fn selection(filter: Option<&str>) -> Result<Selection, Failure> {

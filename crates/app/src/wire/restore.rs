@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Action, seconds};
-use crate::render::Target;
 use crate::status::{DONE, Kind, exit_code};
 
 /// What a restore would do.
@@ -86,14 +85,15 @@ pub(crate) struct ImportJob {
 }
 
 impl RestorePlan {
-    /// The document of a plan for a target.
-    pub(crate) fn of(plan: &model::plan::restore::RestorePlan, target: &Target) -> Self {
+    /// The document of a restore that was not executed.
+    pub(crate) fn of(prepared: &engine::PreparedRestore) -> Self {
+        let (plan, server) = (prepared.plan(), prepared.server());
         Self {
             dry_run: true,
             name: plan.name.to_string(),
-            milvus: target.server.clone(),
-            address: target.address.clone(),
-            collections_in_backup: target.available,
+            milvus: server.version.to_string(),
+            address: server.address.clone(),
+            collections_in_backup: prepared.collections_in_backup(),
             databases_to_create: plan.databases.clone(),
             staging: plan.staging.clone(),
             collections: plan.collections.iter().map(PlannedRestore::from).collect(),

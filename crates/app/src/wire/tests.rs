@@ -145,7 +145,7 @@ fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         name().prop_map(|name| Request::Backup(BackupRequest::of(name))),
         name().prop_map(|name| Request::Restore(RestoreRequest::of(name))),
-        name().prop_map(|name| Request::Delete(engine::DeleteRequest { name, dry_run: false })),
+        name().prop_map(|name| Request::Delete(engine::DeleteRequest { name })),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use engine::{BackupOutcome, CollectionOutcome, Engine, JobCtx, RestoreOutcome};
+use engine::{CollectionOutcome, Engine, JobCtx};
 use milvus::{ImportRequest, ImportState, IndexState, Milvus};
 use model::key::ObjectKey;
 use model::layout::backup::BackupLayout;
@@ -124,8 +124,9 @@ async fn backup(paths: Paths<'_>, shape: Shape) {
         strict: true,
         ..BackupRequest::of(name(shape))
     };
-    let done = engine(&server(paths[0]), paths[2]).backup(&request, &JobCtx::detached()).await;
-    let BackupOutcome::Done(report) = done.expect("a backup") else { return };
+    let (engine, ctx) = (engine(&server(paths[0]), paths[2]), JobCtx::detached());
+    let prepared = engine.plan_backup(&request, &ctx).await.expect("a plan");
+    let report = engine.backup(prepared, &ctx).await.expect("a backup");
     assert_eq!(report.rows, shape.rows());
     eprintln!("restore: {} has {} objects, {} bytes", shape.name(), report.objects, report.bytes);
 }
@@ -135,8 +136,9 @@ async fn restore(paths: Paths<'_>, shape: Shape) {
         mapping: Mapping::new(None, Some(SUFFIXES[0])).expect("a mapping"),
         ..RestoreRequest::of(name(shape))
     };
-    let done = engine(&server(paths[1]), paths[2]).restore(&request, &JobCtx::detached()).await;
-    let RestoreOutcome::Done(report) = done.expect("a restore") else { return };
+    let (engine, ctx) = (engine(&server(paths[1]), paths[2]), JobCtx::detached());
+    let prepared = engine.plan_restore(&request, &ctx).await.expect("a plan");
+    let report = engine.restore(prepared, &ctx).await.expect("a restore");
     let rows = report.collections.iter().flat_map(|c| &c.partitions).map(|p| p.counted).sum::<u64>();
     assert!(report.collections.iter().all(|c| c.outcome == CollectionOutcome::Done), "{report:?}");
     assert_eq!(rows, shape.rows());

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::{CollectionInfo, MilvusError, SegmentState};
+use milvus::{CollectionInfo, MilvusError, SegmentInfo, SegmentState};
 use model::ids::{PartitionId, PartitionScope};
 use model::manifest::{CollectionBackup, Index, LoadState, PartitionBackup, Segment};
 use model::name::CollectionRef;
 use model::plan::SegmentSeen;
 use model::plan::backup::{FlushStrategy, PlannedCollection};
 
-use super::Run;
 use super::settle::{Cut, Settled};
+use super::{PreparedBackup, Run};
 use crate::clock::now_ms;
 use crate::source::Sums;
 use crate::{CollectionPhase, Error, Event};
@@ -74,7 +74,7 @@ pub(super) const CONTRADICTION_PAUSE: Duration = Duration::from_millis(100);
 impl Run<'_> {
     /// Describes and flushes a collection.
     pub(super) async fn describe(&self, name: &CollectionRef) -> Result<Described, Miss> {
-        let milvus = &self.source.milvus;
+        let milvus = &self.prepared.source.milvus;
         let started_s = now_ms() / 1000;
         self.phase(name, CollectionPhase::Describing);
         let info = milvus.describe_collection(name).await?;
@@ -82,7 +82,7 @@ impl Run<'_> {
             tokio::try_join!(milvus.list_partitions(name), milvus.list_indexes(name))?;
         let (load_state, load_states) =
             tokio::try_join!(self.load_state(name, None), self.load_states(name, partitions.clone()))?;
-        let cut = if self.strategy == FlushStrategy::Serial {
+        let cut = if self.prepared.strategy == FlushStrategy::Serial {
             self.phase(name, CollectionPhase::Flushing);
             Some(self.flush(name).await?)
         } else {
@@ -101,8 +101,8 @@ impl Run<'_> {
 
     pub(super) async fn flush(&self, name: &CollectionRef) -> Result<Cut, Miss> {
         let begun = Instant::now();
-        let flushed = self.source.milvus.flush(name).await?;
-        Ok(Cut::new(flushed, begun.elapsed(), self.source.milvus.capabilities().flush_keeps_ids))
+        let flushed = self.prepared.source.milvus.flush(name).await?;
+        Ok(Cut::new(flushed, begun.elapsed(), self.prepared.source.milvus.capabilities().flush_keeps_ids))
     }
 
     /// The load states of partitions; one that was dropped meanwhile has none.
@@ -133,13 +133,13 @@ impl Run<'_> {
         use milvus::ErrorKind as E;
         let mut pause = CONTRADICTION_PAUSE;
         for _ in 0..CONTRADICTIONS {
-            match self.source.milvus.load_state(name, partition).await {
+            match self.prepared.source.milvus.load_state(name, partition).await {
                 Ok(state) => return Ok(Some(state)),
                 Err(error) if matches!(error.kind(), E::CollectionNotFound | E::NotFound) => {
-                    if !self.exists(name).await {
+                    if !self.prepared.exists(name).await {
                         return Err(Miss::Vanished);
                     }
-                    let listed = self.source.milvus.list_partitions(name).await?;
+                    let listed = self.prepared.source.milvus.list_partitions(name).await?;
                     if partition.is_some_and(|partition| !listed.iter().any(|(name, _)| name == partition)) {
                         return Ok(None);
                     }
@@ -154,21 +154,13 @@ impl Run<'_> {
         Ok(Some(LoadState::NotLoad))
     }
 
-    /// Whether Milvus has the collection; where it does not answer, that is assumed.
-    pub(super) async fn exists(&self, name: &CollectionRef) -> bool {
-        match self.source.milvus.has_collection(name).await {
-            Ok(exists) => exists,
-            Err(error) => !gone(&error),
-        }
-    }
-
     /// Lists a described collection's segments and their files.
     pub(super) async fn snapshot(
         &self,
         name: &CollectionRef,
         seen: &mut Described,
     ) -> Result<Snapshot, Miss> {
-        if self.strategy == FlushStrategy::MetaOnly {
+        if self.prepared.strategy == FlushStrategy::MetaOnly {
             let partitions = seen.partitions.clone();
             return Ok(Snapshot {
                 backup: assemble(name, seen, &partitions, Vec::new()),
@@ -179,11 +171,11 @@ impl Run<'_> {
         self.phase(name, CollectionPhase::Listing);
         let Settled { segments, disagreement } = match &mut seen.cut {
             Some(cut) => self.settled(name, cut).await?,
-            None => self.flushed_already(name).await?,
+            None => self.prepared.flushed_already(name).await?,
         };
         let mut warnings = Vec::from_iter(disagreement);
         // listed after the segments: a partition that has some was not created since, and one that lacks was dropped
-        let partitions = self.source.milvus.list_partitions(name).await?;
+        let partitions = self.prepared.source.milvus.list_partitions(name).await?;
         let is_listed = |id: PartitionId| partitions.iter().any(|(_, listed)| *listed == id);
         for (partition, id) in &seen.partitions {
             if !is_listed(*id) {
@@ -193,29 +185,21 @@ impl Run<'_> {
         let created: Vec<(String, PartitionId)> =
             partitions.iter().filter(|(_, id)| !seen.load_states.contains_key(id)).cloned().collect();
         seen.load_states.extend(self.load_states(name, created).await?);
-        let kept: Vec<SegmentSeen> = segments
-            .iter()
-            .filter(|s| match s.partition {
-                PartitionScope::One(id) => is_listed(id),
-                PartitionScope::All => true,
-            })
-            .map(|s| SegmentSeen { id: s.id, partition: s.partition, rows: s.rows })
-            .collect();
-        let rows: u64 = kept.iter().map(|s| s.rows).sum();
-        let listed = self.source.list(seen.info.id, &seen.info.schema, &kept).await?;
-        if rows > 0 && !listed.any {
-            return Err(self.without_files(name, rows).await);
-        }
-        match listed.segments {
-            Ok(segments) => Ok(Snapshot {
-                backup: assemble(name, seen, &partitions, segments),
-                sums: listed.sums,
-                warnings,
-            }),
-            Err(problems) => Err(Miss::Failed(Error::Segments {
-                collection: name.to_string(),
-                problems: problems.iter().take(3).map(ToString::to_string).collect(),
-            })),
+        let snapshot = self.prepared.list_files(name, seen, &partitions, &segments).await?;
+        Ok(Snapshot { warnings, ..snapshot })
+    }
+
+    pub(super) fn phase(&self, name: &CollectionRef, phase: CollectionPhase) {
+        self.ctx.emit(Event::Collection { collection: name.clone(), phase });
+    }
+}
+
+impl PreparedBackup {
+    /// Whether Milvus has the collection; where it does not answer, that is assumed.
+    pub(super) async fn exists(&self, name: &CollectionRef) -> bool {
+        match self.source.milvus.has_collection(name).await {
+            Ok(exists) => exists,
+            Err(error) => !gone(&error),
         }
     }
 
@@ -231,6 +215,40 @@ impl Run<'_> {
         Ok(Settled { segments, disagreement })
     }
 
+    /// Lists the files of a collection's segments; those of partitions that do not exist any longer are left out.
+    async fn list_files(
+        &self,
+        name: &CollectionRef,
+        seen: &Described,
+        partitions: &[(String, PartitionId)],
+        segments: &[SegmentInfo],
+    ) -> Result<Snapshot, Miss> {
+        let kept: Vec<SegmentSeen> = segments
+            .iter()
+            .filter(|s| match s.partition {
+                PartitionScope::One(id) => partitions.iter().any(|(_, listed)| *listed == id),
+                PartitionScope::All => true,
+            })
+            .map(|s| SegmentSeen { id: s.id, partition: s.partition, rows: s.rows })
+            .collect();
+        let rows: u64 = kept.iter().map(|s| s.rows).sum();
+        let listed = self.source.list(seen.info.id, &seen.info.schema, &kept).await?;
+        if rows > 0 && !listed.any {
+            return Err(self.without_files(name, rows).await);
+        }
+        match listed.segments {
+            Ok(segments) => Ok(Snapshot {
+                backup: assemble(name, seen, partitions, segments),
+                sums: listed.sums,
+                warnings: Vec::new(),
+            }),
+            Err(problems) => Err(Miss::Failed(Error::Segments {
+                collection: name.to_string(),
+                problems: problems.iter().take(3).map(ToString::to_string).collect(),
+            })),
+        }
+    }
+
     /// Rows but no files: the collection was dropped in between, or the root is wrong.
     async fn without_files(&self, name: &CollectionRef, rows: u64) -> Miss {
         if self.exists(name).await {
@@ -241,33 +259,34 @@ impl Run<'_> {
         }
     }
 
-    /// What would be taken of a collection now, without a flush; `None` if it vanished.
-    pub(super) async fn preview(&self, name: &CollectionRef) -> Result<Option<PlannedCollection>, Error> {
-        let look = async {
-            let milvus = &self.source.milvus;
-            let info = milvus.describe_collection(name).await?;
-            let partitions = milvus.list_partitions(name).await?;
-            let load_states = partitions.iter().map(|(_, id)| (*id, LoadState::NotLoad)).collect();
-            let mut seen = Described {
-                info,
-                partitions,
-                load_states,
-                indexes: Vec::new(),
-                load_state: LoadState::NotLoad,
-                cut: None,
-                started_s: 0,
-            };
-            self.snapshot(name, &mut seen).await
-        };
-        match look.await {
+    /// What would be copied of a collection now, without a flush; `None` if it vanished.
+    pub(super) async fn preview_collection(
+        &self,
+        name: &CollectionRef,
+    ) -> Result<Option<PlannedCollection>, Error> {
+        match self.preview_snapshot(name).await {
             Ok(snapshot) => Ok(Some(PlannedCollection::from(&snapshot.backup))),
             Err(Miss::Vanished) => Ok(None),
             Err(Miss::Incomplete(error) | Miss::Failed(error)) => Err(error),
         }
     }
 
-    pub(super) fn phase(&self, name: &CollectionRef, phase: CollectionPhase) {
-        self.ctx.emit(Event::Collection { collection: name.clone(), phase });
+    async fn preview_snapshot(&self, name: &CollectionRef) -> Result<Snapshot, Miss> {
+        let milvus = &self.source.milvus;
+        let seen = Described {
+            info: milvus.describe_collection(name).await?,
+            partitions: milvus.list_partitions(name).await?,
+            load_states: HashMap::new(),
+            indexes: Vec::new(),
+            load_state: LoadState::NotLoad,
+            cut: None,
+            started_s: 0,
+        };
+        let segments = match self.strategy {
+            FlushStrategy::MetaOnly => Vec::new(),
+            _ => self.flushed_already(name).await?.segments,
+        };
+        self.list_files(name, &seen, &seen.partitions, &segments).await
     }
 }
 

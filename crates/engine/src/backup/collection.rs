@@ -37,7 +37,7 @@ impl Run<'_> {
                 self.phase(name, CollectionPhase::Vanished);
                 Ok(Taken::Vanished(name.clone()))
             }
-            Err(Miss::Incomplete(error)) if self.request.strict => Err(error),
+            Err(Miss::Incomplete(error)) if self.prepared.request.strict => Err(error),
             Err(Miss::Incomplete(error)) => {
                 self.phase(name, CollectionPhase::Failed(error.chain()));
                 Ok(Taken::Failed(FailedCollection {
@@ -55,7 +55,7 @@ impl Run<'_> {
         let mut pause = CONTRADICTION_PAUSE;
         for _ in 0..CONTRADICTIONS {
             match self.capture(name).await {
-                Err(Miss::Vanished) if self.exists(name).await => {
+                Err(Miss::Vanished) if self.prepared.exists(name).await => {
                     tracing::info!("{name} was not found for a moment; reading it again");
                     tokio::time::sleep(pause).await;
                     pause *= 2;
@@ -83,7 +83,7 @@ impl Run<'_> {
                 tracing::info!("{name} changed while it was copied; listing it again");
                 // a compaction writes its result a moment after it drops its input
                 tokio::time::sleep(std::time::Duration::from_millis(200) * (1 << round.min(5))).await;
-                if !self.exists(name).await {
+                if !self.prepared.exists(name).await {
                     return Err(Miss::Vanished);
                 }
             }
@@ -107,7 +107,11 @@ impl Run<'_> {
             self.phase(name, CollectionPhase::Verifying);
             match verify::run(self, &snapshot, &copied).await? {
                 verify::Verdict::Whole => {
-                    let deletes = self.catalog.count_deletes(&self.request.name, &snapshot.backup).await?;
+                    let deletes = self
+                        .prepared
+                        .catalog
+                        .count_deletes(&self.prepared.request.name, &snapshot.backup)
+                        .await?;
                     let flush = seen.cut.as_ref().map(|cut| cut.took).unwrap_or_default();
                     let Snapshot { backup, warnings, .. } = snapshot;
                     return Ok(Captured { backup, deletes, flush, warnings });
@@ -126,8 +130,8 @@ impl Run<'_> {
             objects: totals.objects,
             bytes: totals.bytes,
         });
-        let to = self.catalog.layout(&self.request.name);
-        let items = object_pairs(&snapshot.backup, &self.source.layout, &to)
+        let to = self.prepared.catalog.layout(&self.prepared.request.name);
+        let items = object_pairs(&snapshot.backup, &self.prepared.source.layout, &to)
             .filter(|pair| log_id(pair.to.file_name()).is_none_or(|log| !copied.holds(log)))
             .map(|pair| CopyItem { from: pair.from, to: pair.to, size: pair.size });
         let on_copied = |item: &CopyItem, _: &storage::Copied| {
@@ -136,7 +140,7 @@ impl Run<'_> {
             }
             self.ctx.emit(Event::ObjectCopied { collection: name.clone(), bytes: item.size });
         };
-        match self.mover.copy_all(items, self.ctx.cancel(), on_copied).await {
+        match self.prepared.mover.copy_all(items, self.ctx.cancel(), on_copied).await {
             Ok(()) => Ok(Round::Copied),
             Err(error) if error.source_vanished() => Ok(Round::Changed),
             Err(error) => Err(Error::from(error.error)),
@@ -145,9 +149,9 @@ impl Run<'_> {
 
     /// Removes what was copied of a collection that is not in the backup.
     async fn forget(&self, seen: &Described) -> Result<(), Error> {
-        let layout = self.catalog.layout(&self.request.name);
+        let layout = self.prepared.catalog.layout(&self.prepared.request.name);
         for dir in [layout.insert_collection_dir(seen.info.id), layout.delta_collection_dir(seen.info.id)] {
-            self.catalog.store.delete_below(&dir, self.ctx.cancel(), |_| {}).await?;
+            self.prepared.catalog.store.delete_below(&dir, self.ctx.cancel(), |_| {}).await?;
         }
         Ok(())
     }

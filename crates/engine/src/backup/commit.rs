@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::manifest::{DatabaseBackup, Format, Manifest, Summary};
 
-use super::{Captured, Run, Shared};
+use super::{Captured, PreparedBackup, Run, Shared};
 use crate::catalog::{CollectionExtra, Extra, PartitionExtra};
 use crate::clock::now_ms;
 use crate::lease::Lease;
@@ -15,28 +15,29 @@ pub(super) async fn run(
     run: &Run<'_>,
     captured: Vec<Captured>,
     report: &BackupReport,
-    log_root: &str,
     lease: &Lease,
 ) -> Result<(), Error> {
     let extra = extra(run, &captured, report);
     let manifest = manifest(run, captured, report);
-    let name = &run.request.name;
-    run.catalog.write_leaves(name, &manifest, &extra, log_root).await?;
+    let PreparedBackup { request, catalog, .. } = &run.prepared;
+    let (name, log_root) = (&request.name, &run.engine.config.source.root_text);
+    catalog.write_leaves(name, &manifest, &extra, log_root).await?;
     // whoever took the name from us, after a stall longer than a marker lives, keeps it
     lease.still_held().await?.map_err(|holder| run.taken_by(holder))?;
-    run.catalog.publish(name, &manifest, log_root).await
+    catalog.publish(name, &manifest, log_root).await
 }
 
 fn manifest(run: &Run<'_>, captured: Vec<Captured>, report: &BackupReport) -> Shared {
     Arc::new(Manifest {
         id: run.ctx.id().to_owned(),
-        name: run.request.name.to_string(),
-        start_time_ms: Some(run.started_ms),
+        name: run.prepared.request.name.to_string(),
+        start_time_ms: Some(run.prepared.started_ms),
         end_time_ms: Some(now_ms()),
         size: report.bytes,
-        milvus_version: run.source.milvus.server().version.to_string(),
+        milvus_version: run.prepared.source.milvus.server().version.to_string(),
         format: Format::Binlog,
         databases: run
+            .prepared
             .databases
             .iter()
             .map(|name| DatabaseBackup { name: name.clone(), ..DatabaseBackup::default() })
@@ -45,8 +46,8 @@ fn manifest(run: &Run<'_>, captured: Vec<Captured>, report: &BackupReport) -> Sh
         rbac: None,
         summary: Some(Summary {
             format_version: 1,
-            tool: run.tool.clone(),
-            taken_ms: run.started_ms,
+            tool: run.engine.config.tool.clone(),
+            taken_ms: run.prepared.started_ms,
             collections: report.collections as u64,
             rows: report.rows,
             deletes: report.deletes,
@@ -56,17 +57,17 @@ fn manifest(run: &Run<'_>, captured: Vec<Captured>, report: &BackupReport) -> Sh
 }
 
 fn extra(run: &Run<'_>, captured: &[Captured], report: &BackupReport) -> Extra {
-    let server = run.source.milvus.server();
+    let server = run.prepared.source.milvus.server();
     Extra {
         format_version: 1,
-        tool: run.tool.clone(),
+        tool: run.engine.config.tool.clone(),
         job: run.ctx.id().to_owned(),
         milvus_address: server.address.clone(),
         milvus_version: server.version.to_string(),
-        source: run.source.place(),
-        selection: run.request.selection.to_string(),
-        strategy: run.strategy.as_str().to_owned(),
-        started_ms: run.started_ms,
+        source: run.prepared.source.place(),
+        selection: run.prepared.request.selection.to_string(),
+        strategy: run.prepared.strategy.as_str().to_owned(),
+        started_ms: run.prepared.started_ms,
         ended_ms: now_ms(),
         vanished: report.vanished.iter().map(ToString::to_string).collect(),
         failed: report.failed.iter().map(|failed| failed.collection.to_string()).collect(),

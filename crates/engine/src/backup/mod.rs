@@ -7,7 +7,7 @@ mod preflight;
 mod settle;
 mod verify;
 
-pub(crate) use preflight::{Opened, collections_of, everything, open, storage_is_milvus};
+pub(crate) use preflight::{collections_of, everything, open, storage_is_milvus};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -19,40 +19,39 @@ use model::ids::PartitionId;
 use model::layout::backup::MB_BEGIN;
 use model::manifest::CollectionBackup;
 use model::name::CollectionRef;
-use model::plan::backup::{BackupPlan, BackupRequest, FlushStrategy, PlannedCollection, Totals};
-use model::selection::Selected;
+use model::plan::backup::{BackupPreview, BackupRequest, FlushStrategy, PlannedCollection, Totals};
 use storage::{CopyWay, Mover, MoverOptions};
 
 use crate::catalog::Catalog;
-use crate::clock::now_ms;
 use crate::lease::{Lease, Marker};
 use crate::source::Source;
 use crate::{BackupReport, BackupState, Engine, Error, Event, FailedCollection, JobCtx, Limits, Phase};
 
-/// What a call of [`Engine::backup`] came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackupOutcome {
-    /// A dry run: what would be done.
-    Planned(BackupPlan),
-    /// What was done.
-    Done(BackupReport),
-}
-
-/// Everything a backup works with once the preflight is through.
-struct Run<'a> {
-    request: &'a BackupRequest,
+/// A backup that passed the preflight: what is selected, how it is flushed, and open connections.
+///
+/// [`Engine::backup`] executes it; until then nothing is changed.
+#[derive(Debug)]
+pub struct PreparedBackup {
+    request: BackupRequest,
     strategy: FlushStrategy,
     source: Source,
     catalog: Catalog,
     mover: Mover,
     databases: Vec<String>,
     collections: Vec<CollectionRef>,
-    /// What the operator should know.
-    warnings: Mutex<Vec<String>>,
-    /// Told once that rows cannot be compared.
-    uncounted: Once,
-    tool: String,
+    warnings: Vec<String>,
+    started: Instant,
     started_ms: i64,
+}
+
+/// A backup while it is executed.
+struct Run<'a> {
+    prepared: PreparedBackup,
+    engine: &'a Engine,
+    /// The warnings so far.
+    warnings: Mutex<Vec<String>>,
+    /// Completed by the one warning that rows cannot be compared.
+    uncounted: Once,
     ctx: &'a JobCtx,
 }
 
@@ -72,30 +71,32 @@ enum Taken {
 }
 
 impl Engine {
-    /// Backs up what the request selects.
-    pub async fn backup(&self, request: &BackupRequest, ctx: &JobCtx) -> Result<BackupOutcome, Error> {
-        let started = Instant::now();
+    /// Checks the name, Milvus and both storages, and selects what the request asks for. Changes nothing.
+    pub async fn plan_backup(&self, request: &BackupRequest, ctx: &JobCtx) -> Result<PreparedBackup, Error> {
         ctx.emit(Event::Phase(Phase::Preflight));
-        let run = ctx.run(preflight::run(self, request, ctx).boxed()).await?;
-        if request.dry_run {
-            return ctx.run(run.plan()).await.map(BackupOutcome::Planned);
-        }
+        ctx.run(preflight::run(self, request, ctx).boxed()).await
+    }
+
+    /// Makes the backup.
+    pub async fn backup(&self, prepared: PreparedBackup, ctx: &JobCtx) -> Result<BackupReport, Error> {
+        let warnings = Mutex::new(prepared.warnings.clone());
+        let run = Run { prepared, engine: self, warnings, uncounted: Once::new(), ctx };
+        let request = &run.prepared.request;
         // not cancelled half-way: a marker that nobody stops would look alive
         ctx.check()?;
         ctx.emit(Event::Phase(Phase::Copy));
-        let lease = run.begin(self).await?;
+        let lease = run.begin().await?;
         let pause = request.pause_gc || self.config.limits.pause_gc;
         let paused = if pause { run.pause_gc().await } else { None };
         // boxed, so that the state of a whole backup is not a part of whoever waits for it
-        let taking = run.take(&self.config.limits, &self.config.source.root_text, &lease).boxed();
-        let done = ctx.run(taking).await;
+        let done = ctx.run(run.take(&lease).boxed()).await;
         if let Some(paused) = paused {
             run.resume_gc(paused).await;
         }
         match done {
             Ok(report) => {
                 lease.release().await;
-                Ok(BackupOutcome::Done(BackupReport { elapsed: started.elapsed(), ..report }))
+                Ok(BackupReport { elapsed: run.prepared.started.elapsed(), ..report })
             }
             Err(error) => {
                 lease.stop().await;
@@ -109,58 +110,21 @@ impl Engine {
     }
 }
 
-impl Run<'_> {
-    /// Takes the name; of two that do so at the same time, one fails here or at the commit.
-    async fn begin(&self, engine: &Engine) -> Result<Lease, Error> {
-        let key = self.catalog.layout(&self.request.name).meta_file(MB_BEGIN);
-        let taken = Lease::take(engine, &self.catalog.store, &key).await?;
-        taken.map_err(|holder| self.taken_by(holder))
-    }
-
-    fn taken_by(&self, holder: Option<Marker>) -> Error {
-        let name = self.request.name.to_string();
-        match holder {
-            Some(marker) if marker.is_live() => Error::NameTaken { name, state: BackupState::Running },
-            _ => Error::NameTaken { name, state: BackupState::Unfinished },
-        }
-    }
-
-    /// Takes every collection, then commits.
-    async fn take(&self, limits: &Limits, log_root: &str, lease: &Lease) -> Result<BackupReport, Error> {
-        let copying = Instant::now();
-        let taken: Vec<Taken> = stream::iter(self.collections.clone())
-            .map(|name| async move { self.take_collection(&name).await })
-            .buffer_unordered(limits.backup_collections.get())
-            .try_collect()
-            .await?;
-        let copy = copying.elapsed();
-        let sorted = Sorted::of(taken);
-        if self.request.strict
-            && let Some(name) = sorted.vanished.first()
-        {
-            return Err(Error::Vanished(name.to_string()));
-        }
-        self.ctx.emit(Event::Phase(Phase::Commit));
-        let report = self.report(&sorted, copy);
-        commit::run(self, sorted.captured, &report, log_root, lease).await?;
-        Ok(report)
-    }
-
-    /// What would be taken as things stand, without a flush.
-    async fn plan(&self) -> Result<BackupPlan, Error> {
-        let collections: Vec<Option<PlannedCollection>> = stream::iter(self.collections.clone())
-            .map(|name| async move { self.preview(&name).await })
-            .buffered(8)
-            .try_collect()
-            .await?;
-        let mut warnings = self.warnings();
+impl PreparedBackup {
+    /// Lists what the backup would copy as things are now, without a flush.
+    pub async fn preview(&self, ctx: &JobCtx) -> Result<BackupPreview, Error> {
+        let previews: Vec<_> =
+            self.collections.iter().map(|name| self.preview_collection(name).boxed()).collect();
+        let previews = stream::iter(previews).buffered(8).try_collect::<Vec<Option<PlannedCollection>>>();
+        let collections = ctx.run(previews).await?;
+        let mut warnings = self.warnings.clone();
         if self.strategy == FlushStrategy::Serial {
             warnings.push(
                 "counted before the flush: rows that are not flushed yet will be in the backup too"
                     .to_owned(),
             );
         }
-        Ok(BackupPlan {
+        Ok(BackupPreview {
             name: self.request.name.clone(),
             strategy: self.strategy,
             databases: self.databases.clone(),
@@ -168,6 +132,45 @@ impl Run<'_> {
             copy: way_in_words(self.mover.way()).to_owned(),
             warnings,
         })
+    }
+}
+
+impl Run<'_> {
+    /// Takes the name; of two that do so at the same time, one fails here or at the commit.
+    async fn begin(&self) -> Result<Lease, Error> {
+        let PreparedBackup { catalog, request, .. } = &self.prepared;
+        let key = catalog.layout(&request.name).meta_file(MB_BEGIN);
+        let taken = Lease::take(self.engine, &catalog.store, &key).await?;
+        taken.map_err(|holder| self.taken_by(holder))
+    }
+
+    fn taken_by(&self, holder: Option<Marker>) -> Error {
+        let name = self.prepared.request.name.to_string();
+        match holder {
+            Some(marker) if marker.is_live() => Error::NameTaken { name, state: BackupState::Running },
+            _ => Error::NameTaken { name, state: BackupState::Unfinished },
+        }
+    }
+
+    /// Takes every collection, then commits.
+    async fn take(&self, lease: &Lease) -> Result<BackupReport, Error> {
+        let copying = Instant::now();
+        let taken: Vec<Taken> = stream::iter(self.prepared.collections.clone())
+            .map(|name| async move { self.take_collection(&name).await })
+            .buffer_unordered(self.engine.config.limits.backup_collections.get())
+            .try_collect()
+            .await?;
+        let copy = copying.elapsed();
+        let sorted = Sorted::of(taken);
+        if self.prepared.request.strict
+            && let Some(name) = sorted.vanished.first()
+        {
+            return Err(Error::Vanished(name.to_string()));
+        }
+        self.ctx.emit(Event::Phase(Phase::Commit));
+        let report = self.report(&sorted, copy);
+        commit::run(self, sorted.captured, &report, lease).await?;
+        Ok(report)
     }
 
     /// Tells the operator something now, and again in the report.
@@ -187,7 +190,8 @@ impl Run<'_> {
             totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
         let sealed = || captured.iter().filter_map(|c| c.backup.seal_time_s);
         let mut warnings = self.warnings();
-        if !self.source.milvus.capabilities().flush_persists_deletes && self.strategy == FlushStrategy::Serial
+        if !self.prepared.source.milvus.capabilities().flush_persists_deletes
+            && self.prepared.strategy == FlushStrategy::Serial
         {
             warnings.push(
                 "a flush of this Milvus (2.2) does not write deletes of rows flushed before: \
@@ -196,7 +200,7 @@ impl Run<'_> {
             );
         }
         BackupReport {
-            name: self.request.name.to_string(),
+            name: self.prepared.request.name.to_string(),
             collections: captured.len(),
             rows,
             deletes: captured.iter().flat_map(|c| c.deletes.values()).sum(),
@@ -213,9 +217,9 @@ impl Run<'_> {
     }
 
     async fn pause_gc(&self) -> Option<tokio::task::JoinHandle<()>> {
-        match self.source.milvus.gc_pause(GC_LEASE).await {
+        match self.prepared.source.milvus.gc_pause(GC_LEASE).await {
             Ok(()) => {
-                let milvus = self.source.milvus.clone();
+                let milvus = self.prepared.source.milvus.clone();
                 Some(tokio::spawn(async move {
                     loop {
                         tokio::time::sleep(GC_LEASE / 2).await;
@@ -234,7 +238,7 @@ impl Run<'_> {
 
     async fn resume_gc(&self, renewal: tokio::task::JoinHandle<()>) {
         renewal.abort();
-        if let Err(error) = self.source.milvus.gc_resume().await {
+        if let Err(error) = self.prepared.source.milvus.gc_resume().await {
             self.ctx.warn(format!(
                 "garbage collection of Milvus stays paused for up to {} s: {error}",
                 GC_LEASE.as_secs()
@@ -291,33 +295,6 @@ pub(crate) fn mover(from: &storage::Store, to: &storage::Store, limits: &Limits)
         },
     )
     .map_err(Error::from)
-}
-
-impl<'a> Run<'a> {
-    fn new(
-        engine: &Engine,
-        request: &'a BackupRequest,
-        opened: Opened,
-        ctx: &'a JobCtx,
-    ) -> Result<Self, Error> {
-        let Opened { catalog, source, strategy, selected, warnings } = opened;
-        let mover = mover(&source.store, &catalog.store, &engine.config.limits)?;
-        let Selected { databases, collections } = selected;
-        Ok(Self {
-            request,
-            strategy,
-            source,
-            catalog,
-            mover,
-            databases,
-            collections,
-            warnings: Mutex::new(warnings),
-            uncounted: Once::new(),
-            tool: engine.config.tool.clone(),
-            started_ms: now_ms(),
-            ctx,
-        })
-    }
 }
 
 /// The manifest is shared with the thread that encodes it.

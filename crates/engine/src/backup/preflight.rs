@@ -1,6 +1,6 @@
 //! Before anything is written: is the name free, is Milvus there, is its storage where the configuration says?
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::{MilvusError, SegmentState};
@@ -9,9 +9,10 @@ use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy};
 use model::selection::Selected;
 
-use super::Run;
 use super::capture::{CONTRADICTION_PAUSE, CONTRADICTIONS};
+use super::{PreparedBackup, mover};
 use crate::catalog::Catalog;
+use crate::clock::now_ms;
 use crate::source::Source;
 use crate::{Engine, Error, Event, JobCtx};
 
@@ -42,11 +43,12 @@ pub(crate) async fn open(engine: &Engine, request: &BackupRequest) -> Result<Ope
     Ok(Opened { catalog, source, strategy, selected, warnings })
 }
 
-pub(super) async fn run<'a>(
+pub(super) async fn run(
     engine: &Engine,
-    request: &'a BackupRequest,
-    ctx: &'a JobCtx,
-) -> Result<Run<'a>, Error> {
+    request: &BackupRequest,
+    ctx: &JobCtx,
+) -> Result<PreparedBackup, Error> {
+    let (started, started_ms) = (Instant::now(), now_ms());
     let opened = open(engine, request).await?;
     let server = opened.source.milvus.server();
     ctx.emit(Event::Overview {
@@ -62,7 +64,22 @@ pub(super) async fn run<'a>(
     if opened.strategy != FlushStrategy::MetaOnly {
         storage_is_milvus(&opened.source, &opened.selected.collections).await?;
     }
-    Run::new(engine, request, opened, ctx)
+    let Opened { catalog, source, strategy, selected, warnings } = opened;
+    let mover = mover(&source.store, &catalog.store, &engine.config.limits)?;
+    let Selected { databases, collections } = selected;
+    let request = request.clone();
+    Ok(PreparedBackup {
+        request,
+        strategy,
+        source,
+        catalog,
+        mover,
+        databases,
+        collections,
+        warnings,
+        started,
+        started_ms,
+    })
 }
 
 /// Any object below the directory takes the name; a name that is only a prefix of another is no clash.

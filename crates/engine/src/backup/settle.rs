@@ -94,7 +94,7 @@ impl Run<'_> {
         awaited: &mut Awaited,
         patience: Duration,
     ) -> Result<Look, Miss> {
-        let limit = self.source.milvus.flush_limit();
+        let limit = self.prepared.source.milvus.flush_limit();
         let begun = Instant::now();
         let mut pause = PAUSE.0;
         let mut before: Option<Look> = None;
@@ -138,7 +138,7 @@ impl Run<'_> {
     /// Lists the segments and reads the statistics before and after.
     async fn look(&self, name: &CollectionRef) -> Result<Look, Miss> {
         let first = self.counted_rows(name).await?;
-        let segments = self.source.milvus.segments(name).await?;
+        let segments = self.prepared.source.milvus.segments(name).await?;
         let second = self.counted_rows(name).await?;
         let counted = first.zip(second).map(|(a, b)| (a.min(b), a.max(b)));
         Ok(Look { segments, counted, changing: false })
@@ -147,7 +147,7 @@ impl Run<'_> {
     /// The rows that Milvus counts; `None` where it does not tell, which is a warning once.
     async fn counted_rows(&self, name: &CollectionRef) -> Result<Option<u64>, Miss> {
         use milvus::ErrorKind as E;
-        match self.source.milvus.flushed_rows(name).await {
+        match self.prepared.source.milvus.flushed_rows(name).await {
             Ok(rows) => Ok(Some(rows)),
             Err(error) if matches!(error.kind(), E::PermissionDenied | E::Unsupported | E::Server) => {
                 self.uncounted.call_once(|| {

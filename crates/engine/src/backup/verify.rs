@@ -28,8 +28,8 @@ pub(super) async fn run(run: &Run<'_>, snapshot: &Snapshot, copied: &Copied) -> 
     if expected.is_empty() && copied.is_empty() {
         return Ok(Verdict::Whole);
     }
-    let layout = run.catalog.layout(&run.request.name);
-    let store = &run.catalog.store;
+    let layout = run.prepared.catalog.layout(&run.prepared.request.name);
+    let store = &run.prepared.catalog.store;
     let mut list = ObjectList::create(store, &layout, backup.id).await?;
     let mut stale = Vec::new();
     let mut differs = None;

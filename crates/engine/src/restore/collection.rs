@@ -38,7 +38,7 @@ impl Run<'_> {
             }
         };
         let mut created = created.into_inner();
-        if outcome != CollectionOutcome::Done && created && self.request.cleanup_on_failure {
+        if outcome != CollectionOutcome::Done && created && self.prepared.request.cleanup_on_failure {
             created = match self.milvus().drop_collection(&plan.target).await {
                 Ok(()) => false,
                 Err(error) => {
@@ -66,6 +66,7 @@ impl Run<'_> {
         partitions: &mut Vec<PartitionRows>,
     ) -> Result<(), Error> {
         let backup = self
+            .prepared
             .manifest
             .collections
             .get(plan.index)

@@ -13,7 +13,7 @@ const DEFAULT_PARTITION: &str = "_default";
 
 impl Run<'_> {
     pub(super) async fn create_databases(&self) -> Result<(), Error> {
-        for database in &self.plan.databases {
+        for database in &self.prepared.plan.databases {
             match self.milvus().create_database(database).await {
                 Ok(()) => {}
                 Err(error) if error.kind() == milvus::ErrorKind::AlreadyExists => {}
@@ -45,7 +45,7 @@ impl Run<'_> {
         let by_key = backup.schema.fields.iter().any(|f| f.is_partition_key);
         let request = CreateCollection {
             target: target.clone(),
-            schema: schema_for(backup, plan, &self.request.skip),
+            schema: schema_for(backup, plan, &self.prepared.request.skip),
             shards: plan.shards,
             consistency: backup.consistency,
             properties: plan.properties.clone(),
@@ -80,15 +80,15 @@ impl Run<'_> {
     pub(super) async fn create_indexes(&self, plan: &CollectionPlan) -> Result<(), Error> {
         let target = &plan.target;
         let present = self.milvus().list_indexes(target).await?;
-        if self.request.drop_indexes && !present.is_empty() {
+        if self.prepared.request.drop_indexes && !present.is_empty() {
             self.milvus().release(target).await?;
             for index in &present {
                 self.milvus().drop_index(target, &index.index).await?;
             }
         }
         for index in &plan.indexes {
-            let kept =
-                !self.request.drop_indexes && present.iter().any(|p| p.index.field_name == index.field_name);
+            let kept = !self.prepared.request.drop_indexes
+                && present.iter().any(|p| p.index.field_name == index.field_name);
             if kept {
                 continue;
             }

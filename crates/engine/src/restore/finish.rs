@@ -55,8 +55,13 @@ impl Run<'_> {
     /// Creates the aliases of what was restored; a taken one stays where it is. Returns what the operator should know.
     pub(super) async fn create_aliases(&self, restored: &[CollectionRestored]) -> Vec<String> {
         let mut warnings = Vec::new();
-        for (plan, _) in
-            self.plan.collections.iter().zip(restored).filter(|(_, r)| r.outcome == CollectionOutcome::Done)
+        for (plan, _) in self
+            .prepared
+            .plan
+            .collections
+            .iter()
+            .zip(restored)
+            .filter(|(_, r)| r.outcome == CollectionOutcome::Done)
         {
             for alias in &plan.aliases {
                 if self.ctx.check().is_err() {

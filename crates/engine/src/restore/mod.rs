@@ -23,98 +23,104 @@ use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 use crate::catalog::Catalog;
 use crate::source::Source;
 use crate::{
-    CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, Phase, Place,
+    CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, Phase,
     RestoreReport,
 };
 use import::Importer;
 use proof::Proof;
 use stage::Staging;
 
-/// What a call of [`Engine::restore`] came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RestoreOutcome {
-    /// A dry run: what would be done.
-    Planned {
-        /// The plan.
-        plan: RestorePlan,
-        /// The target's version.
-        server: String,
-        /// Its host and port.
-        address: String,
-        /// Collections in the backup.
-        available: usize,
-    },
-    /// What was done.
-    Done(RestoreReport),
-}
-
-/// Everything a restore works with once the preflight is through.
-struct Run<'a> {
-    request: &'a RestoreRequest,
-    /// Where backups lie, and where the target keeps its files.
-    places: [&'a Place; 2],
+/// A restore that passed the preflight: the plan, the manifest and open connections.
+///
+/// [`Engine::restore`] executes it; until then nothing is changed.
+#[derive(Debug)]
+pub struct PreparedRestore {
+    request: RestoreRequest,
     catalog: Catalog,
     target: Source,
     manifest: Manifest,
     plan: RestorePlan,
+    started: Instant,
+}
+
+impl PreparedRestore {
+    /// What will be created, imported and dropped.
+    pub fn plan(&self) -> &RestorePlan {
+        &self.plan
+    }
+
+    /// The Milvus that is restored into.
+    pub fn server(&self) -> &milvus::ServerInfo {
+        self.target.milvus.server()
+    }
+
+    /// The number of collections in the backup, selected or not.
+    pub fn collections_in_backup(&self) -> usize {
+        self.manifest.collections.len()
+    }
+}
+
+/// A restore while it is executed.
+struct Run<'a> {
+    prepared: PreparedRestore,
+    engine: &'a Engine,
     ctx: &'a JobCtx,
 }
 
 impl Engine {
-    /// Restores what the request selects. What fails of a single collection stands in the report, not in the error.
-    pub async fn restore(&self, request: &RestoreRequest, ctx: &JobCtx) -> Result<RestoreOutcome, Error> {
-        let started = Instant::now();
+    /// Reads the backup, compares it with the target, and plans what has to be done. Changes nothing.
+    pub async fn plan_restore(
+        &self,
+        request: &RestoreRequest,
+        ctx: &JobCtx,
+    ) -> Result<PreparedRestore, Error> {
         ctx.emit(Event::Phase(Phase::Preflight));
-        let run = ctx.run(preflight::run(self, request, ctx).boxed()).await?;
-        if request.dry_run {
-            let server = run.milvus().server();
-            return Ok(RestoreOutcome::Planned {
-                server: server.version.to_string(),
-                address: server.address.clone(),
-                available: run.manifest.collections.len(),
-                plan: run.plan,
-            });
-        }
+        ctx.run(preflight::run(self, request, ctx).boxed()).await
+    }
+
+    /// Restores what was planned. A failure of a single collection is part of the report, not an error.
+    pub async fn restore(&self, prepared: PreparedRestore, ctx: &JobCtx) -> Result<RestoreReport, Error> {
+        let run = Run { prepared, engine: self, ctx };
+        let plan = &run.prepared.plan;
         ctx.emit(Event::Phase(Phase::Create));
         ctx.run(run.create_databases()).await?;
         // not cancelled half-way: an owner file that nobody stops would look alive
         ctx.check()?;
-        let staging = if run.plan.staging.is_some() { Some(Staging::begin(self, &run).await?) } else { None };
+        let staging = if plan.staging.is_some() { Some(Staging::begin(self, &run).await?) } else { None };
         ctx.emit(Event::Phase(Phase::Import));
-        let importer = Importer::new(run.milvus().clone(), &self.config.limits, run.plan.jobs().count());
+        let importer = Importer::new(run.milvus().clone(), &self.config.limits, plan.jobs().count());
         let proof = Proof::new();
-        let collections = run.restore_all(self, &importer, &proof, staging.as_ref()).boxed().await;
+        let collections = run.restore_all(&importer, &proof, staging.as_ref()).boxed().await;
         ctx.emit(Event::Phase(Phase::Finish));
-        let mut warnings = run.plan.warnings.clone();
+        let mut warnings = plan.warnings.clone();
         warnings.extend(run.create_aliases(&collections).await);
         if let Some(staging) = staging {
             ctx.emit(Event::Phase(Phase::Cleanup));
-            warnings.extend(staging.end(request.keep_staged).await);
+            warnings.extend(staging.end(run.prepared.request.keep_staged).await);
         }
-        let report = RestoreReport {
-            name: request.name.to_string(),
+        Ok(RestoreReport {
+            name: run.prepared.request.name.to_string(),
             collections,
-            elapsed: started.elapsed(),
+            elapsed: run.prepared.started.elapsed(),
             warnings,
-        };
-        Ok(RestoreOutcome::Done(report))
+        })
     }
 }
 
 impl Run<'_> {
     fn milvus(&self) -> &Milvus {
-        &self.target.milvus
+        &self.prepared.target.milvus
     }
 
     /// Restores every collection of the plan; once nothing can come of the rest, it is not begun.
     async fn restore_all(
         &self,
-        engine: &Engine,
         importer: &Importer,
         proof: &Proof,
         staging: Option<&Staging>,
     ) -> Vec<CollectionRestored> {
         let restores: Vec<_> = self
+            .prepared
             .plan
             .collections
             .iter()
@@ -130,7 +136,7 @@ impl Run<'_> {
                 begin.boxed()
             })
             .collect();
-        let at_once = engine.config.limits.restore_collections.get();
+        let at_once = self.engine.config.limits.restore_collections.get();
         let mut done: Vec<(usize, CollectionRestored)> =
             stream::iter(restores).buffer_unordered(at_once).collect().await;
         done.sort_by_key(|(at, _)| *at);

@@ -1,6 +1,7 @@
 //! Before anything is changed: what does the backup hold, where does it go, and can the target take it?
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Instant;
 
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -11,7 +12,7 @@ use model::name::CollectionRef;
 use model::plan::restore::{Existing, PrefixSeen, Reach, RestorePlan, RestoreRequest, Seen};
 use storage::{Store, StoreKind};
 
-use super::Run;
+use super::PreparedRestore;
 use crate::backup::{collections_of, storage_is_milvus};
 use crate::catalog::{BackupDetail, Catalog};
 use crate::source::Source;
@@ -25,6 +26,8 @@ pub(crate) struct Opened {
     pub(crate) catalog: Catalog,
     pub(crate) target: Source,
     pub(crate) targets: Targets,
+    /// The targets that exist and will be dropped.
+    pub(crate) drops: BTreeSet<CollectionRef>,
     detail: BackupDetail,
     seen: Seen,
 }
@@ -44,11 +47,12 @@ pub(crate) async fn open(engine: &Engine, request: &RestoreRequest) -> Result<Op
     let targets = resolve(&detail.manifest, request)?;
     let target = Source::open(engine).await?;
     target.milvus.server().version.supported()?;
-    let mut opened = Opened { catalog, target, targets, detail, seen: Seen::default() };
+    let mut opened =
+        Opened { catalog, target, targets, drops: BTreeSet::new(), detail, seen: Seen::default() };
     holds(&opened.target, &opened.backups())?;
     opened.seen = super::look::run(&opened, request).await?;
     // a plan without the files knows all that is refused; they take longer
-    opened.plan(request)?;
+    opened.drops = opened.plan(request)?.drops().cloned().collect();
     Ok(opened)
 }
 
@@ -85,11 +89,12 @@ impl Opened {
     }
 }
 
-pub(super) async fn run<'a>(
-    engine: &'a Engine,
-    request: &'a RestoreRequest,
-    ctx: &'a JobCtx,
-) -> Result<Run<'a>, Error> {
+pub(super) async fn run(
+    engine: &Engine,
+    request: &RestoreRequest,
+    ctx: &JobCtx,
+) -> Result<PreparedRestore, Error> {
+    let started = Instant::now();
     let mut opened = open(engine, request).await?;
     if !opened.targets.unused.is_empty() {
         ctx.warn(format!("nothing to rename by {}", opened.targets.unused.join(", ")));
@@ -116,8 +121,8 @@ pub(super) async fn run<'a>(
         databases: plan.collections.iter().map(|c| &c.target.database).collect::<BTreeSet<_>>().len(),
         how: if plan.staging.is_some() { "staged".to_owned() } else { "in place".to_owned() },
     });
-    let places = [&engine.config.backup, &engine.config.source];
-    Ok(Run { request, places, catalog, target, manifest: detail.manifest, plan, ctx })
+    let (request, manifest) = (request.clone(), detail.manifest);
+    Ok(PreparedRestore { request, catalog, target, manifest, plan, started })
 }
 
 /// Source names to target names; a filter that matches only a renamed target names the source.

@@ -42,14 +42,14 @@ pub(super) struct Staging {
 impl Staging {
     /// Clears what crashed restores left, then takes a directory of its own.
     pub(super) async fn begin(engine: &Engine, run: &Run<'_>) -> Result<Self, Error> {
-        let store = run.target.store.clone();
+        let store = run.prepared.target.store.clone();
         clear_stale(run, &store).await?;
         // not the job's id, which may be any text
-        let dir = run.target.layout.staging_dir(&uuid::Uuid::new_v4().to_string());
-        let mover = crate::backup::mover(&run.catalog.store, &store, &engine.config.limits)?;
+        let dir = run.prepared.target.layout.staging_dir(&uuid::Uuid::new_v4().to_string());
+        let mover = crate::backup::mover(&run.prepared.catalog.store, &store, &engine.config.limits)?;
         let taken = Lease::take(engine, &store, &dir.join(OWNER)).await?;
         let lease = taken.map_err(|_| Error::Task(format!("{dir} is taken")))?;
-        let (keep, ctx) = (run.request.keep_staged, run.ctx.clone());
+        let (keep, ctx) = (run.prepared.request.keep_staged, run.ctx.clone());
         Ok(Self { mover, store, dir, staged: AtomicUsize::new(0), lease, keep, ctx })
     }
 
@@ -60,7 +60,7 @@ impl Staging {
         run.phase(job.plan, CollectionPhase::Staging);
         let number = self.staged.fetch_add(1, Ordering::Relaxed);
         let dir = self.dir.join(&format!("{}-{number}/", job.partition.id));
-        let layout = run.catalog.layout(&run.request.name);
+        let layout = run.prepared.catalog.layout(&run.prepared.request.name);
         let binlogs = layout.binlogs_dir();
         let items = files(job, segments).map(|(from, size)| {
             let to = dir.join(from.below(&binlogs).unwrap_or(from.file_name()));
@@ -77,7 +77,7 @@ impl Staging {
         let insert = below(layout.insert_dir(job.backup.id, partition)).unwrap_or_else(|| dir.clone());
         let delta = below(layout.delta_dir(job.backup.id, PartitionScope::One(partition)))
             .filter(|_| job.import.has_deltas);
-        let [_, target] = run.places;
+        let target = &run.engine.config.source;
         Ok(Prefixes {
             insert: target.server_path(&insert),
             delta: delta.map(|d| target.server_path(&d)).unwrap_or_default(),
@@ -116,11 +116,11 @@ impl Staging {
 /// What a crashed restore staged is removed once its owner has not been heard of for a while.
 /// Directories without our owner file are not ours, and stay.
 async fn clear_stale(run: &Run<'_>, store: &Store) -> Result<(), Error> {
-    let root = run.target.layout.root().as_dir();
+    let root = run.prepared.target.layout.root().as_dir();
     let found = store.list_dirs(&root).await?;
     for name in found.dirs {
         let Some(id) = model::layout::milvus::staging_id(&name) else { continue };
-        let dir = run.target.layout.staging_dir(id);
+        let dir = run.prepared.target.layout.staging_dir(id);
         let owner = Marker::read(store, &dir.join(OWNER)).await?;
         if owner.is_none_or(|owner| owner.is_live()) {
             continue;
@@ -135,8 +135,8 @@ async fn clear_stale(run: &Run<'_>, store: &Store) -> Result<(), Error> {
 
 /// The prefixes of a partition as they lie in the backup.
 pub(super) fn in_place(job: &Job<'_>) -> Prefixes {
-    let layout = job.run.catalog.layout(&job.run.request.name);
-    let [backup, _] = job.run.places;
+    let layout = job.run.prepared.catalog.layout(&job.run.prepared.request.name);
+    let backup = &job.run.engine.config.backup;
     let partition = job.partition.id;
     let delta =
         job.import.has_deltas.then(|| layout.delta_dir(job.backup.id, PartitionScope::One(partition)));
@@ -149,7 +149,7 @@ pub(super) fn in_place(job: &Job<'_>) -> Prefixes {
 
 /// The files of a job's segments with their sizes, where they lie in the backup.
 fn files<'a>(job: &'a Job<'_>, wanted: &'a [SegmentId]) -> impl Iterator<Item = (ObjectKey, u64)> + 'a {
-    let layout = job.run.catalog.layout(&job.run.request.name);
+    let layout = job.run.prepared.catalog.layout(&job.run.prepared.request.name);
     let (collection, partition) = (job.backup.id, job.partition.id);
     let segments = job.backup.partitions.iter().filter(move |p| p.id == partition).flat_map(|p| &p.segments);
     let wanted: HashSet<SegmentId> = wanted.iter().copied().collect();

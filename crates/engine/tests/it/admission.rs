@@ -22,7 +22,7 @@ async fn refused(world: &World, what: Admit<'_>) -> Kind {
 }
 
 fn delete(name: &str) -> DeleteRequest {
-    DeleteRequest { name: name.parse().unwrap(), dry_run: false }
+    DeleteRequest { name: name.parse().unwrap() }
 }
 
 fn backup(world: &World, name: &str) -> Claim {
@@ -129,14 +129,18 @@ async fn jobs_may_run_as_tasks() {
     let job = tokio::spawn(async move {
         let ctx = JobCtx::detached();
         engine.admit(Admit::Backup(&backup_of("nightly")), &ctx).await?;
-        engine.backup(&backup_of("nightly"), &ctx).await?;
+        let prepared = engine.plan_backup(&backup_of("nightly"), &ctx).await?;
+        prepared.preview(&ctx).await?;
+        engine.backup(prepared, &ctx).await?;
         engine.list(&ctx).await?;
         engine.get(&backup_of("nightly").name, &ctx).await?;
         engine.check(&ctx).await?;
         engine.admit(Admit::Restore(&restore_beside("nightly")), &ctx).await?;
-        engine.restore(&restore_beside("nightly"), &ctx).await?;
+        let prepared = engine.plan_restore(&restore_beside("nightly"), &ctx).await?;
+        engine.restore(prepared, &ctx).await?;
         engine.admit(Admit::Delete(&delete("nightly")), &ctx).await?;
-        engine.delete(&delete("nightly"), &ctx).await
+        let prepared = engine.plan_delete(&delete("nightly"), &ctx).await?;
+        engine.delete(prepared, &ctx).await
     });
     assert_eq!(in_time(job).await.unwrap().unwrap().backup.rows, Some(9));
 }

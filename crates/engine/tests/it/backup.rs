@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 
-use engine::{BackupOutcome, BackupState, CollectionPhase, Event, JobCtx, Kind, Phase};
+use engine::{BackupState, CollectionPhase, Event, JobCtx, Kind, Phase};
 use flate2::read::GzDecoder;
 use model::manifest::{KeyValue, LoadState};
-use model::plan::backup::{BackupPlan, BackupRequest, FlushStrategy};
+use model::plan::backup::{BackupRequest, FlushStrategy};
 use model::selection::Selection;
 use serde_json::{Value, json};
 
@@ -269,13 +269,6 @@ async fn a_strategy_that_the_server_has_not_says_what_it_needs() {
     assert!(disk::files(&world.backup_path("")).is_empty());
 }
 
-async fn plan(world: &World, request: &BackupRequest) -> BackupPlan {
-    match in_time(world.engine().backup(request, &JobCtx::detached())).await.unwrap() {
-        BackupOutcome::Planned(plan) => plan,
-        BackupOutcome::Done(report) => panic!("done: {report:?}"),
-    }
-}
-
 #[tokio::test]
 async fn a_dry_run_changes_nothing_and_says_that_it_counts_before_the_flush() {
     let world = World::with_books().await;
@@ -283,8 +276,7 @@ async fn a_dry_run_changes_nothing_and_says_that_it_counts_before_the_flush() {
     shop::insert(&world.client().await, "books", "old", 7).await;
     let (before, flushes) = (disk::files(&world.backup_path("")), world.calls("Flush"));
 
-    let request = BackupRequest { dry_run: true, ..backup_of("nightly") };
-    let seen = plan(&world, &request).await;
+    let seen = world.preview(&backup_of("nightly")).await.unwrap();
     assert_eq!(world.calls("Flush"), flushes);
     assert_eq!(disk::files(&world.backup_path("")), before);
     assert_eq!((seen.name.as_str(), seen.strategy), ("nightly", FlushStrategy::Serial));
@@ -300,16 +292,15 @@ async fn a_dry_run_changes_nothing_and_says_that_it_counts_before_the_flush() {
     assert_eq!(found, expected);
     assert!(seen.collections.iter().all(|c| c.bytes > 0));
 
-    let request = BackupRequest { strategy: FlushStrategy::Skip, ..request };
-    assert_eq!(plan(&world, &request).await.warnings, Vec::<String>::new());
+    let request = BackupRequest { strategy: FlushStrategy::Skip, ..backup_of("nightly") };
+    assert_eq!(world.preview(&request).await.unwrap().warnings, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_dry_run_finds_what_the_run_would_stumble_over() {
     let world = World::with_books().await;
     world.back_up(&backup_of("nightly")).await.unwrap();
-    let request = BackupRequest { dry_run: true, ..backup_of("nightly") };
-    let error = in_time(world.engine().backup(&request, &JobCtx::detached())).await.unwrap_err();
+    let error = world.preview(&backup_of("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
 }
 

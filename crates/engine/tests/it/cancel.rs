@@ -1,11 +1,11 @@
 //! Backups that are interrupted (simulated Milvus).
 
-use engine::{BackupState, CollectionPhase, DeleteRequest, Event, JobCtx, Kind, Phase};
+use engine::{BackupState, CollectionPhase, Event, Kind, Phase};
 use serde_json::json;
 
 use crate::disk;
 use crate::watch::Watched;
-use crate::world::{World, backup_of, in_time, restore_of, told};
+use crate::world::{World, backup_of, restore_of, told};
 
 #[tokio::test]
 async fn what_was_begun_is_unfinished_refused_and_can_be_deleted() {
@@ -35,8 +35,7 @@ async fn what_was_begun_is_unfinished_refused_and_can_be_deleted() {
             told(&error).starts_with("backup nightly is unfinished, not complete\nit cannot be restored")
         );
 
-        let request = DeleteRequest { name: "nightly".parse().unwrap(), dry_run: false };
-        in_time(world.engine().delete(&request, &JobCtx::detached())).await.unwrap();
+        world.delete("nightly").await.unwrap();
         assert!(world.list().await.is_empty());
         assert_eq!(world.back_up(&backup_of("nightly")).await.unwrap().rows, 9);
     }

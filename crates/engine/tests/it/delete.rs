@@ -8,12 +8,8 @@ use crate::disk;
 use crate::watch::Watched;
 use crate::world::{World, backup_of, in_time, told};
 
-fn request(name: &str) -> DeleteRequest {
-    DeleteRequest { name: name.parse().unwrap(), dry_run: false }
-}
-
 async fn delete(world: &World, name: &str) -> Result<DeleteOutcome, Error> {
-    in_time(world.engine().delete(&request(name), &JobCtx::detached())).await
+    world.delete(name).await
 }
 
 #[tokio::test]
@@ -25,7 +21,7 @@ async fn a_deletion_removes_all_of_one_backup_and_nothing_else() {
     let (files, other) =
         (disk::files(&world.backup_path("nightly")), disk::files(&world.backup_path("nightly_2")));
     let watched = Watched::new(|_, _| {});
-    let gone = in_time(world.engine().delete(&request("nightly"), &watched.ctx)).await.unwrap();
+    let gone = world.delete_watched("nightly", &watched.ctx).await.unwrap();
     assert_eq!((gone.objects, gone.bytes), (files.len() as u64, files.values().sum()));
     assert_eq!((gone.backup.name.as_str(), gone.backup.collections), ("nightly", Some(2)));
     assert_eq!(gone.place, format!("{}/", world.backup_path("nightly").display()));
@@ -43,8 +39,9 @@ async fn a_dry_run_weighs_and_removes_nothing() {
     let world = World::with_books().await;
     world.back_up(&backup_of("nightly")).await.unwrap();
     let files = disk::files(&world.backup_path("nightly"));
-    let dry = DeleteRequest { dry_run: true, ..request("nightly") };
-    let seen = in_time(world.engine().delete(&dry, &JobCtx::detached())).await.unwrap();
+    let request = DeleteRequest { name: "nightly".parse().unwrap() };
+    let prepared = in_time(world.engine().plan_delete(&request, &JobCtx::detached())).await.unwrap();
+    let seen = prepared.contents();
     assert_eq!((seen.objects, seen.bytes), (files.len() as u64, files.values().sum()));
     assert_eq!(disk::files(&world.backup_path("nightly")), files);
     assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Complete);
@@ -111,7 +108,7 @@ async fn what_a_broken_deletion_leaves_is_unfinished_and_a_second_one_finishes_i
         world.take_fixture("full_v0415");
         // once the data is gone, before the rest is
         let watched = Watched::cancelled_at(|event| matches!(event, Event::Deleted { .. }));
-        let error = in_time(world.engine().delete(&request(name), &watched.ctx)).await.unwrap_err();
+        let error = world.delete_watched(name, &watched.ctx).await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Interrupted, "interrupted"));
         assert!(!world.backup_path(name).join("meta/backup_meta.json").exists(), "the marker goes first");
         assert!(world.backup_path(name).join("meta/mb_begin.json").exists(), "a trace stays");
@@ -128,7 +125,7 @@ async fn a_deletion_that_is_cancelled_before_it_begins_leaves_the_backup_whole()
     world.back_up(&backup_of("nightly")).await.unwrap();
     let files = disk::files(&world.backup_path("nightly"));
     let watched = Watched::cancelled_at(|event| *event == Event::Phase(Phase::Delete));
-    let error = in_time(world.engine().delete(&request("nightly"), &watched.ctx)).await.unwrap_err();
+    let error = world.delete_watched("nightly", &watched.ctx).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Interrupted);
     assert_eq!(disk::files(&world.backup_path("nightly")), files);
 }

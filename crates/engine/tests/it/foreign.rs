@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use engine::{BackupDetail, BackupState, DeleteRequest, JobCtx, Kind, RestoreOutcome};
+use engine::{BackupDetail, BackupState, JobCtx, Kind};
 use model::plan::backup::Totals;
 use model::plan::restore::{JobData, RestorePlan, RestoreRequest};
 use serde_json::{Value, json};
@@ -110,8 +110,7 @@ async fn all_of_them_can_be_deleted() {
     let world = world();
     for name in recorded().into_keys() {
         let objects = disk::files(&world.backup_path(name)).len() as u64;
-        let request = DeleteRequest { name: name.parse().unwrap(), dry_run: false };
-        let gone = in_time(world.engine().delete(&request, &JobCtx::detached())).await.unwrap();
+        let gone = world.delete(name).await.unwrap();
         assert_eq!((gone.objects, gone.backup.state), (objects, BackupState::Complete));
         assert!(!world.backup_path(name).exists());
     }
@@ -119,11 +118,7 @@ async fn all_of_them_can_be_deleted() {
 }
 
 async fn plan(world: &World, request: RestoreRequest) -> RestorePlan {
-    let request = RestoreRequest { dry_run: true, ..request };
-    match in_time(world.engine().restore(&request, &JobCtx::detached())).await.unwrap() {
-        RestoreOutcome::Planned { plan, .. } => plan,
-        RestoreOutcome::Done(report) => panic!("done: {report:?}"),
-    }
+    world.plan_restore(&request).await.unwrap().plan().clone()
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use model::plan::backup::BackupRequest;
 use testkit::fake::Fault;
 
 use crate::watch::Watched;
-use crate::world::{World, backup_of, in_time};
+use crate::world::{World, backup_of};
 
 const ROUTES: &str = "/management/datacoord/garbage_collection/";
 
@@ -57,8 +57,7 @@ async fn it_goes_on_after_a_cancellation() {
 #[tokio::test]
 async fn it_is_not_touched_by_what_copies_nothing_or_was_not_asked_to() {
     let mut world = world("2.3.6").await;
-    let dry = BackupRequest { dry_run: true, ..backup_of("nightly") };
-    in_time(world.engine().backup(&dry, &Watched::new(|_, _| {}).ctx)).await.unwrap();
+    world.preview(&backup_of("nightly")).await.unwrap();
     assert_eq!(calls(&world), Vec::<String>::new());
     world.config.limits.pause_gc = false;
     world.back_up(&backup_of("nightly")).await.unwrap();

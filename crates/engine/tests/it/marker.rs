@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use engine::{BackupState, DeleteRequest, Event, JobCtx, Kind, Phase, now_ms};
+use engine::{BackupState, Event, JobCtx, Kind, Phase, now_ms};
 use model::plan::backup::BackupRequest;
 use model::selection::Selection;
 use serde_json::json;
@@ -20,10 +20,6 @@ fn mark(path: &Path, renewed_ms: i64) {
     disk::write(path, marker.to_string());
 }
 
-fn delete(name: &str) -> DeleteRequest {
-    DeleteRequest { name: name.parse().unwrap(), dry_run: false }
-}
-
 #[tokio::test]
 async fn what_another_run_is_making_is_left_alone() {
     let world = World::with_books().await;
@@ -38,7 +34,7 @@ async fn what_another_run_is_making_is_left_alone() {
                     another run is making nightly; choose another name, or wait for its end";
     assert_eq!(told(&error), expected);
 
-    let error = in_time(world.engine().delete(&delete("nightly"), &JobCtx::detached())).await.unwrap_err();
+    let error = world.delete("nightly").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Busy);
     let text = error.to_string();
     assert!(text.starts_with("backup nightly is being made by process 7 on there, last heard of "), "{text}");
@@ -59,7 +55,7 @@ async fn what_a_dead_run_left_is_unfinished_and_can_be_deleted() {
     assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Unfinished);
     let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
     assert_eq!(error.to_string(), "backup nightly exists already (unfinished)");
-    let gone = in_time(world.engine().delete(&delete("nightly"), &JobCtx::detached())).await.unwrap();
+    let gone = world.delete("nightly").await.unwrap();
     assert_eq!((gone.backup.state, gone.objects), (BackupState::Unfinished, 2));
     world.back_up(&backup_of("nightly")).await.unwrap();
 }
@@ -123,6 +119,6 @@ async fn a_failed_run_says_that_nobody_works_there_any_more() {
     assert_eq!(error.kind(), Kind::Usage, "{error}");
     assert_eq!(disk::json(&world.backup_path("nightly/meta/mb_begin.json"))["stopped"], json!(true));
     assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Unfinished);
-    in_time(world.engine().delete(&delete("nightly"), &JobCtx::detached())).await.unwrap();
+    world.delete("nightly").await.unwrap();
     assert!(world.list().await.is_empty());
 }

@@ -1,6 +1,6 @@
 //! Backups at another place, and jobs whose id somebody chose (simulated Milvus).
 
-use engine::{BackupOutcome, JobCtx};
+use engine::JobCtx;
 use model::name::BackupName;
 use testkit::fake::Fault;
 use tokio_util::sync::CancellationToken;
@@ -14,8 +14,9 @@ async fn backups_lie_below_another_root_of_the_same_store() {
     let world = World::with_books().await;
     let root = world.backup_path("team");
     let there = world.engine().with_backup(Some(""), Some(root.to_str().unwrap())).unwrap();
-    let done = in_time(there.backup(&backup_of("nightly"), &JobCtx::detached())).await.unwrap();
-    assert!(matches!(done, BackupOutcome::Done(report) if report.rows == 9));
+    let ctx = JobCtx::detached();
+    let prepared = in_time(there.plan_backup(&backup_of("nightly"), &ctx)).await.unwrap();
+    assert_eq!(in_time(there.backup(prepared, &ctx)).await.unwrap().rows, 9);
     assert!(root.join("nightly/meta/backup_meta.json").exists());
     let name: BackupName = "nightly".parse().unwrap();
     assert!(in_time(world.engine().get(&name, &JobCtx::detached())).await.is_err());

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Event, Progress, RestoreOutcome};
+use engine::{Event, Progress};
 use model::manifest::KeyValue;
 use model::mapping::Mapping;
 use model::plan::restore::{Override, RestoreRequest, SkipParams};
@@ -12,7 +12,7 @@ use model::selection::Selection;
 use crate::disk;
 use crate::shop::{self, collection};
 use crate::watch::Watched;
-use crate::world::{World, backup_of, in_time, restore_of, told};
+use crate::world::{World, backup_of, restore_of, told};
 
 fn plan_of(pairs: &[(&str, &str)]) -> Mapping {
     Mapping::of_plan([], pairs.iter().map(|(from, to)| (collection(from), collection(to)))).unwrap()
@@ -122,9 +122,9 @@ async fn a_dry_run_tells_which_aliases_are_taken() {
     world.back_up(&backup_of("nightly")).await.unwrap();
     milvus.drop_alias("default", "reading").await.unwrap();
     let mapping = plan_of(&[("books", "books_a"), ("books", "books_b"), ("tags", "tags_a")]);
-    let request = RestoreRequest { mapping, dry_run: true, ..restore_of("nightly") };
-    let outcome = in_time(world.engine().restore(&request, &Watched::new(|_, _| {}).ctx)).await.unwrap();
-    let RestoreOutcome::Planned { plan, .. } = outcome else { panic!("{outcome:?}") };
+    let request = RestoreRequest { mapping, ..restore_of("nightly") };
+    let prepared = world.plan_restore(&request).await.unwrap();
+    let plan = prepared.plan();
     let taken =
         |alias: &str| format!("alias {alias} of default.books is taken in the target and stays as it is");
     assert_eq!(plan.warnings, [taken("library"), taken("library"), taken("reading")]);

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::{
-    BackupReport, CollectionOutcome, Event, JobCtx, Kind, PartitionRows, Phase, RestoreOutcome, RestoreReport,
-};
+use engine::{BackupReport, CollectionOutcome, Event, JobCtx, Kind, PartitionRows, Phase, RestoreReport};
 use milvus::CreateCollection;
 use model::manifest::{DataType, Field, KeyValue, LoadState};
 use model::mapping::Mapping;
@@ -15,7 +13,7 @@ use testkit::fake::Fault;
 use crate::disk;
 use crate::shop::{self, FILES, collection};
 use crate::watch::Watched;
-use crate::world::{World, backup_of, in_time, many, restore, restore_beside, restore_of, told};
+use crate::world::{World, backup_of, many, restore, restore_beside, restore_of, told};
 
 fn mapping(rename: &str, suffix: &str) -> Mapping {
     Mapping::new(Some(rename), Some(suffix)).unwrap()
@@ -313,11 +311,11 @@ async fn a_dry_run_tells_the_plan_and_changes_nothing() {
     let (world, _) = backed_up().await;
     let (before, disk) = (world.fake.calls().len(), disk::files(&world.source_path("")));
     let selection = filter("books");
-    let request = RestoreRequest { dry_run: true, selection, ..restore_beside("nightly") };
-    let outcome = in_time(world.engine().restore(&request, &JobCtx::detached())).await.unwrap();
-    let RestoreOutcome::Planned { plan, server, address, available } = outcome else { panic!("{outcome:?}") };
-    assert_eq!((server.as_str(), available), ("v2.3.6", 2));
-    assert_eq!(address, format!("127.0.0.1:{}", world.fake.port()));
+    let request = RestoreRequest { selection, ..restore_beside("nightly") };
+    let prepared = world.plan_restore(&request).await.unwrap();
+    let (plan, server) = (prepared.plan(), prepared.server());
+    assert_eq!((server.version.to_string().as_str(), prepared.collections_in_backup()), ("v2.3.6", 2));
+    assert_eq!(server.address, format!("127.0.0.1:{}", world.fake.port()));
     let [books] = &plan.collections[..] else { panic!("{plan:?}") };
     assert_eq!((&books.target, books.action), (&collection("books_copy"), Action::Create));
     assert_eq!((plan.jobs().count(), plan.staging.as_ref()), (2, None));

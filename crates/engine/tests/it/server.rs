@@ -91,7 +91,8 @@ async fn versions_that_are_not_served_are_refused_by_name() {
         assert!(disk::files(&world.backup_path("")).is_empty(), "{version}");
 
         let into = made.engine_into(&world);
-        let error = in_time(into.restore(&restore_of("nightly"), &JobCtx::detached())).await.unwrap_err();
+        let error =
+            in_time(into.plan_restore(&restore_of("nightly"), &JobCtx::detached())).await.unwrap_err();
         assert_eq!(told(&error), expected);
         assert_eq!(world.calls("CreateCollection"), 0);
 

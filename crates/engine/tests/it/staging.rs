@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::{CollectionPhase, Event, Kind, Phase, RestoreOutcome, now_ms};
+use engine::{CollectionPhase, Event, Kind, Phase, now_ms};
 use model::plan::restore::{JobData, RestoreRequest};
 use serde_json::json;
 use testkit::fake::Fault;
@@ -12,7 +12,7 @@ use testkit::fake::Fault;
 use crate::disk;
 use crate::shop::{FILES, collection};
 use crate::watch::{Watched, once};
-use crate::world::{World, backup_of, in_time, many, restore, restore_beside, told};
+use crate::world::{World, backup_of, many, restore, restore_beside, told};
 
 const WHY: &str = "a partition is split, or foreign objects lie among its files";
 
@@ -76,9 +76,8 @@ async fn files_among_which_foreign_ones_lie_are_staged_without_them_and_removed(
 #[tokio::test]
 async fn the_plan_says_what_is_staged_and_why() {
     let world = backed_up().await;
-    let request = RestoreRequest { dry_run: true, ..restore_beside("nightly") };
-    let outcome = in_time(world.engine().restore(&request, &Watched::new(|_, _| {}).ctx)).await.unwrap();
-    let RestoreOutcome::Planned { plan, .. } = outcome else { panic!("{outcome:?}") };
+    let prepared = world.plan_restore(&restore_beside("nightly")).await.unwrap();
+    let plan = prepared.plan();
     assert_eq!(plan.staging.as_deref(), Some(WHY));
     let in_place = plan.jobs().filter(|job| job.data == JobData::InPlace).count();
     assert_eq!((in_place, plan.jobs().count()), (2, 3));

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::{
-    BackupOutcome, BackupReport, BackupSummary, Engine, EngineConfig, Error, JobCtx, Limits, Place,
-    RestoreOutcome, RestoreReport,
+    BackupReport, BackupSummary, DeleteOutcome, DeleteRequest, Engine, EngineConfig, Error, JobCtx, Limits,
+    Place, PreparedRestore, RestoreReport,
 };
 use milvus::{Auth, ConnectConfig, Milvus, Tls};
 use model::key::ObjectKey;
 use model::mapping::Mapping;
 use model::name::BackupName;
-use model::plan::backup::BackupRequest;
+use model::plan::backup::{BackupPreview, BackupRequest};
 use model::plan::restore::RestoreRequest;
 use storage::{CopyMode, StoreConfig};
 use tempfile::TempDir;
@@ -132,10 +132,28 @@ impl World {
         request: &BackupRequest,
         ctx: &JobCtx,
     ) -> Result<BackupReport, Error> {
-        match in_time(self.engine().backup(request, ctx)).await? {
-            BackupOutcome::Done(report) => Ok(report),
-            BackupOutcome::Planned(plan) => panic!("only planned: {plan:?}"),
-        }
+        let engine = self.engine();
+        in_time(async { engine.backup(engine.plan_backup(request, ctx).await?, ctx).await }).await
+    }
+
+    /// What a backup would copy.
+    pub(crate) async fn preview(&self, request: &BackupRequest) -> Result<BackupPreview, Error> {
+        let (engine, ctx) = (self.engine(), JobCtx::detached());
+        in_time(async { engine.plan_backup(request, &ctx).await?.preview(&ctx).await }).await
+    }
+
+    /// What a restore would do.
+    pub(crate) async fn plan_restore(&self, request: &RestoreRequest) -> Result<PreparedRestore, Error> {
+        in_time(self.engine().plan_restore(request, &JobCtx::detached())).await
+    }
+
+    pub(crate) async fn delete(&self, name: &str) -> Result<DeleteOutcome, Error> {
+        self.delete_watched(name, &JobCtx::detached()).await
+    }
+
+    pub(crate) async fn delete_watched(&self, name: &str, ctx: &JobCtx) -> Result<DeleteOutcome, Error> {
+        let (engine, request) = (self.engine(), DeleteRequest { name: name.parse().unwrap() });
+        in_time(async { engine.delete(engine.plan_delete(&request, ctx).await?, ctx).await }).await
     }
 
     pub(crate) async fn list(&self) -> Vec<BackupSummary> {
@@ -176,10 +194,7 @@ pub(crate) async fn restore(
     request: &RestoreRequest,
     ctx: &JobCtx,
 ) -> Result<RestoreReport, Error> {
-    match in_time(engine.restore(request, ctx)).await? {
-        RestoreOutcome::Done(report) => Ok(report),
-        RestoreOutcome::Planned { plan, .. } => panic!("only planned: {plan:?}"),
-    }
+    in_time(async { engine.restore(engine.plan_restore(request, ctx).await?, ctx).await }).await
 }
 
 /// An error with its hint, in lines.

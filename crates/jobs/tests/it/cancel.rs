@@ -24,8 +24,10 @@ async fn one_that_runs_stops_and_says_what_it_left() {
     assert_eq!(failure.context.as_deref(), Some("in phase copy"));
     assert_eq!(failure.hint.as_deref(), Some("delete nightly and create it again"));
     // as it says
-    let request = DeleteRequest { name: "nightly".parse().unwrap(), dry_run: false };
-    in_time(world.engine().delete(&request, &JobCtx::detached())).await.unwrap();
+    let request = DeleteRequest { name: "nightly".parse().unwrap() };
+    let (engine, ctx) = (world.engine(), JobCtx::detached());
+    let prepared = in_time(engine.plan_delete(&request, &ctx)).await.unwrap();
+    in_time(engine.delete(prepared, &ctx)).await.unwrap();
     world.backed_up(&jobs, "nightly").await;
 
     let over = jobs.cancel(&id).unwrap_err();

@@ -1,7 +1,8 @@
 //! Who runs when (simulated Milvus).
 
 use engine::Kind;
-use jobs::{JobKind, JobState, JobsError, Outcome};
+use jobs::{JobKind, JobState, JobsError, Outcome, Request};
+use model::plan::restore::Existing;
 
 use crate::world::{World, backup, delete, in_time, restore};
 
@@ -32,6 +33,30 @@ async fn a_backup_its_restore_and_its_deletion_are_done_and_kept() {
     // read from the store, where it lies once it is over
     let kept = jobs.get(&job.id).unwrap();
     assert_eq!((kept.outcome, kept.progress), (job.outcome, job.progress));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_that_is_created_while_its_restore_waits_is_not_dropped() {
+    let world = World::one_at_a_time().await;
+    let jobs = world.open();
+    world.backed_up(&jobs, "nightly").await;
+    world.hold(1);
+    let first = in_time(jobs.submit(backup("first"))).await.unwrap();
+    world.held().await;
+    let mut restore = restore("nightly", "_copy");
+    if let Request::Restore(request) = &mut restore.request {
+        request.existing = Existing::Drop;
+    }
+    restore.idempotency_key = Some("key".to_owned());
+    let waiting = in_time(jobs.submit(restore.clone())).await.unwrap();
+    assert_eq!(in_time(jobs.submit(restore)).await.unwrap().id, waiting.id, "it is the same request");
+    world.fill("books_copy", 9).await;
+    jobs.cancel(&first.id).unwrap();
+    let failure = in_time(jobs.wait(&waiting.id)).await.unwrap().failure.unwrap();
+    assert_eq!(failure.kind, Kind::AlreadyExists);
+    let told = "target collections exist whose drop was not confirmed: default.books_copy";
+    assert_eq!(failure.message, told);
+    assert_eq!(world.rows("books_copy").await, 9);
 }
 
 #[tokio::test]

@@ -90,14 +90,3 @@ async fn an_id_can_be_chosen_once() {
     let begun = std::fs::read_to_string(world.backup_path("nightly/meta/backup_meta.json")).unwrap();
     assert!(begun.contains("mine, täglich"), "{begun}");
 }
-
-#[tokio::test]
-async fn a_dry_run_is_no_job() {
-    let world = World::new().await;
-    let jobs = world.open();
-    let mut dry = backup("nightly");
-    if let jobs::Request::Backup(request) = &mut dry.request {
-        request.dry_run = true;
-    }
-    assert!(matches!(in_time(jobs.submit(dry)).await.unwrap_err(), JobsError::DryRun));
-}

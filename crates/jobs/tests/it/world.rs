@@ -142,6 +142,19 @@ impl World {
         self.dir.path().join("backup").join(below)
     }
 
+    /// Makes a collection with this many rows, which are flushed.
+    pub(crate) async fn fill(&self, name: &str, rows: i64) {
+        let milvus = in_time(Milvus::connect(&self.engine.milvus)).await.unwrap();
+        fill(&milvus, name, rows).await;
+        in_time(milvus.flush(&CollectionRef::new("default", name))).await.unwrap();
+    }
+
+    /// The flushed rows of a collection.
+    pub(crate) async fn rows(&self, name: &str) -> u64 {
+        let milvus = in_time(Milvus::connect(&self.engine.milvus)).await.unwrap();
+        in_time(milvus.flushed_rows(&CollectionRef::new("default", name))).await.unwrap()
+    }
+
     /// Hands a backup in and waits for its end.
     pub(crate) async fn backed_up(&self, jobs: &Jobs, name: &str) -> Job {
         let job = in_time(jobs.submit(backup(name))).await.unwrap();
@@ -187,7 +200,7 @@ pub(crate) fn restore(name: &str, suffix: &str) -> Submission {
 }
 
 pub(crate) fn delete(name: &str) -> Submission {
-    submission(Request::Delete(DeleteRequest { name: name.parse().unwrap(), dry_run: false }))
+    submission(Request::Delete(DeleteRequest { name: name.parse().unwrap() }))
 }
 
 pub(crate) fn many(n: usize) -> NonZeroUsize {

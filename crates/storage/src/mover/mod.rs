@@ -1,5 +1,6 @@
 //! The one place where bytes move: permits, pace, retries and the choice of the way.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -96,6 +97,13 @@ impl CopyError {
 /// Copies objects from one store to another. Clones are cheap and share their permits and their pace.
 #[derive(Clone)]
 pub struct Mover(Arc<Inner>);
+
+impl fmt::Debug for Mover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { from, to, way, .. } = &*self.0;
+        f.debug_struct("Mover").field("from", from).field("to", to).field("way", way).finish_non_exhaustive()
+    }
+}
 
 struct Inner {
     from: Store,

@@ -236,7 +236,7 @@ pub(super) async fn delete(exchange: Exchange, Parameters(query): Parameters<Del
             return Err(Failure::usage("empty backup name"));
         }
         let name = query.backup_name.parse().map_err(engine::Error::Name)?;
-        let request = DeleteRequest { name, dry_run: false };
+        let request = DeleteRequest { name };
         let asked = exchange.asked(OtherPlace::default())?;
         let job = exchange.submit(|service| async move { service.delete(asked, request).await }).await?;
         exchange::ending(&exchange.service().wait(&job.id).await?, false)

@@ -22,7 +22,6 @@ impl CreateRequest {
             strategy: self.strategy()?,
             pause_gc: self.gc_pause_enable,
             strict: false,
-            dry_run: false,
         })
     }
 

@@ -115,7 +115,7 @@ pub(super) async fn create(
     let may = |subject: &str| Service::may(&asked.caller, JobKind::Backup, subject);
     let Body(body) = understood(body, || may(""))?;
     if body.dry_run {
-        let plan = state.service.plan_backup(&asked, body.request()?).await?;
+        let plan = state.service.plan_backup(&asked, &body.request()?).await?;
         return Ok(Submitted::Planned(BackupPlan::from(&plan)));
     }
     let request = understood(body.request(), || may(body.name.as_deref().unwrap_or_default()))?;
@@ -177,9 +177,9 @@ pub(super) async fn delete(
     Named(name): Named,
     Parameters(asks): Parameters<DryRun>,
 ) -> Answer<Submitted<Deleted>> {
-    let request = deletion(Some(&name), asks.dry_run);
+    let request = deletion(Some(&name));
     if asks.dry_run {
-        let outcome = state.service.plan_delete(&asked, request?).await?;
+        let outcome = state.service.plan_delete(&asked, &request?).await?;
         return Ok(Submitted::Planned(Deleted::of(&outcome, true)));
     }
     let request = understood(request, || Service::may(&asked.caller, JobKind::Delete, &name))?;
@@ -232,6 +232,5 @@ pub(super) async fn plan_as_asked(
         return Err(Failure::usage("the body names another backup than the path").into());
     }
     let request = NewRestore { backup: Some(name), ..body }.request(state.settings.keep_staged)?;
-    let (plan, target) = state.service.plan_restore(&asked, request).await?;
-    Ok(Json(RestorePlan::of(&plan, &target)))
+    Ok(Json(RestorePlan::of(&state.service.plan_restore(&asked, &request).await?)))
 }

@@ -31,8 +31,8 @@ pub(super) async fn create(
     let Body(body) = understood(body, || may(""))?;
     let request = body.request(state.settings.keep_staged);
     if body.dry_run {
-        let (plan, target) = state.service.plan_restore(&asked, request?).await?;
-        return Ok(Submitted::Planned(RestorePlan::of(&plan, &target)));
+        let prepared = state.service.plan_restore(&asked, &request?).await?;
+        return Ok(Submitted::Planned(RestorePlan::of(&prepared)));
     }
     let request = understood(request, || may(body.backup.as_deref().unwrap_or_default()))?;
     Ok(state.service.restore(asked, request).await?.into())

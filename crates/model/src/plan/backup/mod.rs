@@ -12,21 +12,24 @@ use crate::manifest::CollectionBackup;
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
 
-/// What a backup was asked to do.
+/// A request to make a backup. It is kept with the job that executes it, so unknown fields are ignored when it is read and
+/// missing ones get their defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupRequest {
     /// The backup's name, checked for creation.
     pub name: BackupName,
-    /// What to take.
+    /// The collections to back up.
+    #[serde(default = "Selection::everything")]
     pub selection: Selection,
-    /// How to flush.
+    /// How collections are flushed.
+    #[serde(default)]
     pub strategy: FlushStrategy,
-    /// Whether a collection that vanishes while it is read fails the backup.
+    /// Whether a collection that is dropped while it is read, or of which rows would be missing, fails the backup.
+    #[serde(default)]
     pub strict: bool,
-    /// Whether Milvus's garbage collection is paused meanwhile, even where the configuration does not say so.
+    /// Whether Milvus's garbage collection is paused during the backup, even where the configuration does not say so.
+    #[serde(default)]
     pub pause_gc: bool,
-    /// Whether to stop at the plan; nothing is changed, so nothing is flushed.
-    pub dry_run: bool,
 }
 
 impl BackupRequest {
@@ -38,14 +41,13 @@ impl BackupRequest {
             strategy: FlushStrategy::Auto,
             strict: false,
             pause_gc: false,
-            dry_run: false,
         }
     }
 }
 
-/// What a backup will do, or would have done.
+/// What a backup would copy as things are before the flush.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackupPlan {
+pub struct BackupPreview {
     /// The backup's name.
     pub name: BackupName,
     /// The resolved strategy.

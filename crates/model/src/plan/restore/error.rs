@@ -11,6 +11,9 @@ pub enum PlanError {
     /// Targets exist and nothing was said about it.
     #[error("target collections exist already: {}", list(.0))]
     TargetsExist(Vec<CollectionRef>),
+    /// Targets exist whose drop was not confirmed, since they did not exist then.
+    #[error("target collections exist whose drop was not confirmed: {}", list(.0))]
+    DropsUnconfirmed(Vec<CollectionRef>),
     /// Targets that should be used do not exist.
     #[error("target collections do not exist: {}", list(.0))]
     TargetsMissing(Vec<CollectionRef>),

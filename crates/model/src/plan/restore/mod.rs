@@ -161,6 +161,7 @@ impl RestorePlan {
         for plan in collections.iter_mut().filter(|plan| sources.get(&plan.source).is_some_and(|n| *n > 1)) {
             plan.called.clone_from(&plan.target);
         }
+        targets::check_drops(&collections, request.confirmed_drops.as_ref())?;
         targets::leave_taken_aliases(&mut collections, &seen.aliases, &mut warnings);
         let staged = collections
             .iter()
@@ -179,10 +180,19 @@ impl RestorePlan {
         })
     }
 
+    /// The targets that exist and will be dropped.
+    pub fn drops(&self) -> impl Iterator<Item = &CollectionRef> {
+        dropped(&self.collections)
+    }
+
     /// Every import job of the plan.
     pub fn jobs(&self) -> impl Iterator<Item = &JobPlan> {
         self.collections.iter().flat_map(CollectionPlan::jobs)
     }
+}
+
+fn dropped(plans: &[CollectionPlan]) -> impl Iterator<Item = &CollectionRef> {
+    plans.iter().filter(|plan| plan.action == Action::DropAndCreate).map(|plan| &plan.target)
 }
 
 /// The partitions that were loaded, if others were not. What is said of partitions while a collection is still being

@@ -9,44 +9,61 @@ use crate::mapping::Mapping;
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
 
-/// What a restore was asked to do.
+/// A request to restore a backup. It is kept with the job that executes it, so unknown fields are ignored when it is read and
+/// missing ones get their defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreRequest {
     /// The backup.
     pub name: BackupName,
     /// Which of its collections, by source names.
+    #[serde(default = "Selection::everything")]
     pub selection: Selection,
     /// Where they go.
+    #[serde(default = "Mapping::identity")]
     pub mapping: Mapping,
     /// Which of the targets, by their names; a plan without such a filter means all it leads to. (0.5 restores
     /// nothing then and calls it a success.)
+    #[serde(default = "Selection::everything")]
     pub targets: Selection,
     /// Whether to leave the data out.
+    #[serde(default)]
     pub meta_only: bool,
     /// Whether to create the backup's indexes.
+    #[serde(default = "yes")]
     pub indexes: bool,
     /// Whether vector indexes become AUTOINDEX, keeping their metric.
+    #[serde(default)]
     pub auto_index: bool,
     /// What to do with targets that exist.
+    #[serde(default)]
     pub existing: Existing,
     /// Whether to drop the indexes of an existing target first.
+    #[serde(default)]
     pub drop_indexes: bool,
     /// Whether to load what was loaded.
+    #[serde(default = "yes")]
     pub load: bool,
     /// Whether to create the aliases.
+    #[serde(default = "yes")]
     pub aliases: bool,
     /// Whether to drop what was created for a collection that then failed.
+    #[serde(default)]
     pub cleanup_on_failure: bool,
     /// Whether to keep staged files.
+    #[serde(default)]
     pub keep_staged: bool,
     /// Parameters that are left out.
+    #[serde(default)]
     pub skip: SkipParams,
     /// The most shards that a target is created with, if more than 0.
+    #[serde(default)]
     pub max_shards: Option<i32>,
     /// What is created otherwise than it was, by target; where `shards` is given, `max_shards` does not count.
+    #[serde(default)]
     pub overrides: BTreeMap<CollectionRef, Override>,
-    /// Whether to stop at the plan.
-    pub dry_run: bool,
+    /// Existing targets that may be dropped, where only these were confirmed: a plan that would drop others is refused.
+    #[serde(default)]
+    pub confirmed_drops: Option<BTreeSet<CollectionRef>>,
 }
 
 impl RestoreRequest {
@@ -69,13 +86,19 @@ impl RestoreRequest {
             skip: SkipParams::default(),
             max_shards: None,
             overrides: BTreeMap::new(),
-            dry_run: false,
+            confirmed_drops: None,
         }
     }
 }
 
+/// The default of what a restore does unless it is told not to.
+fn yes() -> bool {
+    true
+}
+
 /// Keys of parameters that a restore leaves out, where the target would not take them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SkipParams {
     /// Of collections.
     pub collection_properties: Vec<String>,
@@ -89,6 +112,7 @@ pub struct SkipParams {
 
 /// What of a target is created otherwise than it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Override {
     /// The number of shards, if more than 0.
     pub shards: Option<i32>,

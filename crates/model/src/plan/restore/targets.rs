@@ -31,6 +31,17 @@ pub(super) fn action(target: &CollectionRef, existing: Existing, seen: &Seen) ->
     }
 }
 
+/// Whether every target that will be dropped is among the confirmed ones, where these were limited.
+pub(super) fn check_drops(
+    plans: &[CollectionPlan],
+    confirmed: Option<&BTreeSet<CollectionRef>>,
+) -> Result<(), PlanError> {
+    let Some(confirmed) = confirmed else { return Ok(()) };
+    let others: Vec<CollectionRef> =
+        super::dropped(plans).filter(|target| !confirmed.contains(*target)).cloned().collect();
+    if others.is_empty() { Ok(()) } else { Err(PlanError::DropsUnconfirmed(others)) }
+}
+
 /// Leaves out aliases that another collection of the target has, or another one of the plan gets.
 pub(super) fn leave_taken_aliases(
     plans: &mut [CollectionPlan],
@@ -38,8 +49,7 @@ pub(super) fn leave_taken_aliases(
     warnings: &mut Vec<String>,
 ) {
     // the aliases of what is dropped go with it
-    let dropped: BTreeSet<CollectionRef> =
-        plans.iter().filter(|p| p.action == Action::DropAndCreate).map(|p| p.target.clone()).collect();
+    let dropped: BTreeSet<CollectionRef> = super::dropped(plans).cloned().collect();
     let mut given = BTreeSet::new();
     for CollectionPlan { source, target, aliases, .. } in plans {
         aliases.retain(|alias| {

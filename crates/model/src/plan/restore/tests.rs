@@ -47,6 +47,22 @@ fn every_partition_is_planned_and_those_with_data_get_a_job() {
 }
 
 #[test]
+fn a_target_whose_drop_was_not_confirmed_is_not_dropped() {
+    let backup = || sample::collection("books", two_partitions());
+    let request =
+        |confirmed_drops| RestoreRequest { existing: Existing::Drop, confirmed_drops, ..sample::request() };
+    let drops = |plan: &RestorePlan| plan.drops().map(ToString::to_string).collect::<Vec<_>>();
+    let plan = plan_of(backup(), &request(None), &existing()).unwrap();
+    assert_eq!(drops(&plan), ["copy.books"]);
+    let plan = plan_of(backup(), &request(Some([name("copy.books")].into())), &existing()).unwrap();
+    assert_eq!(drops(&plan), ["copy.books"]);
+    let plan = plan_of(backup(), &request(Some([].into())), &sample::seen()).unwrap();
+    assert_eq!(drops(&plan), [""; 0], "there is nothing to drop");
+    let refused = plan_of(backup(), &request(Some([name("copy.other")].into())), &existing()).unwrap_err();
+    assert_eq!(refused, PlanError::DropsUnconfirmed(vec![name("copy.books")]));
+}
+
+#[test]
 fn a_plan_says_why_it_stages() {
     let backup = || sample::collection("books", two_partitions());
     let far = Seen { reach: Reach::Staged("the target reads bucket a".to_owned()), ..sample::seen() };
