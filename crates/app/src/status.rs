@@ -158,19 +158,19 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A request that cannot be carried out as it stands.
+    /// A failure without context and hint.
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), context: None, hint: None }
+    }
+
+    /// A request that cannot be carried out because it is wrong in itself.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Usage, message: message.into(), context: None, hint: None }
+        Self::new(Kind::Usage, message)
     }
 
     /// Something that this version does not do yet.
     pub(crate) fn later(what: &str) -> Self {
-        Self {
-            kind: Kind::Unsupported,
-            message: format!("{what} comes with a later version of milvus-backup"),
-            context: None,
-            hint: None,
-        }
+        Self::new(Kind::Unsupported, format!("{what} comes with a later version of milvus-backup"))
     }
 
     /// What cannot be read is the asker's fault, whatever else such an error means.
@@ -218,7 +218,7 @@ impl From<jobs::JobFailure> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self { kind: Kind::Failed, message: error.to_string(), context: None, hint: None }
+        Self::new(Kind::Failed, error.to_string())
     }
 }
 

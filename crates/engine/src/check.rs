@@ -10,7 +10,7 @@ use storage::{CopyItem, Store};
 use crate::backup::{everything, mover, storage_is_milvus, way_in_words};
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
-use crate::source::Source;
+use crate::instance::Instance;
 use crate::{Engine, Error, JobCtx};
 
 /// How a check ended.
@@ -76,7 +76,7 @@ impl Engine {
         let source = self.check_source(&mut lines).await;
         if let (Some(milvus), Some(store)) = (&milvus, &source) {
             let layout = MilvusLayout::new(self.config.source.root.clone());
-            let source = Source { milvus: milvus.clone(), store: store.clone(), layout };
+            let source = Instance { milvus: milvus.clone(), store: store.clone(), layout };
             lines.push(check_root(&source).await);
         }
         let catalog = Catalog::open(self).map_err(|e| lines.push(Check::failed("backup storage", &e))).ok();
@@ -242,7 +242,7 @@ fn probe_key(root: &ObjectKey) -> ObjectKey {
     root.join(&format!("mb_check_{}", uuid::Uuid::new_v4().simple()))
 }
 
-async fn check_root(source: &Source) -> Check {
+async fn check_root(source: &Instance) -> Check {
     let subject = "source is Milvus's";
     let looked = async {
         let found = everything(source).await?;

@@ -91,6 +91,25 @@ impl Marker {
     }
 }
 
+/// The result of [`Lease::claim`].
+#[derive(Debug)]
+pub(crate) enum Claimed {
+    /// The marker is ours.
+    Ours(Lease),
+    /// Another file exists under its key.
+    Theirs(OtherOwner),
+}
+
+impl Claimed {
+    fn by_other(holder: Option<Marker>) -> Self {
+        Self::Theirs(OtherOwner(holder))
+    }
+}
+
+/// Who owns a marker that is not ours; `None` if the file is not a marker or vanished.
+#[derive(Debug)]
+pub(crate) struct OtherOwner(pub(crate) Option<Marker>);
+
 /// The right to write at a place; given back by [`Lease::release`] or [`Lease::stop`].
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -102,28 +121,24 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Takes a place, or tells who holds it (`None` where what lies there is no marker).
-    pub(crate) async fn take(
-        engine: &Engine,
-        store: &Store,
-        key: &ObjectKey,
-    ) -> Result<Result<Self, Option<Marker>>, Error> {
+    /// Creates the marker, unless another file exists under its key.
+    pub(crate) async fn claim(engine: &Engine, store: &Store, key: &ObjectKey) -> Result<Claimed, Error> {
         let marker = Marker::new(engine);
         let created = store.create_new(key, marker.encode()).await?;
         // some stores ignore the condition: only what is read back counts
         let holder = Marker::read(store, key).await?;
         if !created || !marker.is_of(holder.as_ref()) {
-            return Ok(Err(holder));
+            return Ok(Claimed::by_other(holder));
         }
         let ended = CancellationToken::new();
         let renewal = tokio::spawn(renew(store.clone(), key.clone(), marker.clone(), ended.clone()));
-        Ok(Ok(Self { store: store.clone(), key: key.clone(), marker, ended, renewal }))
+        Ok(Claimed::Ours(Self { store: store.clone(), key: key.clone(), marker, ended, renewal }))
     }
 
-    /// Whether the place is still ours, or whose it is now.
-    pub(crate) async fn still_held(&self) -> Result<Result<(), Option<Marker>>, Error> {
+    /// Reads the marker again: the other owner if it is not ours any longer.
+    pub(crate) async fn other_owner(&self) -> Result<Option<OtherOwner>, Error> {
         let holder = Marker::read(&self.store, &self.key).await?;
-        Ok(if self.marker.is_of(holder.as_ref()) { Ok(()) } else { Err(holder) })
+        Ok((!self.marker.is_of(holder.as_ref())).then_some(OtherOwner(holder)))
     }
 
     /// Ends the lease, the work being done: the marker goes.
@@ -152,9 +167,9 @@ impl Lease {
         }
     }
 
-    /// Whether the place is surely not ours any more; then the marker there is not ours to touch.
+    /// Whether the marker is known to belong to another run, which must not be disturbed.
     async fn is_lost(&self) -> bool {
-        matches!(self.still_held().await, Ok(Err(_)))
+        matches!(self.other_owner().await, Ok(Some(_)))
     }
 
     /// A renewal under way must not overwrite what comes after it.

@@ -13,13 +13,13 @@ mod engine;
 mod error;
 mod event;
 mod hint;
+mod instance;
 mod job;
 mod lease;
 mod progress;
 mod ready;
 mod report;
 mod restore;
-mod source;
 
 pub use admit::{Admission, Admit, Claim};
 pub use backup::PreparedBackup;

@@ -207,7 +207,7 @@ fn report(session: &Session<'_>, job: Job, again: &Again) -> Result<u8, Failure>
                 jobs::JobState::Cancelled | jobs::JobState::Interrupted => Kind::Interrupted,
                 _ => Kind::Failed,
             };
-            Err(Failure { kind, ..Failure::usage(format!("the job is {}", job.state)) })
+            Err(Failure::new(kind, format!("the job is {}", job.state)))
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Failure> {
     extensions
         .get::<Caller>()
         .cloned()
-        .ok_or_else(|| Failure { kind: Kind::Unauthenticated, ..Failure::usage("nobody known asks") })
+        .ok_or_else(|| Failure::new(Kind::Unauthenticated, "nobody known asks"))
 }
 
 /// Who asks, with the key of the call.

@@ -149,7 +149,7 @@ impl Backups {
         let job = self.service().job(&caller(request.extensions())?, id)?;
         if !matches!(job.request, JobRequest::Restore(_)) {
             let message = format!("there is no restore with the id {id}");
-            return Err(Failure { kind: Kind::NotFound, ..Failure::usage(message) });
+            return Err(Failure::new(Kind::NotFound, message));
         }
         let request_id = request_id(&request.get_ref().request_id, request.extensions());
         let data = Some(task::restore(&job));

@@ -75,7 +75,7 @@ fn missing(database: &str, collection: &str) -> Failure {
         ("", _) => format!("collection {collection}"),
         _ => format!("collection {database}.{collection}"),
     };
-    Failure { kind: Kind::NotFound, ..Failure::usage(format!("the backup holds no {what}")) }
+    Failure::new(Kind::NotFound, format!("the backup holds no {what}"))
 }
 
 fn summary(backup: &BackupSummary) -> Backup {

@@ -31,5 +31,5 @@ pub(super) fn until_deadline<T: Send + 'static>(
 }
 
 fn late() -> Status {
-    status(Failure { kind: Kind::Timeout, ..Failure::usage("the deadline of the call has passed") })
+    status(Failure::new(Kind::Timeout, "the deadline of the call has passed"))
 }

@@ -56,12 +56,10 @@ async fn of_the_table(response: Response) -> Response {
         return response;
     };
     let failure = match said.code() {
-        Code::OutOfRange => {
-            Failure { kind: Kind::TooLarge, ..Failure::usage("the message is larger than server.max_body") }
-        }
+        Code::OutOfRange => Failure::new(Kind::TooLarge, "the message is larger than server.max_body"),
         Code::Internal => Failure::usage(format!("the request cannot be read: {}", said.message())),
         Code::Unimplemented if said.message().is_empty() => {
-            Failure { kind: Kind::Unsupported, ..Failure::usage("no such call here") }
+            Failure::new(Kind::Unsupported, "no such call here")
         }
         _ => return response,
     };

@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn every_kind_has_the_code_of_the_table_and_itself_as_detail() {
         for kind in Kind::ALL {
-            let failure = Failure { kind, ..Failure::usage("it is so").hint("do so") };
+            let failure = Failure::new(kind, "it is so").hint("do so");
             let status = status(failure);
             assert_eq!(status.code(), kind.status().grpc);
             assert_eq!(status.message(), "it is so\nhint: do so");

@@ -154,9 +154,8 @@ impl Client {
 
     async fn document<T: DeserializeOwned>(&self, response: Response) -> Result<T, Failure> {
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
-        serde_json::from_slice(&body).map_err(|error| Failure {
-            kind: Kind::Failed,
-            ..Failure::usage(format!("cannot understand what {self} answered: {error}"))
+        serde_json::from_slice(&body).map_err(|error| {
+            Failure::new(Kind::Failed, format!("cannot understand what {self} answered: {error}"))
         })
     }
 
@@ -179,7 +178,7 @@ impl Client {
             status if status.is_client_error() => Kind::Usage,
             _ => Kind::Unreachable,
         };
-        Failure { kind, ..Failure::usage(format!("{self} answered {status}")) }
+        Failure::new(kind, format!("{self} answered {status}"))
             .hint("is this the URL of a milvus-backup server, and of a version that serves /api/v2?")
     }
 
@@ -187,7 +186,7 @@ impl Client {
         let kind = if error.is_timeout() { Kind::Timeout } else { Kind::Unreachable };
         let message = chain(&format!("cannot reach the server at {self}"), error);
         let hint = hint_of(&message);
-        Failure { kind, ..Failure::usage(message) }.hint(hint)
+        Failure::new(kind, message).hint(hint)
     }
 }
 

@@ -52,7 +52,7 @@ impl Events {
     }
 
     fn failure(&self, kind: Kind, what: &str) -> Failure {
-        Failure { kind, ..Failure::usage(format!("the server at {} {what}", self.client)) }
+        Failure::new(kind, format!("the server at {} {what}", self.client))
     }
 }
 

@@ -111,16 +111,15 @@ fn may_pass(kind: Kind) -> bool {
 }
 
 fn given_up(client: &Client, id: &str, lost: Option<Failure>) -> Failure {
-    let lost = lost.unwrap_or_else(|| Failure {
-        kind: Kind::Unreachable,
-        ..Failure::usage(format!("the server at {client} ends the connection again and again"))
+    let lost = lost.unwrap_or_else(|| {
+        Failure::new(Kind::Unreachable, format!("the server at {client} ends the connection again and again"))
     });
     Failure { context: Some(format!("while following job {id}")), ..lost }
         .hint(format!("once the server is there again: {}", look_again(client, id)))
 }
 
 fn left(client: &Client, id: &str) -> Failure {
-    Failure { kind: Kind::Interrupted, ..Failure::usage("interrupted") }
+    Failure::new(Kind::Interrupted, "interrupted")
         .hint(format!("the job goes on there; look again with: {}", look_again(client, id)))
 }
 

@@ -96,6 +96,6 @@ fn stored(detail: BackupDetail, asked: Asked) -> Found {
 }
 
 fn none(id: &str) -> Failure {
-    Failure { kind: Kind::NotFound, ..Failure::usage(format!("there is no backup with the id {id}")) }
+    Failure::new(Kind::NotFound, format!("there is no backup with the id {id}"))
         .hint("the list of backups shows which there are")
 }

@@ -109,7 +109,7 @@ impl Health {
 
 fn slow() -> Failure {
     let message = format!("no answer within {} s", PATIENCE.as_secs());
-    Failure { kind: Kind::Timeout, message, context: None, hint: None }
+    Failure::new(Kind::Timeout, message)
 }
 
 impl Answer {

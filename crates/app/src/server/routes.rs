@@ -57,7 +57,7 @@ async fn no_such_method(request: Request) -> Response {
 /// What no route takes: as the Go tool answers it, and for gRPC as that does.
 async fn nothing_here(request: Request) -> Response {
     if door::is_grpc(&request) {
-        let failure = Failure { kind: Kind::Unsupported, ..Failure::usage("no such call here") };
+        let failure = Failure::new(Kind::Unsupported, "no such call here");
         return crate::grpc::status(failure).into_http();
     }
     let path = request.uri().path();

@@ -161,5 +161,5 @@ fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {
 }
 
 fn failed(message: String) -> Failure {
-    Failure { kind: Kind::Failed, message, context: None, hint: None }
+    Failure::new(Kind::Failed, message)
 }

@@ -37,7 +37,7 @@ impl State {
             return Ok(place);
         }
         let message = "this server does not let requests name another bucket or backup root than its own";
-        Err(Failure { kind: Kind::Forbidden, ..Failure::usage(message) }
+        Err(Failure::new(Kind::Forbidden, message)
             .hint("leave it out, or set server.allow_backup_root_path in the server's configuration"))
     }
 }

@@ -14,7 +14,7 @@ use model::plan::backup::{FlushStrategy, PlannedCollection};
 use super::settle::{Cut, Settled};
 use super::{PreparedBackup, Run};
 use crate::clock::now_ms;
-use crate::source::Sums;
+use crate::instance::Sums;
 use crate::{CollectionPhase, Error, Event};
 
 /// A described collection, before its segments are listed.

@@ -23,7 +23,9 @@ pub(super) async fn run(
     let (name, log_root) = (&request.name, &run.engine.config.source.root_text);
     catalog.write_leaves(name, &manifest, &extra, log_root).await?;
     // whoever took the name from us, after a stall longer than a marker lives, keeps it
-    lease.still_held().await?.map_err(|holder| run.taken_by(holder))?;
+    if let Some(owner) = lease.other_owner().await? {
+        return Err(run.name_taken(&owner));
+    }
     catalog.publish(name, &manifest, log_root).await
 }
 

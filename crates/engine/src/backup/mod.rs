@@ -3,6 +3,7 @@
 mod capture;
 mod collection;
 mod commit;
+mod gc_pause;
 mod preflight;
 mod settle;
 mod verify;
@@ -23,8 +24,8 @@ use model::plan::backup::{BackupPreview, BackupRequest, FlushStrategy, PlannedCo
 use storage::{CopyWay, Mover, MoverOptions};
 
 use crate::catalog::Catalog;
-use crate::lease::{Lease, Marker};
-use crate::source::Source;
+use crate::instance::Instance;
+use crate::lease::{Claimed, Lease, OtherOwner};
 use crate::{BackupReport, BackupState, Engine, Error, Event, FailedCollection, JobCtx, Limits, Phase};
 
 /// A backup that passed the preflight: what is selected, how it is flushed, and open connections.
@@ -34,7 +35,7 @@ use crate::{BackupReport, BackupState, Engine, Error, Event, FailedCollection, J
 pub struct PreparedBackup {
     request: BackupRequest,
     strategy: FlushStrategy,
-    source: Source,
+    source: Instance,
     catalog: Catalog,
     mover: Mover,
     databases: Vec<String>,
@@ -140,13 +141,15 @@ impl Run<'_> {
     async fn begin(&self) -> Result<Lease, Error> {
         let PreparedBackup { catalog, request, .. } = &self.prepared;
         let key = catalog.layout(&request.name).meta_file(MB_BEGIN);
-        let taken = Lease::take(self.engine, &catalog.store, &key).await?;
-        taken.map_err(|holder| self.taken_by(holder))
+        match Lease::claim(self.engine, &catalog.store, &key).await? {
+            Claimed::Ours(lease) => Ok(lease),
+            Claimed::Theirs(owner) => Err(self.name_taken(&owner)),
+        }
     }
 
-    fn taken_by(&self, holder: Option<Marker>) -> Error {
+    fn name_taken(&self, owner: &OtherOwner) -> Error {
         let name = self.prepared.request.name.to_string();
-        match holder {
+        match &owner.0 {
             Some(marker) if marker.is_live() => Error::NameTaken { name, state: BackupState::Running },
             _ => Error::NameTaken { name, state: BackupState::Unfinished },
         }
@@ -215,40 +218,7 @@ impl Run<'_> {
             warnings,
         }
     }
-
-    async fn pause_gc(&self) -> Option<tokio::task::JoinHandle<()>> {
-        match self.prepared.source.milvus.gc_pause(GC_LEASE).await {
-            Ok(()) => {
-                let milvus = self.prepared.source.milvus.clone();
-                Some(tokio::spawn(async move {
-                    loop {
-                        tokio::time::sleep(GC_LEASE / 2).await;
-                        if let Err(error) = milvus.gc_pause(GC_LEASE).await {
-                            tracing::warn!("cannot renew the pause of garbage collection: {error}");
-                        }
-                    }
-                }))
-            }
-            Err(error) => {
-                self.ctx.emit(Event::Note(format!("garbage collection is not paused: {error}")));
-                None
-            }
-        }
-    }
-
-    async fn resume_gc(&self, renewal: tokio::task::JoinHandle<()>) {
-        renewal.abort();
-        if let Err(error) = self.prepared.source.milvus.gc_resume().await {
-            self.ctx.warn(format!(
-                "garbage collection of Milvus stays paused for up to {} s: {error}",
-                GC_LEASE.as_secs()
-            ));
-        }
-    }
 }
-
-/// For how long garbage collection is paused at a time, so that a crash leaves it paused no longer.
-const GC_LEASE: Duration = Duration::from_mins(10);
 
 /// What became of all collections, each kind in the order of names, so that two backups of the same source compare.
 #[derive(Default)]

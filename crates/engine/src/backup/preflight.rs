@@ -13,13 +13,13 @@ use super::capture::{CONTRADICTION_PAUSE, CONTRADICTIONS};
 use super::{PreparedBackup, mover};
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
-use crate::source::Source;
+use crate::instance::Instance;
 use crate::{Engine, Error, Event, JobCtx};
 
 /// A backup as far as it is known before any of it is read.
 pub(crate) struct Opened {
     pub(crate) catalog: Catalog,
-    pub(crate) source: Source,
+    pub(crate) source: Instance,
     pub(crate) strategy: FlushStrategy,
     pub(super) selected: Selected,
     /// What the operator should know.
@@ -30,7 +30,7 @@ pub(crate) struct Opened {
 pub(crate) async fn open(engine: &Engine, request: &BackupRequest) -> Result<Opened, Error> {
     let catalog = Catalog::open(engine)?;
     // both are asked at once: an operator with a wrong host should not wait for a wrong bucket
-    let (free, source) = tokio::join!(name_is_free(&catalog, &request.name), Source::open(engine));
+    let (free, source) = tokio::join!(name_is_free(&catalog, &request.name), Instance::open(engine));
     let source = source?;
     free?;
     source.milvus.server().version.supported()?;
@@ -105,19 +105,19 @@ pub(crate) struct Everything {
 }
 
 /// Every database and collection of a Milvus.
-pub(crate) async fn everything(source: &Source) -> Result<Everything, Error> {
-    let databases = source.milvus.list_databases().await?;
-    collections_of(source, databases).await
+pub(crate) async fn everything(instance: &Instance) -> Result<Everything, Error> {
+    let databases = instance.milvus.list_databases().await?;
+    collections_of(instance, databases).await
 }
 
 /// Every collection of these databases.
 pub(crate) async fn collections_of(
-    source: &Source,
+    instance: &Instance,
     databases: impl IntoIterator<Item = String>,
 ) -> Result<Everything, Error> {
     let listed: Vec<(String, Option<Vec<CollectionRef>>)> = stream::iter(databases)
         .map(|db| async move {
-            let names = collections_in(source, &db).await?;
+            let names = collections_in(instance, &db).await?;
             Ok::<_, Error>((db, names))
         })
         .buffered(8)
@@ -139,16 +139,16 @@ pub(crate) async fn collections_of(
 }
 
 /// The collections of a database; `None` where it was dropped, which is believed once the list of databases says so too.
-async fn collections_in(source: &Source, db: &str) -> Result<Option<Vec<CollectionRef>>, Error> {
+async fn collections_in(instance: &Instance, db: &str) -> Result<Option<Vec<CollectionRef>>, Error> {
     let mut pause = CONTRADICTION_PAUSE;
     let mut asked = 1;
     loop {
-        match source.milvus.list_collections(db).await {
+        match instance.milvus.list_collections(db).await {
             Ok(found) => {
                 return Ok(Some(found.into_iter().map(|(name, _)| CollectionRef::new(db, name)).collect()));
             }
             Err(error) if error.kind() == milvus::ErrorKind::DatabaseNotFound => {
-                if !source.milvus.list_databases().await?.iter().any(|listed| listed == db) {
+                if !instance.milvus.list_databases().await?.iter().any(|listed| listed == db) {
                     return Ok(None);
                 }
                 if asked == CONTRADICTIONS {
@@ -166,13 +166,13 @@ async fn collections_in(source: &Source, db: &str) -> Result<Option<Vec<Collecti
 /// The commonest mistake is a wrong root or bucket, and it looks like an empty Milvus: the first collection with
 /// flushed rows must have files. Where none has, nothing can be told before the flush.
 pub(crate) async fn storage_is_milvus(
-    source: &Source,
+    instance: &Instance,
     collections: &[CollectionRef],
 ) -> Result<Option<CollectionRef>, Error> {
     // the bucket and the credentials are proven even where no collection has rows yet
-    source.store_answers().await?;
+    instance.store_answers().await?;
     for name in collections {
-        if has_its_files(source, name).await? {
+        if has_its_files(instance, name).await? {
             return Ok(Some(name.clone()));
         }
     }
@@ -181,34 +181,37 @@ pub(crate) async fn storage_is_milvus(
 
 /// Whether a collection has flushed rows and their files are where the configuration says; without such rows it shows
 /// nothing. Rows without files are looked at again: the name may have passed from one collection to another meanwhile.
-async fn has_its_files(source: &Source, name: &CollectionRef) -> Result<bool, Error> {
+async fn has_its_files(instance: &Instance, name: &CollectionRef) -> Result<bool, Error> {
     let mut rows = 0;
     for _ in 0..LOOKS_FOR_FILES {
-        let (id, flushed) = match flushed(source, name).await {
+        let (id, flushed) = match flushed(instance, name).await {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(false),
             // dropped since it was listed
             Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => return Ok(false),
             Err(error) => return Err(Error::from(error)),
         };
-        if source.has_files(id).await? {
+        if instance.has_files(id).await? {
             return Ok(true);
         }
         rows = flushed;
         tokio::time::sleep(PAUSE_FOR_FILES).await;
     }
-    Err(Error::WrongRoot { collection: name.to_string(), root: source.place(), rows })
+    Err(Error::WrongRoot { collection: name.to_string(), root: instance.place(), rows })
 }
 
 const LOOKS_FOR_FILES: u32 = 3;
 const PAUSE_FOR_FILES: Duration = Duration::from_millis(200);
 
 /// A collection's id and its flushed rows; `None` without such.
-async fn flushed(source: &Source, name: &CollectionRef) -> Result<Option<(CollectionId, u64)>, MilvusError> {
-    let segments = source.milvus.segments(name).await?;
+async fn flushed(
+    instance: &Instance,
+    name: &CollectionRef,
+) -> Result<Option<(CollectionId, u64)>, MilvusError> {
+    let segments = instance.milvus.segments(name).await?;
     let rows = segments.iter().filter(|s| s.state == SegmentState::Flushed).map(|s| s.rows).sum();
     if rows == 0 {
         return Ok(None);
     }
-    Ok(Some((source.milvus.describe_collection(name).await?.id, rows)))
+    Ok(Some((instance.milvus.describe_collection(name).await?.id, rows)))
 }

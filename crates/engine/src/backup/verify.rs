@@ -10,7 +10,7 @@ use super::capture::Snapshot;
 use super::collection::Copied;
 use crate::Error;
 use crate::catalog::{ObjectLine, ObjectList, file_id};
-use crate::source::plain_md5;
+use crate::instance::plain_md5;
 
 /// What the look came to.
 pub(super) enum Verdict {

@@ -8,7 +8,7 @@ use model::plan::restore::{Existing, RestoreRequest, Seen};
 
 use super::preflight::{AT_ONCE, Opened, reach};
 use crate::Error;
-use crate::source::Source;
+use crate::instance::Instance;
 
 /// Looks at everything but the backup's files.
 pub(super) async fn run(opened: &Opened, request: &RestoreRequest) -> Result<Seen, Error> {
@@ -34,7 +34,7 @@ pub(super) async fn run(opened: &Opened, request: &RestoreRequest) -> Result<See
 }
 
 /// A drop by alias is refused by Milvus; better to say so before anything is changed.
-async fn no_alias_is_dropped(target: &Source, existing: &BTreeSet<CollectionRef>) -> Result<(), Error> {
+async fn no_alias_is_dropped(target: &Instance, existing: &BTreeSet<CollectionRef>) -> Result<(), Error> {
     for name in existing {
         let info = target.milvus.describe_collection(name).await;
         if info?.is_alias {

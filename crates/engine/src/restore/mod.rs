@@ -21,7 +21,7 @@ use model::manifest::Manifest;
 use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 
 use crate::catalog::Catalog;
-use crate::source::Source;
+use crate::instance::Instance;
 use crate::{
     CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, Phase,
     RestoreReport,
@@ -37,7 +37,7 @@ use stage::Staging;
 pub struct PreparedRestore {
     request: RestoreRequest,
     catalog: Catalog,
-    target: Source,
+    target: Instance,
     manifest: Manifest,
     plan: RestorePlan,
     started: Instant,

@@ -15,7 +15,7 @@ use storage::{Store, StoreKind};
 use super::PreparedRestore;
 use crate::backup::{collections_of, storage_is_milvus};
 use crate::catalog::{BackupDetail, Catalog};
-use crate::source::Source;
+use crate::instance::Instance;
 use crate::{Engine, Error, Event, JobCtx};
 
 /// Collections looked at once.
@@ -24,7 +24,7 @@ pub(super) const AT_ONCE: usize = 8;
 /// A restore as far as it is known before the backup's files are looked at.
 pub(crate) struct Opened {
     pub(crate) catalog: Catalog,
-    pub(crate) target: Source,
+    pub(crate) target: Instance,
     pub(crate) targets: Targets,
     /// The targets that exist and will be dropped.
     pub(crate) drops: BTreeSet<CollectionRef>,
@@ -45,7 +45,7 @@ pub(crate) async fn open(engine: &Engine, request: &RestoreRequest) -> Result<Op
         return Err(Error::Format { name: request.name.to_string(), format });
     }
     let targets = resolve(&detail.manifest, request)?;
-    let target = Source::open(engine).await?;
+    let target = Instance::open(engine).await?;
     target.milvus.server().version.supported()?;
     let mut opened =
         Opened { catalog, target, targets, drops: BTreeSet::new(), detail, seen: Seen::default() };
@@ -159,7 +159,7 @@ fn resolve(manifest: &Manifest, request: &RestoreRequest) -> Result<Targets, Err
 }
 
 /// Whether the target's version can hold the schemas.
-fn holds(target: &Source, backups: &[&CollectionBackup]) -> Result<(), Error> {
+fn holds(target: &Instance, backups: &[&CollectionBackup]) -> Result<(), Error> {
     for backup in backups {
         let problems = target.milvus.capabilities().schema_problems(&backup.schema);
         if !problems.is_empty() {

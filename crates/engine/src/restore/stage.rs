@@ -11,7 +11,7 @@ use storage::{CopyItem, Mover, Store};
 
 use super::Run;
 use super::job::Job;
-use crate::lease::{Lease, Marker};
+use crate::lease::{Claimed, Lease, Marker};
 use crate::{CollectionPhase, Engine, Error, Event, JobCtx};
 
 /// The file that tells who stages here.
@@ -47,8 +47,9 @@ impl Staging {
         // not the job's id, which may be any text
         let dir = run.prepared.target.layout.staging_dir(&uuid::Uuid::new_v4().to_string());
         let mover = crate::backup::mover(&run.prepared.catalog.store, &store, &engine.config.limits)?;
-        let taken = Lease::take(engine, &store, &dir.join(OWNER)).await?;
-        let lease = taken.map_err(|_| Error::Task(format!("{dir} is taken")))?;
+        let Claimed::Ours(lease) = Lease::claim(engine, &store, &dir.join(OWNER)).await? else {
+            return Err(Error::Task(format!("{dir} is taken")));
+        };
         let (keep, ctx) = (run.prepared.request.keep_staged, run.ctx.clone());
         Ok(Self { mover, store, dir, staged: AtomicUsize::new(0), lease, keep, ctx })
     }

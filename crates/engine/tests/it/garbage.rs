@@ -5,7 +5,7 @@ use model::plan::backup::BackupRequest;
 use testkit::fake::Fault;
 
 use crate::watch::Watched;
-use crate::world::{World, backup_of};
+use crate::world::{World, backup_of, in_time};
 
 const ROUTES: &str = "/management/datacoord/garbage_collection/";
 
@@ -52,6 +52,24 @@ async fn it_goes_on_after_a_cancellation() {
     let error = world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Interrupted);
     assert_eq!(calls(&world), ["pause?pause_seconds=600", "Flush", "resume"]);
+}
+
+#[tokio::test]
+async fn it_goes_on_after_a_run_that_was_dropped() {
+    let world = std::sync::Arc::new(world("2.3.6").await);
+    world.fake.inject(Fault::Hangs { call: "Flush" });
+    let run = tokio::spawn({
+        let world = std::sync::Arc::clone(&world);
+        async move { world.back_up(&backup_of("nightly")).await }
+    });
+    let called = async |call: &str| {
+        while !calls(&world).iter().any(|each| each == call) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    in_time(called("Flush")).await;
+    run.abort();
+    in_time(called("resume")).await;
 }
 
 #[tokio::test]

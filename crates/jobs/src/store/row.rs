@@ -25,9 +25,10 @@ pub(super) const WHOLE: &str = "seq, id, state, caller, request, place, claims, 
                                 milvus_version, targets, progress, outcome, failure, collections";
 
 /// The same for a list, without what concerns single collections: of those there may be thousands in each job.
-pub(super) const LISTED: &str = "seq, id, state, caller, request, place, '', created_ms, started_ms, ended_ms, \
-                                 milvus_version, '[]', progress, CASE kind WHEN 'restore' THEN NULL ELSE outcome END, \
-                                 failure, NULL";
+pub(super) const LISTED: &str = "seq, id, state, caller, request, place, '' AS claims, created_ms, started_ms, \
+                                 ended_ms, milvus_version, '[]' AS targets, progress, \
+                                 CASE kind WHEN 'restore' THEN NULL ELSE outcome END AS outcome, failure, \
+                                 NULL AS collections";
 
 /// The columns as they are kept.
 pub(super) struct Raw {
@@ -53,22 +54,22 @@ impl Raw {
     /// Reads [`WHOLE`] or [`LISTED`].
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            seq: row.get(0)?,
-            id: row.get(1)?,
-            state: word(row, 2, JobState::of)?,
-            caller: row.get(3)?,
-            request: row.get(4)?,
-            place: row.get(5)?,
-            claims: row.get(6)?,
-            created_ms: row.get(7)?,
-            started_ms: row.get(8)?,
-            ended_ms: row.get(9)?,
-            milvus_version: row.get(10)?,
-            targets: row.get(11)?,
-            progress: row.get(12)?,
-            outcome: row.get(13)?,
-            failure: row.get(14)?,
-            collections: row.get(15)?,
+            seq: row.get("seq")?,
+            id: row.get("id")?,
+            state: word(row, "state", JobState::of)?,
+            caller: row.get("caller")?,
+            request: row.get("request")?,
+            place: row.get("place")?,
+            claims: row.get("claims")?,
+            created_ms: row.get("created_ms")?,
+            started_ms: row.get("started_ms")?,
+            ended_ms: row.get("ended_ms")?,
+            milvus_version: row.get("milvus_version")?,
+            targets: row.get("targets")?,
+            progress: row.get("progress")?,
+            outcome: row.get("outcome")?,
+            failure: row.get("failure")?,
+            collections: row.get("collections")?,
         })
     }
 
@@ -127,10 +128,14 @@ fn parsed<T: DeserializeOwned>(id: &str, text: &str) -> Result<T, Cause> {
 }
 
 /// A kind or a state.
-pub(super) fn word<T>(row: &Row<'_>, at: usize, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
-    let text: String = row.get(at)?;
+pub(super) fn word<T>(row: &Row<'_>, column: &str, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
     of(&text).ok_or_else(|| {
         let unknown = format!("{text:?} is no kind and no state of a job");
-        rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, unknown.into())
+        rusqlite::Error::FromSqlConversionFailure(
+            row.as_ref().column_index(column).unwrap_or_default(),
+            rusqlite::types::Type::Text,
+            unknown.into(),
+        )
     })
 }

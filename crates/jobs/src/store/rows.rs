@@ -154,10 +154,10 @@ pub(super) fn page(connection: &Connection, filter: &JobFilter, page: Page) -> R
 /// How many jobs there are of each kind in each state.
 pub(crate) fn counts(connection: &Connection) -> Result<BTreeMap<(JobKind, JobState), usize>, Cause> {
     let mut statement =
-        connection.prepare_cached("SELECT kind, state, count(*) FROM jobs GROUP BY kind, state")?;
+        connection.prepare_cached("SELECT kind, state, count(*) AS jobs FROM jobs GROUP BY kind, state")?;
     let rows = statement.query_map([], |row| {
-        let count: u32 = row.get(2)?;
-        Ok(((word(row, 0, JobKind::of)?, word(row, 1, JobState::of)?), count as usize))
+        let count: u32 = row.get("jobs")?;
+        Ok(((word(row, "kind", JobKind::of)?, word(row, "state", JobState::of)?), count as usize))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -184,7 +184,7 @@ pub(crate) fn remove(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let last_backup = (JobKind::Backup.as_str(), JobState::Succeeded.as_str());
     let rows = statement.query_map(params![before_ms, last_backup.0, last_backup.1, limit], |row| {
-        Ok((word(row, 0, JobKind::of)?, word(row, 1, JobState::of)?))
+        Ok((word(row, "kind", JobKind::of)?, word(row, "state", JobState::of)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -188,7 +188,7 @@ mod tests {
     fn hints_name_fields_of_requests() {
         let failure = Failure::usage("no").hint("use --suffix or --drop-exist-collection");
         assert_eq!(message(&failure), "no; hint: use collection_suffix or dropExistCollection");
-        let missing = Failure { kind: Kind::NotFound, ..Failure::usage("no x") };
+        let missing = Failure::new(Kind::NotFound, "no x");
         assert_eq!(message(&missing), "not found: no x", "as 0.4.15 begins");
     }
 

@@ -141,7 +141,7 @@ fn find(exchange: &Exchange, id: &str) -> Result<Job, Failure> {
         Err(failure) if failure.kind != Kind::NotFound => Err(failure),
         _ => {
             let message = format!("there is no restore with the id {id}");
-            Err(Failure { kind: Kind::NotFound, ..Failure::usage(message) })
+            Err(Failure::new(Kind::NotFound, message))
         }
     }
 }

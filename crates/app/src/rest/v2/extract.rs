@@ -52,7 +52,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn unread(rejection: BytesRejection) -> Failure {
     let too_large = rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE;
     let kind = if too_large { Kind::TooLarge } else { Kind::Usage };
-    Failure { kind, ..Failure::usage("cannot read the body") }
+    Failure::new(kind, "cannot read the body")
 }
 
 /// The parameters behind `?`; unknown ones are refused by name.
@@ -111,8 +111,7 @@ impl<S: Send + Sync> FromRequestParts<S> for By {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
         let caller = parts.extensions.get::<Caller>().cloned();
         // The door lets nobody in without one.
-        let caller = caller
-            .ok_or_else(|| Failure { kind: Kind::Unauthenticated, ..Failure::usage("nobody known asks") })?;
+        let caller = caller.ok_or_else(|| Failure::new(Kind::Unauthenticated, "nobody known asks"))?;
         let key = parts.headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default());
         if key.is_some_and(|key| key.is_empty() || key.len() > LONGEST_KEY) {
             return Err(Failure::usage(format!(

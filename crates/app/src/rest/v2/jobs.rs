@@ -110,7 +110,7 @@ pub(super) async fn act(
     _: NoParameters,
 ) -> Answer<Json<Job>> {
     let Some(id) = target.strip_suffix(":cancel") else {
-        let failure = Failure { kind: Kind::NotFound, ..Failure::usage("there is no such action on a job") };
+        let failure = Failure::new(Kind::NotFound, "there is no such action on a job");
         return Err(failure.hint("a job is cancelled by POST /api/v2/jobs/ID:cancel").into());
     };
     Ok(Json(Job::from(&state.service.cancel(&asked.caller, id)?)))

@@ -59,7 +59,7 @@ pub(crate) fn is_below(path: &str) -> bool {
 /// The answer where no route is.
 pub(crate) fn no_route(request: &Request) -> Response {
     let message = format!("there is nothing at {}", request.uri().path());
-    let failure = Failure { kind: Kind::NotFound, ..Failure::usage(message) };
+    let failure = Failure::new(Kind::NotFound, message);
     Refused::from(failure.hint("/api/v1/docs/ shows what there is")).into_response()
 }
 

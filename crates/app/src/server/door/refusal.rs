@@ -46,7 +46,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn new(kind: Kind, message: &str) -> Self {
-        let failure = Failure { kind, message: message.to_owned(), context: None, hint: None };
+        let failure = Failure::new(kind, message);
         Self { failure, status: kind.status().http, retry_after: None }
     }
 

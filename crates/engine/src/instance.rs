@@ -1,4 +1,4 @@
-//! The source of a backup: a Milvus and the store it writes to.
+//! A Milvus together with the store in which it keeps its files: the source of a backup, the target of a restore.
 
 use futures::TryStreamExt;
 use milvus::Milvus;
@@ -10,9 +10,9 @@ use storage::Store;
 
 use crate::{Engine, Error};
 
-/// A Milvus and the store it writes to.
+/// A Milvus and the store in which it keeps its files.
 #[derive(Clone, Debug)]
-pub(crate) struct Source {
+pub(crate) struct Instance {
     pub(crate) milvus: Milvus,
     pub(crate) store: Store,
     pub(crate) layout: MilvusLayout,
@@ -28,7 +28,7 @@ pub(crate) struct Listed {
     pub(crate) any: bool,
 }
 
-impl Source {
+impl Instance {
     pub(crate) async fn open(engine: &Engine) -> Result<Self, Error> {
         let store = engine.source()?;
         let milvus = engine.milvus().await?;

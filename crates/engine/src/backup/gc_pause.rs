@@ -1,0 +1,59 @@
+//! Pauses Milvus's garbage collection while files are copied.
+
+use std::time::Duration;
+
+use milvus::{Milvus, MilvusError};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::Run;
+use crate::{Error, Event};
+
+/// How long garbage collection is paused at a time. After a crash it stays paused for no longer.
+const LEASE: Duration = Duration::from_mins(10);
+
+/// A pause of the garbage collection. It is renewed until this guard is dropped, and then lifted.
+pub(super) struct GcPause {
+    guard: DropGuard,
+    lifted: JoinHandle<Result<(), MilvusError>>,
+}
+
+impl Run<'_> {
+    /// Pauses garbage collection; where Milvus cannot, that is a note.
+    pub(super) async fn pause_gc(&self) -> Option<GcPause> {
+        let milvus = self.prepared.source.milvus.clone();
+        if let Err(error) = milvus.gc_pause(LEASE).await {
+            self.ctx.emit(Event::Note(format!("garbage collection is not paused: {error}")));
+            return None;
+        }
+        let ended = CancellationToken::new();
+        let lifted = tokio::spawn(renew_until(ended.clone(), milvus));
+        Some(GcPause { guard: ended.drop_guard(), lifted })
+    }
+
+    /// Lifts the pause and waits until Milvus has answered; a pause that cannot be lifted is a warning.
+    pub(super) async fn resume_gc(&self, pause: GcPause) {
+        let GcPause { guard, lifted } = pause;
+        drop(guard);
+        let lifted = match lifted.await {
+            Ok(lifted) => lifted.map_err(Error::from),
+            Err(error) => Err(Error::Task(error.to_string())),
+        };
+        if let Err(error) = lifted {
+            self.ctx.warn(format!(
+                "garbage collection of Milvus stays paused for up to {} s: {error}",
+                LEASE.as_secs()
+            ));
+        }
+    }
+}
+
+/// Renews the pause until the token is cancelled, then lifts it.
+async fn renew_until(ended: CancellationToken, milvus: Milvus) -> Result<(), MilvusError> {
+    while ended.run_until_cancelled(tokio::time::sleep(LEASE / 2)).await.is_some() {
+        if let Some(Err(error)) = ended.run_until_cancelled(milvus.gc_pause(LEASE)).await {
+            tracing::warn!("cannot renew the pause of garbage collection: {error}");
+        }
+    }
+    milvus.gc_resume().await
+}
