@@ -1,4 +1,4 @@
-//! Aliases.
+//! Calls on aliases: list, create, drop.
 
 use model::name::CollectionRef;
 use proto::milvus::{CreateAliasRequest, DropAliasRequest, ListAliasesRequest};
@@ -8,7 +8,7 @@ use crate::connect::Milvus;
 use crate::error::MilvusError;
 
 impl Milvus {
-    /// The aliases of a collection.
+    /// Lists the names of the aliases of a collection.
     pub async fn aliases(&self, collection: &CollectionRef) -> Result<Vec<String>, MilvusError> {
         if !self.capabilities().list_aliases {
             return Ok(self.describe_collection(collection).await?.aliases);
@@ -21,10 +21,10 @@ impl Milvus {
         Ok(self.rpc.call(call, request, rpc!(list_aliases)).await?.aliases)
     }
 
-    /// Gives a collection an alias; the very same again is no error, one that is taken is.
+    /// Creates an alias; succeeds if the collection already has it, and fails if another collection has it.
     pub async fn create_alias(&self, collection: &CollectionRef, alias: &str) -> Result<(), MilvusError> {
-        let about = format!("{alias} of collection {collection}");
-        let call = Call::new("create alias", &about, &collection.database);
+        let subject = format!("{alias} of collection {collection}");
+        let call = Call::new("create alias", &subject, &collection.database);
         let request = CreateAliasRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
@@ -33,10 +33,10 @@ impl Milvus {
         self.rpc.call(call, request, rpc!(create_alias)).await.map(drop)
     }
 
-    /// Takes an alias away.
+    /// Drops an alias, whichever collection of the database it belongs to.
     pub async fn drop_alias(&self, database: &str, alias: &str) -> Result<(), MilvusError> {
-        let about = format!("{database}.{alias}");
-        let call = Call::once("drop alias", &about, database);
+        let subject = format!("{database}.{alias}");
+        let call = Call::unrepeatable("drop alias", &subject, database);
         let request = DropAliasRequest { db_name: database.to_owned(), alias: alias.to_owned() };
         self.rpc.call(call, request, rpc!(drop_alias)).await.map(drop)
     }

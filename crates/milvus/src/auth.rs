@@ -1,4 +1,4 @@
-//! Who we are, as the server wants to hear it.
+//! Encoding of the credentials for the server.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,8 +8,8 @@ use tonic::metadata::{Ascii, MetadataValue};
 use crate::config::Auth;
 use crate::error::{ErrorKind, MilvusError};
 
-/// The `authorization` header: base64 of `user:password` or of the token, without a scheme in front.
-pub(crate) fn authorization(auth: &Auth) -> Result<Option<MetadataValue<Ascii>>, MilvusError> {
+/// Encodes the `authorization` header: base64 of `user:password` or of the token, without a scheme.
+pub(crate) fn authorization_header(auth: &Auth) -> Result<Option<MetadataValue<Ascii>>, MilvusError> {
     let plain = match auth {
         Auth::None => return Ok(None),
         Auth::Password { user, password } => format!("{user}:{}", password.expose_secret()),

@@ -1,4 +1,4 @@
-//! The one way every call goes: credentials and database, a deadline, repetition, and the reply's status.
+//! Sending of every call: credentials and database, time limits, retries, and the status of the reply.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use tonic::{Request, Response};
 
 use crate::config::Limits;
 use crate::error::{ErrorKind, MilvusError};
-use crate::status::{Again, Failure, Reply, failure, rpc_failure};
+use crate::status::{Failure, Reply, Retry, rpc_failure, status_failure};
 
-/// How long a try took, seconds, however it ended.
+/// Histogram: duration of one attempt in seconds, successful or not, by `call`.
 const CALL_SECONDS: &str = "milvus_backup_milvus_call_seconds";
-/// Calls sent again.
+/// Counter: retried calls, by `call`.
 const RETRIES: &str = "milvus_backup_milvus_retries_total";
 
 pub(crate) type Client = MilvusServiceClient<Channel>;
 
-/// A channel to the server, with who we are and how long we wait.
+/// A channel to the server, with the credentials and the time limits of its calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Rpc {
     pub(crate) client: Client,
@@ -31,57 +31,61 @@ pub(crate) struct Rpc {
     pub(crate) limits: Limits,
 }
 
-/// What is asked, in words and in its manner.
+/// Describes a call for errors and logs, and determines when it is retried.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
-    /// A verb and its noun: "describe collection".
-    what: &'static str,
-    /// What it is done to.
-    about: &'a (dyn Display + Sync),
-    /// Sent beside the message, for calls whose message names no database.
+    /// A verb with its object, such as "describe collection".
+    action: &'static str,
+    /// The name of the object of the call, such as that of the collection.
+    subject: &'a (dyn Display + Sync),
+    /// The database, sent as metadata for messages that have no field for it; empty for none.
     database: &'a str,
-    /// Whether doing it twice equals doing it once.
+    /// Whether the call has the same effect if it is executed twice.
     repeatable: bool,
-    /// A refusal that the server takes back a moment later, so that the call is sent again as after an outage.
-    passing: Option<ErrorKind>,
+    /// A kind of error that is temporary for this call, so that it is retried as after an outage.
+    temporary_kind: Option<ErrorKind>,
 }
 
 impl<'a> Call<'a> {
-    /// A call that may be sent again when its outcome is unknown.
-    pub(crate) fn new(what: &'static str, about: &'a (dyn Display + Sync), database: &'a str) -> Self {
-        Self { what, about, database, repeatable: true, passing: None }
+    /// Describes a call that may be retried when its outcome is unknown.
+    pub(crate) fn new(action: &'static str, subject: &'a (dyn Display + Sync), database: &'a str) -> Self {
+        Self { action, subject, database, repeatable: true, temporary_kind: None }
     }
 
-    /// A call that is sent again only when the server has surely not done it.
-    pub(crate) fn once(what: &'static str, about: &'a (dyn Display + Sync), database: &'a str) -> Self {
-        Self { repeatable: false, ..Self::new(what, about, database) }
+    /// Describes a call that is retried only if the server has certainly not executed it.
+    pub(crate) fn unrepeatable(
+        action: &'static str,
+        subject: &'a (dyn Display + Sync),
+        database: &'a str,
+    ) -> Self {
+        Self { repeatable: false, ..Self::new(action, subject, database) }
     }
 
-    /// Sends the call again also after a refusal of this kind, for as long as after an outage.
-    pub(crate) fn repeated_after(self, passing: ErrorKind) -> Self {
-        Self { passing: Some(passing), ..self }
+    /// Also retries the call after errors of this kind, for as long as after an outage.
+    pub(crate) fn retried_after(self, kind: ErrorKind) -> Self {
+        Self { temporary_kind: Some(kind), ..self }
     }
 
-    /// The call in words.
-    pub(crate) fn words(&self) -> String {
-        format!("{} {}", self.what, self.about)
+    /// Describes the call for errors and logs, such as "describe collection default.books".
+    pub(crate) fn describe(&self) -> String {
+        format!("{} {}", self.action, self.subject)
     }
 
-    /// A failure of this call that this side found.
-    pub(crate) fn fails(&self, kind: ErrorKind, reason: impl Into<String>) -> MilvusError {
-        MilvusError::new(kind, self.words(), reason)
+    /// Makes an error of this call that the client itself detected.
+    pub(crate) fn error(&self, kind: ErrorKind, reason: impl Into<String>) -> MilvusError {
+        MilvusError::new(kind, self.describe(), reason)
     }
 
-    fn repeats_after(&self, failure: &Failure) -> bool {
-        match failure.again {
-            Again::Never => self.passing == Some(failure.kind),
-            Again::MaybeDone => self.repeatable,
-            Again::NotDone => true,
+    fn is_retried_after(&self, failure: &Failure) -> bool {
+        match failure.retry {
+            Retry::Never => self.temporary_kind == Some(failure.kind),
+            Retry::IfRepeatable => self.repeatable,
+            Retry::Always => true,
         }
     }
 }
 
-/// The name of a method of the generated client, and the closure that sends one request by it.
+/// Expands to the name of a method of the generated client and a closure that calls it with one request.
 macro_rules! rpc {
     ($method:ident) => {
         (stringify!($method), |mut client: $crate::call::Client, request| async move {
@@ -92,7 +96,7 @@ macro_rules! rpc {
 pub(crate) use rpc;
 
 impl Rpc {
-    /// Sends a request until it is answered, refused for good, or its time is up.
+    /// Sends a request and retries temporary failures until it succeeds, fails permanently, or its time limit ends.
     pub(crate) async fn call<Q, R, F, S>(
         &self,
         call: Call<'_>,
@@ -106,15 +110,15 @@ impl Rpc {
         S: Fn(Client, Request<Q>) -> F,
     {
         let limits = self.limits;
-        let begun = Instant::now();
-        let mut delays = delays();
+        let started = Instant::now();
+        let mut delays = retry_delays();
         loop {
-            let attempt = send(self.client.clone(), self.request(call, request.clone())?);
+            let attempt = send(self.client.clone(), self.with_metadata(call, request.clone())?);
             let sent = Instant::now();
             let answer = timeout(limits.attempt, attempt).await;
             histogram!(CALL_SECONDS, "call" => method).record(sent.elapsed().as_secs_f64());
             let failed = match answer {
-                Ok(Ok(reply)) => match reply.get_ref().status().and_then(failure) {
+                Ok(Ok(reply)) => match reply.get_ref().status().and_then(status_failure) {
                     None => return Ok(reply.into_inner()),
                     Some(failed) => failed,
                 },
@@ -122,22 +126,23 @@ impl Rpc {
                 Err(_) => Failure {
                     kind: ErrorKind::Timeout,
                     reason: format!("no answer within {:?}", limits.attempt),
-                    again: Again::MaybeDone,
+                    retry: Retry::IfRepeatable,
                 },
             };
-            let patience = if failed.kind == ErrorKind::RateLimited { limits.busy } else { limits.outage };
-            let delay = delays.next().unwrap_or(LONGEST_DELAY);
-            if !call.repeats_after(&failed) || begun.elapsed() + delay > patience {
-                let temporary = failed.again != Again::Never;
-                return Err(call.fails(failed.kind, failed.reason).temporary(temporary));
+            let limit = if failed.kind == ErrorKind::RateLimited { limits.busy } else { limits.outage };
+            let delay = delays.next().unwrap_or(MAX_RETRY_DELAY);
+            if !call.is_retried_after(&failed) || started.elapsed() + delay > limit {
+                let temporary = failed.retry != Retry::Never;
+                return Err(call.error(failed.kind, failed.reason).temporary(temporary));
             }
-            tracing::debug!(call = call.words(), reason = failed.reason, ?delay, "trying again");
+            tracing::debug!(call = call.describe(), reason = failed.reason, ?delay, "trying again");
             counter!(RETRIES, "call" => method).increment(1);
             sleep(delay).await;
         }
     }
 
-    fn request<Q>(&self, call: Call<'_>, message: Q) -> Result<Request<Q>, MilvusError> {
+    /// Wraps a message in a request with the credentials and the database as metadata.
+    fn with_metadata<Q>(&self, call: Call<'_>, message: Q) -> Result<Request<Q>, MilvusError> {
         let mut request = Request::new(message);
         let metadata = request.metadata_mut();
         if let Some(authorization) = &self.authorization {
@@ -145,7 +150,7 @@ impl Rpc {
         }
         if !call.database.is_empty() {
             let database = MetadataValue::try_from(call.database).map_err(|_| {
-                call.fails(ErrorKind::Invalid, "the database's name holds forbidden characters")
+                call.error(ErrorKind::Invalid, "the database's name holds forbidden characters")
             })?;
             metadata.insert("dbname", database);
         }
@@ -153,13 +158,13 @@ impl Rpc {
     }
 }
 
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// The growing pauses between tries.
-pub(crate) fn delays() -> impl Iterator<Item = Duration> {
+/// Returns the growing, randomised delays between attempts, without end.
+pub(crate) fn retry_delays() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(LONGEST_DELAY)
+        .with_max_delay(MAX_RETRY_DELAY)
         .with_jitter()
         .without_max_times()
         .build()

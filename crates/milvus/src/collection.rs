@@ -1,4 +1,4 @@
-//! Collections as wholes: list, create, alter, drop.
+//! Calls on collections: list, create, alter, drop, count rows.
 
 use model::ids::CollectionId;
 use model::manifest::{ConsistencyLevel, KeyValue, Schema};
@@ -14,25 +14,25 @@ use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 use crate::schema;
 
-/// A collection to be created.
+/// The definition of a collection to create.
 #[derive(Clone, Debug)]
 pub struct CreateCollection {
-    /// Its database and name.
+    /// The database and name of the new collection.
     pub target: CollectionRef,
-    /// Its schema; the name in it and the ids of its fields do not count: the server gives its own, in order.
+    /// The schema; its name and its field ids are ignored, and the server numbers the fields in order.
     pub schema: Schema,
     /// The number of shards; the server refuses more than its limit, usually 16.
     pub shards: i32,
-    /// The consistency level.
+    /// The default consistency level of queries.
     pub consistency: ConsistencyLevel,
-    /// Properties, such as `collection.ttl.seconds`.
+    /// The properties of the collection, such as `collection.ttl.seconds`.
     pub properties: Vec<KeyValue>,
-    /// How many partitions the server makes; only with a partition key.
+    /// The number of partitions for a partition key; `None` for the default of the server, or without a key.
     pub num_partitions: Option<i64>,
 }
 
 impl Milvus {
-    /// The collections of a database with their ids; aliases are not among them.
+    /// Lists the names and ids of the collections of a database, without aliases.
     pub async fn list_collections(&self, database: &str) -> Result<Vec<(String, CollectionId)>, MilvusError> {
         let call = Call::new("list the collections of database", &database, database);
         let request = ShowCollectionsRequest { db_name: database.to_owned() };
@@ -44,7 +44,7 @@ impl Milvus {
             .collect())
     }
 
-    /// Whether a collection, or an alias, has this name.
+    /// Returns whether a collection or an alias of this name exists.
     pub async fn has_collection(&self, collection: &CollectionRef) -> Result<bool, MilvusError> {
         let call = Call::new("look for collection", collection, &collection.database);
         let request = HasCollectionRequest {
@@ -58,16 +58,16 @@ impl Milvus {
         }
     }
 
-    /// Creates a collection; one that exists with the very same parameters is no error, but for default values.
+    /// Creates a collection. Succeeds if it exists with the same parameters and its schema has no default values.
     pub async fn create_collection(&self, create: &CreateCollection) -> Result<(), MilvusError> {
         let CollectionRef { database, collection } = &create.target;
         let mut call = Call::new("create collection", &create.target, database);
         if create.schema.fields.iter().any(|field| field.default_value.is_some()) {
-            // 2.3.5 finds that a schema with default values differs from itself
-            call = Call::once("create collection", &create.target, database);
+            // 2.3.5 considers a schema with default values different from itself, so a retry would fail.
+            call = Call::unrepeatable("create collection", &create.target, database);
         }
         let schema = schema::to_wire(&create.schema, collection)
-            .map_err(|error| call.fails(ErrorKind::Invalid, "a default value is damaged").caused_by(error))?;
+            .map_err(|error| call.error(ErrorKind::Invalid, "a default value is damaged").caused_by(error))?;
         let request = CreateCollectionRequest {
             db_name: database.clone(),
             collection_name: collection.clone(),
@@ -80,7 +80,7 @@ impl Milvus {
         self.rpc.call(call, request, rpc!(create_collection)).await.map(drop)
     }
 
-    /// Sets properties of a collection; those not named stay.
+    /// Sets properties of a collection; its other properties remain unchanged.
     pub async fn alter_collection(
         &self,
         collection: &CollectionRef,
@@ -95,7 +95,7 @@ impl Milvus {
         self.rpc.call(call, request, rpc!(alter_collection)).await.map(drop)
     }
 
-    /// Drops a collection with its aliases; one that does not exist is no error, an alias is.
+    /// Drops a collection with its aliases. Succeeds if it does not exist; fails for the name of an alias.
     pub async fn drop_collection(&self, collection: &CollectionRef) -> Result<(), MilvusError> {
         let call = Call::new("drop collection", collection, &collection.database);
         let request = DropCollectionRequest {
@@ -105,7 +105,7 @@ impl Milvus {
         self.rpc.call(call, request, rpc!(drop_collection)).await.map(drop)
     }
 
-    /// The number of flushed rows, deleted ones included.
+    /// Returns the number of flushed rows, including deleted rows.
     pub async fn flushed_rows(&self, collection: &CollectionRef) -> Result<u64, MilvusError> {
         let call = Call::new("read the statistics of collection", collection, &collection.database);
         let request = GetCollectionStatisticsRequest {
@@ -115,6 +115,6 @@ impl Milvus {
         let reply = self.rpc.call(call, request, rpc!(get_collection_statistics)).await?;
         let rows = reply.stats.iter().find(|stat| stat.key == "row_count");
         rows.and_then(|stat| stat.value.parse().ok())
-            .ok_or_else(|| call.fails(ErrorKind::Server, "the server told no row count"))
+            .ok_or_else(|| call.error(ErrorKind::Server, "the server told no row count"))
     }
 }

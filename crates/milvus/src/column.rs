@@ -1,4 +1,4 @@
-//! Columns of rows.
+//! Columns of rows, and their conversion to and from protobuf messages.
 
 use model::manifest::DataType;
 use proto::schema::{
@@ -6,25 +6,25 @@ use proto::schema::{
     ScalarField, StringArray, VectorField,
 };
 
-/// A column of rows.
+/// The values of one field in several rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    /// The field's name.
+    /// The name of the field, which is `$meta` for undeclared keys.
     pub name: String,
-    /// The field's type.
+    /// The type of the field; `values` must fit it.
     pub data_type: DataType,
-    /// Whether it holds the undeclared keys of each row as JSON, as the field `$meta` does.
+    /// Whether the values are the undeclared keys of each row as JSON, as in the field `$meta`.
     pub is_dynamic: bool,
-    /// One value a row.
+    /// The values, one per row.
     pub values: Values,
 }
 
-/// Values of one type.
+/// The values of a column, all of one type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// Booleans.
+    /// Boolean values, one per row.
     Bool(Vec<bool>),
-    /// Integers of 8, 16 and 32 bits.
+    /// Integers of 8, 16 or 32 bits.
     Int(Vec<i32>),
     /// Integers of 64 bits.
     Long(Vec<i64>),
@@ -32,35 +32,35 @@ pub enum Values {
     Float(Vec<f32>),
     /// Floats of 64 bits.
     Double(Vec<f64>),
-    /// Strings.
+    /// Strings, as in `VarChar` fields.
     Text(Vec<String>),
-    /// JSON texts.
+    /// JSON texts in UTF-8.
     Json(Vec<Vec<u8>>),
-    /// Lists.
+    /// Arrays of scalar values, one per row.
     Array {
-        /// The type of their elements.
+        /// The type of the elements of all arrays.
         element: DataType,
-        /// One list a row.
+        /// The elements of the arrays, one array per row.
         rows: Vec<Values>,
     },
-    /// Vectors of floats, one after another.
+    /// Vectors of 32-bit floats, one per row.
     FloatVector {
-        /// Numbers a vector.
+        /// The number of floats per vector.
         dim: usize,
-        /// All numbers.
+        /// The floats of all vectors, concatenated.
         data: Vec<f32>,
     },
-    /// Vectors of bits, one after another.
+    /// Vectors of bits, one per row.
     BinaryVector {
-        /// Bits a vector; a multiple of 8.
+        /// The number of bits per vector, a multiple of 8.
         dim: usize,
-        /// All bits.
+        /// The bits of all vectors, concatenated, 8 per byte.
         data: Vec<u8>,
     },
 }
 
 impl Values {
-    /// The number of rows.
+    /// Returns the number of rows, which for vectors is the number of vectors.
     pub fn len(&self) -> usize {
         match self {
             Self::Bool(data) => data.len(),
@@ -76,13 +76,13 @@ impl Values {
         }
     }
 
-    /// Whether there are no rows.
+    /// Returns whether the column has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Writes a column.
+/// Converts a column to its protobuf message.
 pub(crate) fn to_wire(column: &Column) -> FieldData {
     use wire::vector_field::Data;
     let vector = |dim: usize, data| {
@@ -123,7 +123,7 @@ fn scalars_to_wire(values: &Values) -> Option<wire::scalar_field::Data> {
     })
 }
 
-/// Reads a column; nothing if it holds values of a kind this version does not know.
+/// Converts a protobuf message to a column; returns `None` for types that this crate does not support.
 pub(crate) fn from_wire(data: FieldData) -> Option<Column> {
     use wire::vector_field::Data;
     let values = match data.field? {
@@ -144,8 +144,8 @@ pub(crate) fn from_wire(data: FieldData) -> Option<Column> {
     })
 }
 
-/// A list without elements, of the type its column has.
-fn empty_list(element: i32) -> Option<Values> {
+/// Returns the values of an array without elements; `None` if the element type is not supported.
+fn empty_array(element: i32) -> Option<Values> {
     Some(match DataType(element) {
         DataType::BOOL => Values::Bool(Vec::new()),
         DataType::INT8 | DataType::INT16 | DataType::INT32 => Values::Int(Vec::new()),
@@ -172,8 +172,8 @@ fn scalars_from_wire(data: wire::scalar_field::Data) -> Option<Values> {
             rows: array
                 .data
                 .into_iter()
-                // A list without elements may come without a kind.
-                .map(|row| row.data.map_or_else(|| empty_list(array.element_type), scalars_from_wire))
+                // An array without elements may be sent without a type.
+                .map(|row| row.data.map_or_else(|| empty_array(array.element_type), scalars_from_wire))
                 .collect::<Option<_>>()?,
         },
         Data::BytesData(_) => return None,

@@ -1,80 +1,80 @@
-//! Where Milvus is and how to speak to it.
+//! The address, encryption, credentials and time limits of a connection to Milvus.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// How to reach one Milvus.
+/// The settings of a connection to one Milvus.
 #[derive(Clone, Debug)]
 pub struct ConnectConfig {
-    /// A host name or an IP address.
+    /// The host name or IP address of the proxy, without a port.
     pub address: String,
-    /// The port of the proxy; 19530 unless configured otherwise.
+    /// The gRPC port of the proxy, by default 19530.
     pub port: u16,
-    /// Encryption.
+    /// The encryption of the connection.
     pub tls: Tls,
-    /// Who we are.
+    /// The credentials of the client.
     pub auth: Auth,
-    /// `host:port` or a URL of the metrics port (9091), where garbage collection can be paused.
+    /// `host:port` or the URL of the management port (9091), through which garbage collection can be paused.
     pub management_endpoint: Option<String>,
-    /// How long calls may take.
+    /// The time limits of calls and retries.
     pub limits: Limits,
 }
 
-/// How the connection is encrypted.
+/// The encryption of the connection.
 #[derive(Clone, Debug)]
 pub enum Tls {
-    /// Not at all.
+    /// Plain text, without TLS.
     Disabled,
-    /// The server shows a certificate.
+    /// TLS in which only the server presents a certificate.
     Server {
-        /// A PEM file with the authority that signed it; the system's own authorities if absent.
+        /// A PEM file with the certificate authority of the server; by default those of the system.
         ca: Option<PathBuf>,
-        /// The name the certificate must hold; the address if absent.
+        /// The name that the certificate must contain; by default the address.
         server_name: Option<String>,
     },
-    /// Both sides show a certificate.
+    /// TLS in which server and client present certificates.
     Mutual {
-        /// A PEM file with the authority that signed the server's; the system's own authorities if absent.
+        /// A PEM file with the certificate authority of the server; by default those of the system.
         ca: Option<PathBuf>,
-        /// The name the server's certificate must hold; the address if absent.
+        /// The name that the certificate of the server must contain; by default the address.
         server_name: Option<String>,
-        /// A PEM file with our certificate.
+        /// A PEM file with the certificate of the client.
         cert: PathBuf,
-        /// A PEM file with its key.
+        /// A PEM file with the private key of the client certificate.
         key: PathBuf,
     },
 }
 
-/// How we prove who we are.
+/// The credentials of the client.
 #[derive(Clone, Debug)]
 pub enum Auth {
-    /// Not at all.
+    /// No credentials, for servers without authentication.
     None,
-    /// By name and password.
+    /// A user name and a password.
     Password {
-        /// The user.
+        /// The name of the user.
         user: String,
-        /// The user's password.
+        /// The password of the user, which debug output omits.
         password: SecretString,
     },
-    /// By a token or an API key.
+    /// A token, such as `user:password`, or an API key.
     Token(SecretString),
 }
 
-/// How long calls may take, and how long they are repeated.
+/// Time limits of calls and their retries.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// To open a connection, all tries together.
+    /// Time limit for opening a connection, including all attempts; default 5 s.
     pub connect: Duration,
-    /// One try of a call.
+    /// Time limit of one attempt of a call; default 60 s.
     pub attempt: Duration,
-    /// How long a call is repeated while the server cannot be reached, or is not ready.
+    /// How long a call is retried while the server is unreachable or not ready; default 30 s.
     pub outage: Duration,
-    /// How long a call is repeated while the server asks to slow down.
+    /// How long a call is retried while the server asks for fewer requests; default 3 minutes.
     pub busy: Duration,
-    /// From a flush to the moment that everything is on the store.
+    /// How long a flush may take until its data is in the store; default 10 minutes.
     pub flush: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The connection and what the server says of itself.
+//! Connecting to a server, and its version and capabilities.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use proto::milvus::{ConnectRequest, GetVersionRequest};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::auth::authorization;
-use crate::call::{Call, Rpc, delays, rpc};
+use crate::auth::authorization_header;
+use crate::call::{Call, Rpc, retry_delays, rpc};
 use crate::config::{ConnectConfig, Limits, Tls};
 use crate::error::{ErrorKind, MilvusError};
 use crate::tls;
 
-/// Replies about large collections exceed the usual 4 MiB.
-const LARGEST_MESSAGE: usize = 512 << 20;
+/// The maximum size of a message in bytes; replies about large collections exceed the gRPC default of 4 MiB.
+const MAX_MESSAGE_BYTES: usize = 512 << 20;
 
-/// How often a server that cannot be reached is tried before it is called absent.
-const CONNECT_TRIES: usize = 3;
+/// The number of attempts to open a connection.
+const CONNECT_ATTEMPTS: usize = 3;
 
-/// A connection to one Milvus; clones share it.
+/// A connection to one Milvus. Clones are cheap and share it.
 #[derive(Clone, Debug)]
 pub struct Milvus {
     pub(crate) rpc: Rpc,
@@ -30,48 +30,47 @@ pub struct Milvus {
     pub(crate) management: Option<Arc<str>>,
 }
 
-/// What a server says of itself.
+/// The facts that a server reports about itself, and its address.
 #[derive(Clone, Debug)]
 pub struct ServerInfo {
-    /// Its version.
+    /// The version of the server, as parsed from its build tag.
     pub version: ServerVersion,
-    /// Such as `STANDALONE`; empty where not told.
+    /// The deployment mode, such as `STANDALONE`; empty if the server does not report it.
     pub deploy_mode: String,
-    /// `host:port` as we reach it.
+    /// `host:port` to which this client is connected.
     pub address: String,
 }
 
 impl Milvus {
-    /// Connects, proves who we are, and asks for the server's version.
+    /// Connects, authenticates, and reads the version of the server.
     ///
-    /// A server that is not there is an error after a few seconds. Whether the version is served is for the
-    /// caller to judge.
+    /// Fails after a few seconds if the server is unreachable. Does not check whether the version is supported.
     pub async fn connect(config: &ConnectConfig) -> Result<Self, MilvusError> {
         let address = authority(&config.address, config.port);
-        let channel = open(config, &address).await?;
+        let channel = open_channel(config, &address).await?;
         let client = MilvusServiceClient::new(channel)
-            .max_decoding_message_size(LARGEST_MESSAGE)
-            .max_encoding_message_size(LARGEST_MESSAGE);
-        let rpc = Rpc { client, authorization: authorization(&config.auth)?, limits: config.limits };
-        let impatient = Limits { outage: config.limits.connect, ..config.limits };
-        let server = greet(&Rpc { limits: impatient, ..rpc.clone() }, address).await?;
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        let rpc = Rpc { client, authorization: authorization_header(&config.auth)?, limits: config.limits };
+        let limits = Limits { outage: config.limits.connect, ..config.limits };
+        let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
         let capabilities = Capabilities::of(&server.version);
         let management = config.management_endpoint.as_deref().map(Arc::from);
         Ok(Self { rpc, server: Arc::new(server), capabilities, management })
     }
 
-    /// What the server says of itself.
+    /// Returns the facts that the server reported when the connection was opened.
     pub fn server(&self) -> &ServerInfo {
         &self.server
     }
 
-    /// What the server can do.
+    /// Returns the capabilities that follow from the version of the server.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
 }
 
-/// `host:port`, with the brackets of an IPv6 address.
+/// Returns `host:port`, with brackets around an IPv6 address.
 fn authority(host: &str, port: u16) -> String {
     if host.contains(':') && !host.starts_with('[') {
         format!("[{host}]:{port}")
@@ -80,7 +79,8 @@ fn authority(host: &str, port: u16) -> String {
     }
 }
 
-async fn open(config: &ConnectConfig, address: &str) -> Result<Channel, MilvusError> {
+/// Opens the channel, with up to [`CONNECT_ATTEMPTS`] attempts within the time limit.
+async fn open_channel(config: &ConnectConfig, address: &str) -> Result<Channel, MilvusError> {
     let call = format!("connect to Milvus at {address}");
     let invalid = |error: tonic::transport::Error| {
         MilvusError::new(ErrorKind::Invalid, &call, "the address or the TLS settings cannot be used")
@@ -92,29 +92,29 @@ async fn open(config: &ConnectConfig, address: &str) -> Result<Channel, MilvusEr
         .connect_timeout(config.limits.connect)
         .http2_keep_alive_interval(config.limits.outage)
         .tcp_nodelay(true);
-    if let Some(tls) = tls::load(&config.tls, &config.address).await? {
+    if let Some(tls) = tls::load_tls_config(&config.tls, &config.address).await? {
         endpoint = endpoint.tls_config(tls).map_err(invalid)?;
     }
-    let begun = Instant::now();
-    let mut last = None;
-    for delay in delays().take(CONNECT_TRIES) {
-        let left = config.limits.connect.saturating_sub(begun.elapsed());
-        match timeout(left, endpoint.connect()).await {
+    let started = Instant::now();
+    let mut last_error = None;
+    for delay in retry_delays().take(CONNECT_ATTEMPTS) {
+        let remaining = config.limits.connect.saturating_sub(started.elapsed());
+        match timeout(remaining, endpoint.connect()).await {
             Ok(Ok(channel)) => return Ok(channel),
-            Ok(Err(error)) => last = Some(error),
+            Ok(Err(error)) => last_error = Some(error),
             Err(_) => break,
         }
         sleep(delay).await;
     }
     let error = MilvusError::new(ErrorKind::Unreachable, call, "no connection").temporary(true);
-    Err(match last {
+    Err(match last_error {
         Some(cause) => error.caused_by(cause),
         None => error,
     })
 }
 
-/// Introduces this client and learns the version, from the older call where the newer is missing.
-async fn greet(rpc: &Rpc, address: String) -> Result<ServerInfo, MilvusError> {
+/// Reads the version and deployment mode; uses `GetVersion` if the server does not support `Connect`.
+async fn identify_server(rpc: &Rpc, address: String) -> Result<ServerInfo, MilvusError> {
     let client_info = ClientInfo {
         sdk_type: "milvus-backup".to_owned(),
         sdk_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -122,15 +122,15 @@ async fn greet(rpc: &Rpc, address: String) -> Result<ServerInfo, MilvusError> {
     };
     let call = Call::new("connect to Milvus at", &address, "");
     let reply = rpc.call(call, ConnectRequest { client_info: Some(client_info) }, rpc!(connect)).await;
-    let told = match reply {
+    let info = match reply {
         Ok(reply) => reply.server_info.unwrap_or_default(),
         Err(error) if error.kind() == ErrorKind::Unsupported => proto::common::ServerInfo::default(),
         Err(error) => return Err(error),
     };
-    let mut version = told.build_tags;
+    let mut version = info.build_tags;
     if version.is_empty() {
         let call = Call::new("ask for the version of Milvus at", &address, "");
         version = rpc.call(call, GetVersionRequest {}, rpc!(get_version)).await?.version;
     }
-    Ok(ServerInfo { version: ServerVersion::parse(&version), deploy_mode: told.deploy_mode, address })
+    Ok(ServerInfo { version: ServerVersion::parse(&version), deploy_mode: info.deploy_mode, address })
 }

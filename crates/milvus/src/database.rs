@@ -1,4 +1,4 @@
-//! Databases.
+//! Calls on databases: list, create, drop.
 
 use model::name::DEFAULT_DATABASE;
 use proto::milvus::{CreateDatabaseRequest, DropDatabaseRequest, ListDatabasesRequest};
@@ -8,7 +8,7 @@ use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 
 impl Milvus {
-    /// The names of all databases; only `default` on a server that knows none.
+    /// Lists the names of all databases; only `default` on a server that does not support databases.
     pub async fn list_databases(&self) -> Result<Vec<String>, MilvusError> {
         let call = Call::new("list the databases of", &self.server().address, "");
         match self.rpc.call(call, ListDatabasesRequest {}, rpc!(list_databases)).await {
@@ -18,16 +18,16 @@ impl Milvus {
         }
     }
 
-    /// Creates a database; one that exists is an error.
+    /// Creates a database; fails if it exists.
     pub async fn create_database(&self, name: &str) -> Result<(), MilvusError> {
-        let call = Call::once("create database", &name, "");
+        let call = Call::unrepeatable("create database", &name, "");
         let request = CreateDatabaseRequest { db_name: name.to_owned() };
         self.rpc.call(call, request, rpc!(create_database)).await.map(drop)
     }
 
-    /// Drops a database, which must be empty.
+    /// Drops a database; fails if it contains collections.
     pub async fn drop_database(&self, name: &str) -> Result<(), MilvusError> {
-        let call = Call::once("drop database", &name, "");
+        let call = Call::unrepeatable("drop database", &name, "");
         let request = DropDatabaseRequest { db_name: name.to_owned() };
         self.rpc.call(call, request, rpc!(drop_database)).await.map(drop)
     }

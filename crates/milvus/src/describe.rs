@@ -1,4 +1,4 @@
-//! What a server tells of one collection.
+//! The description of one collection.
 
 use model::ids::{CollectionId, Tso};
 use model::manifest::{ConsistencyLevel, KeyValue, Schema};
@@ -10,39 +10,39 @@ use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 use crate::schema;
 
-/// A collection as its server describes it.
+/// The description of a collection by its server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionInfo {
-    /// Its id; part of every key of its files.
+    /// The id of the collection, which is part of the keys of its files.
     pub id: CollectionId,
-    /// Its real name, also where it was asked for by an alias.
+    /// The name of the collection, also if it was described by an alias.
     pub name: String,
-    /// Its schema; the hidden field `$meta` of a dynamic collection is not told.
+    /// The schema, without the hidden field `$meta` of a dynamic collection.
     pub schema: Schema,
-    /// The number of shards.
+    /// The number of shards, and so of virtual channels.
     pub shards: i32,
-    /// The consistency level.
+    /// The default consistency level of queries.
     pub consistency: ConsistencyLevel,
-    /// The union of its own and its schema's properties; its own win.
+    /// The properties of the collection and of its schema; those of the collection take precedence.
     pub properties: Vec<KeyValue>,
-    /// Its aliases.
+    /// The names of all aliases of the collection.
     pub aliases: Vec<String>,
-    /// When it was created.
+    /// The time at which the collection was created.
     pub created_timestamp: Tso,
-    /// How many partitions a partition key spreads over; absent or 1 without one.
+    /// The number of partitions over which a partition key distributes rows; 0 or 1 without a partition key.
     pub num_partitions: i64,
-    /// Its virtual channels.
+    /// The names of the virtual channels, one per shard.
     pub virtual_channels: Vec<String>,
-    /// Its physical channels.
+    /// The names of the physical channels that carry the virtual channels.
     pub physical_channels: Vec<String>,
-    /// The id of its database; 0 where not told (before 2.4).
+    /// The id of the database; 0 before Milvus 2.4, which does not report it.
     pub db_id: i64,
-    /// Whether it was asked for by an alias.
+    /// Whether the collection was described by an alias.
     pub is_alias: bool,
 }
 
 impl Milvus {
-    /// Describes a collection, named by its name or an alias.
+    /// Describes the collection that has this name or this alias.
     pub async fn describe_collection(
         &self,
         collection: &CollectionRef,
@@ -53,8 +53,9 @@ impl Milvus {
             collection_name: collection.collection.clone(),
         };
         let reply = self.rpc.call(call, request, rpc!(describe_collection)).await?;
-        let told = reply.schema.ok_or_else(|| call.fails(ErrorKind::Server, "the server told no schema"))?;
-        let schema = schema::from_wire(told);
+        let schema =
+            reply.schema.ok_or_else(|| call.error(ErrorKind::Server, "the server told no schema"))?;
+        let schema = schema::from_wire(schema);
         let mut properties = schema::pairs_from_wire(reply.properties);
         for property in &schema.properties {
             if !properties.iter().any(|own| own.key == property.key) {

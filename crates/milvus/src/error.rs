@@ -1,9 +1,9 @@
-//! What can go wrong in a call.
+//! Errors of calls to Milvus.
 
 use std::error::Error;
 use std::fmt;
 
-/// A call that failed: what could not be done, to what, and the server's reason.
+/// Describes a failed call in one sentence: the action, its object, and the reason given by the server.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {call}: {reason}")]
 pub struct MilvusError {
@@ -15,38 +15,38 @@ pub struct MilvusError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What a failure means to the caller.
+/// Kinds of errors that a caller may handle differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// No connection, or the server is starting or ending.
+    /// No connection could be made, or the server is starting or stopping.
     Unreachable,
     /// The user, password or token is missing or wrong.
     Unauthenticated,
-    /// The user may not do this.
+    /// The user lacks the permission for the call.
     PermissionDenied,
-    /// There is no such collection.
+    /// The collection does not exist.
     CollectionNotFound,
-    /// There is no such database.
+    /// The database does not exist.
     DatabaseNotFound,
-    /// There is no such partition, index, alias, segment or job.
+    /// The partition, index, alias, segment or import job does not exist.
     NotFound,
-    /// The name is taken.
+    /// An object of this name already exists.
     AlreadyExists,
     /// The collection is not loaded.
     NotLoaded,
-    /// This server cannot do it.
+    /// This server does not support the call.
     Unsupported,
-    /// The server asked to slow down, for longer than we were willing to wait.
+    /// The server asked for fewer requests for longer than [`Limits::busy`](crate::Limits::busy).
     RateLimited,
-    /// A quota of the server is used up, or writing is denied.
+    /// A quota of the server is exhausted, or writing is denied.
     Quota,
-    /// The server refused what was asked, or the configuration cannot be used.
+    /// The server rejected the request as invalid, or the configuration is invalid.
     Invalid,
-    /// No answer in time.
+    /// The server did not answer within the time limit.
     Timeout,
-    /// The server gave the call up.
+    /// The server cancelled the call.
     Cancelled,
-    /// Anything else the server reported.
+    /// Any other error reported by the server.
     Server,
 }
 
@@ -63,31 +63,31 @@ impl MilvusError {
         Self { source: Some(Box::new(source)), ..self }
     }
 
-    /// What the failure means.
+    /// Returns the kind, by which a caller can handle the error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// Whether the same call may succeed later; it has already been repeated for a while.
+    /// Returns whether the same call may succeed later; retries have already failed within the limits.
     pub fn is_temporary(&self) -> bool {
         self.temporary
     }
 
-    /// The server's own words.
+    /// Returns the reason given by the server, without the call.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 }
 
-/// The texts of an error and its causes in one line, for causes that cannot be kept.
-pub(crate) fn chain(error: &dyn Error) -> String {
+/// Joins the texts of an error and its causes in one line, for causes that cannot be kept as a source.
+pub(crate) fn error_chain_text(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
             text.push_str(": ");
-            text.push_str(&words);
+            text.push_str(&cause_text);
         }
         next = cause.source();
     }

@@ -1,4 +1,4 @@
-//! Flush: everything written so far goes to the store.
+//! Flushing of collections, which writes all their rows to the store.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,54 +14,54 @@ use crate::call::{Call, rpc};
 use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 
-/// The reply of a finished flush.
+/// The result of a completed flush.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flushed {
-    /// The segments that this flush sealed; empty where nothing was written since the flush before.
+    /// The segments that this flush sealed; empty if nothing was written since the previous flush.
     pub sealed: Vec<SegmentId>,
-    /// When the segments were sealed, seconds since 1970.
+    /// The time at which the segments were sealed, in seconds since 1970.
     pub seal_time_s: Option<i64>,
-    /// What was waited for (2.3.1 and later).
+    /// The timestamp up to which rows are flushed (2.3.1 and later).
     pub flush_ts: Option<Tso>,
-    /// Each virtual channel's encoded `MsgPosition` (2.3.15, 2.4.2 and later).
+    /// The encoded `MsgPosition` of each virtual channel, by channel name (2.3.15, 2.4.2 and later).
     pub checkpoints: BTreeMap<String, Vec<u8>>,
-    /// The largest of the checkpoints: everything before it is on the store.
+    /// The latest timestamp of the checkpoints; `None` if the server reports no checkpoints.
     pub backup_timestamp: Option<Tso>,
 }
 
 impl Milvus {
-    /// How long a flush is waited for: [`Limits::flush`](crate::Limits::flush).
+    /// Returns the time limit of a flush, [`Limits::flush`](crate::Limits::flush).
     pub fn flush_limit(&self) -> Duration {
         self.rpc.limits.flush
     }
 
-    /// Flushes a collection and waits until the server says that it is flushed.
+    /// Flushes a collection and waits until the server reports it as flushed.
     ///
-    /// The server counts a segment in state [`Flushing`](crate::SegmentState::Flushing) as flushed, so a list of
-    /// segments taken at once may hold some that are not on the store yet. Before 2.3, deletes of rows that had been
-    /// flushed earlier are not part of a flush. A wait longer than [`Limits::flush`](crate::Limits::flush) is an error.
+    /// The server counts a segment in state [`Flushing`](crate::SegmentState::Flushing) as flushed, so segments that
+    /// are listed immediately afterwards may not be in the store yet. Before 2.3, a flush does not include deletes of
+    /// rows that had been flushed earlier. Fails after [`Limits::flush`](crate::Limits::flush).
     pub async fn flush(&self, collection: &CollectionRef) -> Result<Flushed, MilvusError> {
         let CollectionRef { database, collection: name } = collection;
-        let begun = Instant::now();
+        let started = Instant::now();
         let call = Call::new("flush collection", collection, database);
         let request = FlushRequest { db_name: database.clone(), collection_names: vec![name.clone()] };
         let mut reply = self.rpc.call(call, request, rpc!(flush)).await?;
 
         let flush_ts = reply.coll_flush_ts.get(name).copied();
         let sealed = reply.coll_seg_i_ds.remove(name).map(|ids| ids.data).unwrap_or_default();
-        let question = GetFlushStateRequest {
+        let state_request = GetFlushStateRequest {
             segment_i_ds: sealed.clone(),
             flush_ts: flush_ts.unwrap_or_default(),
             db_name: database.clone(),
             collection_name: name.clone(),
         };
-        let mut pauses = pauses();
-        while !self.rpc.call(call, question.clone(), rpc!(get_flush_state)).await?.flushed {
+        let mut delays = poll_delays();
+        while !self.rpc.call(call, state_request.clone(), rpc!(get_flush_state)).await?.flushed {
             let limit = self.rpc.limits.flush;
-            if begun.elapsed() > limit {
-                return Err(call.fails(ErrorKind::Timeout, format!("not on the store after {limit:?}")));
+            if started.elapsed() > limit {
+                return Err(call.error(ErrorKind::Timeout, format!("not on the store after {limit:?}")));
             }
-            sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+            sleep(delays.next().unwrap_or(MAX_POLL_DELAY)).await;
         }
         Ok(Flushed {
             sealed: sealed.into_iter().map(SegmentId).collect(),
@@ -77,13 +77,13 @@ impl Milvus {
     }
 }
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_POLL_DELAY: Duration = Duration::from_secs(1);
 
-/// The growing pauses between looks at a flush.
-fn pauses() -> impl Iterator<Item = Duration> {
+/// Returns the growing delays between requests for the state of a flush, without end.
+fn poll_delays() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(LONGEST_PAUSE)
+        .with_max_delay(MAX_POLL_DELAY)
         .without_max_times()
         .build()
 }

@@ -8,20 +8,21 @@ use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 
 impl Milvus {
-    /// Asks the server to delete no files for some time; servers before 2.3.6 cannot.
+    /// Pauses the deletion of files for `time`, in whole seconds; not supported before Milvus 2.3.6.
     pub async fn gc_pause(&self, time: Duration) -> Result<(), MilvusError> {
         let seconds = time.as_secs();
-        self.manage("pause garbage collection of", &format!("pause?pause_seconds={seconds}")).await
+        self.call_management("pause garbage collection of", &format!("pause?pause_seconds={seconds}")).await
     }
 
-    /// Lets the server delete files again.
+    /// Resumes the deletion of files before the time of the pause is over.
     pub async fn gc_resume(&self) -> Result<(), MilvusError> {
-        self.manage("resume garbage collection of", "resume").await
+        self.call_management("resume garbage collection of", "resume").await
     }
 
-    async fn manage(&self, what: &str, route: &str) -> Result<(), MilvusError> {
+    /// Calls a route of the garbage collector; `action` describes the call for errors.
+    async fn call_management(&self, action: &str, route: &str) -> Result<(), MilvusError> {
         let Some(endpoint) = self.management.as_deref() else {
-            let call = format!("{what} {}", self.server().address);
+            let call = format!("{action} {}", self.server().address);
             return Err(MilvusError::new(
                 ErrorKind::Unsupported,
                 call,
@@ -29,9 +30,9 @@ impl Milvus {
             ));
         };
         let base = if endpoint.contains("://") { endpoint.to_owned() } else { format!("http://{endpoint}") };
-        let call = format!("{what} Milvus at {base}");
+        let call = format!("{action} Milvus at {base}");
         let url = format!("{}/management/datacoord/garbage_collection/{route}", base.trim_end_matches('/'));
-        // an error means that the program has chosen a provider already
+        // An error means that the program has already installed a provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let failed = |error: reqwest::Error| {
             let kind = if error.is_timeout() {

@@ -1,4 +1,4 @@
-//! Import jobs of 2.2 and 2.3, over gRPC.
+//! Import jobs of Milvus 2.2 and 2.3, over gRPC.
 
 use std::fmt;
 
@@ -23,80 +23,80 @@ impl fmt::Display for ImportJobId {
     }
 }
 
-/// Binlogs to be read into one partition.
+/// A request to import binlogs into one partition.
 ///
-/// The server reads the prefixes itself; one that it cannot read ends as completed with no rows. On local storage
-/// they are absolute paths as the server sees them, on an object store keys within its bucket.
+/// The server lists the prefixes itself; a job whose prefix it cannot read completes with 0 rows. A prefix is
+/// an absolute path on the server for local storage, and a key in the server's bucket for an object store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportRequest {
-    /// The collection; it must exist, with the same fields in the same order.
+    /// The target collection, which must exist with the same fields in the same order.
     pub target: CollectionRef,
-    /// The partition; it must exist.
+    /// The name of the target partition, which must exist.
     pub partition: String,
-    /// Above segment directories with insert logs.
+    /// The prefix of the segment directories with insert logs.
     pub insert_prefix: String,
-    /// Above segment directories with delete logs; empty for none.
+    /// The prefix of the segment directories with delta logs; empty for none.
     pub delta_prefix: String,
-    /// Options beside `backup=true`, which is always sent.
+    /// Options in addition to `backup=true`, which is always sent.
     pub options: Vec<KeyValue>,
 }
 
-/// How far an import job is.
+/// The state and progress of an import job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportStatus {
-    /// Where it stands.
+    /// The state of the job, with the reason if it failed.
     pub state: ImportState,
-    /// Percent, where told.
+    /// The progress in percent, if the server reports it.
     pub progress: Option<u8>,
-    /// Rows imported, deletes subtracted; final once completed.
+    /// The number of imported rows minus deleted rows; final when the job is completed.
     pub rows: u64,
-    /// The segments it made.
+    /// The segments that the job created.
     pub segment_ids: Vec<SegmentId>,
 }
 
-/// Where an import job stands.
+/// The state of an import job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportState {
-    /// Waiting to be begun.
+    /// The job waits to be started.
     Pending,
-    /// Begun.
+    /// The job reads files or writes segments.
     Running,
-    /// Done; whether it read anything is told by the rows.
+    /// The job is completed; [`ImportStatus::rows`] shows whether it read any data.
     Completed,
-    /// Given up, with the server's reason.
+    /// The job failed, with the reason given by the server.
     Failed(String),
 }
 
 impl Milvus {
-    /// Starts an import job. It is never sent twice, since that would import the rows twice.
+    /// Starts an import job. The call is not retried if its outcome is unknown, because rows could be imported twice.
     pub async fn import(&self, request: &ImportRequest) -> Result<ImportJobId, MilvusError> {
-        let about = format!("partition {} of collection {}", request.partition, request.target);
-        let call = Call::once("import into", &about, &request.target.database);
+        let subject = format!("partition {} of collection {}", request.partition, request.target);
+        let call = Call::unrepeatable("import into", &subject, &request.target.database);
         let mut options = schema::pairs_to_wire(&request.options);
         options.push(KeyValuePair { key: "backup".to_owned(), value: "true".to_owned() });
         let message = Import {
             collection_name: request.target.collection.clone(),
             partition_name: request.partition.clone(),
-            // always two: one alone is taken for another kind of file
+            // Always two prefixes: Milvus treats a single one as another kind of file.
             files: vec![request.insert_prefix.clone(), request.delta_prefix.clone()],
             options,
             db_name: request.target.database.clone(),
         };
         let reply = self.rpc.call(call, message, rpc!(import)).await?;
         let job = reply.tasks.first().copied().map(ImportJobId);
-        job.ok_or_else(|| call.fails(ErrorKind::Server, "the server named no job"))
+        job.ok_or_else(|| call.error(ErrorKind::Server, "the server named no job"))
     }
 
-    /// How far an import job is; one that the server does not know (any more) is not found.
+    /// Returns the status of an import job; fails with `NotFound` if the server does not know the job.
     pub async fn import_state(&self, job: ImportJobId) -> Result<ImportStatus, MilvusError> {
         let call = Call::new("ask for import job", &job, "");
         let reply =
             self.rpc.call(call, GetImportStateRequest { task: job.0 }, rpc!(get_import_state)).await?;
-        Ok(read(&reply))
+        Ok(status_from_wire(&reply))
     }
 }
 
-fn read(reply: &GetImportStateResponse) -> ImportStatus {
+fn status_from_wire(reply: &GetImportStateResponse) -> ImportStatus {
     let info = |key: &str| reply.infos.iter().find(|info| info.key == key).map(|info| info.value.clone());
     let state = match reply.state() {
         common::ImportState::ImportPending => ImportState::Pending,
@@ -118,10 +118,10 @@ fn read(reply: &GetImportStateResponse) -> ImportStatus {
 mod tests {
     use super::*;
 
-    fn told(state: common::ImportState, infos: &[(&str, &str)]) -> ImportStatus {
+    fn status(state: common::ImportState, infos: &[(&str, &str)]) -> ImportStatus {
         let infos =
             infos.iter().map(|(key, value)| KeyValuePair { key: (*key).into(), value: (*value).into() });
-        read(&GetImportStateResponse {
+        status_from_wire(&GetImportStateResponse {
             state: state.into(),
             row_count: 3,
             infos: infos.collect(),
@@ -130,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn states_that_end_a_job_are_told_apart() {
+    fn final_states_of_a_job_are_distinguished() {
         use common::ImportState as Wire;
-        assert_eq!(told(Wire::ImportPersisted, &[]).state, ImportState::Running);
-        assert_eq!(told(Wire::ImportCompleted, &[]).state, ImportState::Completed);
-        assert_eq!(told(Wire::ImportFlushed, &[]).state, ImportState::Completed);
+        assert_eq!(status(Wire::ImportPersisted, &[]).state, ImportState::Running);
+        assert_eq!(status(Wire::ImportCompleted, &[]).state, ImportState::Completed);
+        assert_eq!(status(Wire::ImportFlushed, &[]).state, ImportState::Completed);
         let failed =
-            told(Wire::ImportFailedAndCleaned, &[("failed_reason", "no"), ("progress_percent", "30")]);
+            status(Wire::ImportFailedAndCleaned, &[("failed_reason", "no"), ("progress_percent", "30")]);
         assert_eq!(failed.state, ImportState::Failed("no".to_owned()));
         assert_eq!(failed.progress, Some(30));
     }

@@ -1,4 +1,4 @@
-//! Indexes.
+//! Calls on indexes: list, create, drop.
 
 use model::manifest::Index;
 use model::name::CollectionRef;
@@ -9,35 +9,35 @@ use crate::call::{Call, rpc};
 use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 
-/// The parameter that names an index's type.
-const INDEX_TYPE: &str = "index_type";
+/// The name of the parameter with the type of an index.
+const TYPE_PARAM: &str = "index_type";
 
-/// An index as its server describes it.
+/// The description of an index by its server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexInfo {
-    /// What was asked for, with the server's defaults.
+    /// The definition of the index, including defaults set by the server.
     pub index: Index,
-    /// Whether it is built.
+    /// The state of building the index.
     pub state: IndexState,
-    /// Rows that are indexed.
+    /// The number of indexed rows.
     pub indexed_rows: u64,
-    /// Rows that wait to be indexed.
+    /// The number of rows that are not indexed yet.
     pub pending_rows: u64,
 }
 
-/// How far an index is.
+/// The state of building an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IndexState {
-    /// On its way.
+    /// The server builds the index or has not started yet.
     Building,
-    /// Built over all flushed rows, as the server sees it; segments below 1024 rows count without files.
+    /// The index covers all flushed rows; segments with fewer than 1024 rows count as indexed without files.
     Finished,
-    /// Given up, with the server's reason.
+    /// Building failed, with the reason given by the server.
     Failed(String),
 }
 
 impl Milvus {
-    /// The indexes of a collection.
+    /// Lists the indexes of a collection; the list may be empty.
     pub async fn list_indexes(&self, collection: &CollectionRef) -> Result<Vec<IndexInfo>, MilvusError> {
         let call = Call::new("list the indexes of collection", collection, &collection.database);
         let request = DescribeIndexRequest {
@@ -45,31 +45,31 @@ impl Milvus {
             collection_name: collection.collection.clone(),
         };
         match self.rpc.call(call, request, rpc!(describe_index)).await {
-            Ok(reply) => Ok(reply.index_descriptions.into_iter().map(read).collect()),
-            // having none is an error of its own to the server
+            Ok(reply) => Ok(reply.index_descriptions.into_iter().map(index_from_wire).collect()),
+            // The server reports an error if the collection has no index.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    /// Creates an index; the very same again is no error.
+    /// Creates an index; succeeds if the same index exists.
     pub async fn create_index(&self, collection: &CollectionRef, index: &Index) -> Result<(), MilvusError> {
-        let about = format!("{} on {} of collection {collection}", index.name, index.field_name);
-        let call = Call::new("create index", &about, &collection.database);
+        let subject = format!("{} on {} of collection {collection}", index.name, index.field_name);
+        let call = Call::new("create index", &subject, &collection.database);
         let request = CreateIndexRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
             field_name: index.field_name.clone(),
-            extra_params: params(index),
+            extra_params: params_to_wire(index),
             index_name: index.name.clone(),
         };
         self.rpc.call(call, request, rpc!(create_index)).await.map(drop)
     }
 
-    /// Drops an index; a loaded collection refuses.
+    /// Drops an index; fails if the collection is loaded.
     pub async fn drop_index(&self, collection: &CollectionRef, index: &Index) -> Result<(), MilvusError> {
-        let about = format!("{} on {} of collection {collection}", index.name, index.field_name);
-        let call = Call::new("drop index", &about, &collection.database);
+        let subject = format!("{} on {} of collection {collection}", index.name, index.field_name);
+        let call = Call::new("drop index", &subject, &collection.database);
         let request = DropIndexRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
@@ -80,38 +80,38 @@ impl Milvus {
     }
 }
 
-fn read(told: IndexDescription) -> IndexInfo {
-    let state = match told.state() {
+fn index_from_wire(description: IndexDescription) -> IndexInfo {
+    let state = match description.state() {
         common::IndexState::Finished => IndexState::Finished,
-        common::IndexState::Failed => IndexState::Failed(told.index_state_fail_reason),
+        common::IndexState::Failed => IndexState::Failed(description.index_state_fail_reason),
         _ => IndexState::Building,
     };
     let params: std::collections::BTreeMap<_, _> =
-        told.params.into_iter().map(|pair| (pair.key, pair.value)).collect();
+        description.params.into_iter().map(|pair| (pair.key, pair.value)).collect();
     IndexInfo {
         index: Index {
-            field_name: told.field_name,
-            name: told.index_name,
-            index_type: params.get(INDEX_TYPE).cloned().unwrap_or_default(),
+            field_name: description.field_name,
+            name: description.index_name,
+            index_type: params.get(TYPE_PARAM).cloned().unwrap_or_default(),
             params,
-            id: told.index_id,
+            id: description.index_id,
         },
         state,
-        indexed_rows: u64::try_from(told.indexed_rows).unwrap_or_default(),
-        pending_rows: u64::try_from(told.pending_index_rows).unwrap_or_default(),
+        indexed_rows: u64::try_from(description.indexed_rows).unwrap_or_default(),
+        pending_rows: u64::try_from(description.pending_index_rows).unwrap_or_default(),
     }
 }
 
-/// All parameters, the type among them.
-fn params(index: &Index) -> Vec<KeyValuePair> {
+/// Returns all parameters of an index, including its type.
+fn params_to_wire(index: &Index) -> Vec<KeyValuePair> {
     let mut params = index.params.clone();
     if !index.index_type.is_empty() {
-        params.entry(INDEX_TYPE.to_owned()).or_insert_with(|| index.index_type.clone());
+        params.entry(TYPE_PARAM.to_owned()).or_insert_with(|| index.index_type.clone());
     }
-    if let Some(kind) = params.get_mut(INDEX_TYPE)
+    if let Some(kind) = params.get_mut(TYPE_PARAM)
         && kind == "marisa-trie"
     {
-        // servers describe it by this old name and do not take it back
+        // Servers report this old name but do not accept it.
         "Trie".clone_into(kind);
     }
     params.into_iter().map(|(key, value)| KeyValuePair { key, value }).collect()
@@ -121,15 +121,15 @@ fn params(index: &Index) -> Vec<KeyValuePair> {
 mod tests {
     use super::*;
 
-    fn sent(index: &Index) -> Vec<(String, String)> {
-        params(index).into_iter().map(|pair| (pair.key, pair.value)).collect()
+    fn sent_params(index: &Index) -> Vec<(String, String)> {
+        params_to_wire(index).into_iter().map(|pair| (pair.key, pair.value)).collect()
     }
 
     #[test]
-    fn the_type_is_sent_once_and_by_its_new_name() {
+    fn the_type_is_sent_once_and_under_its_new_name() {
         let mut index = Index { index_type: "HNSW".to_owned(), ..Index::default() };
-        assert_eq!(sent(&index), [("index_type".to_owned(), "HNSW".to_owned())]);
+        assert_eq!(sent_params(&index), [("index_type".to_owned(), "HNSW".to_owned())]);
         index.params.insert("index_type".to_owned(), "marisa-trie".to_owned());
-        assert_eq!(sent(&index), [("index_type".to_owned(), "Trie".to_owned())]);
+        assert_eq!(sent_params(&index), [("index_type".to_owned(), "Trie".to_owned())]);
     }
 }

@@ -1,12 +1,12 @@
 //! A Milvus client for backup and restore.
 //!
-//! [`Milvus::connect`] opens a connection; every call on it has a deadline, is repeated where that is safe and
-//! worth it, and ends in a [`MilvusError`] that says what could not be done, to what, and why. Messages of the
-//! wire stay inside this crate. Dropping the future of a call cancels it on the server as well.
+//! [`Milvus::connect`] opens a connection. Every call on it has a time limit and is retried if that is safe and can
+//! help. A call that fails returns a [`MilvusError`] with the action, its object and the reason. Protobuf messages
+//! are not part of the public interface. Dropping the future of a call also cancels it on the server.
 //!
-//! Metrics go to whatever recorder of the crate `metrics` the program installed: the histogram
-//! `milvus_backup_milvus_call_seconds` (a try, however it ended) and the counter `milvus_backup_milvus_retries_total`,
-//! both with the label `call`, such as `describe_collection`.
+//! Metrics go to the recorder of the crate `metrics` that the program installed: the histogram
+//! `milvus_backup_milvus_call_seconds` (one attempt, successful or not) and the counter
+//! `milvus_backup_milvus_retries_total`, both with the label `call`, such as `describe_collection`.
 
 mod alias;
 mod auth;

@@ -1,4 +1,4 @@
-//! Loading for queries.
+//! Loading of collections into memory for queries, and releasing them.
 
 use model::manifest::LoadState;
 use model::name::CollectionRef;
@@ -12,7 +12,7 @@ use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 
 impl Milvus {
-    /// Whether a collection, or one of its partitions, is loaded.
+    /// Returns the load state of a collection, or of one of its partitions.
     pub async fn load_state(
         &self,
         collection: &CollectionRef,
@@ -26,7 +26,7 @@ impl Milvus {
         };
         match self.rpc.call(call, request, rpc!(get_load_state)).await?.state() {
             common::LoadState::NotExist => {
-                Err(call.fails(ErrorKind::CollectionNotFound, "the server says it does not exist"))
+                Err(call.error(ErrorKind::CollectionNotFound, "the server says it does not exist"))
             }
             common::LoadState::NotLoad => Ok(LoadState::NotLoad),
             common::LoadState::Loading => Ok(LoadState::Loading),
@@ -34,7 +34,7 @@ impl Milvus {
         }
     }
 
-    /// Begins to load a collection with one replica; [`Self::load_state`] tells when it is done.
+    /// Starts to load a collection with one replica; [`Self::load_state`] reports when it is loaded.
     pub async fn load(&self, collection: &CollectionRef) -> Result<(), MilvusError> {
         let call = Call::new("load collection", collection, &collection.database);
         let request = LoadCollectionRequest {
@@ -45,7 +45,7 @@ impl Milvus {
         self.rpc.call(call, request, rpc!(load_collection)).await.map(drop)
     }
 
-    /// Begins to load some partitions of a collection with one replica.
+    /// Starts to load some partitions of a collection with one replica.
     pub async fn load_partitions(
         &self,
         collection: &CollectionRef,
@@ -61,7 +61,7 @@ impl Milvus {
         self.rpc.call(call, request, rpc!(load_partitions)).await.map(drop)
     }
 
-    /// Releases a collection; one that is not loaded is no error.
+    /// Releases a collection from memory; succeeds if it is not loaded.
     pub async fn release(&self, collection: &CollectionRef) -> Result<(), MilvusError> {
         let call = Call::new("release collection", collection, &collection.database);
         let request = ReleaseCollectionRequest {

@@ -1,4 +1,4 @@
-//! Partitions.
+//! Calls on partitions: list, create.
 
 use model::ids::PartitionId;
 use model::name::CollectionRef;
@@ -9,7 +9,7 @@ use crate::connect::Milvus;
 use crate::error::MilvusError;
 
 impl Milvus {
-    /// The partitions of a collection with their ids.
+    /// Lists the names and ids of the partitions of a collection.
     pub async fn list_partitions(
         &self,
         collection: &CollectionRef,
@@ -23,10 +23,10 @@ impl Milvus {
         Ok(reply.partition_names.into_iter().zip(reply.partition_i_ds.into_iter().map(PartitionId)).collect())
     }
 
-    /// Creates a partition; one that exists is no error. A collection with a partition key refuses.
+    /// Creates a partition. Succeeds if it exists; fails if the collection has a partition key.
     pub async fn create_partition(&self, collection: &CollectionRef, name: &str) -> Result<(), MilvusError> {
-        let about = format!("{name} of collection {collection}");
-        let call = Call::new("create partition", &about, &collection.database);
+        let subject = format!("{name} of collection {collection}");
+        let call = Call::new("create partition", &subject, &collection.database);
         let request = CreatePartitionRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),

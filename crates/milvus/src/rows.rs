@@ -1,4 +1,4 @@
-//! Rows: insert, delete, query, count.
+//! Calls on rows: insert, delete, query, count.
 
 use model::name::CollectionRef;
 use proto::common::ConsistencyLevel;
@@ -9,33 +9,33 @@ use crate::column::{self, Column, Values};
 use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 
-/// The output field that asks for the number of rows.
-const COUNT: &str = "count(*)";
+/// The output field with which a query returns the number of rows.
+const COUNT_FIELD: &str = "count(*)";
 
 impl Milvus {
-    /// Inserts rows into a partition, or where the server puts them; answers how many.
+    /// Inserts rows and returns their number; without a partition, the server chooses one.
     ///
-    /// Of a collection with automatic ids the primary field is left out.
+    /// The columns must not include the primary key of a collection with automatic ids.
     pub async fn insert(
         &self,
         collection: &CollectionRef,
         partition: Option<&str>,
         columns: &[Column],
     ) -> Result<u64, MilvusError> {
-        let call = Call::once("insert into collection", collection, &collection.database);
+        let call = Call::unrepeatable("insert into collection", collection, &collection.database);
         let rows = columns.first().map_or(0, |column| column.values.len());
         let request = InsertRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
             partition_name: partition.unwrap_or_default().to_owned(),
             fields_data: columns.iter().map(column::to_wire).collect(),
-            num_rows: u32::try_from(rows).map_err(|_| call.fails(ErrorKind::Invalid, "too many rows"))?,
+            num_rows: u32::try_from(rows).map_err(|_| call.error(ErrorKind::Invalid, "too many rows"))?,
         };
         let reply = self.rpc.call(call, request, rpc!(insert)).await?;
         Ok(u64::try_from(reply.insert_cnt).unwrap_or_default())
     }
 
-    /// Deletes the rows an expression names, such as `id in [1, 2]`; answers how many keys it named.
+    /// Deletes the rows that match an expression, such as `id in [1, 2]`, and returns the number of keys in it.
     pub async fn delete(&self, collection: &CollectionRef, expr: &str) -> Result<u64, MilvusError> {
         let call = Call::new("delete from collection", collection, &collection.database);
         let request = DeleteRequest {
@@ -48,9 +48,9 @@ impl Milvus {
         Ok(u64::try_from(reply.delete_cnt).unwrap_or_default())
     }
 
-    /// The rows an expression names, of some partitions or of all, as they are now.
+    /// Reads the rows that match an expression, with strong consistency; no partitions means all partitions.
     ///
-    /// The collection must be loaded. Servers cut an answer at 16,384 rows unless the expression is narrower.
+    /// The collection must be loaded. Servers return at most 16,384 rows.
     pub async fn query(
         &self,
         collection: &CollectionRef,
@@ -70,7 +70,7 @@ impl Milvus {
             use_default_consistency: false,
         };
         let reply = self.rpc.call(call, request, rpc!(query)).await?;
-        let unknown = |name| call.fails(ErrorKind::Unsupported, format!("field {name} holds unknown values"));
+        let unknown = |name| call.error(ErrorKind::Unsupported, format!("field {name} holds unknown values"));
         let columns = reply.fields_data.into_iter().map(|data| {
             let name = data.field_name.clone();
             column::from_wire(data).ok_or_else(|| unknown(name))
@@ -78,18 +78,18 @@ impl Milvus {
         columns.collect()
     }
 
-    /// The number of live rows of a loaded collection; servers before 2.3 cannot tell.
+    /// Counts the rows of a loaded collection without deleted rows; not supported before Milvus 2.3.
     pub async fn row_count(&self, collection: &CollectionRef) -> Result<u64, MilvusError> {
         let call = Call::new("count the rows of collection", collection, &collection.database);
         if !self.capabilities().count_star {
-            return Err(call.fails(ErrorKind::Unsupported, "the server is older than 2.3"));
+            return Err(call.error(ErrorKind::Unsupported, "the server is older than 2.3"));
         }
-        let columns = self.query(collection, &[], "", &[COUNT.to_owned()]).await?;
+        let columns = self.query(collection, &[], "", &[COUNT_FIELD.to_owned()]).await?;
         match columns.first().map(|column| &column.values) {
             Some(Values::Long(counts)) if counts.len() == 1 => {
                 Ok(counts.first().copied().and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
             }
-            _ => Err(call.fails(ErrorKind::Server, "the server told no count")),
+            _ => Err(call.error(ErrorKind::Server, "the server told no count")),
         }
     }
 }

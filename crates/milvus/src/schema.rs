@@ -1,11 +1,11 @@
-//! Schemas between the model and the wire.
+//! Conversion of schemas between the model and protobuf messages.
 
 use model::manifest::{DataType, Field, Function, KeyValue, Schema, StructArrayField};
 use prost::Message;
 use proto::common::KeyValuePair;
 use proto::schema as wire;
 
-/// Reads a schema the server told.
+/// Converts a schema sent by the server to the model.
 pub(crate) fn from_wire(schema: wire::CollectionSchema) -> Schema {
     Schema {
         name: schema.name,
@@ -19,7 +19,7 @@ pub(crate) fn from_wire(schema: wire::CollectionSchema) -> Schema {
     }
 }
 
-/// Writes a schema for a collection of this name; a default value that is no `ValueField` is an error.
+/// Converts a schema for a collection of this name; fails if a default value is not an encoded `ValueField`.
 pub(crate) fn to_wire(schema: &Schema, name: &str) -> Result<wire::CollectionSchema, prost::DecodeError> {
     Ok(wire::CollectionSchema {
         name: name.to_owned(),
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schema_survives_the_way_to_the_wire_and_back() {
+    fn a_schema_is_unchanged_after_conversion_in_both_directions() {
         let value = wire::ValueField { data: Some(wire::value_field::Data::LongData(7)) };
         let field = Field {
             id: 101,
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_value_that_is_no_message_is_an_error() {
+    fn an_invalid_default_value_is_an_error() {
         let field = Field { default_value: Some(vec![0xff]), ..Field::default() };
         assert!(to_wire(&Schema { fields: vec![field], ..Schema::default() }, "a").is_err());
     }

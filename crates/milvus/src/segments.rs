@@ -1,4 +1,4 @@
-//! The segments of a collection.
+//! The list of the segments of a collection.
 
 use model::ids::{PartitionScope, SegmentId};
 use model::name::CollectionRef;
@@ -9,61 +9,61 @@ use crate::call::{Call, rpc};
 use crate::connect::Milvus;
 use crate::error::{ErrorKind, MilvusError};
 
-/// A segment as Milvus lists it.
+/// A segment of a collection, as listed by Milvus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentInfo {
-    /// The segment's id; part of every key of its files.
+    /// The id of the segment, which is part of the keys of its files.
     pub id: SegmentId,
-    /// The partition it belongs to, or all of them.
+    /// The partition of the segment; all partitions for some L0 segments.
     pub partition: PartitionScope,
-    /// How far it is on its way to the store.
+    /// How much of the segment is in the store.
     pub state: SegmentState,
-    /// Rows, deleted ones included; final once the segment is flushed (a sealed segment may report 0).
+    /// The number of rows, including deleted rows; final when the segment is flushed (0 in some sealed segments).
     pub rows: u64,
-    /// What it holds; told since 2.4.7.
+    /// The kind of data in the segment, reported since Milvus 2.4.7.
     pub level: SegmentLevel,
-    /// How its files are made; 0 where not told, before 2.6.
+    /// The version of the file format; 0 before Milvus 2.6, which does not report it.
     pub storage_version: i64,
 }
 
-/// How far a segment is on its way to the store.
+/// The state of a segment between receiving rows and being in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentState {
-    /// Takes rows.
+    /// The segment receives rows.
     Growing,
-    /// Takes no more rows; its files are being written.
+    /// The segment receives no more rows, and its files are being written.
     Sealed,
-    /// Its files are being registered. `GetFlushState` counts it as flushed (2.2 to 3.0).
+    /// The files are being registered; `GetFlushState` already counts the segment as flushed (2.2 to 3.0).
     Flushing,
-    /// All its files are on the store.
+    /// All files of the segment are in the store.
     Flushed,
-    /// Belongs to an import that has not ended.
+    /// The segment belongs to an import job that is not finished.
     Importing,
-    /// Replaced by compaction, or dropped.
+    /// The segment was dropped, or replaced by compaction.
     Dropped,
 }
 
-/// What a segment holds.
+/// The kind of data in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentLevel {
-    /// Rows; not told more exactly.
+    /// Rows, from a Milvus without levels.
     Legacy,
-    /// Only deletes of other segments.
+    /// Only delete entries for other segments.
     L0,
-    /// Rows.
+    /// Rows that are not clustered.
     L1,
-    /// Rows, clustered.
+    /// Rows that clustering compaction has sorted by a clustering key.
     L2,
 }
 
 impl Milvus {
-    /// Lists the segments of a collection in every state but growing.
+    /// Lists the segments of a collection in all states except growing.
     ///
-    /// The server collects the ids first and their details afterwards; while compaction replaces segments in between
-    /// it answers "segment not found", so that answer is asked for again like an outage.
+    /// The server collects the ids first and the details afterwards. If compaction replaces a segment in between, it
+    /// answers "segment not found"; the call is then retried as after an outage.
     pub async fn segments(&self, collection: &CollectionRef) -> Result<Vec<SegmentInfo>, MilvusError> {
         let call = Call::new("list the segments of collection", collection, &collection.database)
-            .repeated_after(ErrorKind::NotFound);
+            .retried_after(ErrorKind::NotFound);
         let request = GetPersistentSegmentInfoRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
@@ -75,7 +75,7 @@ impl Milvus {
             .map(|info| SegmentInfo {
                 id: SegmentId(info.segment_id),
                 partition: PartitionScope::from_wire(info.partition_id),
-                state: state(info.state()),
+                state: state_from_wire(info.state()),
                 rows: u64::try_from(info.num_rows).unwrap_or_default(),
                 level: match info.level() {
                     common::SegmentLevel::Legacy => SegmentLevel::Legacy,
@@ -89,7 +89,7 @@ impl Milvus {
     }
 }
 
-fn state(state: common::SegmentState) -> SegmentState {
+fn state_from_wire(state: common::SegmentState) -> SegmentState {
     match state {
         common::SegmentState::Growing => SegmentState::Growing,
         common::SegmentState::Sealed => SegmentState::Sealed,

@@ -1,35 +1,35 @@
-//! What a reply's status means.
+//! Classification of the status in a reply.
 //!
-//! Since 2.3 a status holds a number of the new kind (`code`) and one of the old kind (`error_code`); 2.2 sets
-//! only the old one, mostly to "unexpected", and the text tells more. They disagree: the new number is believed
-//! first, then the old one, then the text. Success is zero in both.
+//! Since 2.3, a status contains a new number (`code`) and an old one (`error_code`). 2.2 sets only the old one, mostly
+//! to "unexpected", and the text is more exact. They may contradict each other: the new number takes precedence over
+//! the old one, and the old one over the text. Both are zero on success.
 
 use proto::common::Status;
 use proto::{common, milvus as wire};
 
-use crate::error::{ErrorKind, chain};
-use crate::reason::plain;
+use crate::error::{ErrorKind, error_chain_text};
+use crate::reason::clean_reason;
 
-/// A failed try of a call.
+/// The failure of one attempt of a call.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) reason: String,
-    pub(crate) again: Again,
+    pub(crate) retry: Retry,
 }
 
-/// Whether a failed call may be sent again.
+/// When a failed call may be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// It would fail again.
+pub(crate) enum Retry {
+    /// A retry would fail too.
     Never,
-    /// It may succeed, but the server may have done it already.
-    MaybeDone,
-    /// It may succeed, and the server has surely not done it.
-    NotDone,
+    /// A retry may succeed, but the server may already have executed the call.
+    IfRepeatable,
+    /// A retry may succeed, and the server has certainly not executed the call.
+    Always,
 }
 
-/// A reply that holds a status.
+/// A reply that contains a status.
 pub(crate) trait Reply {
     fn status(&self) -> Option<&Status>;
 }
@@ -71,42 +71,45 @@ replies!(
     ShowPartitionsResponse,
 );
 
-/// The failure a status reports, if it reports one.
-pub(crate) fn failure(status: &Status) -> Option<Failure> {
+/// Returns the failure that a status reports, or `None` on success.
+pub(crate) fn status_failure(status: &Status) -> Option<Failure> {
     if status.code == 0 && status.error_code == 0 {
         return None;
     }
-    let kind = by_code(status).or_else(|| by_error_code(status)).unwrap_or_else(|| by_text(&status.reason));
-    let again = match again(kind) {
-        Again::Never if kind != ErrorKind::Quota && (status.code == 106 || status.retriable) => {
-            Again::MaybeDone
+    let kind = kind_by_code(status)
+        .or_else(|| kind_by_error_code(status))
+        .unwrap_or_else(|| kind_by_text(&status.reason));
+    let retry = match retry_for_kind(kind) {
+        Retry::Never if kind != ErrorKind::Quota && (status.code == 106 || status.retriable) => {
+            Retry::IfRepeatable
         }
-        again => again,
+        retry => retry,
     };
     let reason = if status.reason.is_empty() {
         format!("the server gave no reason (code {}, error code {})", status.code, status.error_code)
     } else {
-        plain(&status.reason)
+        clean_reason(&status.reason)
     };
-    Some(Failure { kind, reason, again })
+    Some(Failure { kind, reason, retry })
 }
 
-/// Whether waiting helps against a failure of this kind.
-fn again(kind: ErrorKind) -> Again {
+/// Returns when a call that failed with this kind of error may be retried, if nothing else is known.
+fn retry_for_kind(kind: ErrorKind) -> Retry {
     match kind {
-        ErrorKind::RateLimited => Again::NotDone,
-        ErrorKind::Unreachable => Again::MaybeDone,
-        _ => Again::Never,
+        ErrorKind::RateLimited => Retry::Always,
+        ErrorKind::Unreachable => Retry::IfRepeatable,
+        _ => Retry::Never,
     }
 }
 
-fn by_code(status: &Status) -> Option<ErrorKind> {
+/// Classifies a status by its new number (2.3 and later).
+fn kind_by_code(status: &Status) -> Option<ErrorKind> {
     Some(match status.code {
         1 | 2 => ErrorKind::Unreachable,
         3 | 7 | 9 => ErrorKind::Quota,
         8 => ErrorKind::RateLimited,
-        // 2.3 reports an unknown database as an unknown collection
-        100 if names_database(&status.reason) => ErrorKind::DatabaseNotFound,
+        // 2.3 reports an unknown database as an unknown collection.
+        100 if names_only_database(&status.reason) => ErrorKind::DatabaseNotFound,
         100 => ErrorKind::CollectionNotFound,
         101 | 103 => ErrorKind::NotLoaded,
         200 | 600 | 700 | 1000 | 1600 => ErrorKind::NotFound,
@@ -122,10 +125,11 @@ fn by_code(status: &Status) -> Option<ErrorKind> {
     })
 }
 
-fn by_error_code(status: &Status) -> Option<ErrorKind> {
+/// Classifies a status by its old number.
+fn kind_by_error_code(status: &Status) -> Option<ErrorKind> {
     use common::ErrorCode;
     Some(match status.error_code() {
-        ErrorCode::CollectionNotExists if names_database(&status.reason) => ErrorKind::DatabaseNotFound,
+        ErrorCode::CollectionNotExists if names_only_database(&status.reason) => ErrorKind::DatabaseNotFound,
         ErrorCode::CollectionNotExists => ErrorKind::CollectionNotFound,
         ErrorCode::PermissionDenied => ErrorKind::PermissionDenied,
         ErrorCode::IllegalArgument => ErrorKind::Invalid,
@@ -138,15 +142,17 @@ fn by_error_code(status: &Status) -> Option<ErrorKind> {
     })
 }
 
-fn names_database(reason: &str) -> bool {
+/// Returns whether the text "collection not found" names only a database, which is then what does not exist.
+fn names_only_database(reason: &str) -> bool {
     reason.contains("collection not found[database=") && !reason.contains("[collection=")
 }
 
-fn by_text(reason: &str) -> ErrorKind {
+/// Classifies a failure by words in its text; `Server` if none is known.
+fn kind_by_text(reason: &str) -> ErrorKind {
     let reason = reason.to_lowercase();
     let says = |words: &str| reason.contains(words);
     let absent = says("not found") || says("not exist") || says("n't exist");
-    // the second and third for a moment after a restart of one of its parts
+    // Milvus reports the second and the third for a short time after one of its components restarted.
     if ["not ready", "node not match", "find no available"].into_iter().any(says) {
         ErrorKind::Unreachable
     } else if says("rate limit exceeded") || says("rejected by grpc ratelimiter") {
@@ -157,8 +163,8 @@ fn by_text(reason: &str) -> ErrorKind {
         ErrorKind::AlreadyExists
     } else if says("not loaded") || says("not been loaded") {
         ErrorKind::NotLoaded
-    } else if says("can't find collection") && !names_database(&reason) {
-        // before the rest, whose words may stand in the name of the collection
+    } else if says("can't find collection") && !names_only_database(&reason) {
+        // Checked before the conditions below, whose words may occur in the name of the collection.
         ErrorKind::CollectionNotFound
     } else if absent && ["index", "partition", "segment", "alias", "task"].into_iter().any(says) {
         ErrorKind::NotFound
@@ -175,44 +181,44 @@ fn by_text(reason: &str) -> ErrorKind {
     }
 }
 
-/// The failure of a call that brought no reply.
+/// Classifies the failure of a call that got no reply.
 pub(crate) fn rpc_failure(status: &tonic::Status) -> Failure {
     use tonic::Code;
     let transport = std::error::Error::source(status).is_some();
-    let (kind, again) = match status.code() {
-        _ if never_sent(status) => (ErrorKind::Unreachable, Again::NotDone),
-        Code::Unavailable => (ErrorKind::Unreachable, Again::MaybeDone),
+    let (kind, retry) = match status.code() {
+        _ if was_never_sent(status) => (ErrorKind::Unreachable, Retry::Always),
+        Code::Unavailable => (ErrorKind::Unreachable, Retry::IfRepeatable),
         Code::Unknown | Code::Internal | Code::Cancelled if transport => {
-            (ErrorKind::Unreachable, Again::MaybeDone)
+            (ErrorKind::Unreachable, Retry::IfRepeatable)
         }
         Code::ResourceExhausted if status.message().contains("larger than max") => {
-            (ErrorKind::Invalid, Again::Never)
+            (ErrorKind::Invalid, Retry::Never)
         }
-        Code::ResourceExhausted => (ErrorKind::RateLimited, Again::NotDone),
-        Code::Unauthenticated => (ErrorKind::Unauthenticated, Again::Never),
-        Code::PermissionDenied => (ErrorKind::PermissionDenied, Again::Never),
-        Code::Unimplemented => (ErrorKind::Unsupported, Again::Never),
-        Code::DeadlineExceeded => (ErrorKind::Timeout, Again::MaybeDone),
-        Code::Cancelled => (ErrorKind::Cancelled, Again::Never),
-        Code::InvalidArgument | Code::OutOfRange => (ErrorKind::Invalid, Again::Never),
+        Code::ResourceExhausted => (ErrorKind::RateLimited, Retry::Always),
+        Code::Unauthenticated => (ErrorKind::Unauthenticated, Retry::Never),
+        Code::PermissionDenied => (ErrorKind::PermissionDenied, Retry::Never),
+        Code::Unimplemented => (ErrorKind::Unsupported, Retry::Never),
+        Code::DeadlineExceeded => (ErrorKind::Timeout, Retry::IfRepeatable),
+        Code::Cancelled => (ErrorKind::Cancelled, Retry::Never),
+        Code::InvalidArgument | Code::OutOfRange => (ErrorKind::Invalid, Retry::Never),
         _ => {
-            let kind = by_text(status.message());
-            (kind, again(kind))
+            let kind = kind_by_text(status.message());
+            (kind, retry_for_kind(kind))
         }
     };
-    let mut reason = plain(status.message());
+    let mut reason = clean_reason(status.message());
     if let Some(cause) = std::error::Error::source(status) {
-        let cause = chain(cause);
+        let cause = error_chain_text(cause);
         reason = if cause.contains(&reason) { cause } else { format!("{reason}: {cause}") };
     }
     if reason.is_empty() {
         status.code().description().clone_into(&mut reason);
     }
-    Failure { kind, reason, again }
+    Failure { kind, reason, retry }
 }
 
-/// Whether no connection could be made, so that the request never left.
-fn never_sent(status: &tonic::Status) -> bool {
+/// Returns whether no connection could be opened, so that the request was never sent.
+fn was_never_sent(status: &tonic::Status) -> bool {
     let mut cause = std::error::Error::source(status);
     while let Some(error) = cause {
         if error.is::<tonic::ConnectError>() {
@@ -227,35 +233,35 @@ fn never_sent(status: &tonic::Status) -> bool {
 mod tests {
     use super::*;
 
-    fn told(code: i32, error_code: i32, reason: &str) -> Failure {
+    fn classify(code: i32, error_code: i32, reason: &str) -> Failure {
         let status = Status { code, error_code, reason: reason.to_owned(), ..Status::default() };
-        failure(&status).expect("a failure")
+        status_failure(&status).expect("a failure")
     }
 
     #[test]
-    fn success_is_zero_in_both_numbers() {
-        assert!(failure(&Status::default()).is_none());
-        assert!(failure(&Status { reason: "done".to_owned(), ..Status::default() }).is_none());
+    fn a_status_with_both_numbers_zero_is_a_success() {
+        assert!(status_failure(&Status::default()).is_none());
+        assert!(status_failure(&Status { reason: "done".to_owned(), ..Status::default() }).is_none());
     }
 
     #[test]
-    fn the_new_number_is_believed_before_the_old_one_and_the_text() {
-        assert_eq!(told(100, 1, "quota exceeded").kind, ErrorKind::CollectionNotFound);
-        assert_eq!(told(0, 4, "quota exceeded").kind, ErrorKind::CollectionNotFound);
-        assert_eq!(told(0, 1, "quota exceeded").kind, ErrorKind::Quota);
-        assert_eq!(told(65535, 1, "database already exist: a").kind, ErrorKind::AlreadyExists);
+    fn the_new_number_takes_precedence_over_the_old_one_and_the_text() {
+        assert_eq!(classify(100, 1, "quota exceeded").kind, ErrorKind::CollectionNotFound);
+        assert_eq!(classify(0, 4, "quota exceeded").kind, ErrorKind::CollectionNotFound);
+        assert_eq!(classify(0, 1, "quota exceeded").kind, ErrorKind::Quota);
+        assert_eq!(classify(65535, 1, "database already exist: a").kind, ErrorKind::AlreadyExists);
     }
 
     #[test]
-    fn an_unknown_database_is_told_from_an_unknown_collection() {
-        let database = told(100, 1, "collection not found[database=a]");
+    fn an_unknown_database_is_distinguished_from_an_unknown_collection() {
+        let database = classify(100, 1, "collection not found[database=a]");
         assert_eq!(database.kind, ErrorKind::DatabaseNotFound);
-        let collection = told(100, 1, "collection not found[database=a][collection=b]");
+        let collection = classify(100, 1, "collection not found[database=a][collection=b]");
         assert_eq!(collection.kind, ErrorKind::CollectionNotFound);
     }
 
     #[test]
-    fn texts_of_2_2_are_understood() {
+    fn error_texts_of_2_2_are_classified() {
         for (reason, kind) in [
             ("can't find collection: a", ErrorKind::CollectionNotFound),
             (
@@ -282,36 +288,36 @@ mod tests {
             ),
             ("something else", ErrorKind::Server),
         ] {
-            assert_eq!(told(0, 1, reason).kind, kind, "{reason}");
+            assert_eq!(classify(0, 1, reason).kind, kind, "{reason}");
         }
     }
 
     #[test]
-    fn only_what_may_pass_is_tried_again() {
-        assert_eq!(told(8, 49, "").again, Again::NotDone);
-        assert_eq!(told(1, 1, "").again, Again::MaybeDone);
-        assert_eq!(told(106, 1, "").again, Again::MaybeDone);
-        assert_eq!(told(9, 48, "").again, Again::Never);
-        assert_eq!(told(100, 4, "").again, Again::Never);
+    fn only_temporary_failures_are_retried() {
+        assert_eq!(classify(8, 49, "").retry, Retry::Always);
+        assert_eq!(classify(1, 1, "").retry, Retry::IfRepeatable);
+        assert_eq!(classify(106, 1, "").retry, Retry::IfRepeatable);
+        assert_eq!(classify(9, 48, "").retry, Retry::Never);
+        assert_eq!(classify(100, 4, "").retry, Retry::Never);
         let quota = Status { code: 9, retriable: true, ..Status::default() };
-        assert_eq!(failure(&quota).map(|failure| failure.again), Some(Again::Never));
+        assert_eq!(status_failure(&quota).map(|failure| failure.retry), Some(Retry::Never));
         let other = Status { code: 5, retriable: true, ..Status::default() };
-        assert_eq!(failure(&other).map(|failure| failure.again), Some(Again::MaybeDone));
+        assert_eq!(status_failure(&other).map(|failure| failure.retry), Some(Retry::IfRepeatable));
     }
 
     #[test]
-    fn codes_of_the_transport_are_understood() {
+    fn grpc_codes_are_classified() {
         use tonic::Code;
-        for (code, text, kind, again) in [
-            (Code::Unavailable, "", ErrorKind::Unreachable, Again::MaybeDone),
-            (Code::Unauthenticated, "auth check failure", ErrorKind::Unauthenticated, Again::Never),
-            (Code::Unimplemented, "unknown method", ErrorKind::Unsupported, Again::Never),
-            (Code::ResourceExhausted, "slow down", ErrorKind::RateLimited, Again::NotDone),
-            (Code::ResourceExhausted, "message larger than max", ErrorKind::Invalid, Again::Never),
-            (Code::Unknown, "Milvus Proxy is not ready yet", ErrorKind::Unreachable, Again::MaybeDone),
+        for (code, text, kind, retry) in [
+            (Code::Unavailable, "", ErrorKind::Unreachable, Retry::IfRepeatable),
+            (Code::Unauthenticated, "auth check failure", ErrorKind::Unauthenticated, Retry::Never),
+            (Code::Unimplemented, "unknown method", ErrorKind::Unsupported, Retry::Never),
+            (Code::ResourceExhausted, "slow down", ErrorKind::RateLimited, Retry::Always),
+            (Code::ResourceExhausted, "message larger than max", ErrorKind::Invalid, Retry::Never),
+            (Code::Unknown, "Milvus Proxy is not ready yet", ErrorKind::Unreachable, Retry::IfRepeatable),
         ] {
             let failure = rpc_failure(&tonic::Status::new(code, text));
-            assert_eq!((failure.kind, failure.again), (kind, again), "{code:?} {text}");
+            assert_eq!((failure.kind, failure.retry), (kind, retry), "{code:?} {text}");
             assert!(!failure.reason.is_empty());
         }
     }

@@ -1,85 +1,87 @@
-//! Milvus's binlog files of storage version 1: a magic number, a descriptor event, then events with Parquet payloads.
+//! Parser for Milvus's binlog files of storage version 1.
 //!
-//! Every event is a header of 17 bytes (timestamp, type, its own length, the position of the next, little endian) and
-//! a body; that of a data event is two timestamps and the payload. Only the frame is read here, and how many rows a
-//! payload holds: their content stays Milvus's business.
+//! A file is a magic number, a descriptor event, and data events with Parquet payloads. An event is a little-endian
+//! header of 17 bytes (timestamp, type, length of the event, position of the next event) and a body. The body of a
+//! data event is two timestamps and the payload. This module reads the frame and the number of rows in each payload,
+//! not the rows themselves.
 
 mod parquet;
 
 /// The first four bytes of a file, little endian.
 const MAGIC: u32 = 0x00ff_fabc;
 const HEADER_BYTES: usize = 17;
-/// Two timestamps between a data event's header and its payload.
-const RANGE_BYTES: usize = 16;
+/// The size of the two timestamps between a data event's header and its payload.
+const TIMESTAMP_RANGE_BYTES: usize = 16;
+/// The type of the descriptor event.
 const DESCRIPTOR: u8 = 0;
 
-/// Why bytes are no binlog.
+/// The reason why bytes cannot be read as a binlog.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BinlogError {
-    /// The file does not begin as one of storage version 1.
+    /// The file does not begin with the magic number of storage version 1.
     #[error("not a binlog of storage version 1")]
     Magic,
-    /// An event does not fit where the file says it lies.
+    /// The file ends within an event, or the event's length is invalid.
     #[error("the event at byte {at} is cut off or badly framed")]
     Event {
-        /// Where the event begins.
+        /// The offset of the event in the file, in bytes.
         at: usize,
     },
-    /// A delete log holds something else.
+    /// A delta log contains an event of this type, which is not a delete.
     #[error("an event of type {0} among deletes")]
     Kind(u8),
-    /// The payload's row count cannot be read.
+    /// The Parquet footer with the payload's row count cannot be read.
     #[error("the payload has no readable Parquet footer")]
     Parquet,
 }
 
-/// What an event holds, by Milvus's number.
+/// The type of a data event, by Milvus's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventKind(pub u8);
 
 impl EventKind {
-    /// Values of one column.
+    /// Contains values of one column.
     pub const INSERT: Self = Self(1);
-    /// Keys of deleted rows with the time of their deletion.
+    /// Contains primary keys of deleted rows with the times of their deletion.
     pub const DELETE: Self = Self(2);
 }
 
-/// A data event.
+/// One data event of a binlog file, with its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// What it holds.
+    /// Whether the payload contains inserted values or deletes.
     pub kind: EventKind,
     payload: &'a [u8],
 }
 
 impl Event<'_> {
-    /// The number of rows in its payload.
+    /// Reads the number of rows in the payload; fails if the Parquet footer is missing or broken.
     pub fn rows(&self) -> Result<u64, BinlogError> {
         parquet::num_rows(self.payload).ok_or(BinlogError::Parquet)
     }
 }
 
-/// Reads the frame of a whole file: its data events in order.
+/// Parses the frame of a whole file and returns its data events in order.
 pub fn events(file: &[u8]) -> Result<Vec<Event<'_>>, BinlogError> {
     let mut rest = file;
-    if take(&mut rest).map(u32::from_le_bytes) != Some(MAGIC) {
+    if split_bytes(&mut rest).map(u32::from_le_bytes) != Some(MAGIC) {
         return Err(BinlogError::Magic);
     }
     let mut events = Vec::new();
     while !rest.is_empty() {
         let at = file.len() - rest.len();
-        let (kind, body) = event(&mut rest).ok_or(BinlogError::Event { at })?;
+        let (kind, body) = split_event(&mut rest).ok_or(BinlogError::Event { at })?;
         if kind != DESCRIPTOR {
-            let payload = body.get(RANGE_BYTES..).ok_or(BinlogError::Event { at })?;
+            let payload = body.get(TIMESTAMP_RANGE_BYTES..).ok_or(BinlogError::Event { at })?;
             events.push(Event { kind: EventKind(kind), payload });
         }
     }
     Ok(events)
 }
 
-/// Counts the entries of a delete log, given the whole file.
+/// Counts the delete entries of a delta log, given the whole file.
 ///
-/// A key that was deleted twice counts twice, so this is the most rows the file can delete.
+/// A key that was deleted twice counts twice, so the file deletes at most this many rows.
 pub fn delta_entries(file: &[u8]) -> Result<u64, BinlogError> {
     let mut entries = 0_u64;
     for event in events(file)? {
@@ -91,18 +93,19 @@ pub fn delta_entries(file: &[u8]) -> Result<u64, BinlogError> {
     Ok(entries)
 }
 
-/// Splits the next event off: its type and its body.
-fn event<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+/// Splits off the next event and returns its type and its body.
+fn split_event<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     let mut header = *rest;
-    take::<8>(&mut header)?;
-    let [kind] = take(&mut header)?;
-    let length = usize::try_from(i32::from_le_bytes(take(&mut header)?)).ok()?;
+    split_bytes::<8>(&mut header)?;
+    let [kind] = split_bytes(&mut header)?;
+    let length = usize::try_from(i32::from_le_bytes(split_bytes(&mut header)?)).ok()?;
     let (event, after) = rest.split_at_checked(length)?;
     *rest = after;
     Some((kind, event.get(HEADER_BYTES..)?))
 }
 
-fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
+/// Splits off the next `N` bytes; `None` if fewer remain.
+fn split_bytes<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
     let (bytes, rest) = from.split_first_chunk()?;
     *from = rest;
     Some(*bytes)
@@ -112,8 +115,8 @@ fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
-    /// A file of these events, framed as Milvus does.
-    fn file(events: &[(u8, &[u8])]) -> Vec<u8> {
+    /// Builds a file of these events, framed as Milvus frames them.
+    fn build_file(events: &[(u8, &[u8])]) -> Vec<u8> {
         let mut file = MAGIC.to_le_bytes().to_vec();
         for (kind, body) in events {
             let length = i32::try_from(HEADER_BYTES + body.len()).unwrap();
@@ -129,22 +132,23 @@ mod tests {
 
     #[test]
     fn events_follow_the_descriptor() {
-        let bytes = file(&[(0, b"whatever"), (1, b"0123456789abcdefpayload"), (2, b"0123456789abcdef")]);
+        let bytes =
+            build_file(&[(0, b"whatever"), (1, b"0123456789abcdefpayload"), (2, b"0123456789abcdef")]);
         let found: Vec<_> = events(&bytes).unwrap().iter().map(|e| (e.kind, e.payload.len())).collect();
         assert_eq!(found, [(EventKind::INSERT, 7), (EventKind::DELETE, 0)]);
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn damaged_files_are_rejected_with_the_reason() {
         assert_eq!(events(b""), Err(BinlogError::Magic));
         assert_eq!(events(b"PAR1\0\0\0\0"), Err(BinlogError::Magic));
-        let whole = file(&[(0, b"d"), (2, b"0123456789abcdefpayload")]);
+        let whole = build_file(&[(0, b"d"), (2, b"0123456789abcdefpayload")]);
         assert_eq!(events(&whole[..whole.len() - 1]), Err(BinlogError::Event { at: 22 }));
-        assert_eq!(events(&file(&[(2, b"short")])), Err(BinlogError::Event { at: 4 }));
+        assert_eq!(events(&build_file(&[(2, b"short")])), Err(BinlogError::Event { at: 4 }));
         assert_eq!(delta_entries(&whole), Err(BinlogError::Parquet));
-        let insert = file(&[(1, b"0123456789abcdefpayload")]);
+        let insert = build_file(&[(1, b"0123456789abcdefpayload")]);
         assert_eq!(delta_entries(&insert), Err(BinlogError::Kind(1)));
-        let mut endless = file(&[(0, b"d")]);
+        let mut endless = build_file(&[(0, b"d")]);
         endless[13..17].copy_from_slice(&0_i32.to_le_bytes());
         assert_eq!(events(&endless), Err(BinlogError::Event { at: 4 }));
     }

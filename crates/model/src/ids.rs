@@ -1,4 +1,4 @@
-//! Milvus's identifiers as types; the wire's sentinels (-1, 0) stay at the wire.
+//! Types for Milvus's identifiers. Special values of Milvus's protocol (-1, 0) are converted where messages are parsed.
 
 use std::fmt;
 
@@ -30,23 +30,23 @@ id! {
 }
 
 impl FieldId {
-    /// The system field that holds row ids.
+    /// The system field with the row ids.
     pub const ROW_ID: Self = Self(0);
-    /// The system field that holds row timestamps.
+    /// The system field with the timestamps of the rows.
     pub const TIMESTAMP: Self = Self(1);
 }
 
-/// Tells whether something belongs to one partition or to all of a collection (L0 deletes).
+/// The partitions that a segment belongs to: one, or all of its collection (L0 segments).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PartitionScope {
-    /// All partitions; -1 on the wire and in paths.
+    /// All partitions of the collection; Milvus writes -1 in messages and paths.
     All,
-    /// One partition.
+    /// Only the partition with this id.
     One(PartitionId),
 }
 
 impl PartitionScope {
-    /// The number Milvus uses on the wire and in paths.
+    /// Returns the number that Milvus uses in messages and paths.
     pub const fn wire(self) -> i64 {
         match self {
             Self::All => -1,
@@ -54,7 +54,7 @@ impl PartitionScope {
         }
     }
 
-    /// Reads the number Milvus uses on the wire and in paths.
+    /// Converts the number that Milvus uses in messages and paths.
     pub const fn from_wire(raw: i64) -> Self {
         if raw == -1 { Self::All } else { Self::One(PartitionId(raw)) }
     }
@@ -65,7 +65,7 @@ impl PartitionScope {
 pub struct Tso(pub u64);
 
 impl Tso {
-    /// Milliseconds since 1970 (UTC).
+    /// Returns the physical part, in milliseconds since 1970 (UTC).
     pub const fn physical_ms(self) -> u64 {
         self.0 >> 18
     }

@@ -9,53 +9,53 @@ use std::fmt;
 pub struct ObjectKey(String);
 
 impl ObjectKey {
-    /// Takes a key, dropping leading, doubled and `.` parts; a trailing slash (a prefix) is kept.
+    /// Normalizes a key: removes leading and repeated slashes and `.` parts, and keeps a trailing slash (a prefix).
     pub fn new(raw: &str) -> Self {
         let mut key = String::with_capacity(raw.len());
-        push_clean(&mut key, raw);
+        append_normalized(&mut key, raw);
         Self(key)
     }
 
-    /// The key below this one; both sides are cleaned.
+    /// Returns the key `below` this one; both are normalized.
     #[must_use]
     pub fn join(&self, below: &str) -> Self {
         let mut key = String::with_capacity(self.0.len() + 1 + below.len());
         key.push_str(self.0.trim_end_matches('/'));
-        push_clean(&mut key, below);
+        append_normalized(&mut key, below);
         Self(key)
     }
 
-    /// The same key as a prefix: with exactly one trailing slash, or empty.
+    /// Returns this key as a prefix: with exactly one trailing slash, or empty.
     #[must_use]
     pub fn as_dir(&self) -> Self {
         if self.0.is_empty() || self.0.ends_with('/') { self.clone() } else { Self(format!("{}/", self.0)) }
     }
 
-    /// What follows `prefix` in this key, if it lies below it.
+    /// Returns the part of this key after `prefix`; `None` if the key is not below `prefix`.
     pub fn below(&self, prefix: &Self) -> Option<&str> {
         let rest = self.0.strip_prefix(prefix.0.trim_end_matches('/'))?;
         if prefix.0.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
     }
 
-    /// The last part, without a trailing slash.
+    /// Returns the last part, without a trailing slash.
     pub fn file_name(&self) -> &str {
         let key = self.0.trim_end_matches('/');
         key.rsplit('/').next().unwrap_or(key)
     }
 
-    /// Whether this names a prefix and not an object.
+    /// Returns whether this is a prefix and not the key of an object.
     pub fn is_dir(&self) -> bool {
         self.0.is_empty() || self.0.ends_with('/')
     }
 
-    /// The text of the key.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Adds the parts of `raw` to a key without a trailing slash.
-fn push_clean(key: &mut String, raw: &str) {
+/// Appends the parts of `raw` to `key`, which must not end with a slash.
+fn append_normalized(key: &mut String, raw: &str) {
     for part in raw.split('/').filter(|part| !part.is_empty() && *part != ".") {
         if !key.is_empty() {
             key.push('/');
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_cleaned() {
+    fn keys_are_normalized() {
         for (raw, clean) in [
             ("files/a", "files/a"),
             ("/files//./a/", "files/a/"),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_join_and_part_again() {
+    fn keys_are_joined_and_split() {
         let root = ObjectKey::new("backup");
         assert_eq!(root.join("b/meta/").as_str(), "backup/b/meta/");
         assert_eq!(root.as_dir().join("/b").as_str(), "backup/b");
@@ -115,7 +115,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cleaning_is_done_once(raw: String, below: String) {
+        fn normalizing_twice_changes_nothing(raw: String, below: String) {
             let key = ObjectKey::new(&raw);
             prop_assert_eq!(&ObjectKey::new(key.as_str()), &key);
             let joined = key.join(&below);

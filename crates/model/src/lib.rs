@@ -1,7 +1,7 @@
-//! What a backup is: names, selections, key layouts, manifests and plans, as pure data.
+//! Defines backups as pure data: names, selections, key layouts, manifests and plans.
 //!
-//! Nothing here does I/O, reads a clock or the environment: every function is a plain mapping from
-//! what was seen and what was asked to what follows. The crates around it do the seeing and the doing.
+//! This crate does no I/O and reads neither the clock nor the environment: every function computes its result from
+//! its arguments. Other crates collect the facts from which plans are made, and execute the plans.
 
 pub mod binlog;
 pub mod ids;

@@ -1,9 +1,9 @@
-//! Source names to target names.
+//! Mapping of source names to target names.
 //!
-//! Every form of `--rename` of Milvus Backup (Go) is read: `coll:new`, `db.coll:db2.new` and mixtures of both (a
-//! missing database is `default`), `db1.*:db2.*`, and `db1.:db2.`, which means the same. A rule for a collection
-//! beats one for its database; a suffix goes to every collection without a rule of its own.
-//! Plans, such as `restorePlan` in the requests of 0.5, may also send one source to several targets.
+//! Every form of `--rename` of Milvus Backup (Go) is supported: `coll:new`, `db.coll:db2.new` and mixtures of both (a
+//! missing database is `default`), `db1.*:db2.*`, and `db1.:db2.`, which means the same. A rule for a collection has
+//! priority over one for its database. A suffix is added to every collection without a rule of its own.
+//! Plans, such as `restorePlan` in the requests of 0.5, may also map one source to several targets.
 
 mod targets;
 
@@ -15,72 +15,72 @@ use serde::{Deserialize, Serialize};
 use crate::name::{CollectionRef, is_milvus_name};
 pub use targets::Targets;
 
-/// How the names of a restore follow from those of the source.
+/// The rules by which the target names of a restore follow from the source names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
     databases: BTreeMap<String, Vec<String>>,
     collections: BTreeMap<CollectionRef, Vec<CollectionRef>>,
     suffix: String,
-    /// Whether rules may rename nothing.
+    /// Whether rules that match nothing are allowed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     lenient: bool,
 }
 
-/// Why names cannot be mapped.
+/// The reason why names cannot be mapped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
-    /// A rule is not written as rules are.
+    /// A rule has invalid syntax.
     #[error("cannot understand the rename {rule:?}: {reason}")]
     InvalidRule {
-        /// The rule as it was given.
+        /// The rule as given in the request.
         rule: String,
-        /// What is wrong with it.
+        /// The violated rule of the syntax, in words.
         reason: &'static str,
     },
-    /// Two rules rename the same thing.
+    /// Two rules rename the same database or collection.
     #[error("{0} is renamed twice")]
     DuplicateRule(String),
-    /// The suffix would make invalid names.
+    /// The suffix contains characters that names must not contain.
     #[error("the suffix {0:?} holds more than letters, digits and `_`")]
     InvalidSuffix(String),
-    /// Rules rename what is not selected from the source.
+    /// These rules match nothing that is selected.
     #[error("nothing to rename by {}", .0.join(", "))]
     NoMatch(Vec<String>),
-    /// Milvus would refuse the name.
+    /// Milvus would reject the target name.
     #[error(
         "{from} cannot become {to}: names hold letters, digits and `_`, no digit first, at most 255 characters"
     )]
     InvalidTarget {
-        /// The source's name.
+        /// The name of the source.
         from: String,
-        /// The refused name.
+        /// The name that Milvus would reject.
         to: String,
     },
-    /// Two collections would become one.
+    /// Two collections have the same target.
     #[error("both {first} and {second} would become {target}")]
     SameTarget {
-        /// The target's name.
+        /// The name of the common target.
         target: String,
-        /// A source.
+        /// The first source with this target.
         first: String,
-        /// Another source.
+        /// The second source with this target.
         second: String,
     },
 }
 
-/// One side of a rename rule.
+/// The old or the new name in a rename rule.
 enum Side {
     Database(String),
     Collection(CollectionRef),
 }
 
 impl Mapping {
-    /// Every name stays.
+    /// Creates a mapping that changes no name.
     pub fn identity() -> Self {
         Self::default()
     }
 
-    /// Reads `--rename` (rules separated by commas) and `--suffix`; empty texts are as good as none.
+    /// Parses `--rename` (a comma-separated list of rules) and `--suffix`; an empty text counts as missing.
     pub fn new(rename: Option<&str>, suffix: Option<&str>) -> Result<Self, MappingError> {
         let rules =
             rename.filter(|text| !text.trim().is_empty()).into_iter().flat_map(|text| text.split(','));
@@ -91,7 +91,7 @@ impl Mapping {
         Self::of_renames(rules, suffix)
     }
 
-    /// Takes pairs of an old and a new name, each in a form of `--rename`, and a suffix.
+    /// Creates a mapping from pairs of an old and a new name, each in a form of `--rename`, and a suffix.
     pub fn of_renames<'a>(
         renames: impl IntoIterator<Item = (&'a str, &'a str)>,
         suffix: Option<&str>,
@@ -102,37 +102,38 @@ impl Mapping {
         }
         let mut mapping = Self { suffix: suffix.to_owned(), ..Self::default() };
         for (from, to) in renames {
-            mapping.add(from, to)?;
+            mapping.add_rename(from, to)?;
         }
         Ok(mapping)
     }
 
-    /// Takes a plan: whole databases, and collections, each with a target; a source may have several.
+    /// Creates a mapping from a plan: whole databases and collections, each with a target. A source may occur several
+    /// times, with different targets.
     pub fn of_plan(
         databases: impl IntoIterator<Item = (String, String)>,
         collections: impl IntoIterator<Item = (CollectionRef, CollectionRef)>,
     ) -> Result<Self, MappingError> {
         let mut mapping = Self::default();
         for (from, to) in databases {
-            named(&from, &to, !from.is_empty() && !to.is_empty())?;
+            check_named(&from, &to, !from.is_empty() && !to.is_empty())?;
             let targets = mapping.databases.entry(from.clone()).or_default();
-            add_once(targets, to, &from)?;
+            add_distinct(targets, to, &from)?;
         }
         for (from, to) in collections {
-            named(&from, &to, !from.collection.is_empty() && !to.collection.is_empty())?;
+            check_named(&from, &to, !from.collection.is_empty() && !to.collection.is_empty())?;
             let targets = mapping.collections.entry(from.clone()).or_default();
-            add_once(targets, to, &from)?;
+            add_distinct(targets, to, &from)?;
         }
         Ok(mapping)
     }
 
-    /// Lets rules be that rename nothing of what is selected, as the Go tool does: to it they are a mere lookup.
+    /// Allows rules that match nothing of the selection, as the Go tool does, which uses rules as a lookup table.
     #[must_use]
     pub fn lenient(self) -> Self {
         Self { lenient: true, ..self }
     }
 
-    fn add(&mut self, from: &str, to: &str) -> Result<(), MappingError> {
+    fn add_rename(&mut self, from: &str, to: &str) -> Result<(), MappingError> {
         let invalid = |reason| MappingError::InvalidRule { rule: format!("{from}:{to}"), reason };
         let twice = match (Side::parse(from).map_err(invalid)?, Side::parse(to).map_err(invalid)?) {
             (Side::Database(from), Side::Database(to)) => self.databases.insert(from, vec![to]).is_some(),
@@ -144,7 +145,7 @@ impl Mapping {
         if twice { Err(MappingError::DuplicateRule(from.trim().to_owned())) } else { Ok(()) }
     }
 
-    /// The targets of a collection; mostly one.
+    /// Returns the targets of a collection, usually one.
     pub fn targets(&self, source: &CollectionRef) -> Vec<CollectionRef> {
         self.collections.get(source).cloned().unwrap_or_else(|| {
             let databases = self.target_databases(&source.database);
@@ -153,21 +154,21 @@ impl Mapping {
         })
     }
 
-    /// The targets of a database; mostly one.
+    /// Returns the targets of a database, usually one.
     pub fn target_databases(&self, source: &str) -> Vec<String> {
         self.databases.get(source).cloned().unwrap_or_else(|| vec![source.to_owned()])
     }
 
     /// Pairs every selected collection with its targets.
     ///
-    /// Fails if a rule renames nothing of the selected databases and collections, unless it may; if a target's name
-    /// is invalid, or two collections have one target.
+    /// Fails if a rule matches none of the selected databases and collections (unless the mapping is
+    /// [lenient](Self::lenient)), if a target's name is invalid, or if two collections have the same target.
     pub fn resolve(
         &self,
         databases: &[String],
         collections: &[CollectionRef],
     ) -> Result<Targets, MappingError> {
-        let unused = self.unused(databases, collections);
+        let unused = self.unused_rules(databases, collections);
         if !self.lenient && !unused.is_empty() {
             return Err(MappingError::NoMatch(unused));
         }
@@ -199,8 +200,8 @@ impl Mapping {
         Ok(Targets { databases: target_databases, collections: pairs, unused })
     }
 
-    /// The rules that rename nothing of it.
-    fn unused(&self, databases: &[String], collections: &[CollectionRef]) -> Vec<String> {
+    /// Returns the rules that match none of these databases and collections.
+    fn unused_rules(&self, databases: &[String], collections: &[CollectionRef]) -> Vec<String> {
         let databases = self
             .databases
             .iter()
@@ -217,12 +218,14 @@ impl Mapping {
     }
 }
 
-fn named(from: &impl fmt::Display, to: &impl fmt::Display, is_named: bool) -> Result<(), MappingError> {
+/// Fails unless both sides of a rule have a name.
+fn check_named(from: &impl fmt::Display, to: &impl fmt::Display, is_named: bool) -> Result<(), MappingError> {
     let invalid = || MappingError::InvalidRule { rule: format!("{from}:{to}"), reason: "a name is missing" };
     if is_named { Ok(()) } else { Err(invalid()) }
 }
 
-fn add_once<T: PartialEq>(
+/// Adds a target to those of a source; fails if it is one of them already.
+fn add_distinct<T: PartialEq>(
     targets: &mut Vec<T>,
     target: T,
     source: &impl fmt::Display,
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suffix_goes_to_what_has_no_rule_of_its_own() {
+    fn a_suffix_is_added_to_collections_without_a_rule() {
         let mapping = Mapping::new(Some("a:b,db1.*:db2.*,db1.x:db3.y"), Some("_copy")).unwrap();
         assert_eq!(target(&mapping, "a"), "default.b");
         assert_eq!(target(&mapping, "db1.x"), "db3.y");
@@ -307,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_cannot_be_understood() {
+    fn invalid_rules_are_rejected() {
         for rule in
             ["a", "a:b:c", ":b", "a:", "a.b.c:d", "db.*:c", "c:db.*", ".a:b", "*:b", "d*.*:x.*", "a:b,"]
         {
@@ -323,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn resolving_refuses_what_would_go_wrong() {
+    fn resolving_rejects_unused_rules_and_invalid_targets() {
         let sources = ["a", "b", "db1.a"].map(collection);
         let resolve =
             |rename, suffix| Mapping::new(rename, suffix).unwrap().resolve(&["hollow".to_owned()], &sources);
@@ -348,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_sends_one_source_to_several_targets() {
+    fn a_plan_maps_one_source_to_several_targets() {
         let text = |t: &str| t.to_owned();
         let mapping = Mapping::of_plan(
             [(text("db1"), text("db2")), (text("db1"), text("db3"))],
@@ -358,8 +361,8 @@ mod tests {
         assert_eq!(target(&mapping, "db1.a"), "db4.b,db4.c");
         assert_eq!(target(&mapping, "db1.z"), "db2.z,db3.z");
         assert_eq!(target(&mapping, "other"), "default.other");
-        let kept = serde_json::to_string(&mapping).unwrap();
-        assert_eq!(serde_json::from_str::<Mapping>(&kept).unwrap(), mapping);
+        let stored = serde_json::to_string(&mapping).unwrap();
+        assert_eq!(serde_json::from_str::<Mapping>(&stored).unwrap(), mapping);
 
         let sources = ["db1.a", "db1.z"].map(collection);
         let all = mapping.resolve(&[text("db1")], &sources).unwrap();
@@ -375,17 +378,17 @@ mod tests {
     }
 
     #[test]
-    fn mappings_of_kept_jobs_are_read_as_strict_ones() {
+    fn stored_mappings_are_strict_unless_marked_lenient() {
         let strict = Mapping::new(Some("a:b"), None).unwrap();
-        let kept = serde_json::to_string(&strict).unwrap();
-        assert!(!kept.contains("lenient"), "as earlier releases kept them: {kept}");
-        assert_eq!(serde_json::from_str::<Mapping>(&kept).unwrap(), strict);
-        let kept = serde_json::to_string(&strict.clone().lenient()).unwrap();
-        assert_eq!(serde_json::from_str::<Mapping>(&kept).unwrap(), strict.lenient());
+        let stored = serde_json::to_string(&strict).unwrap();
+        assert!(!stored.contains("lenient"), "as earlier releases stored them: {stored}");
+        assert_eq!(serde_json::from_str::<Mapping>(&stored).unwrap(), strict);
+        let stored = serde_json::to_string(&strict.clone().lenient()).unwrap();
+        assert_eq!(serde_json::from_str::<Mapping>(&stored).unwrap(), strict.lenient());
     }
 
     #[test]
-    fn plans_that_cannot_be_meant() {
+    fn invalid_plans_are_rejected() {
         let pair = |from: &str, to: &str| (CollectionRef::new("db", from), CollectionRef::new("db", to));
         let plan = |collections: Vec<_>| Mapping::of_plan([], collections).unwrap_err();
         assert_eq!(
@@ -401,7 +404,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_rename_leads_where_it_says(
+        fn a_collection_gets_the_target_of_its_rule(
             from in "[a-z_]{1,6}\\.[a-z_]{1,6}", to in "[a-z_]{1,6}\\.[a-z_]{1,6}", suffix in "[a-z0-9_]{0,3}",
         ) {
             let mapping = Mapping::new(Some(&format!("{from}:{to}")), Some(&suffix)).unwrap();
@@ -410,7 +413,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_survived(rename: String, suffix: String) {
+        fn any_text_is_parsed_without_panic(rename: String, suffix: String) {
             let _ = Mapping::new(Some(&rename), Some(&suffix));
         }
     }

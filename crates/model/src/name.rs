@@ -1,4 +1,4 @@
-//! Names of backups, databases and collections, parsed once at the edge.
+//! Names of backups, databases and collections, validated when they are parsed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,30 +7,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::layout::milvus;
 
-/// The database every Milvus has.
+/// The database that every Milvus has.
 pub const DEFAULT_DATABASE: &str = "default";
 
-/// The longest name a backup may be created with, in bytes.
+/// The longest name that a new backup may have, in bytes.
 const MAX_BACKUP_NAME: usize = 128;
-/// The longest part of a path that a disk takes, in bytes.
-const LONGEST_PART: usize = 255;
-/// The longest name Milvus takes for a database or collection, in bytes.
+/// The longest path part that a local disk accepts, in bytes.
+const MAX_PATH_PART: usize = 255;
+/// The longest name that Milvus accepts for a database or collection, in bytes.
 const MAX_MILVUS_NAME: usize = 255;
 
-/// A collection's database and name.
+/// The name of a collection, qualified with its database.
 ///
-/// Kept as `database.collection`: Milvus lets neither hold a dot.
+/// It is serialized as `database.collection`, which is unambiguous: Milvus allows a dot in neither name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CollectionRef {
-    /// Never empty; `default` where the source has no databases.
+    /// The name of the database, never empty; `default` where the source has no databases.
     pub database: String,
-    /// The collection.
+    /// The name of the collection within its database.
     pub collection: String,
 }
 
 impl CollectionRef {
-    /// Makes a reference; an empty database means `default`.
+    /// Creates a reference; an empty database means `default`.
     pub fn new(database: impl Into<String>, collection: impl Into<String>) -> Self {
         let database = database.into();
         let database = if database.is_empty() { DEFAULT_DATABASE.to_owned() } else { database };
@@ -63,49 +63,51 @@ impl TryFrom<String> for CollectionRef {
     }
 }
 
-/// Whether Milvus takes this as the name of a new database or collection:
-/// ASCII letters, digits and `_`, no digit first, at most 255 bytes.
+/// Returns whether Milvus accepts this name for a new database or collection.
+///
+/// A name consists of ASCII letters, digits and `_`, does not begin with a digit, and has at most 255 bytes.
 pub fn is_milvus_name(name: &str) -> bool {
     is_word(name) && name.len() <= MAX_MILVUS_NAME
 }
 
+/// Returns whether a name consists of ASCII letters, digits and `_` and does not begin with a digit.
 fn is_word(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Why a text is no backup name.
+/// The reason why a text is not a valid name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// It does not name one directory below the backup root.
+    /// The text does not name one directory below the backup root.
     #[error(
         "{0:?} cannot name a backup: a name is one path part, not empty, `.` or `..`, holds no `/`, and has at \
-         most {LONGEST_PART} bytes"
+         most {MAX_PATH_PART} bytes"
     )]
     NotOnePart(String),
-    /// It is readable, but no new backup may have it.
+    /// An existing backup may have this name, a new one may not.
     #[error(
         "{0:?} cannot name a new backup: a name begins with a letter or `_`, goes on with letters, digits \
          or `_`, and has at most {MAX_BACKUP_NAME} characters"
     )]
     NotAWord(String),
-    /// Milvus keeps its own files in a directory of that name.
+    /// Milvus stores its own files in a directory of this name.
     #[error("{0:?} cannot name a backup: it is the name of one of Milvus's own directories")]
     Reserved(String),
-    /// It does not name a collection of a database.
+    /// The text does not have the form `database.collection`.
     #[error("{0:?} names no collection: it is written database.collection")]
     NotQualified(String),
 }
 
 /// The name of a backup: one path part, so that it can never leave the backup root.
 ///
-/// Any backup that lies on a store can be named; [`BackupName::for_create`] holds the stricter rule for new ones.
+/// Every existing backup can be named. [`BackupName::for_create`] enforces the stricter rule for new backups.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BackupName(String);
 
 impl BackupName {
-    /// Takes a name for a new backup: `^[A-Za-z_][A-Za-z0-9_]{0,127}$`, and none of Milvus's own directories.
+    /// Validates the name of a new backup: `^[A-Za-z_][A-Za-z0-9_]{0,127}$`, and not one of Milvus's own directories.
     pub fn for_create(name: &str) -> Result<Self, NameError> {
         let parsed: Self = name.parse()?;
         if parsed.is_reserved() {
@@ -117,12 +119,12 @@ impl BackupName {
         Ok(parsed)
     }
 
-    /// The name of a backup begun at this time (UTC) that was given none.
+    /// Generates a name from the time (UTC) at which the backup starts.
     pub fn generated(year: i16, month: i8, day: i8, hour: i8, minute: i8, second: i8, nanos: i32) -> Self {
         Self(format!("backup_{year:04}_{month:02}_{day:02}_{hour:02}_{minute:02}_{second:02}_{nanos}"))
     }
 
-    /// Whether it has the form of those that are [generated](Self::generated).
+    /// Returns whether the name has the form of a [generated](Self::generated) one.
     pub fn is_generated(&self) -> bool {
         let parts = self.0.strip_prefix("backup_").map(|time| time.split('_'));
         parts.is_some_and(|parts| {
@@ -130,13 +132,13 @@ impl BackupName {
         })
     }
 
-    /// Whether Milvus keeps its own files in a directory of this name; such a one is never a backup,
-    /// even where the backup root is Milvus's own root.
+    /// Returns whether Milvus stores its own files in a directory of this name; such a directory is never a backup,
+    /// even where the backup root is Milvus's root path.
     pub fn is_reserved(&self) -> bool {
         milvus::RESERVED_DIRS.contains(&self.0.as_str()) || milvus::staging_id(&self.0).is_some()
     }
 
-    /// The text of the name.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -146,7 +148,7 @@ impl FromStr for BackupName {
     type Err = NameError;
 
     fn from_str(name: &str) -> Result<Self, NameError> {
-        if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) || name.len() > LONGEST_PART {
+        if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) || name.len() > MAX_PATH_PART {
             return Err(NameError::NotOnePart(name.to_owned()));
         }
         Ok(Self(name.to_owned()))
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_single_path_part_can_be_read() {
+    fn any_single_path_part_is_a_backup_name() {
         let (longest, longer) = ("a".repeat(255), "ä".repeat(128));
         for name in ["nightly", "a-b", "v1.2", "insert_log", "…", "...", " x ", &longest] {
             assert_eq!(name.parse::<BackupName>().unwrap().as_str(), name);
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_backup_needs_a_plain_word() {
+    fn a_new_backup_needs_a_name_of_letters_digits_and_underscores() {
         let longest = "a".repeat(128);
         for name in ["nightly", "_x9", "Z", longest.as_str()] {
             assert_eq!(BackupName::for_create(name).unwrap().as_str(), name);
@@ -201,13 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn kept_names_are_parsed_again() {
+    fn serialized_names_are_validated_when_read() {
         let name = CollectionRef::new("shop", "orders");
         assert_eq!(serde_json::to_string(&name).unwrap(), "\"shop.orders\"");
         assert_eq!(serde_json::from_str::<CollectionRef>("\"shop.orders\"").unwrap(), name);
         for text in ["", "orders", ".orders", "shop."] {
-            let kept = serde_json::to_string(text).unwrap();
-            assert!(serde_json::from_str::<CollectionRef>(&kept).is_err(), "{text}");
+            let serialized = serde_json::to_string(text).unwrap();
+            assert!(serde_json::from_str::<CollectionRef>(&serialized).is_err(), "{text}");
         }
         assert_eq!(serde_json::from_str::<BackupName>("\"nightly\"").unwrap().as_str(), "nightly");
         let error = serde_json::from_str::<BackupName>("\"../nightly\"").unwrap_err().to_string();
@@ -215,13 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn the_error_says_the_rule() {
+    fn the_error_states_the_rule() {
         let error = BackupName::for_create("2024-01").unwrap_err().to_string();
         assert!(error.contains("\"2024-01\"") && error.contains("letters, digits") && error.contains("128"));
     }
 
     #[test]
-    fn milvus_directories_are_no_backups() {
+    fn milvus_directories_are_not_backups() {
         for name in ["insert_log", "delta_log", "stats_log", "index_files", "snapshots", "restore-temp-1"] {
             assert!(name.parse::<BackupName>().unwrap().is_reserved(), "{name}");
             assert_eq!(BackupName::for_create(name), Err(NameError::Reserved(name.to_owned())));
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn milvus_names() {
+    fn names_that_milvus_accepts() {
         let longest = "a".repeat(255);
         assert!(is_milvus_name("a_1") && is_milvus_name("_") && is_milvus_name(&longest));
         for name in ["", "1a", "a-b", "a.b", "$a", &format!("{longest}a")] {

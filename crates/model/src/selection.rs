@@ -1,8 +1,8 @@
-//! Which databases and collections a request means.
+//! Selections of databases and collections.
 //!
-//! A selection is a list of rules, always matched against the names of the source. The rules are those of
-//! `--filter` in Milvus Backup (Go) 0.5 and later, with `*` and `?` allowed in every part;
-//! the older `-c`, `-d` and `-a` are read into the same rules.
+//! A selection is a list of rules, which are matched against the names in the source. The rules are those of
+//! `--filter` in Milvus Backup (Go) 0.5 and later, with `*` and `?` allowed in every part.
+//! The older options `-c`, `-d` and `-a` are converted to the same rules.
 
 mod rule;
 
@@ -15,76 +15,76 @@ use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use rule::Rule;
 pub use rule::matches;
 
-/// What a request selects.
+/// The rules by which a request selects databases and collections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Selection {
     rules: Vec<Rule>,
 }
 
-/// What a selection means on one source.
+/// The databases and collections of one source that a selection matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selected {
-    /// Selected databases and those of selected collections, in the order they were offered.
+    /// The selected databases and those of selected collections, in the order of the source.
     pub databases: Vec<String>,
-    /// Selected collections, in the order they were offered.
+    /// The selected collections, in the order of the source.
     pub collections: Vec<CollectionRef>,
 }
 
-/// Why a selection cannot be understood, or means nothing.
+/// The reason why a selection is invalid or matches nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
-    /// A rule is not written as rules are.
+    /// A rule has invalid syntax.
     #[error("cannot understand the selection {rule:?}: {reason}")]
     InvalidRule {
-        /// The rule as it was given.
+        /// The rule as given in the request.
         rule: String,
-        /// What is wrong with it.
+        /// The violated rule of the syntax, in words.
         reason: &'static str,
     },
-    /// The JSON is no object of lists of names.
+    /// The JSON is not an object whose values are lists of names.
     #[error(
         "cannot understand the selection: it must be a JSON object of databases, each with a list of collections"
     )]
     InvalidJson(#[source] serde_json::Error),
-    /// Rules select nothing of the source.
+    /// One or more rules match nothing in the source.
     #[error("nothing matches {}", .rules.join(", "))]
     NoMatch {
-        /// The rules, in canonical form.
+        /// The rules without a match, in canonical form.
         rules: Vec<String>,
     },
 }
 
 impl Selection {
-    /// Every database and every collection.
+    /// Selects every database and every collection.
     pub fn everything() -> Self {
         Self { rules: vec![Rule::everything()] }
     }
 
-    /// Reads `--filter`: `db.*`, `db.coll`, `coll` (of `default`), `db.` (the database alone), separated by commas;
-    /// empty means everything.
+    /// Parses `--filter`: a comma-separated list of `db.*`, `db.coll`, `coll` (in the database `default`) and `db.` (the
+    /// database without its collections). An empty text selects everything.
     pub fn from_filter(text: &str) -> Result<Self, SelectionError> {
         if text.trim().is_empty() {
             return Ok(Self::everything());
         }
-        Self::from_list(text, Rule::parse)
+        Self::parse_list(text, Rule::parse)
     }
 
-    /// Reads `-c`: `coll` or `db.coll`, separated by commas.
+    /// Parses `-c`: a comma-separated list of `coll` or `db.coll`.
     pub fn from_collections(text: &str) -> Result<Self, SelectionError> {
-        Self::from_list(text, |item| match item.strip_suffix('.') {
+        Self::parse_list(text, |item| match item.strip_suffix('.') {
             Some(_) => Err("the name of a collection is missing after the dot"),
             None => Rule::parse(item),
         })
     }
 
-    /// Reads `-d`: databases, each whole, separated by commas.
+    /// Parses `-d`: a comma-separated list of databases, each with all its collections.
     pub fn from_databases(text: &str) -> Result<Self, SelectionError> {
-        Self::from_list(text, Rule::whole)
+        Self::parse_list(text, Rule::whole_database)
     }
 
-    /// Reads `-a`: a JSON object of databases, each with a list of collections; an empty list or null is the whole
-    /// database, an empty name is `default`.
+    /// Parses `-a`: a JSON object that maps each database to a list of collections. An empty list or null selects the
+    /// whole database; an empty database name means `default`.
     pub fn from_json(text: &str) -> Result<Self, SelectionError> {
         let wanted: BTreeMap<String, Option<Vec<String>>> =
             serde_json::from_str(text).map_err(SelectionError::InvalidJson)?;
@@ -94,7 +94,7 @@ impl Selection {
             let database = if database.is_empty() { DEFAULT_DATABASE } else { database };
             let collections = collections.as_deref().unwrap_or_default();
             if collections.is_empty() {
-                rules.push(Rule::whole(database).map_err(|reason| invalid(database, reason))?);
+                rules.push(Rule::whole_database(database).map_err(|reason| invalid(database, reason))?);
             }
             for collection in collections {
                 rules.push(
@@ -108,8 +108,8 @@ impl Selection {
         Ok(Self { rules })
     }
 
-    /// Takes a map of databases, each with a list of collections, as requests of 0.5 carry it: an empty list is the
-    /// database alone, `*` all of its collections.
+    /// Converts a map from databases to lists of collections, as requests of 0.5 contain it. An empty list selects the
+    /// database without its collections, `*` all of its collections.
     pub fn from_map<'a, C: IntoIterator<Item = &'a str>>(
         wanted: impl IntoIterator<Item = (&'a str, C)>,
     ) -> Result<Self, SelectionError> {
@@ -121,7 +121,7 @@ impl Selection {
                 rules.push(Rule::collection(database, collection).map_err(invalid)?);
             }
             if rules.len() == before {
-                rules.push(Rule::alone(database).map_err(invalid)?);
+                rules.push(Rule::database_alone(database).map_err(invalid)?);
             }
         }
         if rules.is_empty() {
@@ -130,7 +130,8 @@ impl Selection {
         Ok(Self { rules })
     }
 
-    fn from_list(
+    /// Parses a comma-separated list of rules.
+    fn parse_list(
         text: &str,
         parse: impl Fn(&str) -> Result<Rule, &'static str>,
     ) -> Result<Self, SelectionError> {
@@ -144,14 +145,14 @@ impl Selection {
         Ok(Self { rules })
     }
 
-    /// Whether this is every database and collection, whatever there are; then finding none is no error.
+    /// Returns whether this selects every database and collection; such a selection may match nothing.
     pub fn is_everything(&self) -> bool {
         *self == Self::everything()
     }
 
-    /// Finds what is meant among the source's databases and collections.
+    /// Returns the databases and collections of the source that the rules match.
     ///
-    /// Fails if a rule selects nothing, except where everything is asked for.
+    /// Fails if a rule matches nothing, unless the selection is [`Self::everything`].
     pub fn select(
         &self,
         databases: &[String],
@@ -200,7 +201,7 @@ impl From<Selection> for String {
     }
 }
 
-/// The canonical text, which [`Selection::from_filter`] reads back.
+/// Writes the canonical text, which [`Selection::from_filter`] parses to an equal selection.
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, rule) in self.rules.iter().enumerate() {
@@ -241,14 +242,14 @@ mod tests {
 
     #[test]
     fn a_map_of_databases_is_read_as_0_5_means_it() {
-        let of = |wanted: &[(&'static str, &[&'static str])]| {
+        let from_map = |wanted: &[(&'static str, &[&'static str])]| {
             Selection::from_map(wanted.iter().map(|(db, collections)| (*db, collections.iter().copied())))
         };
-        let text = of(&[("a", &["*"]), ("b", &[]), ("c", &["x", "y"])]).unwrap().to_string();
+        let text = from_map(&[("a", &["*"]), ("b", &[]), ("c", &["x", "y"])]).unwrap().to_string();
         assert_eq!(text, "a.*,b.,c.x,c.y");
-        // a comma would be read as another rule once the selection is kept as text
+        // a comma would begin another rule once the selection is stored as text
         for wanted in [&[("a", &["x,b.*"][..])][..], &[("", &["x"])], &[("a.b", &["x"])], &[]] {
-            assert!(of(wanted).is_err(), "{wanted:?}");
+            assert!(from_map(wanted).is_err(), "{wanted:?}");
         }
     }
 
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matches_nothing_is_named() {
+    fn rules_without_a_match_are_named() {
         let selection = Selection::from_filter("books,nope,shop.x*,gone.*,away.").unwrap();
         assert_eq!(selected(&selection).unwrap_err(), "nothing matches default.nope, shop.x*, gone.*, away.");
         assert!(selected(&Selection::from_filter("*.*,nope.x").unwrap()).is_err());
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_says_why() {
+    fn invalid_rules_are_rejected_with_a_reason() {
         for text in ["a.b.c", ",", "a,,b", ".x", "."] {
             assert!(
                 matches!(Selection::from_filter(text), Err(SelectionError::InvalidRule { .. })),
@@ -324,13 +325,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn canonical_text_reads_back(text in "([a-c*?]{1,3}\\.?[a-c*?]{0,3}){1}(,[a-c*?]{1,3}\\.[a-c*?]{0,3}){0,3}") {
+        fn canonical_text_is_parsed_to_the_same_selection(text in "([a-c*?]{1,3}\\.?[a-c*?]{0,3}){1}(,[a-c*?]{1,3}\\.[a-c*?]{0,3}){0,3}") {
             let selection = Selection::from_filter(&text).unwrap();
             prop_assert_eq!(Selection::from_filter(&selection.to_string()).unwrap(), selection);
         }
 
         #[test]
-        fn any_text_is_survived(text: String, name: String) {
+        fn any_text_is_parsed_without_panic(text: String, name: String) {
             let source = [CollectionRef::new("default", name)];
             for selection in [
                 Selection::from_filter(&text),

@@ -1,4 +1,4 @@
-//! Server versions and what they can do; nothing else in the project compares versions.
+//! Server versions and their capabilities. No other module of the project compares versions.
 
 mod capabilities;
 
@@ -7,54 +7,55 @@ use std::fmt;
 
 pub use capabilities::{Capabilities, SchemaProblem};
 
-/// Major, minor and patch number.
+/// A release as its major, minor and patch number.
 pub type Release = (u32, u32, u32);
 
-/// The oldest release served: the first with databases.
-const OLDEST: Release = (2, 2, 9);
-/// The first release that is not served yet.
-const NOT_YET: Release = (2, 4, 0);
-/// Stands for what a version does not tell: newer than all others.
+/// The oldest supported release: the first with databases.
+const OLDEST_SUPPORTED: Release = (2, 2, 9);
+/// The first release that is not supported yet.
+const FIRST_UNSUPPORTED: Release = (2, 4, 0);
+/// Stands for a number that a version lacks; it is newer than all others.
 const NEWEST: u32 = u32::MAX;
 
-/// The version a Milvus reports, ordered by its release; suffixes such as `-lite` do not count.
+/// The version that a Milvus reports, ordered by its release; suffixes such as `-lite` are ignored.
 #[derive(Clone, Debug)]
 pub struct ServerVersion {
     raw: String,
     release: Release,
 }
 
-/// Why a Milvus is not served.
+/// The reason why a Milvus is not supported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnsupportedVersion {
-    /// It knows no databases, or worse.
+    /// The release is older than the first one with databases.
     #[error("Milvus {0} is too old: 2.2.9 is the first that is served")]
     TooOld(ServerVersion),
-    /// It keeps deletes or data in ways that are not known yet.
+    /// The release may store rows or deletes in formats that this program does not read yet.
     #[error("Milvus {0} is not served yet: 2.3 is the newest that is")]
     TooNew(ServerVersion),
 }
 
 impl ServerVersion {
-    /// Reads what Milvus reports, such as `v2.3.5-lite`.
+    /// Parses the text that Milvus reports, such as `v2.3.5-lite`.
     ///
-    /// A missing patch number, or a text that holds no version at all (builds from a branch), counts as newest.
+    /// A missing patch number, or a text without a version (a build from a branch), counts as the newest.
     pub fn parse(raw: &str) -> Self {
         let raw = raw.trim();
-        let release = raw.match_indices(|c: char| c.is_ascii_digit()).find_map(|(at, _)| release(&raw[at..]));
+        let release =
+            raw.match_indices(|c: char| c.is_ascii_digit()).find_map(|(at, _)| parse_release(&raw[at..]));
         Self { raw: raw.to_owned(), release: release.unwrap_or((NEWEST, NEWEST, NEWEST)) }
     }
 
-    /// Whether it is this release or a later one.
+    /// Returns whether this is `release` or a later one.
     pub fn at_least(&self, release: Release) -> bool {
         self.release >= release
     }
 
-    /// Refuses versions that are not served, by name.
+    /// Fails if this version is not supported; the error names the version.
     pub fn supported(&self) -> Result<(), UnsupportedVersion> {
-        if !self.at_least(OLDEST) {
+        if !self.at_least(OLDEST_SUPPORTED) {
             Err(UnsupportedVersion::TooOld(self.clone()))
-        } else if self.at_least(NOT_YET) {
+        } else if self.at_least(FIRST_UNSUPPORTED) {
             Err(UnsupportedVersion::TooNew(self.clone()))
         } else {
             Ok(())
@@ -62,20 +63,21 @@ impl ServerVersion {
     }
 }
 
-/// Reads `MAJOR.MINOR[.PATCH]` at the beginning of a text.
-fn release(text: &str) -> Option<Release> {
-    let (major, rest) = number(text)?;
-    let (minor, rest) = number(rest.strip_prefix('.')?)?;
-    let patch = rest.strip_prefix('.').and_then(number).map_or(NEWEST, |(patch, _)| patch);
+/// Parses `MAJOR.MINOR[.PATCH]` at the beginning of a text.
+fn parse_release(text: &str) -> Option<Release> {
+    let (major, rest) = split_number(text)?;
+    let (minor, rest) = split_number(rest.strip_prefix('.')?)?;
+    let patch = rest.strip_prefix('.').and_then(split_number).map_or(NEWEST, |(patch, _)| patch);
     Some((major, minor, patch))
 }
 
-fn number(text: &str) -> Option<(u32, &str)> {
+/// Splits the decimal number off the beginning of a text.
+fn split_number(text: &str) -> Option<(u32, &str)> {
     let (digits, rest) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     (!digits.is_empty()).then(|| (digits.parse().unwrap_or(NEWEST), rest))
 }
 
-/// The text as it was reported.
+/// Writes the version as Milvus reported it.
 impl fmt::Display for ServerVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.raw)
@@ -109,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_milvus_reports_is_read() {
+    fn reported_versions_are_parsed() {
         for (raw, expected) in [
             ("v2.3.5-lite", (2, 3, 5)),
             ("2.2.16", (2, 2, 16)),
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn only_2_2_9_to_2_3_are_served() {
+    fn only_2_2_9_to_2_3_are_supported() {
         for raw in ["2.2.9", "v2.2.16-lite", "2.3.0", "v2.3.5", "2.3.22", "2.3"] {
             assert_eq!(ServerVersion::parse(raw).supported(), Ok(()), "{raw}");
         }
@@ -144,7 +146,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_survived(raw: String) {
+        fn any_text_is_parsed_without_panic(raw: String) {
             let _ = ServerVersion::parse(&raw).supported();
         }
     }

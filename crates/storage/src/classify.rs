@@ -1,36 +1,37 @@
-//! From the errors of the libraries and the answers of stores to a kind, a reason and whether it may pass.
+//! Translates the errors of libraries and the answers of stores into a [`Cause`]: a kind, a reason, and whether
+//! the failure is temporary.
 
 use std::error::Error;
 use std::io;
 
 use crate::error::{Cause, ErrorKind};
 
-/// The cause behind an error of OpenDAL.
+/// Classifies an error of OpenDAL.
 ///
-/// OpenDAL 0.59 keeps the store's code and status only inside its text, so they are read from there.
+/// OpenDAL 0.59 keeps the store's code and status only in its error text, so they are parsed from there.
 pub(crate) fn opendal(error: &opendal::Error) -> Cause {
     let detail = error.to_string();
-    if let Some(cause) = library(error) {
+    if let Some(cause) = find_library_cause(error) {
         return cause.with_detail(detail);
     }
     if error.message() == "operation timeout reached" {
-        return timeout().with_detail(detail);
+        return timeout_cause().with_detail(detail);
     }
-    let cause = match (quoted(error.message(), "code: \""), status(&detail)) {
+    let cause = match (find_quoted(error.message(), "code: \""), find_status(&detail)) {
         (Some(code), status) => {
-            s3(status, Some(code), quoted(error.message(), "message: \"").unwrap_or_default())
+            s3(status, Some(code), find_quoted(error.message(), "message: \"").unwrap_or_default())
         }
         (None, Some(status)) => s3(Some(status), None, ""),
-        (None, None) => Cause::new(kind(error.kind()), error.message()),
+        (None, None) => Cause::new(kind_from_opendal(error.kind()), error.message()),
     };
     cause.with_detail(detail)
 }
 
-/// The cause behind an error of the operating system.
+/// Classifies an error of the operating system; its reason is the system's own text.
 pub(crate) fn io(error: &io::Error) -> Cause {
     use io::ErrorKind as Io;
     let (kind, temporary) = match error.kind() {
-        // below a file, or under a name longer than any, nothing can lie
+        // No object can exist below a file, or under a name longer than the file system allows.
         Io::NotFound | Io::NotADirectory | Io::InvalidFilename => (ErrorKind::NotFound, false),
         Io::AlreadyExists => (ErrorKind::AlreadyExists, false),
         Io::PermissionDenied | Io::ReadOnlyFilesystem => (ErrorKind::PermissionDenied, false),
@@ -39,13 +40,13 @@ pub(crate) fn io(error: &io::Error) -> Cause {
         Io::Interrupted | Io::WouldBlock | Io::StaleNetworkFileHandle => (ErrorKind::Unexpected, true),
         _ => (ErrorKind::Unexpected, false),
     };
-    Cause { kind, temporary, reason: plain(error), detail: None }
+    Cause { kind, temporary, reason: sentence_part(error), detail: None }
 }
 
-/// The cause behind an error of the HTTP client.
+/// Classifies an error of the HTTP client: TLS, connection, time limit, invalid request, or broken connection.
 pub(crate) fn http(error: &reqwest::Error) -> Cause {
-    let root = root(error);
-    if let Some(tls) = chain(error).find_map(tls) {
+    let root = root_message(error);
+    if let Some(tls) = error_chain(error).find_map(find_tls_error) {
         return Cause::new(ErrorKind::Unreachable, format!("the TLS handshake failed: {tls}"));
     }
     if error.is_connect() {
@@ -53,7 +54,7 @@ pub(crate) fn http(error: &reqwest::Error) -> Cause {
         return Cause::new(ErrorKind::Unreachable, reason).temporary();
     }
     if error.is_timeout() {
-        return timeout();
+        return timeout_cause();
     }
     if error.is_builder() {
         return Cause::new(ErrorKind::Config, root);
@@ -61,23 +62,26 @@ pub(crate) fn http(error: &reqwest::Error) -> Cause {
     Cause::new(ErrorKind::Unexpected, format!("the connection broke: {root}")).temporary()
 }
 
-/// The cause behind a store's answer: its HTTP status, and code and message of the error document if it sent one.
+/// Classifies a store's answer by the code of its error document, or by the HTTP status if the code is unknown.
+///
+/// `code` is `None` where the store sent no error document; `message` may be empty.
 pub(crate) fn s3(status: Option<u16>, code: Option<&str>, message: &str) -> Cause {
-    let (kind, temporary, words) = by_code(code.unwrap_or_default())
-        .or_else(|| by_status(status?))
+    let (kind, temporary, text) = classify_code(code.unwrap_or_default())
+        .or_else(|| classify_status(status?))
         .unwrap_or((ErrorKind::Unexpected, false, ""));
-    let words = if words.is_empty() { message.trim().trim_end_matches('.') } else { words };
+    let text = if text.is_empty() { message.trim().trim_end_matches('.') } else { text };
     let reason = match (code, status) {
-        (Some(code), _) if words.is_empty() => code.to_owned(),
-        (Some(code), _) => format!("{words} ({code})"),
-        (None, Some(status)) if words.is_empty() => format!("the store answered HTTP {status}"),
-        (None, Some(status)) => format!("{words} (HTTP {status})"),
-        (None, None) => words.to_owned(),
+        (Some(code), _) if text.is_empty() => code.to_owned(),
+        (Some(code), _) => format!("{text} ({code})"),
+        (None, Some(status)) if text.is_empty() => format!("the store answered HTTP {status}"),
+        (None, Some(status)) => format!("{text} (HTTP {status})"),
+        (None, None) => text.to_owned(),
     };
     Cause { kind, temporary, reason, detail: None }
 }
 
-fn by_code(code: &str) -> Option<(ErrorKind, bool, &'static str)> {
+/// Returns the kind, whether it is temporary, and our text for an S3 error code; an empty text means the store's.
+fn classify_code(code: &str) -> Option<(ErrorKind, bool, &'static str)> {
     use ErrorKind as K;
     Some(match code {
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => {
@@ -108,7 +112,7 @@ fn by_code(code: &str) -> Option<(ErrorKind, bool, &'static str)> {
         }
         "InvalidBucketName" => (K::Config, false, "the bucket name is not valid"),
         "PermanentRedirect" => (K::Config, false, "the bucket lies in another region"),
-        // The store's own words name the region that it expects.
+        // No text of ours: the store's message names the region that it expects.
         "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => (K::Config, false, ""),
         "InternalError"
         | "ServiceUnavailable"
@@ -119,7 +123,8 @@ fn by_code(code: &str) -> Option<(ErrorKind, bool, &'static str)> {
     })
 }
 
-fn by_status(status: u16) -> Option<(ErrorKind, bool, &'static str)> {
+/// Returns the same as [`classify_code`] for an HTTP status without a known error code.
+fn classify_status(status: u16) -> Option<(ErrorKind, bool, &'static str)> {
     Some(match status {
         301 => (ErrorKind::Config, false, "the bucket lies in another region"),
         401 | 403 => (ErrorKind::PermissionDenied, false, "access denied"),
@@ -133,7 +138,7 @@ fn by_status(status: u16) -> Option<(ErrorKind, bool, &'static str)> {
     })
 }
 
-fn kind(kind: opendal::ErrorKind) -> ErrorKind {
+fn kind_from_opendal(kind: opendal::ErrorKind) -> ErrorKind {
     use opendal::ErrorKind as Dal;
     match kind {
         Dal::NotFound => ErrorKind::NotFound,
@@ -145,9 +150,9 @@ fn kind(kind: opendal::ErrorKind) -> ErrorKind {
     }
 }
 
-/// The HTTP, signing or system error inside an error of OpenDAL.
-fn library(error: &opendal::Error) -> Option<Cause> {
-    chain(error).find_map(|error| {
+/// Classifies the HTTP, signing or system error that caused an error of OpenDAL, if there is one.
+fn find_library_cause(error: &opendal::Error) -> Option<Cause> {
+    error_chain(error).find_map(|error| {
         error
             .downcast_ref::<reqwest::Error>()
             .map(http)
@@ -156,48 +161,51 @@ fn library(error: &opendal::Error) -> Option<Cause> {
     })
 }
 
-/// The cause behind a request that could not be signed.
+/// Classifies the failure to sign a request: no credentials were found.
 pub(crate) fn credentials(error: &reqsign_core::Error) -> Cause {
     let places = "the configuration, the environment, a profile or from an instance role";
     Cause::new(
         ErrorKind::PermissionDenied,
-        format!("no credentials were found in {places} ({})", root(error)),
+        format!("no credentials were found in {places} ({})", root_message(error)),
     )
 }
 
-fn timeout() -> Cause {
+fn timeout_cause() -> Cause {
     Cause::new(ErrorKind::Timeout, "no answer within the time limit").temporary()
 }
 
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+/// Iterates over an error and its sources, outermost first.
+fn error_chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// The TLS error inside an error of the operating system, which keeps it out of the chain.
-fn tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+/// Finds the TLS error inside an I/O error, which does not report it as its source.
+fn find_tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
-    inner.downcast_ref().or_else(|| tls(inner))
+    inner.downcast_ref().or_else(|| find_tls_error(inner))
 }
 
-/// The words of the innermost error: the outer ones only repeat that a request was sent.
-fn root(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().map(plain).unwrap_or_default()
+/// Returns the text of the innermost error; the outer errors only repeat that a request was sent.
+fn root_message(error: &(dyn Error + 'static)) -> String {
+    error_chain(error).last().map(sentence_part).unwrap_or_default()
 }
 
-/// An error's words without the number of the operating system, beginning small as part of a sentence.
-fn plain(error: &(dyn Error + '_)) -> String {
+/// Returns an error's text as part of a sentence: without the system's error number, first letter in lower case.
+fn sentence_part(error: &(dyn Error + '_)) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut chars = text.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn quoted<'a>(text: &'a str, before: &str) -> Option<&'a str> {
+/// Finds the quoted text that follows `before`, if it is not empty.
+fn find_quoted<'a>(text: &'a str, before: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(before)?;
     rest.split_once('"').map(|(value, _)| value).filter(|value| !value.is_empty())
 }
 
-fn status(text: &str) -> Option<u16> {
+/// Finds the HTTP status in the text of an OpenDAL error.
+fn find_status(text: &str) -> Option<u16> {
     let (_, rest) = text.split_once("status: ")?;
     rest.get(..3)?.parse().ok()
 }
@@ -207,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_become_kinds_and_words() {
+    fn s3_codes_determine_kind_and_reason() {
         let denied = s3(Some(403), Some("AccessDenied"), "Access Denied.");
         assert_eq!((denied.kind, denied.temporary), (ErrorKind::PermissionDenied, false));
         assert_eq!(denied.reason, "access denied (AccessDenied)");
@@ -222,19 +230,19 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_no_space_and_final() {
+    fn a_full_disk_is_a_permanent_no_space_error() {
         let cause = io(&io::Error::from_raw_os_error(28));
         assert_eq!((cause.kind, cause.temporary), (ErrorKind::NoSpace, false));
         assert_eq!(cause.reason, "no space left on device");
     }
 
     #[test]
-    fn a_stale_network_disk_may_recover() {
+    fn a_stale_network_file_handle_is_temporary() {
         assert!(io(&io::Error::from_raw_os_error(116)).temporary);
     }
 
     #[test]
-    fn the_code_is_read_out_of_opendals_text() {
+    fn code_and_status_are_parsed_from_the_text_of_opendal() {
         let text = r#"S3Error { code: "SlowDown", message: "Please wait", resource: "", request_id: "7" }"#;
         let error = opendal::Error::new(opendal::ErrorKind::Unexpected, text);
         assert_eq!(opendal(&error).kind, ErrorKind::RateLimited);

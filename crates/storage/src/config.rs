@@ -1,63 +1,63 @@
-//! Where a store is and how to get in.
+//! The address of a store and the credentials for it.
 
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-/// Which store to open.
+/// Selects the store that [`Store::open`](crate::Store::open) opens.
 #[derive(Clone, Debug)]
 pub enum StoreConfig {
     /// The file system of this machine; a key is an absolute path without its leading slash.
     Local,
-    /// A bucket behind the S3 protocol.
+    /// A bucket of an S3-compatible object store.
     S3(S3Config),
 }
 
-/// One bucket behind the S3 protocol.
+/// One bucket of an S3-compatible object store.
 #[derive(Clone, Debug)]
 pub struct S3Config {
     /// `http://host:port` or `https://host:port`, without a path; the port may be left out.
     pub endpoint: String,
     /// The region that signatures name; empty means `us-east-1`, which every store but AWS accepts.
     pub region: String,
-    /// The bucket.
+    /// The name of the bucket; must not be empty.
     pub bucket: String,
-    /// How the bucket is written into an address.
+    /// Where the bucket's name appears in a URL.
     pub addressing: Addressing,
-    /// Who asks.
+    /// The key pair that signs requests, or where to find one.
     pub credentials: Credentials,
-    /// A PEM file of certificates to trust besides those of the system.
+    /// A PEM file of certificates to trust in addition to those of the system.
     pub ca_cert: Option<PathBuf>,
 }
 
-/// How the bucket is written into an address.
+/// Where the bucket's name appears in the URL of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Addressing {
-    /// As the host name suggests: in the host for the large clouds, in the path for everyone else.
+    /// `VirtualHost` for the host names of the large clouds, `Path` for all others.
     #[default]
     Auto,
-    /// `http://host/bucket/key`.
+    /// In the path: `http://host/bucket/key`.
     Path,
-    /// `http://bucket.host/key`; a bucket with a dot in its name is put into the path all the same,
-    /// since no certificate covers such a host.
+    /// In the host name: `http://bucket.host/key`; a bucket whose name contains a dot still uses `Path`,
+    /// because no certificate covers such a host.
     VirtualHost,
 }
 
-/// Who asks.
+/// The key pair that signs requests, or where to find one.
 #[derive(Clone, Debug)]
 pub enum Credentials {
-    /// A key pair, with the session token that temporary pairs have.
+    /// A configured key pair; temporary pairs also have a session token.
     Static {
-        /// The public half.
+        /// The public part of the pair, which identifies it.
         access_key_id: String,
-        /// The secret half.
+        /// The secret part of the pair, with which requests are signed.
         secret_access_key: SecretString,
-        /// The token of a temporary pair.
+        /// The session token of a temporary pair; `None` for a permanent pair.
         session_token: Option<SecretString>,
     },
-    /// The AWS chain: environment, profile, SSO, web identity, container and instance metadata.
+    /// The AWS credential chain: environment, profile, SSO, web identity, container and instance metadata.
     Chain {
-        /// Where the instance metadata service answers, if not at its usual address.
+        /// The URL of the instance metadata service; `None` for its standard address.
         iam_endpoint: Option<String>,
     },
 }

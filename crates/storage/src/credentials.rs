@@ -1,4 +1,4 @@
-//! Who signs: the configured key pair, or the AWS chain.
+//! Credentials for signing requests: the configured key pair, or the AWS credential chain.
 
 use opendal::HttpTransporter;
 use reqsign_aws_v4::{
@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use crate::config::Credentials;
 
-/// The provider of credentials for both OpenDAL's requests and our own.
+/// Builds the credential provider that OpenDAL's requests and our own requests use.
 pub(crate) fn provider(credentials: &Credentials) -> ProvideCredentialChain<Credential> {
     let chain = ProvideCredentialChain::new();
     match credentials {
@@ -31,7 +31,7 @@ pub(crate) fn provider(credentials: &Credentials) -> ProvideCredentialChain<Cred
     }
 }
 
-/// The signer of our own requests; it keeps what it loaded until that expires.
+/// Builds the signer of our own requests; it caches credentials until they expire.
 pub(crate) fn signer(credentials: &Credentials, region: &str, http: HttpTransporter) -> Signer<Credential> {
     let context = Context::new().with_file_read(TokioFileRead).with_env(OsEnv).with_http_send(http);
     Signer::new(context, provider(credentials), RequestSigner::new("s3", region))

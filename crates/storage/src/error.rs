@@ -1,18 +1,18 @@
-//! What can go wrong with a store, and whether trying again can help.
+//! Errors of stores: their kinds, and whether a retry can succeed.
 
 /// The result of an operation on a store.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 
-/// What kind of trouble a store is in, as far as a caller may want to act on it.
+/// Kinds of errors that a caller may handle differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// The object does not exist.
     NotFound,
     /// The object exists already, or a condition on its existence did not hold.
     AlreadyExists,
-    /// The credentials are missing, wrong, expired, or lack the right.
+    /// The credentials are missing, wrong or expired, or lack the permission.
     PermissionDenied,
-    /// No connection: name not found, connection refused, TLS handshake failed.
+    /// No connection could be made: name not found, connection refused, or TLS handshake failed.
     Unreachable,
     /// The bucket does not exist.
     BucketMissing,
@@ -20,17 +20,17 @@ pub enum ErrorKind {
     NoSpace,
     /// The store asks for fewer requests.
     RateLimited,
-    /// No answer in time.
+    /// The store did not answer within the time limit.
     Timeout,
-    /// The caller gave up.
+    /// The caller cancelled the operation.
     Cancelled,
-    /// The configuration cannot work.
+    /// The configuration is invalid, so that no request can succeed.
     Config,
-    /// Anything else.
+    /// Any error that has no kind of its own.
     Unexpected,
 }
 
-/// A failed operation: what was tried, on what, and why it failed, in one sentence without secrets.
+/// Describes a failed operation in one sentence: the action, its object and the reason; contains no secrets.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {} {}: {}", .0.action, .0.subject, .0.cause.reason)]
 pub struct StorageError(Box<Failure>);
@@ -42,7 +42,7 @@ struct Failure {
     cause: Cause,
 }
 
-/// Why an operation failed, before it is known which operation it was.
+/// The reason of a failure, before the action and its object are added by [`Cause::during`].
 #[derive(Debug)]
 pub(crate) struct Cause {
     pub(crate) kind: ErrorKind,
@@ -52,46 +52,46 @@ pub(crate) struct Cause {
 }
 
 impl StorageError {
-    /// The kind of the error.
+    /// Returns the kind, by which a caller can handle the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.cause.kind
     }
 
-    /// Whether the same operation may succeed a little later.
+    /// Returns whether the same operation may succeed if it is retried later.
     pub fn is_temporary(&self) -> bool {
         self.0.cause.temporary
     }
 
-    /// The store's raw answer with its request id, for a verbose report; free of credentials.
+    /// Returns the store's raw answer with its request id for verbose output, without credentials.
     pub fn detail(&self) -> Option<&str> {
         self.0.cause.detail.as_deref()
     }
 }
 
 impl Cause {
-    /// A final cause in our own words.
+    /// Creates a permanent cause (see [`Self::temporary`]) without a raw answer.
     pub(crate) fn new(kind: ErrorKind, reason: impl Into<String>) -> Self {
         Self { kind, temporary: false, reason: reason.into(), detail: None }
     }
 
-    /// The caller cancelled.
+    /// Creates the cause of an operation that the caller cancelled.
     pub(crate) fn cancelled() -> Self {
         Self::new(ErrorKind::Cancelled, "cancelled")
     }
 
-    /// Marks the cause as one that may pass.
+    /// Marks the cause as temporary, so that the operation is retried.
     pub(crate) fn temporary(mut self) -> Self {
         self.temporary = true;
         self
     }
 
-    /// Attaches the raw answer.
+    /// Attaches the store's raw answer for verbose output.
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// The error of doing `action` (a verb) to `subject`.
+    /// Makes the error "cannot `action` `subject`: reason"; `action` is a verb.
     pub(crate) fn during(self, action: &'static str, subject: impl Into<String>) -> StorageError {
         StorageError(Box::new(Failure { action, subject: subject.into(), cause: self }))
     }

@@ -1,10 +1,10 @@
-//! Bytes on object stores and disks: one [`Store`] to read, write, list and delete, one [`Mover`] to copy.
+//! Access to object stores and disks: a [`Store`] reads, writes, lists and deletes objects, a [`Mover`] copies them.
 //!
-//! Of our own crates only the model's [`model::key::ObjectKey`] is known here. Nothing in this crate knows
-//! what a backup is, prints, or reads the environment; the one exception is [`Credentials::Chain`], which asks
-//! the AWS credential chain to do so.
+//! Of the other crates of this project, only [`model::key::ObjectKey`] is used here. This crate does not know what
+//! a backup is, does not print, and does not read the environment. The one exception is [`Credentials::Chain`],
+//! with which the AWS credential chain reads the environment.
 //!
-//! Metrics go to whatever recorder of the crate `metrics` the program installed: the histogram
+//! Metrics go to the recorder of the crate `metrics` that the program installed: the histogram
 //! `milvus_backup_storage_call_seconds` (a request to a bucket, an operation on a disk; label `operation`), and the
 //! counters `milvus_backup_storage_retries_total` and `milvus_backup_storage_throttles_total` (answers 429 and 503),
 //! both with `operation`, `milvus_backup_storage_copied_objects_total` and `milvus_backup_storage_copied_bytes_total`.

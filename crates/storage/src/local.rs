@@ -1,4 +1,5 @@
-//! What a disk needs beyond reading and writing: copies that may share their blocks, and tidy directories.
+//! Operations that only a local disk needs: copies by the kernel, exclusive creation, and removal of empty
+//! directories.
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -14,38 +15,38 @@ use tokio_util::sync::CancellationToken;
 use crate::classify;
 use crate::error::{Cause, ErrorKind};
 
-/// How the names of files begin that are still being written.
-const TEMP: &str = ".mb-tmp-";
+/// The prefix of the names of files that are still being written.
+const TEMP_PREFIX: &str = ".mb-tmp-";
 
-/// How much is copied between two looks at the cancellation token, in bytes.
-const STRIDE: u64 = 64 << 20;
+/// The number of bytes that are copied between two checks of the cancellation token.
+const CANCEL_CHECK_BYTES: u64 = 64 << 20;
 
-/// A fresh name in the directory of `key`: the same file system, so that renaming it is atomic.
+/// Returns a new temporary name in the directory of `key`, so that renaming it to `key` is atomic.
 pub(crate) fn temp_beside(key: &ObjectKey) -> ObjectKey {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // Containers share process ids; what the hasher draws at random they do not share.
+    // Processes in different containers may have the same id, so the hasher adds a random number.
     static RANDOM: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     let dir = key.as_str().rsplit_once('/').map_or("", |(dir, _)| dir);
-    let name = format!("{TEMP}{:016x}-{}", *RANDOM, COUNT.fetch_add(1, Ordering::Relaxed));
+    let name = format!("{TEMP_PREFIX}{:016x}-{}", *RANDOM, COUNT.fetch_add(1, Ordering::Relaxed));
     ObjectKey::new(dir).join(&name)
 }
 
-/// Whether a key names a file that is still being written, or was left behind so.
+/// Returns whether a key names a temporary file, which is being written or was left by an interrupted write.
 pub(crate) fn is_temp(key: &ObjectKey) -> bool {
-    key.file_name().starts_with(TEMP)
+    key.file_name().starts_with(TEMP_PREFIX)
 }
 
-/// Writes a file unless there is one and tells whether it did.
+/// Writes a file if none exists, and returns whether it did.
 pub(crate) async fn create_new(key: &ObjectKey, bytes: Bytes) -> Result<bool, Cause> {
-    let path = path(key);
-    blocking(move || {
-        let mut file = match create(&path) {
+    let path = absolute_path(key);
+    run_blocking(move || {
+        let mut file = match create_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             created => created.map_err(|error| classify::io(&error))?,
         };
         let written = file.write_all(&bytes).and_then(|()| file.sync_all());
         if written.is_err() {
-            // Nothing to report: what failed above is the cause.
+            // Ignored: the error above is the one to report.
             let _ = fs::remove_file(&path);
         }
         written.map(|()| true).map_err(|error| classify::io(&error))
@@ -53,21 +54,23 @@ pub(crate) async fn create_new(key: &ObjectKey, bytes: Bytes) -> Result<bool, Ca
     .await
 }
 
-/// Copies a file by way of a temporary one beside the target and returns the number of bytes.
+/// Copies a file through a temporary file beside the target, and returns its size in bytes.
 ///
-/// The kernel does the copy, sharing the blocks where the file system can. The file is on the disk before it
-/// gets its name. Never a hard link: the source may be changed in place by its owner.
+/// The kernel makes the copy and shares blocks if the file system supports it. The data is on the disk before the
+/// file gets its final name. The copy is never a hard link, because the owner of the source may change it in place.
 pub(crate) async fn copy(from: &ObjectKey, to: &ObjectKey, stop: &CancellationToken) -> Result<u64, Cause> {
-    let (from, temp, to, stop) = (path(from), path(&temp_beside(to)), path(to), stop.clone());
-    blocking(move || {
+    let (from, temp, to, stop) =
+        (absolute_path(from), absolute_path(&temp_beside(to)), absolute_path(to), stop.clone());
+    run_blocking(move || {
         let source = File::open(&from).map_err(|error| classify::io(&error))?;
         if !source.metadata().map_err(|error| classify::io(&error))?.is_file() {
             return Err(Cause::new(ErrorKind::NotFound, "it is not a file"));
         }
-        let copied = copy_file(&source, &temp, &to, &stop).map_err(|error| into_target(classify::io(&error)));
+        let copied =
+            copy_contents(&source, &temp, &to, &stop).map_err(|error| target_cause(classify::io(&error)));
         let copied = copied.and_then(|size| size.ok_or_else(Cause::cancelled));
         if copied.is_err() {
-            // Nothing to report: what failed above is the cause, and the file may not exist at all.
+            // Ignored: the error above is the one to report, and the file may not exist.
             let _ = fs::remove_file(&temp);
         }
         copied
@@ -75,28 +78,34 @@ pub(crate) async fn copy(from: &ObjectKey, to: &ObjectKey, stop: &CancellationTo
     .await
 }
 
-/// Removes the empty directories at and below a prefix.
+/// Removes all empty directories below a prefix, and the directory of the prefix itself if it is empty.
 pub(crate) async fn remove_empty_dirs(prefix: &ObjectKey) -> Result<(), Cause> {
-    let dir = path(prefix);
-    blocking(move || remove_dirs(&dir).map_err(|error| classify::io(&error))).await
+    let dir = absolute_path(prefix);
+    run_blocking(move || remove_dir_tree(&dir).map_err(|error| classify::io(&error))).await
 }
 
-/// A missing directory of the target is trouble of the target, not a source that vanished.
-fn into_target(cause: Cause) -> Cause {
+/// Reports a missing target directory as unexpected, because `NotFound` would mean that the source vanished.
+fn target_cause(cause: Cause) -> Cause {
     match cause.kind {
         ErrorKind::NotFound => Cause { kind: ErrorKind::Unexpected, ..cause },
         _ => cause,
     }
 }
 
-fn copy_file(mut source: &File, temp: &Path, to: &Path, stop: &CancellationToken) -> io::Result<Option<u64>> {
-    let mut target = create(temp)?;
+/// Copies the contents and renames the temporary file; returns `None` if `stop` is cancelled first.
+fn copy_contents(
+    mut source: &File,
+    temp: &Path,
+    to: &Path,
+    stop: &CancellationToken,
+) -> io::Result<Option<u64>> {
+    let mut target = create_file(temp)?;
     let mut size = 0;
     loop {
         if stop.is_cancelled() {
             return Ok(None);
         }
-        match io::copy(&mut Read::take(&mut source, STRIDE), &mut target)? {
+        match io::copy(&mut Read::take(&mut source, CANCEL_CHECK_BYTES), &mut target)? {
             0 => break,
             copied => size += copied,
         }
@@ -106,8 +115,8 @@ fn copy_file(mut source: &File, temp: &Path, to: &Path, stop: &CancellationToken
     Ok(Some(size))
 }
 
-/// Creates a file that does not exist, with the directories above it.
-fn create(path: &Path) -> io::Result<File> {
+/// Creates a file and its missing parent directories; fails if the file exists.
+fn create_file(path: &Path) -> io::Result<File> {
     match File::create_new(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(path.parent().unwrap_or(path))?;
@@ -117,7 +126,7 @@ fn create(path: &Path) -> io::Result<File> {
     }
 }
 
-fn remove_dirs(dir: &Path) -> io::Result<()> {
+fn remove_dir_tree(dir: &Path) -> io::Result<()> {
     use io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
     let entries = match fs::read_dir(dir) {
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {
@@ -128,17 +137,18 @@ fn remove_dirs(dir: &Path) -> io::Result<()> {
     for entry in entries {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            remove_dirs(&entry.path())?;
+            remove_dir_tree(&entry.path())?;
         }
     }
     match fs::remove_dir(dir) {
-        // Somebody writes there, removed it as well, or put a link in its place.
+        // Another process writes to the directory, has removed it, or has replaced it by a link.
         Err(error) if matches!(error.kind(), DirectoryNotEmpty | NotFound | NotADirectory) => Ok(()),
         removed => removed,
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Runs blocking work on the thread pool of the runtime.
+async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Cause> + Send + 'static,
 ) -> Result<T, Cause> {
     match tokio::task::spawn_blocking(work).await {
@@ -147,6 +157,6 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-fn path(key: &ObjectKey) -> PathBuf {
+fn absolute_path(key: &ObjectKey) -> PathBuf {
     Path::new("/").join(key.as_str())
 }

@@ -1,4 +1,4 @@
-//! Where a store lies, and how its objects are named to people.
+//! The location of a store, and how its objects are named in messages.
 
 use std::fmt;
 
@@ -7,30 +7,30 @@ use model::key::ObjectKey;
 use crate::config::{Addressing, S3Config};
 use crate::error::{Cause, ErrorKind, Result};
 
-/// The kind of a store.
+/// The protocol through which a store is accessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
     /// The file system of this machine.
     Local,
-    /// A bucket behind the S3 protocol.
+    /// A bucket of an S3-compatible object store.
     S3,
 }
 
-/// Where a store lies.
+/// The location of a store; two stores with equal locations are the same store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// The file system of this machine.
     Local,
-    /// A bucket behind the S3 protocol.
+    /// A bucket of an S3-compatible object store.
     S3 {
-        /// Scheme, host in lower case, and port unless it is the scheme's own.
+        /// Scheme, host in lower case, and port unless it is the default of the scheme.
         endpoint: String,
-        /// The bucket.
+        /// The name of the bucket, as configured.
         bucket: String,
     },
 }
 
-/// Hosts of the clouds that want the bucket in the host name.
+/// Host name suffixes of the clouds that expect the bucket in the host name.
 const VIRTUAL_HOSTS: [&str; 6] = [
     ".amazonaws.com",
     ".amazonaws.com.cn",
@@ -41,8 +41,8 @@ const VIRTUAL_HOSTS: [&str; 6] = [
 ];
 
 impl Location {
-    /// Reads and normalises the endpoint of a bucket.
-    pub(crate) fn of_bucket(config: &S3Config) -> Result<Self> {
+    /// Parses and normalises the endpoint of a bucket; fails if it is not a plain HTTP or HTTPS URL.
+    pub(crate) fn from_config(config: &S3Config) -> Result<Self> {
         let fail = |reason: &str| {
             Cause::new(ErrorKind::Config, reason)
                 .during("use", format!("storage endpoint {:?}", config.endpoint))
@@ -63,7 +63,7 @@ impl Location {
         Ok(Self::S3 { endpoint: format!("{}://{host}{port}", url.scheme()), bucket: config.bucket.clone() })
     }
 
-    /// The kind of the store.
+    /// Returns the protocol of the store.
     pub fn kind(&self) -> StoreKind {
         match self {
             Self::Local => StoreKind::Local,
@@ -71,7 +71,7 @@ impl Location {
         }
     }
 
-    /// Scheme, host and port; none on a local disk.
+    /// Returns scheme, host and port; `None` for a local disk.
     pub fn endpoint(&self) -> Option<&str> {
         match self {
             Self::Local => None,
@@ -79,7 +79,7 @@ impl Location {
         }
     }
 
-    /// The bucket; none on a local disk.
+    /// Returns the name of the bucket; `None` for a local disk.
     pub fn bucket(&self) -> Option<&str> {
         match self {
             Self::Local => None,
@@ -87,7 +87,7 @@ impl Location {
         }
     }
 
-    /// An object as people write it: `s3://bucket/key` or `/path`.
+    /// Names an object for messages: `s3://bucket/key` or `/path`.
     pub fn describe(&self, key: &ObjectKey) -> String {
         match self {
             Self::Local => format!("/{key}"),
@@ -95,16 +95,16 @@ impl Location {
         }
     }
 
-    /// An object as an error names it: with the host that was asked.
-    pub(crate) fn object(&self, key: &ObjectKey) -> String {
+    /// Names an object for an error: like [`Self::describe`], with the host of the store.
+    pub(crate) fn describe_object(&self, key: &ObjectKey) -> String {
         match self {
             Self::Local => self.describe(key),
             Self::S3 { .. } => format!("{} at {}", self.describe(key), self.host()),
         }
     }
 
-    /// A prefix as an error names it: with the bucket and the host that was asked.
-    pub(crate) fn prefix(&self, prefix: &ObjectKey) -> String {
+    /// Names a prefix for an error, with the bucket and the host of the store.
+    pub(crate) fn describe_prefix(&self, prefix: &ObjectKey) -> String {
         match self {
             Self::Local => self.describe(prefix),
             Self::S3 { bucket, .. } if prefix.as_str().is_empty() => {
@@ -114,8 +114,8 @@ impl Location {
         }
     }
 
-    /// Whether the bucket goes into the host name.
-    pub(crate) fn virtual_host(&self, addressing: Addressing) -> bool {
+    /// Returns whether requests carry the bucket in the host name.
+    pub(crate) fn uses_virtual_host(&self, addressing: Addressing) -> bool {
         let fits = !self.bucket().is_some_and(|bucket| bucket.contains('.'));
         match addressing {
             Addressing::Path => false,
@@ -124,10 +124,12 @@ impl Location {
         }
     }
 
+    /// Returns host and port.
     fn host(&self) -> &str {
         self.endpoint().and_then(|endpoint| endpoint.split_once("://")).map_or("", |(_, host)| host)
     }
 
+    /// Returns the host without the port.
     fn host_name(&self) -> &str {
         let host = self.host();
         host.split_once(':').map_or(host, |(name, _)| name)
@@ -149,7 +151,7 @@ mod tests {
     use crate::config::Credentials;
 
     fn location(endpoint: &str, bucket: &str) -> Result<Location> {
-        Location::of_bucket(&S3Config {
+        Location::from_config(&S3Config {
             endpoint: endpoint.to_owned(),
             region: String::new(),
             bucket: bucket.to_owned(),
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_are_written_one_way() {
+    fn equivalent_endpoints_are_equal() {
         let one = location("http://Host:80/", "b").unwrap();
         assert_eq!(one, location("http://host", "b").unwrap());
         assert_eq!(one.to_string(), "s3 http://host bucket b");
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_cannot_be_one_is_told() {
+    fn an_invalid_endpoint_is_rejected_with_its_text() {
         for endpoint in
             ["", "host:9000", "localhost", "ftp://host", "http://host/path", "http://user@host", "http://"]
         {
@@ -184,13 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn the_large_clouds_get_the_bucket_in_the_host() {
-        let auto = |endpoint, bucket| location(endpoint, bucket).unwrap().virtual_host(Addressing::Auto);
+    fn the_bucket_is_in_the_host_name_for_the_large_clouds_only() {
+        let auto = |endpoint, bucket| location(endpoint, bucket).unwrap().uses_virtual_host(Addressing::Auto);
         assert!(auto("https://s3.eu-west-1.amazonaws.com", "b"));
         assert!(auto("https://oss-cn-hangzhou.aliyuncs.com:443", "b"));
         assert!(!auto("https://s3.eu-west-1.amazonaws.com", "a.b"));
         assert!(!auto("http://minio:9000", "b"));
         let here = location("http://minio:9000", "b").unwrap();
-        assert!(here.virtual_host(Addressing::VirtualHost) && !here.virtual_host(Addressing::Path));
+        assert!(here.uses_virtual_host(Addressing::VirtualHost) && !here.uses_virtual_host(Addressing::Path));
     }
 }

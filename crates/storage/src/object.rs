@@ -1,38 +1,38 @@
-//! What a store tells about its objects.
+//! Metadata of objects and results of listings.
 
 use model::key::ObjectKey;
 
-/// The facts a store keeps about one object.
+/// The metadata of one object, as reported by its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectMeta {
-    /// The size in bytes.
+    /// The size of the object in bytes.
     pub size: u64,
-    /// The entity tag without quotes; disks have none.
+    /// The entity tag without quotes; `None` on a disk.
     pub etag: Option<String>,
-    /// The time of the last change, in milliseconds since 1970.
+    /// The time of the last change in milliseconds since 1970, if the store reports it.
     pub modified_ms: Option<i64>,
 }
 
 /// One object of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The object's full key.
+    /// The full key of the object, not relative to the listed prefix.
     pub key: ObjectKey,
-    /// What the listing told about it.
+    /// The metadata in the listing; some stores omit the entity tag.
     pub meta: ObjectMeta,
 }
 
-/// One level below a prefix.
+/// The directories and objects directly below a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The names of the directories, without slashes, sorted.
     pub dirs: Vec<String>,
-    /// The objects that lie directly below the prefix, sorted by key.
+    /// The objects directly below the prefix, sorted by key.
     pub objects: Vec<Entry>,
 }
 
 impl ObjectMeta {
-    /// Takes over what OpenDAL reports.
+    /// Converts the metadata of OpenDAL.
     pub(crate) fn from_opendal(meta: &opendal::Metadata) -> Self {
         Self {
             size: meta.content_length(),
@@ -42,7 +42,7 @@ impl ObjectMeta {
     }
 }
 
-/// Drops the quotes and the weakness mark: stores disagree on where they write them.
+/// Removes the quotes and the prefix `W/` of an entity tag, which not all stores write.
 pub(crate) fn clean_etag(raw: &str) -> &str {
     raw.strip_prefix("W/").unwrap_or(raw).trim_matches('"')
 }

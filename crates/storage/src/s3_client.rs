@@ -1,4 +1,4 @@
-//! Signed requests of our own, for what OpenDAL does not offer: copies across buckets, and new buckets.
+//! Signed S3 requests that OpenDAL does not offer: copies between buckets, and creation of buckets.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -13,20 +13,20 @@ use crate::classify;
 use crate::error::{Cause, ErrorKind};
 use crate::measure;
 
-/// How long a store may take for a request that moves no bytes.
-pub(crate) const ANSWER: Duration = Duration::from_mins(1);
+/// The time limit of a request that moves no object data.
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 
 /// Sends requests to one bucket, signed with its credentials.
 pub(crate) struct S3Client {
     http: reqwest::Client,
     signer: Signer<Credential>,
-    /// The address of the bucket, without a slash at the end.
-    base: String,
+    /// The URL of the bucket, without a trailing slash.
+    bucket_url: String,
     bucket: String,
     region: String,
 }
 
-/// All that is read of the store's documents, errors included: an answer of 200 may carry either.
+/// The fields that are read from result and error documents; an answer with status 200 may contain either.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Answer {
@@ -38,7 +38,7 @@ pub(crate) struct Answer {
 }
 
 impl S3Client {
-    /// A client of one bucket of an endpoint.
+    /// Creates a client for one bucket; `virtual_host` puts the bucket into the host name.
     pub(crate) fn new(
         http: reqwest::Client,
         signer: Signer<Credential>,
@@ -47,27 +47,27 @@ impl S3Client {
         region: &str,
         virtual_host: bool,
     ) -> Self {
-        let base = base(endpoint, bucket, virtual_host);
-        Self { http, signer, base, bucket: bucket.to_owned(), region: region.to_owned() }
+        let bucket_url = bucket_url(endpoint, bucket, virtual_host);
+        Self { http, signer, bucket_url, bucket: bucket.to_owned(), region: region.to_owned() }
     }
 
-    /// Makes the bucket; one that exists is no error, and whether it is ours the next request tells.
+    /// Creates the bucket if it does not exist; an existing bucket may belong to someone else, which is not checked.
     pub(crate) async fn create_bucket(&self) -> Result<(), Cause> {
-        // The first region of AWS must not be named, and other stores mostly know no region at all.
+        // AWS rejects its first region as a constraint, and most other stores have no regions.
         let body = match self.region.as_str() {
             "us-east-1" | "auto" => String::new(),
             region => format!(
                 "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
             ),
         };
-        let request = Request::builder().method(Method::PUT).uri(format!("{}/", self.base));
-        match self.send("create_bucket", request, body, ANSWER).await {
+        let request = Request::builder().method(Method::PUT).uri(format!("{}/", self.bucket_url));
+        match self.send("create_bucket", request, body, ANSWER_LIMIT).await {
             Err(cause) if !cause.reason.contains("BucketAlready") => Err(cause),
             _ => Ok(()),
         }
     }
 
-    /// Signs and sends a request and reads the answer, which must come within the limit; metrics call it `operation`.
+    /// Signs and sends a request and reads the answer within `limit`; metrics record it as `operation`.
     pub(crate) async fn send(
         &self,
         operation: &'static str,
@@ -78,21 +78,21 @@ impl S3Client {
         let invalid = |error: &dyn std::error::Error| Cause::new(ErrorKind::Unexpected, error.to_string());
         let (mut parts, ()) = request.body(()).map_err(|error| invalid(&error))?.into_parts();
         self.signer.sign(&mut parts, None).await.map_err(|error| classify::credentials(&error))?;
-        // The client writes this header itself, with the same value.
+        // The HTTP client adds this header itself, with the same value.
         parts.headers.remove(header::HOST);
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         let request = reqwest::Request::try_from(Request::from_parts(parts, body));
         let mut request = request.map_err(|error| classify::http(&error))?;
         *request.timeout_mut() = Some(limit);
 
-        let begun = Instant::now();
+        let started = Instant::now();
         let response = self.http.execute(request).await.map_err(|error| classify::http(&error))?;
         let status = response.status();
-        // a store sends its headers early while it copies: the body is the answer
+        // A store sends the headers before it copies, so only the body contains the result.
         let body = response.bytes().await.map_err(|error| classify::http(&error))?;
-        measure::answered(operation, status.as_u16());
+        measure::count_throttle(operation, status.as_u16());
         if status.is_success() {
-            measure::took(operation, begun.elapsed());
+            measure::record_duration(operation, started.elapsed());
         }
         let answer: Option<Answer> = if body.is_empty() {
             Some(Answer::default())
@@ -104,38 +104,38 @@ impl S3Client {
                 Err(classify::s3(Some(status.as_u16()), Some(&code), &message))
             }
             Some(answer) if status.is_success() => Ok(answer),
-            None if status.is_success() => Err(not_understood()),
+            None if status.is_success() => Err(malformed_answer()),
             _ => Err(classify::s3(Some(status.as_u16()), None, "")),
         }
         .map_err(|cause| cause.with_detail(String::from_utf8_lossy(&body)))
     }
 
-    /// The address of an object.
+    /// Returns the URL of an object.
     pub(crate) fn url(&self, key: &ObjectKey) -> String {
-        format!("{}/{}", self.base, encode(key.as_str(), true))
+        format!("{}/{}", self.bucket_url, percent_encode(key.as_str(), true))
     }
 
-    /// An object as other requests name it.
+    /// Returns the value of the header `x-amz-copy-source` for an object of this bucket.
     pub(crate) fn copy_source(&self, key: &ObjectKey) -> String {
-        format!("/{}/{}", self.bucket, encode(key.as_str(), true))
+        format!("/{}/{}", self.bucket, percent_encode(key.as_str(), true))
     }
 }
 
-/// The address of a bucket, without a slash at the end.
-fn base(endpoint: &str, bucket: &str, virtual_host: bool) -> String {
+/// Returns the URL of a bucket, without a trailing slash.
+fn bucket_url(endpoint: &str, bucket: &str, virtual_host: bool) -> String {
     match endpoint.split_once("://") {
         Some((scheme, host)) if virtual_host => format!("{scheme}://{bucket}.{host}"),
         _ => format!("{endpoint}/{bucket}"),
     }
 }
 
-/// An answer cut short looks like this too, so it is worth another try.
-pub(crate) fn not_understood() -> Cause {
+/// Returns the cause of an answer that cannot be parsed; temporary, because the answer may have been cut short.
+pub(crate) fn malformed_answer() -> Cause {
     Cause::new(ErrorKind::Unexpected, "the store's answer was not understood").temporary()
 }
 
-/// Writes text as part of an address: once percent-encoded, as signatures want it.
-pub(crate) fn encode(text: &str, keep_slashes: bool) -> String {
+/// Percent-encodes text for a URL, exactly once, as AWS signatures require.
+pub(crate) fn percent_encode(text: &str, keep_slashes: bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -143,7 +143,7 @@ pub(crate) fn encode(text: &str, keep_slashes: bool) -> String {
                 encoded.push(char::from(byte));
             }
             b'/' if keep_slashes => encoded.push('/'),
-            // Writing into a string cannot fail.
+            // Writing to a string cannot fail.
             _ => drop(write!(encoded, "%{byte:02X}")),
         }
     }
@@ -155,19 +155,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_encoded_once() {
-        assert_eq!(encode("a b/ü+=%", true), "a%20b/%C3%BC%2B%3D%25");
-        assert_eq!(encode("2~a/b", false), "2~a%2Fb");
+    fn keys_are_percent_encoded_once() {
+        assert_eq!(percent_encode("a b/ü+=%", true), "a%20b/%C3%BC%2B%3D%25");
+        assert_eq!(percent_encode("2~a/b", false), "2~a%2Fb");
     }
 
     #[test]
-    fn the_bucket_is_in_the_path_or_in_the_host() {
-        assert_eq!(base("https://host:1", "bucket", false), "https://host:1/bucket");
-        assert_eq!(base("https://host:1", "bucket", true), "https://bucket.host:1");
+    fn the_bucket_is_in_the_path_or_in_the_host_name() {
+        assert_eq!(bucket_url("https://host:1", "bucket", false), "https://host:1/bucket");
+        assert_eq!(bucket_url("https://host:1", "bucket", true), "https://bucket.host:1");
     }
 
     #[test]
-    fn one_document_type_reads_results_and_errors() {
+    fn result_and_error_documents_are_parsed() {
         let read = |xml: &str| quick_xml::de::from_str::<Answer>(xml).unwrap();
         let copied = read(
             "<?xml version=\"1.0\"?><CopyObjectResult xmlns=\"x\"><LastModified>t</LastModified>\

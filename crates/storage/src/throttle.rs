@@ -1,11 +1,11 @@
-//! A ceiling on bytes a second, shared by everyone who holds it.
+//! A rate limit in bytes per second, shared by all copies of a mover.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Hands out bytes at a steady rate. A large amount is granted at once and paid for by those who come after.
+/// Admits bytes at a constant rate. A large amount is admitted at once, and later callers wait for it.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     bytes_per_second: u64,
@@ -13,18 +13,19 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// A throttle of so many bytes a second, at least one.
+    /// Creates a throttle with a rate in bytes per second; 0 means 1.
     pub(crate) fn new(bytes_per_second: u64) -> Self {
         Self { bytes_per_second: bytes_per_second.max(1), free_at: Mutex::new(None) }
     }
 
-    /// Waits until `bytes` more may pass.
-    pub(crate) async fn take(&self, bytes: u64) {
+    /// Waits until the rate admits `bytes` more.
+    pub(crate) async fn wait_for(&self, bytes: u64) {
         tokio::time::sleep_until(self.reserve(bytes, Instant::now())).await;
     }
 
+    /// Reserves `bytes` and returns the time from which they may be moved.
     fn reserve(&self, bytes: u64, now: Instant) -> Instant {
-        // Rates and sizes lie far below the 52 bits that a float holds exactly.
+        // Rates and sizes are far below 2^53, up to which a float is exact.
         let cost =
             Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second as f64).unwrap_or(Duration::MAX);
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_granted_is_paid_for_by_the_next() {
+    fn an_admitted_amount_delays_the_next_caller() {
         let throttle = Throttle::new(1000);
         let now = Instant::now();
         assert_eq!(throttle.reserve(500, now), now);
@@ -47,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn idle_time_is_not_saved_up() {
+    fn unused_time_does_not_raise_the_rate_later() {
         let throttle = Throttle::new(1000);
         let now = Instant::now();
         throttle.reserve(1000, now);

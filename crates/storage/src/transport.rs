@@ -1,4 +1,4 @@
-//! The one HTTP client of a store: its pool of connections, its patience, and whom it trusts.
+//! The HTTP client of a bucket: its connection pool, time limits, and trusted certificates.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,26 +7,26 @@ use crate::classify;
 use crate::config::{Credentials, S3Config};
 use crate::error::{Cause, ErrorKind, Result};
 
-/// How long a connection may take to come about; a host that is down answers nothing at all.
-const CONNECT: Duration = Duration::from_secs(4);
+/// The time limit for opening a connection; a host that is down never answers.
+const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 
-/// How long an unused connection is kept; most stores close theirs after a minute or more.
-const IDLE: Duration = Duration::from_secs(30);
+/// How long an unused connection is kept open; most stores close theirs after a minute or more.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Builds the client for a bucket.
+/// Builds the HTTP client of a bucket.
 ///
-/// It speaks HTTP/1.1 only: with HTTP/2 all copies of a backup would share one connection.
+/// It uses HTTP/1.1 only, because with HTTP/2 all copies of a backup would share one connection.
 pub(crate) fn client(config: &S3Config) -> Result<reqwest::Client> {
-    // Fails only when a provider is installed already, and then there is one.
+    // An error means that the program has already installed a provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .http1_only()
-        .connect_timeout(CONNECT)
-        .pool_idle_timeout(IDLE)
-        .tcp_keepalive(IDLE)
+        .connect_timeout(CONNECT_LIMIT)
+        .pool_idle_timeout(IDLE_LIMIT)
+        .tcp_keepalive(IDLE_LIMIT)
         .tcp_nodelay(true);
     if is_loopback(&config.endpoint) {
-        // A proxy of the environment cannot mean this machine, as its own tools see it too.
+        // A proxy set in the environment cannot be meant for this machine, as other tools assume too.
         builder = builder.no_proxy();
     }
     if let Some(path) = &config.ca_cert {
@@ -42,7 +42,7 @@ pub(crate) fn client(config: &S3Config) -> Result<reqwest::Client> {
     } else if config.endpoint.starts_with("http://")
         && matches!(config.credentials, Credentials::Static { .. })
     {
-        // Nothing here will speak TLS, so a machine without system certificates must not be refused.
+        // No request uses TLS, so the client must also work on a machine without system certificates.
         builder = builder.tls_certs_only([]);
     }
     builder.build().map_err(|error| {
@@ -51,6 +51,7 @@ pub(crate) fn client(config: &S3Config) -> Result<reqwest::Client> {
     })
 }
 
+/// Returns whether the host of an endpoint is this machine.
 fn is_loopback(endpoint: &str) -> bool {
     let url = reqwest::Url::parse(endpoint).ok();
     let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_reached_without_a_proxy() {
+    fn loopback_endpoints_are_recognised() {
         for endpoint in ["http://localhost:1", "https://127.0.0.2", "http://[::1]:9000/"] {
             assert!(is_loopback(endpoint), "{endpoint}");
         }

@@ -1,8 +1,8 @@
-//! What `scripts/demo` does to Milvus beside backing up and restoring: fill, drop, compare.
+//! The steps of `scripts/demo` other than backup and restore: create, drop and compare collections.
 //!
-//!   demo fill PORT DIR      creates the collections and writes what they hold to DIR
-//!   demo drop PORT          drops them
-//!   demo compare PORT DIR   compares them with DIR, row by row
+//!   demo fill PORT DIR      creates the collections and writes their content to DIR
+//!   demo drop PORT          drops the collections
+//!   demo compare PORT DIR   compares the collections with DIR, row by row
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for people, not a library")]
 
 use milvus::{Milvus, MilvusError};
@@ -46,10 +46,17 @@ async fn fill(milvus: &Milvus, dir: &Path) -> Result<bool, MilvusError> {
     library.drop(milvus).await?;
     library.fill(milvus).await?;
     std::fs::create_dir_all(dir).expect("a directory for what the collections hold");
-    for (collection, (rows, shape)) in library.collections().into_iter().zip(look(milvus, &library).await?) {
+    for (collection, (rows, shape)) in
+        library.collections().into_iter().zip(read_collections(milvus, &library).await?)
+    {
         std::fs::write(rows_file(dir, collection), rows.to_lines()).expect("a file of rows");
         std::fs::write(shape_file(dir, collection), shape.to_string()).expect("a file of the shape");
-        println!("  {:<16} {} rows  {}", collection.to_string(), count(&rows), about(&library, collection));
+        println!(
+            "  {:<16} {} rows  {}",
+            collection.to_string(),
+            format_count(&rows),
+            describe(&library, collection)
+        );
     }
     Ok(true)
 }
@@ -65,8 +72,10 @@ async fn drop_all(milvus: &Milvus) -> Result<bool, MilvusError> {
 
 async fn compare(milvus: &Milvus, dir: &Path) -> Result<bool, MilvusError> {
     let library = Library::as_recorded();
-    let mut same = true;
-    for (collection, (rows, shape)) in library.collections().into_iter().zip(look(milvus, &library).await?) {
+    let mut equal = true;
+    for (collection, (rows, shape)) in
+        library.collections().into_iter().zip(read_collections(milvus, &library).await?)
+    {
         let key = if collection == &library.tenants { "pk" } else { "id" };
         let text = std::fs::read_to_string(rows_file(dir, collection)).expect("`demo fill` wrote it");
         let expected = Rows::parse(&text, key);
@@ -82,26 +91,26 @@ async fn compare(milvus: &Milvus, dir: &Path) -> Result<bool, MilvusError> {
             (true, false) => "the same, but the schema or what belongs to it differs",
             (false, _) => "different",
         };
-        println!("  {:<16} {} rows  {verdict}", collection.to_string(), count(&rows));
+        println!("  {:<16} {} rows  {verdict}", collection.to_string(), format_count(&rows));
         for difference in &differences {
             println!("    {difference}");
         }
-        same &= differences.is_empty() && same_shape;
+        equal &= differences.is_empty() && same_shape;
     }
-    Ok(same)
+    Ok(equal)
 }
 
-/// The rows and the shape of every collection of the library, in its order.
-async fn look(milvus: &Milvus, library: &Library) -> Result<Vec<(Rows, Value)>, MilvusError> {
-    let looks = library.collections().map(async |collection| {
+/// Reads the rows and the shape of every collection of the library, in the library's order.
+async fn read_collections(milvus: &Milvus, library: &Library) -> Result<Vec<(Rows, Value)>, MilvusError> {
+    let reads = library.collections().map(async |collection| {
         let shape = shape(milvus, collection).await?;
         Ok((Rows::fetch(milvus, collection).await?, shape))
     });
-    futures::future::try_join_all(looks).await
+    futures::future::try_join_all(reads).await
 }
 
-/// The number of rows, in five columns.
-fn count(rows: &Rows) -> String {
+/// Formats the number of rows in five columns.
+fn format_count(rows: &Rows) -> String {
     match (rows.len() / 1000, rows.len() % 1000) {
         (0, rows) => format!("{rows:>5}"),
         (thousands, rows) => format!("{thousands},{rows:03}"),
@@ -116,8 +125,8 @@ fn shape_file(dir: &Path, collection: &CollectionRef) -> PathBuf {
     dir.join(format!("{collection}.shape.json"))
 }
 
-/// What is worth knowing about a collection of the library.
-fn about(library: &Library, collection: &CollectionRef) -> &'static str {
+/// Describes a collection of the library in words.
+fn describe(library: &Library, collection: &CollectionRef) -> &'static str {
     if collection == &library.books {
         "3 partitions, every scalar type, JSON, arrays, a dynamic field, 5 rows deleted, alias library, loaded"
     } else if collection == &library.tenants {

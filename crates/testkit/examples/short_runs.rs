@@ -1,8 +1,8 @@
-//! What `scripts/short-runs` does: runs the program many times against a simulated Milvus, and counts how the runs end.
+//! The program of `scripts/short-runs`: runs a binary many times with a simulated Milvus and counts the outcomes.
 //!
 //!   `short_runs RUNS PROGRAM DIR`
 //!
-//! A run is one `create` of a small collection; several go at once, so that threads meet in all orders.
+//! A run is one `create` of a small collection. Several runs are concurrent, so that threads interleave in many ways.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for people, not a library")]
 
 use std::collections::BTreeMap;
@@ -18,11 +18,11 @@ use milvus_backup_testkit::fake::{FakeConfig, FakeMilvus};
 use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
 use model::name::CollectionRef;
 
-/// Runs at once.
-const AT_ONCE: usize = 4;
+/// The number of concurrent runs.
+const CONCURRENT_RUNS: usize = 4;
 
-/// From one line about the progress to the next.
-const LINE: u64 = 1000;
+/// The number of runs between two lines of progress.
+const RUNS_PER_LINE: u64 = 1000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let runs: u64 = runs.parse().expect("a number of runs");
     let (program, dir) = (Path::new(program), Path::new(dir));
     let fake = FakeMilvus::start(FakeConfig::new("2.3.6", dir.join("milvus")));
-    fill(&fake);
+    create_collection(&fake);
     let config = dir.join("backup.yaml");
     let text = format!(
         "configVersion: v2\nmilvus:\n  grpc: {{ address: {}, port: {} }}\n  management: {{ endpoint: \"\" }}\n  \
@@ -45,34 +45,34 @@ fn main() -> ExitCode {
     );
     std::fs::write(&config, text).expect("a configuration");
 
-    let (next, ends) = (AtomicU64::new(0), Mutex::new(BTreeMap::<String, u64>::new()));
-    let begun = Instant::now();
+    let (next, outcomes) = (AtomicU64::new(0), Mutex::new(BTreeMap::<String, u64>::new()));
+    let started = Instant::now();
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..CONCURRENT_RUNS {
             scope.spawn(|| {
                 loop {
                     let run = next.fetch_add(1, Ordering::Relaxed);
                     if run >= runs {
                         return;
                     }
-                    let end = back_up(program, &config, &format!("b{run}"));
-                    *ends.lock().expect("no run panics").entry(end).or_default() += 1;
+                    let outcome = back_up(program, &config, &format!("b{run}"));
+                    *outcomes.lock().expect("no run panics").entry(outcome).or_default() += 1;
                     std::fs::remove_dir_all(dir.join(format!("backups/b{run}"))).expect("a backup");
-                    if run > 0 && run.is_multiple_of(LINE) {
-                        println!("{run} runs in {} s", begun.elapsed().as_secs());
+                    if run > 0 && run.is_multiple_of(RUNS_PER_LINE) {
+                        println!("{run} runs in {} s", started.elapsed().as_secs());
                     }
                 }
             });
         }
     });
-    let ends = ends.into_inner().expect("no run panics");
-    for (end, times) in &ends {
-        println!("{times} times: {end}");
+    let outcomes = outcomes.into_inner().expect("no run panics");
+    for (outcome, times) in &outcomes {
+        println!("{times} times: {outcome}");
     }
-    if ends.get("code 0") == Some(&runs) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if outcomes.get("code 0") == Some(&runs) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// How a run ended, in words.
+/// Runs one backup and describes its outcome in words.
 fn back_up(program: &Path, config: &Path, name: &str) -> String {
     let mut command = Command::new(program);
     command.arg("--config").arg(config).args(["create", "--quiet", "-n", name]);
@@ -84,7 +84,7 @@ fn back_up(program: &Path, config: &Path, name: &str) -> String {
     }
 }
 
-fn fill(fake: &FakeMilvus) {
+fn create_collection(fake: &FakeMilvus) {
     let config = ConnectConfig {
         address: fake.host(),
         port: fake.port(),

@@ -1,9 +1,9 @@
-//! What `scripts/under-writers` does: backs a Milvus up again and again while it is written to, and checks every backup.
+//! The program of `scripts/under-writers`: makes and checks backups repeatedly while clients write to Milvus.
 //!
 //!   `under_writers MINUTES PROGRAM PORT MILVUS_ROOT DIR`
 //!
-//! Six collections are written to in different manners, with deletes and imports; Milvus compacts them by itself. A
-//! backup is wrong if it does not end with code 0, or if it lacks rows that were acknowledged before it began.
+//! Writers change six collections in different ways, with deletes and imports, and Milvus compacts them. A backup is
+//! wrong if it does not exit with code 0, or if it lacks rows that Milvus acknowledged before the backup started.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for people, not a library")]
 
 use std::path::{Path, PathBuf};
@@ -17,40 +17,42 @@ use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
 use model::name::CollectionRef;
 use serde_json::Value;
 
-/// A collection, how it is written to, and what was acknowledged.
-struct Written {
+/// A collection with the pattern in which it is written to, and the numbers of acknowledged rows.
+struct Workload {
     name: &'static str,
-    /// Rows at a time.
+    /// The number of rows in each insert.
     rows: i64,
-    /// From one time to the next.
+    /// The time from one insert to the next.
     every: Duration,
-    /// Of the rows inserted each time, as many are deleted again.
+    /// The number of rows that are deleted after each insert.
     deletes: i64,
+    /// The number of rows that Milvus acknowledged.
     inserted: AtomicU64,
+    /// The number of rows that may have been deleted.
     deleted: AtomicU64,
 }
 
-impl Written {
+impl Workload {
     const fn new(name: &'static str, rows: i64, every_ms: u64, deletes: i64) -> Self {
         let every = Duration::from_millis(every_ms);
         Self { name, rows, every, deletes, inserted: AtomicU64::new(0), deleted: AtomicU64::new(0) }
     }
 }
 
-static WRITTEN: [Written; 6] = [
-    Written::new("steady", 100, 100, 0),
-    Written::new("slow", 1, 300, 0),
-    Written::new("bursts", 3000, 7000, 0),
-    Written::new("with_deletes", 60, 200, 25),
-    Written::new("rare", 10, 45_000, 0),
-    // written once, and then by imports only
-    Written::new("imported", 3000, u64::MAX, 0),
+static WORKLOADS: [Workload; 6] = [
+    Workload::new("steady", 100, 100, 0),
+    Workload::new("slow", 1, 300, 0),
+    Workload::new("bursts", 3000, 7000, 0),
+    Workload::new("with_deletes", 60, 200, 25),
+    Workload::new("rare", 10, 45_000, 0),
+    // written once, then changed only by imports
+    Workload::new("imported", 3000, u64::MAX, 0),
 ];
 
 const QUIET: [&str; 3] = ["quiet_a", "quiet_b", "quiet_c"];
 const QUIET_ROWS: i64 = 500;
 
-static OVER: AtomicBool = AtomicBool::new(false);
+static FINISHED: AtomicBool = AtomicBool::new(false);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -68,18 +70,18 @@ async fn main() -> ExitCode {
         storage: ServerStorage::Local { root: PathBuf::from(root) },
     };
     let milvus = server.connect().await;
-    fill(&milvus).await;
-    tool.run(&["create", "-n", "imports", "--filter", "imported"]);
+    create_collections(&milvus).await;
+    tool.run_command(&["create", "-n", "imports", "--filter", "imported"]);
 
     let writers: Vec<_> =
-        WRITTEN.iter().map(|written| tokio::spawn(write(milvus.clone(), written))).collect();
+        WORKLOADS.iter().map(|workload| tokio::spawn(run_writer(milvus.clone(), workload))).collect();
     let importer = {
         let tool = tool.clone();
-        std::thread::spawn(move || import(&tool))
+        std::thread::spawn(move || run_importer(&tool))
     };
-    let wrong = tokio::task::spawn_blocking(move || back_up(&tool, Duration::from_secs(minutes * 60)));
+    let wrong = tokio::task::spawn_blocking(move || check_backups(&tool, Duration::from_secs(minutes * 60)));
     let wrong = wrong.await.expect("the backups ended");
-    OVER.store(true, Ordering::Relaxed);
+    FINISHED.store(true, Ordering::Relaxed);
     for writer in writers {
         writer.await.expect("the writers ended");
     }
@@ -87,7 +89,7 @@ async fn main() -> ExitCode {
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The program with a configuration of its own.
+/// The binary under test with its configuration.
 #[derive(Clone)]
 struct Tool {
     program: PathBuf,
@@ -109,8 +111,8 @@ impl Tool {
         Self { program: PathBuf::from(program), config, backups }
     }
 
-    /// Runs a verb; returns its exit code (none where a signal ended it), what it printed, and its messages.
-    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+    /// Runs a command; returns its exit code (`None` if a signal ended it), its output and its messages.
+    fn run_command(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(&self.config).args(arguments).args(["--output", "json"]);
         let output = command.output().expect("the program runs");
@@ -119,18 +121,18 @@ impl Tool {
     }
 }
 
-fn target(name: &str) -> CollectionRef {
+fn default_collection(name: &str) -> CollectionRef {
     CollectionRef::new("default", name)
 }
 
-async fn fill(milvus: &Milvus) {
+async fn create_collections(milvus: &Milvus) {
     let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
     let vector = Field { type_params: vec![KeyValue::new("dim", "8")], ..field("v", DataType::FLOAT_VECTOR) };
     let fields = vec![Field { is_primary_key: true, ..field("id", DataType::INT64) }, vector];
-    for name in WRITTEN.iter().map(|written| written.name).chain(QUIET) {
-        milvus.drop_collection(&target(name)).await.expect("dropped");
+    for name in WORKLOADS.iter().map(|workload| workload.name).chain(QUIET) {
+        milvus.drop_collection(&default_collection(name)).await.expect("dropped");
         let create = CreateCollection {
-            target: target(name),
+            target: default_collection(name),
             schema: Schema { fields: fields.clone(), ..Schema::default() },
             shards: 1,
             consistency: ConsistencyLevel(1),
@@ -142,7 +144,7 @@ async fn fill(milvus: &Milvus) {
     for name in QUIET {
         insert(milvus, name, 0, QUIET_ROWS).await;
     }
-    let imported = WRITTEN.iter().find(|written| written.name == "imported").expect("it is in the list");
+    let imported = WORKLOADS.iter().find(|workload| workload.name == "imported").expect("it is in the list");
     insert(milvus, imported.name, 0, imported.rows).await;
     imported.inserted.store(imported.rows.unsigned_abs(), Ordering::SeqCst);
 }
@@ -159,60 +161,60 @@ async fn insert(milvus: &Milvus, name: &str, first: i64, rows: i64) {
         column("id", DataType::INT64, Values::Long((first..first + rows).collect())),
         column("v", DataType::FLOAT_VECTOR, Values::FloatVector { dim: 8, data: numbers }),
     ];
-    milvus.insert(&target(name), None, &columns).await.expect("inserted");
+    milvus.insert(&default_collection(name), None, &columns).await.expect("inserted");
 }
 
-/// Writes to a collection until all is over.
-async fn write(milvus: Milvus, written: &'static Written) {
-    if written.every.as_secs() > 3600 {
+/// Writes to a collection until the backups are finished.
+async fn run_writer(milvus: Milvus, workload: &'static Workload) {
+    if workload.every.as_secs() > 3600 {
         return;
     }
     let mut next = 0;
-    while !OVER.load(Ordering::Relaxed) {
-        insert(&milvus, written.name, next, written.rows).await;
-        written.inserted.fetch_add(written.rows.unsigned_abs(), Ordering::SeqCst);
-        if written.deletes > 0 {
-            // counted before they are sent: from then on the rows may be gone
-            written.deleted.fetch_add(written.deletes.unsigned_abs(), Ordering::SeqCst);
-            let ids: Vec<String> = (next..next + written.deletes).map(|id| id.to_string()).collect();
+    while !FINISHED.load(Ordering::Relaxed) {
+        insert(&milvus, workload.name, next, workload.rows).await;
+        workload.inserted.fetch_add(workload.rows.unsigned_abs(), Ordering::SeqCst);
+        if workload.deletes > 0 {
+            // counted before the request is sent, because from then on the rows may be deleted
+            workload.deleted.fetch_add(workload.deletes.unsigned_abs(), Ordering::SeqCst);
+            let ids: Vec<String> = (next..next + workload.deletes).map(|id| id.to_string()).collect();
             milvus
-                .delete(&target(written.name), &format!("id in [{}]", ids.join(",")))
+                .delete(&default_collection(workload.name), &format!("id in [{}]", ids.join(",")))
                 .await
                 .expect("deleted");
         }
-        next += written.rows;
-        let until = Instant::now() + written.every;
-        while Instant::now() < until && !OVER.load(Ordering::Relaxed) {
-            let left = until.saturating_duration_since(Instant::now());
-            tokio::time::sleep(left.min(Duration::from_millis(200))).await;
+        next += workload.rows;
+        let until = Instant::now() + workload.every;
+        while Instant::now() < until && !FINISHED.load(Ordering::Relaxed) {
+            let remaining = until.saturating_duration_since(Instant::now());
+            tokio::time::sleep(remaining.min(Duration::from_millis(200))).await;
         }
     }
 }
 
-/// Imports the same rows into the same collection again and again.
-fn import(tool: &Tool) {
-    let imported = WRITTEN.iter().find(|written| written.name == "imported").expect("it is in the list");
-    while !OVER.load(Ordering::Relaxed) {
-        let (code, _, told) =
-            tool.run(&["restore", "-n", "imports", "--skip-create-collection", "--no-load"]);
+/// Imports the same rows into the same collection repeatedly.
+fn run_importer(tool: &Tool) {
+    let imported = WORKLOADS.iter().find(|workload| workload.name == "imported").expect("it is in the list");
+    while !FINISHED.load(Ordering::Relaxed) {
+        let (code, _, messages) =
+            tool.run_command(&["restore", "-n", "imports", "--skip-create-collection", "--no-load"]);
         if code == Some(0) {
             imported.inserted.fetch_add(imported.rows.unsigned_abs(), Ordering::SeqCst);
         } else {
-            println!("an import ended with {code:?}: {}", told.trim());
+            println!("an import ended with {code:?}: {}", messages.trim());
         }
         std::thread::sleep(Duration::from_secs(3));
     }
 }
 
-/// Takes backups for so long; returns how many were wrong.
-fn back_up(tool: &Tool, time: Duration) -> u64 {
-    let begun = Instant::now();
-    let (mut taken, mut wrong, mut mentions, mut told) = (0_u64, 0_u64, 0_usize, Instant::now());
-    while begun.elapsed() < time {
+/// Makes and checks backups for a time; returns the number of wrong backups.
+fn check_backups(tool: &Tool, time: Duration) -> u64 {
+    let started = Instant::now();
+    let (mut taken, mut wrong, mut mentions, mut reported) = (0_u64, 0_u64, 0_usize, Instant::now());
+    while started.elapsed() < time {
         let name = format!("b{taken}");
         let before: Vec<u64> =
-            WRITTEN.iter().map(|written| written.inserted.load(Ordering::SeqCst)).collect();
-        let (code, report, messages) = tool.run(&["create", "-n", &name]);
+            WORKLOADS.iter().map(|workload| workload.inserted.load(Ordering::SeqCst)).collect();
+        let (code, report, messages) = tool.run_command(&["create", "-n", &name]);
         taken += 1;
         let mut faults = Vec::new();
         if code != Some(0) {
@@ -220,14 +222,14 @@ fn back_up(tool: &Tool, time: Duration) -> u64 {
         }
         let report: Value = serde_json::from_str(&report).unwrap_or_default();
         mentions += report["warnings"].as_array().map_or(0, Vec::len);
-        let rows = rows(tool, &name);
-        for (written, before) in WRITTEN.iter().zip(before) {
-            let least = before.saturating_sub(written.deleted.load(Ordering::SeqCst));
-            let found = rows(written.name);
+        let rows = backup_rows(tool, &name);
+        for (workload, before) in WORKLOADS.iter().zip(before) {
+            let least = before.saturating_sub(workload.deleted.load(Ordering::SeqCst));
+            let found = rows(workload.name);
             if found < least {
                 faults.push(format!(
                     "{} has {found} rows, at least {least} were acknowledged before",
-                    written.name
+                    workload.name
                 ));
             }
         }
@@ -241,15 +243,16 @@ fn back_up(tool: &Tool, time: Duration) -> u64 {
             wrong += 1;
             println!("{name} is wrong: {}", faults.join("; "));
         }
-        tool.run(&["delete", "-n", &name, "--yes"]);
-        let over = begun.elapsed() >= time;
-        if told.elapsed() > Duration::from_mins(1) || over {
-            told = Instant::now();
-            let written: u64 = WRITTEN.iter().map(|written| written.inserted.load(Ordering::SeqCst)).sum();
+        tool.run_command(&["delete", "-n", &name, "--yes"]);
+        let finished = started.elapsed() >= time;
+        if reported.elapsed() > Duration::from_mins(1) || finished {
+            reported = Instant::now();
+            let written: u64 =
+                WORKLOADS.iter().map(|workload| workload.inserted.load(Ordering::SeqCst)).sum();
             println!(
                 "{:4} s: {taken} backups, {wrong} wrong, {mentions} mentions of collections that are written to, \
                  {written} rows written",
-                begun.elapsed().as_secs()
+                started.elapsed().as_secs()
             );
         }
     }
@@ -257,9 +260,9 @@ fn back_up(tool: &Tool, time: Duration) -> u64 {
     wrong
 }
 
-/// The rows of the collections of a backup.
-fn rows(tool: &Tool, name: &str) -> impl Fn(&str) -> u64 {
-    let (_, detail, _) = tool.run(&["get", "-n", name]);
+/// Reads the details of a backup; the returned function gives the number of rows of each collection.
+fn backup_rows(tool: &Tool, name: &str) -> impl Fn(&str) -> u64 {
+    let (_, detail, _) = tool.run_command(&["get", "-n", name]);
     let detail: Value = serde_json::from_str(&detail).unwrap_or_default();
     move |collection| {
         let name = format!("default.{collection}");

@@ -1,5 +1,5 @@
-//! Real and simulated parts for the tests of Milvus Backup: real servers, recorded data, certificates, names.
-#![expect(clippy::expect_used, reason = "a failure here is a failed test, and panicking says so")]
+//! Support for the tests of Milvus Backup: real and simulated servers, recorded data, certificates, unique names.
+#![expect(clippy::expect_used, reason = "a failure here is a failed test, which a panic reports")]
 
 pub mod fake;
 pub mod fixtures;

@@ -1,4 +1,4 @@
-//! Loading with a wait: Milvus answers before it has loaded.
+//! Loading of collections that waits until they are loaded, because Milvus replies earlier.
 
 use milvus::{Milvus, MilvusError};
 use model::manifest::LoadState;

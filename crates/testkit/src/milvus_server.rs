@@ -1,4 +1,4 @@
-//! Milvus servers of a test's own: with login, with TLS, or to be killed in the middle.
+//! Milvus servers that one test starts for itself: with authentication, with TLS, or to kill them during the test.
 
 use crate::process;
 use crate::servers::{self, MilvusServer};
@@ -8,41 +8,41 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// What a server shall be like; by default Milvus 2.3.5 on local disk without login and TLS.
+/// The options of a server; by default Milvus 2.3.5 on local disk without authentication and TLS.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     arguments: Vec<String>,
 }
 
 impl Options {
-    /// Of another release, e.g. `2.2.16`.
+    /// Selects another release, e.g. `2.2.16`.
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
         self.arguments.extend(["--version".into(), version.into()]);
         self
     }
 
-    /// With one key of `milvus.yaml` set.
+    /// Sets one key of `milvus.yaml`.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.arguments.extend(["--set".into(), format!("{key}={value}")]);
         self
     }
 
-    /// With its data on S3: `http://host:port/bucket/root`.
+    /// Stores the data on S3 at `http://host:port/bucket/root`.
     #[must_use]
     pub fn on_s3(mut self, url: &str) -> Self {
         self.arguments.extend(["--s3".into(), url.into()]);
         self
     }
 
-    /// With login required; the first user is `root`, its password `Milvus`.
+    /// Requires authentication; the first user is `root` with the password `Milvus`.
     #[must_use]
     pub fn login(self) -> Self {
         self.set("common.security.authorizationEnabled", true)
     }
 
-    /// With TLS where the server shows its certificate.
+    /// Enables TLS, with which the server presents its certificate.
     #[must_use]
     pub fn tls(self, certificates: &Certificates) -> Self {
         self.set("common.security.tlsMode", 1)
@@ -51,14 +51,14 @@ impl Options {
             .set("tls.caPemPath", certificates.ca().display())
     }
 
-    /// With TLS where both sides show a certificate.
+    /// Enables mutual TLS, with which the server and the client present a certificate.
     #[must_use]
     pub fn mutual_tls(self, certificates: &Certificates) -> Self {
         self.tls(certificates).set("common.security.tlsMode", 2)
     }
 }
 
-/// A running server; stopped, and its data removed, when this is dropped or the test program ends in any way.
+/// A running server, which is stopped with its data removed when this is dropped or the test program ends.
 #[derive(Debug)]
 pub struct Guard {
     server: MilvusServer,
@@ -67,7 +67,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Where the server is.
+    /// Returns the address and the storage of the server.
     pub fn server(&self) -> &MilvusServer {
         &self.server
     }
@@ -80,10 +80,10 @@ impl Drop for Guard {
     }
 }
 
-/// Starts a server and waits until it is healthy; `None` where the tests run without real servers.
+/// Starts a server and waits until it is healthy; returns `None` if the tests run without real servers.
 ///
 /// # Panics
-/// Where the server does not start.
+/// Panics if the server does not start.
 pub fn start(options: &Options) -> Option<Guard> {
     servers::milvus()?;
     let data = tempfile::tempdir().expect("a temporary directory");
@@ -100,5 +100,5 @@ pub fn start(options: &Options) -> Option<Guard> {
     let mut line = Vec::new();
     let stdout = supervisor.stdout.take().expect("stdout is piped");
     BufReader::new(stdout).read_until(b'\n', &mut line).expect("the script's first line");
-    Some(Guard { server: servers::parse(&line), supervisor, _data: data })
+    Some(Guard { server: servers::parse_server(&line), supervisor, _data: data })
 }

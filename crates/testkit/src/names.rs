@@ -1,12 +1,12 @@
-//! Names that no other test uses: the servers are shared by all test programs.
+//! Names that no other test uses, because all test programs share the servers.
 
-/// A name that begins with `prefix` and is new, e.g. `shop_1f3a09c2`; valid for databases, collections and backups.
+/// Returns a new name that begins with `prefix`, e.g. `shop_1f3a09c2`; valid for databases, collections and backups.
 pub fn unique(prefix: &str) -> String {
     let id = uuid::Uuid::new_v4().simple().to_string();
     format!("{prefix}_{}", &id[..8])
 }
 
-/// A new bucket name that begins with `prefix`; buckets take no underscores.
+/// Returns a new bucket name that begins with `prefix`, without underscores, which buckets do not allow.
 pub fn bucket(prefix: &str) -> String {
     unique(prefix).replace('_', "-")
 }

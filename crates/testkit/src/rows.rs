@@ -1,4 +1,4 @@
-//! The live rows of a collection, in the shape of `fixtures/rows`, to be compared row by row.
+//! The live rows of a collection in the form of `fixtures/rows`, for comparison row by row.
 
 use crate::fixtures;
 use crate::load::load_and_wait;
@@ -8,25 +8,25 @@ use model::name::CollectionRef;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many differences are worth reading.
+/// The largest number of differences that are reported.
 const SHOWN_DIFFERENCES: usize = 5;
-/// The key of a row's partition.
-const PARTITION: &str = "$partition";
+/// The key under which a row stores the name of its partition.
+const PARTITION_KEY: &str = "$partition";
 
-/// Rows by their primary key.
+/// Rows of a collection, indexed by their primary keys.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows(BTreeMap<String, Value>);
 
 impl Rows {
-    /// Queries all live rows of a collection, with their partitions where a query can name them.
+    /// Queries all live rows of a collection, with their partitions if a query can name them.
     ///
-    /// A collection that is not loaded is loaded for it, with an index of its own if it has none, and left as it was.
+    /// A collection that is not loaded is loaded for the query, with a temporary index if it has none, and then released.
     pub async fn fetch(milvus: &Milvus, collection: &CollectionRef) -> Result<Self, MilvusError> {
         let schema = milvus.describe_collection(collection).await?.schema;
         let loaded = milvus.load_state(collection, None).await? == LoadState::Loaded;
-        let index = if loaded { None } else { index_to_load(milvus, collection, &schema).await? };
+        let index = if loaded { None } else { create_missing_index(milvus, collection, &schema).await? };
         load_and_wait(milvus, collection).await?;
-        let rows = query(milvus, collection, &schema).await?;
+        let rows = query_rows(milvus, collection, &schema).await?;
         if !loaded {
             milvus.release(collection).await?;
         }
@@ -36,23 +36,23 @@ impl Rows {
         Ok(rows)
     }
 
-    /// The rows of a file in `fixtures/rows`, which a query gave when the fixtures' backups were made.
+    /// Reads the rows of a file in `fixtures/rows`, which were queried when the fixtures' backups were made.
     ///
     /// # Panics
-    /// Where there is no such fixture.
+    /// Panics if the fixture does not exist.
     pub fn recorded(file: &str, key: &str) -> Self {
         let text = std::fs::read_to_string(fixtures::path("rows").join(file)).expect("a fixture");
         Self::parse(&text, key)
     }
 
-    /// Parses lines of JSON objects, e.g. what [`Rows::to_lines`] wrote.
+    /// Parses lines of JSON objects, e.g. the result of [`Rows::to_lines`]; `key` is the name of the primary field.
     ///
     /// # Panics
-    /// Where a line is none.
+    /// Panics if a line is not a JSON object.
     pub fn parse(text: &str, key: &str) -> Self {
         let rows = text.lines().map(|line| {
             let mut row: Value = serde_json::from_str(line).expect("a line of JSON");
-            // Some recorded floats of 32 bits were printed with the digits they need, others with those of 64 bits.
+            // Some recorded 32-bit floats were printed with as many digits as they need, others with those of 64-bit floats.
             if let Some(number) = row.get("f32").and_then(Value::as_f64) {
                 #[expect(clippy::cast_possible_truncation, reason = "it was one of 32 bits")]
                 let number = f64::from(number as f32);
@@ -63,29 +63,29 @@ impl Rows {
         Self(rows.collect())
     }
 
-    /// One line of JSON a row.
+    /// Returns one line of JSON for each row.
     pub fn to_lines(&self) -> String {
         self.0.values().fold(String::new(), |lines, row| lines + &row.to_string() + "\n")
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Those whose keys `other` has too.
+    /// Returns the rows whose keys `other` contains too.
     #[must_use]
     pub fn common_with(&self, other: &Self) -> Self {
         let common = self.0.iter().filter(|(key, _)| other.0.contains_key(*key));
         Self(common.map(|(key, row)| (key.clone(), row.clone())).collect())
     }
 
-    /// What differs in `other`, in words, at most a few rows; empty where the rows are the same.
+    /// Describes the first few rows that differ in `other`; empty if all rows are equal.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let keys: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
         let differing = keys.into_iter().filter_map(|key| match (self.0.get(key), other.0.get(key)) {
@@ -100,8 +100,8 @@ impl Rows {
     }
 }
 
-/// Makes an index where the collection has none for its vectors; answers it.
-async fn index_to_load(
+/// Creates an index if the collection has none for its vectors, and returns it.
+async fn create_missing_index(
     milvus: &Milvus,
     collection: &CollectionRef,
     schema: &Schema,
@@ -124,7 +124,12 @@ async fn index_to_load(
     Ok(Some(index))
 }
 
-async fn query(milvus: &Milvus, collection: &CollectionRef, schema: &Schema) -> Result<Rows, MilvusError> {
+/// Queries all live rows of a loaded collection.
+async fn query_rows(
+    milvus: &Milvus,
+    collection: &CollectionRef,
+    schema: &Schema,
+) -> Result<Rows, MilvusError> {
     let primary = schema.fields.iter().find(|field| field.is_primary_key).expect("a primary key");
     let key = primary.name.as_str();
     let mut fields: Vec<String> = schema.fields.iter().map(|field| field.name.clone()).collect();
@@ -133,7 +138,7 @@ async fn query(milvus: &Milvus, collection: &CollectionRef, schema: &Schema) -> 
     }
     let lowest = if primary.data_type == DataType::VARCHAR { "\"\"" } else { "0" };
     let all = format!("{key} >= {lowest}");
-    // The partitions of a partition key are Milvus's own business and cannot be named in a query.
+    // A query cannot name the partitions of a collection with a partition key.
     let partitions = if schema.fields.iter().any(|field| field.is_partition_key) {
         vec![None]
     } else {
@@ -145,9 +150,9 @@ async fn query(milvus: &Milvus, collection: &CollectionRef, schema: &Schema) -> 
         let count = columns.first().map_or(0, |column| column.values.len());
         for position in 0..count {
             let mut row = Map::new();
-            row.extend(partition.iter().map(|name| (PARTITION.to_owned(), json!(name))));
+            row.extend(partition.iter().map(|name| (PARTITION_KEY.to_owned(), json!(name))));
             for column in &columns {
-                add(&mut row, column, position);
+                add_column_value(&mut row, column, position);
             }
             rows.0.insert(row[key].to_string(), Value::Object(row));
         }
@@ -155,15 +160,16 @@ async fn query(milvus: &Milvus, collection: &CollectionRef, schema: &Schema) -> 
     Ok(rows)
 }
 
-/// Adds a column's value to a row; the dynamic field's keys stand beside the declared ones.
-fn add(row: &mut Map<String, Value>, column: &Column, position: usize) {
-    match value(&column.values, position) {
+/// Adds a column's value to a row; the keys of the dynamic field become keys of the row.
+fn add_column_value(row: &mut Map<String, Value>, column: &Column, position: usize) {
+    match value_to_json(&column.values, position) {
         Value::Object(keys) if column.is_dynamic || column.name == "$meta" => row.extend(keys),
         value => drop(row.insert(column.name.clone(), value)),
     }
 }
 
-fn value(values: &Values, position: usize) -> Value {
+/// Converts one value of a column to JSON.
+fn value_to_json(values: &Values, position: usize) -> Value {
     match values {
         Values::Bool(data) => json!(data[position]),
         Values::Int(data) => json!(data[position]),
@@ -174,7 +180,7 @@ fn value(values: &Values, position: usize) -> Value {
         Values::Json(data) => serde_json::from_slice(&data[position]).expect("JSON"),
         Values::Array { rows, .. } => {
             let list = &rows[position];
-            (0..list.len()).map(|element| value(list, element)).collect()
+            (0..list.len()).map(|element| value_to_json(list, element)).collect()
         }
         Values::FloatVector { dim, data } => {
             data[position * dim..][..*dim].iter().map(|number| json!(f64::from(*number))).collect()

@@ -1,29 +1,29 @@
-//! The real servers that `scripts/servers` started, as its environment variables tell them.
+//! The real servers that `scripts/servers` started, found through its environment variables.
 //!
-//! A test that needs one begins with `let Some(server) = servers::milvus() else { return };`. Without servers it says
-//! what was not run; under `CI=true` it fails instead, so that nothing is skipped unseen there.
+//! A test that needs a server begins with `let Some(server) = servers::milvus() else { return };`. Without servers, the
+//! test prints that it did not run; under `CI=true` it fails instead, so that no test is skipped unnoticed.
 
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 const HOW_TO: &str = "scripts/test starts the servers and runs all tests";
 
-/// A running Milvus server; everything it stores may be changed by a test, under names of its own.
+/// A running Milvus server, in which every test may create and change objects with unique names.
 #[derive(Debug, Clone, Deserialize)]
 pub struct MilvusServer {
-    /// The release, e.g. `2.3.5`.
+    /// The release of the server, e.g. `2.3.5`.
     pub version: String,
-    /// Where it listens.
+    /// The address on which the server listens.
     pub address: String,
-    /// The gRPC port.
+    /// The port of the gRPC API.
     pub port: u16,
-    /// Where it keeps its data.
+    /// The store of the server's data.
     pub storage: ServerStorage,
 }
 
 #[cfg(feature = "milvus")]
 impl MilvusServer {
-    /// How to reach it without login and TLS.
+    /// Returns the connection settings, without authentication and TLS.
     pub fn config(&self) -> milvus::ConnectConfig {
         milvus::ConnectConfig {
             address: self.address.clone(),
@@ -35,31 +35,31 @@ impl MilvusServer {
         }
     }
 
-    /// Connects without login and TLS.
+    /// Connects to the server without authentication and TLS.
     ///
     /// # Panics
-    /// Where the server does not answer.
+    /// Panics if the server does not reply.
     pub async fn connect(&self) -> milvus::Milvus {
         milvus::Milvus::connect(&self.config()).await.expect("the server answers")
     }
 }
 
-/// Where a Milvus server keeps its data.
+/// The store of a Milvus server's data.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum ServerStorage {
-    /// On local disk.
+    /// A directory on a local disk.
     Local {
-        /// The absolute root path.
+        /// The absolute root path of the data.
         root: PathBuf,
     },
-    /// On the S3 store of the tests.
+    /// A bucket in the S3 store of the tests.
     S3 {
-        /// `http://host:port`.
+        /// The URL of the store: `http://host:port`.
         endpoint: String,
-        /// The bucket.
+        /// The name of the bucket.
         bucket: String,
-        /// The root path in the bucket.
+        /// The root path of the data in the bucket.
         root: String,
     },
 }
@@ -67,7 +67,7 @@ pub enum ServerStorage {
 /// The S3 store of the tests, a Ceph object gateway.
 #[derive(Debug, Clone)]
 pub struct S3Server {
-    /// `http://host:port`.
+    /// The URL of the store: `http://host:port`.
     pub endpoint: String,
 }
 
@@ -78,51 +78,53 @@ impl S3Server {
     pub const SECRET_ACCESS_KEY: &str = "minioadmin";
 }
 
-/// Milvus 2.3.5 on local disk.
+/// Returns the server with Milvus 2.3.5 on a local disk.
 pub fn milvus() -> Option<MilvusServer> {
-    server("MB_TEST_MILVUS", "Milvus 2.3.5")
+    server_from_env("MB_TEST_MILVUS", "Milvus 2.3.5")
 }
 
-/// A second Milvus 2.3.5 on local disk.
+/// Returns a second server with Milvus 2.3.5 on a local disk, the target of restores.
 pub fn milvus_target() -> Option<MilvusServer> {
-    server("MB_TEST_MILVUS_TARGET", "a second Milvus 2.3.5")
+    server_from_env("MB_TEST_MILVUS_TARGET", "a second Milvus 2.3.5")
 }
 
-/// Milvus 2.3.5 whose storage is the S3 store of [`s3`].
+/// Returns the server with Milvus 2.3.5 whose data is in the S3 store of [`s3`].
 pub fn milvus_s3() -> Option<MilvusServer> {
-    server("MB_TEST_MILVUS_S3", "Milvus 2.3.5 on S3")
+    server_from_env("MB_TEST_MILVUS_S3", "Milvus 2.3.5 on S3")
 }
 
-/// Milvus 2.2.16 on local disk.
+/// Returns the server with Milvus 2.2.16 on a local disk.
 pub fn milvus_2216() -> Option<MilvusServer> {
-    server("MB_TEST_MILVUS_2216", "Milvus 2.2.16")
+    server_from_env("MB_TEST_MILVUS_2216", "Milvus 2.2.16")
 }
 
-/// The S3 store.
+/// Returns the S3 store of the tests.
 pub fn s3() -> Option<S3Server> {
-    variable("MB_TEST_S3_ENDPOINT", "Ceph RGW").map(|endpoint| S3Server { endpoint })
+    read_variable("MB_TEST_S3_ENDPOINT", "Ceph RGW").map(|endpoint| S3Server { endpoint })
 }
 
-fn server(name: &str, what: &str) -> Option<MilvusServer> {
-    variable(name, what).map(|file| read(Path::new(&file)))
+/// Returns the server whose `server.json` an environment variable names; `what` describes the server.
+fn server_from_env(name: &str, what: &str) -> Option<MilvusServer> {
+    read_variable(name, what).map(|file| read_server_file(Path::new(&file)))
 }
 
 /// Reads the `server.json` that `scripts/milvus_server.py` wrote.
-fn read(file: &Path) -> MilvusServer {
+fn read_server_file(file: &Path) -> MilvusServer {
     let text = std::fs::read(file)
         .unwrap_or_else(|error| panic!("cannot read {}: {error}; {HOW_TO}", file.display()));
-    parse(&text)
+    parse_server(&text)
 }
 
 /// Parses the line of JSON that describes a server.
-pub(crate) fn parse(text: &[u8]) -> MilvusServer {
+pub(crate) fn parse_server(text: &[u8]) -> MilvusServer {
     serde_json::from_slice(text)
         .unwrap_or_else(|error| panic!("not a server: {error}: {}", String::from_utf8_lossy(text)))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where tests learn about the servers")]
-#[expect(clippy::print_stderr, reason = "a test that is not run must say so")]
-fn variable(name: &str, what: &str) -> Option<String> {
+/// Returns an environment variable of `scripts/servers`; without it, reports that the test does not run.
+#[expect(clippy::disallowed_methods, reason = "only here do tests read the variables of the servers")]
+#[expect(clippy::print_stderr, reason = "a skipped test must be reported")]
+fn read_variable(name: &str, what: &str) -> Option<String> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty());
     if value.is_none() {
         let ci = std::env::var("CI").is_ok_and(|value| value == "true");
@@ -137,8 +139,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_on_local_disk() {
-        let server = parse(
+    fn the_description_of_a_server_on_local_disk_is_parsed() {
+        let server = parse_server(
             br#"{"version": "2.3.5", "address": "127.0.0.1", "port": 21000, "pid": 1, "ports": {"proxy": 21000},
                 "storage": {"kind": "local", "root": "/data"}}"#,
         );

@@ -1,11 +1,12 @@
-//! Everything a collection has beside its rows, to be compared before and after.
+//! All attributes of a collection except its rows, for comparison before and after a restore.
 
 use milvus::{Milvus, MilvusError};
 use model::name::CollectionRef;
 use serde_json::{Map, Value, json};
 
-/// The schema, partitions, indexes, aliases, properties and load state of a collection, without names and ids that
-/// differ between two collections of one shape.
+/// Reads the schema, partitions, indexes, aliases, properties and load state of a collection.
+///
+/// The names and ids that differ between two equal collections are left out.
 pub async fn shape(milvus: &Milvus, collection: &CollectionRef) -> Result<Value, MilvusError> {
     let info = milvus.describe_collection(collection).await?;
     let fields: Vec<Value> = info.schema.fields.iter().map(|field| json!(format!("{field:?}"))).collect();

@@ -1,4 +1,4 @@
-//! Certificates of a small authority of our own, for TLS tests.
+//! Certificates of a generated certificate authority, for TLS tests.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -7,56 +7,58 @@ use rcgen::{
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// An authority with a server certificate for `localhost` and `127.0.0.1` and a client certificate, as PEM files
-/// that live as long as this value.
+/// A certificate authority, a server certificate for `localhost` and `127.0.0.1`, and a client certificate.
+///
+/// The PEM files are removed when this value is dropped.
 #[derive(Debug)]
 pub struct Certificates {
     dir: TempDir,
 }
 
 impl Certificates {
-    /// Makes new ones.
+    /// Generates all keys and certificates.
     ///
     /// # Panics
-    /// Where the files cannot be written.
+    /// Panics if the files cannot be written.
     pub fn generate() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        make(dir.path()).expect("certificates");
+        write_certificates(dir.path()).expect("certificates");
         Self { dir }
     }
 
-    /// The authority's certificate.
+    /// Returns the path of the authority's certificate.
     pub fn ca(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
     }
 
-    /// The server's certificate.
+    /// Returns the path of the server's certificate.
     pub fn server_cert(&self) -> PathBuf {
         self.dir.path().join("server.pem")
     }
 
-    /// The server's private key.
+    /// Returns the path of the server's private key.
     pub fn server_key(&self) -> PathBuf {
         self.dir.path().join("server.key")
     }
 
-    /// The client's certificate.
+    /// Returns the path of the client's certificate.
     pub fn client_cert(&self) -> PathBuf {
         self.dir.path().join("client.pem")
     }
 
-    /// A certificate for the client's key that ran out long ago.
+    /// Returns the path of a certificate for the client's key that expired in 2001.
     pub fn expired_client_cert(&self) -> PathBuf {
         self.dir.path().join("expired.pem")
     }
 
-    /// The client's private key.
+    /// Returns the path of the client's private key.
     pub fn client_key(&self) -> PathBuf {
         self.dir.path().join("client.key")
     }
 }
 
-fn make(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+/// Generates keys and certificates and writes them to a directory.
+fn write_certificates(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, "Milvus Backup test authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -82,32 +82,8 @@ impl Engine {
     pub async fn backup(&self, prepared: PreparedBackup, ctx: &JobCtx) -> Result<BackupReport, Error> {
         let warnings = Mutex::new(prepared.warnings.clone());
         let run = Run { prepared, engine: self, warnings, uncounted: Once::new(), ctx };
-        let request = &run.prepared.request;
-        // not cancelled half-way: a marker that nobody stops would look alive
-        ctx.check()?;
-        ctx.emit(Event::Phase(Phase::Copy));
-        let lease = run.begin().await?;
-        let pause = request.pause_gc || self.config.limits.pause_gc;
-        let paused = if pause { run.pause_gc().await } else { None };
-        // boxed, so that the state of a whole backup is not a part of whoever waits for it
-        let done = ctx.run(run.take(&lease).boxed()).await;
-        if let Some(paused) = paused {
-            run.resume_gc(paused).await;
-        }
-        match done {
-            Ok(report) => {
-                lease.release().await;
-                Ok(BackupReport { elapsed: run.prepared.started.elapsed(), ..report })
-            }
-            Err(error) => {
-                lease.stop().await;
-                let name = &request.name;
-                ctx.emit(Event::Note(format!(
-                    "{name} is unfinished; milvus-backup delete -n {name} removes it"
-                )));
-                Err(error)
-            }
-        }
+        // boxed, so that the state of a whole backup is not a part of the caller's future
+        run.execute().boxed().await
     }
 }
 
@@ -137,6 +113,34 @@ impl PreparedBackup {
 }
 
 impl Run<'_> {
+    async fn execute(self) -> Result<BackupReport, Error> {
+        let Self { prepared, ctx, .. } = &self;
+        // not cancelled half-way: a marker that nobody stops would look alive
+        ctx.check()?;
+        ctx.emit(Event::Phase(Phase::Copy));
+        let lease = self.begin().await?;
+        let pause = prepared.request.pause_gc || self.engine.config.limits.pause_gc;
+        let paused = if pause { self.pause_gc().await } else { None };
+        let done = ctx.run(self.take(&lease).boxed()).await;
+        if let Some(paused) = paused {
+            self.resume_gc(paused).await;
+        }
+        match done {
+            Ok(report) => {
+                lease.release().await;
+                Ok(BackupReport { elapsed: prepared.started.elapsed(), ..report })
+            }
+            Err(error) => {
+                lease.stop().await;
+                let name = &prepared.request.name;
+                ctx.emit(Event::Note(format!(
+                    "{name} is unfinished; milvus-backup delete -n {name} removes it"
+                )));
+                Err(error)
+            }
+        }
+    }
+
     /// Takes the name; of two that do so at the same time, one fails here or at the commit.
     async fn begin(&self) -> Result<Lease, Error> {
         let PreparedBackup { catalog, request, .. } = &self.prepared;

@@ -80,34 +80,39 @@ impl Engine {
 
     /// Restores what was planned. A failure of a single collection is part of the report, not an error.
     pub async fn restore(&self, prepared: PreparedRestore, ctx: &JobCtx) -> Result<RestoreReport, Error> {
-        let run = Run { prepared, engine: self, ctx };
-        let plan = &run.prepared.plan;
-        ctx.emit(Event::Phase(Phase::Create));
-        ctx.run(run.create_databases()).await?;
-        // not cancelled half-way: an owner file that nobody stops would look alive
-        ctx.check()?;
-        let staging = if plan.staging.is_some() { Some(Staging::begin(self, &run).await?) } else { None };
-        ctx.emit(Event::Phase(Phase::Import));
-        let importer = Importer::new(run.milvus().clone(), &self.config.limits, plan.jobs().count());
-        let proof = Proof::new();
-        let collections = run.restore_all(&importer, &proof, staging.as_ref()).boxed().await;
-        ctx.emit(Event::Phase(Phase::Finish));
-        let mut warnings = plan.warnings.clone();
-        warnings.extend(run.create_aliases(&collections).await);
-        if let Some(staging) = staging {
-            ctx.emit(Event::Phase(Phase::Cleanup));
-            warnings.extend(staging.end(run.prepared.request.keep_staged).await);
-        }
-        Ok(RestoreReport {
-            name: run.prepared.request.name.to_string(),
-            collections,
-            elapsed: run.prepared.started.elapsed(),
-            warnings,
-        })
+        // boxed, so that the state of a whole restore is not a part of the caller's future
+        Run { prepared, engine: self, ctx }.execute().boxed().await
     }
 }
 
 impl Run<'_> {
+    async fn execute(self) -> Result<RestoreReport, Error> {
+        let Self { prepared, engine, ctx } = &self;
+        let plan = &prepared.plan;
+        ctx.emit(Event::Phase(Phase::Create));
+        ctx.run(self.create_databases()).await?;
+        // not cancelled half-way: an owner file that nobody stops would look alive
+        ctx.check()?;
+        let staging = if plan.staging.is_some() { Some(Staging::begin(engine, &self).await?) } else { None };
+        ctx.emit(Event::Phase(Phase::Import));
+        let importer = Importer::new(self.milvus().clone(), &engine.config.limits, plan.jobs().count());
+        let proof = Proof::new();
+        let collections = self.restore_all(&importer, &proof, staging.as_ref()).boxed().await;
+        ctx.emit(Event::Phase(Phase::Finish));
+        let mut warnings = plan.warnings.clone();
+        warnings.extend(self.create_aliases(&collections).await);
+        if let Some(staging) = staging {
+            ctx.emit(Event::Phase(Phase::Cleanup));
+            warnings.extend(staging.end(prepared.request.keep_staged).await);
+        }
+        Ok(RestoreReport {
+            name: prepared.request.name.to_string(),
+            collections,
+            elapsed: prepared.started.elapsed(),
+            warnings,
+        })
+    }
+
     fn milvus(&self) -> &Milvus {
         &self.prepared.target.milvus
     }

@@ -1,14 +1,16 @@
-//! Databases, collections, partitions, indexes, aliases and load state.
+//! Tests of calls on databases, collections, partitions, indexes, aliases and load state.
 
 use milvus::{ErrorKind, IndexState, Milvus};
 use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, LoadState, Schema};
 use model::name::CollectionRef;
 use testkit::{names, servers};
 
-use crate::shop::{connect, field, flat, index, load, new_name, rows, small};
+use crate::fixtures::{
+    connect, field, flat_index, index, load_and_wait, new_name, small_collection, small_rows,
+};
 
 #[tokio::test]
-async fn a_server_says_what_it_is() {
+async fn a_server_reports_version_and_deploy_mode() {
     let Some(server) = servers::milvus() else { return };
     let milvus = connect(&server).await;
     assert_eq!(milvus.server().version.to_string(), "v2.3.5-lite");
@@ -17,7 +19,7 @@ async fn a_server_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn an_old_server_says_what_it_is() {
+async fn an_old_server_reports_its_version() {
     let Some(server) = servers::milvus_2216() else { return };
     let milvus = connect(&server).await;
     assert_eq!(milvus.server().version.to_string(), "v2.2.16-lite");
@@ -25,29 +27,30 @@ async fn an_old_server_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn databases_are_made_listed_and_dropped() {
+async fn databases_are_created_listed_and_dropped() {
     let Some(server) = servers::milvus() else { return };
-    databases(&connect(&server).await).await;
+    check_databases(&connect(&server).await).await;
 }
 
 #[tokio::test]
-async fn databases_are_made_listed_and_dropped_on_an_old_server() {
+async fn databases_are_created_listed_and_dropped_on_an_old_server() {
     let Some(server) = servers::milvus_2216() else { return };
-    databases(&connect(&server).await).await;
+    check_databases(&connect(&server).await).await;
 }
 
-pub(crate) async fn databases(milvus: &Milvus) {
+/// Checks creating, listing and dropping of databases.
+pub(crate) async fn check_databases(milvus: &Milvus) {
     let name = names::unique("db");
     milvus.create_database(&name).await.unwrap();
     assert!(milvus.list_databases().await.unwrap().contains(&name));
     let again = milvus.create_database(&name).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::AlreadyExists, "{again}");
 
-    // one name in two databases is two collections
+    // Collections of the same name in two databases are different collections.
     let (here, there) = (new_name("twin"), CollectionRef::new(&name, names::unique("twin")));
     let there = CollectionRef::new(there.database, here.collection.clone());
-    milvus.create_collection(&small(&here)).await.unwrap();
-    milvus.create_collection(&small(&there)).await.unwrap();
+    milvus.create_collection(&small_collection(&here)).await.unwrap();
+    milvus.create_collection(&small_collection(&there)).await.unwrap();
     let listed = milvus.list_collections(&name).await.unwrap();
     let described = milvus.describe_collection(&there).await.unwrap();
     assert_eq!(listed, [(there.collection.clone(), described.id)]);
@@ -61,7 +64,7 @@ pub(crate) async fn databases(milvus: &Milvus) {
 }
 
 #[tokio::test]
-async fn a_schema_with_everything_is_described_as_it_was_made() {
+async fn a_schema_with_all_features_is_described_as_created() {
     let Some(server) = servers::milvus() else { return };
     let milvus = connect(&server).await;
     let target = new_name("all");
@@ -76,7 +79,7 @@ async fn a_schema_with_everything_is_described_as_it_was_made() {
         field("bool", DataType::BOOL, &[]),
         field("int8", DataType::INT8, &[]),
         field("int16", DataType::INT16, &[]),
-        // a `ValueField` whose second member, int_data, is 7
+        // An encoded `ValueField` whose second member, `int_data`, is 7.
         Field { default_value: Some(vec![0x10, 7]), ..field("int32", DataType::INT32, &[]) },
         Field { is_partition_key: true, ..field("int64", DataType::INT64, &[]) },
         field("float", DataType::FLOAT, &[]),
@@ -97,7 +100,7 @@ async fn a_schema_with_everything_is_described_as_it_was_made() {
             },
         )
     }));
-    let mut create = small(&target);
+    let mut create = small_collection(&target);
     create.schema = Schema {
         description: "everything".to_owned(),
         fields: fields.clone(),
@@ -110,25 +113,25 @@ async fn a_schema_with_everything_is_described_as_it_was_made() {
     create.num_partitions = Some(4);
     milvus.create_collection(&create).await.unwrap();
 
-    let told = milvus.describe_collection(&target).await.unwrap();
+    let info = milvus.describe_collection(&target).await.unwrap();
     for (number, field) in fields.iter_mut().enumerate() {
         field.id = 100 + i64::try_from(number).unwrap();
     }
-    assert_eq!(told.schema.fields, fields);
-    assert_eq!(told.schema.description, "everything");
-    assert_eq!(told.name, target.collection);
-    assert!(told.schema.enable_dynamic_field && !told.is_alias);
-    assert_eq!((told.shards, told.consistency, told.num_partitions), (2, ConsistencyLevel(0), 4));
-    assert_eq!(told.properties, [KeyValue::new("collection.ttl.seconds", "86400")]);
-    assert_eq!((told.virtual_channels.len(), told.physical_channels.len()), (2, 2));
-    assert!(told.created_timestamp.physical_ms() > 1_700_000_000_000);
+    assert_eq!(info.schema.fields, fields);
+    assert_eq!(info.schema.description, "everything");
+    assert_eq!(info.name, target.collection);
+    assert!(info.schema.enable_dynamic_field && !info.is_alias);
+    assert_eq!((info.shards, info.consistency, info.num_partitions), (2, ConsistencyLevel(0), 4));
+    assert_eq!(info.properties, [KeyValue::new("collection.ttl.seconds", "86400")]);
+    assert_eq!((info.virtual_channels.len(), info.physical_channels.len()), (2, 2));
+    assert!(info.created_timestamp.physical_ms() > 1_700_000_000_000);
     let partitions = milvus.list_partitions(&target).await.unwrap();
     let names: Vec<_> = partitions.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["_default_0", "_default_1", "_default_2", "_default_3"]);
 
     milvus.alter_collection(&target, &[KeyValue::new("collection.ttl.seconds", "7")]).await.unwrap();
-    let told = milvus.describe_collection(&target).await.unwrap();
-    assert_eq!(told.properties, [KeyValue::new("collection.ttl.seconds", "7")]);
+    let info = milvus.describe_collection(&target).await.unwrap();
+    assert_eq!(info.properties, [KeyValue::new("collection.ttl.seconds", "7")]);
 
     create.shards = 1;
     let other = milvus.create_collection(&create).await.unwrap_err();
@@ -140,19 +143,20 @@ async fn a_schema_with_everything_is_described_as_it_was_made() {
 #[tokio::test]
 async fn partitions_indexes_aliases_and_load_state() {
     let Some(server) = servers::milvus() else { return };
-    parts(&connect(&server).await).await;
+    check_parts(&connect(&server).await).await;
 }
 
 #[tokio::test]
 async fn partitions_indexes_aliases_and_load_state_on_an_old_server() {
     let Some(server) = servers::milvus_2216() else { return };
-    parts(&connect(&server).await).await;
+    check_parts(&connect(&server).await).await;
 }
 
-pub(crate) async fn parts(milvus: &Milvus) {
+/// Checks partitions, indexes, aliases and the load state of one collection.
+pub(crate) async fn check_parts(milvus: &Milvus) {
     let target = new_name("parts");
-    milvus.create_collection(&small(&target)).await.unwrap();
-    milvus.create_collection(&small(&target)).await.expect("the very same again is no error");
+    milvus.create_collection(&small_collection(&target)).await.unwrap();
+    milvus.create_collection(&small_collection(&target)).await.expect("the very same again is no error");
 
     milvus.create_partition(&target, "p1").await.unwrap();
     milvus.create_partition(&target, "p1").await.expect("a partition that exists is no error");
@@ -162,37 +166,37 @@ pub(crate) async fn parts(milvus: &Milvus) {
     assert_eq!(names, ["_default", "p1"]);
 
     assert_eq!(milvus.list_indexes(&target).await.unwrap(), []);
-    milvus.create_index(&target, &flat()).await.unwrap();
-    milvus.create_index(&target, &flat()).await.expect("the very same again is no error");
-    let told = milvus.list_indexes(&target).await.unwrap();
-    assert_eq!(told.len(), 1);
-    let index = &told[0].index;
+    milvus.create_index(&target, &flat_index()).await.unwrap();
+    milvus.create_index(&target, &flat_index()).await.expect("the very same again is no error");
+    let listed = milvus.list_indexes(&target).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    let index = &listed[0].index;
     assert_eq!((index.name.as_str(), index.field_name.as_str()), ("flat", "vector"));
     assert_eq!(index.index_type, "FLAT");
     assert_eq!(index.params.get("metric_type").map(String::as_str), Some("L2"));
-    assert_eq!(told[0].state, IndexState::Finished);
+    assert_eq!(listed[0].state, IndexState::Finished);
 
     let alias = names::unique("alias");
     milvus.create_alias(&target, &alias).await.unwrap();
     milvus.create_alias(&target, &alias).await.expect("the very same again is no error");
     assert_eq!(milvus.aliases(&target).await.unwrap(), [alias.as_str()]);
     let by_alias = CollectionRef::new("", alias.clone());
-    let told = milvus.describe_collection(&by_alias).await.unwrap();
-    assert!(told.is_alias);
-    assert_eq!(told.name, target.collection);
-    assert_eq!(told.aliases, [alias.as_str()]);
+    let info = milvus.describe_collection(&by_alias).await.unwrap();
+    assert!(info.is_alias);
+    assert_eq!(info.name, target.collection);
+    assert_eq!(info.aliases, [alias.as_str()]);
     assert!(milvus.has_collection(&by_alias).await.unwrap());
     assert!(!milvus.list_collections("default").await.unwrap().iter().any(|(name, _)| *name == alias));
     let other = new_name("other");
-    milvus.create_collection(&small(&other)).await.unwrap();
+    milvus.create_collection(&small_collection(&other)).await.unwrap();
     let taken = milvus.create_alias(&other, &alias).await.unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::AlreadyExists, "{taken}");
     milvus.drop_alias("default", &alias).await.unwrap();
     assert_eq!(milvus.aliases(&target).await.unwrap(), Vec::<String>::new());
-    // the planner of restores counts on this
-    let going = names::unique("alias");
-    let by_alias = CollectionRef::new("", going.clone());
-    milvus.create_alias(&other, &going).await.unwrap();
+    // The planner of restores relies on the following.
+    let dropped = names::unique("alias");
+    let by_alias = CollectionRef::new("", dropped.clone());
+    milvus.create_alias(&other, &dropped).await.unwrap();
     milvus.drop_collection(&other).await.expect("an alias holds no collection back");
     assert!(!milvus.has_collection(&by_alias).await.unwrap(), "an alias goes with its collection");
     let gone = milvus.describe_collection(&by_alias).await.unwrap_err();
@@ -204,12 +208,12 @@ pub(crate) async fn parts(milvus: &Milvus) {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     milvus.release(&target).await.unwrap();
-    load(milvus, &target).await;
-    let refused = milvus.drop_index(&target, &flat()).await.unwrap_err();
+    load_and_wait(milvus, &target).await;
+    let refused = milvus.drop_index(&target, &flat_index()).await.unwrap_err();
     assert!(refused.to_string().contains("loaded"), "{refused}");
     milvus.release(&target).await.unwrap();
     assert_eq!(milvus.load_state(&target, None).await.unwrap(), LoadState::NotLoad);
-    milvus.drop_index(&target, &flat()).await.unwrap();
+    milvus.drop_index(&target, &flat_index()).await.unwrap();
     assert_eq!(milvus.list_indexes(&target).await.unwrap(), []);
     let unindexed = milvus.load(&target).await.unwrap_err();
     assert_eq!(unindexed.kind(), ErrorKind::NotFound, "{unindexed}");
@@ -217,35 +221,36 @@ pub(crate) async fn parts(milvus: &Milvus) {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_apart() {
+async fn missing_objects_are_reported_by_kind() {
     let Some(server) = servers::milvus() else { return };
-    missing(&connect(&server).await).await;
+    check_missing_objects(&connect(&server).await).await;
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_apart_on_an_old_server() {
+async fn missing_objects_are_reported_by_kind_on_an_old_server() {
     let Some(server) = servers::milvus_2216() else { return };
-    missing(&connect(&server).await).await;
+    check_missing_objects(&connect(&server).await).await;
 }
 
-pub(crate) async fn missing(milvus: &Milvus) {
+/// Checks the error kinds of calls on collections that do not exist, and of invalid requests.
+pub(crate) async fn check_missing_objects(milvus: &Milvus) {
     let nowhere = new_name("nowhere");
     assert!(!milvus.has_collection(&nowhere).await.unwrap());
-    let found = |kind, error: milvus::MilvusError| assert_eq!(error.kind(), kind, "{error}");
-    let collection = |error| found(ErrorKind::CollectionNotFound, error);
-    collection(milvus.describe_collection(&nowhere).await.unwrap_err());
-    collection(milvus.list_partitions(&nowhere).await.unwrap_err());
-    collection(milvus.list_indexes(&nowhere).await.unwrap_err());
-    collection(milvus.load_state(&nowhere, None).await.unwrap_err());
-    collection(milvus.flush(&nowhere).await.unwrap_err());
-    collection(milvus.segments(&nowhere).await.unwrap_err());
-    collection(milvus.flushed_rows(&nowhere).await.unwrap_err());
-    collection(milvus.load(&nowhere).await.unwrap_err());
-    collection(milvus.create_partition(&nowhere, "p").await.unwrap_err());
-    collection(milvus.create_index(&nowhere, &flat()).await.unwrap_err());
-    collection(milvus.create_alias(&nowhere, &names::unique("alias")).await.unwrap_err());
-    collection(milvus.insert(&nowhere, None, &rows(0..1)).await.unwrap_err());
-    collection(
+    let assert_kind = |kind, error: milvus::MilvusError| assert_eq!(error.kind(), kind, "{error}");
+    let assert_not_found = |error| assert_kind(ErrorKind::CollectionNotFound, error);
+    assert_not_found(milvus.describe_collection(&nowhere).await.unwrap_err());
+    assert_not_found(milvus.list_partitions(&nowhere).await.unwrap_err());
+    assert_not_found(milvus.list_indexes(&nowhere).await.unwrap_err());
+    assert_not_found(milvus.load_state(&nowhere, None).await.unwrap_err());
+    assert_not_found(milvus.flush(&nowhere).await.unwrap_err());
+    assert_not_found(milvus.segments(&nowhere).await.unwrap_err());
+    assert_not_found(milvus.flushed_rows(&nowhere).await.unwrap_err());
+    assert_not_found(milvus.load(&nowhere).await.unwrap_err());
+    assert_not_found(milvus.create_partition(&nowhere, "p").await.unwrap_err());
+    assert_not_found(milvus.create_index(&nowhere, &flat_index()).await.unwrap_err());
+    assert_not_found(milvus.create_alias(&nowhere, &names::unique("alias")).await.unwrap_err());
+    assert_not_found(milvus.insert(&nowhere, None, &small_rows(0..1)).await.unwrap_err());
+    assert_not_found(
         milvus.alter_collection(&nowhere, &[KeyValue::new("collection.ttl.seconds", "7")]).await.unwrap_err(),
     );
 
@@ -253,10 +258,13 @@ pub(crate) async fn missing(milvus: &Milvus) {
     assert!(error.starts_with(&format!("cannot describe collection {nowhere}: ")), "{error}");
 
     let bad = CollectionRef::new("", "no-dashes");
-    found(ErrorKind::Invalid, milvus.create_collection(&small(&bad)).await.unwrap_err());
+    assert_kind(ErrorKind::Invalid, milvus.create_collection(&small_collection(&bad)).await.unwrap_err());
     let target = new_name("missing");
-    milvus.create_collection(&small(&target)).await.unwrap();
-    found(ErrorKind::NotLoaded, milvus.query(&target, &[], "id > 0", &["id".to_owned()]).await.unwrap_err());
+    milvus.create_collection(&small_collection(&target)).await.unwrap();
+    assert_kind(
+        ErrorKind::NotLoaded,
+        milvus.query(&target, &[], "id > 0", &["id".to_owned()]).await.unwrap_err(),
+    );
     let unknown = index("nofield", "x", &[("index_type", "FLAT"), ("metric_type", "L2")]);
     assert!(milvus.create_index(&target, &unknown).await.is_err());
     milvus.drop_collection(&target).await.unwrap();

@@ -1,35 +1,36 @@
-//! Rows, flushes and segments.
+//! Tests of calls on rows, flushes and segments.
 
 use milvus::{Column, ErrorKind, Milvus, SegmentLevel, Values};
 use model::ids::PartitionScope;
 use model::manifest::{DataType, Field, Schema};
 use testkit::servers;
 
-use crate::shop::{connect, field, flat, load, new_name, rows, small};
+use crate::fixtures::{connect, field, flat_index, load_and_wait, new_name, small_collection, small_rows};
 
 #[tokio::test]
-async fn flushed_rows_lie_in_segments() {
+async fn flushed_rows_are_in_segments() {
     let Some(server) = servers::milvus() else { return };
     let milvus = connect(&server).await;
-    flush(&milvus).await;
+    check_flush(&milvus).await;
 }
 
 #[tokio::test]
-async fn flushed_rows_lie_in_segments_on_an_old_server() {
+async fn flushed_rows_are_in_segments_on_an_old_server() {
     let Some(server) = servers::milvus_2216() else { return };
-    flush(&connect(&server).await).await;
+    check_flush(&connect(&server).await).await;
 }
 
-async fn flush(milvus: &Milvus) {
+/// Checks that flushed rows are listed in segments, and that deletes are not subtracted.
+async fn check_flush(milvus: &Milvus) {
     let target = new_name("flush");
-    milvus.create_collection(&small(&target)).await.unwrap();
+    milvus.create_collection(&small_collection(&target)).await.unwrap();
     milvus.create_partition(&target, "p1").await.unwrap();
     let empty = milvus.flush(&target).await.unwrap();
     assert_eq!(milvus.segments(&target).await.unwrap(), []);
     assert!(empty.seal_time_s.is_some_and(|seconds| seconds > 1_700_000_000), "{empty:?}");
 
-    assert_eq!(milvus.insert(&target, None, &rows(0..30)).await.unwrap(), 30);
-    assert_eq!(milvus.insert(&target, Some("p1"), &rows(100..120)).await.unwrap(), 20);
+    assert_eq!(milvus.insert(&target, None, &small_rows(0..30)).await.unwrap(), 30);
+    assert_eq!(milvus.insert(&target, Some("p1"), &small_rows(100..120)).await.unwrap(), 20);
     assert_eq!(milvus.delete(&target, "id in [3, 4]").await.unwrap(), 2);
     let flushed = milvus.flush(&target).await.unwrap();
     assert_eq!(flushed.flush_ts.is_some(), milvus.capabilities().flush_timestamp, "{flushed:?}");
@@ -45,8 +46,8 @@ async fn flush(milvus: &Milvus) {
     assert_eq!(segments[0].level, SegmentLevel::Legacy);
     assert_eq!(milvus.flushed_rows(&target).await.unwrap(), 50, "deletes are not subtracted");
 
-    milvus.create_index(&target, &flat()).await.unwrap();
-    load(milvus, &target).await;
+    milvus.create_index(&target, &flat_index()).await.unwrap();
+    load_and_wait(milvus, &target).await;
     if milvus.capabilities().count_star {
         assert_eq!(milvus.row_count(&target).await.unwrap(), 48);
     } else {
@@ -59,7 +60,7 @@ async fn flush(milvus: &Milvus) {
 }
 
 #[tokio::test]
-async fn rows_of_all_types_come_back_as_they_went() {
+async fn rows_of_all_types_are_queried_as_inserted() {
     let Some(server) = servers::milvus() else { return };
     let milvus = connect(&server).await;
     let target = new_name("types");
@@ -95,7 +96,7 @@ async fn rows_of_all_types_come_back_as_they_went() {
         ),
     ];
     let key = Field { is_primary_key: true, auto_id: true, ..field("key", DataType::INT64, &[]) };
-    let mut create = small(&target);
+    let mut create = small_collection(&target);
     let fields = [key].into_iter().chain(typed.iter().map(|(field, _)| field.clone())).collect();
     create.schema = Schema { fields, enable_dynamic_field: true, ..Schema::default() };
     milvus.create_collection(&create).await.unwrap();
@@ -118,14 +119,15 @@ async fn rows_of_all_types_come_back_as_they_went() {
     });
     assert_eq!(milvus.insert(&target, None, &columns).await.unwrap(), 2);
 
-    let index = crate::shop::index("bits", "bits", &[("index_type", "BIN_FLAT"), ("metric_type", "JACCARD")]);
+    let index =
+        crate::fixtures::index("bits", "bits", &[("index_type", "BIN_FLAT"), ("metric_type", "JACCARD")]);
     milvus.create_index(&target, &index).await.unwrap();
-    load(&milvus, &target).await;
+    load_and_wait(&milvus, &target).await;
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-    let mut told = milvus.query(&target, &[], "int64 != 0", &names).await.unwrap();
-    told.retain(|column| column.name != "key");
-    let place = |column: &Column| names.iter().position(|name| *name == column.name);
-    told.sort_by_key(place);
-    assert_eq!(told, columns);
+    let mut queried = milvus.query(&target, &[], "int64 != 0", &names).await.unwrap();
+    queried.retain(|column| column.name != "key");
+    let position = |column: &Column| names.iter().position(|name| *name == column.name);
+    queried.sort_by_key(position);
+    assert_eq!(queried, columns);
     milvus.drop_collection(&target).await.unwrap();
 }

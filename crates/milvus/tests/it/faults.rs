@@ -1,4 +1,4 @@
-//! The client against a fake server: other releases, and what a real server does seldom.
+//! Tests against a fake server: other releases, and failures that real servers show rarely.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use model::name::CollectionRef;
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault, SegmentDelays};
 
-use crate::shop::{flat, rows, small};
+use crate::fixtures::{flat_index, small_collection, small_rows};
 use crate::{collections, imports};
 
-fn config(fake: &FakeMilvus) -> ConnectConfig {
+fn connect_config(fake: &FakeMilvus) -> ConnectConfig {
     ConnectConfig {
         address: fake.host(),
         port: fake.port(),
@@ -22,83 +22,85 @@ fn config(fake: &FakeMilvus) -> ConnectConfig {
     }
 }
 
-/// A fake of this release without files, and a connection to it.
-async fn fake(version: &str) -> (FakeMilvus, Milvus) {
+/// Starts a fake server of this release without files, and connects to it.
+async fn start_fake(version: &str) -> (FakeMilvus, Milvus) {
     let fake = FakeMilvus::start(FakeConfig::new(version, "/nonexistent"));
-    let milvus = Milvus::connect(&config(&fake)).await.unwrap();
+    let milvus = Milvus::connect(&connect_config(&fake)).await.unwrap();
     (fake, milvus)
 }
 
+/// Returns the name of the collection that these tests use.
 fn shop() -> CollectionRef {
     CollectionRef::new("", "shop")
 }
 
-fn count(fake: &FakeMilvus, call: &str) -> usize {
+/// Counts how often a call was received.
+fn count_calls(fake: &FakeMilvus, call: &str) -> usize {
     fake.calls().iter().filter(|each| *each == call).count()
 }
 
 #[tokio::test]
-async fn every_release_says_its_version() {
-    for (version, served) in
+async fn every_release_reports_its_version() {
+    for (version, supported) in
         [("2.2.8", false), ("2.2.9", true), ("2.3.22", true), ("2.4.0", false), ("2.6.11", false)]
     {
-        let (fake, milvus) = fake(version).await;
+        let (fake, milvus) = start_fake(version).await;
         assert_eq!(milvus.server().version.to_string(), format!("v{version}"));
-        assert_eq!(milvus.server().version.supported().is_ok(), served, "{version}");
-        // the call to connect is younger than the one for the version
-        assert_eq!(count(&fake, "GetVersion") == 1, version == "2.2.8");
+        assert_eq!(milvus.server().version.supported().is_ok(), supported, "{version}");
+        // `Connect` is newer than `GetVersion` and missing in 2.2.8.
+        assert_eq!(count_calls(&fake, "GetVersion") == 1, version == "2.2.8");
     }
 }
 
 #[tokio::test]
-async fn the_fake_refuses_what_the_real_servers_refuse() {
+async fn the_fake_server_passes_the_tests_of_real_servers() {
     for version in ["2.2.16", "2.3.5"] {
         let root = tempfile::tempdir().unwrap();
         let fake = FakeMilvus::start(FakeConfig::new(version, root.path()));
-        let milvus = Milvus::connect(&config(&fake)).await.unwrap();
-        collections::databases(&milvus).await;
-        collections::parts(&milvus).await;
-        collections::missing(&milvus).await;
-        imports::refused(&milvus).await;
+        let milvus = Milvus::connect(&connect_config(&fake)).await.unwrap();
+        collections::check_databases(&milvus).await;
+        collections::check_parts(&milvus).await;
+        collections::check_missing_objects(&milvus).await;
+        imports::check_refused_imports(&milvus).await;
     }
 }
 
 #[tokio::test]
-async fn replies_above_the_usual_4_mib_are_read() {
-    let (_fake, milvus) = fake("2.3.5").await;
-    milvus.create_collection(&small(&shop())).await.unwrap();
+async fn replies_larger_than_4_mib_are_accepted() {
+    let (_fake, milvus) = start_fake("2.3.5").await;
+    milvus.create_collection(&small_collection(&shop())).await.unwrap();
     let large = KeyValue::new("large", "x".repeat(5 << 20));
     milvus.alter_collection(&shop(), std::slice::from_ref(&large)).await.unwrap();
     assert_eq!(milvus.describe_collection(&shop()).await.unwrap().properties, [large]);
 }
 
 #[tokio::test]
-async fn calls_that_a_server_does_not_know_are_done_without() {
-    let (_fake, milvus) = fake("2.2.8").await;
+async fn unsupported_calls_are_replaced() {
+    let (_fake, milvus) = start_fake("2.2.8").await;
     assert_eq!(milvus.list_databases().await.unwrap(), ["default"]);
-    let (fake, milvus) = fake("2.2.16").await;
-    milvus.create_collection(&small(&shop())).await.unwrap();
+    let (fake, milvus) = start_fake("2.2.16").await;
+    milvus.create_collection(&small_collection(&shop())).await.unwrap();
     milvus.create_alias(&shop(), "store").await.unwrap();
     assert_eq!(milvus.aliases(&shop()).await.unwrap(), ["store"]);
-    assert_eq!(count(&fake, "ListAliases"), 0);
+    assert_eq!(count_calls(&fake, "ListAliases"), 0);
 }
 
 #[tokio::test]
-async fn a_rate_limit_is_waited_for() {
+async fn a_rate_limited_call_is_retried() {
     for version in ["2.2.16", "2.3.5"] {
-        let (fake, milvus) = fake(version).await;
+        let (fake, milvus) = start_fake(version).await;
         fake.inject(Fault::RateLimited { call: "ListDatabases", times: 2 });
         assert_eq!(milvus.list_databases().await.unwrap(), ["default"]);
-        assert_eq!(count(&fake, "ListDatabases"), 3);
+        assert_eq!(count_calls(&fake, "ListDatabases"), 3);
     }
 }
 
 #[tokio::test]
-async fn a_rate_limit_without_end_is_an_error() {
-    let (fake, _) = fake("2.3.5").await;
+async fn a_permanent_rate_limit_is_an_error() {
+    let (fake, _) = start_fake("2.3.5").await;
     fake.inject(Fault::RateLimited { call: "ListDatabases", times: u32::MAX });
     let limits = Limits { busy: Duration::from_millis(500), ..Limits::default() };
-    let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
+    let milvus = Milvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
     let error = milvus.list_databases().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RateLimited);
     assert!(error.is_temporary());
@@ -106,28 +108,28 @@ async fn a_rate_limit_without_end_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_outage_is_waited_out_but_an_import_is_not_sent_twice() {
-    let (fake, milvus) = fake("2.3.5").await;
-    milvus.create_collection(&small(&shop())).await.unwrap();
+async fn calls_are_retried_after_an_outage_but_imports_are_not() {
+    let (fake, milvus) = start_fake("2.3.5").await;
+    milvus.create_collection(&small_collection(&shop())).await.unwrap();
     fake.inject(Fault::Unavailable { call: "DescribeCollection", times: 2 });
     milvus.describe_collection(&shop()).await.unwrap();
-    assert_eq!(count(&fake, "DescribeCollection"), 3);
+    assert_eq!(count_calls(&fake, "DescribeCollection"), 3);
 
     fake.inject(Fault::Unavailable { call: "Import", times: 1 });
-    let error = milvus.import(&import("/nowhere/")).await.unwrap_err();
+    let error = milvus.import(&import_request("/nowhere/")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
-    assert_eq!(count(&fake, "Import"), 1);
+    assert_eq!(count_calls(&fake, "Import"), 1);
     fake.inject(Fault::RateLimited { call: "Import", times: 1 });
-    milvus.import(&import("/nowhere/")).await.expect("a rate limit means that nothing was done");
-    assert_eq!(count(&fake, "Import"), 3);
+    milvus.import(&import_request("/nowhere/")).await.expect("a rate limit means that nothing was done");
+    assert_eq!(count_calls(&fake, "Import"), 3);
 }
 
 #[tokio::test]
-async fn a_server_that_went_away_is_an_error() {
+async fn a_server_that_stopped_is_an_error() {
     let (fake, milvus) = {
-        let (fake, _) = fake("2.3.5").await;
+        let (fake, _) = start_fake("2.3.5").await;
         let limits = Limits { outage: Duration::from_millis(500), ..Limits::default() };
-        let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
+        let milvus = Milvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
         (fake, milvus)
     };
     drop(fake);
@@ -137,11 +139,11 @@ async fn a_server_that_went_away_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_call_without_an_answer_ends() {
-    let (fake, _) = fake("2.3.5").await;
+async fn a_call_without_an_answer_times_out() {
+    let (fake, _) = start_fake("2.3.5").await;
     let short = Duration::from_secs(1);
     let limits = Limits { attempt: short, outage: short, ..Limits::default() };
-    let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
+    let milvus = Milvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
     fake.inject(Fault::Hangs { call: "HasCollection" });
     let error = milvus.has_collection(&shop()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
@@ -150,13 +152,13 @@ async fn a_call_without_an_answer_ends() {
 
 #[tokio::test]
 async fn a_dropped_call_leaves_the_connection_usable() {
-    let (fake, milvus) = fake("2.3.5").await;
+    let (fake, milvus) = start_fake("2.3.5").await;
     fake.inject(Fault::Hangs { call: "HasCollection" });
     let call = tokio::spawn({
         let milvus = milvus.clone();
         async move { milvus.has_collection(&shop()).await }
     });
-    while count(&fake, "HasCollection") == 0 {
+    while count_calls(&fake, "HasCollection") == 0 {
         tokio::task::yield_now().await;
     }
     call.abort();
@@ -165,70 +167,72 @@ async fn a_dropped_call_leaves_the_connection_usable() {
 }
 
 #[tokio::test]
-async fn a_collection_may_vanish_between_two_calls() {
-    let (fake, milvus) = fake("2.3.5").await;
-    milvus.create_collection(&small(&shop())).await.unwrap();
+async fn a_collection_dropped_between_two_calls_is_reported() {
+    let (fake, milvus) = start_fake("2.3.5").await;
+    milvus.create_collection(&small_collection(&shop())).await.unwrap();
     fake.inject(Fault::CollectionVanishes { collection: "shop".to_owned(), before: "Flush" });
     milvus.describe_collection(&shop()).await.unwrap();
     assert_eq!(milvus.flush(&shop()).await.unwrap_err().kind(), ErrorKind::CollectionNotFound);
 }
 
-/// A collection with 10 rows that are not flushed, on a server with these delays and a client with this limit.
-async fn slow_shop(delays: SegmentDelays, limit: Duration) -> (TempDir, FakeMilvus, Milvus) {
+/// Starts a fake server with these delays, and creates a collection with 10 rows that are not flushed.
+///
+/// `limit` is the time limit of a flush.
+async fn start_slow_fake(delays: SegmentDelays, limit: Duration) -> (TempDir, FakeMilvus, Milvus) {
     let root = tempfile::tempdir().unwrap();
     let fake = FakeMilvus::start(FakeConfig::new("2.3.15", root.path()).delays(delays));
     let limits = Limits { flush: limit, ..Limits::default() };
-    let milvus = Milvus::connect(&ConnectConfig { limits, ..config(&fake) }).await.unwrap();
-    milvus.create_collection(&small(&shop())).await.unwrap();
-    milvus.insert(&shop(), None, &rows(0..10)).await.unwrap();
+    let milvus = Milvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
+    milvus.create_collection(&small_collection(&shop())).await.unwrap();
+    milvus.insert(&shop(), None, &small_rows(0..10)).await.unwrap();
     (root, fake, milvus)
 }
 
-const NO_TIME: Duration = Duration::from_millis(1);
+const SHORT_DELAY: Duration = Duration::from_millis(1);
 
 #[tokio::test]
-async fn a_slow_flush_is_waited_for_until_its_limit() {
-    let delays = SegmentDelays { sealed: NO_TIME, flushing: Duration::ZERO };
-    let (_root, fake, milvus) = slow_shop(delays, Duration::from_mins(1)).await;
+async fn a_slow_flush_is_awaited_up_to_its_limit() {
+    let delays = SegmentDelays { sealed: SHORT_DELAY, flushing: Duration::ZERO };
+    let (_root, fake, milvus) = start_slow_fake(delays, Duration::from_mins(1)).await;
     let flushed = milvus.flush(&shop()).await.unwrap();
-    assert!(count(&fake, "GetFlushState") > 1);
+    assert!(count_calls(&fake, "GetFlushState") > 1);
     assert_eq!(flushed.backup_timestamp, flushed.flush_ts, "the fake's only channel is as far as the flush");
     assert_eq!((flushed.checkpoints.len(), flushed.sealed.len()), (1, 1));
     assert_eq!(milvus.flush(&shop()).await.unwrap().sealed, [], "nothing was written since");
 
     let delays = SegmentDelays { sealed: Duration::from_hours(1), ..delays };
-    let (_root, _fake, milvus) = slow_shop(delays, Duration::from_millis(100)).await;
+    let (_root, _fake, milvus) = start_slow_fake(delays, Duration::from_millis(100)).await;
     let error = milvus.flush(&shop()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert_eq!(error.to_string(), "cannot flush collection default.shop: not on the store after 100ms");
 }
 
 #[tokio::test]
-async fn a_flush_ends_before_its_segments_are_on_the_store() {
-    let delays = SegmentDelays { sealed: NO_TIME, flushing: NO_TIME };
-    let (_root, _fake, milvus) = slow_shop(delays, Duration::from_mins(1)).await;
+async fn a_flush_completes_before_its_segments_are_in_the_store() {
+    let delays = SegmentDelays { sealed: SHORT_DELAY, flushing: SHORT_DELAY };
+    let (_root, _fake, milvus) = start_slow_fake(delays, Duration::from_mins(1)).await;
     assert_eq!(milvus.segments(&shop()).await.unwrap(), [], "a growing segment is not listed");
     let flushed = milvus.flush(&shop()).await.unwrap();
     let first = milvus.segments(&shop()).await.unwrap()[0];
     assert_eq!((first.id, first.state, first.rows), (flushed.sealed[0], SegmentState::Flushing, 10));
-    let on_the_store = async {
+    let wait_for_store = async {
         while milvus.segments(&shop()).await.unwrap()[0].state != SegmentState::Flushed {
-            tokio::time::sleep(NO_TIME).await;
+            tokio::time::sleep(SHORT_DELAY).await;
         }
     };
-    tokio::time::timeout(Duration::from_mins(1), on_the_store).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), wait_for_store).await.unwrap();
 }
 
 #[tokio::test]
-async fn segments_that_compaction_replaces_meanwhile_are_listed_again() {
-    let (fake, milvus) = fake("2.3.5").await;
-    milvus.create_collection(&small(&shop())).await.unwrap();
+async fn listing_segments_is_retried_if_compaction_replaces_one() {
+    let (fake, milvus) = start_fake("2.3.5").await;
+    milvus.create_collection(&small_collection(&shop())).await.unwrap();
     fake.inject(Fault::NotFound { call: "GetPersistentSegmentInfo", times: 2 });
     assert_eq!(milvus.segments(&shop()).await.unwrap(), []);
-    assert_eq!(count(&fake, "GetPersistentSegmentInfo"), 3);
+    assert_eq!(count_calls(&fake, "GetPersistentSegmentInfo"), 3);
 }
 
-fn import(prefix: &str) -> ImportRequest {
+fn import_request(prefix: &str) -> ImportRequest {
     ImportRequest {
         target: shop(),
         partition: "_default".to_owned(),
@@ -238,43 +242,43 @@ fn import(prefix: &str) -> ImportRequest {
     }
 }
 
-/// The states of a job, look by look, until it ended or twice the same.
-async fn looks(milvus: &Milvus, request: &ImportRequest) -> (Vec<ImportState>, u64) {
+/// Starts an import job and returns the states it reports, at most four, and its last row count.
+async fn import_states(milvus: &Milvus, request: &ImportRequest) -> (Vec<ImportState>, u64) {
     let job = milvus.import(request).await.unwrap();
     let mut states = Vec::new();
     loop {
         let status = milvus.import_state(job).await.unwrap();
-        let ended = matches!(status.state, ImportState::Completed | ImportState::Failed(_));
+        let finished = matches!(status.state, ImportState::Completed | ImportState::Failed(_));
         states.push(status.state);
-        if ended || states.len() == 4 {
+        if finished || states.len() == 4 {
             return (states, status.rows);
         }
     }
 }
 
 #[tokio::test]
-async fn import_jobs_end_in_every_way() {
-    let (fake, milvus) = fake("2.3.5").await;
-    milvus.create_collection(&small(&shop())).await.unwrap();
+async fn import_jobs_complete_fail_or_hang() {
+    let (fake, milvus) = start_fake("2.3.5").await;
+    milvus.create_collection(&small_collection(&shop())).await.unwrap();
     let (running, done) = (ImportState::Running, ImportState::Completed);
 
-    let empty = looks(&milvus, &import("/nowhere/")).await;
+    let empty = import_states(&milvus, &import_request("/nowhere/")).await;
     assert_eq!(empty, (vec![running.clone(), running.clone(), done.clone()], 0));
     fake.inject(Fault::ImportStuck);
-    assert_eq!(looks(&milvus, &import("/nowhere/")).await.0, vec![running.clone(); 4]);
+    assert_eq!(import_states(&milvus, &import_request("/nowhere/")).await.0, vec![running.clone(); 4]);
     fake.inject(Fault::ImportFails("disk full".to_owned()));
     let failed = ImportState::Failed("disk full".to_owned());
-    assert_eq!(looks(&milvus, &import("/nowhere/")).await.0, [running, failed]);
+    assert_eq!(import_states(&milvus, &import_request("/nowhere/")).await.0, [running, failed]);
 }
 
 #[tokio::test]
-async fn the_fake_imports_the_files_it_wrote() {
+async fn the_fake_server_imports_the_files_it_wrote() {
     let root = tempfile::tempdir().unwrap();
     let fake = FakeMilvus::start(FakeConfig::new("2.3.5", root.path()));
-    let milvus = Milvus::connect(&config(&fake)).await.unwrap();
-    milvus.create_collection(&small(&shop())).await.unwrap();
-    milvus.create_index(&shop(), &flat()).await.unwrap();
-    milvus.insert(&shop(), None, &rows(0..30)).await.unwrap();
+    let milvus = Milvus::connect(&connect_config(&fake)).await.unwrap();
+    milvus.create_collection(&small_collection(&shop())).await.unwrap();
+    milvus.create_index(&shop(), &flat_index()).await.unwrap();
+    milvus.insert(&shop(), None, &small_rows(0..30)).await.unwrap();
     milvus.flush(&shop()).await.unwrap();
     fake.inject(Fault::Compacted { collection: "shop".to_owned() });
     let before = milvus.segments(&shop()).await.unwrap();
@@ -284,28 +288,29 @@ async fn the_fake_imports_the_files_it_wrote() {
 
     let id = milvus.describe_collection(&shop()).await.unwrap().id;
     let prefix = format!("{}/insert_log/{id}/", root.path().display());
-    let (states, rows) = looks(&milvus, &import(&prefix)).await;
+    let (states, rows) = import_states(&milvus, &import_request(&prefix)).await;
     assert_eq!((states.last(), rows), (Some(&ImportState::Completed), 30));
-    crate::shop::load(&milvus, &shop()).await;
+    crate::fixtures::load_and_wait(&milvus, &shop()).await;
     assert_eq!(milvus.row_count(&shop()).await.unwrap(), 60);
 
     let wide = CollectionRef::new("", "wide");
-    let mut create = small(&wide);
+    let mut create = small_collection(&wide);
     create.schema.fields[2].type_params[0].value = "8".to_owned();
     milvus.create_collection(&create).await.unwrap();
-    let (states, _) = looks(&milvus, &ImportRequest { target: wide, ..import(&prefix) }).await;
+    let (states, _) =
+        import_states(&milvus, &ImportRequest { target: wide, ..import_request(&prefix) }).await;
     let reason = "dimension 4 is not equal to schema dimension 8".to_owned();
     assert_eq!(states.last(), Some(&ImportState::Failed(reason)));
 }
 
 #[tokio::test]
-async fn garbage_collection_is_paused_where_the_server_can() {
-    let (old, milvus) = fake("2.3.5").await;
+async fn garbage_collection_is_paused_if_the_server_supports_it() {
+    let (old, milvus) = start_fake("2.3.5").await;
     let error = milvus.gc_pause(Duration::from_mins(1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     drop(old);
 
-    let (fake, milvus) = fake("2.3.22").await;
+    let (fake, milvus) = start_fake("2.3.22").await;
     milvus.gc_pause(Duration::from_mins(1)).await.unwrap();
     milvus.gc_resume().await.unwrap();
     let route = "/management/datacoord/garbage_collection";
@@ -317,11 +322,11 @@ async fn garbage_collection_is_paused_where_the_server_can() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_not_tried_again() {
+async fn a_wrong_password_is_not_retried() {
     let fake = FakeMilvus::start(FakeConfig::new("2.3.5", "/nonexistent").login("root:Milvus"));
     let login = |password: &str| ConnectConfig {
         auth: Auth::Password { user: "root".to_owned(), password: password.into() },
-        ..config(&fake)
+        ..connect_config(&fake)
     };
     let error = Milvus::connect(&login("wrong")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
@@ -331,20 +336,21 @@ async fn a_wrong_password_is_not_tried_again() {
 }
 
 #[test]
-fn calls_and_their_repetitions_are_measured() {
+fn calls_and_retries_are_measured() {
     let fake = FakeMilvus::start(FakeConfig::new("2.3.5", "/nonexistent"));
     fake.inject(Fault::Unavailable { call: "ListDatabases", times: 2 });
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
-    let told = recorder.handle();
-    // on one thread, since this recorder hears its own alone
+    let handle = recorder.handle();
+    // The recorder is local to this thread, so all work must run on it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let work = async { Milvus::connect(&config(&fake)).await.unwrap().list_databases().await.unwrap() };
+    let work =
+        async { Milvus::connect(&connect_config(&fake)).await.unwrap().list_databases().await.unwrap() };
     metrics::with_local_recorder(&recorder, || runtime.block_on(work));
-    let told = told.render();
+    let metrics = handle.render();
     for line in [
         "milvus_backup_milvus_call_seconds_count{call=\"list_databases\"} 3",
         "milvus_backup_milvus_retries_total{call=\"list_databases\"} 2",
     ] {
-        assert!(told.lines().any(|each| each == line), "no {line} in\n{told}");
+        assert!(metrics.lines().any(|each| each == line), "no {line} in\n{metrics}");
     }
 }

@@ -1,4 +1,4 @@
-//! Import jobs over the server's own files.
+//! Tests of import jobs that read the files of the server itself.
 
 use std::time::Duration;
 
@@ -6,9 +6,10 @@ use milvus::{ErrorKind, ImportJobId, ImportRequest, ImportState, ImportStatus, M
 use model::name::CollectionRef;
 use testkit::servers::{self, MilvusServer, ServerStorage};
 
-use crate::shop::{connect, flat, load, new_name, rows, small};
+use crate::fixtures::{connect, flat_index, load_and_wait, new_name, small_collection, small_rows};
 
-async fn finished(milvus: &Milvus, job: ImportJobId) -> ImportStatus {
+/// Waits until an import job is finished, at most three minutes, and returns its last status.
+async fn wait_for_job(milvus: &Milvus, job: ImportJobId) -> ImportStatus {
     let wait = async {
         loop {
             let status = milvus.import_state(job).await.expect("the job is known");
@@ -21,15 +22,15 @@ async fn finished(milvus: &Milvus, job: ImportJobId) -> ImportStatus {
     tokio::time::timeout(Duration::from_mins(3), wait).await.expect("the job ends within three minutes")
 }
 
-/// Where the server keeps its files, as it sees it.
-fn root(server: &MilvusServer) -> String {
+/// Returns the root path of the files of the server, which must use local storage.
+fn local_root(server: &MilvusServer) -> String {
     match &server.storage {
         ServerStorage::Local { root } => root.display().to_string(),
         ServerStorage::S3 { .. } => panic!("this server should lie on local disk"),
     }
 }
 
-fn request(target: &CollectionRef, insert_prefix: String, delta_prefix: String) -> ImportRequest {
+fn import_request(target: &CollectionRef, insert_prefix: String, delta_prefix: String) -> ImportRequest {
     ImportRequest {
         target: target.clone(),
         partition: "_default".to_owned(),
@@ -42,51 +43,53 @@ fn request(target: &CollectionRef, insert_prefix: String, delta_prefix: String) 
 #[tokio::test]
 async fn a_partition_is_imported_from_its_files() {
     let Some(server) = servers::milvus() else { return };
-    partition(&server).await;
+    check_partition_import(&server).await;
 }
 
 #[tokio::test]
 async fn a_partition_is_imported_from_its_files_on_an_old_server() {
     let Some(server) = servers::milvus_2216() else { return };
-    partition(&server).await;
+    check_partition_import(&server).await;
 }
 
-async fn partition(server: &MilvusServer) {
+/// Checks the import of files with deletes, of a prefix without files, and into a collection with other fields.
+async fn check_partition_import(server: &MilvusServer) {
     let milvus = connect(server).await;
     let (source, target) = (new_name("source"), new_name("target"));
-    milvus.create_collection(&small(&source)).await.unwrap();
-    milvus.create_collection(&small(&target)).await.unwrap();
-    milvus.create_index(&target, &flat()).await.unwrap();
-    milvus.insert(&source, None, &rows(0..3000)).await.unwrap();
+    milvus.create_collection(&small_collection(&source)).await.unwrap();
+    milvus.create_collection(&small_collection(&target)).await.unwrap();
+    milvus.create_index(&target, &flat_index()).await.unwrap();
+    milvus.insert(&source, None, &small_rows(0..3000)).await.unwrap();
     milvus.delete(&source, "id in [7, 8]").await.unwrap();
     milvus.flush(&source).await.unwrap();
 
     let info = milvus.describe_collection(&source).await.unwrap();
     let partitions = milvus.list_partitions(&source).await.unwrap();
-    let place = format!("{}/{}/", info.id, partitions[0].1);
-    let root = root(server);
-    let (inserts, deltas) = (format!("{root}/insert_log/{place}"), format!("{root}/delta_log/{place}"));
-    let job = milvus.import(&request(&target, inserts.clone(), deltas)).await.unwrap();
-    let status = finished(&milvus, job).await;
+    let partition_path = format!("{}/{}/", info.id, partitions[0].1);
+    let root = local_root(server);
+    let (inserts, deltas) =
+        (format!("{root}/insert_log/{partition_path}"), format!("{root}/delta_log/{partition_path}"));
+    let job = milvus.import(&import_request(&target, inserts.clone(), deltas)).await.unwrap();
+    let status = wait_for_job(&milvus, job).await;
     assert_eq!((&status.state, status.rows), (&ImportState::Completed, 2998), "{status:?}");
     assert!(!status.segment_ids.is_empty(), "{status:?}");
     if milvus.capabilities().count_star {
-        load(&milvus, &target).await;
+        load_and_wait(&milvus, &target).await;
         assert_eq!(milvus.row_count(&target).await.unwrap(), 2998);
     }
 
-    let nonsense = format!("{root}/insert_log/1/2/");
-    let job = milvus.import(&request(&target, nonsense, String::new())).await.unwrap();
-    let status = finished(&milvus, job).await;
+    let empty_prefix = format!("{root}/insert_log/1/2/");
+    let job = milvus.import(&import_request(&target, empty_prefix, String::new())).await.unwrap();
+    let status = wait_for_job(&milvus, job).await;
     assert_eq!((&status.state, status.rows), (&ImportState::Completed, 0), "{status:?}");
 
-    // a target with other fields
+    // A target with other fields.
     let other = new_name("other");
-    let mut create = small(&other);
-    create.schema.fields.insert(1, crate::shop::field("n", model::manifest::DataType::INT64, &[]));
+    let mut create = small_collection(&other);
+    create.schema.fields.insert(1, crate::fixtures::field("n", model::manifest::DataType::INT64, &[]));
     milvus.create_collection(&create).await.unwrap();
-    let job = milvus.import(&request(&other, inserts, String::new())).await.unwrap();
-    let status = finished(&milvus, job).await;
+    let job = milvus.import(&import_request(&other, inserts, String::new())).await.unwrap();
+    let status = wait_for_job(&milvus, job).await;
     assert!(matches!(&status.state, ImportState::Failed(reason) if reason.contains("103")), "{status:?}");
 
     for name in [&source, &target, &other] {
@@ -95,25 +98,26 @@ async fn partition(server: &MilvusServer) {
 }
 
 #[tokio::test]
-async fn imports_that_cannot_begin_say_why() {
+async fn imports_that_cannot_start_report_the_reason() {
     let Some(server) = servers::milvus() else { return };
-    refused(&connect(&server).await).await;
+    check_refused_imports(&connect(&server).await).await;
 }
 
 #[tokio::test]
-async fn imports_that_cannot_begin_say_why_on_an_old_server() {
+async fn imports_that_cannot_start_report_the_reason_on_an_old_server() {
     let Some(server) = servers::milvus_2216() else { return };
-    refused(&connect(&server).await).await;
+    check_refused_imports(&connect(&server).await).await;
 }
 
-pub(crate) async fn refused(milvus: &Milvus) {
+/// Checks the errors of imports into a missing partition, and of an unknown job.
+pub(crate) async fn check_refused_imports(milvus: &Milvus) {
     let target = new_name("refused");
-    let asked = request(&target, "/nowhere/".to_owned(), String::new());
-    milvus.create_collection(&small(&target)).await.unwrap();
+    let request = import_request(&target, "/nowhere/".to_owned(), String::new());
+    milvus.create_collection(&small_collection(&target)).await.unwrap();
     let error =
-        milvus.import(&ImportRequest { partition: "p9".to_owned(), ..asked.clone() }).await.unwrap_err();
+        milvus.import(&ImportRequest { partition: "p9".to_owned(), ..request.clone() }).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-    let error = milvus.import(&ImportRequest { partition: String::new(), ..asked }).await.unwrap_err();
+    let error = milvus.import(&ImportRequest { partition: String::new(), ..request }).await.unwrap_err();
     assert!(error.to_string().contains("not specified"), "{error}");
     let error = milvus.import_state(ImportJobId(42)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");

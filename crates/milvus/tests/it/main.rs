@@ -1,4 +1,4 @@
-//! The client against real servers of 2.3.5 and 2.2.16, and against a fake one.
+//! Tests of the client against real servers of Milvus 2.3.5 and 2.2.16, and against a fake server.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -10,6 +10,6 @@ extern crate milvus_backup_milvus as milvus;
 mod collections;
 mod data;
 mod faults;
+mod fixtures;
 mod imports;
 mod security;
-mod shop;

@@ -1,14 +1,14 @@
-//! The number of rows of a Parquet file, and nothing else of it.
+//! Reads the number of rows of a Parquet file, and nothing else of it.
 //!
 //! A Parquet file ends with its metadata in Thrift's compact protocol, the metadata's length and a magic number.
-//! The third field of the metadata is the number of rows; what stands before it is passed over.
+//! The third field of the metadata is the number of rows; the fields before it are skipped.
 
 const MAGIC: &[u8] = b"PAR1";
 const NUM_ROWS: i64 = 3;
-/// Deeper metadata than Parquet ever has.
+/// The deepest nesting that is accepted; the metadata of Parquet is never that deep.
 const MAX_DEPTH: usize = 16;
 
-/// Reads the number of rows; `None` if the footer is missing or broken.
+/// Returns the number of rows; `None` if the footer is missing or broken.
 pub(super) fn num_rows(file: &[u8]) -> Option<u64> {
     let rest = file.strip_suffix(MAGIC)?;
     let (rest, length) = rest.split_last_chunk()?;
@@ -17,16 +17,16 @@ pub(super) fn num_rows(file: &[u8]) -> Option<u64> {
     let mut metadata = Compact(metadata);
     let mut field = 0;
     loop {
-        let kind = metadata.field(&mut field)?;
+        let kind = metadata.read_field_header(&mut field)?;
         if field == NUM_ROWS && kind == Compact::I64 {
-            return u64::try_from(metadata.zigzag()?).ok();
+            return u64::try_from(metadata.read_zigzag()?).ok();
         }
-        // a struct that ends here cannot be passed over either
-        metadata.pass(kind, MAX_DEPTH)?;
+        // fails at the end of the struct too: then the field is missing
+        metadata.skip_value(kind, MAX_DEPTH)?;
     }
 }
 
-/// Bytes in Thrift's compact protocol; every function is `None` at the end of the bytes or at what cannot be.
+/// Bytes in Thrift's compact protocol; every method returns `None` at the end of the bytes or at an invalid value.
 struct Compact<'a>(&'a [u8]);
 
 impl Compact<'_> {
@@ -44,21 +44,21 @@ impl Compact<'_> {
     const MAP: u8 = 11;
     const STRUCT: u8 = 12;
 
-    fn byte(&mut self) -> Option<u8> {
+    fn read_byte(&mut self) -> Option<u8> {
         let (byte, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*byte)
     }
 
-    fn skip(&mut self, count: u64) -> Option<()> {
+    fn skip_bytes(&mut self, count: u64) -> Option<()> {
         self.0 = self.0.get(usize::try_from(count).ok()?..)?;
         Some(())
     }
 
-    fn varint(&mut self) -> Option<u64> {
+    fn read_varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
+            let byte = self.read_byte()?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 return Some(value);
@@ -67,54 +67,54 @@ impl Compact<'_> {
         None
     }
 
-    fn zigzag(&mut self) -> Option<i64> {
-        let raw = self.varint()?;
+    fn read_zigzag(&mut self) -> Option<i64> {
+        let raw = self.read_varint()?;
         Some((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
 
-    /// Reads the header of a struct's next field: its type, or [`Self::STOP`].
-    fn field(&mut self, id: &mut i64) -> Option<u8> {
-        let header = self.byte()?;
+    /// Reads the header of a struct's next field: updates `id` and returns the type, or [`Self::STOP`].
+    fn read_field_header(&mut self, id: &mut i64) -> Option<u8> {
+        let header = self.read_byte()?;
         if header != Self::STOP {
             *id = match header >> 4 {
-                0 => self.zigzag()?,
+                0 => self.read_zigzag()?,
                 step => id.checked_add(i64::from(step))?,
             };
         }
         Some(header & 0x0f)
     }
 
-    /// Passes over a value of a field.
-    fn pass(&mut self, kind: u8, depth: usize) -> Option<()> {
+    /// Skips the value of a field.
+    fn skip_value(&mut self, kind: u8, depth: usize) -> Option<()> {
         let deeper = depth.checked_sub(1)?;
         match kind {
-            // in the header already
+            // the header already contains the value
             Self::TRUE | Self::FALSE => Some(()),
-            Self::BYTE => self.skip(1),
-            Self::I16 | Self::I32 | Self::I64 => self.varint().map(drop),
-            Self::DOUBLE => self.skip(8),
+            Self::BYTE => self.skip_bytes(1),
+            Self::I16 | Self::I32 | Self::I64 => self.read_varint().map(drop),
+            Self::DOUBLE => self.skip_bytes(8),
             Self::BINARY => {
-                let length = self.varint()?;
-                self.skip(length)
+                let length = self.read_varint()?;
+                self.skip_bytes(length)
             }
             Self::LIST | Self::SET => {
-                let header = self.byte()?;
-                let count = if header >> 4 == 0x0f { self.varint()? } else { u64::from(header >> 4) };
-                self.pass_each(count, &[header & 0x0f], deeper)
+                let header = self.read_byte()?;
+                let count = if header >> 4 == 0x0f { self.read_varint()? } else { u64::from(header >> 4) };
+                self.skip_elements(count, &[header & 0x0f], deeper)
             }
-            Self::MAP => match self.varint()? {
+            Self::MAP => match self.read_varint()? {
                 0 => Some(()),
                 count => {
-                    let kinds = self.byte()?;
-                    self.pass_each(count, &[kinds >> 4, kinds & 0x0f], deeper)
+                    let kinds = self.read_byte()?;
+                    self.skip_elements(count, &[kinds >> 4, kinds & 0x0f], deeper)
                 }
             },
             Self::STRUCT => {
                 let mut id = 0;
                 loop {
-                    match self.field(&mut id)? {
+                    match self.read_field_header(&mut id)? {
                         Self::STOP => return Some(()),
-                        kind => self.pass(kind, deeper)?,
+                        kind => self.skip_value(kind, deeper)?,
                     }
                 }
             }
@@ -122,14 +122,14 @@ impl Compact<'_> {
         }
     }
 
-    /// Passes over the elements of a list or map; each takes a byte or more, so the input bounds the work.
-    fn pass_each(&mut self, count: u64, kinds: &[u8], depth: usize) -> Option<()> {
+    /// Skips the elements of a list or map; each takes at least one byte, so the input bounds the work.
+    fn skip_elements(&mut self, count: u64, kinds: &[u8], depth: usize) -> Option<()> {
         for _ in 0..count {
             for kind in kinds {
                 match *kind {
-                    // alone they take a byte, unlike in a field
-                    Self::TRUE | Self::FALSE => self.skip(1)?,
-                    kind => self.pass(kind, depth)?,
+                    // an element takes a byte, unlike a field
+                    Self::TRUE | Self::FALSE => self.skip_bytes(1)?,
+                    kind => self.skip_value(kind, depth)?,
                 }
             }
         }
@@ -143,13 +143,13 @@ mod tests {
 
     use super::*;
 
-    fn footer(metadata: &[u8]) -> Vec<u8> {
+    fn file_with_footer(metadata: &[u8]) -> Vec<u8> {
         let length = u32::try_from(metadata.len()).unwrap().to_le_bytes();
         [b"PAR1", metadata, &length, b"PAR1"].concat()
     }
 
     #[test]
-    fn every_kind_of_field_is_passed_over() {
+    fn every_kind_of_field_is_skipped() {
         let metadata = [
             0x15, 4, // 1: i32
             0x09, 0x02, 0x2c, // 1, by its full id: a list of two structs
@@ -160,26 +160,26 @@ mod tests {
             0x16, 0xc8, 1, // 3: i64 100
             0,
         ];
-        assert_eq!(num_rows(&footer(&metadata)), Some(100));
+        assert_eq!(num_rows(&file_with_footer(&metadata)), Some(100));
     }
 
     #[test]
-    fn what_is_no_footer_has_no_rows() {
+    fn an_invalid_footer_has_no_row_count() {
         for bytes in [&b""[..], b"PAR1", b"\0\0\0\0PAR1", b"\xff\xff\xff\xffPAR1", b"\x01\0\0\0PARE"] {
             assert_eq!(num_rows(bytes), None, "{bytes:?}");
         }
-        assert_eq!(num_rows(&footer(&[0])), None);
-        assert_eq!(num_rows(&footer(&[0x36, 1, 0])), None, "negative");
-        assert_eq!(num_rows(&footer(&[&[0x1c][..], &[0x1c; 100]].concat())), None, "too deep");
+        assert_eq!(num_rows(&file_with_footer(&[0])), None);
+        assert_eq!(num_rows(&file_with_footer(&[0x36, 1, 0])), None, "negative");
+        assert_eq!(num_rows(&file_with_footer(&[&[0x1c][..], &[0x1c; 100]].concat())), None, "too deep");
         let huge = [0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
-        assert_eq!(num_rows(&footer(&huge)), None, "a list longer than the file");
+        assert_eq!(num_rows(&file_with_footer(&huge)), None, "a list longer than the file");
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_survived(metadata: Vec<u8>) {
+        fn any_bytes_are_read_without_panic(metadata: Vec<u8>) {
             num_rows(&metadata);
-            num_rows(&footer(&metadata));
+            num_rows(&file_with_footer(&metadata));
         }
     }
 }

@@ -1,84 +1,84 @@
-//! Where a backup keeps its files; the layout of Milvus Backup (Go).
+//! The keys of a backup's files, which are those of Milvus Backup (Go).
 
 use super::milvus::{DeltaKey, InsertKey};
-use super::{DELTA_LOG, INSERT_LOG, ids};
+use super::{DELTA_LOG, INSERT_LOG, parse_ids};
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId};
 use crate::key::ObjectKey;
 use crate::name::BackupName;
 
-/// The head of a backup, written last; without it there is no complete backup.
+/// The head of a backup, written last as its commit marker: without it a backup is not complete.
 pub const BACKUP_META: &str = "backup_meta.json";
-/// The collections, for readers of the level files.
+/// The level file of the collections.
 pub const COLLECTION_META: &str = "collection_meta.json";
-/// The partitions of all collections, for readers of the level files.
+/// The level file of the partitions of all collections.
 pub const PARTITION_META: &str = "partition_meta.json";
-/// The segments of all partitions, for readers of the level files.
+/// The level file of the segments of all partitions.
 pub const SEGMENT_META: &str = "segment_meta.json";
-/// The whole tree in one file.
+/// The file with the whole tree of the manifest.
 pub const FULL_META: &str = "full_meta.json";
-/// Our begin marker: who makes this backup, and when the maker was last seen.
+/// The begin marker: identifies the run that makes the backup, and records when it last renewed its lease.
 pub const MB_BEGIN: &str = "mb_begin.json";
-/// Our own facts about a backup.
+/// The file with facts about the backup that the Go format does not have.
 pub const MB_MANIFEST: &str = "mb_manifest.json";
 
-/// The name of our list of one collection's objects.
+/// Returns the file name of a collection's object list.
 pub fn mb_objects(collection: CollectionId) -> String {
     format!("mb_objects_{collection}.jsonl.gz")
 }
 
-/// The storage of one backup.
+/// The keys of one backup below a backup root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupLayout {
     dir: ObjectKey,
 }
 
 impl BackupLayout {
-    /// Takes the backup root, which may be empty, and a backup's name.
+    /// Creates the layout of a backup from the backup root, which may be empty, and the backup's name.
     pub fn new(root: &ObjectKey, name: &BackupName) -> Self {
         Self { dir: root.join(name.as_str()).as_dir() }
     }
 
-    /// The prefix of everything the backup holds.
+    /// Returns the prefix of all files of the backup.
     pub fn dir(&self) -> &ObjectKey {
         &self.dir
     }
 
-    /// The prefix of its meta files.
+    /// Returns the prefix of the backup's meta files.
     pub fn meta_dir(&self) -> ObjectKey {
         self.dir.join("meta/")
     }
 
-    /// The key of one of its meta files.
+    /// Returns the key of a meta file, given its file name.
     pub fn meta_file(&self, file: &str) -> ObjectKey {
         self.dir.join(&format!("meta/{file}"))
     }
 
-    /// The prefix of its data.
+    /// Returns the prefix of the backup's binlogs.
     pub fn binlogs_dir(&self) -> ObjectKey {
         self.dir.join("binlogs/")
     }
 
-    /// The prefix of a collection's insert binlogs.
+    /// Returns the prefix of a collection's insert binlogs.
     pub fn insert_collection_dir(&self, collection: CollectionId) -> ObjectKey {
         self.dir.join(&format!("binlogs/{INSERT_LOG}/{collection}/"))
     }
 
-    /// The prefix of a collection's delete logs.
+    /// Returns the prefix of a collection's delta logs.
     pub fn delta_collection_dir(&self, collection: CollectionId) -> ObjectKey {
         self.dir.join(&format!("binlogs/{DELTA_LOG}/{collection}/"))
     }
 
-    /// The prefix of a partition's insert binlogs.
+    /// Returns the prefix of a partition's insert binlogs.
     pub fn insert_dir(&self, collection: CollectionId, partition: PartitionId) -> ObjectKey {
         self.dir.join(&format!("binlogs/{INSERT_LOG}/{collection}/{partition}/"))
     }
 
-    /// The prefix of a partition's delete logs, or of those that apply to all partitions.
+    /// Returns the prefix of a partition's delta logs, or of those that apply to all partitions.
     pub fn delta_dir(&self, collection: CollectionId, partition: PartitionScope) -> ObjectKey {
         self.dir.join(&format!("binlogs/{DELTA_LOG}/{collection}/{}/", partition.wire()))
     }
 
-    /// The key of an insert binlog; `group` is the directory level above the segment's, absent in old backups.
+    /// Returns the key of an insert binlog; `group` is the directory level above the segment's, absent in old backups.
     pub fn insert_key(
         &self,
         collection: CollectionId,
@@ -96,7 +96,7 @@ impl BackupLayout {
         })
     }
 
-    /// The key of a delete log; `group` as for [`Self::insert_key`], and absent for [`PartitionScope::All`].
+    /// Returns the key of a delta log; `group` is as for [`Self::insert_key`], and absent for [`PartitionScope::All`].
     pub fn delta_key(
         &self,
         collection: CollectionId,
@@ -112,14 +112,14 @@ impl BackupLayout {
         })
     }
 
-    /// The ids and the group in an insert binlog's key; `None` for any other key.
+    /// Parses the ids and the group in an insert binlog's key; returns `None` for any other key.
     pub fn parse_insert(&self, key: &ObjectKey) -> Option<(InsertKey, Option<i64>)> {
-        let relative = self.data(key, INSERT_LOG)?;
-        let (group, [collection, partition, segment, field, log]) = match ids::<6>(relative) {
+        let relative = self.relative_data_key(key, INSERT_LOG)?;
+        let (group, [collection, partition, segment, field, log]) = match parse_ids::<6>(relative) {
             Some([collection, partition, group, segment, field, log]) => {
                 (Some(group), [collection, partition, segment, field, log])
             }
-            None => (None, ids(relative)?),
+            None => (None, parse_ids(relative)?),
         };
         let key = InsertKey {
             collection: CollectionId(collection),
@@ -131,14 +131,14 @@ impl BackupLayout {
         Some((key, group))
     }
 
-    /// The ids and the group in a delete log's key; `None` for any other key.
+    /// Parses the ids and the group in a delta log's key; returns `None` for any other key.
     pub fn parse_delta(&self, key: &ObjectKey) -> Option<(DeltaKey, Option<i64>)> {
-        let relative = self.data(key, DELTA_LOG)?;
-        let (group, [collection, partition, segment, log]) = match ids::<5>(relative) {
+        let relative = self.relative_data_key(key, DELTA_LOG)?;
+        let (group, [collection, partition, segment, log]) = match parse_ids::<5>(relative) {
             Some([collection, partition, group, segment, log]) => {
                 (Some(group), [collection, partition, segment, log])
             }
-            None => (None, ids(relative)?),
+            None => (None, parse_ids(relative)?),
         };
         let key = DeltaKey {
             collection: CollectionId(collection),
@@ -149,7 +149,8 @@ impl BackupLayout {
         Some((key, group))
     }
 
-    fn data<'k>(&self, key: &'k ObjectKey, kind: &str) -> Option<&'k str> {
+    /// Returns the part of a key after `binlogs/` and `kind`; `None` if the key is elsewhere.
+    fn relative_data_key<'k>(&self, key: &'k ObjectKey, kind: &str) -> Option<&'k str> {
         key.below(&self.dir)?.strip_prefix("binlogs/")?.strip_prefix(kind)?.strip_prefix('/')
     }
 }
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_places_of_a_backup() {
+    fn the_keys_of_a_backup() {
         let b = layout("/backup/");
         assert_eq!(b.dir().as_str(), "backup/b/");
         assert_eq!(b.meta_file(FULL_META).as_str(), "backup/b/meta/full_meta.json");
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_are_not_read() {
+    fn other_keys_are_not_parsed() {
         let b = layout("backup");
         for key in [
             "backup/b/binlogs/insert_log/1/2/3/4",
@@ -205,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_read_back(
+        fn keys_are_parsed_to_their_ids(
             root in "(/?[a-z0-9]{1,5}){0,3}/?", group: Option<i64>,
             collection: i64, partition: i64, segment: i64, field: i64, log: i64,
         ) {

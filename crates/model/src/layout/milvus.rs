@@ -1,10 +1,10 @@
-//! Where Milvus keeps a collection's files below its root path.
+//! The keys of a collection's files below Milvus's root path.
 
-use super::{DELTA_LOG, INSERT_LOG, ids};
+use super::{DELTA_LOG, INSERT_LOG, parse_ids};
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId};
 use crate::key::ObjectKey;
 
-/// Directories Milvus itself keeps below its root path, besides the staging directories of restores.
+/// Directories below Milvus's root path in which Milvus stores its own files, without staging directories.
 pub const RESERVED_DIRS: &[&str] = &[
     "insert_log",
     "delta_log",
@@ -25,69 +25,69 @@ pub const RESERVED_DIRS: &[&str] = &[
     "rdb_data_meta_kv",
 ];
 
-const STAGING: &str = "restore-temp-";
+const STAGING_PREFIX: &str = "restore-temp-";
 
-/// The id of a staging directory, given the directory's name.
+/// Returns the id of a staging directory, given the directory's name; `None` for any other directory.
 pub fn staging_id(dir: &str) -> Option<&str> {
-    dir.strip_prefix(STAGING)
+    dir.strip_prefix(STAGING_PREFIX)
 }
 
-/// What an insert binlog's key says.
+/// The ids in the key of an insert binlog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InsertKey {
-    /// The collection.
+    /// The collection that the file belongs to.
     pub collection: CollectionId,
-    /// The partition.
+    /// The partition that the file belongs to.
     pub partition: PartitionId,
-    /// The segment.
+    /// The segment that the file belongs to.
     pub segment: SegmentId,
     /// The column, or the column group under storage version 2.
     pub field: FieldId,
-    /// The file.
+    /// The id of the file itself.
     pub log: LogId,
 }
 
-/// What a delete log's key says.
+/// The ids in the key of a delta log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeltaKey {
-    /// The collection.
+    /// The collection that the file belongs to.
     pub collection: CollectionId,
-    /// One partition, or all of the collection.
+    /// The partition whose rows the file deletes, or all of the collection.
     pub partition: PartitionScope,
-    /// The segment.
+    /// The segment that the file belongs to.
     pub segment: SegmentId,
-    /// The file.
+    /// The id of the file itself.
     pub log: LogId,
 }
 
-/// Milvus's storage below one root path.
+/// The keys of Milvus's files below one root path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MilvusLayout {
     root: ObjectKey,
 }
 
 impl MilvusLayout {
-    /// Takes Milvus's root path, which may be empty.
+    /// Creates the layout for Milvus's root path, which may be empty.
     pub fn new(root: ObjectKey) -> Self {
         Self { root }
     }
 
-    /// Milvus's root path.
+    /// Returns the root path of Milvus.
     pub fn root(&self) -> &ObjectKey {
         &self.root
     }
 
-    /// The prefix of a collection's insert binlogs.
+    /// Returns the prefix of a collection's insert binlogs.
     pub fn insert_dir(&self, collection: CollectionId) -> ObjectKey {
         self.root.join(&format!("{INSERT_LOG}/{collection}/"))
     }
 
-    /// The prefix of a collection's delete logs.
+    /// Returns the prefix of a collection's delta logs.
     pub fn delta_dir(&self, collection: CollectionId) -> ObjectKey {
         self.root.join(&format!("{DELTA_LOG}/{collection}/"))
     }
 
-    /// The key of an insert binlog.
+    /// Returns the key of an insert binlog.
     pub fn insert_key(
         &self,
         collection: CollectionId,
@@ -99,7 +99,7 @@ impl MilvusLayout {
         self.root.join(&format!("{INSERT_LOG}/{collection}/{partition}/{segment}/{field}/{log}"))
     }
 
-    /// The key of a delete log.
+    /// Returns the key of a delta log.
     pub fn delta_key(
         &self,
         collection: CollectionId,
@@ -110,10 +110,10 @@ impl MilvusLayout {
         self.root.join(&format!("{DELTA_LOG}/{collection}/{}/{segment}/{log}", partition.wire()))
     }
 
-    /// The ids in an insert binlog's key; `None` for any other key.
+    /// Parses the ids in an insert binlog's key; returns `None` for any other key.
     pub fn parse_insert(&self, key: &ObjectKey) -> Option<InsertKey> {
         let [collection, partition, segment, field, log] =
-            ids(key.below(&self.root)?.strip_prefix(INSERT_LOG)?.strip_prefix('/')?)?;
+            parse_ids(key.below(&self.root)?.strip_prefix(INSERT_LOG)?.strip_prefix('/')?)?;
         Some(InsertKey {
             collection: CollectionId(collection),
             partition: PartitionId(partition),
@@ -123,10 +123,10 @@ impl MilvusLayout {
         })
     }
 
-    /// The ids in a delete log's key; `None` for any other key.
+    /// Parses the ids in a delta log's key; returns `None` for any other key.
     pub fn parse_delta(&self, key: &ObjectKey) -> Option<DeltaKey> {
         let [collection, partition, segment, log] =
-            ids(key.below(&self.root)?.strip_prefix(DELTA_LOG)?.strip_prefix('/')?)?;
+            parse_ids(key.below(&self.root)?.strip_prefix(DELTA_LOG)?.strip_prefix('/')?)?;
         Some(DeltaKey {
             collection: CollectionId(collection),
             partition: PartitionScope::from_wire(partition),
@@ -135,9 +135,9 @@ impl MilvusLayout {
         })
     }
 
-    /// The prefix below which one restore stages its files.
+    /// Returns the staging directory of the restore with this id.
     pub fn staging_dir(&self, id: &str) -> ObjectKey {
-        self.root.join(&format!("{STAGING}{id}/"))
+        self.root.join(&format!("{STAGING_PREFIX}{id}/"))
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_milvus_own() {
+    fn keys_are_those_of_milvus() {
         let files = layout("files");
         let insert =
             files.insert_key(CollectionId(1), PartitionId(2), SegmentId(3), FieldId::TIMESTAMP, LogId(5));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_are_not_read() {
+    fn other_keys_are_not_parsed() {
         let files = layout("files");
         for key in [
             "files/insert_log/1/2/3/4",
@@ -194,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_read_back(
+        fn keys_are_parsed_to_their_ids(
             root in "(/?[a-z0-9]{1,5}){0,3}/?", collection: i64, partition: i64, segment: i64, field: i64, log: i64,
         ) {
             let layout = layout(&root);
@@ -220,7 +220,7 @@ mod tests {
         }
 
         #[test]
-        fn any_key_is_survived(root: String, key: String) {
+        fn any_key_is_parsed_without_panic(root: String, key: String) {
             let (layout, key) = (layout(&root), ObjectKey::new(&key));
             layout.parse_insert(&key);
             layout.parse_delta(&key);

@@ -1,18 +1,20 @@
-//! Object key to ids and back, for Milvus's storage and for a backup's.
+//! Conversion between object keys and ids, for Milvus's storage and for backups.
 //!
-//! Both sides are built from ids alone and read back part by part; no text is ever replaced in a key.
+//! Keys are built from ids alone and parsed part by part; text is never replaced within a key.
 
 pub mod backup;
 pub mod milvus;
 
 /// The directory of insert binlogs, in Milvus's storage and below `binlogs/` of a backup.
 const INSERT_LOG: &str = "insert_log";
-/// The directory of delete logs, in Milvus's storage and below `binlogs/` of a backup.
+/// The directory of delta logs, in Milvus's storage and below `binlogs/` of a backup.
 const DELTA_LOG: &str = "delta_log";
 
-/// Reads the parts of a relative key as numbers, if it has exactly `N` and each is written as Milvus writes it:
-/// decimal, no sign but `-`, no leading zeros.
-fn ids<const N: usize>(relative: &str) -> Option<[i64; N]> {
+/// Parses the parts of a relative key as numbers.
+///
+/// Returns `None` unless there are exactly `N` parts, each written as Milvus writes it: decimal, without a sign other
+/// than `-`, without leading zeros.
+fn parse_ids<const N: usize>(relative: &str) -> Option<[i64; N]> {
     let mut ids = [0; N];
     let mut parts = relative.split('/');
     for id in &mut ids {

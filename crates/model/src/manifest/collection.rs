@@ -1,4 +1,4 @@
-//! Databases, collections, partitions and indexes of a backup.
+//! The databases, collections, partitions and indexes in a manifest.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,16 +7,16 @@ use super::{ConsistencyLevel, KeyValue, Schema, Segment};
 use crate::ids::{CollectionId, PartitionId, Tso};
 use crate::name::CollectionRef;
 
-/// A database of a backup.
+/// A database in a manifest.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct DatabaseBackup {
-    /// The database's name.
+    /// The name of the database in the source.
     pub name: String,
-    /// Milvus's id, where known.
+    /// The id of the database in the source, where known.
     pub id: i64,
-    /// Properties (Milvus 2.4.6 and later).
+    /// The properties of the database (Milvus 2.4.6 and later).
     pub properties: Vec<KeyValue>,
-    /// The encryption zone's key as Milvus exported it; a secret.
+    /// The key of the encryption zone as Milvus exported it; a secret.
     pub ezk: String,
 }
 
@@ -31,20 +31,20 @@ impl fmt::Debug for DatabaseBackup {
     }
 }
 
-/// Whether a collection or partition was loaded.
+/// The load state of a collection or partition when it was backed up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoadState {
     /// Not loaded, or not known.
     #[default]
     NotLoad,
-    /// On its way.
+    /// Milvus had begun to load it.
     Loading,
-    /// Loaded.
+    /// Milvus had loaded it completely.
     Loaded,
 }
 
 impl LoadState {
-    /// The word of the manifest.
+    /// Returns the word for this state in a manifest.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotLoad => "NotLoad",
@@ -53,7 +53,7 @@ impl LoadState {
         }
     }
 
-    /// Reads the word of the manifest; anything unknown is not loaded.
+    /// Converts the word in a manifest; an unknown word means not loaded.
     pub fn from_word(word: &str) -> Self {
         match word {
             "Loaded" => Self::Loaded,
@@ -63,79 +63,79 @@ impl LoadState {
     }
 }
 
-/// A collection of a backup.
+/// A collection in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionBackup {
-    /// Its id in the source; part of every object's key.
+    /// The id of the collection in the source, which is part of every object's key.
     pub id: CollectionId,
-    /// Its database and name in the source.
+    /// The database and the name of the collection in the source.
     pub name: CollectionRef,
-    /// Its schema.
+    /// The schema of the collection.
     pub schema: Schema,
-    /// The number of shards.
+    /// The number of shards of the collection.
     pub shards: i32,
-    /// The consistency level.
+    /// The default consistency level of reads.
     pub consistency: ConsistencyLevel,
-    /// Partitions, empty ones included.
+    /// The partitions, empty ones included.
     pub partitions: Vec<PartitionBackup>,
-    /// Segments of deletes that apply to all partitions (Milvus 2.4 and later).
+    /// The L0 segments that apply to all partitions (Milvus 2.4 and later).
     pub l0_segments: Vec<Segment>,
-    /// Bytes of all its binlogs.
+    /// The size of all its files, in bytes.
     pub size: u64,
-    /// Indexes.
+    /// The indexes of the collection.
     pub indexes: Vec<Index>,
-    /// Whether it was loaded.
+    /// Whether it was loaded in the source.
     pub load_state: LoadState,
-    /// The cut, where a flush told it.
+    /// The cut, if the flush returned its timestamp.
     pub backup_timestamp: Option<Tso>,
-    /// When its data was sealed, seconds since 1970.
+    /// The time at which the flush sealed its segments, in seconds since 1970.
     pub seal_time_s: Option<i64>,
-    /// Each virtual channel's encoded `MsgPosition`, where a flush told it.
+    /// The encoded `MsgPosition` of each virtual channel, if the flush returned them.
     pub channel_checkpoints: BTreeMap<String, Vec<u8>>,
-    /// When reading it began, seconds since 1970.
+    /// The time at which the backup of the collection started, in seconds since 1970.
     pub start_time_s: Option<i64>,
-    /// When reading it ended, seconds since 1970.
+    /// The time at which the backup of the collection ended, in seconds since 1970.
     pub end_time_s: Option<i64>,
     /// The union of the collection's and its schema's properties.
     pub properties: Vec<KeyValue>,
     /// The id of its database, where known.
     pub db_id: i64,
-    /// When it was created.
+    /// The time at which the collection was created in the source.
     pub created_timestamp: Tso,
-    /// Its virtual channels.
+    /// The names of its virtual channels.
     pub virtual_channels: Vec<String>,
-    /// Its physical channels.
+    /// The names of its physical channels.
     pub physical_channels: Vec<String>,
-    /// Aliases.
+    /// The aliases of the collection.
     pub aliases: Vec<String>,
 }
 
-/// A partition of a backup.
+/// A partition in a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartitionBackup {
-    /// Its id in the source; part of every object's key.
+    /// The id of the partition in the source, which is part of every object's key.
     pub id: PartitionId,
-    /// Its name.
+    /// The name of the partition.
     pub name: String,
-    /// Its segments.
+    /// The segments of the partition.
     pub segments: Vec<Segment>,
-    /// Bytes of all its binlogs.
+    /// The size of all its files, in bytes.
     pub size: u64,
-    /// Whether it was loaded.
+    /// Whether it was loaded in the source.
     pub load_state: LoadState,
 }
 
 /// An index of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
-    /// The indexed field.
+    /// The name of the indexed field.
     pub field_name: String,
-    /// The index's name.
+    /// The name of the index.
     pub name: String,
-    /// Such as `HNSW`.
+    /// The type of the index, such as `HNSW`.
     pub index_type: String,
-    /// All parameters, `index_type` and `metric_type` included; nested ones are JSON text.
+    /// All parameters, including `index_type` and `metric_type`; nested parameters are JSON texts.
     pub params: BTreeMap<String, String>,
-    /// Milvus's id, where known.
+    /// The id of the index in the source, where known.
     pub id: i64,
 }

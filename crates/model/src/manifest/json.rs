@@ -1,8 +1,9 @@
-//! The compatible JSON files of a backup, as Milvus Backup (Go) 0.4, 0.5 and its development head know them.
+//! The JSON files of a backup, compatible with Milvus Backup (Go) 0.4, 0.5 and its development head.
 //!
-//! One shape serves all three: 0.4 reads the four level files, the later ones `full_meta.json` where it exists.
-//! Reading takes any of the three and ours; every file is read and written in a stream, and of a million objects
-//! only ids and sizes are kept. Where data lies follows from ids alone; recorded paths are never trusted.
+//! One set of files serves all three: 0.4 reads the four level files, the others `full_meta.json` where it exists.
+//! The files of all three, and those of this program, can be read. Every file is read and written as a stream, and
+//! only the ids and sizes of objects are stored in memory. The keys of objects follow from ids alone; recorded paths
+//! are never used.
 
 mod codec;
 mod rbac;
@@ -22,41 +23,42 @@ use codec::{Decode, Encode, Encoded};
 use read::{CollectionRead, PartitionRead, SegmentRead};
 use tree::{BackupWire, Infos};
 
-/// Bytes read or written at once.
+/// The number of bytes that are read or written at once.
 const BUFFER: usize = 64 * 1024;
 
-/// Why a file cannot be read or written.
+/// The reason why a file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
     /// The reader or writer failed.
     #[error("the file cannot be read or written")]
     Io(#[from] io::Error),
-    /// No JSON, or other JSON than that of a backup; the cause says where.
+    /// The file is not JSON, or not the JSON of a backup; the source states the position.
     #[error("this is not the JSON of a backup")]
     Damaged(#[source] serde_json::Error),
-    /// JSON that says nothing of a backup.
+    /// The JSON has neither the id nor the name of a backup.
     #[error("this JSON names no backup")]
     Nameless,
-    /// The level files do not belong together.
+    /// A level file names a parent that the level file above lacks.
     #[error("{child} belongs to {parent}, which is nowhere")]
     Orphan {
-        /// What has no place.
+        /// The partition or segment without a parent.
         child: String,
-        /// The missing place.
+        /// The missing collection or partition.
         parent: String,
     },
-    /// One of the level files is wrong.
+    /// One of the level files cannot be read.
     #[error("{file} is damaged")]
     Level {
-        /// The file's name.
+        /// The name of the level file.
         file: &'static str,
-        /// What is wrong with it.
+        /// The reason why it cannot be read.
         source: Box<JsonError>,
     },
 }
 
 impl JsonError {
-    fn of(file: &'static str) -> impl Fn(Self) -> Self {
+    /// Returns a function that adds the name of a level file to an error.
+    fn in_level_file(file: &'static str) -> impl Fn(Self) -> Self {
         move |source| Self::Level { file, source: Box::new(source) }
     }
 }
@@ -70,50 +72,50 @@ impl From<serde_json::Error> for JsonError {
 /// Reads `full_meta.json`.
 pub fn read_full(full: impl io::Read) -> Result<Manifest, JsonError> {
     let mut wire: BackupWire<Vec<CollectionRead>> = read_backup(full)?;
-    let collections = std::mem::take(&mut wire.collections).into_iter().map(read::collection).collect();
-    Ok(read::manifest(wire, collections))
+    let collections = std::mem::take(&mut wire.collections).into_iter().map(read::to_collection).collect();
+    Ok(read::to_manifest(wire, collections))
 }
 
-/// Reads `backup_meta.json`: everything but the collections.
+/// Reads `backup_meta.json`, which contains everything but the collections.
 pub fn read_backup_meta(backup: impl io::Read) -> Result<Manifest, JsonError> {
     let wire: BackupWire<()> = read_backup(backup)?;
-    Ok(read::manifest(wire, Vec::new()))
+    Ok(read::to_manifest(wire, Vec::new()))
 }
 
-/// Reads the four level files, as backups of 0.4 are to be read.
+/// Reads the four level files, in which 0.4 stores the manifest.
 ///
-/// Fails if a partition or segment belongs nowhere: leaving it out would lose rows without a word.
+/// Fails if the parent of a partition or segment is missing: omitting it would silently lose rows.
 pub fn read_levels(
     backup: impl io::Read,
     collection: impl io::Read,
     partition: impl io::Read,
     segment: impl io::Read,
 ) -> Result<Manifest, JsonError> {
-    let mut manifest = read_backup_meta(backup).map_err(JsonError::of(BACKUP_META))?;
+    let mut manifest = read_backup_meta(backup).map_err(JsonError::in_level_file(BACKUP_META))?;
     let collections: Infos<Vec<CollectionRead>> =
-        read_file(collection).map_err(JsonError::of(COLLECTION_META))?;
-    // some makers put the tree here too; the other files are what every reader goes by
-    let bare = |wire| read::collection(CollectionRead { partitions: Vec::new(), ..wire });
+        read_file(collection).map_err(JsonError::in_level_file(COLLECTION_META))?;
+    // some writers store the tree here too; like every reader, this one uses the other files
+    let bare = |wire| read::to_collection(CollectionRead { partitions: Vec::new(), ..wire });
     manifest.collections = collections.infos.into_iter().map(bare).collect();
     read_file(partition)
         .and_then(|file: Infos<Vec<PartitionRead>>| {
             read::join_partitions(&mut manifest.collections, file.infos)
         })
-        .map_err(JsonError::of(PARTITION_META))?;
+        .map_err(JsonError::in_level_file(PARTITION_META))?;
     read_file(segment)
         .and_then(|file: Infos<Vec<SegmentRead>>| read::join_segments(&mut manifest.collections, file.infos))
-        .map_err(JsonError::of(SEGMENT_META))?;
+        .map_err(JsonError::in_level_file(SEGMENT_META))?;
     Ok(manifest)
 }
 
 /// Writes `backup_meta.json`: everything but the collections, with the summary.
 ///
-/// It needs no `log_root`; all five writers have one shape, so that a caller can go through them in order.
+/// Ignores `log_root`: all five writers have the same signature, so that a caller can iterate over them.
 pub fn write_backup_meta(manifest: &Manifest, _log_root: &str, to: impl io::Write) -> Result<(), JsonError> {
     write_file(&write::head(manifest), to)
 }
 
-/// Writes `collection_meta.json`; `log_root` is Milvus's root path, for the recorded paths.
+/// Writes `collection_meta.json`; `log_root` is Milvus's root path, with which recorded paths begin.
 pub fn write_collection_meta(
     manifest: &Manifest,
     log_root: &str,
@@ -122,7 +124,7 @@ pub fn write_collection_meta(
     write_file(&write::collections(manifest, log_root), to)
 }
 
-/// Writes `partition_meta.json`; it needs no `log_root` either.
+/// Writes `partition_meta.json`; ignores `log_root`.
 pub fn write_partition_meta(
     manifest: &Manifest,
     _log_root: &str,
@@ -131,31 +133,31 @@ pub fn write_partition_meta(
     write_file(&write::partitions(manifest), to)
 }
 
-/// Writes `segment_meta.json`; `log_root` as for [`write_collection_meta`].
+/// Writes `segment_meta.json`; `log_root` is as for [`write_collection_meta`].
 pub fn write_segment_meta(manifest: &Manifest, log_root: &str, to: impl io::Write) -> Result<(), JsonError> {
     write_file(&write::all_segments(manifest, log_root), to)
 }
 
-/// Writes `full_meta.json`; `log_root` as for [`write_collection_meta`].
+/// Writes `full_meta.json`; `log_root` is as for [`write_collection_meta`].
 pub fn write_full_meta(manifest: &Manifest, log_root: &str, to: impl io::Write) -> Result<(), JsonError> {
     write_file(&write::full(manifest, log_root), to)
 }
 
-/// A collection of a manifest with all below it, as `full_meta.json` holds it; for other documents in this encoding.
+/// Returns a collection with its whole tree as `full_meta.json` represents it, for other documents in this encoding.
 pub fn collection<'a>(
     manifest: &Manifest,
     collection: &'a CollectionBackup,
     log_root: &'a str,
 ) -> impl Serialize + use<'a> {
-    Encoded(write::whole(manifest, log_root, collection))
+    Encoded(write::collection_tree(manifest, log_root, collection))
 }
 
-/// A database as `full_meta.json` holds it; for other documents in this encoding.
+/// Returns a database as `full_meta.json` represents it, for other documents in this encoding.
 pub fn database(database: &DatabaseBackup) -> impl Serialize {
     Encoded(database)
 }
 
-/// Writes a document with the escapes of these files.
+/// Writes a document with the string escapes of these files.
 pub fn write_document(document: &impl Serialize, to: impl io::Write) -> Result<(), JsonError> {
     let mut to = BufWriter::with_capacity(BUFFER, to);
     document.serialize(&mut serde_json::Serializer::with_formatter(&mut to, write::GoStrings))?;

@@ -1,6 +1,6 @@
-//! What a backup holds: databases, collections, partitions, segments and their binlogs.
+//! The manifest: the tree of databases, collections, partitions, segments and files that a backup contains.
 //!
-//! [`json`] reads what any release of Milvus Backup (Go) wrote and writes what all of them read.
+//! [`json`] reads the files of every release of Milvus Backup (Go), and writes files that all of them read.
 
 mod collection;
 pub mod json;
@@ -13,34 +13,34 @@ pub use rbac::{Grant, PrivilegeGroup, Rbac, User};
 pub use schema::{ConsistencyLevel, DataType, Field, Function, KeyValue, Schema, StructArrayField};
 pub use segment::{Binlog, DeltaLog, Segment};
 
-/// The tree of one backup.
+/// The tree of one backup, with facts about the backup as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// The id of the job that made it.
+    /// The id of the job that made the backup.
     pub id: String,
-    /// The name its maker gave; the directory's name is what counts.
+    /// The name that the manifest records; the name of the directory has priority.
     pub name: String,
-    /// Milliseconds since 1970, where known.
+    /// The start of the backup in milliseconds since 1970, where known.
     pub start_time_ms: Option<i64>,
-    /// Milliseconds since 1970, where known.
+    /// The end of the backup in milliseconds since 1970, where known.
     pub end_time_ms: Option<i64>,
-    /// Bytes of all binlogs.
+    /// The size of all binlogs and delta logs, in bytes.
     pub size: u64,
-    /// The source's version as it reported it.
+    /// The version of Milvus that the source reported.
     pub milvus_version: String,
-    /// How the data lies.
+    /// The format in which the rows are stored.
     pub format: Format,
-    /// Every selected database; empty in backups of 0.4.
+    /// The selected databases; empty in backups of 0.4.
     pub databases: Vec<DatabaseBackup>,
-    /// In no particular order.
+    /// The selected collections, in no particular order.
     pub collections: Vec<CollectionBackup>,
-    /// Users, roles and grants, where asked for.
+    /// Users, roles and grants, if the backup includes them.
     pub rbac: Option<Rbac>,
-    /// One extra object of ours in `backup_meta.json`, for `list`; absent in foreign backups.
+    /// The object in `backup_meta.json` that this program adds for `list`; absent in backups of the Go tool.
     pub summary: Option<Summary>,
 }
 
-/// How the data of a backup lies on the store.
+/// The format in which a backup stores rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// Milvus's binlogs, copied file by file.
@@ -52,20 +52,20 @@ pub enum Format {
     Other(String),
 }
 
-/// What `list` shows without reading the tree: the key `mb_summary` of our `backup_meta.json`.
+/// The facts that `list` shows without reading the tree, stored under the key `mb_summary` of `backup_meta.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Summary {
-    /// The version of our own files' format; 1.
+    /// The version of the format of this program's own files: 1.
     pub format_version: u32,
     /// The tool and its version, such as `milvus-backup 0.1.0`.
     pub tool: String,
-    /// When the backup was begun, milliseconds since 1970.
+    /// The start of the backup, in milliseconds since 1970.
     pub taken_ms: i64,
-    /// The number of collections.
+    /// The number of collections in the backup.
     pub collections: u64,
-    /// Rows including deleted ones.
+    /// The number of rows, deleted ones included.
     pub rows: u64,
-    /// Deletes that are not yet applied to `rows`.
+    /// The number of delete entries, which are not subtracted from `rows`.
     pub deletes: u64,
     /// The number of objects below `binlogs/`.
     pub objects: u64,

@@ -1,26 +1,26 @@
-//! Users, roles and grants of a backup.
+//! The users, roles and grants in a manifest.
 
-/// Everything `BackupRBAC` answers.
+/// The content of Milvus's reply to `BackupRBAC`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rbac {
-    /// Users with their roles.
+    /// The users with their roles.
     pub users: Vec<User>,
-    /// Role names, without `admin` and `public`.
+    /// The names of the roles, without `admin` and `public`.
     pub roles: Vec<String>,
-    /// Grants.
+    /// The privileges that are granted to roles.
     pub grants: Vec<Grant>,
-    /// Privilege groups.
+    /// The named sets of privileges.
     pub privilege_groups: Vec<PrivilegeGroup>,
 }
 
-/// A user.
+/// A user with a password hash and roles.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct User {
-    /// The user's name.
+    /// The name of the user.
     pub name: String,
     /// The stored hash; a secret, though not the password itself.
     pub password_hash: String,
-    /// The user's roles.
+    /// The names of the user's roles.
     pub roles: Vec<String>,
 }
 
@@ -30,28 +30,28 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// A privilege given to a role.
+/// A privilege that is granted to a role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
-    /// The role.
+    /// The name of the role.
     pub role: String,
-    /// Such as `Collection`.
+    /// The type of the object, such as `Collection`.
     pub object: String,
-    /// The object's name, or `*`.
+    /// The name of the object, or `*` for all.
     pub object_name: String,
-    /// Who gave it.
+    /// The name of the user who granted the privilege.
     pub grantor: String,
-    /// Such as `Query`.
+    /// The name of the privilege, such as `Query`.
     pub privilege: String,
-    /// The database.
+    /// The database that contains the object.
     pub db_name: String,
 }
 
 /// A named set of privileges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PrivilegeGroup {
-    /// The group's name.
+    /// The name of the group.
     pub name: String,
-    /// Its privileges.
+    /// The names of the privileges in the group.
     pub privileges: Vec<String>,
 }

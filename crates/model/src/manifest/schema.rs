@@ -1,16 +1,16 @@
-//! A collection's schema as Milvus describes it.
+//! The schema of a collection, in the terms of Milvus's API.
 
-/// A key with its value.
+/// A property or parameter: a key with its value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyValue {
-    /// The key.
+    /// The name of the property or parameter.
     pub key: String,
-    /// The value; may be empty.
+    /// The value, which may be empty.
     pub value: String,
 }
 
 impl KeyValue {
-    /// Makes a pair.
+    /// Creates a pair from a key and a value.
     pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
         Self { key: key.into(), value: value.into() }
     }
@@ -36,13 +36,13 @@ impl DataType {
     pub const BINARY_VECTOR: Self = Self(100);
     pub const FLOAT_VECTOR: Self = Self(101);
 
-    /// Whether the type holds vectors.
+    /// Returns whether the values of the type are vectors.
     pub const fn is_vector(self) -> bool {
         self.0 >= 100 && self.0 < 200
     }
 }
 
-/// Milvus's name of the type, or its number where it has none here.
+/// Writes Milvus's name of the type, or the number of an unknown type.
 impl std::fmt::Display for DataType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
@@ -81,88 +81,88 @@ pub struct ConsistencyLevel(pub i32);
 /// The schema of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
-    /// Equal to the collection's name.
+    /// The name of the schema, which is that of the collection.
     pub name: String,
-    /// Free text.
+    /// A description in free text.
     pub description: String,
-    /// The deprecated switch of the schema; the primary field's own counts.
+    /// The deprecated setting of the schema; that of the primary field has priority.
     pub auto_id: bool,
-    /// In no particular order; the ids tell.
+    /// The fields, in no particular order; their order in Milvus is that of their ids.
     pub fields: Vec<Field>,
-    /// Whether rows may hold undeclared keys, kept in the hidden field `$meta`.
+    /// Whether rows may contain undeclared keys, which are stored in the hidden field `$meta`.
     pub enable_dynamic_field: bool,
-    /// Properties sent with the schema.
+    /// The properties that are part of the schema.
     pub properties: Vec<KeyValue>,
-    /// Functions (Milvus 2.5 and later).
+    /// The functions that compute fields (Milvus 2.5 and later).
     pub functions: Vec<Function>,
-    /// Arrays of structs (Milvus 2.6 and later).
+    /// The fields that are arrays of structs (Milvus 2.6 and later).
     pub struct_array_fields: Vec<StructArrayField>,
 }
 
 /// One field of a schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Field {
-    /// Milvus's id; binlogs are matched by it.
+    /// The id of the field, by which binlogs are matched.
     pub id: i64,
-    /// The field's name.
+    /// The name of the field, which is unique in the schema.
     pub name: String,
-    /// Whether it is the primary key.
+    /// Whether the field is the primary key.
     pub is_primary_key: bool,
-    /// Free text.
+    /// A description in free text.
     pub description: String,
-    /// The type of a value.
+    /// The type of the field's values.
     pub data_type: DataType,
     /// `dim`, `max_length`, `max_capacity` and the like.
     pub type_params: Vec<KeyValue>,
-    /// Parameters that old versions kept here.
+    /// Index parameters, which old versions stored with the field.
     pub index_params: Vec<KeyValue>,
-    /// Whether Milvus makes the keys.
+    /// Whether Milvus generates the keys.
     pub auto_id: bool,
     /// The type of an array's elements.
     pub element_type: DataType,
-    /// Whether it is the hidden dynamic field.
+    /// Whether the field is the hidden dynamic field.
     pub is_dynamic: bool,
-    /// Whether rows are put into partitions by it.
+    /// Whether Milvus assigns rows to partitions by this field.
     pub is_partition_key: bool,
-    /// Whether values may be missing (Milvus 2.5 and later).
+    /// Whether rows may lack a value (Milvus 2.5 and later).
     pub nullable: bool,
-    /// Whether a function computes it (Milvus 2.5 and later).
+    /// Whether a function computes the values (Milvus 2.5 and later).
     pub is_function_output: bool,
     /// The encoded `ValueField` message of the default value.
     pub default_value: Option<Vec<u8>>,
 }
 
-/// A function that computes fields from fields.
+/// A function that computes fields from other fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Function {
-    /// The function's name.
+    /// The name of the function.
     pub name: String,
-    /// Milvus's id.
+    /// The id of the function in Milvus.
     pub id: i64,
-    /// Free text.
+    /// A description in free text.
     pub description: String,
-    /// By Milvus's number: 1 BM25, 2 text embedding, …
+    /// The kind of the function by Milvus's number: 1 BM25, 2 text embedding, …
     pub kind: i32,
-    /// Names of the fields it reads.
+    /// The names of the fields that the function reads.
     pub input_field_names: Vec<String>,
-    /// Their ids.
+    /// The ids of the fields that the function reads.
     pub input_field_ids: Vec<i64>,
-    /// Names of the fields it fills.
+    /// The names of the fields that the function fills.
     pub output_field_names: Vec<String>,
-    /// Their ids.
+    /// The ids of the fields that the function fills.
     pub output_field_ids: Vec<i64>,
-    /// Parameters.
+    /// The parameters of the function.
     pub params: Vec<KeyValue>,
 }
 
-/// An array of structs.
+/// A field whose values are arrays of structs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StructArrayField {
-    /// Milvus's id.
+    /// The id of the field.
     pub id: i64,
-    /// The field's name.
+    /// The name of the field, which is unique in the schema.
     pub name: String,
-    /// Free text.
+    /// A description in free text.
     pub description: String,
     /// The fields of the struct.
     pub fields: Vec<Field>,

@@ -1,58 +1,58 @@
-//! Segments and their files: ids and sizes, never paths, so that a million objects fit in memory.
+//! Segments and their files, stored as ids and sizes without paths, so that a million objects fit in memory.
 
 use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
 
-/// One insert binlog: a column of a segment.
+/// One insert binlog, which contains rows of one column of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Binlog {
     /// The column, or the column group under storage version 2.
     pub field: FieldId,
-    /// The file.
+    /// The id of the file.
     pub log: LogId,
-    /// Bytes; 0 where the maker did not tell.
+    /// The size in bytes; 0 if the manifest does not record it.
     pub size: u64,
 }
 
-/// One delete log of a segment.
+/// One delta log of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeltaLog {
-    /// The file.
+    /// The id of the file.
     pub log: LogId,
-    /// Bytes; 0 where the maker did not tell.
+    /// The size in bytes; 0 if the manifest does not record it.
     pub size: u64,
 }
 
-/// A segment of a backup.
+/// A segment in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Its id in the source.
+    /// The id of the segment in the source.
     pub id: SegmentId,
-    /// Where it belongs.
+    /// The partition of the segment, or all partitions for an L0 segment of the whole collection.
     pub partition: PartitionScope,
-    /// Rows, deleted ones included; 0 for L0.
+    /// The number of rows, deleted ones included; 0 for an L0 segment.
     pub rows: u64,
-    /// Whether it holds only deletes of other segments.
+    /// Whether this is an L0 segment, which contains only delete entries for other segments.
     pub is_l0: bool,
     /// The directory level above the segment's, absent (0) in old backups.
     pub group_id: Option<i64>,
-    /// 1 for binlogs of columns, 2 for column groups; 0 where not told means 1.
+    /// The storage version: 1 for binlogs of columns, 2 for column groups; 0 means not recorded, and thus 1.
     pub storage_version: i64,
-    /// Its virtual channel, where known.
+    /// The virtual channel of the segment; empty if unknown.
     pub v_channel: String,
-    /// Sorted by field, then log.
+    /// The insert binlogs, sorted by field, then by log id.
     pub binlogs: Vec<Binlog>,
-    /// Sorted by log.
+    /// The delta logs, sorted by log id.
     pub delta_logs: Vec<DeltaLog>,
 }
 
 impl Segment {
-    /// Bytes of all its files; a damaged manifest may name more than there can be.
+    /// Returns the size of all its files in bytes, at most `u64::MAX`: a damaged manifest may record any sizes.
     pub fn size(&self) -> u64 {
         let sizes = self.binlogs.iter().map(|b| b.size).chain(self.delta_logs.iter().map(|d| d.size));
         sizes.fold(0, u64::saturating_add)
     }
 
-    /// The number of its files.
+    /// Returns the number of its files.
     pub fn objects(&self) -> usize {
         self.binlogs.len() + self.delta_logs.len()
     }

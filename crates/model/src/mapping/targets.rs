@@ -1,25 +1,25 @@
-//! What a mapping leads to.
+//! The targets that a mapping yields.
 
 use std::collections::BTreeSet;
 
 use crate::name::CollectionRef;
 use crate::selection::{Selection, SelectionError};
 
-/// Where a restore goes.
+/// The databases and collections into which a restore imports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Targets {
-    /// The databases that the selected ones become.
+    /// The targets of the selected databases.
     pub databases: Vec<String>,
-    /// Every selected collection and its target; a source with several targets comes as often.
+    /// Every pair of a selected collection and a target; a source with several targets occurs several times.
     pub collections: Vec<(CollectionRef, CollectionRef)>,
-    /// Rules that rename nothing, where they may.
+    /// The rules that match nothing, if the mapping is lenient.
     pub unused: Vec<String>,
 }
 
 impl Targets {
-    /// What of it a filter on the names of targets leaves.
+    /// Keeps only the targets whose names a filter selects.
     ///
-    /// Fails if a rule selects nothing, except where everything is asked for.
+    /// Fails if a rule of the filter matches nothing, unless it selects everything.
     pub fn only(self, wanted: &Selection) -> Result<Self, SelectionError> {
         if wanted.is_everything() {
             return Ok(self);

@@ -1,4 +1,4 @@
-//! Holds a listing against what a collection's segments name, without a map of a million files.
+//! Comparison of a listing with the files that a manifest records, without a map of a million files.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use super::backup::segments;
 use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
 use crate::manifest::{CollectionBackup, Segment};
 
-/// One file of a segment: an insert binlog of a field, or a delete log.
+/// Identifies one file of a segment: an insert binlog of a field, or a delta log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId {
-    /// The segment.
+    /// The segment that the file belongs to.
     pub segment: SegmentId,
-    /// The field; `None` for a delete log.
+    /// The field of an insert binlog; `None` for a delta log.
     pub field: Option<FieldId>,
-    /// The file.
+    /// The id of the file.
     pub log: LogId,
 }
 
-/// The files that a collection's segments name, and which of them were found.
+/// The files that a collection should have, and which of them were found.
 #[derive(Debug)]
 pub struct Expected<'a>(HashMap<SegmentId, Files<'a>>);
 
@@ -25,12 +25,12 @@ pub struct Expected<'a>(HashMap<SegmentId, Files<'a>>);
 struct Files<'a> {
     scope: PartitionScope,
     segment: &'a Segment,
-    /// Insert binlogs first, then delete logs.
+    /// Whether each file was found: insert binlogs first, then delta logs.
     found: Vec<bool>,
 }
 
 impl<'a> Expected<'a> {
-    /// Expects every file of a collection; the files of each segment are sorted.
+    /// Expects every file of a collection; the files of each segment must be sorted.
     pub fn new(collection: &'a CollectionBackup) -> Self {
         let files = |(scope, segment): (_, &'a Segment)| {
             (segment.id, Files { scope, segment, found: vec![false; segment.objects()] })
@@ -38,12 +38,14 @@ impl<'a> Expected<'a> {
         Self(segments(collection).map(files).collect())
     }
 
-    /// Whether nothing is expected at all.
+    /// Returns whether the collection has no files.
     pub fn is_empty(&self) -> bool {
         self.0.values().all(|files| files.found.is_empty())
     }
 
-    /// Takes a found file off the list: its partition and size, or `None` if it is not (or no longer) on it.
+    /// Marks a file as found and returns its partition and size in bytes.
+    ///
+    /// Returns `None` if the collection does not have the file, or if the file was found before.
     pub fn take(&mut self, file: FileId) -> Option<(PartitionScope, u64)> {
         let files = self.0.get_mut(&file.segment)?;
         let Segment { binlogs, delta_logs, .. } = files.segment;
@@ -58,7 +60,7 @@ impl<'a> Expected<'a> {
         (!std::mem::replace(found, true)).then_some((files.scope, size))
     }
 
-    /// Every file that was not found.
+    /// Returns every file that was not found, in no particular order.
     pub fn missing(&self) -> impl Iterator<Item = (PartitionScope, FileId)> {
         self.0.values().flat_map(|files| {
             let segment = files.segment.id;
@@ -89,26 +91,26 @@ mod tests {
         sample::collection("books", vec![sample::partition(2, "_default", vec![segment])])
     }
 
-    fn file(field: Option<i64>, log: i64) -> FileId {
+    fn file_id(field: Option<i64>, log: i64) -> FileId {
         FileId { segment: SegmentId(3), field: field.map(FieldId), log: LogId(log) }
     }
 
     #[test]
-    fn what_was_not_found_is_missing_and_what_was_not_named_is_foreign() {
+    fn files_not_found_are_missing_and_found_files_are_returned_with_their_size() {
         let collection = collection();
         let mut expected = Expected::new(&collection);
         let scope = PartitionScope::One(PartitionId(2));
-        assert_eq!(expected.take(file(Some(100), 8)), Some((scope, 80)));
-        assert_eq!(expected.take(file(None, 9)), Some((scope, 90)));
-        assert_eq!(expected.take(file(Some(100), 7)), None);
-        assert_eq!(expected.missing().collect::<Vec<_>>(), vec![(scope, file(Some(0), 7))]);
+        assert_eq!(expected.take(file_id(Some(100), 8)), Some((scope, 80)));
+        assert_eq!(expected.take(file_id(None, 9)), Some((scope, 90)));
+        assert_eq!(expected.take(file_id(Some(100), 7)), None);
+        assert_eq!(expected.missing().collect::<Vec<_>>(), vec![(scope, file_id(Some(0), 7))]);
     }
 
     #[test]
-    fn a_file_listed_twice_counts_once() {
+    fn a_file_found_twice_counts_once() {
         let collection = collection();
         let mut expected = Expected::new(&collection);
-        assert!(expected.take(file(Some(0), 7)).is_some());
-        assert!(expected.take(file(Some(0), 7)).is_none());
+        assert!(expected.take(file_id(Some(0), 7)).is_some());
+        assert!(expected.take(file_id(Some(0), 7)).is_none());
     }
 }

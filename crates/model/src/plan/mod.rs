@@ -1,7 +1,7 @@
-//! Plans: what a job will do, as data.
+//! Plans of jobs: what a job will do, as data.
 //!
-//! A plan is made by a synchronous function from what was seen and what was asked.
-//! A dry run prints it; the run executes it, once.
+//! A synchronous function computes a plan from a request and from facts about the source, the backup and the target.
+//! A dry run prints the plan; a run executes it once.
 
 pub mod backup;
 mod expected;

@@ -25,12 +25,12 @@ pub(super) fn segment(id: i64, rows: u64, size: u64) -> Segment {
     }
 }
 
-/// The same with a delete log of one byte.
-pub(super) fn deleted(id: i64, rows: u64, size: u64) -> Segment {
+/// A segment with one insert binlog of `size` bytes and a delta log of one byte.
+pub(super) fn segment_with_deletes(id: i64, rows: u64, size: u64) -> Segment {
     Segment { delta_logs: vec![DeltaLog { log: LogId(id * 1000 + 1), size: 1 }], ..segment(id, rows, size) }
 }
 
-/// A partition.
+/// A partition that is not loaded.
 pub(super) fn partition(id: i64, name: &str, segments: Vec<Segment>) -> PartitionBackup {
     PartitionBackup {
         id: PartitionId(id),
@@ -68,7 +68,7 @@ pub(super) fn collection(name: &str, partitions: Vec<PartitionBackup>) -> Collec
     }
 }
 
-/// `coll` or `db.coll`.
+/// Parses `coll` or `db.coll`.
 pub(super) fn name(text: &str) -> CollectionRef {
     let (database, collection) = text.split_once('.').unwrap_or(("", text));
     CollectionRef::new(database, collection)
@@ -79,12 +79,12 @@ pub(super) fn manifest(collections: Vec<CollectionBackup>) -> Manifest {
     Manifest { collections, ..Manifest::default() }
 }
 
-/// A request for everything, with all that comes by default.
+/// A request to restore everything, with the default options.
 pub(super) fn request() -> RestoreRequest {
     RestoreRequest::of("nightly".parse().unwrap())
 }
 
-/// An empty target that reads the backup where it lies.
+/// An empty target that can import from the backup in place.
 pub(super) fn seen() -> Seen {
     Seen { databases: ["default".to_owned()].into(), ..Seen::default() }
 }

@@ -1,4 +1,4 @@
-//! Puts listed files to the segments that Milvus named.
+//! Assignment of listed files to the segments that Milvus reported.
 
 use std::collections::HashMap;
 
@@ -6,56 +6,56 @@ use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
 use crate::layout::milvus::{DeltaKey, InsertKey};
 use crate::manifest::{Binlog, DeltaLog, Schema, Segment};
 
-/// A flushed segment as Milvus names it.
+/// A flushed segment as Milvus reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentSeen {
-    /// Its id.
+    /// The id of the segment.
     pub id: SegmentId,
-    /// Where it belongs.
+    /// The partition of the segment, or all partitions for an L0 segment.
     pub partition: PartitionScope,
-    /// Rows, deleted ones included.
+    /// The number of rows, deleted ones included.
     pub rows: u64,
 }
 
-/// Why a segment cannot be backed up from what the listing showed.
+/// The reason why the listed files of a segment are not complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentProblem {
-    /// Milvus says it has rows, but none of its files is there.
+    /// Milvus reports rows for the segment, but it has no files.
     #[error("segment {id} has {rows} rows but no files")]
     NoFiles {
-        /// The segment.
+        /// The segment with the problem.
         id: SegmentId,
-        /// Its rows.
+        /// The number of rows that Milvus reports.
         rows: u64,
     },
-    /// A column of the schema has no files: half-listed.
+    /// A column of the schema has no files: the listing is incomplete.
     #[error("segment {id} has no files of field {field}")]
     NoColumn {
-        /// The segment.
+        /// The segment with the problem.
         id: SegmentId,
-        /// The field.
+        /// The field without files.
         field: FieldId,
     },
-    /// A file has no content yet, or no more.
+    /// A file has no content, because it is being written or removed.
     #[error("segment {id} has an empty file {log}")]
     Empty {
-        /// The segment.
+        /// The segment with the problem.
         id: SegmentId,
-        /// The file.
+        /// The id of the empty file.
         log: LogId,
     },
-    /// Its columns do not have equally many files: half-listed, or an orphan lies among them.
+    /// Columns have different numbers of files: the listing is incomplete, or a file is not one of the segment's.
     #[error("segment {id} has {count} files of field {field}, but {other_count} of field {other}")]
     Uneven {
-        /// The segment.
+        /// The segment with the problem.
         id: SegmentId,
-        /// A field.
+        /// A field of the segment.
         field: FieldId,
-        /// Its number of files.
+        /// The number of files of `field`.
         count: usize,
-        /// Another field.
+        /// A field with another number of files.
         other: FieldId,
-        /// Its number of files.
+        /// The number of files of `other`.
         other_count: usize,
     },
 }
@@ -69,7 +69,8 @@ pub struct SegmentFiles {
 }
 
 impl SegmentFiles {
-    /// Begins with the segments that Milvus named (files of any other are not taken) and the columns each must have.
+    /// Starts with the segments that Milvus reported and the columns that each of them must have; files of other segments
+    /// are ignored.
     pub fn new(seen: &[SegmentSeen], schema: &Schema) -> Self {
         let segments = seen
             .iter()
@@ -79,7 +80,7 @@ impl SegmentFiles {
                     partition: s.partition,
                     rows: s.rows,
                     is_l0: s.partition == PartitionScope::All,
-                    // what belongs to all partitions has no such level
+                    // the key of an L0 segment of all partitions has no such level
                     group_id: (s.partition != PartitionScope::All).then_some(s.id.0),
                     storage_version: 0,
                     v_channel: String::new(),
@@ -89,28 +90,28 @@ impl SegmentFiles {
                 (s.id, segment)
             })
             .collect();
-        Self { segments, order: seen.iter().map(|s| s.id).collect(), columns: columns(schema) }
+        Self { segments, order: seen.iter().map(|s| s.id).collect(), columns: required_columns(schema) }
     }
 
-    /// Takes an insert binlog; returns whether a named segment owns it.
+    /// Adds an insert binlog; returns whether it belongs to one of the segments.
     pub fn add_insert(&mut self, key: &InsertKey, size: u64) -> bool {
-        self.owner(key.segment, PartitionScope::One(key.partition))
+        self.find_owner(key.segment, PartitionScope::One(key.partition))
             .map(|segment| segment.binlogs.push(Binlog { field: key.field, log: key.log, size }))
             .is_some()
     }
 
-    /// Takes a delete log; returns whether a named segment owns it.
+    /// Adds a delta log; returns whether it belongs to one of the segments.
     pub fn add_delta(&mut self, key: &DeltaKey, size: u64) -> bool {
-        self.owner(key.segment, key.partition)
+        self.find_owner(key.segment, key.partition)
             .map(|segment| segment.delta_logs.push(DeltaLog { log: key.log, size }))
             .is_some()
     }
 
-    fn owner(&mut self, id: SegmentId, partition: PartitionScope) -> Option<&mut Segment> {
+    fn find_owner(&mut self, id: SegmentId, partition: PartitionScope) -> Option<&mut Segment> {
         self.segments.get_mut(&id).filter(|segment| segment.partition == partition)
     }
 
-    /// The segments in the order Milvus named them, their files sorted, or what is wrong with them.
+    /// Returns the segments in the order in which Milvus reported them, with sorted files; fails with all problems.
     pub fn finish(mut self) -> Result<Vec<Segment>, Vec<SegmentProblem>> {
         let mut problems = Vec::new();
         let mut segments = Vec::with_capacity(self.order.len());
@@ -120,21 +121,24 @@ impl SegmentFiles {
             segment.binlogs.shrink_to_fit();
             segment.delta_logs.sort_unstable();
             segment.delta_logs.shrink_to_fit();
-            problems.extend(problem(&segment, &self.columns));
+            problems.extend(find_problem(&segment, &self.columns));
             segments.push(segment);
         }
         if problems.is_empty() { Ok(segments) } else { Err(problems) }
     }
 }
 
-/// What every segment has files of. Milvus does not tell the id of the dynamic field, and a field that may lack
-/// values may have been added after a segment was written.
-fn columns(schema: &Schema) -> Vec<FieldId> {
+/// Returns the columns of which every segment has files.
+///
+/// Milvus does not report the id of the dynamic field, and a nullable field may have been added after a segment was
+/// written.
+fn required_columns(schema: &Schema) -> Vec<FieldId> {
     let fields = schema.fields.iter().filter(|f| !f.is_dynamic && !f.nullable).map(|f| FieldId(f.id));
     [FieldId::ROW_ID, FieldId::TIMESTAMP].into_iter().chain(fields).collect()
 }
 
-fn problem(segment: &Segment, columns: &[FieldId]) -> Option<SegmentProblem> {
+/// Returns the first problem with the files of a segment.
+fn find_problem(segment: &Segment, columns: &[FieldId]) -> Option<SegmentProblem> {
     let id = segment.id;
     let sizes = segment.binlogs.iter().map(|b| (b.log, b.size));
     let mut sizes = sizes.chain(segment.delta_logs.iter().map(|d| (d.log, d.size)));
@@ -188,7 +192,7 @@ mod tests {
         SegmentSeen { id: SegmentId(id), partition: PartitionScope::One(PartitionId(2)), rows }
     }
 
-    /// A key, a dynamic field, and one that was added later.
+    /// A primary key, a dynamic field, and a field that was added later.
     fn schema() -> Schema {
         let field = |id| Field { id, ..Field::default() };
         let fields = vec![
@@ -199,8 +203,8 @@ mod tests {
         Schema { fields, ..Schema::default() }
     }
 
-    /// What becomes of segment 3 with these files, given as (field, log).
-    fn finish(files: &[(i64, i64)]) -> Result<Vec<Segment>, Vec<SegmentProblem>> {
+    /// Finishes segment 3 with these files, given as (field, log).
+    fn finish_segment(files: &[(i64, i64)]) -> Result<Vec<Segment>, Vec<SegmentProblem>> {
         let mut all = SegmentFiles::new(&[seen(3, 10)], &schema());
         for (field, log) in files {
             all.add_insert(&insert(3, *field, *log), 1);
@@ -208,12 +212,12 @@ mod tests {
         all.finish()
     }
 
-    fn told(files: &[(i64, i64)]) -> String {
-        finish(files).unwrap_err()[0].to_string()
+    fn first_problem(files: &[(i64, i64)]) -> String {
+        finish_segment(files).unwrap_err()[0].to_string()
     }
 
     #[test]
-    fn files_of_segments_that_milvus_did_not_name_are_left_out() {
+    fn files_of_segments_that_milvus_did_not_report_are_ignored() {
         let mut files = SegmentFiles::new(&[seen(3, 10)], &schema());
         for field in [0, 1, 100] {
             assert!(files.add_insert(&insert(3, field, 7), 5));
@@ -244,15 +248,15 @@ mod tests {
 
     #[test]
     fn a_column_with_a_file_too_many_is_named() {
-        let told = told(&[(0, 1), (1, 2), (100, 3), (100, 4)]);
-        assert_eq!(told, "segment 3 has 1 files of field 0, but 2 of field 100");
+        let problem = first_problem(&[(0, 1), (1, 2), (100, 3), (100, 4)]);
+        assert_eq!(problem, "segment 3 has 1 files of field 0, but 2 of field 100");
     }
 
     #[test]
     fn a_column_without_files_is_named() {
-        assert_eq!(told(&[(0, 1), (1, 2)]), "segment 3 has no files of field 100");
-        assert_eq!(told(&[(1, 2), (100, 3)]), "segment 3 has no files of field 0");
-        assert!(finish(&[(0, 1), (1, 2), (100, 3)]).is_ok(), "a field added later may have none");
+        assert_eq!(first_problem(&[(0, 1), (1, 2)]), "segment 3 has no files of field 100");
+        assert_eq!(first_problem(&[(1, 2), (100, 3)]), "segment 3 has no files of field 0");
+        assert!(finish_segment(&[(0, 1), (1, 2), (100, 3)]).is_ok(), "a field added later may have none");
     }
 
     #[test]
@@ -275,16 +279,16 @@ mod tests {
                 Just(all).prop_shuffle()
             }),
         ) {
-            let of = |files: &[(i64, i64, i64)]| {
+            let collect = |files: &[(i64, i64, i64)]| {
                 let mut all = SegmentFiles::new(&[seen(5, 1), seen(3, 1), seen(4, 1)], &schema());
                 for (segment, field, log) in files {
                     prop_assert!(all.add_insert(&insert(*segment, *field, *log), 1));
                 }
                 Ok(all.finish().unwrap())
             };
-            let shuffled = of(&files)?;
+            let shuffled = collect(&files)?;
             files.sort_unstable();
-            prop_assert_eq!(&shuffled, &of(&files)?);
+            prop_assert_eq!(&shuffled, &collect(&files)?);
             prop_assert_eq!(shuffled.iter().map(|s| s.id.0).collect::<Vec<_>>(), [5, 3, 4]);
             prop_assert!(shuffled.iter().all(|s| s.binlogs.is_sorted() && s.objects() == 8));
         }

@@ -1,20 +1,20 @@
-//! One rule of a selection.
+//! A single rule of a selection, and the matching of wildcards.
 
 use std::fmt;
 
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 
-/// Why a rule cannot be understood.
+/// The reason why a rule is invalid.
 type Reason = &'static str;
 
-/// What one rule selects; every part may hold `*` and `?`.
+/// The names that one rule selects; every part may contain `*` and `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
     /// Databases without their collections.
     DatabaseAlone(String),
     /// Databases with all their collections, if any.
     Whole(String),
-    /// Collections.
+    /// Collections by the names of their databases and their own.
     Collection { database: String, collection: String },
 }
 
@@ -23,31 +23,31 @@ impl Rule {
         Self::Whole("*".to_owned())
     }
 
-    /// Reads `db.*`, `db.coll`, `coll` or `db.`.
+    /// Parses `db.*`, `db.coll`, `coll` or `db.`.
     pub(super) fn parse(text: &str) -> Result<Self, Reason> {
         match text.split_once('.') {
-            Some((database, "")) => Self::alone(database),
+            Some((database, "")) => Self::database_alone(database),
             Some((database, collection)) => Self::collection(database, collection),
             None => Self::collection(DEFAULT_DATABASE, text),
         }
     }
 
-    pub(super) fn alone(database: &str) -> Result<Self, Reason> {
-        Ok(Self::DatabaseAlone(part(database)?))
+    pub(super) fn database_alone(database: &str) -> Result<Self, Reason> {
+        Ok(Self::DatabaseAlone(validate_part(database)?))
     }
 
-    pub(super) fn whole(database: &str) -> Result<Self, Reason> {
-        Ok(Self::Whole(part(database)?))
+    pub(super) fn whole_database(database: &str) -> Result<Self, Reason> {
+        Ok(Self::Whole(validate_part(database)?))
     }
 
     pub(super) fn collection(database: &str, collection: &str) -> Result<Self, Reason> {
         if collection == "*" {
-            return Self::whole(database);
+            return Self::whole_database(database);
         }
-        Ok(Self::Collection { database: part(database)?, collection: part(collection)? })
+        Ok(Self::Collection { database: validate_part(database)?, collection: validate_part(collection)? })
     }
 
-    /// Whether a database is selected by itself, not only for the sake of its collections.
+    /// Returns whether the rule selects a database itself, not only collections in it.
     pub(super) fn selects_database(&self, name: &str) -> bool {
         match self {
             Self::DatabaseAlone(pattern) | Self::Whole(pattern) => matches(pattern, name),
@@ -76,7 +76,8 @@ impl fmt::Display for Rule {
     }
 }
 
-fn part(name: &str) -> Result<String, Reason> {
+/// Validates one part of a rule and returns it as an owned text.
+fn validate_part(name: &str) -> Result<String, Reason> {
     if name.is_empty() {
         return Err("a name is missing");
     }
@@ -89,10 +90,12 @@ fn part(name: &str) -> Result<String, Reason> {
     Ok(name.to_owned())
 }
 
-/// Matches `*` (any text) and `?` (any character), going back to the last star only: linear for all practical patterns.
+/// Returns whether `name` matches a pattern with `*` (any text) and `?` (any character).
+///
+/// Backtracks to the last star only, so it takes linear time for all practical patterns.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
-    // where to go on when a character does not fit: after the last star, one character of the name later
+    // where to resume after a mismatch: after the last star, one character further in the name
     let mut retry = None;
     loop {
         let mut ahead = pattern.clone();
@@ -125,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// The same by its definition, slow.
+    /// Matches by the definition of the wildcards, in exponential time.
     fn matches_slowly(pattern: &[char], name: &[char]) -> bool {
         match (pattern, name) {
             ([], []) => true,

@@ -1,43 +1,43 @@
-//! What a Milvus of some version can do, and which schemas it can hold.
+//! The features of Milvus by version, and the schemas that each version supports.
 
 use std::fmt;
 
 use super::{Release, ServerVersion};
 use crate::manifest::{DataType, Field, Schema};
 
-/// What a Milvus can do, by its version; where it answers otherwise, its answer counts.
+/// The features of one Milvus, derived from its version; where the server answers otherwise, its answer has priority.
 #[derive(Clone, Debug)]
 pub struct Capabilities {
-    /// It has databases other than `default` (2.2.9).
+    /// Supports databases other than `default` (2.2.9).
     pub databases: bool,
-    /// It lists aliases; older ones tell them with the collection's description (2.3.0).
+    /// Can list aliases; older releases report them in a collection's description (2.3.0).
     pub list_aliases: bool,
-    /// It counts live rows of a loaded collection (2.3.0).
+    /// Can count the live rows of a loaded collection (2.3.0).
     pub count_star: bool,
-    /// Its answer to a flush tells a timestamp to wait for (2.3.1).
+    /// Returns from a flush a timestamp to wait for (2.3.1).
     pub flush_timestamp: bool,
-    /// A flush writes the deletes of rows flushed before; older ones write them up to ten minutes later (2.3.0).
+    /// Writes at a flush also the deletes of rows flushed earlier; older releases take up to ten minutes longer (2.3.0).
     pub flush_persists_deletes: bool,
-    /// A flushed segment keeps the id that the flush reported, until it is compacted. From 2.6 on a sorted copy with
-    /// another id replaces it at once.
+    /// Keeps the id that a flush reported for a segment until the segment is compacted. From 2.6 on, a sorted copy with
+    /// another id replaces the segment at once.
     pub flush_keeps_ids: bool,
-    /// One flush for the whole cluster that tells its messages (2.6.11).
+    /// Can flush the whole cluster with one call that returns its flush messages (2.6.11).
     pub bulk_flush: bool,
-    /// It may keep deletes in segments of their own (2.4.0).
+    /// May store deletes in L0 segments (2.4.0).
     pub l0_segments: bool,
-    /// It serves the second REST API and its import jobs (2.4.0).
+    /// Serves version 2 of the REST API with its import jobs (2.4.0).
     pub rest_v2: bool,
     version: ServerVersion,
 }
 
-/// Something in a schema that a Milvus cannot hold.
+/// A feature of a schema that a Milvus does not support.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaProblem {
-    /// The field, unless the whole schema is meant.
+    /// The field with the feature; `None` if the whole schema has it.
     pub field: Option<String>,
-    /// What it is, such as `type 104`.
+    /// The feature in words, such as `type 104`.
     pub feature: String,
-    /// The first release that can hold it, where known.
+    /// The first release that supports the feature, where known.
     pub since: Option<Release>,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for SchemaProblem {
 }
 
 impl Capabilities {
-    /// What a version is known to do.
+    /// Derives the capabilities of a version.
     pub fn of(version: &ServerVersion) -> Self {
         Self {
             databases: version.at_least((2, 2, 9)),
@@ -71,7 +71,7 @@ impl Capabilities {
         }
     }
 
-    /// Everything in a schema that this Milvus would refuse, or take and silently lose.
+    /// Returns every feature of a schema that this Milvus would reject, or accept and silently lose.
     pub fn schema_problems(&self, schema: &Schema) -> Vec<SchemaProblem> {
         let fields = schema.fields.iter().flat_map(|field| self.field_problems(field));
         let mut problems: Vec<SchemaProblem> = fields.collect();
@@ -84,13 +84,18 @@ impl Capabilities {
         needs(vectors > 1, "more than one vector field", (2, 4, 0));
         needs(!schema.functions.is_empty(), "functions", (2, 5, 0));
         needs(!schema.struct_array_fields.is_empty(), "arrays of structs", (2, 6, 0));
-        needs(has_gaps(schema), "gaps in the fields' ids, left by fields added or dropped later", (2, 6, 0));
+        needs(
+            has_field_id_gaps(schema),
+            "gaps in the fields' ids, left by fields added or dropped later",
+            (2, 6, 0),
+        );
         problems
     }
 
     fn field_problems(&self, field: &Field) -> impl Iterator<Item = SchemaProblem> + use<'_> {
         let name = field.name.clone();
-        let typed = |what: &str, data_type: DataType| (format!("{what} {data_type}"), since(data_type));
+        let typed =
+            |what: &str, data_type: DataType| (format!("{what} {data_type}"), first_release_with(data_type));
         let mut used = vec![typed("type", field.data_type)];
         if field.data_type == DataType::ARRAY {
             used.push(typed("elements of type", field.element_type));
@@ -107,8 +112,8 @@ impl Capabilities {
     }
 }
 
-/// The first release in which a type keeps its values; `None` for types this program does not know.
-fn since(data_type: DataType) -> Option<Release> {
+/// Returns the first release that stores values of a type; `None` for types unknown to this program.
+fn first_release_with(data_type: DataType) -> Option<Release> {
     match data_type.0 {
         1..=5 | 10 | 11 | 20 | 21 | 100 | 101 => Some((2, 2, 0)),
         23 => Some((2, 2, 9)),
@@ -121,9 +126,10 @@ fn since(data_type: DataType) -> Option<Release> {
     }
 }
 
-/// Whether creating the fields anew would give them other ids: a server counts them from 100 without gaps,
-/// the dynamic field last, and binlogs are matched by these ids.
-fn has_gaps(schema: &Schema) -> bool {
+/// Returns whether the fields would get other ids in a new collection.
+///
+/// A server numbers fields from 100 without gaps, the dynamic field last, and matches binlogs by these ids.
+fn has_field_id_gaps(schema: &Schema) -> bool {
     let mut ids: Vec<i64> = schema.fields.iter().filter(|f| !f.is_dynamic).map(|f| f.id).collect();
     ids.sort_unstable();
     schema.struct_array_fields.is_empty() && ids.into_iter().zip(100..).any(|(id, expected)| id != expected)
@@ -133,7 +139,7 @@ fn has_gaps(schema: &Schema) -> bool {
 mod tests {
     use super::*;
 
-    fn can(raw: &str) -> Capabilities {
+    fn capabilities_of(raw: &str) -> Capabilities {
         Capabilities::of(&ServerVersion::parse(raw))
     }
 
@@ -142,21 +148,26 @@ mod tests {
     }
 
     fn problems(raw: &str, schema: &Schema) -> Vec<String> {
-        can(raw).schema_problems(schema).iter().map(ToString::to_string).collect()
+        capabilities_of(raw).schema_problems(schema).iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn gates_by_version() {
-        let (old, new) = (can("2.2.16"), can("2.3.5"));
+    fn features_depend_on_the_version() {
+        let (old, new) = (capabilities_of("2.2.16"), capabilities_of("2.3.5"));
         assert!(old.databases && !old.list_aliases && !old.count_star && !old.flush_persists_deletes);
         assert!(new.list_aliases && new.count_star && new.flush_timestamp && new.flush_persists_deletes);
-        assert!(!can("2.3.0").flush_timestamp);
-        assert!(!new.l0_segments && !new.rest_v2 && can("2.4.0").l0_segments && can("2.4.0").rest_v2);
-        assert!(!can("2.6.10").bulk_flush && can("2.6.11").bulk_flush);
+        assert!(!capabilities_of("2.3.0").flush_timestamp);
+        assert!(
+            !new.l0_segments
+                && !new.rest_v2
+                && capabilities_of("2.4.0").l0_segments
+                && capabilities_of("2.4.0").rest_v2
+        );
+        assert!(!capabilities_of("2.6.10").bulk_flush && capabilities_of("2.6.11").bulk_flush);
     }
 
     #[test]
-    fn a_plain_schema_is_no_problem() {
+    fn a_plain_schema_has_no_problems() {
         let schema = Schema {
             fields: vec![
                 field(101, "v", DataType::FLOAT_VECTOR),
@@ -169,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_version_cannot_hold_is_named() {
+    fn unsupported_features_are_named() {
         let tags = Field { element_type: DataType::VARCHAR, ..field(101, "tags", DataType::ARRAY) };
         let schema = Schema {
             fields: vec![

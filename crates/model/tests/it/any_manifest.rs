@@ -1,4 +1,4 @@
-//! Manifests of every shape a reader can give.
+//! Generators of manifests of every form that a reader can return.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -179,7 +179,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// A manifest with all that `full_meta.json` can hold, and a summary.
+    /// Generates a manifest with everything that `full_meta.json` can contain, and a summary.
     pub(crate) fn manifest()(
         id in "[a-z]{1,4}", name in text(), times in (option::of(1..i64::MAX), option::of(1..i64::MAX)), size: u64,
         milvus_version in text(), format in format(),

@@ -1,4 +1,4 @@
-//! The binlogs Milvus 2.2 and 2.3 wrote.
+//! Tests with binlogs and delta logs that Milvus 2.2 and 2.3 wrote.
 
 use std::fs;
 
@@ -11,8 +11,8 @@ use proptest::prelude::*;
 
 use crate::fixtures::{backup_dir, full};
 
-/// Every file of a fixture with its segment's rows: delete logs, or insert binlogs.
-fn files(backup: &str, deletes: bool) -> Vec<(String, u64, Vec<u8>)> {
+/// Reads every delta log (`deletes`) or insert binlog of a fixture, with its collection and the rows of its segment.
+fn read_files(backup: &str, deletes: bool) -> Vec<(String, u64, Vec<u8>)> {
     let layout = BackupLayout::new(&"".into(), &"b".parse().unwrap());
     let mut files = Vec::new();
     for c in full(backup).collections {
@@ -41,7 +41,7 @@ fn files(backup: &str, deletes: bool) -> Vec<(String, u64, Vec<u8>)> {
 #[test]
 fn the_deletes_of_the_fixtures_are_counted() {
     for backup in ["full_v0415", "full_v0516", "m2216_v0516"] {
-        let files = files(backup, true);
+        let files = read_files(backup, true);
         let deletes = |name| {
             files
                 .iter()
@@ -55,8 +55,8 @@ fn the_deletes_of_the_fixtures_are_counted() {
 }
 
 #[test]
-fn insert_binlogs_hold_the_rows_of_their_segment() {
-    for (name, rows, file) in files("some_v0415", false) {
+fn insert_binlogs_contain_the_rows_of_their_segment() {
+    for (name, rows, file) in read_files("some_v0415", false) {
         let events = events(&file).unwrap();
         assert!(events.iter().all(|e| e.kind == EventKind::INSERT));
         assert_eq!(events.iter().map(|e| e.rows().unwrap()).sum::<u64>(), rows, "{name}");
@@ -66,9 +66,9 @@ fn insert_binlogs_hold_the_rows_of_their_segment() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_survived(bytes: Vec<u8>, at: prop::sample::Index, byte: u8) {
+    fn any_bytes_are_read_without_panic(bytes: Vec<u8>, at: prop::sample::Index, byte: u8) {
         let _ = delta_entries(&bytes);
-        let (_, _, mut file) = files("some_v0415", true).remove(0);
+        let (_, _, mut file) = read_files("some_v0415", true).remove(0);
         let _ = delta_entries(&[&file[..4], &bytes].concat());
         let at = at.index(file.len());
         file[at] = byte;

@@ -1,4 +1,4 @@
-//! The rules of the Go releases' JSON, one by one.
+//! Tests of each rule of the Go releases' JSON encoding.
 
 use std::error::Error;
 use std::io;
@@ -8,12 +8,12 @@ use milvus_backup_model as model;
 use model::ids::{LogId, PartitionScope, Tso};
 use model::manifest::{CollectionBackup, Format, LoadState, Manifest, Rbac, Summary, User, json};
 
-fn read(text: &str) -> Result<Manifest, json::JsonError> {
+fn read_full(text: &str) -> Result<Manifest, json::JsonError> {
     json::read_full(text.as_bytes())
 }
 
-fn collection(keys: &str) -> CollectionBackup {
-    let mut manifest = read(&format!(r#"{{"id":"a","collection_backups":[{{{keys}}}]}}"#)).unwrap();
+fn read_collection(keys: &str) -> CollectionBackup {
+    let mut manifest = read_full(&format!(r#"{{"id":"a","collection_backups":[{{{keys}}}]}}"#)).unwrap();
     manifest.collections.remove(0)
 }
 
@@ -31,44 +31,47 @@ fn message(error: &json::JsonError) -> String {
 #[test]
 fn keys_match_without_case_and_the_last_one_wins() {
     let manifest =
-        read(r#"{"ID":"a","NAME":"x","name":"y","Milvus_Version":"v2","who":{"knows":[1,null]}}"#).unwrap();
+        read_full(r#"{"ID":"a","NAME":"x","name":"y","Milvus_Version":"v2","who":{"knows":[1,null]}}"#)
+            .unwrap();
     assert_eq!((manifest.name.as_str(), manifest.milvus_version.as_str()), ("y", "v2"));
 }
 
 #[test]
 fn null_is_a_missing_value() {
     let manifest =
-        read(r#"{"id":"a","name":null,"size":null,"collection_backups":null,"rbac_meta":null}"#).unwrap();
+        read_full(r#"{"id":"a","name":null,"size":null,"collection_backups":null,"rbac_meta":null}"#)
+            .unwrap();
     assert_eq!(manifest, Manifest { id: "a".to_owned(), ..Manifest::default() });
-    let c =
-        collection(r#""schema":null,"partition_backups":[null],"load_state":null,"backup_timestamp":null"#);
+    let c = read_collection(
+        r#""schema":null,"partition_backups":[null],"load_state":null,"backup_timestamp":null"#,
+    );
     assert_eq!((c.partitions.len(), c.load_state, c.backup_timestamp), (1, LoadState::NotLoad, None));
     assert_eq!(c.name.to_string(), "default.");
 }
 
 #[test]
 fn numbers_are_exact_or_errors() {
-    let c = collection(r#""collection_id":470642651402076409,"backup_timestamp":18446744073709551615"#);
+    let c = read_collection(r#""collection_id":470642651402076409,"backup_timestamp":18446744073709551615"#);
     assert_eq!((c.id.0, c.backup_timestamp), (470_642_651_402_076_409, Some(Tso(u64::MAX))));
     for broken in [r#""5""#, "1.0", "1e3", "-1", "\"Strong\"", "true", "[]", "{}", "18446744073709551616"] {
-        let error = read(&format!(r#"{{"id":"a","size":{broken}}}"#)).unwrap_err();
+        let error = read_full(&format!(r#"{{"id":"a","size":{broken}}}"#)).unwrap_err();
         assert!(matches!(error, json::JsonError::Damaged(_)), "{broken}");
     }
 }
 
 #[test]
-fn what_is_no_backup_is_an_error_that_says_why() {
-    assert_eq!(message(&read("{}").unwrap_err()), "this JSON names no backup");
-    let error = message(&read(r#"{"id":"a","collection_backups":[{"shards_num":"2"}]}"#).unwrap_err());
+fn json_without_a_backup_is_an_error_with_the_reason() {
+    assert_eq!(message(&read_full("{}").unwrap_err()), "this JSON names no backup");
+    let error = message(&read_full(r#"{"id":"a","collection_backups":[{"shards_num":"2"}]}"#).unwrap_err());
     assert!(error.starts_with("this is not the JSON of a backup: invalid type: string"), "{error}");
     assert!(error.contains("line 1 column"), "{error}");
     for text in ["", "null", "[]", "{\"id\":\"a\"} x", "{\"id\":\"a\"", "\u{feff}{}"] {
-        assert!(read(text).is_err(), "{text}");
+        assert!(read_full(text).is_err(), "{text}");
     }
 }
 
 #[test]
-fn a_broken_stream_is_no_damaged_file() {
+fn a_failing_reader_is_not_reported_as_a_damaged_file() {
     struct Broken;
     impl io::Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -104,8 +107,9 @@ fn the_forms_of_a_delete_log() {
             vec![(8, 0), (9, 7)],
         ),
     ] {
-        let c =
-            collection(&format!(r#""partition_backups":[{{"segment_backups":[{{"segment_id":3{logs}}}]}}]"#));
+        let c = read_collection(&format!(
+            r#""partition_backups":[{{"segment_backups":[{{"segment_id":3{logs}}}]}}]"#
+        ));
         let found: Vec<_> =
             c.partitions[0].segments[0].delta_logs.iter().map(|d| (d.log.0, d.size)).collect();
         assert_eq!(found, expected, "{logs}");
@@ -116,12 +120,12 @@ fn the_forms_of_a_delete_log() {
 fn a_file_without_any_id_is_an_error() {
     let text = r#"{"id":"a","collection_backups":[{"partition_backups":[{"segment_backups":[{"binlogs":
         [{"fieldID":100,"binlogs":[{"log_path":"files/insert_log/1/2/3/100/","log_size":5}]}]}]}]}]}"#;
-    assert!(message(&read(text).unwrap_err()).contains("neither log_id nor"));
+    assert!(message(&read_full(text).unwrap_err()).contains("neither log_id nor"));
 }
 
 #[test]
-fn ids_come_before_paths() {
-    let c = collection(
+fn ids_have_priority_over_paths() {
+    let c = read_collection(
         r#""partition_backups":[{"partition_id":2,"segment_backups":[{"segment_id":3,"binlogs":[
             {"fieldID":101,"binlogs":[{"log_path":"a/b/6","log_size":1}]},
             {"binlogs":[{"log_path":"other/5","log_id":4}]}]}]}]"#,
@@ -134,14 +138,14 @@ fn ids_come_before_paths() {
 
 #[test]
 fn segments_of_all_partitions_are_l0() {
-    let c = collection(r#""l0_segments":[{"segment_id":3,"partition_id":-1}]"#);
+    let c = read_collection(r#""l0_segments":[{"segment_id":3,"partition_id":-1}]"#);
     assert_eq!(c.l0_segments[0].partition, PartitionScope::All);
     assert!(c.l0_segments[0].is_l0);
 }
 
 #[test]
 fn properties_are_united() {
-    let c = collection(
+    let c = read_collection(
         r#""properties":[{"key":"ttl","value":"1"}],
            "schema":{"properties":[{"key":"ttl","value":"2"},{"key":"mmap.enabled"}]}"#,
     );
@@ -153,7 +157,9 @@ fn properties_are_united() {
 #[test]
 fn default_values_of_both_forms() {
     let default = |keys: &str| {
-        collection(&format!(r#""schema":{{"fields":[{{{keys}}}]}}"#)).schema.fields[0].default_value.clone()
+        read_collection(&format!(r#""schema":{{"fields":[{{{keys}}}]}}"#)).schema.fields[0]
+            .default_value
+            .clone()
     };
     assert_eq!(default(r#""default_value_base64":"GAc=""#), Some(vec![0x18, 7]));
     assert_eq!(default(r#""default_value_proto":"\u0018\u0007""#), Some(vec![0x18, 7]));
@@ -161,19 +167,21 @@ fn default_values_of_both_forms() {
     assert_eq!(default(r#""default_value_base64":"GAc=","default_value_proto":"x""#), Some(vec![0x18, 7]));
     assert_eq!(default(r#""name":"n""#), None);
     assert!(
-        read(r#"{"id":"a","collection_backups":[{"schema":{"fields":[{"default_value_base64":"!"}]}}]}"#)
-            .is_err()
+        read_full(
+            r#"{"id":"a","collection_backups":[{"schema":{"fields":[{"default_value_base64":"!"}]}}]}"#
+        )
+        .is_err()
     );
 }
 
 #[test]
-fn formats_are_told_apart() {
+fn formats_are_distinguished() {
     for (text, expected) in [
         (r#"{"id":"a"}"#, Format::Binlog),
         (r#"{"id":"a","format":"snapshot"}"#, Format::Snapshot),
         (r#"{"id":"a","format":"tape"}"#, Format::Other("tape".to_owned())),
     ] {
-        assert_eq!(read(text).unwrap().format, expected);
+        assert_eq!(read_full(text).unwrap().format, expected);
     }
 }
 
@@ -204,7 +212,7 @@ fn level_files_that_do_not_belong_together_are_damaged() {
 }
 
 #[test]
-fn a_later_summary_is_as_good_as_none() {
+fn a_summary_of_a_later_version_counts_as_missing() {
     let head = |summary| {
         json::read_backup_meta(format!(r#"{{"id":"a","mb_summary":{summary}}}"#).as_bytes()).unwrap()
     };
@@ -224,9 +232,9 @@ fn a_later_summary_is_as_good_as_none() {
 }
 
 #[test]
-fn zero_values_are_left_out_but_for_a_few() {
+fn zero_values_are_omitted_except_for_a_few_keys() {
     assert_eq!(written(&Manifest::default()), r#"{"state_code":2,"size":0}"#);
-    let c = collection(
+    let c = read_collection(
         "\"collection_id\":1,\"partition_backups\":[{\"partition_id\":2,\"segment_backups\":[{\"segment_id\":3,\
         \"binlogs\":[{\"binlogs\":[{\"log_id\":5}]}]}]}]",
     );
@@ -242,14 +250,14 @@ fn zero_values_are_left_out_but_for_a_few() {
 }
 
 #[test]
-fn texts_are_escaped_as_go_does() {
+fn texts_are_escaped_as_in_go() {
     let manifest = Manifest { name: "<a&b>\u{2028}\u{2029}\"é\n".to_owned(), ..Manifest::default() };
     let expected = r#"{"state_code":2,"name":"\u003ca\u0026b\u003e\u2028\u2029\"é\n","size":0}"#;
     assert_eq!(written(&manifest), expected);
 }
 
 #[test]
-fn what_is_secret_is_only_in_the_full_file() {
+fn secrets_are_only_in_the_full_file() {
     let rbac = Rbac {
         users: vec![User { name: "ann".into(), password_hash: "hush".into(), roles: vec![] }],
         ..Rbac::default()

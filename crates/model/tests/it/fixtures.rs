@@ -1,4 +1,4 @@
-//! The backups that both Go releases made: read, and written again to the same meaning.
+//! Tests with recorded backups of two Go releases: they are read, and written with the same meaning.
 
 use std::fs;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ fn levels(backup: &str) -> Manifest {
     json::read_levels(&head[..], &collections[..], &partitions[..], &segments[..]).unwrap()
 }
 
-/// Milvus's root path in the source of a fixture.
+/// Returns the root path of Milvus in the source of a fixture.
 fn log_root(backup: &str) -> &'static str {
     if backup.starts_with("m2216") { "/var/lib/milvus/data" } else { "files" }
 }
@@ -53,7 +53,7 @@ fn rows(collection: &CollectionBackup) -> u64 {
 }
 
 #[test]
-fn both_releases_tell_the_same_of_one_source() {
+fn both_releases_record_the_same_facts_about_one_source() {
     for backup in ["full_v0415", "full_v0516"] {
         let manifest = full(backup);
         assert_eq!((manifest.name.as_str(), manifest.milvus_version.as_str()), (backup, "v2.3.5-lite"));
@@ -87,21 +87,21 @@ fn both_releases_tell_the_same_of_one_source() {
 }
 
 #[test]
-fn what_only_the_later_release_tells() {
+fn facts_that_only_the_later_release_records() {
     let manifest = full("full_v0516");
     let databases: Vec<_> = manifest.databases.iter().map(|d| d.name.as_str()).collect();
     assert_eq!(databases.len(), 2);
     assert!(databases.contains(&"default") && databases.contains(&"shop"));
     let books = collection(&manifest, "default.books");
     assert_eq!(books.aliases, ["library"]);
-    // Milvus 2.3 keeps the TTL with the collection, the Go releases restore it from the schema
+    // Milvus 2.3 stores the TTL with the collection, the Go releases restore it from the schema
     let ttl = [KeyValue::new("collection.ttl.seconds", "864000")];
     assert_eq!((&books.properties[..], &books.schema.properties[..]), (&ttl[..], &ttl[..]));
     assert!(full("full_v0415").databases.is_empty());
 }
 
 #[test]
-fn selections_and_metadata_alone() {
+fn selections_and_backups_without_data() {
     let names = |backup| {
         let mut names: Vec<_> = full(backup).collections.iter().map(|c| c.name.to_string()).collect();
         names.sort();
@@ -115,7 +115,7 @@ fn selections_and_metadata_alone() {
 }
 
 #[test]
-fn the_levels_join_to_the_tree() {
+fn the_level_files_join_to_the_tree() {
     for backup in BACKUPS {
         let (mut full, levels) = (sorted(full(backup)), sorted(levels(backup)));
         full.databases.clear();
@@ -124,7 +124,7 @@ fn the_levels_join_to_the_tree() {
 }
 
 #[test]
-fn every_object_of_the_tree_lies_on_the_store_and_no_other() {
+fn the_store_contains_exactly_the_objects_of_the_tree() {
     for backup in BACKUPS {
         let manifest = full(backup);
         let layout = model::layout::backup::BackupLayout::new(&"backups".into(), &backup.parse().unwrap());
@@ -160,7 +160,7 @@ fn every_object_of_the_tree_lies_on_the_store_and_no_other() {
 }
 
 #[test]
-fn what_is_written_reads_back() {
+fn a_written_manifest_is_read_back() {
     for backup in BACKUPS {
         let manifest = full(backup);
         let mut out = Vec::new();
@@ -170,7 +170,7 @@ fn what_is_written_reads_back() {
 }
 
 #[test]
-fn what_is_written_has_the_keys_and_values_of_the_original() {
+fn a_written_manifest_has_the_keys_and_values_of_the_original() {
     type Write = fn(&Manifest, &str, &mut Vec<u8>) -> Result<(), json::JsonError>;
     let files: [(&str, Write); 5] = [
         ("full_meta.json", |m, root, to| json::write_full_meta(m, root, to)),
@@ -186,21 +186,23 @@ fn what_is_written_has_the_keys_and_values_of_the_original() {
             write(&manifest, log_root(backup), &mut ours).unwrap();
             let bare = file == "collection_meta.json";
             let [ours, theirs] = [ours, meta(backup, file)]
-                .map(|bytes| comparable(serde_json::from_slice(&bytes).unwrap(), bare));
+                .map(|bytes| to_comparable(serde_json::from_slice(&bytes).unwrap(), bare));
             assert_eq!(ours, theirs, "{backup} {file}");
         }
     }
 }
 
-/// Removes what the format lets differ: the order of lists, the state, the mark of a finished segment, empty lists of
-/// delete logs and the column they are in, and what we write twice or always. `bare` removes segments: 0.4 repeats
-/// the tree in a file where the later releases do not.
-fn comparable(value: Value, bare: bool) -> Value {
+/// Removes everything in which two equivalent files may differ.
+///
+/// These are the order of lists, the state code, `backuped`, empty lists of delta logs and the columns that contain
+/// them, and keys that this program writes twice or always. `bare` removes segments: 0.4 repeats the tree in a file
+/// in which the later releases do not.
+fn to_comparable(value: Value, bare: bool) -> Value {
     match value {
         Value::Object(object) => {
             let is_log = object.contains_key("log_path");
             let is_schema = object.contains_key("fields");
-            let mut kept = serde_json::Map::new();
+            let mut compared = serde_json::Map::new();
             for (key, value) in object {
                 let differs = match key.as_str() {
                     "state_code" | "backuped" => true,
@@ -215,19 +217,19 @@ fn comparable(value: Value, bare: bool) -> Value {
                             .into_iter()
                             .filter_map(|column| column.get("binlogs").cloned())
                             .flat_map(|logs| logs.as_array().cloned().unwrap())
-                            .map(|log| comparable(log, bare))
+                            .map(|log| to_comparable(log, bare))
                             .collect(),
                     ),
-                    (_, value) => comparable(value, bare),
+                    (_, value) => to_comparable(value, bare),
                 };
                 if !differs && value != Value::Array(Vec::new()) {
-                    kept.insert(key, value);
+                    compared.insert(key, value);
                 }
             }
-            Value::Object(kept)
+            Value::Object(compared)
         }
         Value::Array(list) => {
-            let mut list: Vec<Value> = list.into_iter().map(|value| comparable(value, bare)).collect();
+            let mut list: Vec<Value> = list.into_iter().map(|value| to_comparable(value, bare)).collect();
             list.sort_by_key(ToString::to_string);
             Value::Array(list)
         }

@@ -1,4 +1,4 @@
-//! What the model makes of real backups, and of anything else.
+//! Tests of the model with recorded backups and with generated input.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails by panicking")]
 
 mod any_manifest;

@@ -1,4 +1,4 @@
-//! Whatever manifest is written reads back; whatever bytes are read, nothing breaks.
+//! Property tests: every written manifest is read back, and any bytes are read without panic.
 
 use milvus_backup_model as model;
 
@@ -51,13 +51,13 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_survived(bytes: Vec<u8>, text: String) {
+    fn any_bytes_are_read_without_panic(bytes: Vec<u8>, text: String) {
         read_everything(&bytes);
         read_everything(text.as_bytes());
     }
 
     #[test]
-    fn damaged_files_are_survived(
+    fn damaged_files_are_read_without_panic(
         backup in prop::sample::select(&BACKUPS[..]),
         file in prop::sample::select(vec!["full_meta.json", "collection_meta.json", "segment_meta.json"]),
         at: prop::sample::Index, byte: u8, cut: bool,
@@ -73,7 +73,7 @@ proptest! {
 }
 
 #[test]
-fn a_file_cut_short_is_never_taken_for_a_whole_one() {
+fn a_truncated_file_is_an_error() {
     let bytes = written(|to| json::write_full_meta(&full("some_v0415"), "files", to));
     for end in (0..bytes.len()).step_by(97) {
         assert!(json::read_full(&bytes[..end]).is_err(), "{end} of {} bytes", bytes.len());

@@ -1,4 +1,4 @@
-//! The one place where bytes move: permits, pace, retries and the choice of the way.
+//! Copying objects between two stores, with limits on concurrency and rate, retries, and the choice of the way.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,83 +18,83 @@ use crate::measure;
 use crate::store::Store;
 use crate::throttle::Throttle;
 
-/// How often a copy that failed for a passing reason is tried again; the waits add up to half a minute.
-const RETRIES: usize = 7;
+/// The number of retries after a temporary failure of a copy; all waits together take about 30 seconds.
+const COPY_RETRIES: usize = 7;
 
-/// How a mover shall copy.
+/// Restricts the ways in which a mover may copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CopyMode {
-    /// The cheapest way that works.
+    /// The cheapest way that works: by the store or the kernel if possible, streamed otherwise.
     #[default]
     Auto,
-    /// Inside the store or the file system only.
+    /// Only by the store or the kernel; copies that would have to be streamed fail.
     Direct,
-    /// Always through this process.
+    /// Always streamed through this process.
     Streaming,
 }
 
-/// How a mover copies.
+/// The way in which a mover copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyWay {
-    /// The store copies by itself.
+    /// The store copies the object itself, between two buckets of one endpoint.
     ServerSide,
     /// The kernel copies from file to file.
     LocalCopy,
-    /// The bytes pass through this process.
+    /// This process reads the object from one store and writes it to the other.
     Streamed,
 }
 
-/// How a mover works.
+/// The settings of a mover.
 #[derive(Clone, Copy, Debug)]
 pub struct MoverOptions {
-    /// Which way to take.
+    /// The ways in which the mover may copy.
     pub mode: CopyMode,
-    /// How many objects are copied at once by all clones of the mover together; at least one.
+    /// The number of objects that all clones of the mover copy concurrently; 0 means 1.
     pub concurrency: usize,
-    /// From which size on a store copies an object in parts, in bytes; at most 5 GiB, the limit of S3.
+    /// The size in bytes above which a store copies an object in parts; at most 5 GiB, the limit of S3.
     pub multipart_threshold: u64,
-    /// A ceiling on what is copied a second, in bytes.
+    /// The maximum number of bytes copied per second; `None` for no limit.
     pub bytes_per_second: Option<u64>,
 }
 
 /// One object to copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyItem {
-    /// Its key in the source.
+    /// The key of the object in the source.
     pub from: ObjectKey,
-    /// Its key in the target.
+    /// The key of the copy in the target; an existing object is replaced.
     pub to: ObjectKey,
-    /// Its size in bytes, as the source listed it.
+    /// The size in bytes, as listed by the source; a streamed or local copy of another size fails.
     pub size: u64,
 }
 
-/// What is known of an object that was copied.
+/// The result of copying one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// Its size in bytes.
+    /// The size of the copy in bytes.
     pub size: u64,
-    /// Its entity tag in the target, where there is one.
+    /// The entity tag of the copy; `None` if the target reports none.
     pub etag: Option<String>,
 }
 
-/// A copy that failed for good.
+/// The failure of a copy, after all retries.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct CopyError {
-    /// What was to be copied.
+    /// The item that was not copied.
     pub item: CopyItem,
-    /// Why it was not.
+    /// The error of the last attempt.
     pub error: StorageError,
 }
 
 impl CopyError {
-    /// Whether the object was not there any more: nothing is wrong with the stores, the list was old.
+    /// Returns whether the source object no longer exists, so that the list is outdated and the stores are fine.
     pub fn source_vanished(&self) -> bool {
         self.error.kind() == ErrorKind::NotFound
     }
 }
 
-/// Copies objects from one store to another. Clones are cheap and share their permits and their pace.
+/// Copies objects from one store to another. Clones are cheap and share the limits on concurrency and rate.
 #[derive(Clone)]
 pub struct Mover(Arc<Inner>);
 
@@ -110,18 +110,18 @@ struct Inner {
     to: Store,
     way: CopyWay,
     mode: CopyMode,
-    /// Set once the store would not copy by itself but the bytes could be streamed.
-    refused: AtomicBool,
+    /// Set when the store refused a server-side copy and streaming it succeeded.
+    server_copy_refused: AtomicBool,
     concurrency: usize,
     permits: Semaphore,
-    /// What streamed copies may hold in memory together, in KiB.
+    /// The memory available to all streamed copies together, in KiB.
     memory: Semaphore,
     multipart_threshold: u64,
     throttle: Option<Throttle>,
 }
 
 impl Mover {
-    /// A mover between two stores. Fails where `CopyMode::Direct` is asked of stores that cannot.
+    /// Creates a mover between two stores; fails for `CopyMode::Direct` if the stores cannot copy without streaming.
     pub fn new(from: Store, to: Store, options: MoverOptions) -> Result<Self> {
         let direct = match (from.bucket(), to.bucket()) {
             (None, None) => Some(CopyWay::LocalCopy),
@@ -144,7 +144,7 @@ impl Mover {
             to,
             way,
             mode: options.mode,
-            refused: AtomicBool::new(false),
+            server_copy_refused: AtomicBool::new(false),
             concurrency,
             permits: Semaphore::new(concurrency),
             memory: Semaphore::new(ways::STREAM_MEMORY_KIB),
@@ -153,17 +153,17 @@ impl Mover {
         })))
     }
 
-    /// How objects are copied; `Streamed` also after a store refused to copy by itself.
+    /// Returns the way in which objects are copied; it becomes `Streamed` after a store refused a server-side copy.
     pub fn way(&self) -> CopyWay {
-        if self.0.refused.load(Ordering::Relaxed) { CopyWay::Streamed } else { self.0.way }
+        if self.0.server_copy_refused.load(Ordering::Relaxed) { CopyWay::Streamed } else { self.0.way }
     }
 
-    /// Copies every item, many at once, and calls `on_copied` as each arrives.
+    /// Copies all items concurrently and calls `on_copied` after each copy.
     ///
-    /// Items are asked for only as there is room for them. What fails for a passing reason is tried again with
-    /// growing waits; the first failure for good, or the cancellation, stops the rest, and the call returns
-    /// when what was begun has been taken back. Nothing waits for ever: each request has a deadline that grows
-    /// with the bytes it moves, and the tries are counted.
+    /// The next item is requested only when fewer copies than the limit are running. Temporary failures are retried
+    /// with growing waits. The first permanent failure or a cancellation stops all other copies, and the call
+    /// returns after the unfinished ones are removed. Each request has a time limit that grows with its bytes, and
+    /// the number of retries is limited, so the call always ends.
     pub async fn copy_all(
         &self,
         items: impl Iterator<Item = CopyItem> + Send,
@@ -195,29 +195,30 @@ impl Mover {
         item: CopyItem,
         stop: &CancellationToken,
     ) -> Result<(CopyItem, Copied), CopyError> {
-        match self.copy_patiently(&item, stop).await {
+        match self.copy_with_retries(&item, stop).await {
             Ok(copied) => Ok((item, copied)),
             Err(error) => Err(CopyError { item, error }),
         }
     }
 
-    async fn copy_patiently(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
-        let cancelled = || Cause::cancelled().during("copy", self.0.pair(item));
+    /// Waits for a permit, then copies the item and retries temporary failures.
+    async fn copy_with_retries(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
+        let cancelled = || Cause::cancelled().during("copy", self.0.describe_pair(item));
         let permit = tokio::select! {
             biased;
             () = stop.cancelled() => return Err(cancelled()),
             permit = self.0.permits.acquire() => permit,
         };
         let _permit = permit.map_err(|_| cancelled())?;
-        let mut waits = backoff().build();
+        let mut waits = retry_backoff().build();
         loop {
             let error = match self.copy_once(item, stop).await {
                 Err(error) if error.is_temporary() && !stop.is_cancelled() => error,
-                done => return done.inspect(|copied| measure::copied(copied.size)),
+                done => return done.inspect(|copied| measure::count_copied(copied.size)),
             };
             let Some(wait) = waits.next() else { return Err(error) };
             tracing::debug!(object = %item.from, %error, "copying again in {wait:?}");
-            measure::again("copy");
+            measure::count_retry("copy");
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Err(cancelled()),
@@ -226,16 +227,17 @@ impl Mover {
         }
     }
 
+    /// Makes one attempt; in `CopyMode::Auto`, streams the object if the store refuses to copy it.
     async fn copy_once(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
         match self.way() {
-            CopyWay::LocalCopy => measure::timed("copy", self.0.local(item, stop)).await,
-            CopyWay::Streamed => self.0.streamed(item, stop).await,
-            CopyWay::ServerSide => match self.0.server_side(item, stop).await {
+            CopyWay::LocalCopy => measure::record_if_ok("copy", self.0.copy_local(item, stop)).await,
+            CopyWay::Streamed => self.0.copy_streamed(item, stop).await,
+            CopyWay::ServerSide => match self.0.copy_server_side(item, stop).await {
                 Err(error) if self.0.mode == CopyMode::Auto && may_stream_instead(&error) => {
-                    // The rights to read here and to write there may belong to two keys, or the store may not
-                    // know the request; the bytes can still pass through us. If they cannot, that error is told.
-                    let copied = self.0.streamed(item, stop).await?;
-                    self.0.refused.store(true, Ordering::Relaxed);
+                    // Reading and writing may need different credentials, or the store may not support the request.
+                    // Streaming can still work; if it does not, its error is the one to report.
+                    let copied = self.0.copy_streamed(item, stop).await?;
+                    self.0.server_copy_refused.store(true, Ordering::Relaxed);
                     tracing::warn!(%error, "the store does not copy by itself; streaming instead");
                     Ok(copied)
                 }
@@ -245,14 +247,15 @@ impl Mover {
     }
 }
 
+/// Returns whether streaming may succeed although the store refused a server-side copy with this error.
 fn may_stream_instead(error: &StorageError) -> bool {
     error.kind() == ErrorKind::PermissionDenied || error.to_string().contains("NotImplemented")
 }
 
-fn backoff() -> ExponentialBuilder {
+fn retry_backoff() -> ExponentialBuilder {
     ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(Duration::from_secs(8))
-        .with_max_times(RETRIES)
+        .with_max_times(COPY_RETRIES)
         .with_jitter()
 }

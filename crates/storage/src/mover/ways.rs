@@ -1,4 +1,4 @@
-//! The three ways an object is copied.
+//! The three ways to copy an object: by the kernel, by the store, and streamed.
 
 use std::future::Future;
 use std::time::Duration;
@@ -16,59 +16,60 @@ use crate::store::{ObjectWriter, STREAM_PART};
 /// The largest object that S3 copies in one request, in bytes.
 pub(super) const LARGEST_COPY: u64 = 5 << 30;
 
-/// The smallest part of a copy in parts, in bytes.
-const SMALLEST_PART: u64 = 10 << 20;
+/// The minimum size of a part in a server-side copy, in bytes.
+const MIN_PART: u64 = 10 << 20;
 
-/// The usual part of a copy in parts, in bytes.
-const USUAL_PART: u64 = 64 << 20;
+/// The maximum size of a part in a server-side copy, unless the object needs larger parts; in bytes.
+const DEFAULT_PART: u64 = 64 << 20;
 
-/// The most parts that S3 takes.
+/// The maximum number of parts of an S3 upload.
 const MAX_PARTS: u64 = 10_000;
 
-/// How many parts of one object are copied at once.
-const PARTS_AT_ONCE: usize = 4;
+/// The number of parts of one object that are copied concurrently.
+const CONCURRENT_PARTS: usize = 4;
 
-/// What streamed copies may hold in memory together, in KiB.
+/// The memory available to all streamed copies together, in KiB.
 pub(super) const STREAM_MEMORY_KIB: usize = 192 << 10;
 
-/// How long a request that was sent may still take once the work has been stopped.
-const GRACE: Duration = Duration::from_secs(5);
+/// The time that a request in progress may still take after the copy was stopped.
+const STOP_GRACE: Duration = Duration::from_secs(5);
 
 impl Inner {
-    /// Lets the kernel copy from file to file.
-    pub(super) async fn local(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
-        self.pace(item.size, stop).await;
+    /// Copies a file through the kernel.
+    pub(super) async fn copy_local(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
+        self.wait_for_rate(item.size, stop).await;
         let size = local::copy(&item.from, &item.to, stop).await;
-        let size = size.map_err(|cause| cause.during("copy", self.pair(item)))?;
-        self.same_size(item, size)?;
+        let size = size.map_err(|cause| cause.during("copy", self.describe_pair(item)))?;
+        self.check_size(item, size)?;
         Ok(Copied { size, etag: None })
     }
 
-    /// Lets the store copy by itself, in parts where the object is large.
-    pub(super) async fn server_side(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
-        self.pace(item.size, stop).await;
+    /// Requests the copy from the store, in parts if the object is larger than the threshold.
+    pub(super) async fn copy_server_side(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
+        self.wait_for_rate(item.size, stop).await;
         let (Some(source), Some(target)) = (self.from.bucket(), self.to.bucket()) else {
-            return Err(
-                Cause::new(ErrorKind::Config, "only buckets can").during("copy server-side", self.pair(item))
-            );
+            return Err(Cause::new(ErrorKind::Config, "only buckets can")
+                .during("copy server-side", self.describe_pair(item)));
         };
         let copied = if item.size <= self.multipart_threshold {
-            unless_stopped(stop, target.copy(source, &item.from, &item.to, item.size)).await.flatten()
+            run_until_stopped(stop, target.copy_object(source, &item.from, &item.to, item.size))
+                .await
+                .flatten()
         } else {
-            in_parts(target, source, item, self.multipart_threshold, stop).await
+            copy_in_parts(target, source, item, self.multipart_threshold, stop).await
         };
         match copied {
             Ok(etag) => Ok(Copied { size: item.size, etag: Some(etag) }),
-            Err(cause) => Err(cause.during("copy", self.pair(item))),
+            Err(cause) => Err(cause.during("copy", self.describe_pair(item))),
         }
     }
 
-    /// Reads here and writes there.
-    pub(super) async fn streamed(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
+    /// Copies an object through this process; a failed copy is removed from the target.
+    pub(super) async fn copy_streamed(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
         let memory = usize::try_from(item.size).unwrap_or(usize::MAX).min(3 * STREAM_PART) / 1024;
         let _memory = self.memory.acquire_many(u32::try_from(memory).unwrap_or(u32::MAX)).await;
-        let mut writer = self.to.writer_of(&item.to, Some(item.size)).await?;
-        match self.pump(item, &mut writer, stop).await {
+        let mut writer = self.to.sized_writer(&item.to, Some(item.size)).await?;
+        match self.stream_bytes(item, &mut writer, stop).await {
             Ok(size) => Ok(Copied { size, etag: writer.close().await? }),
             Err(error) => {
                 writer.abort().await;
@@ -77,64 +78,68 @@ impl Inner {
         }
     }
 
-    async fn pump(
+    /// Reads the object and passes its bytes to the writer; returns the number of bytes.
+    async fn stream_bytes(
         &self,
         item: &CopyItem,
         writer: &mut ObjectWriter,
         stop: &CancellationToken,
     ) -> Result<u64> {
-        let cancelled = |cause: Cause| cause.during("copy", self.pair(item));
+        let cancelled = |cause: Cause| cause.during("copy", self.describe_pair(item));
         let mut reader = self.from.reader(&item.from);
         let mut size = 0;
         loop {
-            let next = unless_stopped(stop, reader.try_next()).await.map_err(cancelled)??;
+            let next = run_until_stopped(stop, reader.try_next()).await.map_err(cancelled)??;
             let Some(bytes) = next else { break };
             size += bytes.len() as u64;
-            self.pace(bytes.len() as u64, stop).await;
-            unless_stopped(stop, writer.write(bytes)).await.map_err(cancelled)??;
+            self.wait_for_rate(bytes.len() as u64, stop).await;
+            run_until_stopped(stop, writer.write(bytes)).await.map_err(cancelled)??;
         }
-        self.same_size(item, size)?;
+        self.check_size(item, size)?;
         Ok(size)
     }
 
-    /// Both ends of a copy, as an error names them.
-    pub(super) fn pair(&self, item: &CopyItem) -> String {
-        format!("{} to {}", self.from.describe(&item.from), self.to.location().object(&item.to))
+    /// Names source and target of a copy for an error.
+    pub(super) fn describe_pair(&self, item: &CopyItem) -> String {
+        format!("{} to {}", self.from.describe(&item.from), self.to.location().describe_object(&item.to))
     }
 
-    async fn pace(&self, bytes: u64, stop: &CancellationToken) {
+    /// Waits until the rate limit admits `bytes`, or until the copy is stopped.
+    async fn wait_for_rate(&self, bytes: u64, stop: &CancellationToken) {
         if let Some(throttle) = &self.throttle {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = throttle.take(bytes) => {}
+                () = throttle.wait_for(bytes) => {}
             }
         }
     }
 
-    fn same_size(&self, item: &CopyItem, size: u64) -> Result<()> {
+    /// Checks that the source had as many bytes as its listing said.
+    fn check_size(&self, item: &CopyItem, size: u64) -> Result<()> {
         if size == item.size {
             return Ok(());
         }
         let reason = format!("the source gave {size} bytes where its listing told {}", item.size);
-        Err(Cause::new(ErrorKind::Unexpected, reason).during("copy", self.pair(item)))
+        Err(Cause::new(ErrorKind::Unexpected, reason).during("copy", self.describe_pair(item)))
     }
 }
 
-async fn in_parts(
+/// Copies a large object as a multipart upload, which is aborted on failure.
+async fn copy_in_parts(
     target: &S3Client,
     source: &S3Client,
     item: &CopyItem,
     threshold: u64,
     stop: &CancellationToken,
 ) -> Result<String, Cause> {
-    let upload = unless_stopped(stop, target.begin(&item.to)).await.flatten()?;
+    let upload = run_until_stopped(stop, target.begin_upload(&item.to)).await.flatten()?;
     let copied =
-        match unless_stopped(stop, copy_parts(target, source, item, threshold, &upload)).await.flatten() {
-            Ok(parts) => target.complete(&upload, &parts, item.size).await,
+        match run_until_stopped(stop, copy_parts(target, source, item, threshold, &upload)).await.flatten() {
+            Ok(parts) => target.complete_upload(&upload, &parts, item.size).await,
             Err(cause) => Err(cause),
         };
     if copied.is_err() {
-        let aborted = tokio::time::timeout(GRACE, target.abort(&upload)).await;
+        let aborted = tokio::time::timeout(STOP_GRACE, target.abort_upload(&upload)).await;
         if !matches!(aborted, Ok(Ok(()))) {
             tracing::warn!(object = %item.to, "an unfinished upload stays behind in the store");
         }
@@ -153,19 +158,19 @@ async fn copy_parts(
     let ranges = (0..item.size.div_ceil(part)).map(|index| index * part..item.size.min((index + 1) * part));
     let copies =
         (1..).zip(ranges).map(|(number, range)| target.copy_part(upload, number, source, &item.from, range));
-    stream::iter(copies).buffered(PARTS_AT_ONCE).try_collect().await
+    stream::iter(copies).buffered(CONCURRENT_PARTS).try_collect().await
 }
 
-/// The size of the parts of a copy: never so small that there are too many.
+/// Returns the part size for an object, in bytes: large enough that [`MAX_PARTS`] parts suffice.
 fn part_size(size: u64, threshold: u64) -> u64 {
-    threshold.clamp(SMALLEST_PART, USUAL_PART).max(size.div_ceil(MAX_PARTS))
+    threshold.clamp(MIN_PART, DEFAULT_PART).max(size.div_ceil(MAX_PARTS))
 }
 
-/// Waits for work, but once stopped no longer than the grace.
-async fn unless_stopped<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Result<T, Cause> {
+/// Runs work; after `stop` is cancelled, waits at most [`STOP_GRACE`] for it and then returns the cause "cancelled".
+async fn run_until_stopped<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Result<T, Cause> {
     let stopped = async {
         stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(STOP_GRACE).await;
     };
     if stop.is_cancelled() {
         return Err(Cause::cancelled());
@@ -182,9 +187,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_neither_too_small_nor_too_many() {
-        assert_eq!(part_size(30 << 20, 1), SMALLEST_PART);
-        assert_eq!(part_size(6 << 30, LARGEST_COPY), USUAL_PART);
+    fn part_sizes_respect_the_limits_of_s3() {
+        assert_eq!(part_size(30 << 20, 1), MIN_PART);
+        assert_eq!(part_size(6 << 30, LARGEST_COPY), DEFAULT_PART);
         let huge: u64 = 5 << 40;
         assert!(huge.div_ceil(part_size(huge, LARGEST_COPY)) <= MAX_PARTS);
         assert!(part_size(huge, LARGEST_COPY) <= LARGEST_COPY);

@@ -1,3 +1,3 @@
-//! Copies that a store makes by itself, across its buckets: requests of ours, since OpenDAL copies within one bucket only.
+//! Server-side copies between buckets; OpenDAL can copy only within one bucket.
 
 pub(crate) mod s3;

@@ -1,6 +1,6 @@
-//! The S3 requests behind a copy: `CopyObject`, and `UploadPartCopy` with its frame for large objects.
+//! S3 requests for server-side copies: `CopyObject`, and multipart uploads with `UploadPartCopy` for large objects.
 //!
-//! The client is that of the bucket that is copied to; `source` is the client of the other.
+//! `self` is the client of the target bucket, `source` the client of the source bucket.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -11,27 +11,27 @@ use model::key::ObjectKey;
 
 use crate::error::Cause;
 use crate::object::clean_etag;
-use crate::s3_client::{ANSWER, Answer, S3Client, encode, not_understood};
+use crate::s3_client::{ANSWER_LIMIT, Answer, S3Client, malformed_answer, percent_encode};
 
-/// The slowest copy inside a store that is still waited for, in bytes a second.
-const SLOWEST: u64 = 1 << 20;
+/// The minimum rate of a server-side copy in bytes per second; a slower copy exceeds its time limit.
+const MIN_BYTES_PER_SECOND: u64 = 1 << 20;
 
-/// An upload that was begun and must be completed or aborted.
+/// A multipart upload in progress, which must be completed or aborted.
 pub(crate) struct Upload {
-    /// The address of the object with the id of the upload.
+    /// The URL of the object with the id of the upload as its query.
     url: String,
 }
 
-/// A part that the store has.
+/// An uploaded part of a multipart upload.
 pub(crate) struct Part {
-    /// Counted from one.
+    /// The number of the part, starting at 1.
     number: u64,
     etag: String,
 }
 
 impl S3Client {
-    /// Copies a whole object of up to 5 GiB out of `source`'s bucket and returns its entity tag.
-    pub(crate) async fn copy(
+    /// Copies an object of up to 5 GiB from the bucket of `source` and returns the entity tag of the copy.
+    pub(crate) async fn copy_object(
         &self,
         source: &Self,
         from: &ObjectKey,
@@ -42,22 +42,22 @@ impl S3Client {
             .method(Method::PUT)
             .uri(self.url(to))
             .header("x-amz-copy-source", source.copy_source(from));
-        etag(self.send("copy", request, String::new(), patience(size)).await?)
+        require_etag(self.send("copy", request, String::new(), copy_limit(size)).await?)
     }
 
-    /// Begins an upload that is put together from parts.
-    pub(crate) async fn begin(&self, to: &ObjectKey) -> Result<Upload, Cause> {
+    /// Begins a multipart upload of the object `to`.
+    pub(crate) async fn begin_upload(&self, to: &ObjectKey) -> Result<Upload, Cause> {
         let url = self.url(to);
         let request = Request::builder().method(Method::POST).uri(format!("{url}?uploads"));
         let id = self
-            .send("begin_copy", request, String::new(), ANSWER)
+            .send("begin_copy", request, String::new(), ANSWER_LIMIT)
             .await?
             .upload_id
-            .ok_or_else(not_understood)?;
-        Ok(Upload { url: format!("{url}?uploadId={}", encode(&id, false)) })
+            .ok_or_else(malformed_answer)?;
+        Ok(Upload { url: format!("{url}?uploadId={}", percent_encode(&id, false)) })
     }
 
-    /// Copies a range of bytes of the source into a part, numbered from one.
+    /// Copies a range of bytes of the source object as the part with this number, starting at 1.
     pub(crate) async fn copy_part(
         &self,
         upload: &Upload,
@@ -75,34 +75,41 @@ impl S3Client {
                 format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
             );
         let answer =
-            self.send("copy_part", request, String::new(), patience(range.end - range.start)).await?;
-        Ok(Part { number, etag: answer.etag.ok_or_else(not_understood)? })
+            self.send("copy_part", request, String::new(), copy_limit(range.end - range.start)).await?;
+        Ok(Part { number, etag: answer.etag.ok_or_else(malformed_answer)? })
     }
 
-    /// Puts the parts, sorted by number, together and returns the entity tag of the object.
-    pub(crate) async fn complete(&self, upload: &Upload, parts: &[Part], size: u64) -> Result<String, Cause> {
+    /// Completes an upload from its parts, which must be sorted by number, and returns the entity tag of the object.
+    pub(crate) async fn complete_upload(
+        &self,
+        upload: &Upload,
+        parts: &[Part],
+        size: u64,
+    ) -> Result<String, Cause> {
         let mut body = String::from("<CompleteMultipartUpload>");
         for Part { number, etag } in parts {
             let etag = clean_etag(etag);
-            // Writing into a string cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(body, "<Part><PartNumber>{number}</PartNumber><ETag>\"{etag}\"</ETag></Part>");
         }
         body.push_str("</CompleteMultipartUpload>");
         let request = Request::builder().method(Method::POST).uri(&upload.url);
-        etag(self.send("complete_copy", request, body, patience(size)).await?)
+        require_etag(self.send("complete_copy", request, body, copy_limit(size)).await?)
     }
 
-    /// Gives an upload up, so that the store drops its parts.
-    pub(crate) async fn abort(&self, upload: &Upload) -> Result<(), Cause> {
+    /// Aborts an upload, so that the store deletes its parts.
+    pub(crate) async fn abort_upload(&self, upload: &Upload) -> Result<(), Cause> {
         let request = Request::builder().method(Method::DELETE).uri(&upload.url);
-        self.send("abort_copy", request, String::new(), ANSWER).await.map(drop)
+        self.send("abort_copy", request, String::new(), ANSWER_LIMIT).await.map(drop)
     }
 }
 
-fn etag(answer: Answer) -> Result<String, Cause> {
-    answer.etag.map(|tag| clean_etag(&tag).to_owned()).ok_or_else(not_understood)
+/// Returns the entity tag of an answer, which must contain one.
+fn require_etag(answer: Answer) -> Result<String, Cause> {
+    answer.etag.map(|tag| clean_etag(&tag).to_owned()).ok_or_else(malformed_answer)
 }
 
-fn patience(bytes: u64) -> Duration {
-    ANSWER + Duration::from_secs(bytes / SLOWEST)
+/// Returns the time limit of a request that copies `bytes`.
+fn copy_limit(bytes: u64) -> Duration {
+    ANSWER_LIMIT + Duration::from_secs(bytes / MIN_BYTES_PER_SECOND)
 }

@@ -1,4 +1,4 @@
-//! Deleting, in batches.
+//! Deletion of objects, in batches.
 
 use futures::stream::{BoxStream, TryStreamExt};
 use model::key::ObjectKey;
@@ -10,20 +10,22 @@ use crate::classify;
 use crate::error::{Cause, ErrorKind, Result};
 use crate::local;
 
-/// How many objects go into one request; the most that S3 takes.
-const BATCH: usize = 1000;
+/// The number of objects in one request; S3 accepts at most this many.
+const BATCH_SIZE: usize = 1000;
 
 impl Store {
-    /// Deletes objects; those that do not exist count as deleted. Directories stay.
+    /// Deletes objects; objects that do not exist are ignored. Directories of a disk remain.
     pub async fn delete(&self, keys: &[ObjectKey]) -> Result<()> {
-        for batch in keys.chunks(BATCH) {
+        for batch in keys.chunks(BATCH_SIZE) {
             self.delete_batch(batch.iter().map(|key| key.as_str().to_owned()).collect()).await?;
         }
         Ok(())
     }
 
-    /// Deletes everything below a prefix, markers of directories and unfinished files too; on a disk also the
-    /// emptied directories and the prefix itself. `progress` gets the number deleted so far, batch by batch.
+    /// Deletes all objects below a prefix, and returns their number.
+    ///
+    /// Directory markers and temporary files are deleted too; on a disk also the empty directories and the prefix
+    /// itself. `progress` is called after each batch with the number of objects deleted so far.
     pub async fn delete_below(
         &self,
         prefix: &ObjectKey,
@@ -33,12 +35,12 @@ impl Store {
         let mut deleted = 0;
         loop {
             let before = deleted;
-            let mut entries = self.walk(prefix, true);
+            let mut entries = self.raw_entries(prefix, true);
             loop {
                 let batch = tokio::select! {
                     biased;
                     () = cancel.cancelled() => {
-                        return Err(Cause::cancelled().during("delete", self.location().prefix(prefix)));
+                        return Err(Cause::cancelled().during("delete", self.location().describe_prefix(prefix)));
                     }
                     batch = self.next_batch(&mut entries) => batch?,
                 };
@@ -49,21 +51,22 @@ impl Store {
                 self.delete_batch(batch).await?;
                 progress(deleted);
             }
-            // A disk may skip files of a directory that shrinks while it is read, so it is read again.
+            // A disk may skip files of a directory that shrinks while it is read, so the directory is read again.
             if deleted == before || !self.is_local() {
                 break;
             }
         }
         if self.is_local() {
             let removed = local::remove_empty_dirs(prefix).await;
-            removed.map_err(|cause| cause.during("delete", self.location().prefix(prefix)))?;
+            removed.map_err(|cause| cause.during("delete", self.location().describe_prefix(prefix)))?;
         }
         Ok(deleted)
     }
 
+    /// Collects the keys of the next batch; an empty batch means that no entries remain.
     async fn next_batch(&self, entries: &mut BoxStream<'static, Result<Entry>>) -> Result<Vec<String>> {
         let mut batch = Vec::new();
-        while batch.len() < BATCH {
+        while batch.len() < BATCH_SIZE {
             let Some(entry) = entries.try_next().await? else { break };
             if !(self.is_local() && entry.metadata().is_dir()) {
                 batch.push(entry.path().to_owned());
@@ -77,11 +80,11 @@ impl Store {
         let Err(error) = self.0.operator.delete_iter(keys).await else { return Ok(()) };
         let mut cause = classify::opendal(&error);
         if cause.kind == ErrorKind::Unexpected && !cause.temporary {
-            // Where a whole batch is refused OpenDAL drops the store's reasons; one object alone tells them.
+            // OpenDAL drops the store's reasons if a whole batch is refused; deleting one object reveals them.
             if let Err(error) = self.0.operator.delete(&first).await {
                 cause = classify::opendal(&error);
             }
         }
-        Err(cause.during("delete", self.location().object(&ObjectKey::new(&first))))
+        Err(cause.during("delete", self.location().describe_object(&ObjectKey::new(&first))))
     }
 }

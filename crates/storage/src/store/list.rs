@@ -1,4 +1,4 @@
-//! Listing, in pages; nothing is ever looked up object by object.
+//! Listing of objects, in pages and without a request per object.
 
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use model::key::ObjectKey;
@@ -11,12 +11,12 @@ use crate::local;
 use crate::object::{Entry, Listing, ObjectMeta};
 
 impl Store {
-    /// Every object below a prefix, however deep, in the order of the store (a bucket's is by key).
+    /// Lists all objects below a prefix, at any depth, in the order of the store (in a bucket, by key).
     ///
-    /// A prefix that does not exist holds nothing. Directories, markers of directories and files that are
-    /// only being written are left out.
+    /// The listing of a prefix that does not exist is empty. It omits directories, directory
+    /// markers and temporary files.
     pub fn list(&self, prefix: &ObjectKey) -> BoxStream<'static, Result<Entry>> {
-        self.walk(prefix, true)
+        self.raw_entries(prefix, true)
             .try_filter_map(|entry| {
                 let key = ObjectKey::new(entry.path());
                 let object = entry.metadata().mode() == EntryMode::FILE && !local::is_temp(&key);
@@ -26,10 +26,10 @@ impl Store {
             .boxed()
     }
 
-    /// The directories and objects directly below a prefix.
+    /// Lists the directories and objects directly below a prefix; a prefix that does not exist is empty.
     pub async fn list_dirs(&self, prefix: &ObjectKey) -> Result<Listing> {
         let mut listing = Listing::default();
-        let mut entries = self.walk(prefix, false);
+        let mut entries = self.raw_entries(prefix, false);
         while let Some(entry) = entries.try_next().await? {
             let key = ObjectKey::new(entry.path());
             match entry.metadata().mode() {
@@ -47,13 +47,13 @@ impl Store {
         Ok(listing)
     }
 
-    /// Whether any object lies below a prefix.
+    /// Returns whether any object exists below a prefix, at any depth.
     pub async fn any_below(&self, prefix: &ObjectKey) -> Result<bool> {
         self.list(prefix).try_next().await.map(|first| first.is_some())
     }
 
-    /// The raw entries below a prefix, directories and their markers among them.
-    pub(super) fn walk(
+    /// Lists the entries of OpenDAL below a prefix, including directories, directory markers and temporary files.
+    pub(super) fn raw_entries(
         &self,
         prefix: &ObjectKey,
         recursive: bool,
@@ -61,8 +61,9 @@ impl Store {
         let (store, prefix) = (self.clone(), prefix.as_dir());
         let open = async move {
             let lister = store.0.operator.lister_with(prefix.as_str()).recursive(recursive).await;
-            let fail =
-                move |error| classify::opendal(&error).during("list", store.location().prefix(&prefix));
+            let fail = move |error| {
+                classify::opendal(&error).during("list", store.location().describe_prefix(&prefix))
+            };
             match lister {
                 Ok(lister) => Ok(lister.map_err(fail)),
                 Err(error) => Err(fail(error)),

@@ -1,4 +1,4 @@
-//! One store: a bucket or the local disk, read and written by full keys.
+//! Access to one store, a bucket or the local disk, by full keys.
 
 mod delete;
 mod list;
@@ -28,16 +28,16 @@ use crate::object::ObjectMeta;
 use crate::s3_client::S3Client;
 use crate::transport;
 
-/// How long a store may take to answer a question about one object.
-const ANSWER: Duration = Duration::from_secs(30);
+/// The time limit of a request about one object that moves no data.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a store may take for one page, one batch, one part, or the next bytes of a stream.
-const STEP: Duration = Duration::from_mins(1);
+/// The time limit for one page, one batch, one part, or the next bytes of a stream.
+const STEP_LIMIT: Duration = Duration::from_mins(1);
 
-/// How often a request that failed for a passing reason is sent again; together about two seconds.
-const RETRIES: usize = 3;
+/// The number of retries after a temporary failure of a request; all waits together take about two seconds.
+const REQUEST_RETRIES: usize = 3;
 
-/// One store. Clones are cheap and share their connections.
+/// A bucket or the local disk. Clones are cheap and share their connections.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
@@ -48,7 +48,7 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens a store. Nothing is sent yet, so only a configuration that can never work fails here.
+    /// Opens a store without sending a request, so it fails only if the configuration is invalid.
     pub fn open(config: &StoreConfig) -> Result<Self> {
         match config {
             StoreConfig::Local => Self::open_disk(),
@@ -60,15 +60,15 @@ impl Store {
         let location = Location::Local;
         let operator = Operator::new(services::Fs::default().root("/"))
             .map_err(|error| classify::opendal(&error).during("open", location.to_string()))?;
-        let operator = operator.layer(measure::layer());
+        let operator = operator.layer(measure::metrics_layer());
         Ok(Self(Arc::new(Inner { location, operator, bucket: None })))
     }
 
     fn open_bucket(config: &S3Config) -> Result<Self> {
-        let location = Location::of_bucket(config)?;
+        let location = Location::from_config(config)?;
         let endpoint = location.endpoint().unwrap_or_default();
         let region = if config.region.is_empty() { "us-east-1" } else { &config.region };
-        let virtual_host = location.virtual_host(config.addressing);
+        let virtual_host = location.uses_virtual_host(config.addressing);
         let client = transport::client(config)?;
         let transporter = HttpTransporter::new(ReqwestTransport::new(client.clone()));
 
@@ -82,11 +82,11 @@ impl Store {
             builder = builder.enable_virtual_host_style();
         }
         let retries = RetryLayer::new()
-            .with_max_times(RETRIES)
+            .with_max_times(REQUEST_RETRIES)
             .with_min_delay(Duration::from_millis(200))
             .with_jitter()
             .with_notify(|event: RetryEvent<'_>| {
-                measure::again(event.op.into_static());
+                measure::count_retry(event.op.into_static());
                 tracing::debug!(operation = %event.op, attempt = event.attempt, error = %event.err, "asking the store again");
             });
         let operator = Operator::new(builder)
@@ -94,49 +94,49 @@ impl Store {
         let context = operator.context().with_http_transport(transporter.clone());
         let operator = operator
             .with_context(context)
-            .layer(measure::layer())
-            .layer(TimeoutLayer::new().with_timeout(ANSWER).with_io_timeout(STEP))
+            .layer(measure::metrics_layer())
+            .layer(TimeoutLayer::new().with_timeout(ANSWER_LIMIT).with_io_timeout(STEP_LIMIT))
             .layer(retries);
         let signer = credentials::signer(&config.credentials, region, transporter);
         let bucket = S3Client::new(client, signer, endpoint, &config.bucket, region, virtual_host);
         Ok(Self(Arc::new(Inner { location, operator, bucket: Some(bucket) })))
     }
 
-    /// Where the store lies.
+    /// Returns the location, by which stores can be compared.
     pub fn location(&self) -> &Location {
         &self.0.location
     }
 
-    /// Whether both stores are served by the same endpoint, so that one can copy from the other by itself.
+    /// Returns whether both stores have the same endpoint, so that server-side copies between them are possible.
     pub fn same_endpoint(&self, other: &Self) -> bool {
         self.location().endpoint() == other.location().endpoint()
     }
 
-    /// An object as people write it: `s3://bucket/key` or `/path`.
+    /// Names an object for messages: `s3://bucket/key` or `/path`.
     pub fn describe(&self, key: &ObjectKey) -> String {
         self.location().describe(key)
     }
 
-    /// Makes the bucket; one that exists is no error, and a disk needs nothing of the kind.
+    /// Creates the bucket if it does not exist; does nothing on a disk.
     pub async fn create_bucket(&self) -> Result<()> {
         let Some(bucket) = &self.0.bucket else { return Ok(()) };
-        let subject = || self.location().prefix(&ObjectKey::default());
+        let subject = || self.location().describe_prefix(&ObjectKey::default());
         bucket.create_bucket().await.map_err(|cause| cause.during("create", subject()))
     }
 
-    /// The facts about one object, or `None` where there is none. A directory is no object.
+    /// Returns the metadata of an object, or `None` if it does not exist or is a directory.
     pub async fn stat(&self, key: &ObjectKey) -> Result<Option<ObjectMeta>> {
         match self.0.operator.stat(key.as_str()).await {
             Ok(meta) if meta.is_dir() => Ok(None),
             Ok(meta) => Ok(Some(ObjectMeta::from_opendal(&meta))),
             Err(error) => match classify::opendal(&error) {
                 cause if cause.kind == ErrorKind::NotFound => Ok(None),
-                cause => Err(cause.during("look up", self.location().object(key))),
+                cause => Err(cause.during("look up", self.location().describe_object(key))),
             },
         }
     }
 
-    /// The whole object, held in memory.
+    /// Reads a whole object into memory.
     pub async fn read(&self, key: &ObjectKey) -> Result<Bytes> {
         let mut stream = self.reader(key);
         let mut all = BytesMut::from(stream.try_next().await?.unwrap_or_default());
@@ -146,13 +146,13 @@ impl Store {
         Ok(all.freeze())
     }
 
-    /// The bytes of a range; fewer where the object ends before it.
+    /// Reads a range of bytes; returns fewer bytes if the object ends before the range does.
     pub async fn read_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes> {
         let read = self.0.operator.read_with(key.as_str()).range(range).await;
         read.map(|buffer| buffer.to_bytes()).map_err(|error| self.read_error(key, &error))
     }
 
-    /// The object's bytes as they come. A broken connection is taken up again where it broke.
+    /// Streams the bytes of an object. After a broken connection, the stream continues where it broke.
     pub fn reader(&self, key: &ObjectKey) -> BoxStream<'static, Result<Bytes>> {
         let (store, key) = (self.clone(), key.clone());
         let open = async move {
@@ -163,6 +163,7 @@ impl Store {
         futures::stream::once(open).try_flatten().boxed()
     }
 
+    /// Returns the client for server-side copies; `None` on a disk.
     pub(crate) fn bucket(&self) -> Option<&S3Client> {
         self.0.bucket.as_ref()
     }
@@ -172,11 +173,11 @@ impl Store {
     }
 
     fn read_error(&self, key: &ObjectKey, error: &opendal::Error) -> crate::StorageError {
-        classify::opendal(error).during("read", self.location().object(key))
+        classify::opendal(error).during("read", self.location().describe_object(key))
     }
 
     fn write_error(&self, key: &ObjectKey, cause: Cause) -> crate::StorageError {
-        cause.during("write", self.location().object(key))
+        cause.during("write", self.location().describe_object(key))
     }
 }
 

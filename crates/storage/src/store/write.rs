@@ -1,4 +1,4 @@
-//! Writing objects: all at once, only where there is none, or piece by piece.
+//! Writing of objects: at once, only if none exists, or in pieces.
 
 use bytes::Bytes;
 use model::key::ObjectKey;
@@ -10,26 +10,26 @@ use crate::error::{ErrorKind, Result};
 use crate::local;
 use crate::object::clean_etag;
 
-/// The size of the parts in which a store gets an object, in bytes; up to three of them are held at once.
-/// An object of unknown size may grow to 10,000 of them, 78 GiB.
+/// The size of the parts in which an object is uploaded, in bytes; up to three parts are in memory at once.
+/// An object of unknown size may have up to 10,000 parts, that is, 78 GiB.
 pub(crate) const STREAM_PART: usize = 8 << 20;
 
-/// The most parts an upload may have.
+/// The maximum number of parts of an upload.
 const MAX_PARTS: u64 = 10_000;
 
 impl Store {
-    /// Writes an object, replacing what was there. Readers see the old bytes or the new ones, nothing between.
+    /// Writes an object and replaces an existing one. Readers see either the old or the new object, never a mixture.
     pub async fn write(&self, key: &ObjectKey, bytes: Bytes) -> Result<()> {
-        let mut writer = self.writer_of(key, Some(bytes.len() as u64)).await?;
+        let mut writer = self.sized_writer(key, Some(bytes.len() as u64)).await?;
         writer.write(bytes).await?;
         writer.close().await.map(drop)
     }
 
-    /// Writes an object unless there is one, and tells whether it did.
+    /// Writes an object if none exists, and returns whether it did.
     ///
-    /// Two callers cannot both be told `true` by a store that honours `If-None-Match`, or on a disk. Some
-    /// stores ignore the condition in silence, so who depends on the answer reads the object back. After a
-    /// broken connection `false` may also mean that the first attempt did arrive.
+    /// On a disk, and on a store that supports `If-None-Match`, at most one of several callers gets `true`. Some
+    /// stores silently ignore the condition, so a caller that depends on the result must read the object back. After
+    /// a broken connection, `false` may also mean that the first attempt of this call succeeded.
     pub async fn create_new(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool> {
         if self.is_local() {
             let created = local::create_new(key, bytes).await;
@@ -39,7 +39,7 @@ impl Store {
         let Err(error) = written else { return Ok(true) };
         match classify::opendal(&error) {
             cause if cause.kind == ErrorKind::AlreadyExists => Ok(false),
-            // A store that knows no conditions says so; asking first is the best that is left there.
+            // For a store that rejects conditions, checking before writing is the best that can be done.
             cause if cause.reason.contains("NotImplemented") => match self.stat(key).await? {
                 Some(_) => Ok(false),
                 None => self.write(key, bytes).await.map(|()| true),
@@ -48,80 +48,81 @@ impl Store {
         }
     }
 
-    /// Begins an object of unknown size. It exists once the writer is closed.
+    /// Begins to write an object of unknown size, which exists only after [`ObjectWriter::close`].
     pub async fn writer(&self, key: &ObjectKey) -> Result<ObjectWriter> {
-        self.writer_of(key, None).await
+        self.sized_writer(key, None).await
     }
 
-    /// Begins an object, with parts that fit its size where that is known.
-    pub(crate) async fn writer_of(&self, key: &ObjectKey, size: Option<u64>) -> Result<ObjectWriter> {
-        let place = if self.is_local() { local::temp_beside(key) } else { key.clone() };
+    /// Begins to write an object, with a part size that suits its size in bytes if that is known.
+    pub(crate) async fn sized_writer(&self, key: &ObjectKey, size: Option<u64>) -> Result<ObjectWriter> {
+        let written_key = if self.is_local() { local::temp_beside(key) } else { key.clone() };
         let part = usize::try_from(size.unwrap_or_default().div_ceil(MAX_PARTS))
             .unwrap_or(usize::MAX)
             .max(STREAM_PART);
         let writer = if self.is_local() {
-            self.0.operator.writer(place.as_str()).await
+            self.0.operator.writer(written_key.as_str()).await
         } else {
-            self.0.operator.writer_with(place.as_str()).chunk(part).concurrent(2).await
+            self.0.operator.writer_with(written_key.as_str()).chunk(part).concurrent(2).await
         };
         let writer = writer.map_err(|error| self.write_error(key, classify::opendal(&error)))?;
-        Ok(ObjectWriter { store: self.clone(), writer, key: key.clone(), place, removed: false })
+        Ok(ObjectWriter { store: self.clone(), writer, key: key.clone(), written_key, removed: false })
     }
 }
 
-/// An object being written. Dropped without a call to `close` or `abort`, its parts may stay in the store.
+/// Writes an object in pieces. If it is dropped without `close` or `abort`, parts may remain in the store.
 pub struct ObjectWriter {
     store: Store,
     writer: Writer,
     key: ObjectKey,
-    /// Where the bytes lie until the end: beside the object on a disk, the object itself in a bucket.
-    place: ObjectKey,
-    /// Whether what was written has been removed.
+    /// The key under which the bytes are written: on a disk a temporary file, in a bucket `key` itself.
+    written_key: ObjectKey,
+    /// Whether the partly written object has been removed.
     removed: bool,
 }
 
 impl ObjectWriter {
-    /// Appends bytes. After an error nothing of the object remains.
+    /// Appends bytes; on an error, removes the partly written object.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let written = self.writer.write(bytes).await;
-        self.settle(written).await
+        self.remove_on_error(written).await
     }
 
-    /// Completes the object and returns its entity tag, where the store gives one.
+    /// Completes the object and returns its entity tag, if the store reports one.
     pub async fn close(mut self) -> Result<Option<String>> {
         let closed = self.writer.close().await;
-        let meta = self.settle(closed).await?;
-        if self.place != self.key {
-            let renamed = self.store.0.operator.rename(self.place.as_str(), self.key.as_str()).await;
-            self.settle(renamed).await?;
+        let meta = self.remove_on_error(closed).await?;
+        if self.written_key != self.key {
+            let renamed = self.store.0.operator.rename(self.written_key.as_str(), self.key.as_str()).await;
+            self.remove_on_error(renamed).await?;
         }
         Ok(meta.etag().map(|tag| clean_etag(tag).to_owned()))
     }
 
-    /// Gives the object up and removes what was written of it. What cannot be removed is only logged:
-    /// whoever calls this has something more important to tell.
+    /// Removes the partly written object. A failure to remove it is only logged, because the caller already has
+    /// another error to report.
     pub async fn abort(mut self) {
-        self.remove().await;
+        self.remove_partial().await;
     }
 
-    async fn settle<T>(&mut self, result: opendal::Result<T>) -> Result<T> {
+    /// Converts the result of an operation; on an error, removes the partly written object.
+    async fn remove_on_error<T>(&mut self, result: opendal::Result<T>) -> Result<T> {
         match result {
             Ok(value) => Ok(value),
             Err(error) => {
-                self.remove().await;
+                self.remove_partial().await;
                 Err(self.store.write_error(&self.key, classify::opendal(&error)))
             }
         }
     }
 
-    async fn remove(&mut self) {
+    async fn remove_partial(&mut self) {
         if std::mem::replace(&mut self.removed, true) {
             return;
         }
-        let removed = if self.place == self.key {
+        let removed = if self.written_key == self.key {
             self.writer.abort().await
         } else {
-            self.store.0.operator.delete(self.place.as_str()).await
+            self.store.0.operator.delete(self.written_key.as_str()).await
         };
         if let Err(error) = removed {
             tracing::warn!(object = %self.store.describe(&self.key), %error, "an unfinished upload stays behind");

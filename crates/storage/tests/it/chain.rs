@@ -1,5 +1,5 @@
-//! Credentials that are found, not configured. The chain reads the environment of the process, so each test
-//! runs its other half in a process with an environment of its own.
+//! Tests of the AWS credential chain. The chain reads the environment of the process, so each test runs an ignored
+//! test in a child process with its own environment.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,11 +17,11 @@ use model::key::ObjectKey;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::places::{KEY, SECRET, open};
+use crate::fixtures::{KEY, SECRET, open};
 use crate::server::Server;
 
-/// Runs one of the ignored tests below with nothing in its environment but these variables.
-fn run(test: &str, home: &Path, environment: &[(&str, &str)]) {
+/// Runs an ignored test of this file in a child process, with only these environment variables.
+fn run_ignored_test(test: &str, home: &Path, environment: &[(&str, &str)]) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--ignored"])
         .env_clear()
@@ -33,15 +33,18 @@ fn run(test: &str, home: &Path, environment: &[(&str, &str)]) {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
-fn store(server: &Server, bucket: &str, iam_endpoint: Option<String>) -> Store {
-    server.bucket(bucket);
+fn open_with_chain(server: &Server, bucket: &str, iam_endpoint: Option<String>) -> Store {
+    server.create_bucket(bucket);
     open(S3Config { credentials: Credentials::Chain { iam_endpoint }, ..server.config(bucket) })
 }
 
-/// Writes through OpenDAL and copies through our own requests: both must find the credentials.
+/// Writes through OpenDAL and copies through our own requests, since both must find the credentials.
 async fn write_and_copy(iam_endpoint: Option<String>) {
     let server = Server::start().await;
-    let (from, to) = (store(&server, "source", iam_endpoint.clone()), store(&server, "target", iam_endpoint));
+    let (from, to) = (
+        open_with_chain(&server, "source", iam_endpoint.clone()),
+        open_with_chain(&server, "target", iam_endpoint),
+    );
     let key = ObjectKey::new("a");
     from.write(&key, Bytes::from("text")).await.unwrap();
     let options = MoverOptions {
@@ -57,41 +60,45 @@ async fn write_and_copy(iam_endpoint: Option<String>) {
 }
 
 #[test]
-fn the_environment_may_hold_the_key_pair() {
+fn the_key_pair_is_read_from_the_environment() {
     let home = tempfile::tempdir().unwrap();
     let pair = [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)];
-    run("chain::with_what_is_found", home.path(), &pair);
+    run_ignored_test("chain::with_credentials_in_environment_or_profile", home.path(), &pair);
 }
 
 #[test]
-fn a_profile_may_hold_the_key_pair() {
+fn the_key_pair_is_read_from_a_profile() {
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir(home.path().join(".aws")).unwrap();
     let profile = format!("[other]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n");
     std::fs::write(home.path().join(".aws/credentials"), profile).unwrap();
-    run("chain::with_what_is_found", home.path(), &[("AWS_PROFILE", "other")]);
+    run_ignored_test(
+        "chain::with_credentials_in_environment_or_profile",
+        home.path(),
+        &[("AWS_PROFILE", "other")],
+    );
 }
 
 #[test]
-fn the_instance_may_hold_the_key_pair() {
+fn the_key_pair_is_read_from_the_instance_metadata() {
     let home = tempfile::tempdir().unwrap();
-    run("chain::with_an_instance_role", home.path(), &[]);
+    run_ignored_test("chain::with_an_instance_role", home.path(), &[]);
 }
 
 #[test]
-fn nothing_found_is_told() {
+fn missing_credentials_are_reported() {
     let home = tempfile::tempdir().unwrap();
-    run("chain::with_nothing", home.path(), &[("AWS_EC2_METADATA_DISABLED", "true")]);
+    run_ignored_test("chain::without_credentials", home.path(), &[("AWS_EC2_METADATA_DISABLED", "true")]);
 }
 
 #[tokio::test]
-#[ignore = "run by the tests above with an environment of its own"]
-async fn with_what_is_found() {
+#[ignore = "run by the tests above in a process with its own environment"]
+async fn with_credentials_in_environment_or_profile() {
     write_and_copy(None).await;
 }
 
 #[tokio::test]
-#[ignore = "run by the tests above with an environment of its own"]
+#[ignore = "run by the tests above in a process with its own environment"]
 async fn with_an_instance_role() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -100,17 +107,17 @@ async fn with_an_instance_role() {
 }
 
 #[tokio::test]
-#[ignore = "run by the tests above with an environment of its own"]
-async fn with_nothing() {
+#[ignore = "run by the tests above in a process with its own environment"]
+async fn without_credentials() {
     let server = Server::start().await;
-    let error = store(&server, "source", None).read(&ObjectKey::new("a")).await.unwrap_err();
+    let error = open_with_chain(&server, "source", None).read(&ObjectKey::new("a")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     let expected =
         "no credentials were found in the configuration, the environment, a profile or from an instance role";
     assert!(error.to_string().contains(expected), "{error}");
 }
 
-/// Answers as the metadata service of a virtual machine with one role does.
+/// Serves the instance metadata of a virtual machine with one role.
 async fn metadata_service(listener: TcpListener) {
     loop {
         let (socket, _) = listener.accept().await.unwrap();

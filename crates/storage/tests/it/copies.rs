@@ -1,4 +1,4 @@
-//! What the mover owes its callers, whichever way the bytes go.
+//! Tests of the mover: server-side, streamed and local copies, retries, cancellation and limits.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -12,33 +12,33 @@ use milvus_backup_storage::{
 use model::key::ObjectKey;
 use tokio_util::sync::CancellationToken;
 
-use crate::places::{self, ceph_bucket, ceph_endpoint, key_pair, open};
+use crate::fixtures::{self, ceph_bucket, ceph_endpoint, key_pair, open};
 use crate::server::{Fault, Server};
 
 const MIB: u64 = 1 << 20;
 
-/// Two buckets of one endpoint, and the server if it must be kept alive.
-type Pair = (Store, Store, Option<Server>);
+/// Two buckets of one endpoint, and the server if it runs in this process.
+type BucketPair = (Store, Store, Option<Server>);
 
-async fn in_process() -> Option<Pair> {
+async fn in_process() -> Option<BucketPair> {
     let server = Server::start().await;
     Some((server.store("source"), server.store("target"), Some(server)))
 }
 
-async fn ceph() -> Option<Pair> {
+async fn ceph() -> Option<BucketPair> {
     let endpoint = ceph_endpoint()?;
     Some((ceph_bucket(&endpoint).await, ceph_bucket(&endpoint).await, None))
 }
 
-/// Runs what a store does by itself against each of the endpoints named.
+/// Runs the test cases of server-side copies against each of the named endpoints.
 macro_rules! server_side_contract {
     ($($endpoint:ident),+) => { $(
         mod $endpoint {
             server_side_contract!(@cases $endpoint:
                 objects_are_copied_across_buckets
                 large_objects_are_copied_in_parts
-                a_source_that_vanished_is_told_apart
-                a_missing_bucket_is_no_vanished_source
+                a_vanished_source_is_reported_as_such
+                a_missing_bucket_is_not_a_vanished_source
             );
         }
     )+ };
@@ -83,7 +83,7 @@ async fn copy(mover: &Mover, items: Vec<CopyItem>) -> Result<(), CopyError> {
     mover.copy_all(items.into_iter(), &CancellationToken::new(), |_, _| {}).await
 }
 
-fn mixed(len: u64) -> Bytes {
+fn mixed_bytes(len: u64) -> Bytes {
     (0..len).map(|i| u8::try_from((i ^ (i >> 13)) % 251).unwrap()).collect()
 }
 
@@ -115,7 +115,7 @@ async fn objects_are_copied_across_buckets(from: Store, to: Store) {
 }
 
 async fn large_objects_are_copied_in_parts(from: Store, to: Store) {
-    let bytes = mixed(25 * MIB + 7);
+    let bytes = mixed_bytes(25 * MIB + 7);
     put(&from, "large", bytes.clone()).await;
     let mover = Mover::new(
         from,
@@ -127,7 +127,7 @@ async fn large_objects_are_copied_in_parts(from: Store, to: Store) {
     assert!(get(&to, "copy of large").await == bytes);
 }
 
-async fn a_source_that_vanished_is_told_apart(from: Store, to: Store) {
+async fn a_vanished_source_is_reported_as_such(from: Store, to: Store) {
     put(&from, "here", "x").await;
     for (size, threshold) in [(1, MIB), (3 * MIB, 1)] {
         let options = MoverOptions { multipart_threshold: threshold, ..options() };
@@ -140,16 +140,16 @@ async fn a_source_that_vanished_is_told_apart(from: Store, to: Store) {
     assert!(!to.any_below(&ObjectKey::default()).await.unwrap());
 }
 
-async fn a_missing_bucket_is_no_vanished_source(from: Store, to: Store) {
+async fn a_missing_bucket_is_not_a_vanished_source(from: Store, to: Store) {
     put(&from, "a", "x").await;
     let endpoint = to.location().endpoint().unwrap().to_owned();
-    let nowhere = open(places::s3_config(&endpoint, "mb-no-such-bucket"));
+    let nowhere = open(fixtures::s3_config(&endpoint, "mb-no-such-bucket"));
     let error = copy(&mover(&from, &nowhere), vec![item("a", "a", 1)]).await.unwrap_err();
     assert_eq!((error.error.kind(), error.source_vanished()), (ErrorKind::BucketMissing, false), "{error}");
 }
 
 #[tokio::test]
-async fn a_copy_costs_one_request() {
+async fn a_copy_takes_one_request() {
     let (from, to, server) = in_process().await.unwrap();
     let server = server.unwrap();
     for n in 0..5 {
@@ -158,18 +158,18 @@ async fn a_copy_costs_one_request() {
     copy(&mover(&from, &to), (0..5).map(|n| item(&format!("k{n}"), &format!("c{n}"), 1)).collect())
         .await
         .unwrap();
-    assert_eq!(server.seen(&Method::PUT, "/target/c"), 5);
-    assert_eq!(server.seen(&Method::HEAD, "") + server.seen(&Method::GET, ""), 0);
+    assert_eq!(server.count_requests(&Method::PUT, "/target/c"), 5);
+    assert_eq!(server.count_requests(&Method::HEAD, "") + server.count_requests(&Method::GET, ""), 0);
 }
 
 #[tokio::test]
-async fn passing_trouble_is_outlasted() {
+async fn temporary_failures_are_retried() {
     let (from, to, server) = in_process().await.unwrap();
     let server = server.unwrap();
     put(&from, "a", "text").await;
-    server.trap(Method::PUT, "/target/a", 1, Fault::Answer(503, "<Error><Code>SlowDown</Code></Error>"));
-    server.trap(Method::PUT, "/target/a", 1, Fault::Drop);
-    server.trap(
+    server.inject(Method::PUT, "/target/a", 1, Fault::Answer(503, "<Error><Code>SlowDown</Code></Error>"));
+    server.inject(Method::PUT, "/target/a", 1, Fault::Drop);
+    server.inject(
         Method::PUT,
         "/target/a",
         1,
@@ -177,26 +177,26 @@ async fn passing_trouble_is_outlasted() {
     );
     copy(&mover(&from, &to), vec![item("a", "a", 4)]).await.unwrap();
     assert_eq!(get(&to, "a").await, "text");
-    assert_eq!(server.seen(&Method::PUT, "/target/a"), 4);
+    assert_eq!(server.count_requests(&Method::PUT, "/target/a"), 4);
 }
 
 #[tokio::test]
-async fn an_error_inside_a_good_answer_is_an_error() {
+async fn an_error_document_with_status_200_is_an_error() {
     let (from, to, server) = in_process().await.unwrap();
     let server = server.unwrap();
     put(&from, "a", "text").await;
     let body = "<Error><Code>KeyTooLongError</Code><Message>Your key is too long.</Message></Error>";
-    server.trap(Method::PUT, "/target/a", 1, Fault::Answer(200, body));
+    server.inject(Method::PUT, "/target/a", 1, Fault::Answer(200, body));
     let error = copy(&mover(&from, &to), vec![item("a", "a", 4)]).await.unwrap_err();
-    let place = to.location().endpoint().unwrap().trim_start_matches("http://");
+    let host = to.location().endpoint().unwrap().trim_start_matches("http://");
     let expected = format!(
-        "cannot copy s3://source/a to s3://target/a at {place}: Your key is too long (KeyTooLongError)"
+        "cannot copy s3://source/a to s3://target/a at {host}: Your key is too long (KeyTooLongError)"
     );
     assert_eq!(error.to_string(), expected);
 }
 
 #[tokio::test]
-async fn the_first_final_error_stops_the_rest() {
+async fn the_first_permanent_error_stops_all_copies() {
     let (from, to, server) = in_process().await.unwrap();
     let server = server.unwrap();
     put(&from, "a", "x").await;
@@ -204,15 +204,18 @@ async fn the_first_final_error_stops_the_rest() {
     let items = (0..).map(|n| item(if n == 5 { "gone" } else { "a" }, &format!("c{n}"), 1));
     let error = mover.copy_all(items, &CancellationToken::new(), |_, _| {}).await.unwrap_err();
     assert_eq!(error.item.to, ObjectKey::new("c5"));
-    assert!(server.seen(&Method::PUT, "/target/c") <= 8, "items are asked for only as there is room");
+    assert!(
+        server.count_requests(&Method::PUT, "/target/c") <= 8,
+        "items are asked for only as there is room"
+    );
 }
 
 #[tokio::test]
-async fn a_failed_copy_in_parts_is_taken_back() {
+async fn a_failed_copy_in_parts_is_aborted() {
     let (from, to, server) = in_process().await.unwrap();
     let server = server.unwrap();
-    put(&from, "large", mixed(21 * MIB)).await;
-    server.trap(
+    put(&from, "large", mixed_bytes(21 * MIB)).await;
+    server.inject(
         Method::PUT,
         "partNumber=2",
         9,
@@ -222,22 +225,22 @@ async fn a_failed_copy_in_parts_is_taken_back() {
     let mover = Mover::new(from, to.clone(), options).unwrap();
     let error = copy(&mover, vec![item("large", "large", 21 * MIB)]).await.unwrap_err();
     assert_eq!(error.error.kind(), ErrorKind::PermissionDenied);
-    assert_eq!(server.seen(&Method::DELETE, "/target/large?uploadId="), 1);
-    assert_eq!(server.seen(&Method::PUT, "/target/large"), 3);
+    assert_eq!(server.count_requests(&Method::DELETE, "/target/large?uploadId="), 1);
+    assert_eq!(server.count_requests(&Method::PUT, "/target/large"), 3);
     assert_eq!(to.stat(&ObjectKey::new("large")).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_cancelled_copy_ends_soon_and_is_taken_back() {
+async fn a_cancelled_copy_ends_soon_and_is_aborted() {
     let (from, to, server) = in_process().await.unwrap();
     let server = server.unwrap();
-    put(&from, "large", mixed(21 * MIB)).await;
-    server.trap(Method::PUT, "partNumber=3", 1, Fault::Stall);
+    put(&from, "large", mixed_bytes(21 * MIB)).await;
+    server.inject(Method::PUT, "partNumber=3", 1, Fault::Stall);
     let options = MoverOptions { multipart_threshold: 1, ..options() };
     let mover = Mover::new(from, to, options).unwrap();
     let cancel = CancellationToken::new();
     let stall = async {
-        while server.seen(&Method::PUT, "/target/large") < 3 {
+        while server.count_requests(&Method::PUT, "/target/large") < 3 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         cancel.cancel();
@@ -247,38 +250,38 @@ async fn a_cancelled_copy_ends_soon_and_is_taken_back() {
     let (result, cancelled) = tokio::join!(mover.copy_all(items, &cancel, |_, _| {}), stall);
     assert_eq!(result.unwrap_err().error.kind(), ErrorKind::Cancelled);
     assert!(cancelled.elapsed() < Duration::from_secs(20), "well before the deadline of the request");
-    assert_eq!(server.seen(&Method::DELETE, "uploadId="), 1);
+    assert_eq!(server.count_requests(&Method::DELETE, "uploadId="), 1);
 }
 
 #[tokio::test]
-async fn what_the_store_refuses_is_streamed() {
+async fn a_refused_server_side_copy_is_streamed() {
     let (from, to, server) = in_process().await.unwrap();
     let server = server.unwrap();
     for key in ["a", "b"] {
         put(&from, key, "text").await;
     }
     let denied = Fault::Answer(403, "<Error><Code>AccessDenied</Code></Error>");
-    server.trap(Method::PUT, "/target/a", 1, denied);
+    server.inject(Method::PUT, "/target/a", 1, denied);
     let auto = mover(&from, &to);
     copy(&auto, vec![item("a", "a", 4)]).await.unwrap();
     assert_eq!(auto.way(), CopyWay::Streamed);
     copy(&auto, vec![item("b", "b", 4)]).await.unwrap();
     assert_eq!((get(&to, "a").await, get(&to, "b").await), (Bytes::from("text"), Bytes::from("text")));
 
-    server.trap(Method::PUT, "/target/a", 1, denied);
+    server.inject(Method::PUT, "/target/a", 1, denied);
     let direct = Mover::new(from, to, MoverOptions { mode: CopyMode::Direct, ..options() }).unwrap();
     let error = copy(&direct, vec![item("a", "a", 4)]).await.unwrap_err();
     assert_eq!(error.error.kind(), ErrorKind::PermissionDenied);
 }
 
 #[tokio::test]
-async fn a_wrong_key_pair_is_told_by_its_own_name() {
+async fn a_wrong_secret_key_is_reported_without_showing_it() {
     let server = Server::start().await;
     let from = server.store("source");
     put(&from, "a", "x").await;
-    server.bucket("target");
+    server.create_bucket("target");
     let mut config = server.config("target");
-    config.credentials = key_pair(places::KEY, "not the secret");
+    config.credentials = key_pair(fixtures::KEY, "not the secret");
     let error = copy(&mover(&from, &open(config)), vec![item("a", "a", 1)]).await.unwrap_err();
     assert!(error.to_string().contains("the secret key does not fit the access key"), "{error}");
     assert!(!format!("{error:?}").contains("not the secret"));
@@ -287,8 +290,8 @@ async fn a_wrong_key_pair_is_told_by_its_own_name() {
 #[tokio::test]
 async fn bytes_are_streamed_between_different_stores() {
     let (here, there) = (Server::start().await, Server::start().await);
-    let disk = places::disk().await.unwrap();
-    let bytes = mixed(18 * MIB);
+    let disk = fixtures::disk().await.unwrap();
+    let bytes = mixed_bytes(18 * MIB);
     let original = disk.put("dir/large", bytes.clone()).await;
     let stores = [disk.store.clone(), here.store("one"), there.store("two"), disk.store.clone()];
     let back = disk.key("back/large");
@@ -304,40 +307,45 @@ async fn bytes_are_streamed_between_different_stores() {
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_is_taken_up_again() {
+async fn a_broken_stream_is_retried() {
     let server = Server::start().await;
     let from = server.store("source");
-    let disk = places::disk().await.unwrap();
-    let bytes = mixed(MIB);
+    let disk = fixtures::disk().await.unwrap();
+    let bytes = mixed_bytes(MIB);
     put(&from, "a", bytes.clone()).await;
-    server.trap(Method::GET, "/source/a", 1, Fault::Cut(300_000));
-    server.trap(Method::GET, "/source/a", 1, Fault::Answer(500, "<Error><Code>InternalError</Code></Error>"));
+    server.inject(Method::GET, "/source/a", 1, Fault::Cut(300_000));
+    server.inject(
+        Method::GET,
+        "/source/a",
+        1,
+        Fault::Answer(500, "<Error><Code>InternalError</Code></Error>"),
+    );
     copy(&mover(&from, &disk.store), vec![item("a", disk.key("a").as_str(), MIB)]).await.unwrap();
     assert!(disk.store.read(&disk.key("a")).await.unwrap() == bytes);
 }
 
 #[tokio::test]
-async fn a_stream_that_cannot_end_well_leaves_nothing() {
+async fn a_failed_stream_leaves_no_file() {
     let server = Server::start().await;
     let from = server.store("source");
-    let disk = places::disk().await.unwrap();
+    let disk = fixtures::disk().await.unwrap();
     put(&from, "a", "text").await;
     let mover = mover(&from, &disk.store);
     let gone = copy(&mover, vec![item("gone", disk.key("gone").as_str(), 4)]).await.unwrap_err();
     assert!(gone.source_vanished(), "{gone}");
     let short = copy(&mover, vec![item("a", disk.key("a").as_str(), 5)]).await.unwrap_err();
     assert!(short.to_string().ends_with("the source gave 4 bytes where its listing told 5"), "{short}");
-    let left: Vec<_> = std::fs::read_dir(format!("/{}", disk.base)).unwrap().collect();
-    assert!(left.is_empty(), "{left:?}");
+    let remaining: Vec<_> = std::fs::read_dir(format!("/{}", disk.base)).unwrap().collect();
+    assert!(remaining.is_empty(), "{remaining:?}");
 }
 
 #[tokio::test]
-async fn a_failed_stream_is_taken_back_once() {
+async fn a_failed_stream_is_aborted_once() {
     let server = Server::start().await;
     let to = server.store("target");
-    let disk = places::disk().await.unwrap();
-    let from = disk.put("large", mixed(18 * MIB)).await;
-    server.trap(
+    let disk = fixtures::disk().await.unwrap();
+    let from = disk.put("large", mixed_bytes(18 * MIB)).await;
+    server.inject(
         Method::PUT,
         "partNumber=2",
         9,
@@ -347,11 +355,11 @@ async fn a_failed_stream_is_taken_back_once() {
         copy(&mover(&disk.store, &to), vec![item(from.as_str(), "large", 18 * MIB)]).await.unwrap_err();
     assert_eq!(error.error.kind(), ErrorKind::PermissionDenied, "{error}");
     assert!(error.to_string().starts_with("cannot write s3://target/large"), "{error}");
-    assert_eq!(server.seen(&Method::DELETE, "/target/large?"), 1);
+    assert_eq!(server.count_requests(&Method::DELETE, "/target/large?"), 1);
 }
 
 #[tokio::test]
-async fn only_one_endpoint_can_copy_directly() {
+async fn direct_copies_need_a_common_endpoint() {
     let (here, there) = (Server::start().await, Server::start().await);
     let direct = MoverOptions { mode: CopyMode::Direct, ..options() };
     let error = Mover::new(here.store("b"), there.store("b"), direct).err().unwrap();
@@ -365,9 +373,9 @@ async fn only_one_endpoint_can_copy_directly() {
 }
 
 #[tokio::test]
-async fn a_ceiling_slows_down_all_clones_together() {
+async fn a_rate_limit_applies_to_all_clones_together() {
     let (from, to, _server) = in_process().await.unwrap();
-    put(&from, "a", mixed(1000)).await;
+    put(&from, "a", mixed_bytes(1000)).await;
     let options = MoverOptions { bytes_per_second: Some(5000), ..options() };
     let one = Mover::new(from, to, options).unwrap();
     let other = one.clone();

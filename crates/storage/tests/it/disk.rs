@@ -1,4 +1,4 @@
-//! What only a disk does.
+//! Tests of what only a local disk does.
 
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
@@ -10,79 +10,82 @@ use milvus_backup_storage::{
 use model::key::ObjectKey;
 use tokio_util::sync::CancellationToken;
 
-use crate::places::{Place, disk};
+use crate::fixtures::{StoreFixture, disk};
 
-fn mover(place: &Place) -> Mover {
+fn local_mover(fixture: &StoreFixture) -> Mover {
     let options =
         MoverOptions { mode: CopyMode::Auto, concurrency: 4, multipart_threshold: 1, bytes_per_second: None };
-    Mover::new(place.store.clone(), place.store.clone(), options).unwrap()
+    Mover::new(fixture.store.clone(), fixture.store.clone(), options).unwrap()
 }
 
-async fn copy(
-    place: &Place,
+/// Copies one file within the store under test.
+async fn copy_one(
+    fixture: &StoreFixture,
     from: &ObjectKey,
     to: &ObjectKey,
     size: u64,
 ) -> Result<(), milvus_backup_storage::CopyError> {
     let items = [CopyItem { from: from.clone(), to: to.clone(), size }].into_iter();
-    mover(place).copy_all(items, &CancellationToken::new(), |_, _| {}).await
+    local_mover(fixture).copy_all(items, &CancellationToken::new(), |_, _| {}).await
 }
 
 #[tokio::test]
 async fn files_are_copied_and_never_linked() {
-    let place = disk().await.unwrap();
-    assert_eq!(mover(&place).way(), CopyWay::LocalCopy);
-    let from = place.put("milvus/log", vec![7; 3 << 20]).await;
-    let to = place.put("backup/deep/log", "an older copy").await;
-    copy(&place, &from, &to, 3 << 20).await.unwrap();
-    assert_eq!(place.store.read(&to).await.unwrap(), vec![7; 3 << 20]);
-    let inode = |key: &ObjectKey| std::fs::metadata(place.store.describe(key)).unwrap().ino();
+    let fixture = disk().await.unwrap();
+    assert_eq!(local_mover(&fixture).way(), CopyWay::LocalCopy);
+    let from = fixture.put("milvus/log", vec![7; 3 << 20]).await;
+    let to = fixture.put("backup/deep/log", "an older copy").await;
+    copy_one(&fixture, &from, &to, 3 << 20).await.unwrap();
+    assert_eq!(fixture.store.read(&to).await.unwrap(), vec![7; 3 << 20]);
+    let inode = |key: &ObjectKey| std::fs::metadata(fixture.store.describe(key)).unwrap().ino();
     assert_ne!(inode(&from), inode(&to));
-    assert_eq!(std::fs::read_dir(place.store.describe(&place.key("backup/deep"))).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(fixture.store.describe(&fixture.key("backup/deep"))).unwrap().count(), 1);
 }
 
 #[tokio::test]
-async fn a_file_that_vanished_is_told_apart() {
-    let place = disk().await.unwrap();
-    let error = copy(&place, &place.key("gone"), &place.key("to"), 1).await.unwrap_err();
+async fn a_vanished_file_is_reported_as_such() {
+    let fixture = disk().await.unwrap();
+    let error = copy_one(&fixture, &fixture.key("gone"), &fixture.key("to"), 1).await.unwrap_err();
     assert!(error.source_vanished());
-    let (from, to) = (place.store.describe(&place.key("gone")), place.store.describe(&place.key("to")));
+    let (from, to) =
+        (fixture.store.describe(&fixture.key("gone")), fixture.store.describe(&fixture.key("to")));
     assert_eq!(error.to_string(), format!("cannot copy {from} to {to}: no such file or directory"));
-    place.put("a/file", "x").await;
-    let blocked = copy(&place, &place.key("a/file"), &place.key("a/file/below"), 1).await.unwrap_err();
+    fixture.put("a/file", "x").await;
+    let blocked =
+        copy_one(&fixture, &fixture.key("a/file"), &fixture.key("a/file/below"), 1).await.unwrap_err();
     assert!(!blocked.source_vanished(), "{blocked}");
 }
 
 #[tokio::test]
-async fn files_being_written_are_hidden_and_swept_away() {
-    let place = disk().await.unwrap();
-    place.put("dir/whole", "x").await;
-    let mut writer = place.store.writer(&place.key("dir/half")).await.unwrap();
+async fn temporary_files_are_not_listed_but_deleted_with_their_prefix() {
+    let fixture = disk().await.unwrap();
+    fixture.put("dir/whole", "x").await;
+    let mut writer = fixture.store.writer(&fixture.key("dir/half")).await.unwrap();
     writer.write(Bytes::from("half")).await.unwrap();
-    assert_eq!(place.store.list_dirs(&place.key("dir")).await.unwrap().objects.len(), 1);
+    assert_eq!(fixture.store.list_dirs(&fixture.key("dir")).await.unwrap().objects.len(), 1);
     drop(writer);
-    place.store.delete_below(&place.key("dir"), &CancellationToken::new(), |_| {}).await.unwrap();
-    assert!(!std::fs::exists(place.store.describe(&place.key("dir"))).unwrap());
+    fixture.store.delete_below(&fixture.key("dir"), &CancellationToken::new(), |_| {}).await.unwrap();
+    assert!(!std::fs::exists(fixture.store.describe(&fixture.key("dir"))).unwrap());
 }
 
 #[tokio::test]
 async fn deleting_objects_leaves_their_directories() {
-    let place = disk().await.unwrap();
-    let key = place.put("root/object", "x").await;
-    place.store.delete(&[key]).await.unwrap();
-    assert!(std::fs::exists(place.store.describe(&place.key("root"))).unwrap());
+    let fixture = disk().await.unwrap();
+    let key = fixture.put("root/object", "x").await;
+    fixture.store.delete(&[key]).await.unwrap();
+    assert!(std::fs::exists(fixture.store.describe(&fixture.key("root"))).unwrap());
 }
 
 #[tokio::test]
-async fn a_path_that_climbs_is_refused() {
-    let place = disk().await.unwrap();
-    let error = place.store.write(&place.key("../../escape"), Bytes::from("x")).await.unwrap_err();
+async fn a_key_with_parent_directories_is_rejected() {
+    let fixture = disk().await.unwrap();
+    let error = fixture.store.write(&fixture.key("../../escape"), Bytes::from("x")).await.unwrap_err();
     assert!(error.to_string().starts_with("cannot write"), "{error}");
 }
 
-/// Runs the test below in a mount namespace of its own, on a disk of 512 KiB.
+/// Runs the next test in a separate mount namespace, on a disk of 512 KiB.
 #[test]
-fn a_full_disk_is_told_and_left_clean() {
+fn a_full_disk_is_reported_and_nothing_partial_remains() {
     let dir = tempfile::tempdir().unwrap();
     let script = format!(
         "mount -t tmpfs -o size=512k none {dir} && cd {dir} && exec {test} --exact disk::on_a_small_disk --ignored",
@@ -101,7 +104,7 @@ fn a_full_disk_is_told_and_left_clean() {
 }
 
 #[tokio::test]
-#[ignore = "run by a_full_disk_is_told_and_left_clean on a small disk"]
+#[ignore = "run by a_full_disk_is_reported_and_nothing_partial_remains on a small disk"]
 async fn on_a_small_disk() {
     let root = std::env::current_dir().unwrap();
     let base = ObjectKey::new(root.to_str().unwrap());
@@ -122,6 +125,7 @@ async fn on_a_small_disk() {
         assert_eq!(error.error.kind(), ErrorKind::NoSpace, "{error}");
     }
     assert!(store.create_new(&base.join("new"), big.clone()).await.is_err());
-    let left: Vec<_> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["first"], "nothing half-written stays");
+    let remaining: Vec<_> =
+        std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(remaining, ["first"], "nothing half-written stays");
 }

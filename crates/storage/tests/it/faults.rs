@@ -1,4 +1,4 @@
-//! What goes wrong, and what is said about it.
+//! Tests of failures and of their error messages.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -9,17 +9,18 @@ use http::Method;
 use milvus_backup_storage::{Entry, ErrorKind, S3Config, StorageError, Store, StoreConfig};
 use model::key::ObjectKey;
 
-use crate::places::{KEY, ceph_endpoint, key_pair, open, s3_config};
+use crate::fixtures::{KEY, ceph_endpoint, key_pair, open, s3_config};
 use crate::server::{Fault, Server};
 
-async fn list(store: &Store) -> Result<Vec<Entry>, StorageError> {
+/// Lists the whole store.
+async fn list_all(store: &Store) -> Result<Vec<Entry>, StorageError> {
     store.list(&ObjectKey::default()).try_collect().await
 }
 
-/// An endpoint of each kind of server, with what keeps it alive.
+/// Returns one endpoint per kind of server; the server in this process must be kept alive.
 async fn endpoints() -> Vec<(String, Option<Server>)> {
     let server = Server::start().await;
-    server.bucket("bucket");
+    server.create_bucket("bucket");
     let here = (server.endpoint(), Some(server));
     std::iter::once(here).chain(ceph_endpoint().map(|endpoint| (endpoint, None))).collect()
 }
@@ -29,10 +30,10 @@ fn host(endpoint: &str) -> &str {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_named() {
+async fn a_wrong_secret_key_is_reported_without_showing_it() {
     for (endpoint, _server) in endpoints().await {
         let config = S3Config { credentials: key_pair(KEY, "hunter2"), ..s3_config(&endpoint, "bucket") };
-        let error = list(&open(config)).await.unwrap_err();
+        let error = list_all(&open(config)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
         let host = host(&endpoint);
         let expected = format!(
@@ -44,22 +45,22 @@ async fn a_wrong_secret_is_named() {
 }
 
 #[tokio::test]
-async fn an_unknown_access_key_is_named() {
+async fn an_unknown_access_key_is_permission_denied() {
     for (endpoint, _server) in endpoints().await {
         let config = S3Config { credentials: key_pair("nobody", "x"), ..s3_config(&endpoint, "bucket") };
-        let error = list(&open(config)).await.unwrap_err();
+        let error = list_all(&open(config)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
         assert!(!error.is_temporary());
     }
 }
 
 #[tokio::test]
-async fn a_missing_bucket_is_named() {
+async fn a_missing_bucket_is_reported_with_its_name() {
     for (endpoint, in_process) in endpoints().await {
         let store = open(s3_config(&endpoint, "mb-missing"));
         let host = host(&endpoint);
         let reason = "the bucket does not exist (NoSuchBucket)";
-        let error = list(&store).await.unwrap_err();
+        let error = list_all(&store).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BucketMissing);
         assert_eq!(error.to_string(), format!("cannot list bucket \"mb-missing\" at {host}: {reason}"));
         let error = store.list_dirs(&ObjectKey::new("a/b")).await.unwrap_err();
@@ -67,7 +68,7 @@ async fn a_missing_bucket_is_named() {
             error.to_string(),
             format!("cannot list a/b/ in bucket \"mb-missing\" at {host}: {reason}")
         );
-        // The server in this process keeps buckets as directories, and looks no further than the file asked for.
+        // The S3 server in this process does not check that the bucket exists when it reads or writes an object.
         if in_process.is_none() {
             let error = store.read(&ObjectKey::new("a")).await.unwrap_err();
             assert_eq!(error.to_string(), format!("cannot read s3://mb-missing/a at {host}: {reason}"));
@@ -78,11 +79,11 @@ async fn a_missing_bucket_is_named() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_told_within_seconds() {
+async fn a_refused_connection_is_reported_within_seconds() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let store = open(s3_config(&format!("http://127.0.0.1:{port}"), "bucket"));
     let started = Instant::now();
-    let error = list(&store).await.unwrap_err();
+    let error = list_all(&store).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.is_temporary());
@@ -95,35 +96,35 @@ async fn nobody_listening_is_told_within_seconds() {
 #[tokio::test]
 async fn a_host_that_does_not_exist_is_unreachable() {
     let store = open(s3_config("http://no-such-host.invalid", "bucket"));
-    let error = list(&store).await.unwrap_err();
+    let error = list_all(&store).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
 }
 
 #[tokio::test]
-async fn tls_is_checked_against_the_certificates_given() {
+async fn the_server_certificate_is_verified() {
     let server = Server::start_tls().await;
     let store = server.store("bucket");
     store.write(&ObjectKey::new("a"), Bytes::from("x")).await.unwrap();
-    assert_eq!(list(&store).await.unwrap().len(), 1);
+    assert_eq!(list_all(&store).await.unwrap().len(), 1);
 
     let stranger = open(S3Config { ca_cert: None, ..server.config("bucket") });
-    let error = list(&stranger).await.unwrap_err();
+    let error = list_all(&stranger).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.to_string().contains("the TLS handshake failed: invalid peer certificate"), "{error}");
     assert!(!error.is_temporary());
 }
 
 #[tokio::test]
-async fn tls_where_none_is_spoken_is_told() {
+async fn tls_to_a_server_without_tls_is_reported() {
     let server = Server::start().await;
     let endpoint = server.endpoint().replace("http:", "https:");
-    let error = list(&open(s3_config(&endpoint, "bucket"))).await.unwrap_err();
+    let error = list_all(&open(s3_config(&endpoint, "bucket"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(error.to_string().contains("the TLS handshake failed"), "{error}");
 }
 
 #[test]
-fn a_useless_certificate_file_is_a_matter_of_configuration() {
+fn an_invalid_certificate_file_is_a_configuration_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ca.pem");
     let config = S3Config { ca_cert: Some(path.clone()), ..s3_config("https://localhost", "bucket") };
@@ -143,52 +144,52 @@ fn a_useless_certificate_file_is_a_matter_of_configuration() {
 }
 
 #[tokio::test]
-async fn a_store_that_asks_for_patience_gets_it() {
+async fn a_store_that_asks_for_fewer_requests_is_retried() {
     let server = Server::start().await;
     let store = server.store("bucket");
     let slow = Fault::Answer(503, "<Error><Code>SlowDown</Code><Message>Please</Message></Error>");
-    server.trap(Method::PUT, "/bucket/a", 2, slow);
+    server.inject(Method::PUT, "/bucket/a", 2, slow);
     store.write(&ObjectKey::new("a"), Bytes::from("x")).await.unwrap();
-    server.trap(Method::GET, "/bucket", 9, slow);
-    let error = list(&store).await.unwrap_err();
+    server.inject(Method::GET, "/bucket", 9, slow);
+    let error = list_all(&store).await.unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::RateLimited, true));
     assert!(error.to_string().ends_with("the store asks for fewer requests (SlowDown)"), "{error}");
     assert!(error.detail().is_some_and(|detail| detail.contains("503")));
 }
 
 #[tokio::test]
-async fn a_refused_batch_tells_why() {
+async fn a_refused_batch_reports_the_reason() {
     let server = Server::start().await;
     let store = server.store("bucket");
     let refused = "<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code></Error>\
                    <Error><Key>b</Key><Code>AccessDenied</Code></Error></DeleteResult>";
-    server.trap(Method::POST, "delete", 1, Fault::Answer(200, refused));
+    server.inject(Method::POST, "delete", 1, Fault::Answer(200, refused));
     let denied = "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>";
-    server.trap(Method::DELETE, "/bucket/", 1, Fault::Answer(403, denied));
+    server.inject(Method::DELETE, "/bucket/", 1, Fault::Answer(403, denied));
     let error = store.delete(&[ObjectKey::new("a"), ObjectKey::new("b")]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(error.to_string().ends_with("access denied (AccessDenied)"), "{error}");
 }
 
 #[tokio::test]
-async fn a_store_without_conditions_is_asked_first() {
+async fn create_new_checks_first_if_the_store_rejects_conditions() {
     let server = Server::start().await;
     let store = server.store("bucket");
     let unknown = "<Error><Code>NotImplemented</Code><Message>A header is not implemented.</Message></Error>";
-    server.trap(Method::PUT, "/bucket/a", 1, Fault::Answer(501, unknown));
+    server.inject(Method::PUT, "/bucket/a", 1, Fault::Answer(501, unknown));
     assert!(store.create_new(&ObjectKey::new("a"), Bytes::from("1")).await.unwrap());
-    server.trap(Method::PUT, "/bucket/a", 1, Fault::Answer(501, unknown));
+    server.inject(Method::PUT, "/bucket/a", 1, Fault::Answer(501, unknown));
     assert!(!store.create_new(&ObjectKey::new("a"), Bytes::from("2")).await.unwrap());
     assert_eq!(store.read(&ObjectKey::new("a")).await.unwrap(), "1");
 }
 
 #[tokio::test]
-async fn a_bucket_is_made_once() {
+async fn creating_an_existing_bucket_succeeds() {
     for (endpoint, _server) in endpoints().await {
         let name = format!("mb-made-{}", std::process::id());
         let store = open(s3_config(&endpoint, &name));
         store.create_bucket().await.unwrap();
         store.create_bucket().await.unwrap();
-        assert_eq!(list(&store).await.unwrap(), []);
+        assert_eq!(list_all(&store).await.unwrap(), []);
     }
 }

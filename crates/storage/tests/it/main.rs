@@ -1,4 +1,4 @@
-//! The behaviour of stores and of the mover, on a disk, an S3 server in this process, and Ceph RGW.
+//! Tests of stores and of the mover on a disk, an S3 server in this process, and Ceph RGW.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +11,6 @@ mod contract;
 mod copies;
 mod disk;
 mod faults;
+mod fixtures;
 mod measured;
-mod places;
 mod server;

@@ -1,4 +1,4 @@
-//! An S3 server in this process that checks signatures and can be told to misbehave.
+//! An S3 server in this process that checks signatures and can inject faults.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,44 +17,45 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::places::{KEY, SECRET};
+use crate::fixtures::{KEY, SECRET};
 
-type Broken = Box<dyn std::error::Error + Send + Sync>;
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What happens to a request instead of a plain answer.
+/// What happens to a request instead of a normal answer.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
-    /// It gets this status and body.
+    /// The server answers with this status and body.
     Answer(u16, &'static str),
-    /// The connection is closed without a word.
+    /// The server closes the connection without an answer.
     Drop,
-    /// The answer breaks off after so many bytes.
+    /// The server closes the connection after this number of bytes of the body.
     Cut(usize),
-    /// Nothing ever comes.
+    /// The server never answers.
     Stall,
 }
 
-/// Which requests a fault strikes: those of a method whose address holds a text.
+/// A fault for the next requests of a method whose URL contains a text.
 struct Trap {
     method: Method,
-    part: &'static str,
-    left: usize,
+    url_part: &'static str,
+    remaining: usize,
     fault: Fault,
 }
 
+/// The injected faults and the requests received so far.
 #[derive(Clone, Default)]
-struct Watch {
+struct RequestLog {
     traps: Arc<Mutex<Vec<Trap>>>,
-    seen: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
-/// A running server with its data in a directory that goes away with it.
+/// A running server with its data in a temporary directory, which is removed with it.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    /// The certificate, where the server speaks TLS.
+    /// The certificate of the server, if it uses TLS.
     pub(crate) ca: Option<PathBuf>,
     dir: tempfile::TempDir,
-    watch: Watch,
+    log: RequestLog,
 }
 
 impl Server {
@@ -62,7 +63,7 @@ impl Server {
         Self::listen(None, tempfile::tempdir().unwrap(), None).await
     }
 
-    /// A server with a certificate of its own making.
+    /// Starts a server with a self-signed certificate.
     pub(crate) async fn start_tls() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -89,63 +90,64 @@ impl Server {
             builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
             builder.build()
         };
-        let watch = Watch::default();
-        tokio::spawn(accept(listener, tls, service, watch.clone()));
-        Self { address, ca, dir, watch }
+        let log = RequestLog::default();
+        tokio::spawn(accept(listener, tls, service, log.clone()));
+        Self { address, ca, dir, log }
     }
 
-    /// Makes a bucket.
-    pub(crate) fn bucket(&self, name: &str) {
+    /// Creates a bucket if it does not exist.
+    pub(crate) fn create_bucket(&self, name: &str) {
         std::fs::create_dir_all(self.dir.path().join("buckets").join(name)).unwrap();
     }
 
-    /// Lets the next `times` requests of a method, whose address holds `part`, meet a fault.
-    pub(crate) fn trap(&self, method: Method, part: &'static str, times: usize, fault: Fault) {
-        self.watch.traps.lock().unwrap().push(Trap { method, part, left: times, fault });
+    /// Injects a fault into the next `times` requests of a method whose URL contains `url_part`.
+    pub(crate) fn inject(&self, method: Method, url_part: &'static str, times: usize, fault: Fault) {
+        self.log.traps.lock().unwrap().push(Trap { method, url_part, remaining: times, fault });
     }
 
-    /// How many requests of a method came whose address holds `part`.
-    pub(crate) fn seen(&self, method: &Method, part: &str) -> usize {
-        let seen = self.watch.seen.lock().unwrap();
-        seen.iter().filter(|line| line.starts_with(method.as_str()) && line.contains(part)).count()
+    /// Counts the received requests of a method whose URL contains `url_part`.
+    pub(crate) fn count_requests(&self, method: &Method, url_part: &str) -> usize {
+        let requests = self.log.requests.lock().unwrap();
+        requests.iter().filter(|line| line.starts_with(method.as_str()) && line.contains(url_part)).count()
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, service: S3Service, watch: Watch) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, service: S3Service, log: RequestLog) {
     loop {
         let Ok((socket, _)) = listener.accept().await else { continue };
-        tokio::spawn(greet(socket, tls.clone(), service.clone(), watch.clone()));
+        tokio::spawn(handshake(socket, tls.clone(), service.clone(), log.clone()));
     }
 }
 
-async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>, service: S3Service, watch: Watch) {
+async fn handshake(socket: TcpStream, tls: Option<TlsAcceptor>, service: S3Service, log: RequestLog) {
     match tls {
-        None => serve(socket, service, watch).await,
+        None => serve(socket, service, log).await,
         Some(tls) => {
             if let Ok(socket) = tls.accept(socket).await {
-                serve(socket, service, watch).await;
+                serve(socket, service, log).await;
             }
         }
     }
 }
 
-async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, service: S3Service, watch: Watch) {
-    let answer = service_fn(|request| watch.answer(&service, request));
-    // A connection that breaks is what some of the tests want.
+async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, service: S3Service, log: RequestLog) {
+    let answer = service_fn(|request| log.answer(&service, request));
+    // The error is ignored, because some tests break the connection on purpose.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), answer).await;
 }
 
-impl Watch {
+impl RequestLog {
+    /// Answers a request, or applies the next fault that matches it.
     async fn answer(
         &self,
         service: &S3Service,
         request: Request<Incoming>,
-    ) -> Result<Response<s3s::Body>, Broken> {
-        let fault = self.note(request.method(), &request.uri().to_string());
+    ) -> Result<Response<s3s::Body>, BoxedError> {
+        let fault = self.record(request.method(), &request.uri().to_string());
         match fault {
             None => Ok(service.call(request.map(s3s::Body::from)).await?),
             Some(Fault::Answer(status, body)) => {
-                // Read to the end, so that the client hears the answer and not a closed connection.
+                // The body is read to the end, so that the client gets the answer and not a closed connection.
                 request.into_body().collect().await?;
                 Ok(Response::builder().status(status).body(body.to_owned().into())?)
             }
@@ -154,21 +156,24 @@ impl Watch {
             Some(Fault::Cut(at)) => {
                 let (parts, body) = service.call(request.map(s3s::Body::from)).await?.into_parts();
                 let all = body.collect().await?.to_bytes();
-                let frames =
-                    [Ok(Frame::data(all.slice(..at))), Err::<Frame<Bytes>, Broken>("cut on purpose".into())];
+                let frames = [
+                    Ok(Frame::data(all.slice(..at))),
+                    Err::<Frame<Bytes>, BoxedError>("cut on purpose".into()),
+                ];
                 let body = StreamBody::new(futures::stream::iter(frames));
                 Ok(Response::from_parts(parts, s3s::Body::http_body_unsync(body)))
             }
         }
     }
 
-    fn note(&self, method: &Method, address: &str) -> Option<Fault> {
-        self.seen.lock().unwrap().push(format!("{method} {address}"));
+    /// Records a request and returns the fault to apply to it, if any.
+    fn record(&self, method: &Method, url: &str) -> Option<Fault> {
+        self.requests.lock().unwrap().push(format!("{method} {url}"));
         let mut traps = self.traps.lock().unwrap();
         let trap = traps
             .iter_mut()
-            .find(|trap| trap.left > 0 && trap.method == method && address.contains(trap.part))?;
-        trap.left -= 1;
+            .find(|trap| trap.remaining > 0 && trap.method == method && url.contains(trap.url_part))?;
+        trap.remaining -= 1;
         Some(trap.fault)
     }
 }

@@ -1,4 +1,4 @@
-//! The server itself, its databases, and the names in them.
+//! Calls about the server, its databases, and the names of collections and aliases.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use proto::milvus as wire;
 use super::reply::Refusal;
 use super::state::State;
 
-const MOST_NAME_BYTES: usize = 255;
+const MAX_NAME_BYTES: usize = 255;
 
 type Answer<R> = Result<R, Refusal>;
 
-/// What the server says to a name: letters, digits and underscores, not beginning with a digit.
+/// Fails unless a name consists of letters, digits and underscores and does not begin with a digit.
 pub(super) fn check_name(what: &str, name: &str) -> Answer<()> {
-    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let goes_on = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if begins && goes_on && name.len() <= MOST_NAME_BYTES {
+    let valid_start = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let valid_characters = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if valid_start && valid_characters && name.len() <= MAX_NAME_BYTES {
         return Ok(());
     }
     let rule = format!("{what} name can only contain numbers, letters and underscores");
@@ -30,7 +30,7 @@ impl State {
             deploy_mode: "STANDALONE".to_owned(),
             ..ServerInfo::default()
         };
-        let identifier = self.id();
+        let identifier = self.next_id();
         Ok(wire::ConnectResponse { server_info: Some(server_info), identifier, ..Default::default() })
     }
 

@@ -1,4 +1,4 @@
-//! Collections and partitions.
+//! Calls about collections and partitions.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,20 @@ use super::state::{Collection, Load, Partition, State};
 
 type Answer<R> = Result<R, Refusal>;
 
-const FIRST_FIELD: i64 = 100;
-const MOST_SHARDS: i32 = 16;
-const PARTITIONS_OF_A_KEY: i64 = 64;
+const FIRST_FIELD_ID: i64 = 100;
+const MAX_SHARDS: i32 = 16;
+/// The number of partitions of a collection with a partition key, unless the request sets another.
+const DEFAULT_KEY_PARTITIONS: i64 = 64;
 
 impl State {
     pub(super) fn create_collection(&mut self, request: &wire::CreateCollectionRequest) -> Answer<Status> {
         check_name("collection", &request.collection_name)?;
         let version = self.version;
-        if let Some(held) = self.database(&request.db_name)?.get(&request.collection_name) {
-            return if held.request == *request {
+        if let Some(collection) = self.database(&request.db_name)?.get(&request.collection_name) {
+            return if collection.request == *request {
                 Ok(Status::default())
             } else {
-                let name = held.name();
+                let name = collection.name();
                 Err(Refusal::unexpected(format!(
                     "create duplicate collection with different parameters, collection: {name}"
                 )))
@@ -34,22 +35,22 @@ impl State {
         let mut schema = CollectionSchema::decode(request.schema.as_slice())
             .map_err(|error| Refusal::invalid(format!("the schema cannot be read: {error}")))?;
         check_schema(&schema, version >= (2, 4, 0))?;
-        if request.shards_num > MOST_SHARDS {
+        if request.shards_num > MAX_SHARDS {
             return Err(Refusal::invalid(format!(
-                "maximum shards's number should be limited to {MOST_SHARDS}"
+                "maximum shards's number should be limited to {MAX_SHARDS}"
             )));
         }
         schema.name.clone_from(&request.collection_name);
-        for (id, field) in (FIRST_FIELD..).zip(&mut schema.fields) {
+        for (id, field) in (FIRST_FIELD_ID..).zip(&mut schema.fields) {
             field.field_id = id;
         }
         let names = partition_names(&schema, request.num_partitions)?;
-        let partitions = names.into_iter().map(|name| Partition { id: self.id(), name }).collect();
+        let partitions = names.into_iter().map(|name| Partition { id: self.next_id(), name }).collect();
         let properties =
             request.properties.iter().map(|pair| (pair.key.clone(), pair.value.clone())).collect();
         let collection = Collection {
-            id: self.id(),
-            created: self.timestamp(),
+            id: self.next_id(),
+            created: self.next_timestamp(),
             schema,
             properties,
             partitions,
@@ -68,31 +69,33 @@ impl State {
         &mut self,
         request: &wire::DescribeCollectionRequest,
     ) -> Answer<wire::DescribeCollectionResponse> {
-        let held = self.collection(&request.db_name, &request.collection_name)?;
-        let shards = held.request.shards_num.max(1);
+        let collection = self.collection(&request.db_name, &request.collection_name)?;
+        let shards = collection.request.shards_num.max(1);
         let channels = |suffix: &str| (0..shards).map(|n| format!("by-dev-dml_{n}{suffix}")).collect();
         Ok(wire::DescribeCollectionResponse {
             status: None,
-            schema: Some(held.schema.clone()),
-            collection_id: held.id,
-            virtual_channel_names: channels(&format!("_{}v0", held.id)),
+            schema: Some(collection.schema.clone()),
+            collection_id: collection.id,
+            virtual_channel_names: channels(&format!("_{}v0", collection.id)),
             physical_channel_names: channels(""),
-            created_timestamp: held.created,
+            created_timestamp: collection.created,
             shards_num: shards,
-            aliases: held.aliases.clone(),
-            consistency_level: held.request.consistency_level,
-            // the name it was asked by, be it an alias
+            aliases: collection.aliases.clone(),
+            consistency_level: collection.request.consistency_level,
+            // the name in the request, which may be an alias
             collection_name: request.collection_name.clone(),
-            properties: pairs(&held.properties),
-            db_name: held.request.db_name.clone(),
-            num_partitions: i64::try_from(held.partitions.len()).unwrap_or_default(),
+            properties: to_pairs(&collection.properties),
+            db_name: collection.request.db_name.clone(),
+            num_partitions: i64::try_from(collection.partitions.len()).unwrap_or_default(),
             db_id: 0,
         })
     }
 
     pub(super) fn alter_collection(&mut self, request: &wire::AlterCollectionRequest) -> Answer<Status> {
-        let held = self.collection(&request.db_name, &request.collection_name)?;
-        held.properties.extend(request.properties.iter().map(|pair| (pair.key.clone(), pair.value.clone())));
+        let collection = self.collection(&request.db_name, &request.collection_name)?;
+        collection
+            .properties
+            .extend(request.properties.iter().map(|pair| (pair.key.clone(), pair.value.clone())));
         Ok(Status::default())
     }
 
@@ -110,38 +113,38 @@ impl State {
         &mut self,
         request: &wire::ShowPartitionsRequest,
     ) -> Answer<wire::ShowPartitionsResponse> {
-        let held = self.collection(&request.db_name, &request.collection_name)?;
+        let collection = self.collection(&request.db_name, &request.collection_name)?;
         Ok(wire::ShowPartitionsResponse {
-            partition_names: held.partitions.iter().map(|partition| partition.name.clone()).collect(),
-            partition_i_ds: held.partitions.iter().map(|partition| partition.id).collect(),
+            partition_names: collection.partitions.iter().map(|partition| partition.name.clone()).collect(),
+            partition_i_ds: collection.partitions.iter().map(|partition| partition.id).collect(),
             ..Default::default()
         })
     }
 
     pub(super) fn create_partition(&mut self, request: &wire::CreatePartitionRequest) -> Answer<Status> {
         check_name("partition", &request.partition_name)?;
-        let id = self.id();
-        let held = self.collection(&request.db_name, &request.collection_name)?;
-        if held.has_partition_key() {
+        let id = self.next_id();
+        let collection = self.collection(&request.db_name, &request.collection_name)?;
+        if collection.has_partition_key() {
             return Err(Refusal::unexpected("disable create partition if partition key mode is used"));
         }
-        if held.partition(&request.partition_name).is_err() {
-            held.partitions.push(Partition { id, name: request.partition_name.clone() });
+        if collection.partition(&request.partition_name).is_err() {
+            collection.partitions.push(Partition { id, name: request.partition_name.clone() });
         }
         Ok(Status::default())
     }
 }
 
-fn pairs(map: &BTreeMap<String, String>) -> Vec<KeyValuePair> {
+fn to_pairs(map: &BTreeMap<String, String>) -> Vec<KeyValuePair> {
     map.iter().map(|(key, value)| KeyValuePair { key: key.clone(), value: value.clone() }).collect()
 }
 
-fn partition_names(schema: &CollectionSchema, asked: i64) -> Answer<Vec<String>> {
+fn partition_names(schema: &CollectionSchema, requested: i64) -> Answer<Vec<String>> {
     if schema.fields.iter().any(|field| field.is_partition_key) {
-        let number = if asked == 0 { PARTITIONS_OF_A_KEY } else { asked };
+        let number = if requested == 0 { DEFAULT_KEY_PARTITIONS } else { requested };
         return Ok((0..number).map(|n| format!("_default_{n}")).collect());
     }
-    if asked > 1 {
+    if requested > 1 {
         return Err(Refusal::invalid(
             "num_partitions should only be specified with partition key field enabled",
         ));

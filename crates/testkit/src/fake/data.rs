@@ -1,4 +1,4 @@
-//! Rows: insert, flush, segments, counts.
+//! Calls about rows: insert, flush, segments, counts.
 
 use proto::common::{ErrorCode, KeyValuePair};
 use proto::milvus as wire;
@@ -13,7 +13,7 @@ use super::state::{Load, State};
 type Answer<R> = Result<R, Refusal>;
 
 impl State {
-    /// Counts rows; with a partition key all go to its first partition.
+    /// Counts the inserted rows; with a partition key, all rows go to the first partition.
     pub(super) fn insert(&mut self, request: &wire::InsertRequest) -> Answer<wire::MutationResult> {
         let held = self.collection(&request.db_name, &request.collection_name)?;
         let sent = |name: &str| request.fields_data.iter().any(|data| data.field_name == name);
@@ -27,7 +27,13 @@ impl State {
             "" => self.first_partition(&request.db_name, &request.collection_name)?,
             name => held.partition(name)?.id,
         };
-        self.grow(&request.db_name, &request.collection_name, partition, request.num_rows.into(), false)?;
+        self.add_growing_rows(
+            &request.db_name,
+            &request.collection_name,
+            partition,
+            request.num_rows.into(),
+            false,
+        )?;
         Ok(wire::MutationResult { insert_cnt: request.num_rows.into(), ..Default::default() })
     }
 
@@ -39,8 +45,8 @@ impl State {
         let mut reply = wire::FlushResponse::default();
         for name in &request.collection_names {
             let collection = self.collection(&request.db_name, name)?.id;
-            let sealed = self.seal(&request.db_name, name)?;
-            let timestamp = self.timestamp();
+            let sealed = self.seal_segments(&request.db_name, name)?;
+            let timestamp = self.next_timestamp();
             let seconds = i64::try_from((timestamp >> 18) / 1000).unwrap_or_default();
             reply.coll_seg_i_ds.insert(name.clone(), LongArray { data: sealed });
             reply.coll_seal_times.insert(name.clone(), seconds);
@@ -74,13 +80,13 @@ impl State {
         request: &wire::GetPersistentSegmentInfoRequest,
     ) -> Answer<wire::GetPersistentSegmentInfoResponse> {
         let asked = &request.collection_name;
-        let unlisted =
+        let hides_segment =
             |fault: &Fault| matches!(fault, Fault::SegmentUnlisted { collection, .. } if collection == asked);
-        let unlisted = self.faults.take(unlisted).is_some();
-        let held = self.advanced(&request.db_name, &request.collection_name)?;
+        let hides_segment = self.faults.take_first(hides_segment).is_some();
+        let held = self.advance_segments(&request.db_name, &request.collection_name)?;
         let collection_id = held.id;
         let name = held.name().to_owned();
-        let infos = held.listed().map(|segment| wire::PersistentSegmentInfo {
+        let infos = held.list_segments().map(|segment| wire::PersistentSegmentInfo {
             segment_id: segment.id,
             collection_id,
             partition_id: segment.partition,
@@ -89,17 +95,17 @@ impl State {
             ..Default::default()
         });
         let mut infos: Vec<_> = infos.collect();
-        if unlisted {
+        if hides_segment {
             infos.pop();
         }
-        if self.faults.happens(&Fault::Compacted { collection: name.clone() }) {
-            self.compact(&request.db_name, &name)?;
+        if self.faults.take_equal(&Fault::Compacted { collection: name.clone() }) {
+            self.compact_segments(&request.db_name, &name)?;
         }
         Ok(wire::GetPersistentSegmentInfoResponse { infos, ..Default::default() })
     }
 
-    /// Gives every segment a new id and takes the old files away.
-    fn compact(&mut self, database: &str, name: &str) -> Answer<()> {
+    /// Replaces every segment and its files by a copy with a new id.
+    fn compact_segments(&mut self, database: &str, name: &str) -> Answer<()> {
         let held = self.collection(database, name)?;
         let (collection, old) = (held.id, std::mem::take(&mut held.segments));
         for segment in old {
@@ -117,7 +123,7 @@ impl State {
         let asked = &request.collection_name;
         let counts =
             |fault: &Fault| matches!(fault, Fault::CountsMore { collection, .. } if collection == asked);
-        let more = match self.faults.take(counts) {
+        let more = match self.faults.take_first(counts) {
             Some(Fault::CountsMore { rows, .. }) => rows,
             _ => 0,
         };

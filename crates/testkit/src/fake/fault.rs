@@ -1,106 +1,106 @@
-//! Things that go wrong on purpose.
+//! Faults: failures and concurrent changes that a test injects.
 
-/// Something that goes wrong; each happens once, or as often as it says.
+/// A failure or a concurrent change; each happens once, or as many times as it states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The call is refused because of a rate limit.
+    /// The call is rejected because of a rate limit.
     RateLimited {
-        /// The call, e.g. `Flush`.
+        /// The name of the call, e.g. `Flush`.
         call: &'static str,
-        /// How often.
+        /// The number of times that the fault happens.
         times: u32,
     },
-    /// The call ends in gRPC's UNAVAILABLE, without having been done.
+    /// The call fails with the gRPC status UNAVAILABLE and has no effect.
     Unavailable {
-        /// The call.
+        /// The name of the call.
         call: &'static str,
-        /// How often.
+        /// The number of times that the fault happens.
         times: u32,
     },
-    /// The call is never answered.
+    /// The call never gets a reply.
     Hangs {
-        /// The call.
+        /// The name of the call.
         call: &'static str,
     },
-    /// The collection is dropped just before a call is served.
+    /// A collection is dropped just before a call is served.
     CollectionVanishes {
-        /// A collection of the database `default`.
+        /// The name of a collection in the database `default`.
         collection: String,
-        /// The call, about this collection or another.
+        /// The name of the call, which may concern another collection.
         before: &'static str,
     },
-    /// The database is dropped, with what it holds, just before a call is served.
+    /// A database is dropped with its collections just before a call is served.
     DatabaseVanishes {
-        /// The database.
+        /// The name of the database.
         database: String,
-        /// The call, about this database or another.
+        /// The name of the call, which may concern another database.
         before: &'static str,
     },
-    /// Compaction replaces the collection's segments, and their files, just after they were listed.
+    /// Compaction replaces the collection's segments and their files just after the segments were listed.
     Compacted {
-        /// A collection of the database `default`.
+        /// The name of a collection in the database `default`.
         collection: String,
     },
-    /// The user lacks the privilege for a call; this fault stays.
+    /// The user lacks the privilege for a call; this fault is permanent.
     Denied {
-        /// The call.
+        /// The name of the call.
         call: &'static str,
     },
     /// A partition is dropped just before a call is served.
     PartitionVanishes {
-        /// A collection of the database `default`.
+        /// The name of a collection in the database `default`.
         collection: String,
-        /// The partition.
+        /// The name of the partition.
         partition: String,
-        /// The call, about this collection or another.
+        /// The name of the call, which may concern another collection.
         before: &'static str,
     },
-    /// Somebody writes rows just before a call is served. They are in a growing segment, which no list holds, but parts
-    /// of it are on the store already, so that the statistics count them.
+    /// A client writes rows just before a call is served. They are in a growing segment, which is not listed, but parts
+    /// of it are in the store already, so that the statistics count them.
     Written {
-        /// A collection of the database `default`.
+        /// The name of a collection in the database `default`.
         collection: String,
-        /// How many.
+        /// The number of additional rows.
         rows: u64,
-        /// The call, about this collection or another.
+        /// The name of the call, which may concern another collection.
         before: &'static str,
     },
-    /// A call is answered that what it asks about does not exist, although it does: a segment for
-    /// `GetPersistentSegmentInfo` (as while compaction replaces it), the job for `GetImportState`, the database for
-    /// `ShowCollections`, else the collection.
+    /// A call fails because an existing object is reported as missing: a segment for `GetPersistentSegmentInfo` (as while
+    /// compaction replaces it), the job for `GetImportState`, the database for `ShowCollections`, otherwise the
+    /// collection.
     NotFound {
-        /// The call.
+        /// The name of the call.
         call: &'static str,
-        /// How often.
+        /// The number of times that the fault happens.
         times: u32,
     },
-    /// The newest segment is missing in a list.
+    /// The newest segment is missing in a list of segments.
     SegmentUnlisted {
-        /// The collection.
+        /// The name of the collection, in any database.
         collection: String,
-        /// How often.
+        /// The number of times that the fault happens.
         times: u32,
     },
-    /// The statistics count rows that no segment holds.
+    /// The statistics count rows that no segment contains.
     CountsMore {
-        /// The collection.
+        /// The name of the collection, in any database.
         collection: String,
-        /// How many.
+        /// The number of additional rows.
         rows: u64,
-        /// How often.
+        /// The number of times that the fault happens.
         times: u32,
     },
     /// The next import job fails with this reason.
     ImportFails(String),
-    /// The next import job begins and never ends.
+    /// The next import job starts and never finishes.
     ImportStuck,
     /// The next import job completes without rows, as if its files could not be read.
     ImportEmpty,
-    /// A management route answers 500.
+    /// A management route replies with status 500.
     ManagementFails,
 }
 
-/// The faults that are still to happen.
+/// The faults that have not happened yet.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<Fault>);
 
@@ -109,41 +109,43 @@ impl Faults {
         Self(faults)
     }
 
-    pub(super) fn add(&mut self, fault: Fault) {
+    pub(super) fn add_fault(&mut self, fault: Fault) {
         self.0.push(fault);
     }
 
-    /// Takes the first fault of a kind; counted ones stay until they are used up.
-    pub(super) fn take(&mut self, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
+    /// Removes and returns the first fault that `wanted` accepts; a fault that happens several times is removed at its
+    /// last time.
+    pub(super) fn take_first(&mut self, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let at = self.0.iter().position(wanted)?;
-        let left = match self.0.get_mut(at) {
+        let remaining = match self.0.get_mut(at) {
             Some(
-                Fault::RateLimited { times: left, .. }
-                | Fault::Unavailable { times: left, .. }
-                | Fault::NotFound { times: left, .. }
-                | Fault::SegmentUnlisted { times: left, .. }
-                | Fault::CountsMore { times: left, .. },
+                Fault::RateLimited { times: remaining, .. }
+                | Fault::Unavailable { times: remaining, .. }
+                | Fault::NotFound { times: remaining, .. }
+                | Fault::SegmentUnlisted { times: remaining, .. }
+                | Fault::CountsMore { times: remaining, .. },
             ) => {
-                *left = left.saturating_sub(1);
-                *left
+                *remaining = remaining.saturating_sub(1);
+                *remaining
             }
             _ => 0,
         };
-        if left == 0 { Some(self.0.remove(at)) } else { self.0.get(at).cloned() }
+        if remaining == 0 { Some(self.0.remove(at)) } else { self.0.get(at).cloned() }
     }
 
-    /// Whether the user lacks the privilege for a call.
+    /// Returns whether the user lacks the privilege for a call.
     pub(super) fn denies(&self, call: &str) -> bool {
         self.0.iter().any(|fault| matches!(fault, Fault::Denied { call: denied } if *denied == call))
     }
 
-    /// Whether a call is answered that what it asks about does not exist; takes it.
-    pub(super) fn denies_existence(&mut self, call: &str) -> bool {
-        self.take(|fault| matches!(fault, Fault::NotFound { call: denied, .. } if *denied == call)).is_some()
+    /// Takes a [`Fault::NotFound`] for a call; returns whether there was one.
+    pub(super) fn take_not_found(&mut self, call: &str) -> bool {
+        self.take_first(|fault| matches!(fault, Fault::NotFound { call: denied, .. } if *denied == call))
+            .is_some()
     }
 
-    /// Whether this very fault still waits; takes it.
-    pub(super) fn happens(&mut self, fault: &Fault) -> bool {
-        self.take(|each| each == fault).is_some()
+    /// Takes a fault that equals `fault`; returns whether there was one.
+    pub(super) fn take_equal(&mut self, fault: &Fault) -> bool {
+        self.take_first(|each| each == fault).is_some()
     }
 }

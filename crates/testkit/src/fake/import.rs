@@ -1,4 +1,4 @@
-//! Import jobs, as 2.2 and 2.3 run them.
+//! Calls about import jobs, which run as in 2.2 and 2.3.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,11 +13,11 @@ use super::state::State;
 
 type Answer<R> = Result<R, Refusal>;
 
-/// An import job; each look at it brings it one step on.
+/// An import job, which makes one step of progress at each call of `GetImportState`.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     outcome: Outcome,
-    looks: u32,
+    polls: u32,
     collection: i64,
     segments: Vec<i64>,
 }
@@ -41,16 +41,15 @@ impl State {
         }
         let partition = held.partition(&request.partition_name)?.id;
         let (collection, name) = (held.id, held.name().to_owned());
-        let columns = files::columns(&held.schema);
+        let columns = files::segment_columns(&held.schema);
         let mut segments = Vec::new();
-        let outcome = match self
-            .faults
-            .take(|fault| matches!(fault, Fault::ImportFails(_) | Fault::ImportStuck | Fault::ImportEmpty))
-        {
+        let outcome = match self.faults.take_first(|fault| {
+            matches!(fault, Fault::ImportFails(_) | Fault::ImportStuck | Fault::ImportEmpty)
+        }) {
             Some(Fault::ImportFails(reason)) => Outcome::Failed(reason),
             Some(Fault::ImportStuck) => Outcome::Stuck,
             Some(_) => Outcome::Rows(0),
-            None => match rows(&request.files, is_backup, &columns) {
+            None => match count_rows(&request.files, is_backup, &columns) {
                 Err(reason) => Outcome::Failed(reason),
                 Ok(rows) => {
                     for rows in rows.iter().copied().filter(|rows| *rows > 0) {
@@ -60,8 +59,8 @@ impl State {
                 }
             },
         };
-        let id = self.id();
-        self.jobs.insert(id, Job { outcome, looks: 0, collection, segments });
+        let id = self.next_id();
+        self.jobs.insert(id, Job { outcome, polls: 0, collection, segments });
         Ok(wire::ImportResponse { tasks: vec![id], ..Default::default() })
     }
 
@@ -72,20 +71,20 @@ impl State {
         let Some(job) = self.jobs.get_mut(&request.task) else {
             return Err(Refusal::import_job());
         };
-        job.looks += 1;
-        let (state, percent) = match (job.looks, &job.outcome) {
+        job.polls += 1;
+        let (state, percent) = match (job.polls, &job.outcome) {
             (1, _) | (_, Outcome::Stuck) => (ImportState::ImportStarted, 20),
             (_, Outcome::Failed(_)) => (ImportState::ImportFailed, 20),
             (2, Outcome::Rows(_)) => (ImportState::ImportPersisted, 90),
             (_, Outcome::Rows(_)) => (ImportState::ImportCompleted, 100),
         };
-        let mut infos = vec![info("progress_percent", &percent.to_string())];
+        let mut infos = vec![key_value("progress_percent", &percent.to_string())];
         let mut row_count = 0;
         match &job.outcome {
             Outcome::Failed(reason) if state == ImportState::ImportFailed => {
-                infos.push(info("failed_reason", reason));
+                infos.push(key_value("failed_reason", reason));
             }
-            Outcome::Rows(rows) if job.looks > 1 => row_count = i64::try_from(*rows).unwrap_or_default(),
+            Outcome::Rows(rows) if job.polls > 1 => row_count = i64::try_from(*rows).unwrap_or_default(),
             _ => {}
         }
         Ok(wire::GetImportStateResponse {
@@ -100,27 +99,32 @@ impl State {
     }
 }
 
-fn info(key: &str, value: &str) -> KeyValuePair {
+fn key_value(key: &str, value: &str) -> KeyValuePair {
     KeyValuePair { key: key.to_owned(), value: value.to_owned() }
 }
 
-/// The rows of each segment below the insert prefix, or why the job fails.
-fn rows(paths: &[String], is_backup: bool, columns: &BTreeMap<i64, (i32, u64)>) -> Result<Vec<u64>, String> {
+/// Returns the number of rows of each segment below the insert prefix, or the reason why the job fails.
+fn count_rows(
+    paths: &[String],
+    is_backup: bool,
+    columns: &BTreeMap<i64, (i32, u64)>,
+) -> Result<Vec<u64>, String> {
     let (true, [inserts, deltas]) = (is_backup, paths) else {
         return Err("unsupported file type".to_owned());
     };
-    // a path that is not absolute lies somewhere else: nothing is found, and nothing is said
+    // like the real server, the fake silently finds nothing below a path that is not absolute
     let absolute = |path: &str| !path.is_empty() && Path::new(path).is_absolute();
-    if absolute(deltas) && !files::read(Path::new(deltas))?.is_empty() {
+    if absolute(deltas) && !files::read_logs(Path::new(deltas))?.is_empty() {
         return Err("the fake reads no delete logs".to_owned());
     }
     if !absolute(inserts) {
         return Ok(Vec::new());
     }
-    files::read(Path::new(inserts))?.values().map(|fields| segment_rows(fields, columns)).collect()
+    files::read_logs(Path::new(inserts))?.values().map(|fields| count_segment_rows(fields, columns)).collect()
 }
 
-fn segment_rows(
+/// Returns the number of rows of one segment; fails unless its files match the columns of the collection.
+fn count_segment_rows(
     fields: &BTreeMap<i64, Vec<Log>>,
     columns: &BTreeMap<i64, (i32, u64)>,
 ) -> Result<u64, String> {

@@ -1,4 +1,4 @@
-//! Indexes and loading.
+//! Calls about indexes and loading.
 
 use proto::common::{ErrorCode, IndexState, LoadState, Status};
 use proto::milvus as wire;
@@ -9,7 +9,7 @@ use super::state::{Collection, Load, State};
 
 type Answer<R> = Result<R, Refusal>;
 
-fn no_index(collection: &Collection) -> Refusal {
+fn index_not_found(collection: &Collection) -> Refusal {
     let text = format!("index doesn't exist, collectionID {}: index not found", collection.id);
     Refusal::new(700, ErrorCode::IndexNotExist, text)
 }
@@ -21,20 +21,20 @@ impl State {
     ) -> Answer<wire::DescribeIndexResponse> {
         let held = self.collection(&request.db_name, &request.collection_name)?;
         if held.indexes.is_empty() {
-            return Err(no_index(held));
+            return Err(index_not_found(held));
         }
         let rows = i64::try_from(held.counted_rows()).unwrap_or_default();
-        let told = held.indexes.iter().map(|index| wire::IndexDescription {
+        let descriptions = held.indexes.iter().map(|index| wire::IndexDescription {
             indexed_rows: rows,
             total_rows: rows,
             state: IndexState::Finished.into(),
             ..index.clone()
         });
-        Ok(wire::DescribeIndexResponse { index_descriptions: told.collect(), ..Default::default() })
+        Ok(wire::DescribeIndexResponse { index_descriptions: descriptions.collect(), ..Default::default() })
     }
 
     pub(super) fn create_index(&mut self, request: &wire::CreateIndexRequest) -> Answer<Status> {
-        let index_id = self.id();
+        let index_id = self.next_id();
         let held = self.collection(&request.db_name, &request.collection_name)?;
         let Some(field) = held.schema.fields.iter().find(|field| field.name == request.field_name) else {
             let text = format!("cannot create index on non-exist field: {}", request.field_name);
@@ -46,21 +46,21 @@ impl State {
         }
         let index_name =
             if request.index_name.is_empty() { &request.field_name } else { &request.index_name };
-        let asked = wire::IndexDescription {
+        let requested = wire::IndexDescription {
             index_name: index_name.clone(),
             field_name: request.field_name.clone(),
             params: request.extra_params.clone(),
             ..Default::default()
         };
         for index in &held.indexes {
-            if (wire::IndexDescription { index_id: 0, ..index.clone() }) == asked {
+            if (wire::IndexDescription { index_id: 0, ..index.clone() }) == requested {
                 return Ok(Status::default());
             }
-            if index.index_name == asked.index_name || index.field_name == asked.field_name {
+            if index.index_name == requested.index_name || index.field_name == requested.field_name {
                 return Err(Refusal::unexpected("at most one distinct index is allowed per field"));
             }
         }
-        held.indexes.push(wire::IndexDescription { index_id, ..asked });
+        held.indexes.push(wire::IndexDescription { index_id, ..requested });
         Ok(Status::default())
     }
 
@@ -80,7 +80,7 @@ impl State {
         begin_loading(held)
     }
 
-    /// Loads the whole: the fake does not keep the load state of partitions apart.
+    /// Loads the whole collection: the fake does not track the load states of partitions.
     pub(super) fn load_partitions(&mut self, request: &wire::LoadPartitionsRequest) -> Answer<Status> {
         let held = self.collection(&request.db_name, &request.collection_name)?;
         for name in &request.partition_names {
@@ -98,7 +98,7 @@ impl State {
         &mut self,
         request: &wire::GetLoadStateRequest,
     ) -> Answer<wire::GetLoadStateResponse> {
-        if self.faults.denies_existence("GetLoadState") {
+        if self.faults.take_not_found("GetLoadState") {
             let state = LoadState::NotExist.into();
             return Ok(wire::GetLoadStateResponse { state, ..Default::default() });
         }
@@ -126,7 +126,7 @@ fn begin_loading(held: &mut Collection) -> Answer<Status> {
     let vectors = held.schema.fields.iter().filter(|field| field.data_type >= DataType::BinaryVector.into());
     let indexed = |name: &str| held.indexes.iter().any(|index| index.field_name == name);
     if vectors.into_iter().any(|field| !indexed(&field.name)) {
-        return Err(no_index(held));
+        return Err(index_not_found(held));
     }
     if held.load == Load::No {
         held.load = Load::Begun;

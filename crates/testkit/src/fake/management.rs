@@ -1,4 +1,4 @@
-//! The management routes of the metrics port.
+//! The management routes on the metrics port.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,19 +6,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::fault::Fault;
-use super::state::{State, lock};
+use super::state::{State, lock_state};
 
 const GARBAGE_COLLECTION: &str = "/management/datacoord/garbage_collection/";
 
-/// Answers one request a connection.
+/// Replies to one request on each connection.
 pub(super) async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
     while let Ok((stream, _)) = listener.accept().await {
-        // a client that went away is no matter
-        let _ = answer(stream, &state).await;
+        // a client that closed its connection is not an error
+        let _ = reply_to_request(stream, &state).await;
     }
 }
 
-async fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+async fn reply_to_request(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut request).await? == 0 {
@@ -27,15 +27,15 @@ async fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<
     }
     let text = String::from_utf8_lossy(&request).into_owned();
     let target = text.split(' ').nth(1).unwrap_or_default();
-    let (status, body) = route(target, state);
+    let (status, body) = handle_route(target, state);
     let length = body.len();
     let reply = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
     stream.write_all(reply.as_bytes()).await
 }
 
-/// 2.3.6 is the first of its line with these routes.
-fn route(target: &str, state: &Mutex<State>) -> (&'static str, &'static str) {
-    let mut state = lock(state);
+/// Returns the status and the body of the reply; 2.3.6 is the first 2.3 release with these routes.
+fn handle_route(target: &str, state: &Mutex<State>) -> (&'static str, &'static str) {
+    let mut state = lock_state(state);
     state.calls.push(target.to_owned());
     let known = target.strip_prefix(GARBAGE_COLLECTION).is_some_and(|route| {
         route == "resume"
@@ -43,7 +43,7 @@ fn route(target: &str, state: &Mutex<State>) -> (&'static str, &'static str) {
     });
     if state.version < (2, 3, 6) || !known {
         ("404 Not Found", "404 page not found")
-    } else if state.faults.happens(&Fault::ManagementFails) {
+    } else if state.faults.take_equal(&Fault::ManagementFails) {
         ("500 Internal Server Error", r#"{"msg":"failed"}"#)
     } else {
         ("200 OK", r#"{"msg":"OK"}"#)

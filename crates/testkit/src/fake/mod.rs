@@ -1,13 +1,13 @@
-//! A Milvus that is not one: it serves our subset of the protocol from memory, as a release of its version would.
+//! A simulated Milvus, which serves from memory the calls that this project uses, as the release of its version would.
 //!
-//! What the real server refuses it refuses too, with the real numbers and texts of 2.2 or 2.3. Rows are counted, not
-//! kept; a flush writes small files where the real binlogs would lie, which only the fake itself can import. Deletes
-//! and queries other than `count(*)` are not served.
+//! It rejects the requests that the real server rejects, with the error codes and texts of 2.2 or 2.3. Rows are
+//! counted and not stored. A flush writes small files under the keys of the real binlogs, which only the fake can
+//! import. Deletes, and queries other than `count(*)`, are not supported.
 #![expect(
     clippy::trivially_copy_pass_by_ref,
     clippy::unnecessary_wraps,
     clippy::unused_self,
-    reason = "all handlers of calls have one shape"
+    reason = "all handlers of calls have the same signature"
 )]
 
 mod catalog;
@@ -37,10 +37,10 @@ pub use segment::SegmentDelays;
 use service::Service;
 use state::State;
 
-/// What real servers take in one message, in bytes.
+/// The largest message that real servers accept, in bytes.
 const LARGEST_MESSAGE: usize = 64 << 20;
 
-/// What a fake server shall be like.
+/// The options of a fake server.
 #[derive(Clone, Debug)]
 pub struct FakeConfig {
     version: String,
@@ -51,7 +51,7 @@ pub struct FakeConfig {
 }
 
 impl FakeConfig {
-    /// A server of this release, e.g. `2.3.5`, that keeps its files below `root`.
+    /// Configures a server of this release, e.g. `2.3.5`, that stores its files below `root`.
     pub fn new(version: &str, root: impl Into<PathBuf>) -> Self {
         Self {
             version: version.to_owned(),
@@ -62,21 +62,21 @@ impl FakeConfig {
         }
     }
 
-    /// With this `user:password` required.
+    /// Requires authentication with this `user:password`.
     #[must_use]
     pub fn login(mut self, credentials: &str) -> Self {
         self.login = Some(credentials.to_owned());
         self
     }
 
-    /// With segments that stay in their states for a while after a flush.
+    /// Keeps segments in their states for some time after a flush.
     #[must_use]
     pub fn delays(mut self, delays: SegmentDelays) -> Self {
         self.delays = delays;
         self
     }
 
-    /// With something that goes wrong.
+    /// Adds a fault, which may happen from the start of the server on.
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
@@ -84,63 +84,63 @@ impl FakeConfig {
     }
 }
 
-/// A running fake server; it ends, connections and all, when this is dropped.
+/// A running fake server, which stops and closes its connections when this is dropped.
 #[derive(Debug)]
 pub struct FakeMilvus {
     address: SocketAddr,
     management: SocketAddr,
     state: Arc<Mutex<State>>,
-    /// Of its own, so that it serves blocking tests too, and dies at once.
+    /// The server's own runtime, with which it serves blocking tests too and stops at once.
     runtime: Option<Runtime>,
 }
 
 impl FakeMilvus {
-    /// Starts a server on free ports of this machine.
+    /// Starts a server on free loopback ports.
     ///
     /// # Panics
-    /// Where no port or no thread is to be had.
+    /// Panics if no port or no thread is available.
     pub fn start(config: FakeConfig) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a thread");
         let state = Arc::new(Mutex::new(State::new(&config)));
-        let (address, listener) = listen(&runtime);
+        let (address, listener) = listen_on_free_port(&runtime);
         let service = MilvusServiceServer::new(Service::new(Arc::clone(&state), config.login))
             .max_decoding_message_size(LARGEST_MESSAGE);
         let server = tonic::transport::Server::builder().add_service(service);
         runtime.spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-        let (management, listener) = listen(&runtime);
+        let (management, listener) = listen_on_free_port(&runtime);
         runtime.spawn(management::serve(listener, Arc::clone(&state)));
         Self { address, management, state, runtime: Some(runtime) }
     }
 
-    /// The host it listens on.
+    /// Returns the IP address on which the server listens.
     pub fn host(&self) -> String {
         self.address.ip().to_string()
     }
 
-    /// The gRPC port.
+    /// Returns the port of the gRPC API.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// `host:port` of the metrics port, with the management routes of its version.
+    /// Returns `host:port` of the metrics port, which serves the management routes of the version.
     pub fn management_endpoint(&self) -> String {
         self.management.to_string()
     }
 
-    /// Makes something go wrong from now on.
+    /// Adds a fault, which may happen from now on.
     pub fn inject(&self, fault: Fault) {
-        state::lock(&self.state).faults.add(fault);
+        state::lock_state(&self.state).faults.add_fault(fault);
     }
 
-    /// Changes how long segments stay in their states.
+    /// Changes the time for which segments stay in their states.
     pub fn delay(&self, delays: SegmentDelays) {
-        state::lock(&self.state).delays = delays;
+        state::lock_state(&self.state).delays = delays;
     }
 
-    /// The names of all calls so far, in order; management routes with their query.
+    /// Returns the names of all calls so far in order, and the management routes with their queries.
     pub fn calls(&self) -> Vec<String> {
-        state::lock(&self.state).calls.clone()
+        state::lock_state(&self.state).calls.clone()
     }
 }
 
@@ -152,7 +152,8 @@ impl Drop for FakeMilvus {
     }
 }
 
-fn listen(runtime: &Runtime) -> (SocketAddr, TcpListener) {
+/// Opens a listener on a free loopback port.
+fn listen_on_free_port(runtime: &Runtime) -> (SocketAddr, TcpListener) {
     let _inside = runtime.enter();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a socket that does not block");

@@ -1,16 +1,16 @@
-//! Replies and refusals as each release words them.
+//! Replies and error statuses in the form of each release.
 
 use proto::common::{ErrorCode, Status};
 use proto::milvus as wire;
 
-/// A call that the server refuses.
+/// The reason for which the server rejects a call.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
-    /// The number since 2.3.
+    /// The error code of 2.3 and later.
     code: i32,
-    /// The number of 2.2 and before; set beside the other since.
+    /// The error code of 2.2 and earlier, which later releases send too.
     error_code: ErrorCode,
-    /// The reason.
+    /// The error message.
     text: String,
 }
 
@@ -19,12 +19,12 @@ impl Refusal {
         Self { code, error_code, text: text.into() }
     }
 
-    /// A refusal without a number of its own.
+    /// Creates a refusal without a specific error code.
     pub(super) fn unexpected(text: impl Into<String>) -> Self {
         Self::new(65535, ErrorCode::UnexpectedError, text)
     }
 
-    /// A parameter that cannot be used.
+    /// Creates a refusal because of an invalid parameter.
     pub(super) fn invalid(text: impl Into<String>) -> Self {
         Self::new(1100, ErrorCode::IllegalArgument, text)
     }
@@ -60,8 +60,8 @@ impl Refusal {
         )
     }
 
-    /// The status this version sends: 2.2 knows the old number alone, and little of that.
-    pub(super) fn status(self, version: Version) -> Status {
+    /// Converts to the status that a version sends: 2.2 sends only the old error code, and few different ones.
+    pub(super) fn into_status(self, version: Version) -> Status {
         if version >= (2, 3, 0) {
             let retriable = self.code == 8 && version >= (2, 3, 4);
             return Status {
@@ -87,16 +87,16 @@ impl Refusal {
     }
 }
 
-/// Major, minor and patch number.
+/// A release as its major, minor and patch number.
 pub(super) type Version = (u32, u32, u32);
 
-/// A reply that can say no.
+/// A reply that can report a refusal.
 pub(super) trait Reply: Default {
-    fn refused(status: Status) -> Self;
+    fn from_refusal(status: Status) -> Self;
 }
 
 impl Reply for Status {
-    fn refused(status: Status) -> Self {
+    fn from_refusal(status: Status) -> Self {
         status
     }
 }
@@ -104,7 +104,7 @@ impl Reply for Status {
 macro_rules! replies {
     ($($name:ident),* $(,)?) => {$(
         impl Reply for wire::$name {
-            fn refused(status: Status) -> Self {
+            fn from_refusal(status: Status) -> Self {
                 Self { status: Some(status), ..Self::default() }
             }
         }

@@ -1,4 +1,4 @@
-//! Segments and the states they pass through: growing, sealed, flushing, flushed.
+//! Segments and their states: growing, sealed, flushing, flushed.
 
 use std::time::{Duration, Instant};
 
@@ -8,38 +8,38 @@ use super::files::{self, Log};
 use super::reply::Refusal;
 use super::state::{Collection, State};
 
-/// How long a segment stays in its states after a flush. With no delay a state is skipped.
+/// The time for which a segment stays in its states after a flush; a state without delay is skipped.
 ///
-/// A segment leaves a state with a delay only after an answer told of it (any for Sealed, a list for Flushing), so that a
-/// test sees every such state, however slowly it runs.
+/// A segment leaves a state with a delay only after a reply reported the state (any reply for Sealed, a list of
+/// segments for Flushing), so that a test sees every such state, however slowly it runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SegmentDelays {
-    /// In state Sealed, for which a flush waits.
+    /// The time in the state Sealed; a flush is complete only after it.
     pub sealed: Duration,
-    /// In state Flushing, for which a flush does not wait.
+    /// The time in the state Flushing; a flush does not wait for it.
     pub flushing: Duration,
 }
 
-/// A segment.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub(super) id: i64,
     pub(super) partition: i64,
     pub(super) rows: u64,
     pub(super) state: SegmentState,
-    /// Whether some of a growing segment's rows are on the store, so that the statistics count them.
+    /// Whether some of a growing segment's rows are in the store, so that the statistics count them.
     synced: bool,
-    /// When it came into its state, and whether an answer told of that state.
+    /// The time at which the segment entered its state.
     since: Instant,
-    told: bool,
+    /// Whether a reply reported the state.
+    reported: bool,
 }
 
 impl Segment {
     fn new(id: i64, partition: i64, rows: u64, state: SegmentState) -> Self {
-        Self { id, partition, rows, state, synced: false, since: Instant::now(), told: false }
+        Self { id, partition, rows, state, synced: false, since: Instant::now(), reported: false }
     }
 
-    /// Rows as a list of segments tells them: a sealed segment has not reported its own yet.
+    /// Returns the number of rows in a list of segments, which is 0 for a sealed segment.
     pub(super) fn listed_rows(&self) -> u64 {
         if self.state == SegmentState::Sealed { 0 } else { self.rows }
     }
@@ -48,29 +48,29 @@ impl Segment {
         if self.state == SegmentState::Growing && !self.synced { 0 } else { self.listed_rows() }
     }
 
-    fn enter(&mut self, state: SegmentState, delays: &SegmentDelays) {
+    fn enter_state(&mut self, state: SegmentState, delays: &SegmentDelays) {
         let (delay, next) = match state {
             SegmentState::Sealed => (delays.sealed, SegmentState::Flushing),
             SegmentState::Flushing => (delays.flushing, SegmentState::Flushed),
             _ => (Duration::MAX, state),
         };
         if delay.is_zero() {
-            return self.enter(next, delays);
+            return self.enter_state(next, delays);
         }
-        (self.state, self.since, self.told) = (state, Instant::now(), false);
+        (self.state, self.since, self.reported) = (state, Instant::now(), false);
     }
 
-    /// Goes one state on if its time in this one is over.
-    fn advance(&mut self, delays: &SegmentDelays) {
-        if !self.told {
+    /// Enters the next state if the delay of this one has passed.
+    fn advance_state(&mut self, delays: &SegmentDelays) {
+        if !self.reported {
             return;
         }
         match self.state {
             SegmentState::Sealed if self.since.elapsed() >= delays.sealed => {
-                self.enter(SegmentState::Flushing, delays);
+                self.enter_state(SegmentState::Flushing, delays);
             }
             SegmentState::Flushing if self.since.elapsed() >= delays.flushing => {
-                self.enter(SegmentState::Flushed, delays);
+                self.enter_state(SegmentState::Flushed, delays);
             }
             _ => {}
         }
@@ -78,36 +78,40 @@ impl Segment {
 }
 
 impl State {
-    /// The collection, its segments one state on where their time is over.
-    pub(super) fn advanced(&mut self, database: &str, name: &str) -> Result<&mut Collection, Refusal> {
+    /// Advances the segments of a collection whose delays have passed, and returns the collection.
+    pub(super) fn advance_segments(
+        &mut self,
+        database: &str,
+        name: &str,
+    ) -> Result<&mut Collection, Refusal> {
         let delays = self.delays;
         let held = self.collection(database, name)?;
-        held.segments.iter_mut().for_each(|segment| segment.advance(&delays));
+        held.segments.iter_mut().for_each(|segment| segment.advance_state(&delays));
         Ok(held)
     }
 
-    /// Whether a flush is done: none of its segments is growing or sealed.
+    /// Returns whether a flush is complete: none of its segments is growing or sealed.
     pub(super) fn is_flushed(&mut self, database: &str, name: &str, ids: &[i64]) -> Result<bool, Refusal> {
         let mut done = true;
-        for segment in &mut self.advanced(database, name)?.segments {
+        for segment in &mut self.advance_segments(database, name)?.segments {
             if ids.contains(&segment.id)
                 && matches!(segment.state, SegmentState::Growing | SegmentState::Sealed)
             {
-                segment.told = true;
+                segment.reported = true;
                 done = false;
             }
         }
         Ok(done)
     }
 
-    /// The id of a collection's first partition.
+    /// Returns the id of a collection's first partition.
     pub(super) fn first_partition(&mut self, database: &str, name: &str) -> Result<i64, Refusal> {
         let held = self.collection(database, name)?;
         held.partitions.first().map(|partition| partition.id).ok_or_else(|| Refusal::partition("_default"))
     }
 
     /// Adds rows to the growing segment of a partition.
-    pub(super) fn grow(
+    pub(super) fn add_growing_rows(
         &mut self,
         database: &str,
         name: &str,
@@ -115,7 +119,7 @@ impl State {
         rows: u64,
         synced: bool,
     ) -> Result<(), Refusal> {
-        let id = self.id();
+        let id = self.next_id();
         let held = self.collection(database, name)?;
         let growing =
             |segment: &&mut Segment| segment.partition == partition && segment.state == SegmentState::Growing;
@@ -133,14 +137,14 @@ impl State {
         Ok(())
     }
 
-    /// Seals all growing segments of a collection and writes their files; answers their ids.
-    pub(super) fn seal(&mut self, database: &str, name: &str) -> Result<Vec<i64>, Refusal> {
+    /// Seals all growing segments of a collection, writes their files, and returns their ids.
+    pub(super) fn seal_segments(&mut self, database: &str, name: &str) -> Result<Vec<i64>, Refusal> {
         let delays = self.delays;
         let held = self.collection(database, name)?;
         let growing = held.segments.iter_mut().filter(|segment| segment.state == SegmentState::Growing);
         let sealed: Vec<Segment> = growing
             .map(|segment| {
-                segment.enter(SegmentState::Sealed, &delays);
+                segment.enter_state(SegmentState::Sealed, &delays);
                 segment.clone()
             })
             .collect();
@@ -150,7 +154,7 @@ impl State {
         Ok(sealed.into_iter().map(|segment| segment.id).collect())
     }
 
-    /// Makes a flushed segment with its files, as an import and a compaction do; answers its id.
+    /// Adds a flushed segment with its files, as imports and compactions do, and returns its id.
     pub(super) fn add_segment(
         &mut self,
         database: &str,
@@ -158,7 +162,7 @@ impl State {
         partition: i64,
         rows: u64,
     ) -> Result<i64, Refusal> {
-        let segment = Segment::new(self.id(), partition, rows, SegmentState::Flushed);
+        let segment = Segment::new(self.next_id(), partition, rows, SegmentState::Flushed);
         self.write_files(database, name, &segment)?;
         let id = segment.id;
         self.collection(database, name)?.segments.push(segment);
@@ -167,11 +171,11 @@ impl State {
 
     fn write_files(&mut self, database: &str, name: &str, segment: &Segment) -> Result<(), Refusal> {
         let held = self.collection(database, name)?;
-        let (collection, columns) = (held.id, files::columns(&held.schema));
+        let (collection, columns) = (held.id, files::segment_columns(&held.schema));
         let dir = files::segment_dir(&self.root, collection, segment.partition, segment.id);
         for (field, (data_type, dim)) in columns {
-            let log = self.id();
-            files::write(&dir, field, log, &Log { rows: segment.rows, data_type, dim })
+            let log = self.next_id();
+            files::write_log(&dir, field, log, &Log { rows: segment.rows, data_type, dim })
                 .map_err(|error| Refusal::new(1001, ErrorCode::UnexpectedError, error.to_string()))?;
         }
         Ok(())
@@ -179,20 +183,20 @@ impl State {
 }
 
 impl Collection {
-    /// The segments that a list shows: all but the growing ones.
-    pub(super) fn listed(&mut self) -> impl Iterator<Item = &Segment> {
+    /// Returns the segments in a list of segments, which are all but the growing ones.
+    pub(super) fn list_segments(&mut self) -> impl Iterator<Item = &Segment> {
         self.segments.iter_mut().filter(|segment| segment.state != SegmentState::Growing).map(|segment| {
-            segment.told = true;
+            segment.reported = true;
             &*segment
         })
     }
 
-    /// Rows that the statistics count.
+    /// Returns the number of rows that the statistics count.
     pub(super) fn counted_rows(&self) -> u64 {
         self.segments.iter().map(Segment::counted_rows).sum()
     }
 
-    /// Rows of all segments, growing ones included.
+    /// Returns the number of rows in all segments, growing ones included.
     pub(super) fn all_rows(&self) -> u64 {
         self.segments.iter().map(|segment| segment.rows).sum()
     }

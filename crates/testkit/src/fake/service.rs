@@ -1,4 +1,4 @@
-//! The service: login, version, faults, then the handler of the call.
+//! The gRPC service, which checks authentication, version and faults before it calls the handler.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,11 +11,11 @@ use tonic::{Request, Response, Status};
 
 use super::fault::Fault;
 use super::reply::{Refusal, Reply, Version};
-use super::state::{State, lock};
+use super::state::{State, lock_state};
 
 pub(super) struct Service {
     state: Arc<Mutex<State>>,
-    /// The only header that is let in.
+    /// The only `authorization` header that is accepted; `None` if no authentication is required.
     authorization: Option<String>,
 }
 
@@ -24,24 +24,25 @@ impl Service {
         Self { state, authorization: login.map(|credentials| STANDARD.encode(credentials)) }
     }
 
-    async fn serve<Q, R: Reply>(
+    /// Serves a call that exists since a release: applies the faults and calls the handler.
+    async fn serve_call<Q, R: Reply>(
         &self,
         call: &'static str,
         since: Version,
         request: Request<Q>,
         handler: impl FnOnce(&mut State, &Q) -> Result<R, Refusal>,
     ) -> Result<Response<R>, Status> {
-        let hangs = lock(&self.state).faults.happens(&Fault::Hangs { call });
+        let hangs = lock_state(&self.state).faults.take_equal(&Fault::Hangs { call });
         if hangs {
-            lock(&self.state).calls.push(call.to_owned());
+            lock_state(&self.state).calls.push(call.to_owned());
             std::future::pending::<()>().await;
         }
-        let mut state = lock(&self.state);
+        let mut state = lock_state(&self.state);
         state.calls.push(call.to_owned());
         if let Some(wanted) = &self.authorization {
-            let shown = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
-            match shown {
-                Some(shown) if shown == wanted => {}
+            let presented = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+            match presented {
+                Some(presented) if presented == wanted => {}
                 Some(_) => {
                     return Err(Status::unauthenticated(
                         "auth check failure, please check username and password are correct",
@@ -57,40 +58,42 @@ impl Service {
         }
         if state
             .faults
-            .take(|fault| matches!(fault, Fault::Unavailable { call: of, .. } if *of == call))
+            .take_first(|fault| matches!(fault, Fault::Unavailable { call: of, .. } if *of == call))
             .is_some()
         {
             return Err(Status::unavailable("the fake is not available now"));
         }
         if state
             .faults
-            .take(|fault| matches!(fault, Fault::RateLimited { call: of, .. } if *of == call))
+            .take_first(|fault| matches!(fault, Fault::RateLimited { call: of, .. } if *of == call))
             .is_some()
         {
             let version = state.version;
-            return Ok(Response::new(R::refused(Refusal::rate_limited().status(version))));
+            return Ok(Response::new(R::from_refusal(Refusal::rate_limited().into_status(version))));
         }
         if state.faults.denies(call) {
             return Err(Status::permission_denied(format!("Privilege{call}: permission deny")));
         }
-        // This one tells it by a state.
-        if call != "GetLoadState" && state.faults.denies_existence(call) {
+        // GetLoadState reports a missing collection as a load state.
+        if call != "GetLoadState" && state.faults.take_not_found(call) {
             let refusal = match call {
                 "GetPersistentSegmentInfo" => Refusal::segment(1),
                 "GetImportState" => Refusal::import_job(),
                 "ShowCollections" => Refusal::database("denied"),
                 _ => Refusal::collection("default", "denied"),
             };
-            return Ok(Response::new(R::refused(refusal.status(state.version))));
+            return Ok(Response::new(R::from_refusal(refusal.into_status(state.version))));
         }
-        happen_before(&mut state, call);
+        apply_fault_before(&mut state, call);
         let outcome = handler(&mut state, request.get_ref());
-        Ok(Response::new(outcome.unwrap_or_else(|refusal| R::refused(refusal.status(state.version)))))
+        Ok(Response::new(
+            outcome.unwrap_or_else(|refusal| R::from_refusal(refusal.into_status(state.version))),
+        ))
     }
 }
 
-/// Lets happen what a fault says of the moment before this call.
-fn happen_before(state: &mut State, call: &str) {
+/// Applies a fault that happens just before this call.
+fn apply_fault_before(state: &mut State, call: &str) {
     let due = |fault: &Fault| match fault {
         Fault::CollectionVanishes { before, .. }
         | Fault::DatabaseVanishes { before, .. }
@@ -98,7 +101,7 @@ fn happen_before(state: &mut State, call: &str) {
         | Fault::Written { before, .. } => *before == call,
         _ => false,
     };
-    match state.faults.take(due) {
+    match state.faults.take_first(due) {
         Some(Fault::CollectionVanishes { collection, .. }) => {
             if let Ok(database) = state.database("default") {
                 database.remove(&collection);
@@ -114,15 +117,15 @@ fn happen_before(state: &mut State, call: &str) {
         }
         Some(Fault::Written { collection, rows, .. }) => {
             if let Ok(first) = state.first_partition("default", &collection) {
-                // The collection and its partition were just found.
-                let _ = state.grow("default", &collection, first, rows, true);
+                // This cannot fail: the collection and its partition were just found.
+                let _ = state.add_growing_rows("default", &collection, first, rows, true);
             }
         }
         _ => {}
     }
 }
 
-/// Since the beginning of what we serve.
+/// The release of calls that every supported version has.
 const ALWAYS: Version = (2, 2, 0);
 
 macro_rules! calls {
@@ -130,7 +133,7 @@ macro_rules! calls {
         #[tonic::async_trait]
         impl MilvusService for Service {$(
             async fn $method(&self, request: Request<wire::$request>) -> Result<Response<$reply>, Status> {
-                self.serve($name, $since, request, State::$method).await
+                self.serve_call($name, $since, request, State::$method).await
             }
         )*}
     };

@@ -1,4 +1,4 @@
-//! What the server remembers.
+//! The state of the server.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,16 +13,16 @@ use super::import::Job;
 use super::reply::{Refusal, Version};
 use super::segment::{Segment, SegmentDelays};
 
-/// A moment in 2026, as a hybrid timestamp's physical part; the fake has no clock.
-const BEGINNING_MS: u64 = 1_767_225_600_000;
+/// The time of the first timestamp, in milliseconds since 1970; the fake has no clock.
+const START_MS: u64 = 1_767_225_600_000;
 
-/// Everything, behind one lock.
+/// The whole state of the server, which one lock protects.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) version_text: String,
     pub(super) version: Version,
     pub(super) root: PathBuf,
-    /// How long segments stay in their states.
+    /// The time for which segments stay in their states.
     pub(super) delays: SegmentDelays,
     pub(super) databases: BTreeMap<String, BTreeMap<String, Collection>>,
     pub(super) jobs: BTreeMap<i64, Job>,
@@ -31,7 +31,7 @@ pub(super) struct State {
     last_id: i64,
 }
 
-/// A collection.
+/// A collection, with the request that created it.
 #[derive(Debug)]
 pub(super) struct Collection {
     pub(super) id: i64,
@@ -46,14 +46,13 @@ pub(super) struct Collection {
     pub(super) segments: Vec<Segment>,
 }
 
-/// A partition.
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) id: i64,
     pub(super) name: String,
 }
 
-/// Loading takes one look at the state.
+/// The load state of a collection; loading is done when the state has been queried once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Load {
     No,
@@ -81,16 +80,16 @@ impl State {
         }
     }
 
-    /// A new id.
-    pub(super) fn id(&mut self) -> i64 {
+    /// Returns a new id.
+    pub(super) fn next_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id
     }
 
-    /// A hybrid timestamp later than all before.
-    pub(super) fn timestamp(&mut self) -> u64 {
-        let passed = self.id().unsigned_abs() % 1_000_000_000;
-        (BEGINNING_MS + passed) << 18
+    /// Returns a hybrid timestamp that is later than all earlier ones.
+    pub(super) fn next_timestamp(&mut self) -> u64 {
+        let passed = self.next_id().unsigned_abs() % 1_000_000_000;
+        (START_MS + passed) << 18
     }
 
     pub(super) fn database(&mut self, name: &str) -> Result<&mut BTreeMap<String, Collection>, Refusal> {
@@ -98,7 +97,7 @@ impl State {
         self.databases.get_mut(name).ok_or_else(|| Refusal::database(name))
     }
 
-    /// The collection of this name or alias.
+    /// Returns the collection with this name or alias.
     pub(super) fn collection(&mut self, database: &str, name: &str) -> Result<&mut Collection, Refusal> {
         let missing = Refusal::collection(database, name);
         let mut collections = self.database(database)?.iter_mut();
@@ -131,7 +130,7 @@ impl Collection {
     }
 }
 
-/// A test that failed while holding the lock says so itself.
-pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+/// Locks the state, even if a test panicked while it held the lock: that test fails by itself.
+pub(super) fn lock_state(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! `books`: every scalar type, two shards, three partitions, a dynamic field, deletes, two indexes.
 
-use super::columns::{column, doubles, longs, noise, texts};
-use super::schema::{STRONG, field, field_of, index, plain, primary};
+use super::columns::{column, doubles, longs, pseudo_random, texts};
+use super::schema::{STRONG, field, field_with_param, index, plain_collection, primary_key};
 use crate::load::load_and_wait;
 use milvus::{Column, CreateCollection, Milvus, MilvusError, Values};
 use model::manifest::{DataType, Field, KeyValue};
@@ -11,16 +11,18 @@ use std::ops::Range;
 
 const DIM: usize = 8;
 
-/// Arrays and the cosine metric came with this release.
+/// The first release with arrays and the cosine metric.
 const ARRAYS_SINCE: (u32, u32, u32) = (2, 3, 0);
 
-pub(super) async fn fill(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+/// Creates the collection with its rows, deletes and indexes, and loads it.
+pub(super) async fn create(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
     let modern = milvus.server().version.at_least(ARRAYS_SINCE);
-    milvus.create_collection(&definition(target, modern)).await?;
+    milvus.create_collection(&collection_request(target, modern)).await?;
     for partition in ["y2023", "y2024"] {
         milvus.create_partition(target, partition).await?;
     }
-    let insert = async |rows, partition| milvus.insert(target, partition, &columns(rows, modern)).await;
+    let insert =
+        async |rows, partition| milvus.insert(target, partition, &sample_columns(rows, modern)).await;
     insert(0..1500, None).await?;
     insert(2000..3500, Some("y2023")).await?;
     insert(4000..4200, Some("y2024")).await?;
@@ -36,13 +38,13 @@ pub(super) async fn fill(milvus: &Milvus, target: &CollectionRef) -> Result<(), 
     load_and_wait(milvus, target).await
 }
 
-fn definition(target: &CollectionRef, modern: bool) -> CreateCollection {
+fn collection_request(target: &CollectionRef, modern: bool) -> CreateCollection {
     let title = Field {
         description: "title of the book".to_owned(),
-        ..field_of("title", DataType::VARCHAR, "max_length", 200)
+        ..field_with_param("title", DataType::VARCHAR, "max_length", 200)
     };
     let mut fields = vec![
-        primary(field("id", DataType::INT64)),
+        primary_key(field("id", DataType::INT64)),
         field("flag", DataType::BOOL),
         field("i8", DataType::INT8),
         field("i16", DataType::INT16),
@@ -53,13 +55,13 @@ fn definition(target: &CollectionRef, modern: bool) -> CreateCollection {
         field("meta", DataType::JSON),
     ];
     if modern {
-        let mut tags = field_of("tags", DataType::ARRAY, "max_length", 20);
+        let mut tags = field_with_param("tags", DataType::ARRAY, "max_length", 20);
         tags.type_params.push(KeyValue::new("max_capacity", "8"));
         tags.element_type = DataType::VARCHAR;
         fields.push(tags);
     }
-    fields.push(field_of("emb", DataType::FLOAT_VECTOR, "dim", DIM));
-    let mut create = plain(target, fields);
+    fields.push(field_with_param("emb", DataType::FLOAT_VECTOR, "dim", DIM));
+    let mut create = plain_collection(target, fields);
     "كتب – every scalar type".clone_into(&mut create.schema.description);
     create.schema.enable_dynamic_field = true;
     create.shards = 2;
@@ -68,7 +70,7 @@ fn definition(target: &CollectionRef, modern: bool) -> CreateCollection {
     create
 }
 
-fn columns(rows: Range<i32>, modern: bool) -> Vec<Column> {
+fn sample_columns(rows: Range<i32>, modern: bool) -> Vec<Column> {
     let ints = |name, kind, number: fn(i32) -> i32| {
         column(name, kind, Values::Int(rows.clone().map(number).collect()))
     };
@@ -78,7 +80,8 @@ fn columns(rows: Range<i32>, modern: bool) -> Vec<Column> {
     let emb = rows
         .clone()
         .flat_map(|row| {
-            (0..DIM as u64).map(move |position| (noise(row, position) >> 40) as f32 / (1 << 24) as f32)
+            (0..DIM as u64)
+                .map(move |position| (pseudo_random(row, position) >> 40) as f32 / (1 << 24) as f32)
         })
         .collect();
     let json = |row: serde_json::Value| row.to_string().into_bytes();

@@ -4,7 +4,7 @@ use milvus::{Column, Values};
 use model::manifest::DataType;
 use std::ops::Range;
 
-/// A column of declared values.
+/// Returns a column of a declared field.
 pub(super) fn column(name: &str, data_type: DataType, values: Values) -> Column {
     Column { name: name.to_owned(), data_type, is_dynamic: false, values }
 }
@@ -21,15 +21,15 @@ pub(super) fn doubles(name: &str, rows: Range<i32>, number: impl Fn(f64) -> f64)
     column(name, DataType::DOUBLE, Values::Double(rows.map(|row| number(f64::from(row))).collect()))
 }
 
-/// Vectors that begin with the row's number.
+/// Returns a column of vectors that consist of the row's number and `rest`.
 pub(super) fn numbered_vectors(name: &str, rows: Range<i32>, rest: [f32; 3]) -> Column {
     #[expect(clippy::cast_precision_loss, reason = "row numbers are small")]
     let data = rows.flat_map(|row| [row as f32, rest[0], rest[1], rest[2]]).collect();
     column(name, DataType::FLOAT_VECTOR, Values::FloatVector { dim: 4, data })
 }
 
-/// Numbers that look random and are the same in every run (`SplitMix64`).
-pub(super) fn noise(row: i32, position: u64) -> u64 {
+/// Returns a pseudo-random number that is the same in every run (`SplitMix64`).
+pub(super) fn pseudo_random(row: i32, position: u64) -> u64 {
     let mut word = u64::from(row.unsigned_abs())
         .wrapping_mul(1024)
         .wrapping_add(position)

@@ -1,7 +1,7 @@
 //! A small varied data set: every scalar type of Milvus 2.3, JSON, arrays, a dynamic field, partitions, a partition
 //! key, automatic ids, a binary vector, deletes, indexes, an alias, a TTL, two databases, an empty collection.
 //!
-//! It has the shape of what the fixtures' backups hold (`fixtures/rows`), with vectors of its own.
+//! It has the same collections and rows as the fixtures' backups (`fixtures/rows`), except for the vectors.
 
 mod books;
 mod columns;
@@ -12,18 +12,18 @@ mod tenants;
 use milvus::{Milvus, MilvusError};
 use model::name::{CollectionRef, DEFAULT_DATABASE};
 
-/// Where the five collections are.
+/// The names of the five collections of the data set.
 #[derive(Debug, Clone)]
 pub struct Library {
     /// 3,700 rows in 3 partitions, 5 of them deleted; loaded.
     pub books: CollectionRef,
-    /// 1,200 rows by a partition key, 2 of them deleted; indexed, not loaded.
+    /// 1,200 rows with a partition key, 2 of them deleted; indexed, not loaded.
     pub tenants: CollectionRef,
-    /// No rows, no index.
+    /// No rows and no index.
     pub empty: CollectionRef,
     /// 2,000 rows with automatic ids; loaded.
     pub orders: CollectionRef,
-    /// 100 rows, no index; the same name as the first collection, in another database.
+    /// 100 rows without index; the collection has the name of the first one, in another database.
     pub shop_books: CollectionRef,
 }
 
@@ -31,12 +31,12 @@ impl Library {
     /// The alias of [`Library::books`].
     pub const ALIAS: &str = "library";
 
-    /// In the databases `default` and `shop`, as in the fixtures.
+    /// Names the collections in the databases `default` and `shop`, as in the fixtures.
     pub fn as_recorded() -> Self {
         Self::in_databases(DEFAULT_DATABASE, "shop")
     }
 
-    /// In two databases.
+    /// Names the collections in two databases.
     pub fn in_databases(first: &str, second: &str) -> Self {
         Self {
             books: CollectionRef::new(first, "books"),
@@ -47,12 +47,12 @@ impl Library {
         }
     }
 
-    /// All of them, each database's in order.
+    /// Returns all collections, those of the first database first.
     pub fn collections(&self) -> [&CollectionRef; 5] {
         [&self.books, &self.tenants, &self.empty, &self.orders, &self.shop_books]
     }
 
-    /// Creates the databases where they are missing, the collections, and their rows; flushes and loads.
+    /// Creates missing databases, the collections and their rows; flushes the collections and loads some of them.
     pub async fn fill(&self, milvus: &Milvus) -> Result<(), MilvusError> {
         let present = milvus.list_databases().await?;
         for database in [&self.books.database, &self.orders.database] {
@@ -61,16 +61,16 @@ impl Library {
             }
         }
         tokio::try_join!(
-            Box::pin(books::fill(milvus, &self.books)),
-            Box::pin(tenants::fill(milvus, &self.tenants)),
-            shop::empty(milvus, &self.empty),
-            Box::pin(shop::orders(milvus, &self.orders)),
-            shop::books(milvus, &self.shop_books),
+            Box::pin(books::create(milvus, &self.books)),
+            Box::pin(tenants::create(milvus, &self.tenants)),
+            shop::create_empty(milvus, &self.empty),
+            Box::pin(shop::create_orders(milvus, &self.orders)),
+            shop::create_books(milvus, &self.shop_books),
         )?;
         milvus.create_alias(&self.books, Self::ALIAS).await
     }
 
-    /// Drops the collections that are there, and the alias.
+    /// Drops the collections that exist, and their aliases.
     pub async fn drop(&self, milvus: &Milvus) -> Result<(), MilvusError> {
         let mut present = Vec::new();
         let databases = milvus.list_databases().await?;
@@ -89,7 +89,7 @@ impl Library {
     }
 }
 
-/// Creates a collection of 100 rows without index, and flushes it; its database must be there.
+/// Creates a collection of 100 rows without index, and flushes it; its database must exist.
 pub async fn hundred_rows(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
-    shop::books(milvus, target).await
+    shop::create_books(milvus, target).await
 }

@@ -1,31 +1,31 @@
-//! Short ways to write schemas and indexes down.
+//! Short constructors of schemas and indexes.
 
 use milvus::CreateCollection;
 use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, Schema};
 use model::name::CollectionRef;
 
-/// Reads see every write that came before them.
+/// The level at which a read returns every earlier write.
 pub(super) const STRONG: ConsistencyLevel = ConsistencyLevel(0);
-/// What clients choose where the user chooses nothing.
+/// The level that clients choose by default.
 const BOUNDED: ConsistencyLevel = ConsistencyLevel(2);
 
-/// A field without parameters.
+/// Returns a field without parameters.
 pub(super) fn field(name: &str, data_type: DataType) -> Field {
     Field { name: name.to_owned(), data_type, ..Field::default() }
 }
 
-/// A field with one parameter, such as `dim`.
-pub(super) fn field_of(name: &str, data_type: DataType, param: &str, value: usize) -> Field {
+/// Returns a field with one parameter, such as `dim`.
+pub(super) fn field_with_param(name: &str, data_type: DataType, param: &str, value: usize) -> Field {
     Field { type_params: vec![KeyValue::new(param, value.to_string())], ..field(name, data_type) }
 }
 
-/// The same field as the primary key.
-pub(super) fn primary(field: Field) -> Field {
+/// Makes a field the primary key.
+pub(super) fn primary_key(field: Field) -> Field {
     Field { is_primary_key: true, ..field }
 }
 
-/// A collection with one shard and nothing special.
-pub(super) fn plain(target: &CollectionRef, fields: Vec<Field>) -> CreateCollection {
+/// Returns a request for a collection with one shard, bounded consistency and no properties.
+pub(super) fn plain_collection(target: &CollectionRef, fields: Vec<Field>) -> CreateCollection {
     CreateCollection {
         target: target.clone(),
         schema: Schema { fields, ..Schema::default() },
@@ -36,7 +36,7 @@ pub(super) fn plain(target: &CollectionRef, fields: Vec<Field>) -> CreateCollect
     }
 }
 
-/// An index with its parameters; `params` is a JSON text.
+/// Returns an index with its parameters; `params` is a JSON text, and empty texts are left out.
 pub(super) fn index(field: &str, name: &str, kind: &str, metric: &str, params: &str) -> Index {
     let params = [("metric_type", metric), ("params", params)]
         .into_iter()

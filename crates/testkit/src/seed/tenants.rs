@@ -1,19 +1,23 @@
 //! `tenants`: a string key, and a partition key over four partitions.
 
 use super::columns::{numbered_vectors, texts};
-use super::schema::{field_of, index, plain, primary};
+use super::schema::{field_with_param, index, plain_collection, primary_key};
 use milvus::{CreateCollection, Milvus, MilvusError};
 use model::manifest::{DataType, Field};
 use model::name::CollectionRef;
 
-pub(super) async fn fill(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
-    let tenant = Field { is_partition_key: true, ..field_of("tenant", DataType::VARCHAR, "max_length", 32) };
+/// Creates the collection with its rows, deletes and index, and does not load it.
+pub(super) async fn create(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+    let tenant =
+        Field { is_partition_key: true, ..field_with_param("tenant", DataType::VARCHAR, "max_length", 32) };
     let fields = vec![
-        primary(field_of("pk", DataType::VARCHAR, "max_length", 64)),
+        primary_key(field_with_param("pk", DataType::VARCHAR, "max_length", 64)),
         tenant,
-        field_of("v", DataType::FLOAT_VECTOR, "dim", 4),
+        field_with_param("v", DataType::FLOAT_VECTOR, "dim", 4),
     ];
-    milvus.create_collection(&CreateCollection { num_partitions: Some(4), ..plain(target, fields) }).await?;
+    milvus
+        .create_collection(&CreateCollection { num_partitions: Some(4), ..plain_collection(target, fields) })
+        .await?;
     let rows = 0..1200;
     let columns = [
         texts("pk", rows.clone(), |row| format!("k{row}")),

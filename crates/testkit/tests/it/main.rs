@@ -1,4 +1,4 @@
-//! The test kit's own parts against the real thing.
+//! Tests of the test kit with real servers.
 
 #[cfg(feature = "milvus")]
 mod seed;

@@ -3,7 +3,7 @@ use milvus_backup_testkit::tls::Certificates;
 use std::net::TcpStream;
 
 #[test]
-fn a_server_of_ones_own_ends_with_its_guard() {
+fn a_server_stops_when_its_guard_is_dropped() {
     let certificates = Certificates::generate();
     let Some(guard) = milvus_server::start(&Options::default().login().mutual_tls(&certificates)) else {
         return;

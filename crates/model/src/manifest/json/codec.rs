@@ -1,7 +1,8 @@
-//! The encoding of the Go releases: plain JSON over their messages, zero values left out.
+//! The encoding of the Go releases: plain JSON of their messages, without zero values.
 //!
-//! Reading: unknown keys are passed over, keys match without regard to case, the last duplicate wins, `null` is a
-//! missing value; quoted or broken numbers are errors. Writing: zero values are omitted but for keys marked `always`.
+//! When reading, unknown keys are ignored, keys match regardless of case, the last duplicate is used, and `null` means
+//! a missing value; quoted and invalid numbers are errors. When writing, zero values are omitted, except those of keys
+//! that are marked `always`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,14 +10,14 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// A value that can be read; its default is what a missing one means.
+/// A value that can be read; a missing value means the default.
 pub(super) trait Decode: Default {
     fn decode<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
 }
 
-/// A value that can be written.
+/// A value that can be written, unless it is zero.
 pub(super) trait Encode {
-    /// Whether it is left out.
+    /// Returns whether the value is omitted.
     fn is_zero(&self) -> bool;
     fn encode<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error>;
 }
@@ -31,32 +32,32 @@ impl<T: Encode> Encode for &T {
     }
 }
 
-/// A JSON object, read key by key.
+/// A JSON object that is read key by key.
 pub(super) trait Object: Default {
-    /// Takes the value of one key, or passes over it.
-    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
+    /// Reads the value of one key, or ignores the value of an unknown key.
+    fn read_entry<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
-/// Declares the keys of an object once, for reading and writing; `legacy` keys are only read.
+/// Declares the keys of an object once for reading and writing; `legacy` keys are only read, with a setter function.
 macro_rules! object {
     ($type:ident $(<$($part:ident),+>)? {
         $($key:literal $($always:ident)? => $field:ident),+ $(,)?
-    } $(legacy { $($old:literal => $take:path),+ })?) => {
+    } $(legacy { $($old:literal => $set:path),+ })?) => {
         impl $(<$($part: super::codec::Decode),+>)? super::codec::Object for $type $(<$($part),+>)? {
-            fn take<'de, Source: ::serde::de::MapAccess<'de>>(
+            fn read_entry<'de, Source: ::serde::de::MapAccess<'de>>(
                 &mut self,
                 key: &str,
                 map: &mut Source,
             ) -> Result<(), Source::Error> {
                 $(if key.eq_ignore_ascii_case($key) {
-                    self.$field = super::codec::value(map)?;
+                    self.$field = super::codec::read_value(map)?;
                     return Ok(());
                 })+
                 $($(if key.eq_ignore_ascii_case($old) {
-                    $take(self, super::codec::value(map)?);
+                    $set(self, super::codec::read_value(map)?);
                     return Ok(());
                 })+)?
-                super::codec::pass(map)
+                super::codec::skip_value(map)
             }
         }
         impl $(<$($part: super::codec::Decode),+>)? super::codec::Decode for $type $(<$($part),+>)? {
@@ -73,7 +74,7 @@ macro_rules! object {
 
             fn encode<Sink: ::serde::Serializer>(&self, to: Sink) -> Result<Sink::Ok, Sink::Error> {
                 let mut map = ::serde::ser::Serializer::serialize_map(to, None)?;
-                $(super::codec::entry(
+                $(super::codec::write_entry(
                     &mut map,
                     $key,
                     &self.$field,
@@ -86,18 +87,18 @@ macro_rules! object {
 }
 pub(super) use object;
 
-/// Reads the value of the current key; `null` means a missing one.
-pub(super) fn value<'de, T: Decode, A: MapAccess<'de>>(map: &mut A) -> Result<T, A::Error> {
+/// Reads the value of the current key; `null` means a missing value.
+pub(super) fn read_value<'de, T: Decode, A: MapAccess<'de>>(map: &mut A) -> Result<T, A::Error> {
     map.next_value_seed(Value(PhantomData))
 }
 
-/// Passes over the value of the current key.
-pub(super) fn pass<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+/// Skips the value of the current key.
+pub(super) fn skip_value<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
     map.next_value::<IgnoredAny>().map(drop)
 }
 
-/// Writes a key unless its value is zero.
-pub(super) fn entry<M: SerializeMap, T: Encode>(
+/// Writes a key with its value, unless the value is zero and `always` is false.
+pub(super) fn write_entry<M: SerializeMap, T: Encode>(
     map: &mut M,
     key: &str,
     value: &T,
@@ -106,7 +107,7 @@ pub(super) fn entry<M: SerializeMap, T: Encode>(
     if always || !value.is_zero() { map.serialize_entry(key, &Encoded(value)) } else { Ok(()) }
 }
 
-/// Lets serde write a value of ours.
+/// Adapter with which serde writes an [`Encode`] value.
 pub(super) struct Encoded<T>(pub(super) T);
 
 impl<T: Encode> Serialize for Encoded<T> {
@@ -115,7 +116,7 @@ impl<T: Encode> Serialize for Encoded<T> {
     }
 }
 
-/// Lets serde read a value of ours, or `null`.
+/// Adapter with which serde reads a [`Decode`] value or `null`.
 struct Value<T>(PhantomData<T>);
 
 impl<'de, T: Decode> DeserializeSeed<'de> for Value<T> {
@@ -146,7 +147,7 @@ impl<'de, T: Decode> Visitor<'de> for Value<T> {
     }
 }
 
-/// Reads an object.
+/// Reads a JSON object key by key.
 pub(super) fn decode_object<'de, T: Object, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
     struct Keys<T>(PhantomData<T>);
 
@@ -161,7 +162,7 @@ pub(super) fn decode_object<'de, T: Object, D: Deserializer<'de>>(from: D) -> Re
             let mut object = T::default();
             let mut key = String::new();
             while map.next_key_seed(Key(&mut key))?.is_some() {
-                object.take(&key, &mut map)?;
+                object.read_entry(&key, &mut map)?;
             }
             Ok(object)
         }
@@ -169,7 +170,7 @@ pub(super) fn decode_object<'de, T: Object, D: Deserializer<'de>>(from: D) -> Re
     from.deserialize_map(Keys(PhantomData))
 }
 
-/// Reads a key into a buffer that is used again and again: there are three keys a file of a backup.
+/// Reads a key into a buffer that all keys share: a backup has three keys for each of its files.
 struct Key<'b>(&'b mut String);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
@@ -194,7 +195,7 @@ impl Visitor<'_> for Key<'_> {
     }
 }
 
-/// Reads a list element by element, so that `each` may keep less than what it is given.
+/// Reads a list and passes each element to `each`, which may store only a part of it.
 pub(super) fn decode_each<'de, T: Decode, D: Deserializer<'de>>(
     from: D,
     each: impl FnMut(T),

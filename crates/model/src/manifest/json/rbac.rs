@@ -1,9 +1,9 @@
-//! The keys of users, roles and grants: names there are objects of their own.
+//! The keys of users, roles and grants, where every name is an object with the key `name`.
 
 use super::codec::object;
 use crate::manifest::{Grant, PrivilegeGroup, Rbac, User};
 
-/// `rbac_meta`.
+/// The value of the key `rbac_meta`.
 #[derive(Default, PartialEq)]
 pub(super) struct RbacWire {
     users: Vec<UserWire>,
@@ -78,21 +78,21 @@ object!(GroupWire {
     "privileges" => privileges,
 });
 
-fn names(named: Vec<Named>) -> Vec<String> {
+fn to_names(named: Vec<Named>) -> Vec<String> {
     named.into_iter().map(|named| named.name).collect()
 }
 
-fn named(name: &str) -> Named {
+fn to_named(name: &str) -> Named {
     Named { name: name.to_owned() }
 }
 
-fn all_named(names: &[String]) -> Vec<Named> {
-    names.iter().map(|name| named(name)).collect()
+fn to_all_named(names: &[String]) -> Vec<Named> {
+    names.iter().map(|name| to_named(name)).collect()
 }
 
 impl From<RbacWire> for Rbac {
     fn from(wire: RbacWire) -> Self {
-        let user = |u: UserWire| User { name: u.user, password_hash: u.password, roles: names(u.roles) };
+        let user = |u: UserWire| User { name: u.user, password_hash: u.password, roles: to_names(u.roles) };
         let grant = |g: GrantWire| Grant {
             role: g.role.name,
             object: g.object.name,
@@ -101,10 +101,10 @@ impl From<RbacWire> for Rbac {
             privilege: g.grantor.privilege.name,
             db_name: g.db_name,
         };
-        let group = |g: GroupWire| PrivilegeGroup { name: g.group_name, privileges: names(g.privileges) };
+        let group = |g: GroupWire| PrivilegeGroup { name: g.group_name, privileges: to_names(g.privileges) };
         Self {
             users: wire.users.into_iter().map(user).collect(),
-            roles: names(wire.roles),
+            roles: to_names(wire.roles),
             grants: wire.grants.into_iter().map(grant).collect(),
             privilege_groups: wire.privilege_groups.into_iter().map(group).collect(),
         }
@@ -116,22 +116,22 @@ impl From<&Rbac> for RbacWire {
         let user = |u: &User| UserWire {
             user: u.name.clone(),
             password: u.password_hash.clone(),
-            roles: all_named(&u.roles),
+            roles: to_all_named(&u.roles),
         };
         let grant = |g: &Grant| GrantWire {
-            role: named(&g.role),
-            object: named(&g.object),
+            role: to_named(&g.role),
+            object: to_named(&g.object),
             object_name: g.object_name.clone(),
-            grantor: GrantorWire { user: named(&g.grantor), privilege: named(&g.privilege) },
+            grantor: GrantorWire { user: to_named(&g.grantor), privilege: to_named(&g.privilege) },
             db_name: g.db_name.clone(),
         };
         let group = |g: &PrivilegeGroup| GroupWire {
             group_name: g.name.clone(),
-            privileges: all_named(&g.privileges),
+            privileges: to_all_named(&g.privileges),
         };
         Self {
             users: rbac.users.iter().map(user).collect(),
-            roles: all_named(&rbac.roles),
+            roles: to_all_named(&rbac.roles),
             grants: rbac.grants.iter().map(grant).collect(),
             privilege_groups: rbac.privilege_groups.iter().map(group).collect(),
         }

@@ -1,4 +1,4 @@
-//! From what was read to the model: levels joined, properties united, places checked.
+//! Conversion from the JSON files to the model: joins the level files and unites the two lists of properties.
 
 use std::collections::HashMap;
 
@@ -12,8 +12,8 @@ pub(super) type SegmentRead = SegmentWire<Binlogs, DeltaLogs>;
 pub(super) type PartitionRead = PartitionWire<Vec<SegmentRead>>;
 pub(super) type CollectionRead = CollectionWire<Vec<PartitionRead>, Vec<SegmentRead>>;
 
-/// The backup itself; its collections come from elsewhere.
-pub(super) fn manifest<C>(wire: BackupWire<C>, collections: Vec<CollectionBackup>) -> Manifest {
+/// Converts the backup itself, with collections that were converted before.
+pub(super) fn to_manifest<C>(wire: BackupWire<C>, collections: Vec<CollectionBackup>) -> Manifest {
     Manifest {
         id: wire.id,
         name: wire.name,
@@ -29,9 +29,9 @@ pub(super) fn manifest<C>(wire: BackupWire<C>, collections: Vec<CollectionBackup
     }
 }
 
-pub(super) fn collection(wire: CollectionRead) -> CollectionBackup {
+pub(super) fn to_collection(wire: CollectionRead) -> CollectionBackup {
     let mut schema = wire.schema;
-    let properties = union(wire.properties, &schema.properties);
+    let properties = unite_properties(wire.properties, &schema.properties);
     schema.properties.clone_from(&properties);
     CollectionBackup {
         id: wire.id,
@@ -39,12 +39,12 @@ pub(super) fn collection(wire: CollectionRead) -> CollectionBackup {
         schema,
         shards: wire.shards,
         consistency: wire.consistency,
-        partitions: wire.partitions.into_iter().map(partition).collect(),
+        partitions: wire.partitions.into_iter().map(to_partition).collect(),
         l0_segments: wire
             .l0_segments
             .into_iter()
-            // 0.4 leaves out the mark where it took the metadata alone
-            .map(|wire| segment(SegmentRead { is_l0: true, ..wire }))
+            // 0.4 omits `is_l0` in backups of metadata only
+            .map(|wire| to_segment(SegmentRead { is_l0: true, ..wire }))
             .collect(),
         size: wire.size,
         indexes: wire.indexes,
@@ -63,10 +63,10 @@ pub(super) fn collection(wire: CollectionRead) -> CollectionBackup {
     }
 }
 
-fn partition(wire: PartitionRead) -> PartitionBackup {
+fn to_partition(wire: PartitionRead) -> PartitionBackup {
     let id = wire.id.0;
-    // where a segment stands in the tree counts more than what it says of itself
-    let segments = wire.segments.into_iter().map(|wire| segment(SegmentRead { partition: id, ..wire }));
+    // the position of a segment in the tree has priority over the partition that it records
+    let segments = wire.segments.into_iter().map(|wire| to_segment(SegmentRead { partition: id, ..wire }));
     PartitionBackup {
         id: wire.id,
         name: wire.name,
@@ -76,7 +76,7 @@ fn partition(wire: PartitionRead) -> PartitionBackup {
     }
 }
 
-fn segment(wire: SegmentRead) -> Segment {
+fn to_segment(wire: SegmentRead) -> Segment {
     Segment {
         id: wire.id,
         partition: PartitionScope::from_wire(wire.partition),
@@ -90,8 +90,8 @@ fn segment(wire: SegmentRead) -> Segment {
     }
 }
 
-/// Adds what the first list has no key for; which of the two lists holds a property depends on the maker's version.
-fn union(mut properties: Vec<KeyValue>, others: &[KeyValue]) -> Vec<KeyValue> {
+/// Adds the properties whose keys the first list lacks; the list that contains a property depends on the version.
+fn unite_properties(mut properties: Vec<KeyValue>, others: &[KeyValue]) -> Vec<KeyValue> {
     for other in others {
         if !properties.iter().any(|property| property.key == other.key) {
             properties.push(other.clone());
@@ -100,30 +100,30 @@ fn union(mut properties: Vec<KeyValue>, others: &[KeyValue]) -> Vec<KeyValue> {
     properties
 }
 
-/// Puts partitions below their collections.
+/// Adds partitions to their collections; fails if a collection is missing.
 pub(super) fn join_partitions(
     collections: &mut [CollectionBackup],
     partitions: Vec<PartitionRead>,
 ) -> Result<(), JsonError> {
-    let places: HashMap<CollectionId, usize> =
+    let positions: HashMap<CollectionId, usize> =
         collections.iter().enumerate().map(|(i, c)| (c.id, i)).collect();
     for wire in partitions {
         let orphan = JsonError::Orphan {
             child: format!("partition {}", wire.id),
             parent: format!("collection {}", wire.collection),
         };
-        let home = places.get(&wire.collection).and_then(|i| collections.get_mut(*i)).ok_or(orphan)?;
-        home.partitions.push(partition(PartitionRead { segments: Vec::new(), ..wire }));
+        let parent = positions.get(&wire.collection).and_then(|i| collections.get_mut(*i)).ok_or(orphan)?;
+        parent.partitions.push(to_partition(PartitionRead { segments: Vec::new(), ..wire }));
     }
     Ok(())
 }
 
-/// Puts segments below their partitions.
+/// Adds segments to their partitions; fails if a partition is missing.
 pub(super) fn join_segments(
     collections: &mut [CollectionBackup],
     segments: Vec<SegmentRead>,
 ) -> Result<(), JsonError> {
-    let mut homes: HashMap<(CollectionId, PartitionId), &mut PartitionBackup> = collections
+    let mut parents: HashMap<(CollectionId, PartitionId), &mut PartitionBackup> = collections
         .iter_mut()
         .flat_map(|c| {
             let id = c.id;
@@ -131,16 +131,16 @@ pub(super) fn join_segments(
         })
         .collect();
     for wire in segments {
-        let home = homes.get_mut(&(wire.collection, PartitionId(wire.partition))).ok_or_else(|| {
+        let parent = parents.get_mut(&(wire.collection, PartitionId(wire.partition))).ok_or_else(|| {
             JsonError::Orphan {
                 child: format!("segment {}", wire.id),
                 parent: format!("partition {} of collection {}", wire.partition, wire.collection),
             }
         })?;
-        home.segments.push(segment(wire));
+        parent.segments.push(to_segment(wire));
     }
-    for home in homes.into_values() {
-        home.segments.shrink_to_fit();
+    for parent in parents.into_values() {
+        parent.segments.shrink_to_fit();
     }
     Ok(())
 }

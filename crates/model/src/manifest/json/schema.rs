@@ -35,12 +35,13 @@ object!(Field {
     "is_function_output" => is_function_output,
     "default_value_base64" => default_value,
 } legacy {
-    "default_value_proto" => take_raw_default
+    "default_value_proto" => set_raw_default
 });
 
-/// Takes a default value as early 0.5 releases wrote it: the message's bytes as text. The later form is better,
-/// since bytes that are no UTF-8 were lost in this one.
-fn take_raw_default(field: &mut Field, raw: String) {
+/// Sets a default value from the form of early 0.5 releases, the bytes of the message as text.
+///
+/// The later form has priority, because this one lost bytes that are not UTF-8.
+fn set_raw_default(field: &mut Field, raw: String) {
     if field.default_value.is_none() && !raw.is_empty() {
         field.default_value = Some(raw.into_bytes());
     }

@@ -1,6 +1,7 @@
 //! The keys of a backup's tree, from the backup down to its files.
 //!
-//! Parts that differ between reading (kept compact) and writing (made on the way) are type parameters.
+//! Type parameters stand for the parts that differ between reading (compact in memory) and writing (generated while
+//! they are written).
 
 use serde::Deserializer;
 use serde::de::{Error as _, Visitor};
@@ -13,7 +14,7 @@ use crate::manifest::{
 };
 use std::collections::BTreeMap;
 
-/// `backup_meta.json`, and with collections `full_meta.json`.
+/// The content of `backup_meta.json`, and with collections that of `full_meta.json`.
 #[derive(Default)]
 pub(super) struct BackupWire<C> {
     pub(super) id: String,
@@ -45,7 +46,7 @@ object!(BackupWire<C> {
     "mb_summary" => summary,
 });
 
-/// A level file.
+/// The content of a level file other than `backup_meta.json`.
 #[derive(Default)]
 pub(super) struct Infos<L> {
     pub(super) infos: L,
@@ -53,7 +54,6 @@ pub(super) struct Infos<L> {
 
 object!(Infos<L> { "infos" => infos });
 
-/// A collection.
 #[derive(Default)]
 pub(super) struct CollectionWire<P, L> {
     pub(super) backup_id: String,
@@ -109,7 +109,6 @@ object!(CollectionWire<P, L> {
     "aliases" => aliases,
 });
 
-/// A partition.
 #[derive(Default)]
 pub(super) struct PartitionWire<S> {
     pub(super) id: PartitionId,
@@ -129,19 +128,18 @@ object!(PartitionWire<S> {
     "load_state" => load_state,
 });
 
-/// A segment.
 #[derive(Default)]
 pub(super) struct SegmentWire<B, D> {
     pub(super) id: SegmentId,
     pub(super) collection: CollectionId,
-    /// -1 for all partitions.
+    /// The id of the partition, or -1 for all partitions.
     pub(super) partition: i64,
     pub(super) rows: u64,
     pub(super) binlogs: B,
     pub(super) delta_logs: D,
     pub(super) size: u64,
     pub(super) group_id: Option<i64>,
-    /// Whether its files are in the backup; what 0.4 says there is not looked at.
+    /// Whether the backup contains the segment's files; ignored when reading.
     pub(super) backuped: bool,
     pub(super) is_l0: bool,
     pub(super) v_channel: String,
@@ -175,7 +173,7 @@ object!(ColumnWire<L> {
     "binlogs" => logs,
 });
 
-/// One file; its path is where it lay in Milvus's storage.
+/// One file, with its path in Milvus's storage.
 #[derive(Default)]
 pub(super) struct LogWire<P> {
     pub(super) path: P,
@@ -190,13 +188,13 @@ object!(LogWire<P> {
 });
 
 impl LogWire<PathId> {
-    /// The file's id, which 0.4 told only by the path.
-    fn log(&self) -> LogId {
+    /// Returns the id of the file, which 0.4 records only as the end of the path.
+    fn log_id(&self) -> LogId {
         if self.id == LogId(0) { self.path.0 } else { self.id }
     }
 }
 
-/// The number at the end of a path; nothing else of it is kept.
+/// The number at the end of a path, which is the only part that is stored.
 #[derive(Default)]
 pub(super) struct PathId(LogId);
 
@@ -220,7 +218,7 @@ impl Decode for PathId {
     }
 }
 
-/// A segment's binlogs as they are kept.
+/// The binlogs of a segment in the compact form of the model.
 #[derive(Default)]
 pub(super) struct Binlogs(pub(super) Vec<Binlog>);
 
@@ -230,7 +228,7 @@ impl Decode for Binlogs {
         decode_each(from, |column: ColumnWire<Vec<LogWire<PathId>>>| {
             binlogs.extend(column.logs.iter().map(|log| Binlog {
                 field: column.field,
-                log: log.log(),
+                log: log.log_id(),
                 size: log.size,
             }));
         })?;
@@ -243,7 +241,7 @@ impl Decode for Binlogs {
     }
 }
 
-/// A segment's delete logs as they are kept; 0.4 told the file's id as the column's.
+/// The delta logs of a segment in the compact form of the model; 0.4 records a file's id as that of its column.
 #[derive(Default)]
 pub(super) struct DeltaLogs(pub(super) Vec<DeltaLog>);
 

@@ -1,4 +1,4 @@
-//! The plain values of the format: numbers, texts, bytes, lists and maps of them.
+//! The encoding of plain values: numbers, texts, bytes, and lists and maps of them.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ macro_rules! newtype {
 }
 newtype!(CollectionId, PartitionId, SegmentId, FieldId, LogId, Tso, DataType, ConsistencyLevel);
 
-/// What is zero is absent.
+/// A zero value is read as `None`.
 impl<T: Decode + PartialEq> Decode for Option<T> {
     fn decode<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         T::decode(from).map(|value| (value != T::default()).then_some(value))
@@ -73,7 +73,7 @@ impl<T: Encode> Encode for Option<T> {
     }
 }
 
-/// Bytes are Base64 in the standard alphabet, padded.
+/// Bytes are encoded as Base64 with the standard alphabet and padding.
 impl Decode for Vec<u8> {
     fn decode<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         BASE64.decode(String::deserialize(from)?).map_err(D::Error::custom)
@@ -125,8 +125,12 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
 }
 
 impl<T: Decode> Object for BTreeMap<String, T> {
-    fn take<'de, A: serde::de::MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        self.insert(key.to_owned(), super::codec::value(map)?);
+    fn read_entry<'de, A: serde::de::MapAccess<'de>>(
+        &mut self,
+        key: &str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        self.insert(key.to_owned(), super::codec::read_value(map)?);
         Ok(())
     }
 }
@@ -181,7 +185,7 @@ impl Encode for Format {
     }
 }
 
-/// A summary that cannot be read, such as one of a later version, is as good as none: it only saves `list` some work.
+/// A summary that cannot be read, such as one of a later version, counts as missing: it only saves `list` some work.
 impl Decode for Summary {
     fn decode<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(from)?;
@@ -199,7 +203,7 @@ impl Encode for Summary {
     }
 }
 
-/// What is not wanted is passed over.
+/// A value that the caller does not need is skipped.
 impl Decode for () {
     fn decode<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(from).map(drop)

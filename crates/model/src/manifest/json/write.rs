@@ -1,4 +1,4 @@
-//! From the model to what is written, made piece by piece on the way out.
+//! Conversion from the model to the JSON files, piece by piece while they are written.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use super::tree::{BackupWire, CollectionWire, ColumnWire, Infos, LogWire, Partit
 use crate::ids::{CollectionId, FieldId, LogId};
 use crate::manifest::{CollectionBackup, Manifest, PartitionBackup, Segment};
 
-/// What the Go releases call a backup that succeeded; none of them looks at it.
+/// The state code of a successful backup in the Go releases; none of them reads it.
 const SUCCESS: i32 = 2;
 
-/// A list whose elements are made while it is written.
+/// A list whose elements are generated while it is written.
 pub(super) struct Each<F>(pub(super) F);
 
 impl<F, I> Encode for Each<F>
@@ -30,7 +30,7 @@ where
     }
 }
 
-/// A list that has its place in another file.
+/// A list that is omitted because another file contains it.
 pub(super) struct Elsewhere;
 
 impl Encode for Elsewhere {
@@ -43,7 +43,7 @@ impl Encode for Elsewhere {
     }
 }
 
-/// `backup_meta.json`.
+/// Returns the content of `backup_meta.json`.
 pub(super) fn head(manifest: &Manifest) -> impl Encode {
     BackupWire {
         databases: Vec::new(),
@@ -53,9 +53,9 @@ pub(super) fn head(manifest: &Manifest) -> impl Encode {
     }
 }
 
-/// `full_meta.json`.
+/// Returns the content of `full_meta.json`.
 pub(super) fn full<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + 'a {
-    let tree = move || manifest.collections.iter().map(move |c| whole(manifest, root, c));
+    let tree = move || manifest.collections.iter().map(move |c| collection_tree(manifest, root, c));
     BackupWire {
         databases: manifest.databases.clone(),
         rbac: manifest.rbac.as_ref().map(Into::into),
@@ -63,8 +63,8 @@ pub(super) fn full<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + '
     }
 }
 
-/// A collection with all below it.
-pub(super) fn whole<'a>(
+/// Returns a collection with its partitions, segments and files.
+pub(super) fn collection_tree<'a>(
     manifest: &Manifest,
     root: &'a str,
     c: &'a CollectionBackup,
@@ -74,7 +74,8 @@ pub(super) fn whole<'a>(
     collection(manifest, root, c, partitions)
 }
 
-/// `collection_meta.json`: bare partitions as 0.5 has them, and L0 segments, which 0.4 finds nowhere else.
+/// Returns the content of `collection_meta.json`: partitions without segments, as 0.5 writes them, and L0 segments,
+/// which 0.4 reads only from this file.
 pub(super) fn collections<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + 'a {
     let infos = Each(move || {
         manifest.collections.iter().map(move |c| {
@@ -85,17 +86,19 @@ pub(super) fn collections<'a>(manifest: &'a Manifest, root: &'a str) -> impl Enc
     Infos { infos }
 }
 
-/// `partition_meta.json`.
+/// Returns the content of `partition_meta.json`.
 pub(super) fn partitions(manifest: &Manifest) -> impl Encode {
-    let of = |c: &'_ CollectionBackup| {
+    let partitions_of = |c: &'_ CollectionBackup| {
         let id = c.id;
         move |p| partition(id, p, Elsewhere)
     };
-    let infos = Each(move || manifest.collections.iter().flat_map(move |c| c.partitions.iter().map(of(c))));
+    let infos = Each(move || {
+        manifest.collections.iter().flat_map(move |c| c.partitions.iter().map(partitions_of(c)))
+    });
     Infos { infos }
 }
 
-/// `segment_meta.json`.
+/// Returns the content of `segment_meta.json`.
 pub(super) fn all_segments<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + 'a {
     let infos = Each(move || {
         manifest.collections.iter().flat_map(move |c| {
@@ -129,7 +132,7 @@ fn collection<'a, P>(
     partitions: P,
 ) -> CollectionWire<P, impl Encode + use<'a, P>> {
     let mut schema = c.schema.clone();
-    // the Go releases restore these and not the collection's
+    // the Go releases restore the properties of the schema and not those of the collection
     schema.properties.clone_from(&c.properties);
     CollectionWire {
         backup_id: manifest.id.clone(),
@@ -175,8 +178,8 @@ fn segments<'a>(root: &'a str, collection: CollectionId, list: &'a [Segment]) ->
 }
 
 fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl Encode + use<'a> {
-    let place = format!("{collection}/{}/{}", s.partition.wire(), s.id);
-    let (insert, delta) = (dir(root, "insert_log", &place), dir(root, "delta_log", &place));
+    let ids = format!("{collection}/{}/{}", s.partition.wire(), s.id);
+    let (insert, delta) = (segment_dir(root, "insert_log", &ids), segment_dir(root, "delta_log", &ids));
     let columns = move || {
         let insert = insert.clone();
         s.binlogs.chunk_by(|a, b| a.field == b.field).map(move |column| {
@@ -186,19 +189,20 @@ fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl 
                 field,
                 logs: Each(move || {
                     let dir = dir.clone();
-                    column.iter().map(move |b| log(&dir, b.log, b.size))
+                    column.iter().map(move |b| log_wire(&dir, b.log, b.size))
                 }),
             }
         })
     };
     let has_files = !(s.binlogs.is_empty() && s.delta_logs.is_empty());
-    // As 0.4 has it, and the later releases read it: a column a file, with the file's id, and an empty one for none.
+    // The form of 0.4, which the later releases read too: one column for each file, with the file's id as its own, and
+    // one empty column if there is no file.
     let deletes = move || {
         let delta = delta.clone();
-        let columns = s
-            .delta_logs
-            .iter()
-            .map(move |d| ColumnWire { field: FieldId(d.log.0), logs: vec![log(&delta, d.log, d.size)] });
+        let columns = s.delta_logs.iter().map(move |d| ColumnWire {
+            field: FieldId(d.log.0),
+            logs: vec![log_wire(&delta, d.log, d.size)],
+        });
         columns.chain((has_files && s.delta_logs.is_empty()).then(ColumnWire::default))
     };
     SegmentWire {
@@ -217,15 +221,15 @@ fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl 
     }
 }
 
-/// The directory of a segment in Milvus's storage; `root` as Milvus writes it, a leading slash included.
-fn dir(root: &str, kind: &str, place: &str) -> String {
+/// Returns a directory in Milvus's storage; `root` is written as Milvus writes it, with a leading slash if it has one.
+fn segment_dir(root: &str, kind: &str, ids: &str) -> String {
     match root.trim_end_matches('/') {
-        "" => format!("{kind}/{place}"),
-        root => format!("{root}/{kind}/{place}"),
+        "" => format!("{kind}/{ids}"),
+        root => format!("{root}/{kind}/{ids}"),
     }
 }
 
-fn log(dir: &str, id: LogId, size: u64) -> LogWire<String> {
+fn log_wire(dir: &str, id: LogId, size: u64) -> LogWire<String> {
     LogWire { path: format!("{dir}/{id}"), size, id }
 }
 

@@ -1,4 +1,4 @@
-//! What a backup will do.
+//! The request and the preview of a backup, and the copying of its files.
 
 mod objects;
 mod strategy;
@@ -12,28 +12,30 @@ use crate::manifest::CollectionBackup;
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
 
-/// A request to make a backup. It is kept with the job that executes it, so unknown fields are ignored when it is read and
-/// missing ones get their defaults.
+/// A request to make a backup.
+///
+/// It is stored with the job that executes it, so a reader ignores unknown fields and sets missing ones to their
+/// defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupRequest {
-    /// The backup's name, checked for creation.
+    /// The name of the backup, valid for a new one.
     pub name: BackupName,
-    /// The collections to back up.
+    /// The databases and collections to back up.
     #[serde(default = "Selection::everything")]
     pub selection: Selection,
-    /// How collections are flushed.
+    /// The flush strategy for all collections.
     #[serde(default)]
     pub strategy: FlushStrategy,
-    /// Whether a collection that is dropped while it is read, or of which rows would be missing, fails the backup.
+    /// Whether the backup fails if a collection is dropped while it is read, or if rows of a collection would be missing.
     #[serde(default)]
     pub strict: bool,
-    /// Whether Milvus's garbage collection is paused during the backup, even where the configuration does not say so.
+    /// Whether to pause Milvus's garbage collection during the backup, even if the configuration does not enable that.
     #[serde(default)]
     pub pause_gc: bool,
 }
 
 impl BackupRequest {
-    /// A backup of everything.
+    /// Requests a backup of everything with the default options.
     pub fn of(name: BackupName) -> Self {
         Self {
             name,
@@ -45,37 +47,37 @@ impl BackupRequest {
     }
 }
 
-/// What a backup would copy as things are before the flush.
+/// What a backup would copy, computed before the flush.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupPreview {
-    /// The backup's name.
+    /// The name of the backup.
     pub name: BackupName,
-    /// The resolved strategy.
+    /// The resolved flush strategy, never [`FlushStrategy::Auto`].
     pub strategy: FlushStrategy,
-    /// Selected databases.
+    /// The names of the selected databases.
     pub databases: Vec<String>,
-    /// Selected collections.
+    /// What the backup would copy of each selected collection.
     pub collections: Vec<PlannedCollection>,
-    /// How the bytes travel, in words.
+    /// The way in which files would be copied, in words.
     pub copy: String,
-    /// What the operator should know.
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
 
-/// What will be taken of one collection.
+/// What a backup would copy of one collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedCollection {
-    /// The collection.
+    /// The name of the collection.
     pub name: CollectionRef,
     /// The number of partitions.
     pub partitions: usize,
     /// The number of segments.
     pub segments: usize,
-    /// Rows, deleted ones included.
+    /// The number of rows, deleted ones included.
     pub rows: u64,
     /// The number of files.
     pub objects: u64,
-    /// Their bytes.
+    /// The size of the files in bytes.
     pub bytes: u64,
 }
 

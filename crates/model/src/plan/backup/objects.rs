@@ -1,4 +1,4 @@
-//! The files of a backup: sums over them, and where each goes.
+//! The files of a backup: totals, and the keys of each file in the source and in the backup.
 
 use crate::ids::{CollectionId, PartitionScope};
 use crate::key::ObjectKey;
@@ -6,28 +6,28 @@ use crate::layout::backup::BackupLayout;
 use crate::layout::milvus::MilvusLayout;
 use crate::manifest::{CollectionBackup, Manifest, Segment};
 
-/// Sums over segments.
+/// Totals over segments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Segments.
+    /// The number of segments.
     pub segments: usize,
-    /// Rows, deleted ones included.
+    /// The number of rows, deleted ones included.
     pub rows: u64,
-    /// Files.
+    /// The number of files.
     pub objects: u64,
-    /// Bytes.
+    /// The size of the files in bytes.
     pub bytes: u64,
 }
 
 impl Totals {
-    /// The sums of one collection, L0 segments included.
+    /// Computes the totals of one collection, L0 segments included.
     pub fn of(collection: &CollectionBackup) -> Self {
         let mut totals = Self::default();
-        segments(collection).for_each(|(_, segment)| totals.add(segment));
+        segments(collection).for_each(|(_, segment)| totals.add_segment(segment));
         totals
     }
 
-    /// The sums of a whole backup.
+    /// Computes the totals of a whole backup.
     pub fn of_all(manifest: &Manifest) -> Self {
         manifest.collections.iter().map(Self::of).fold(Self::default(), |a, b| Self {
             segments: a.segments + b.segments,
@@ -37,7 +37,7 @@ impl Totals {
         })
     }
 
-    fn add(&mut self, segment: &Segment) {
+    fn add_segment(&mut self, segment: &Segment) {
         self.segments += 1;
         self.rows = self.rows.saturating_add(segment.rows);
         self.objects += segment.objects() as u64;
@@ -45,7 +45,7 @@ impl Totals {
     }
 }
 
-/// Every segment of a collection with the partition it belongs to.
+/// Returns every segment of a collection with the partition that it belongs to.
 pub fn segments(collection: &CollectionBackup) -> impl Iterator<Item = (PartitionScope, &Segment)> {
     let of_partitions = collection
         .partitions
@@ -54,18 +54,18 @@ pub fn segments(collection: &CollectionBackup) -> impl Iterator<Item = (Partitio
     of_partitions.chain(collection.l0_segments.iter().map(|segment| (PartitionScope::All, segment)))
 }
 
-/// One file of a collection: where it lies in Milvus's storage and where in the backup.
+/// One file of a collection, with its keys in Milvus's storage and in the backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectPair {
-    /// Its key below Milvus's root.
+    /// The key of the file in Milvus's storage.
     pub from: ObjectKey,
-    /// Its key in the backup.
+    /// The key of the file in the backup.
     pub to: ObjectKey,
-    /// Its bytes.
+    /// The size of the file in bytes.
     pub size: u64,
 }
 
-/// Every file of a collection, made as it is asked for.
+/// Returns every file of a collection, computed lazily.
 pub fn object_pairs<'a>(
     collection: &'a CollectionBackup,
     from: &'a MilvusLayout,
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_goes_below_its_group() {
+    fn every_file_is_copied_below_its_group() {
         let segments = vec![segment(3, Some(3), &[(0, 10, 5), (100, 11, 6)], &[(12, 1)])];
         let mut collection = sample::collection("books", vec![sample::partition(2, "_default", segments)]);
         collection.l0_segments = vec![l0(9, &[(13, 2)])];
@@ -174,7 +174,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_keys_of_a_file_name_the_same_file(
+        fn both_keys_of_a_file_contain_the_same_ids(
             partition in any_partition(), root in "[a-z]{0,5}", name in "[a-z]{1,5}",
         ) {
             let collection = sample::collection("books", vec![partition.clone()]);

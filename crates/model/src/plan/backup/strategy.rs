@@ -1,29 +1,29 @@
-//! How the newest rows get into a backup.
+//! The flush strategy, which decides how the newest rows get into a backup.
 
 use crate::version::Capabilities;
 
-/// How the newest rows get into segments before these are copied.
+/// How the newest rows of a collection get into segments before the segments are copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FlushStrategy {
-    /// What suits the server.
+    /// Chooses the strategy that suits the server.
     #[default]
     Auto,
-    /// Each collection is flushed just before it is read.
+    /// Flushes each collection just before it is copied.
     Serial,
-    /// One flush of the whole cluster (Milvus 2.6.11 and later).
+    /// Flushes the whole cluster once (Milvus 2.6.11 and later).
     Bulk,
-    /// Only what is flushed already; the newest rows stay out.
+    /// Copies only rows that are flushed already, without the newest ones.
     Skip,
-    /// Schemas and indexes, no data.
+    /// Backs up schemas and indexes without data.
     MetaOnly,
 }
 
 impl FlushStrategy {
-    /// The words of `--strategy`.
+    /// The values of `--strategy`.
     pub const WORDS: [&str; 5] = ["auto", "serial_flush", "bulk_flush", "skip_flush", "meta_only"];
 
-    /// Reads a word of `--strategy`; the empty word means auto.
+    /// Parses a value of `--strategy`; the empty text means `auto`, and an unknown value gives `None`.
     pub fn from_word(word: &str) -> Option<Self> {
         Some(match word {
             "" | "auto" => Self::Auto,
@@ -35,7 +35,7 @@ impl FlushStrategy {
         })
     }
 
-    /// The word of `--strategy`.
+    /// Returns the value of `--strategy` for this strategy.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -46,7 +46,7 @@ impl FlushStrategy {
         }
     }
 
-    /// What is done on this server: never `Auto`.
+    /// Returns the strategy to use on a server, which is never `Auto`; fails if the server does not support it.
     pub fn resolve(self, server: &Capabilities) -> Result<Self, StrategyError> {
         match self {
             Self::Auto => Ok(Self::Serial),
@@ -56,10 +56,10 @@ impl FlushStrategy {
     }
 }
 
-/// Why a flush strategy cannot be used.
+/// The reason why a flush strategy cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StrategyError {
-    /// The server has no usable `FlushAll`.
+    /// The server has no `FlushAll` call that this program can use.
     #[error("strategy bulk_flush needs Milvus 2.6.11 or later")]
     BulkFlush,
 }
@@ -70,7 +70,7 @@ mod tests {
     use crate::version::ServerVersion;
 
     #[test]
-    fn every_word_is_read_and_written() {
+    fn every_value_is_parsed_and_written() {
         for word in FlushStrategy::WORDS {
             assert_eq!(FlushStrategy::from_word(word).map(FlushStrategy::as_str), Some(word));
         }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_depends_on_the_server() {
+    fn the_resolved_strategy_depends_on_the_server() {
         use FlushStrategy::{Auto, Bulk, MetaOnly, Serial, Skip};
         let old = Capabilities::of(&ServerVersion::parse("2.3.5"));
         assert_eq!(

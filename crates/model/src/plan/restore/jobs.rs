@@ -1,10 +1,10 @@
-//! The import jobs of a partition: one on its prefix as it lies, wherever that is possible.
+//! The import jobs of a partition: one job that reads its prefix in place, wherever possible.
 
 use super::{JobData, JobPlan, MAX_JOB_BYTES, PartitionPlan, PrefixSeen, Reach, RowRange, Seen};
 use crate::manifest::{PartitionBackup, Segment};
 
-/// A partition into which nothing is imported.
-pub(super) fn no_data(partition: &PartitionBackup) -> PartitionPlan {
+/// Plans a partition into which nothing is imported.
+pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
     PartitionPlan {
         id: partition.id,
         name: partition.name.clone(),
@@ -13,22 +13,24 @@ pub(super) fn no_data(partition: &PartitionBackup) -> PartitionPlan {
     }
 }
 
-/// A partition with what is imported into it. Segments without insert binlogs, such as those of a backup that 0.4
-/// made with `--meta_only`, bring no rows whatever their number says.
-pub(super) fn with_data(partition: &PartitionBackup, seen: &Seen) -> PartitionPlan {
+/// Plans a partition with the import jobs for its data.
+///
+/// Segments without insert binlogs, such as those of a backup that 0.4 made with `--meta_only`, are left out: they
+/// have no rows, whatever row count they record.
+pub(super) fn plan_with_data(partition: &PartitionBackup, seen: &Seen) -> PartitionPlan {
     let segments: Vec<&Segment> =
         partition.segments.iter().filter(|s| !s.is_l0 && !s.binlogs.is_empty()).collect();
     let prefix = seen.prefixes.get(&partition.id).copied().unwrap_or_default();
-    let groups = split(&segments);
+    let groups = group_segments(&segments);
     let in_place = seen.reach == Reach::InPlace && !prefix.foreign && groups.len() == 1;
     PartitionPlan {
-        rows: rows(&segments, prefix),
-        jobs: groups.iter().map(|group| job(group, in_place, prefix)).collect(),
-        ..no_data(partition)
+        rows: row_range(&segments, prefix),
+        jobs: groups.iter().map(|group| plan_job(group, in_place, prefix)).collect(),
+        ..plan_without_data(partition)
     }
 }
 
-fn job(segments: &[&Segment], in_place: bool, prefix: PrefixSeen) -> JobPlan {
+fn plan_job(segments: &[&Segment], in_place: bool, prefix: PrefixSeen) -> JobPlan {
     JobPlan {
         data: if in_place {
             JobData::InPlace
@@ -38,12 +40,15 @@ fn job(segments: &[&Segment], in_place: bool, prefix: PrefixSeen) -> JobPlan {
         has_deltas: has_deltas(segments),
         objects: segments.iter().map(|s| s.objects() as u64).sum(),
         bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.size())),
-        rows: rows(segments, prefix),
+        rows: row_range(segments, prefix),
     }
 }
 
-/// Deletes are counted by partition: any of them may hit any segment that has delete logs, and no other.
-fn rows(segments: &[&Segment], prefix: PrefixSeen) -> RowRange {
+/// Returns how many rows of these segments an import may report.
+///
+/// Delete entries are counted per partition: each of them may delete a row of any segment that has delta logs, but no
+/// row of another segment.
+fn row_range(segments: &[&Segment], prefix: PrefixSeen) -> RowRange {
     let max = segments.iter().fold(0, |rows: u64, s| rows.saturating_add(s.rows));
     let deletes = if has_deltas(segments) { prefix.deletes } else { 0 };
     RowRange { min: max.saturating_sub(deletes), max }
@@ -53,8 +58,8 @@ fn has_deltas(segments: &[&Segment]) -> bool {
     segments.iter().any(|s| !s.delta_logs.is_empty())
 }
 
-/// Consecutive segments, together at most [`MAX_JOB_BYTES`]; a larger segment stands alone.
-fn split<'a>(segments: &[&'a Segment]) -> Vec<Vec<&'a Segment>> {
+/// Groups consecutive segments of at most [`MAX_JOB_BYTES`] together; a larger segment is a group of its own.
+fn group_segments<'a>(segments: &[&'a Segment]) -> Vec<Vec<&'a Segment>> {
     let mut groups: Vec<Vec<&Segment>> = Vec::new();
     let mut bytes: u64 = 0;
     for segment in segments {
@@ -78,8 +83,8 @@ mod tests {
     use crate::ids::{PartitionId, SegmentId};
     use crate::plan::sample::{self, GIB};
 
-    fn plan(segments: Vec<Segment>, seen: &Seen) -> PartitionPlan {
-        with_data(&sample::partition(2, "_default", segments), seen)
+    fn plan_partition(segments: Vec<Segment>, seen: &Seen) -> PartitionPlan {
+        plan_with_data(&sample::partition(2, "_default", segments), seen)
     }
 
     fn seen(foreign: bool, deletes: u64) -> Seen {
@@ -87,8 +92,8 @@ mod tests {
         Seen { prefixes, ..sample::seen() }
     }
 
-    /// The segments of every staged job, in order.
-    fn staged(plan: &PartitionPlan) -> Vec<Vec<i64>> {
+    /// Returns the segments of every job in order; all jobs must be staged.
+    fn staged_segments(plan: &PartitionPlan) -> Vec<Vec<i64>> {
         let ids = |job: &JobPlan| match &job.data {
             JobData::InPlace => panic!("in place"),
             JobData::Staged(ids) => ids.iter().map(|id| id.0).collect(),
@@ -97,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_is_one_job_where_it_lies() {
-        let segments = vec![sample::segment(3, 100, 10), sample::deleted(4, 50, 20)];
-        let plan = plan(segments, &seen(false, 7));
+    fn a_partition_is_one_job_in_place() {
+        let segments = vec![sample::segment(3, 100, 10), sample::segment_with_deletes(4, 50, 20)];
+        let plan = plan_partition(segments, &seen(false, 7));
         assert_eq!(
             plan.jobs,
             [JobPlan {
@@ -114,41 +119,41 @@ mod tests {
     }
 
     #[test]
-    fn it_is_staged_where_the_server_cannot_read_it_or_foreign_files_lie_in_it() {
+    fn a_partition_is_staged_if_milvus_cannot_read_it_or_it_has_foreign_files() {
         let segments = vec![sample::segment(3, 100, 10), sample::segment(4, 50, 20)];
         let far = Seen { reach: Reach::Staged("another bucket".to_owned()), ..seen(false, 0) };
-        assert_eq!(staged(&plan(segments.clone(), &far)), [[3, 4]]);
-        assert_eq!(staged(&plan(segments, &seen(true, 0))), [[3, 4]]);
+        assert_eq!(staged_segments(&plan_partition(segments.clone(), &far)), [[3, 4]]);
+        assert_eq!(staged_segments(&plan_partition(segments, &seen(true, 0))), [[3, 4]]);
     }
 
     #[test]
-    fn above_two_gib_it_is_split_between_segments() {
+    fn a_partition_above_two_gib_is_split_between_segments() {
         let sizes = [GIB, GIB, 1, 3 * GIB, 1, 2 * GIB - 1, 5];
         let segments = (10..).zip(sizes).map(|(id, size)| sample::segment(id, 1, size)).collect();
-        let plan = plan(segments, &seen(false, 0));
-        assert_eq!(staged(&plan), [vec![10, 11], vec![12], vec![13], vec![14, 15], vec![16]]);
+        let plan = plan_partition(segments, &seen(false, 0));
+        assert_eq!(staged_segments(&plan), [vec![10, 11], vec![12], vec![13], vec![14, 15], vec![16]]);
     }
 
     #[test]
-    fn only_jobs_with_delete_logs_may_be_short_of_rows() {
-        let segments = vec![sample::segment(3, 100, 2 * GIB), sample::deleted(4, 50, 20)];
-        let plan = plan(segments, &seen(false, 60));
+    fn only_jobs_with_delta_logs_may_report_fewer_rows() {
+        let segments = vec![sample::segment(3, 100, 2 * GIB), sample::segment_with_deletes(4, 50, 20)];
+        let plan = plan_partition(segments, &seen(false, 60));
         assert_eq!(plan.jobs[0].rows, RowRange { min: 100, max: 100 });
         assert_eq!(plan.jobs[1].rows, RowRange { min: 0, max: 50 });
         assert_eq!(plan.rows, RowRange { min: 90, max: 150 });
     }
 
     #[test]
-    fn segments_without_binlogs_bring_nothing() {
+    fn segments_without_binlogs_are_not_imported() {
         let bare = Segment { binlogs: vec![], ..sample::segment(3, 100, 10) };
-        let deletes_alone = Segment { binlogs: vec![], ..sample::deleted(4, 0, 20) };
+        let deletes_alone = Segment { binlogs: vec![], ..sample::segment_with_deletes(4, 0, 20) };
         let partition = sample::partition(2, "_default", vec![bare, deletes_alone]);
-        assert_eq!(with_data(&partition, &seen(false, 5)), no_data(&partition));
+        assert_eq!(plan_with_data(&partition, &seen(false, 5)), plan_without_data(&partition));
     }
 
     proptest! {
         #[test]
-        fn splitting_loses_and_doubles_nothing(
+        fn every_segment_is_in_exactly_one_job(
             sizes in proptest::collection::vec(prop_oneof![0..=3 * GIB, Just(u64::MAX / 2), 0..100_u64], 0..40),
             deletes in 0..10_u64, foreign: bool, far: bool,
         ) {
@@ -158,11 +163,11 @@ mod tests {
             if far {
                 seen.reach = Reach::Staged("far".to_owned());
             }
-            let plan = plan(segments.clone(), &seen);
-            let as_it_lies = plan.jobs.first().is_some_and(|job| job.data == JobData::InPlace);
-            prop_assert_eq!(as_it_lies, plan.jobs.len() == 1 && !foreign && !far);
-            if !as_it_lies {
-                let all: Vec<i64> = staged(&plan).concat();
+            let plan = plan_partition(segments.clone(), &seen);
+            let in_place = plan.jobs.first().is_some_and(|job| job.data == JobData::InPlace);
+            prop_assert_eq!(in_place, plan.jobs.len() == 1 && !foreign && !far);
+            if !in_place {
+                let all: Vec<i64> = staged_segments(&plan).concat();
                 prop_assert_eq!(all, segments.iter().map(|s| s.id.0).collect::<Vec<_>>());
             }
             for job in &plan.jobs {
@@ -174,10 +179,10 @@ mod tests {
         }
 
         #[test]
-        fn neighbours_share_a_job_where_they_fit(sizes in proptest::collection::vec(0..GIB, 0..40)) {
+        fn consecutive_segments_share_a_job_if_they_fit(sizes in proptest::collection::vec(0..GIB, 0..40)) {
             let segments = (1_i64..).zip(&sizes).map(|(id, size)| sample::segment(id, 1, *size)).collect();
             let far = Seen { reach: Reach::Staged("far".to_owned()), ..seen(false, 0) };
-            let jobs = plan(segments, &far).jobs;
+            let jobs = plan_partition(segments, &far).jobs;
             let size = |ids: &[SegmentId]| ids.first().and_then(|id| sizes.get(usize::try_from(id.0 - 1).ok()?));
             for pair in jobs.windows(2) {
                 let JobData::Staged(next) = &pair[1].data else { panic!("in place") };

@@ -1,4 +1,4 @@
-//! What a restore will do: the targets, and one import job a partition wherever that is possible.
+//! The plan of a restore: the targets, and one import job for each partition, wherever possible.
 
 mod error;
 mod indexes;
@@ -19,123 +19,123 @@ use crate::manifest::{CollectionBackup, Index, KeyValue, LoadState, Manifest};
 use crate::name::{BackupName, CollectionRef};
 use properties::Properties;
 
-/// What one import job may hold before a partition is split, bytes.
+/// The largest size of one import job in bytes; a larger partition is split.
 pub const MAX_JOB_BYTES: u64 = 2 << 30;
 
-/// What a restore will do, or would have done.
+/// The plan of a restore, which a dry run prints and a run executes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestorePlan {
-    /// The backup.
+    /// The name of the backup.
     pub name: BackupName,
-    /// Databases to create.
+    /// The databases to create in the target.
     pub databases: Vec<String>,
-    /// Collections, in order.
+    /// The plans of the collections, in the order in which they are restored.
     pub collections: Vec<CollectionPlan>,
-    /// Why data is staged, where it is.
+    /// The reason why data is staged; `None` if all data is imported in found.
     pub staging: Option<String>,
-    /// What the operator should know.
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
 
-/// What happens to one collection.
+/// The plan of one collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectionPlan {
-    /// Its place in the manifest's list.
+    /// The position of the collection in the manifest's list.
     pub index: usize,
-    /// The name in the backup.
+    /// The name of the collection in the backup.
     pub source: CollectionRef,
-    /// The name in the target.
+    /// The name of the collection in the target.
     pub target: CollectionRef,
-    /// What it is called meanwhile: its source's name, or its target's where the source has several.
+    /// The name in progress reports: the source's, or the target's if the source has several targets.
     pub called: CollectionRef,
-    /// How the target comes to be.
+    /// Whether the target is created, replaced or used.
     pub action: Action,
-    /// Partitions with what goes into them.
+    /// The plans of the partitions.
     pub partitions: Vec<PartitionPlan>,
-    /// Indexes to create.
+    /// The indexes to create.
     pub indexes: Vec<Index>,
-    /// Whether to load it at the end.
+    /// Whether to load the collection at the end.
     pub load: bool,
-    /// The partitions to load, where not all of them were; empty for the whole collection.
+    /// The partitions to load, if only some were loaded in the source; empty for the whole collection.
     pub load_only: Vec<String>,
-    /// Aliases to create at the end.
+    /// The aliases to create at the end.
     pub aliases: Vec<String>,
-    /// The number of shards to create it with.
+    /// The number of shards with which the target is created.
     pub shards: i32,
-    /// The description to create it with.
+    /// The description with which the target is created.
     pub description: String,
-    /// Properties to create it with.
+    /// The properties with which the target is created.
     pub properties: Vec<KeyValue>,
-    /// Properties to set once the data is in.
+    /// The properties to set after the import.
     pub properties_after: Vec<KeyValue>,
 }
 
-/// How a target collection comes to be.
+/// What a restore does with the target collection before the import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It is created.
+    /// Creates the target, which does not exist.
     Create,
-    /// The existing one is dropped and a new one created.
+    /// Drops the existing target and creates a new one.
     DropAndCreate,
-    /// The existing one is used.
+    /// Uses the existing target.
     Use,
 }
 
-/// What goes into one partition.
+/// The plan of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionPlan {
-    /// Its id in the backup.
+    /// The id of the partition in the backup.
     pub id: PartitionId,
-    /// Its name.
+    /// The name of the partition, which is the same in the target.
     pub name: String,
-    /// How many rows the import must report.
+    /// The number of rows that the import must report.
     pub rows: RowRange,
-    /// Import jobs; none without data.
+    /// The import jobs; empty if the partition has no data to import.
     pub jobs: Vec<JobPlan>,
 }
 
-/// How many rows are right: between rows less delete entries, and rows.
+/// The range of correct row counts: from the rows minus the delete entries, up to the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RowRange {
-    /// If every delete entry hit a row of its own.
+    /// The count if every delete entry deletes a different row.
     pub min: u64,
-    /// If none did.
+    /// The count if no delete entry deletes a row.
     pub max: u64,
 }
 
 impl RowRange {
-    /// Whether a count is right.
+    /// Returns whether a row count is in the range.
     pub const fn contains(self, rows: u64) -> bool {
         self.min <= rows && rows <= self.max
     }
 }
 
-/// One import job.
+/// The plan of one import job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobPlan {
-    /// Where its files are read from.
+    /// The location from which Milvus reads the files.
     pub data: JobData,
-    /// Whether it has delete logs.
+    /// Whether the job reads delta logs.
     pub has_deltas: bool,
-    /// Files.
+    /// The number of files.
     pub objects: u64,
-    /// Bytes.
+    /// The size of the files in bytes.
     pub bytes: u64,
-    /// How many rows the job must report.
+    /// The number of rows that the job must report.
     pub rows: RowRange,
 }
 
-/// Where an import job's files are read from.
+/// The location from which an import job reads its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobData {
-    /// The partition's prefix in the backup, as it lies.
+    /// The partition's prefix in the backup.
     InPlace,
-    /// The named segments of the partition, copied unchanged below the target's root first.
+    /// The staging directory, into which these segments of the partition are copied unchanged.
     Staged(Vec<SegmentId>),
 }
 
 impl RestorePlan {
-    /// Plans the restore of `pairs` (source name, target name) of a backup, and of `databases` (targets).
+    /// Plans the restore of `pairs` of collections (source name, target name) and of `databases` (target names).
     pub fn new(
         manifest: &Manifest,
         databases: &[String],
@@ -143,14 +143,14 @@ impl RestorePlan {
         request: &RestoreRequest,
         seen: &Seen,
     ) -> Result<Self, PlanError> {
-        targets::check(pairs, request.existing, seen)?;
-        let places: HashMap<&CollectionRef, usize> =
+        targets::check_existence(pairs, request.existing, seen)?;
+        let positions: HashMap<&CollectionRef, usize> =
             manifest.collections.iter().enumerate().map(|(at, c)| (&c.name, at)).collect();
         let mut warnings = Vec::new();
         let mut collections = Vec::new();
         for (source, target) in pairs {
-            let place = places.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
-            let (index, backup) = place.ok_or_else(|| PlanError::NotInBackup(source.clone()))?;
+            let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
+            let (index, backup) = found.ok_or_else(|| PlanError::NotInBackup(source.clone()))?;
             targets::check_segments(backup)?;
             collections.push(CollectionPlan::new(index, backup, target, request, seen, &mut warnings));
         }
@@ -162,7 +162,7 @@ impl RestorePlan {
             plan.called.clone_from(&plan.target);
         }
         targets::check_drops(&collections, request.confirmed_drops.as_ref())?;
-        targets::leave_taken_aliases(&mut collections, &seen.aliases, &mut warnings);
+        targets::remove_taken_aliases(&mut collections, &seen.aliases, &mut warnings);
         let staged = collections
             .iter()
             .flat_map(CollectionPlan::jobs)
@@ -180,23 +180,25 @@ impl RestorePlan {
         })
     }
 
-    /// The targets that exist and will be dropped.
+    /// Returns the existing target collections that will be dropped.
     pub fn drops(&self) -> impl Iterator<Item = &CollectionRef> {
-        dropped(&self.collections)
+        dropped_targets(&self.collections)
     }
 
-    /// Every import job of the plan.
+    /// Returns every import job of the plan.
     pub fn jobs(&self) -> impl Iterator<Item = &JobPlan> {
         self.collections.iter().flat_map(CollectionPlan::jobs)
     }
 }
 
-fn dropped(plans: &[CollectionPlan]) -> impl Iterator<Item = &CollectionRef> {
+fn dropped_targets(plans: &[CollectionPlan]) -> impl Iterator<Item = &CollectionRef> {
     plans.iter().filter(|plan| plan.action == Action::DropAndCreate).map(|plan| &plan.target)
 }
 
-/// The partitions that were loaded, if others were not. What is said of partitions while a collection is still being
-/// loaded cannot be relied on, and with a partition key all are loaded or none.
+/// Returns the partitions that were loaded, if others were not; empty if all or none were.
+///
+/// While a collection is being loaded, the load states of its partitions are not reliable, and with a partition key
+/// either all partitions are loaded or none.
 fn loaded_partitions(backup: &CollectionBackup) -> Vec<String> {
     if backup.load_state != LoadState::Loaded || backup.schema.fields.iter().any(|f| f.is_partition_key) {
         return Vec::new();
@@ -206,8 +208,8 @@ fn loaded_partitions(backup: &CollectionBackup) -> Vec<String> {
     if loaded.len() < backup.partitions.len() { loaded } else { Vec::new() }
 }
 
-/// The override, or what the backup says up to the limit.
-fn shards(backup: i32, other: Option<i32>, most: Option<i32>) -> i32 {
+/// Returns the override, or the number of shards in the backup up to the limit.
+fn shards_to_create(backup: i32, other: Option<i32>, most: Option<i32>) -> i32 {
     let given = |n: &i32| *n > 0;
     other.filter(given).unwrap_or_else(|| most.filter(given).map_or(backup, |most| backup.min(most)))
 }
@@ -221,9 +223,9 @@ impl CollectionPlan {
         seen: &Seen,
         warnings: &mut Vec<String>,
     ) -> Self {
-        let action = targets::action(target, request.existing, seen);
+        let action = targets::target_action(target, request.existing, seen);
         let partitions = backup.partitions.iter();
-        // what exists keeps its properties
+        // an existing target keeps its properties
         let properties =
             if action == Action::Use { Properties::default() } else { Properties::of(backup, &request.skip) };
         if let Some(ttl) = properties.ttl_s() {
@@ -235,10 +237,10 @@ impl CollectionPlan {
             .indexes
             .iter()
             .filter(|_| request.indexes)
-            .map(|index| indexes::to_create(index, backup, request))
+            .map(|index| indexes::index_to_create(index, backup, request))
             .collect();
         let wanted = request.load && backup.load_state != LoadState::NotLoad;
-        // one that exists may have indexes of its own
+        // an existing target may have indexes already
         let load = wanted && (!indexes.is_empty() || action == Action::Use);
         if wanted && !load {
             warnings.push(format!(
@@ -254,25 +256,27 @@ impl CollectionPlan {
             called: backup.name.clone(),
             action,
             partitions: partitions
-                .map(|p| if request.meta_only { jobs::no_data(p) } else { jobs::with_data(p, seen) })
+                .map(|p| {
+                    if request.meta_only { jobs::plan_without_data(p) } else { jobs::plan_with_data(p, seen) }
+                })
                 .collect(),
             indexes,
             load,
             load_only: if load { loaded_partitions(backup) } else { Vec::new() },
             aliases: if request.aliases { backup.aliases.clone() } else { Vec::new() },
-            shards: shards(backup.shards, other.and_then(|o| o.shards), request.max_shards),
+            shards: shards_to_create(backup.shards, other.and_then(|o| o.shards), request.max_shards),
             description: description.clone(),
             properties: properties.before,
             properties_after: properties.after,
         }
     }
 
-    /// Every import job of the collection.
+    /// Returns every import job of the collection.
     pub fn jobs(&self) -> impl Iterator<Item = &JobPlan> {
         self.partitions.iter().flat_map(|p| &p.jobs)
     }
 
-    /// How many rows the import must report.
+    /// The number of rows that the import must report.
     pub fn rows(&self) -> RowRange {
         self.partitions.iter().fold(RowRange::default(), |sum, p| RowRange {
             min: sum.min.saturating_add(p.rows.min),

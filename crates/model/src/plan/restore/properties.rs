@@ -1,30 +1,30 @@
-//! Which properties a target is created with, and which it gets once its data is in.
+//! The properties with which a target is created, and those that it gets after the import.
 
 use std::collections::BTreeMap;
 
 use super::SkipParams;
 use crate::manifest::{CollectionBackup, KeyValue};
 
-/// The property whose number of seconds Milvus counts from a row's own time.
-const TTL: &str = "collection.ttl.seconds";
+/// The property with the lifetime of rows in seconds, which Milvus counts from a row's timestamp.
+const TTL_SECONDS: &str = "collection.ttl.seconds";
 
-/// Properties that only the server may set: replayed, they would lock out or confuse the target.
+/// Prefixes of properties that only the server may set: in the target they would block clients or be wrong.
 const SERVER_PROPERTIES: [&str; 3] = ["replicate.", "max_field_id", "cipher."];
 
-/// Properties that would deny, slow down or refuse the restore itself: rates, denials, quotas.
-const HINDRANCES: [&str; 3] = ["Rate.", ".force.deny.", ".diskProtection."];
+/// Parts of the names of properties that would deny or slow down the restore itself: rates, denials, quotas.
+const RESTRICTIONS: [&str; 3] = ["Rate.", ".force.deny.", ".diskProtection."];
 
-/// The properties of a collection, in the order of their keys.
+/// The properties that a target collection gets, sorted by key.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Properties {
-    /// To be set at its creation.
+    /// The properties with which the target is created.
     pub(super) before: Vec<KeyValue>,
-    /// To be set once the data is in.
+    /// The properties to set after the import.
     pub(super) after: Vec<KeyValue>,
 }
 
 impl Properties {
-    /// Those of the collection and those of its schema: on 2.3.5 the TTL stands among the former only.
+    /// Unites the properties of the collection with those of its schema: on 2.3.5, only the former include the TTL.
     pub(super) fn of(backup: &CollectionBackup, skip: &SkipParams) -> Self {
         let mut union: BTreeMap<&str, &KeyValue> = BTreeMap::new();
         for kv in backup.schema.properties.iter().chain(&backup.properties) {
@@ -35,13 +35,13 @@ impl Properties {
             .filter(|kv| !SERVER_PROPERTIES.iter().any(|p| kv.key.starts_with(p)))
             .filter(|kv| !skip.collection_properties.contains(&kv.key))
             .cloned()
-            .partition(|kv| kv.key == TTL || HINDRANCES.iter().any(|part| kv.key.contains(part)));
+            .partition(|kv| kv.key == TTL_SECONDS || RESTRICTIONS.iter().any(|part| kv.key.contains(part)));
         Self { before, after }
     }
 
-    /// The seconds after which rows expire, if they do.
+    /// Returns the number of seconds after which rows expire; `None` if they do not expire.
     pub(super) fn ttl_s(&self) -> Option<u64> {
-        let ttl = self.after.iter().find(|kv| kv.key == TTL)?;
+        let ttl = self.after.iter().find(|kv| kv.key == TTL_SECONDS)?;
         ttl.value.parse().ok().filter(|seconds| *seconds > 0)
     }
 }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::plan::sample;
 
-    fn split(schema: &[(&str, &str)], collection: &[(&str, &str)]) -> Properties {
+    fn split_properties(schema: &[(&str, &str)], collection: &[(&str, &str)]) -> Properties {
         let list = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| KeyValue::new(*k, *v)).collect();
         let mut backup = sample::collection("books", vec![]);
         backup.schema.properties = list(schema);
@@ -64,11 +64,11 @@ mod tests {
     }
 
     #[test]
-    fn what_would_disturb_the_restore_is_set_after_the_data() {
-        let found = split(
+    fn restricting_properties_are_set_after_the_import() {
+        let found = split_properties(
             &[("mmap.enabled", "true")],
             &[
-                (TTL, "864000"),
+                (TTL_SECONDS, "864000"),
                 ("collection.insertRate.max.mb", "1"),
                 ("collection.bulkLoadRate.max.mb", "1"),
                 ("collection.diskProtection.diskQuota.mb", "5"),
@@ -83,7 +83,7 @@ mod tests {
                 "collection.bulkLoadRate.max.mb",
                 "collection.diskProtection.diskQuota.mb",
                 "collection.insertRate.max.mb",
-                TTL,
+                TTL_SECONDS,
                 "database.force.deny.writing",
             ]
         );
@@ -91,8 +91,8 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_server_may_set_is_left_out() {
-        let found = split(
+    fn properties_that_only_the_server_may_set_are_left_out() {
+        let found = split_properties(
             &[("max_field_id", "107"), ("replicate.id", "x")],
             &[("cipher.ezID", "7"), ("replicate.endTS", "1"), ("timezone", "UTC")],
         );
@@ -100,9 +100,9 @@ mod tests {
     }
 
     #[test]
-    fn the_collections_own_value_beats_that_of_its_schema() {
-        let found = split(&[(TTL, "1")], &[(TTL, "0")]);
-        assert_eq!(found.after, [KeyValue::new(TTL, "0")]);
+    fn the_value_of_the_collection_has_priority_over_that_of_its_schema() {
+        let found = split_properties(&[(TTL_SECONDS, "1")], &[(TTL_SECONDS, "0")]);
+        assert_eq!(found.after, [KeyValue::new(TTL_SECONDS, "0")]);
         assert_eq!(found.ttl_s(), None, "rows with a TTL of 0 never expire");
     }
 }

@@ -1,4 +1,4 @@
-//! What a restore was asked to do, and what was found where it shall be done.
+//! The request of a restore, and the facts about the target and the backup's store from which it is planned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,65 +9,67 @@ use crate::mapping::Mapping;
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
 
-/// A request to restore a backup. It is kept with the job that executes it, so unknown fields are ignored when it is read and
-/// missing ones get their defaults.
+/// A request to restore a backup.
+///
+/// It is stored with the job that executes it, so a reader ignores unknown fields and sets missing ones to their
+/// defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreRequest {
-    /// The backup.
+    /// The name of the backup.
     pub name: BackupName,
-    /// Which of its collections, by source names.
+    /// The collections to restore, selected by their names in the backup.
     #[serde(default = "Selection::everything")]
     pub selection: Selection,
-    /// Where they go.
+    /// The mapping of source names to target names.
     #[serde(default = "Mapping::identity")]
     pub mapping: Mapping,
-    /// Which of the targets, by their names; a plan without such a filter means all it leads to. (0.5 restores
-    /// nothing then and calls it a success.)
+    /// The targets to restore, selected by their names; by default all targets of the mapping. (0.5 without such a
+    /// filter restores nothing for a `restorePlan`, and succeeds.)
     #[serde(default = "Selection::everything")]
     pub targets: Selection,
-    /// Whether to leave the data out.
+    /// Whether to restore collections without their data.
     #[serde(default)]
     pub meta_only: bool,
     /// Whether to create the backup's indexes.
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     pub indexes: bool,
-    /// Whether vector indexes become AUTOINDEX, keeping their metric.
+    /// Whether vector indexes become AUTOINDEX, with the same metric.
     #[serde(default)]
     pub auto_index: bool,
-    /// What to do with targets that exist.
+    /// What to do with existing targets.
     #[serde(default)]
     pub existing: Existing,
     /// Whether to drop the indexes of an existing target first.
     #[serde(default)]
     pub drop_indexes: bool,
-    /// Whether to load what was loaded.
-    #[serde(default = "yes")]
+    /// Whether to load the collections that were loaded in the source.
+    #[serde(default = "default_true")]
     pub load: bool,
-    /// Whether to create the aliases.
-    #[serde(default = "yes")]
+    /// Whether to create the backup's aliases.
+    #[serde(default = "default_true")]
     pub aliases: bool,
-    /// Whether to drop what was created for a collection that then failed.
+    /// Whether to drop a collection that the restore created and whose import failed.
     #[serde(default)]
     pub cleanup_on_failure: bool,
-    /// Whether to keep staged files.
+    /// Whether to keep the staging directory at the end.
     #[serde(default)]
     pub keep_staged: bool,
-    /// Parameters that are left out.
+    /// The properties and parameters that are not restored.
     #[serde(default)]
     pub skip: SkipParams,
-    /// The most shards that a target is created with, if more than 0.
+    /// The largest number of shards with which a target is created; no limit if it is not more than 0.
     #[serde(default)]
     pub max_shards: Option<i32>,
-    /// What is created otherwise than it was, by target; where `shards` is given, `max_shards` does not count.
+    /// The attributes with which targets are created instead of the backup's; `max_shards` does not limit `shards`.
     #[serde(default)]
     pub overrides: BTreeMap<CollectionRef, Override>,
-    /// Existing targets that may be dropped, where only these were confirmed: a plan that would drop others is refused.
+    /// The existing targets that may be dropped; a plan that would drop others is rejected. `None` allows all drops.
     #[serde(default)]
     pub confirmed_drops: Option<BTreeSet<CollectionRef>>,
 }
 
 impl RestoreRequest {
-    /// Everything of a backup under its old names, with its data, indexes, aliases and load state.
+    /// Requests everything in a backup under its old names, with data, indexes, aliases and load state.
     pub fn of(name: BackupName) -> Self {
         Self {
             name,
@@ -91,78 +93,78 @@ impl RestoreRequest {
     }
 }
 
-/// The default of what a restore does unless it is told not to.
-fn yes() -> bool {
+/// The default of options that are on unless a request turns them off.
+fn default_true() -> bool {
     true
 }
 
-/// Keys of parameters that a restore leaves out, where the target would not take them.
+/// Keys of properties and parameters that are not restored, because the target would not accept them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SkipParams {
-    /// Of collections.
+    /// Keys of collection properties.
     pub collection_properties: Vec<String>,
-    /// Of fields, kept there by old versions.
+    /// Keys of index parameters that old versions store with fields.
     pub field_index_params: Vec<String>,
-    /// Of the types of fields.
+    /// Keys of type parameters of fields.
     pub field_type_params: Vec<String>,
-    /// Of indexes. (0.5 takes this and does nothing with it, head does so for snapshots only.)
+    /// Keys of index parameters. (0.5 accepts and ignores them; its development head uses them for snapshots only.)
     pub index_params: Vec<String>,
 }
 
-/// What of a target is created otherwise than it was.
+/// The attributes with which a target is created instead of the backup's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Override {
     /// The number of shards, if more than 0.
     pub shards: Option<i32>,
-    /// The description.
+    /// The description of the collection.
     pub description: Option<String>,
 }
 
-/// What to do with a target collection that exists.
+/// What to do with an existing target collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {
-    /// Refuse the restore.
+    /// Fails the restore before it changes anything.
     #[default]
     Refuse,
-    /// Drop it and create it anew.
+    /// Drops the collection and creates a new one.
     Drop,
-    /// Import into it; it must exist.
+    /// Imports into the collection, which must exist.
     Use,
 }
 
-/// Whether the target's Milvus can read the backup where it lies.
+/// Whether the Milvus of the target can read the backup in place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
-    /// It can: same endpoint and bucket, or the same disk.
+    /// It can: both use the same endpoint and bucket, or the same disk.
     #[default]
     InPlace,
-    /// It cannot; the reason in words.
+    /// It cannot, for this reason in words.
     Staged(String),
 }
 
-/// What the target and the backup's store showed.
+/// The facts about the target and the backup's store from which a restore is planned.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Databases of the target.
+    /// The databases of the target.
     pub databases: BTreeSet<String>,
-    /// Which of the targets exist.
+    /// The target collections that exist.
     pub existing: BTreeSet<CollectionRef>,
-    /// Of the wanted aliases, which name something already, and what.
+    /// The requested aliases that exist already, each with the collection that has it.
     pub aliases: BTreeMap<CollectionRef, CollectionRef>,
-    /// Whether the data can be read in place.
+    /// Whether the target can read the data in place.
     pub reach: Reach,
-    /// Of each partition with data, what lies below its prefix.
+    /// The facts about the prefix of each partition with data.
     pub prefixes: BTreeMap<PartitionId, PrefixSeen>,
 }
 
-/// What lies below a partition's prefix in the backup.
+/// The facts about a partition's prefix in the backup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PrefixSeen {
-    /// Whether objects lie there that the manifest does not know; an import would take them along.
+    /// Whether objects exist that are not in the manifest; an import in place would read them too.
     pub foreign: bool,
-    /// Entries of its delete logs.
+    /// The number of delete entries in the delta logs.
     pub deletes: u64,
 }

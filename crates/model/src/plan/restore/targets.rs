@@ -1,4 +1,4 @@
-//! What the targets, and what the backup itself, rule out; and which databases are missing.
+//! Checks of the target collections and of the backup's segments, and the databases to create.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use crate::manifest::CollectionBackup;
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use crate::plan::backup::segments;
 
-/// Whether the targets are there, or not there, as the request wants them.
-pub(super) fn check(
+/// Fails if targets exist, or do not exist, contrary to the request.
+pub(super) fn check_existence(
     pairs: &[(CollectionRef, CollectionRef)],
     existing: Existing,
     seen: &Seen,
@@ -22,8 +22,8 @@ pub(super) fn check(
     }
 }
 
-/// How a target comes to be.
-pub(super) fn action(target: &CollectionRef, existing: Existing, seen: &Seen) -> Action {
+/// Returns whether a target is created, replaced or used.
+pub(super) fn target_action(target: &CollectionRef, existing: Existing, seen: &Seen) -> Action {
     match existing {
         Existing::Use => Action::Use,
         Existing::Drop if seen.existing.contains(target) => Action::DropAndCreate,
@@ -31,25 +31,25 @@ pub(super) fn action(target: &CollectionRef, existing: Existing, seen: &Seen) ->
     }
 }
 
-/// Whether every target that will be dropped is among the confirmed ones, where these were limited.
+/// Fails if a target will be dropped that is not among the confirmed ones; without confirmed ones all may be dropped.
 pub(super) fn check_drops(
     plans: &[CollectionPlan],
     confirmed: Option<&BTreeSet<CollectionRef>>,
 ) -> Result<(), PlanError> {
     let Some(confirmed) = confirmed else { return Ok(()) };
     let others: Vec<CollectionRef> =
-        super::dropped(plans).filter(|target| !confirmed.contains(*target)).cloned().collect();
+        super::dropped_targets(plans).filter(|target| !confirmed.contains(*target)).cloned().collect();
     if others.is_empty() { Ok(()) } else { Err(PlanError::DropsUnconfirmed(others)) }
 }
 
-/// Leaves out aliases that another collection of the target has, or another one of the plan gets.
-pub(super) fn leave_taken_aliases(
+/// Removes aliases that belong to another collection of the target or of the plan, and adds a warning for each.
+pub(super) fn remove_taken_aliases(
     plans: &mut [CollectionPlan],
     taken: &BTreeMap<CollectionRef, CollectionRef>,
     warnings: &mut Vec<String>,
 ) {
-    // the aliases of what is dropped go with it
-    let dropped: BTreeSet<CollectionRef> = super::dropped(plans).cloned().collect();
+    // the aliases of dropped collections become free
+    let dropped: BTreeSet<CollectionRef> = super::dropped_targets(plans).cloned().collect();
     let mut given = BTreeSet::new();
     for CollectionPlan { source, target, aliases, .. } in plans {
         aliases.retain(|alias| {
@@ -64,8 +64,9 @@ pub(super) fn leave_taken_aliases(
     }
 }
 
-/// Refuses segments that no served Milvus can import. A backup that 0.4 made with `--meta_only` lists segments
-/// without a single file: these are refused by nothing.
+/// Rejects segments that no supported Milvus can import.
+///
+/// Segments without files are accepted: a backup that 0.4 made with `--meta_only` has only such segments.
 pub(super) fn check_segments(backup: &CollectionBackup) -> Result<(), PlanError> {
     for (_, segment) in segments(backup).filter(|(_, segment)| segment.objects() > 0) {
         if segment.is_l0 {
@@ -78,7 +79,7 @@ pub(super) fn check_segments(backup: &CollectionBackup) -> Result<(), PlanError>
     Ok(())
 }
 
-/// The databases that the selected ones and the targets need, and that the target has not.
+/// Returns the databases of the targets and the selected ones, without those that exist in the target.
 pub(super) fn missing_databases(
     databases: &[String],
     pairs: &[(CollectionRef, CollectionRef)],

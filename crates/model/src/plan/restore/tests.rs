@@ -1,4 +1,4 @@
-//! Whole plans.
+//! Tests of whole plans.
 
 use super::*;
 use crate::manifest::{Field, PartitionBackup, Segment};
@@ -14,7 +14,7 @@ fn two_partitions() -> Vec<PartitionBackup> {
     ]
 }
 
-fn plan_of(
+fn plan_backup(
     backup: CollectionBackup,
     request: &RestoreRequest,
     seen: &Seen,
@@ -24,19 +24,20 @@ fn plan_of(
     RestorePlan::new(&sample::manifest(vec![backup]), &[], &pairs, request, seen)
 }
 
-/// The plan of the only collection.
-fn one(backup: CollectionBackup, request: &RestoreRequest, seen: &Seen) -> CollectionPlan {
-    plan_of(backup, request, seen).unwrap().collections.remove(0)
+/// Plans a backup with one collection and returns the plan of the collection.
+fn plan_collection(backup: CollectionBackup, request: &RestoreRequest, seen: &Seen) -> CollectionPlan {
+    plan_backup(backup, request, seen).unwrap().collections.remove(0)
 }
 
-fn existing() -> Seen {
+fn target_exists() -> Seen {
     Seen { existing: [name("copy.books")].into(), ..sample::seen() }
 }
 
 #[test]
 fn every_partition_is_planned_and_those_with_data_get_a_job() {
     let plan =
-        plan_of(sample::collection("books", two_partitions()), &sample::request(), &sample::seen()).unwrap();
+        plan_backup(sample::collection("books", two_partitions()), &sample::request(), &sample::seen())
+            .unwrap();
     let jobs: Vec<_> =
         plan.collections[0].partitions.iter().map(|p| (p.name.as_str(), p.jobs.len())).collect();
     assert_eq!(jobs, [("_default", 1), ("empty", 0), ("old", 1)]);
@@ -52,21 +53,22 @@ fn a_target_whose_drop_was_not_confirmed_is_not_dropped() {
     let request =
         |confirmed_drops| RestoreRequest { existing: Existing::Drop, confirmed_drops, ..sample::request() };
     let drops = |plan: &RestorePlan| plan.drops().map(ToString::to_string).collect::<Vec<_>>();
-    let plan = plan_of(backup(), &request(None), &existing()).unwrap();
+    let plan = plan_backup(backup(), &request(None), &target_exists()).unwrap();
     assert_eq!(drops(&plan), ["copy.books"]);
-    let plan = plan_of(backup(), &request(Some([name("copy.books")].into())), &existing()).unwrap();
+    let plan = plan_backup(backup(), &request(Some([name("copy.books")].into())), &target_exists()).unwrap();
     assert_eq!(drops(&plan), ["copy.books"]);
-    let plan = plan_of(backup(), &request(Some([].into())), &sample::seen()).unwrap();
+    let plan = plan_backup(backup(), &request(Some([].into())), &sample::seen()).unwrap();
     assert_eq!(drops(&plan), [""; 0], "there is nothing to drop");
-    let refused = plan_of(backup(), &request(Some([name("copy.other")].into())), &existing()).unwrap_err();
+    let refused =
+        plan_backup(backup(), &request(Some([name("copy.other")].into())), &target_exists()).unwrap_err();
     assert_eq!(refused, PlanError::DropsUnconfirmed(vec![name("copy.books")]));
 }
 
 #[test]
-fn a_plan_says_why_it_stages() {
+fn a_plan_states_why_it_stages() {
     let backup = || sample::collection("books", two_partitions());
     let far = Seen { reach: Reach::Staged("the target reads bucket a".to_owned()), ..sample::seen() };
-    let plan = plan_of(backup(), &sample::request(), &far).unwrap();
+    let plan = plan_backup(backup(), &sample::request(), &far).unwrap();
     assert_eq!(plan.staging.as_deref(), Some("the target reads bucket a"));
     assert!(plan.jobs().all(|job| matches!(job.data, JobData::Staged(_))));
 
@@ -74,17 +76,17 @@ fn a_plan_says_why_it_stages() {
         prefixes: [(PartitionId(6), PrefixSeen { foreign: true, deletes: 0 })].into(),
         ..sample::seen()
     };
-    let plan = plan_of(backup(), &sample::request(), &dirty).unwrap();
+    let plan = plan_backup(backup(), &sample::request(), &dirty).unwrap();
     assert_eq!(plan.staging.as_deref(), Some("a partition is split, or foreign objects lie among its files"));
     let data: Vec<_> = plan.jobs().map(|job| &job.data).collect();
     assert_eq!(data, [&JobData::InPlace, &JobData::Staged(vec![SegmentId(7), SegmentId(8)])]);
 }
 
 #[test]
-fn without_data_there_are_partitions_but_no_jobs() {
+fn a_restore_without_data_has_partitions_but_no_jobs() {
     let request = RestoreRequest { meta_only: true, ..sample::request() };
     let far = Seen { reach: Reach::Staged("far".to_owned()), ..sample::seen() };
-    let plan = plan_of(sample::collection("books", two_partitions()), &request, &far).unwrap();
+    let plan = plan_backup(sample::collection("books", two_partitions()), &request, &far).unwrap();
     assert_eq!((plan.jobs().count(), plan.staging), (0, None));
     assert_eq!(plan.collections[0].partitions.len(), 3);
     assert_eq!(plan.collections[0].rows(), RowRange::default());
@@ -97,53 +99,56 @@ fn a_backup_of_0_4_without_data_restores_no_rows() {
     let segments = vec![bare(sample::segment(3, 100, 0)), l0.clone()];
     let mut backup = sample::collection("books", vec![sample::partition(2, "_default", segments)]);
     backup.l0_segments = vec![l0];
-    let plan = plan_of(backup, &sample::request(), &sample::seen()).unwrap();
+    let plan = plan_backup(backup, &sample::request(), &sample::seen()).unwrap();
     assert_eq!((plan.jobs().count(), plan.collections[0].rows()), (0, RowRange::default()));
 }
 
 #[test]
-fn targets_that_exist_are_refused_dropped_or_used() {
+fn existing_targets_are_rejected_dropped_or_used() {
     let backup = || sample::collection("books", two_partitions());
     let with = |existing| RestoreRequest { existing, ..sample::request() };
     assert_eq!(
-        plan_of(backup(), &with(Existing::Refuse), &existing()).unwrap_err().to_string(),
+        plan_backup(backup(), &with(Existing::Refuse), &target_exists()).unwrap_err().to_string(),
         "target collections exist already: copy.books"
     );
-    assert_eq!(one(backup(), &with(Existing::Drop), &existing()).action, Action::DropAndCreate);
-    assert_eq!(one(backup(), &with(Existing::Use), &existing()).action, Action::Use);
+    assert_eq!(
+        plan_collection(backup(), &with(Existing::Drop), &target_exists()).action,
+        Action::DropAndCreate
+    );
+    assert_eq!(plan_collection(backup(), &with(Existing::Use), &target_exists()).action, Action::Use);
 }
 
 #[test]
-fn targets_that_do_not_exist_are_created_or_missed() {
+fn missing_targets_are_created_or_rejected() {
     let backup = || sample::collection("books", two_partitions());
     let with = |existing| RestoreRequest { existing, ..sample::request() };
-    assert_eq!(one(backup(), &with(Existing::Refuse), &sample::seen()).action, Action::Create);
-    assert_eq!(one(backup(), &with(Existing::Drop), &sample::seen()).action, Action::Create);
+    assert_eq!(plan_collection(backup(), &with(Existing::Refuse), &sample::seen()).action, Action::Create);
+    assert_eq!(plan_collection(backup(), &with(Existing::Drop), &sample::seen()).action, Action::Create);
     assert_eq!(
-        plan_of(backup(), &with(Existing::Use), &sample::seen()).unwrap_err().to_string(),
+        plan_backup(backup(), &with(Existing::Use), &sample::seen()).unwrap_err().to_string(),
         "target collections do not exist: copy.books"
     );
 }
 
 #[test]
-fn what_no_served_milvus_can_import_is_refused_by_name() {
-    let of = |segment| {
+fn segments_that_no_supported_milvus_can_import_are_rejected() {
+    let plan_segment = |segment| {
         let backup = sample::collection("books", vec![sample::partition(2, "_default", vec![segment])]);
-        plan_of(backup, &sample::request(), &sample::seen())
+        plan_backup(backup, &sample::request(), &sample::seen())
     };
-    let l0 = Segment { is_l0: true, binlogs: vec![], ..sample::deleted(3, 0, 1) };
-    assert_eq!(of(l0.clone()), Err(PlanError::L0(name("books"))));
+    let l0 = Segment { is_l0: true, binlogs: vec![], ..sample::segment_with_deletes(3, 0, 1) };
+    assert_eq!(plan_segment(l0.clone()), Err(PlanError::L0(name("books"))));
     let columns = Segment { storage_version: 2, ..sample::segment(3, 1, 1) };
-    assert_eq!(of(columns), Err(PlanError::StorageVersion(name("books"), 2)));
-    assert!(of(Segment { storage_version: 1, ..sample::segment(3, 1, 1) }).is_ok());
+    assert_eq!(plan_segment(columns), Err(PlanError::StorageVersion(name("books"), 2)));
+    assert!(plan_segment(Segment { storage_version: 1, ..sample::segment(3, 1, 1) }).is_ok());
 
     let mut backup = sample::collection("books", two_partitions());
     backup.l0_segments = vec![l0];
-    assert_eq!(plan_of(backup, &sample::request(), &sample::seen()), Err(PlanError::L0(name("books"))));
+    assert_eq!(plan_backup(backup, &sample::request(), &sample::seen()), Err(PlanError::L0(name("books"))));
 }
 
 #[test]
-fn a_collection_that_is_not_in_the_backup_is_never_passed_over() {
+fn a_collection_that_is_not_in_the_backup_is_an_error() {
     let manifest = sample::manifest(vec![sample::collection("books", vec![])]);
     let pairs = [(name("books"), name("books")), (name("shop.books"), name("x"))];
     let planned = RestorePlan::new(&manifest, &[], &pairs, &sample::request(), &sample::seen());
@@ -166,14 +171,14 @@ fn collections_are_found_by_name_and_keep_their_place_in_the_manifest() {
 fn databases_are_created_where_they_are_missing() {
     let manifest = sample::manifest(vec![sample::collection("books", vec![])]);
     let seen = Seen { databases: ["default".to_owned(), "there".to_owned()].into(), ..sample::seen() };
-    let of = |databases: &[&str], target: &str| {
+    let planned_databases = |databases: &[&str], target: &str| {
         let databases: Vec<String> = databases.iter().map(|d| (*d).to_owned()).collect();
         let pairs = [(name("books"), name(target))];
         RestorePlan::new(&manifest, &databases, &pairs, &sample::request(), &seen).unwrap().databases
     };
-    assert_eq!(of(&["default", "there", "hollow"], "new.books"), ["hollow", "new"]);
-    assert_eq!(of(&["new"], "new.books"), ["new"]);
-    assert_eq!(of(&[], "there.books"), Vec::<String>::new());
+    assert_eq!(planned_databases(&["default", "there", "hollow"], "new.books"), ["hollow", "new"]);
+    assert_eq!(planned_databases(&["new"], "new.books"), ["new"]);
+    assert_eq!(planned_databases(&[], "there.books"), Vec::<String>::new());
 }
 
 #[test]
@@ -193,34 +198,34 @@ fn loaded_with_index() -> CollectionBackup {
 }
 
 #[test]
-fn load_state_indexes_and_aliases_come_back_unless_told_not_to() {
-    let plan = one(loaded_with_index(), &sample::request(), &sample::seen());
+fn load_state_indexes_and_aliases_are_restored_unless_turned_off() {
+    let plan = plan_collection(loaded_with_index(), &sample::request(), &sample::seen());
     assert!(plan.load);
     assert_eq!((plan.indexes.len(), plan.aliases), (1, vec!["library".to_owned()]));
 
     let request = RestoreRequest { load: false, aliases: false, ..sample::request() };
-    let plan = one(loaded_with_index(), &request, &sample::seen());
+    let plan = plan_collection(loaded_with_index(), &request, &sample::seen());
     assert_eq!((plan.load, plan.indexes.len(), plan.aliases.len()), (false, 1, 0));
 
     let mut idle = loaded_with_index();
     idle.load_state = LoadState::NotLoad;
-    assert!(!one(idle, &sample::request(), &sample::seen()).load);
+    assert!(!plan_collection(idle, &sample::request(), &sample::seen()).load);
 }
 
-/// What is loaded of a collection whose partitions were loaded so.
+/// Plans a collection whose partitions had these load states, and returns the partitions to load.
 fn load_only(states: [LoadState; 3], change: fn(&mut CollectionBackup)) -> Vec<String> {
     let mut backup = loaded_with_index();
     for (partition, state) in backup.partitions.iter_mut().zip(states) {
         partition.load_state = state;
     }
     change(&mut backup);
-    let plan = one(backup, &sample::request(), &sample::seen());
+    let plan = plan_collection(backup, &sample::request(), &sample::seen());
     assert!(plan.load);
     plan.load_only
 }
 
 #[test]
-fn a_collection_that_was_loaded_in_part_is_loaded_in_part() {
+fn only_the_partitions_that_were_loaded_are_loaded() {
     let [yes, no] = [LoadState::Loaded, LoadState::NotLoad];
     assert_eq!(load_only([yes, no, yes], |_| {}), ["_default", "old"]);
     assert!(load_only([yes; 3], |_| {}).is_empty());
@@ -233,47 +238,52 @@ fn a_collection_that_was_loaded_in_part_is_loaded_in_part() {
 }
 
 #[test]
-fn without_an_index_a_new_collection_is_not_loaded_and_that_is_said() {
+fn a_new_collection_without_an_index_is_not_loaded_and_a_warning_says_so() {
     let request = RestoreRequest { indexes: false, ..sample::request() };
-    let plan = plan_of(loaded_with_index(), &request, &sample::seen()).unwrap();
+    let plan = plan_backup(loaded_with_index(), &request, &sample::seen()).unwrap();
     assert!(!plan.collections[0].load && plan.collections[0].indexes.is_empty());
     assert!(plan.warnings.iter().any(|w| w.starts_with("copy.books was loaded, but cannot be without")));
 
     let request = RestoreRequest { existing: Existing::Use, ..request };
-    let plan = plan_of(loaded_with_index(), &request, &existing()).unwrap();
+    let plan = plan_backup(loaded_with_index(), &request, &target_exists()).unwrap();
     assert!(plan.collections[0].load, "one that exists may have an index");
     assert_eq!(plan.warnings, Vec::<String>::new());
 }
 
 #[test]
-fn a_ttl_waits_for_the_data_and_is_told_and_what_exists_keeps_its_properties() {
-    let plan = plan_of(loaded_with_index(), &sample::request(), &sample::seen()).unwrap();
+fn a_ttl_is_set_after_the_import_with_a_warning_and_existing_targets_keep_their_properties() {
+    let plan = plan_backup(loaded_with_index(), &sample::request(), &sample::seen()).unwrap();
     let collection = &plan.collections[0];
     assert_eq!(collection.properties, [KeyValue::new("a", "b")]);
     assert_eq!(collection.properties_after, [KeyValue::new("collection.ttl.seconds", "60")]);
     assert!(plan.warnings[0].starts_with("copy.books has a TTL of 60 s, which begins anew"));
 
     let request = RestoreRequest { existing: Existing::Use, ..sample::request() };
-    let plan = plan_of(loaded_with_index(), &request, &existing()).unwrap();
+    let plan = plan_backup(loaded_with_index(), &request, &target_exists()).unwrap();
     assert!(plan.collections[0].properties.is_empty() && plan.collections[0].properties_after.is_empty());
     assert_eq!(plan.warnings, Vec::<String>::new());
 }
 
 #[test]
-fn shards_are_those_of_the_backup_up_to_a_limit_unless_they_are_given() {
+fn shards_are_those_of_the_backup_up_to_a_limit_unless_overridden() {
     let shards = |max_shards, given: Option<i32>| {
         let mut backup = sample::collection("books", two_partitions());
         backup.shards = 4;
         let other = Override { shards: given, description: None };
         let overrides = [(name("copy.books"), other)].into();
-        one(backup, &RestoreRequest { max_shards, overrides, ..sample::request() }, &sample::seen()).shards
+        plan_collection(
+            backup,
+            &RestoreRequest { max_shards, overrides, ..sample::request() },
+            &sample::seen(),
+        )
+        .shards
     };
     assert_eq!([None, Some(0), Some(-1), Some(9)].map(|most| shards(most, None)), [4; 4]);
     assert_eq!((shards(Some(2), None), shards(Some(2), Some(0)), shards(Some(2), Some(8))), (2, 2, 8));
 }
 
 #[test]
-fn a_request_is_kept_and_read_again() {
+fn a_serialized_request_is_read_back() {
     let overrides = [(name("shop.a"), Override { shards: Some(1), description: None })].into();
     let mapping = Mapping::new(Some("a:b,db1.*:db2.*"), Some("_x")).unwrap();
     let targets = Selection::from_filter("shop.*,db2.").unwrap();

@@ -1,4 +1,4 @@
-//! Stores to test against, each with an empty prefix of its own.
+//! Stores to test against, each with its own empty prefix.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,18 +12,18 @@ use crate::server::Server;
 pub(crate) const KEY: &str = "minioadmin";
 pub(crate) const SECRET: &str = "minioadmin";
 
-/// A store, and a prefix in it that is empty.
-pub(crate) struct Place {
+/// A store under test, and an empty prefix in it.
+pub(crate) struct StoreFixture {
     pub(crate) store: Store,
     pub(crate) base: ObjectKey,
     /// Whether `x` and `x/y` can both be objects.
     pub(crate) flat: bool,
-    /// What must live as long as the place.
-    _keep: Box<dyn std::any::Any + Send>,
+    /// The temporary directory or the server, which must live as long as the fixture.
+    _keep_alive: Box<dyn std::any::Any + Send>,
 }
 
-impl Place {
-    /// A key below the empty prefix.
+impl StoreFixture {
+    /// Returns a key below the empty prefix.
     pub(crate) fn key(&self, below: &str) -> ObjectKey {
         self.base.join(below)
     }
@@ -36,7 +36,7 @@ impl Place {
     }
 }
 
-/// What a bucket at an endpoint is configured as.
+/// Returns the configuration of a bucket with the key pair of the tests.
 pub(crate) fn s3_config(endpoint: &str, bucket: &str) -> S3Config {
     S3Config {
         endpoint: endpoint.to_owned(),
@@ -66,9 +66,9 @@ impl Server {
         format!("{scheme}://localhost:{}", self.address.port())
     }
 
-    /// A store on a bucket of this server, which is made if need be.
+    /// Opens a bucket of this server, and creates it if it does not exist.
     pub(crate) fn store(&self, bucket: &str) -> Store {
-        self.bucket(bucket);
+        self.create_bucket(bucket);
         open(self.config(bucket))
     }
 
@@ -77,28 +77,38 @@ impl Server {
     }
 }
 
-/// A directory on this machine's disk.
-pub(crate) async fn disk() -> Option<Place> {
+/// Creates a fixture in a temporary directory on the disk of this machine.
+pub(crate) async fn disk() -> Option<StoreFixture> {
     let dir = tempfile::tempdir().unwrap();
     let base = ObjectKey::new(dir.path().to_str().unwrap()).join("place");
-    Some(Place { store: Store::open(&StoreConfig::Local).unwrap(), base, flat: false, _keep: Box::new(dir) })
+    Some(StoreFixture {
+        store: Store::open(&StoreConfig::Local).unwrap(),
+        base,
+        flat: false,
+        _keep_alive: Box::new(dir),
+    })
 }
 
-/// A bucket of a server in this process.
-pub(crate) async fn in_process() -> Option<Place> {
+/// Creates a fixture in a bucket of an S3 server in this process.
+pub(crate) async fn in_process() -> Option<StoreFixture> {
     let server = Server::start().await;
     let store = server.store("place");
-    Some(Place { store, base: ObjectKey::new("some/root"), flat: false, _keep: Box::new(server) })
+    Some(StoreFixture {
+        store,
+        base: ObjectKey::new("some/root"),
+        flat: false,
+        _keep_alive: Box::new(server),
+    })
 }
 
-/// A fresh bucket of the Ceph RGW that `MB_TEST_S3_ENDPOINT` names, if it names one.
-pub(crate) async fn ceph() -> Option<Place> {
+/// Creates a fixture in a new bucket of the Ceph RGW at `MB_TEST_S3_ENDPOINT`; `None` if that is not set.
+pub(crate) async fn ceph() -> Option<StoreFixture> {
     let endpoint = ceph_endpoint()?;
     let store = ceph_bucket(&endpoint).await;
-    Some(Place { store, base: ObjectKey::new("some/root"), flat: true, _keep: Box::new(()) })
+    Some(StoreFixture { store, base: ObjectKey::new("some/root"), flat: true, _keep_alive: Box::new(()) })
 }
 
-/// A store on a bucket that did not exist before.
+/// Creates a bucket with a new name and opens it.
 pub(crate) async fn ceph_bucket(endpoint: &str) -> Store {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("mb-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -107,7 +117,9 @@ pub(crate) async fn ceph_bucket(endpoint: &str) -> Store {
     store
 }
 
-/// The Ceph RGW to test against. Without one the tests that need it say so and pass, except in CI.
+/// Returns the endpoint of the Ceph RGW to test against.
+///
+/// Without one, the tests that need it print a note and pass; in CI they fail.
 #[expect(clippy::disallowed_methods, reason = "tests have no configuration of their own")]
 pub(crate) fn ceph_endpoint() -> Option<String> {
     if let Ok(endpoint) = std::env::var("MB_TEST_S3_ENDPOINT") {

@@ -1,4 +1,4 @@
-//! Connections and the collection that the tests share.
+//! Connections, and a small collection that most tests use.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use model::name::CollectionRef;
 use testkit::names;
 use testkit::servers::MilvusServer;
 
-/// How to reach a server without TLS and login.
-pub(crate) fn plain(server: &MilvusServer) -> ConnectConfig {
+/// Returns the settings for a server without TLS and authentication.
+pub(crate) fn plain_config(server: &MilvusServer) -> ConnectConfig {
     ConnectConfig {
         address: server.address.clone(),
         port: server.port,
@@ -21,10 +21,10 @@ pub(crate) fn plain(server: &MilvusServer) -> ConnectConfig {
 }
 
 pub(crate) async fn connect(server: &MilvusServer) -> Milvus {
-    Milvus::connect(&plain(server)).await.expect("the server is running")
+    Milvus::connect(&plain_config(server)).await.expect("the server is running")
 }
 
-/// A new name in the default database.
+/// Returns a unique collection name in the default database.
 pub(crate) fn new_name(prefix: &str) -> CollectionRef {
     CollectionRef::new("", names::unique(prefix))
 }
@@ -38,8 +38,8 @@ pub(crate) fn field(name: &str, data_type: DataType, params: &[(&str, &str)]) ->
     }
 }
 
-/// A key, a text and a vector of four numbers.
-pub(crate) fn small(target: &CollectionRef) -> CreateCollection {
+/// Defines a collection with the fields `id`, `text` and `vector`, which has 4 dimensions.
+pub(crate) fn small_collection(target: &CollectionRef) -> CreateCollection {
     let key = Field { is_primary_key: true, ..field("id", DataType::INT64, &[]) };
     let fields = vec![
         key,
@@ -56,8 +56,8 @@ pub(crate) fn small(target: &CollectionRef) -> CreateCollection {
     }
 }
 
-/// Rows of [`small`] with these keys.
-pub(crate) fn rows(keys: std::ops::Range<i64>) -> Vec<Column> {
+/// Returns rows of [`small_collection`] with these keys.
+pub(crate) fn small_rows(keys: std::ops::Range<i64>) -> Vec<Column> {
     let column = |name: &str, data_type, values| Column {
         name: name.to_owned(),
         data_type,
@@ -72,7 +72,7 @@ pub(crate) fn rows(keys: std::ops::Range<i64>) -> Vec<Column> {
     ]
 }
 
-/// An index on a field.
+/// Defines an index on a field.
 pub(crate) fn index(field: &str, name: &str, params: &[(&str, &str)]) -> Index {
     Index {
         field_name: field.to_owned(),
@@ -82,13 +82,13 @@ pub(crate) fn index(field: &str, name: &str, params: &[(&str, &str)]) -> Index {
     }
 }
 
-/// A flat index on the vectors of [`small`].
-pub(crate) fn flat() -> Index {
+/// Defines a flat index on the vectors of [`small_collection`].
+pub(crate) fn flat_index() -> Index {
     index("vector", "flat", &[("index_type", "FLAT"), ("metric_type", "L2"), ("params", "{}")])
 }
 
-/// Loads a collection and waits for it.
-pub(crate) async fn load(milvus: &Milvus, collection: &CollectionRef) {
+/// Loads a collection and waits until it is loaded, at most two minutes.
+pub(crate) async fn load_and_wait(milvus: &Milvus, collection: &CollectionRef) {
     milvus.load(collection).await.expect("it can be loaded");
     let loaded = async {
         while milvus.load_state(collection, None).await.expect("it exists") != LoadState::Loaded {
