@@ -5,7 +5,7 @@
 //! losing rows: every segment of the flush is awaited by its id, and the rows of the list are compared with the
 //! statistics that Milvus keeps of the collection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use milvus::{Flushed, SegmentInfo, SegmentLevel, SegmentState};
@@ -27,9 +27,9 @@ const REPLACED: Duration = Duration::from_millis(300);
 
 /// How long rows that disagree are looked at again: before another flush, and after it.
 const DISAGREES: Duration = Duration::from_millis(400);
-const STILL_DISAGREES: Duration = Duration::from_secs(3);
+const STILL_DISAGREES: Duration = Duration::from_secs(10);
 
-/// How long a segment that no list shows is looked for where the rows cannot be compared.
+/// How long a segment that the last list lacks is looked for where the rows cannot be compared.
 const UNCOUNTED: Duration = Duration::from_secs(10);
 
 /// The flush of a collection and the segments that must be in its backup.
@@ -69,14 +69,15 @@ impl Run<'_> {
             tracing::info!("{name}: {}; flushing it again", last.disagreement());
             let again = self.flush(name).await?;
             written = !again.flushed.sealed.is_empty();
-            *cut = Cut { took: cut.took + again.took, repeated: true, ..again };
+            let awaited = Awaited { known: std::mem::take(&mut cut.awaited.known), ..again.awaited };
+            *cut = Cut { took: cut.took + again.took, repeated: true, flushed: again.flushed, awaited };
             let patience = if written { Duration::ZERO } else { STILL_DISAGREES };
             last = self.looks(name, &mut cut.awaited, patience).await?;
         }
         if last.agrees() {
             return Ok(Settled { segments: last.flushed(), disagreement: None });
         }
-        if !written && !last.changing {
+        if !written && !last.changed {
             return Err(Miss::Incomplete(Error::RowsDiffer {
                 collection: name.to_string(),
                 listed: last.rows(),
@@ -102,19 +103,24 @@ impl Run<'_> {
         let mut steady: Option<(Instant, u32)> = None;
         loop {
             let mut look = self.look(name).await?;
-            awaited.see(&look.segments);
-            if let Some(before) = &before {
-                look.changing = before.changing || before.differs(&look);
-            }
+            let grew = awaited.see(&look.segments);
+            look.changed = grew
+                || before.as_ref().is_some_and(|before| before.changed || before.counted != look.counted);
             let under_way = awaited.under_way();
             if under_way.is_empty() {
                 let (since, looks) = steady.get_or_insert((Instant::now(), 0));
                 *looks += 1;
                 let enough = match (look.agrees(), awaited.is_empty()) {
+                    // nothing but the lists themselves shows that one of them lacks a segment
+                    _ if look.counted.is_none() => {
+                        *looks > 1 && awaited.is_empty() && awaited.lists_agree(&look.segments)
+                            || since.elapsed() >= UNCOUNTED
+                    }
                     (true, true) => true,
-                    (true, false) if look.counted.is_none() => since.elapsed() >= UNCOUNTED,
                     (true, false) => *looks >= LOOKS && since.elapsed() >= REPLACED,
-                    (false, _) => patience.is_zero() || *looks >= LOOKS && since.elapsed() >= patience,
+                    (false, true) => patience.is_zero() || *looks >= LOOKS && since.elapsed() >= patience,
+                    // rows are missing, and so is a segment of the flush
+                    (false, false) => *looks >= LOOKS && since.elapsed() >= patience.max(DISAGREES),
                 };
                 if enough {
                     return Ok(look);
@@ -141,7 +147,7 @@ impl Run<'_> {
         let segments = self.prepared.source.milvus.segments(name).await?;
         let second = self.counted_rows(name).await?;
         let counted = first.zip(second).map(|(a, b)| (a.min(b), a.max(b)));
-        Ok(Look { segments, counted, changing: false })
+        Ok(Look { segments, counted, changed: false })
     }
 
     /// The rows that Milvus counts; `None` where it does not tell, which is a warning once.
@@ -167,8 +173,9 @@ struct Look {
     segments: Vec<SegmentInfo>,
     /// The least and the most rows that the statistics told around the list.
     counted: Option<(u64, u64)>,
-    /// Whether anything changed since an earlier look.
-    changing: bool,
+    /// Whether the collection changed since an earlier look: other rows were counted, or a segment was new. A segment
+    /// that is missing in a list is no change: that is what must not be lost.
+    changed: bool,
 }
 
 impl Look {
@@ -193,15 +200,6 @@ impl Look {
         let counted = if least == most { most.to_string() } else { format!("{least} to {most}") };
         format!("its flushed segments hold {} rows, Milvus counts {counted}", self.rows())
     }
-
-    fn differs(&self, other: &Self) -> bool {
-        let ids = |look: &Self| {
-            let mut ids: Vec<SegmentId> = look.segments.iter().map(|segment| segment.id).collect();
-            ids.sort_unstable();
-            ids
-        };
-        self.counted != other.counted || self.rows() != other.rows() || ids(self) != ids(other)
-    }
 }
 
 /// Segments that are not known to be on the store, with their states in the last list.
@@ -209,14 +207,17 @@ struct Awaited {
     open: BTreeMap<SegmentId, Option<SegmentState>>,
     /// Whether the first list was seen; what is sealed later is newer than the flush.
     seen: bool,
+    /// Every segment that a list showed.
+    known: BTreeSet<SegmentId>,
 }
 
 impl Awaited {
     fn new(ids: &[SegmentId]) -> Self {
-        Self { open: ids.iter().map(|id| (*id, None)).collect(), seen: false }
+        Self { open: ids.iter().map(|id| (*id, None)).collect(), seen: false, known: BTreeSet::new() }
     }
 
-    fn see(&mut self, listed: &[SegmentInfo]) {
+    /// Takes a list in; returns whether it shows a segment that none showed before.
+    fn see(&mut self, listed: &[SegmentInfo]) -> bool {
         if !std::mem::replace(&mut self.seen, true) {
             let unfinished = listed.iter().filter(|segment| is_under_way(segment.state));
             self.open.extend(unfinished.map(|segment| (segment.id, None)));
@@ -225,6 +226,14 @@ impl Awaited {
             *state = listed.iter().find(|segment| segment.id == *id).map(|segment| segment.state);
         }
         self.open.retain(|_, state| *state != Some(SegmentState::Flushed));
+        let first = self.known.is_empty();
+        let new = listed.iter().filter(|segment| self.known.insert(segment.id)).count();
+        !first && new > 0
+    }
+
+    /// Whether a list shows every segment that any list showed.
+    fn lists_agree(&self, listed: &[SegmentInfo]) -> bool {
+        self.known.iter().all(|known| listed.iter().any(|segment| segment.id == *known))
     }
 
     /// Whether all were seen on the store.
@@ -264,7 +273,7 @@ mod tests {
     }
 
     fn look(counted: (u64, u64), segments: Vec<SegmentInfo>) -> Look {
-        Look { segments, counted: Some(counted), changing: false }
+        Look { segments, counted: Some(counted), changed: false }
     }
 
     #[test]
@@ -296,12 +305,12 @@ mod tests {
     }
 
     #[test]
-    fn a_look_differs_by_its_segments_its_rows_or_its_count() {
+    fn a_new_segment_is_a_change_and_a_missing_one_is_none() {
         use SegmentState::Flushed;
-        let one = look((5, 5), vec![segment(1, Flushed, 5), segment(2, Flushed, 0)]);
-        assert!(!one.differs(&look((5, 5), vec![segment(2, Flushed, 0), segment(1, Flushed, 5)])));
-        assert!(one.differs(&look((5, 6), vec![segment(1, Flushed, 5), segment(2, Flushed, 0)])));
-        assert!(one.differs(&look((5, 5), vec![segment(1, Flushed, 5)])));
-        assert!(one.differs(&look((5, 5), vec![segment(1, Flushed, 4), segment(2, Flushed, 0)])));
+        let mut awaited = Awaited::new(&[]);
+        let (one, two, three) = (segment(1, Flushed, 5), segment(2, Flushed, 5), segment(3, Flushed, 10));
+        assert!(!awaited.see(&[one, two]), "all are new at first");
+        assert!(!awaited.see(&[one]) && !awaited.see(&[two]), "a list lacked one, and then the other");
+        assert!(awaited.see(&[three]), "compaction replaced them");
     }
 }

@@ -83,17 +83,19 @@ async fn a_segment_that_a_list_lacks_for_a_moment_is_looked_for_again() {
 
 #[tokio::test]
 async fn a_collection_whose_rows_stay_away_fails_by_name_and_the_others_are_kept() {
-    for (fault, reason) in [
-        (unlisted(FOR_EVER), "the flushed segments of default.books hold 3 rows, but Milvus counts 5"),
-        (counts_more(FOR_EVER), "the flushed segments of default.books hold 5 rows, but Milvus counts 12"),
-    ] {
+    for (fault, rows, counted) in [(unlisted(FOR_EVER), ["2", "3"], 5), (counts_more(FOR_EVER), ["5"; 2], 12)]
+    {
         let world = World::with_books().await;
         world.fake.inject(fault);
         let watched = Watched::new(|_, _| {});
         let report = world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap();
         assert_eq!((report.kind(), report.collections, report.rows), (Some(Kind::Partial), 1, 4));
         let [failed] = &report.failed[..] else { panic!("{report:?}") };
-        assert_eq!((&failed.collection, failed.reason.as_str()), (&collection("books"), reason));
+        let reason = |rows| {
+            format!("the flushed segments of default.books hold {rows} rows, but Milvus counts {counted}")
+        };
+        assert_eq!(failed.collection, collection("books"));
+        assert!(rows.into_iter().any(|rows| failed.reason == reason(rows)), "{failed:?}");
         assert!(failed.hint.as_ref().is_some_and(|hint| hint.contains("logs of Milvus")), "{failed:?}");
         assert_eq!(world.calls("Flush"), 3, "books is flushed again before it is given up");
         assert!(watched.events().iter().any(|event| matches!(event, Event::Collection { collection, phase }

@@ -96,7 +96,9 @@ impl State {
         });
         let mut infos: Vec<_> = infos.collect();
         if hides_segment {
-            infos.pop();
+            let at = self.lists_with_gap % infos.len().max(1);
+            self.lists_with_gap += 1;
+            infos.drain(at..infos.len().min(at + 1));
         }
         if self.faults.take_equal(&Fault::Compacted { collection: name.clone() }) {
             self.compact_segments(&request.db_name, &name)?;

@@ -74,7 +74,7 @@ pub enum Fault {
         /// The number of times that the fault happens.
         times: u32,
     },
-    /// The newest segment is missing in a list of segments.
+    /// One segment is missing in a list of segments, another one each time.
     SegmentUnlisted {
         /// The name of the collection, in any database.
         collection: String,

@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) jobs: BTreeMap<i64, Job>,
     pub(super) faults: Faults,
     pub(super) calls: Vec<String>,
+    /// The number of lists from which a fault removed a segment.
+    pub(super) lists_with_gap: usize,
     last_id: i64,
 }
 
@@ -76,6 +78,7 @@ impl State {
             jobs: BTreeMap::new(),
             faults: Faults::new(config.faults.clone()),
             calls: Vec::new(),
+            lists_with_gap: 0,
             last_id: 450_000_000_000_000_000,
         }
     }
