@@ -1,22 +1,22 @@
-//! The messages and calls that Milvus Backup serves over gRPC, generated from the files in `proto/`.
+//! The messages and services that Milvus Backup offers over gRPC, generated from the files in `proto/`.
 
 macro_rules! generated {
     ($($(#[$doc:meta])* $name:ident = $package:literal),* $(,)?) => {$(
         $(#[$doc])*
-        #[allow(missing_docs, clippy::all, clippy::pedantic)] // generated code; what fires depends on the generator
+        #[allow(missing_docs, clippy::all, clippy::pedantic)] // generated code; which lints apply depends on the generator
         pub mod $name {
             tonic::include_proto!($package);
         }
     )*};
 }
 
-/// The packages by their names, as the generated code refers to them.
+/// The generated packages below their protobuf names, by which the generated code refers to them.
 #[doc(hidden)]
 pub mod milvus {
-    /// What it is in Milvus's own naming.
+    /// The package of the Go tool, which is named like the packages of Milvus.
     pub mod proto {
         generated! {
-            /// Release 0.4.15's service with its messages.
+            /// The service of release 0.4.15 of the Go tool and its messages.
             backup = "milvus.proto.backup",
         }
     }
@@ -24,7 +24,7 @@ pub mod milvus {
 #[doc(hidden)]
 pub mod milvus_backup {
     generated! {
-        /// Jobs and backups in pages.
+        /// The services for jobs and for lists of backups and segments, and their messages.
         v1 = "milvus_backup.v1",
     }
 }
@@ -32,5 +32,5 @@ pub mod milvus_backup {
 pub use milvus::proto::backup;
 pub use milvus_backup::v1;
 
-/// The descriptors of all files, encoded, for server reflection.
+/// The encoded file descriptors of all packages, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

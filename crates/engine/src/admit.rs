@@ -1,4 +1,4 @@
-//! Whether a job may be taken on: what is certain to be refused is refused before it waits for its turn.
+//! Admission: the checks that reject a job before it is queued if it is certain to fail.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,38 +11,38 @@ use model::plan::restore::RestoreRequest;
 use crate::catalog::Catalog;
 use crate::{DeleteRequest, Engine, Error, JobCtx, backup, restore};
 
-/// What a job is to do.
+/// The request of a job whose admission is checked.
 #[derive(Clone, Copy, Debug)]
 pub enum Admit<'a> {
-    /// Make a backup.
+    /// Creates a backup.
     Backup(&'a BackupRequest),
-    /// Restore one.
+    /// Restores collections of a backup.
     Restore(&'a RestoreRequest),
-    /// Delete one.
+    /// Deletes a backup.
     Delete(&'a DeleteRequest),
 }
 
-/// What is known of a job before it begins.
+/// The facts about a job that are known before it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
-    /// The version of the Milvus it works on, such as `v2.3.5`; none where it needs no Milvus.
+    /// The version of the Milvus that the job uses, such as `v2.3.5`; `None` for a deletion, which uses none.
     pub server: Option<String>,
-    /// Of a restore, each collection's source and target.
+    /// The source and target names of the collections of a restore; empty for other jobs.
     pub targets: Vec<(CollectionRef, CollectionRef)>,
-    /// Of a restore, the targets that exist and will be dropped.
+    /// The existing collections that a restore drops; empty for other jobs.
     pub drops: BTreeSet<CollectionRef>,
-    /// What it changes: two jobs that change the same must not run at once.
+    /// The claims that the job changes; no other active job may read or write them.
     pub writes: Vec<Claim>,
-    /// What it needs as it is: no other job may change it meanwhile.
+    /// The claims that the job only reads; no active job may write them.
     pub reads: Vec<Claim>,
 }
 
-/// What a job works on.
+/// A backup or collection that a job reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
-    /// A backup, by the place it lies at.
+    /// A backup, identified by its store and directory.
     Backup(String),
-    /// A collection of the Milvus.
+    /// A collection in Milvus.
     Collection(CollectionRef),
 }
 
@@ -56,53 +56,59 @@ impl fmt::Display for Claim {
 }
 
 impl Engine {
-    /// Refuses what the run would refuse at once: a name that is taken, a backup that is not there or not complete, a
-    /// selection without match, targets that exist, a Milvus or a store that cannot be reached.
+    /// Rejects a job that is certain to fail, and returns the claims of an admitted one.
     ///
-    /// Changes nothing and looks at no data, so the run may still refuse what this lets through.
+    /// Fails if:
+    /// - the name of a new backup exists already,
+    /// - the backup to restore or delete does not exist, or the one to restore is not complete,
+    /// - the selection matches nothing,
+    /// - a target exists and the request does not allow that,
+    /// - Milvus or a store is unreachable.
+    ///
+    /// Changes nothing and reads no data files, so an admitted job can still fail.
     pub async fn admit(&self, what: Admit<'_>, ctx: &JobCtx) -> Result<Admission, Error> {
-        // boxed as what it is, since the compiler cannot see through all of it that it may move between threads
-        let admitted = match what {
+        // Boxed one by one: the compiler cannot prove that the combined future is `Send`.
+        let admission = match what {
             Admit::Backup(request) => self.admit_backup(request).boxed(),
             Admit::Restore(request) => self.admit_restore(request).boxed(),
             Admit::Delete(request) => self.admit_delete(request).boxed(),
         };
-        ctx.run(admitted).await
+        ctx.run(admission).await
     }
 
     async fn admit_backup(&self, request: &BackupRequest) -> Result<Admission, Error> {
-        let opened = backup::open(self, request).await?;
-        if opened.strategy != FlushStrategy::MetaOnly {
-            opened.source.store_answers().await?;
+        let checked = backup::check_backup_request(self, request).await?;
+        if checked.strategy != FlushStrategy::MetaOnly {
+            checked.source.check_store_access().await?;
         }
         Ok(Admission {
-            server: Some(opened.source.milvus.server().version.to_string()),
-            writes: vec![claim(&opened.catalog, &request.name)],
+            server: Some(checked.source.milvus.server().version.to_string()),
+            writes: vec![claim_of_backup(&checked.catalog, &request.name)],
             ..Admission::default()
         })
     }
 
     async fn admit_restore(&self, request: &RestoreRequest) -> Result<Admission, Error> {
-        let opened = restore::open(self, request).await?;
-        opened.target.store_answers().await?;
-        let drops = opened.drops;
-        let targets = opened.targets.collections;
+        let checked = restore::check_restore_request(self, request).await?;
+        checked.target.check_store_access().await?;
+        let drops = checked.drops;
+        let targets = checked.targets.collections;
         Ok(Admission {
             drops,
-            server: Some(opened.target.milvus.server().version.to_string()),
+            server: Some(checked.target.milvus.server().version.to_string()),
             writes: targets.iter().map(|(_, target)| Claim::Collection(target.clone())).collect(),
-            reads: vec![claim(&opened.catalog, &request.name)],
+            reads: vec![claim_of_backup(&checked.catalog, &request.name)],
             targets,
         })
     }
 
     async fn admit_delete(&self, request: &DeleteRequest) -> Result<Admission, Error> {
         let catalog = Catalog::open(self)?;
-        catalog.deletable(&request.name).await?;
-        Ok(Admission { writes: vec![claim(&catalog, &request.name)], ..Admission::default() })
+        catalog.find_deletable_backup(&request.name).await?;
+        Ok(Admission { writes: vec![claim_of_backup(&catalog, &request.name)], ..Admission::default() })
     }
 }
 
-fn claim(catalog: &Catalog, name: &BackupName) -> Claim {
+fn claim_of_backup(catalog: &Catalog, name: &BackupName) -> Claim {
     Claim::Backup(catalog.store.describe(catalog.layout(name).dir()))
 }

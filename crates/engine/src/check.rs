@@ -1,4 +1,4 @@
-//! `check`: proves that everything a backup and a restore need is there, a line each.
+//! Checks the requirements of backups and restores, with one line of result for each.
 
 use bytes::Bytes;
 use milvus::Milvus;
@@ -7,27 +7,27 @@ use model::layout::milvus::MilvusLayout;
 use model::plan::restore::Reach;
 use storage::{CopyItem, Store};
 
-use crate::backup::{everything, mover, storage_is_milvus, way_in_words};
+use crate::backup::{confirm_source_root, create_mover, describe_copy_way, list_instance};
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
 use crate::instance::Instance;
 use crate::{Engine, Error, JobCtx};
 
-/// How a check ended.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckState {
-    /// As it should be.
+    /// The requirement is met.
     Ok,
-    /// Good to know.
+    /// The line is information only.
     Info,
-    /// It works, but not as one may expect.
+    /// The requirement is met with a restriction.
     Warn,
-    /// It does not work.
+    /// The requirement is not met.
     Fail,
 }
 
 impl CheckState {
-    /// The state in a word.
+    /// Returns the word that the output shows for the state.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -38,16 +38,16 @@ impl CheckState {
     }
 }
 
-/// One line of `check`.
+/// One line of the result of [`Engine::check`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// How it ended.
+    /// The result of the check.
     pub state: CheckState,
-    /// What was looked at.
+    /// The name of the checked service or requirement.
     pub subject: &'static str,
-    /// What was seen.
+    /// The observation, or the error with its causes.
     pub detail: String,
-    /// What to do, where something is to be done.
+    /// The suggested next step, if one is needed.
     pub hint: Option<String>,
 }
 
@@ -56,21 +56,23 @@ impl Check {
         Self { state, subject, detail: detail.into(), hint: None }
     }
 
-    fn failed(subject: &'static str, error: &Error) -> Self {
+    fn from_error(subject: &'static str, error: &Error) -> Self {
         Self { hint: error.hint(), ..Self::new(CheckState::Fail, subject, error.chain()) }
     }
 }
 
-/// By how much this machine's clock may differ from a store's before signatures are refused, milliseconds.
-const SKEW_MS: i64 = 60_000;
+/// The difference between the clocks of this machine and of a store that causes a warning, in milliseconds.
+const MAX_CLOCK_SKEW_MS: i64 = 60_000;
 
 impl Engine {
-    /// Looks at Milvus, both stores, the rights there, and the way between them. Everything it writes it removes.
+    /// Checks Milvus, both storages and their permissions, and copying between them.
+    ///
+    /// Every object that a check writes is removed again. A check that fails is a line of the result, not an error.
     pub async fn check(&self, ctx: &JobCtx) -> Result<Vec<Check>, Error> {
-        ctx.run(Box::pin(async { Ok::<_, Error>(self.checks(ctx).await) })).await
+        ctx.run(Box::pin(async { Ok::<_, Error>(self.run_checks(ctx).await) })).await
     }
 
-    async fn checks(&self, ctx: &JobCtx) -> Vec<Check> {
+    async fn run_checks(&self, ctx: &JobCtx) -> Vec<Check> {
         let mut lines = Vec::new();
         let milvus = self.check_milvus(&mut lines).await;
         let source = self.check_source(&mut lines).await;
@@ -79,12 +81,13 @@ impl Engine {
             let source = Instance { milvus: milvus.clone(), store: store.clone(), layout };
             lines.push(check_root(&source).await);
         }
-        let catalog = Catalog::open(self).map_err(|e| lines.push(Check::failed("backup storage", &e))).ok();
+        let catalog =
+            Catalog::open(self).map_err(|e| lines.push(Check::from_error("backup storage", &e))).ok();
         if let Some(catalog) = &catalog {
             let written = self.check_backup(catalog, &mut lines).await;
             if let (Some(source), true) = (&source, written) {
                 lines.push(self.check_copy(source, catalog, ctx).await);
-                lines.push(match crate::restore::reach(&catalog.store, source) {
+                lines.push(match crate::restore::determine_reach(&catalog.store, source) {
                     Reach::InPlace => Check::new(
                         CheckState::Ok,
                         "restores",
@@ -100,15 +103,16 @@ impl Engine {
         lines
     }
 
+    /// Connects to Milvus and lists its databases.
     async fn check_milvus(&self, lines: &mut Vec<Check>) -> Option<Milvus> {
-        let asked = async {
-            let milvus = self.milvus().await?;
+        let attempt = async {
+            let milvus = self.connect_milvus().await?;
             milvus.server().version.supported()?;
-            // connecting needs no login; listing does
+            // Connecting needs no authentication, but listing does.
             milvus.list_databases().await?;
             Ok::<_, Error>(milvus)
         };
-        match asked.await {
+        match attempt.await {
             Ok(milvus) => {
                 let server = milvus.server();
                 lines.push(Check::new(
@@ -119,44 +123,45 @@ impl Engine {
                 Some(milvus)
             }
             Err(error) => {
-                lines.push(Check::failed("milvus", &error));
+                lines.push(Check::from_error("milvus", &error));
                 None
             }
         }
     }
 
+    /// Lists objects below the root path of Milvus's files.
     async fn check_source(&self, lines: &mut Vec<Check>) -> Option<Store> {
         let root = self.config.source.root.as_dir();
-        let asked = async {
-            let store = self.source()?;
+        let attempt = async {
+            let store = self.open_source_store()?;
             store.any_below(&root).await?;
             Ok::<_, Error>(store)
         };
-        match asked.await {
+        match attempt.await {
             Ok(store) => {
                 let place = format!("{}: read", store.describe(&root));
                 lines.push(Check::new(CheckState::Ok, "source storage", place));
                 Some(store)
             }
             Err(error) => {
-                lines.push(Check::failed("source storage", &error));
+                lines.push(Check::from_error("source storage", &error));
                 None
             }
         }
     }
 
-    /// Writes, reads and deletes one object below the backup root; returns whether that went well.
+    /// Writes, reads and deletes one object below the backup root; returns whether all three succeeded.
     async fn check_backup(&self, catalog: &Catalog, lines: &mut Vec<Check>) -> bool {
         let subject = "backup storage";
-        let key = probe_key(&self.config.backup.root);
-        match probe(&catalog.store, &key).await {
+        let key = new_probe_key(&self.config.backup.root);
+        match probe_store(&catalog.store, &key).await {
             Ok(skew) => {
                 lines.push(Check::new(
                     CheckState::Ok,
                     subject,
-                    format!("{}: read, write, delete", catalog.place()),
+                    format!("{}: read, write, delete", catalog.describe_root()),
                 ));
-                if let Some(skew) = skew.filter(|skew| skew.abs() > SKEW_MS) {
+                if let Some(skew) = skew.filter(|skew| skew.abs() > MAX_CLOCK_SKEW_MS) {
                     let mut line = Check::new(
                         CheckState::Warn,
                         "clock",
@@ -175,21 +180,21 @@ impl Engine {
                 true
             }
             Err(error) => {
-                lines.push(Check::failed(subject, &error));
+                lines.push(Check::from_error(subject, &error));
                 false
             }
         }
     }
 
-    /// Copies one object of Milvus's into the backup root, the way a backup does, and removes it.
+    /// Copies one file of Milvus to the backup root with the mover of a backup, and removes the copy.
     async fn check_copy(&self, source: &Store, catalog: &Catalog, ctx: &JobCtx) -> Check {
         let subject = "copy";
-        let mover = match mover(source, &catalog.store, &self.config.limits) {
+        let mover = match create_mover(source, &catalog.store, &self.config.limits) {
             Ok(mover) => mover,
-            Err(error) => return Check::failed(subject, &error),
+            Err(error) => return Check::from_error(subject, &error),
         };
-        let way = way_in_words(mover.way());
-        let from = match first_object(source, &self.config.source.root).await {
+        let way = describe_copy_way(mover.way());
+        let from = match find_first_binlog(source, &self.config.source.root).await {
             Ok(Some(found)) => found,
             Ok(None) => {
                 return Check::new(
@@ -201,9 +206,9 @@ impl Engine {
                     ),
                 );
             }
-            Err(error) => return Check::failed(subject, &error),
+            Err(error) => return Check::from_error(subject, &error),
         };
-        let to = probe_key(&self.config.backup.root);
+        let to = new_probe_key(&self.config.backup.root);
         let item = CopyItem { from: from.0, to: to.clone(), size: from.1 };
         let copied = mover.copy_all(std::iter::once(item), ctx.cancel(), |_, _| {}).await;
         let removed = catalog.store.delete(&[to]).await;
@@ -213,11 +218,12 @@ impl Engine {
                 subject,
                 format!("{} -> {}: {way}", source.location(), catalog.store.location()),
             ),
-            (Err(error), _) => Check::failed(subject, &Error::from(error.error)),
-            (_, Err(error)) => Check::failed(subject, &Error::from(error)),
+            (Err(error), _) => Check::from_error(subject, &Error::from(error.error)),
+            (_, Err(error)) => Check::from_error(subject, &Error::from(error)),
         }
     }
 
+    /// Pauses the garbage collection of Milvus for one second and lifts the pause, if backups would pause it.
     async fn check_gc(&self, milvus: &Milvus) -> Check {
         let subject = "garbage collection";
         if !self.config.limits.pause_gc {
@@ -226,7 +232,7 @@ impl Engine {
         match milvus.gc_pause(std::time::Duration::from_secs(1)).await {
             Ok(()) => match milvus.gc_resume().await {
                 Ok(()) => Check::new(CheckState::Ok, subject, "can be paused"),
-                Err(error) => Check::failed(subject, &Error::from(error)),
+                Err(error) => Check::from_error(subject, &Error::from(error)),
             },
             Err(error) if error.kind() == milvus::ErrorKind::Unsupported => Check::new(
                 CheckState::Warn,
@@ -238,29 +244,36 @@ impl Engine {
     }
 }
 
-fn probe_key(root: &ObjectKey) -> ObjectKey {
+/// Returns a new key below the root path, for an object that a check writes and removes.
+fn new_probe_key(root: &ObjectKey) -> ObjectKey {
     root.join(&format!("mb_check_{}", uuid::Uuid::new_v4().simple()))
 }
 
+/// Checks that the configured root path contains the files of this Milvus.
 async fn check_root(source: &Instance) -> Check {
     let subject = "source is Milvus's";
-    let looked = async {
-        let found = everything(source).await?;
-        storage_is_milvus(source, &found.collections).await
+    let attempt = async {
+        let contents = list_instance(source).await?;
+        confirm_source_root(source, &contents.collections).await
     };
-    match looked.await {
-        Ok(Some(name)) => {
-            Check::new(CheckState::Ok, subject, format!("files of {name} found below {}", source.place()))
-        }
+    match attempt.await {
+        Ok(Some(name)) => Check::new(
+            CheckState::Ok,
+            subject,
+            format!("files of {name} found below {}", source.describe_root()),
+        ),
         Ok(None) => {
             Check::new(CheckState::Info, subject, "cannot be told: no collection has flushed rows yet")
         }
-        Err(error) => Check::failed(subject, &error),
+        Err(error) => Check::from_error(subject, &error),
     }
 }
 
-/// Writes, reads back and deletes an object; returns by how much this clock is ahead of the store's.
-async fn probe(store: &Store, key: &ObjectKey) -> Result<Option<i64>, Error> {
+/// Writes, reads and deletes an object.
+///
+/// Returns by how many milliseconds the clock of this machine is ahead of that of the store; `None` if the store
+/// reports no time of change.
+async fn probe_store(store: &Store, key: &ObjectKey) -> Result<Option<i64>, Error> {
     let content = Bytes::from_static(b"milvus-backup check");
     store.write(key, content.clone()).await?;
     let written = now_ms();
@@ -277,8 +290,8 @@ async fn probe(store: &Store, key: &ObjectKey) -> Result<Option<i64>, Error> {
     Ok(meta?.and_then(|m| m.modified_ms).map(|modified| written - modified))
 }
 
-/// Any object of Milvus's, for trying a copy.
-async fn first_object(store: &Store, root: &ObjectKey) -> Result<Option<(ObjectKey, u64)>, Error> {
+/// Returns the key and size of the first insert binlog below the root path, if there is one.
+async fn find_first_binlog(store: &Store, root: &ObjectKey) -> Result<Option<(ObjectKey, u64)>, Error> {
     use futures::TryStreamExt;
     let mut entries = store.list(&root.join("insert_log/"));
     let first = entries.try_next().await?;

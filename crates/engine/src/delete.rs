@@ -1,4 +1,4 @@
-//! Deletes a backup: its commit marker first, so that what remains of a broken deletion is plainly unfinished.
+//! Deletion of a backup: the commit marker is removed first, so an interrupted deletion leaves an unfinished backup.
 
 use futures::TryStreamExt;
 use model::key::ObjectKey;
@@ -12,7 +12,7 @@ use crate::{BackupState, BackupSummary, Engine, Error, Event, JobCtx, Phase};
 /// A request to delete a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteRequest {
-    /// The backup.
+    /// The name of the backup.
     pub name: BackupName,
 }
 
@@ -25,28 +25,29 @@ pub struct PreparedDeletion {
 }
 
 impl PreparedDeletion {
-    /// The backup and what will be removed with it.
+    /// Returns the backup and the amount of data that the deletion will remove.
     pub fn contents(&self) -> &DeleteOutcome {
         &self.contents
     }
 }
 
-/// What a deletion removes.
+/// The backup and the amount of data that a deletion removes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeleteOutcome {
-    /// What was found.
+    /// The summary of the backup before the deletion.
     pub backup: BackupSummary,
-    /// Where it lay.
+    /// The store and directory of the backup.
     pub place: String,
-    /// Objects below it.
+    /// The number of objects in the directory.
     pub objects: u64,
-    /// Their bytes.
+    /// Their total size in bytes.
     pub bytes: u64,
 }
 
 impl Engine {
-    /// Finds the backup and lists what is stored of it. A backup in any state but running can be deleted, an unfinished or
-    /// half-deleted one too. Changes nothing.
+    /// Finds the backup and lists its objects. Changes nothing.
+    ///
+    /// A backup in any state except running can be deleted, also one whose deletion was interrupted.
     pub async fn plan_delete(
         &self,
         request: &DeleteRequest,
@@ -55,43 +56,48 @@ impl Engine {
         ctx.emit(Event::Phase(Phase::Preflight));
         let catalog = Catalog::open(self)?;
         let name = request.name.clone();
-        let backup = ctx.run(catalog.deletable(&name)).await?;
+        let backup = ctx.run(catalog.find_deletable_backup(&name)).await?;
         let dir = catalog.layout(&name).dir().clone();
         let place = catalog.store.describe(&dir);
-        let (objects, bytes) = ctx.run(catalog.weigh(&dir)).await?;
+        let (objects, bytes) = ctx.run(catalog.measure_directory(&dir)).await?;
         Ok(PreparedDeletion { name, catalog, contents: DeleteOutcome { backup, place, objects, bytes } })
     }
 
-    /// Deletes the backup, unless a run began to make it since the deletion was planned.
+    /// Deletes the backup; fails if a `create` has started to write it since the deletion was planned.
     pub async fn delete(&self, prepared: PreparedDeletion, ctx: &JobCtx) -> Result<DeleteOutcome, Error> {
         let PreparedDeletion { name, catalog, contents } = prepared;
-        ctx.run(catalog.deletable(&name)).await?;
-        catalog.remove(&name, ctx).await?;
+        ctx.run(catalog.find_deletable_backup(&name)).await?;
+        catalog.remove_backup(&name, ctx).await?;
         Ok(contents)
     }
 }
 
 impl Catalog {
-    /// The backup, if there is one and nobody makes it right now.
-    pub(crate) async fn deletable(&self, name: &BackupName) -> Result<BackupSummary, Error> {
-        let none = || Error::NoSuchBackup { name: name.to_string(), place: self.place() };
+    /// Returns the summary of a backup; fails if it does not exist or is running.
+    pub(crate) async fn find_deletable_backup(&self, name: &BackupName) -> Result<BackupSummary, Error> {
+        let not_found = || Error::NoSuchBackup { name: name.to_string(), place: self.describe_root() };
         if name.is_reserved() {
-            return Err(none());
+            return Err(not_found());
         }
-        let Some(summary) = self.summary(name).await? else {
+        let Some(summary) = self.read_summary(name).await? else {
             let dir = self.layout(name).dir().clone();
             let any = self.store.any_below(&dir).await?;
-            return Err(if any { Error::NotABackup { place: self.store.describe(&dir) } } else { none() });
+            return Err(if any {
+                Error::NotABackup { place: self.store.describe(&dir) }
+            } else {
+                not_found()
+            });
         };
         if summary.state == BackupState::Running
-            && let Some(marker) = self.marker(name).await?
+            && let Some(marker) = self.read_marker(name).await?
         {
-            return Err(marker.running(name.as_str()));
+            return Err(marker.running_error(name.as_str()));
         }
         Ok(summary)
     }
 
-    async fn weigh(&self, dir: &ObjectKey) -> Result<(u64, u64), Error> {
+    /// Returns the number of objects in a directory and their total size in bytes.
+    async fn measure_directory(&self, dir: &ObjectKey) -> Result<(u64, u64), Error> {
         let mut entries = self.store.list(dir);
         let (mut objects, mut bytes) = (0, 0);
         while let Some(entry) = entries.try_next().await? {
@@ -101,20 +107,22 @@ impl Catalog {
         Ok((objects, bytes))
     }
 
-    /// Marker first, then what makes the Go tool see a backup, then the data, then the rest.
-    async fn remove(&self, name: &BackupName, ctx: &JobCtx) -> Result<(), Error> {
+    /// Removes a backup in an order that makes every interruption visible.
+    ///
+    /// The order is: the commit marker, the file by which the Go tool finds a backup, the data, everything else.
+    async fn remove_backup(&self, name: &BackupName, ctx: &JobCtx) -> Result<(), Error> {
         let layout = self.layout(name);
-        // from here on it is deleted in part, whenever it is stopped
+        // An interruption after this check leaves an unfinished backup.
         ctx.emit(Event::Phase(Phase::Delete));
         ctx.check()?;
         for file in [BACKUP_META, FULL_META] {
             self.store.delete(&[layout.meta_file(file)]).await?;
         }
-        // a trace that stays until the data is gone, whoever made the backup
-        let trace = layout.meta_file(MB_BEGIN);
-        let exists = self.store.stat(&trace).await?.is_some();
+        // The begin marker stays until the data is gone. Backups of other tools get one here.
+        let begin_marker = layout.meta_file(MB_BEGIN);
+        let exists = self.store.stat(&begin_marker).await?.is_some();
         if !exists {
-            self.store.write(&trace, "{}".into()).await?;
+            self.store.write(&begin_marker, "{}".into()).await?;
         }
         for dir in [layout.binlogs_dir(), layout.dir().clone()] {
             let progress = |objects| ctx.emit(Event::Deleted { objects });

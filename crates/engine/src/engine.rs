@@ -1,4 +1,4 @@
-//! The engine: one Milvus, the store it writes to, and the store backups lie in.
+//! The engine and its configuration: one Milvus, the store of its files, and the backup location.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -9,22 +9,23 @@ use storage::{CopyMode, Store, StoreConfig};
 
 use crate::Error;
 
-/// Where something lies: a store and a prefix in it.
+/// A location of files: a store and a root path in it.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The store.
+    /// The store that contains the files.
     pub store: StoreConfig,
-    /// The prefix below which everything lies; may be empty on an object store.
+    /// The root path as the prefix of all keys; may be empty on an object store.
     pub root: ObjectKey,
-    /// The root as the operator wrote it; kept in manifests as part of `log_path`.
+    /// The root path as written in the configuration; manifests contain it as part of `log_path`.
     pub root_text: String,
-    /// The root as the Milvus server sees it, where that is another path (a disk mounted elsewhere in its container).
+    /// The root path inside the container of Milvus, if the disk is mounted under a different path there.
     pub seen_as: Option<String>,
 }
 
 impl Place {
-    /// What the Milvus server calls a key of this place. On a disk it must be absolute: a relative path is read as
-    /// empty, without an error.
+    /// Returns the path under which the Milvus server reads a key of this location.
+    ///
+    /// On a disk the path is absolute: Milvus reads a relative path as an empty prefix, without an error.
     pub(crate) fn server_path(&self, key: &ObjectKey) -> String {
         match (&self.store, self.seen_as.as_deref(), key.below(&self.root)) {
             (StoreConfig::S3(_), ..) => key.to_string(),
@@ -33,24 +34,25 @@ impl Place {
         }
     }
 
-    /// The same store, but another bucket of it and another root.
+    /// Returns this location with another bucket of the same store, another root path, or both.
     ///
-    /// On a disk a root is an absolute path, and the server sees it elsewhere only as far as it lies below this one.
-    fn moved(&self, bucket: Option<&str>, root: Option<&str>) -> Result<Self, Error> {
-        let refused = |place: &str, reason| Error::Place { place: place.to_owned(), reason };
+    /// On a disk the root path must be absolute. `seen_as` is kept only for a root below the current one, because the
+    /// server mounts nothing else. Fails for a bucket on a disk, and for a root that contains `..`.
+    fn relocated(&self, bucket: Option<&str>, root: Option<&str>) -> Result<Self, Error> {
+        let unusable = |place: &str, reason| Error::Place { place: place.to_owned(), reason };
         let mut place = self.clone();
         if let Some(bucket) = bucket {
             let StoreConfig::S3(s3) = &mut place.store else {
-                return Err(refused(bucket, "backups lie on a disk, which has no buckets"));
+                return Err(unusable(bucket, "backups lie on a disk, which has no buckets"));
             };
             bucket.clone_into(&mut s3.bucket);
         }
         let Some(root) = root else { return Ok(place) };
         if root.split('/').any(|part| part == "..") {
-            return Err(refused(root, "a root holds no `..`"));
+            return Err(unusable(root, "a root holds no `..`"));
         }
         if matches!(place.store, StoreConfig::Local) && !root.starts_with('/') {
-            return Err(refused(root, "on a disk a root is an absolute path"));
+            return Err(unusable(root, "on a disk a root is an absolute path"));
         }
         place.root = ObjectKey::new(root.trim_end_matches('/'));
         root.trim_end_matches('/').clone_into(&mut place.root_text);
@@ -63,85 +65,88 @@ impl Place {
     }
 }
 
-/// What an engine works on.
+/// The configuration of an engine.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// How Milvus is reached.
+    /// The address, credentials and time limits of the Milvus server.
     pub milvus: ConnectConfig,
-    /// Where Milvus keeps its files.
+    /// The location of Milvus's own files.
     pub source: Place,
-    /// Where backups lie.
+    /// The backup location.
     pub backup: Place,
-    /// The tool and its version, such as `milvus-backup 0.1.0`.
+    /// The name and version of the program, such as `milvus-backup 0.1.0`.
     pub tool: String,
-    /// The name of this host, for the begin marker.
+    /// The name of this host, which begin markers and owner files contain.
     pub host: String,
-    /// How much at once.
+    /// The limits on concurrency, rate and waiting time.
     pub limits: Limits,
 }
 
-/// How much at once, and how long without progress.
+/// The limits of an engine on concurrency, rate and waiting time.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Collections backed up at once.
+    /// The maximum number of collections that a backup processes concurrently.
     pub backup_collections: NonZeroUsize,
-    /// Collections restored at once.
+    /// The maximum number of collections that a restore processes concurrently.
     pub restore_collections: NonZeroUsize,
-    /// Import jobs at once, at most.
+    /// The maximum number of import jobs that Milvus has at the same time.
     pub import_jobs: NonZeroUsize,
-    /// Objects copied at once.
+    /// The maximum number of objects that are copied concurrently.
     pub copies: NonZeroUsize,
-    /// From which size on an object is copied in parts, bytes.
+    /// The size in bytes above which an object is copied in parts.
     pub multipart_threshold: u64,
-    /// How objects are copied.
+    /// The ways in which objects may be copied.
     pub copy_mode: CopyMode,
-    /// A limit of the copy rate, bytes a second, where wanted.
+    /// The maximum number of bytes copied per second; `None` for no limit.
     pub bytes_per_second: Option<u64>,
-    /// After how long without progress an import job is given up.
+    /// The time without progress after which an import job counts as failed.
     pub stall: Duration,
-    /// Whether Milvus's garbage collection is paused while files are copied.
+    /// Whether every backup pauses the garbage collection of Milvus while it copies.
     pub pause_gc: bool,
 }
 
-/// The backup and restore engine; opening it touches neither Milvus nor a store.
+/// The use cases of the program on one configuration; creating an engine opens no connection.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) config: EngineConfig,
 }
 
 impl Engine {
-    /// Makes an engine.
+    /// Creates an engine without connecting to Milvus or a store.
     pub fn new(config: EngineConfig) -> Self {
         Self { config }
     }
 
-    /// What it works on.
+    /// Returns the configuration.
     pub fn config(&self) -> &EngineConfig {
         &self.config
     }
 
-    /// The same engine with backups in another bucket, or below another root, of the same store; what is not given, or
-    /// is empty, stays.
+    /// Returns an engine whose backup location has another bucket or root path of the same store.
+    ///
+    /// A value that is `None` or empty keeps the configured one. Fails if the store cannot have such a location.
     pub fn with_backup(&self, bucket: Option<&str>, root: Option<&str>) -> Result<Self, Error> {
-        let given = |text: &&str| !text.is_empty();
-        let backup = self.config.backup.moved(bucket.filter(given), root.filter(given))?;
+        let not_empty = |text: &&str| !text.is_empty();
+        let backup = self.config.backup.relocated(bucket.filter(not_empty), root.filter(not_empty))?;
         Ok(Self::new(EngineConfig { backup, ..self.config.clone() }))
     }
 
-    /// The version of the Milvus it works on, such as `v2.3.5`.
+    /// Connects to Milvus and returns its version, such as `v2.3.5`.
     pub async fn server_version(&self) -> Result<String, Error> {
-        Ok(self.milvus().await?.server().version.to_string())
+        Ok(self.connect_milvus().await?.server().version.to_string())
     }
 
-    pub(crate) async fn milvus(&self) -> Result<Milvus, Error> {
+    pub(crate) async fn connect_milvus(&self) -> Result<Milvus, Error> {
         Milvus::connect(&self.config.milvus).await.map_err(Error::from)
     }
 
-    pub(crate) fn source(&self) -> Result<Store, Error> {
+    /// Opens the store of Milvus's own files.
+    pub(crate) fn open_source_store(&self) -> Result<Store, Error> {
         Store::open(&self.config.source.store).map_err(Error::from)
     }
 
-    pub(crate) fn backup_store(&self) -> Result<Store, Error> {
+    /// Opens the store of the backups.
+    pub(crate) fn open_backup_store(&self) -> Result<Store, Error> {
         Store::open(&self.config.backup.store).map_err(Error::from)
     }
 }
@@ -151,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_in_a_container_is_told_its_own_path() {
+    fn server_path_uses_the_root_that_the_container_of_milvus_sees() {
         let mut place = Place {
             store: StoreConfig::Local,
             root: ObjectKey::new("/srv/backup"),
@@ -162,23 +167,23 @@ mod tests {
         assert_eq!(place.server_path(&key), "/srv/backup/nightly/binlogs/");
         place.seen_as = Some("/backup/".to_owned());
         assert_eq!(place.server_path(&key), "/backup/nightly/binlogs/");
-        let below = place.moved(None, Some("/srv/backup/team")).unwrap();
+        let below = place.relocated(None, Some("/srv/backup/team")).unwrap();
         assert_eq!(below.server_path(&below.root.join("nightly")), "/backup/team/nightly");
         assert_eq!(
-            place.moved(None, Some("/srv/backup/")).unwrap().server_path(&key),
+            place.relocated(None, Some("/srv/backup/")).unwrap().server_path(&key),
             "/backup/nightly/binlogs/"
         );
-        let elsewhere = place.moved(None, Some("/mnt/other/")).unwrap();
+        let elsewhere = place.relocated(None, Some("/mnt/other/")).unwrap();
         assert_eq!(elsewhere.server_path(&elsewhere.root.join("nightly")), "/mnt/other/nightly");
         assert_eq!(elsewhere.root_text, "/mnt/other");
         for (bucket, root) in [(None, "/srv/../etc"), (None, "backup"), (Some("b"), "/srv/backup")] {
-            let error = place.moved(bucket, Some(root)).unwrap_err();
+            let error = place.relocated(bucket, Some(root)).unwrap_err();
             assert_eq!(error.kind(), crate::Kind::Usage, "{error}");
         }
     }
 
     #[test]
-    fn another_bucket_and_root_of_the_same_store() {
+    fn a_location_can_be_moved_to_another_bucket_and_root() {
         let s3 = |bucket: &str| {
             StoreConfig::S3(storage::S3Config {
                 endpoint: "http://h:9000".to_owned(),
@@ -195,12 +200,12 @@ mod tests {
             root_text: "backup".to_owned(),
             seen_as: None,
         };
-        let moved = place.moved(Some("backups"), Some("team/a/")).unwrap();
+        let moved = place.relocated(Some("backups"), Some("team/a/")).unwrap();
         let StoreConfig::S3(found) = &moved.store else { panic!("no bucket") };
         assert_eq!(
             (found.bucket.as_str(), moved.root.as_str(), moved.root_text.as_str()),
             ("backups", "team/a", "team/a")
         );
-        assert_eq!(place.moved(None, None).unwrap().root, place.root);
+        assert_eq!(place.relocated(None, None).unwrap().root, place.root);
     }
 }

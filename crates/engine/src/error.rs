@@ -1,4 +1,4 @@
-//! Why a job failed. `Display` says one layer; [`Error::chain`] says all in one breath.
+//! The errors of the engine. `Display` contains one layer, [`Error::chain`] the error with all its causes.
 
 use milvus::MilvusError;
 use model::manifest::json::JsonError;
@@ -12,281 +12,281 @@ use storage::StorageError;
 
 use crate::catalog::BackupState;
 
-/// What kind of failure; the front ends map it to an exit code, an HTTP status and a gRPC code.
+/// The kind of a failure, which the front ends map to an exit code, an HTTP status and a gRPC code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// It failed.
+    /// A failure of no other kind.
     Failed,
     /// The request or the configuration is wrong.
     Usage,
-    /// No such backup or collection.
+    /// A backup or collection does not exist.
     NotFound,
-    /// It exists already.
+    /// A backup or collection exists already.
     AlreadyExists,
-    /// Somebody else is at it.
+    /// Another run is using the backup.
     Busy,
-    /// Milvus or a store cannot be reached, or does not let us in.
+    /// Milvus or a store is unreachable, or rejects the credentials.
     Unreachable,
-    /// Some of it is done.
+    /// Some of the work succeeded and some failed.
     Partial,
-    /// The backup is damaged.
+    /// The backup is damaged or not complete.
     Damaged,
-    /// It was interrupted.
+    /// The job was interrupted.
     Interrupted,
 }
 
-/// Why a job failed.
+/// The reason why a job failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A bad backup name.
+    /// The name is not a valid backup name.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// Backups cannot lie there.
+    /// The requested bucket or root path cannot contain backups.
     #[error("backups cannot lie at {place:?}: {reason}")]
     Place {
-        /// The bucket or root that was asked for.
+        /// The requested bucket or root path.
         place: String,
-        /// Why not.
+        /// The rule that it breaks.
         reason: &'static str,
     },
-    /// Nothing matches the selection.
+    /// The selection matches nothing.
     #[error("{0}")]
-    Selection(SelectionError, /** What to do. */ Option<String>),
-    /// Targets cannot be resolved.
+    Selection(SelectionError, /** The suggested next step. */ Option<String>),
+    /// The mapping does not give every source a target of its own.
     #[error(transparent)]
     Mapping(#[from] MappingError),
-    /// The flush strategy does not suit the server.
+    /// The server does not support the flush strategy.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
-    /// The server's version is not served.
+    /// The version of the server is not supported.
     #[error(transparent)]
     Version(#[from] UnsupportedVersion),
-    /// The name is taken.
+    /// A backup of this name exists already.
     #[error("backup {name} exists already ({state})")]
     NameTaken {
-        /// The name.
+        /// The name of the backup.
         name: String,
-        /// What lies there.
+        /// The state of the existing backup.
         state: BackupState,
     },
-    /// Something else than a backup lies where it should come.
+    /// The directory of the new backup contains files that do not belong to a backup.
     #[error("{place} is not empty, and no backup")]
     Occupied {
-        /// The place.
+        /// The store and directory.
         place: String,
     },
-    /// No backup of this name.
+    /// No backup of this name exists.
     #[error("there is no backup {name} below {place}")]
     NoSuchBackup {
-        /// The name.
+        /// The name of the backup.
         name: String,
-        /// Where it was looked for.
+        /// The backup root that was searched.
         place: String,
     },
     /// The backup is not complete.
     #[error("backup {name} is {state}, not complete")]
     NotComplete {
-        /// The name.
+        /// The name of the backup.
         name: String,
-        /// Its state.
+        /// The state of the backup.
         state: BackupState,
     },
-    /// A run of this name is going on.
+    /// Another run is writing the backup.
     #[error("backup {name} is being made by {owner}, last heard of {seconds} s ago")]
     Running {
-        /// The name.
+        /// The name of the backup.
         name: String,
-        /// Host and process.
+        /// The process and host of that run.
         owner: String,
-        /// Since its last sign of life.
+        /// The seconds since that run renewed its lease.
         seconds: i64,
     },
-    /// Something else than a backup lies there.
+    /// The directory exists but contains none of the files of a backup.
     #[error("{place} is no backup: it holds none of a backup's files")]
     NotABackup {
-        /// The place.
+        /// The store and directory.
         place: String,
     },
-    /// A file of the backup cannot be understood.
+    /// A file of the backup cannot be parsed.
     #[error("{file} is damaged")]
     DamagedFile {
-        /// The file.
+        /// The store and key of the file.
         file: String,
-        /// Why.
+        /// The parse error.
         #[source]
         source: JsonError,
     },
-    /// A backup lacks files, or they are not as it says.
+    /// Files of the backup are missing or differ from the manifest.
     #[error("backup {name} is damaged: {}", .problems.join("; "))]
     Damaged {
-        /// The name.
+        /// The name of the backup.
         name: String,
         /// The first few problems.
         problems: Vec<String>,
     },
-    /// The backup is of a format that this version cannot restore.
+    /// The backup has a format that this version cannot restore.
     #[error("backup {name} is in format {format}, which this version cannot restore")]
     Format {
-        /// The name.
+        /// The name of the backup.
         name: String,
-        /// The format.
+        /// The format that the manifest names.
         format: String,
     },
-    /// The configured root is not the one this Milvus writes to.
+    /// The configured root path does not contain the files of this Milvus.
     #[error("no files of {collection} below {root}, although Milvus has {rows} flushed rows of it")]
     WrongRoot {
         /// A collection with flushed rows.
         collection: String,
-        /// Where its files were looked for.
+        /// The store and root path that were searched.
         root: String,
-        /// Its rows.
+        /// The number of its flushed rows.
         rows: u64,
     },
-    /// A restore cannot be planned.
+    /// The restore cannot be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The target cannot hold a schema.
+    /// The version of the target does not support a schema.
     #[error("Milvus {version} cannot hold {collection}: {}", .problems.join("; "))]
     Schema {
-        /// The target's version.
+        /// The version of the target.
         version: String,
-        /// The collection.
+        /// The name of the collection.
         collection: String,
-        /// What it cannot hold.
+        /// The unsupported parts of the schema.
         problems: Vec<String>,
     },
-    /// The segments of a collection could not be read.
+    /// The files of a collection do not form complete segments.
     #[error("cannot back up {collection}: {}", .problems.join("; "))]
     Segments {
-        /// The collection.
+        /// The name of the collection.
         collection: String,
-        /// What is wrong.
+        /// The first few problems.
         problems: Vec<String>,
     },
-    /// A collection was dropped while it was read, and the run is strict.
+    /// A collection was dropped during a strict backup.
     #[error("{0} was dropped while it was read")]
     Vanished(String),
-    /// The flushed segments of a collection that is not written to hold other rows than Milvus counts.
+    /// The row count of the flushed segments differs from that of Milvus although the collection is quiet.
     #[error(
         "the flushed segments of {collection} hold {listed} rows, but Milvus counts {}",
         if .counted.0 == .counted.1 { .counted.0.to_string() } else { format!("{} to {}", .counted.0, .counted.1) }
     )]
     RowsDiffer {
-        /// The collection.
+        /// The name of the collection.
         collection: String,
-        /// Rows of the segments that Milvus lists.
+        /// The number of rows in the flushed segments.
         listed: u64,
-        /// The least and the most rows that Milvus counted meanwhile.
+        /// The lowest and the highest row count that Milvus reported before and after the list.
         counted: (u64, u64),
     },
-    /// Segments of a flush did not get to the store.
+    /// Segments of a flush were not written to the store in time.
     #[error("segments of {collection} are not flushed after {seconds} s: {}", .segments.join(", "))]
     NotFlushed {
-        /// The collection.
+        /// The name of the collection.
         collection: String,
-        /// The segments with their states.
+        /// The ids and states of these segments.
         segments: Vec<String>,
-        /// How long they were waited for.
+        /// The waiting time in seconds.
         seconds: u64,
     },
-    /// A collection changed faster than it could be read.
+    /// A collection changed in every round of copying.
     #[error("{collection} changed {rounds} times while it was copied")]
     Unsteady {
-        /// The collection.
+        /// The name of the collection.
         collection: String,
-        /// How often it was listed.
+        /// The number of rounds.
         rounds: u32,
     },
     /// An import job failed.
     #[error("import job {job} of {place} failed: {reason}")]
     Import {
-        /// Milvus's id of the job.
+        /// The id of the job in Milvus.
         job: i64,
-        /// Collection and partition.
+        /// The collection and partition.
         place: String,
-        /// Milvus's reason.
+        /// The reason that Milvus reports.
         reason: String,
     },
-    /// An import job stood still.
+    /// An import job made no progress for too long.
     #[error("import job {job} of {place} made no progress for {seconds} s")]
     Stalled {
-        /// Milvus's id of the job.
+        /// The id of the job in Milvus.
         job: i64,
-        /// Collection and partition.
+        /// The collection and partition.
         place: String,
-        /// How long it was waited for.
+        /// The time without progress in seconds.
         seconds: u64,
     },
-    /// The rows counted are not those of the backup.
+    /// The number of imported rows is outside the row range.
     #[error("{place}: {counted} of {expected} rows, although Milvus reported the import as completed")]
     Rows {
-        /// Collection and partition.
+        /// The collection and partition.
         place: String,
-        /// Rows counted.
+        /// The number of rows that Milvus reported as imported.
         counted: u64,
-        /// Rows expected, as text.
+        /// The row range as text.
         expected: String,
     },
-    /// A copied object is not what was copied.
+    /// A copied object differs from its source.
     #[error("{key} has {found} in the backup, its source {expected}")]
     Copied {
-        /// The object.
+        /// The store and key of the copy.
         key: String,
-        /// What lies there.
+        /// A description of the copy.
         found: String,
-        /// What should.
+        /// A description of the source.
         expected: String,
     },
-    /// The first import job failed, and with it the proof that the server reads the data.
+    /// The collection was not imported because the proof of this restore failed.
     #[error("{0} is not imported: the first import job of this restore failed")]
     NotProven(String),
-    /// The target holds more rows than were restored into it.
+    /// The target contains more rows than this restore imported.
     #[error("{target} holds {found} rows, though this restore brought {counted}: something else wrote to it")]
     Foreign {
-        /// The collection.
+        /// The name of the collection.
         target: String,
-        /// Rows there.
+        /// The number of rows in the target.
         found: u64,
-        /// Rows brought.
+        /// The number of rows that this restore imported.
         counted: u64,
     },
-    /// The target of a drop is an alias.
+    /// The target to drop is an alias.
     #[error("{0} is an alias in the target, and cannot be dropped as a collection")]
     TargetIsAlias(String),
-    /// A store failed.
+    /// A request to a store failed.
     #[error(transparent)]
     Storage(StorageError),
-    /// Milvus failed.
+    /// A call to Milvus failed.
     #[error(transparent)]
     Milvus(#[from] MilvusError),
-    /// Something failed while a larger thing was done.
+    /// An error together with the activity in which it occurred.
     #[error("{source}")]
     During {
-        /// The larger thing, such as `while copying default.books`.
+        /// The activity, such as `while backing up default.books`.
         doing: String,
-        /// What failed.
+        /// The error itself.
         source: Box<Error>,
     },
-    /// A file of a backup could not be written.
+    /// A file of a backup could not be encoded.
     #[error("cannot write {file}")]
     Encode {
-        /// The file.
+        /// The store and key of the file.
         file: String,
-        /// Why.
+        /// The parse error.
         #[source]
         source: JsonError,
     },
     /// The job was cancelled.
     #[error("interrupted")]
     Cancelled,
-    /// A task of ours died; a fault of this program.
+    /// A task of this program ended unexpectedly, which is a bug.
     #[error("a part of the job ended unexpectedly: {0}")]
     Task(String),
 }
 
 impl Error {
-    /// What kind of failure.
+    /// Returns the kind of the failure.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Name(_)
@@ -306,8 +306,8 @@ impl Error {
             Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => Kind::Damaged,
             Self::Rows { .. } | Self::Foreign { .. } => Kind::Partial,
             Self::Cancelled => Kind::Interrupted,
-            Self::Storage(error) => storage_kind(error),
-            Self::Milvus(error) => milvus_kind(error),
+            Self::Storage(error) => kind_of_storage_error(error),
+            Self::Milvus(error) => kind_of_milvus_error(error),
             Self::During { source, .. } => source.kind(),
             Self::Version(_)
             | Self::Format { .. }
@@ -327,7 +327,7 @@ impl Error {
         }
     }
 
-    /// What was being done, such as `while copying default.books`, where the error itself does not tell.
+    /// Returns the activity in which the error occurred, such as `while backing up default.books`, if it is known.
     pub fn context(&self) -> Option<&str> {
         match self {
             Self::During { doing, .. } => Some(doing),
@@ -335,8 +335,8 @@ impl Error {
         }
     }
 
-    /// Adds what was being done.
-    pub(crate) fn during(self, doing: impl Into<String>) -> Self {
+    /// Adds the activity to an error of Milvus or a store; other errors name their object themselves.
+    pub(crate) fn with_context(self, doing: impl Into<String>) -> Self {
         match self {
             Self::Storage(_) | Self::Milvus(_) => {
                 Self::During { doing: doing.into(), source: Box::new(self) }
@@ -345,13 +345,13 @@ impl Error {
         }
     }
 
-    /// The error and its causes in one line.
+    /// Returns the error and its causes in one line.
     pub fn chain(&self) -> String {
         chain(self)
     }
 }
 
-/// An error and its causes in one line; what a cause repeats is told once.
+/// Returns an error and its causes in one line, without causes whose text is already contained.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -372,7 +372,7 @@ impl From<StorageError> for Error {
     }
 }
 
-fn storage_kind(error: &StorageError) -> Kind {
+fn kind_of_storage_error(error: &StorageError) -> Kind {
     use storage::ErrorKind as E;
     match error.kind() {
         E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => Kind::Unreachable,
@@ -382,7 +382,7 @@ fn storage_kind(error: &StorageError) -> Kind {
     }
 }
 
-fn milvus_kind(error: &MilvusError) -> Kind {
+fn kind_of_milvus_error(error: &MilvusError) -> Kind {
     use milvus::ErrorKind as E;
     match error.kind() {
         E::Unreachable | E::Unauthenticated | E::PermissionDenied => Kind::Unreachable,

@@ -1,76 +1,76 @@
-//! What a job tells while it runs.
+//! The events that a job emits while it runs.
 
 use model::name::CollectionRef;
 use serde::{Deserialize, Serialize};
 
-/// Something that happened.
+/// One event of a job.
 ///
-/// A collection goes by its name in the source or the backup; where a restore brings it to several targets, by that
-/// of the target.
+/// Events name a collection by its name in the source or the backup. If a restore creates several targets from one
+/// source, they name the target instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The job entered a phase.
+    /// The job has entered a phase.
     Phase(Phase),
-    /// The Milvus it works on, and how much there is to do.
+    /// The preflight has connected to Milvus and counted the collections to process.
     Overview {
-        /// Such as `v2.3.5`.
+        /// The version of Milvus, such as `v2.3.5`.
         server: String,
-        /// Host and port.
+        /// The host and port of Milvus.
         address: String,
-        /// Selected collections.
+        /// The number of collections to process.
         collections: usize,
-        /// Their databases.
+        /// The number of databases that contain these collections; for a backup, of all selected databases.
         databases: usize,
-        /// Such as `serial_flush`.
+        /// The flush strategy of a backup; `staged` or `in place` for a restore.
         how: String,
     },
-    /// A collection entered a phase.
+    /// A collection has entered a phase.
     Collection {
-        /// Which one.
+        /// The collection that changed its phase.
         collection: CollectionRef,
-        /// What is done with it now.
+        /// The phase that begins now.
         phase: CollectionPhase,
     },
-    /// How much of a collection there is to move; a later one replaces an earlier one.
+    /// The amount of data to copy or import is known; a later event for the same collection replaces an earlier one.
     Planned {
-        /// Which one.
+        /// The collection to copy or import.
         collection: CollectionRef,
-        /// Files.
+        /// The number of objects.
         objects: u64,
-        /// Bytes.
+        /// Their total size in bytes.
         bytes: u64,
     },
-    /// One object of a collection was moved.
+    /// One object of a collection was copied.
     ObjectCopied {
-        /// Which one.
+        /// The collection to which the object belongs.
         collection: CollectionRef,
-        /// Its bytes.
+        /// The size of the object in bytes.
         bytes: u64,
     },
-    /// An import job moved on.
+    /// An import job of a collection has completed.
     Import {
-        /// Which one.
+        /// The collection to which the job belongs.
         collection: CollectionRef,
-        /// Jobs of the collection that are done.
+        /// The number of completed jobs of the collection.
         done: usize,
-        /// Jobs of the collection.
+        /// The number of all jobs of the collection.
         jobs: usize,
-        /// Rows counted so far.
+        /// The number of rows that the completed jobs imported.
         rows: u64,
     },
-    /// Objects were removed.
+    /// Objects were deleted.
     Deleted {
-        /// How many so far.
+        /// The number of objects deleted so far in the current directory.
         objects: u64,
     },
-    /// Something the operator should know.
+    /// A problem that does not end the job.
     Warning(String),
-    /// Something the operator may like to know.
+    /// A message that needs no action.
     Note(String),
 }
 
 impl Event {
-    /// The collection it is about.
+    /// Returns the collection that the event names, if any.
     pub fn collection(&self) -> Option<&CollectionRef> {
         match self {
             Self::Collection { collection, .. }
@@ -90,26 +90,26 @@ impl Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Names, reachability, rights.
+    /// The request, Milvus and the stores are checked; nothing is changed.
     Preflight,
-    /// Collections are read and copied.
+    /// Collections are described, flushed and copied.
     Copy,
-    /// The manifest is written.
+    /// The manifest and the commit marker are written.
     Commit,
-    /// Databases and collections are created.
+    /// Missing databases are created.
     Create,
-    /// Data is staged and imported.
+    /// Collections are created, and their data is staged and imported.
     Import,
-    /// Load state and aliases.
+    /// Aliases are created.
     Finish,
-    /// What was staged is removed.
+    /// Staged files are removed.
     Cleanup,
-    /// Objects are removed.
+    /// The objects of a backup are deleted.
     Delete,
 }
 
 impl Phase {
-    /// The phase in a word.
+    /// Returns the name of the phase.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Preflight => "preflight",
@@ -124,38 +124,38 @@ impl Phase {
     }
 }
 
-/// What is done with a collection.
+/// A phase of one collection in a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CollectionPhase {
-    /// Its schema, indexes and partitions are read.
+    /// The schema, indexes and partitions are read.
     Describing,
-    /// It is flushed.
+    /// The collection is flushed.
     Flushing,
-    /// Its segments and their files are listed.
+    /// The segments and their files are listed.
     Listing,
-    /// Its files are copied.
+    /// The files are copied to the backup.
     Copying,
-    /// Its files are looked at where they lie now.
+    /// The copied files are compared with the source.
     Verifying,
-    /// The target is created.
+    /// The target collection is created.
     Creating,
-    /// Its files are copied to where the target's Milvus can read them.
+    /// The files are copied to the staging directory.
     Staging,
-    /// Its data is imported.
+    /// The data is imported.
     Importing,
-    /// It is loaded.
+    /// The collection is loaded.
     Loading,
-    /// All is done.
+    /// The collection succeeded.
     Done,
-    /// It was dropped while it was read.
+    /// The collection was dropped during the backup.
     Vanished,
-    /// It failed; the reason in a line.
+    /// The collection failed; contains the reason in one line.
     Failed(String),
 }
 
 impl CollectionPhase {
-    /// The phase in a word.
+    /// Returns the name of the phase.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Describing => "describing",

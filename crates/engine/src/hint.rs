@@ -1,4 +1,4 @@
-//! What to do about an error.
+//! The hints of errors: the suggested next step for the operator.
 
 use model::version::UnsupportedVersion;
 use storage::ErrorKind as StoreKind;
@@ -6,7 +6,7 @@ use storage::ErrorKind as StoreKind;
 use crate::{BackupState, Error};
 
 impl Error {
-    /// What to do, where something can be said.
+    /// Returns the suggested next step, or `None` if the error needs no hint or has none.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Selection(_, Some(hint)) => hint.clone(),
@@ -52,7 +52,7 @@ impl Error {
             Self::Foreign { .. } => {
                 "restores into one target at the same time double its rows: drop the collection and restore it again, alone".into()
             }
-            Self::Plan(plan) => return plan_hint(plan),
+            Self::Plan(plan) => return hint_for_plan_error(plan),
             Self::TargetIsAlias(_) => "name the collection itself, or drop the alias first".into(),
             Self::Mapping(_) => "a rename is old:new, db.old:db.new or db1.*:db2.*, separated by commas".into(),
             Self::Vanished(_) => "take the backup again, or without --strict".into(),
@@ -62,13 +62,13 @@ impl Error {
             Self::NotFlushed { .. } => "look at the logs of Milvus's data nodes, then back the collection up again".into(),
             Self::Unsteady { .. } => "Milvus compacts it faster than it can be copied; try again when it is calmer".into(),
             Self::Segments { .. } => "if it stays so, files of an interrupted write lie among them; compact the collection and try again".into(),
-            Self::Import { reason, .. } => return import_hint(reason),
+            Self::Import { reason, .. } => return hint_for_import_failure(reason),
             Self::Stalled { .. } => {
                 "look at the logs of Milvus's data nodes; then restore the collection again with --drop-exist-collection".into()
             }
             Self::Format { .. } | Self::Schema { .. } => "restore into a Milvus of the version it was taken of, or later".into(),
-            Self::Storage(error) => return store_hint(error.kind()),
-            Self::Milvus(error) => return milvus_hint(error.kind()),
+            Self::Storage(error) => return hint_for_store_error(error.kind()),
+            Self::Milvus(error) => return hint_for_milvus_error(error.kind()),
             Self::During { doing, .. } if doing.contains("import job") => {
                 "once Milvus is back, restore the collection again with --drop-exist-collection".into()
             }
@@ -77,13 +77,13 @@ impl Error {
             Self::Version(UnsupportedVersion::TooOld(_)) => "upgrade Milvus to 2.2.9 or later".into(),
             Self::Version(UnsupportedVersion::TooNew(_)) => "use Milvus Backup (Go) for this Milvus until then".into(),
             Self::Copied { .. } => "try again; if it stays so, the store does not keep what is written to it".into(),
-            // the first two say their rules themselves, the rest are told where they happen, or are faults of ours
+            // The messages of the first two contain the rule. The others need no action, or are bugs of this program.
             Self::Name(_) | Self::Place { .. } | Self::Encode { .. } | Self::Cancelled | Self::NotProven(_) | Self::Task(_) => return None,
         })
     }
 }
 
-fn plan_hint(error: &model::plan::restore::PlanError) -> Option<String> {
+fn hint_for_plan_error(error: &model::plan::restore::PlanError) -> Option<String> {
     use model::plan::restore::PlanError as E;
     Some(match error {
         E::TargetsExist(_) => {
@@ -97,8 +97,8 @@ fn plan_hint(error: &model::plan::restore::PlanError) -> Option<String> {
     })
 }
 
-/// What Milvus's own words mean, for its known ones.
-fn import_hint(reason: &str) -> Option<String> {
+/// Returns the hint for a failed import job, if the reason that Milvus reports is a known one.
+fn hint_for_import_failure(reason: &str) -> Option<String> {
     let known = [
         (
             "no binlog file",
@@ -121,7 +121,7 @@ fn import_hint(reason: &str) -> Option<String> {
     known.iter().find(|(text, _)| reason.contains(text)).map(|(_, hint)| (*hint).to_owned())
 }
 
-fn store_hint(kind: StoreKind) -> Option<String> {
+fn hint_for_store_error(kind: StoreKind) -> Option<String> {
     Some(match kind {
         StoreKind::PermissionDenied => {
             "compare the rights there, of the access key on an object store, of this user on a disk; `milvus-backup config show` tells where each value comes from"
@@ -136,7 +136,7 @@ fn store_hint(kind: StoreKind) -> Option<String> {
     .to_owned())
 }
 
-fn milvus_hint(kind: milvus::ErrorKind) -> Option<String> {
+fn hint_for_milvus_error(kind: milvus::ErrorKind) -> Option<String> {
     use milvus::ErrorKind as E;
     Some(match kind {
         E::Unreachable => "compare milvus.address, milvus.port and the TLS mode; `milvus-backup check` tries them",

@@ -1,4 +1,4 @@
-//! A Milvus together with the store in which it keeps its files: the source of a backup, the target of a restore.
+//! A Milvus together with the store of its files: the source of a backup, the target of a restore.
 
 use futures::TryStreamExt;
 use milvus::Milvus;
@@ -10,7 +10,7 @@ use storage::Store;
 
 use crate::{Engine, Error};
 
-/// A Milvus and the store in which it keeps its files.
+/// A connection to Milvus, the store of its files, and the layout of their keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
     pub(crate) milvus: Milvus,
@@ -18,94 +18,104 @@ pub(crate) struct Instance {
     pub(crate) layout: MilvusLayout,
 }
 
-/// What a collection's prefixes showed.
-pub(crate) struct Listed {
-    /// The named segments with their files, or what is wrong with them.
+/// The files of one collection, as listed in the store of Milvus.
+pub(crate) struct CollectionListing {
+    /// The requested segments with their files, or the problems that make them unusable.
     pub(crate) segments: Result<Vec<Segment>, Vec<SegmentProblem>>,
-    /// Checksums, where the store gives such.
-    pub(crate) sums: Sums,
-    /// Whether anything at all lies below the insert prefix.
-    pub(crate) any: bool,
+    /// The checksums of the files, as far as the store reports them.
+    pub(crate) checksums: Checksums,
+    /// Whether any object exists below the insert prefix, also one of another segment.
+    pub(crate) has_insert_objects: bool,
 }
 
 impl Instance {
+    /// Connects to the Milvus of an engine and opens the store of its files.
     pub(crate) async fn open(engine: &Engine) -> Result<Self, Error> {
-        let store = engine.source()?;
-        let milvus = engine.milvus().await?;
+        let store = engine.open_source_store()?;
+        let milvus = engine.connect_milvus().await?;
         let layout = MilvusLayout::new(engine.config.source.root.clone());
         Ok(Self { milvus, store, layout })
     }
 
-    /// Where Milvus's files are looked for, for people.
-    pub(crate) fn place(&self) -> String {
+    /// Describes the root path of Milvus's files, for messages.
+    pub(crate) fn describe_root(&self) -> String {
         self.store.describe(&self.layout.root().as_dir())
     }
 
-    /// Fails where the bucket is not there or the credentials do not let us in.
-    pub(crate) async fn store_answers(&self) -> Result<(), Error> {
+    /// Fails if the store is unreachable, the bucket is missing or access is denied.
+    pub(crate) async fn check_store_access(&self) -> Result<(), Error> {
         let root = self.layout.root().as_dir();
         self.store.any_below(&root).await.map(drop).map_err(Error::from)
     }
 
-    /// Whether any insert binlog of a collection lies where the configuration says.
-    pub(crate) async fn has_files(&self, collection: CollectionId) -> Result<bool, Error> {
+    /// Returns whether any insert binlog of a collection exists below the configured root path.
+    pub(crate) async fn has_insert_files(&self, collection: CollectionId) -> Result<bool, Error> {
         let dir = self.layout.insert_dir(collection);
         let any = self.store.any_below(&dir).await;
         any.map_err(Error::from)
     }
 
-    /// Lists a collection's files in pages and puts them to the segments that Milvus named.
-    pub(crate) async fn list(
+    /// Lists the files of a collection page by page and assigns them to the segments that Milvus reported.
+    pub(crate) async fn list_files(
         &self,
         collection: CollectionId,
         schema: &Schema,
         seen: &[SegmentSeen],
-    ) -> Result<Listed, Error> {
+    ) -> Result<CollectionListing, Error> {
         let mut files = SegmentFiles::new(seen, schema);
-        let mut sums = Vec::new();
-        let mut any = false;
+        let mut checksums = Vec::new();
+        let mut has_insert_objects = false;
         for (dir, inserts) in
             [(self.layout.insert_dir(collection), true), (self.layout.delta_dir(collection), false)]
         {
             let mut entries = self.store.list(&dir);
             while let Some(entry) = entries.try_next().await? {
-                any |= inserts;
-                let taken = if inserts {
+                has_insert_objects |= inserts;
+                let assigned = if inserts {
                     let key = self.layout.parse_insert(&entry.key);
                     key.filter(|key| files.add_insert(key, entry.meta.size)).map(|key| key.log)
                 } else {
                     let key = self.layout.parse_delta(&entry.key);
                     key.filter(|key| files.add_delta(key, entry.meta.size)).map(|key| key.log)
                 };
-                if let (Some(log), Some(sum)) = (taken, entry.meta.etag.as_deref().and_then(plain_md5)) {
-                    sums.push((log, sum));
+                let checksum = entry.meta.etag.as_deref().and_then(md5_prefix);
+                if let (Some(log), Some(checksum)) = (assigned, checksum) {
+                    checksums.push((log, checksum));
                 }
             }
         }
-        Ok(Listed { segments: files.finish(), sums: Sums::new(sums), any })
+        Ok(CollectionListing {
+            segments: files.finish(),
+            checksums: Checksums::new(checksums),
+            has_insert_objects,
+        })
     }
 }
 
-/// The beginnings of plain MD5 `ETag`s by log id: 16 bytes a file, and no copy fault is likely to share one.
+/// The first eight bytes of the MD5 `ETag` of each file, by log id.
+///
+/// They take 16 bytes of memory for each file and are enough to detect a damaged copy.
 #[derive(Debug, Default)]
-pub(crate) struct Sums(Vec<(LogId, u64)>);
+pub(crate) struct Checksums(Vec<(LogId, u64)>);
 
-impl Sums {
-    fn new(mut sums: Vec<(LogId, u64)>) -> Self {
-        sums.sort_unstable();
-        Self(sums)
+impl Checksums {
+    fn new(mut checksums: Vec<(LogId, u64)>) -> Self {
+        checksums.sort_unstable();
+        Self(checksums)
     }
 
-    /// The sum of a file, where it is known.
-    pub(crate) fn of(&self, log: LogId) -> Option<u64> {
-        let at = self.0.binary_search_by_key(&log, |(log, _)| *log).ok()?;
-        self.0.get(at).map(|(_, sum)| *sum)
+    /// Returns the checksum of a file, or `None` if the store reported no MD5 for it.
+    pub(crate) fn find_by_log(&self, log: LogId) -> Option<u64> {
+        let index = self.0.binary_search_by_key(&log, |(log, _)| *log).ok()?;
+        self.0.get(index).map(|(_, checksum)| *checksum)
     }
 }
 
-/// The beginning of the MD5 in an `ETag`; those of multipart uploads carry a dash and cannot be compared.
-pub(crate) fn plain_md5(etag: &str) -> Option<u64> {
+/// Returns the first eight bytes of the MD5 in an `ETag`.
+///
+/// Returns `None` for other `ETag`s: those of multipart uploads contain a dash and cannot be compared.
+pub(crate) fn md5_prefix(etag: &str) -> Option<u64> {
     let hex = etag.trim_matches('"');
-    let all = (hex.len() == 32).then(|| u128::from_str_radix(hex, 16).ok()).flatten()?;
-    u64::try_from(all >> 64).ok()
+    let md5 = (hex.len() == 32).then(|| u128::from_str_radix(hex, 16).ok()).flatten()?;
+    u64::try_from(md5 >> 64).ok()
 }

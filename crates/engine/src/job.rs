@@ -1,4 +1,4 @@
-//! What every long call takes along: how it is cancelled and where its events go.
+//! The context of a job: its id, its cancellation, and the receiver of its events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Error, Event};
 
-/// The context of one job.
+/// The context of one job, which every long call of the engine takes; clones share cancellation and receiver.
 #[derive(Clone)]
 pub struct JobCtx {
     id: String,
@@ -16,12 +16,12 @@ pub struct JobCtx {
 }
 
 impl JobCtx {
-    /// Makes a context whose events go to `sink`.
+    /// Creates a context with a random id, whose events are passed to `sink`.
     pub fn new(cancel: CancellationToken, sink: impl Fn(Event) + Send + Sync + 'static) -> Self {
         Self::with_id(uuid::Uuid::new_v4().to_string(), cancel, sink)
     }
 
-    /// Makes a context of a job that has its id already; of a backup it becomes the backup's id.
+    /// Creates a context with the given id, which becomes the id of the backup that the job creates.
     pub fn with_id(
         id: impl Into<String>,
         cancel: CancellationToken,
@@ -30,39 +30,39 @@ impl JobCtx {
         Self { id: id.into(), cancel, sink: Arc::new(sink) }
     }
 
-    /// Makes a context that nobody watches or cancels.
+    /// Creates a context that ignores all events and is never cancelled.
     pub fn detached() -> Self {
         Self::new(CancellationToken::new(), |_| {})
     }
 
-    /// The job's id, a random UUID where none was given.
+    /// Returns the id of the job, a random UUID unless one was given.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The token that cancels the job.
+    /// Returns the token that cancels the job.
     pub fn cancel(&self) -> &CancellationToken {
         &self.cancel
     }
 
-    /// Sends an event to whoever watches.
+    /// Passes an event to the receiver of this context.
     pub fn emit(&self, event: Event) {
         (self.sink)(event);
     }
 
-    /// Tells whoever watches what they should know.
+    /// Logs a warning and emits it as an event.
     pub fn warn(&self, text: impl Into<String>) {
         let text = text.into();
         tracing::warn!("{text}");
         self.emit(Event::Warning(text));
     }
 
-    /// Ends the job here if it was cancelled.
+    /// Returns [`Error::Cancelled`] if the job was cancelled.
     pub fn check(&self) -> Result<(), Error> {
         if self.cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
-    /// Runs a future until it ends or the job is cancelled; the future must be safe to drop.
+    /// Awaits a future until it ends or the job is cancelled; a cancellation drops the future at any await point.
     pub async fn run<T, E: Into<Error>>(
         &self,
         future: impl Future<Output = Result<T, E>>,

@@ -1,8 +1,8 @@
-//! A lease on a place in a store: who works there, and whether they still live.
+//! The lease: the exclusive right of one run to write a directory in a store.
 //!
-//! Its marker is written first and with a condition (no other may exist), renewed while the run lives, and looked at
-//! again before anything is committed. A backup's begin marker and a restore's owner file are both such markers: what
-//! a crash leaves behind says so by its age.
+//! A marker file expresses the lease. It is created only if none exists, renewed while the run is active, and read
+//! again before anything is committed. After a crash it is not renewed any more, so its age shows that the lease has
+//! expired. The begin marker of a backup and the owner file of a restore are such markers.
 
 use std::time::Duration;
 
@@ -15,30 +15,30 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::now_ms;
 use crate::{Engine, Error};
 
-/// How often a living run renews its marker.
-const RENEW: Duration = Duration::from_secs(20);
+/// The time between two renewals of a marker.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(20);
 
-/// After how long without renewal a run counts as dead; machines stall for tens of seconds.
-const STALE_MS: i64 = 180_000;
+/// The age in milliseconds after which a marker has expired; it is long because machines stall for tens of seconds.
+const EXPIRY_MS: i64 = 180_000;
 
 /// The content of a marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Marker {
-    /// The version of this file's format; 1. A later one may tell how to resume.
+    /// The version of the file format: 1.
     pub(crate) format_version: u32,
-    /// Unique to the run; not the job's id, which two runs may be given.
+    /// A random id of the run; the id of the job would not be unique, because callers choose it.
     pub(crate) owner: String,
-    /// The host it runs on.
+    /// The host on which the run executes.
     pub(crate) host: String,
-    /// Its process there.
+    /// The process id of the run.
     pub(crate) pid: u32,
-    /// The tool and its version.
+    /// The name and version of the program.
     pub(crate) tool: String,
-    /// Milliseconds since 1970.
+    /// The time of creation, in milliseconds since 1970.
     pub(crate) started_ms: i64,
-    /// Milliseconds since 1970.
+    /// The time of the last renewal, in milliseconds since 1970.
     pub(crate) renewed_ms: i64,
-    /// Whether the run ended by itself, with its work not done.
+    /// Whether the run has ended without completing its work.
     #[serde(default)]
     pub(crate) stopped: bool,
 }
@@ -58,7 +58,7 @@ impl Marker {
         }
     }
 
-    /// Reads a marker; one that cannot be understood is nobody's.
+    /// Reads a marker; returns `None` if the file does not exist or cannot be parsed.
     pub(crate) async fn read(store: &Store, key: &ObjectKey) -> Result<Option<Self>, Error> {
         match store.read(key).await {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
@@ -67,13 +67,13 @@ impl Marker {
         }
     }
 
-    /// Whether the run it tells of lives, as far as can be told.
+    /// Returns whether the lease is held: not stopped, and renewed within the last 180 seconds.
     pub(crate) fn is_live(&self) -> bool {
-        !self.stopped && now_ms() - self.renewed_ms < STALE_MS
+        !self.stopped && now_ms() - self.renewed_ms < EXPIRY_MS
     }
 
-    /// The error to give to who wants to touch what a living run makes.
-    pub(crate) fn running(&self, name: &str) -> Error {
+    /// Creates the error for another run that wants to change the backup of this marker.
+    pub(crate) fn running_error(&self, name: &str) -> Error {
         Error::Running {
             name: name.to_owned(),
             owner: format!("process {} on {}", self.pid, self.host),
@@ -81,12 +81,13 @@ impl Marker {
         }
     }
 
-    fn is_of(&self, holder: Option<&Self>) -> bool {
-        holder.is_some_and(|holder| holder.owner == self.owner)
+    /// Returns whether the marker in the store exists and belongs to the same run as this one.
+    fn has_same_owner(&self, stored: Option<&Self>) -> bool {
+        stored.is_some_and(|stored| stored.owner == self.owner)
     }
 
-    fn encode(&self) -> Bytes {
-        // a struct of numbers and texts always encodes
+    fn to_json(&self) -> Bytes {
+        // Serializing a struct of numbers and strings does not fail.
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 }
@@ -94,23 +95,23 @@ impl Marker {
 /// The result of [`Lease::claim`].
 #[derive(Debug)]
 pub(crate) enum Claimed {
-    /// The marker is ours.
+    /// The marker was created, and the caller holds the lease.
     Ours(Lease),
     /// Another file exists under its key.
     Theirs(OtherOwner),
 }
 
 impl Claimed {
-    fn by_other(holder: Option<Marker>) -> Self {
-        Self::Theirs(OtherOwner(holder))
+    fn by_other_run(stored: Option<Marker>) -> Self {
+        Self::Theirs(OtherOwner(stored))
     }
 }
 
-/// Who owns a marker that is not ours; `None` if the file is not a marker or vanished.
+/// The marker of another run; `None` if the file is not a marker or has vanished.
 #[derive(Debug)]
 pub(crate) struct OtherOwner(pub(crate) Option<Marker>);
 
-/// The right to write at a place; given back by [`Lease::release`] or [`Lease::stop`].
+/// A held lease, which is ended by [`Lease::release`] or [`Lease::stop`]; dropping it only ends the renewal.
 #[derive(Debug)]
 pub(crate) struct Lease {
     store: Store,
@@ -121,27 +122,27 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Creates the marker, unless another file exists under its key.
+    /// Creates the marker and starts its renewal, unless another file exists under its key.
     pub(crate) async fn claim(engine: &Engine, store: &Store, key: &ObjectKey) -> Result<Claimed, Error> {
         let marker = Marker::new(engine);
-        let created = store.create_new(key, marker.encode()).await?;
-        // some stores ignore the condition: only what is read back counts
-        let holder = Marker::read(store, key).await?;
-        if !created || !marker.is_of(holder.as_ref()) {
-            return Ok(Claimed::by_other(holder));
+        let created = store.create_new(key, marker.to_json()).await?;
+        // Some stores ignore the condition, so only the marker that is read back decides.
+        let stored = Marker::read(store, key).await?;
+        if !created || !marker.has_same_owner(stored.as_ref()) {
+            return Ok(Claimed::by_other_run(stored));
         }
         let ended = CancellationToken::new();
-        let renewal = tokio::spawn(renew(store.clone(), key.clone(), marker.clone(), ended.clone()));
+        let renewal = tokio::spawn(renew_marker(store.clone(), key.clone(), marker.clone(), ended.clone()));
         Ok(Claimed::Ours(Self { store: store.clone(), key: key.clone(), marker, ended, renewal }))
     }
 
-    /// Reads the marker again: the other owner if it is not ours any longer.
+    /// Reads the marker again; returns its owner if another run has replaced it.
     pub(crate) async fn other_owner(&self) -> Result<Option<OtherOwner>, Error> {
-        let holder = Marker::read(&self.store, &self.key).await?;
-        Ok((!self.marker.is_of(holder.as_ref())).then_some(OtherOwner(holder)))
+        let stored = Marker::read(&self.store, &self.key).await?;
+        Ok((!self.marker.has_same_owner(stored.as_ref())).then_some(OtherOwner(stored)))
     }
 
-    /// Ends the lease, the work being done: the marker goes.
+    /// Ends the lease after the work is done, and removes the marker.
     pub(crate) async fn release(mut self) {
         self.end_renewal().await;
         if !self.is_lost().await
@@ -151,15 +152,15 @@ impl Lease {
         }
     }
 
-    /// Ends the lease, the work not being done: the marker stays and says that nobody works here any more.
+    /// Ends the lease before the work is done, and marks the marker as stopped.
     pub(crate) async fn stop(mut self) {
         self.end_renewal().await;
         if self.is_lost().await {
             return;
         }
         let marker = Marker { stopped: true, renewed_ms: now_ms(), ..self.marker.clone() };
-        if let Err(error) = self.store.write(&self.key, marker.encode()).await {
-            // on a full disk nothing can be written, but something removed: nobody shall wait for us
+        if let Err(error) = self.store.write(&self.key, marker.to_json()).await {
+            // On a full disk a file can be removed but not written. Without a marker, other runs need not wait.
             tracing::warn!("cannot mark {} as stopped: {error}", self.store.describe(&self.key));
             if let Err(error) = self.store.delete(std::slice::from_ref(&self.key)).await {
                 tracing::warn!("cannot remove {}: {error}", self.store.describe(&self.key));
@@ -167,12 +168,12 @@ impl Lease {
         }
     }
 
-    /// Whether the marker is known to belong to another run, which must not be disturbed.
+    /// Returns whether the marker is known to belong to another run, so that it must not be changed.
     async fn is_lost(&self) -> bool {
         matches!(self.other_owner().await, Ok(Some(_)))
     }
 
-    /// A renewal under way must not overwrite what comes after it.
+    /// Ends the renewal and waits for it, so that a running renewal cannot overwrite a later change.
     async fn end_renewal(&mut self) {
         self.ended.cancel();
         if let Err(error) = (&mut self.renewal).await {
@@ -187,18 +188,19 @@ impl Drop for Lease {
     }
 }
 
-async fn renew(store: Store, key: ObjectKey, mut marker: Marker, ended: CancellationToken) {
-    while ended.run_until_cancelled(tokio::time::sleep(RENEW)).await.is_some() {
+/// Renews the marker until the token is cancelled.
+async fn renew_marker(store: Store, key: ObjectKey, mut marker: Marker, ended: CancellationToken) {
+    while ended.run_until_cancelled(tokio::time::sleep(RENEWAL_INTERVAL)).await.is_some() {
         marker.renewed_ms = now_ms();
         let renewed = async {
-            // after a stall longer than a marker lives, the place may be somebody else's
-            let holder = Marker::read(&store, &key).await?;
-            if marker.is_of(holder.as_ref()) {
-                store.write(&key, marker.encode()).await?;
+            // If this process stalled until the lease expired, another run may have claimed it.
+            let stored = Marker::read(&store, &key).await?;
+            if marker.has_same_owner(stored.as_ref()) {
+                store.write(&key, marker.to_json()).await?;
             }
             Ok::<_, Error>(())
         };
-        // a missed renewal is made up by the next one, well before the marker is stale
+        // After a failed renewal, the next one still comes well before the marker expires.
         if let Some(Err(error)) = ended.run_until_cancelled(renewed).await {
             tracing::warn!("cannot renew {}: {error}", store.describe(&key));
         }
@@ -225,31 +227,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_marker_is_renewed_until_it_is_somebody_elses() {
+    async fn a_marker_is_renewed_until_another_run_replaces_it() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&StoreConfig::Local).unwrap();
         let key = ObjectKey::new(dir.path().join("marker.json").to_str().unwrap());
         let (ours, other) = (marker("ours"), marker("other"));
-        store.write(&key, ours.encode()).await.unwrap();
+        store.write(&key, ours.to_json()).await.unwrap();
         let ended = CancellationToken::new();
-        let renewal = tokio::spawn(renew(store.clone(), key.clone(), ours, ended.clone()));
-        // between two renewals, so that none is under way
-        tokio::time::sleep(RENEW * 5 / 2).await;
+        let renewal = tokio::spawn(renew_marker(store.clone(), key.clone(), ours, ended.clone()));
+        // Wait until a time between two renewals, so that none is running.
+        tokio::time::sleep(RENEWAL_INTERVAL * 5 / 2).await;
         let renewed = Marker::read(&store, &key).await.unwrap().unwrap();
         assert!(renewed.owner == "ours" && renewed.is_live(), "{renewed:?}");
 
-        store.write(&key, other.encode()).await.unwrap();
-        tokio::time::sleep(RENEW * 2).await;
+        store.write(&key, other.to_json()).await.unwrap();
+        tokio::time::sleep(RENEWAL_INTERVAL * 2).await;
         assert_eq!(Marker::read(&store, &key).await.unwrap(), Some(other));
         ended.cancel();
         renewal.await.unwrap();
     }
 
     #[test]
-    fn a_marker_lives_as_long_as_it_is_renewed_and_not_stopped() {
+    fn a_marker_is_live_until_it_expires_or_is_stopped() {
         let now = Marker { renewed_ms: now_ms(), ..marker("ours") };
         assert!(now.is_live());
         assert!(!Marker { stopped: true, ..now.clone() }.is_live());
-        assert!(!Marker { renewed_ms: now_ms() - STALE_MS - 1, ..now }.is_live());
+        assert!(!Marker { renewed_ms: now_ms() - EXPIRY_MS - 1, ..now }.is_live());
     }
 }

@@ -1,7 +1,8 @@
-//! Backup, restore, list, delete and check of Milvus data: the use cases, as a library.
+//! The use cases of the program as a library: backup, restore, list, get, delete and check.
 //!
-//! An [`Engine`] is opened on a configuration and does one thing a call. Everything long takes a [`JobCtx`],
-//! through which it is cancelled and emits [`Event`]s; nothing here prints, reads the environment or chooses an exit code.
+//! An [`Engine`] is created from a configuration and has one method for each use case. Long calls take a [`JobCtx`],
+//! through which they are cancelled and emit [`Event`]s. The crate never prints, reads the environment or chooses an
+//! exit code.
 
 mod admit;
 mod backup;

@@ -1,4 +1,4 @@
-//! How far a job is, summed up from its events.
+//! The progress of a job, computed from its events.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,48 +8,48 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CollectionPhase, Event, Phase};
 
-/// How many warnings and how many notes are kept; the newest.
-const TEXTS_KEPT: usize = 100;
+/// The maximum number of warnings, and of notes; older ones are dropped.
+const MAX_TEXTS: usize = 100;
 
-/// What a collection counts in a sum over collections whose sizes are not all known.
-const WHOLE: u64 = 1000;
+/// The weight of one collection in the overall progress while the sizes are not all known.
+const COLLECTION_WEIGHT: u64 = 1000;
 
-/// The shortest time a rate is reckoned over, milliseconds.
-const SHORTEST_MS: i64 = 100;
+/// The shortest time over which a copy rate is computed, in milliseconds.
+const MIN_RATE_WINDOW_MS: i64 = 100;
 
-/// What the events of one job have told so far.
+/// The state of one job according to its events so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The phase of the job.
+    /// The current phase of the job; `None` before the first event.
     pub phase: Option<Phase>,
-    /// The version of the Milvus it works on.
+    /// The version of Milvus, such as `v2.3.5`.
     pub server: Option<String>,
-    /// Its host and port.
+    /// The host and port of Milvus.
     pub address: Option<String>,
-    /// How it is done, such as `serial_flush` or `in place`.
+    /// The flush strategy of a backup; `staged` or `in place` for a restore.
     pub how: Option<String>,
-    /// How many collections there are to do; 0 while that is not known.
+    /// The number of collections to process; 0 while it is not known.
     pub selected: usize,
-    /// In how many databases they are.
+    /// The number of databases of these collections.
     pub databases: usize,
-    /// The collections begun, by the names that events use.
+    /// The collections that have emitted events, by the names that the events use.
     pub collections: BTreeMap<CollectionRef, CollectionProgress>,
-    /// Objects removed.
+    /// The number of deleted objects.
     pub deleted: u64,
-    /// What the operator should know, the newest hundred.
+    /// The last 100 warnings.
     pub warnings: Vec<String>,
-    /// What the operator may like to know, the newest hundred.
+    /// The last 100 notes.
     pub notes: Vec<String>,
-    /// When the first and the last object was copied, milliseconds since 1970.
+    /// The times of the first and the last copied object, in milliseconds since 1970.
     copied_ms: Option<(i64, i64)>,
-    /// What the collections come to, where they are kept apart.
+    /// The sums over the collections, if these were split off by [`Progress::split`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    sums: Option<Sums>,
+    sums: Option<CollectionSums>,
 }
 
-/// What the collections of a job come to.
+/// The sums over all collections of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Sums {
+struct CollectionSums {
     objects: Part,
     bytes: Part,
     jobs: Part,
@@ -57,42 +57,42 @@ struct Sums {
     over: usize,
 }
 
-/// How far one collection is.
+/// The progress of one collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionProgress {
-    /// What is done with it.
+    /// The current phase of the collection.
     pub phase: Option<CollectionPhase>,
-    /// Objects copied.
+    /// The number of copied objects and of all objects to copy.
     pub objects: Part,
-    /// Bytes copied.
+    /// The number of copied bytes and of all bytes to copy.
     pub bytes: Part,
-    /// Import jobs done.
+    /// The number of completed import jobs and of all import jobs.
     pub jobs: Part,
-    /// Rows imported.
+    /// The number of imported rows.
     pub rows: u64,
-    /// Whether it is known how much there is to copy.
+    /// Whether the number of objects and bytes to copy is known.
     planned: bool,
 }
 
-/// So much of so much.
+/// A completed amount and the total amount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// So much is done.
+    /// The completed amount.
     pub done: u64,
-    /// Of so much.
+    /// The total amount.
     pub all: u64,
 }
 
 impl Part {
-    /// `done` in `of`ths; 0 of nothing.
-    fn share(self, of: u64) -> u64 {
-        let share = u128::from(self.done.min(self.all)) * u128::from(of);
-        share.checked_div(u128::from(self.all)).and_then(|s| u64::try_from(s).ok()).unwrap_or_default()
+    /// Scales the completed amount so that the total becomes `scale`; returns 0 if the total is 0.
+    fn scaled_to(self, scale: u64) -> u64 {
+        let scaled = u128::from(self.done.min(self.all)) * u128::from(scale);
+        scaled.checked_div(u128::from(self.all)).and_then(|s| u64::try_from(s).ok()).unwrap_or_default()
     }
 }
 
 impl Progress {
-    /// Takes an event in that happened at `now_ms`, milliseconds since 1970.
+    /// Updates the progress by an event that occurred at `now_ms`, in milliseconds since 1970.
     pub fn take(&mut self, event: &Event, now_ms: i64) {
         match event {
             Event::Phase(phase) => self.phase = Some(*phase),
@@ -103,41 +103,45 @@ impl Progress {
                 self.databases = *databases;
                 self.how = Some(how.clone());
             }
-            Event::Collection { collection, phase } => self.of(collection).phase = Some(phase.clone()),
+            Event::Collection { collection, phase } => {
+                self.collection_mut(collection).phase = Some(phase.clone());
+            }
             Event::Planned { collection, objects, bytes } => {
-                let state = self.of(collection);
+                let state = self.collection_mut(collection);
                 state.planned = true;
-                // what was copied before it was listed again was told already
+                // After a second listing, the objects that were copied before still count.
                 state.objects.all = (*objects).max(state.objects.done);
                 state.bytes.all = (*bytes).max(state.bytes.done);
             }
             Event::ObjectCopied { collection, bytes } => {
                 self.copied_ms.get_or_insert((now_ms, now_ms)).1 = now_ms;
-                let state = self.of(collection);
+                let state = self.collection_mut(collection);
                 state.objects.done += 1;
                 state.bytes.done += bytes;
                 state.objects.all = state.objects.all.max(state.objects.done);
                 state.bytes.all = state.bytes.all.max(state.bytes.done);
             }
             Event::Import { collection, done, jobs, rows } => {
-                let state = self.of(collection);
+                let state = self.collection_mut(collection);
                 state.jobs = Part { done: *done as u64, all: *jobs as u64 };
                 state.rows = *rows;
             }
             Event::Deleted { objects } => self.deleted = *objects,
-            Event::Warning(text) => keep(&mut self.warnings, text),
-            Event::Note(text) => keep(&mut self.notes, text),
+            Event::Warning(text) => push_with_limit(&mut self.warnings, text),
+            Event::Note(text) => push_with_limit(&mut self.notes, text),
         }
     }
 
-    fn of(&mut self, collection: &CollectionRef) -> &mut CollectionProgress {
+    fn collection_mut(&mut self, collection: &CollectionRef) -> &mut CollectionProgress {
         self.collections.entry(collection.clone()).or_default()
     }
 
-    /// The sums, which stay right, and the collections apart: of those there may be thousands.
+    /// Separates the collections, of which there may be thousands, from the rest.
+    ///
+    /// The returned progress keeps the sums over the collections.
     #[must_use]
     pub fn split(mut self) -> (Self, BTreeMap<CollectionRef, CollectionProgress>) {
-        self.sums.get_or_insert(Sums {
+        self.sums.get_or_insert(CollectionSums {
             objects: self.objects(),
             bytes: self.bytes(),
             jobs: self.jobs(),
@@ -148,35 +152,35 @@ impl Progress {
         (self, collections)
     }
 
-    /// What was split, in one again.
+    /// Combines the two values that [`Progress::split`] returned.
     #[must_use]
     pub fn join(self, collections: BTreeMap<CollectionRef, CollectionProgress>) -> Self {
         Self { collections, sums: None, ..self }
     }
 
-    /// Objects of all collections.
+    /// Returns the sum of the objects of all collections.
     pub fn objects(&self) -> Part {
-        self.sums.map_or_else(|| self.sum(|state| state.objects), |sums| sums.objects)
+        self.sums.map_or_else(|| self.sum_collections(|state| state.objects), |sums| sums.objects)
     }
 
-    /// Bytes of all collections.
+    /// Returns the sum of the bytes of all collections.
     pub fn bytes(&self) -> Part {
-        self.sums.map_or_else(|| self.sum(|state| state.bytes), |sums| sums.bytes)
+        self.sums.map_or_else(|| self.sum_collections(|state| state.bytes), |sums| sums.bytes)
     }
 
-    /// Import jobs of all collections.
+    /// Returns the sum of the import jobs of all collections.
     pub fn jobs(&self) -> Part {
-        self.sums.map_or_else(|| self.sum(|state| state.jobs), |sums| sums.jobs)
+        self.sums.map_or_else(|| self.sum_collections(|state| state.jobs), |sums| sums.jobs)
     }
 
-    fn sum(&self, of: impl Fn(&CollectionProgress) -> Part) -> Part {
-        self.collections.values().map(of).fold(Part::default(), |sum, part| Part {
+    fn sum_collections(&self, part_of: impl Fn(&CollectionProgress) -> Part) -> Part {
+        self.collections.values().map(part_of).fold(Part::default(), |sum, part| Part {
             done: sum.done.saturating_add(part.done),
             all: sum.all.saturating_add(part.all),
         })
     }
 
-    /// Collections of which nothing more is to come.
+    /// Returns the number of collections that ended: done, failed or vanished.
     pub fn over(&self) -> usize {
         if let Some(sums) = self.sums {
             return sums.over;
@@ -184,10 +188,10 @@ impl Progress {
         self.collections.values().filter(|state| state.is_over()).count()
     }
 
-    /// How far all of it is: of every collection there is to do, also those not begun.
+    /// Returns the progress of the whole job, including the collections that have not started.
     ///
-    /// Bytes once those of all are known, else thousandths of collections: nobody knows the import jobs, or the
-    /// files, of those not begun.
+    /// The unit is bytes if the bytes of all collections are known. Otherwise each collection counts as 1000, because
+    /// the files and import jobs of a collection are unknown before it starts.
     pub fn part(&self) -> Part {
         if let Some(sums) = self.sums {
             return sums.part;
@@ -196,29 +200,32 @@ impl Progress {
         if self.jobs().all == 0 && bytes.all > 0 && self.all_planned() {
             return bytes;
         }
-        let done = self
-            .collections
-            .values()
-            .map(|state| if state.is_over() { WHOLE } else { state.part().share(WHOLE) });
-        Part { done: done.sum(), all: WHOLE * self.selected.max(self.collections.len()) as u64 }
+        let done = self.collections.values().map(|state| {
+            if state.is_over() { COLLECTION_WEIGHT } else { state.part().scaled_to(COLLECTION_WEIGHT) }
+        });
+        Part { done: done.sum(), all: COLLECTION_WEIGHT * self.selected.max(self.collections.len()) as u64 }
     }
 
-    /// [`Progress::part`] in percent, rounded down; a deletion, whose end is not known, stays at 0.
+    /// Returns [`Progress::part`] in percent, rounded down; always 0 for a deletion, whose total is unknown.
     pub fn percent(&self) -> u8 {
-        u8::try_from(self.part().share(100)).unwrap_or(100)
+        u8::try_from(self.part().scaled_to(100)).unwrap_or(100)
     }
 
-    /// Bytes a second from the first copied object to the last; nothing unless something is being copied.
+    /// Returns the copy rate in bytes per second, from the first copied object to the last.
+    ///
+    /// Returns `None` if no collection is being copied.
     pub fn rate(&self) -> Option<u64> {
         if !self.collections.values().any(CollectionProgress::is_copying) {
             return None;
         }
         let (first, last) = self.copied_ms?;
-        let elapsed = u64::try_from(last.saturating_sub(first).max(SHORTEST_MS)).ok()?;
+        let elapsed = u64::try_from(last.saturating_sub(first).max(MIN_RATE_WINDOW_MS)).ok()?;
         self.bytes().done.saturating_mul(1000).checked_div(elapsed)
     }
 
-    /// How long the copies still take at that rate, in whole seconds; nothing until it is known how much there is.
+    /// Returns the remaining time of copying at the current rate, in whole seconds.
+    ///
+    /// Returns `None` while the number of bytes or the rate is unknown.
     pub fn left(&self) -> Option<Duration> {
         let rate = self.rate().filter(|_| self.all_planned())?;
         let bytes = self.bytes();
@@ -229,14 +236,14 @@ impl Progress {
         self.all_known(|state| state.planned)
     }
 
-    /// Whether something is known of every collection there is to do, as far as it is not over.
+    /// Returns whether `is_known` holds for every collection to process that has not ended.
     pub fn all_known(&self, is_known: impl Fn(&CollectionProgress) -> bool) -> bool {
         self.collections.values().filter(|state| is_known(state) || state.is_over()).count() >= self.selected
     }
 }
 
 impl CollectionProgress {
-    /// What fills a bar: import jobs once it is imported, bytes before.
+    /// Returns the import jobs once the import has begun, the bytes before that.
     pub fn part(&self) -> Part {
         if self.jobs.all > 0 || self.phase == Some(CollectionPhase::Importing) {
             self.jobs
@@ -250,20 +257,21 @@ impl CollectionProgress {
         matches!(self.phase, Some(Copying | Staging)) && self.bytes.done < self.bytes.all
     }
 
-    /// Whether all went well.
+    /// Returns whether the collection succeeded.
     pub fn is_done(&self) -> bool {
         self.phase == Some(CollectionPhase::Done)
     }
 
-    /// Whether nothing more is to come.
+    /// Returns whether the collection has ended: done, failed or vanished.
     pub fn is_over(&self) -> bool {
         use CollectionPhase::{Done, Failed, Vanished};
         matches!(self.phase, Some(Done | Failed(_) | Vanished))
     }
 }
 
-fn keep(texts: &mut Vec<String>, text: &str) {
-    if texts.len() == TEXTS_KEPT {
+/// Appends a text and removes the oldest one if there are too many.
+fn push_with_limit(texts: &mut Vec<String>, text: &str) {
+    if texts.len() == MAX_TEXTS {
         texts.remove(0);
     }
     texts.push(text.to_owned());
@@ -283,7 +291,7 @@ mod tests {
         }
     }
 
-    fn of(events: &[(i64, Event)]) -> Progress {
+    fn progress_after(events: &[(i64, Event)]) -> Progress {
         let mut progress = Progress::default();
         for (now_ms, event) in events {
             progress.take(event, *now_ms);
@@ -292,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_have_a_rate_and_an_end() {
+    fn rate_and_remaining_time_are_computed_from_the_copied_bytes() {
         let (books, orders) = (CollectionRef::new("", "books"), CollectionRef::new("shop", "orders"));
         let copying = |collection: &CollectionRef| Event::Collection {
             collection: collection.clone(),
@@ -305,7 +313,7 @@ mod tests {
         };
         let copied =
             |collection: &CollectionRef| Event::ObjectCopied { collection: collection.clone(), bytes: 1000 };
-        let mut progress = of(&[
+        let mut progress = progress_after(&[
             (0, overview(2)),
             (0, copying(&books)),
             (0, planned(&books)),
@@ -323,9 +331,9 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_and_counts_that_do_not_fit_are_survived() {
+    fn a_clock_that_goes_back_and_huge_byte_counts_do_no_harm() {
         let books = CollectionRef::new("", "books");
-        let progress = of(&[
+        let progress = progress_after(&[
             (0, Event::Planned { collection: books.clone(), objects: 2, bytes: u64::MAX }),
             (0, Event::Collection { collection: books.clone(), phase: CollectionPhase::Copying }),
             (5000, Event::ObjectCopied { collection: books.clone(), bytes: u64::MAX / 2 }),
@@ -337,9 +345,9 @@ mod tests {
     }
 
     #[test]
-    fn it_is_kept_and_read_again() {
+    fn progress_survives_serialization_and_splitting() {
         let books = CollectionRef::new("", "books");
-        let mut progress = of(&[
+        let mut progress = progress_after(&[
             (0, Event::Phase(Phase::Copy)),
             (0, overview(1)),
             (0, Event::Planned { collection: books.clone(), objects: 1, bytes: 10 }),
@@ -354,8 +362,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<Progress>(&text).unwrap(), progress);
         let (sums, collections) = progress.clone().split();
         let sums = serde_json::from_str::<Progress>(&serde_json::to_string(&sums).unwrap()).unwrap();
-        let told = |of: &Progress| (of.objects(), of.bytes(), of.jobs(), of.percent(), of.over());
-        assert_eq!((told(&sums), sums.collections.len()), (told(&progress), 0));
+        let sums_of = |p: &Progress| (p.objects(), p.bytes(), p.jobs(), p.percent(), p.over());
+        assert_eq!((sums_of(&sums), sums.collections.len()), (sums_of(&progress), 0));
         assert_eq!(sums.join(collections), progress);
     }
 }

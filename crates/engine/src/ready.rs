@@ -1,4 +1,4 @@
-//! `ready`: whether Milvus and both stores answer, without writing anything.
+//! Checks whether Milvus and both stores answer, without writing anything.
 
 use std::time::Duration;
 
@@ -6,23 +6,24 @@ use tokio::time::timeout;
 
 use crate::{Engine, Error};
 
-/// What was asked, and whether it answered in time.
+/// The name of a service and its answer; `None` if it did not answer in time.
 pub type Answered = (&'static str, Option<Result<(), Error>>);
 
 impl Engine {
-    /// Asks Milvus, the store it writes to and the store of backups at once, one small question each, which each must
-    /// answer within `patience`.
+    /// Sends one small request to Milvus, the source storage and the backup storage, all at the same time.
+    ///
+    /// Each service has `patience` to answer.
     pub async fn ready(&self, patience: Duration) -> [Answered; 3] {
         let milvus = async {
-            self.milvus().await?.list_databases().await?;
+            self.connect_milvus().await?.list_databases().await?;
             Ok(())
         };
         let source = async {
-            self.source()?.any_below(&self.config.source.root.as_dir()).await?;
+            self.open_source_store()?.any_below(&self.config.source.root.as_dir()).await?;
             Ok(())
         };
         let backup = async {
-            self.backup_store()?.any_below(&self.config.backup.root.as_dir()).await?;
+            self.open_backup_store()?.any_below(&self.config.backup.root.as_dir()).await?;
             Ok(())
         };
         let (milvus, source, backup) =

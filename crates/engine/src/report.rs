@@ -1,4 +1,4 @@
-//! What a job did.
+//! The reports that backups and restores return.
 
 use std::time::Duration;
 
@@ -8,74 +8,74 @@ use serde::{Deserialize, Serialize};
 
 use crate::Kind;
 
-/// What a backup did.
+/// The report of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupReport {
-    /// The backup's name.
+    /// The name of the backup.
     pub name: String,
-    /// Collections in it.
+    /// The number of collections in the backup.
     pub collections: usize,
-    /// Rows, deleted ones included.
+    /// The number of rows, including deleted ones.
     pub rows: u64,
-    /// Delete entries among its delete logs.
+    /// The number of delete entries in the delta logs.
     pub deletes: u64,
-    /// Files.
+    /// The number of copied files.
     pub objects: u64,
-    /// Bytes.
+    /// The total size of the copied files in bytes.
     pub bytes: u64,
-    /// How long all took.
+    /// The duration of the whole backup, including the preflight.
     pub elapsed: Duration,
-    /// The longest flush of a collection.
+    /// The duration of the longest flush of a collection.
     pub flush: Duration,
-    /// From the first copied object to the last.
+    /// The duration of the phase in which collections are flushed, listed and copied.
     pub copy: Duration,
-    /// The first and the last moment a collection was sealed, seconds since 1970.
+    /// The first and the last cut of a collection, in seconds since 1970; `None` if nothing was flushed.
     pub cut: Option<(i64, i64)>,
-    /// Selected collections that are not in it, because they vanished.
+    /// The selected collections that were dropped during the backup.
     pub vanished: Vec<CollectionRef>,
-    /// Selected collections that are not in it, because rows of them would have been missing.
+    /// The selected collections that were left out because rows of them would be missing.
     #[serde(default)]
     pub failed: Vec<FailedCollection>,
-    /// What the operator should know.
+    /// The warnings of the backup, in the order in which they occurred.
     pub warnings: Vec<String>,
 }
 
 impl BackupReport {
-    /// How it ended: `None` when done in full.
+    /// Returns `None` if all selected collections succeeded, otherwise the kind of the failure.
     pub fn kind(&self) -> Option<Kind> {
         (!self.vanished.is_empty() || !self.failed.is_empty()).then_some(Kind::Partial)
     }
 }
 
-/// A collection that a backup left out.
+/// A collection that was left out of a backup because of an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedCollection {
-    /// The collection.
+    /// The name of the collection in the source.
     pub collection: CollectionRef,
-    /// The error with its causes, in a line.
+    /// The error and its causes in one line.
     pub reason: String,
-    /// What to do.
+    /// The suggested next step.
     pub hint: Option<String>,
 }
 
-/// What a restore did.
+/// The report of a restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreReport {
-    /// The backup's name.
+    /// The name of the backup.
     pub name: String,
-    /// Every collection of the plan.
+    /// The results of all collections of the plan, in its order.
     pub collections: Vec<CollectionRestored>,
-    /// How long all took.
+    /// The duration of the whole restore, including the preflight.
     pub elapsed: Duration,
-    /// What the operator should know.
+    /// The warnings of the plan, of the aliases and of the staging directory.
     pub warnings: Vec<String>,
 }
 
 impl RestoreReport {
-    /// How it ended: `None` when done in full.
+    /// Returns `None` if all selected collections succeeded, otherwise the kind of the failure.
     pub fn kind(&self) -> Option<Kind> {
         let done = self.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
-        let short = self
+        let rows_differ = self
             .collections
             .iter()
             .any(|c| matches!(&c.outcome, CollectionOutcome::Failed(f) if f.rows_differ));
@@ -87,23 +87,23 @@ impl RestoreReport {
             Some(Kind::Interrupted)
         } else if done == self.collections.len() {
             None
-        } else if done > 0 || short {
+        } else if done > 0 || rows_differ {
             Some(Kind::Partial)
         } else {
-            let first = self.collections.iter().find_map(|c| match &c.outcome {
+            let first_failure = self.collections.iter().find_map(|c| match &c.outcome {
                 CollectionOutcome::Failed(failure) => Some(failure.kind),
                 _ => None,
             });
-            first.or(Some(Kind::Failed))
+            first_failure.or(Some(Kind::Failed))
         }
     }
 
-    /// Rows counted in the target.
+    /// Returns the number of rows that the imports of all collections reported.
     pub fn rows(&self) -> u64 {
         self.collections.iter().flat_map(|c| &c.partitions).map(|p| p.counted).sum()
     }
 
-    /// Rows that were expected.
+    /// Returns the row range that the imports of all collections must reach.
     pub fn expected(&self) -> RowRange {
         self.collections.iter().flat_map(|c| &c.partitions).fold(RowRange::default(), |sum, p| RowRange {
             min: sum.min + p.expected.min,
@@ -112,53 +112,53 @@ impl RestoreReport {
     }
 }
 
-/// What became of one collection.
+/// The result of restoring one collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionRestored {
-    /// The name in the backup.
+    /// The name of the collection in the backup.
     pub source: CollectionRef,
-    /// The name in the target.
+    /// The name of the collection in the target.
     pub target: CollectionRef,
-    /// Whether it was created by this restore and still exists.
+    /// Whether this restore created the target collection and did not drop it again.
     pub created: bool,
-    /// How it ended.
+    /// The outcome of the restore of this collection.
     pub outcome: CollectionOutcome,
-    /// Partitions with data.
+    /// The row counts of the partitions that contain data; empty if an import job failed.
     pub partitions: Vec<PartitionRows>,
 }
 
-/// How the restore of a collection ended.
+/// The outcome of restoring one collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CollectionOutcome {
-    /// All of it is there.
+    /// The collection is restored completely.
     Done,
-    /// Not all of it is there.
+    /// The restore of the collection failed.
     Failed(CollectionFailure),
-    /// Nothing was done about it.
+    /// The restore ended before it started this collection.
     NotBegun,
 }
 
-/// Why a collection is not restored.
+/// The reason why a collection was not restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionFailure {
-    /// What kind of failure.
+    /// The kind of the error.
     pub kind: Kind,
-    /// The error with its causes, in a line.
+    /// The error and its causes in one line.
     pub message: String,
-    /// What to do.
+    /// The suggested next step.
     pub hint: Option<String>,
-    /// Whether the rows counted are not those of the backup.
+    /// Whether the number of imported rows is outside the row range.
     pub rows_differ: bool,
 }
 
-/// The rows of one partition.
+/// The number of imported and expected rows of one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionRows {
-    /// Its name.
+    /// The name of the partition.
     pub partition: String,
-    /// Rows the imports reported.
+    /// The number of rows that the import jobs reported.
     pub counted: u64,
-    /// Rows they had to report.
+    /// The row range of the partition.
     pub expected: RowRange,
 }

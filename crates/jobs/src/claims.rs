@@ -1,11 +1,11 @@
-//! What a job writes and reads, so that no two are at the same.
+//! The claims of a job: what it writes and reads, compared so that no two jobs conflict.
 
 use std::collections::BTreeSet;
 
 use engine::{Admission, Claim};
 use serde::{Deserialize, Serialize};
 
-/// What a job writes and reads, in words that tell one thing from another.
+/// The backups and target collections that a job writes and reads, each in the text form of its `engine::Claim`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claims {
     writes: BTreeSet<String>,
@@ -13,24 +13,24 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// What the engine says that a job writes and reads.
-    pub(crate) fn of(admission: &Admission) -> Self {
-        let words = |claims: &[Claim]| claims.iter().map(ToString::to_string).collect();
-        Self { writes: words(&admission.writes), reads: words(&admission.reads) }
+    /// Creates the claims that the engine determined at admission.
+    pub(crate) fn from_admission(admission: &Admission) -> Self {
+        let texts = |claims: &[Claim]| claims.iter().map(ToString::to_string).collect();
+        Self { writes: texts(&admission.writes), reads: texts(&admission.reads) }
     }
 
-    /// Whether it writes what is called so.
-    pub(crate) fn writes(&self, claim: &str) -> bool {
+    /// Returns whether the job writes the claim with this text.
+    pub(crate) fn contains_write(&self, claim: &str) -> bool {
         self.writes.contains(claim)
     }
 
-    /// Something of both that one of them writes.
-    pub(crate) fn clash(&self, other: &Self) -> Option<String> {
-        let both =
+    /// Returns one claim that both jobs have and at least one of them writes; `None` if both may run.
+    pub(crate) fn find_conflict(&self, other: &Self) -> Option<String> {
+        let shared =
             |ours: &BTreeSet<String>, theirs: &BTreeSet<String>| ours.intersection(theirs).next().cloned();
-        both(&self.writes, &other.writes)
-            .or_else(|| both(&self.writes, &other.reads))
-            .or_else(|| both(&self.reads, &other.writes))
+        shared(&self.writes, &other.writes)
+            .or_else(|| shared(&self.writes, &other.reads))
+            .or_else(|| shared(&self.reads, &other.writes))
     }
 }
 
@@ -39,17 +39,20 @@ mod tests {
     use super::*;
 
     fn claims(writes: &[&str], reads: &[&str]) -> Claims {
-        let words = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        Claims { writes: words(writes), reads: words(reads) }
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Claims { writes: owned(writes), reads: owned(reads) }
     }
 
     #[test]
-    fn two_may_read_the_same_and_none_may_write_what_another_is_at() {
+    fn two_jobs_may_read_the_same_backup_but_not_write_what_the_other_uses() {
         let restore = claims(&["books_copy"], &["nightly"]);
-        assert_eq!(restore.clash(&claims(&["tags_copy", "pens"], &["nightly"])), None);
-        assert_eq!(restore.clash(&claims(&["tags_copy", "books_copy"], &[])), Some("books_copy".to_owned()));
-        assert_eq!(restore.clash(&claims(&["nightly"], &[])), Some("nightly".to_owned()));
-        assert_eq!(claims(&["nightly"], &[]).clash(&restore), Some("nightly".to_owned()));
-        assert_eq!(claims(&[], &[]).clash(&restore), None);
+        assert_eq!(restore.find_conflict(&claims(&["tags_copy", "pens"], &["nightly"])), None);
+        assert_eq!(
+            restore.find_conflict(&claims(&["tags_copy", "books_copy"], &[])),
+            Some("books_copy".to_owned())
+        );
+        assert_eq!(restore.find_conflict(&claims(&["nightly"], &[])), Some("nightly".to_owned()));
+        assert_eq!(claims(&["nightly"], &[]).find_conflict(&restore), Some("nightly".to_owned()));
+        assert_eq!(claims(&[], &[]).find_conflict(&restore), None);
     }
 }

@@ -1,35 +1,41 @@
-//! How a job ended: from what the engine says to a state, an outcome and a failure.
+//! The end of a job: the final state, the outcome and the failure, derived from the result of the engine.
 
 use engine::{BackupReport, CollectionOutcome, Kind, RestoreReport};
 
+use crate::active_job::StopReason;
+use crate::interruption::{
+    InterruptionCause, describe_interruption, describe_queue_cancellation, format_names,
+};
 use crate::job::{Job, JobFailure, JobState, Outcome};
-use crate::left::{self, By};
-use crate::live::Stop;
 
-/// How a job ended.
+/// The end of a job, without the time and the progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
-    /// The state it is in for good.
+    /// The final state of the job.
     pub(crate) state: JobState,
-    /// What came of it.
+    /// The outcome; `None` if the engine returned an error or the job was not executed to its end.
     pub(crate) outcome: Option<Outcome>,
-    /// Why it did not do all.
+    /// The failure; `None` if the job succeeded.
     pub(crate) failure: Option<JobFailure>,
 }
 
 impl Ending {
-    /// It did what it did, or the engine says why not.
-    pub(crate) fn of(done: Result<Outcome, engine::Error>, job: &Job, stop: Option<Stop>) -> Self {
-        let (outcome, failure) = match done {
-            Ok(outcome) => match outcome.failure() {
+    /// Creates the end of a job that the engine has executed.
+    pub(crate) fn from_result(
+        result: Result<Outcome, engine::Error>,
+        job: &Job,
+        stop_reason: Option<StopReason>,
+    ) -> Self {
+        let (outcome, failure) = match result {
+            Ok(outcome) => match outcome.describe_failure() {
                 None => return Self { state: JobState::Succeeded, outcome: Some(outcome), failure: None },
                 Some(failure) => (Some(outcome), failure),
             },
             Err(error) => (None, JobFailure::from(&error)),
         };
-        match (failure.kind, stop) {
-            (Kind::Interrupted, Some(stop)) => Self::stopped(job, outcome, stop),
-            // of the engine's errors only that of rows that differ is of this kind, and nothing was restored then
+        match (failure.kind, stop_reason) {
+            (Kind::Interrupted, Some(reason)) => Self::after_stop(job, outcome, reason),
+            // An error of this kind without an outcome reports rows that differ; nothing was restored then.
             (Kind::Partial, _) if outcome.is_some() => {
                 Self { state: JobState::Partial, outcome, failure: Some(failure) }
             }
@@ -37,48 +43,50 @@ impl Ending {
         }
     }
 
-    /// It was told to stop and did.
-    fn stopped(job: &Job, outcome: Option<Outcome>, stop: Stop) -> Self {
-        let state = match stop {
-            Stop::Cancelled => JobState::Cancelled,
-            Stop::Shutdown => JobState::Interrupted,
+    /// Creates the end of a job that stopped at a safe point on request.
+    fn after_stop(job: &Job, outcome: Option<Outcome>, reason: StopReason) -> Self {
+        let state = match reason {
+            StopReason::Cancelled => JobState::Cancelled,
+            StopReason::Shutdown => JobState::Interrupted,
         };
-        let failure = left::left(job, outcome.as_ref(), By::Word(stop));
+        let failure = describe_interruption(job, outcome.as_ref(), InterruptionCause::Requested(reason));
         Self { state, outcome, failure: Some(failure) }
     }
 
-    /// The server ended under it.
-    pub(crate) fn crashed(job: &Job) -> Self {
-        let failure = left::left(job, None, By::Crash);
+    /// Creates the end of a job that was running when the server ended, or that was aborted.
+    pub(crate) fn after_crash(job: &Job) -> Self {
+        let failure = describe_interruption(job, None, InterruptionCause::Crash);
         Self { state: JobState::Interrupted, outcome: None, failure: Some(failure) }
     }
 
-    /// It was cancelled while it waited.
-    pub(crate) fn not_begun() -> Self {
-        Self { state: JobState::Cancelled, outcome: None, failure: Some(left::not_begun()) }
+    /// Creates the end of a job that was cancelled before it started.
+    pub(crate) fn cancelled_in_queue() -> Self {
+        let failure = describe_queue_cancellation();
+        Self { state: JobState::Cancelled, outcome: None, failure: Some(failure) }
     }
 
-    /// It failed for a reason of ours.
-    pub(crate) fn failed(failure: JobFailure) -> Self {
+    /// Creates the end of a job that failed before the engine was called.
+    pub(crate) fn from_failure(failure: JobFailure) -> Self {
         Self { state: JobState::Failed, outcome: None, failure: Some(failure) }
     }
 }
 
 impl Outcome {
-    /// Why not all was done; `None` where it was.
-    fn failure(&self) -> Option<JobFailure> {
+    /// Describes what the job did not do; `None` if it did everything.
+    fn describe_failure(&self) -> Option<JobFailure> {
         match self {
-            Self::Backup(report) => report.kind().map(|kind| backup_failure(report, kind)),
-            Self::Restore(report) => report.kind().map(|kind| restore_failure(report, kind)),
+            Self::Backup(report) => report.kind().map(|kind| describe_backup_failure(report, kind)),
+            Self::Restore(report) => report.kind().map(|kind| describe_restore_failure(report, kind)),
             Self::Delete(_) => None,
         }
     }
 }
 
-fn backup_failure(report: &BackupReport, kind: Kind) -> JobFailure {
+/// Describes the failure of a backup that is complete but lacks collections.
+fn describe_backup_failure(report: &BackupReport, kind: Kind) -> JobFailure {
     let mut missing = Vec::new();
     if !report.vanished.is_empty() {
-        missing.push(format!("what was dropped while it was read: {}", left::names(&report.vanished)));
+        missing.push(format!("what was dropped while it was read: {}", format_names(&report.vanished)));
     }
     missing.extend(report.failed.iter().map(|failed| format!("{}: {}", failed.collection, failed.reason)));
     JobFailure {
@@ -89,18 +97,19 @@ fn backup_failure(report: &BackupReport, kind: Kind) -> JobFailure {
     }
 }
 
-/// The first collection that failed speaks for all; the report has the rest.
-fn restore_failure(report: &RestoreReport, kind: Kind) -> JobFailure {
+/// Describes the failure of a restore by the first collection that failed; the report contains the others.
+fn describe_restore_failure(report: &RestoreReport, kind: Kind) -> JobFailure {
     let done = report.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
     let failed = report.collections.iter().find_map(|c| match &c.outcome {
         CollectionOutcome::Failed(failure) => Some((&c.target, failure)),
         _ => None,
     });
-    let all = report.collections.len();
-    let why = failed.map(|(target, failure)| format!("; {target}: {}", failure.message)).unwrap_or_default();
+    let total = report.collections.len();
+    let cause =
+        failed.map(|(target, failure)| format!("; {target}: {}", failure.message)).unwrap_or_default();
     JobFailure {
         kind,
-        message: format!("restored {done} of {all} collections from {}{why}", report.name),
+        message: format!("restored {done} of {total} collections from {}{cause}", report.name),
         context: None,
         hint: failed.and_then(|(_, failure)| failure.hint.clone()),
     }
@@ -114,9 +123,9 @@ mod tests {
     use model::name::CollectionRef;
 
     use super::*;
-    use crate::left::tests::{at, backup};
+    use crate::interruption::tests::{backup_request, job_after_events};
 
-    fn report(vanished: Vec<CollectionRef>) -> Outcome {
+    fn backup_outcome(vanished: Vec<CollectionRef>) -> Outcome {
         Outcome::Backup(BackupReport {
             name: "nightly".to_owned(),
             collections: 1,
@@ -134,23 +143,27 @@ mod tests {
         })
     }
 
-    fn state(done: Result<Outcome, Error>, stop: Option<Stop>) -> JobState {
-        Ending::of(done, &at(backup(), &[]), stop).state
+    fn final_state(result: Result<Outcome, Error>, stop_reason: Option<StopReason>) -> JobState {
+        Ending::from_result(result, &job_after_events(backup_request(), &[]), stop_reason).state
     }
 
     #[test]
-    fn who_was_stopped_is_told_apart_from_who_failed() {
-        assert_eq!(state(Err(Error::Cancelled), Some(Stop::Cancelled)), JobState::Cancelled);
-        assert_eq!(state(Err(Error::Cancelled), Some(Stop::Shutdown)), JobState::Interrupted);
-        assert_eq!(state(Err(Error::Task("panicked".to_owned())), Some(Stop::Cancelled)), JobState::Failed);
-        // what was done before the word came is done
-        assert_eq!(state(Ok(report(vec![])), Some(Stop::Cancelled)), JobState::Succeeded);
+    fn a_stopped_job_is_distinguished_from_a_failed_one() {
+        assert_eq!(final_state(Err(Error::Cancelled), Some(StopReason::Cancelled)), JobState::Cancelled);
+        assert_eq!(final_state(Err(Error::Cancelled), Some(StopReason::Shutdown)), JobState::Interrupted);
+        assert_eq!(
+            final_state(Err(Error::Task("panicked".to_owned())), Some(StopReason::Cancelled)),
+            JobState::Failed
+        );
+        // A job that completes before it notices the request to stop has succeeded.
+        assert_eq!(final_state(Ok(backup_outcome(vec![])), Some(StopReason::Cancelled)), JobState::Succeeded);
     }
 
     #[test]
-    fn a_part_is_a_part_and_keeps_its_report() {
+    fn a_partial_backup_keeps_its_report() {
         let vanished = vec![CollectionRef::new("shop", "orders")];
-        let Ending { state, outcome, failure } = Ending::of(Ok(report(vanished)), &at(backup(), &[]), None);
+        let Ending { state, outcome, failure } =
+            Ending::from_result(Ok(backup_outcome(vanished)), &job_after_events(backup_request(), &[]), None);
         assert_eq!((state, outcome.is_some()), (JobState::Partial, true));
         let message = failure.unwrap().message;
         assert_eq!(

@@ -1,61 +1,61 @@
-//! Why a job was not taken in, not found or not stopped.
+//! The errors of the operations on jobs.
 
 use engine::Kind;
 
 use crate::job::JobFailure;
 use crate::{JobState, StoreError};
 
-/// Why a job was not taken in, not found or not stopped.
+/// The error of an operation on jobs.
 #[derive(Debug, thiserror::Error)]
 pub enum JobsError {
-    /// No job has this id; perhaps it was removed, being over for long.
+    /// No job has this id; a finished job may have been removed after the retention period.
     #[error("there is no job {0}")]
     NoSuchJob(String),
-    /// Another job works on the same.
+    /// The job conflicts with an active job.
     #[error("{claim} is taken by job {holder}")]
     Busy {
-        /// On what, such as a backup or a collection of the target.
+        /// The claim that both jobs have: a backup or a target collection.
         claim: String,
-        /// The id of the other job.
+        /// The id of the active job.
         holder: String,
     },
-    /// As many jobs wait as may.
+    /// The queue is full; contains the number of queued jobs.
     #[error("{0} jobs wait for their turn, as many as may")]
     QueueFull(usize),
-    /// The id is another job's.
+    /// Another job has the submitted id.
     #[error("a job with the id {0} exists already")]
     IdTaken(String),
-    /// The idempotency key came with another request before.
+    /// The idempotency key was submitted earlier with a different request.
     #[error("the idempotency key {key} belongs to job {job}, which was asked for something else")]
     KeyReused {
-        /// The key.
+        /// The idempotency key.
         key: String,
-        /// The job that came of the first request.
+        /// The id of the job of the first request.
         job: String,
     },
-    /// An id or a key that cannot be one.
+    /// The submitted job id or idempotency key is invalid.
     #[error("{what} {problem}")]
     BadText {
-        /// `the id of a job` or `an idempotency key`.
+        /// The invalid text: `the id of a job` or `an idempotency key`.
         what: &'static str,
-        /// What is wrong with it.
+        /// The rule that the text breaks, such as `must not be empty`.
         problem: &'static str,
     },
-    /// The job is over.
+    /// The job to cancel is finished.
     #[error("job {id} is over: {}", .state.as_str())]
     Over {
-        /// The job.
+        /// The id of the job.
         id: String,
-        /// How it ended.
+        /// The final state of the job.
         state: JobState,
     },
-    /// What was given as the place of a page is none.
+    /// The page token of a list is invalid.
     #[error("{0:?} is no page of the list of jobs")]
     BadPage(String),
-    /// The server ends.
+    /// The server is shutting down.
     #[error("the server is shutting down")]
     ShuttingDown,
-    /// The engine refused it.
+    /// The engine rejected the job.
     #[error(transparent)]
     Engine(#[from] engine::Error),
     /// The job store failed.
@@ -64,7 +64,7 @@ pub enum JobsError {
 }
 
 impl JobsError {
-    /// What kind of failure.
+    /// Returns the kind of the error, which determines exit codes and statuses.
     pub fn kind(&self) -> Kind {
         match self {
             Self::NoSuchJob(_) => Kind::NotFound,
@@ -77,7 +77,7 @@ impl JobsError {
         }
     }
 
-    /// What to do, where something can be said.
+    /// Returns the next step for the user, if one is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoSuchJob(_) => {
@@ -97,7 +97,7 @@ impl JobsError {
         })
     }
 
-    /// The error with its causes in one breath, for who is told.
+    /// Converts the error to a failure whose message includes the causes.
     pub fn failure(&self) -> JobFailure {
         match self {
             Self::Engine(error) => JobFailure::from(error),

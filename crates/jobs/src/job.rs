@@ -1,4 +1,4 @@
-//! What a job is: what was asked, by whom, how far it is and what came of it.
+//! The types of a job: its request, its caller, its state, its progress and its outcome.
 
 use engine::{BackupReport, DeleteOutcome, DeleteRequest, Kind, Progress, RestoreReport};
 use model::name::CollectionRef;
@@ -6,21 +6,21 @@ use model::plan::backup::BackupRequest;
 use model::plan::restore::RestoreRequest;
 use serde::{Deserialize, Serialize};
 
-/// What a job shall do.
+/// The request that a job executes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "there are a few hundred at most, and each is handed on once")]
+#[expect(clippy::large_enum_variant, reason = "at most a few hundred requests exist, and each is moved once")]
 pub enum Request {
-    /// Make a backup.
+    /// Creates a backup.
     Backup(BackupRequest),
-    /// Restore one.
+    /// Restores a backup.
     Restore(RestoreRequest),
-    /// Delete one.
+    /// Deletes a backup.
     Delete(DeleteRequest),
 }
 
 impl Request {
-    /// What kind of job it makes.
+    /// Returns the kind of the job that executes the request.
     pub fn kind(&self) -> JobKind {
         match self {
             Self::Backup(_) => JobKind::Backup,
@@ -29,7 +29,7 @@ impl Request {
         }
     }
 
-    /// The backup it is about.
+    /// Returns the name of the backup that is created, restored or deleted.
     pub fn backup(&self) -> &str {
         match self {
             Self::Backup(request) => request.name.as_str(),
@@ -39,11 +39,11 @@ impl Request {
     }
 }
 
-/// What kind of job.
+/// The kind of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
-    /// A backup is made.
+    /// A backup is created.
     Backup,
     /// A backup is restored.
     Restore,
@@ -52,15 +52,15 @@ pub enum JobKind {
 }
 
 impl JobKind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Backup, Self::Restore, Self::Delete];
 
-    /// The kind of this word.
+    /// Returns the kind with this name, the inverse of `as_str`.
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// The kind in a word.
+    /// Returns the name of the kind, as stored and as shown to users.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Backup => "backup",
@@ -70,28 +70,28 @@ impl JobKind {
     }
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// It waits for its turn.
+    /// The job waits in the queue.
     Queued,
-    /// It runs.
+    /// The job is running.
     Running,
-    /// It did all it was asked to.
+    /// The job did everything that was requested.
     Succeeded,
-    /// It did a part of it; the outcome tells which.
+    /// The job did a part of what was requested, which its outcome describes.
     Partial,
-    /// It failed.
+    /// The job failed.
     Failed,
-    /// It was cancelled.
+    /// A caller cancelled the job.
     Cancelled,
-    /// The server ended while it ran.
+    /// The server was shut down or crashed while the job was running.
     Interrupted,
 }
 
 impl JobState {
-    /// Every state.
+    /// All states.
     pub const ALL: [Self; 7] = [
         Self::Queued,
         Self::Running,
@@ -102,12 +102,12 @@ impl JobState {
         Self::Interrupted,
     ];
 
-    /// The state of this word.
+    /// Returns the state with this name, the inverse of `as_str`.
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// The state in a word.
+    /// Returns the name of the state, as stored and as shown to users.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -120,129 +120,134 @@ impl JobState {
         }
     }
 
-    /// Whether nothing more is to come.
+    /// Returns whether the job is finished, that is, neither queued nor running.
     pub const fn is_over(self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
     }
 }
 
-/// Another place of backups than the configured one.
+/// A backup location, as its differences from the configured one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherPlace {
-    /// The bucket, of the configured store.
+    /// The bucket in the configured store; `None` for the configured bucket.
     pub bucket: Option<String>,
-    /// The root.
+    /// The backup root; `None` for the configured one.
     pub root: Option<String>,
 }
 
-/// What is said when a job is handed in.
+/// The submission of a new job.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// What it shall do.
+    /// The request that the job executes.
     pub request: Request,
-    /// Where the backup lies or comes, if not at the configured place.
+    /// The backup location; the default is the configured one.
     pub place: OtherPlace,
-    /// The id it shall have; a random UUID without one.
+    /// The id of the job, at most 128 bytes without control characters; `None` for a random UUID.
     pub id: Option<String>,
-    /// Of two submissions with the same key and request, the second gets the job of the first; names of backups that
-    /// were generated make no difference.
+    /// The key that makes a repeated submission return the existing job, at most 128 bytes without control characters.
+    ///
+    /// It applies to submissions by the same caller. A different request with the same key is an error; generated
+    /// backup names count as equal.
     pub idempotency_key: Option<String>,
-    /// Who asks, as the door knows them.
+    /// The name of the caller, as authenticated by the server.
     pub by: String,
 }
 
-/// What came of a job.
+/// The outcome of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Of a backup.
+    /// The report of a backup.
     Backup(BackupReport),
-    /// Of a restore.
+    /// The report of a restore.
     Restore(RestoreReport),
-    /// Of a deletion.
+    /// The result of a deletion.
     Delete(DeleteOutcome),
 }
 
-/// Why a job ended without doing all.
+/// The reason why a job did not do everything that was requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFailure {
-    /// What kind of failure.
+    /// The kind of the failure.
     pub kind: Kind,
-    /// What happened, to what, with its causes in one breath.
+    /// The message, which includes the causes.
     pub message: String,
-    /// What was being done.
+    /// The operation or phase in which the failure occurred, if known.
     pub context: Option<String>,
-    /// What to do.
+    /// The next step for the user, if one is known.
     pub hint: Option<String>,
 }
 
-/// A job as it is now.
+/// The current state of a job.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Its id.
+    /// The id, unique among all stored jobs.
     pub id: String,
-    /// What it does.
+    /// The request that the job executes.
     pub request: Request,
-    /// Where the backup lies, if not at the configured place.
+    /// The backup location; the default is the configured one.
     pub place: OtherPlace,
-    /// Who asked for it.
+    /// The name of the caller who submitted the job.
     pub by: String,
-    /// How far it is.
+    /// The state.
     pub state: JobState,
-    /// Whether it was told to stop and has not stopped yet.
+    /// Whether the job was requested to stop and has not stopped yet.
     pub cancelling: bool,
-    /// How many jobs come to run before it does, those that run now not counted; only while it is queued.
+    /// The number of queued jobs that start before this one; `None` unless the job is queued.
     pub ahead: Option<usize>,
-    /// When it was handed in, milliseconds since 1970.
+    /// The time of submission, in milliseconds since 1970.
     pub created_ms: i64,
-    /// When it began to run.
+    /// The time at which the job started, in milliseconds since 1970.
     pub started_ms: Option<i64>,
-    /// When it ended.
+    /// The time at which the job ended, in milliseconds since 1970.
     pub ended_ms: Option<i64>,
-    /// The version of the Milvus it works on, such as `v2.3.5`, where it was asked.
+    /// The version of Milvus at admission, such as `v2.3.5`; `None` for jobs that need no Milvus.
     pub milvus_version: Option<String>,
-    /// Of a restore, each collection's source and target.
+    /// The source and the target of each collection of a restore; empty for other jobs.
     pub targets: Vec<(CollectionRef, CollectionRef)>,
-    /// How far its collections are.
+    /// The progress, of the job and of each collection.
     pub progress: Progress,
-    /// What came of it.
+    /// The outcome, if the engine returned a report.
     pub outcome: Option<Outcome>,
-    /// Why it did not do all.
+    /// The failure; `None` if the job is active or succeeded.
     pub failure: Option<JobFailure>,
 }
 
 impl Job {
-    /// As a list shows it that is over: without what concerns single collections, of which there may be thousands.
-    pub(crate) fn listed(self) -> Self {
+    /// Returns the short form used in lists of finished jobs, without the data of single collections, of which there
+    /// may be thousands.
+    pub(crate) fn into_list_entry(self) -> Self {
         let (progress, _) = self.progress.split();
         let outcome = self.outcome.filter(|outcome| !matches!(outcome, Outcome::Restore(_)));
         Self { targets: Vec::new(), progress, outcome, ..self }
     }
 
-    /// The name that the progress of a restored collection goes by: the target's where its source has several.
+    /// Returns the name under which the progress of a restored collection is recorded.
+    ///
+    /// This is the name of the source, or of the target if the source has several targets.
     pub fn called<'a>(&self, source: &'a CollectionRef, target: &'a CollectionRef) -> &'a CollectionRef {
         let several = self.targets.iter().filter(|(other, _)| other == source).nth(1).is_some();
         if several { target } else { source }
     }
 }
 
-/// Which jobs are asked for; empty fields ask for all.
+/// The filter of a list of jobs; an empty field matches all jobs.
 #[derive(Clone, Debug, Default)]
 pub struct JobFilter {
-    /// Kinds.
+    /// The kinds of jobs to list.
     pub kinds: Vec<JobKind>,
-    /// States.
+    /// The states of jobs to list.
     pub states: Vec<JobState>,
-    /// The name of a backup.
+    /// The name of the backup that the jobs create, restore or delete.
     pub backup: Option<String>,
 }
 
-/// A part of the list of jobs, newest first.
+/// A page of the list of jobs, newest first.
 #[derive(Clone, Debug)]
 pub struct JobPage {
-    /// The jobs; those that are over without what concerns single collections: their progress, the targets and the
-    /// outcome of a restore.
+    /// The jobs. Finished jobs have no data of single collections: no progress of collections, and for a restore no
+    /// targets and no outcome.
     pub jobs: Vec<Job>,
-    /// Where the next page begins, if there is one; opaque.
+    /// The opaque token of the next page; `None` on the last page.
     pub next: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The jobs over an engine: handed in, looked at, watched, cancelled, ended.
+//! The handle on all jobs of a server: submit, get, list, watch, cancel and shut down.
 
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
@@ -11,109 +11,115 @@ use futures::future::join_all;
 use futures::stream::{self, BoxStream, StreamExt};
 use tokio::time::timeout;
 
+use crate::active_job::{ActiveJob, StopReason};
 use crate::ending::Ending;
 use crate::error::JobsError;
+use crate::execution;
 use crate::job::{Job, JobFilter, JobKind, JobPage, JobState, Submission};
-use crate::live::{Live, Stop};
-use crate::retention;
-use crate::run;
-use crate::shared::Shared;
-use crate::store::{Cause, Ended, Page, Record, Store, rows};
-use crate::table::{JobCounts, Limits, Table};
-use crate::watching;
+use crate::job_table::{JobCounts, JobLimits, JobTable};
+use crate::retention::remove_expired_jobs_periodically;
+use crate::shared_state::SharedState;
+use crate::store::{EndRecord, JobStore, PageQuery, RowError, StoredJob, statements};
+use crate::watch::watch_job;
 
-/// The most jobs on a page.
-const LARGEST_PAGE: usize = 1000;
+/// The largest number of jobs on a page.
+const MAX_PAGE_SIZE: usize = 1000;
 
-/// How long, once everything was ended wherever it was, its end may take to be kept.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// The time that a shutdown waits for the ends of aborted jobs to be stored.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How the jobs are kept and limited.
+/// The storage and the limits of jobs.
 #[derive(Clone, Debug)]
 pub struct JobsConfig {
-    /// The directory of the job store; made where there is none. It serves one process at a time.
+    /// The directory of the job store, which is created if it does not exist; one process at a time can use it.
     pub data_dir: PathBuf,
-    /// How many jobs run at once.
+    /// The number of jobs that run at the same time.
     pub max_running: NonZeroUsize,
-    /// How many more wait for their turn.
+    /// The number of further jobs that may wait in the queue.
     pub max_queued: usize,
-    /// For how long jobs are kept that are over.
+    /// The time for which finished jobs are stored.
     pub keep: Duration,
-    /// How often those over for longer are removed.
+    /// The time between two removals of finished jobs that are older than `keep`.
     pub sweep: Duration,
 }
 
-/// The jobs over an engine. Clones are handles on the same jobs.
+/// A handle on the jobs of one data directory, which one engine executes. Clones are handles on the same jobs.
 #[derive(Clone, Debug)]
 pub struct Jobs {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
 }
 
 impl Jobs {
-    /// Opens the jobs of a data directory: those that ran when it was left are interrupted, those that waited go on.
+    /// Opens the job store of a data directory and starts the queued jobs.
     ///
-    /// Must be called on a runtime, in which the jobs will run.
+    /// Jobs that were running when the previous server ended are marked as interrupted. Must be called within a Tokio
+    /// runtime, on which the jobs then run.
     pub fn open(engine: Engine, config: JobsConfig) -> Result<Self, JobsError> {
         let JobsConfig { data_dir, max_running, max_queued, keep, sweep } = config;
-        let store = Store::open(&data_dir)?;
-        let crashed = store.write_now(interrupt)?;
+        let store = JobStore::open(&data_dir)?;
+        let interrupted = store.write_blocking(interrupt_running_jobs)?;
         let (queued, counts, last_backup) = store.read(|connection| {
             Ok((
-                rows::in_state(connection, JobState::Queued)?,
-                rows::counts(connection)?,
-                rows::last_backup(connection)?,
+                statements::select_jobs_in_state(connection, JobState::Queued)?,
+                statements::count_jobs(connection)?,
+                statements::select_last_backup_end(connection)?,
             ))
         })?;
-        let limits = Limits { running: max_running, queued: max_queued };
-        let mut table = Table::new(limits, counts, last_backup);
-        for record in queued {
-            table.enter(Arc::new(Live::new(record)));
+        let limits = JobLimits { running: max_running, queued: max_queued };
+        let mut table = JobTable::new(limits, counts, last_backup);
+        for stored in queued {
+            table.enqueue(Arc::new(ActiveJob::new(stored)));
         }
-        let shared = Arc::new(Shared::new(engine, store, table, crashed));
-        tokio::spawn(retention::run(Arc::downgrade(&shared), shared.closed.clone(), keep, sweep));
-        shared.turn();
+        let shared = Arc::new(SharedState::new(engine, store, table, interrupted));
+        let closed = shared.closed.clone();
+        tokio::spawn(remove_expired_jobs_periodically(Arc::downgrade(&shared), closed, keep, sweep));
+        shared.start_queued_jobs();
         Ok(Self { shared })
     }
 
-    /// Hands a job in: it is refused at once where it is certain to fail or another job is at the same, else it runs,
-    /// or waits for its turn.
+    /// Submits a job, which starts at once or waits in the queue.
+    ///
+    /// Fails without creating a job if the job is certain to fail, if it conflicts with an active job, or if the queue
+    /// is full.
     pub async fn submit(&self, submission: Submission) -> Result<Job, JobsError> {
         self.shared.submit(submission).await
     }
 
-    /// A job as it is now.
+    /// Returns the current state of a job.
     pub fn get(&self, id: &str) -> Result<Job, JobsError> {
-        self.shared.find(id)?.ok_or_else(|| JobsError::NoSuchJob(id.to_owned()))
+        self.shared.find_job(id)?.ok_or_else(|| JobsError::NoSuchJob(id.to_owned()))
     }
 
-    /// The newest job that makes a backup of this name and is not over.
+    /// Returns the newest active job that creates a backup with this name.
     pub fn by_backup(&self, name: &str) -> Result<Option<Job>, JobsError> {
-        let mut makers = self.shared.table().at_work();
-        makers.retain(|live| {
-            let request = &live.job.borrow().request;
+        let mut backups = self.shared.lock_table().active_jobs();
+        backups.retain(|active| {
+            let request = &active.job.borrow().request;
             request.kind() == JobKind::Backup && request.backup() == name
         });
-        Ok(makers.into_iter().max_by_key(|live| live.seq).map(|live| live.now()))
+        Ok(backups.into_iter().max_by_key(|active| active.seq).map(|active| active.snapshot()))
     }
 
-    /// A page of the jobs, newest first: `limit` of them at most, from `page` on, or from the newest.
+    /// Returns a page of the jobs, newest first.
+    ///
+    /// `page` is the `next` of the previous page, or `None` for the first one. `limit` is clamped to 1 to 1000.
     pub fn list(&self, filter: &JobFilter, page: Option<&str>, limit: usize) -> Result<JobPage, JobsError> {
-        let before = page.map(place_of_page).transpose()?;
-        let limit = limit.clamp(1, LARGEST_PAGE);
-        // one more tells whether there is a next page
-        let page = Page { before, limit: limit + 1 };
-        let mut kept = self.shared.store.page(filter, page)?;
-        let more = kept.len() > limit;
-        kept.truncate(limit);
-        let next = kept.last().filter(|_| more).map(|(seq, _)| page_after(*seq));
-        let mut jobs = Vec::with_capacity(kept.len());
-        for (_, job) in kept {
-            let live = self.shared.table().get(&job.id).cloned();
-            let mut job = live.map_or(job, |live| live.now());
+        let before = page.map(parse_page_token).transpose()?;
+        let limit = limit.clamp(1, MAX_PAGE_SIZE);
+        // One more job than requested shows whether there is a next page.
+        let query = PageQuery { before, limit: limit + 1 };
+        let mut stored = self.shared.store.read_page(filter, query)?;
+        let has_more = stored.len() > limit;
+        stored.truncate(limit);
+        let next = stored.last().filter(|_| has_more).map(|(seq, _)| format_page_token(*seq));
+        let mut jobs = Vec::with_capacity(stored.len());
+        for (_, job) in stored {
+            let active = self.shared.lock_table().get(&job.id).cloned();
+            let mut job = active.map_or(job, |active| active.snapshot());
             if job.state.is_over() {
-                job = job.listed();
+                job = job.into_list_entry();
             }
-            // what is in memory may be a step further than what is kept
+            // The state in memory may be newer than the stored state, which the query has filtered.
             if filter.states.is_empty() || filter.states.contains(&job.state) {
                 jobs.push(job);
             }
@@ -121,122 +127,131 @@ impl Jobs {
         Ok(JobPage { jobs, next })
     }
 
-    /// Tells a job to stop. One that waits is over at once, one that runs stops where it is safe.
+    /// Cancels a job: a queued job is finished at once, a running job stops at a safe point.
+    ///
+    /// Returns the job, which may still be stopping. Fails if the job is finished.
     pub fn cancel(&self, id: &str) -> Result<Job, JobsError> {
-        let (live, waited) = {
-            let mut table = self.shared.table();
-            (table.get(id).cloned(), table.unqueue(id))
+        let (active, was_queued) = {
+            let mut table = self.shared.lock_table();
+            (table.get(id).cloned(), table.remove_from_queue(id))
         };
-        let Some(live) = live else {
+        let Some(active) = active else {
             let Job { id, state, .. } = self.get(id)?;
             return Err(JobsError::Over { id, state });
         };
-        let state = live.state();
+        let state = active.state();
         if state.is_over() {
-            return Err(JobsError::Over { id: live.id(), state });
+            return Err(JobsError::Over { id: active.id(), state });
         }
-        live.stop(Stop::Cancelled);
-        if waited {
-            let ended = run::ended(&live, Ending::not_begun());
-            let kept = self.shared.store.write_now(|connection| rows::end(connection, &ended));
-            run::conclude(&self.shared, &live, ended, kept.is_ok(), false);
+        active.request_stop(StopReason::Cancelled);
+        if was_queued {
+            let end = execution::create_end_record(&active, Ending::cancelled_in_queue());
+            let saved =
+                self.shared.store.write_blocking(|connection| statements::update_end(connection, &end));
+            execution::finish_job(&self.shared, &active, end, saved.is_ok(), false);
         }
-        Ok(live.now())
+        Ok(active.snapshot())
     }
 
-    /// The job as it is now, then as it changes, four times a second at most; the last item is over.
+    /// Returns a stream of the job: its current state, then its changes, at most four a second.
     ///
-    /// Where the server ends before the job has begun, the stream ends with a job that still waits.
+    /// The last item is the finished job. If the server shuts down before the job has started, the last item is a
+    /// queued job.
     pub fn watch(&self, id: &str) -> Result<BoxStream<'static, Job>, JobsError> {
-        let live = self.shared.table().get(id).cloned();
-        Ok(match live {
-            Some(live) => watching::watch(live, self.shared.closed.clone()).boxed(),
+        let active = self.shared.lock_table().get(id).cloned();
+        Ok(match active {
+            Some(active) => watch_job(active, self.shared.closed.clone()).boxed(),
             None => stream::iter([self.get(id)?]).boxed(),
         })
     }
 
-    /// The job once it is over.
+    /// Waits until the job is finished and returns it.
+    ///
+    /// Fails with `JobsError::ShuttingDown` if the server shuts down before the job has started.
     pub async fn wait(&self, id: &str) -> Result<Job, JobsError> {
-        let live = self.shared.table().get(id).cloned();
-        let Some(live) = live else { return self.get(id) };
+        let active = self.shared.lock_table().get(id).cloned();
+        let Some(active) = active else { return self.get(id) };
         tokio::select! {
-            () = live.over.cancelled() => Ok(live.now()),
+            () = active.finished.cancelled() => Ok(active.snapshot()),
             () = self.shared.closed.cancelled() => {
-                let job = live.now();
+                let job = active.snapshot();
                 if job.state.is_over() { Ok(job) } else { Err(JobsError::ShuttingDown) }
             }
         }
     }
 
-    /// How many jobs are kept, of each kind in each state.
+    /// Returns the number of stored jobs of each kind in each state.
     pub fn counts(&self) -> JobCounts {
-        self.shared.table().counts.clone()
+        self.shared.lock_table().counts.clone()
     }
 
-    /// The end of the newest backup that did all, milliseconds since 1970.
+    /// Returns the end of the newest backup that succeeded, in milliseconds since 1970.
     pub fn last_backup(&self) -> Option<i64> {
-        self.shared.table().last_backup
+        self.shared.lock_table().last_backup
     }
 
-    /// Has `call` called with each job that a crash had ended before, and with each that ends from now on; it must not
-    /// block.
+    /// Registers a callback for finished jobs, which must not block.
+    ///
+    /// It is called at once with each job that was interrupted by the end of the previous server, and later with each
+    /// job that ends.
     pub fn on_end(&self, call: impl Fn(&Job) + Send + Sync + 'static) {
-        self.shared.on_end(call);
+        self.shared.add_end_listener(call);
     }
 
-    /// Ends the jobs: none is taken in or begun any more, those that run stop where it is safe, those that wait stay
-    /// for the next start. What has not stopped after `deadline` is ended wherever it is.
+    /// Shuts the jobs down: no job is accepted or started any more, and queued jobs stay stored for the next start.
+    ///
+    /// Running jobs stop at a safe point. Those that have not stopped after `deadline` are aborted.
     pub async fn shutdown(&self, deadline: Duration) {
         let running = {
-            let mut table = self.shared.table();
+            let mut table = self.shared.lock_table();
             table.closed = true;
-            table.begun()
+            table.dequeued_jobs()
         };
-        for live in &running {
-            live.stop(Stop::Shutdown);
+        for active in &running {
+            active.request_stop(StopReason::Shutdown);
         }
-        let all_over = || join_all(running.iter().map(|live| live.over.cancelled()));
-        if timeout(deadline, all_over()).await.is_err() {
-            for live in &running {
-                live.abort.cancel();
+        let all_finished = || join_all(running.iter().map(|active| active.finished.cancelled()));
+        if timeout(deadline, all_finished()).await.is_err() {
+            for active in &running {
+                active.abort.cancel();
             }
-            if timeout(LAST_WORDS, all_over()).await.is_err() {
+            if timeout(ABORT_TIMEOUT, all_finished()).await.is_err() {
                 tracing::error!("jobs did not end; the next start finds them interrupted");
             }
         }
-        run::keep_last(&self.shared).await;
+        execution::save_unsaved_ends(&self.shared).await;
         self.shared.closed.cancel();
     }
 }
 
-/// Notes of the jobs that ran when the store was left how they ended, and returns them.
-fn interrupt(connection: &mut rusqlite::Connection) -> Result<Vec<Job>, Cause> {
+/// Marks the jobs that were running when the previous server ended as interrupted, and returns them.
+fn interrupt_running_jobs(connection: &mut rusqlite::Connection) -> Result<Vec<Job>, RowError> {
     let transaction = connection.transaction()?;
-    let mut crashed = Vec::new();
-    for Record { job, .. } in rows::in_state(&transaction, JobState::Running)? {
-        let Ending { state, outcome, failure } = Ending::crashed(&job);
+    let mut interrupted = Vec::new();
+    for StoredJob { job, .. } in statements::select_jobs_in_state(&transaction, JobState::Running)? {
+        let Ending { state, outcome, failure } = Ending::after_crash(&job);
         if let Some(failure) = &failure {
             tracing::warn!(job = job.id, "{}", failure.message);
         }
         let at_ms = now_ms();
         let job = Job { state, ended_ms: Some(at_ms), outcome, failure, ..job };
         let Job { id, progress, outcome, failure, .. } = job.clone();
-        rows::end(&transaction, &Ended { id, state, at_ms, outcome, failure, progress })?;
-        crashed.push(job);
+        statements::update_end(&transaction, &EndRecord { id, state, at_ms, outcome, failure, progress })?;
+        interrupted.push(job);
     }
     transaction.commit()?;
-    Ok(crashed)
+    Ok(interrupted)
 }
 
-/// The name of the page after a job.
-fn page_after(seq: i64) -> String {
-    let mut name = String::from("before-");
+/// Formats the token of the page that follows the job with this position in the order of submission.
+fn format_page_token(seq: i64) -> String {
+    let mut token = String::from("before-");
     // Writing to a String cannot fail.
-    let _ = write!(name, "{seq:x}");
-    name
+    let _ = write!(token, "{seq:x}");
+    token
 }
 
-fn place_of_page(name: &str) -> Result<i64, JobsError> {
-    let place = name.strip_prefix("before-").and_then(|digits| i64::from_str_radix(digits, 16).ok());
-    place.ok_or_else(|| JobsError::BadPage(name.to_owned()))
+fn parse_page_token(token: &str) -> Result<i64, JobsError> {
+    let seq = token.strip_prefix("before-").and_then(|digits| i64::from_str_radix(digits, 16).ok());
+    seq.ok_or_else(|| JobsError::BadPage(token.to_owned()))
 }

@@ -1,26 +1,26 @@
-//! Durable jobs over the engine: queued, locked, watched, cancelled, and kept in SQLite.
+//! Durable jobs over the engine: a queue with limits, claims, cancellation, watchers, and storage in SQLite.
 
-mod again;
+mod active_job;
 mod claims;
 mod ending;
 mod error;
+mod execution;
+mod interruption;
 mod job;
+mod job_table;
 mod jobs;
-mod left;
-mod live;
+mod resume_command;
 mod retention;
-mod run;
-mod shared;
+mod shared_state;
 mod store;
-mod submit;
-mod table;
-mod watching;
+mod submission;
+mod watch;
 
-pub use again::RestoreFlags;
 pub use error::JobsError;
 pub use job::{
     Job, JobFailure, JobFilter, JobKind, JobPage, JobState, OtherPlace, Outcome, Request, Submission,
 };
+pub use job_table::JobCounts;
 pub use jobs::{Jobs, JobsConfig};
+pub use resume_command::RestoreFlags;
 pub use store::StoreError;
-pub use table::JobCounts;

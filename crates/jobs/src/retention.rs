@@ -1,4 +1,4 @@
-//! Removes jobs that have been over for long.
+//! Removal of jobs that finished longer ago than the retention period.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -6,39 +6,47 @@ use std::time::Duration;
 use engine::now_ms;
 use tokio_util::sync::CancellationToken;
 
-use crate::shared::Shared;
-use crate::store::{StoreError, rows};
+use crate::shared_state::SharedState;
+use crate::store::{StoreError, statements};
 
-/// How many are removed in one go, so that other writes come between.
-const AT_ONCE: usize = 500;
+/// The number of jobs removed in one transaction, so that other writes are not delayed for long.
+const BATCH_SIZE: usize = 500;
 
-/// Removes now and, each time that `sweep` has passed, until the jobs are closed.
-pub(crate) async fn run(shared: Weak<Shared>, closed: CancellationToken, keep: Duration, sweep: Duration) {
+/// Removes expired jobs now and then once in each `interval`, until `closed` is cancelled.
+pub(crate) async fn remove_expired_jobs_periodically(
+    shared: Weak<SharedState>,
+    closed: CancellationToken,
+    retention: Duration,
+    interval: Duration,
+) {
     loop {
         if let Some(shared) = shared.upgrade()
-            && let Err(error) = remove(&shared, keep).await
+            && let Err(error) = remove_expired_jobs(&shared, retention).await
         {
             tracing::warn!("old jobs are not removed: {}", engine::chain(&error));
         }
-        if closed.run_until_cancelled(tokio::time::sleep(sweep)).await.is_none() {
+        if closed.run_until_cancelled(tokio::time::sleep(interval)).await.is_none() {
             return;
         }
     }
 }
 
-async fn remove(shared: &Arc<Shared>, keep: Duration) -> Result<(), StoreError> {
-    let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-    let before_ms = now_ms().saturating_sub(keep_ms);
+/// Removes all jobs that finished longer ago than `retention`, except the newest backup that succeeded.
+async fn remove_expired_jobs(shared: &Arc<SharedState>, retention: Duration) -> Result<(), StoreError> {
+    let retention_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+    let before_ms = now_ms().saturating_sub(retention_ms);
     loop {
-        let removed =
-            shared.store.write(move |connection| rows::remove(connection, before_ms, AT_ONCE)).await?;
+        let removed = shared
+            .store
+            .write(move |connection| statements::delete_expired_jobs(connection, before_ms, BATCH_SIZE))
+            .await?;
         {
-            let mut table = shared.table();
+            let mut table = shared.lock_table();
             for (kind, state) in &removed {
-                table.count(*kind, Some(*state), None);
+                table.count_transition(*kind, Some(*state), None);
             }
         }
-        if removed.len() < AT_ONCE {
+        if removed.len() < BATCH_SIZE {
             return Ok(());
         }
     }

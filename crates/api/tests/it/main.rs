@@ -1,4 +1,4 @@
-//! Our protocol files.
-#![expect(clippy::expect_used, reason = "a failure here is a failed test, and panicking says so")]
+//! Tests of the `.proto` files.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod release;
+mod go_tool;

@@ -1,4 +1,4 @@
-//! `list` of a thousand backups, against a bare loop of the same requests: one listing, and each backup's head.
+//! Measures the list of 1,000 backups, compared with a bare loop of the same requests: one listing, and the heads.
 
 use engine::{BackupState, JobCtx};
 use futures::stream::{self, StreamExt};
@@ -10,41 +10,42 @@ use model::manifest::{Manifest, Summary, json};
 use testkit::names;
 use tokio_util::sync::CancellationToken;
 
-use crate::measure::{Watch, median, peak_mb, row};
-use crate::s3::Bare;
+use crate::measure::{Stopwatch, median, peak_mb, print_result};
+use crate::s3::BareClient;
 use crate::setup;
 
 const BACKUPS: usize = 1000;
 const ROUNDS: usize = 7;
-/// As many heads as the engine reads at once.
-const AT_ONCE: usize = 64;
-/// What 0.5.16 needed on such a store, in seconds.
+/// The number of concurrent requests, the same as in the engine.
+const CONCURRENCY: usize = 64;
+/// The time that the Go tool 0.5.16 needed on such a store, in seconds.
 const GO_S: f64 = 10.7;
 
-pub(crate) async fn run(endpoint: &str) {
+/// Lists in turns with the engine and a bare loop, and prints the times.
+pub(crate) async fn measure_list(endpoint: &str) {
     let bucket = names::bucket("bench-list");
-    let place = setup::bucket(endpoint, &bucket, "backup");
-    let store = setup::open(&place);
+    let place = setup::bucket_place(endpoint, &bucket, "backup");
+    let store = setup::open_store(&place);
     store.create_bucket().await.expect("a bucket");
     eprintln!("list: writing {BACKUPS} backups");
-    stream::iter(0..BACKUPS).for_each_concurrent(AT_ONCE, |n| write(&store, &place.root, n)).await;
-    let engine = setup::engine(setup::no_milvus(), place.clone(), place);
+    stream::iter(0..BACKUPS).for_each_concurrent(CONCURRENCY, |n| write_backup(&store, &place.root, n)).await;
+    let engine = setup::create_engine(setup::unused_milvus(), place.clone(), place);
     let [mut ours, mut theirs] = [Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
-        // in turns, and each first as often as the other; both open their connections anew
+        // The two take turns, and each is the first one equally often. Both open new connections.
         for turn in [round % 2, (round + 1) % 2] {
-            let watch = Watch::start();
+            let watch = Stopwatch::start();
             if turn == 0 {
                 let found = engine.list(&JobCtx::detached()).await.expect("a list");
                 ours.push(watch.wall_s());
                 let complete = found.iter().filter(|b| b.state == BackupState::Complete);
                 assert_eq!((found.len(), complete.count()), (BACKUPS, BACKUPS));
             } else {
-                let bare = Bare::new(endpoint);
+                let bare = BareClient::new(endpoint);
                 let dirs = bare.list_dirs(&bucket, "backup/").await;
                 assert_eq!(dirs.len(), BACKUPS);
                 let heads = dirs.into_iter().map(|dir| format!("{bucket}/{dir}meta/{BACKUP_META}"));
-                assert!(bare.get_all(heads, AT_ONCE).await > 0);
+                assert!(bare.get_all(heads, CONCURRENCY).await > 0);
                 theirs.push(watch.wall_s());
             }
         }
@@ -56,17 +57,24 @@ pub(crate) async fn run(endpoint: &str) {
         .expect("an empty bucket");
     let (ours, theirs) = (median(ours), median(theirs));
     let figure = |seconds: f64| format!("{seconds:.2} s");
-    row(
+    print_result(
         "list of 1,000 backups, against a bare loop",
         &figure(ours),
         &figure(theirs),
         ours / theirs,
         "<= 1.2",
     );
-    row("list of 1,000 backups, against Go 0.5.16", &figure(ours), &figure(GO_S), ours / GO_S, "<= 0.25");
+    print_result(
+        "list of 1,000 backups, against Go 0.5.16",
+        &figure(ours),
+        &figure(GO_S),
+        ours / GO_S,
+        "<= 0.25",
+    );
 }
 
-async fn write(store: &storage::Store, root: &ObjectKey, n: usize) {
+/// Writes the metadata files of an empty backup.
+async fn write_backup(store: &storage::Store, root: &ObjectKey, n: usize) {
     let name = format!("nightly_{n:04}");
     let layout = BackupLayout::new(root, &name.parse().expect("a name"));
     let summary = Summary { format_version: 1, tool: "milvus-backup 0.1.0".to_owned(), ..Summary::default() };

@@ -1,41 +1,42 @@
-//! Clock, CPU time and peak memory of this process, and the lines they go to.
+//! Measures time, CPU time and peak memory of this process, and prints the results.
 
 use std::time::Instant;
 
-/// Ticks of `/proc/self/stat` a second; fixed on Linux.
-const TICKS: f64 = 100.0;
+/// The number of clock ticks per second in `/proc/self/stat`; constant on Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Measures from its making on.
-pub(crate) struct Watch {
-    begun: Instant,
+/// A stopwatch for elapsed time and CPU time.
+pub(crate) struct Stopwatch {
+    started: Instant,
     cpu: f64,
 }
 
-impl Watch {
+impl Stopwatch {
     pub(crate) fn start() -> Self {
-        Self { begun: Instant::now(), cpu: cpu_s() }
+        Self { started: Instant::now(), cpu: process_cpu_s() }
     }
 
-    /// Seconds on the clock.
+    /// Returns the elapsed time in seconds.
     pub(crate) fn wall_s(&self) -> f64 {
-        self.begun.elapsed().as_secs_f64()
+        self.started.elapsed().as_secs_f64()
     }
 
-    /// Seconds of CPU time, all threads together.
+    /// Returns the CPU time of all threads since the start, in seconds.
     pub(crate) fn cpu_s(&self) -> f64 {
-        cpu_s() - self.cpu
+        process_cpu_s() - self.cpu
     }
 }
 
-fn cpu_s() -> f64 {
+/// Returns the CPU time of this process in seconds.
+fn process_cpu_s() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc/self/stat");
-    // the second cell is a name and may hold spaces
+    // The second cell is a name and may contain spaces.
     let cells = stat.rsplit(") ").next().unwrap_or_default();
     let ticks = cells.split(' ').skip(11).take(2).filter_map(|cell| cell.parse::<f64>().ok());
-    ticks.sum::<f64>() / TICKS
+    ticks.sum::<f64>() / TICKS_PER_SECOND
 }
 
-/// The most memory this process ever had, in MB.
+/// Returns the peak memory of this process in MB.
 pub(crate) fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc/self/status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
@@ -43,14 +44,14 @@ pub(crate) fn peak_mb() -> f64 {
     kib * 1024.0 / 1e6
 }
 
-/// The middle one.
+/// Returns the median; 0 for an empty list.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// One line of results: what was measured, our figure, the one it is held against, their ratio, the goal.
-pub(crate) fn row(what: &str, ours: &str, against: &str, ratio: f64, goal: &str) {
+/// Prints one line of results: the subject, our figure, the reference, their ratio (NaN for none), the goal.
+pub(crate) fn print_result(subject: &str, ours: &str, reference: &str, ratio: f64, goal: &str) {
     let ratio = if ratio.is_nan() { "-".to_owned() } else { format!("{ratio:.2}") };
-    println!("{what}\t{ours}\t{against}\t{ratio}\t{goal}");
+    println!("{subject}\t{ours}\t{reference}\t{ratio}\t{goal}");
 }

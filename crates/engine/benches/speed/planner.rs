@@ -1,4 +1,4 @@
-//! Plans and manifest of one collection with a million files: the time of each step, and the memory of all.
+//! Measures plans and manifest of a collection with a million files: the time of each step, and the peak memory.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::File;
@@ -22,17 +22,19 @@ use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{Totals, object_pairs};
 use model::plan::{Expected, FileId, SegmentFiles, SegmentSeen};
 
-use crate::measure::{Watch, peak_mb, row};
-use crate::setup::{self, id};
+use crate::measure::{Stopwatch, peak_mb, print_result};
+use crate::setup::{self, long_id};
 
 const PARTITIONS: i64 = 50;
 const SEGMENTS: i64 = 1250;
-/// Columns of a segment, the two of the system among them.
+/// The number of columns of a segment, including the two system fields.
 const COLUMNS: i64 = 16;
-const COLLECTION: CollectionId = CollectionId(id(1));
+const COLLECTION: CollectionId = CollectionId(long_id(1));
 
+/// Encodes a manifest as one of the files.
 type Encode = fn(&Manifest, &mut BufWriter<File>) -> Result<(), JsonError>;
 
+/// The metadata files of the Go format with their encoders.
 const FILES: [(&str, Encode); 5] = [
     (COLLECTION_META, |manifest, out| json::write_collection_meta(manifest, "files", out)),
     (PARTITION_META, |manifest, out| json::write_partition_meta(manifest, "files", out)),
@@ -41,58 +43,60 @@ const FILES: [(&str, Encode); 5] = [
     (BACKUP_META, |manifest, out| json::write_backup_meta(manifest, "files", out)),
 ];
 
-pub(crate) async fn run(dir: &Path) {
+/// Runs and measures the steps, and prints times and memory.
+pub(crate) async fn measure_plans(dir: &Path) {
     let name: BackupName = "bench".parse().expect("a name");
-    let place = setup::disk(dir);
+    let place = setup::disk_place(dir);
     let from = MilvusLayout::new(ObjectKey::new("files"));
     let to = BackupLayout::new(&place.root, &name);
     let mut steps = Vec::new();
-    let mut step = |what: &str, watch: &Watch| {
+    let mut end_step = |what: &str, watch: &Stopwatch| {
         let seconds = watch.wall_s();
         eprintln!("planner: {what}: {seconds:.2} s, peak {:.0} MB", peak_mb());
         steps.push((what.to_owned(), seconds));
     };
 
-    let watch = Watch::start();
-    let collection = listed(&from);
-    step("list", &watch);
-    let watch = Watch::start();
-    let print = fingerprint(&collection, &from, &to);
-    step("plan", &watch);
-    let watch = Watch::start();
-    check(&collection, &from, &to);
-    step("check", &watch);
+    let watch = Stopwatch::start();
+    let collection = list_collection(&from);
+    end_step("list", &watch);
+    let watch = Stopwatch::start();
+    let written_keys = hash_object_pairs(&collection, &from, &to);
+    end_step("plan", &watch);
+    let watch = Stopwatch::start();
+    check_copy(&collection, &from, &to);
+    end_step("check", &watch);
     let totals = Totals::of(&collection);
-    let manifest = manifest(collection, totals);
-    let watch = Watch::start();
-    write(&manifest, &dir.join("bench/meta"));
-    step("write", &watch);
+    let manifest = build_manifest(collection, totals);
+    let watch = Stopwatch::start();
+    write_manifest(&manifest, &dir.join("bench/meta"));
+    end_step("write", &watch);
     drop(manifest);
-    let watch = Watch::start();
-    let engine = setup::engine(setup::no_milvus(), place.clone(), place);
+    let watch = Stopwatch::start();
+    let engine = setup::create_engine(setup::unused_milvus(), place.clone(), place);
     let detail = engine.get(&name, &JobCtx::detached()).await.expect("the backup");
-    step("read", &watch);
+    end_step("read", &watch);
     assert_eq!(totals.objects, 1_000_000);
     let read = detail.manifest.collections.first().expect("the collection");
     assert_eq!(
-        (Totals::of(read), fingerprint(read, &from, &to)),
-        (totals, print),
+        (Totals::of(read), hash_object_pairs(read, &from, &to)),
+        (totals, written_keys),
         "what was written was read"
     );
 
     let ours = format!("{:.0} MB", peak_mb());
-    row("plans and manifest of 1,000,000 files: memory", &ours, "200 MB", peak_mb() / 200.0, "< 1");
+    print_result("plans and manifest of 1,000,000 files: memory", &ours, "200 MB", peak_mb() / 200.0, "< 1");
     let times: Vec<String> = steps.iter().map(|(what, seconds)| format!("{what} {seconds:.1}")).collect();
     let sum: f64 = steps.iter().map(|(_, seconds)| seconds).sum();
-    row(&format!("their time in s: {}", times.join(", ")), &format!("{sum:.1} s"), "", f64::NAN, "");
+    print_result(&format!("their time in s: {}", times.join(", ")), &format!("{sum:.1} s"), "", f64::NAN, "");
 }
 
-/// What a listing of Milvus's storage comes to.
-fn listed(layout: &MilvusLayout) -> CollectionBackup {
-    let named =
-        |partition: i64| (0..SEGMENTS).map(move |n| (id(partition), id(1000 + partition * SEGMENTS + n)));
+/// Builds the collection from a simulated listing of the store of Milvus.
+fn list_collection(layout: &MilvusLayout) -> CollectionBackup {
+    let segment_ids = |partition: i64| {
+        (0..SEGMENTS).map(move |n| (long_id(partition), long_id(1000 + partition * SEGMENTS + n)))
+    };
     let seen: Vec<SegmentSeen> = (0..PARTITIONS)
-        .flat_map(named)
+        .flat_map(segment_ids)
         .map(|(partition, segment)| SegmentSeen {
             id: SegmentId(segment),
             partition: PartitionScope::One(PartitionId(partition)),
@@ -101,7 +105,7 @@ fn listed(layout: &MilvusLayout) -> CollectionBackup {
         .collect();
     let fields: Vec<i64> = (0..2).chain(100..98 + COLUMNS).collect();
     let mut files = SegmentFiles::new(&seen, &schema());
-    for (partition, segment) in (0..PARTITIONS).flat_map(named) {
+    for (partition, segment) in (0..PARTITIONS).flat_map(segment_ids) {
         for field in &fields {
             let log = segment * 100 + field;
             let key =
@@ -112,7 +116,7 @@ fn listed(layout: &MilvusLayout) -> CollectionBackup {
     }
     let mut segments = files.finish().expect("whole segments");
     let partitions = (0..PARTITIONS).map(|n| {
-        let partition = PartitionId(id(n));
+        let partition = PartitionId(long_id(n));
         let own = |s: &model::manifest::Segment| s.partition == PartitionScope::One(partition);
         let segments = segments.extract_if(.., |s| own(s)).collect();
         PartitionBackup { id: partition, name: format!("p{n}"), segments, ..PartitionBackup::default() }
@@ -148,8 +152,8 @@ fn schema() -> Schema {
     Schema { name: "bench".to_owned(), fields: (100..98 + COLUMNS).map(field).collect(), ..Schema::default() }
 }
 
-/// Makes the pair of keys of every object once.
-fn fingerprint(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) -> u64 {
+/// Builds the pairs of keys of all objects once, and returns their hash.
+fn hash_object_pairs(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) -> u64 {
     let mut hasher = DefaultHasher::new();
     for pair in object_pairs(collection, from, to) {
         (pair.from.as_str(), pair.to.as_str(), pair.size).hash(&mut hasher);
@@ -157,8 +161,8 @@ fn fingerprint(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLa
     hasher.finish()
 }
 
-/// Holds a listing of the backup against what it must hold.
-fn check(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) {
+/// Compares a simulated listing of the backup with the expected files.
+fn check_copy(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) {
     let mut expected = Expected::new(collection);
     for pair in object_pairs(collection, from, to) {
         let (key, _) = to.parse_insert(&pair.to).expect("a binlog");
@@ -168,7 +172,7 @@ fn check(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) 
     assert_eq!(expected.missing().count(), 0);
 }
 
-fn manifest(collection: CollectionBackup, totals: Totals) -> Manifest {
+fn build_manifest(collection: CollectionBackup, totals: Totals) -> Manifest {
     let summary =
         Summary { format_version: 1, objects: totals.objects, collections: 1, ..Summary::default() };
     Manifest {
@@ -182,7 +186,7 @@ fn manifest(collection: CollectionBackup, totals: Totals) -> Manifest {
     }
 }
 
-fn write(manifest: &Manifest, dir: &Path) {
+fn write_manifest(manifest: &Manifest, dir: &Path) {
     std::fs::create_dir_all(dir).expect("a directory");
     for (file, encode) in FILES {
         let mut out = BufWriter::with_capacity(1 << 20, File::create(dir.join(file)).expect("a file"));

@@ -1,7 +1,7 @@
-//! Backup and restore of hard shapes, the restore against bare imports of the same data, one after the other.
+//! Measures backup and restore of the shapes; the restore is compared with bare imports of the same data.
 //!
-//! Both servers keep their data on the local disk, so both kinds of import read the backup where it lies. What is
-//! measured of ours runs in a process of its own, so that the rows that were inserted are not in its memory.
+//! Both servers store their data on the local disk, so all imports are in place. Each step of the engine runs in a
+//! process of its own, so that its memory does not contain the inserted rows.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,34 +18,36 @@ use model::plan::restore::RestoreRequest;
 use model::selection::Selection;
 use testkit::servers::{MilvusServer, ServerStorage};
 
-use crate::measure::{Watch, median, peak_mb, row};
+use crate::measure::{Stopwatch, median, peak_mb, print_result};
 use crate::setup;
 use crate::shapes::Shape;
 
-/// The argument that makes this program measure one step of ours.
-pub(crate) const STEP: &str = "restore-step";
+/// The argument with which this program measures one step of the engine.
+pub(crate) const STEP_ARGUMENT: &str = "restore-step";
 
-/// The suffixes of what is restored, and of what is imported without us.
+/// The suffixes of the collections that the engine restores, and that are imported without it.
 const SUFFIXES: [&str; 2] = ["_ours", "_bare"];
 
-/// How often `big` is restored; `many` takes minutes and is restored once.
+/// The number of restores of `big`; `many` takes minutes and is restored once.
 const ROUNDS: usize = 3;
 
+/// The files that describe the source and the target server, and the backup root.
 type Paths<'a> = [&'a Path; 3];
 
-pub(crate) async fn run(paths: Paths<'_>, shapes: &[&str]) {
-    let source = server(paths[0]).connect().await;
-    let target = server(paths[1]).connect().await;
-    for shape in shapes.iter().map(|name| Shape::of(name)) {
+/// Fills, backs up and restores each shape, and prints the costs.
+pub(crate) async fn measure_restores(paths: Paths<'_>, shapes: &[&str]) {
+    let source = read_server(paths[0]).connect().await;
+    let target = read_server(paths[1]).connect().await;
+    for shape in shapes.iter().map(|name| Shape::from_name(name)) {
         let filled = shape.collection("");
         eprintln!("restore: filling {filled}");
         shape.create(&source, &filled).await.expect("a collection");
         shape.fill(&source, &filled).await.expect("rows");
-        let backup = step_of_ours("backup", paths, shape);
-        let [go_backup, go_restore] = shape.go();
-        row(
+        let backup = run_step("backup", paths, shape);
+        let [go_backup, go_restore] = shape.go_tool_times();
+        print_result(
             &format!("backup of `{}` (Go 0.5.16: {go_backup})", shape.name()),
-            &backup.text(),
+            &backup.to_text(),
             "",
             f64::NAN,
             "",
@@ -54,17 +56,17 @@ pub(crate) async fn run(paths: Paths<'_>, shapes: &[&str]) {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         let rounds = if shape == Shape::Many { 1 } else { ROUNDS };
         for round in 0..rounds {
-            // in turns, and each first as often as the other
+            // The two take turns, and each is the first one equally often.
             for turn in [round % 2, (round + 1) % 2] {
                 let collection = shape.collection(SUFFIXES[turn]);
                 if turn == 0 {
-                    ours.push(step_of_ours("restore", paths, shape));
+                    ours.push(run_step("restore", paths, shape));
                 } else {
                     shape.create(&target, &collection).await.expect("a collection");
-                    theirs.push(bare(&target, paths, shape, &collection).await);
+                    theirs.push(import_without_engine(&target, paths, shape, &collection).await);
                 }
-                // what is still being indexed would slow the next one down
-                indexed(&target, &collection).await;
+                // A running index build would slow the next turn down.
+                wait_until_indexed(&target, &collection).await;
                 target.drop_collection(&collection).await.expect("no collection");
             }
         }
@@ -72,12 +74,12 @@ pub(crate) async fn run(paths: Paths<'_>, shapes: &[&str]) {
         let middle = ours.get(ours.len() / 2).expect("a round");
         let theirs = median(theirs);
         let what = format!("restore of `{}`, against bare imports (Go 0.5.16: {go_restore})", shape.name());
-        row(&what, &middle.text(), &format!("{theirs:.1} s"), middle.wall_s / theirs, "<= 1.1");
+        print_result(&what, &middle.to_text(), &format!("{theirs:.1} s"), middle.wall_s / theirs, "<= 1.1");
         source.drop_collection(&filled).await.expect("no collection");
     }
 }
 
-/// What a step of ours cost.
+/// The cost of one step of the engine.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Cost {
     wall_s: f64,
@@ -86,15 +88,16 @@ struct Cost {
 }
 
 impl Cost {
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         format!("{:.1} s, CPU {:.2} s, {:.0} MB", self.wall_s, self.cpu_s, self.peak_mb)
     }
 }
 
-fn step_of_ours(step: &str, paths: Paths<'_>, shape: Shape) -> Cost {
+/// Runs one step of the engine in a new process and returns its cost.
+fn run_step(step: &str, paths: Paths<'_>, shape: Shape) -> Cost {
     let program = std::env::current_exe().expect("this program");
     let run = Command::new(program)
-        .args([STEP, step])
+        .args([STEP_ARGUMENT, step])
         .args(paths)
         .arg(shape.name())
         .stderr(Stdio::inherit())
@@ -102,41 +105,41 @@ fn step_of_ours(step: &str, paths: Paths<'_>, shape: Shape) -> Cost {
         .expect("a second process");
     assert!(run.status.success(), "{step} of {} failed", shape.name());
     let cost: Cost = serde_json::from_slice(&run.stdout).expect("its cost");
-    eprintln!("restore: {step} of {}: {}", shape.name(), cost.text());
+    eprintln!("restore: {step} of {}: {}", shape.name(), cost.to_text());
     cost
 }
 
-/// One step of ours, alone in its process.
-pub(crate) async fn step(step: &str, paths: Paths<'_>, shape: &str) {
-    let shape = Shape::of(shape);
-    let watch = Watch::start();
+/// Runs one step of the engine in this process and prints its cost as JSON.
+pub(crate) async fn measure_step(step: &str, paths: Paths<'_>, shape: &str) {
+    let shape = Shape::from_name(shape);
+    let watch = Stopwatch::start();
     match step {
-        "backup" => backup(paths, shape).await,
-        _ => restore(paths, shape).await,
+        "backup" => back_up(paths, shape).await,
+        _ => restore_copy(paths, shape).await,
     }
     let cost = Cost { wall_s: watch.wall_s(), cpu_s: watch.cpu_s(), peak_mb: peak_mb() };
     println!("{}", serde_json::to_string(&cost).expect("JSON"));
 }
 
-async fn backup(paths: Paths<'_>, shape: Shape) {
+async fn back_up(paths: Paths<'_>, shape: Shape) {
     let request = BackupRequest {
         selection: Selection::from_collections(&shape.collection("").to_string()).expect("a selection"),
         strict: true,
-        ..BackupRequest::of(name(shape))
+        ..BackupRequest::of(backup_name(shape))
     };
-    let (engine, ctx) = (engine(&server(paths[0]), paths[2]), JobCtx::detached());
+    let (engine, ctx) = (local_engine(&read_server(paths[0]), paths[2]), JobCtx::detached());
     let prepared = engine.plan_backup(&request, &ctx).await.expect("a plan");
     let report = engine.backup(prepared, &ctx).await.expect("a backup");
     assert_eq!(report.rows, shape.rows());
     eprintln!("restore: {} has {} objects, {} bytes", shape.name(), report.objects, report.bytes);
 }
 
-async fn restore(paths: Paths<'_>, shape: Shape) {
+async fn restore_copy(paths: Paths<'_>, shape: Shape) {
     let request = RestoreRequest {
         mapping: Mapping::new(None, Some(SUFFIXES[0])).expect("a mapping"),
-        ..RestoreRequest::of(name(shape))
+        ..RestoreRequest::of(backup_name(shape))
     };
-    let (engine, ctx) = (engine(&server(paths[1]), paths[2]), JobCtx::detached());
+    let (engine, ctx) = (local_engine(&read_server(paths[1]), paths[2]), JobCtx::detached());
     let prepared = engine.plan_restore(&request, &ctx).await.expect("a plan");
     let report = engine.restore(prepared, &ctx).await.expect("a restore");
     let rows = report.collections.iter().flat_map(|c| &c.partitions).map(|p| p.counted).sum::<u64>();
@@ -144,17 +147,22 @@ async fn restore(paths: Paths<'_>, shape: Shape) {
     assert_eq!(rows, shape.rows());
 }
 
-/// Imports each partition's prefix, one after the other, and returns the seconds it took.
-async fn bare(target: &Milvus, paths: Paths<'_>, shape: Shape, collection: &CollectionRef) -> f64 {
-    let engine = engine(&server(paths[1]), paths[2]);
-    let detail = engine.get(&name(shape), &JobCtx::detached()).await.expect("the backup");
+/// Imports the prefix of each partition, one after the other, and returns the duration in seconds.
+async fn import_without_engine(
+    target: &Milvus,
+    paths: Paths<'_>,
+    shape: Shape,
+    collection: &CollectionRef,
+) -> f64 {
+    let engine = local_engine(&read_server(paths[1]), paths[2]);
+    let detail = engine.get(&backup_name(shape), &JobCtx::detached()).await.expect("the backup");
     let backup = detail.manifest.collections.first().expect("the collection");
     let layout =
-        BackupLayout::new(&ObjectKey::new(paths[2].to_str().expect("a path in UTF-8")), &name(shape));
+        BackupLayout::new(&ObjectKey::new(paths[2].to_str().expect("a path in UTF-8")), &backup_name(shape));
     let with_data: Vec<_> = backup.partitions.iter().filter(|p| !p.segments.is_empty()).collect();
     let segments = Totals::of(backup).segments;
     eprintln!("restore: bare imports of {segments} segments in {} partitions", with_data.len());
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let mut rows = 0;
     for partition in with_data {
         let request = ImportRequest {
@@ -181,8 +189,8 @@ async fn bare(target: &Milvus, paths: Paths<'_>, shape: Shape, collection: &Coll
     seconds
 }
 
-/// Waits until Milvus has nothing more to do for a collection.
-async fn indexed(milvus: &Milvus, collection: &CollectionRef) {
+/// Waits until Milvus has built all indexes of a collection.
+async fn wait_until_indexed(milvus: &Milvus, collection: &CollectionRef) {
     let wait = async {
         loop {
             let indexes = milvus.list_indexes(collection).await.expect("its indexes");
@@ -195,15 +203,16 @@ async fn indexed(milvus: &Milvus, collection: &CollectionRef) {
     tokio::time::timeout(Duration::from_mins(5), wait).await.expect("indexes that are built");
 }
 
-fn name(shape: Shape) -> BackupName {
+fn backup_name(shape: Shape) -> BackupName {
     shape.name().parse().expect("a name")
 }
 
-fn server(file: &Path) -> MilvusServer {
+fn read_server(file: &Path) -> MilvusServer {
     serde_json::from_slice(&std::fs::read(file).expect("server.json")).expect("a server")
 }
 
-fn engine(server: &MilvusServer, backups: &Path) -> Engine {
+/// Creates an engine for a server and a backup root on the local disk.
+fn local_engine(server: &MilvusServer, backups: &Path) -> Engine {
     let ServerStorage::Local { root } = &server.storage else { panic!("not on the local disk") };
-    setup::engine(server.config(), setup::disk(root), setup::disk(backups))
+    setup::create_engine(server.config(), setup::disk_place(root), setup::disk_place(backups))
 }

@@ -1,4 +1,4 @@
-//! The same requests as the engine's, signed and sent without it.
+//! Sends the same signed requests as the engine, without the engine.
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
@@ -7,16 +7,16 @@ use reqsign_aws_v4::{Credential, RequestSigner, StaticCredentialProvider};
 use reqsign_core::{Context, Signer};
 use testkit::servers::S3Server;
 
-/// Sends signed requests to an endpoint.
-pub(crate) struct Bare {
+/// A minimal S3 client for one endpoint.
+pub(crate) struct BareClient {
     http: reqwest::Client,
     signer: Signer<Credential>,
     endpoint: String,
 }
 
-impl Bare {
+impl BareClient {
     pub(crate) fn new(endpoint: &str) -> Self {
-        // fails only when a provider is installed already, and then there is one
+        // This fails only if a provider is installed already, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().http1_only().tcp_nodelay(true).no_proxy();
         let http = http.tls_certs_only([]).build().expect("a client");
@@ -41,24 +41,24 @@ impl Bare {
     }
 
     /// Copies objects by `CopyObject`; both sides are `bucket/key`.
-    pub(crate) async fn copy_all(&self, items: impl Iterator<Item = (String, String)>, at_once: usize) {
+    pub(crate) async fn copy_all(&self, items: impl Iterator<Item = (String, String)>, concurrency: usize) {
         let copies = items.map(|(from, to)| async move {
             self.send(Method::PUT, &to, &[("x-amz-copy-source", &format!("/{from}"))]).await
         });
-        stream::iter(copies).buffer_unordered(at_once).for_each(|_| async {}).await;
+        stream::iter(copies).buffer_unordered(concurrency).for_each(|_| async {}).await;
     }
 
-    /// Reads whole objects.
-    pub(crate) async fn get_all(&self, paths: impl Iterator<Item = String>, at_once: usize) -> usize {
+    /// Reads whole objects and returns the total number of bytes.
+    pub(crate) async fn get_all(&self, paths: impl Iterator<Item = String>, concurrency: usize) -> usize {
         let reads = paths.map(|path| async move { self.send(Method::GET, &path, &[]).await });
         stream::iter(reads)
-            .buffer_unordered(at_once)
+            .buffer_unordered(concurrency)
             .map(|body| body.len())
             .fold(0, |a, b| async move { a + b })
             .await
     }
 
-    /// The directories below a directory of a bucket, page by page.
+    /// Lists the directories below a directory of a bucket, page by page.
     pub(crate) async fn list_dirs(&self, bucket: &str, dir: &str) -> Vec<String> {
         let dir = dir.replace('/', "%2F");
         let mut found = Vec::new();
@@ -67,14 +67,16 @@ impl Bare {
             let path = format!("{bucket}?{token}delimiter=%2F&list-type=2&prefix={dir}");
             let body = self.send(Method::GET, &path, &[]).await;
             let text = String::from_utf8_lossy(&body);
-            found.extend(between(&text, "<CommonPrefixes><Prefix>", "<").map(str::to_owned));
-            let Some(next) = between(&text, "<NextContinuationToken>", "<").next() else { return found };
+            found.extend(texts_between(&text, "<CommonPrefixes><Prefix>", "<").map(str::to_owned));
+            let Some(next) = texts_between(&text, "<NextContinuationToken>", "<").next() else {
+                return found;
+            };
             token = format!("continuation-token={}&", next.replace('/', "%2F").replace('=', "%3D"));
         }
     }
 }
 
-/// Every text that stands between two others.
-fn between<'a>(text: &'a str, before: &'a str, after: &'a str) -> impl Iterator<Item = &'a str> {
+/// Returns every text between two delimiters.
+fn texts_between<'a>(text: &'a str, before: &'a str, after: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(before).skip(1).filter_map(move |rest| rest.split(after).next())
 }

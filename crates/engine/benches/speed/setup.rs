@@ -1,4 +1,4 @@
-//! Engines, stores and ids for the measurements.
+//! Engines, stores and ids for the benchmarks.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -10,22 +10,22 @@ use model::key::ObjectKey;
 use storage::{Addressing, CopyMode, Credentials, S3Config, Store, StoreConfig};
 use testkit::servers::S3Server;
 
-/// What `transfer.concurrency` is by default.
+/// The default of `transfer.concurrency`.
 pub(crate) const COPIES: usize = 128;
 
-/// An id as long as Milvus's own.
-pub(crate) const fn id(number: i64) -> i64 {
+/// Returns an id that is as long as those of Milvus.
+pub(crate) const fn long_id(number: i64) -> i64 {
     454_000_000_000_000_000 + number
 }
 
-/// A place on the disk.
-pub(crate) fn disk(dir: &Path) -> Place {
+/// Returns a location on the local disk.
+pub(crate) fn disk_place(dir: &Path) -> Place {
     let text = dir.to_str().expect("a path in UTF-8");
     Place { store: StoreConfig::Local, root: ObjectKey::new(text), root_text: text.to_owned(), seen_as: None }
 }
 
-/// A place in a bucket.
-pub(crate) fn bucket(endpoint: &str, bucket: &str, root: &str) -> Place {
+/// Returns a location in a bucket.
+pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> Place {
     let credentials = Credentials::Static {
         access_key_id: S3Server::ACCESS_KEY_ID.to_owned(),
         secret_access_key: S3Server::SECRET_ACCESS_KEY.into(),
@@ -47,13 +47,13 @@ pub(crate) fn bucket(endpoint: &str, bucket: &str, root: &str) -> Place {
     }
 }
 
-/// The store of a place.
-pub(crate) fn open(place: &Place) -> Store {
+/// Opens the store of a location.
+pub(crate) fn open_store(place: &Place) -> Store {
     Store::open(&place.store).expect("a store")
 }
 
-/// An engine with the limits that the command line has by default.
-pub(crate) fn engine(milvus: ConnectConfig, source: Place, backup: Place) -> Engine {
+/// Creates an engine with the default limits of the command line.
+pub(crate) fn create_engine(milvus: ConnectConfig, source: Place, backup: Place) -> Engine {
     let count = |n| NonZeroUsize::new(n).expect("not zero");
     let limits = Limits {
         backup_collections: count(4),
@@ -70,8 +70,8 @@ pub(crate) fn engine(milvus: ConnectConfig, source: Place, backup: Place) -> Eng
     Engine::new(EngineConfig { milvus, source, backup, tool, host, limits })
 }
 
-/// A Milvus that is never asked.
-pub(crate) fn no_milvus() -> ConnectConfig {
+/// Returns the configuration of a Milvus for engines that never connect to it.
+pub(crate) fn unused_milvus() -> ConnectConfig {
     ConnectConfig {
         address: "127.0.0.1".to_owned(),
         port: 1,

@@ -1,30 +1,31 @@
-//! Two collections that are hard to restore: `many` small files, and `big` ones.
+//! Two collections that are hard to restore: `many` has many small files, `big` has big ones.
 
 use milvus::{Column, CreateCollection, Milvus, MilvusError, Values};
 use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, Schema};
 use model::name::CollectionRef;
 
-/// A collection to measure with.
+/// A collection for the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// 28,800 rows in 48 partitions, flushed five times: 240 segments of 16 files.
+    /// 28,800 rows in 48 partitions, flushed five times, which gives 240 segments with 16 files each.
     Many,
-    /// 400,000 vectors of 128 numbers, indexed.
+    /// 400,000 indexed vectors of dimension 128.
     Big,
 }
 
 const PARTITIONS: i64 = 48;
 const FLUSHES: i64 = 5;
-/// Rows of one partition at each flush.
-const FEW: i64 = 120;
+/// The number of rows for each partition and flush.
+const ROWS_PER_FLUSH: i64 = 120;
 
 const ROWS: i64 = 400_000;
 const DIM: usize = 128;
-/// Rows a call, so that a message has about 20 MB.
-const CHUNK: i64 = 40_000;
+/// The number of rows in each insert, so that a message has about 20 MB.
+const ROWS_PER_INSERT: i64 = 40_000;
 
 impl Shape {
-    pub(crate) fn of(name: &str) -> Self {
+    /// Returns the shape of this name; panics for any other name.
+    pub(crate) fn from_name(name: &str) -> Self {
         [Self::Many, Self::Big].into_iter().find(|shape| shape.name() == name).expect("a shape")
     }
 
@@ -35,27 +36,30 @@ impl Shape {
         }
     }
 
-    /// The collection in the source, and with a suffix in the target.
+    /// Returns the name of the collection; the target uses a suffix.
     pub(crate) fn collection(self, suffix: &str) -> CollectionRef {
         CollectionRef::new("default", format!("bench_{}{suffix}", self.name()))
     }
 
+    /// Returns the number of rows.
     pub(crate) const fn rows(self) -> u64 {
         match self {
-            Self::Many => (PARTITIONS * FLUSHES * FEW).unsigned_abs(),
+            Self::Many => (PARTITIONS * FLUSHES * ROWS_PER_FLUSH).unsigned_abs(),
             Self::Big => ROWS.unsigned_abs(),
         }
     }
 
-    /// What the Go tool 0.5.16 needed for its backup and restore, as text; on an object store, ours is on the disk.
-    pub(crate) const fn go(self) -> [&'static str; 2] {
+    /// Returns the times of backup and restore with the Go tool 0.5.16 as text.
+    ///
+    /// It was measured on an object store, whereas this benchmark uses the local disk.
+    pub(crate) const fn go_tool_times(self) -> [&'static str; 2] {
         match self {
             Self::Many => ["14.7 s", "> 270 s"],
             Self::Big => ["1.5 s", "19.5 s"],
         }
     }
 
-    /// Creates the collection anew, with its partitions and index.
+    /// Drops the collection if it exists, and creates it with its partitions and index.
     pub(crate) async fn create(self, milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
         if milvus.has_collection(target).await? {
             milvus.drop_collection(target).await?;
@@ -82,7 +86,7 @@ impl Shape {
         match self {
             Self::Many => {
                 for n in 0..PARTITIONS {
-                    milvus.create_partition(target, &partition(n)).await?;
+                    milvus.create_partition(target, &partition_name(n)).await?;
                 }
                 Ok(())
             }
@@ -90,27 +94,28 @@ impl Shape {
         }
     }
 
-    /// Fills the collection and flushes it.
+    /// Inserts the rows and flushes the collection.
     pub(crate) async fn fill(self, milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
         match self {
             Self::Many => {
                 for flush in 0..FLUSHES {
                     for n in 0..PARTITIONS {
-                        let first = (flush * PARTITIONS + n) * FEW;
-                        let keys: Vec<i64> = (first..first + FEW).collect();
-                        let numbers =
-                            (0..12).map(|n| longs(&format!("n{n}"), keys.iter().map(|k| k * n).collect()));
-                        let columns: Vec<Column> =
-                            numbers.chain([longs("id", keys.clone()), vectors(&keys, 4)]).collect();
-                        milvus.insert(target, Some(&partition(n)), &columns).await?;
+                        let first = (flush * PARTITIONS + n) * ROWS_PER_FLUSH;
+                        let keys: Vec<i64> = (first..first + ROWS_PER_FLUSH).collect();
+                        let numbers = (0..12)
+                            .map(|n| int64_column(&format!("n{n}"), keys.iter().map(|k| k * n).collect()));
+                        let columns: Vec<Column> = numbers
+                            .chain([int64_column("id", keys.clone()), vector_column(&keys, 4)])
+                            .collect();
+                        milvus.insert(target, Some(&partition_name(n)), &columns).await?;
                     }
                     milvus.flush(target).await?;
                 }
             }
             Self::Big => {
-                for first in (0..ROWS).step_by(usize::try_from(CHUNK).unwrap_or_default()) {
-                    let keys: Vec<i64> = (first..first + CHUNK).collect();
-                    let columns = [vectors(&keys, DIM), longs("id", keys)];
+                for first in (0..ROWS).step_by(usize::try_from(ROWS_PER_INSERT).unwrap_or_default()) {
+                    let keys: Vec<i64> = (first..first + ROWS_PER_INSERT).collect();
+                    let columns = [vector_column(&keys, DIM), int64_column("id", keys)];
                     milvus.insert(target, None, &columns).await?;
                 }
                 milvus.flush(target).await?;
@@ -120,7 +125,7 @@ impl Shape {
     }
 }
 
-fn partition(n: i64) -> String {
+fn partition_name(n: i64) -> String {
     format!("p{n:02}")
 }
 
@@ -139,7 +144,7 @@ fn index() -> Index {
     }
 }
 
-fn longs(name: &str, data: Vec<i64>) -> Column {
+fn int64_column(name: &str, data: Vec<i64>) -> Column {
     Column {
         name: name.to_owned(),
         data_type: DataType::INT64,
@@ -148,14 +153,14 @@ fn longs(name: &str, data: Vec<i64>) -> Column {
     }
 }
 
-/// Vectors that no compression makes small, the same in every run.
-fn vectors(keys: &[i64], dim: usize) -> Column {
+/// Returns vectors that cannot be compressed; they are the same in every run.
+fn vector_column(keys: &[i64], dim: usize) -> Column {
     let mut state = keys.first().copied().unwrap_or_default().unsigned_abs() | 1;
     let mut number = || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        // 24 bits, as many as a float of 32 bits tells apart
+        // 24 bits are the precision of a 32-bit float.
         let bits = u16::try_from(state >> 48).unwrap_or_default();
         f32::from(bits) + f32::from(u8::try_from(state & 255).unwrap_or_default()) / 256.0
     };

@@ -1,4 +1,4 @@
-//! Reads one collection: what Milvus says of it, its flush, its segments and their files.
+//! Captures one collection: its description, its flush, its segments and their files.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,84 +11,95 @@ use model::name::CollectionRef;
 use model::plan::SegmentSeen;
 use model::plan::backup::{FlushStrategy, PlannedCollection};
 
-use super::settle::{Cut, Settled};
-use super::{PreparedBackup, Run};
+use super::settle::{Cut, SettledSegments};
+use super::{BackupRun, PreparedBackup};
 use crate::clock::now_ms;
-use crate::instance::Sums;
+use crate::instance::Checksums;
 use crate::{CollectionPhase, Error, Event};
 
-/// A described collection, before its segments are listed.
-pub(super) struct Described {
+/// The description of a collection, before its segments are listed.
+pub(super) struct DescribedCollection {
     pub(super) info: CollectionInfo,
-    /// Partitions as they were before the flush.
+    /// The partitions before the flush.
     partitions: Vec<(String, PartitionId)>,
+    /// The load states of the partitions.
     load_states: HashMap<PartitionId, LoadState>,
     indexes: Vec<Index>,
+    /// The load state of the whole collection.
     load_state: LoadState,
-    /// The flush, where the strategy flushes each collection.
+    /// The flush; `None` if the flush strategy does not flush each collection.
     pub(super) cut: Option<Cut>,
+    /// The time at which the capture started, in seconds since 1970.
     started_s: i64,
 }
 
-/// A collection with its segments as they were a moment ago.
+/// A collection with its segments and files at the time of one listing.
 pub(super) struct Snapshot {
     pub(super) backup: CollectionBackup,
-    pub(super) sums: Sums,
-    /// What the operator should know of it.
+    /// The checksums of the files in the source.
+    pub(super) checksums: Checksums,
+    /// The warnings about the collection, which are emitted once its copy is verified.
     pub(super) warnings: Vec<String>,
 }
 
-/// Why a collection was not captured.
-pub(super) enum Miss {
-    /// It is gone.
+/// The reason why a collection was not captured.
+pub(super) enum CaptureError {
+    /// The collection was dropped.
     Vanished,
-    /// Rows of it would be missing: it is left out, and the others are backed up.
+    /// Rows of the collection would be missing, so it is left out and the others are backed up.
     Incomplete(Error),
-    /// All else.
+    /// Any other error, which ends the backup.
     Failed(Error),
 }
 
-impl From<MilvusError> for Miss {
+impl From<MilvusError> for CaptureError {
     fn from(error: MilvusError) -> Self {
         Error::from(error).into()
     }
 }
 
-impl From<Error> for Miss {
+impl From<Error> for CaptureError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Milvus(error) if gone(&error) => Self::Vanished,
+            Error::Milvus(error) if is_not_found(&error) => Self::Vanished,
             other => Self::Failed(other),
         }
     }
 }
 
-fn gone(error: &MilvusError) -> bool {
+/// Returns whether Milvus answered that the collection or its database does not exist.
+fn is_not_found(error: &MilvusError) -> bool {
     matches!(error.kind(), milvus::ErrorKind::CollectionNotFound | milvus::ErrorKind::DatabaseNotFound)
 }
 
-/// How often an answer that contradicts another one is asked for again, with growing pauses from this one on.
-pub(super) const CONTRADICTIONS: u32 = 5;
+/// The number of attempts to resolve answers of Milvus that contradict each other.
+pub(super) const CONTRADICTION_ATTEMPTS: u32 = 5;
+/// The pause after the first of these attempts; each further pause is twice as long.
 pub(super) const CONTRADICTION_PAUSE: Duration = Duration::from_millis(100);
 
-impl Run<'_> {
-    /// Describes and flushes a collection.
-    pub(super) async fn describe(&self, name: &CollectionRef) -> Result<Described, Miss> {
+impl BackupRun<'_> {
+    /// Describes a collection, and flushes it if the strategy demands that.
+    pub(super) async fn describe_and_flush(
+        &self,
+        name: &CollectionRef,
+    ) -> Result<DescribedCollection, CaptureError> {
         let milvus = &self.prepared.source.milvus;
         let started_s = now_ms() / 1000;
-        self.phase(name, CollectionPhase::Describing);
+        self.emit_phase(name, CollectionPhase::Describing);
         let info = milvus.describe_collection(name).await?;
         let (partitions, indexes) =
             tokio::try_join!(milvus.list_partitions(name), milvus.list_indexes(name))?;
-        let (load_state, load_states) =
-            tokio::try_join!(self.load_state(name, None), self.load_states(name, partitions.clone()))?;
+        let (load_state, load_states) = tokio::try_join!(
+            self.read_load_state(name, None),
+            self.read_load_states(name, partitions.clone())
+        )?;
         let cut = if self.prepared.strategy == FlushStrategy::Serial {
-            self.phase(name, CollectionPhase::Flushing);
-            Some(self.flush(name).await?)
+            self.emit_phase(name, CollectionPhase::Flushing);
+            Some(self.flush_collection(name).await?)
         } else {
             None
         };
-        Ok(Described {
+        Ok(DescribedCollection {
             info,
             partitions,
             load_states,
@@ -99,21 +110,23 @@ impl Run<'_> {
         })
     }
 
-    pub(super) async fn flush(&self, name: &CollectionRef) -> Result<Cut, Miss> {
-        let begun = Instant::now();
+    /// Flushes a collection and measures the duration.
+    pub(super) async fn flush_collection(&self, name: &CollectionRef) -> Result<Cut, CaptureError> {
+        let started = Instant::now();
         let flushed = self.prepared.source.milvus.flush(name).await?;
-        Ok(Cut::new(flushed, begun.elapsed(), self.prepared.source.milvus.capabilities().flush_keeps_ids))
+        let ids_remain_valid = self.prepared.source.milvus.capabilities().flush_keeps_ids;
+        Ok(Cut::new(flushed, started.elapsed(), ids_remain_valid))
     }
 
-    /// The load states of partitions; one that was dropped meanwhile has none.
-    async fn load_states(
+    /// Reads the load states of partitions; the result lacks partitions that were dropped.
+    async fn read_load_states(
         &self,
         name: &CollectionRef,
         partitions: Vec<(String, PartitionId)>,
-    ) -> Result<HashMap<PartitionId, LoadState>, Miss> {
+    ) -> Result<HashMap<PartitionId, LoadState>, CaptureError> {
         stream::iter(partitions)
             .map(|(partition, id)| async move {
-                Ok(self.load_state(name, Some(&partition)).await?.map(|state| (id, state)))
+                Ok(self.read_load_state(name, Some(&partition)).await?.map(|state| (id, state)))
             })
             .buffered(8)
             .try_filter_map(|found| async move { Ok(found) })
@@ -121,23 +134,23 @@ impl Run<'_> {
             .await
     }
 
-    /// The load state of a collection or a partition; `None` where the partition was dropped.
+    /// Reads the load state of a collection or a partition; returns `None` if the partition was dropped.
     ///
-    /// Milvus answers now and then that a collection which exists does not, so such an answer counts only where the
-    /// lists confirm it.
-    async fn load_state(
+    /// Milvus sometimes answers that an existing collection does not exist, so such an answer counts only if the lists
+    /// of collections and partitions confirm it. If they never do, the state is `NotLoad`, with a warning.
+    async fn read_load_state(
         &self,
         name: &CollectionRef,
         partition: Option<&str>,
-    ) -> Result<Option<LoadState>, Miss> {
+    ) -> Result<Option<LoadState>, CaptureError> {
         use milvus::ErrorKind as E;
         let mut pause = CONTRADICTION_PAUSE;
-        for _ in 0..CONTRADICTIONS {
+        for _ in 0..CONTRADICTION_ATTEMPTS {
             match self.prepared.source.milvus.load_state(name, partition).await {
                 Ok(state) => return Ok(Some(state)),
                 Err(error) if matches!(error.kind(), E::CollectionNotFound | E::NotFound) => {
-                    if !self.prepared.exists(name).await {
-                        return Err(Miss::Vanished);
+                    if !self.prepared.collection_exists(name).await {
+                        return Err(CaptureError::Vanished);
                     }
                     let listed = self.prepared.source.milvus.list_partitions(name).await?;
                     if partition.is_some_and(|partition| !listed.iter().any(|(name, _)| name == partition)) {
@@ -149,62 +162,65 @@ impl Run<'_> {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        let what = partition.map_or_else(|| name.to_string(), |partition| format!("{name}/{partition}"));
-        self.warn(format!("{what}: Milvus does not tell its load state; it is kept as not loaded"));
+        let object = partition.map_or_else(|| name.to_string(), |partition| format!("{name}/{partition}"));
+        self.record_warning(format!(
+            "{object}: Milvus does not tell its load state; it is kept as not loaded"
+        ));
         Ok(Some(LoadState::NotLoad))
     }
 
-    /// Lists a described collection's segments and their files.
-    pub(super) async fn snapshot(
+    /// Lists the segments of a described collection and their files.
+    pub(super) async fn take_snapshot(
         &self,
         name: &CollectionRef,
-        seen: &mut Described,
-    ) -> Result<Snapshot, Miss> {
+        described: &mut DescribedCollection,
+    ) -> Result<Snapshot, CaptureError> {
         if self.prepared.strategy == FlushStrategy::MetaOnly {
-            let partitions = seen.partitions.clone();
+            let partitions = described.partitions.clone();
             return Ok(Snapshot {
-                backup: assemble(name, seen, &partitions, Vec::new()),
-                sums: Sums::default(),
+                backup: assemble_backup(name, described, &partitions, Vec::new()),
+                checksums: Checksums::default(),
                 warnings: Vec::new(),
             });
         }
-        self.phase(name, CollectionPhase::Listing);
-        let Settled { segments, disagreement } = match &mut seen.cut {
-            Some(cut) => self.settled(name, cut).await?,
-            None => self.prepared.flushed_already(name).await?,
+        self.emit_phase(name, CollectionPhase::Listing);
+        let SettledSegments { segments, disagreement } = match &mut described.cut {
+            Some(cut) => self.wait_until_settled(name, cut).await?,
+            None => self.prepared.list_flushed_segments(name).await?,
         };
         let mut warnings = Vec::from_iter(disagreement);
-        // listed after the segments: a partition that has some was not created since, and one that lacks was dropped
+        // Partitions are listed after the segments: so every partition of a segment is listed unless it was dropped.
         let partitions = self.prepared.source.milvus.list_partitions(name).await?;
         let is_listed = |id: PartitionId| partitions.iter().any(|(_, listed)| *listed == id);
-        for (partition, id) in &seen.partitions {
+        for (partition, id) in &described.partitions {
             if !is_listed(*id) {
                 warnings.push(format!("{name}/{partition} was dropped while it was read, and is left out"));
             }
         }
         let created: Vec<(String, PartitionId)> =
-            partitions.iter().filter(|(_, id)| !seen.load_states.contains_key(id)).cloned().collect();
-        seen.load_states.extend(self.load_states(name, created).await?);
-        let snapshot = self.prepared.list_files(name, seen, &partitions, &segments).await?;
+            partitions.iter().filter(|(_, id)| !described.load_states.contains_key(id)).cloned().collect();
+        described.load_states.extend(self.read_load_states(name, created).await?);
+        let snapshot = self.prepared.list_files(name, described, &partitions, &segments).await?;
         Ok(Snapshot { warnings, ..snapshot })
     }
 
-    pub(super) fn phase(&self, name: &CollectionRef, phase: CollectionPhase) {
+    /// Emits the event that a collection has entered a phase.
+    pub(super) fn emit_phase(&self, name: &CollectionRef, phase: CollectionPhase) {
         self.ctx.emit(Event::Collection { collection: name.clone(), phase });
     }
 }
 
 impl PreparedBackup {
-    /// Whether Milvus has the collection; where it does not answer, that is assumed.
-    pub(super) async fn exists(&self, name: &CollectionRef) -> bool {
+    /// Returns whether Milvus has the collection; any error other than "not found" counts as yes.
+    pub(super) async fn collection_exists(&self, name: &CollectionRef) -> bool {
         match self.source.milvus.has_collection(name).await {
             Ok(exists) => exists,
-            Err(error) => !gone(&error),
+            Err(error) => !is_not_found(&error),
         }
     }
 
-    /// The segments that are flushed as things stand; the newest rows are not among them.
-    async fn flushed_already(&self, name: &CollectionRef) -> Result<Settled, Miss> {
+    /// Lists the segments that are flushed already; the newest rows are not among them.
+    async fn list_flushed_segments(&self, name: &CollectionRef) -> Result<SettledSegments, CaptureError> {
         let mut segments = self.source.milvus.segments(name).await?;
         let listed = segments.len();
         segments.retain(|segment| segment.state == SegmentState::Flushed);
@@ -212,17 +228,17 @@ impl PreparedBackup {
             let left_out = listed - segments.len();
             format!("{name}: segments that Milvus is still writing are left out: {left_out}")
         });
-        Ok(Settled { segments, disagreement })
+        Ok(SettledSegments { segments, disagreement })
     }
 
-    /// Lists the files of a collection's segments; those of partitions that do not exist any longer are left out.
+    /// Lists the files of the segments of a collection, without segments of partitions that were dropped.
     async fn list_files(
         &self,
         name: &CollectionRef,
-        seen: &Described,
+        described: &DescribedCollection,
         partitions: &[(String, PartitionId)],
         segments: &[SegmentInfo],
-    ) -> Result<Snapshot, Miss> {
+    ) -> Result<Snapshot, CaptureError> {
         let kept: Vec<SegmentSeen> = segments
             .iter()
             .filter(|s| match s.partition {
@@ -232,48 +248,48 @@ impl PreparedBackup {
             .map(|s| SegmentSeen { id: s.id, partition: s.partition, rows: s.rows })
             .collect();
         let rows: u64 = kept.iter().map(|s| s.rows).sum();
-        let listed = self.source.list(seen.info.id, &seen.info.schema, &kept).await?;
-        if rows > 0 && !listed.any {
-            return Err(self.without_files(name, rows).await);
+        let listed = self.source.list_files(described.info.id, &described.info.schema, &kept).await?;
+        if rows > 0 && !listed.has_insert_objects {
+            return Err(self.missing_files_error(name, rows).await);
         }
         match listed.segments {
             Ok(segments) => Ok(Snapshot {
-                backup: assemble(name, seen, partitions, segments),
-                sums: listed.sums,
+                backup: assemble_backup(name, described, partitions, segments),
+                checksums: listed.checksums,
                 warnings: Vec::new(),
             }),
-            Err(problems) => Err(Miss::Failed(Error::Segments {
+            Err(problems) => Err(CaptureError::Failed(Error::Segments {
                 collection: name.to_string(),
                 problems: problems.iter().take(3).map(ToString::to_string).collect(),
             })),
         }
     }
 
-    /// Rows but no files: the collection was dropped in between, or the root is wrong.
-    async fn without_files(&self, name: &CollectionRef, rows: u64) -> Miss {
-        if self.exists(name).await {
-            let (collection, root) = (name.to_string(), self.source.place());
-            Miss::Failed(Error::WrongRoot { collection, root, rows })
+    /// Returns the error for rows without files: the collection was dropped meanwhile, or the root path is wrong.
+    async fn missing_files_error(&self, name: &CollectionRef, rows: u64) -> CaptureError {
+        if self.collection_exists(name).await {
+            let (collection, root) = (name.to_string(), self.source.describe_root());
+            CaptureError::Failed(Error::WrongRoot { collection, root, rows })
         } else {
-            Miss::Vanished
+            CaptureError::Vanished
         }
     }
 
-    /// What would be copied of a collection now, without a flush; `None` if it vanished.
+    /// Lists what a backup would copy of a collection now, without a flush; returns `None` if it was dropped.
     pub(super) async fn preview_collection(
         &self,
         name: &CollectionRef,
     ) -> Result<Option<PlannedCollection>, Error> {
-        match self.preview_snapshot(name).await {
+        match self.take_preview_snapshot(name).await {
             Ok(snapshot) => Ok(Some(PlannedCollection::from(&snapshot.backup))),
-            Err(Miss::Vanished) => Ok(None),
-            Err(Miss::Incomplete(error) | Miss::Failed(error)) => Err(error),
+            Err(CaptureError::Vanished) => Ok(None),
+            Err(CaptureError::Incomplete(error) | CaptureError::Failed(error)) => Err(error),
         }
     }
 
-    async fn preview_snapshot(&self, name: &CollectionRef) -> Result<Snapshot, Miss> {
+    async fn take_preview_snapshot(&self, name: &CollectionRef) -> Result<Snapshot, CaptureError> {
         let milvus = &self.source.milvus;
-        let seen = Described {
+        let described = DescribedCollection {
             info: milvus.describe_collection(name).await?,
             partitions: milvus.list_partitions(name).await?,
             load_states: HashMap::new(),
@@ -284,20 +300,20 @@ impl PreparedBackup {
         };
         let segments = match self.strategy {
             FlushStrategy::MetaOnly => Vec::new(),
-            _ => self.flushed_already(name).await?.segments,
+            _ => self.list_flushed_segments(name).await?.segments,
         };
-        self.list_files(name, &seen, &seen.partitions, &segments).await
+        self.list_files(name, &described, &described.partitions, &segments).await
     }
 }
 
-/// Puts together what was seen.
-fn assemble(
+/// Combines the description of a collection with its partitions and segments into the form of the manifest.
+fn assemble_backup(
     name: &CollectionRef,
-    seen: &Described,
+    described: &DescribedCollection,
     partitions: &[(String, PartitionId)],
     segments: Vec<Segment>,
 ) -> CollectionBackup {
-    let info = &seen.info;
+    let info = &described.info;
     let mut l0_segments = Vec::new();
     let mut by_partition: HashMap<PartitionId, Vec<Segment>> = HashMap::new();
     for segment in segments {
@@ -311,7 +327,7 @@ fn assemble(
         .map(|(name, id)| {
             let segments = by_partition.remove(id).unwrap_or_default();
             let size = segments.iter().map(Segment::size).sum();
-            let load_state = seen.load_states.get(id).copied().unwrap_or(LoadState::NotLoad);
+            let load_state = described.load_states.get(id).copied().unwrap_or(LoadState::NotLoad);
             PartitionBackup { id: *id, name: name.clone(), segments, size, load_state }
         })
         .collect();
@@ -319,7 +335,7 @@ fn assemble(
         partitions.iter().map(|p| p.size).sum::<u64>() + l0_segments.iter().map(Segment::size).sum::<u64>();
     let mut schema = info.schema.clone();
     schema.properties.clone_from(&info.properties);
-    let flushed = seen.cut.as_ref().map(|cut| &cut.flushed);
+    let flushed = described.cut.as_ref().map(|cut| &cut.flushed);
     CollectionBackup {
         id: info.id,
         name: name.clone(),
@@ -329,12 +345,12 @@ fn assemble(
         partitions,
         l0_segments,
         size,
-        indexes: seen.indexes.clone(),
-        load_state: seen.load_state,
+        indexes: described.indexes.clone(),
+        load_state: described.load_state,
         backup_timestamp: flushed.and_then(|f| f.backup_timestamp),
         seal_time_s: flushed.and_then(|f| f.seal_time_s),
         channel_checkpoints: flushed.map(|f| f.checkpoints.clone()).unwrap_or_default(),
-        start_time_s: Some(seen.started_s),
+        start_time_s: Some(described.started_s),
         end_time_s: Some(now_ms() / 1000),
         properties: info.properties.clone(),
         db_id: info.db_id,

@@ -1,4 +1,4 @@
-//! Takes one collection: captured, copied, verified; and again, where Milvus changed it meanwhile.
+//! Backs up one collection: captures, copies and verifies it, and repeats this if Milvus changed it meanwhile.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,54 +8,58 @@ use model::name::CollectionRef;
 use model::plan::backup::{Totals, object_pairs};
 use storage::CopyItem;
 
-use super::capture::{CONTRADICTION_PAUSE, CONTRADICTIONS, Described, Miss, Snapshot};
-use super::{Captured, Run, Taken, verify};
+use super::capture::{
+    CONTRADICTION_ATTEMPTS, CONTRADICTION_PAUSE, CaptureError, DescribedCollection, Snapshot,
+};
+use super::{BackupRun, CapturedCollection, CollectionResult, verify};
 use crate::{CollectionPhase, Error, Event, FailedCollection};
 
-/// How often a collection is listed anew when compaction, a drop or an index takes files away under the copy.
-const ROUNDS: u32 = 8;
+/// The maximum number of rounds of listing and copying if a compaction or a drop removes files during the copy.
+const MAX_ROUNDS: u32 = 8;
 
-/// How often a collection with rows and without any files is listed anew before its root is called wrong.
+/// The number of rounds in which a collection with rows but without files is listed again before its root path counts
+/// as wrong.
 const WRONG_ROOT_ROUNDS: u32 = 2;
 
-/// What a round of copying came to.
-enum Round {
+/// The result of copying the files of one snapshot.
+enum CopyResult {
     Copied,
-    /// Files that were listed are gone, or are not what was listed.
+    /// A listed file does not exist any more, so the list is outdated.
     Changed,
 }
 
-impl Run<'_> {
-    pub(super) async fn take_collection(&self, name: &CollectionRef) -> Result<Taken, Error> {
-        match self.until_certain(name).await {
+impl BackupRun<'_> {
+    /// Backs up one collection; an error ends the whole backup.
+    pub(super) async fn back_up_collection(&self, name: &CollectionRef) -> Result<CollectionResult, Error> {
+        match self.capture_with_retries(name).await {
             Ok(captured) => {
-                self.phase(name, CollectionPhase::Done);
-                captured.warnings.iter().for_each(|warning| self.warn(warning.clone()));
-                Ok(Taken::Captured(Box::new(captured)))
+                self.emit_phase(name, CollectionPhase::Done);
+                captured.warnings.iter().for_each(|warning| self.record_warning(warning.clone()));
+                Ok(CollectionResult::Captured(Box::new(captured)))
             }
-            Err(Miss::Vanished) => {
-                self.phase(name, CollectionPhase::Vanished);
-                Ok(Taken::Vanished(name.clone()))
+            Err(CaptureError::Vanished) => {
+                self.emit_phase(name, CollectionPhase::Vanished);
+                Ok(CollectionResult::Vanished(name.clone()))
             }
-            Err(Miss::Incomplete(error)) if self.prepared.request.strict => Err(error),
-            Err(Miss::Incomplete(error)) => {
-                self.phase(name, CollectionPhase::Failed(error.chain()));
-                Ok(Taken::Failed(FailedCollection {
+            Err(CaptureError::Incomplete(error)) if self.prepared.request.strict => Err(error),
+            Err(CaptureError::Incomplete(error)) => {
+                self.emit_phase(name, CollectionPhase::Failed(error.chain()));
+                Ok(CollectionResult::Failed(FailedCollection {
                     collection: name.clone(),
                     reason: error.chain(),
                     hint: error.hint(),
                 }))
             }
-            Err(Miss::Failed(error)) => Err(error.during(format!("while backing up {name}"))),
+            Err(CaptureError::Failed(error)) => Err(error.with_context(format!("while backing up {name}"))),
         }
     }
 
-    /// Captures a collection; that it vanished is believed once Milvus says so twice.
-    async fn until_certain(&self, name: &CollectionRef) -> Result<Captured, Miss> {
+    /// Captures a collection; it counts as dropped only if a second request confirms that.
+    async fn capture_with_retries(&self, name: &CollectionRef) -> Result<CapturedCollection, CaptureError> {
         let mut pause = CONTRADICTION_PAUSE;
-        for _ in 0..CONTRADICTIONS {
-            match self.capture(name).await {
-                Err(Miss::Vanished) if self.prepared.exists(name).await => {
+        for _ in 0..CONTRADICTION_ATTEMPTS {
+            match self.capture_once(name).await {
+                Err(CaptureError::Vanished) if self.prepared.collection_exists(name).await => {
                     tracing::info!("{name} was not found for a moment; reading it again");
                     tokio::time::sleep(pause).await;
                     pause *= 2;
@@ -63,67 +67,83 @@ impl Run<'_> {
                 captured => return captured,
             }
         }
-        Err(Miss::Failed(Error::Unsteady { collection: name.to_string(), rounds: CONTRADICTIONS }))
+        Err(CaptureError::Failed(Error::Unsteady {
+            collection: name.to_string(),
+            rounds: CONTRADICTION_ATTEMPTS,
+        }))
     }
 
-    async fn capture(&self, name: &CollectionRef) -> Result<Captured, Miss> {
-        let mut seen = self.describe(name).await?;
-        let captured = self.rounds(name, &mut seen).await;
-        if matches!(captured, Err(Miss::Vanished | Miss::Incomplete(_))) {
-            self.forget(&seen).await.map_err(Miss::Failed)?;
+    /// Captures a collection, and removes its copied files if it is not part of the backup.
+    async fn capture_once(&self, name: &CollectionRef) -> Result<CapturedCollection, CaptureError> {
+        let mut described = self.describe_and_flush(name).await?;
+        let captured = self.copy_until_unchanged(name, &mut described).await;
+        if matches!(captured, Err(CaptureError::Vanished | CaptureError::Incomplete(_))) {
+            self.remove_copied_files(&described).await.map_err(CaptureError::Failed)?;
         }
         captured
     }
 
-    async fn rounds(&self, name: &CollectionRef, seen: &mut Described) -> Result<Captured, Miss> {
-        let copied = Copied::default();
-        let mut last = None;
-        for round in 0..ROUNDS {
+    /// Lists, copies and verifies a collection until a round finds no change, at most [`MAX_ROUNDS`] times.
+    async fn copy_until_unchanged(
+        &self,
+        name: &CollectionRef,
+        described: &mut DescribedCollection,
+    ) -> Result<CapturedCollection, CaptureError> {
+        let copied = CopiedFiles::default();
+        let mut last_error = None;
+        for round in 0..MAX_ROUNDS {
             if round > 0 {
                 tracing::info!("{name} changed while it was copied; listing it again");
-                // a compaction writes its result a moment after it drops its input
+                // A compaction writes its result shortly after it drops its input.
                 tokio::time::sleep(std::time::Duration::from_millis(200) * (1 << round.min(5))).await;
-                if !self.prepared.exists(name).await {
-                    return Err(Miss::Vanished);
+                if !self.prepared.collection_exists(name).await {
+                    return Err(CaptureError::Vanished);
                 }
             }
-            let snapshot = match self.snapshot(name, seen).await {
+            let snapshot = match self.take_snapshot(name, described).await {
                 Ok(snapshot) => snapshot,
-                // half-listed segments, or orphans: another look tells
-                Err(Miss::Failed(error @ Error::Segments { .. })) => {
-                    last = Some(error);
+                // Segments that are being written, or orphaned files: another listing may show complete segments.
+                Err(CaptureError::Failed(error @ Error::Segments { .. })) => {
+                    last_error = Some(error);
                     continue;
                 }
-                // all files at once may be those of an older collection of this name
-                Err(Miss::Failed(error @ Error::WrongRoot { .. })) if round < WRONG_ROOT_ROUNDS => {
-                    last = Some(error);
+                // The name may have passed to a new collection between two requests.
+                Err(CaptureError::Failed(error @ Error::WrongRoot { .. })) if round < WRONG_ROOT_ROUNDS => {
+                    last_error = Some(error);
                     continue;
                 }
-                Err(miss) => return Err(miss),
+                Err(error) => return Err(error),
             };
-            if matches!(self.copy(name, &snapshot, &copied).await?, Round::Changed) {
+            if matches!(self.copy_files(name, &snapshot, &copied).await?, CopyResult::Changed) {
                 continue;
             }
-            self.phase(name, CollectionPhase::Verifying);
-            match verify::run(self, &snapshot, &copied).await? {
-                verify::Verdict::Whole => {
+            self.emit_phase(name, CollectionPhase::Verifying);
+            match verify::verify_copy(self, &snapshot, &copied).await? {
+                verify::Verdict::Complete => {
                     let deletes = self
                         .prepared
                         .catalog
-                        .count_deletes(&self.prepared.request.name, &snapshot.backup)
+                        .count_delete_entries(&self.prepared.request.name, &snapshot.backup)
                         .await?;
-                    let flush = seen.cut.as_ref().map(|cut| cut.took).unwrap_or_default();
+                    let flush = described.cut.as_ref().map(|cut| cut.flush_duration).unwrap_or_default();
                     let Snapshot { backup, warnings, .. } = snapshot;
-                    return Ok(Captured { backup, deletes, flush, warnings });
+                    return Ok(CapturedCollection { backup, deletes, flush, warnings });
                 }
-                verify::Verdict::Differs(error) => last = Some(error),
+                verify::Verdict::Differs(error) => last_error = Some(error),
             }
         }
-        Err(Miss::Failed(last.unwrap_or(Error::Unsteady { collection: name.to_string(), rounds: ROUNDS })))
+        let unsteady = Error::Unsteady { collection: name.to_string(), rounds: MAX_ROUNDS };
+        Err(CaptureError::Failed(last_error.unwrap_or(unsteady)))
     }
 
-    async fn copy(&self, name: &CollectionRef, snapshot: &Snapshot, copied: &Copied) -> Result<Round, Error> {
-        self.phase(name, CollectionPhase::Copying);
+    /// Copies the files of a snapshot that earlier rounds did not copy.
+    async fn copy_files(
+        &self,
+        name: &CollectionRef,
+        snapshot: &Snapshot,
+        copied: &CopiedFiles,
+    ) -> Result<CopyResult, Error> {
+        self.emit_phase(name, CollectionPhase::Copying);
         let totals = Totals::of(&snapshot.backup);
         self.ctx.emit(Event::Planned {
             collection: name.clone(),
@@ -132,58 +152,60 @@ impl Run<'_> {
         });
         let to = self.prepared.catalog.layout(&self.prepared.request.name);
         let items = object_pairs(&snapshot.backup, &self.prepared.source.layout, &to)
-            .filter(|pair| log_id(pair.to.file_name()).is_none_or(|log| !copied.holds(log)))
+            .filter(|pair| parse_log_id(pair.to.file_name()).is_none_or(|log| !copied.contains(log)))
             .map(|pair| CopyItem { from: pair.from, to: pair.to, size: pair.size });
         let on_copied = |item: &CopyItem, _: &storage::Copied| {
-            if let Some(log) = log_id(item.to.file_name()) {
-                copied.add(log);
+            if let Some(log) = parse_log_id(item.to.file_name()) {
+                copied.insert(log);
             }
             self.ctx.emit(Event::ObjectCopied { collection: name.clone(), bytes: item.size });
         };
         match self.prepared.mover.copy_all(items, self.ctx.cancel(), on_copied).await {
-            Ok(()) => Ok(Round::Copied),
-            Err(error) if error.source_vanished() => Ok(Round::Changed),
+            Ok(()) => Ok(CopyResult::Copied),
+            Err(error) if error.source_vanished() => Ok(CopyResult::Changed),
             Err(error) => Err(Error::from(error.error)),
         }
     }
 
-    /// Removes what was copied of a collection that is not in the backup.
-    async fn forget(&self, seen: &Described) -> Result<(), Error> {
+    /// Removes the copied files of a collection that is left out of the backup.
+    async fn remove_copied_files(&self, described: &DescribedCollection) -> Result<(), Error> {
         let layout = self.prepared.catalog.layout(&self.prepared.request.name);
-        for dir in [layout.insert_collection_dir(seen.info.id), layout.delta_collection_dir(seen.info.id)] {
+        let id = described.info.id;
+        for dir in [layout.insert_collection_dir(id), layout.delta_collection_dir(id)] {
             self.prepared.catalog.store.delete_below(&dir, self.ctx.cancel(), |_| {}).await?;
         }
         Ok(())
     }
 }
 
-/// The files of a collection that lie in the backup already, over all rounds.
+/// The log ids of the files of a collection that the rounds so far have copied.
 #[derive(Default)]
-pub(super) struct Copied(Mutex<HashSet<LogId>>);
+pub(super) struct CopiedFiles(Mutex<HashSet<LogId>>);
 
-impl Copied {
+impl CopiedFiles {
     pub(super) fn is_empty(&self) -> bool {
-        self.logs().is_empty()
+        self.lock_logs().is_empty()
     }
 
-    /// Has a file copied again, which is not there as it should be.
-    pub(super) fn forget(&self, log: LogId) {
-        self.logs().remove(&log);
+    /// Removes a file, so that the next round copies it again.
+    pub(super) fn remove(&self, log: LogId) {
+        self.lock_logs().remove(&log);
     }
 
-    fn holds(&self, log: LogId) -> bool {
-        self.logs().contains(&log)
+    fn contains(&self, log: LogId) -> bool {
+        self.lock_logs().contains(&log)
     }
 
-    fn add(&self, log: LogId) {
-        self.logs().insert(log);
+    fn insert(&self, log: LogId) {
+        self.lock_logs().insert(log);
     }
 
-    fn logs(&self) -> MutexGuard<'_, HashSet<LogId>> {
+    fn lock_logs(&self) -> MutexGuard<'_, HashSet<LogId>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn log_id(name: &str) -> Option<LogId> {
-    name.parse().ok().map(LogId)
+/// Parses the name of a file as a log id.
+fn parse_log_id(file_name: &str) -> Option<LogId> {
+    file_name.parse().ok().map(LogId)
 }

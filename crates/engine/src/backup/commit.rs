@@ -1,35 +1,40 @@
-//! Writes the manifest, the commit marker last.
+//! Writes the manifest of a backup, and the commit marker last.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::manifest::{DatabaseBackup, Format, Manifest, Summary};
 
-use super::{Captured, PreparedBackup, Run, Shared};
+use super::{BackupRun, CapturedCollection, PreparedBackup, SharedManifest};
 use crate::catalog::{CollectionExtra, Extra, PartitionExtra};
 use crate::clock::now_ms;
 use crate::lease::Lease;
 use crate::{BackupReport, Error};
 
-pub(super) async fn run(
-    run: &Run<'_>,
-    captured: Vec<Captured>,
+/// Writes all metadata files; fails before the commit marker if another run has claimed the name.
+pub(super) async fn commit_backup(
+    run: &BackupRun<'_>,
+    captured: Vec<CapturedCollection>,
     report: &BackupReport,
     lease: &Lease,
 ) -> Result<(), Error> {
-    let extra = extra(run, &captured, report);
-    let manifest = manifest(run, captured, report);
+    let extra = build_extra(run, &captured, report);
+    let manifest = build_manifest(run, captured, report);
     let PreparedBackup { request, catalog, .. } = &run.prepared;
     let (name, log_root) = (&request.name, &run.engine.config.source.root_text);
-    catalog.write_leaves(name, &manifest, &extra, log_root).await?;
-    // whoever took the name from us, after a stall longer than a marker lives, keeps it
+    catalog.write_manifest_files(name, &manifest, &extra, log_root).await?;
+    // If this process stalled until the lease expired, another run may own the name now.
     if let Some(owner) = lease.other_owner().await? {
-        return Err(run.name_taken(&owner));
+        return Err(run.name_taken_error(&owner));
     }
-    catalog.publish(name, &manifest, log_root).await
+    catalog.write_commit_marker(name, &manifest, log_root).await
 }
 
-fn manifest(run: &Run<'_>, captured: Vec<Captured>, report: &BackupReport) -> Shared {
+fn build_manifest(
+    run: &BackupRun<'_>,
+    captured: Vec<CapturedCollection>,
+    report: &BackupReport,
+) -> SharedManifest {
     Arc::new(Manifest {
         id: run.ctx.id().to_owned(),
         name: run.prepared.request.name.to_string(),
@@ -58,7 +63,7 @@ fn manifest(run: &Run<'_>, captured: Vec<Captured>, report: &BackupReport) -> Sh
     })
 }
 
-fn extra(run: &Run<'_>, captured: &[Captured], report: &BackupReport) -> Extra {
+fn build_extra(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &BackupReport) -> Extra {
     let server = run.prepared.source.milvus.server();
     Extra {
         format_version: 1,
@@ -66,18 +71,18 @@ fn extra(run: &Run<'_>, captured: &[Captured], report: &BackupReport) -> Extra {
         job: run.ctx.id().to_owned(),
         milvus_address: server.address.clone(),
         milvus_version: server.version.to_string(),
-        source: run.prepared.source.place(),
+        source: run.prepared.source.describe_root(),
         selection: run.prepared.request.selection.to_string(),
         strategy: run.prepared.strategy.as_str().to_owned(),
         started_ms: run.prepared.started_ms,
         ended_ms: now_ms(),
         vanished: report.vanished.iter().map(ToString::to_string).collect(),
         failed: report.failed.iter().map(|failed| failed.collection.to_string()).collect(),
-        collections: captured.iter().map(|c| (c.backup.name.to_string(), collection(c))).collect(),
+        collections: captured.iter().map(|c| (c.backup.name.to_string(), collection_extra(c))).collect(),
     }
 }
 
-fn collection(captured: &Captured) -> CollectionExtra {
+fn collection_extra(captured: &CapturedCollection) -> CollectionExtra {
     let backup = &captured.backup;
     let totals = model::plan::backup::Totals::of(backup);
     let partitions: BTreeMap<String, PartitionExtra> = backup

@@ -1,4 +1,4 @@
-//! Pauses Milvus's garbage collection while files are copied.
+//! Pauses the garbage collection of Milvus while files are copied.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use milvus::{Milvus, MilvusError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Run;
+use super::BackupRun;
 use crate::{Error, Event};
 
-/// How long garbage collection is paused at a time. After a crash it stays paused for no longer.
-const LEASE: Duration = Duration::from_mins(10);
+/// The duration of one pause, which is renewed after half of it; a crash leaves garbage collection paused no longer.
+const PAUSE_DURATION: Duration = Duration::from_mins(10);
 
 /// A pause of the garbage collection. It is renewed until this guard is dropped, and then lifted.
 pub(super) struct GcPause {
@@ -18,11 +18,11 @@ pub(super) struct GcPause {
     lifted: JoinHandle<Result<(), MilvusError>>,
 }
 
-impl Run<'_> {
-    /// Pauses garbage collection; where Milvus cannot, that is a note.
+impl BackupRun<'_> {
+    /// Pauses garbage collection; emits a note and returns `None` if Milvus cannot do that.
     pub(super) async fn pause_gc(&self) -> Option<GcPause> {
         let milvus = self.prepared.source.milvus.clone();
-        if let Err(error) = milvus.gc_pause(LEASE).await {
+        if let Err(error) = milvus.gc_pause(PAUSE_DURATION).await {
             self.ctx.emit(Event::Note(format!("garbage collection is not paused: {error}")));
             return None;
         }
@@ -31,7 +31,7 @@ impl Run<'_> {
         Some(GcPause { guard: ended.drop_guard(), lifted })
     }
 
-    /// Lifts the pause and waits until Milvus has answered; a pause that cannot be lifted is a warning.
+    /// Lifts the pause and waits for the answer of Milvus; emits a warning if that fails.
     pub(super) async fn resume_gc(&self, pause: GcPause) {
         let GcPause { guard, lifted } = pause;
         drop(guard);
@@ -42,7 +42,7 @@ impl Run<'_> {
         if let Err(error) = lifted {
             self.ctx.warn(format!(
                 "garbage collection of Milvus stays paused for up to {} s: {error}",
-                LEASE.as_secs()
+                PAUSE_DURATION.as_secs()
             ));
         }
     }
@@ -50,8 +50,8 @@ impl Run<'_> {
 
 /// Renews the pause until the token is cancelled, then lifts it.
 async fn renew_until(ended: CancellationToken, milvus: Milvus) -> Result<(), MilvusError> {
-    while ended.run_until_cancelled(tokio::time::sleep(LEASE / 2)).await.is_some() {
-        if let Some(Err(error)) = ended.run_until_cancelled(milvus.gc_pause(LEASE)).await {
+    while ended.run_until_cancelled(tokio::time::sleep(PAUSE_DURATION / 2)).await.is_some() {
+        if let Some(Err(error)) = ended.run_until_cancelled(milvus.gc_pause(PAUSE_DURATION)).await {
             tracing::warn!("cannot renew the pause of garbage collection: {error}");
         }
     }

@@ -1,4 +1,4 @@
-//! Backup: preflight, then each collection is captured, copied and verified, then the commit.
+//! The backup: the preflight, then capture, copy and verification of each collection, then the commit.
 
 mod capture;
 mod collection;
@@ -8,7 +8,7 @@ mod preflight;
 mod settle;
 mod verify;
 
-pub(crate) use preflight::{collections_of, everything, open, storage_is_milvus};
+pub(crate) use preflight::{check_backup_request, confirm_source_root, list_collections_of, list_instance};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -45,50 +45,54 @@ pub struct PreparedBackup {
     started_ms: i64,
 }
 
-/// A backup while it is executed.
-struct Run<'a> {
+/// A backup during its execution.
+struct BackupRun<'a> {
     prepared: PreparedBackup,
     engine: &'a Engine,
-    /// The warnings so far.
+    /// The warnings recorded so far.
     warnings: Mutex<Vec<String>>,
-    /// Completed by the one warning that rows cannot be compared.
-    uncounted: Once,
+    /// Limits the warning that rows cannot be compared to one for each backup.
+    count_warning: Once,
     ctx: &'a JobCtx,
 }
 
-/// A collection that is in the backup.
-struct Captured {
+/// A collection that was copied and verified.
+struct CapturedCollection {
     backup: CollectionBackup,
+    /// The number of delete entries by partition.
     deletes: BTreeMap<PartitionId, u64>,
+    /// The duration of the flush, without the wait for its segments.
     flush: Duration,
     warnings: Vec<String>,
 }
 
-/// What became of a collection.
-enum Taken {
-    Captured(Box<Captured>),
+/// The result of backing up one collection.
+enum CollectionResult {
+    Captured(Box<CapturedCollection>),
+    /// The collection was dropped during the backup.
     Vanished(CollectionRef),
+    /// Rows of the collection would be missing, so it is left out.
     Failed(FailedCollection),
 }
 
 impl Engine {
-    /// Checks the name, Milvus and both storages, and selects what the request asks for. Changes nothing.
+    /// Checks the name, Milvus and both storages, and resolves the selection. Changes nothing.
     pub async fn plan_backup(&self, request: &BackupRequest, ctx: &JobCtx) -> Result<PreparedBackup, Error> {
         ctx.emit(Event::Phase(Phase::Preflight));
-        ctx.run(preflight::run(self, request, ctx).boxed()).await
+        ctx.run(preflight::prepare_backup(self, request, ctx).boxed()).await
     }
 
-    /// Makes the backup.
+    /// Creates the backup; on failure or cancellation, an unfinished backup remains.
     pub async fn backup(&self, prepared: PreparedBackup, ctx: &JobCtx) -> Result<BackupReport, Error> {
         let warnings = Mutex::new(prepared.warnings.clone());
-        let run = Run { prepared, engine: self, warnings, uncounted: Once::new(), ctx };
-        // boxed, so that the state of a whole backup is not a part of the caller's future
+        let run = BackupRun { prepared, engine: self, warnings, count_warning: Once::new(), ctx };
+        // Boxed to keep the future of the caller small.
         run.execute().boxed().await
     }
 }
 
 impl PreparedBackup {
-    /// Lists what the backup would copy as things are now, without a flush.
+    /// Lists the files that the backup would copy in the current state of Milvus, without a flush.
     pub async fn preview(&self, ctx: &JobCtx) -> Result<BackupPreview, Error> {
         let previews: Vec<_> =
             self.collections.iter().map(|name| self.preview_collection(name).boxed()).collect();
@@ -106,26 +110,27 @@ impl PreparedBackup {
             strategy: self.strategy,
             databases: self.databases.clone(),
             collections: collections.into_iter().flatten().collect(),
-            copy: way_in_words(self.mover.way()).to_owned(),
+            copy: describe_copy_way(self.mover.way()).to_owned(),
             warnings,
         })
     }
 }
 
-impl Run<'_> {
+impl BackupRun<'_> {
+    /// Executes the backup and ends the lease and the pause of garbage collection on every path.
     async fn execute(self) -> Result<BackupReport, Error> {
         let Self { prepared, ctx, .. } = &self;
-        // not cancelled half-way: a marker that nobody stops would look alive
+        // A cancellation must not interrupt the claim: a marker that is never stopped would look live.
         ctx.check()?;
         ctx.emit(Event::Phase(Phase::Copy));
-        let lease = self.begin().await?;
+        let lease = self.claim_name().await?;
         let pause = prepared.request.pause_gc || self.engine.config.limits.pause_gc;
         let paused = if pause { self.pause_gc().await } else { None };
-        let done = ctx.run(self.take(&lease).boxed()).await;
+        let result = ctx.run(self.copy_and_commit(&lease).boxed()).await;
         if let Some(paused) = paused {
             self.resume_gc(paused).await;
         }
-        match done {
+        match result {
             Ok(report) => {
                 lease.release().await;
                 Ok(BackupReport { elapsed: prepared.started.elapsed(), ..report })
@@ -141,17 +146,17 @@ impl Run<'_> {
         }
     }
 
-    /// Takes the name; of two that do so at the same time, one fails here or at the commit.
-    async fn begin(&self) -> Result<Lease, Error> {
+    /// Claims the name by a lease; of two runs that do so at the same time, one fails here or at the commit.
+    async fn claim_name(&self) -> Result<Lease, Error> {
         let PreparedBackup { catalog, request, .. } = &self.prepared;
         let key = catalog.layout(&request.name).meta_file(MB_BEGIN);
         match Lease::claim(self.engine, &catalog.store, &key).await? {
             Claimed::Ours(lease) => Ok(lease),
-            Claimed::Theirs(owner) => Err(self.name_taken(&owner)),
+            Claimed::Theirs(owner) => Err(self.name_taken_error(&owner)),
         }
     }
 
-    fn name_taken(&self, owner: &OtherOwner) -> Error {
+    fn name_taken_error(&self, owner: &OtherOwner) -> Error {
         let name = self.prepared.request.name.to_string();
         match &owner.0 {
             Some(marker) if marker.is_live() => Error::NameTaken { name, state: BackupState::Running },
@@ -159,44 +164,45 @@ impl Run<'_> {
         }
     }
 
-    /// Takes every collection, then commits.
-    async fn take(&self, lease: &Lease) -> Result<BackupReport, Error> {
-        let copying = Instant::now();
-        let taken: Vec<Taken> = stream::iter(self.prepared.collections.clone())
-            .map(|name| async move { self.take_collection(&name).await })
+    /// Backs up every collection, then commits.
+    async fn copy_and_commit(&self, lease: &Lease) -> Result<BackupReport, Error> {
+        let copy_started = Instant::now();
+        let results: Vec<CollectionResult> = stream::iter(self.prepared.collections.clone())
+            .map(|name| async move { self.back_up_collection(&name).await })
             .buffer_unordered(self.engine.config.limits.backup_collections.get())
             .try_collect()
             .await?;
-        let copy = copying.elapsed();
-        let sorted = Sorted::of(taken);
+        let copy = copy_started.elapsed();
+        let sorted = SortedResults::new(results);
         if self.prepared.request.strict
             && let Some(name) = sorted.vanished.first()
         {
             return Err(Error::Vanished(name.to_string()));
         }
         self.ctx.emit(Event::Phase(Phase::Commit));
-        let report = self.report(&sorted, copy);
-        commit::run(self, sorted.captured, &report, lease).await?;
+        let report = self.build_report(&sorted, copy);
+        commit::commit_backup(self, sorted.captured, &report, lease).await?;
         Ok(report)
     }
 
-    /// Tells the operator something now, and again in the report.
-    fn warn(&self, warning: String) {
+    /// Emits a warning and records it for the report.
+    fn record_warning(&self, warning: String) {
         self.ctx.warn(warning.as_str());
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
     }
 
-    fn warnings(&self) -> Vec<String> {
+    fn recorded_warnings(&self) -> Vec<String> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn report(&self, sorted: &Sorted, copy: Duration) -> BackupReport {
+    /// Builds the report; `elapsed` is set when the backup ends.
+    fn build_report(&self, sorted: &SortedResults, copy: Duration) -> BackupReport {
         let captured = &sorted.captured;
         let totals = captured.iter().map(|c| Totals::of(&c.backup));
         let (rows, objects, bytes) =
             totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
-        let sealed = || captured.iter().filter_map(|c| c.backup.seal_time_s);
-        let mut warnings = self.warnings();
+        let seal_times = || captured.iter().filter_map(|c| c.backup.seal_time_s);
+        let mut warnings = self.recorded_warnings();
         if !self.prepared.source.milvus.capabilities().flush_persists_deletes
             && self.prepared.strategy == FlushStrategy::Serial
         {
@@ -216,7 +222,7 @@ impl Run<'_> {
             elapsed: Duration::ZERO,
             flush: captured.iter().map(|c| c.flush).max().unwrap_or_default(),
             copy,
-            cut: sealed().min().zip(sealed().max()),
+            cut: seal_times().min().zip(seal_times().max()),
             vanished: sorted.vanished.clone(),
             failed: sorted.failed.clone(),
             warnings,
@@ -224,22 +230,22 @@ impl Run<'_> {
     }
 }
 
-/// What became of all collections, each kind in the order of names, so that two backups of the same source compare.
+/// The results of all collections by kind, each sorted by name so that backups of the same source are comparable.
 #[derive(Default)]
-struct Sorted {
-    captured: Vec<Captured>,
+struct SortedResults {
+    captured: Vec<CapturedCollection>,
     vanished: Vec<CollectionRef>,
     failed: Vec<FailedCollection>,
 }
 
-impl Sorted {
-    fn of(taken: Vec<Taken>) -> Self {
+impl SortedResults {
+    fn new(results: Vec<CollectionResult>) -> Self {
         let mut sorted = Self::default();
-        for one in taken {
-            match one {
-                Taken::Captured(c) => sorted.captured.push(*c),
-                Taken::Vanished(name) => sorted.vanished.push(name),
-                Taken::Failed(failed) => sorted.failed.push(failed),
+        for result in results {
+            match result {
+                CollectionResult::Captured(c) => sorted.captured.push(*c),
+                CollectionResult::Vanished(name) => sorted.vanished.push(name),
+                CollectionResult::Failed(failed) => sorted.failed.push(failed),
             }
         }
         sorted.captured.sort_by(|a, b| a.backup.name.cmp(&b.backup.name));
@@ -249,7 +255,8 @@ impl Sorted {
     }
 }
 
-pub(crate) fn way_in_words(way: CopyWay) -> &'static str {
+/// Describes the way of copying for previews and checks.
+pub(crate) fn describe_copy_way(way: CopyWay) -> &'static str {
     match way {
         CopyWay::ServerSide => "server-side copies",
         CopyWay::LocalCopy => "copies on the local disk",
@@ -257,7 +264,12 @@ pub(crate) fn way_in_words(way: CopyWay) -> &'static str {
     }
 }
 
-pub(crate) fn mover(from: &storage::Store, to: &storage::Store, limits: &Limits) -> Result<Mover, Error> {
+/// Creates a mover between two stores with the limits of an engine.
+pub(crate) fn create_mover(
+    from: &storage::Store,
+    to: &storage::Store,
+    limits: &Limits,
+) -> Result<Mover, Error> {
     Mover::new(
         from.clone(),
         to.clone(),
@@ -271,5 +283,5 @@ pub(crate) fn mover(from: &storage::Store, to: &storage::Store, limits: &Limits)
     .map_err(Error::from)
 }
 
-/// The manifest is shared with the thread that encodes it.
-type Shared = Arc<model::manifest::Manifest>;
+/// A manifest that is shared with the thread that encodes it.
+type SharedManifest = Arc<model::manifest::Manifest>;

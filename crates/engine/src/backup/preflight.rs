@@ -1,4 +1,4 @@
-//! Before anything is written: is the name free, is Milvus there, is its storage where the configuration says?
+//! The preflight of a backup: checks the name, the version of Milvus, the selection and the root path of its files.
 
 use std::time::{Duration, Instant};
 
@@ -9,63 +9,68 @@ use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy};
 use model::selection::Selected;
 
-use super::capture::{CONTRADICTION_PAUSE, CONTRADICTIONS};
-use super::{PreparedBackup, mover};
+use super::capture::{CONTRADICTION_ATTEMPTS, CONTRADICTION_PAUSE};
+use super::{PreparedBackup, create_mover};
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
 use crate::instance::Instance;
 use crate::{Engine, Error, Event, JobCtx};
 
-/// A backup as far as it is known before any of it is read.
-pub(crate) struct Opened {
+/// A request that passed the checks of admission, with open connections.
+pub(crate) struct CheckedBackup {
     pub(crate) catalog: Catalog,
     pub(crate) source: Instance,
     pub(crate) strategy: FlushStrategy,
     pub(super) selected: Selected,
-    /// What the operator should know.
+    /// The warnings of the checks, which are not emitted yet.
     pub(super) warnings: Vec<String>,
 }
 
-/// Looks at the name, at Milvus and at what is selected.
-pub(crate) async fn open(engine: &Engine, request: &BackupRequest) -> Result<Opened, Error> {
+/// Checks the name of the backup and the version of Milvus, and resolves flush strategy and selection.
+pub(crate) async fn check_backup_request(
+    engine: &Engine,
+    request: &BackupRequest,
+) -> Result<CheckedBackup, Error> {
     let catalog = Catalog::open(engine)?;
-    // both are asked at once: an operator with a wrong host should not wait for a wrong bucket
-    let (free, source) = tokio::join!(name_is_free(&catalog, &request.name), Instance::open(engine));
+    // Both run concurrently, so that an unreachable store does not delay the error of a wrong host.
+    let (name_check, source) =
+        tokio::join!(check_name_is_free(&catalog, &request.name), Instance::open(engine));
     let source = source?;
-    free?;
+    name_check?;
     source.milvus.server().version.supported()?;
     let strategy = request.strategy.resolve(source.milvus.capabilities())?;
-    let found = everything(&source).await?;
-    let selected = request.selection.select(&found.databases, &found.collections);
+    let contents = list_instance(&source).await?;
+    let selected = request.selection.select(&contents.databases, &contents.collections);
     let selected = selected.map_err(|e| Error::Selection(e, None))?;
-    let left_out = |db| format!("database {db} was dropped while it was listed, and is left out");
-    let warnings = found.vanished.iter().map(left_out).collect();
-    Ok(Opened { catalog, source, strategy, selected, warnings })
+    let describe_vanished = |db| format!("database {db} was dropped while it was listed, and is left out");
+    let warnings = contents.vanished.iter().map(describe_vanished).collect();
+    Ok(CheckedBackup { catalog, source, strategy, selected, warnings })
 }
 
-pub(super) async fn run(
+/// Checks everything that can be checked without changes, and returns the prepared backup.
+pub(super) async fn prepare_backup(
     engine: &Engine,
     request: &BackupRequest,
     ctx: &JobCtx,
 ) -> Result<PreparedBackup, Error> {
     let (started, started_ms) = (Instant::now(), now_ms());
-    let opened = open(engine, request).await?;
-    let server = opened.source.milvus.server();
+    let checked = check_backup_request(engine, request).await?;
+    let server = checked.source.milvus.server();
     ctx.emit(Event::Overview {
         server: server.version.to_string(),
         address: server.address.clone(),
-        collections: opened.selected.collections.len(),
-        databases: opened.selected.databases.len(),
-        how: opened.strategy.as_str().to_owned(),
+        collections: checked.selected.collections.len(),
+        databases: checked.selected.databases.len(),
+        how: checked.strategy.as_str().to_owned(),
     });
-    for warning in &opened.warnings {
+    for warning in &checked.warnings {
         ctx.warn(warning.as_str());
     }
-    if opened.strategy != FlushStrategy::MetaOnly {
-        storage_is_milvus(&opened.source, &opened.selected.collections).await?;
+    if checked.strategy != FlushStrategy::MetaOnly {
+        confirm_source_root(&checked.source, &checked.selected.collections).await?;
     }
-    let Opened { catalog, source, strategy, selected, warnings } = opened;
-    let mover = mover(&source.store, &catalog.store, &engine.config.limits)?;
+    let CheckedBackup { catalog, source, strategy, selected, warnings } = checked;
+    let mover = create_mover(&source.store, &catalog.store, &engine.config.limits)?;
     let Selected { databases, collections } = selected;
     let request = request.clone();
     Ok(PreparedBackup {
@@ -82,66 +87,70 @@ pub(super) async fn run(
     })
 }
 
-/// Any object below the directory takes the name; a name that is only a prefix of another is no clash.
-async fn name_is_free(catalog: &Catalog, name: &BackupName) -> Result<(), Error> {
+/// Fails if any object exists in the directory of the backup.
+///
+/// The directory ends with `/`, so `nightly` does not conflict with `nightly_2`.
+async fn check_name_is_free(catalog: &Catalog, name: &BackupName) -> Result<(), Error> {
     let dir = catalog.layout(name).dir().clone();
-    let taken = catalog.store.any_below(&dir).await;
-    if !taken? {
+    let has_objects = catalog.store.any_below(&dir).await?;
+    if !has_objects {
         return Ok(());
     }
-    Err(match catalog.summary(name).await? {
+    Err(match catalog.read_summary(name).await? {
         Some(found) => Error::NameTaken { name: name.to_string(), state: found.state },
         None => Error::Occupied { place: catalog.store.describe(&dir) },
     })
 }
 
-/// What a Milvus holds.
+/// The databases and collections of a Milvus.
 #[derive(Default)]
-pub(crate) struct Everything {
+pub(crate) struct InstanceContents {
     pub(crate) databases: Vec<String>,
     pub(crate) collections: Vec<CollectionRef>,
-    /// Databases that were dropped between their listing and that of their collections.
+    /// The databases that were dropped before their collections could be listed.
     pub(crate) vanished: Vec<String>,
 }
 
-/// Every database and collection of a Milvus.
-pub(crate) async fn everything(instance: &Instance) -> Result<Everything, Error> {
+/// Lists all databases and collections of a Milvus.
+pub(crate) async fn list_instance(instance: &Instance) -> Result<InstanceContents, Error> {
     let databases = instance.milvus.list_databases().await?;
-    collections_of(instance, databases).await
+    list_collections_of(instance, databases).await
 }
 
-/// Every collection of these databases.
-pub(crate) async fn collections_of(
+/// Lists the collections of the given databases, sorted by name.
+pub(crate) async fn list_collections_of(
     instance: &Instance,
     databases: impl IntoIterator<Item = String>,
-) -> Result<Everything, Error> {
+) -> Result<InstanceContents, Error> {
     let listed: Vec<(String, Option<Vec<CollectionRef>>)> = stream::iter(databases)
         .map(|db| async move {
-            let names = collections_in(instance, &db).await?;
+            let names = list_collections_in(instance, &db).await?;
             Ok::<_, Error>((db, names))
         })
         .buffered(8)
         .try_collect()
         .await?;
-    let mut all = Everything::default();
+    let mut contents = InstanceContents::default();
     for (db, collections) in listed {
         match collections {
             Some(collections) => {
-                all.databases.push(db);
-                all.collections.extend(collections);
+                contents.databases.push(db);
+                contents.collections.extend(collections);
             }
-            None => all.vanished.push(db),
+            None => contents.vanished.push(db),
         }
     }
-    all.collections.sort();
-    all.collections.dedup();
-    Ok(all)
+    contents.collections.sort();
+    contents.collections.dedup();
+    Ok(contents)
 }
 
-/// The collections of a database; `None` where it was dropped, which is believed once the list of databases says so too.
-async fn collections_in(instance: &Instance, db: &str) -> Result<Option<Vec<CollectionRef>>, Error> {
+/// Lists the collections of one database; returns `None` if it was dropped.
+///
+/// The answer "database not found" counts only if the list of databases confirms it.
+async fn list_collections_in(instance: &Instance, db: &str) -> Result<Option<Vec<CollectionRef>>, Error> {
     let mut pause = CONTRADICTION_PAUSE;
-    let mut asked = 1;
+    let mut attempts = 1;
     loop {
         match instance.milvus.list_collections(db).await {
             Ok(found) => {
@@ -151,60 +160,67 @@ async fn collections_in(instance: &Instance, db: &str) -> Result<Option<Vec<Coll
                 if !instance.milvus.list_databases().await?.iter().any(|listed| listed == db) {
                     return Ok(None);
                 }
-                if asked == CONTRADICTIONS {
+                if attempts == CONTRADICTION_ATTEMPTS {
                     return Err(Error::from(error));
                 }
             }
             Err(error) => return Err(Error::from(error)),
         }
-        asked += 1;
+        attempts += 1;
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
 }
 
-/// The commonest mistake is a wrong root or bucket, and it looks like an empty Milvus: the first collection with
-/// flushed rows must have files. Where none has, nothing can be told before the flush.
-pub(crate) async fn storage_is_milvus(
+/// Confirms that the configured root path contains the files of this Milvus.
+///
+/// A wrong bucket or root path is the most common mistake, and it looks like an empty Milvus. So the first collection
+/// with flushed rows must have files; its name is returned. Returns `None` if no collection has flushed rows: then
+/// nothing can be confirmed before the flush. Fails with [`Error::WrongRoot`] if there are rows without files.
+pub(crate) async fn confirm_source_root(
     instance: &Instance,
     collections: &[CollectionRef],
 ) -> Result<Option<CollectionRef>, Error> {
-    // the bucket and the credentials are proven even where no collection has rows yet
-    instance.store_answers().await?;
+    // This checks bucket and credentials even if no collection has rows yet.
+    instance.check_store_access().await?;
     for name in collections {
-        if has_its_files(instance, name).await? {
+        if has_rows_with_files(instance, name).await? {
             return Ok(Some(name.clone()));
         }
     }
     Ok(None)
 }
 
-/// Whether a collection has flushed rows and their files are where the configuration says; without such rows it shows
-/// nothing. Rows without files are looked at again: the name may have passed from one collection to another meanwhile.
-async fn has_its_files(instance: &Instance, name: &CollectionRef) -> Result<bool, Error> {
+/// Returns whether a collection has flushed rows and files below the configured root path.
+///
+/// Returns `false` without flushed rows. Rows without files are checked again before they are an error: the name may
+/// have passed from one collection to another between the two requests.
+async fn has_rows_with_files(instance: &Instance, name: &CollectionRef) -> Result<bool, Error> {
     let mut rows = 0;
-    for _ in 0..LOOKS_FOR_FILES {
-        let (id, flushed) = match flushed(instance, name).await {
+    for _ in 0..FILE_CHECKS {
+        let (id, flushed) = match find_flushed_rows(instance, name).await {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(false),
-            // dropped since it was listed
+            // The collection was dropped since it was listed.
             Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => return Ok(false),
             Err(error) => return Err(Error::from(error)),
         };
-        if instance.has_files(id).await? {
+        if instance.has_insert_files(id).await? {
             return Ok(true);
         }
         rows = flushed;
-        tokio::time::sleep(PAUSE_FOR_FILES).await;
+        tokio::time::sleep(FILE_CHECK_PAUSE).await;
     }
-    Err(Error::WrongRoot { collection: name.to_string(), root: instance.place(), rows })
+    Err(Error::WrongRoot { collection: name.to_string(), root: instance.describe_root(), rows })
 }
 
-const LOOKS_FOR_FILES: u32 = 3;
-const PAUSE_FOR_FILES: Duration = Duration::from_millis(200);
+/// The number of checks for files before a root path counts as wrong.
+const FILE_CHECKS: u32 = 3;
+/// The pause between two checks for files.
+const FILE_CHECK_PAUSE: Duration = Duration::from_millis(200);
 
-/// A collection's id and its flushed rows; `None` without such.
-async fn flushed(
+/// Returns the id of a collection and the number of its flushed rows; `None` if it has none.
+async fn find_flushed_rows(
     instance: &Instance,
     name: &CollectionRef,
 ) -> Result<Option<(CollectionId, u64)>, MilvusError> {

@@ -1,9 +1,11 @@
-//! Which segments a backup takes: those of the flush, once they are on the store, and as many rows as Milvus counts.
+//! Determines the segments of a backup after a flush: waits until they are in the store and their rows are complete.
 //!
-//! `GetFlushState` counts a segment in state Flushing as flushed (2.2 to 3.0), so the list that follows may hold
-//! segments that are not on the store yet, or lack one for a moment. Two independent looks keep such a moment from
-//! losing rows: every segment of the flush is awaited by its id, and the rows of the list are compared with the
-//! statistics that Milvus keeps of the collection.
+//! `GetFlushState` counts a segment in state Flushing as flushed (Milvus 2.2 to 3.0). So the next list may contain
+//! segments that are not in the store yet, or lack one for a moment. Two independent checks prevent that this loses
+//! rows:
+//!
+//! - Every segment of the flush is awaited by its id.
+//! - The rows of the list are compared with the statistics that Milvus keeps of the collection.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,152 +14,174 @@ use milvus::{Flushed, SegmentInfo, SegmentLevel, SegmentState};
 use model::ids::SegmentId;
 use model::name::CollectionRef;
 
-use super::Run;
-use super::capture::Miss;
+use super::BackupRun;
+use super::capture::CaptureError;
 use crate::Error;
 
-/// The first and the longest pause between two looks at a collection's segments.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// The first and the longest pause between two observations of a collection.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Looks that are always taken before missing segments or rows are believed to be missing.
-const LOOKS: u32 = 3;
+/// The minimum number of observations before segments or rows count as missing.
+const MIN_OBSERVATIONS: u32 = 3;
 
-/// How long a segment that no list shows is looked for where the rows agree without it: it was replaced.
-const REPLACED: Duration = Duration::from_millis(300);
+/// How long an unlisted segment is awaited if the rows agree without it, so that it was probably replaced.
+const REPLACED_PATIENCE: Duration = Duration::from_millis(300);
 
-/// How long rows that disagree are looked at again: before another flush, and after it.
-const DISAGREES: Duration = Duration::from_millis(400);
-const STILL_DISAGREES: Duration = Duration::from_secs(10);
+/// How long rows are compared again if they disagree after the first flush.
+const FIRST_FLUSH_PATIENCE: Duration = Duration::from_millis(400);
 
-/// How long a segment that the last list lacks is looked for where the rows cannot be compared.
-const UNCOUNTED: Duration = Duration::from_secs(10);
+/// How long rows are compared again if they disagree after a second flush that sealed nothing.
+const SECOND_FLUSH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a segment that the last list lacks is awaited if the rows cannot be compared.
+const UNCOUNTED_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The flush of a collection and the segments that must be in its backup.
 pub(super) struct Cut {
     pub(super) flushed: Flushed,
-    /// How long the flush took, waiting for its segments not included.
-    pub(super) took: Duration,
-    awaited: Awaited,
-    /// Whether the collection was flushed again because its rows disagreed.
+    /// The duration of the flush, without the wait for its segments.
+    pub(super) flush_duration: Duration,
+    awaited: AwaitedSegments,
+    /// Whether this is a second flush, made because the rows disagreed after the first one.
     repeated: bool,
 }
 
 impl Cut {
-    pub(super) fn new(flushed: Flushed, took: Duration, ids_stay: bool) -> Self {
-        let awaited = Awaited::new(if ids_stay { &flushed.sealed } else { &[] });
-        Self { flushed, took, awaited, repeated: false }
+    /// Creates the cut of a flush; its segments are awaited only if their ids remain valid after the flush.
+    pub(super) fn new(flushed: Flushed, flush_duration: Duration, ids_remain_valid: bool) -> Self {
+        let awaited = AwaitedSegments::new(if ids_remain_valid { &flushed.sealed } else { &[] });
+        Self { flushed, flush_duration, awaited, repeated: false }
     }
 }
 
 /// The flushed segments of a collection.
-pub(super) struct Settled {
+pub(super) struct SettledSegments {
     pub(super) segments: Vec<SegmentInfo>,
-    /// What to tell of a collection whose rows disagree because it is written to.
+    /// The warning about rows that disagree, or about segments that are left out.
     pub(super) disagreement: Option<String>,
 }
 
-impl Run<'_> {
-    /// Lists the segments of a flushed collection once they are on the store and their rows agree with the statistics.
+impl BackupRun<'_> {
+    /// Waits until the flushed segments are in the store and their rows agree with the statistics, and returns them.
     ///
-    /// A collection that is written to may disagree; in one that is not, missing rows are an error.
-    pub(super) async fn settled(&self, name: &CollectionRef, cut: &mut Cut) -> Result<Settled, Miss> {
-        let patience = if cut.repeated { Duration::ZERO } else { DISAGREES };
-        let mut last = self.looks(name, &mut cut.awaited, patience).await?;
+    /// If the rows disagree, the collection is flushed once more. If they still disagree, a collection that is written
+    /// to gets a warning, and a quiet collection is an error.
+    pub(super) async fn wait_until_settled(
+        &self,
+        name: &CollectionRef,
+        cut: &mut Cut,
+    ) -> Result<SettledSegments, CaptureError> {
+        let patience = if cut.repeated { Duration::ZERO } else { FIRST_FLUSH_PATIENCE };
+        let mut last = self.observe_until_steady(name, &mut cut.awaited, patience).await?;
         let mut written = cut.repeated;
-        if !last.agrees() && !cut.repeated {
-            // Rows of growing segments are counted, but not listed, as far as they are on the store.
-            tracing::info!("{name}: {}; flushing it again", last.disagreement());
-            let again = self.flush(name).await?;
-            written = !again.flushed.sealed.is_empty();
-            let awaited = Awaited { known: std::mem::take(&mut cut.awaited.known), ..again.awaited };
-            *cut = Cut { took: cut.took + again.took, repeated: true, flushed: again.flushed, awaited };
-            let patience = if written { Duration::ZERO } else { STILL_DISAGREES };
-            last = self.looks(name, &mut cut.awaited, patience).await?;
+        if !last.rows_agree() && !cut.repeated {
+            // The statistics count rows of growing segments that are in the store, but the list lacks them.
+            tracing::info!("{name}: {}; flushing it again", last.describe_disagreement());
+            let second = self.flush_collection(name).await?;
+            written = !second.flushed.sealed.is_empty();
+            let known = std::mem::take(&mut cut.awaited.known);
+            *cut = Cut {
+                flushed: second.flushed,
+                flush_duration: cut.flush_duration + second.flush_duration,
+                awaited: AwaitedSegments { known, ..second.awaited },
+                repeated: true,
+            };
+            let patience = if written { Duration::ZERO } else { SECOND_FLUSH_PATIENCE };
+            last = self.observe_until_steady(name, &mut cut.awaited, patience).await?;
         }
-        if last.agrees() {
-            return Ok(Settled { segments: last.flushed(), disagreement: None });
+        if last.rows_agree() {
+            return Ok(SettledSegments { segments: last.into_flushed_segments(), disagreement: None });
         }
         if !written && !last.changed {
-            return Err(Miss::Incomplete(Error::RowsDiffer {
+            return Err(CaptureError::Incomplete(Error::RowsDiffer {
                 collection: name.to_string(),
-                listed: last.rows(),
+                listed: last.flushed_rows(),
                 counted: last.counted.unwrap_or_default(),
             }));
         }
-        let disagreement = format!("{name} is written to while it is backed up: {}", last.disagreement());
-        Ok(Settled { segments: last.flushed(), disagreement: Some(disagreement) })
+        let disagreement =
+            format!("{name} is written to while it is backed up: {}", last.describe_disagreement());
+        Ok(SettledSegments { segments: last.into_flushed_segments(), disagreement: Some(disagreement) })
     }
 
-    /// Looks until no awaited segment is missing and the rows agree, or until that does not change for a while.
-    async fn looks(
+    /// Observes a collection until no awaited segment is missing and its rows agree.
+    ///
+    /// After a while without pending segments, returns an observation with missing segments or rows that disagree;
+    /// `patience` is this time for rows. Fails if segments are pending for longer than the limit of a flush.
+    async fn observe_until_steady(
         &self,
         name: &CollectionRef,
-        awaited: &mut Awaited,
+        awaited: &mut AwaitedSegments,
         patience: Duration,
-    ) -> Result<Look, Miss> {
+    ) -> Result<Observation, CaptureError> {
         let limit = self.prepared.source.milvus.flush_limit();
-        let begun = Instant::now();
-        let mut pause = PAUSE.0;
-        let mut before: Option<Look> = None;
-        // since when nothing is under way any more, and for how many looks
+        let started = Instant::now();
+        let mut pause = PAUSES.0;
+        let mut previous: Option<Observation> = None;
+        // The time since which no segment is pending, and the number of observations since then.
         let mut steady: Option<(Instant, u32)> = None;
         loop {
-            let mut look = self.look(name).await?;
-            let grew = awaited.see(&look.segments);
-            look.changed = grew
-                || before.as_ref().is_some_and(|before| before.changed || before.counted != look.counted);
-            let under_way = awaited.under_way();
-            if under_way.is_empty() {
-                let (since, looks) = steady.get_or_insert((Instant::now(), 0));
-                *looks += 1;
-                let enough = match (look.agrees(), awaited.is_empty()) {
-                    // nothing but the lists themselves shows that one of them lacks a segment
-                    _ if look.counted.is_none() => {
-                        *looks > 1 && awaited.is_empty() && awaited.lists_agree(&look.segments)
-                            || since.elapsed() >= UNCOUNTED
+            let mut current = self.observe_collection(name).await?;
+            let has_new_segments = awaited.update(&current.segments);
+            let count_changed = |previous: &Observation| previous.counted != current.counted;
+            current.changed = has_new_segments
+                || previous.as_ref().is_some_and(|previous| previous.changed || count_changed(previous));
+            let pending = awaited.describe_pending();
+            if pending.is_empty() {
+                let (since, count) = steady.get_or_insert((Instant::now(), 0));
+                *count += 1;
+                let done = match (current.rows_agree(), awaited.is_empty()) {
+                    // Without a count, only another list can show that a list lacks a segment.
+                    _ if current.counted.is_none() => {
+                        let complete = awaited.is_empty() && awaited.lists_agree(&current.segments);
+                        (*count > 1 && complete) || since.elapsed() >= UNCOUNTED_PATIENCE
                     }
                     (true, true) => true,
-                    (true, false) => *looks >= LOOKS && since.elapsed() >= REPLACED,
-                    (false, true) => patience.is_zero() || *looks >= LOOKS && since.elapsed() >= patience,
-                    // rows are missing, and so is a segment of the flush
-                    (false, false) => *looks >= LOOKS && since.elapsed() >= patience.max(DISAGREES),
+                    (true, false) => *count >= MIN_OBSERVATIONS && since.elapsed() >= REPLACED_PATIENCE,
+                    (false, true) => {
+                        patience.is_zero() || *count >= MIN_OBSERVATIONS && since.elapsed() >= patience
+                    }
+                    // Rows are missing, and a segment of the flush is missing too.
+                    (false, false) => {
+                        *count >= MIN_OBSERVATIONS && since.elapsed() >= patience.max(FIRST_FLUSH_PATIENCE)
+                    }
                 };
-                if enough {
-                    return Ok(look);
+                if done {
+                    return Ok(current);
                 }
             } else {
                 steady = None;
-                if begun.elapsed() > limit {
-                    return Err(Miss::Incomplete(Error::NotFlushed {
+                if started.elapsed() > limit {
+                    return Err(CaptureError::Incomplete(Error::NotFlushed {
                         collection: name.to_string(),
-                        segments: under_way,
+                        segments: pending,
                         seconds: limit.as_secs(),
                     }));
                 }
             }
-            before = Some(look);
+            previous = Some(current);
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE.1);
+            pause = (pause * 2).min(PAUSES.1);
         }
     }
 
-    /// Lists the segments and reads the statistics before and after.
-    async fn look(&self, name: &CollectionRef) -> Result<Look, Miss> {
-        let first = self.counted_rows(name).await?;
+    /// Lists the segments of a collection and reads its row count before and after.
+    async fn observe_collection(&self, name: &CollectionRef) -> Result<Observation, CaptureError> {
+        let first = self.read_row_count(name).await?;
         let segments = self.prepared.source.milvus.segments(name).await?;
-        let second = self.counted_rows(name).await?;
+        let second = self.read_row_count(name).await?;
         let counted = first.zip(second).map(|(a, b)| (a.min(b), a.max(b)));
-        Ok(Look { segments, counted, changed: false })
+        Ok(Observation { segments, counted, changed: false })
     }
 
-    /// The rows that Milvus counts; `None` where it does not tell, which is a warning once.
-    async fn counted_rows(&self, name: &CollectionRef) -> Result<Option<u64>, Miss> {
+    /// Reads the row count of the statistics; returns `None` with one warning if Milvus does not report it.
+    async fn read_row_count(&self, name: &CollectionRef) -> Result<Option<u64>, CaptureError> {
         use milvus::ErrorKind as E;
         match self.prepared.source.milvus.flushed_rows(name).await {
             Ok(rows) => Ok(Some(rows)),
             Err(error) if matches!(error.kind(), E::PermissionDenied | E::Unsupported | E::Server) => {
-                self.uncounted.call_once(|| {
-                    self.warn(format!(
+                self.count_warning.call_once(|| {
+                    self.record_warning(format!(
                         "the rows of the backup are not compared with those that Milvus counts: {error}"
                     ));
                 });
@@ -168,90 +192,99 @@ impl Run<'_> {
     }
 }
 
-/// One look at the segments of a collection.
-struct Look {
+/// The segments and the row count of a collection at one time.
+struct Observation {
     segments: Vec<SegmentInfo>,
-    /// The least and the most rows that the statistics told around the list.
+    /// The lowest and the highest row count of the statistics before and after the list; `None` if unknown.
     counted: Option<(u64, u64)>,
-    /// Whether the collection changed since an earlier look: other rows were counted, or a segment was new. A segment
-    /// that is missing in a list is no change: that is what must not be lost.
+    /// Whether the collection changed during the observations so far: the count differs, or a segment is new. A
+    /// segment that a list lacks is not a change, because its rows may be lost.
     changed: bool,
 }
 
-impl Look {
-    /// The flushed segments.
-    fn flushed(self) -> Vec<SegmentInfo> {
+impl Observation {
+    /// Returns the flushed segments.
+    fn into_flushed_segments(self) -> Vec<SegmentInfo> {
         self.segments.into_iter().filter(|segment| segment.state == SegmentState::Flushed).collect()
     }
 
-    /// Rows of the flushed segments; segments of deletes hold none.
-    fn rows(&self) -> u64 {
+    /// Returns the number of rows in the flushed segments; L0 segments contain no rows.
+    fn flushed_rows(&self) -> u64 {
         let flushed = |s: &&SegmentInfo| s.state == SegmentState::Flushed && s.level != SegmentLevel::L0;
         self.segments.iter().filter(flushed).map(|segment| segment.rows).sum()
     }
 
-    /// Whether the rows are as many as were counted, as far as they were.
-    fn agrees(&self) -> bool {
-        self.counted.is_none_or(|(least, most)| (least..=most).contains(&self.rows()))
+    /// Returns whether the flushed rows are within the counted range; true if there is no count.
+    fn rows_agree(&self) -> bool {
+        self.counted.is_none_or(|(least, most)| (least..=most).contains(&self.flushed_rows()))
     }
 
-    fn disagreement(&self) -> String {
+    fn describe_disagreement(&self) -> String {
         let (least, most) = self.counted.unwrap_or_default();
         let counted = if least == most { most.to_string() } else { format!("{least} to {most}") };
-        format!("its flushed segments hold {} rows, Milvus counts {counted}", self.rows())
+        format!("its flushed segments hold {} rows, Milvus counts {counted}", self.flushed_rows())
     }
 }
 
-/// Segments that are not known to be on the store, with their states in the last list.
-struct Awaited {
-    open: BTreeMap<SegmentId, Option<SegmentState>>,
-    /// Whether the first list was seen; what is sealed later is newer than the flush.
-    seen: bool,
-    /// Every segment that a list showed.
+/// The segments that were not seen in the store yet, with their states in the last list.
+struct AwaitedSegments {
+    /// The state is `None` for a segment that the last list did not contain.
+    states: BTreeMap<SegmentId, Option<SegmentState>>,
+    /// Whether a list was processed; segments that are sealed after the first list are newer than the flush.
+    has_first_list: bool,
+    /// Every segment that a list contained so far.
     known: BTreeSet<SegmentId>,
 }
 
-impl Awaited {
+impl AwaitedSegments {
     fn new(ids: &[SegmentId]) -> Self {
-        Self { open: ids.iter().map(|id| (*id, None)).collect(), seen: false, known: BTreeSet::new() }
+        Self {
+            states: ids.iter().map(|id| (*id, None)).collect(),
+            has_first_list: false,
+            known: BTreeSet::new(),
+        }
     }
 
-    /// Takes a list in; returns whether it shows a segment that none showed before.
-    fn see(&mut self, listed: &[SegmentInfo]) -> bool {
-        if !std::mem::replace(&mut self.seen, true) {
-            let unfinished = listed.iter().filter(|segment| is_under_way(segment.state));
-            self.open.extend(unfinished.map(|segment| (segment.id, None)));
+    /// Updates the states by a list, and removes the segments that are flushed.
+    ///
+    /// The pending segments of the first list are awaited too. Returns whether the list contains a segment that no
+    /// earlier list contained.
+    fn update(&mut self, listed: &[SegmentInfo]) -> bool {
+        if !std::mem::replace(&mut self.has_first_list, true) {
+            let pending = listed.iter().filter(|segment| is_pending(segment.state));
+            self.states.extend(pending.map(|segment| (segment.id, None)));
         }
-        for (id, state) in &mut self.open {
+        for (id, state) in &mut self.states {
             *state = listed.iter().find(|segment| segment.id == *id).map(|segment| segment.state);
         }
-        self.open.retain(|_, state| *state != Some(SegmentState::Flushed));
-        let first = self.known.is_empty();
+        self.states.retain(|_, state| *state != Some(SegmentState::Flushed));
+        let is_first = self.known.is_empty();
         let new = listed.iter().filter(|segment| self.known.insert(segment.id)).count();
-        !first && new > 0
+        !is_first && new > 0
     }
 
-    /// Whether a list shows every segment that any list showed.
+    /// Returns whether a list contains every segment that any list contained.
     fn lists_agree(&self, listed: &[SegmentInfo]) -> bool {
         self.known.iter().all(|known| listed.iter().any(|segment| segment.id == *known))
     }
 
-    /// Whether all were seen on the store.
+    /// Returns whether all awaited segments were seen in the store.
     fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.states.is_empty()
     }
 
-    /// Those that the last list shows on their way to the store, for people.
-    fn under_way(&self) -> Vec<String> {
-        let listed = self.open.iter().filter_map(|(id, state)| Some((id, (*state)?)));
+    /// Describes the segments that are on their way to the store according to the last list, for messages.
+    fn describe_pending(&self) -> Vec<String> {
+        let listed = self.states.iter().filter_map(|(id, state)| Some((id, (*state)?)));
         listed
-            .filter(|(_, state)| is_under_way(*state))
+            .filter(|(_, state)| is_pending(*state))
             .map(|(id, state)| format!("{id} ({state:?})"))
             .collect()
     }
 }
 
-fn is_under_way(state: SegmentState) -> bool {
+/// Returns whether a segment in this state is on its way to the store.
+fn is_pending(state: SegmentState) -> bool {
     matches!(state, SegmentState::Growing | SegmentState::Sealed | SegmentState::Flushing)
 }
 
@@ -272,45 +305,51 @@ mod tests {
         }
     }
 
-    fn look(counted: (u64, u64), segments: Vec<SegmentInfo>) -> Look {
-        Look { segments, counted: Some(counted), changed: false }
+    fn observation(counted: (u64, u64), segments: Vec<SegmentInfo>) -> Observation {
+        Observation { segments, counted: Some(counted), changed: false }
     }
 
     #[test]
     fn segments_of_the_flush_and_of_the_first_list_are_awaited_and_later_ones_are_not() {
         use SegmentState::{Flushed, Flushing, Sealed};
-        let mut awaited = Awaited::new(&[SegmentId(1), SegmentId(2)]);
-        awaited.see(&[segment(1, Flushed, 5), segment(3, Sealed, 0)]);
-        assert_eq!(awaited.under_way(), ["3 (Sealed)"]);
-        awaited.see(&[segment(2, Flushing, 5), segment(3, Flushed, 4), segment(4, Sealed, 0)]);
-        assert_eq!(awaited.under_way(), ["2 (Flushing)"]);
-        awaited.see(&[segment(4, Sealed, 0)]);
-        assert!(awaited.under_way().is_empty() && !awaited.is_empty(), "2 is absent, not on the store");
-        awaited.see(&[segment(2, Flushed, 5)]);
+        let mut awaited = AwaitedSegments::new(&[SegmentId(1), SegmentId(2)]);
+        awaited.update(&[segment(1, Flushed, 5), segment(3, Sealed, 0)]);
+        assert_eq!(awaited.describe_pending(), ["3 (Sealed)"]);
+        awaited.update(&[segment(2, Flushing, 5), segment(3, Flushed, 4), segment(4, Sealed, 0)]);
+        assert_eq!(awaited.describe_pending(), ["2 (Flushing)"]);
+        awaited.update(&[segment(4, Sealed, 0)]);
+        assert!(
+            awaited.describe_pending().is_empty() && !awaited.is_empty(),
+            "2 is absent, not on the store"
+        );
+        awaited.update(&[segment(2, Flushed, 5)]);
         assert!(awaited.is_empty());
     }
 
     #[test]
-    fn rows_agree_within_what_was_counted_around_the_list() {
+    fn rows_agree_within_the_counts_before_and_after_the_list() {
         use SegmentState::{Flushed, Flushing};
         let segments = || vec![segment(1, Flushed, 5), segment(2, Flushed, 4), segment(3, Flushing, 7)];
         for (counted, agrees) in
             [((9, 9), true), ((5, 16), true), ((9, 12), true), ((10, 16), false), ((0, 8), false)]
         {
-            assert_eq!(look(counted, segments()).agrees(), agrees, "{counted:?}");
+            assert_eq!(observation(counted, segments()).rows_agree(), agrees, "{counted:?}");
         }
-        assert!(Look { counted: None, ..look((0, 0), segments()) }.agrees(), "nothing was counted");
+        assert!(
+            Observation { counted: None, ..observation((0, 0), segments()) }.rows_agree(),
+            "nothing was counted"
+        );
         let deletes = SegmentInfo { level: SegmentLevel::L0, ..segment(4, Flushed, 100) };
-        assert!(look((5, 5), vec![segment(1, Flushed, 5), deletes]).agrees());
+        assert!(observation((5, 5), vec![segment(1, Flushed, 5), deletes]).rows_agree());
     }
 
     #[test]
-    fn a_new_segment_is_a_change_and_a_missing_one_is_none() {
+    fn a_new_segment_is_a_change_and_a_missing_one_is_not() {
         use SegmentState::Flushed;
-        let mut awaited = Awaited::new(&[]);
+        let mut awaited = AwaitedSegments::new(&[]);
         let (one, two, three) = (segment(1, Flushed, 5), segment(2, Flushed, 5), segment(3, Flushed, 10));
-        assert!(!awaited.see(&[one, two]), "all are new at first");
-        assert!(!awaited.see(&[one]) && !awaited.see(&[two]), "a list lacked one, and then the other");
-        assert!(awaited.see(&[three]), "compaction replaced them");
+        assert!(!awaited.update(&[one, two]), "every segment of the first list is new");
+        assert!(!awaited.update(&[one]) && !awaited.update(&[two]), "a list lacks one, the next the other");
+        assert!(awaited.update(&[three]), "compaction replaced them");
     }
 }

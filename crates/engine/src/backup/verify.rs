@@ -1,51 +1,59 @@
-//! Looks at every object where it lies now: its size, and its `ETag` where both sides give comparable ones.
+//! Compares every copied object with its source: the size, and the `ETag` if both stores report an MD5.
 
 use futures::TryStreamExt;
 use model::ids::LogId;
 use model::plan::{Expected, FileId};
 use storage::ObjectMeta;
 
-use super::Run;
+use super::BackupRun;
 use super::capture::Snapshot;
-use super::collection::Copied;
+use super::collection::CopiedFiles;
 use crate::Error;
-use crate::catalog::{ObjectLine, ObjectList, file_id};
-use crate::instance::plain_md5;
+use crate::catalog::{ObjectLine, ObjectListWriter, parse_file_id};
+use crate::instance::md5_prefix;
 
-/// What the look came to.
+/// The result of comparing a copy with its source.
 pub(super) enum Verdict {
-    /// All is there as it should be, and nothing else.
-    Whole,
-    /// Something is missing or differs; it will be copied again.
+    /// The copy contains exactly the expected files.
+    Complete,
+    /// Files are missing or differ, and have to be copied again; contains the first difference.
     Differs(Error),
 }
 
-/// Lists the copy of a collection, writes its object list and holds it against what was to be copied.
-/// What earlier rounds copied of segments that are gone since is removed: an import takes whole prefixes.
-pub(super) async fn run(run: &Run<'_>, snapshot: &Snapshot, copied: &Copied) -> Result<Verdict, Error> {
+/// Lists the copy of a collection, compares it with the snapshot, and writes the object list.
+///
+/// Removes the files of replaced segments that earlier rounds copied, because an import reads whole prefixes. Removes
+/// files that differ from `copied`, so that the next round copies them again.
+pub(super) async fn verify_copy(
+    run: &BackupRun<'_>,
+    snapshot: &Snapshot,
+    copied: &CopiedFiles,
+) -> Result<Verdict, Error> {
     let backup = &snapshot.backup;
     let mut expected = Expected::new(backup);
     if expected.is_empty() && copied.is_empty() {
-        return Ok(Verdict::Whole);
+        return Ok(Verdict::Complete);
     }
     let layout = run.prepared.catalog.layout(&run.prepared.request.name);
     let store = &run.prepared.catalog.store;
-    let mut list = ObjectList::create(store, &layout, backup.id).await?;
+    let mut list = ObjectListWriter::create(store, &layout, backup.id).await?;
     let mut stale = Vec::new();
     let mut differs = None;
     for dir in [layout.insert_collection_dir(backup.id), layout.delta_collection_dir(backup.id)] {
         let mut entries = store.list(&dir);
         while let Some(entry) = entries.try_next().await? {
-            let known =
-                file_id(&layout, &entry.key).and_then(|file| expected.take(file).map(|known| (file, known)));
+            let known = parse_file_id(&layout, &entry.key)
+                .and_then(|file| expected.take(file).map(|known| (file, known)));
             let Some((file, (partition, size))) = known else {
                 stale.push(entry.key);
                 continue;
             };
             let FileId { segment, field, log } = file;
             let etag = entry.meta.etag.as_deref();
-            if let Some(error) = difference(snapshot, log, size, &entry.meta, || store.describe(&entry.key)) {
-                copied.forget(log);
+            if let Some(error) =
+                find_difference(snapshot, log, size, &entry.meta, || store.describe(&entry.key))
+            {
+                copied.remove(log);
                 differs.get_or_insert(error);
                 continue;
             }
@@ -54,16 +62,17 @@ pub(super) async fn run(run: &Run<'_>, snapshot: &Snapshot, copied: &Copied) -> 
     }
     list.close().await?;
     for (_, file) in expected.missing() {
-        copied.forget(file.log);
-        differs.get_or_insert_with(|| missing(&backup.name.to_string(), file));
+        copied.remove(file.log);
+        differs.get_or_insert_with(|| missing_file_error(&backup.name.to_string(), file));
     }
     if !stale.is_empty() {
         store.delete(&stale).await?;
     }
-    Ok(differs.map_or(Verdict::Whole, Verdict::Differs))
+    Ok(differs.map_or(Verdict::Complete, Verdict::Differs))
 }
 
-fn difference(
+/// Compares one copied object with its source; returns the difference as an error.
+fn find_difference(
     snapshot: &Snapshot,
     log: LogId,
     size: u64,
@@ -74,8 +83,8 @@ fn difference(
         let (found, expected) = (format!("{} bytes", found.size), format!("{size} bytes"));
         return Some(Error::Copied { key: key(), found, expected });
     }
-    let source = snapshot.sums.of(log)?;
-    let copy = found.etag.as_deref().and_then(plain_md5)?;
+    let source = snapshot.checksums.find_by_log(log)?;
+    let copy = found.etag.as_deref().and_then(md5_prefix)?;
     (source != copy).then(|| Error::Copied {
         key: key(),
         found: format!("an ETag that begins with {copy:016x}"),
@@ -83,7 +92,7 @@ fn difference(
     })
 }
 
-fn missing(collection: &str, file: FileId) -> Error {
+fn missing_file_error(collection: &str, file: FileId) -> Error {
     let part = file.field.map_or("delta_log".to_owned(), |field| format!("field {field}"));
     Error::Copied {
         key: format!("{collection}: segment {}, {part}, log {}", file.segment, file.log),

@@ -1,4 +1,4 @@
-//! `meta/mb_manifest.json`: what we know of a backup beyond the compatible files.
+//! The file `meta/mb_manifest.json`: facts about a backup that the format of the Go tool does not have.
 
 use std::collections::BTreeMap;
 
@@ -9,80 +9,80 @@ use serde::{Deserialize, Serialize};
 use super::Catalog;
 use crate::Error;
 
-/// What we know beyond the format; versioned by `format_version`.
+/// The contents of `meta/mb_manifest.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Extra {
-    /// 1.
+    /// The version of the file format: 1.
     pub format_version: u32,
-    /// The tool and its version.
+    /// The name and version of the program that created the backup.
     pub tool: String,
-    /// The job's id.
+    /// The id of the job that created the backup.
     pub job: String,
-    /// The Milvus it was taken of: host and port.
+    /// The host and port of the source Milvus.
     pub milvus_address: String,
-    /// Its version.
+    /// The version of the source Milvus.
     pub milvus_version: String,
-    /// Where Milvus kept its files.
+    /// The store and root path of the source Milvus.
     pub source: String,
-    /// The selection, as text.
+    /// The selection as text.
     pub selection: String,
-    /// The resolved flush strategy.
+    /// The flush strategy that was used.
     pub strategy: String,
-    /// Milliseconds since 1970.
+    /// The start of the backup, in milliseconds since 1970.
     pub started_ms: i64,
-    /// Milliseconds since 1970.
+    /// The end of the backup, in milliseconds since 1970.
     pub ended_ms: i64,
-    /// Selected collections that vanished while they were read.
+    /// The selected collections that were dropped during the backup.
     pub vanished: Vec<String>,
-    /// Selected collections that were left out because rows of them would have been missing.
+    /// The selected collections that were left out because rows of them would be missing.
     pub failed: Vec<String>,
-    /// By `database.collection`.
+    /// The collections of the backup, by `database.collection`.
     pub collections: BTreeMap<String, CollectionExtra>,
 }
 
-/// What we know of a collection.
+/// The facts about one collection of a backup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CollectionExtra {
-    /// Milvus's id; part of the name of its object list.
+    /// The id of the collection in Milvus, which the name of the object list contains.
     pub id: i64,
-    /// Aliases.
+    /// The aliases of the collection.
     pub aliases: Vec<String>,
-    /// `Loaded`, `Loading` or `NotLoad`.
+    /// The load state: `Loaded`, `Loading` or `NotLoad`.
     pub load_state: String,
-    /// The number of its files.
+    /// The number of files.
     pub objects: u64,
-    /// Their bytes.
+    /// The total size of the files in bytes.
     pub bytes: u64,
-    /// By partition name.
+    /// The partitions of the collection, by name.
     pub partitions: BTreeMap<String, PartitionExtra>,
 }
 
-/// What we know of a partition.
+/// The facts about one partition of a backup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PartitionExtra {
-    /// Milvus's id.
+    /// The id of the partition in Milvus.
     pub id: i64,
-    /// Rows, deleted ones included.
+    /// The number of rows, including deleted ones.
     pub rows: u64,
-    /// Entries of its delete logs; a row deleted twice counts twice.
+    /// The number of delete entries; a row that was deleted twice counts twice.
     pub deletes: u64,
 }
 
 impl Extra {
-    /// The delete entries of every partition, by its id.
+    /// Returns the id of every partition with the number of its delete entries.
     pub fn deletes(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         self.collections.values().flat_map(|c| c.partitions.values()).map(|p| (p.id, p.deletes))
     }
 }
 
 impl Catalog {
-    /// Reads our own file of a backup; a foreign backup has none.
-    pub(crate) async fn extra(&self, name: &BackupName) -> Result<Option<Extra>, Error> {
+    /// Reads `mb_manifest.json`; returns `None` for a backup of the Go tool, which has no such file.
+    pub(crate) async fn read_extra(&self, name: &BackupName) -> Result<Option<Extra>, Error> {
         let key = self.layout(name).meta_file(MB_MANIFEST);
-        let Some(bytes) = self.read_file(&key).await? else { return Ok(None) };
+        let Some(bytes) = self.read_optional_file(&key).await? else { return Ok(None) };
         serde_json::from_slice(&bytes)
             .map(Some)
             .map_err(|e| Error::DamagedFile { file: self.store.describe(&key), source: e.into() })

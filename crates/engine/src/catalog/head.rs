@@ -1,4 +1,4 @@
-//! `list`: one LIST of the root and one head a backup, many at once.
+//! Lists the backups: one listing of the root, and the heads of the backups, which are read concurrently.
 
 use std::fmt;
 
@@ -15,25 +15,25 @@ use super::Catalog;
 use crate::lease::Marker;
 use crate::{Engine, Error, JobCtx};
 
-/// Heads read at once.
-const AT_ONCE: usize = 64;
+/// The number of heads that are read concurrently.
+const CONCURRENT_HEAD_READS: usize = 64;
 
-/// What a backup is.
+/// The state of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackupState {
-    /// All of its files are there.
+    /// The commit marker and the manifest exist.
     Complete,
-    /// It was begun (or its deletion was) and not ended.
+    /// The backup or its deletion was started and not completed, and no run is writing it.
     Unfinished,
-    /// It is being made.
+    /// A `create` is writing the backup.
     Running,
-    /// Its files cannot be understood.
+    /// The head cannot be parsed.
     Damaged,
 }
 
 impl BackupState {
-    /// The state in a word.
+    /// Returns the name of the state.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -50,30 +50,30 @@ impl fmt::Display for BackupState {
     }
 }
 
-/// What `list` shows of a backup.
+/// The facts about a backup that a list shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupSummary {
-    /// The directory's name.
+    /// The name of the backup, which is that of its directory.
     pub name: String,
-    /// The id of the job that made it.
+    /// The id of the job that created the backup.
     pub id: Option<String>,
-    /// What it is.
+    /// The state of the backup.
     pub state: BackupState,
-    /// When it was begun, milliseconds since 1970; of a foreign backup, when its head was written.
+    /// The start of the backup, in milliseconds since 1970; for a backup of the Go tool 0.5, the time of its head.
     pub taken_ms: Option<i64>,
-    /// When it was ended, milliseconds since 1970; not told by releases of the Go tool from 0.5 on.
+    /// The end of the backup, in milliseconds since 1970; unknown for backups of the Go tool 0.5 and later.
     pub ended_ms: Option<i64>,
-    /// Bytes of its binlogs.
+    /// The total size of the data files in bytes.
     pub size: Option<u64>,
-    /// The number of collections; not known of a foreign backup.
+    /// The number of collections; unknown for backups of the Go tool.
     pub collections: Option<u64>,
-    /// Rows, deleted ones included; not known of a foreign backup.
+    /// The number of rows, including deleted ones; unknown for backups of the Go tool.
     pub rows: Option<u64>,
-    /// The Milvus it was taken of.
+    /// The version of the source Milvus.
     pub milvus_version: Option<String>,
-    /// Who made it.
+    /// The name and version of the program that created the backup.
     pub tool: Option<String>,
-    /// What is wrong with it.
+    /// The reason why the backup is damaged.
     pub problem: Option<String>,
 }
 
@@ -81,10 +81,10 @@ impl Engine {
     /// Lists the backups below the backup root, sorted by name.
     pub async fn list(&self, ctx: &JobCtx) -> Result<Vec<BackupSummary>, Error> {
         let catalog = Catalog::open(self)?;
-        ctx.run(catalog.list()).await
+        ctx.run(catalog.list_summaries()).await
     }
 
-    /// Bytes of the files that say what a backup holds.
+    /// Returns the total size in bytes of the metadata files of a backup.
     pub async fn meta_size(&self, name: &BackupName, ctx: &JobCtx) -> Result<u64, Error> {
         let catalog = Catalog::open(self)?;
         let files = catalog.store.list(&catalog.layout(name).meta_dir());
@@ -94,7 +94,8 @@ impl Engine {
 }
 
 impl Catalog {
-    async fn list(&self) -> Result<Vec<BackupSummary>, Error> {
+    /// Lists the directories of the root and reads the summary of each backup, sorted by name.
+    async fn list_summaries(&self) -> Result<Vec<BackupSummary>, Error> {
         let found = self.store.list_dirs(&self.root.as_dir()).await?;
         let names = found
             .dirs
@@ -102,8 +103,8 @@ impl Catalog {
             .filter_map(|dir| dir.parse::<BackupName>().ok())
             .filter(|n| !n.is_reserved());
         let mut summaries: Vec<BackupSummary> = stream::iter(names)
-            .map(|name| async move { self.summary(&name).await })
-            .buffer_unordered(AT_ONCE)
+            .map(|name| async move { self.read_summary(&name).await })
+            .buffer_unordered(CONCURRENT_HEAD_READS)
             .try_filter_map(|summary| async move { Ok(summary) })
             .try_collect()
             .await?;
@@ -111,25 +112,30 @@ impl Catalog {
         Ok(summaries)
     }
 
-    /// One backup as `list` shows it; `None` for a directory that is none.
-    pub(crate) async fn summary(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
+    /// Reads the summary of one backup; returns `None` if the directory does not exist or is not a backup.
+    pub(crate) async fn read_summary(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
         let key = self.layout(name).meta_file(BACKUP_META);
-        let Some(bytes) = self.read_file(&key).await? else { return self.headless(name).await };
+        let Some(bytes) = self.read_optional_file(&key).await? else {
+            return self.summarize_without_head(name).await;
+        };
         match json::read_backup_meta(bytes.as_ref()) {
-            Ok(head) if head.summary.is_some() => Ok(Some(known(name, &head))),
-            Ok(head) => self.foreign(name, &head).await.map(Some),
-            Err(error) => Ok(Some(damaged(name, format!("{BACKUP_META}: {error}")))),
+            Ok(head) if head.summary.is_some() => Ok(Some(summary_from_head(name, &head))),
+            Ok(head) => self.summarize_go_backup(name, &head).await.map(Some),
+            Err(error) => Ok(Some(damaged_summary(name, format!("{BACKUP_META}: {error}")))),
         }
     }
 
-    /// A backup whose head tells nothing of its files: one LIST more tells whether they are all there.
-    async fn foreign(&self, name: &BackupName, head: &Manifest) -> Result<BackupSummary, Error> {
-        let meta = self.meta_files(name).await?;
-        let has = |file: &str| meta.iter().any(|(known, _)| known == file);
-        let whole = has(FULL_META) || (has(COLLECTION_META) && has(PARTITION_META) && has(SEGMENT_META));
+    /// Summarizes a backup of the Go tool, whose head exists before its other files.
+    ///
+    /// A listing of the metadata files shows whether the backup is complete.
+    async fn summarize_go_backup(&self, name: &BackupName, head: &Manifest) -> Result<BackupSummary, Error> {
+        let meta = self.list_meta_files(name).await?;
+        let has = |file: &str| meta.iter().any(|(name, _)| name == file);
+        let has_manifest =
+            has(FULL_META) || (has(COLLECTION_META) && has(PARTITION_META) && has(SEGMENT_META));
         let written = meta.iter().find(|(file, _)| file == BACKUP_META).and_then(|(_, modified)| *modified);
-        let mut summary = known(name, head);
-        if !whole {
+        let mut summary = summary_from_head(name, head);
+        if !has_manifest {
             summary.state = BackupState::Unfinished;
         }
         summary.taken_ms = head.start_time_ms.or(written);
@@ -137,33 +143,35 @@ impl Catalog {
         Ok(summary)
     }
 
-    /// A directory without a head: begun, half deleted, or no backup at all.
-    async fn headless(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
-        let meta = self.meta_files(name).await?;
+    /// Summarizes a directory without a head: an unfinished or running backup, or `None` if it is not a backup.
+    async fn summarize_without_head(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
+        let meta = self.list_meta_files(name).await?;
         let marker =
-            if meta.iter().any(|(file, _)| file == MB_BEGIN) { self.marker(name).await? } else { None };
-        let ours = meta.iter().any(|(file, _)| is_known_file(file));
-        if !ours {
+            if meta.iter().any(|(file, _)| file == MB_BEGIN) { self.read_marker(name).await? } else { None };
+        let has_known_file = meta.iter().any(|(file, _)| is_known_file(file));
+        if !has_known_file {
             let binlogs = self.layout(name).binlogs_dir();
             let any = self.store.any_below(&binlogs).await;
             if !any? {
                 return Ok(None);
             }
         }
-        let live = marker.as_ref().is_some_and(Marker::is_live);
+        let is_live = marker.as_ref().is_some_and(Marker::is_live);
         Ok(Some(BackupSummary {
-            state: if live { BackupState::Running } else { BackupState::Unfinished },
+            state: if is_live { BackupState::Running } else { BackupState::Unfinished },
             taken_ms: marker.as_ref().map(|m| m.started_ms),
             tool: marker.map(|m| m.tool),
-            ..blank(name)
+            ..empty_summary(name)
         }))
     }
 
-    pub(crate) async fn marker(&self, name: &BackupName) -> Result<Option<Marker>, Error> {
+    /// Reads the begin marker of a backup; returns `None` if there is none.
+    pub(crate) async fn read_marker(&self, name: &BackupName) -> Result<Option<Marker>, Error> {
         Marker::read(&self.store, &self.layout(name).meta_file(MB_BEGIN)).await
     }
 
-    async fn meta_files(&self, name: &BackupName) -> Result<Vec<(String, Option<i64>)>, Error> {
+    /// Lists the names and times of change of the metadata files; a missing directory has none.
+    async fn list_meta_files(&self, name: &BackupName) -> Result<Vec<(String, Option<i64>)>, Error> {
         let dir = self.layout(name).meta_dir();
         match self.store.list_dirs(&dir).await {
             Ok(found) => Ok(found
@@ -177,12 +185,14 @@ impl Catalog {
     }
 }
 
+/// Returns whether a file name is one of the metadata files of a backup.
 fn is_known_file(file: &str) -> bool {
     file.starts_with("mb_")
         || [BACKUP_META, COLLECTION_META, PARTITION_META, SEGMENT_META, FULL_META].contains(&file)
 }
 
-fn blank(name: &BackupName) -> BackupSummary {
+/// Returns the summary of an unfinished backup without any facts.
+fn empty_summary(name: &BackupName) -> BackupSummary {
     BackupSummary {
         name: name.to_string(),
         id: None,
@@ -198,7 +208,8 @@ fn blank(name: &BackupName) -> BackupSummary {
     }
 }
 
-fn known(name: &BackupName, head: &Manifest) -> BackupSummary {
+/// Returns the summary of a complete backup with the facts of its head.
+fn summary_from_head(name: &BackupName, head: &Manifest) -> BackupSummary {
     let summary = head.summary.as_ref();
     BackupSummary {
         id: Some(head.id.clone()).filter(|id| !id.is_empty()),
@@ -210,10 +221,11 @@ fn known(name: &BackupName, head: &Manifest) -> BackupSummary {
         rows: summary.map(|s| s.rows),
         milvus_version: Some(head.milvus_version.clone()).filter(|v| !v.is_empty()),
         tool: summary.map(|s| s.tool.clone()),
-        ..blank(name)
+        ..empty_summary(name)
     }
 }
 
-fn damaged(name: &BackupName, problem: String) -> BackupSummary {
-    BackupSummary { state: BackupState::Damaged, problem: Some(problem), ..blank(name) }
+/// Returns the summary of a damaged backup.
+fn damaged_summary(name: &BackupName, problem: String) -> BackupSummary {
+    BackupSummary { state: BackupState::Damaged, problem: Some(problem), ..empty_summary(name) }
 }

@@ -1,4 +1,4 @@
-//! The backups below a backup root: which there are, in which state, and what they hold.
+//! The catalog: the backups below a backup root, their states and contents.
 
 mod extra;
 mod head;
@@ -13,13 +13,13 @@ use storage::Store;
 
 pub use extra::{CollectionExtra, Extra, PartitionExtra};
 pub use head::{BackupState, BackupSummary};
-pub(crate) use objects::{ObjectLine, ObjectList};
-pub(crate) use read::file_id;
+pub(crate) use objects::{ObjectLine, ObjectListWriter};
+pub(crate) use read::parse_file_id;
 pub use read::{BackupDetail, Damage};
 
 use crate::{Engine, Error};
 
-/// The backup root on its store.
+/// All backups below one backup root of a store.
 #[derive(Clone, Debug)]
 pub(crate) struct Catalog {
     pub(crate) store: Store,
@@ -27,20 +27,23 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
+    /// Opens the catalog at the backup location of an engine.
     pub(crate) fn open(engine: &Engine) -> Result<Self, Error> {
-        Ok(Self { store: engine.backup_store()?, root: engine.config.backup.root.clone() })
+        Ok(Self { store: engine.open_backup_store()?, root: engine.config.backup.root.clone() })
     }
 
+    /// Returns the layout of the keys of one backup.
     pub(crate) fn layout(&self, name: &BackupName) -> BackupLayout {
         BackupLayout::new(&self.root, name)
     }
 
-    /// Where backups lie, for people.
-    pub(crate) fn place(&self) -> String {
+    /// Describes the store and root path of the backups, for messages.
+    pub(crate) fn describe_root(&self) -> String {
         self.store.describe(&self.root.as_dir())
     }
 
-    async fn read_file(&self, key: &ObjectKey) -> Result<Option<bytes::Bytes>, Error> {
+    /// Reads a whole file; returns `None` if it does not exist.
+    async fn read_optional_file(&self, key: &ObjectKey) -> Result<Option<bytes::Bytes>, Error> {
         match self.store.read(key).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == storage::ErrorKind::NotFound => Ok(None),

@@ -1,6 +1,7 @@
-//! `meta/mb_objects_<collection>.jsonl.gz`: every object of a collection with its size and `ETag`, a line each.
+//! Writes the object list `meta/mb_objects_<collection id>.jsonl.gz`.
 //!
-//! Compact (ids, not paths), written and readable in a stream; the first line says what it is.
+//! It contains every object of a collection with size and `ETag`, one on each line. Lines contain ids instead of paths
+//! to keep the file small. It can be written and read as a stream. The first line names the format and the columns.
 
 use std::io::Write;
 
@@ -12,10 +13,10 @@ use storage::{ObjectWriter, Store};
 
 use crate::Error;
 
-/// How much compressed text is gathered before it is sent, bytes.
-const CHUNK: usize = 1 << 20;
+/// The size in bytes from which the compressed text is sent to the store.
+const CHUNK_BYTES: usize = 1 << 20;
 
-/// One object; written as `[partition, segment, field or null for a delete log, log, size, etag or null]`.
+/// One object; written as `[partition, segment, field or null for a delta log, log, size, etag or null]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectLine<'a> {
     pub(crate) partition: PartitionScope,
@@ -34,23 +35,25 @@ struct Header {
 }
 
 /// Writes the object list of one collection.
-pub(crate) struct ObjectList {
+pub(crate) struct ObjectListWriter {
     encoder: GzEncoder<Vec<u8>>,
     writer: ObjectWriter,
-    place: String,
+    /// The store and key of the file, for messages.
+    location: String,
 }
 
-impl ObjectList {
+impl ObjectListWriter {
+    /// Creates the file and writes its first line; an existing file is replaced when the new one is closed.
     pub(crate) async fn create(
         store: &Store,
         layout: &model::layout::backup::BackupLayout,
         collection: CollectionId,
     ) -> Result<Self, Error> {
         let key = layout.meta_file(&model::layout::backup::mb_objects(collection));
-        let place = store.describe(&key);
+        let location = store.describe(&key);
         let writer = store.writer(&key).await?;
-        let mut list = Self { encoder: GzEncoder::new(Vec::new(), Compression::fast()), writer, place };
-        list.line(&Header {
+        let mut list = Self { encoder: GzEncoder::new(Vec::new(), Compression::fast()), writer, location };
+        list.write_line(&Header {
             format_version: 1,
             collection: collection.0,
             columns: ["partition", "segment", "field", "log", "size", "etag"],
@@ -58,8 +61,9 @@ impl ObjectList {
         Ok(list)
     }
 
+    /// Appends one object.
     pub(crate) async fn push(&mut self, object: &ObjectLine<'_>) -> Result<(), Error> {
-        self.line(&(
+        self.write_line(&(
             object.partition.wire(),
             object.segment.0,
             object.field.map(|f| f.0),
@@ -67,25 +71,27 @@ impl ObjectList {
             object.size,
             object.etag,
         ))?;
-        if self.encoder.get_ref().len() >= CHUNK { self.send().await } else { Ok(()) }
+        if self.encoder.get_ref().len() >= CHUNK_BYTES { self.send_buffer().await } else { Ok(()) }
     }
 
+    /// Sends the rest of the text and completes the file, which is not visible in the store before.
     pub(crate) async fn close(mut self) -> Result<(), Error> {
         self.encoder.try_finish().map_err(|e| self.encode_error(e.into()))?;
-        self.send().await?;
+        self.send_buffer().await?;
         self.writer.close().await.map(drop).map_err(Error::from)
     }
 
-    fn line(&mut self, value: &impl Serialize) -> Result<(), Error> {
+    fn write_line(&mut self, value: &impl Serialize) -> Result<(), Error> {
         serde_json::to_writer(&mut self.encoder, value).map_err(|e| self.encode_error(e.into()))?;
         self.encoder.write_all(b"\n").map_err(|e| self.encode_error(e.into()))
     }
 
     fn encode_error(&self, source: model::manifest::json::JsonError) -> Error {
-        Error::Encode { file: self.place.clone(), source }
+        Error::Encode { file: self.location.clone(), source }
     }
 
-    async fn send(&mut self) -> Result<(), Error> {
+    /// Sends the text that is compressed so far to the store.
+    async fn send_buffer(&mut self) -> Result<(), Error> {
         let chunk = std::mem::take(self.encoder.get_mut());
         if chunk.is_empty() {
             return Ok(());

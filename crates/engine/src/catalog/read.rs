@@ -1,4 +1,4 @@
-//! Reads what a backup holds, whoever made it.
+//! Reads the contents of a backup of this program or of the Go tool.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -19,32 +19,32 @@ use tokio::sync::mpsc;
 use super::{BackupState, BackupSummary, Catalog, Extra};
 use crate::{Engine, Error, JobCtx};
 
-/// Delete logs read at once.
-const AT_ONCE: usize = 32;
+/// The number of delta logs that are read concurrently.
+const CONCURRENT_LOG_READS: usize = 32;
 
-/// What a backup holds, down to its segments.
+/// A backup with its manifest.
 #[derive(Clone, Debug)]
 pub struct BackupDetail {
-    /// What `list` shows of it.
+    /// The summary, with collections and rows counted from the manifest if the head does not contain them.
     pub summary: BackupSummary,
-    /// What it holds.
+    /// The databases, collections, partitions, segments and files of the backup.
     pub manifest: Manifest,
-    /// What we know beyond the format; `None` of a foreign backup.
+    /// The contents of `mb_manifest.json`; `None` for a backup of the Go tool.
     pub extra: Option<Extra>,
 }
 
-/// Something wrong with the files of a backup.
+/// A difference between the files of a backup and its manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
-    /// The manifest names it, but it is not there.
+    /// An object of the manifest does not exist; contains its path.
     Missing(String),
-    /// It has another size than the manifest says.
+    /// An object has a different size than in the manifest.
     Size {
-        /// The object.
+        /// The store and key of the object.
         key: String,
-        /// Bytes there.
+        /// Its actual size in bytes.
         found: u64,
-        /// Bytes in the manifest.
+        /// Its size in bytes according to the manifest.
         expected: u64,
     },
 }
@@ -59,39 +59,39 @@ impl std::fmt::Display for Damage {
 }
 
 impl Engine {
-    /// Reads one backup down to its segments.
+    /// Reads the manifest of one backup; fails if the backup is not complete.
     pub async fn get(&self, name: &BackupName, ctx: &JobCtx) -> Result<BackupDetail, Error> {
         let catalog = Catalog::open(self)?;
-        ctx.run(catalog.detail(name)).await
+        ctx.run(catalog.read_complete_backup(name)).await
     }
 }
 
 impl Catalog {
-    /// Reads a complete backup; any other state is an error that names it.
-    pub(crate) async fn detail(&self, name: &BackupName) -> Result<BackupDetail, Error> {
-        let none = || Error::NoSuchBackup { name: name.to_string(), place: self.place() };
+    /// Reads a complete backup; for any other state, returns an error that names the state.
+    pub(crate) async fn read_complete_backup(&self, name: &BackupName) -> Result<BackupDetail, Error> {
+        let not_found = || Error::NoSuchBackup { name: name.to_string(), place: self.describe_root() };
         if name.is_reserved() {
-            return Err(none());
+            return Err(not_found());
         }
-        let mut summary = self.summary(name).await?.ok_or_else(none)?;
+        let mut summary = self.read_summary(name).await?.ok_or_else(not_found)?;
         if let BackupState::Unfinished | BackupState::Running = summary.state {
             return Err(Error::NotComplete { name: name.to_string(), state: summary.state });
         }
-        let manifest = self.manifest(name).await?;
-        let extra = self.extra(name).await?;
+        let manifest = self.read_manifest(name).await?;
+        let extra = self.read_extra(name).await?;
         summary.collections.get_or_insert(manifest.collections.len() as u64);
         summary.rows.get_or_insert(model::plan::backup::Totals::of_all(&manifest).rows);
         Ok(BackupDetail { summary, manifest, extra })
     }
 
-    /// The full tree where there is one, else the four levels.
-    async fn manifest(&self, name: &BackupName) -> Result<Manifest, Error> {
+    /// Reads the manifest from `full_meta.json` if it exists, otherwise from the four level files.
+    async fn read_manifest(&self, name: &BackupName) -> Result<Manifest, Error> {
         let layout = self.layout(name);
         let full = layout.meta_file(FULL_META);
-        let head = self.level(&layout, BACKUP_META).await?;
-        if let Some(source) = self.source_of(&full).await? {
-            let mut manifest = parse(source, json::read_full, self.store.describe(&full)).await?;
-            // full_meta.json is shared by all writers; only the head carries our summary
+        let head = self.read_level_file(&layout, BACKUP_META).await?;
+        if let Some(source) = self.open_reader(&full).await? {
+            let mut manifest = parse_on_thread(source, json::read_full, self.store.describe(&full)).await?;
+            // The format of full_meta.json has no summary; only the head of our own backups contains one.
             let file = || self.store.describe(&layout.meta_file(BACKUP_META));
             let head = json::read_backup_meta(head.as_ref())
                 .map_err(|source| Error::DamagedFile { file: file(), source })?;
@@ -100,23 +100,24 @@ impl Catalog {
         }
         let mut levels = Vec::with_capacity(3);
         for file in [COLLECTION_META, PARTITION_META, SEGMENT_META] {
-            levels.push(self.level(&layout, file).await?);
+            levels.push(self.read_level_file(&layout, file).await?);
         }
         let [collection, partition, segment] = &levels[..] else { return Err(Error::Task("levels".into())) };
         json::read_levels(head.as_ref(), collection.as_ref(), partition.as_ref(), segment.as_ref())
             .map_err(|source| Error::DamagedFile { file: self.store.describe(&layout.meta_dir()), source })
     }
 
-    async fn level(&self, layout: &BackupLayout, file: &str) -> Result<Bytes, Error> {
+    /// Reads one of the level files; a missing one is a damage of the backup.
+    async fn read_level_file(&self, layout: &BackupLayout, file: &str) -> Result<Bytes, Error> {
         let key = layout.meta_file(file);
-        self.read_file(&key).await?.ok_or_else(|| Error::Damaged {
+        self.read_optional_file(&key).await?.ok_or_else(|| Error::Damaged {
             name: layout.dir().file_name().to_owned(),
             problems: vec![format!("{} is missing", self.store.describe(&key))],
         })
     }
 
-    /// The bytes of a file as they come; `None` if there is no such file.
-    async fn source_of(&self, key: &ObjectKey) -> Result<Option<ChunkReader>, Error> {
+    /// Opens a file for reading as a stream; returns `None` if it does not exist.
+    async fn open_reader(&self, key: &ObjectKey) -> Result<Option<ChunkReader>, Error> {
         if self.store.stat(key).await?.is_none() {
             return Ok(None);
         }
@@ -132,8 +133,11 @@ impl Catalog {
         Ok(Some(ChunkReader { chunks, rest: Bytes::new() }))
     }
 
-    /// Lists the backup's objects of a collection and holds them against the manifest.
-    pub(crate) async fn inspect(
+    /// Lists the objects of a collection in a backup and compares them with the manifest.
+    ///
+    /// Returns for each partition whether its prefix contains foreign objects, and all damages. The delete entries are
+    /// not counted.
+    pub(crate) async fn inspect_collection(
         &self,
         name: &BackupName,
         collection: &CollectionBackup,
@@ -145,23 +149,21 @@ impl Catalog {
         for dir in [layout.insert_collection_dir(collection.id), layout.delta_collection_dir(collection.id)] {
             let mut entries = self.store.list(&dir);
             while let Some(entry) = entries.try_next().await? {
-                match file_id(&layout, &entry.key).and_then(|file| expected.take(file)) {
+                match parse_file_id(&layout, &entry.key).and_then(|file| expected.take(file)) {
                     Some((_, size)) if size > 0 && size != entry.meta.size => damages.push(Damage::Size {
                         key: self.store.describe(&entry.key),
                         found: entry.meta.size,
                         expected: size,
                     }),
                     Some(_) => {}
-                    None => foreign.extend(partition_of(&entry.key, &dir)),
+                    None => foreign.extend(parse_partition_of_key(&entry.key, &dir)),
                 }
             }
         }
         let dir = self.store.describe(layout.dir());
-        damages.extend(
-            expected.missing().map(|(scope, file)| {
-                Damage::Missing(format!("{dir}{}", missing_path(collection, scope, file)))
-            }),
-        );
+        damages.extend(expected.missing().map(|(scope, file)| {
+            Damage::Missing(format!("{dir}{}", describe_missing_file(collection, scope, file)))
+        }));
         let seen = collection
             .partitions
             .iter()
@@ -170,8 +172,8 @@ impl Catalog {
         Ok((seen, damages))
     }
 
-    /// Counts the entries of every delete log of a collection, by partition.
-    pub(crate) async fn count_deletes(
+    /// Counts the delete entries in the delta logs of a collection, by partition.
+    pub(crate) async fn count_delete_entries(
         &self,
         name: &BackupName,
         collection: &CollectionBackup,
@@ -185,9 +187,9 @@ impl Catalog {
         stream::iter(logs.collect::<Vec<_>>())
             .map(|(partition, group, segment, log)| {
                 let key = layout.delta_key(id, PartitionScope::One(partition), group, segment, log);
-                async move { self.deletes_in(&key).await.map(|n| (partition, n)) }
+                async move { self.count_entries_of_log(&key).await.map(|n| (partition, n)) }
             })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(CONCURRENT_LOG_READS)
             .try_fold(BTreeMap::new(), |mut sums, (partition, n)| async move {
                 *sums.entry(partition).or_default() += n;
                 Ok(sums)
@@ -195,7 +197,8 @@ impl Catalog {
             .await
     }
 
-    async fn deletes_in(&self, key: &ObjectKey) -> Result<u64, Error> {
+    /// Reads one delta log and returns the number of its delete entries.
+    async fn count_entries_of_log(&self, key: &ObjectKey) -> Result<u64, Error> {
         let place = self.store.describe(key);
         let bytes = self.store.read(key).await?;
         model::binlog::delta_entries(&bytes).map_err(|e| Error::Damaged {
@@ -205,19 +208,20 @@ impl Catalog {
     }
 }
 
-/// The partition whose prefix an object lies in, whatever its name.
-fn partition_of(key: &ObjectKey, collection: &ObjectKey) -> Option<PartitionId> {
-    key.below(collection)?.split('/').next()?.parse().ok().map(PartitionId)
+/// Returns the partition below whose prefix an object is stored, whatever the rest of its key is.
+fn parse_partition_of_key(key: &ObjectKey, collection_dir: &ObjectKey) -> Option<PartitionId> {
+    key.below(collection_dir)?.split('/').next()?.parse().ok().map(PartitionId)
 }
 
-/// The file that a key of a backup names.
-pub(crate) fn file_id(layout: &BackupLayout, key: &ObjectKey) -> Option<FileId> {
+/// Parses the key of a binlog or delta log in a backup; returns `None` for any other key.
+pub(crate) fn parse_file_id(layout: &BackupLayout, key: &ObjectKey) -> Option<FileId> {
     let insert = layout.parse_insert(key).map(|(k, _)| (k.segment, Some(k.field), k.log));
     let file = insert.or_else(|| layout.parse_delta(key).map(|(k, _)| (k.segment, None, k.log)));
     file.map(|(segment, field, log)| FileId { segment, field, log })
 }
 
-fn missing_path(collection: &CollectionBackup, scope: PartitionScope, file: FileId) -> String {
+/// Returns the path of a missing file below the backup, with `…` for the id of its group, which is not known.
+fn describe_missing_file(collection: &CollectionBackup, scope: PartitionScope, file: FileId) -> String {
     let FileId { segment, field, log } = file;
     let (collection, partition) = (collection.id, scope.wire());
     match field {
@@ -226,8 +230,8 @@ fn missing_path(collection: &CollectionBackup, scope: PartitionScope, file: File
     }
 }
 
-/// Parses on a thread of its own what arrives here.
-async fn parse(
+/// Parses a manifest on a blocking thread while its bytes arrive from the store.
+async fn parse_on_thread(
     source: ChunkReader,
     read: impl FnOnce(ChunkReader) -> Result<Manifest, json::JsonError> + Send + 'static,
     file: String,
@@ -238,7 +242,7 @@ async fn parse(
         .map_err(|source| Error::DamagedFile { file, source })
 }
 
-/// A blocking reader over chunks that arrive from a store.
+/// A blocking reader of the chunks that arrive from a store.
 struct ChunkReader {
     chunks: mpsc::Receiver<io::Result<Bytes>>,
     rest: Bytes,

@@ -1,4 +1,4 @@
-//! Writes the files of a backup: leaves first, `backup_meta.json` last.
+//! Writes the metadata files of a backup; the commit marker `backup_meta.json` is written last.
 
 use std::io::{self, Write};
 
@@ -15,14 +15,15 @@ use tokio::sync::mpsc;
 use super::{Catalog, Extra};
 use crate::Error;
 
-/// How much of a file is gathered before it is sent, bytes.
-const CHUNK: usize = 1 << 20;
+/// The size in bytes of the chunks in which a file is sent to the store.
+const CHUNK_BYTES: usize = 1 << 20;
 
-type Encode = fn(&Manifest, &str, &mut Chunks) -> Result<(), json::JsonError>;
+/// Encodes a manifest, with the root path of Milvus's files, as one of the JSON files.
+type Encode = fn(&Manifest, &str, &mut ChunkWriter) -> Result<(), json::JsonError>;
 
 impl Catalog {
-    /// Writes everything but the commit marker.
-    pub(crate) async fn write_leaves(
+    /// Writes all metadata files except the commit marker.
+    pub(crate) async fn write_manifest_files(
         &self,
         name: &BackupName,
         manifest: &Arc<Manifest>,
@@ -41,11 +42,11 @@ impl Catalog {
         let key = self.layout(name).meta_file(MB_MANIFEST);
         let bytes = serde_json::to_vec(extra)
             .map_err(|e| Error::Encode { file: self.store.describe(&key), source: e.into() })?;
-        self.put(&key, bytes.into()).await
+        self.write_file(&key, bytes.into()).await
     }
 
-    /// Writes the commit marker: from here on the backup is complete.
-    pub(crate) async fn publish(
+    /// Writes the commit marker, which makes the backup complete.
+    pub(crate) async fn write_commit_marker(
         &self,
         name: &BackupName,
         manifest: &Manifest,
@@ -55,14 +56,14 @@ impl Catalog {
         let mut bytes = Vec::new();
         json::write_backup_meta(manifest, log_root, &mut bytes)
             .map_err(|source| Error::Encode { file: self.store.describe(&key), source })?;
-        self.put(&key, bytes.into()).await
+        self.write_file(&key, bytes.into()).await
     }
 
-    async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), Error> {
+    async fn write_file(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), Error> {
         self.store.write(key, bytes).await.map_err(Error::from)
     }
 
-    /// Encodes on a thread of its own and sends what comes, so that the text of a million objects is never held.
+    /// Encodes a file on a blocking thread and sends it in chunks, so that its whole text is never in memory.
     async fn write_streamed(
         &self,
         key: &ObjectKey,
@@ -70,35 +71,35 @@ impl Catalog {
         log_root: &str,
         encode: Encode,
     ) -> Result<(), Error> {
-        let place = self.store.describe(key);
-        let failed = |source| Error::from(source);
+        let location = self.store.describe(key);
         let (sender, mut chunks) = mpsc::channel(2);
         let (manifest, log_root) = (Arc::clone(manifest), log_root.to_owned());
         let encoding = tokio::task::spawn_blocking(move || {
-            let mut out = Chunks { buffer: Vec::with_capacity(CHUNK), sender };
+            let mut out = ChunkWriter { buffer: Vec::with_capacity(CHUNK_BYTES), sender };
             encode(&manifest, &log_root, &mut out)?;
             out.flush().map_err(json::JsonError::from)
         });
         let Some(first) = chunks.recv().await else {
-            // nothing came: the encoder failed, or an empty file is to be written
-            encoded(encoding, &place).await?;
-            return self.store.write(key, Bytes::new()).await.map_err(failed);
+            // There was no chunk: the encoder failed, or the file is empty.
+            join_encoder(encoding, &location).await?;
+            return self.store.write(key, Bytes::new()).await.map_err(Error::from);
         };
-        let mut writer = self.store.writer(key).await.map_err(failed)?;
-        writer.write(first).await.map_err(failed)?;
+        let mut writer = self.store.writer(key).await.map_err(Error::from)?;
+        writer.write(first).await.map_err(Error::from)?;
         while let Some(chunk) = chunks.recv().await {
-            writer.write(chunk).await.map_err(failed)?;
+            writer.write(chunk).await.map_err(Error::from)?;
         }
-        // an encoder that failed leaves no file that looks whole
-        if let Err(error) = encoded(encoding, &place).await {
+        // If the encoder failed, the incomplete file must not appear in the store.
+        if let Err(error) = join_encoder(encoding, &location).await {
             writer.abort().await;
             return Err(error);
         }
-        writer.close().await.map(drop).map_err(failed)
+        writer.close().await.map(drop).map_err(Error::from)
     }
 }
 
-async fn encoded(
+/// Waits for the thread of the encoder and returns its result.
+async fn join_encoder(
     task: tokio::task::JoinHandle<Result<(), json::JsonError>>,
     file: &str,
 ) -> Result<(), Error> {
@@ -107,15 +108,16 @@ async fn encoded(
         .map_err(|source| Error::Encode { file: file.to_owned(), source })
 }
 
-struct Chunks {
+/// Collects written bytes and sends them in chunks to the task that writes to the store.
+struct ChunkWriter {
     buffer: Vec<u8>,
     sender: mpsc::Sender<Bytes>,
 }
 
-impl Write for Chunks {
+impl Write for ChunkWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= CHUNK {
+        if self.buffer.len() >= CHUNK_BYTES {
             self.flush()?;
         }
         Ok(bytes.len())
@@ -125,7 +127,7 @@ impl Write for Chunks {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK));
+        let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK_BYTES));
         self.sender.blocking_send(chunk.into()).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

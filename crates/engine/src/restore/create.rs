@@ -5,13 +5,14 @@ use milvus::CreateCollection;
 use model::manifest::{CollectionBackup, Schema};
 use model::plan::restore::{Action, CollectionPlan, PlanError, SkipParams};
 
-use super::Run;
+use super::RestoreRun;
 use crate::Error;
 
-/// The partition every collection has.
+/// The partition that Milvus creates with every collection.
 const DEFAULT_PARTITION: &str = "_default";
 
-impl Run<'_> {
+impl RestoreRun<'_> {
+    /// Creates the missing databases of the plan.
     pub(super) async fn create_databases(&self) -> Result<(), Error> {
         for database in &self.prepared.plan.databases {
             match self.milvus().create_database(database).await {
@@ -25,8 +26,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Brings the target collection into being; returns whether this restore created it.
-    pub(super) async fn create(
+    /// Drops and creates the target collection as the plan demands; returns whether this restore created it.
+    pub(super) async fn create_collection(
         &self,
         plan: &CollectionPlan,
         backup: &CollectionBackup,
@@ -38,24 +39,25 @@ impl Run<'_> {
         if plan.action == Action::Use {
             return Ok(false);
         }
-        // Milvus takes a second creation of the same collection for the first: two restores would share it
+        // Milvus accepts a second creation with the same schema, so two concurrent restores would share the collection.
         if self.milvus().has_collection(target).await? {
             return Err(PlanError::TargetsExist(vec![target.clone()]).into());
         }
-        let by_key = backup.schema.fields.iter().any(|f| f.is_partition_key);
+        let has_partition_key = backup.schema.fields.iter().any(|f| f.is_partition_key);
         let request = CreateCollection {
             target: target.clone(),
-            schema: schema_for(backup, plan, &self.prepared.request.skip),
+            schema: target_schema(backup, plan, &self.prepared.request.skip),
             shards: plan.shards,
             consistency: backup.consistency,
             properties: plan.properties.clone(),
-            num_partitions: by_key.then_some(i64::try_from(backup.partitions.len()).unwrap_or(i64::MAX)),
+            num_partitions: has_partition_key
+                .then_some(i64::try_from(backup.partitions.len()).unwrap_or(i64::MAX)),
         };
         self.milvus().create_collection(&request).await?;
         Ok(true)
     }
 
-    /// Creates the partitions that the target lacks; with a partition key the server made them.
+    /// Creates the partitions of the plan; with a partition key, Milvus has created them with the collection.
     pub(super) async fn create_partitions(
         &self,
         plan: &CollectionPlan,
@@ -76,7 +78,7 @@ impl Run<'_> {
             .await
     }
 
-    /// Drops the target's indexes where asked for, then creates the plan's.
+    /// Drops the indexes of the target if the request demands that, then creates the indexes of the plan.
     pub(super) async fn create_indexes(&self, plan: &CollectionPlan) -> Result<(), Error> {
         let target = &plan.target;
         let present = self.milvus().list_indexes(target).await?;
@@ -98,8 +100,10 @@ impl Run<'_> {
     }
 }
 
-/// The schema to create the target with. Milvus numbers fields by their order and makes the dynamic field itself.
-fn schema_for(backup: &CollectionBackup, plan: &CollectionPlan, skip: &SkipParams) -> Schema {
+/// Returns the schema with which the target is created.
+///
+/// Fields are sorted by id, because Milvus numbers them by their order. It creates the dynamic field itself.
+fn target_schema(backup: &CollectionBackup, plan: &CollectionPlan, skip: &SkipParams) -> Schema {
     let mut schema = backup.schema.clone();
     schema.name.clone_from(&plan.target.collection);
     schema.fields.retain(|f| !f.is_dynamic);

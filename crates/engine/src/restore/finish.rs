@@ -1,27 +1,29 @@
-//! What comes after the data: properties that would have disturbed it, the load state, the aliases.
+//! The last steps of a restore: properties that would have affected the import, the load state, the aliases.
 
 use std::time::{Duration, Instant};
 
 use model::manifest::LoadState;
 use model::plan::restore::CollectionPlan;
 
-use super::Run;
+use super::RestoreRun;
 use crate::{CollectionOutcome, CollectionRestored, Error};
 
-/// Between two looks at a load.
-const POLL: Duration = Duration::from_millis(500);
+/// The time between two requests for the state of a load.
+const LOAD_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-impl Run<'_> {
-    pub(super) async fn set_properties(&self, plan: &CollectionPlan) -> Result<(), Error> {
+impl RestoreRun<'_> {
+    /// Sets the properties that are set only after the import, such as a TTL.
+    pub(super) async fn set_remaining_properties(&self, plan: &CollectionPlan) -> Result<(), Error> {
         if plan.properties_after.is_empty() {
             return Ok(());
         }
         Ok(self.milvus().alter_collection(&plan.target, &plan.properties_after).await?)
     }
 
-    /// Loads what was loaded of a collection and waits for it; a load that does not end is a warning, the data
-    /// being there.
-    pub(super) async fn load(&self, plan: &CollectionPlan, stall: Duration) -> Result<(), Error> {
+    /// Loads the collection, or the partitions that were loaded, and waits for the end of the load.
+    ///
+    /// A load that fails or does not end within `limit` is a warning, because the data is restored.
+    pub(super) async fn load_collection(&self, plan: &CollectionPlan, limit: Duration) -> Result<(), Error> {
         let target = &plan.target;
         let sent = match plan.load_only.as_slice() {
             [] => self.milvus().load(target).await,
@@ -31,28 +33,28 @@ impl Run<'_> {
             self.ctx.warn(format!("{target} is restored, but cannot be loaded: {error}"));
             return Ok(());
         }
-        let begun = Instant::now();
-        while begun.elapsed() < stall {
+        let started = Instant::now();
+        while started.elapsed() < limit {
             match self.milvus().load_state(target, None).await {
                 Ok(LoadState::Loaded) => return Ok(()),
-                // Milvus denies for a moment now and then that the collection exists
+                // Milvus sometimes answers for a moment that an existing collection does not exist.
                 Err(error)
                     if error.kind() != milvus::ErrorKind::CollectionNotFound && !error.is_temporary() =>
                 {
                     self.ctx.warn(format!("{target} is restored, but its load state is not known: {error}"));
                     return Ok(());
                 }
-                Ok(_) | Err(_) => tokio::time::sleep(POLL).await,
+                Ok(_) | Err(_) => tokio::time::sleep(LOAD_POLL_INTERVAL).await,
             }
         }
         self.ctx.warn(format!(
             "{target} is restored, but not loaded after {} s; Milvus may still be at it",
-            stall.as_secs()
+            limit.as_secs()
         ));
         Ok(())
     }
 
-    /// Creates the aliases of what was restored; a taken one stays where it is. Returns what the operator should know.
+    /// Creates the aliases of the restored collections; an alias that is taken stays unchanged. Returns the warnings.
     pub(super) async fn create_aliases(&self, restored: &[CollectionRestored]) -> Vec<String> {
         let mut warnings = Vec::new();
         for (plan, _) in self

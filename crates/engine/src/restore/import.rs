@@ -1,4 +1,4 @@
-//! Import jobs: as many at once as the server works on, each followed to its end.
+//! Sends import jobs to Milvus and follows each to its end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,109 +7,126 @@ use std::time::{Duration, Instant};
 use milvus::{ImportJobId, ImportRequest, ImportState, Milvus};
 use tokio::sync::Semaphore;
 
-use super::job::Job;
-use super::stage::Staging;
+use super::job::ImportJob;
+use super::stage::StagingDirectory;
 use crate::{Error, Limits};
 
-/// Jobs that wait at the server beyond those it works on: enough that it never idles,
-/// few enough that none waits into its own deadline there (900 s on 2.2 and 2.3).
-const AHEAD: usize = 2;
+/// The number of jobs that wait at the server in addition to those that it processes.
+///
+/// It is large enough that the server never idles, and small enough that no job waits until the deadline of the server
+/// (900 s on Milvus 2.2 and 2.3).
+const WAITING_JOBS: usize = 2;
 
-/// The first and the longest time between two looks at a job. Few jobs are at the server at once, and what is seen
-/// late at the end of the last one is time lost.
-const POLL: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(300));
+/// The first and the longest pause between two requests for the state of a job.
+///
+/// They are short because the restore waits for the end of the last job, and the server has few jobs at a time.
+const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(300));
 
-/// How long a server may be away before its jobs are given up.
-const OUTAGE: Duration = Duration::from_mins(3);
+/// The time without an answer of the server after which its jobs count as failed.
+const MAX_OUTAGE: Duration = Duration::from_mins(3);
 
-/// How long a server may say that it does not know a job.
-const UNKNOWN: Duration = Duration::from_secs(20);
+/// The time for which the server may answer that it does not know a job.
+const MAX_UNKNOWN: Duration = Duration::from_secs(20);
 
-/// Sends import jobs, at most as many at once as the server takes.
+/// Sends import jobs and adapts their number to the number that the server processes concurrently.
 pub(super) struct Importer {
     milvus: Milvus,
+    /// The time without progress after which a job counts as stalled.
     stall: Duration,
-    most: usize,
-    /// Jobs that may be at the server; grows as it shows to work on several.
+    /// The maximum number of jobs at the server.
+    max_jobs: usize,
+    /// The permits for jobs at the server; they increase when the server processes several jobs.
     window: Semaphore,
+    /// The number of permits of the window, used or free.
     width: AtomicUsize,
+    /// The number of jobs that the server is processing.
     working: AtomicUsize,
-    /// Jobs that may be staged or at the server.
-    staged: Semaphore,
-    progress: Mutex<Instant>,
+    /// The permits for jobs that are staged or at the server.
+    staging_permits: Semaphore,
+    /// The time of the last progress of any job.
+    last_progress: Mutex<Instant>,
 }
 
 impl Importer {
+    /// Creates an importer for a restore with the given number of jobs.
     pub(super) fn new(milvus: Milvus, limits: &Limits, jobs: usize) -> Self {
-        let most = limits.import_jobs.get().min(jobs.max(1));
-        let width = AHEAD.min(most);
+        let max_jobs = limits.import_jobs.get().min(jobs.max(1));
+        let width = WAITING_JOBS.min(max_jobs);
         Self {
             milvus,
             stall: limits.stall,
-            most,
+            max_jobs,
             window: Semaphore::new(width),
             width: AtomicUsize::new(width),
             working: AtomicUsize::new(0),
-            staged: Semaphore::new(width + AHEAD),
-            progress: Mutex::new(Instant::now()),
+            staging_permits: Semaphore::new(width + WAITING_JOBS),
+            last_progress: Mutex::new(Instant::now()),
         }
     }
 
-    pub(super) fn most(&self) -> usize {
-        self.most
+    /// Returns the maximum number of jobs at the server.
+    pub(super) fn max_jobs(&self) -> usize {
+        self.max_jobs
     }
 
-    pub(super) fn stall(&self) -> Duration {
+    /// Returns the time without progress after which a job counts as stalled.
+    pub(super) fn stall_limit(&self) -> Duration {
         self.stall
     }
 
-    /// Stages and imports one job; returns the rows it brought.
-    pub(super) async fn import(&self, job: &Job<'_>, staging: Option<&Staging>) -> Result<u64, Error> {
-        // the semaphores are never closed
-        let _staged = self.staged.acquire().await.map_err(|e| Error::Task(e.to_string()))?;
-        let data = match staging {
-            Some(staging) => staging.bring(job).await?,
-            None => super::stage::in_place(job),
+    /// Stages and imports one job; returns the number of rows that Milvus reports.
+    pub(super) async fn import_job(
+        &self,
+        job: &ImportJob<'_>,
+        staging: Option<&StagingDirectory>,
+    ) -> Result<u64, Error> {
+        // Acquiring does not fail, because the semaphores are never closed.
+        let _staging_permit = self.staging_permits.acquire().await.map_err(|e| Error::Task(e.to_string()))?;
+        let prefixes = match staging {
+            Some(staging) => staging.stage_job(job).await?,
+            None => super::stage::prefixes_in_place(job),
         };
         let rows = {
-            let _slot = self.window.acquire().await.map_err(|e| Error::Task(e.to_string()))?;
+            let _window_permit = self.window.acquire().await.map_err(|e| Error::Task(e.to_string()))?;
             let request = ImportRequest {
                 target: job.plan.target.clone(),
                 partition: job.partition.name.clone(),
-                insert_prefix: data.insert.clone(),
-                delta_prefix: data.delta.clone(),
+                insert_prefix: prefixes.insert.clone(),
+                delta_prefix: prefixes.delta.clone(),
                 options: Vec::new(),
             };
             let id = self.milvus.import(&request).await?;
-            tracing::debug!("import job {id} of {} reads {}", job.place(), data.insert);
-            self.follow(id, job).await?
+            tracing::debug!("import job {id} of {} reads {}", job.describe_target(), prefixes.insert);
+            self.follow_job(id, job).await?
         };
         if let Some(staging) = staging {
-            staging.remove(&data).await;
+            staging.remove_job_files(&prefixes).await;
         }
         Ok(rows)
     }
 
-    /// Looks at a job until it ends or nothing moves any more.
-    async fn follow(&self, id: ImportJobId, job: &Job<'_>) -> Result<u64, Error> {
-        let mut working = Working { importer: self, counted: false };
-        let mut pause = POLL.0;
+    /// Requests the state of a job until it ends; fails if no job makes progress or the server is away for too long.
+    async fn follow_job(&self, id: ImportJobId, job: &ImportJob<'_>) -> Result<u64, Error> {
+        let mut working = WorkingJob { importer: self, counted: false };
+        let mut pause = POLL_PAUSES.0;
         let mut last = None;
-        let (mut answered, mut away) = (Instant::now(), false);
-        self.moved();
+        let (mut last_answer, mut is_away) = (Instant::now(), false);
+        self.record_progress();
         loop {
             tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(POLL.1);
+            pause = (pause * 3 / 2).min(POLL_PAUSES.1);
             let status = match self.milvus.import_state(id).await {
                 Ok(status) => status,
-                // one that was sent a moment ago, or before a restart, may not be known yet
-                Err(error) if error.kind() == milvus::ErrorKind::NotFound && answered.elapsed() < UNKNOWN => {
+                // Milvus may not know a new job, or any job after a restart, for a moment.
+                Err(error)
+                    if error.kind() == milvus::ErrorKind::NotFound && last_answer.elapsed() < MAX_UNKNOWN =>
+                {
                     continue;
                 }
-                // a restart of Milvus takes a minute, and its jobs go on after it
-                Err(error) if error.is_temporary() && answered.elapsed() < OUTAGE => {
-                    if !std::mem::replace(&mut away, true) {
-                        let seconds = OUTAGE.saturating_sub(answered.elapsed()).as_secs();
+                // A restart of Milvus takes a minute, and it continues its jobs afterwards.
+                Err(error) if error.is_temporary() && last_answer.elapsed() < MAX_OUTAGE => {
+                    if !std::mem::replace(&mut is_away, true) {
+                        let seconds = MAX_OUTAGE.saturating_sub(last_answer.elapsed()).as_secs();
                         job.run.ctx.warn(format!(
                             "Milvus does not answer; asking again for up to {seconds} s: {error}"
                         ));
@@ -117,67 +134,71 @@ impl Importer {
                     continue;
                 }
                 Err(error) => {
-                    let doing = format!("while waiting for import job {id} of {}", job.place());
-                    return Err(Error::from(error).during(doing));
+                    let context = format!("while waiting for import job {id} of {}", job.describe_target());
+                    return Err(Error::from(error).with_context(context));
                 }
             };
-            (answered, away) = (Instant::now(), false);
+            (last_answer, is_away) = (Instant::now(), false);
             match status.state {
                 ImportState::Completed => return Ok(status.rows),
                 ImportState::Failed(reason) => {
-                    return Err(Error::Import { job: id.0, place: job.place(), reason });
+                    return Err(Error::Import { job: id.0, place: job.describe_target(), reason });
                 }
                 ImportState::Pending => {}
-                ImportState::Running => working.count(),
+                ImportState::Running => working.mark_as_working(),
             }
-            let seen = Some((status.state.clone(), status.progress, status.rows));
-            if seen != last {
-                last = seen;
-                self.moved();
+            let current = Some((status.state.clone(), status.progress, status.rows));
+            if current != last {
+                last = current;
+                self.record_progress();
             }
-            if self.since_progress() > self.stall {
-                return Err(Error::Stalled { job: id.0, place: job.place(), seconds: self.stall.as_secs() });
+            if self.time_since_progress() > self.stall {
+                return Err(Error::Stalled {
+                    job: id.0,
+                    place: job.describe_target(),
+                    seconds: self.stall.as_secs(),
+                });
             }
         }
     }
 
-    /// One queue serves all jobs, so any job's progress is every job's.
-    fn moved(&self) {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    /// Records progress of all jobs: Milvus serves them from one queue, so a waiting job depends on the others.
+    fn record_progress(&self) {
+        *self.last_progress.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    fn since_progress(&self) -> Duration {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    fn time_since_progress(&self) -> Duration {
+        self.last_progress.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    /// Widens the window where the server works on all but the jobs that should wait.
-    fn widen(&self) {
+    /// Adds a permit to the window if fewer jobs wait at the server than should.
+    fn widen_window(&self) {
         let width = self.width.load(Ordering::Relaxed);
-        if width < self.most && self.working.load(Ordering::Relaxed) + AHEAD > width {
+        if width < self.max_jobs && self.working.load(Ordering::Relaxed) + WAITING_JOBS > width {
             self.width.fetch_add(1, Ordering::Relaxed);
             self.window.add_permits(1);
-            self.staged.add_permits(1);
+            self.staging_permits.add_permits(1);
         }
     }
 }
 
-/// Counts a job as one the server works on, until it ends.
-struct Working<'a> {
+/// A job that is followed; once marked, it counts as processed by the server until this guard is dropped.
+struct WorkingJob<'a> {
     importer: &'a Importer,
     counted: bool,
 }
 
-impl Working<'_> {
-    fn count(&mut self) {
+impl WorkingJob<'_> {
+    fn mark_as_working(&mut self) {
         if !self.counted {
             self.counted = true;
             self.importer.working.fetch_add(1, Ordering::Relaxed);
-            self.importer.widen();
+            self.importer.widen_window();
         }
     }
 }
 
-impl Drop for Working<'_> {
+impl Drop for WorkingJob<'_> {
     fn drop(&mut self) {
         if self.counted {
             self.importer.working.fetch_sub(1, Ordering::Relaxed);

@@ -1,16 +1,16 @@
-//! Restore: preflight and plan, then each collection is created, its data staged where needed, imported and counted.
+//! The restore: preflight and plan, then creation, staging if needed, import and row count of each collection.
 
 mod collection;
 mod create;
 mod finish;
 mod import;
+mod inspect;
 mod job;
-mod look;
 mod preflight;
 mod proof;
 mod stage;
 
-pub(crate) use preflight::{open, reach};
+pub(crate) use preflight::{check_restore_request, determine_reach};
 
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ use crate::{
 };
 use import::Importer;
 use proof::Proof;
-use stage::Staging;
+use stage::StagingDirectory;
 
 /// A restore that passed the preflight: the plan, the manifest and open connections.
 ///
@@ -44,66 +44,68 @@ pub struct PreparedRestore {
 }
 
 impl PreparedRestore {
-    /// What will be created, imported and dropped.
+    /// Returns the plan: the collections to create, import and drop.
     pub fn plan(&self) -> &RestorePlan {
         &self.plan
     }
 
-    /// The Milvus that is restored into.
+    /// Returns the address and version of the target Milvus.
     pub fn server(&self) -> &milvus::ServerInfo {
         self.target.milvus.server()
     }
 
-    /// The number of collections in the backup, selected or not.
+    /// Returns the number of collections in the backup, whether selected or not.
     pub fn collections_in_backup(&self) -> usize {
         self.manifest.collections.len()
     }
 }
 
-/// A restore while it is executed.
-struct Run<'a> {
+/// A restore during its execution.
+struct RestoreRun<'a> {
     prepared: PreparedRestore,
     engine: &'a Engine,
     ctx: &'a JobCtx,
 }
 
 impl Engine {
-    /// Reads the backup, compares it with the target, and plans what has to be done. Changes nothing.
+    /// Reads the manifest, lists the files of the backup, inspects the target, and computes the plan. Changes nothing.
     pub async fn plan_restore(
         &self,
         request: &RestoreRequest,
         ctx: &JobCtx,
     ) -> Result<PreparedRestore, Error> {
         ctx.emit(Event::Phase(Phase::Preflight));
-        ctx.run(preflight::run(self, request, ctx).boxed()).await
+        ctx.run(preflight::prepare_restore(self, request, ctx).boxed()).await
     }
 
-    /// Restores what was planned. A failure of a single collection is part of the report, not an error.
+    /// Executes the plan; a failure of a single collection is part of the report, not an error.
     pub async fn restore(&self, prepared: PreparedRestore, ctx: &JobCtx) -> Result<RestoreReport, Error> {
-        // boxed, so that the state of a whole restore is not a part of the caller's future
-        Run { prepared, engine: self, ctx }.execute().boxed().await
+        // Boxed to keep the future of the caller small.
+        RestoreRun { prepared, engine: self, ctx }.execute().boxed().await
     }
 }
 
-impl Run<'_> {
+impl RestoreRun<'_> {
+    /// Executes the plan and removes the staging directory at the end.
     async fn execute(self) -> Result<RestoreReport, Error> {
         let Self { prepared, engine, ctx } = &self;
         let plan = &prepared.plan;
         ctx.emit(Event::Phase(Phase::Create));
         ctx.run(self.create_databases()).await?;
-        // not cancelled half-way: an owner file that nobody stops would look alive
+        // A cancellation must not interrupt the claim: an owner file that is never stopped would look live.
         ctx.check()?;
-        let staging = if plan.staging.is_some() { Some(Staging::begin(engine, &self).await?) } else { None };
+        let staging =
+            if plan.staging.is_some() { Some(StagingDirectory::create(engine, &self).await?) } else { None };
         ctx.emit(Event::Phase(Phase::Import));
         let importer = Importer::new(self.milvus().clone(), &engine.config.limits, plan.jobs().count());
         let proof = Proof::new();
-        let collections = self.restore_all(&importer, &proof, staging.as_ref()).boxed().await;
+        let collections = self.restore_collections(&importer, &proof, staging.as_ref()).boxed().await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = plan.warnings.clone();
         warnings.extend(self.create_aliases(&collections).await);
         if let Some(staging) = staging {
             ctx.emit(Event::Phase(Phase::Cleanup));
-            warnings.extend(staging.end(prepared.request.keep_staged).await);
+            warnings.extend(staging.remove_or_keep(prepared.request.keep_staged).await);
         }
         Ok(RestoreReport {
             name: prepared.request.name.to_string(),
@@ -117,12 +119,12 @@ impl Run<'_> {
         &self.prepared.target.milvus
     }
 
-    /// Restores every collection of the plan; once nothing can come of the rest, it is not begun.
-    async fn restore_all(
+    /// Restores the collections of the plan; starts no further ones after a cancellation or a failed proof.
+    async fn restore_collections(
         &self,
         importer: &Importer,
         proof: &Proof,
-        staging: Option<&Staging>,
+        staging: Option<&StagingDirectory>,
     ) -> Vec<CollectionRestored> {
         let restores: Vec<_> = self
             .prepared
@@ -130,26 +132,27 @@ impl Run<'_> {
             .collections
             .iter()
             .enumerate()
-            .map(|(at, plan)| {
-                let begin = async move {
-                    if self.ctx.cancel().is_cancelled() || proof.failed() {
-                        (at, not_begun(plan))
+            .map(|(index, plan)| {
+                let restore = async move {
+                    if self.ctx.cancel().is_cancelled() || proof.has_failed() {
+                        (index, result_not_begun(plan))
                     } else {
-                        (at, self.restore_collection(plan, importer, proof, staging).await)
+                        (index, self.restore_collection(plan, importer, proof, staging).await)
                     }
                 };
-                begin.boxed()
+                restore.boxed()
             })
             .collect();
-        let at_once = self.engine.config.limits.restore_collections.get();
+        let concurrency = self.engine.config.limits.restore_collections.get();
         let mut done: Vec<(usize, CollectionRestored)> =
-            stream::iter(restores).buffer_unordered(at_once).collect().await;
-        done.sort_by_key(|(at, _)| *at);
+            stream::iter(restores).buffer_unordered(concurrency).collect().await;
+        done.sort_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, restored)| restored).collect()
     }
 }
 
-fn not_begun(plan: &CollectionPlan) -> CollectionRestored {
+/// Returns the result of a collection whose restore was not started.
+fn result_not_begun(plan: &CollectionPlan) -> CollectionRestored {
     CollectionRestored {
         source: plan.source.clone(),
         target: plan.target.clone(),

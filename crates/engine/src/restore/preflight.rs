@@ -1,4 +1,4 @@
-//! Before anything is changed: what does the backup hold, where does it go, and can the target take it?
+//! The preflight of a restore: reads the backup, resolves the targets, and checks that the target supports them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Instant;
@@ -13,29 +13,32 @@ use model::plan::restore::{Existing, PrefixSeen, Reach, RestorePlan, RestoreRequ
 use storage::{Store, StoreKind};
 
 use super::PreparedRestore;
-use crate::backup::{collections_of, storage_is_milvus};
+use crate::backup::{confirm_source_root, list_collections_of};
 use crate::catalog::{BackupDetail, Catalog};
 use crate::instance::Instance;
 use crate::{Engine, Error, Event, JobCtx};
 
-/// Collections looked at once.
-pub(super) const AT_ONCE: usize = 8;
+/// The number of collections that are inspected concurrently.
+pub(super) const CONCURRENT_CALLS: usize = 8;
 
-/// A restore as far as it is known before the backup's files are looked at.
-pub(crate) struct Opened {
+/// A request that passed the checks of admission, with open connections; the files of the backup are not listed yet.
+pub(crate) struct CheckedRestore {
     pub(crate) catalog: Catalog,
     pub(crate) target: Instance,
     pub(crate) targets: Targets,
-    /// The targets that exist and will be dropped.
+    /// The existing collections that the restore will drop.
     pub(crate) drops: BTreeSet<CollectionRef>,
     detail: BackupDetail,
     seen: Seen,
 }
 
-/// Reads the manifest, finds the targets, and refuses what they do not allow.
-pub(crate) async fn open(engine: &Engine, request: &RestoreRequest) -> Result<Opened, Error> {
+/// Reads the manifest, resolves and inspects the targets, and fails if the request is not possible.
+pub(crate) async fn check_restore_request(
+    engine: &Engine,
+    request: &RestoreRequest,
+) -> Result<CheckedRestore, Error> {
     let catalog = Catalog::open(engine)?;
-    let detail = catalog.detail(&request.name).await?;
+    let detail = catalog.read_complete_backup(&request.name).await?;
     let format = match &detail.manifest.format {
         Format::Binlog => None,
         Format::Snapshot => Some("snapshot".to_owned()),
@@ -44,30 +47,30 @@ pub(crate) async fn open(engine: &Engine, request: &RestoreRequest) -> Result<Op
     if let Some(format) = format {
         return Err(Error::Format { name: request.name.to_string(), format });
     }
-    let targets = resolve(&detail.manifest, request)?;
+    let targets = resolve_targets(&detail.manifest, request)?;
     let target = Instance::open(engine).await?;
     target.milvus.server().version.supported()?;
-    let mut opened =
-        Opened { catalog, target, targets, drops: BTreeSet::new(), detail, seen: Seen::default() };
-    holds(&opened.target, &opened.backups())?;
-    opened.seen = super::look::run(&opened, request).await?;
-    // a plan without the files knows all that is refused; they take longer
-    opened.drops = opened.plan(request)?.drops().cloned().collect();
-    Ok(opened)
+    let (drops, seen) = (BTreeSet::new(), Seen::default());
+    let mut checked = CheckedRestore { catalog, target, targets, drops, detail, seen };
+    check_schemas(&checked.target, &checked.selected_collections())?;
+    checked.seen = super::inspect::inspect_target(&checked, request).await?;
+    // This plan lacks the files, which take longer to list, but finds every target that is not allowed.
+    checked.drops = checked.build_plan(request)?.drops().cloned().collect();
+    Ok(checked)
 }
 
-impl Opened {
+impl CheckedRestore {
     pub(super) fn manifest(&self) -> &Manifest {
         &self.detail.manifest
     }
 
-    /// The selected collections.
-    fn backups(&self) -> Vec<&CollectionBackup> {
+    /// Returns the selected collections of the backup.
+    fn selected_collections(&self) -> Vec<&CollectionBackup> {
         let wanted: HashSet<&CollectionRef> = self.targets.collections.iter().map(|(name, _)| name).collect();
         self.manifest().collections.iter().filter(|c| wanted.contains(&c.name)).collect()
     }
 
-    /// The aliases that come with the targets, in their databases.
+    /// Returns the aliases to create, in the databases of their targets.
     pub(super) fn wanted_aliases(&self) -> BTreeSet<CollectionRef> {
         let backups: HashMap<&CollectionRef, &CollectionBackup> =
             self.manifest().collections.iter().map(|c| (&c.name, c)).collect();
@@ -83,35 +86,37 @@ impl Opened {
             .collect()
     }
 
-    fn plan(&self, request: &RestoreRequest) -> Result<RestorePlan, Error> {
+    /// Computes the plan from everything that was read so far.
+    fn build_plan(&self, request: &RestoreRequest) -> Result<RestorePlan, Error> {
         let Targets { databases, collections, .. } = &self.targets;
         Ok(RestorePlan::new(self.manifest(), databases, collections, request, &self.seen)?)
     }
 }
 
-pub(super) async fn run(
+/// Checks everything that can be checked without changes, and returns the prepared restore.
+pub(super) async fn prepare_restore(
     engine: &Engine,
     request: &RestoreRequest,
     ctx: &JobCtx,
 ) -> Result<PreparedRestore, Error> {
     let started = Instant::now();
-    let mut opened = open(engine, request).await?;
-    if !opened.targets.unused.is_empty() {
-        ctx.warn(format!("nothing to rename by {}", opened.targets.unused.join(", ")));
+    let mut checked = check_restore_request(engine, request).await?;
+    if !checked.targets.unused.is_empty() {
+        ctx.warn(format!("nothing to rename by {}", checked.targets.unused.join(", ")));
     }
     if !request.meta_only {
-        opened.seen.prefixes = prefixes(&opened, request).await?;
+        checked.seen.prefixes = inspect_prefixes(&checked, request).await?;
     }
-    let plan = opened.plan(request)?;
-    let Opened { catalog, target, detail, seen, .. } = opened;
-    // what is staged below a wrong root is never found by the server, and a wrong bucket must not cost what is dropped;
-    // on a disk the server needs no root to find a path
-    let on_store = target.store.location().kind() == StoreKind::S3;
+    let plan = checked.build_plan(request)?;
+    let CheckedRestore { catalog, target, detail, seen, .. } = checked;
+    // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
+    // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
+    let on_object_store = target.store.location().kind() == StoreKind::S3;
     if plan.jobs().next().is_some()
-        && (on_store || plan.staging.is_some() || request.existing == Existing::Drop)
+        && (on_object_store || plan.staging.is_some() || request.existing == Existing::Drop)
     {
-        let found = collections_of(&target, seen.databases).await?;
-        storage_is_milvus(&target, &found.collections).await?;
+        let contents = list_collections_of(&target, seen.databases).await?;
+        confirm_source_root(&target, &contents.collections).await?;
     }
     let server = target.milvus.server();
     ctx.emit(Event::Overview {
@@ -125,8 +130,10 @@ pub(super) async fn run(
     Ok(PreparedRestore { request, catalog, target, manifest, plan, started })
 }
 
-/// Source names to target names; a filter that matches only a renamed target names the source.
-fn resolve(manifest: &Manifest, request: &RestoreRequest) -> Result<Targets, Error> {
+/// Resolves selection and mapping to pairs of source and target names.
+///
+/// If the selection matches only new names, the error has a hint with the names in the backup.
+fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targets, Error> {
     let collections: Vec<CollectionRef> = manifest.collections.iter().map(|c| c.name.clone()).collect();
     let databases: BTreeSet<String> = manifest
         .databases
@@ -158,8 +165,8 @@ fn resolve(manifest: &Manifest, request: &RestoreRequest) -> Result<Targets, Err
     })
 }
 
-/// Whether the target's version can hold the schemas.
-fn holds(target: &Instance, backups: &[&CollectionBackup]) -> Result<(), Error> {
+/// Fails if the version of the target does not support the schema of a collection.
+fn check_schemas(target: &Instance, backups: &[&CollectionBackup]) -> Result<(), Error> {
     for backup in backups {
         let problems = target.milvus.capabilities().schema_problems(&backup.schema);
         if !problems.is_empty() {
@@ -173,25 +180,28 @@ fn holds(target: &Instance, backups: &[&CollectionBackup]) -> Result<(), Error> 
     Ok(())
 }
 
-/// Proves that every object of the selected collections is there, and counts their deletes.
-async fn prefixes(
-    opened: &Opened,
+/// Compares the objects of the selected collections with the manifest, and determines their delete entries.
+///
+/// Fails with the first five damages. The delete entries come from our own manifest if there is one, otherwise from
+/// the delta logs.
+async fn inspect_prefixes(
+    checked: &CheckedRestore,
     request: &RestoreRequest,
 ) -> Result<BTreeMap<PartitionId, PrefixSeen>, Error> {
-    let Opened { catalog, detail, .. } = opened;
+    let CheckedRestore { catalog, detail, .. } = checked;
     let name = &request.name;
     let recorded: Option<BTreeMap<PartitionId, u64>> =
         detail.extra.as_ref().map(|extra| extra.deletes().map(|(id, n)| (PartitionId(id), n)).collect());
     let recorded = recorded.as_ref();
-    let looks: Vec<_> = opened
-        .backups()
+    let inspections: Vec<_> = checked
+        .selected_collections()
         .into_iter()
         .map(|backup| {
-            let look = async move {
-                let (seen, damages) = catalog.inspect(name, backup).await?;
+            let inspection = async move {
+                let (seen, damages) = catalog.inspect_collection(name, backup).await?;
                 let deletes = match recorded {
                     Some(recorded) => recorded.clone(),
-                    None if damages.is_empty() => catalog.count_deletes(name, backup).await?,
+                    None if damages.is_empty() => catalog.count_delete_entries(name, backup).await?,
                     None => BTreeMap::new(),
                 };
                 let seen = seen.into_iter().map(move |(id, seen)| {
@@ -199,14 +209,14 @@ async fn prefixes(
                 });
                 Ok::<_, Error>((seen, damages))
             };
-            look.boxed()
+            inspection.boxed()
         })
         .collect();
-    let looked: Vec<_> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+    let inspected: Vec<_> = stream::iter(inspections).buffered(CONCURRENT_CALLS).try_collect().await?;
     let problems: Vec<String> =
-        looked.iter().flat_map(|(_, damages)| damages).map(ToString::to_string).collect();
+        inspected.iter().flat_map(|(_, damages)| damages).map(ToString::to_string).collect();
     if problems.is_empty() {
-        return Ok(looked.into_iter().flat_map(|(seen, _)| seen).collect());
+        return Ok(inspected.into_iter().flat_map(|(seen, _)| seen).collect());
     }
     let more = problems.len().saturating_sub(5);
     let mut problems: Vec<String> = problems.into_iter().take(5).collect();
@@ -216,8 +226,8 @@ async fn prefixes(
     Err(Error::Damaged { name: name.to_string(), problems })
 }
 
-/// Whether the target's Milvus can read the backup where it lies, as far as the configuration tells.
-pub(crate) fn reach(backup: &Store, target: &Store) -> Reach {
+/// Returns whether, according to the configuration, the target Milvus can import the backup in place.
+pub(crate) fn determine_reach(backup: &Store, target: &Store) -> Reach {
     let (from, to) = (backup.location(), target.location());
     if from.kind() == StoreKind::Local && to.kind() == StoreKind::Local {
         return Reach::InPlace;
@@ -258,26 +268,26 @@ mod tests {
         Store::open(&StoreConfig::S3(config)).unwrap()
     }
 
-    fn why(backup: &Store, target: &Store) -> Option<String> {
-        match reach(backup, target) {
+    fn staging_reason(backup: &Store, target: &Store) -> Option<String> {
+        match determine_reach(backup, target) {
             Reach::InPlace => None,
             Reach::Staged(why) => Some(why),
         }
     }
 
     #[test]
-    fn a_backup_is_read_where_it_lies_in_one_bucket_or_on_one_disk_alone() {
+    fn a_backup_is_imported_in_place_only_from_the_same_bucket_or_disk() {
         let (here, there) = ("http://127.0.0.1:9000", "http://127.0.0.1:9001");
         let disk = Store::open(&StoreConfig::Local).unwrap();
         let (files, backups) = (s3(here, "files"), s3(here, "backups"));
-        assert_eq!(why(&disk, &disk), None);
-        assert_eq!(why(&files, &s3("http://127.0.0.1:9000/", "files")), None);
+        assert_eq!(staging_reason(&disk, &disk), None);
+        assert_eq!(staging_reason(&files, &s3("http://127.0.0.1:9000/", "files")), None);
         let buckets = "the target reads bucket files, the backup lies in backups";
-        assert_eq!(why(&backups, &files).as_deref(), Some(buckets));
+        assert_eq!(staging_reason(&backups, &files).as_deref(), Some(buckets));
         let stores = format!("the target reads s3 {here} bucket files, the backup lies on local disk");
-        assert_eq!(why(&disk, &files), Some(stores));
+        assert_eq!(staging_reason(&disk, &files), Some(stores));
         let elsewhere =
             format!("the target reads s3 {here} bucket files, the backup lies on s3 {there} bucket files");
-        assert_eq!(why(&s3(there, "files"), &files), Some(elsewhere));
+        assert_eq!(staging_reason(&s3(there, "files"), &files), Some(elsewhere));
     }
 }

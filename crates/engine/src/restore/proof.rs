@@ -1,70 +1,70 @@
-//! The proof that the target's Milvus reads the data: the run's first import job, sent alone.
+//! The proof that the target Milvus can read the data: the first import job of a restore, which runs alone.
 //!
-//! Until it is there, only one collection is touched: with a wrong bucket or root, every job would complete with no
-//! rows, and every target that was to be replaced would be gone.
+//! Until the proof is given, the restore touches only one collection with data. With a wrong bucket or root path every
+//! job would complete without rows, and all targets to replace would be lost.
 
 use tokio::sync::watch;
 
 use crate::Error;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Nobody tries yet.
+enum ProofState {
+    /// No collection is giving the proof.
     Open,
-    /// A collection is at it.
-    Tried,
-    /// The server read the data.
+    /// A collection is giving the proof.
+    Running,
+    /// The first job imported the expected rows.
     Given,
-    /// It did not.
+    /// The first job failed or imported other rows.
     Failed,
 }
 
 /// The proof of one restore.
 #[derive(Debug)]
-pub(super) struct Proof(watch::Sender<State>);
+pub(super) struct Proof(watch::Sender<ProofState>);
 
-/// What a collection may do.
+/// The permission of a collection to start.
 #[derive(Debug)]
 pub(super) enum Turn<'a> {
-    /// Go ahead.
+    /// The collection may start without restrictions.
     Free,
-    /// Go ahead, and send the first job alone.
+    /// The collection may start, and must give the proof with its first job.
     First(Prover<'a>),
 }
 
-/// The collection that tries; if it ends before its first job does, the next one tries.
+/// The duty to give the proof; if it is dropped without a result, it passes to the next collection.
 #[derive(Debug)]
 pub(super) struct Prover<'a>(&'a Proof);
 
 impl Proof {
     pub(super) fn new() -> Self {
-        Self(watch::Sender::new(State::Open))
+        Self(watch::Sender::new(ProofState::Open))
     }
 
-    /// Waits for the collection's turn; an error once the proof failed.
-    pub(super) async fn turn(&self, has_jobs: bool, target: &str) -> Result<Turn<'_>, Error> {
+    /// Waits until a collection may start; fails if the proof failed. A collection without jobs need not wait.
+    pub(super) async fn wait_for_turn(&self, has_jobs: bool, target: &str) -> Result<Turn<'_>, Error> {
         if !has_jobs {
             return Ok(Turn::Free);
         }
-        let mut seen = self.0.subscribe();
+        let mut states = self.0.subscribe();
         loop {
-            // the sender lives as long as we do
-            let state = *seen
-                .wait_for(|state| *state != State::Tried)
+            // This does not fail, because `self` owns the sender.
+            let state = *states
+                .wait_for(|state| *state != ProofState::Running)
                 .await
                 .map_err(|e| Error::Task(e.to_string()))?;
             match state {
-                State::Given => return Ok(Turn::Free),
-                State::Failed => return Err(Error::NotProven(target.to_owned())),
-                State::Open | State::Tried => {
-                    let ours = self.0.send_if_modified(|state| {
-                        let free = *state == State::Open;
-                        if free {
-                            *state = State::Tried;
+                ProofState::Given => return Ok(Turn::Free),
+                ProofState::Failed => return Err(Error::NotProven(target.to_owned())),
+                ProofState::Open | ProofState::Running => {
+                    let is_first = self.0.send_if_modified(|state| {
+                        let is_open = *state == ProofState::Open;
+                        if is_open {
+                            *state = ProofState::Running;
                         }
-                        free
+                        is_open
                     });
-                    if ours {
+                    if is_first {
                         return Ok(Turn::First(Prover(self)));
                     }
                 }
@@ -72,27 +72,27 @@ impl Proof {
         }
     }
 
-    /// Whether nothing can come of the rest.
-    pub(super) fn failed(&self) -> bool {
-        *self.0.borrow() == State::Failed
+    /// Returns whether the proof failed, so that no other collection can be restored.
+    pub(super) fn has_failed(&self) -> bool {
+        *self.0.borrow() == ProofState::Failed
     }
 }
 
 impl Prover<'_> {
-    /// Tells the others how the first job ended.
-    pub(super) fn tell(self, given: bool) {
-        self.0.0.send_replace(if given { State::Given } else { State::Failed });
+    /// Reports the result of the first job to the waiting collections.
+    pub(super) fn report_result(self, given: bool) {
+        self.0.0.send_replace(if given { ProofState::Given } else { ProofState::Failed });
     }
 }
 
 impl Drop for Prover<'_> {
     fn drop(&mut self) {
         self.0.0.send_if_modified(|state| {
-            let left = *state == State::Tried;
-            if left {
-                *state = State::Open;
+            let has_no_result = *state == ProofState::Running;
+            if has_no_result {
+                *state = ProofState::Open;
             }
-            left
+            has_no_result
         });
     }
 }
@@ -102,21 +102,25 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_next_collection_tries_when_the_first_ends_without_a_job() {
+    async fn the_next_collection_gives_the_proof_if_the_first_one_ends_without_a_job() {
         let proof = Proof::new();
-        let first = proof.turn(true, "a").await.unwrap();
+        let first = proof.wait_for_turn(true, "a").await.unwrap();
         assert!(matches!(first, Turn::First(_)));
         drop(first);
-        assert!(matches!(proof.turn(true, "b").await.unwrap(), Turn::First(_)));
+        assert!(matches!(proof.wait_for_turn(true, "b").await.unwrap(), Turn::First(_)));
     }
 
     #[tokio::test]
-    async fn after_a_failed_proof_nothing_is_begun() {
+    async fn no_collection_with_jobs_starts_after_a_failed_proof() {
         let proof = Proof::new();
-        let Turn::First(prover) = proof.turn(true, "a").await.unwrap() else { panic!("not the first") };
-        prover.tell(false);
-        assert!(proof.failed());
-        assert!(matches!(proof.turn(true, "b").await, Err(Error::NotProven(target)) if target == "b"));
-        assert!(matches!(proof.turn(false, "empty").await, Ok(Turn::Free)));
+        let Turn::First(prover) = proof.wait_for_turn(true, "a").await.unwrap() else {
+            panic!("not the first")
+        };
+        prover.report_result(false);
+        assert!(proof.has_failed());
+        assert!(
+            matches!(proof.wait_for_turn(true, "b").await, Err(Error::NotProven(target)) if target == "b")
+        );
+        assert!(matches!(proof.wait_for_turn(false, "empty").await, Ok(Turn::Free)));
     }
 }

@@ -1,4 +1,4 @@
-//! Backups that nothing disturbs (simulated Milvus).
+//! Backups of collections that do not change, and errors before the copy (simulated Milvus).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,20 +11,20 @@ use model::plan::backup::{BackupRequest, FlushStrategy};
 use model::selection::Selection;
 use serde_json::{Value, json};
 
-use crate::shop::{self, collection};
-use crate::watch::{Watched, once};
-use crate::world::{World, backup_of, in_time, told};
-use crate::{disk, shop::FILES};
+use crate::samples::{self, collection};
+use crate::watch::{WatchedJob, on_first_event};
+use crate::world::{World, backup_request, describe_error, within_deadline};
+use crate::{disk, samples::FILES_PER_SEGMENT};
 
-/// The files of Milvus as a backup keeps them: the segment's id is there twice.
-fn kept(source: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
-    let keep = |(path, size): (String, u64)| {
+/// Returns the files of a backup that belong to the files of Milvus: the path contains the id of the segment twice.
+fn expected_copies(source: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let convert = |(path, size): (String, u64)| {
         let [_, collection, partition, segment, field, log] = path.split('/').collect::<Vec<_>>()[..] else {
             panic!("{path}")
         };
         (format!("insert_log/{collection}/{partition}/{segment}/{segment}/{field}/{log}"), size)
     };
-    source.into_iter().map(keep).collect()
+    source.into_iter().map(convert).collect()
 }
 
 fn state_of(backup: Option<engine::BackupSummary>) -> Option<BackupState> {
@@ -32,28 +32,28 @@ fn state_of(backup: Option<engine::BackupSummary>) -> Option<BackupState> {
 }
 
 #[tokio::test]
-async fn a_backup_holds_every_file_under_its_place_and_all_that_is_told_of_them() {
+async fn a_backup_contains_every_file_and_its_report_counts_them() {
     let world = World::with_books().await;
-    let report = world.back_up(&backup_of("nightly")).await.unwrap();
+    let report = world.back_up(&backup_request("nightly")).await.unwrap();
 
-    let source = disk::files(&world.source_path(""));
-    assert_eq!(source.len() as u64, 3 * FILES);
+    let source = disk::list_files(&world.source_path(""));
+    assert_eq!(source.len() as u64, 3 * FILES_PER_SEGMENT);
     let bytes: u64 = source.values().sum();
     assert_eq!((report.name.as_str(), report.collections, report.rows), ("nightly", 2, 9));
-    assert_eq!((report.objects, report.bytes, report.deletes), (3 * FILES, bytes, 0));
+    assert_eq!((report.objects, report.bytes, report.deletes), (3 * FILES_PER_SEGMENT, bytes, 0));
     assert!(report.vanished.is_empty() && report.warnings.is_empty() && report.kind().is_none());
     let (first, last) = report.cut.expect("a flush tells when it sealed");
     assert!(first <= last);
 
-    assert_eq!(disk::files(&world.backup_path("nightly/binlogs")), kept(source));
-    let meta: BTreeSet<String> = disk::files(&world.backup_path("nightly/meta")).into_keys().collect();
+    assert_eq!(disk::list_files(&world.backup_path("nightly/binlogs")), expected_copies(source));
+    let meta: BTreeSet<String> = disk::list_files(&world.backup_path("nightly/meta")).into_keys().collect();
     let (lists, files): (BTreeSet<String>, BTreeSet<String>) =
         meta.into_iter().partition(|name| name.starts_with("mb_objects_"));
     let expected =
         ["backup_meta", "collection_meta", "full_meta", "mb_manifest", "partition_meta", "segment_meta"];
     assert_eq!(files, expected.map(|name| format!("{name}.json")).into(), "no begin marker is left");
     assert_eq!(lists.len(), 2);
-    let other: Vec<String> = disk::files(&world.backup_path(""))
+    let other: Vec<String> = disk::list_files(&world.backup_path(""))
         .into_keys()
         .filter(|name| !name.starts_with("nightly/"))
         .collect();
@@ -64,8 +64,8 @@ async fn a_backup_holds_every_file_under_its_place_and_all_that_is_told_of_them(
 async fn the_copy_has_the_bytes_of_the_source_and_is_a_file_of_its_own() {
     use std::os::unix::fs::MetadataExt;
     let world = World::with_books().await;
-    world.back_up(&backup_of("nightly")).await.unwrap();
-    for path in disk::files(&world.source_path("insert_log")).into_keys() {
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    for path in disk::list_files(&world.source_path("insert_log")).into_keys() {
         let [collection, partition, segment, field, log] = path.split('/').collect::<Vec<_>>()[..] else {
             panic!("{path}")
         };
@@ -81,11 +81,11 @@ async fn the_copy_has_the_bytes_of_the_source_and_is_a_file_of_its_own() {
 async fn the_commit_marker_is_written_last() {
     let world = World::with_books().await;
     let head = world.backup_path("nightly/meta/backup_meta.json");
-    let watched = Watched::new({
+    let watched = WatchedJob::new({
         let head = head.clone();
         move |_, _| assert!(!head.exists(), "no event comes after the commit")
     });
-    world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap();
+    world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap();
     let phases: Vec<Phase> = watched
         .events()
         .into_iter()
@@ -93,7 +93,7 @@ async fn the_commit_marker_is_written_last() {
         .collect();
     assert_eq!(phases, [Phase::Preflight, Phase::Copy, Phase::Commit]);
     let written = |path| fs::metadata(path).unwrap().modified().unwrap();
-    for file in disk::files(&world.backup_path("nightly")).into_keys() {
+    for file in disk::list_files(&world.backup_path("nightly")).into_keys() {
         assert!(written(world.backup_path("nightly").join(file)) <= written(head.clone()));
     }
 }
@@ -101,9 +101,9 @@ async fn the_commit_marker_is_written_last() {
 #[tokio::test]
 async fn an_object_list_names_every_file_with_its_size() {
     let world = World::with_books().await;
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     let mut listed = BTreeMap::new();
-    for name in disk::files(&world.backup_path("nightly/meta")).into_keys() {
+    for name in disk::list_files(&world.backup_path("nightly/meta")).into_keys() {
         let Some(id) = name.strip_prefix("mb_objects_").and_then(|rest| rest.strip_suffix(".jsonl.gz"))
         else {
             continue;
@@ -122,26 +122,26 @@ async fn an_object_list_names_every_file_with_its_size() {
             assert!(listed.insert(path, line[4].as_u64().unwrap()).is_none());
         }
     }
-    assert_eq!(listed, disk::files(&world.backup_path("nightly/binlogs")));
+    assert_eq!(listed, disk::list_files(&world.backup_path("nightly/binlogs")));
 }
 
 #[tokio::test]
-async fn all_that_milvus_tells_of_a_collection_is_kept() {
+async fn the_manifest_contains_the_whole_description_of_a_collection() {
     let world = World::new();
-    let milvus = world.client().await;
+    let milvus = world.connect().await;
     milvus.create_database("shop").await.unwrap();
-    shop::fill(&milvus, "shop.orders", &[("_default", 3), ("late", 0)]).await;
+    samples::create_with_rows(&milvus, "shop.orders", &[("_default", 3), ("late", 0)]).await;
     let orders = collection("shop.orders");
     let ttl = KeyValue::new("collection.ttl.seconds", "3600");
     milvus.alter_collection(&orders, std::slice::from_ref(&ttl)).await.unwrap();
-    milvus.create_index(&orders, &shop::index()).await.unwrap();
+    milvus.create_index(&orders, &samples::vector_index()).await.unwrap();
     milvus.create_alias(&orders, "sales").await.unwrap();
     milvus.load(&orders).await.unwrap();
     let info = milvus.describe_collection(&orders).await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
 
     let name = "nightly".parse().unwrap();
-    let detail = in_time(world.engine().get(&name, &JobCtx::detached())).await.unwrap();
+    let detail = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap();
     let databases: Vec<&str> = detail.manifest.databases.iter().map(|d| d.name.as_str()).collect();
     assert_eq!(databases, ["default", "shop"], "an empty database is kept too");
     let [kept] = &detail.manifest.collections[..] else { panic!("one collection") };
@@ -151,7 +151,10 @@ async fn all_that_milvus_tells_of_a_collection_is_kept() {
     assert_eq!((&kept.properties, &kept.aliases), (&vec![ttl], &vec!["sales".to_owned()]));
     assert_ne!(kept.load_state, LoadState::NotLoad);
     let [index] = &kept.indexes[..] else { panic!("one index") };
-    assert_eq!((&index.name, &index.params), (&shop::index().name, &shop::index().params));
+    assert_eq!(
+        (&index.name, &index.params),
+        (&samples::vector_index().name, &samples::vector_index().params)
+    );
     let partitions: Vec<_> = kept
         .partitions
         .iter()
@@ -166,15 +169,15 @@ async fn all_that_milvus_tells_of_a_collection_is_kept() {
     assert_eq!(extra.selection, "*.*");
     assert_eq!(extra.milvus_address, format!("127.0.0.1:{}", world.fake.port()));
     let of_orders = &extra.collections["shop.orders"];
-    assert_eq!((&of_orders.aliases, of_orders.objects), (&vec!["sales".to_owned()], FILES));
+    assert_eq!((&of_orders.aliases, of_orders.objects), (&vec!["sales".to_owned()], FILES_PER_SEGMENT));
     assert_eq!((of_orders.partitions["_default"].rows, of_orders.partitions["late"].rows), (3, 0));
 }
 
 #[tokio::test]
-async fn each_collection_is_told_from_its_description_to_its_end() {
+async fn events_report_every_phase_of_a_collection() {
     let world = World::with_books().await;
-    let watched = Watched::new(|_, _| {});
-    world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap();
+    let watched = WatchedJob::new(|_, _| {});
+    world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap();
     let events = watched.events();
     let overview = Event::Overview {
         server: "v2.3.6".to_owned(),
@@ -194,91 +197,93 @@ async fn each_collection_is_told_from_its_description_to_its_end() {
         .collect();
     assert_eq!(phases, ["describing", "flushing", "listing", "copying", "verifying", "done"]);
     let copied = events.iter().filter(|e| matches!(e, Event::ObjectCopied { .. })).count();
-    assert_eq!(copied as u64, 3 * FILES);
+    assert_eq!(copied as u64, 3 * FILES_PER_SEGMENT);
     let planned: u64 = events
         .iter()
         .filter_map(|event| if let Event::Planned { objects, .. } = event { Some(*objects) } else { None })
         .sum();
-    assert_eq!(planned, 3 * FILES);
+    assert_eq!(planned, 3 * FILES_PER_SEGMENT);
 }
 
 #[tokio::test]
-async fn a_selection_takes_what_it_names() {
+async fn only_selected_collections_are_backed_up() {
     let world = World::with_books().await;
-    world.client().await.create_database("shop").await.unwrap();
+    world.connect().await.create_database("shop").await.unwrap();
     let selection = Selection::from_filter("shop.,tag*").unwrap();
-    let report = world.back_up(&BackupRequest { selection, ..backup_of("some") }).await.unwrap();
+    let report = world.back_up(&BackupRequest { selection, ..backup_request("some") }).await.unwrap();
     assert_eq!((report.collections, report.rows), (1, 4));
-    assert_eq!(world.calls("Flush"), 1, "what is not selected is not flushed");
-    let detail =
-        in_time(world.engine().get(&"some".parse().unwrap(), &JobCtx::detached())).await.unwrap().manifest;
+    assert_eq!(world.count_calls("Flush"), 1, "what is not selected is not flushed");
+    let detail = within_deadline(world.engine().get(&"some".parse().unwrap(), &JobCtx::detached()))
+        .await
+        .unwrap()
+        .manifest;
     let databases: Vec<&str> = detail.databases.iter().map(|d| d.name.as_str()).collect();
     assert_eq!(databases, ["default", "shop"]);
 }
 
 #[tokio::test]
-async fn a_selection_without_a_match_is_named_and_nothing_is_begun() {
+async fn a_selection_without_a_match_is_an_error_and_changes_nothing() {
     let world = World::with_books().await;
     let selection = Selection::from_filter("books,shop.*,default.boots").unwrap();
-    let error = world.back_up(&BackupRequest { selection, ..backup_of("some") }).await.unwrap_err();
+    let error = world.back_up(&BackupRequest { selection, ..backup_request("some") }).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     assert_eq!(error.to_string(), "nothing matches shop.*, default.boots");
     assert!(error.hint().unwrap().contains("names are those of the source"));
-    assert_eq!(world.calls("Flush"), 0);
-    assert!(world.list().await.is_empty());
+    assert_eq!(world.count_calls("Flush"), 0);
+    assert!(world.list_backups().await.is_empty());
 }
 
 #[tokio::test]
-async fn without_a_flush_the_newest_rows_stay_out() {
+async fn without_a_flush_the_newest_rows_are_left_out() {
     let world = World::with_books().await;
-    let skip = |name| BackupRequest { strategy: FlushStrategy::Skip, ..backup_of(name) };
+    let skip = |name| BackupRequest { strategy: FlushStrategy::Skip, ..backup_request(name) };
     let report = world.back_up(&skip("before")).await.unwrap();
     assert_eq!((report.collections, report.rows, report.cut), (2, 0, None));
-    assert_eq!(world.calls("Flush"), 0);
+    assert_eq!(world.count_calls("Flush"), 0);
 
-    let report = world.back_up(&backup_of("flushed")).await.unwrap();
-    assert_eq!((report.rows, world.calls("Flush")), (9, 2));
-    shop::insert(&world.client().await, "tags", "_default", 5).await;
+    let report = world.back_up(&backup_request("flushed")).await.unwrap();
+    assert_eq!((report.rows, world.count_calls("Flush")), (9, 2));
+    samples::insert_rows(&world.connect().await, "tags", "_default", 5).await;
     let report = world.back_up(&skip("after")).await.unwrap();
-    assert_eq!((report.rows, world.calls("Flush")), (9, 2));
+    assert_eq!((report.rows, world.count_calls("Flush")), (9, 2));
 }
 
 #[tokio::test]
-async fn a_backup_of_the_metadata_alone_has_no_segments() {
+async fn a_metadata_only_backup_has_no_segments() {
     let world = World::with_books().await;
-    world.back_up(&backup_of("all")).await.unwrap();
-    let request = BackupRequest { strategy: FlushStrategy::MetaOnly, ..backup_of("bare") };
+    world.back_up(&backup_request("all")).await.unwrap();
+    let request = BackupRequest { strategy: FlushStrategy::MetaOnly, ..backup_request("bare") };
     let report = world.back_up(&request).await.unwrap();
     assert_eq!((report.collections, report.rows, report.objects, report.bytes), (2, 0, 0, 0));
-    assert_eq!(world.calls("Flush"), 2, "those of the first backup");
-    assert!(disk::files(&world.backup_path("bare/binlogs")).is_empty());
+    assert_eq!(world.count_calls("Flush"), 2, "those of the first backup");
+    assert!(disk::list_files(&world.backup_path("bare/binlogs")).is_empty());
     let name = "bare".parse().unwrap();
-    let manifest = in_time(world.engine().get(&name, &JobCtx::detached())).await.unwrap().manifest;
+    let manifest = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap().manifest;
     assert!(manifest.collections.iter().all(|c| !c.partitions.is_empty()));
     assert!(manifest.collections.iter().flat_map(|c| &c.partitions).all(|p| p.segments.is_empty()));
-    assert_eq!(state_of(world.listed("bare").await), Some(BackupState::Complete));
+    assert_eq!(state_of(world.find_listed("bare").await), Some(BackupState::Complete));
 }
 
 #[tokio::test]
-async fn a_strategy_that_the_server_has_not_says_what_it_needs() {
+async fn an_unsupported_strategy_fails_with_the_required_version() {
     let world = World::with_books().await;
-    let request = BackupRequest { strategy: FlushStrategy::Bulk, ..backup_of("nightly") };
+    let request = BackupRequest { strategy: FlushStrategy::Bulk, ..backup_request("nightly") };
     let error = world.back_up(&request).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
     assert_eq!(error.to_string(), "strategy bulk_flush needs Milvus 2.6.11 or later");
-    assert!(disk::files(&world.backup_path("")).is_empty());
+    assert!(disk::list_files(&world.backup_path("")).is_empty());
 }
 
 #[tokio::test]
-async fn a_dry_run_changes_nothing_and_says_that_it_counts_before_the_flush() {
+async fn a_preview_changes_nothing_and_warns_that_it_counts_before_the_flush() {
     let world = World::with_books().await;
-    world.back_up(&backup_of("first")).await.unwrap();
-    shop::insert(&world.client().await, "books", "old", 7).await;
-    let (before, flushes) = (disk::files(&world.backup_path("")), world.calls("Flush"));
+    world.back_up(&backup_request("first")).await.unwrap();
+    samples::insert_rows(&world.connect().await, "books", "old", 7).await;
+    let (before, flushes) = (disk::list_files(&world.backup_path("")), world.count_calls("Flush"));
 
-    let seen = world.preview(&backup_of("nightly")).await.unwrap();
-    assert_eq!(world.calls("Flush"), flushes);
-    assert_eq!(disk::files(&world.backup_path("")), before);
+    let seen = world.preview(&backup_request("nightly")).await.unwrap();
+    assert_eq!(world.count_calls("Flush"), flushes);
+    assert_eq!(disk::list_files(&world.backup_path("")), before);
     assert_eq!((seen.name.as_str(), seen.strategy), ("nightly", FlushStrategy::Serial));
     assert_eq!(seen.copy, "copies on the local disk");
     assert!(seen.warnings[0].starts_with("counted before the flush"), "{:?}", seen.warnings);
@@ -287,45 +292,47 @@ async fn a_dry_run_changes_nothing_and_says_that_it_counts_before_the_flush() {
         .iter()
         .map(|c| (c.name.to_string(), c.partitions, c.segments, c.rows, c.objects))
         .collect();
-    let expected =
-        [("default.books".to_owned(), 2, 2, 5, 2 * FILES), ("default.tags".to_owned(), 1, 1, 4, FILES)];
+    let expected = [
+        ("default.books".to_owned(), 2, 2, 5, 2 * FILES_PER_SEGMENT),
+        ("default.tags".to_owned(), 1, 1, 4, FILES_PER_SEGMENT),
+    ];
     assert_eq!(found, expected);
     assert!(seen.collections.iter().all(|c| c.bytes > 0));
 
-    let request = BackupRequest { strategy: FlushStrategy::Skip, ..backup_of("nightly") };
+    let request = BackupRequest { strategy: FlushStrategy::Skip, ..backup_request("nightly") };
     assert_eq!(world.preview(&request).await.unwrap().warnings, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_dry_run_finds_what_the_run_would_stumble_over() {
+async fn a_preview_fails_if_the_name_exists_already() {
     let world = World::with_books().await;
-    world.back_up(&backup_of("nightly")).await.unwrap();
-    let error = world.preview(&backup_of("nightly")).await.unwrap_err();
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    let error = world.preview(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
 }
 
 #[tokio::test]
 async fn an_empty_server_gives_a_valid_empty_backup() {
     let world = World::new();
-    let report = world.back_up(&backup_of("nothing")).await.unwrap();
+    let report = world.back_up(&backup_request("nothing")).await.unwrap();
     assert_eq!((report.collections, report.rows, report.objects), (0, 0, 0));
-    let listed = world.listed("nothing").await.unwrap();
+    let listed = world.find_listed("nothing").await.unwrap();
     assert_eq!((listed.state, listed.collections), (BackupState::Complete, Some(0)));
     let name = "nothing".parse().unwrap();
-    let detail = in_time(world.engine().get(&name, &JobCtx::detached())).await.unwrap();
+    let detail = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap();
     assert_eq!(detail.manifest.databases.len(), 1);
     let selection = Selection::from_filter("books").unwrap();
-    let error = world.back_up(&BackupRequest { selection, ..backup_of("books") }).await.unwrap_err();
+    let error = world.back_up(&BackupRequest { selection, ..backup_request("books") }).await.unwrap_err();
     assert_eq!(error.to_string(), "nothing matches default.books");
 }
 
 #[tokio::test]
-async fn a_wrong_root_is_told_before_anything_is_written() {
+async fn a_wrong_root_fails_before_anything_is_written() {
     let mut world = World::with_books().await;
-    world.back_up(&backup_of("right")).await.unwrap();
+    world.back_up(&backup_request("right")).await.unwrap();
     let elsewhere = world.source_path("wrong");
     world.config.source.root = elsewhere.to_str().unwrap().into();
-    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+    let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
     let expected = format!(
         "no files of default.books below {}/, although Milvus has 5 flushed rows of it",
@@ -335,51 +342,55 @@ async fn a_wrong_root_is_told_before_anything_is_written() {
     let hint = error.hint().unwrap();
     assert!(hint.contains("minio.rootPath") && hint.contains("milvus-backup check"), "{hint}");
     assert!(!world.backup_path("nightly").exists());
-    // metadata alone needs no files
-    let request = BackupRequest { strategy: FlushStrategy::MetaOnly, ..backup_of("bare") };
+    // A metadata-only backup needs no files.
+    let request = BackupRequest { strategy: FlushStrategy::MetaOnly, ..backup_request("bare") };
     world.back_up(&request).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_wrong_root_that_only_the_flush_can_show_leaves_an_unfinished_backup() {
+async fn a_wrong_root_that_is_found_after_the_flush_leaves_an_unfinished_backup() {
     let mut world = World::with_books().await;
     world.config.source.root = world.source_path("wrong").to_str().unwrap().into();
-    let watched = Watched::new(|_, _| {});
-    let error = world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap_err();
+    let watched = WatchedJob::new(|_, _| {});
+    let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
-    assert!(told(&error).contains("flushed rows"), "{error}");
-    assert_eq!(state_of(world.listed("nightly").await), Some(BackupState::Unfinished));
-    assert!(watched.words().contains("nightly is unfinished; milvus-backup delete -n nightly removes it"));
+    assert!(describe_error(&error).contains("flushed rows"), "{error}");
+    assert_eq!(state_of(world.find_listed("nightly").await), Some(BackupState::Unfinished));
+    assert!(watched.messages().contains("nightly is unfinished; milvus-backup delete -n nightly removes it"));
 }
 
 #[tokio::test]
-async fn what_was_damaged_on_its_way_is_copied_again() {
+async fn damaged_and_missing_copies_are_copied_again() {
     let world = World::with_books().await;
-    let books = world.client().await.describe_collection(&collection("books")).await.unwrap().id;
+    let books = world.connect().await.describe_collection(&collection("books")).await.unwrap().id;
     let binlogs = world.backup_path("nightly/binlogs/insert_log").join(books.to_string());
-    let watched = once(
+    let watched = on_first_event(
         |event| {
             matches!(event, Event::Collection { collection, phase: CollectionPhase::Verifying }
                 if collection.collection == "books")
         },
         move || {
-            let copied: Vec<String> = disk::files(&binlogs).into_keys().collect();
+            let copied: Vec<String> = disk::list_files(&binlogs).into_keys().collect();
             fs::write(binlogs.join(&copied[0]), "cut").unwrap();
             fs::remove_file(binlogs.join(&copied[1])).unwrap();
         },
     );
-    world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap();
+    world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap();
     let copied = watched.events().iter().filter(|e| matches!(e, Event::ObjectCopied { .. })).count();
-    assert_eq!(copied as u64, 3 * FILES + 2, "and nothing else is");
-    let source = disk::files(&world.source_path(""));
-    assert_eq!(disk::files(&world.backup_path("nightly/binlogs")), kept(source));
+    assert_eq!(copied as u64, 3 * FILES_PER_SEGMENT + 2, "and nothing else is");
+    let source = disk::list_files(&world.source_path(""));
+    assert_eq!(disk::list_files(&world.backup_path("nightly/binlogs")), expected_copies(source));
 }
 
 #[tokio::test]
-async fn a_backup_store_that_cannot_be_written_is_named() {
+async fn the_error_names_a_backup_store_that_cannot_be_written() {
     let world = World::with_books().await;
     let root = world.backup_path("nightly").parent().unwrap().to_owned();
-    disk::write(&root, "a file where the backup root should be");
-    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
-    assert!(told(&error).contains(world.backup_path("nightly").to_str().unwrap()), "{}", told(&error));
+    disk::write_file(&root, "a file where the backup root should be");
+    let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
+    assert!(
+        describe_error(&error).contains(world.backup_path("nightly").to_str().unwrap()),
+        "{}",
+        describe_error(&error)
+    );
 }

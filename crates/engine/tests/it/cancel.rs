@@ -1,14 +1,14 @@
-//! Backups that are interrupted (simulated Milvus).
+//! Interrupted backups (simulated Milvus).
 
 use engine::{BackupState, CollectionPhase, Event, Kind, Phase};
 use serde_json::json;
 
 use crate::disk;
-use crate::watch::Watched;
-use crate::world::{World, backup_of, restore_of, told};
+use crate::watch::WatchedJob;
+use crate::world::{World, backup_request, describe_error, restore_request};
 
 #[tokio::test]
-async fn what_was_begun_is_unfinished_refused_and_can_be_deleted() {
+async fn an_interrupted_backup_is_unfinished_and_can_be_deleted() {
     type At = fn(&Event) -> bool;
     let moments: [At; 5] = [
         |event| matches!(event, Event::Collection { phase: CollectionPhase::Describing, .. }),
@@ -19,38 +19,39 @@ async fn what_was_begun_is_unfinished_refused_and_can_be_deleted() {
     ];
     for at in moments {
         let world = World::with_books().await;
-        let watched = Watched::cancelled_at(at);
-        let error = world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap_err();
+        let watched = WatchedJob::cancelled_at(at);
+        let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Interrupted, "interrupted"));
-        assert!(watched.words().contains("milvus-backup delete -n nightly removes it"));
+        assert!(watched.messages().contains("milvus-backup delete -n nightly removes it"));
         assert!(!world.backup_path("nightly/meta/backup_meta.json").exists());
-        assert_eq!(disk::json(&world.backup_path("nightly/meta/mb_begin.json"))["stopped"], json!(true));
-        assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Unfinished);
+        assert_eq!(disk::read_json(&world.backup_path("nightly/meta/mb_begin.json"))["stopped"], json!(true));
+        assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
 
-        let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+        let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
         assert_eq!(error.to_string(), "backup nightly exists already (unfinished)");
-        let error = world.restore(&restore_of("nightly")).await.unwrap_err();
+        let error = world.restore(&restore_request("nightly")).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Damaged);
         assert!(
-            told(&error).starts_with("backup nightly is unfinished, not complete\nit cannot be restored")
+            describe_error(&error)
+                .starts_with("backup nightly is unfinished, not complete\nit cannot be restored")
         );
 
         world.delete("nightly").await.unwrap();
-        assert!(world.list().await.is_empty());
-        assert_eq!(world.back_up(&backup_of("nightly")).await.unwrap().rows, 9);
+        assert!(world.list_backups().await.is_empty());
+        assert_eq!(world.back_up(&backup_request("nightly")).await.unwrap().rows, 9);
     }
 }
 
 #[tokio::test]
-async fn before_the_beginning_nothing_is_written() {
+async fn a_cancellation_during_the_preflight_writes_nothing() {
     for at in [(|event| *event == Event::Phase(Phase::Preflight)) as fn(&Event) -> bool, |event| {
         matches!(event, Event::Overview { .. })
     }] {
         let world = World::with_books().await;
-        let watched = Watched::cancelled_at(at);
-        let error = world.back_up_watched(&backup_of("nightly"), &watched.ctx).await.unwrap_err();
+        let watched = WatchedJob::cancelled_at(at);
+        let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Interrupted);
-        assert!(disk::files(&world.backup_path("")).is_empty());
-        assert_eq!(world.calls("Flush"), 0);
+        assert!(disk::list_files(&world.backup_path("")).is_empty());
+        assert_eq!(world.count_calls("Flush"), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Collections that change while they are read (simulated Milvus).
+//! Collections that change during their backup (simulated Milvus).
 
 use std::fs;
 use std::path::Path;
@@ -11,64 +11,73 @@ use model::plan::backup::BackupRequest;
 use testkit::fake::Fault;
 
 use crate::disk;
-use crate::shop::{self, FILES, collection};
-use crate::watch::{Watched, once};
-use crate::world::{World, backup_of, in_time, many};
+use crate::samples::{self, FILES_PER_SEGMENT, collection};
+use crate::watch::{WatchedJob, on_first_event};
+use crate::world::{World, backup_request, nonzero, within_deadline};
 
-/// With one thing done after the other, so that what happens in between is known.
-async fn one_by_one() -> Arc<World> {
+/// Creates a world whose backups process one collection and one object at a time, in a known order.
+async fn sequential_world() -> Arc<World> {
     let mut world = World::with_books().await;
-    world.config.limits.backup_collections = many(1);
-    world.config.limits.copies = many(1);
+    world.config.limits.backup_collections = nonzero(1);
+    world.config.limits.copies = nonzero(1);
     Arc::new(world)
 }
 
-/// Whether an event says that `books` enters a phase.
-fn books_are(event: &Event, word: &str) -> bool {
+/// Returns whether an event reports that `books` enters the phase of this name.
+fn books_enter_phase(event: &Event, phase_name: &str) -> bool {
     matches!(event, Event::Collection { collection, phase }
-        if collection.collection == "books" && phase.as_str() == word)
+        if collection.collection == "books" && phase.as_str() == phase_name)
 }
 
-fn a_book_is_copied(event: &Event) -> bool {
+fn is_copy_of_books(event: &Event) -> bool {
     matches!(event, Event::ObjectCopied { collection, .. } if collection.collection == "books")
 }
 
-fn vanishes(before: &'static str) -> Fault {
+fn drop_books_before(before: &'static str) -> Fault {
     Fault::CollectionVanishes { collection: "books".to_owned(), before }
 }
 
-/// Compacts `books` before the caller goes on, from within a job of another runtime.
-fn compact(world: &World) {
+/// Compacts `books` and returns afterwards; can be called from a task of another runtime.
+fn compact_books(world: &World) {
     world.fake.inject(Fault::Compacted { collection: "books".to_owned() });
     let config: ConnectConfig = world.config.milvus.clone();
-    let look = async move {
+    let list_segments = async move {
         let milvus = Milvus::connect(&config).await.unwrap();
         milvus.segments(&collection("books")).await.unwrap();
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    std::thread::spawn(move || runtime.block_on(look)).join().unwrap();
+    std::thread::spawn(move || runtime.block_on(list_segments)).join().unwrap();
 }
 
-async fn back_up(world: &World, watched: &Watched) -> Result<BackupReport, Error> {
-    world.back_up_watched(&backup_of("nightly"), &watched.ctx).await
+async fn back_up(world: &World, watched: &WatchedJob) -> Result<BackupReport, Error> {
+    world.back_up_watched(&backup_request("nightly"), &watched.ctx).await
 }
 
-/// The backup is complete, and holds `tags` alone.
-async fn only_tags(world: &World, report: &BackupReport, watched: &Watched, when: &str) {
+/// Asserts that the backup is complete and contains only `tags`.
+async fn assert_only_tags_are_backed_up(
+    world: &World,
+    report: &BackupReport,
+    watched: &WatchedJob,
+    when: &str,
+) {
     assert_eq!(report.vanished, [collection("books")], "{when}");
     assert_eq!((report.kind(), report.collections, report.rows), (Some(Kind::Partial), 1, 4), "{when}");
-    assert_eq!(watched.words(), "", "the report tells it, once: {when}");
-    assert!(watched.events().iter().any(|event| books_are(event, "vanished")), "{when}");
-    let listed = world.listed("nightly").await.unwrap();
+    assert_eq!(watched.messages(), "", "the report tells it, once: {when}");
+    assert!(watched.events().iter().any(|event| books_enter_phase(event, "vanished")), "{when}");
+    let listed = world.find_listed("nightly").await.unwrap();
     assert_eq!((listed.state, listed.collections), (BackupState::Complete, Some(1)), "{when}");
     let name = "nightly".parse().unwrap();
-    let extra = in_time(world.engine().get(&name, &JobCtx::detached())).await.unwrap().extra.unwrap();
+    let extra = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap().extra.unwrap();
     assert_eq!(extra.vanished, ["default.books"], "{when}");
-    assert_eq!(disk::files(&world.backup_path("nightly/binlogs")).len() as u64, FILES, "{when}");
+    assert_eq!(
+        disk::list_files(&world.backup_path("nightly/binlogs")).len() as u64,
+        FILES_PER_SEGMENT,
+        "{when}"
+    );
 }
 
 #[tokio::test]
-async fn a_collection_that_vanishes_at_any_stage_is_reported_and_the_rest_is_done() {
+async fn a_collection_dropped_in_any_phase_is_reported_and_the_others_are_backed_up() {
     for (phase, call) in [
         ("describing", "DescribeCollection"),
         ("describing", "ShowPartitions"),
@@ -77,65 +86,65 @@ async fn a_collection_that_vanishes_at_any_stage_is_reported_and_the_rest_is_don
         ("flushing", "Flush"),
         ("listing", "GetPersistentSegmentInfo"),
     ] {
-        let world = one_by_one().await;
-        let watched = once(move |event| books_are(event, phase), {
+        let world = sequential_world().await;
+        let watched = on_first_event(move |event| books_enter_phase(event, phase), {
             let world = Arc::clone(&world);
-            move || world.fake.inject(vanishes(call))
+            move || world.fake.inject(drop_books_before(call))
         });
         let report = back_up(&world, &watched).await.unwrap();
-        only_tags(&world, &report, &watched, call).await;
+        assert_only_tags_are_backed_up(&world, &report, &watched, call).await;
     }
 }
 
 #[tokio::test]
-async fn a_collection_that_vanishes_while_it_is_copied_leaves_nothing_behind() {
-    let world = one_by_one().await;
-    let watched = once(a_book_is_copied, {
+async fn a_collection_dropped_during_the_copy_leaves_no_files() {
+    let world = sequential_world().await;
+    let watched = on_first_event(is_copy_of_books, {
         let world = Arc::clone(&world);
         move || {
-            // those of `tags` are not flushed yet
+            // Only files of `books` exist, because `tags` is not flushed yet.
             fs::remove_dir_all(world.source_path("insert_log")).unwrap();
-            world.fake.inject(vanishes("HasCollection"));
+            world.fake.inject(drop_books_before("HasCollection"));
         }
     });
     let report = back_up(&world, &watched).await.unwrap();
-    only_tags(&world, &report, &watched, "copying").await;
+    assert_only_tags_are_backed_up(&world, &report, &watched, "copying").await;
 }
 
 #[tokio::test]
-async fn a_collection_that_vanishes_before_its_turn_is_no_failure() {
+async fn a_collection_dropped_before_its_description_is_reported() {
     for call in ["GetPersistentSegmentInfo", "DescribeCollection"] {
-        let world = one_by_one().await;
-        world.back_up(&backup_of("first")).await.unwrap();
-        world.fake.inject(vanishes(call));
-        let watched = Watched::new(|_, _| {});
+        let world = sequential_world().await;
+        world.back_up(&backup_request("first")).await.unwrap();
+        world.fake.inject(drop_books_before(call));
+        let watched = WatchedJob::new(|_, _| {});
         let report = back_up(&world, &watched).await.unwrap();
-        only_tags(&world, &report, &watched, call).await;
+        assert_only_tags_are_backed_up(&world, &report, &watched, call).await;
     }
 }
 
 #[tokio::test]
-async fn a_strict_backup_fails_where_a_collection_vanishes() {
-    let world = one_by_one().await;
-    let watched = once(|event| books_are(event, "flushing"), {
+async fn a_strict_backup_fails_if_a_collection_is_dropped() {
+    let world = sequential_world().await;
+    let watched = on_first_event(|event| books_enter_phase(event, "flushing"), {
         let world = Arc::clone(&world);
-        move || world.fake.inject(vanishes("Flush"))
+        move || world.fake.inject(drop_books_before("Flush"))
     });
-    let request = BackupRequest { strict: true, ..backup_of("nightly") };
+    let request = BackupRequest { strict: true, ..backup_request("nightly") };
     let error = world.back_up_watched(&request, &watched.ctx).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
         (Kind::Failed, "default.books was dropped while it was read")
     );
     assert_eq!(error.hint().unwrap(), "take the backup again, or without --strict");
-    assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Unfinished);
+    assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
     assert!(!world.backup_path("nightly/meta/backup_meta.json").exists());
 }
 
-/// The files of the backup are those that Milvus has now, and those that the manifest names.
-async fn is_as_milvus_is_now(world: &World) {
+/// Asserts that the backup contains exactly the files that Milvus has now, and that the manifest counts them.
+async fn assert_backup_matches_milvus(world: &World) {
     let segments = |dir: &Path, levels: usize| {
-        let mut found: Vec<String> = disk::files(dir)
+        let mut found: Vec<String> = disk::list_files(dir)
             .into_keys()
             .map(|path| path.split('/').skip(levels).collect::<Vec<_>>().join("/"))
             .collect();
@@ -145,58 +154,58 @@ async fn is_as_milvus_is_now(world: &World) {
     let source = segments(&world.source_path("insert_log"), 2);
     assert_eq!(segments(&world.backup_path("nightly/binlogs/insert_log"), 3), source);
     let name = "nightly".parse().unwrap();
-    let manifest = in_time(world.engine().get(&name, &JobCtx::detached())).await.unwrap().manifest;
+    let manifest = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap().manifest;
     let partitions = manifest.collections.iter().flat_map(|c| &c.partitions);
     let objects: usize = partitions.flat_map(|p| &p.segments).map(model::manifest::Segment::objects).sum();
     assert_eq!(objects, source.len());
 }
 
 #[tokio::test]
-async fn a_compaction_between_two_looks_is_looked_at_again() {
-    let world = one_by_one().await;
-    let watched = once(|event| books_are(event, "listing"), {
+async fn a_compaction_during_the_listing_causes_another_listing() {
+    let world = sequential_world().await;
+    let watched = on_first_event(|event| books_enter_phase(event, "listing"), {
         let world = Arc::clone(&world);
         move || world.fake.inject(Fault::Compacted { collection: "books".to_owned() })
     });
     let report = back_up(&world, &watched).await.unwrap();
     assert_eq!((report.rows, report.kind()), (9, None));
-    is_as_milvus_is_now(&world).await;
+    assert_backup_matches_milvus(&world).await;
 }
 
 #[tokio::test]
-async fn a_compaction_under_the_copy_leaves_no_file_of_the_old_segments() {
-    let world = one_by_one().await;
-    let watched = once(a_book_is_copied, {
+async fn a_compaction_during_the_copy_leaves_no_files_of_replaced_segments() {
+    let world = sequential_world().await;
+    let watched = on_first_event(is_copy_of_books, {
         let world = Arc::clone(&world);
-        move || compact(&world)
+        move || compact_books(&world)
     });
     let report = back_up(&world, &watched).await.unwrap();
-    assert_eq!((report.rows, report.objects, report.kind()), (9, 3 * FILES, None));
-    let listings = watched.events().iter().filter(|event| books_are(event, "listing")).count();
+    assert_eq!((report.rows, report.objects, report.kind()), (9, 3 * FILES_PER_SEGMENT, None));
+    let listings = watched.events().iter().filter(|event| books_enter_phase(event, "listing")).count();
     assert_eq!(listings, 2);
-    is_as_milvus_is_now(&world).await;
+    assert_backup_matches_milvus(&world).await;
 }
 
 #[tokio::test]
-async fn a_half_written_segment_is_looked_at_again() {
-    let world = one_by_one().await;
-    shop::insert(&world.client().await, "books", "old", 1).await;
+async fn a_half_written_segment_causes_another_listing() {
+    let world = sequential_world().await;
+    samples::insert_rows(&world.connect().await, "books", "old", 1).await;
     let seen = AtomicBool::new(false);
-    let watched = Watched::new({
+    let watched = WatchedJob::new({
         let world = Arc::clone(&world);
         move |event, _| {
-            if books_are(event, "listing") {
+            if books_enter_phase(event, "listing") {
                 let dir = world.source_path("insert_log");
-                let column = disk::a_file(&dir, "", "").parent().unwrap().join("999");
+                let column = disk::find_file(&dir, "", "").parent().unwrap().join("999");
                 if seen.swap(true, Ordering::Relaxed) {
                     fs::remove_file(column).unwrap();
                 } else {
-                    disk::write(&column, "a log of a write under way");
+                    disk::write_file(&column, "a log of a write under way");
                 }
             }
         }
     });
     let report = back_up(&world, &watched).await.unwrap();
     assert_eq!(report.rows, 10);
-    is_as_milvus_is_now(&world).await;
+    assert_backup_matches_milvus(&world).await;
 }

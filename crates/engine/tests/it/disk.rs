@@ -1,4 +1,4 @@
-//! Looks at files, and changes them behind the engine's back.
+//! Reads files, and changes them without the knowledge of the engine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// Every file below a directory with its size, by its path below it.
-pub(crate) fn files(dir: &Path) -> BTreeMap<String, u64> {
+/// Returns the sizes of all files below a directory, by their relative paths; a missing directory has none.
+pub(crate) fn list_files(dir: &Path) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     let mut dirs = vec![dir.to_owned()];
     while let Some(next) = dirs.pop() {
@@ -25,33 +25,33 @@ pub(crate) fn files(dir: &Path) -> BTreeMap<String, u64> {
     found
 }
 
-/// The only file whose path below the directory begins and ends like this.
-pub(crate) fn a_file(dir: &Path, begin: &str, end: &str) -> PathBuf {
-    let found = files(dir).into_keys().find(|name| name.starts_with(begin) && name.ends_with(end));
+/// Returns the first file whose relative path has the given prefix and suffix.
+pub(crate) fn find_file(dir: &Path, prefix: &str, suffix: &str) -> PathBuf {
+    let found = list_files(dir).into_keys().find(|name| name.starts_with(prefix) && name.ends_with(suffix));
     dir.join(found.expect("there is such a file"))
 }
 
-/// Writes a file, with the directories above it.
-pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
+/// Writes a file and creates its parent directories.
+pub(crate) fn write_file(path: &Path, content: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
 }
 
-/// Copies a directory with everything in it.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    for name in files(from).into_keys() {
-        write(&to.join(&name), fs::read(from.join(&name)).unwrap());
+/// Copies all files of a directory.
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
+    for name in list_files(from).into_keys() {
+        write_file(&to.join(&name), fs::read(from.join(&name)).unwrap());
     }
 }
 
-/// Changes a JSON file in place.
-pub(crate) fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
-    let mut value = json(path);
+/// Changes the contents of a JSON file.
+pub(crate) fn edit_json(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value = read_json(path);
     change(&mut value);
     fs::write(path, value.to_string()).unwrap();
 }
 
 /// Reads a JSON file.
-pub(crate) fn json(path: &Path) -> Value {
+pub(crate) fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }

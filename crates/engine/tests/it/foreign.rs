@@ -1,4 +1,4 @@
-//! Backups that the Go tool made (recorded), read, deleted, and restored as far as a simulated Milvus can.
+//! Recorded backups of the Go tool: list, get, delete, and restore as far as a simulated Milvus supports it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +10,11 @@ use model::plan::restore::{JobData, RestorePlan, RestoreRequest};
 use serde_json::{Value, json};
 
 use crate::disk;
-use crate::shop::collection;
-use crate::world::{World, in_time, restore_of, told};
+use crate::samples::collection;
+use crate::world::{World, describe_error, restore_request, within_deadline};
 
-const ALL: [(&str, i64); 5] = [
+/// The collections of the recorded backups with their rows.
+const ALL_COLLECTIONS: [(&str, i64); 5] = [
     ("default.books", 3700),
     ("default.empty", 0),
     ("default.tenants", 1200),
@@ -21,44 +22,46 @@ const ALL: [(&str, i64); 5] = [
     ("shop.orders", 2000),
 ];
 
-/// Of a recorded backup: its Milvus, who made it, and the rows it lists of each collection.
+/// A recorded backup: the version of Milvus, the tool as listed, and the collections with their rows.
 type Recorded = (&'static str, &'static str, Vec<(&'static str, i64)>);
 
-/// Every recorded backup by its name.
-fn recorded() -> BTreeMap<&'static str, Recorded> {
-    let some = |names: &[&str]| ALL.into_iter().filter(|(name, _)| names.contains(name)).collect::<Vec<_>>();
-    let bare = ALL.map(|(name, _)| (name, 0)).to_vec();
+/// Returns the recorded backups by name.
+fn recorded_backups() -> BTreeMap<&'static str, Recorded> {
+    let some = |names: &[&str]| {
+        ALL_COLLECTIONS.into_iter().filter(|(name, _)| names.contains(name)).collect::<Vec<_>>()
+    };
+    let bare = ALL_COLLECTIONS.map(|(name, _)| (name, 0)).to_vec();
     [
         ("filter_v0516", ("v2.3.5-lite", "Go 0.5+", some(&["default.books", "shop.books", "shop.orders"]))),
-        ("full_v0415", ("v2.3.5-lite", "Go 0.4", ALL.to_vec())),
-        ("full_v0516", ("v2.3.5-lite", "Go 0.5+", ALL.to_vec())),
-        ("m2216_v0516", ("v2.2.16-lite", "Go 0.5+", ALL.to_vec())),
+        ("full_v0415", ("v2.3.5-lite", "Go 0.4", ALL_COLLECTIONS.to_vec())),
+        ("full_v0516", ("v2.3.5-lite", "Go 0.5+", ALL_COLLECTIONS.to_vec())),
+        ("m2216_v0516", ("v2.2.16-lite", "Go 0.5+", ALL_COLLECTIONS.to_vec())),
         ("meta_only_v0516", ("v2.3.5-lite", "Go 0.5+", bare)),
         ("some_v0415", ("v2.3.5-lite", "Go 0.4", some(&["default.tenants", "shop.books", "shop.orders"]))),
     ]
     .into()
 }
 
-fn world() -> World {
+fn world_with_recorded_backups() -> World {
     let world = World::new();
-    for name in recorded().keys() {
-        world.take_fixture(name);
+    for name in recorded_backups().keys() {
+        world.add_fixture(name);
     }
     world
 }
 
-async fn get(world: &World, name: &str) -> BackupDetail {
-    in_time(world.engine().get(&name.parse().unwrap(), &JobCtx::detached())).await.unwrap()
+async fn get_backup(world: &World, name: &str) -> BackupDetail {
+    within_deadline(world.engine().get(&name.parse().unwrap(), &JobCtx::detached())).await.unwrap()
 }
 
 #[tokio::test]
-async fn all_of_them_are_listed_with_what_their_heads_tell() {
-    let world = world();
-    let listed = world.list().await;
+async fn recorded_backups_are_listed_with_the_facts_of_their_heads() {
+    let world = world_with_recorded_backups();
+    let listed = world.list_backups().await;
     let names: Vec<&str> = listed.iter().map(|backup| backup.name.as_str()).collect();
-    assert_eq!(names, recorded().into_keys().collect::<Vec<_>>());
+    assert_eq!(names, recorded_backups().into_keys().collect::<Vec<_>>());
     for backup in &listed {
-        let (version, tool, _) = recorded()[backup.name.as_str()].clone();
+        let (version, tool, _) = recorded_backups()[backup.name.as_str()].clone();
         assert_eq!((backup.state, backup.problem.as_ref()), (BackupState::Complete, None), "{}", backup.name);
         assert_eq!((backup.milvus_version.as_deref(), backup.tool.as_deref()), (Some(version), Some(tool)));
         assert_eq!((backup.collections, backup.rows), (None, None), "their heads do not tell");
@@ -70,10 +73,10 @@ async fn all_of_them_are_listed_with_what_their_heads_tell() {
 }
 
 #[tokio::test]
-async fn all_of_them_are_read_down_to_their_files() {
-    let world = world();
-    for (name, (_, _, rows)) in recorded() {
-        let detail = get(&world, name).await;
+async fn recorded_backups_are_read_down_to_their_files() {
+    let world = world_with_recorded_backups();
+    for (name, (_, _, rows)) in recorded_backups() {
+        let detail = get_backup(&world, name).await;
         let mut found: Vec<(String, u64)> =
             detail.manifest.collections.iter().map(|c| (c.name.to_string(), Totals::of(c).rows)).collect();
         found.sort();
@@ -83,7 +86,7 @@ async fn all_of_them_are_read_down_to_their_files() {
         let totals = Totals::of_all(&detail.manifest);
         assert_eq!(
             totals.objects,
-            disk::files(&world.backup_path(name).join("binlogs")).len() as u64,
+            disk::list_files(&world.backup_path(name).join("binlogs")).len() as u64,
             "{name}"
         );
         assert_eq!(detail.summary.collections, Some(rows.len() as u64), "counted, once it is read");
@@ -93,39 +96,43 @@ async fn all_of_them_are_read_down_to_their_files() {
 }
 
 #[tokio::test]
-async fn a_head_without_the_rest_is_unfinished() {
+async fn a_backup_with_a_head_but_no_manifest_is_unfinished() {
     let world = World::new();
-    // the Go tool writes the head first
+    // The Go tool writes the head before the other files.
     for name in ["full_v0415", "full_v0516"] {
-        let meta = world.take_fixture(name).join("meta");
+        let meta = world.add_fixture(name).join("meta");
         fs::remove_file(meta.join("full_meta.json")).unwrap();
-        assert_eq!(world.listed(name).await.unwrap().state, BackupState::Complete, "the levels are there");
+        assert_eq!(
+            world.find_listed(name).await.unwrap().state,
+            BackupState::Complete,
+            "the levels are there"
+        );
         fs::remove_file(meta.join("segment_meta.json")).unwrap();
-        assert_eq!(world.listed(name).await.unwrap().state, BackupState::Unfinished);
+        assert_eq!(world.find_listed(name).await.unwrap().state, BackupState::Unfinished);
     }
 }
 
 #[tokio::test]
-async fn all_of_them_can_be_deleted() {
-    let world = world();
-    for name in recorded().into_keys() {
-        let objects = disk::files(&world.backup_path(name)).len() as u64;
+async fn recorded_backups_can_be_deleted() {
+    let world = world_with_recorded_backups();
+    for name in recorded_backups().into_keys() {
+        let objects = disk::list_files(&world.backup_path(name)).len() as u64;
         let gone = world.delete(name).await.unwrap();
         assert_eq!((gone.objects, gone.backup.state), (objects, BackupState::Complete));
         assert!(!world.backup_path(name).exists());
     }
-    assert!(world.list().await.is_empty());
+    assert!(world.list_backups().await.is_empty());
 }
 
-async fn plan(world: &World, request: RestoreRequest) -> RestorePlan {
+async fn plan_for(world: &World, request: RestoreRequest) -> RestorePlan {
     world.plan_restore(&request).await.unwrap().plan().clone()
 }
 
 #[tokio::test]
-async fn a_full_backup_is_planned_as_one_job_a_partition_and_its_deletes_are_counted() {
-    let world = world();
+async fn a_full_backup_is_planned_with_one_job_for_each_partition_and_counted_deletes() {
+    let world = world_with_recorded_backups();
     for (name, deletes) in [("full_v0415", (5, 2)), ("full_v0516", (5, 2)), ("m2216_v0516", (5, 2))] {
-        let plan = plan(&world, restore_of(name)).await;
+        let plan = plan_for(&world, restore_request(name)).await;
         assert_eq!(plan.databases, ["shop"], "{name}");
         assert_eq!(plan.staging, None);
         assert!(plan.jobs().all(|job| job.data == JobData::InPlace));
@@ -136,24 +143,24 @@ async fn a_full_backup_is_planned_as_one_job_a_partition_and_its_deletes_are_cou
         assert_eq!((rows("shop.orders"), rows("shop.books")), ((2000, 2000), (100, 100)));
         assert_eq!((of("default.books").jobs().count(), of("default.tenants").jobs().count()), (3, 4));
         assert_eq!(of("default.empty").jobs().count(), 0);
-        // 0.4 does not keep properties
+        // Backups of 0.4 contain no properties.
         let ttl = |text: &String| text.starts_with("default.books has a TTL of 864000 s, ");
         assert_eq!(plan.warnings.iter().any(ttl), name != "full_v0415", "{:?}", plan.warnings);
     }
 }
 
 #[tokio::test]
-async fn a_backup_of_the_metadata_alone_is_restored_without_data() {
-    let world = world();
-    let report = world.restore(&restore_of("meta_only_v0516")).await.unwrap();
+async fn a_metadata_only_backup_is_restored_without_data() {
+    let world = world_with_recorded_backups();
+    let report = world.restore(&restore_request("meta_only_v0516")).await.unwrap();
     assert_eq!((report.kind(), report.rows(), report.expected().max), (None, 0, 0));
-    assert_eq!(world.calls("Import"), 0);
-    assert_eq!(world.collections("default").await, ["books", "empty", "tenants"]);
-    assert_eq!(world.collections("shop").await, ["books", "orders"]);
-    let milvus = world.client().await;
+    assert_eq!(world.count_calls("Import"), 0);
+    assert_eq!(world.collection_names("default").await, ["books", "empty", "tenants"]);
+    assert_eq!(world.collection_names("shop").await, ["books", "orders"]);
+    let milvus = world.connect().await;
     let books = milvus.describe_collection(&collection("books")).await.unwrap();
     let fields: Vec<&str> = books.schema.fields.iter().map(|f| f.name.as_str()).collect();
-    let kept = get(&world, "meta_only_v0516").await.manifest;
+    let kept = get_backup(&world, "meta_only_v0516").await.manifest;
     let kept = kept.collections.iter().find(|c| c.name == collection("books")).unwrap();
     let mut expected: Vec<_> = kept.schema.fields.iter().filter(|f| !f.is_dynamic).collect();
     expected.sort_by_key(|f| f.id);
@@ -167,9 +174,9 @@ async fn a_backup_of_the_metadata_alone_is_restored_without_data() {
 #[tokio::test]
 async fn a_backup_of_0_4_that_lists_rows_without_files_is_restored_without_data() {
     let world = World::new();
-    let dir = world.take_fixture("some_v0415");
+    let dir = world.add_fixture("some_v0415");
     fs::remove_dir_all(dir.join("binlogs")).unwrap();
-    disk::edit(&dir.join("meta/full_meta.json"), |meta| {
+    disk::edit_json(&dir.join("meta/full_meta.json"), |meta| {
         for collection in meta["collection_backups"].as_array_mut().unwrap() {
             for partition in collection["partition_backups"].as_array_mut().unwrap() {
                 for segment in partition["segment_backups"].as_array_mut().unwrap() {
@@ -180,15 +187,15 @@ async fn a_backup_of_0_4_that_lists_rows_without_files_is_restored_without_data(
             }
         }
     });
-    let report = world.restore(&restore_of("some_v0415")).await.unwrap();
+    let report = world.restore(&restore_request("some_v0415")).await.unwrap();
     assert_eq!((report.kind(), report.collections.len(), report.expected().max), (None, 3, 0));
-    assert_eq!(world.calls("Import"), 0);
+    assert_eq!(world.count_calls("Import"), 0);
 }
 
 #[tokio::test]
-async fn files_that_milvus_cannot_read_are_its_own_words() {
-    let world = world();
-    let report = world.restore(&restore_of("full_v0516")).await.unwrap();
+async fn files_that_milvus_cannot_read_fail_with_its_reason_and_a_hint() {
+    let world = world_with_recorded_backups();
+    let report = world.restore(&restore_request("full_v0516")).await.unwrap();
     assert_eq!(report.kind(), Some(Kind::Partial), "the empty one is done: {report:?}");
     let failed = report.collections.iter().find_map(|c| match &c.outcome {
         engine::CollectionOutcome::Failed(failure) if failure.message.starts_with("import job") => {
@@ -201,8 +208,8 @@ async fn files_that_milvus_cannot_read_are_its_own_words() {
     assert!(failure.hint.as_deref().unwrap().contains("the target's schema differs"), "{failure:?}");
 }
 
-/// A segment with deletes, and the collection it is of.
-fn with_deletes(meta: &mut Value) -> (i64, &mut Value) {
+/// Returns the first segment with delta logs, and the id of its collection.
+fn find_segment_with_deletes(meta: &mut Value) -> (i64, &mut Value) {
     let collections = meta["collection_backups"].as_array_mut().unwrap().iter_mut();
     let mut segments = collections.flat_map(|collection| {
         let id = collection["collection_id"].as_i64().unwrap();
@@ -215,13 +222,13 @@ fn with_deletes(meta: &mut Value) -> (i64, &mut Value) {
 }
 
 #[tokio::test]
-async fn what_comes_with_later_servers_is_refused_by_name_before_anything_is_changed() {
+async fn unsupported_formats_are_rejected_before_anything_is_changed() {
     type Edit = fn(&mut Value, &Path);
     let l0 = "holds segments of deletes (L0), which come with Milvus 2.4; restoring them comes with a later release";
     let cases: [(Edit, &str); 4] = [
         (
             |meta, _| {
-                let (_, segment) = with_deletes(meta);
+                let (_, segment) = find_segment_with_deletes(meta);
                 segment["is_l0"] = true.into();
                 segment["binlogs"] = json!([]);
             },
@@ -229,14 +236,17 @@ async fn what_comes_with_later_servers_is_refused_by_name_before_anything_is_cha
         ),
         (
             |meta, dir| {
-                let (id, segment) = with_deletes(meta);
+                let (id, segment) = find_segment_with_deletes(meta);
                 let mut segment = segment.clone();
                 segment["binlogs"] = json!([]);
                 segment["partition_id"] = json!(-1);
                 let (number, log) = (&segment["segment_id"], &segment["deltalogs"][0]["binlogs"][0]);
                 let log_id = log["log_path"].as_str().unwrap().rsplit('/').next().unwrap();
                 let size = usize::try_from(log["log_size"].as_u64().unwrap()).unwrap();
-                disk::write(&dir.join(format!("binlogs/delta_log/{id}/-1/{number}/{log_id}")), vec![0; size]);
+                disk::write_file(
+                    &dir.join(format!("binlogs/delta_log/{id}/-1/{number}/{log_id}")),
+                    vec![0; size],
+                );
                 for collection in meta["collection_backups"].as_array_mut().unwrap() {
                     if collection["collection_id"].as_i64() == Some(id) {
                         collection["l0_segments"] = vec![segment.clone()].into();
@@ -246,7 +256,7 @@ async fn what_comes_with_later_servers_is_refused_by_name_before_anything_is_cha
             l0,
         ),
         (
-            |meta, _| with_deletes(meta).1["storage_version"] = 2.into(),
+            |meta, _| find_segment_with_deletes(meta).1["storage_version"] = 2.into(),
             "holds segments of storage version 2, which come with Milvus 2.6; restoring them comes with a later release",
         ),
         (
@@ -256,20 +266,20 @@ async fn what_comes_with_later_servers_is_refused_by_name_before_anything_is_cha
     ];
     for (edit, expected) in cases {
         let world = World::new();
-        let dir = world.take_fixture("full_v0516");
-        disk::edit(&dir.join("meta/full_meta.json"), |meta| edit(meta, &dir));
-        let error = world.restore(&restore_of("full_v0516")).await.unwrap_err();
-        assert!(told(&error).contains(expected), "{}", told(&error));
+        let dir = world.add_fixture("full_v0516");
+        disk::edit_json(&dir.join("meta/full_meta.json"), |meta| edit(meta, &dir));
+        let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
+        assert!(describe_error(&error).contains(expected), "{}", describe_error(&error));
         assert_eq!(error.kind(), Kind::Failed);
-        assert_eq!(world.calls("CreateCollection") + world.calls("CreateDatabase"), 0);
+        assert_eq!(world.count_calls("CreateCollection") + world.count_calls("CreateDatabase"), 0);
     }
 }
 
 #[tokio::test]
-async fn a_schema_that_the_target_cannot_hold_is_refused_with_the_fields() {
+async fn an_unsupported_schema_is_rejected_with_its_fields() {
     let world = World::new();
-    let meta = world.take_fixture("full_v0516").join("meta");
-    disk::edit(&meta.join("full_meta.json"), |meta| {
+    let meta = world.add_fixture("full_v0516").join("meta");
+    disk::edit_json(&meta.join("full_meta.json"), |meta| {
         for collection in meta["collection_backups"].as_array_mut().unwrap() {
             if collection["collection_name"] == "orders" {
                 let fields = collection["schema"]["fields"].as_array_mut().unwrap();
@@ -278,11 +288,11 @@ async fn a_schema_that_the_target_cannot_hold_is_refused_with_the_fields() {
             }
         }
     });
-    let error = world.restore(&restore_of("full_v0516")).await.unwrap_err();
-    let text = told(&error);
+    let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
+    let text = describe_error(&error);
     assert_eq!(error.kind(), Kind::Failed, "{text}");
     assert!(text.starts_with("Milvus v2.3.6 cannot hold shop.orders: "), "{text}");
     assert!(text.contains("sparse"), "{text}");
     assert!(text.contains("restore into a Milvus of the version it was taken of, or later"), "{text}");
-    assert_eq!(world.calls("CreateCollection") + world.calls("CreateDatabase"), 0);
+    assert_eq!(world.count_calls("CreateCollection") + world.count_calls("CreateDatabase"), 0);
 }

@@ -1,4 +1,4 @@
-//! Import jobs that bring no rows, fail, stand still, or are interrupted (simulated Milvus).
+//! Import jobs that import no rows, fail, stall or are interrupted (simulated Milvus).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use model::plan::restore::{Existing, RestoreRequest};
 use model::selection::Selection;
 use testkit::fake::Fault;
 
-use crate::shop::{self, collection};
-use crate::watch::{Watched, once};
-use crate::world::{World, backup_of, many, restore_beside, restore_of};
+use crate::samples::{self, collection};
+use crate::watch::{WatchedJob, on_first_event};
+use crate::world::{World, backup_request, nonzero, restore_copy_request, restore_request};
 
-/// A backup of `books` and `tags`, restored one collection after the other.
-async fn backed_up() -> Arc<World> {
+/// Creates a world with a backup of `books` and `tags`, whose restores process one collection at a time.
+async fn world_with_backup() -> Arc<World> {
     let mut world = World::with_books().await;
-    world.config.limits.restore_collections = many(1);
-    world.config.limits.import_jobs = many(1);
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.config.limits.restore_collections = nonzero(1);
+    world.config.limits.import_jobs = nonzero(1);
+    world.back_up(&backup_request("nightly")).await.unwrap();
     Arc::new(world)
 }
 
-async fn ids(world: &World) -> Vec<CollectionId> {
-    let listed = world.client().await.list_collections("default").await.unwrap();
+async fn collection_ids(world: &World) -> Vec<CollectionId> {
+    let listed = world.connect().await.list_collections("default").await.unwrap();
     listed.into_iter().map(|(_, id)| id).collect()
 }
 
@@ -35,34 +35,34 @@ fn failure(restored: &CollectionRestored) -> &CollectionFailure {
     }
 }
 
-fn of<'a>(report: &'a RestoreReport, name: &str) -> &'a CollectionRestored {
+fn result_of<'a>(report: &'a RestoreReport, name: &str) -> &'a CollectionRestored {
     report.collections.iter().find(|c| c.source == collection(name)).unwrap()
 }
 
-/// An event after the `done`-th job of a collection.
-fn imported(event: &Event, name: &str, jobs: usize) -> bool {
+/// Returns whether an event reports this number of completed jobs for a collection.
+fn is_import_event(event: &Event, name: &str, jobs: usize) -> bool {
     matches!(event, Event::Import { collection, done, .. } if collection.collection == name && *done == jobs)
 }
 
 #[tokio::test]
-async fn where_the_first_job_brings_no_rows_no_other_target_is_touched() {
+async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
     for at_once in [1, 2] {
         let mut world = World::with_books().await;
-        world.config.limits.restore_collections = many(at_once);
-        world.back_up(&backup_of("nightly")).await.unwrap();
-        let before = ids(&world).await;
+        world.config.limits.restore_collections = nonzero(at_once);
+        world.back_up(&backup_request("nightly")).await.unwrap();
+        let before = collection_ids(&world).await;
         world.fake.inject(Fault::ImportEmpty);
-        let request = RestoreRequest { existing: Existing::Drop, ..restore_of("nightly") };
+        let request = RestoreRequest { existing: Existing::Drop, ..restore_request("nightly") };
         let report = world.restore(&request).await.unwrap();
 
-        let books = failure(of(&report, "books"));
+        let books = failure(result_of(&report, "books"));
         let expected =
             "default.books/_default: 0 of 3 rows, although Milvus reported the import as completed";
         assert_eq!((books.message.as_str(), books.kind, books.rows_differ), (expected, Kind::Partial, true));
         let hint = books.hint.as_deref().unwrap();
         assert!(hint.contains("its own bucket and root path") && hint.contains("minio.rootPath"), "{hint}");
-        assert!(of(&report, "books").created, "the incomplete one is told");
-        let tags = of(&report, "tags");
+        assert!(result_of(&report, "books").created, "the incomplete one is told");
+        let tags = result_of(&report, "tags");
         if at_once == 1 {
             assert_eq!(tags.outcome, CollectionOutcome::NotBegun);
         } else {
@@ -71,41 +71,41 @@ async fn where_the_first_job_brings_no_rows_no_other_target_is_touched() {
         }
         assert!(!tags.created);
         assert_eq!(report.kind(), Some(Kind::Partial));
-        assert_eq!((world.calls("Import"), world.calls("DropCollection")), (1, 1));
-        let after = ids(&world).await;
+        assert_eq!((world.count_calls("Import"), world.count_calls("DropCollection")), (1, 1));
+        let after = collection_ids(&world).await;
         assert_eq!((after.len(), after[1]), (2, before[1]), "tags is the one it was");
         assert_ne!(after[0], before[0]);
     }
 }
 
 #[tokio::test]
-async fn a_first_job_that_fails_stops_the_rest_too() {
-    let world = backed_up().await;
+async fn if_the_first_job_fails_no_other_collection_is_started() {
+    let world = world_with_backup().await;
     world.fake.inject(Fault::ImportFails("AccessDenied".to_owned()));
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     assert_eq!(report.kind(), Some(Kind::Failed), "nothing at all is restored");
-    assert_eq!(of(&report, "tags").outcome, CollectionOutcome::NotBegun);
-    assert_eq!(world.collections("default").await, ["books", "books_copy", "tags"]);
+    assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::NotBegun);
+    assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags"]);
 }
 
 #[tokio::test]
-async fn where_the_first_collection_cannot_be_created_the_next_one_proves() {
+async fn if_the_first_collection_cannot_be_created_the_next_one_gives_the_proof() {
     let mut world = World::with_books().await;
-    world.config.limits.restore_collections = many(1);
+    world.config.limits.restore_collections = nonzero(1);
     world.config.milvus.limits.outage = Duration::from_millis(1);
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     world.fake.inject(Fault::Unavailable { call: "CreateCollection", times: 1 });
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
-    let books = failure(of(&report, "books"));
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    let books = failure(result_of(&report, "books"));
     assert_eq!(books.kind, Kind::Unreachable);
     assert!(books.message.starts_with("cannot create collection default.books_copy: "), "{books:?}");
-    assert_eq!(of(&report, "tags").outcome, CollectionOutcome::Done);
+    assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::Done);
     assert_eq!((report.kind(), report.rows()), (Some(Kind::Partial), 4));
 }
 
 #[tokio::test]
-async fn the_known_words_of_milvus_come_with_what_to_do() {
-    let world = backed_up().await;
+async fn known_reasons_of_milvus_come_with_a_hint() {
+    let world = world_with_backup().await;
     let cases = [
         ("the field 100 has no binlog file", "the target's fields have other ids than the backup's"),
         ("could not read binlog file x", "the target's schema differs from the backup's"),
@@ -124,7 +124,7 @@ async fn the_known_words_of_milvus_come_with_what_to_do() {
         let request = RestoreRequest {
             selection: Selection::from_filter("tags").unwrap(),
             mapping: Mapping::new(None, Some(&format!("_{at}"))).unwrap(),
-            ..restore_of("nightly")
+            ..restore_request("nightly")
         };
         let report = world.restore(&request).await.unwrap();
         let failure = failure(&report.collections[0]);
@@ -137,14 +137,14 @@ async fn the_known_words_of_milvus_come_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_job_that_stands_still_is_given_up_and_named() {
+async fn a_job_without_progress_fails_after_the_stall_limit() {
     let mut world = World::with_books().await;
-    world.config.limits.restore_collections = many(1);
+    world.config.limits.restore_collections = nonzero(1);
     world.config.limits.stall = Duration::from_secs(1);
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     world.fake.inject(Fault::ImportStuck);
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
-    let failure = failure(of(&report, "books"));
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    let failure = failure(result_of(&report, "books"));
     let (job, rest) = failure.message.strip_prefix("import job ").unwrap().split_once(' ').unwrap();
     assert!(job.parse::<i64>().is_ok(), "{failure:?}");
     assert_eq!(rest, "of default.books_copy/_default made no progress for 1 s");
@@ -153,102 +153,104 @@ async fn a_job_that_stands_still_is_given_up_and_named() {
 }
 
 #[tokio::test]
-async fn a_collection_that_fails_leaves_the_others_done() {
-    let world = backed_up().await;
-    let watched = once(|event| imported(event, "books", 2), {
+async fn a_failed_collection_does_not_stop_the_others() {
+    let world = world_with_backup().await;
+    let watched = on_first_event(|event| is_import_event(event, "books", 2), {
         let world = Arc::clone(&world);
         move || world.fake.inject(Fault::ImportFails("no reason".to_owned()))
     });
-    let report = world.restore_watched(&restore_beside("nightly"), &watched).await.unwrap();
+    let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (Some(Kind::Partial), 5));
-    assert_eq!(of(&report, "books").outcome, CollectionOutcome::Done);
-    let tags = of(&report, "tags");
+    assert_eq!(result_of(&report, "books").outcome, CollectionOutcome::Done);
+    let tags = result_of(&report, "tags");
     assert!(failure(tags).message.ends_with("of default.tags_copy/_default failed: no reason"));
     assert_eq!(failure(tags).hint, None, "nothing is known of it");
     assert!(tags.created);
-    assert_eq!(world.collections("default").await, ["books", "books_copy", "tags", "tags_copy"]);
-    let told = watched.events().into_iter().any(|event| {
+    assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags", "tags_copy"]);
+    let has_event = watched.events().into_iter().any(|event| {
         matches!(event, Event::Collection { collection, phase }
             if collection.collection == "tags" && phase.as_str() == "failed")
     });
-    assert!(told);
+    assert!(has_event);
 }
 
 #[tokio::test]
-async fn a_partition_that_is_short_of_rows_is_named() {
-    let world = backed_up().await;
-    let watched = once(|event| imported(event, "books", 1), {
+async fn the_error_names_a_partition_with_missing_rows() {
+    let world = world_with_backup().await;
+    let watched = on_first_event(|event| is_import_event(event, "books", 1), {
         let world = Arc::clone(&world);
         move || world.fake.inject(Fault::ImportEmpty)
     });
-    let report = world.restore_watched(&restore_beside("nightly"), &watched).await.unwrap();
-    let books = failure(of(&report, "books"));
+    let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
+    let books = failure(result_of(&report, "books"));
     let expected = "default.books_copy/old: 0 of 2 rows, although Milvus reported the import as completed";
     assert_eq!((books.message.as_str(), books.rows_differ), (expected, true));
     let counted: Vec<_> =
-        of(&report, "books").partitions.iter().map(|p| (p.partition.as_str(), p.counted)).collect();
+        result_of(&report, "books").partitions.iter().map(|p| (p.partition.as_str(), p.counted)).collect();
     assert_eq!(counted, [("_default", 3), ("old", 0)]);
-    assert_eq!(of(&report, "tags").outcome, CollectionOutcome::Done);
+    assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::Done);
     assert_eq!(report.kind(), Some(Kind::Partial));
 }
 
 #[tokio::test]
-async fn what_is_incomplete_is_dropped_where_that_is_asked_for() {
-    let world = backed_up().await;
-    let request = RestoreRequest { cleanup_on_failure: true, ..restore_beside("nightly") };
+async fn an_incomplete_collection_is_dropped_on_request() {
+    let world = world_with_backup().await;
+    let request = RestoreRequest { cleanup_on_failure: true, ..restore_copy_request("nightly") };
     world.fake.inject(Fault::ImportEmpty);
     let report = world.restore(&request).await.unwrap();
-    assert!(failure(of(&report, "books")).rows_differ);
-    assert!(!of(&report, "books").created, "not any more");
-    assert_eq!(world.collections("default").await, ["books", "tags"]);
+    assert!(failure(result_of(&report, "books")).rows_differ);
+    assert!(!result_of(&report, "books").created, "not any more");
+    assert_eq!(world.collection_names("default").await, ["books", "tags"]);
 
-    // what was there before is not dropped
-    shop::fill(&world.client().await, "books_copy", &[("old", 1)]).await;
-    shop::fill(&world.client().await, "tags_copy", &[]).await;
+    // Collections that existed before the restore are not dropped.
+    samples::create_with_rows(&world.connect().await, "books_copy", &[("old", 1)]).await;
+    samples::create_with_rows(&world.connect().await, "tags_copy", &[]).await;
     world.fake.inject(Fault::ImportEmpty);
     let report = world.restore(&RestoreRequest { existing: Existing::Use, ..request }).await.unwrap();
-    assert!(failure(of(&report, "books")).rows_differ);
-    assert_eq!(world.collections("default").await, ["books", "books_copy", "tags", "tags_copy"]);
+    assert!(failure(result_of(&report, "books")).rows_differ);
+    assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags", "tags_copy"]);
 }
 
 #[tokio::test]
-async fn an_import_that_may_have_begun_is_not_sent_again() {
-    let world = backed_up().await;
+async fn an_import_that_may_have_started_is_not_sent_again() {
+    let world = world_with_backup().await;
     world.fake.inject(Fault::Unavailable { call: "Import", times: 1 });
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
-    let books = failure(of(&report, "books"));
-    assert_eq!((books.kind, world.calls("Import")), (Kind::Unreachable, 1));
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    let books = failure(result_of(&report, "books"));
+    assert_eq!((books.kind, world.count_calls("Import")), (Kind::Unreachable, 1));
     let expected = "cannot import into partition _default of collection default.books_copy: ";
     assert!(books.message.starts_with(expected), "{books:?}");
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_for_a_while_is_asked_again_with_one_warning() {
+async fn an_unavailable_server_is_asked_again_with_one_warning() {
     let mut world = World::with_books().await;
     world.config.milvus.limits.outage = Duration::from_millis(1);
-    world.config.limits.import_jobs = many(1);
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.config.limits.import_jobs = nonzero(1);
+    world.back_up(&backup_request("nightly")).await.unwrap();
     world.fake.inject(Fault::Unavailable { call: "GetImportState", times: 3 });
-    let watched = Watched::new(|_, _| {});
-    let request =
-        RestoreRequest { selection: Selection::from_filter("tags").unwrap(), ..restore_beside("nightly") };
+    let watched = WatchedJob::new(|_, _| {});
+    let request = RestoreRequest {
+        selection: Selection::from_filter("tags").unwrap(),
+        ..restore_copy_request("nightly")
+    };
     let report = world.restore_watched(&request, &watched).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 4));
-    let words = watched.words();
+    let words = watched.messages();
     assert!(words.starts_with("Milvus does not answer; asking again for up to 1"), "{words}");
     assert_eq!(words.lines().count(), 1, "{words}");
 }
 
 #[tokio::test]
-async fn two_restores_into_one_target_do_not_both_say_that_all_is_well() {
+async fn two_restores_into_one_target_do_not_both_succeed() {
     let world = World::with_books().await;
-    world.back_up(&backup_of("nightly")).await.unwrap();
-    let request = restore_beside("nightly");
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    let request = restore_copy_request("nightly");
     let (one, other) = tokio::join!(world.restore(&request), world.restore(&request));
-    let well = |done: &Result<RestoreReport, engine::Error>| {
+    let succeeded = |done: &Result<RestoreReport, engine::Error>| {
         done.as_ref().is_ok_and(|report| report.kind().is_none())
     };
-    assert!(!(well(&one) && well(&other)), "{one:?} {other:?}");
+    assert!(!(succeeded(&one) && succeeded(&other)), "{one:?} {other:?}");
     for done in [one, other] {
         let words = match done {
             Err(error) => vec![error.to_string()],
@@ -265,52 +267,52 @@ async fn two_restores_into_one_target_do_not_both_say_that_all_is_well() {
 }
 
 #[tokio::test]
-async fn an_interrupted_restore_tells_what_is_done_and_what_is_not() {
-    let world = backed_up().await;
-    let watched = Watched::cancelled_at(|event| imported(event, "books", 1));
-    let report = world.restore_watched(&restore_beside("nightly"), &watched).await.unwrap();
+async fn an_interrupted_restore_reports_the_outcome_of_each_collection() {
+    let world = world_with_backup().await;
+    let watched = WatchedJob::cancelled_at(|event| is_import_event(event, "books", 1));
+    let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
     assert_eq!(report.kind(), Some(Kind::Interrupted));
-    let books = failure(of(&report, "books"));
+    let books = failure(result_of(&report, "books"));
     assert_eq!((books.kind, books.message.as_str()), (Kind::Interrupted, "interrupted"));
-    assert!(of(&report, "books").created);
-    assert_eq!(of(&report, "tags").outcome, CollectionOutcome::NotBegun);
-    assert_eq!(world.collections("default").await, ["books", "books_copy", "tags"]);
+    assert!(result_of(&report, "books").created);
+    assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::NotBegun);
+    assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags"]);
 }
 
 #[tokio::test]
-async fn an_interrupted_restore_cleans_up_where_that_is_asked_for() {
-    let world = backed_up().await;
-    let watched = Watched::cancelled_at(|event| imported(event, "books", 1));
-    let request = RestoreRequest { cleanup_on_failure: true, ..restore_beside("nightly") };
+async fn an_interrupted_restore_drops_incomplete_collections_on_request() {
+    let world = world_with_backup().await;
+    let watched = WatchedJob::cancelled_at(|event| is_import_event(event, "books", 1));
+    let request = RestoreRequest { cleanup_on_failure: true, ..restore_copy_request("nightly") };
     let report = world.restore_watched(&request, &watched).await.unwrap();
-    assert_eq!((report.kind(), of(&report, "books").created), (Some(Kind::Interrupted), false));
-    assert_eq!(world.collections("default").await, ["books", "tags"]);
+    assert_eq!((report.kind(), result_of(&report, "books").created), (Some(Kind::Interrupted), false));
+    assert_eq!(world.collection_names("default").await, ["books", "tags"]);
 }
 
 #[tokio::test]
-async fn a_restore_that_is_interrupted_before_it_begins_changes_nothing() {
-    let world = backed_up().await;
+async fn a_restore_that_is_interrupted_before_its_first_change_changes_nothing() {
+    let world = world_with_backup().await;
     for phase in [Phase::Preflight, Phase::Create] {
-        let watched = Watched::cancelled_at(move |event| *event == Event::Phase(phase));
-        let error = world.restore_watched(&restore_beside("nightly"), &watched).await.unwrap_err();
+        let watched = WatchedJob::cancelled_at(move |event| *event == Event::Phase(phase));
+        let error = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Interrupted);
-        assert_eq!(world.collections("default").await, ["books", "tags"]);
+        assert_eq!(world.collection_names("default").await, ["books", "tags"]);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_sees_the_disk_under_another_path_is_told_that_path() {
+async fn the_import_uses_the_path_under_which_the_server_sees_the_disk() {
     let mut world = World::with_books().await;
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     let mounted = world.source_path("../mounted");
     std::os::unix::fs::symlink(&world.config.backup.root_text, &mounted).unwrap();
     world.config.backup.seen_as = Some(mounted.to_str().unwrap().to_owned());
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
 
     world.config.backup.seen_as = Some("/nonexistent/backup".to_owned());
-    let request = RestoreRequest { existing: Existing::Drop, ..restore_beside("nightly") };
+    let request = RestoreRequest { existing: Existing::Drop, ..restore_copy_request("nightly") };
     let report = world.restore(&request).await.unwrap();
-    let books = of(&report, "books");
+    let books = result_of(&report, "books");
     assert!(failure(books).rows_differ, "nothing is read there: {books:?}");
 }

@@ -1,5 +1,7 @@
-//! The engine against a simulated Milvus with its files on the local disk: every outcome, message and hint that needs
-//! no real data. What a real Milvus does with real rows is shown end to end, in the tests of the program.
+//! Tests of the engine with a simulated Milvus, whose files are on the local disk.
+//!
+//! They cover the outcomes, messages and hints that need no real data. The end-to-end tests of the program use a real
+//! Milvus.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -21,13 +23,13 @@ mod flushing;
 mod foreign;
 mod garbage;
 mod imports;
+mod location;
 mod marker;
 mod names;
-mod place;
 mod plan;
 mod restore;
+mod samples;
 mod server;
-mod shop;
 mod staging;
 mod targets;
 mod watch;

@@ -1,75 +1,79 @@
-//! Names that are taken (simulated Milvus).
+//! Backup names that exist already (simulated Milvus).
 
 use engine::Kind;
 
 use crate::disk;
-use crate::world::{World, backup_of, told};
+use crate::world::{World, backup_request, describe_error};
 
 #[tokio::test]
-async fn a_complete_backup_keeps_its_name() {
+async fn the_name_of_a_complete_backup_is_taken() {
     let world = World::with_books().await;
-    world.back_up(&backup_of("nightly")).await.unwrap();
-    let before = disk::files(&world.backup_path(""));
-    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    let before = disk::list_files(&world.backup_path(""));
+    let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
     let expected = "backup nightly exists already (complete)\n\
                     choose another name, or delete it first: milvus-backup delete -n nightly";
-    assert_eq!(told(&error), expected);
-    assert_eq!(disk::files(&world.backup_path("")), before);
+    assert_eq!(describe_error(&error), expected);
+    assert_eq!(disk::list_files(&world.backup_path("")), before);
 }
 
 #[tokio::test]
-async fn an_unfinished_backup_keeps_its_name() {
+async fn the_name_of_an_unfinished_backup_is_taken() {
     let world = World::with_books().await;
-    disk::write(&world.backup_path("nightly/binlogs/insert_log/1/2/3/3/100/4"), "left behind");
-    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+    disk::write_file(&world.backup_path("nightly/binlogs/insert_log/1/2/3/3/100/4"), "left behind");
+    let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
-    assert!(told(&error).starts_with("backup nightly exists already (unfinished)\n"), "{}", told(&error));
-    assert!(told(&error).contains("milvus-backup delete -n nightly"));
+    assert!(
+        describe_error(&error).starts_with("backup nightly exists already (unfinished)\n"),
+        "{}",
+        describe_error(&error)
+    );
+    assert!(describe_error(&error).contains("milvus-backup delete -n nightly"));
 }
 
 #[tokio::test]
-async fn a_damaged_backup_keeps_its_name() {
+async fn the_name_of_a_damaged_backup_is_taken() {
     let world = World::with_books().await;
-    disk::write(&world.backup_path("nightly/meta/backup_meta.json"), "{");
-    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+    disk::write_file(&world.backup_path("nightly/meta/backup_meta.json"), "{");
+    let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.to_string(), "backup nightly exists already (damaged)");
 }
 
 #[tokio::test]
-async fn what_is_no_backup_keeps_its_place_too() {
+async fn the_name_of_a_directory_that_is_not_a_backup_is_taken() {
     let world = World::with_books().await;
-    disk::write(&world.backup_path("nightly/letter.txt"), "not yours");
-    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+    disk::write_file(&world.backup_path("nightly/letter.txt"), "not yours");
+    let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
     let place = world.backup_path("nightly");
     let expected = format!(
         "{}/ is not empty, and no backup\nchoose another name, or look at what lies there",
         place.display()
     );
-    assert_eq!(told(&error), expected);
+    assert_eq!(describe_error(&error), expected);
 }
 
 #[tokio::test]
-async fn a_name_that_begins_another_is_no_clash() {
+async fn a_name_may_be_a_prefix_of_another_name() {
     let world = World::with_books().await;
-    world.back_up(&backup_of("nightly_2")).await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
-    world.back_up(&backup_of("nightly_23")).await.unwrap();
-    let names: Vec<String> = world.list().await.into_iter().map(|backup| backup.name).collect();
+    world.back_up(&backup_request("nightly_2")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly_23")).await.unwrap();
+    let names: Vec<String> = world.list_backups().await.into_iter().map(|backup| backup.name).collect();
     assert_eq!(names, ["nightly", "nightly_2", "nightly_23"]);
 }
 
 #[tokio::test]
-async fn of_two_that_begin_at_once_one_is_made() {
+async fn of_two_concurrent_backups_of_one_name_one_succeeds() {
     let world = World::with_books().await;
-    let (one, other) = (backup_of("nightly"), backup_of("nightly"));
+    let (one, other) = (backup_request("nightly"), backup_request("nightly"));
     let (one, other) = tokio::join!(world.back_up(&one), world.back_up(&other));
     let (made, refused) = if one.is_ok() { (one, other) } else { (other, one) };
     made.unwrap();
     let refused = refused.unwrap_err();
     assert!(matches!(refused.kind(), Kind::AlreadyExists | Kind::Failed), "{refused}");
     assert!(refused.to_string().starts_with("backup nightly "), "{refused}");
-    world.back_up(&backup_of("next")).await.unwrap();
-    assert_eq!(world.list().await.len(), 2);
+    world.back_up(&backup_request("next")).await.unwrap();
+    assert_eq!(world.list_backups().await.len(), 2);
 }

@@ -1,5 +1,4 @@
-//! Restores by a plan: one source to several targets, parameters left out, shards and descriptions changed
-//! (simulated Milvus).
+//! Restores with several targets for one source, skipped parameters and overrides (simulated Milvus).
 
 use std::collections::BTreeMap;
 
@@ -10,85 +9,87 @@ use model::plan::restore::{Override, RestoreRequest, SkipParams};
 use model::selection::Selection;
 
 use crate::disk;
-use crate::shop::{self, collection};
-use crate::watch::Watched;
-use crate::world::{World, backup_of, restore_of, told};
+use crate::samples::{self, collection};
+use crate::watch::WatchedJob;
+use crate::world::{World, backup_request, describe_error, restore_request};
 
-fn plan_of(pairs: &[(&str, &str)]) -> Mapping {
+fn mapping_of(pairs: &[(&str, &str)]) -> Mapping {
     Mapping::of_plan([], pairs.iter().map(|(from, to)| (collection(from), collection(to)))).unwrap()
 }
 
-/// `books` goes to two targets, `tags` to one.
-fn several() -> RestoreRequest {
-    let mapping = plan_of(&[("books", "books_a"), ("books", "shop.books_b"), ("tags", "tags_a")]);
-    RestoreRequest { mapping, ..restore_of("nightly") }
+/// Returns a request that restores `books` to two targets and `tags` to one.
+fn request_with_several_targets() -> RestoreRequest {
+    let mapping = mapping_of(&[("books", "books_a"), ("books", "shop.books_b"), ("tags", "tags_a")]);
+    RestoreRequest { mapping, ..restore_request("nightly") }
 }
 
 #[tokio::test]
-async fn one_source_goes_to_several_targets_in_place_and_staged() {
+async fn one_source_is_restored_to_several_targets_in_place_and_staged() {
     for staged in [false, true] {
         let world = World::with_books().await;
-        world.back_up(&backup_of("nightly")).await.unwrap();
+        world.back_up(&backup_request("nightly")).await.unwrap();
         if staged {
             let binlogs = world.backup_path("nightly/binlogs/insert_log");
-            for file in disk::files(&binlogs).into_keys() {
+            for file in disk::list_files(&binlogs).into_keys() {
                 let partition = file.split('/').take(2).collect::<Vec<_>>().join("/");
-                disk::write(&binlogs.join(partition).join("left/behind.txt"), "not of the backup");
+                disk::write_file(&binlogs.join(partition).join("left/behind.txt"), "not of the backup");
             }
         }
-        let watched = Watched::new(|_, _| {});
-        let report = world.restore_watched(&several(), &watched).await.unwrap();
+        let watched = WatchedJob::new(|_, _| {});
+        let report = world.restore_watched(&request_with_several_targets(), &watched).await.unwrap();
         assert_eq!((report.kind(), report.rows()), (None, 5 + 5 + 4), "{report:?}");
         for (target, rows) in [("books_a", 5), ("shop.books_b", 5), ("tags_a", 4)] {
-            assert_eq!(world.rows(target).await, rows, "{target}");
+            assert_eq!(world.flushed_rows(target).await, rows, "{target}");
         }
         let mut progress = Progress::default();
         for event in watched.events() {
             assert!(!matches!(event, Event::Warning(_)), "{event:?}");
             progress.take(&event, 0);
         }
-        let told: BTreeMap<String, u64> =
+        let rows: BTreeMap<String, u64> =
             progress.collections.iter().map(|(name, state)| (name.to_string(), state.rows)).collect();
         let expected = [("default.books_a", 5), ("default.tags", 4), ("shop.books_b", 5)];
-        assert_eq!(told, expected.map(|(name, rows)| (name.to_owned(), rows)).into());
+        assert_eq!(rows, expected.map(|(name, rows)| (name.to_owned(), rows)).into());
         assert_eq!((progress.percent(), progress.over()), (100, 3));
     }
 }
 
 #[tokio::test]
-async fn a_filter_picks_targets_by_their_own_names() {
+async fn targets_are_filtered_by_their_own_names() {
     let world = World::with_books().await;
-    world.back_up(&backup_of("nightly")).await.unwrap();
-    let filtered =
-        |filter: &str| RestoreRequest { targets: Selection::from_filter(filter).unwrap(), ..several() };
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    let filtered = |filter: &str| RestoreRequest {
+        targets: Selection::from_filter(filter).unwrap(),
+        ..request_with_several_targets()
+    };
     let report = world.restore(&filtered("shop.*")).await.unwrap();
     let targets: Vec<String> = report.collections.iter().map(|c| c.target.to_string()).collect();
     assert_eq!(targets, ["shop.books_b"]);
-    assert_eq!(world.collections("default").await, ["books", "tags"]);
+    assert_eq!(world.collection_names("default").await, ["books", "tags"]);
     let error = world.restore(&filtered("books")).await.unwrap_err();
     let expected = "nothing matches default.books\n\
                     the filter on targets matches the names that collections get, not those in the backup";
-    assert_eq!(told(&error), expected);
+    assert_eq!(describe_error(&error), expected);
 }
 
 #[tokio::test]
-async fn a_target_differs_from_its_source_as_far_as_is_asked_for() {
+async fn skipped_parameters_and_overrides_change_a_target() {
     let world = World::new();
-    let milvus = world.client().await;
-    let mut books = shop::small("books");
+    let milvus = world.connect().await;
+    let mut books = samples::small_collection("books");
     books.shards = 4;
     books.properties = vec![KeyValue::new("mmap.enabled", "true"), KeyValue::new("a", "b")];
     for field in books.schema.fields.iter_mut().filter(|field| field.name == "text") {
         field.type_params.push(KeyValue::new("analyzer", "x"));
     }
     milvus.create_collection(&books).await.unwrap();
-    milvus.create_index(&collection("books"), &shop::index()).await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    milvus.create_index(&collection("books"), &samples::vector_index()).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
 
     let overridden = Override { shards: Some(3), description: Some("the other one".to_owned()) };
     let keys = |key: &str| vec![key.to_owned()];
     let request = RestoreRequest {
-        mapping: plan_of(&[("books", "books_a"), ("books", "books_b")]),
+        mapping: mapping_of(&[("books", "books_a"), ("books", "books_b")]),
         skip: SkipParams {
             collection_properties: keys("mmap.enabled"),
             field_type_params: keys("analyzer"),
@@ -97,7 +98,7 @@ async fn a_target_differs_from_its_source_as_far_as_is_asked_for() {
         },
         max_shards: Some(2),
         overrides: [(collection("books_b"), overridden)].into(),
-        ..restore_of("nightly")
+        ..restore_request("nightly")
     };
     assert_eq!(world.restore(&request).await.unwrap().kind(), None);
     let a = milvus.describe_collection(&collection("books_a")).await.unwrap();
@@ -114,15 +115,15 @@ async fn a_target_differs_from_its_source_as_far_as_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_which_aliases_are_taken() {
+async fn the_plan_names_the_aliases_that_are_taken() {
     let world = World::with_books().await;
-    let milvus = world.client().await;
+    let milvus = world.connect().await;
     milvus.create_alias(&collection("books"), "library").await.unwrap();
     milvus.create_alias(&collection("books"), "reading").await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     milvus.drop_alias("default", "reading").await.unwrap();
-    let mapping = plan_of(&[("books", "books_a"), ("books", "books_b"), ("tags", "tags_a")]);
-    let request = RestoreRequest { mapping, ..restore_of("nightly") };
+    let mapping = mapping_of(&[("books", "books_a"), ("books", "books_b"), ("tags", "tags_a")]);
+    let request = RestoreRequest { mapping, ..restore_request("nightly") };
     let prepared = world.plan_restore(&request).await.unwrap();
     let plan = prepared.plan();
     let taken =

@@ -1,4 +1,4 @@
-//! Restores in which nothing goes wrong (simulated Milvus).
+//! Restores without faults, and requests that are rejected (simulated Milvus).
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,11 @@ use model::selection::Selection;
 use testkit::fake::Fault;
 
 use crate::disk;
-use crate::shop::{self, FILES, collection};
-use crate::watch::Watched;
-use crate::world::{World, backup_of, many, restore, restore_beside, restore_of, told};
+use crate::samples::{self, FILES_PER_SEGMENT, collection};
+use crate::watch::WatchedJob;
+use crate::world::{
+    World, backup_request, describe_error, nonzero, restore, restore_copy_request, restore_request,
+};
 
 fn mapping(rename: &str, suffix: &str) -> Mapping {
     Mapping::new(Some(rename), Some(suffix)).unwrap()
@@ -23,26 +25,26 @@ fn filter(text: &str) -> Selection {
     Selection::from_filter(text).unwrap()
 }
 
-async fn backed_up() -> (World, BackupReport) {
+async fn world_with_backup() -> (World, BackupReport) {
     let world = World::with_books().await;
-    let report = world.back_up(&backup_of("nightly")).await.unwrap();
+    let report = world.back_up(&backup_request("nightly")).await.unwrap();
     (world, report)
 }
 
-/// What was done with what.
-fn done(report: &RestoreReport) -> Vec<String> {
+/// Describes the result of each collection in one line.
+fn describe_results(report: &RestoreReport) -> Vec<String> {
     let line = |c: &engine::CollectionRestored| format!("{} -> {}: {:?}", c.source, c.target, c.outcome);
     report.collections.iter().map(line).collect()
 }
 
 #[tokio::test]
-async fn rows_are_imported_beside_their_source_a_job_a_partition_and_counted() {
-    let (world, _) = backed_up().await;
-    let watched = Watched::new(|_, _| {});
-    let before = disk::files(&world.backup_path(""));
-    let report = world.restore_watched(&restore_beside("nightly"), &watched).await.unwrap();
+async fn a_restore_runs_one_import_job_for_each_partition_and_counts_the_rows() {
+    let (world, _) = world_with_backup().await;
+    let watched = WatchedJob::new(|_, _| {});
+    let before = disk::list_files(&world.backup_path(""));
+    let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
     let expected = ["default.books -> default.books_copy: Done", "default.tags -> default.tags_copy: Done"];
-    assert_eq!(done(&report), expected);
+    assert_eq!(describe_results(&report), expected);
     assert_eq!((report.name.as_str(), report.kind(), report.rows()), ("nightly", None, 9));
     assert_eq!(report.expected(), RowRange { min: 9, max: 9 });
     assert_eq!(report.warnings, Vec::<String>::new());
@@ -54,12 +56,20 @@ async fn rows_are_imported_beside_their_source_a_job_a_partition_and_counted() {
     assert_eq!(report.collections[0].partitions, [rows("_default", 3), rows("old", 2)]);
     assert!(report.collections.iter().all(|c| c.created));
     assert_eq!(
-        (world.calls("Import"), world.rows("books_copy").await, world.rows("tags_copy").await),
+        (
+            world.count_calls("Import"),
+            world.flushed_rows("books_copy").await,
+            world.flushed_rows("tags_copy").await
+        ),
         (3, 5, 4)
     );
-    assert_eq!((world.rows("books").await, world.rows("tags").await), (5, 4), "the source is as it was");
-    assert_eq!(disk::files(&world.backup_path("")), before, "and so is the backup");
-    assert_eq!(world.calls("LoadCollection"), 0, "what was not loaded is not loaded");
+    assert_eq!(
+        (world.flushed_rows("books").await, world.flushed_rows("tags").await),
+        (5, 4),
+        "the source is as it was"
+    );
+    assert_eq!(disk::list_files(&world.backup_path("")), before, "and so is the backup");
+    assert_eq!(world.count_calls("LoadCollection"), 0, "what was not loaded is not loaded");
 
     let phases: Vec<Phase> = watched
         .events()
@@ -86,16 +96,16 @@ async fn rows_are_imported_beside_their_source_a_job_a_partition_and_counted() {
 }
 
 #[tokio::test]
-async fn jobs_and_collections_that_milvus_denies_for_a_moment_are_asked_for_again() {
+async fn jobs_and_collections_that_are_not_found_for_a_moment_are_requested_again() {
     let world = World::with_books().await;
-    let milvus = world.client().await;
+    let milvus = world.connect().await;
     let books = collection("books");
-    milvus.create_index(&books, &shop::index()).await.unwrap();
+    milvus.create_index(&books, &samples::vector_index()).await.unwrap();
     milvus.load(&books).await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     world.fake.inject(Fault::NotFound { call: "GetImportState", times: 2 });
     world.fake.inject(Fault::NotFound { call: "GetLoadState", times: 2 });
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
     assert_eq!(report.warnings, Vec::<String>::new());
     let restored = milvus.load_state(&collection("books_copy"), None).await.unwrap();
@@ -103,40 +113,45 @@ async fn jobs_and_collections_that_milvus_denies_for_a_moment_are_asked_for_agai
 }
 
 #[tokio::test]
-async fn a_collection_comes_back_as_it_was_indexes_aliases_load_state_and_properties() {
+async fn indexes_aliases_load_state_and_properties_are_restored() {
     let world = World::with_books().await;
-    let milvus = world.client().await;
+    let milvus = world.connect().await;
     let books = collection("books");
     let properties = [
         KeyValue::new("collection.autocompaction.enabled", "false"),
         KeyValue::new("collection.ttl.seconds", "3600"),
     ];
     milvus.alter_collection(&books, &properties).await.unwrap();
-    milvus.create_index(&books, &shop::index()).await.unwrap();
+    milvus.create_index(&books, &samples::vector_index()).await.unwrap();
     milvus.create_alias(&books, "library").await.unwrap();
     milvus.load(&books).await.unwrap();
     let info = milvus.describe_collection(&books).await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
 
     let target = World::new();
-    let calls = |call: &str| target.calls(call);
+    let calls = |call: &str| target.count_calls(call);
     let report =
-        restore(&world.engine_into(&target), &restore_of("nightly"), &JobCtx::detached()).await.unwrap();
+        restore(&world.engine_with_target(&target), &restore_request("nightly"), &JobCtx::detached())
+            .await
+            .unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
     let ttl = "default.books has a TTL of 3600 s, which begins anew for its rows with the restore";
     assert_eq!(report.warnings, [ttl]);
-    let milvus = target.client().await;
+    let milvus = target.connect().await;
     let restored = milvus.describe_collection(&books).await.unwrap();
     assert_eq!(restored.schema, info.schema);
     assert_eq!((restored.shards, restored.consistency), (info.shards, info.consistency));
     assert_eq!((&restored.properties, &restored.aliases), (&info.properties, &info.aliases));
     let indexes: Vec<_> = milvus.list_indexes(&books).await.unwrap().into_iter().map(|i| i.index).collect();
     assert_eq!(indexes.len(), 1);
-    assert_eq!((&indexes[0].name, &indexes[0].params), (&shop::index().name, &shop::index().params));
+    assert_eq!(
+        (&indexes[0].name, &indexes[0].params),
+        (&samples::vector_index().name, &samples::vector_index().params)
+    );
     assert_eq!(milvus.load_state(&books, None).await.unwrap(), LoadState::Loaded);
     let state = milvus.load_state(&collection("tags"), None).await.unwrap();
     assert_eq!((state, calls("LoadCollection")), (LoadState::NotLoad, 1));
-    // what would let rows expire comes after them
+    // The properties that let rows expire are set after the import.
     let order = target.fake.calls();
     let last = |call: &str| order.iter().rposition(|c| c == call).unwrap();
     let first = |call: &str| order.iter().position(|c| c == call).unwrap();
@@ -146,37 +161,37 @@ async fn a_collection_comes_back_as_it_was_indexes_aliases_load_state_and_proper
 }
 
 #[tokio::test]
-async fn what_was_not_asked_for_is_left_out() {
+async fn indexes_aliases_and_load_state_can_be_left_out() {
     let world = World::with_books().await;
-    let milvus = world.client().await;
+    let milvus = world.connect().await;
     let books = collection("books");
-    milvus.create_index(&books, &shop::index()).await.unwrap();
+    milvus.create_index(&books, &samples::vector_index()).await.unwrap();
     milvus.create_alias(&books, "library").await.unwrap();
     milvus.load(&books).await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     let target = World::new();
-    let bare = RestoreRequest { indexes: false, aliases: false, load: false, ..restore_of("nightly") };
-    let report = restore(&world.engine_into(&target), &bare, &JobCtx::detached()).await.unwrap();
+    let bare = RestoreRequest { indexes: false, aliases: false, load: false, ..restore_request("nightly") };
+    let report = restore(&world.engine_with_target(&target), &bare, &JobCtx::detached()).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
     for call in ["CreateIndex", "CreateAlias", "LoadCollection"] {
-        assert_eq!(target.calls(call), 0, "{call}");
+        assert_eq!(target.count_calls(call), 0, "{call}");
     }
-    // loaded it cannot be without its index
+    // A collection cannot be loaded without its index.
     let target = World::new();
-    let request = RestoreRequest { indexes: false, ..restore_of("nightly") };
-    let report = restore(&world.engine_into(&target), &request, &JobCtx::detached()).await.unwrap();
+    let request = RestoreRequest { indexes: false, ..restore_request("nightly") };
+    let report = restore(&world.engine_with_target(&target), &request, &JobCtx::detached()).await.unwrap();
     let warning = "default.books was loaded, but cannot be without its index; create one and load it";
     assert_eq!((report.kind(), report.warnings), (None, vec![warning.to_owned()]));
 }
 
 #[tokio::test]
-async fn an_index_can_become_an_automatic_one() {
+async fn indexes_can_be_restored_as_auto_indexes() {
     let world = World::with_books().await;
-    world.client().await.create_index(&collection("books"), &shop::index()).await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
-    let request = RestoreRequest { auto_index: true, ..restore_beside("nightly") };
+    world.connect().await.create_index(&collection("books"), &samples::vector_index()).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    let request = RestoreRequest { auto_index: true, ..restore_copy_request("nightly") };
     world.restore(&request).await.unwrap();
-    let indexes = world.client().await.list_indexes(&collection("books_copy")).await.unwrap();
+    let indexes = world.connect().await.list_indexes(&collection("books_copy")).await.unwrap();
     let index = &indexes[0].index;
     assert_eq!(index.name, "near");
     assert_eq!(
@@ -188,8 +203,8 @@ async fn an_index_can_become_an_automatic_one() {
 #[tokio::test]
 async fn partitions_by_key_and_dynamic_fields_are_created_by_the_server() {
     let world = World::new();
-    let milvus = world.client().await;
-    let mut create = CreateCollection { num_partitions: Some(3), ..shop::small("tenants") };
+    let milvus = world.connect().await;
+    let mut create = CreateCollection { num_partitions: Some(3), ..samples::small_collection("tenants") };
     create.schema.enable_dynamic_field = true;
     let key = Field {
         name: "tenant".to_owned(),
@@ -199,119 +214,129 @@ async fn partitions_by_key_and_dynamic_fields_are_created_by_the_server() {
     };
     create.schema.fields.push(key);
     milvus.create_collection(&create).await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     assert_eq!(report.kind(), None);
     let copy = collection("tenants_copy");
     assert_eq!(milvus.list_partitions(&copy).await.unwrap().len(), 3);
     let schema = milvus.describe_collection(&copy).await.unwrap().schema;
     assert!(schema.enable_dynamic_field && schema.fields.iter().any(|f| f.is_partition_key));
-    assert_eq!(world.calls("CreatePartition"), 0, "the server makes them");
+    assert_eq!(world.count_calls("CreatePartition"), 0, "the server makes them");
 }
 
 #[tokio::test]
 async fn databases_are_mapped_and_created_on_demand() {
     let world = World::with_books().await;
-    let milvus = world.client().await;
+    let milvus = world.connect().await;
     for database in ["shop", "hollow"] {
         milvus.create_database(database).await.unwrap();
     }
-    shop::fill(&milvus, "shop.orders", &[("_default", 6)]).await;
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    samples::create_with_rows(&milvus, "shop.orders", &[("_default", 6)]).await;
+    world.back_up(&backup_request("nightly")).await.unwrap();
     let rename = "shop.*:store.*,default.*:archive.*,books:shop.books";
-    let request = RestoreRequest { mapping: mapping(rename, ""), ..restore_of("nightly") };
+    let request = RestoreRequest { mapping: mapping(rename, ""), ..restore_request("nightly") };
     let report = world.restore(&request).await.unwrap();
     let expected = [
         "default.books -> shop.books: Done",
         "default.tags -> archive.tags: Done",
         "shop.orders -> store.orders: Done",
     ];
-    assert_eq!(done(&report), expected);
+    assert_eq!(describe_results(&report), expected);
     let databases = milvus.list_databases().await.unwrap();
     assert_eq!(databases, ["archive", "default", "hollow", "shop", "store"]);
-    assert_eq!((world.rows("archive.tags").await, world.rows("shop.books").await), (4, 5));
-    assert_eq!(world.rows("store.orders").await, 6);
-    assert_eq!(world.calls("CreateDatabase"), 4, "the two of the source, and the two that were missing");
+    assert_eq!((world.flushed_rows("archive.tags").await, world.flushed_rows("shop.books").await), (4, 5));
+    assert_eq!(world.flushed_rows("store.orders").await, 6);
+    assert_eq!(
+        world.count_calls("CreateDatabase"),
+        4,
+        "the two of the source, and the two that were missing"
+    );
 }
 
 #[tokio::test]
-async fn an_empty_database_comes_back_too() {
+async fn an_empty_database_is_restored() {
     let world = World::new();
-    world.client().await.create_database("hollow").await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.connect().await.create_database("hollow").await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     let target = World::new();
     let report =
-        restore(&world.engine_into(&target), &restore_of("nightly"), &JobCtx::detached()).await.unwrap();
+        restore(&world.engine_with_target(&target), &restore_request("nightly"), &JobCtx::detached())
+            .await
+            .unwrap();
     assert_eq!((report.kind(), report.collections.len()), (None, 0));
-    assert_eq!(target.client().await.list_databases().await.unwrap(), ["default", "hollow"]);
+    assert_eq!(target.connect().await.list_databases().await.unwrap(), ["default", "hollow"]);
 }
 
 #[tokio::test]
-async fn a_filter_takes_what_it_names_by_source_names() {
-    let (world, _) = backed_up().await;
-    let request = RestoreRequest { selection: filter("tag?"), ..restore_beside("nightly") };
+async fn a_filter_selects_collections_by_their_source_names() {
+    let (world, _) = world_with_backup().await;
+    let request = RestoreRequest { selection: filter("tag?"), ..restore_copy_request("nightly") };
     let report = world.restore(&request).await.unwrap();
-    assert_eq!(done(&report), ["default.tags -> default.tags_copy: Done"]);
-    assert_eq!(world.collections("default").await, ["books", "tags", "tags_copy"]);
+    assert_eq!(describe_results(&report), ["default.tags -> default.tags_copy: Done"]);
+    assert_eq!(world.collection_names("default").await, ["books", "tags", "tags_copy"]);
 }
 
 #[tokio::test]
 async fn a_filter_that_matches_only_new_names_is_an_error_that_names_the_old_ones() {
-    let (world, _) = backed_up().await;
-    let request = RestoreRequest { selection: filter("books_copy"), ..restore_beside("nightly") };
+    let (world, _) = world_with_backup().await;
+    let request = RestoreRequest { selection: filter("books_copy"), ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     let expected = "nothing matches default.books_copy\n\
                     filters match the names in the backup, not the new ones; say --filter default.books";
-    assert_eq!(told(&error), expected);
+    assert_eq!(describe_error(&error), expected);
     let request = RestoreRequest {
         selection: filter("archive.*"),
         mapping: mapping("default.*:archive.*", ""),
-        ..restore_of("nightly")
+        ..restore_request("nightly")
     };
     let error = world.restore(&request).await.unwrap_err();
-    assert!(told(&error).contains("say --filter default.books,default.tags"), "{}", told(&error));
-    let request = RestoreRequest { selection: filter("boots"), ..restore_beside("nightly") };
+    assert!(
+        describe_error(&error).contains("say --filter default.books,default.tags"),
+        "{}",
+        describe_error(&error)
+    );
+    let request = RestoreRequest { selection: filter("boots"), ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
     assert_eq!(error.to_string(), "nothing matches default.boots");
     assert!(error.hint().unwrap().contains("names are those of the source"));
-    assert_eq!(world.calls("CreateCollection"), 2, "those of the source");
+    assert_eq!(world.count_calls("CreateCollection"), 2, "those of the source");
 }
 
 #[tokio::test]
-async fn names_that_cannot_be_mapped_are_told_before_anything_is_changed() {
-    let (world, _) = backed_up().await;
+async fn an_impossible_mapping_fails_before_anything_is_changed() {
+    let (world, _) = world_with_backup().await;
     for (rename, expected) in [
         ("boots:shoes", "nothing to rename by default.boots:default.shoes"),
         ("books:tags", "both default.books and default.tags would become default.tags"),
     ] {
-        let request = RestoreRequest { mapping: mapping(rename, ""), ..restore_of("nightly") };
+        let request = RestoreRequest { mapping: mapping(rename, ""), ..restore_request("nightly") };
         let error = world.restore(&request).await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, expected));
         assert!(error.hint().unwrap().starts_with("a rename is old:new"));
     }
-    assert_eq!(world.calls("CreateCollection"), 2, "those of the source");
+    assert_eq!(world.count_calls("CreateCollection"), 2, "those of the source");
 }
 
 #[tokio::test]
-async fn a_restore_of_the_metadata_alone_imports_nothing() {
-    let (world, _) = backed_up().await;
-    // nor does it look for the data
+async fn a_metadata_only_restore_imports_nothing() {
+    let (world, _) = world_with_backup().await;
+    // The data files are not needed.
     std::fs::remove_dir_all(world.backup_path("nightly/binlogs")).unwrap();
-    let request = RestoreRequest { meta_only: true, ..restore_beside("nightly") };
+    let request = RestoreRequest { meta_only: true, ..restore_copy_request("nightly") };
     let report = world.restore(&request).await.unwrap();
     assert_eq!((report.kind(), report.rows(), report.expected().max), (None, 0, 0));
-    assert_eq!((world.calls("Import"), world.rows("books_copy").await), (0, 0));
-    let partitions = world.client().await.list_partitions(&collection("books_copy")).await.unwrap();
+    assert_eq!((world.count_calls("Import"), world.flushed_rows("books_copy").await), (0, 0));
+    let partitions = world.connect().await.list_partitions(&collection("books_copy")).await.unwrap();
     assert_eq!(partitions.len(), 2);
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_the_plan_and_changes_nothing() {
-    let (world, _) = backed_up().await;
-    let (before, disk) = (world.fake.calls().len(), disk::files(&world.source_path("")));
+async fn planning_a_restore_changes_nothing() {
+    let (world, _) = world_with_backup().await;
+    let (before, disk) = (world.fake.calls().len(), disk::list_files(&world.source_path("")));
     let selection = filter("books");
-    let request = RestoreRequest { selection, ..restore_beside("nightly") };
+    let request = RestoreRequest { selection, ..restore_copy_request("nightly") };
     let prepared = world.plan_restore(&request).await.unwrap();
     let (plan, server) = (prepared.plan(), prepared.server());
     assert_eq!((server.version.to_string().as_str(), prepared.collections_in_backup()), ("v2.3.6", 2));
@@ -319,48 +344,51 @@ async fn a_dry_run_tells_the_plan_and_changes_nothing() {
     let [books] = &plan.collections[..] else { panic!("{plan:?}") };
     assert_eq!((&books.target, books.action), (&collection("books_copy"), Action::Create));
     assert_eq!((plan.jobs().count(), plan.staging.as_ref()), (2, None));
-    assert!(plan.jobs().all(|job| job.data == JobData::InPlace && job.objects == FILES));
+    assert!(plan.jobs().all(|job| job.data == JobData::InPlace && job.objects == FILES_PER_SEGMENT));
     assert_eq!(books.rows(), RowRange { min: 5, max: 5 });
     let calls: BTreeSet<String> = world.fake.calls().split_off(before).into_iter().collect();
     let calls: Vec<String> = calls.into_iter().collect();
     assert_eq!(calls, ["Connect", "HasCollection", "ListDatabases"], "it only looks");
-    assert_eq!(disk::files(&world.source_path("")), disk);
+    assert_eq!(disk::list_files(&world.source_path("")), disk);
 }
 
 #[tokio::test]
-async fn an_empty_backup_is_restored_to_nothing() {
+async fn restoring_an_empty_backup_succeeds() {
     let world = World::new();
-    world.back_up(&backup_of("nothing")).await.unwrap();
-    let report = world.restore(&restore_of("nothing")).await.unwrap();
+    world.back_up(&backup_request("nothing")).await.unwrap();
+    let report = world.restore(&restore_request("nothing")).await.unwrap();
     assert_eq!((report.kind(), report.collections.len(), report.rows()), (None, 0, 0));
 }
 
 #[tokio::test]
-async fn a_missing_backup_is_named() {
-    let (world, _) = backed_up().await;
+async fn the_error_names_a_missing_backup() {
+    let (world, _) = world_with_backup().await;
     for name in ["nightl", "insert_log"] {
-        let error = world.restore(&restore_of(name)).await.unwrap_err();
+        let error = world.restore(&restore_request(name)).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotFound);
         assert!(error.to_string().starts_with(&format!("there is no backup {name} below ")), "{error}");
     }
 }
 
 #[tokio::test]
-async fn many_collections_and_partitions_are_restored_side_by_side() {
+async fn many_collections_and_partitions_are_restored_concurrently() {
     let mut world = World::new();
-    world.config.limits.restore_collections = many(3);
-    let milvus = world.client().await;
+    world.config.limits.restore_collections = nonzero(3);
+    let milvus = world.connect().await;
     let parts = ["_default", "a", "b", "c", "d"];
     for at in 0..5 {
         let filled: Vec<(&str, i64)> = parts.iter().copied().zip(at..).collect();
-        shop::fill(&milvus, &format!("c{at}"), &filled).await;
+        samples::create_with_rows(&milvus, &format!("c{at}"), &filled).await;
     }
-    let taken = world.back_up(&backup_of("nightly")).await.unwrap();
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    let taken = world.back_up(&backup_request("nightly")).await.unwrap();
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, taken.rows));
     assert!(report.collections.iter().all(|c| c.outcome == CollectionOutcome::Done));
-    assert_eq!(world.calls("Import"), 24, "one for each partition that has rows");
+    assert_eq!(world.count_calls("Import"), 24, "one for each partition that has rows");
     for at in 0..5 {
-        assert_eq!(world.rows(&format!("c{at}_copy")).await, world.rows(&format!("c{at}")).await);
+        assert_eq!(
+            world.flushed_rows(&format!("c{at}_copy")).await,
+            world.flushed_rows(&format!("c{at}")).await
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Servers that are busy, away, too old, too new, or do not let us in (simulated Milvus).
+//! Servers that are busy, unavailable, too old, too new, or reject the credentials (simulated Milvus).
 
 use std::time::Duration;
 
@@ -7,10 +7,12 @@ use milvus::Auth;
 use testkit::fake::{FakeConfig, Fault};
 
 use crate::disk;
-use crate::world::{World, backup_of, in_time, restore_beside, restore_of, told};
+use crate::world::{
+    World, backup_request, describe_error, restore_copy_request, restore_request, within_deadline,
+};
 
 #[tokio::test]
-async fn a_busy_server_is_waited_for_in_every_call_of_a_backup() {
+async fn every_call_of_a_backup_is_repeated_if_the_server_is_busy() {
     let world = World::with_books().await;
     for call in [
         "Connect",
@@ -28,14 +30,14 @@ async fn a_busy_server_is_waited_for_in_every_call_of_a_backup() {
         world.fake.inject(Fault::RateLimited { call, times: 1 });
         world.fake.inject(Fault::Unavailable { call, times: 1 });
     }
-    let report = world.back_up(&backup_of("nightly")).await.unwrap();
+    let report = world.back_up(&backup_request("nightly")).await.unwrap();
     assert_eq!((report.collections, report.rows), (2, 9));
 }
 
 #[tokio::test]
-async fn a_busy_server_is_waited_for_in_every_call_of_a_restore() {
+async fn every_call_of_a_restore_is_repeated_if_the_server_is_busy() {
     let world = World::with_books().await;
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     for call in [
         "ListDatabases",
         "HasCollection",
@@ -47,29 +49,29 @@ async fn a_busy_server_is_waited_for_in_every_call_of_a_restore() {
         world.fake.inject(Fault::RateLimited { call, times: 1 });
         world.fake.inject(Fault::Unavailable { call, times: 1 });
     }
-    // an import may have been begun although the answer says that the server is away
+    // An import is not repeated if the server is unavailable, because it may have started.
     world.fake.inject(Fault::RateLimited { call: "Import", times: 2 });
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
 }
 
 #[tokio::test]
-async fn a_server_that_stays_away_fails_the_backup_and_leaves_it_unfinished() {
+async fn a_server_that_stays_unavailable_leaves_an_unfinished_backup() {
     let mut world = World::with_books().await;
     world.config.milvus.limits.outage = Duration::from_millis(300);
     world.fake.inject(Fault::Unavailable { call: "Flush", times: u32::MAX });
-    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+    let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
     assert!(error.to_string().starts_with("cannot flush collection default."), "{error}");
     assert!(error.context().unwrap().starts_with("while backing up default."), "{error:?}");
     assert!(error.hint().unwrap().contains("milvus.address"));
-    assert_eq!(world.listed("nightly").await.unwrap().state, BackupState::Unfinished);
+    assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
 }
 
 #[tokio::test]
-async fn versions_that_are_not_served_are_refused_by_name() {
+async fn unsupported_versions_are_rejected() {
     let made = World::with_books().await;
-    made.back_up(&backup_of("nightly")).await.unwrap();
+    made.back_up(&backup_request("nightly")).await.unwrap();
     let cases = [
         (
             "2.2.8",
@@ -85,18 +87,19 @@ async fn versions_that_are_not_served_are_refused_by_name() {
         ),
     ];
     for (version, expected) in cases {
-        let world = World::of(version, |config| config);
-        let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
-        assert_eq!((error.kind(), told(&error).as_str()), (Kind::Failed, expected));
-        assert!(disk::files(&world.backup_path("")).is_empty(), "{version}");
+        let world = World::with_version(version, |config| config);
+        let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
+        assert_eq!((error.kind(), describe_error(&error).as_str()), (Kind::Failed, expected));
+        assert!(disk::list_files(&world.backup_path("")).is_empty(), "{version}");
 
-        let into = made.engine_into(&world);
-        let error =
-            in_time(into.plan_restore(&restore_of("nightly"), &JobCtx::detached())).await.unwrap_err();
-        assert_eq!(told(&error), expected);
-        assert_eq!(world.calls("CreateCollection"), 0);
+        let into = made.engine_with_target(&world);
+        let error = within_deadline(into.plan_restore(&restore_request("nightly"), &JobCtx::detached()))
+            .await
+            .unwrap_err();
+        assert_eq!(describe_error(&error), expected);
+        assert_eq!(world.count_calls("CreateCollection"), 0);
 
-        let lines = in_time(world.engine().check(&JobCtx::detached())).await.unwrap();
+        let lines = within_deadline(world.engine().check(&JobCtx::detached())).await.unwrap();
         let line = lines.iter().find(|line| line.subject == "milvus").unwrap();
         assert_eq!(line.state, CheckState::Fail);
         assert!(expected.starts_with(&line.detail), "{}", line.detail);
@@ -104,59 +107,59 @@ async fn versions_that_are_not_served_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn milvus_2_2_is_served_and_warns_of_deletes_that_a_flush_does_not_write() {
-    let world = World::of("2.2.16", |config| config);
+async fn milvus_2_2_is_supported_with_a_warning_about_deletes() {
+    let world = World::with_version("2.2.16", |config| config);
     world.fill_books().await;
-    let report = world.back_up(&backup_of("nightly")).await.unwrap();
+    let report = world.back_up(&backup_request("nightly")).await.unwrap();
     assert_eq!((report.rows, report.kind()), (9, None));
     assert!(
         report.warnings[0].contains("does not write deletes of rows flushed before"),
         "{:?}",
         report.warnings
     );
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
 }
 
-fn login(user: &str, password: &str) -> Auth {
+fn password_auth(user: &str, password: &str) -> Auth {
     Auth::Password { user: user.to_owned(), password: password.to_owned().into() }
 }
 
 #[tokio::test]
-async fn a_wrong_login_is_told_with_the_keys_to_compare() {
-    let mut world = World::of("2.3.5", |config: FakeConfig| config.login("root:Milvus"));
+async fn the_hint_for_a_wrong_login_names_the_configuration_keys() {
+    let mut world = World::with_version("2.3.5", |config: FakeConfig| config.login("root:Milvus"));
     let wrong = [
-        (login("root", "milvus"), "check username and password"),
-        (login("nobody", "Milvus"), "check username and password"),
+        (password_auth("root", "milvus"), "check username and password"),
+        (password_auth("nobody", "Milvus"), "check username and password"),
         (Auth::None, "missing authorization"),
     ];
     for (auth, reason) in wrong {
         world.config.milvus.auth = auth;
-        let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+        let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unreachable);
-        let text = told(&error);
+        let text = describe_error(&error);
         assert!(text.contains(reason) && text.contains("milvus.user and milvus.password"), "{text}");
         assert!(
             !format!("{error:?}").contains("Milvus\"") && !text.contains("root:"),
             "no secret: {error:?}"
         );
-        assert!(disk::files(&world.backup_path("")).is_empty());
+        assert!(disk::list_files(&world.backup_path("")).is_empty());
     }
-    world.config.milvus.auth = login("root", "Milvus");
+    world.config.milvus.auth = password_auth("root", "Milvus");
     world.fill_books().await;
-    assert_eq!(world.back_up(&backup_of("nightly")).await.unwrap().rows, 9);
+    assert_eq!(world.back_up(&backup_request("nightly")).await.unwrap().rows, 9);
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_with_its_address() {
+async fn the_error_for_an_unreachable_server_names_its_address() {
     let mut world = World::new();
     world.config.milvus.limits.connect = Duration::from_millis(300);
-    // nothing listens there: the port was free a moment ago
+    // The port has no listener: it was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     world.config.milvus.port = port;
-    let error = world.back_up(&backup_of("nightly")).await.unwrap_err();
+    let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
-    let text = told(&error);
+    let text = describe_error(&error);
     assert!(
         text.contains(&format!("127.0.0.1:{port}")) && text.contains("milvus.address, milvus.port"),
         "{text}"

@@ -1,4 +1,4 @@
-//! Targets that exist, or do not (simulated Milvus).
+//! Existing and missing targets of a restore (simulated Milvus).
 
 use engine::{Kind, RestoreReport};
 use milvus::CreateCollection;
@@ -7,150 +7,163 @@ use model::mapping::Mapping;
 use model::plan::restore::{Existing, RestoreRequest};
 use model::selection::Selection;
 
-use crate::shop::{self, collection};
-use crate::watch::Watched;
-use crate::world::{World, backup_of, restore_beside, restore_of, told};
+use crate::samples::{self, collection};
+use crate::watch::WatchedJob;
+use crate::world::{World, backup_request, describe_error, restore_copy_request, restore_request};
 
-async fn backed_up() -> World {
+async fn world_with_backup() -> World {
     let world = World::with_books().await;
-    world.client().await.create_index(&collection("books"), &shop::index()).await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.connect().await.create_index(&collection("books"), &samples::vector_index()).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     world
 }
 
-async fn id(world: &World, name: &str) -> CollectionId {
-    world.client().await.describe_collection(&collection(name)).await.unwrap().id
+async fn collection_id(world: &World, name: &str) -> CollectionId {
+    world.connect().await.describe_collection(&collection(name)).await.unwrap().id
 }
 
-fn with(existing: Existing) -> RestoreRequest {
-    RestoreRequest { existing, ..restore_of("nightly") }
+fn request_with(existing: Existing) -> RestoreRequest {
+    RestoreRequest { existing, ..restore_request("nightly") }
 }
 
-fn rows(report: &RestoreReport) -> (Option<Kind>, u64) {
+fn kind_and_rows(report: &RestoreReport) -> (Option<Kind>, u64) {
     (report.kind(), report.rows())
 }
 
 #[tokio::test]
-async fn targets_that_exist_are_all_named_and_left_alone() {
-    let world = backed_up().await;
-    let before = (id(&world, "books").await, id(&world, "tags").await);
-    let error = world.restore(&restore_of("nightly")).await.unwrap_err();
+async fn the_error_names_all_existing_targets() {
+    let world = world_with_backup().await;
+    let before = (collection_id(&world, "books").await, collection_id(&world, "tags").await);
+    let error = world.restore(&restore_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
     let expected = "target collections exist already: default.books, default.tags\n\
                     restore beside them with --suffix or --rename, into them with --skip-create-collection, \
                     or in their place with --drop-exist-collection";
-    assert_eq!(told(&error), expected);
-    assert_eq!((id(&world, "books").await, id(&world, "tags").await), before);
-    assert_eq!(world.calls("Import") + world.calls("DropCollection"), 0);
+    assert_eq!(describe_error(&error), expected);
+    assert_eq!((collection_id(&world, "books").await, collection_id(&world, "tags").await), before);
+    assert_eq!(world.count_calls("Import") + world.count_calls("DropCollection"), 0);
 }
 
 #[tokio::test]
 async fn targets_that_should_be_used_must_exist() {
-    let world = backed_up().await;
-    let request = RestoreRequest { existing: Existing::Use, ..restore_beside("nightly") };
+    let world = world_with_backup().await;
+    let request = RestoreRequest { existing: Existing::Use, ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     let expected = "target collections do not exist: default.books_copy, default.tags_copy\n\
                     leave out --skip-create-collection to have them created";
-    assert_eq!(told(&error), expected);
-    assert_eq!(world.collections("default").await, ["books", "tags"]);
+    assert_eq!(describe_error(&error), expected);
+    assert_eq!(world.collection_names("default").await, ["books", "tags"]);
 }
 
 #[tokio::test]
-async fn a_target_that_exists_is_used_with_its_own_indexes() {
-    let world = backed_up().await;
-    let milvus = world.client().await;
-    // without the partition `old`, and with an index of its own
-    milvus.create_collection(&shop::small("books_copy")).await.unwrap();
-    let mut index = shop::index();
+async fn an_existing_target_is_used_with_its_own_indexes() {
+    let world = world_with_backup().await;
+    let milvus = world.connect().await;
+    // The target lacks the partition `old` and has an index of its own.
+    milvus.create_collection(&samples::small_collection("books_copy")).await.unwrap();
+    let mut index = samples::vector_index();
     index.name = "own".to_owned();
     milvus.create_index(&collection("books_copy"), &index).await.unwrap();
-    let before = id(&world, "books_copy").await;
+    let before = collection_id(&world, "books_copy").await;
     let selection = Selection::from_filter("books").unwrap();
-    let request =
-        RestoreRequest { existing: Existing::Use, selection: selection.clone(), ..restore_beside("nightly") };
+    let request = RestoreRequest {
+        existing: Existing::Use,
+        selection: selection.clone(),
+        ..restore_copy_request("nightly")
+    };
     let report = world.restore(&request).await.unwrap();
-    assert_eq!((rows(&report), report.collections[0].created), ((None, 5), false));
-    assert_eq!((id(&world, "books_copy").await, world.rows("books_copy").await), (before, 5));
+    assert_eq!((kind_and_rows(&report), report.collections[0].created), ((None, 5), false));
+    assert_eq!(
+        (collection_id(&world, "books_copy").await, world.flushed_rows("books_copy").await),
+        (before, 5)
+    );
     assert_eq!(milvus.list_partitions(&collection("books_copy")).await.unwrap().len(), 2);
     let indexes = milvus.list_indexes(&collection("books_copy")).await.unwrap();
     assert_eq!((indexes.len(), indexes[0].index.name.as_str()), (1, "own"));
 
-    // again, in place of its index this time, although it is loaded
+    // A second restore replaces the index, although the collection is loaded.
     milvus.load(&collection("books_copy")).await.unwrap();
     let report = world.restore(&RestoreRequest { drop_indexes: true, ..request }).await.unwrap();
-    assert_eq!((rows(&report), world.rows("books_copy").await), ((None, 5), 10));
+    assert_eq!((kind_and_rows(&report), world.flushed_rows("books_copy").await), ((None, 5), 10));
     let indexes = milvus.list_indexes(&collection("books_copy")).await.unwrap();
     assert_eq!((indexes.len(), indexes[0].index.name.as_str()), (1, "near"));
 }
 
 #[tokio::test]
-async fn targets_are_replaced_where_that_is_asked_for() {
-    let world = backed_up().await;
-    let milvus = world.client().await;
+async fn existing_targets_are_replaced_on_request() {
+    let world = world_with_backup().await;
+    let milvus = world.connect().await;
     milvus.drop_collection(&collection("tags")).await.unwrap();
-    shop::insert(&milvus, "books", "old", 100).await;
-    let before = id(&world, "books").await;
-    let report = world.restore(&with(Existing::Drop)).await.unwrap();
-    assert_eq!(rows(&report), (None, 9));
+    samples::insert_rows(&milvus, "books", "old", 100).await;
+    let before = collection_id(&world, "books").await;
+    let report = world.restore(&request_with(Existing::Drop)).await.unwrap();
+    assert_eq!(kind_and_rows(&report), (None, 9));
     assert!(report.collections.iter().all(|c| c.created));
-    assert_ne!(id(&world, "books").await, before);
-    assert_eq!((world.rows("books").await, world.rows("tags").await), (5, 4));
-    assert_eq!(world.calls("DropCollection"), 2, "one of this test, one of the restore");
+    assert_ne!(collection_id(&world, "books").await, before);
+    assert_eq!((world.flushed_rows("books").await, world.flushed_rows("tags").await), (5, 4));
+    assert_eq!(world.count_calls("DropCollection"), 2, "one of this test, one of the restore");
 }
 
 #[tokio::test]
 async fn nothing_is_dropped_before_everything_is_checked() {
-    let world = backed_up().await;
-    let before = (id(&world, "books").await, id(&world, "tags").await);
-    // one file of the last collection is gone
+    let world = world_with_backup().await;
+    let before = (collection_id(&world, "books").await, collection_id(&world, "tags").await);
+    // One file of the last collection is missing.
     let id_of_tags = before.1;
-    let file =
-        crate::disk::a_file(&world.backup_path("nightly/binlogs"), &format!("insert_log/{id_of_tags}/"), "");
+    let file = crate::disk::find_file(
+        &world.backup_path("nightly/binlogs"),
+        &format!("insert_log/{id_of_tags}/"),
+        "",
+    );
     std::fs::remove_file(file).unwrap();
-    let error = world.restore(&with(Existing::Drop)).await.unwrap_err();
+    let error = world.restore(&request_with(Existing::Drop)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged);
-    assert_eq!((id(&world, "books").await, id(&world, "tags").await), before);
-    assert_eq!(world.calls("DropCollection"), 0);
+    assert_eq!((collection_id(&world, "books").await, collection_id(&world, "tags").await), before);
+    assert_eq!(world.count_calls("DropCollection"), 0);
 }
 
 #[tokio::test]
-async fn nothing_is_dropped_where_the_root_is_wrong() {
-    let mut world = backed_up().await;
-    let before = (id(&world, "books").await, id(&world, "tags").await);
+async fn nothing_is_dropped_if_the_root_is_wrong() {
+    let mut world = world_with_backup().await;
+    let before = (collection_id(&world, "books").await, collection_id(&world, "tags").await);
     world.config.source.root = world.source_path("wrong").to_str().unwrap().into();
-    let error = world.restore(&with(Existing::Drop)).await.unwrap_err();
+    let error = world.restore(&request_with(Existing::Drop)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
     assert!(error.to_string().starts_with("no files of default.books below "), "{error}");
-    assert_eq!((id(&world, "books").await, id(&world, "tags").await), before);
-    assert_eq!(world.calls("DropCollection"), 0);
+    assert_eq!((collection_id(&world, "books").await, collection_id(&world, "tags").await), before);
+    assert_eq!(world.count_calls("DropCollection"), 0);
 }
 
 #[tokio::test]
 async fn an_alias_is_not_dropped_in_place_of_a_collection() {
-    let world = backed_up().await;
-    let milvus = world.client().await;
+    let world = world_with_backup().await;
+    let milvus = world.connect().await;
     milvus.drop_collection(&collection("tags")).await.unwrap();
     milvus.create_alias(&collection("books"), "tags").await.unwrap();
-    let before = id(&world, "books").await;
-    let error = world.restore(&with(Existing::Drop)).await.unwrap_err();
+    let before = collection_id(&world, "books").await;
+    let error = world.restore(&request_with(Existing::Drop)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
     let expected = "default.tags is an alias in the target, and cannot be dropped as a collection\n\
                     name the collection itself, or drop the alias first";
-    assert_eq!(told(&error), expected);
-    assert_eq!((id(&world, "books").await, world.calls("DropCollection")), (before, 1), "that of this test");
+    assert_eq!(describe_error(&error), expected);
+    assert_eq!(
+        (collection_id(&world, "books").await, world.count_calls("DropCollection")),
+        (before, 1),
+        "that of this test"
+    );
 }
 
 #[tokio::test]
-async fn a_taken_alias_stays_where_it_is_with_a_warning() {
+async fn a_taken_alias_stays_unchanged_with_a_warning() {
     let world = World::with_books().await;
-    let milvus = world.client().await;
+    let milvus = world.connect().await;
     milvus.create_alias(&collection("books"), "library").await.unwrap();
     milvus.create_alias(&collection("books"), "reading").await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     milvus.drop_alias("default", "reading").await.unwrap();
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
-    assert_eq!(rows(&report), (None, 9));
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    assert_eq!(kind_and_rows(&report), (None, 9));
     let warning = "alias library of default.books is taken in the target and stays as it is";
     assert_eq!(report.warnings, [warning]);
     let aliases = async |name| milvus.describe_collection(&collection(name)).await.unwrap().aliases;
@@ -161,23 +174,23 @@ async fn a_taken_alias_stays_where_it_is_with_a_warning() {
 }
 
 #[tokio::test]
-async fn an_alias_that_is_a_collection_of_the_target_is_a_warning_too() {
+async fn an_alias_with_the_name_of_a_collection_causes_a_warning() {
     let world = World::with_books().await;
-    let milvus = world.client().await;
+    let milvus = world.connect().await;
     milvus.create_alias(&collection("books"), "library").await.unwrap();
-    world.back_up(&backup_of("nightly")).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
     milvus.drop_alias("default", "library").await.unwrap();
-    milvus.create_collection(&shop::small("library")).await.unwrap();
-    let report = world.restore(&restore_beside("nightly")).await.unwrap();
-    assert_eq!(rows(&report), (None, 9));
+    milvus.create_collection(&samples::small_collection("library")).await.unwrap();
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    assert_eq!(kind_and_rows(&report), (None, 9));
     assert!(report.warnings[0].starts_with("alias library of default.books is "), "{:?}", report.warnings);
 }
 
 #[tokio::test]
-async fn a_target_with_other_fields_fails_in_the_words_of_milvus() {
-    let world = backed_up().await;
-    let milvus = world.client().await;
-    let mut other = CreateCollection { ..shop::small("elsewhere") };
+async fn a_target_with_other_fields_fails_with_the_reason_of_milvus() {
+    let world = world_with_backup().await;
+    let milvus = world.connect().await;
+    let mut other = CreateCollection { ..samples::small_collection("elsewhere") };
     for param in other.schema.fields.iter_mut().flat_map(|f| &mut f.type_params).filter(|p| p.key == "dim") {
         param.value = "4".to_owned();
     }
@@ -186,7 +199,7 @@ async fn a_target_with_other_fields_fails_in_the_words_of_milvus() {
         existing: Existing::Use,
         selection: Selection::from_filter("books").unwrap(),
         mapping: Mapping::new(Some("books:elsewhere"), None).unwrap(),
-        ..restore_of("nightly")
+        ..restore_request("nightly")
     };
     let report = world.restore(&request).await.unwrap();
     let engine::CollectionOutcome::Failed(failure) = &report.collections[0].outcome else {
@@ -199,21 +212,21 @@ async fn a_target_with_other_fields_fails_in_the_words_of_milvus() {
 
 #[tokio::test]
 async fn a_target_that_cannot_be_loaded_is_restored_with_a_warning() {
-    let world = backed_up().await;
-    let milvus = world.client().await;
+    let world = world_with_backup().await;
+    let milvus = world.connect().await;
     milvus.load(&collection("books")).await.unwrap();
-    world.back_up(&backup_of("loaded")).await.unwrap();
-    milvus.create_collection(&shop::small("books_copy")).await.unwrap();
+    world.back_up(&backup_request("loaded")).await.unwrap();
+    milvus.create_collection(&samples::small_collection("books_copy")).await.unwrap();
     let request = RestoreRequest {
         existing: Existing::Use,
         selection: Selection::from_filter("books").unwrap(),
         indexes: false,
-        ..restore_beside("loaded")
+        ..restore_copy_request("loaded")
     };
-    let watched = Watched::new(|_, _| {});
+    let watched = WatchedJob::new(|_, _| {});
     let report = world.restore_watched(&request, &watched).await.unwrap();
-    assert_eq!(rows(&report), (None, 5));
-    let words = watched.words();
+    assert_eq!(kind_and_rows(&report), (None, 5));
+    let words = watched.messages();
     let expected =
         "default.books_copy is restored, but cannot be loaded: cannot load collection default.books_copy: ";
     assert!(words.starts_with(expected), "{words}");

@@ -1,18 +1,18 @@
-//! Jobs that are watched: their events are kept, and things can be made to happen at one of them.
+//! Jobs whose events are recorded, and which can be disturbed at a certain event.
 
 use std::sync::{Arc, Mutex};
 
 use engine::{Event, JobCtx};
 use tokio_util::sync::CancellationToken;
 
-/// A job's context and what it told.
-pub(crate) struct Watched {
+/// The context of a job, with the events that the job emitted.
+pub(crate) struct WatchedJob {
     pub(crate) ctx: JobCtx,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
-impl Watched {
-    /// Calls `act` at every event, before the job goes on; the token cancels the job.
+impl WatchedJob {
+    /// Creates a job that calls `act` at every event and waits for its end; the token cancels the job.
     pub(crate) fn new(act: impl Fn(&Event, &CancellationToken) + Send + Sync + 'static) -> Self {
         let cancel = CancellationToken::new();
         let events = Arc::new(Mutex::new(Vec::new()));
@@ -26,37 +26,38 @@ impl Watched {
         Self { ctx: JobCtx::new(cancel, sink), events }
     }
 
-    /// Cancels the job at its first event of a kind.
-    pub(crate) fn cancelled_at(at: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Self {
+    /// Creates a job that is cancelled at the first event for which `is_moment` holds.
+    pub(crate) fn cancelled_at(is_moment: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Self {
         Self::new(move |event, cancel| {
-            if at(event) {
+            if is_moment(event) {
                 cancel.cancel();
             }
         })
     }
 
+    /// Returns the events so far.
     pub(crate) fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap().clone()
     }
 
-    /// Everything it told in words.
-    pub(crate) fn words(&self) -> String {
-        let words = self.events().into_iter().filter_map(|event| match event {
+    /// Returns the texts of all warnings and notes, one on each line.
+    pub(crate) fn messages(&self) -> String {
+        let messages = self.events().into_iter().filter_map(|event| match event {
             Event::Warning(text) | Event::Note(text) => Some(text),
             _ => None,
         });
-        words.collect::<Vec<_>>().join("\n")
+        messages.collect::<Vec<_>>().join("\n")
     }
 }
 
-/// Makes something happen at the first event of a kind, and never again.
-pub(crate) fn once(
-    at: impl Fn(&Event) -> bool + Send + Sync + 'static,
+/// Creates a job that calls `act` only once, at the first event for which `is_moment` holds.
+pub(crate) fn on_first_event(
+    is_moment: impl Fn(&Event) -> bool + Send + Sync + 'static,
     act: impl Fn() + Send + Sync + 'static,
-) -> Watched {
+) -> WatchedJob {
     let done = std::sync::Once::new();
-    Watched::new(move |event, _| {
-        if at(event) {
+    WatchedJob::new(move |event, _| {
+        if is_moment(event) {
             done.call_once(&act);
         }
     })

@@ -1,4 +1,4 @@
-//! Why the job store cannot be opened, read or written.
+//! The errors of the job store.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,63 +6,63 @@ use std::path::PathBuf;
 use engine::Kind;
 use rusqlite::ErrorCode;
 
-/// Why the job store cannot be opened, read or written.
+/// The error of opening, reading or writing the job store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The data directory cannot be made or used.
+    /// The data directory cannot be created or used.
     #[error("cannot write in the data directory {}", .path.display())]
     Dir {
-        /// The directory, or a file of it.
+        /// The path of the directory or of a file in it.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// Another server works with the data directory.
+    /// Another server uses the data directory.
     #[error("the data directory {} is another server's{}", .dir.display(), .pid.map(|pid| format!(", process {pid}")).unwrap_or_default())]
     Locked {
-        /// The directory.
+        /// The path of the data directory.
         dir: PathBuf,
-        /// The other process, where it told.
+        /// The process id of the other server, if it could be read.
         pid: Option<u32>,
     },
-    /// The database was written by a later version.
+    /// The database was written by a later version of this program.
     #[error("{} has schema {found}, written by a later version; this one knows {known}", .file.display())]
     Newer {
-        /// The database.
+        /// The path of the database.
         file: PathBuf,
-        /// Its schema.
+        /// The schema version of the database.
         found: i64,
-        /// The latest one known here.
+        /// The latest schema version that this program supports.
         known: i64,
     },
-    /// The database failed.
-    // the cause's own cause repeats it
+    /// An operation of the database failed.
+    // The cause is not marked as a source, because its own source would repeat its text.
     #[error("cannot {doing} {}: {cause}", .file.display())]
     Sql {
-        /// `open`, `read` or `write`.
+        /// The operation: `open`, `read` or `write`.
         doing: &'static str,
-        /// The database.
+        /// The path of the database.
         file: PathBuf,
-        /// Why.
+        /// The error of SQLite.
         cause: rusqlite::Error,
     },
-    /// A job in the database cannot be understood.
+    /// A stored job cannot be converted to or from JSON.
     #[error("job {id} is kept in a form that this version does not understand")]
     Form {
-        /// The job.
+        /// The id of the job.
         id: String,
-        /// Why.
+        /// The error of the JSON conversion.
         #[source]
         source: serde_json::Error,
     },
-    /// A thread of ours died; a fault of this program.
+    /// A task of the job store panicked or was cancelled; a bug of this program.
     #[error("the job store ended unexpectedly: {0}")]
     Task(String),
 }
 
 impl StoreError {
-    /// What kind of failure.
+    /// Returns the kind of the error, which determines exit codes and statuses.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Dir { .. } | Self::Newer { .. } => Kind::Usage,
@@ -71,7 +71,7 @@ impl StoreError {
         }
     }
 
-    /// What to do, where something can be said.
+    /// Returns the next step for the user, if one is known.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Dir { .. } => {

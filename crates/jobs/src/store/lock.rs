@@ -1,31 +1,31 @@
-//! The right to work with a data directory; one server at a time has it.
+//! The lock of a data directory, which one process at a time can hold.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
-use super::{StoreError, private};
+use super::{StoreError, open_private_file};
 
-/// The file that is locked; the process that holds it stands in it.
-const LOCK: &str = "server.lock";
+/// The name of the locked file, which contains the process id of the holder.
+const LOCK_FILE: &str = "server.lock";
 
-/// The right to work with a data directory, given back when it is dropped or the process ends, however that happens.
+/// The exclusive right to use a data directory, released when it is dropped or when the process ends in any way.
 #[derive(Debug)]
 pub(super) struct DirLock {
     _file: File,
 }
 
 impl DirLock {
-    /// Takes the right, or tells who has it.
-    pub(super) fn take(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join(LOCK);
+    /// Locks the directory; fails with `StoreError::Locked` if another process holds the lock.
+    pub(super) fn acquire(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(LOCK_FILE);
         let failed = |source| StoreError::Dir { path: path.clone(), source };
-        let mut file = private(&path).map_err(failed)?;
+        let mut file = open_private_file(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                // who holds it is a help to the reader of the message, no more
+                // The process id only helps the reader of the message, so errors are ignored.
                 let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
                 return Err(StoreError::Locked { dir: dir.to_owned(), pid });
             }

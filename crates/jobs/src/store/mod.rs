@@ -1,13 +1,13 @@
-//! Jobs as they are kept: one SQLite database in the data directory.
+//! The job store: one SQLite database in the data directory.
 //!
-//! One connection writes, another reads, so that a reader never waits for a write to reach the disk. Writes are never
-//! done on a thread that serves others.
+//! It has one connection for writing and one for reading, so that a reader never waits until a write has reached the
+//! disk. Writes never block a thread that serves other tasks.
 
 mod error;
 mod lock;
 mod row;
-pub(crate) mod rows;
 mod schema;
+pub(crate) mod statements;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -21,102 +21,109 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::job::{Job, JobFilter};
 pub use error::StoreError;
 use lock::DirLock;
-pub(crate) use row::Record;
-pub(crate) use rows::{Ended, Page};
+pub(crate) use row::StoredJob;
+pub(crate) use statements::{EndRecord, PageQuery};
 
-/// The database in the data directory.
-const DATABASE: &str = "jobs.db";
+/// The name of the database in the data directory.
+const DATABASE_FILE: &str = "jobs.db";
 
-/// The kept jobs.
+/// The store of all jobs of a data directory, which it keeps locked.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub(crate) struct JobStore {
     file: PathBuf,
     writer: Arc<Mutex<Connection>>,
     reader: Mutex<Connection>,
     _lock: DirLock,
 }
 
-impl Store {
-    /// Opens the store of a data directory, which it makes where there is none.
+impl JobStore {
+    /// Opens the store of a data directory, which is created if it does not exist.
     pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
         let failed = |source| StoreError::Dir { path: dir.to_owned(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
-        let lock = DirLock::take(dir)?;
-        let file = dir.join(DATABASE);
-        // before SQLite makes it: its journals take their mode from it
-        private(&file).map_err(|source| StoreError::Dir { path: file.clone(), source })?;
-        let writer = schema::open(&file)?;
-        let reader = schema::open(&file)?;
+        let lock = DirLock::acquire(dir)?;
+        let file = dir.join(DATABASE_FILE);
+        // The file is created before SQLite opens it, because the journals inherit its permissions.
+        open_private_file(&file).map_err(|source| StoreError::Dir { path: file.clone(), source })?;
+        let writer = schema::open_database(&file)?;
+        let reader = schema::open_database(&file)?;
         Ok(Self { file, writer: Arc::new(Mutex::new(writer)), reader: Mutex::new(reader), _lock: lock })
     }
 
-    /// Writes, on a thread of its own.
+    /// Runs `work` on a blocking thread with the connection for writing.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, Cause> + Send + 'static,
+        work: impl FnOnce(&mut Connection) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let writer = Arc::clone(&self.writer);
-        let done = tokio::task::spawn_blocking(move || work(&mut lock(&writer))).await;
-        let done = done.map_err(|error| StoreError::Task(error.to_string()))?;
-        done.map_err(|cause| cause.at("write", &self.file))
+        let result = tokio::task::spawn_blocking(move || work(&mut lock_connection(&writer))).await;
+        let result = result.map_err(|error| StoreError::Task(error.to_string()))?;
+        result.map_err(|error| error.into_store_error("write", &self.file))
     }
 
-    /// Writes before it returns, for callers that cannot wait otherwise.
-    pub(crate) fn write_now<T>(
+    /// Runs `work` on this thread with the connection for writing, for callers that are not async.
+    pub(crate) fn write_blocking<T>(
         &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, Cause>,
+        work: impl FnOnce(&mut Connection) -> Result<T, RowError>,
     ) -> Result<T, StoreError> {
-        aside(|| work(&mut lock(&self.writer))).map_err(|cause| cause.at("write", &self.file))
+        run_blocking(|| work(&mut lock_connection(&self.writer)))
+            .map_err(|error| error.into_store_error("write", &self.file))
     }
 
-    /// Reads, on this thread: no write is waited for, and a row out of the page cache costs less than to hand this
-    /// thread's other work over to another.
+    /// Runs `work` on this thread with the connection for reading.
+    ///
+    /// Reading waits for no write, and reading a row from the page cache costs less than moving the other tasks of
+    /// this thread to another thread.
     pub(crate) fn read<T>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Cause>,
+        work: impl FnOnce(&Connection) -> Result<T, RowError>,
     ) -> Result<T, StoreError> {
-        work(&lock(&self.reader)).map_err(|cause| cause.at("read", &self.file))
+        work(&lock_connection(&self.reader)).map_err(|error| error.into_store_error("read", &self.file))
     }
 
-    /// Reads a page of jobs and their places in the order of submissions.
+    /// Reads a page of jobs, each with its position in the order of submission.
     ///
-    /// Of a thousand jobs that takes a while: who asks for one is not held up, neither by this thread nor, but for the
-    /// bare rows, by the connection.
-    pub(crate) fn page(&self, filter: &JobFilter, page: Page) -> Result<Vec<(i64, Job)>, StoreError> {
-        let jobs = || {
-            let raws = rows::page(&lock(&self.reader), filter, page)?;
-            raws.into_iter().map(|raw| Ok((raw.seq(), raw.job()?))).collect::<Result<_, Cause>>()
+    /// Decoding a thousand jobs takes a while. Other tasks of this thread move to another thread meanwhile, and the
+    /// connection is locked only while the rows are read, so requests for single jobs are not delayed.
+    pub(crate) fn read_page(
+        &self,
+        filter: &JobFilter,
+        query: PageQuery,
+    ) -> Result<Vec<(i64, Job)>, StoreError> {
+        let read_jobs = || {
+            let rows = statements::select_page(&lock_connection(&self.reader), filter, query)?;
+            rows.into_iter().map(|row| Ok((row.seq(), row.into_job()?))).collect::<Result<_, RowError>>()
         };
-        aside(jobs).map_err(|cause| cause.at("read", &self.file))
+        run_blocking(read_jobs).map_err(|error| error.into_store_error("read", &self.file))
     }
 }
 
-/// Why a row cannot be written or read.
+/// The error of reading or writing rows, without the operation and the file.
 #[derive(Debug)]
-pub(crate) enum Cause {
-    /// The database.
+pub(crate) enum RowError {
+    /// The database failed.
     Sql(rusqlite::Error),
-    /// What is in it.
-    Form { id: String, source: serde_json::Error },
+    /// A part of the job with this id cannot be converted to or from JSON.
+    Json { id: String, source: serde_json::Error },
 }
 
-impl Cause {
-    fn at(self, doing: &'static str, file: &Path) -> StoreError {
+impl RowError {
+    fn into_store_error(self, doing: &'static str, file: &Path) -> StoreError {
         match self {
             Self::Sql(cause) => StoreError::Sql { doing, file: file.to_owned(), cause },
-            Self::Form { id, source } => StoreError::Form { id, source },
+            Self::Json { id, source } => StoreError::Form { id, source },
         }
     }
 }
 
-impl From<rusqlite::Error> for Cause {
+impl From<rusqlite::Error> for RowError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
     }
 }
 
-/// Does what blocks for a moment; on a runtime of several threads another one serves the rest meanwhile.
-fn aside<T>(work: impl FnOnce() -> T) -> T {
+/// Runs blocking work on this thread; a runtime with several threads moves the other tasks to another thread.
+fn run_blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current() {
         Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
             tokio::task::block_in_place(work)
@@ -125,13 +132,13 @@ fn aside<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// A transaction that panicked was rolled back: the connection is as good as before.
-fn lock(connection: &Mutex<Connection>) -> std::sync::MutexGuard<'_, Connection> {
+/// Locks a connection, even after a panic: the transaction of the panicked thread was rolled back.
+fn lock_connection(connection: &Mutex<Connection>) -> std::sync::MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens a file that only this user may read, and makes it where there is none.
-fn private(path: &Path) -> io::Result<File> {
+/// Opens a file for reading and writing by this user only, and creates it if it does not exist.
+fn open_private_file(path: &Path) -> io::Result<File> {
     let file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
@@ -145,11 +152,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_told_as_such() {
+    fn a_full_disk_has_an_error_and_a_hint_of_its_own() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
+        let store = JobStore::open(dir.path()).unwrap();
         let error = store
-            .write_now(|connection| {
+            .write_blocking(|connection| {
                 let pages: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
                 connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
                 let large = "x".repeat(1 << 20);
@@ -166,11 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_goes_with_its_holder() {
+    fn the_lock_is_released_with_its_holder() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        assert!(matches!(Store::open(dir.path()), Err(StoreError::Locked { pid: Some(_), .. })));
+        let store = JobStore::open(dir.path()).unwrap();
+        assert!(matches!(JobStore::open(dir.path()), Err(StoreError::Locked { pid: Some(_), .. })));
         drop(store);
-        assert!(Store::open(dir.path()).is_ok());
+        assert!(JobStore::open(dir.path()).is_ok());
     }
 }

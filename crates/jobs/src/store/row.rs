@@ -1,37 +1,37 @@
-//! A job as a row, both ways.
+//! The conversion between jobs and rows of the database.
 
 use engine::Progress;
 use rusqlite::Row;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Cause;
+use super::RowError;
 use crate::claims::Claims;
 use crate::job::{Job, JobState};
 
-/// A job with what is not shown of it.
+/// A job as it is stored, with the data that is not shown to users.
 #[derive(Clone, Debug)]
-pub(crate) struct Record {
+pub(crate) struct StoredJob {
     /// The job.
     pub(crate) job: Job,
-    /// Its place in the order of submissions; 0 before it is kept.
+    /// The position of the job in the order of submission; 0 before it is stored.
     pub(crate) seq: i64,
-    /// What it writes and reads.
+    /// The claims of the job.
     pub(crate) claims: Claims,
 }
 
-/// What [`Raw`] is read from.
-pub(super) const WHOLE: &str = "seq, id, state, caller, request, place, claims, created_ms, started_ms, ended_ms, \
+/// The columns of a [`JobRow`] with all data.
+pub(super) const ALL_COLUMNS: &str = "seq, id, state, caller, request, place, claims, created_ms, started_ms, ended_ms, \
                                 milvus_version, targets, progress, outcome, failure, collections";
 
-/// The same for a list, without what concerns single collections: of those there may be thousands in each job.
-pub(super) const LISTED: &str = "seq, id, state, caller, request, place, '' AS claims, created_ms, started_ms, \
+/// The columns of a [`JobRow`] for lists, without the data of single collections, of which a job may have thousands.
+pub(super) const LIST_COLUMNS: &str = "seq, id, state, caller, request, place, '' AS claims, created_ms, started_ms, \
                                  ended_ms, milvus_version, '[]' AS targets, progress, \
                                  CASE kind WHEN 'restore' THEN NULL ELSE outcome END AS outcome, failure, \
                                  NULL AS collections";
 
-/// The columns as they are kept.
-pub(super) struct Raw {
+/// The columns of one row, before the JSON in them is decoded.
+pub(super) struct JobRow {
     seq: i64,
     id: String,
     state: JobState,
@@ -50,13 +50,13 @@ pub(super) struct Raw {
     collections: Option<String>,
 }
 
-impl Raw {
-    /// Reads [`WHOLE`] or [`LISTED`].
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+impl JobRow {
+    /// Reads a row of [`ALL_COLUMNS`] or [`LIST_COLUMNS`].
+    pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             seq: row.get("seq")?,
             id: row.get("id")?,
-            state: word(row, "state", JobState::of)?,
+            state: parse_column(row, "state", JobState::of)?,
             caller: row.get("caller")?,
             request: row.get("request")?,
             place: row.get("place")?,
@@ -73,22 +73,22 @@ impl Raw {
         })
     }
 
-    /// Its place in the order of submissions.
+    /// Returns the position of the job in the order of submission.
     pub(super) fn seq(&self) -> i64 {
         self.seq
     }
 
-    /// The job they tell of.
-    pub(super) fn job(self) -> Result<Job, Cause> {
+    /// Decodes the job.
+    pub(super) fn into_job(self) -> Result<Job, RowError> {
         let id = &self.id;
-        let progress: Progress = parsed(id, &self.progress)?;
+        let progress: Progress = decode_json(id, &self.progress)?;
         let progress = match &self.collections {
-            Some(collections) => progress.join(parsed(id, collections)?),
+            Some(collections) => progress.join(decode_json(id, collections)?),
             None => progress,
         };
         Ok(Job {
-            request: parsed(id, &self.request)?,
-            place: parsed(id, &self.place)?,
+            request: decode_json(id, &self.request)?,
+            place: decode_json(id, &self.place)?,
             by: self.caller,
             state: self.state,
             cancelling: false,
@@ -97,45 +97,50 @@ impl Raw {
             started_ms: self.started_ms,
             ended_ms: self.ended_ms,
             milvus_version: self.milvus_version,
-            targets: parsed(id, &self.targets)?,
+            targets: decode_json(id, &self.targets)?,
             progress,
-            outcome: self.outcome.as_deref().map(|text| parsed(id, text)).transpose()?,
-            failure: self.failure.as_deref().map(|text| parsed(id, text)).transpose()?,
+            outcome: self.outcome.as_deref().map(|text| decode_json(id, text)).transpose()?,
+            failure: self.failure.as_deref().map(|text| decode_json(id, text)).transpose()?,
             id: self.id,
         })
     }
 
-    /// The job with what is not shown of it.
-    pub(super) fn record(self) -> Result<Record, Cause> {
-        Ok(Record { seq: self.seq, claims: parsed(&self.id, &self.claims)?, job: self.job()? })
+    /// Decodes the job and its claims; requires [`ALL_COLUMNS`].
+    pub(super) fn into_stored_job(self) -> Result<StoredJob, RowError> {
+        Ok(StoredJob { seq: self.seq, claims: decode_json(&self.id, &self.claims)?, job: self.into_job()? })
     }
 }
 
-/// How far a job is as a whole and, apart, how far its collections are: of those there may be thousands, and a list
-/// does without.
-pub(super) fn split(id: &str, progress: Progress) -> Result<(String, String), Cause> {
+/// Encodes the progress of a job as two JSON texts: the sums, and the collections.
+///
+/// They are stored apart, because a job may have thousands of collections and lists need only the sums.
+pub(super) fn encode_progress(id: &str, progress: Progress) -> Result<(String, String), RowError> {
     let (sums, collections) = progress.split();
-    Ok((json(id, &sums)?, json(id, &collections)?))
+    Ok((encode_json(id, &sums)?, encode_json(id, &collections)?))
 }
 
-/// The form in which a part of a job is kept.
-pub(super) fn json(id: &str, value: &impl Serialize) -> Result<String, Cause> {
-    serde_json::to_string(value).map_err(|source| Cause::Form { id: id.to_owned(), source })
+/// Encodes a part of the job with this id as JSON.
+pub(super) fn encode_json(id: &str, value: &impl Serialize) -> Result<String, RowError> {
+    serde_json::to_string(value).map_err(|source| RowError::Json { id: id.to_owned(), source })
 }
 
-fn parsed<T: DeserializeOwned>(id: &str, text: &str) -> Result<T, Cause> {
-    serde_json::from_str(text).map_err(|source| Cause::Form { id: id.to_owned(), source })
+fn decode_json<T: DeserializeOwned>(id: &str, text: &str) -> Result<T, RowError> {
+    serde_json::from_str(text).map_err(|source| RowError::Json { id: id.to_owned(), source })
 }
 
-/// A kind or a state.
-pub(super) fn word<T>(row: &Row<'_>, column: &str, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+/// Reads a column with the name of a kind or a state and parses it.
+pub(super) fn parse_column<T>(
+    row: &Row<'_>,
+    column: &str,
+    parse: fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
-    of(&text).ok_or_else(|| {
-        let unknown = format!("{text:?} is no kind and no state of a job");
+    parse(&text).ok_or_else(|| {
+        let message = format!("{text:?} is no kind and no state of a job");
         rusqlite::Error::FromSqlConversionFailure(
             row.as_ref().column_index(column).unwrap_or_default(),
             rusqlite::types::Type::Text,
-            unknown.into(),
+            message.into(),
         )
     })
 }

@@ -1,4 +1,4 @@
-//! The tables of the job store, and their version.
+//! The tables of the job store and their version.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-/// The version of the tables, and of the JSON in them; one that an older program cannot read is a new one.
-const SCHEMA: i64 = 1;
+/// The version of the tables and of the JSON in them; it is raised when older programs cannot read the new form.
+const SCHEMA_VERSION: i64 = 1;
 
-/// How long a connection waits for another's write.
-const BUSY: Duration = Duration::from_secs(5);
+/// The time for which a connection waits for a write by another connection.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-const TABLES: &str = "
+const CREATE_TABLES: &str = "
 CREATE TABLE jobs (
     seq             INTEGER PRIMARY KEY AUTOINCREMENT,
     id              TEXT NOT NULL UNIQUE,
@@ -41,32 +41,34 @@ CREATE INDEX jobs_by_backup ON jobs (backup, seq);
 CREATE INDEX jobs_by_end ON jobs (ended_ms) WHERE ended_ms IS NOT NULL;
 ";
 
-/// Opens the database and makes its tables where there are none.
-pub(super) fn open(file: &Path) -> Result<Connection, StoreError> {
+/// Opens the database and creates its tables if they do not exist.
+///
+/// Fails with `StoreError::Newer`, and changes nothing, if a later version of the program has written the database.
+pub(super) fn open_database(file: &Path) -> Result<Connection, StoreError> {
     let failed = |cause| StoreError::Sql { doing: "open", file: file.to_owned(), cause };
     let mut connection = Connection::open(file).map_err(failed)?;
-    let found = prepare(&mut connection).map_err(failed)?;
-    if found > SCHEMA {
-        return Err(StoreError::Newer { file: file.to_owned(), found, known: SCHEMA });
+    let found = prepare_tables(&mut connection).map_err(failed)?;
+    if found > SCHEMA_VERSION {
+        return Err(StoreError::Newer { file: file.to_owned(), found, known: SCHEMA_VERSION });
     }
     Ok(connection)
 }
 
-/// Returns the version of the tables.
-fn prepare(connection: &mut Connection) -> rusqlite::Result<i64> {
-    connection.busy_timeout(BUSY)?;
+/// Creates missing tables and configures the connection; returns the version of the tables.
+fn prepare_tables(connection: &mut Connection) -> rusqlite::Result<i64> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > SCHEMA {
+    if found > SCHEMA_VERSION {
         return Ok(found);
     }
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    // a job that was acknowledged must not be forgotten by a power cut, and a job that runs is written once a second at most
+    // An acknowledged job must survive a power cut. The cost is small: a running job is written at most once a second.
     connection.pragma_update(None, "synchronous", "FULL")?;
     if found == 0 {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "user_version", SCHEMA)?;
+        transaction.execute_batch(CREATE_TABLES)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         transaction.commit()?;
     }
-    Ok(SCHEMA)
+    Ok(SCHEMA_VERSION)
 }

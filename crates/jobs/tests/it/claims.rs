@@ -1,12 +1,15 @@
-//! Two jobs that would be at the same (simulated Milvus).
+//! Conflicts between jobs with the same claims (simulated Milvus).
 
 use engine::{CollectionPhase, CollectionProgress, Kind};
 use jobs::{JobsError, OtherPlace, Submission};
 use testkit::fake::Fault;
 
-use crate::world::{World, backup, delete, in_time, restore, seen};
+use crate::fixtures::{
+    TestEnvironment, backup_submission, delete_submission, restore_submission, watch_until, within_deadline,
+};
 
-fn holder(error: JobsError) -> String {
+/// Returns the id of the job with which a submission conflicts.
+fn expect_conflict(error: JobsError) -> String {
     assert_eq!(error.kind(), Kind::Busy);
     match error {
         JobsError::Busy { holder, .. } => holder,
@@ -15,86 +18,88 @@ fn holder(error: JobsError) -> String {
 }
 
 #[tokio::test]
-async fn a_name_that_a_job_is_making_is_taken_by_it_even_while_it_waits() {
-    let world = World::one_at_a_time().await;
-    world.hold(1);
-    let jobs = world.open();
-    let first = in_time(jobs.submit(backup("first"))).await.unwrap();
-    world.held().await;
-    let second = in_time(jobs.submit(backup("second"))).await.unwrap();
-    for (name, by) in [("first", &first.id), ("second", &second.id)] {
-        for other in [backup(name), restore(name, "_copy"), delete(name)] {
-            let error = in_time(jobs.submit(other)).await.unwrap_err();
-            assert_eq!(error.to_string(), format!("backup {name} is taken by job {by}"));
-            assert_eq!(&holder(error), by);
+async fn a_running_or_queued_backup_reserves_its_name() {
+    let env = TestEnvironment::with_one_slot().await;
+    env.stall_backups(1);
+    let jobs = env.open_jobs();
+    let first = within_deadline(jobs.submit(backup_submission("first"))).await.unwrap();
+    env.wait_until_stalled().await;
+    let second = within_deadline(jobs.submit(backup_submission("second"))).await.unwrap();
+    for (name, id) in [("first", &first.id), ("second", &second.id)] {
+        for other in [backup_submission(name), restore_submission(name, "_copy"), delete_submission(name)] {
+            let error = within_deadline(jobs.submit(other)).await.unwrap_err();
+            assert_eq!(error.to_string(), format!("backup {name} is taken by job {id}"));
+            assert_eq!(&expect_conflict(error), id);
         }
-        assert_eq!(&jobs.by_backup(name).unwrap().unwrap().id, by);
+        assert_eq!(&jobs.by_backup(name).unwrap().unwrap().id, id);
     }
-    // at another place the same name is another backup
+    // The same name at another backup location is another backup.
     let place =
-        OtherPlace { bucket: None, root: Some(world.backup_path("elsewhere").to_str().unwrap().to_owned()) };
-    let elsewhere = in_time(jobs.submit(Submission { place, ..backup("second") })).await.unwrap();
+        OtherPlace { bucket: None, root: Some(env.backup_path("elsewhere").to_str().unwrap().to_owned()) };
+    let elsewhere =
+        within_deadline(jobs.submit(Submission { place, ..backup_submission("second") })).await.unwrap();
 
     jobs.cancel(&second.id).unwrap();
-    let again = in_time(jobs.submit(backup("second"))).await.unwrap();
+    let resubmitted = within_deadline(jobs.submit(backup_submission("second"))).await.unwrap();
     jobs.cancel(&first.id).unwrap();
-    for id in [&elsewhere.id, &again.id] {
-        assert!(in_time(jobs.wait(id)).await.unwrap().failure.is_none());
+    for id in [&elsewhere.id, &resubmitted.id] {
+        assert!(within_deadline(jobs.wait(id)).await.unwrap().failure.is_none());
     }
-    assert!(world.backup_path("second/meta/backup_meta.json").exists());
-    assert!(world.backup_path("elsewhere/second/meta/backup_meta.json").exists());
+    assert!(env.backup_path("second/meta/backup_meta.json").exists());
+    assert!(env.backup_path("elsewhere/second/meta/backup_meta.json").exists());
     assert!(jobs.by_backup("second").unwrap().is_none());
 }
 
 #[tokio::test]
-async fn two_restores_may_read_one_backup_but_not_fill_one_collection() {
-    let world = World::one_at_a_time().await;
-    let jobs = world.open();
-    world.backed_up(&jobs, "nightly").await;
-    world.hold(1);
-    let busy = in_time(jobs.submit(backup("busy"))).await.unwrap();
-    world.held().await;
-    let one = in_time(jobs.submit(restore("nightly", "_one"))).await.unwrap();
-    let two = in_time(jobs.submit(restore("nightly", "_two"))).await.unwrap();
-    let error = in_time(jobs.submit(restore("nightly", "_one"))).await.unwrap_err();
+async fn two_restores_may_read_one_backup_but_not_write_one_collection() {
+    let env = TestEnvironment::with_one_slot().await;
+    let jobs = env.open_jobs();
+    env.run_backup(&jobs, "nightly").await;
+    env.stall_backups(1);
+    let busy = within_deadline(jobs.submit(backup_submission("busy"))).await.unwrap();
+    env.wait_until_stalled().await;
+    let one = within_deadline(jobs.submit(restore_submission("nightly", "_one"))).await.unwrap();
+    let two = within_deadline(jobs.submit(restore_submission("nightly", "_two"))).await.unwrap();
+    let error = within_deadline(jobs.submit(restore_submission("nightly", "_one"))).await.unwrap_err();
     assert_eq!(error.to_string(), format!("collection default.books_one is taken by job {}", one.id));
-    assert_eq!(holder(error), one.id);
-    let reader = holder(in_time(jobs.submit(delete("nightly"))).await.unwrap_err());
+    assert_eq!(expect_conflict(error), one.id);
+    let reader =
+        expect_conflict(within_deadline(jobs.submit(delete_submission("nightly"))).await.unwrap_err());
     assert!([&one.id, &two.id].contains(&&reader));
 
     jobs.cancel(&busy.id).unwrap();
     for id in [&one.id, &two.id] {
-        assert!(in_time(jobs.wait(id)).await.unwrap().failure.is_none());
+        assert!(within_deadline(jobs.wait(id)).await.unwrap().failure.is_none());
     }
-    assert!(in_time(jobs.submit(delete("nightly"))).await.is_ok());
+    assert!(within_deadline(jobs.submit(delete_submission("nightly"))).await.is_ok());
 }
 
 #[tokio::test]
-async fn of_many_that_want_the_same_one_gets_it() {
-    let world = World::new().await;
-    let jobs = world.open();
-    let asked = (0..8).map(|_| jobs.submit(backup("nightly")));
-    let answers = in_time(futures::future::join_all(asked)).await;
-    let taken: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().ok()).collect();
-    assert_eq!(taken.len(), 1, "{answers:?}");
-    assert!(in_time(jobs.wait(&taken[0].id)).await.unwrap().failure.is_none());
+async fn one_of_many_conflicting_submissions_is_accepted() {
+    let env = TestEnvironment::new().await;
+    let jobs = env.open_jobs();
+    let submissions = (0..8).map(|_| jobs.submit(backup_submission("nightly")));
+    let results = within_deadline(futures::future::join_all(submissions)).await;
+    let accepted: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
+    assert_eq!(accepted.len(), 1, "{results:?}");
+    assert!(within_deadline(jobs.wait(&accepted[0].id)).await.unwrap().failure.is_none());
 }
 
 #[tokio::test]
-async fn a_collection_that_a_job_has_made_already_is_told_as_its() {
-    let world = World::new().await;
-    let jobs = world.open();
-    world.backed_up(&jobs, "nightly").await;
-    world.fake.inject(Fault::ImportStuck);
-    let first = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap();
+async fn an_existing_target_that_an_active_job_created_is_reported_as_a_conflict() {
+    let env = TestEnvironment::new().await;
+    let jobs = env.open_jobs();
+    env.run_backup(&jobs, "nightly").await;
+    env.fake.inject(Fault::ImportStuck);
+    let first = within_deadline(jobs.submit(restore_submission("nightly", "_copy"))).await.unwrap();
     let importing = |c: &CollectionProgress| c.phase == Some(CollectionPhase::Importing);
-    seen(&jobs, &first.id, |job| job.progress.collections.values().any(importing)).await;
-    // what is there already is made by the first: to drop it is no way out
-    let error = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap_err();
+    watch_until(&jobs, &first.id, |job| job.progress.collections.values().any(importing)).await;
+    // The target exists because the first job created it, so the hint must not be to drop it.
+    let error = within_deadline(jobs.submit(restore_submission("nightly", "_copy"))).await.unwrap_err();
     assert_eq!(error.to_string(), format!("collection default.books_copy is taken by job {}", first.id));
-    assert_eq!(holder(error), first.id);
+    assert_eq!(expect_conflict(error), first.id);
     jobs.cancel(&first.id).unwrap();
-    in_time(jobs.wait(&first.id)).await.unwrap();
-    let error = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap_err();
+    within_deadline(jobs.wait(&first.id)).await.unwrap();
+    let error = within_deadline(jobs.submit(restore_submission("nightly", "_copy"))).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
 }

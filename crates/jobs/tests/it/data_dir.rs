@@ -8,34 +8,34 @@ use engine::Kind;
 use jobs::{Jobs, JobsError, StoreError};
 use rusqlite::Connection;
 
-use crate::world::World;
+use crate::fixtures::TestEnvironment;
 
-fn refused(world: &World) -> JobsError {
-    Jobs::open(world.engine(), world.jobs.clone()).unwrap_err()
+/// Opens the jobs, which must fail, and returns the error.
+fn expect_open_error(env: &TestEnvironment) -> JobsError {
+    Jobs::open(env.engine(), env.jobs.clone()).unwrap_err()
 }
 
 #[tokio::test]
-async fn two_servers_do_not_share_one() {
-    let world = World::new().await;
-    let jobs = world.open();
-    let error = refused(&world);
+async fn two_servers_cannot_share_a_data_directory() {
+    let env = TestEnvironment::new().await;
+    let jobs = env.open_jobs();
+    let error = expect_open_error(&env);
     let pid = std::process::id();
-    let dir = world.jobs.data_dir.display();
+    let dir = env.jobs.data_dir.display();
     assert_eq!(error.to_string(), format!("the data directory {dir} is another server's, process {pid}"));
     assert_eq!(error.kind(), Kind::Busy);
     assert!(error.hint().unwrap().contains("server.data_dir"));
-    world.backed_up(&jobs, "nightly").await;
+    env.run_backup(&jobs, "nightly").await;
 }
 
 #[tokio::test]
-async fn nobody_else_may_look_into_it() {
-    let world = World::new().await;
-    let jobs = world.open();
-    world.backed_up(&jobs, "nightly").await;
+async fn only_the_owner_can_read_the_data_directory() {
+    let env = TestEnvironment::new().await;
+    let jobs = env.open_jobs();
+    env.run_backup(&jobs, "nightly").await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&world.jobs.data_dir), 0o700);
-    let files: Vec<_> =
-        fs::read_dir(&world.jobs.data_dir).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(mode(&env.jobs.data_dir), 0o700);
+    let files: Vec<_> = fs::read_dir(&env.jobs.data_dir).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(files.len() >= 3, "{files:?}");
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
@@ -43,33 +43,33 @@ async fn nobody_else_may_look_into_it() {
 }
 
 #[tokio::test]
-async fn one_that_cannot_be_written_is_refused() {
-    let mut world = World::new().await;
-    let file = world.dir.path().join("file");
+async fn a_data_directory_that_cannot_be_created_is_an_error() {
+    let mut env = TestEnvironment::new().await;
+    let file = env.dir.path().join("file");
     fs::write(&file, "").unwrap();
-    world.jobs.data_dir = file.join("data");
-    let error = refused(&world);
+    env.jobs.data_dir = file.join("data");
+    let error = expect_open_error(&env);
     assert!(error.to_string().starts_with("cannot write in the data directory "), "{error}");
     assert!(error.failure().message.contains("ot a directory"), "{error}");
     assert_eq!(error.kind(), Kind::Usage);
 }
 
 #[tokio::test]
-async fn what_a_later_version_wrote_or_what_is_no_database_is_left_alone() {
-    let world = World::new().await;
-    fs::create_dir(&world.jobs.data_dir).unwrap();
-    let file = world.jobs.data_dir.join("jobs.db");
+async fn a_newer_or_damaged_database_is_an_error() {
+    let env = TestEnvironment::new().await;
+    fs::create_dir(&env.jobs.data_dir).unwrap();
+    let file = env.jobs.data_dir.join("jobs.db");
     Connection::open(&file).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    let error = refused(&world);
+    let error = expect_open_error(&env);
     assert!(
         error.to_string().ends_with("jobs.db has schema 7, written by a later version; this one knows 1"),
         "{error}"
     );
 
-    fs::write(&file, "no database at all, but long enough to be looked at as if it were one").unwrap();
-    let error = refused(&world);
+    fs::write(&file, "no database at all, but long enough to be read as the header of a database").unwrap();
+    let error = expect_open_error(&env);
     assert!(matches!(error, JobsError::Store(StoreError::Sql { .. })), "{error:?}");
     assert!(error.hint().unwrap().contains("(jobs.db*) away"), "{error:?}");
     let message = error.failure().message;
-    assert!(message.ends_with("jobs.db: file is not a database"), "told once: {message}");
+    assert!(message.ends_with("jobs.db: file is not a database"), "the cause appears once: {message}");
 }

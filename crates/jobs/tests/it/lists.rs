@@ -3,49 +3,57 @@
 use engine::{Kind, Progress};
 use jobs::{JobFilter, JobKind, JobState};
 
-use crate::world::{World, backup, delete, in_time, restore};
+use crate::fixtures::{
+    TestEnvironment, backup_submission, delete_submission, restore_submission, within_deadline,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_come_newest_first_and_end() {
-    let world = World::new().await;
-    let jobs = world.open();
+async fn pages_list_all_jobs_newest_first() {
+    let env = TestEnvironment::new().await;
+    let jobs = env.open_jobs();
     let mut ids = Vec::new();
     for name in ["a", "b", "c", "d", "e"] {
-        ids.push(world.backed_up(&jobs, name).await.id);
+        ids.push(env.run_backup(&jobs, name).await.id);
     }
     ids.reverse();
-    let (mut seen, mut page) = (Vec::new(), None);
+    let (mut listed, mut page) = (Vec::new(), None);
     loop {
-        let part = jobs.list(&JobFilter::default(), page.as_deref(), 2).unwrap();
-        assert!(part.jobs.len() <= 2);
+        let current = jobs.list(&JobFilter::default(), page.as_deref(), 2).unwrap();
+        assert!(current.jobs.len() <= 2);
         assert!(
-            part.jobs.iter().all(|job| job.progress.collections.is_empty() && job.progress.phase.is_some())
+            current
+                .jobs
+                .iter()
+                .all(|job| job.progress.collections.is_empty() && job.progress.phase.is_some())
         );
-        seen.extend(part.jobs.into_iter().map(|job| job.id));
-        // one that comes meanwhile belongs to no later page
-        if seen.len() == 2 {
-            world.backed_up(&jobs, "f").await;
+        listed.extend(current.jobs.into_iter().map(|job| job.id));
+        // A job that is submitted meanwhile does not appear on a later page.
+        if listed.len() == 2 {
+            env.run_backup(&jobs, "f").await;
         }
-        page = part.next;
+        page = current.next;
         if page.is_none() {
             break;
         }
     }
-    assert_eq!(seen, ids);
-    let bad = jobs.list(&JobFilter::default(), Some("2"), 2).unwrap_err();
-    assert_eq!((bad.kind(), bad.to_string().as_str()), (Kind::Usage, "\"2\" is no page of the list of jobs"));
+    assert_eq!(listed, ids);
+    let error = jobs.list(&JobFilter::default(), Some("2"), 2).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (Kind::Usage, "\"2\" is no page of the list of jobs")
+    );
 }
 
 #[tokio::test]
-async fn a_list_can_be_of_kinds_states_and_a_backup() {
-    let world = World::new().await;
-    let jobs = world.open();
-    world.backed_up(&jobs, "nightly").await;
-    let gone = in_time(jobs.submit(delete("nightly"))).await.unwrap().id;
-    in_time(jobs.wait(&gone)).await.unwrap();
-    world.hold(1);
-    in_time(jobs.submit(backup("weekly"))).await.unwrap();
-    world.held().await;
+async fn a_list_can_be_filtered_by_kind_state_and_backup() {
+    let env = TestEnvironment::new().await;
+    let jobs = env.open_jobs();
+    env.run_backup(&jobs, "nightly").await;
+    let deletion = within_deadline(jobs.submit(delete_submission("nightly"))).await.unwrap().id;
+    within_deadline(jobs.wait(&deletion)).await.unwrap();
+    env.stall_backups(1);
+    within_deadline(jobs.submit(backup_submission("weekly"))).await.unwrap();
+    env.wait_until_stalled().await;
     let list = |filter: JobFilter| -> Vec<String> {
         let page = jobs.list(&filter, None, 10).unwrap();
         page.jobs
@@ -54,36 +62,37 @@ async fn a_list_can_be_of_kinds_states_and_a_backup() {
             .collect()
     };
     assert_eq!(list(JobFilter::default()), ["backup weekly", "delete nightly", "backup nightly"]);
-    let of_kind = JobFilter { kinds: vec![JobKind::Delete, JobKind::Restore], ..JobFilter::default() };
-    assert_eq!(list(of_kind), ["delete nightly"]);
-    let of_state = JobFilter { states: vec![JobState::Running], ..JobFilter::default() };
-    assert_eq!(list(of_state), ["backup weekly"]);
-    let of_name = JobFilter { backup: Some("nightly".to_owned()), ..JobFilter::default() };
-    assert_eq!(list(of_name.clone()), ["delete nightly", "backup nightly"]);
-    let both = JobFilter { kinds: vec![JobKind::Backup], ..of_name };
-    assert_eq!(list(both), ["backup nightly"]);
-    // of what runs a list tells how far it is
-    let live = jobs.list(&JobFilter::default(), None, 1).unwrap();
-    assert!(!live.jobs[0].progress.collections.is_empty() && live.next.is_some());
+    let by_kind = JobFilter { kinds: vec![JobKind::Delete, JobKind::Restore], ..JobFilter::default() };
+    assert_eq!(list(by_kind), ["delete nightly"]);
+    let by_state = JobFilter { states: vec![JobState::Running], ..JobFilter::default() };
+    assert_eq!(list(by_state), ["backup weekly"]);
+    let by_name = JobFilter { backup: Some("nightly".to_owned()), ..JobFilter::default() };
+    assert_eq!(list(by_name.clone()), ["delete nightly", "backup nightly"]);
+    let by_name_and_kind = JobFilter { kinds: vec![JobKind::Backup], ..by_name };
+    assert_eq!(list(by_name_and_kind), ["backup nightly"]);
+    // A running job is listed with the progress of its collections.
+    let first_page = jobs.list(&JobFilter::default(), None, 1).unwrap();
+    assert!(!first_page.jobs[0].progress.collections.is_empty() && first_page.next.is_some());
 }
 
 #[tokio::test]
-async fn of_what_is_over_a_list_tells_sums_and_not_each_collection() {
-    let world = World::new().await;
-    let jobs = world.open();
-    world.backed_up(&jobs, "nightly").await;
-    let restored = in_time(jobs.submit(restore("nightly", "_copy"))).await.unwrap().id;
-    in_time(jobs.wait(&restored)).await.unwrap();
+async fn finished_jobs_are_listed_with_sums_and_without_collections() {
+    let env = TestEnvironment::new().await;
+    let jobs = env.open_jobs();
+    env.run_backup(&jobs, "nightly").await;
+    let restored = within_deadline(jobs.submit(restore_submission("nightly", "_copy"))).await.unwrap().id;
+    within_deadline(jobs.wait(&restored)).await.unwrap();
     let page = jobs.list(&JobFilter::default(), None, 10).unwrap();
     assert_eq!(page.jobs.len(), 2);
     for listed in page.jobs {
-        let whole = jobs.get(&listed.id).unwrap();
-        assert!(listed.progress.collections.is_empty() && !whole.progress.collections.is_empty());
-        assert!(whole.progress.objects().done + whole.progress.jobs().done > 0, "{whole:?}");
-        let sums = |of: &Progress| (of.objects(), of.bytes(), of.jobs(), of.percent());
-        assert_eq!(sums(&listed.progress), sums(&whole.progress));
-        let restore = listed.request.kind() == JobKind::Restore;
-        assert_eq!((listed.targets.is_empty(), whole.targets.is_empty()), (true, !restore));
-        assert_eq!((listed.outcome.is_none(), whole.outcome.is_some()), (restore, true));
+        let full = jobs.get(&listed.id).unwrap();
+        assert!(listed.progress.collections.is_empty() && !full.progress.collections.is_empty());
+        assert!(full.progress.objects().done + full.progress.jobs().done > 0, "{full:?}");
+        let sums =
+            |progress: &Progress| (progress.objects(), progress.bytes(), progress.jobs(), progress.percent());
+        assert_eq!(sums(&listed.progress), sums(&full.progress));
+        let is_restore = listed.request.kind() == JobKind::Restore;
+        assert_eq!((listed.targets.is_empty(), full.targets.is_empty()), (true, !is_restore));
+        assert_eq!((listed.outcome.is_none(), full.outcome.is_some()), (is_restore, true));
     }
 }

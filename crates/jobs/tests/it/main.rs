@@ -1,20 +1,16 @@
-//! Jobs over an engine against a simulated Milvus with its files on the local disk.
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a failure here is a failed test, and panicking says so"
-)]
+//! Tests of jobs with a simulated Milvus whose files are on the local disk.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 extern crate milvus_backup_jobs as jobs;
 
 mod cancel;
 mod claims;
 mod data_dir;
+mod fixtures;
 mod lists;
 mod panics;
 mod queue;
-mod repeated;
 mod restart;
+mod resubmission;
 mod retention;
 mod watch;
-mod world;

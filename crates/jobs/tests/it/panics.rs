@@ -1,6 +1,6 @@
 //! A job whose thread panics (simulated Milvus).
 //!
-//! Nothing in it panics on purpose, so what listens to its log does.
+//! A job cannot be made to panic by its request, so the subscriber of its log panics instead.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,66 +14,75 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::world::{World, backup, in_time};
+use crate::fixtures::{TestEnvironment, backup_submission, within_deadline};
 
 /// The backup whose first job panics.
 const BACKUP: &str = "panics";
 
-/// Panics once, where the span of that job is entered on another thread than the one that opened it.
+/// A layer that panics once, when the span of the first job of the backup is entered on the thread of its work.
+///
+/// That is another thread than the one that opened the span.
 #[derive(Default)]
-struct Panics {
+struct PanickingLayer {
     job: OnceLock<(Id, ThreadId)>,
-    done: AtomicBool,
+    panicked: AtomicBool,
 }
 
-impl<S: Subscriber> Layer<S> for Panics {
+impl<S: Subscriber> Layer<S> for PanickingLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: Context<'_, S>) {
-        let mut job = OfTheJob(false);
-        attributes.record(&mut job);
-        if job.0 {
+        let mut visitor = BackupVisitor { found: false };
+        attributes.record(&mut visitor);
+        if visitor.found {
             self.job.get_or_init(|| (id.clone(), thread::current().id()));
         }
     }
 
     fn on_enter(&self, id: &Id, _: Context<'_, S>) {
         let Some((job, opened)) = self.job.get() else { return };
-        let elsewhere = job == id && *opened != thread::current().id();
-        assert!(!elsewhere || self.done.swap(true, Ordering::Relaxed), "a fault of this program");
+        let on_other_thread = job == id && *opened != thread::current().id();
+        assert!(
+            !on_other_thread || self.panicked.swap(true, Ordering::Relaxed),
+            "the thread of the job panics"
+        );
     }
 }
 
-/// Whether a span names the backup.
-struct OfTheJob(bool);
+/// Looks for the name of the backup among the fields of a span.
+struct BackupVisitor {
+    found: bool,
+}
 
-impl Visit for OfTheJob {
+impl Visit for BackupVisitor {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0 |= field.name() == "backup" && value == BACKUP;
+        self.found |= field.name() == "backup" && value == BACKUP;
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
 }
 
-/// Has to come before the first job of the process: whether anybody listens is asked once for each span of the code,
-/// on whichever thread is the first to reach it.
-pub(crate) fn listen() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let listening = tracing_subscriber::registry().with(Panics::default());
-        tracing::subscriber::set_global_default(listening).unwrap();
+/// Installs the layer for the whole process.
+///
+/// This must be done before the first job of the process, because tracing caches for each span whether a subscriber is
+/// interested in it.
+pub(crate) fn install_panicking_subscriber() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let subscriber = tracing_subscriber::registry().with(PanickingLayer::default());
+        tracing::subscriber::set_global_default(subscriber).unwrap();
     });
 }
 
 #[tokio::test]
-async fn it_has_failed_and_the_next_one_runs() {
-    let world = World::one_at_a_time().await;
-    let jobs = world.open();
-    let first = in_time(jobs.submit(backup(BACKUP))).await.unwrap().id;
-    let job = in_time(jobs.wait(&first)).await.unwrap();
+async fn a_job_that_panics_fails_and_the_next_one_runs() {
+    let env = TestEnvironment::with_one_slot().await;
+    let jobs = env.open_jobs();
+    let first = within_deadline(jobs.submit(backup_submission(BACKUP))).await.unwrap().id;
+    let job = within_deadline(jobs.wait(&first)).await.unwrap();
     assert_eq!(job.state, JobState::Failed, "{job:?}");
     let failure = job.failure.unwrap();
     assert_eq!(failure.kind, Kind::Failed);
     assert!(failure.message.contains("panicked"), "{failure:?}");
     assert_eq!(jobs.get(&first).unwrap().state, JobState::Failed);
     assert_eq!(jobs.counts()[&(JobKind::Backup, JobState::Failed)], 1);
-    world.backed_up(&jobs, BACKUP).await;
+    env.run_backup(&jobs, BACKUP).await;
 }

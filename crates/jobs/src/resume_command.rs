@@ -1,4 +1,4 @@
-//! The command that does what a restore left undone.
+//! The command that resumes an interrupted restore: the `restore` command for the remaining collections.
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter, Result, Write as _};
@@ -8,32 +8,37 @@ use model::plan::restore::{Existing, RestoreRequest, SkipParams};
 
 use crate::job::{Job, OtherPlace};
 
-/// The most collections that a command names.
-const NAMED: usize = 10;
+/// The largest number of collections that a command lists.
+const MAX_NAMED_COLLECTIONS: usize = 10;
 
-/// How a restore is done, beside what of it and where to; shown as flags of the command line, each after a space.
+/// The options of a restore other than its selection and its targets.
+///
+/// `Display` writes the corresponding flags of the command line, each after a space; defaults are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoreFlags {
-    /// What is done with target collections that exist.
+    /// The treatment of target collections that exist.
     pub existing: Existing,
-    /// Whether data is left out.
+    /// Whether only the collections are created, without data.
     pub meta_only: bool,
-    /// Whether the backup's indexes are created.
+    /// Whether the indexes of the backup are created.
     pub indexes: bool,
-    /// Whether vector indexes become AUTOINDEX with the same metric.
+    /// Whether vector indexes are replaced by AUTOINDEX with the same metric.
     pub auto_index: bool,
     /// Whether the indexes of target collections that exist are dropped.
     pub drop_indexes: bool,
-    /// Whether is loaded what was loaded.
+    /// Whether the collections that were loaded in the source are loaded.
     pub load: bool,
-    /// Whether the aliases are created.
+    /// Whether the aliases of the backup are created.
     pub aliases: bool,
-    /// Whether is dropped what was created for a collection that then fails.
+    /// Whether a collection that was created and then fails is dropped.
     pub cleanup_on_failure: bool,
 }
 
 impl RestoreFlags {
-    /// Those that do the rest of a restore, after something of that rest may have been `begun`.
+    /// Returns the options that restore the remaining collections.
+    ///
+    /// `begun` says whether some of these collections may exist by now; `Existing::Refuse` then becomes
+    /// `Existing::Drop`.
     #[must_use]
     pub fn for_the_rest(self, begun: bool) -> Self {
         match self.existing {
@@ -90,17 +95,24 @@ impl Display for RestoreFlags {
     }
 }
 
-/// What restores some of the collections of a job again: a command where one can say it, else words.
-pub(crate) fn again(
+/// Formats the instruction that restores the remaining collections of a job.
+///
+/// It is a command if the command line can express the restore with at most ten collections, and a sentence otherwise.
+pub(crate) fn format_resume_instruction(
     job: &Job,
     request: &RestoreRequest,
-    rest: &[&(CollectionRef, CollectionRef)],
+    remaining: &[&(CollectionRef, CollectionRef)],
     flags: RestoreFlags,
 ) -> String {
     let name = &request.name;
-    let sources: BTreeSet<&CollectionRef> = rest.iter().map(|(source, _)| source).collect();
-    // of a source that goes to several targets no rule says which
-    if rest.is_empty() || rest.len() > NAMED || sources.len() < rest.len() || !can_be_said(job, request) {
+    let sources: BTreeSet<&CollectionRef> = remaining.iter().map(|(source, _)| source).collect();
+    // The flags cannot select one of several targets of a source.
+    let several_targets = sources.len() < remaining.len();
+    if remaining.is_empty()
+        || remaining.len() > MAX_NAMED_COLLECTIONS
+        || several_targets
+        || !has_only_flag_options(job, request)
+    {
         let drop = match flags.existing {
             Existing::Refuse => "",
             Existing::Drop => ", and with --drop-exist-collection (existing: drop)",
@@ -110,25 +122,25 @@ pub(crate) fn again(
             "restore {name} again with the same suffix and renames, with a filter for what is not done{drop}"
         );
     }
-    let mut line = format!("milvus-backup restore -n {name} --filter {}", joined(sources));
-    let renamed = rest.iter().filter(|(source, target)| source != target);
-    let renames = joined(renamed.map(|(source, target)| format!("{source}:{target}")));
+    let mut command = format!("milvus-backup restore -n {name} --filter {}", join_with_commas(sources));
+    let renamed = remaining.iter().filter(|(source, target)| source != target);
+    let renames = join_with_commas(renamed.map(|(source, target)| format!("{source}:{target}")));
     if !renames.is_empty() {
         // Writing to a String cannot fail.
-        let _ = write!(line, " --rename {renames}");
+        let _ = write!(command, " --rename {renames}");
     }
-    let _ = write!(line, "{flags}");
-    line
+    let _ = write!(command, "{flags}");
+    command
 }
 
-/// Whether the command line has a flag for all that was asked for.
-fn can_be_said(job: &Job, request: &RestoreRequest) -> bool {
+/// Returns whether the command line has flags for everything that the job differs in from the defaults.
+fn has_only_flag_options(job: &Job, request: &RestoreRequest) -> bool {
     job.place == OtherPlace::default()
         && request.overrides.is_empty()
         && request.max_shards.is_none()
         && request.skip == SkipParams::default()
 }
 
-fn joined(texts: impl IntoIterator<Item = impl ToString>) -> String {
+fn join_with_commas(texts: impl IntoIterator<Item = impl ToString>) -> String {
     texts.into_iter().map(|text| text.to_string()).collect::<Vec<_>>().join(",")
 }

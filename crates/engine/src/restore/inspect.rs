@@ -1,4 +1,4 @@
-//! What the target shows, before anything is changed there.
+//! Inspects the target of a restore before anything is changed there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,35 +6,39 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use model::name::CollectionRef;
 use model::plan::restore::{Existing, RestoreRequest, Seen};
 
-use super::preflight::{AT_ONCE, Opened, reach};
+use super::preflight::{CONCURRENT_CALLS, CheckedRestore, determine_reach};
 use crate::Error;
 use crate::instance::Instance;
 
-/// Looks at everything but the backup's files.
-pub(super) async fn run(opened: &Opened, request: &RestoreRequest) -> Result<Seen, Error> {
-    let target = &opened.target;
+/// Reads the databases, existing targets and taken aliases of the target; the files of the backup are not inspected.
+pub(super) async fn inspect_target(
+    checked: &CheckedRestore,
+    request: &RestoreRequest,
+) -> Result<Seen, Error> {
+    let target = &checked.target;
     let databases: BTreeSet<String> = target.milvus.list_databases().await?.into_iter().collect();
-    let present = |name: &CollectionRef| databases.contains(&name.database);
-    let wanted = opened.targets.collections.iter().map(|(_, target)| target.clone()).filter(present);
+    let has_database = |name: &CollectionRef| databases.contains(&name.database);
+    let wanted = checked.targets.collections.iter().map(|(_, target)| target.clone()).filter(has_database);
     let existing = stream::iter(wanted.collect::<Vec<_>>())
         .map(|name| async move {
-            let has = target.milvus.has_collection(&name).await?;
-            Ok::<_, Error>(has.then_some(name))
+            let exists = target.milvus.has_collection(&name).await?;
+            Ok::<_, Error>(exists.then_some(name))
         })
-        .buffered(AT_ONCE)
+        .buffered(CONCURRENT_CALLS)
         .try_filter_map(|found| async move { Ok(found) })
         .try_collect()
         .await?;
     if request.existing == Existing::Drop {
-        no_alias_is_dropped(target, &existing).await?;
+        reject_aliases(target, &existing).await?;
     }
-    let aliases = if request.aliases { aliases(opened, &databases).await? } else { BTreeMap::new() };
-    let reach = reach(&opened.catalog.store, &target.store);
+    let aliases =
+        if request.aliases { find_taken_aliases(checked, &databases).await? } else { BTreeMap::new() };
+    let reach = determine_reach(&checked.catalog.store, &target.store);
     Ok(Seen { databases, existing, aliases, reach, prefixes: BTreeMap::new() })
 }
 
-/// A drop by alias is refused by Milvus; better to say so before anything is changed.
-async fn no_alias_is_dropped(target: &Instance, existing: &BTreeSet<CollectionRef>) -> Result<(), Error> {
+/// Fails if a target to drop is an alias: Milvus would reject the drop after other changes were made.
+async fn reject_aliases(target: &Instance, existing: &BTreeSet<CollectionRef>) -> Result<(), Error> {
     for name in existing {
         let info = target.milvus.describe_collection(name).await;
         if info?.is_alias {
@@ -44,13 +48,13 @@ async fn no_alias_is_dropped(target: &Instance, existing: &BTreeSet<CollectionRe
     Ok(())
 }
 
-/// Which of the wanted aliases name something already, and what.
-async fn aliases(
-    opened: &Opened,
+/// Returns the aliases of the restore that exist in the target already, with their collections.
+async fn find_taken_aliases(
+    checked: &CheckedRestore,
     databases: &BTreeSet<String>,
 ) -> Result<BTreeMap<CollectionRef, CollectionRef>, Error> {
-    let target = &opened.target;
-    stream::iter(opened.wanted_aliases().into_iter().filter(|alias| databases.contains(&alias.database)))
+    let target = &checked.target;
+    stream::iter(checked.wanted_aliases().into_iter().filter(|alias| databases.contains(&alias.database)))
         .map(|alias| async move {
             match target.milvus.describe_collection(&alias).await {
                 Ok(holder) => {
@@ -61,7 +65,7 @@ async fn aliases(
                 Err(error) => Err(Error::from(error)),
             }
         })
-        .buffered(AT_ONCE)
+        .buffered(CONCURRENT_CALLS)
         .try_filter_map(|found| async move { Ok(found) })
         .try_collect()
         .await

@@ -1,8 +1,8 @@
-//! What release 0.4.15 of Milvus Backup (Go) defines, as a table, against our files.
+//! Compares our `.proto` files with the messages, enums and calls of the Go tool, release 0.4.15, as tables.
 
 use protox::prost_reflect::{DescriptorPool, FieldDescriptor, Kind};
 
-/// The messages of 0.4.15: each field with its number and type.
+/// The messages of 0.4.15, with the number, the name and the type of each field.
 const MESSAGES: &[(&str, &str)] = &[
     (
         "CreateBackupRequest",
@@ -117,8 +117,8 @@ const MESSAGES: &[(&str, &str)] = &[
     ("ChannelPosition", "1 name: string, 2 position: string"),
 ];
 
-/// What later releases added to requests.
-const ADDED: &[(&str, &str)] = &[
+/// The messages and request fields that later releases of the Go tool added.
+const LATER_MESSAGES: &[(&str, &str)] = &[
     (
         "CreateBackupRequest",
         "11 rbac: bool, 12 backup_root_path: string, 13 filter: map<string,CollFilter>, 14 strategy: string, \
@@ -146,7 +146,7 @@ const ADDED: &[(&str, &str)] = &[
     ("RestoreCollectionOverride", "1 shardNum: int32, 2 description: string"),
 ];
 
-/// The enums of 0.4.15.
+/// The enums of 0.4.15, with the name and the number of each value.
 const ENUMS: &[(&str, &str)] = &[
     (
         "ResponseCode",
@@ -168,7 +168,7 @@ const ENUMS: &[(&str, &str)] = &[
     ("FieldState", "FieldCreated 0, FieldCreating 1, FieldDropping 2, FieldDropped 3"),
 ];
 
-/// The calls of 0.4.15: name, request, answer.
+/// The calls of 0.4.15: name, request, response.
 const CALLS: &[[&str; 3]] = &[
     ["CreateBackup", "CreateBackupRequest", "BackupInfoResponse"],
     ["GetBackup", "GetBackupRequest", "BackupInfoResponse"],
@@ -179,13 +179,14 @@ const CALLS: &[[&str; 3]] = &[
     ["Check", "CheckRequest", "CheckResponse"],
 ];
 
-fn ours() -> DescriptorPool {
-    DescriptorPool::decode(milvus_backup_api::DESCRIPTORS).expect("the descriptors are whole")
+/// Decodes the descriptors that the build script generated from our files.
+fn decode_descriptors() -> DescriptorPool {
+    DescriptorPool::decode(milvus_backup_api::DESCRIPTORS).expect("the descriptors can be decoded")
 }
 
-/// A field as the table writes it.
-fn field(field: &FieldDescriptor) -> String {
-    let name = |kind: Kind| match kind {
+/// Formats a field in the notation of the tables: number, name, type.
+fn format_field(field: &FieldDescriptor) -> String {
+    let type_name = |kind: Kind| match kind {
         Kind::Message(message) => {
             message.full_name().strip_prefix("milvus.proto.backup.").unwrap_or(message.full_name()).to_owned()
         }
@@ -194,60 +195,71 @@ fn field(field: &FieldDescriptor) -> String {
     };
     let kind = match field.kind() {
         Kind::Message(entry) if field.is_map() => {
-            let part = |field: FieldDescriptor| name(field.kind());
-            format!("map<{},{}>", part(entry.map_entry_key_field()), part(entry.map_entry_value_field()))
+            let entry_type = |field: FieldDescriptor| type_name(field.kind());
+            let (key, value) = (entry.map_entry_key_field(), entry.map_entry_value_field());
+            format!("map<{},{}>", entry_type(key), entry_type(value))
         }
-        kind if field.is_list() => format!("[]{}", name(kind)),
-        kind => name(kind),
+        kind if field.is_list() => format!("[]{}", type_name(kind)),
+        kind => type_name(kind),
     };
     format!("{} {}: {kind}", field.number(), field.name())
 }
 
 #[test]
-fn every_message_has_the_fields_of_the_go_tool() {
-    let ours = ours();
-    for (message, fields) in MESSAGES.iter().chain(ADDED) {
-        let message = ours
+fn messages_have_the_fields_of_the_go_tool() {
+    let pool = decode_descriptors();
+    for (message, fields) in MESSAGES.iter().chain(LATER_MESSAGES) {
+        let message = pool
             .get_message_by_name(&format!("milvus.proto.backup.{message}"))
-            .unwrap_or_else(|| panic!("{message} is there"));
-        let have: Vec<_> = message.fields().map(|f| field(&f)).collect();
-        for wanted in fields.split(", ").filter(|wanted| !wanted.is_empty()) {
-            assert!(have.iter().any(|have| have == wanted), "{}: {wanted}, not {have:?}", message.name());
+            .unwrap_or_else(|| panic!("{message} is missing"));
+        let actual: Vec<_> = message.fields().map(|f| format_field(&f)).collect();
+        for expected in fields.split(", ").filter(|expected| !expected.is_empty()) {
+            assert!(
+                actual.iter().any(|actual| actual == expected),
+                "{}: {expected} is not among {actual:?}",
+                message.name()
+            );
         }
     }
 }
 
 #[test]
-fn every_enum_has_the_values_of_0_4_15() {
-    let ours = ours();
+fn enums_have_the_values_of_0_4_15() {
+    let pool = decode_descriptors();
     for (name, values) in ENUMS {
-        let descriptor = ours
+        let descriptor = pool
             .get_enum_by_name(&format!("milvus.proto.backup.{name}"))
-            .unwrap_or_else(|| panic!("{name} is there"));
-        let have: Vec<_> = descriptor.values().map(|v| format!("{} {}", v.name(), v.number())).collect();
-        for wanted in values.split(", ") {
-            assert!(have.iter().any(|have| have == wanted), "{name}: {wanted}, not {have:?}");
+            .unwrap_or_else(|| panic!("{name} is missing"));
+        let actual: Vec<_> = descriptor.values().map(|v| format!("{} {}", v.name(), v.number())).collect();
+        for expected in values.split(", ") {
+            assert!(
+                actual.iter().any(|actual| actual == expected),
+                "{name}: {expected} is not among {actual:?}"
+            );
         }
     }
 }
 
 #[test]
-fn the_service_has_the_calls_of_0_4_15_and_no_other() {
-    let ours = ours();
-    let service = ours.get_service_by_name("milvus.proto.backup.MilvusBackupService").expect("it is there");
-    let have: Vec<_> = service
+fn the_service_has_exactly_the_calls_of_0_4_15() {
+    let pool = decode_descriptors();
+    let service =
+        pool.get_service_by_name("milvus.proto.backup.MilvusBackupService").expect("the definition exists");
+    let actual: Vec<_> = service
         .methods()
         .map(|m| {
             assert!(!m.is_client_streaming() && !m.is_server_streaming(), "{}", m.name());
             [m.name().to_owned(), m.input().name().to_owned(), m.output().name().to_owned()]
         })
         .collect();
-    assert_eq!(have, CALLS);
+    assert_eq!(actual, CALLS);
 }
 
 #[test]
-fn the_value_of_a_field_is_one_of_several() {
-    let value = ours().get_message_by_name("milvus.proto.backup.ValueField").expect("it is there");
-    let oneof = value.oneofs().next().expect("a oneof");
+fn the_fields_of_value_field_form_one_oneof() {
+    let value = decode_descriptors()
+        .get_message_by_name("milvus.proto.backup.ValueField")
+        .expect("the definition exists");
+    let oneof = value.oneofs().next().expect("the message has a oneof");
     assert_eq!((oneof.name(), oneof.fields().len()), ("data", value.fields().len()));
 }

@@ -1,10 +1,10 @@
-//! The collections that the tests make.
+//! The collections that the tests create.
 
 use milvus::{Column, CreateCollection, Milvus, Values};
 use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, Schema};
 use model::name::CollectionRef;
 
-/// A collection by `name` or `database.name`.
+/// Parses `name` or `database.name` as the name of a collection.
 pub(crate) fn collection(name: &str) -> CollectionRef {
     let (database, name) = name.split_once('.').unwrap_or(("default", name));
     CollectionRef::new(database, name)
@@ -19,8 +19,8 @@ fn field(name: &str, data_type: DataType, params: &[(&str, &str)]) -> Field {
     }
 }
 
-/// A key, a text and a vector of two numbers.
-pub(crate) fn small(name: &str) -> CreateCollection {
+/// Returns a collection with a primary key, a text field and a vector field of dimension 2.
+pub(crate) fn small_collection(name: &str) -> CreateCollection {
     let fields = vec![
         Field { is_primary_key: true, ..field("id", DataType::INT64, &[]) },
         field("text", DataType::VARCHAR, &[("max_length", "100")]),
@@ -36,11 +36,11 @@ pub(crate) fn small(name: &str) -> CreateCollection {
     }
 }
 
-/// Files of a segment of [`small`]: two of the system's columns and three of its own.
-pub(crate) const FILES: u64 = 5;
+/// The number of files of a segment of [`small_collection`]: two system fields and three fields of its own.
+pub(crate) const FILES_PER_SEGMENT: u64 = 5;
 
-/// An index on the vectors of [`small`].
-pub(crate) fn index() -> Index {
+/// Returns an index on the vector field of [`small_collection`].
+pub(crate) fn vector_index() -> Index {
     let params =
         [("index_type", "HNSW"), ("metric_type", "L2"), ("params", r#"{"M":8,"efConstruction":64}"#)];
     Index {
@@ -52,19 +52,19 @@ pub(crate) fn index() -> Index {
     }
 }
 
-/// Creates a [`small`] collection; the rows of its partitions are not flushed.
-pub(crate) async fn fill(milvus: &Milvus, name: &str, partitions: &[(&str, i64)]) {
-    milvus.create_collection(&small(name)).await.unwrap();
+/// Creates a [`small_collection`] and inserts rows into its partitions without a flush.
+pub(crate) async fn create_with_rows(milvus: &Milvus, name: &str, partitions: &[(&str, i64)]) {
+    milvus.create_collection(&small_collection(name)).await.unwrap();
     for (partition, rows) in partitions {
         if *partition != "_default" {
             milvus.create_partition(&collection(name), partition).await.unwrap();
         }
-        insert(milvus, name, partition, *rows).await;
+        insert_rows(milvus, name, partition, *rows).await;
     }
 }
 
-/// Inserts rows into a partition of a [`small`] collection.
-pub(crate) async fn insert(milvus: &Milvus, name: &str, partition: &str, rows: i64) {
+/// Inserts rows into a partition of a [`small_collection`].
+pub(crate) async fn insert_rows(milvus: &Milvus, name: &str, partition: &str, rows: i64) {
     if rows > 0 {
         milvus.insert(&collection(name), Some(partition), &columns(rows)).await.unwrap();
     }
