@@ -13,9 +13,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use milvus::{Auth, Column, ConnectConfig, CreateCollection, Milvus, Tls, Values};
+use milvus::{Auth, ConnectConfig, Milvus, Tls};
 use milvus_backup_testkit::fake::{FakeConfig, FakeMilvus};
-use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
+use milvus_backup_testkit::seed::keyed;
 use model::name::CollectionRef;
 
 /// The number of concurrent runs.
@@ -23,6 +23,9 @@ const CONCURRENT_RUNS: usize = 4;
 
 /// The number of runs between two lines of progress.
 const RUNS_PER_LINE: u64 = 1000;
+
+/// The dimension of the vectors.
+const DIM: usize = 2;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -93,34 +96,11 @@ fn create_collection(fake: &FakeMilvus) {
         management_endpoint: None,
         limits: milvus::Limits::default(),
     };
-    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
-    let vector = Field { type_params: vec![KeyValue::new("dim", "2")], ..field("v", DataType::FLOAT_VECTOR) };
     let target = CollectionRef::new("default", "small");
-    let create = CreateCollection {
-        target: target.clone(),
-        schema: Schema {
-            fields: vec![Field { is_primary_key: true, ..field("id", DataType::INT64) }, vector],
-            ..Schema::default()
-        },
-        shards: 1,
-        consistency: ConsistencyLevel(1),
-        properties: Vec::new(),
-        num_partitions: None,
-    };
-    let column = |name: &str, data_type, values| Column {
-        name: name.to_owned(),
-        data_type,
-        is_dynamic: false,
-        values,
-    };
-    let columns = [
-        column("id", DataType::INT64, Values::Long(vec![1, 2])),
-        column("v", DataType::FLOAT_VECTOR, Values::FloatVector { dim: 2, data: vec![0.0, 1.0, 2.0, 3.0] }),
-    ];
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     runtime.block_on(async {
         let milvus = Milvus::connect(&config).await.expect("the fake answers");
-        milvus.create_collection(&create).await.expect("created");
-        milvus.insert(&target, None, &columns).await.expect("inserted");
+        keyed::create(&milvus, &target, DIM).await.expect("created");
+        keyed::insert(&milvus, &target, 1..3, DIM).await.expect("inserted");
     });
 }

@@ -11,11 +11,14 @@ use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use milvus::{Column, CreateCollection, Milvus, Values};
+use milvus::Milvus;
+use milvus_backup_testkit::seed::keyed;
 use milvus_backup_testkit::servers::{MilvusServer, ServerStorage};
-use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
 use model::name::CollectionRef;
 use serde_json::Value;
+
+/// The dimension of the vectors.
+const DIM: usize = 8;
 
 /// A collection with the pattern in which it is written to, and the numbers of acknowledged rows.
 struct Workload {
@@ -126,20 +129,9 @@ fn default_collection(name: &str) -> CollectionRef {
 }
 
 async fn create_collections(milvus: &Milvus) {
-    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
-    let vector = Field { type_params: vec![KeyValue::new("dim", "8")], ..field("v", DataType::FLOAT_VECTOR) };
-    let fields = vec![Field { is_primary_key: true, ..field("id", DataType::INT64) }, vector];
     for name in WORKLOADS.iter().map(|workload| workload.name).chain(QUIET) {
         milvus.drop_collection(&default_collection(name)).await.expect("dropped");
-        let create = CreateCollection {
-            target: default_collection(name),
-            schema: Schema { fields: fields.clone(), ..Schema::default() },
-            shards: 1,
-            consistency: ConsistencyLevel(1),
-            properties: Vec::new(),
-            num_partitions: None,
-        };
-        milvus.create_collection(&create).await.expect("created");
+        keyed::create(milvus, &default_collection(name), DIM).await.expect("created");
     }
     for name in QUIET {
         insert(milvus, name, 0, QUIET_ROWS).await;
@@ -150,18 +142,7 @@ async fn create_collections(milvus: &Milvus) {
 }
 
 async fn insert(milvus: &Milvus, name: &str, first: i64, rows: i64) {
-    let column = |name: &str, data_type, values| Column {
-        name: name.to_owned(),
-        data_type,
-        is_dynamic: false,
-        values,
-    };
-    let numbers = (0..rows * 8).map(|n| (n % 97) as f32).collect();
-    let columns = [
-        column("id", DataType::INT64, Values::Long((first..first + rows).collect())),
-        column("v", DataType::FLOAT_VECTOR, Values::FloatVector { dim: 8, data: numbers }),
-    ];
-    milvus.insert(&default_collection(name), None, &columns).await.expect("inserted");
+    keyed::insert(milvus, &default_collection(name), first..first + rows, DIM).await.expect("inserted");
 }
 
 /// Writes to a collection until the backups are finished.

@@ -2,11 +2,11 @@
 
 use crate::tool::Tool;
 use futures::stream::{self, StreamExt};
-use milvus::{Column, CreateCollection, Milvus, Values};
-use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
+use milvus::Milvus;
 use model::name::CollectionRef;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use testkit::seed::keyed;
 use testkit::{names, servers};
 
 /// Enough that a list taken right after a flush meets segments in state Flushing now and then.
@@ -15,43 +15,10 @@ const COLLECTIONS: usize = 300;
 const ROWS: u64 = 10;
 /// Of so many collections one is written to meanwhile.
 const WRITTEN: usize = 10;
-
-fn small(target: &CollectionRef) -> CreateCollection {
-    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
-    let vector = Field { type_params: vec![KeyValue::new("dim", "2")], ..field("v", DataType::FLOAT_VECTOR) };
-    CreateCollection {
-        target: target.clone(),
-        schema: Schema {
-            fields: vec![Field { is_primary_key: true, ..field("id", DataType::INT64) }, vector],
-            ..Schema::default()
-        },
-        shards: 1,
-        consistency: ConsistencyLevel(1),
-        properties: Vec::new(),
-        num_partitions: None,
-    }
-}
+const DIM: usize = 2;
 
 async fn insert(milvus: &Milvus, target: &CollectionRef, first: i64) {
-    let count = ROWS.cast_signed();
-    let column = |name: &str, data_type, values| Column {
-        name: name.to_owned(),
-        data_type,
-        is_dynamic: false,
-        values,
-    };
-    let columns = [
-        column("id", DataType::INT64, Values::Long((first..first + count).collect())),
-        column(
-            "v",
-            DataType::FLOAT_VECTOR,
-            Values::FloatVector {
-                dim: 2,
-                data: (first..first + count).flat_map(|id| [id as f32, 0.5]).collect(),
-            },
-        ),
-    ];
-    milvus.insert(target, None, &columns).await.unwrap();
+    keyed::insert(milvus, target, first..first + ROWS.cast_signed(), DIM).await.unwrap();
 }
 
 #[tokio::test]
@@ -66,7 +33,7 @@ async fn hundreds_of_fresh_collections_lose_no_row() {
         .for_each_concurrent(16, |target| {
             let milvus = milvus.clone();
             async move {
-                milvus.create_collection(&small(&target)).await.unwrap();
+                keyed::create(&milvus, &target, DIM).await.unwrap();
                 insert(&milvus, &target, 0).await;
             }
         })

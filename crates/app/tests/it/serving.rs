@@ -7,13 +7,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use milvus::{Auth, Column, ConnectConfig, CreateCollection, Milvus, Tls, Values};
-use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
+use milvus::{Auth, ConnectConfig, Milvus, Tls};
 use model::name::CollectionRef;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use testkit::fake::{FakeConfig, FakeMilvus};
 use testkit::process::signal;
+use testkit::seed::keyed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -61,9 +61,9 @@ impl World {
     /// Creates a collection of the database `default` with a key and a vector, and inserts rows.
     pub(crate) async fn fill(&self, name: &str, rows: i64) {
         let milvus = self.client().await;
-        milvus.create_collection(&small(name)).await.unwrap();
         let target = CollectionRef::new("default", name);
-        milvus.insert(&target, Some("_default"), &columns(rows)).await.unwrap();
+        keyed::create(&milvus, &target, 2).await.unwrap();
+        keyed::insert(&milvus, &target, 0..rows, 2).await.unwrap();
     }
 
     /// A client of the simulated Milvus.
@@ -303,34 +303,4 @@ fn follow(stream: impl std::io::Read + Send + 'static, log: Arc<Mutex<String>>) 
         }
     });
     lines
-}
-
-fn small(name: &str) -> CreateCollection {
-    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
-    let fields = vec![
-        Field { is_primary_key: true, ..field("id", DataType::INT64) },
-        Field { type_params: vec![KeyValue::new("dim", "2")], ..field("vector", DataType::FLOAT_VECTOR) },
-    ];
-    CreateCollection {
-        target: CollectionRef::new("default", name),
-        schema: Schema { fields, ..Schema::default() },
-        shards: 1,
-        consistency: ConsistencyLevel(1),
-        properties: Vec::new(),
-        num_partitions: None,
-    }
-}
-
-fn columns(rows: i64) -> Vec<Column> {
-    let column = |name: &str, data_type, values| Column {
-        name: name.to_owned(),
-        data_type,
-        is_dynamic: false,
-        values,
-    };
-    let data = (0..rows).flat_map(|key| [key as f32, 1.0]).collect();
-    vec![
-        column("id", DataType::INT64, Values::Long((0..rows).collect())),
-        column("vector", DataType::FLOAT_VECTOR, Values::FloatVector { dim: 2, data }),
-    ]
 }

@@ -74,8 +74,11 @@ fn is_not_found(error: &MilvusError) -> bool {
 
 /// The number of attempts to resolve answers of Milvus that contradict each other.
 pub(super) const CONTRADICTION_ATTEMPTS: u32 = 5;
-/// The pause after the first of these attempts; each further pause is twice as long.
-pub(super) const CONTRADICTION_PAUSE: Duration = Duration::from_millis(100);
+
+/// The pause after each of these attempts: 100 ms, then twice the pause before.
+pub(super) fn contradiction_pauses() -> impl Iterator<Item = Duration> + Send {
+    (0..CONTRADICTION_ATTEMPTS).map(|attempt| Duration::from_millis(100 << attempt))
+}
 
 impl BackupRun<'_> {
     /// Describes a collection, and flushes it if the strategy demands that.
@@ -144,8 +147,7 @@ impl BackupRun<'_> {
         partition: Option<&str>,
     ) -> Result<Option<LoadState>, CaptureError> {
         use milvus::ErrorKind as E;
-        let mut pause = CONTRADICTION_PAUSE;
-        for _ in 0..CONTRADICTION_ATTEMPTS {
+        for pause in contradiction_pauses() {
             match self.prepared.source.milvus.load_state(name, partition).await {
                 Ok(state) => return Ok(Some(state)),
                 Err(error) if matches!(error.kind(), E::CollectionNotFound | E::NotFound) => {
@@ -160,7 +162,6 @@ impl BackupRun<'_> {
                 Err(error) => return Err(error.into()),
             }
             tokio::time::sleep(pause).await;
-            pause *= 2;
         }
         let object = partition.map_or_else(|| name.to_string(), |partition| format!("{name}/{partition}"));
         self.record_warning(format!(

@@ -9,7 +9,7 @@ use model::plan::backup::{Totals, object_pairs};
 use storage::CopyItem;
 
 use super::capture::{
-    CONTRADICTION_ATTEMPTS, CONTRADICTION_PAUSE, CaptureError, DescribedCollection, Snapshot,
+    CONTRADICTION_ATTEMPTS, CaptureError, DescribedCollection, Snapshot, contradiction_pauses,
 };
 use super::{BackupRun, CapturedCollection, CollectionResult, verify};
 use crate::{CollectionPhase, Error, Event, FailedCollection};
@@ -56,13 +56,11 @@ impl BackupRun<'_> {
 
     /// Captures a collection; it counts as dropped only if a second request confirms that.
     async fn capture_with_retries(&self, name: &CollectionRef) -> Result<CapturedCollection, CaptureError> {
-        let mut pause = CONTRADICTION_PAUSE;
-        for _ in 0..CONTRADICTION_ATTEMPTS {
+        for pause in contradiction_pauses() {
             match self.capture_once(name).await {
                 Err(CaptureError::Vanished) if self.prepared.collection_exists(name).await => {
                     tracing::info!("{name} was not found for a moment; reading it again");
                     tokio::time::sleep(pause).await;
-                    pause *= 2;
                 }
                 captured => return captured,
             }

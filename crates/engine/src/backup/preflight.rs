@@ -9,7 +9,7 @@ use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy};
 use model::selection::Selected;
 
-use super::capture::{CONTRADICTION_ATTEMPTS, CONTRADICTION_PAUSE};
+use super::capture::{CONTRADICTION_ATTEMPTS, contradiction_pauses};
 use super::{PreparedBackup, create_mover};
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
@@ -149,8 +149,8 @@ pub(crate) async fn list_collections_of(
 ///
 /// The answer "database not found" counts only if the list of databases confirms it.
 async fn list_collections_in(instance: &Instance, db: &str) -> Result<Option<Vec<CollectionRef>>, Error> {
-    let mut pause = CONTRADICTION_PAUSE;
-    let mut attempts = 1;
+    // one attempt more than pauses between them
+    let mut pauses = contradiction_pauses().take(CONTRADICTION_ATTEMPTS as usize - 1);
     loop {
         match instance.milvus.list_collections(db).await {
             Ok(found) => {
@@ -160,15 +160,13 @@ async fn list_collections_in(instance: &Instance, db: &str) -> Result<Option<Vec
                 if !instance.milvus.list_databases().await?.iter().any(|listed| listed == db) {
                     return Ok(None);
                 }
-                if attempts == CONTRADICTION_ATTEMPTS {
-                    return Err(Error::from(error));
+                match pauses.next() {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(Error::from(error)),
                 }
             }
             Err(error) => return Err(Error::from(error)),
         }
-        attempts += 1;
-        tokio::time::sleep(pause).await;
-        pause *= 2;
     }
 }
 

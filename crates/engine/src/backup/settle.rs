@@ -138,12 +138,10 @@ impl BackupRun<'_> {
                     }
                     (true, true) => true,
                     (true, false) => *count >= MIN_OBSERVATIONS && since.elapsed() >= REPLACED_PATIENCE,
-                    (false, true) => {
-                        patience.is_zero() || *count >= MIN_OBSERVATIONS && since.elapsed() >= patience
-                    }
-                    // Rows are missing, and a segment of the flush is missing too.
-                    (false, false) => {
-                        *count >= MIN_OBSERVATIONS && since.elapsed() >= patience.max(FIRST_FLUSH_PATIENCE)
+                    (false, all_seen) => {
+                        // Where a segment of the flush is missing too, it is worth another look.
+                        let patience = if all_seen { patience } else { patience.max(FIRST_FLUSH_PATIENCE) };
+                        patience.is_zero() || (*count >= MIN_OBSERVATIONS && since.elapsed() >= patience)
                     }
                 };
                 if done {
@@ -265,7 +263,7 @@ impl AwaitedSegments {
 
     /// Returns whether a list contains every segment that any list contained.
     fn lists_agree(&self, listed: &[SegmentInfo]) -> bool {
-        self.known.iter().all(|known| listed.iter().any(|segment| segment.id == *known))
+        self.known.is_subset(&listed.iter().map(|segment| segment.id).collect())
     }
 
     /// Returns whether all awaited segments were seen in the store.

@@ -8,9 +8,8 @@ use std::time::Duration;
 use engine::{DeleteRequest, Engine, EngineConfig, Limits, Place};
 use futures::StreamExt;
 use jobs::{Job, JobState, Jobs, JobsConfig, JobsError, OtherPlace, Request, Submission};
-use milvus::{Auth, Column, ConnectConfig, CreateCollection, Milvus, Tls, Values};
+use milvus::{Auth, ConnectConfig, Milvus, Tls};
 use model::key::ObjectKey;
-use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::BackupRequest;
@@ -18,6 +17,7 @@ use model::plan::restore::RestoreRequest;
 use storage::{CopyMode, StoreConfig};
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault};
+use testkit::seed::keyed;
 
 use crate::panics;
 
@@ -219,34 +219,7 @@ fn local_place(root: &Path) -> Place {
 
 /// Creates a collection with a primary key and a vector, and inserts `rows` rows without flushing them.
 async fn create_collection(milvus: &Milvus, name: &str, rows: i64) {
-    let key =
-        Field { name: "id".to_owned(), data_type: DataType::INT64, is_primary_key: true, ..Field::default() };
-    let vector = Field {
-        name: "vector".to_owned(),
-        data_type: DataType::FLOAT_VECTOR,
-        type_params: vec![KeyValue::new("dim", "2")],
-        ..Field::default()
-    };
     let target = CollectionRef::new("default", name);
-    let create = CreateCollection {
-        target: target.clone(),
-        schema: Schema { fields: vec![key, vector], ..Schema::default() },
-        shards: 1,
-        consistency: ConsistencyLevel(1),
-        properties: Vec::new(),
-        num_partitions: None,
-    };
-    milvus.create_collection(&create).await.unwrap();
-    let column = |name: &str, data_type, values| Column {
-        name: name.to_owned(),
-        data_type,
-        is_dynamic: false,
-        values,
-    };
-    let vectors = (0..rows).flat_map(|key| [key as f32, 1.0]).collect();
-    let columns = [
-        column("id", DataType::INT64, Values::Long((0..rows).collect())),
-        column("vector", DataType::FLOAT_VECTOR, Values::FloatVector { dim: 2, data: vectors }),
-    ];
-    milvus.insert(&target, None, &columns).await.unwrap();
+    keyed::create(milvus, &target, 2).await.unwrap();
+    keyed::insert(milvus, &target, 0..rows, 2).await.unwrap();
 }

@@ -5,6 +5,7 @@
 
 mod books;
 mod columns;
+pub mod keyed;
 mod schema;
 mod shop;
 mod tenants;
