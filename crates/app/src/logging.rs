@@ -13,7 +13,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{LogFile, LogSettings};
 use crate::render::{Out, TOLD};
-use crate::status::Failure;
+use wire::Failure;
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 

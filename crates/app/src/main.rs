@@ -2,15 +2,10 @@
 
 mod cli;
 mod config;
-mod grpc;
 mod logging;
 mod remote;
 mod render;
-mod rest;
-mod server;
 mod signals;
-mod status;
-mod wire;
 
 use std::process::ExitCode;
 

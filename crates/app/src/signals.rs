@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use crate::status::Kind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use wire::Kind;
 
-use crate::status::exit_code;
+use wire::exit_code;
 
 /// Calls `told` and cancels `job` at the first signal; leaves at once at the second.
 ///

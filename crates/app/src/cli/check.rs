@@ -2,10 +2,9 @@
 
 use super::Shared;
 use super::session::Session;
-use crate::render;
-use crate::status::{DONE, Failure, Kind, exit_code};
-use crate::wire::Checks;
 use clap::Args;
+use wire::Checks;
+use wire::{DONE, Failure, Kind, exit_code};
 
 /// Try Milvus and both storages: connection, rights, root path, the way between them
 ///
@@ -31,7 +30,7 @@ impl Arguments {
         let engine = session.engine()?;
         let job = session.silent_job()?;
         let checks = Checks::from(engine.check(job.ctx()).await?.as_slice());
-        session.show(&checks, render::text::checks)?;
+        session.show(&checks, Checks::to_string)?;
         Ok(if checks.ok { DONE } else { exit_code(Kind::Unreachable) })
     }
 }

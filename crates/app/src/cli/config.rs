@@ -11,7 +11,7 @@ use super::session::Session;
 use super::{Before, Shared, end, run};
 use crate::config::{ConfigError, Environment, migrate};
 use crate::render::Out;
-use crate::status::{DONE, Failure};
+use wire::{DONE, Failure};
 
 /// Show the configuration, or bring it to the newest form
 #[derive(Args, Debug)]

@@ -10,8 +10,8 @@ use super::selection::Selectors;
 use super::session::Session;
 use crate::render;
 use crate::render::text::Again;
-use crate::status::{DONE, Failure};
-use crate::wire::{BackupPlan, BackupReport, NewBackup, Strategy};
+use wire::{BackupPlan, BackupReport, NewBackup, Strategy};
+use wire::{DONE, Failure};
 
 /// Take a backup
 ///

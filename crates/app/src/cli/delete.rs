@@ -10,8 +10,8 @@ use super::session::Session;
 use super::{Named, Shared};
 use crate::render;
 use crate::render::text::Again;
-use crate::status::{DONE, Failure};
-use crate::wire::{Deleted, deletion};
+use wire::{DONE, Failure};
+use wire::{Deleted, deletion};
 
 /// Delete a backup
 ///

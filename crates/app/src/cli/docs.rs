@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Command};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
 use crate::render::{self, Out};
-use crate::rest::Version;
-use crate::status::{DONE, Failure};
+use server::ApiVersion;
+use wire::{DONE, Failure};
 
 /// Print a completion script for a shell
 #[derive(Args, Debug)]
@@ -29,6 +29,12 @@ impl Completion {
         out.print(&String::from_utf8_lossy(&script))?;
         Ok(DONE)
     }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Version {
+    V1,
+    V2,
 }
 
 /// `openapi`.
@@ -55,7 +61,11 @@ pub(super) struct Openapi {
 impl Openapi {
     /// Prints it.
     pub(super) fn run(&self, out: &Out) -> Result<u8, Failure> {
-        out.print(&render::json::text(&self.version.description("")))?;
+        let version = match self.version {
+            Version::V1 => ApiVersion::V1,
+            Version::V2 => ApiVersion::V2,
+        };
+        out.print(&render::json::text(&version.description("")))?;
         Ok(DONE)
     }
 }

@@ -6,8 +6,8 @@ use super::remote::ServerFlags;
 use super::session::Session;
 use super::{Named, Shared};
 use crate::render;
-use crate::status::{DONE, Failure};
-use crate::wire::Detail;
+use wire::Detail;
+use wire::{DONE, Failure};
 
 /// Show one backup
 #[derive(Args, Debug)]

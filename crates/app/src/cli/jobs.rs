@@ -7,8 +7,8 @@ use super::session::Session;
 use super::{Shared, restore};
 use crate::remote::OnSignal;
 use crate::render;
-use crate::status::{DONE, Failure};
-use crate::wire::{Job, JobPage};
+use wire::{DONE, Failure};
+use wire::{Job, JobPage};
 
 /// The server meant where none is named.
 pub(super) const USUAL_SERVER: &str = "http://127.0.0.1:8080";

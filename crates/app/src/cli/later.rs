@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::status::Failure;
+use wire::Failure;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {

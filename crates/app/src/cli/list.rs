@@ -4,9 +4,9 @@ use super::remote::{ServerFlags, all_backups};
 use super::session::Session;
 use super::{Format, Shared};
 use crate::render;
-use crate::status::{DONE, Failure};
-use crate::wire::{BackupState, List, Summary};
 use clap::{Args, ValueEnum};
+use wire::{BackupState, List, Summary};
+use wire::{DONE, Failure};
 
 /// List backups, newest first
 #[derive(Args, Debug)]

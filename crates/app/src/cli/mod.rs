@@ -27,12 +27,12 @@ use tokio::runtime::Runtime;
 use crate::config::Environment;
 use crate::render::Out;
 use crate::signals;
-use crate::status::{DONE, Failure, Kind, exit_code};
-use crate::wire::existing_name;
 pub(crate) use args::{Format, ProgressMode};
 use args::{Globals, Shared, Style};
 use remote::ServerFlags;
 use session::{Session, Starting};
+use wire::existing_name;
+use wire::{DONE, Failure, Kind, exit_code};
 
 /// Back up Milvus collections and restore them.
 #[derive(Parser, Debug)]

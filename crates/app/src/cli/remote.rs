@@ -18,8 +18,8 @@ use super::session::{Job as Shown, Session};
 use crate::config::Environment;
 use crate::remote::{Client, OnSignal, Replay, Server, Submitted, follow, look_again};
 use crate::render::text::{self, Again};
-use crate::status::{Failure, Kind};
-use crate::wire::{Job, JobResult, JobState};
+use wire::{Failure, Kind};
+use wire::{Job, JobResult, JobState};
 
 /// How long a job may wait for its turn before that is told, and then how often it is looked whether to tell more.
 const WAITS: Duration = Duration::from_secs(1);
@@ -131,7 +131,7 @@ impl JobFlags {
             Submitted::Planned(plan) => {
                 shown.finish();
                 session.show(&plan, order.plan)?;
-                return Ok(crate::status::DONE);
+                return Ok(wire::DONE);
             }
             Submitted::Accepted(job) => job,
         };
@@ -139,7 +139,7 @@ impl JobFlags {
             shown.finish();
             session.show(&*job, |job| format!("{}\n", job.id))?;
             session.note(&format!("follow it with: {}", look_again(client, &job.id)));
-            return Ok(crate::status::DONE);
+            return Ok(wire::DONE);
         }
         followed(session, client, &job.id, shown, OnSignal::Cancel, &order.again).await
     }
@@ -213,13 +213,13 @@ fn report(session: &Session<'_>, job: Job, again: &Again) -> Result<u8, Failure>
 }
 
 /// Every backup of a server.
-pub(super) async fn all_backups(client: &Client) -> Result<Vec<crate::wire::Summary>, Failure> {
+pub(super) async fn all_backups(client: &Client) -> Result<Vec<wire::Summary>, Failure> {
     let mut backups = Vec::new();
     let mut token: Option<String> = None;
     loop {
         let mut query = vec![("limit", "1000")];
         query.extend(token.as_deref().map(|token| ("page_token", token)));
-        let page: crate::wire::BackupPage = client.get(&["backups"], &query).await?;
+        let page: wire::BackupPage = client.get(&["backups"], &query).await?;
         backups.extend(page.backups);
         match page.next_page_token {
             Some(next) => token = Some(next),

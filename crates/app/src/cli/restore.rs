@@ -13,8 +13,8 @@ use super::session::Session;
 use super::{Format, Named, Shared};
 use crate::render::text::Again;
 use crate::render::{self, shell_word};
-use crate::status::{DONE, Failure};
-use crate::wire::{Existing, Job, NewRestore, RestorePlan, RestoreReport};
+use wire::{DONE, Failure};
+use wire::{Existing, Job, NewRestore, RestorePlan, RestoreReport};
 
 /// Restore a backup, or part of it
 ///

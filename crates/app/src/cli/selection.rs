@@ -4,7 +4,7 @@ use clap::Args;
 use model::selection::{Selection, SelectionError};
 
 use super::session::Session;
-use crate::status::Failure;
+use wire::Failure;
 
 /// Selectors; empty ones count as not given, as in the Go tool.
 #[derive(Args, Debug)]

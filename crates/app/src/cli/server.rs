@@ -14,8 +14,8 @@ use super::session::{Session, Starting};
 use super::{Before, Format, Shared, end, run_with};
 use crate::config::Environment;
 use crate::render::{self, Out};
-use crate::server::{self, Role};
-use crate::status::{DONE, Failure};
+use server::Role;
+use wire::{DONE, Failure};
 
 /// Serve REST and gRPC
 ///

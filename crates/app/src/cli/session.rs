@@ -9,8 +9,8 @@ use super::{Format, ProgressMode};
 use crate::config::{Config, Environment, FlagValue, Request};
 use crate::remote::{Client, Server};
 use crate::render::{self, Out, Progress};
-use crate::status::Failure;
 use crate::{logging, signals};
+use wire::Failure;
 
 /// What the first signal is answered.
 const STOPPING: &str = "stopping; once more to leave at once";

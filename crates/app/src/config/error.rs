@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use wire::Failure;
+
 use super::value::Source;
 
 /// A configuration that cannot be used; always the user's to mend (exit code 2).
@@ -129,5 +131,12 @@ impl fmt::Display for Listed<'_> {
                 many.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
             }
         }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Self::usage(format!("{error}{cause}")).hint(error.hint())
     }
 }

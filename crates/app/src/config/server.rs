@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Config;
 use super::error::{ConfigError, Problem};
 use super::value::Values;
-use crate::server::{Access, Limits, Listen, NoAddress, Role, Settings, TlsFiles, Token, User};
+use server::{Access, Limits, Listen, NoAddress, Role, Settings, TlsFiles, Token, User};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -31,6 +31,7 @@ impl Config {
             simple_response: values.flag("server.simpleResponse"),
             keep_staged: self.keep_staged(),
             allow_backup_root_path: values.flag("server.allow_backup_root_path"),
+            build: env!("MILVUS_BACKUP_BUILD"),
             swagger_base_path: values.text("server.swaggerBasePath").trim_end_matches('/').to_owned(),
             access: self.access(open)?,
             tls: self.tls()?,

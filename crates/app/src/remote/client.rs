@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::Server;
-use crate::status::{Failure, Kind};
-use crate::wire::{Job, Problem};
+use wire::{Failure, Kind};
+use wire::{Job, Problem};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);

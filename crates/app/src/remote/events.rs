@@ -6,8 +6,8 @@ use std::time::Duration;
 use reqwest::Response;
 
 use super::Client;
-use crate::status::{Failure, Kind};
-use crate::wire::Job;
+use wire::Job;
+use wire::{Failure, Kind};
 
 /// How long a server may be silent, which sends comments while nothing happens.
 const SILENCE: Duration = Duration::from_secs(30);

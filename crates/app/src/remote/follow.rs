@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::Client;
 use super::events::Events;
 use crate::render::shell_word;
-use crate::status::{Failure, Kind};
-use crate::wire::Job;
+use wire::Job;
+use wire::{Failure, Kind};
 
 /// How long a server may be away before following is given up.
 const GIVE_UP: Duration = Duration::from_mins(1);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use engine::{CollectionPhase, Event};
 use model::name::CollectionRef;
 
-use crate::wire::{JobCollection, JobProgress};
+use wire::{JobCollection, JobProgress};
 
 /// What was told of a job so far.
 #[derive(Default)]

@@ -10,8 +10,8 @@ use indicatif::MultiProgress;
 use super::commands::at_server;
 use super::json;
 use crate::cli::Format;
-use crate::status::Failure;
-use crate::wire::Failed;
+use wire::Failed;
+use wire::Failure;
 
 /// The target of log lines that are told whatever the level of the log.
 pub(crate) const TOLD: &str = "told";

@@ -6,7 +6,7 @@ use engine::{CollectionPhase, CollectionProgress, Event, Progress};
 use model::name::CollectionRef;
 
 use super::units::{bytes, count, counted, duration};
-use crate::wire::Part;
+use wire::Part;
 
 const SEPARATOR: &str = " · ";
 

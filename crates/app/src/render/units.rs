@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::wire::Time;
+use wire::Time;
 
 /// Bytes in the unit that fits: `360 KiB`, `5.0 MiB`.
 pub(super) fn bytes(bytes: u64) -> String {

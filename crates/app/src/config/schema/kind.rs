@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use crate::config::document::Item;
 use crate::config::value::Data;
-use crate::server::Listen;
+use server::Listen;
 
 /// The kinds of values.
 #[derive(Clone, Copy, PartialEq, Eq)]

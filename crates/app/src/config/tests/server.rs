@@ -1,5 +1,5 @@
 use super::Case;
-use crate::server::{Role, Settings};
+use server::{Role, Settings};
 
 const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 const PASSWORD: &str =

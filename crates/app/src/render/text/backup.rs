@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::units::{bytes, columns, count, counted, duration, time_of_day};
 use super::{names, warnings};
-use crate::wire::{self, BackupPlan, BackupReport};
+use wire::{self, BackupPlan, BackupReport};
 
 /// What a backup would do.
 pub(crate) fn backup_plan(plan: &BackupPlan) -> String {

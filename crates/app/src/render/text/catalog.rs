@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::units::{bytes, columns, count, counted, minute};
 use super::names;
-use crate::wire::{Collection, Deleted, Detail, List};
+use wire::{Collection, Deleted, Detail, List};
 
 /// Which backups there are.
 pub(crate) fn list(list: &List) -> String {

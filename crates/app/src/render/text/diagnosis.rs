@@ -1,25 +1,7 @@
-//! `check` and `config show` for people.
-
-use std::fmt::Write;
+//! The text form of `config show`.
 
 use super::super::units::columns;
 use crate::config::Config;
-use crate::wire::{CheckState, Checks};
-
-/// One line a check, hints below.
-pub(crate) fn checks(checks: &Checks) -> String {
-    let width = checks.checks.iter().map(|line| line.subject.chars().count()).max().unwrap_or_default();
-    let mut text = String::new();
-    for line in &checks.checks {
-        let state = if line.state == CheckState::Fail { "FAIL".to_owned() } else { line.state.to_string() };
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{state:<4}  {:<width$}  {}", line.subject, line.detail);
-        if let Some(hint) = &line.hint {
-            let _ = writeln!(text, "      hint: {hint}");
-        }
-    }
-    text
-}
 
 /// Every value and its source.
 pub(crate) fn config(config: &Config) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::units::{bytes, columns, count, counted, duration, minute};
 use super::{backup_report, deleted, warnings};
-use crate::wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Time};
+use wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Time};
 
 /// Which jobs there are.
 pub(crate) fn jobs(page: &JobPage) -> String {

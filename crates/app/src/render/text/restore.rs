@@ -7,10 +7,10 @@ use model::plan::restore::Existing;
 
 use super::super::units::{bytes, columns, count, counted, duration};
 use super::{names, warnings};
-use crate::status::{Kind, exit_code};
-use crate::wire::{
+use wire::{
     self, Action, PlannedRestore, RestoreOutcome, RestorePlan, RestoreReport, Restored, RestoredFailure,
 };
+use wire::{Kind, exit_code};
 
 /// What a restore would do.
 pub(crate) fn restore_plan(plan: &RestorePlan) -> String {

@@ -1,0 +1,139 @@
+//! Jobs as messages.
+
+use api::v1;
+use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, CollectionRestored, FailedCollection};
+use jobs::{Job, JobKind, JobState, Outcome};
+use model::name::CollectionRef;
+
+use super::info::count;
+use super::status;
+use wire::Failure;
+use wire::Pace;
+
+/// A job as it is now.
+pub(super) fn job(job: &Job) -> v1::Job {
+    v1::Job {
+        id: job.id.clone(),
+        kind: kind(job.request.kind()).into(),
+        backup: job.request.backup().to_owned(),
+        state: state(job.state).into(),
+        cancelling: job.cancelling,
+        by: job.by.clone(),
+        created_ms: job.created_ms,
+        started_ms: job.started_ms.unwrap_or_default(),
+        ended_ms: job.ended_ms.unwrap_or_default(),
+        ahead: job.ahead.map(|ahead| i32::try_from(ahead).unwrap_or(i32::MAX)),
+        milvus_version: job.milvus_version.clone().unwrap_or_default(),
+        progress: Some(progress(job)),
+        result: job.outcome.as_ref().map(result),
+        failure: job.failure.clone().map(|failure| status::message(failure.into())),
+    }
+}
+
+/// A kind of job as a message holds it.
+pub(super) const fn kind(kind: JobKind) -> v1::JobKind {
+    match kind {
+        JobKind::Backup => v1::JobKind::Backup,
+        JobKind::Restore => v1::JobKind::Restore,
+        JobKind::Delete => v1::JobKind::Delete,
+    }
+}
+
+/// A state of a job as a message holds it.
+pub(super) const fn state(state: JobState) -> v1::JobState {
+    match state {
+        JobState::Queued => v1::JobState::Queued,
+        JobState::Running => v1::JobState::Running,
+        JobState::Succeeded => v1::JobState::Succeeded,
+        JobState::Partial => v1::JobState::Partial,
+        JobState::Failed => v1::JobState::Failed,
+        JobState::Cancelled => v1::JobState::Cancelled,
+        JobState::Interrupted => v1::JobState::Interrupted,
+    }
+}
+
+fn progress(job: &Job) -> v1::Progress {
+    let progress = &job.progress;
+    let Pace { percent, bytes_per_second, seconds_left } = Pace::from(job);
+    v1::Progress {
+        percent: percent.into(),
+        phase: progress.phase.map(engine::Phase::as_str).unwrap_or_default().to_owned(),
+        objects: Some(part(progress.objects())),
+        bytes: Some(part(progress.bytes())),
+        imports: Some(part(progress.jobs())),
+        bytes_per_second: bytes_per_second.map(count),
+        seconds_left: seconds_left.map(count),
+        collections: progress.collections.iter().map(|(name, of)| collection(name, of)).collect(),
+        warnings: progress.warnings.clone(),
+    }
+}
+
+fn collection(name: &CollectionRef, of: &CollectionProgress) -> v1::CollectionProgress {
+    v1::CollectionProgress {
+        database: name.database.clone(),
+        collection: name.collection.clone(),
+        phase: of.phase.as_ref().map(CollectionPhase::as_str).unwrap_or_default().to_owned(),
+        objects: Some(part(of.objects)),
+        bytes: Some(part(of.bytes)),
+        imports: Some(part(of.jobs)),
+        rows: count(of.rows),
+    }
+}
+
+fn part(part: engine::Part) -> v1::Part {
+    v1::Part { done: count(part.done), all: count(part.all) }
+}
+
+fn result(outcome: &Outcome) -> v1::Result {
+    use v1::result::Of;
+
+    let of = match outcome {
+        Outcome::Backup(report) => Of::Backup(v1::BackupResult {
+            collections: count(report.collections),
+            rows: count(report.rows),
+            deletes: count(report.deletes),
+            objects: count(report.objects),
+            bytes: count(report.bytes),
+            vanished: report.vanished.iter().map(ToString::to_string).collect(),
+            warnings: report.warnings.clone(),
+            failed: report.failed.iter().map(failed).collect(),
+        }),
+        Outcome::Restore(report) => Of::Restore(v1::RestoreResult {
+            collections: report.collections.iter().map(restored).collect(),
+            rows: count(report.rows()),
+            warnings: report.warnings.clone(),
+        }),
+        Outcome::Delete(outcome) => {
+            Of::Delete(v1::DeleteResult { objects: count(outcome.objects), bytes: count(outcome.bytes) })
+        }
+    };
+    v1::Result { of: Some(of) }
+}
+
+fn failed(failed: &FailedCollection) -> v1::FailedCollection {
+    v1::FailedCollection {
+        name: failed.collection.to_string(),
+        reason: failed.reason.clone(),
+        hint: failed.hint.clone().unwrap_or_default(),
+    }
+}
+
+fn restored(collection: &CollectionRestored) -> v1::RestoredCollection {
+    let failure = match &collection.outcome {
+        CollectionOutcome::Failed(failure) => Some(status::message(Failure {
+            kind: failure.kind.into(),
+            message: failure.message.clone(),
+            context: None,
+            hint: failure.hint.clone(),
+        })),
+        CollectionOutcome::Done | CollectionOutcome::NotBegun => None,
+    };
+    v1::RestoredCollection {
+        source: collection.source.to_string(),
+        target: collection.target.to_string(),
+        done: collection.outcome == CollectionOutcome::Done,
+        created: collection.created,
+        rows: count(collection.partitions.iter().map(|partition| partition.counted).sum::<u64>()),
+        failure,
+    }
+}

@@ -1,0 +1,264 @@
+//! Every document is read back as it was written.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use engine::{
+    BackupReport, CollectionFailure, CollectionOutcome, CollectionPhase, CollectionRestored, Event,
+    FailedCollection, PartitionRows, Phase, Progress, RestoreReport,
+};
+use jobs::{Job, JobFailure, JobState, OtherPlace, Outcome, Request};
+use model::name::{BackupName, CollectionRef};
+use model::plan::backup::BackupRequest;
+use model::plan::restore::{RestoreRequest, RowRange};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Existing, NewBackup, NewRestore, Problem, Strategy as Flush};
+use crate::{Failure, Kind};
+
+/// Writes and reads.
+fn both_ways<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: &T) {
+    let text = serde_json::to_string(document).unwrap();
+    let read: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert_eq!(read, *document, "{text}");
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,12}"
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[a-z_][a-z0-9_]{0,8}"
+}
+
+fn collection() -> impl Strategy<Value = CollectionRef> {
+    (word(), word()).prop_map(|(database, name)| CollectionRef::new(database, name))
+}
+
+fn took() -> impl Strategy<Value = Duration> {
+    (0..100_000_000_u64).prop_map(Duration::from_millis)
+}
+
+/// Milliseconds since 1970, of years that a calendar has and others.
+fn moment() -> impl Strategy<Value = i64> {
+    prop_oneof![0..4_000_000_000_000_i64, any::<i64>()]
+}
+
+fn kind() -> impl Strategy<Value = engine::Kind> {
+    use engine::Kind as K;
+    select(vec![
+        K::Failed,
+        K::NotFound,
+        K::AlreadyExists,
+        K::Busy,
+        K::Unreachable,
+        K::Partial,
+        K::Interrupted,
+    ])
+}
+
+prop_compose! {
+    fn backup_report()(
+        name in word(), numbers in any::<[u32; 4]>(), times in [took(), took(), took()],
+        cut in option::of((any::<i64>(), any::<i64>())),
+        vanished in prop::collection::vec(collection(), 0..3),
+        failed in prop::collection::vec((collection(), text(), option::of(text())), 0..3),
+        warnings in prop::collection::vec(text(), 0..3),
+    ) -> BackupReport {
+        let [rows, deletes, objects, bytes] = numbers.map(u64::from);
+        let [elapsed, flush, copy] = times;
+        let failed = failed
+            .into_iter()
+            .map(|(collection, reason, hint)| FailedCollection { collection, reason, hint })
+            .collect();
+        BackupReport { name, collections: vanished.len(), rows, deletes, objects, bytes, elapsed, flush, copy, cut, vanished, failed, warnings }
+    }
+}
+
+fn outcome() -> impl Strategy<Value = CollectionOutcome> {
+    let failure =
+        (kind(), text(), option::of(text()), any::<bool>()).prop_map(|(kind, message, hint, rows_differ)| {
+            CollectionFailure { kind, message, hint, rows_differ }
+        });
+    prop_oneof![
+        Just(CollectionOutcome::Done),
+        Just(CollectionOutcome::NotBegun),
+        failure.prop_map(CollectionOutcome::Failed),
+    ]
+}
+
+prop_compose! {
+    fn restored()(
+        source in collection(), target in collection(), created in any::<bool>(), outcome in outcome(),
+        partitions in prop::collection::vec((word(), any::<[u32; 3]>()), 0..3),
+    ) -> CollectionRestored {
+        let partitions = partitions.into_iter().map(|(partition, [counted, min, max])| {
+            let expected = RowRange { min: min.into(), max: max.into() };
+            PartitionRows { partition, counted: counted.into(), expected }
+        });
+        CollectionRestored { source, target, created, outcome, partitions: partitions.collect() }
+    }
+}
+
+fn restore_report() -> impl Strategy<Value = RestoreReport> {
+    (word(), prop::collection::vec(restored(), 0..3), took(), prop::collection::vec(text(), 0..2)).prop_map(
+        |(name, collections, elapsed, warnings)| RestoreReport { name, collections, elapsed, warnings },
+    )
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    use CollectionPhase as P;
+    let phases = vec![P::Flushing, P::Copying, P::Importing, P::Done, P::Vanished, P::Failed("no".into())];
+    prop_oneof![
+        select(vec![Phase::Preflight, Phase::Copy, Phase::Import, Phase::Delete]).prop_map(Event::Phase),
+        (text(), text(), 0..9_usize, text()).prop_map(|(server, address, collections, how)| {
+            Event::Overview { server, address, collections, databases: 1, how }
+        }),
+        (collection(), select(phases))
+            .prop_map(|(collection, phase)| Event::Collection { collection, phase }),
+        (collection(), any::<u32>(), any::<u32>()).prop_map(|(collection, objects, bytes)| {
+            Event::Planned { collection, objects: objects.into(), bytes: bytes.into() }
+        }),
+        (collection(), any::<u32>())
+            .prop_map(|(collection, bytes)| Event::ObjectCopied { collection, bytes: bytes.into() }),
+        text().prop_map(Event::Warning),
+        text().prop_map(Event::Note),
+    ]
+}
+
+fn progress() -> impl Strategy<Value = Progress> {
+    prop::collection::vec((event(), 0..10_000_i64), 0..12).prop_map(|events| {
+        let mut progress = Progress::default();
+        for (event, at) in events {
+            progress.take(&event, at);
+        }
+        progress
+    })
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let name = || word().prop_map(|name| BackupName::for_create(&format!("b_{name}")).unwrap());
+    prop_oneof![
+        name().prop_map(|name| Request::Backup(BackupRequest::of(name))),
+        name().prop_map(|name| Request::Restore(RestoreRequest::of(name))),
+        name().prop_map(|name| Request::Delete(engine::DeleteRequest { name })),
+    ]
+}
+
+prop_compose! {
+    fn job()(
+        request in request(), state in select(JobState::ALL.to_vec()), cancelling in any::<bool>(),
+        ahead in option::of(0..9_usize), names in [text(), text()], bucket in option::of(text()),
+        times in (moment(), option::of(moment()), option::of(moment())),
+        targets in prop::collection::vec((collection(), collection()), 0..3), progress in progress(),
+        outcome in option::of(prop_oneof![
+            backup_report().prop_map(Outcome::Backup), restore_report().prop_map(Outcome::Restore),
+        ]),
+        failure in option::of((kind(), text(), option::of(text()), option::of(text()))),
+    ) -> Job {
+        let [id, by] = names;
+        let (created_ms, started_ms, ended_ms) = times;
+        let failure = failure.map(|(kind, message, context, hint)| JobFailure { kind, message, context, hint });
+        Job {
+            id, request, place: OtherPlace { bucket, root: None }, by, state, cancelling, ahead, created_ms, started_ms,
+            ended_ms, milvus_version: None, targets, progress, outcome, failure,
+        }
+    }
+}
+
+prop_compose! {
+    fn new_restore()(
+        backup in option::of(text()), filter in option::of(text()), rename in prop::collection::btree_map(text(), text(), 0..3),
+        suffix in option::of(text()), flags in any::<[bool; 8]>(),
+        existing in select(vec![Existing::Refuse, Existing::Drop, Existing::Use]),
+    ) -> NewRestore {
+        let [meta_only, indexes, auto_index, drop_indexes, load, aliases, cleanup_on_failure, dry_run] = flags;
+        NewRestore {
+            backup, filter, rename, suffix, meta_only, indexes, auto_index, existing, drop_indexes, load, aliases,
+            cleanup_on_failure, dry_run,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn reports(backup in backup_report(), restore in restore_report()) {
+        both_ways(&super::BackupReport::from(&backup));
+        both_ways(&super::RestoreReport::from(&restore));
+    }
+
+    #[test]
+    fn jobs(job in job()) {
+        both_ways(&super::Job::from(&job));
+        both_ways(&super::JobPage { jobs: vec![super::Job::from(&job)], next_page_token: None });
+    }
+
+    #[test]
+    fn requests(restore in new_restore(), name in option::of(text()), filter in option::of(text()), flags in any::<[bool; 3]>()) {
+        both_ways(&restore);
+        let [strict, pause_gc, dry_run] = flags;
+        both_ways(&NewBackup { name, filter, strategy: Some(Flush::Skip), strict, pause_gc, dry_run });
+    }
+
+    #[test]
+    fn problems(message in text(), context in option::of(text()), hint in option::of(text()), kind in select(Kind::ALL.to_vec())) {
+        let problem = Problem::of(Failure { kind, message: message.clone(), context, hint }, kind.status().http);
+        both_ways(&problem);
+        let failure = Failure::from(problem);
+        prop_assert_eq!((failure.kind, failure.message), (kind, message));
+    }
+}
+
+#[test]
+fn only_a_job_that_goes_on_has_time_left() {
+    let books = CollectionRef::new("", "books");
+    let mut progress = Progress::default();
+    progress.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Copying }, 0);
+    progress.take(&Event::Planned { collection: books.clone(), objects: 2, bytes: 9_000 }, 0);
+    for at in [0, 1_000] {
+        progress.take(&Event::ObjectCopied { collection: books.clone(), bytes: 1_000 }, at);
+    }
+    for state in JobState::ALL {
+        let job = Job {
+            id: "j".to_owned(),
+            request: Request::Backup(BackupRequest::of(BackupName::for_create("b").unwrap())),
+            place: OtherPlace::default(),
+            by: "ci".to_owned(),
+            state,
+            cancelling: false,
+            ahead: None,
+            created_ms: 0,
+            started_ms: Some(0),
+            ended_ms: None,
+            milvus_version: None,
+            targets: Vec::new(),
+            progress: progress.clone(),
+            outcome: None,
+            failure: None,
+        };
+        let told = super::Job::from(&job).progress;
+        let goes_on = (!state.is_over()).then_some(());
+        assert_eq!(told.bytes_per_second, goes_on.map(|()| 2_000), "{state:?}");
+        assert_eq!(told.seconds_left, goes_on.map(|()| 3), "{state:?}");
+    }
+}
+
+#[test]
+fn requests_have_the_defaults_of_the_verbs() {
+    assert_eq!(serde_json::from_str::<NewRestore>("{}").unwrap(), NewRestore::default());
+    let request = NewRestore { backup: Some("b".into()), ..NewRestore::default() }.request(false).unwrap();
+    assert_eq!(request, RestoreRequest::of("b".parse().unwrap()));
+    let request = NewBackup { name: Some("b".into()), ..NewBackup::default() }.request().unwrap();
+    assert_eq!(request, BackupRequest::of("b".parse().unwrap()));
+}
+
+#[test]
+fn the_names_of_kinds_are_those_of_the_table() {
+    for kind in Kind::ALL {
+        assert_eq!(serde_json::to_value(kind).unwrap(), crate::kind_name(kind));
+    }
+}
