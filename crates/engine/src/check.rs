@@ -11,7 +11,7 @@ use crate::backup::{confirm_source_root, create_mover, describe_copy_way, list_i
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
 use crate::instance::Instance;
-use crate::{Engine, Error, JobCtx};
+use crate::{Advice, Engine, Error, JobCtx};
 
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,16 +48,16 @@ pub struct Check {
     /// The observation, or the error with its causes.
     pub detail: String,
     /// The suggested next step, if one is needed.
-    pub hint: Option<String>,
+    pub advice: Option<Advice>,
 }
 
 impl Check {
     fn new(state: CheckState, subject: &'static str, detail: impl Into<String>) -> Self {
-        Self { state, subject, detail: detail.into(), hint: None }
+        Self { state, subject, detail: detail.into(), advice: None }
     }
 
     fn from_error(subject: &'static str, error: &Error) -> Self {
-        Self { hint: error.hint(), ..Self::new(CheckState::Fail, subject, error.chain()) }
+        Self { advice: error.advice(), ..Self::new(CheckState::Fail, subject, error.chain()) }
     }
 }
 
@@ -91,7 +91,7 @@ impl Engine {
                     Reach::InPlace => Check::new(
                         CheckState::Ok,
                         "restores",
-                        "the target's Milvus reads the backup where it lies",
+                        "the target's Milvus reads the backup in place",
                     ),
                     Reach::Staged(why) => Check::new(CheckState::Info, "restores will be staged", why),
                 });
@@ -171,10 +171,7 @@ impl Engine {
                             if skew > 0 { "ahead of" } else { "behind" }
                         ),
                     );
-                    line.hint = Some(
-                        "stores refuse requests signed with a clock more than 15 minutes off; synchronise it"
-                            .into(),
-                    );
+                    line.advice = Some(Advice::SynchroniseClock);
                     lines.push(line);
                 }
                 true
@@ -201,7 +198,7 @@ impl Engine {
                     CheckState::Info,
                     subject,
                     format!(
-                        "{way}; not tried, nothing lies below {}",
+                        "{way}; not tested, no files below {}",
                         source.describe(&self.config.source.root.as_dir())
                     ),
                 );
@@ -237,7 +234,7 @@ impl Engine {
             Err(error) if error.kind() == milvus::ErrorKind::Unsupported => Check::new(
                 CheckState::Warn,
                 subject,
-                "this Milvus has no pause; files dropped by compaction live 24 h here",
+                "this version of Milvus cannot pause it; files replaced by compaction remain for 24 h",
             ),
             Err(error) => Check::new(CheckState::Warn, subject, format!("cannot be paused: {error}")),
         }
@@ -262,9 +259,7 @@ async fn check_root(source: &Instance) -> Check {
             subject,
             format!("files of {name} found below {}", source.describe_root()),
         ),
-        Ok(None) => {
-            Check::new(CheckState::Info, subject, "cannot be told: no collection has flushed rows yet")
-        }
+        Ok(None) => Check::new(CheckState::Info, subject, "unknown: no collection has flushed rows yet"),
         Err(error) => Check::from_error(subject, &error),
     }
 }
@@ -283,8 +278,8 @@ async fn probe_store(store: &Store, key: &ObjectKey) -> Result<Option<i64>, Erro
     if read? != content {
         return Err(Error::Copied {
             key: store.describe(key),
-            found: "other bytes".into(),
-            expected: "what was written".into(),
+            found: "other content".into(),
+            expected: "the written content".into(),
         });
     }
     Ok(meta?.and_then(|m| m.modified_ms).map(|modified| written - modified))

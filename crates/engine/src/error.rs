@@ -3,13 +3,14 @@
 use milvus::MilvusError;
 use model::manifest::json::JsonError;
 use model::mapping::MappingError;
-use model::name::NameError;
+use model::name::{CollectionRef, NameError};
 use model::plan::backup::StrategyError;
-use model::plan::restore::PlanError;
+use model::plan::restore::{PlanError, RowRange};
 use model::selection::SelectionError;
 use model::version::UnsupportedVersion;
 use storage::StorageError;
 
+use crate::Advice;
 use crate::catalog::BackupState;
 
 /// The kind of a failure, which the front ends map to an exit code, an HTTP status and a gRPC code.
@@ -43,7 +44,7 @@ pub enum Error {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The requested bucket or root path cannot contain backups.
-    #[error("backups cannot lie at {place:?}: {reason}")]
+    #[error("backups cannot be stored at {place:?}: {reason}")]
     Place {
         /// The requested bucket or root path.
         place: String,
@@ -52,7 +53,7 @@ pub enum Error {
     },
     /// The selection matches nothing.
     #[error("{0}")]
-    Selection(SelectionError, /** The suggested next step. */ Option<String>),
+    Selection(SelectionError, /** A more specific advice. */ Option<Box<Advice>>),
     /// The mapping does not give every source a target of its own.
     #[error(transparent)]
     Mapping(#[from] MappingError),
@@ -71,7 +72,7 @@ pub enum Error {
         state: BackupState,
     },
     /// The directory of the new backup contains files that do not belong to a backup.
-    #[error("{place} is not empty, and no backup")]
+    #[error("{place} is not empty and is not a backup")]
     Occupied {
         /// The store and directory.
         place: String,
@@ -93,7 +94,7 @@ pub enum Error {
         state: BackupState,
     },
     /// Another run is writing the backup.
-    #[error("backup {name} is being made by {owner}, last heard of {seconds} s ago")]
+    #[error("backup {name} is being written by {owner} (last sign of life {seconds} s ago)")]
     Running {
         /// The name of the backup.
         name: String,
@@ -103,7 +104,7 @@ pub enum Error {
         seconds: i64,
     },
     /// The directory exists but contains none of the files of a backup.
-    #[error("{place} is no backup: it holds none of a backup's files")]
+    #[error("{place} is not a backup (no backup files found)")]
     NotABackup {
         /// The store and directory.
         place: String,
@@ -134,7 +135,7 @@ pub enum Error {
         format: String,
     },
     /// The configured root path does not contain the files of this Milvus.
-    #[error("no files of {collection} below {root}, although Milvus has {rows} flushed rows of it")]
+    #[error("no files of {collection} below {root}, although Milvus reports {rows} flushed rows")]
     WrongRoot {
         /// A collection with flushed rows.
         collection: String,
@@ -147,7 +148,7 @@ pub enum Error {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The version of the target does not support a schema.
-    #[error("Milvus {version} cannot hold {collection}: {}", .problems.join("; "))]
+    #[error("Milvus {version} does not support the schema of {collection}: {}", .problems.join("; "))]
     Schema {
         /// The version of the target.
         version: String,
@@ -165,11 +166,11 @@ pub enum Error {
         problems: Vec<String>,
     },
     /// A collection was dropped during a strict backup.
-    #[error("{0} was dropped while it was read")]
+    #[error("{0} was dropped during the backup")]
     Vanished(String),
     /// The row count of the flushed segments differs from that of Milvus although the collection is quiet.
     #[error(
-        "the flushed segments of {collection} hold {listed} rows, but Milvus counts {}",
+        "the flushed segments of {collection} contain {listed} rows, but Milvus counts {}",
         if .counted.0 == .counted.1 { .counted.0.to_string() } else { format!("{} to {}", .counted.0, .counted.1) }
     )]
     RowsDiffer {
@@ -219,17 +220,21 @@ pub enum Error {
         seconds: u64,
     },
     /// The number of imported rows is outside the row range.
-    #[error("{place}: {counted} of {expected} rows, although Milvus reported the import as completed")]
+    #[error(
+        "{target}/{partition}: {counted} of {expected} rows, although Milvus reported the import as completed"
+    )]
     Rows {
-        /// The collection and partition.
-        place: String,
+        /// The name of the collection in the target.
+        target: CollectionRef,
+        /// The name of the partition.
+        partition: String,
         /// The number of rows that Milvus reported as imported.
         counted: u64,
-        /// The row range as text.
-        expected: String,
+        /// The row range.
+        expected: RowRange,
     },
     /// A copied object differs from its source.
-    #[error("{key} has {found} in the backup, its source {expected}")]
+    #[error("{key} differs from its source: {found} instead of {expected}")]
     Copied {
         /// The store and key of the copy.
         key: String,
@@ -239,10 +244,12 @@ pub enum Error {
         expected: String,
     },
     /// The collection was not imported because the proof of this restore failed.
-    #[error("{0} is not imported: the first import job of this restore failed")]
+    #[error("{0} was not imported because the first import job of this restore failed")]
     NotProven(String),
     /// The target contains more rows than this restore imported.
-    #[error("{target} holds {found} rows, though this restore brought {counted}: something else wrote to it")]
+    #[error(
+        "{target} contains {found} rows, but this restore imported {counted}: something else wrote to it"
+    )]
     Foreign {
         /// The name of the collection.
         target: String,
@@ -252,7 +259,7 @@ pub enum Error {
         counted: u64,
     },
     /// The target to drop is an alias.
-    #[error("{0} is an alias in the target, and cannot be dropped as a collection")]
+    #[error("{0} is an alias in the target and cannot be dropped as a collection")]
     TargetIsAlias(String),
     /// A request to a store failed.
     #[error(transparent)]
@@ -263,8 +270,8 @@ pub enum Error {
     /// An error together with the activity in which it occurred.
     #[error("{source}")]
     During {
-        /// The activity, such as `while backing up default.books`.
-        doing: String,
+        /// The activity.
+        activity: Activity,
         /// The error itself.
         source: Box<Error>,
     },
@@ -281,8 +288,34 @@ pub enum Error {
     #[error("interrupted")]
     Cancelled,
     /// A task of this program ended unexpectedly, which is a bug.
-    #[error("a part of the job ended unexpectedly: {0}")]
+    #[error("internal error: a task of the job ended unexpectedly: {0}")]
     Task(String),
+}
+
+/// An activity in which calls to Milvus or to a store can fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Backing up a collection.
+    BackUp(CollectionRef),
+    /// Staging files of a collection.
+    Stage(CollectionRef),
+    /// Waiting for an import job.
+    Import {
+        /// The id of the job in Milvus.
+        job: i64,
+        /// The collection and partition.
+        place: String,
+    },
+}
+
+impl std::fmt::Display for Activity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BackUp(collection) => write!(f, "backing up {collection}"),
+            Self::Stage(collection) => write!(f, "staging {collection}"),
+            Self::Import { job, place } => write!(f, "waiting for import job {job} of {place}"),
+        }
+    }
 }
 
 impl Error {
@@ -328,19 +361,17 @@ impl Error {
     }
 
     /// Returns the activity in which the error occurred, such as `while backing up default.books`, if it is known.
-    pub fn context(&self) -> Option<&str> {
+    pub fn context(&self) -> Option<String> {
         match self {
-            Self::During { doing, .. } => Some(doing),
+            Self::During { activity, .. } => Some(format!("while {activity}")),
             _ => None,
         }
     }
 
     /// Adds the activity to an error of Milvus or a store; other errors name their object themselves.
-    pub(crate) fn with_context(self, doing: impl Into<String>) -> Self {
+    pub(crate) fn with_context(self, activity: Activity) -> Self {
         match self {
-            Self::Storage(_) | Self::Milvus(_) => {
-                Self::During { doing: doing.into(), source: Box::new(self) }
-            }
+            Self::Storage(_) | Self::Milvus(_) => Self::During { activity, source: Box::new(self) },
             other => other,
         }
     }

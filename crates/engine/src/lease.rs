@@ -18,8 +18,11 @@ use crate::{Engine, Error};
 /// The time between two renewals of a marker.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(20);
 
-/// The age in milliseconds after which a marker has expired; it is long because machines stall for tens of seconds.
-const EXPIRY_MS: i64 = 180_000;
+/// The age after which a marker has expired; it is long because machines stall for tens of seconds.
+const EXPIRY: Duration = Duration::from_secs(LEASE_SECONDS);
+
+/// The time without a sign of life after which a run counts as dead, in seconds.
+pub const LEASE_SECONDS: u64 = 180;
 
 /// The content of a marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +72,8 @@ impl Marker {
 
     /// Returns whether the lease is held: not stopped, and renewed within the last 180 seconds.
     pub(crate) fn is_live(&self) -> bool {
-        !self.stopped && now_ms() - self.renewed_ms < EXPIRY_MS
+        let age_ms = u64::try_from(now_ms() - self.renewed_ms).unwrap_or_default();
+        !self.stopped && Duration::from_millis(age_ms) < EXPIRY
     }
 
     /// Creates the error for another run that wants to change the backup of this marker.
@@ -252,6 +256,6 @@ mod tests {
         let now = Marker { renewed_ms: now_ms(), ..marker("ours") };
         assert!(now.is_live());
         assert!(!Marker { stopped: true, ..now.clone() }.is_live());
-        assert!(!Marker { renewed_ms: now_ms() - EXPIRY_MS - 1, ..now }.is_live());
+        assert!(!Marker { renewed_ms: now_ms() - 180_001, ..now }.is_live());
     }
 }

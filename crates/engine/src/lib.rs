@@ -5,6 +5,7 @@
 //! exit code.
 
 mod admit;
+mod advice;
 mod backup;
 mod catalog;
 mod check;
@@ -13,7 +14,6 @@ mod delete;
 mod engine;
 mod error;
 mod event;
-mod hint;
 mod instance;
 mod job;
 mod lease;
@@ -23,15 +23,17 @@ mod report;
 mod restore;
 
 pub use admit::{Admission, Admit, Claim};
+pub use advice::{Advice, RemainingCollection, RemainingRestore, Setting};
 pub use backup::PreparedBackup;
 pub use catalog::{BackupDetail, BackupState, BackupSummary, CollectionExtra, Damage, Extra, PartitionExtra};
 pub use check::{Check, CheckState};
 pub use clock::now_ms;
 pub use delete::{DeleteOutcome, DeleteRequest, PreparedDeletion};
 pub use engine::{Engine, EngineConfig, Limits, Place};
-pub use error::{Error, Kind, chain};
+pub use error::{Activity, Error, Kind, chain};
 pub use event::{CollectionPhase, Event, Phase};
 pub use job::JobCtx;
+pub use lease::LEASE_SECONDS;
 pub use progress::{CollectionProgress, Part, Progress};
 pub use ready::Answered;
 pub use report::{

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use model::name::CollectionRef;
-use model::plan::restore::RowRange;
+use model::plan::restore::{RestoreRequest, RowRange};
 use serde::{Deserialize, Serialize};
 
-use crate::Kind;
+use crate::{Advice, Kind, RemainingRestore};
 
 /// The report of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,8 @@ pub struct FailedCollection {
     /// The error and its causes in one line.
     pub reason: String,
     /// The suggested next step.
-    pub hint: Option<String>,
+    #[serde(default)]
+    pub advice: Option<Advice>,
 }
 
 /// The report of a restore.
@@ -69,6 +70,12 @@ pub struct RestoreReport {
     pub elapsed: Duration,
     /// The warnings of the plan, of the aliases and of the staging directory.
     pub warnings: Vec<String>,
+    /// Whether data was left out on request.
+    #[serde(default)]
+    pub meta_only: bool,
+    /// The collections that are not restored, and how to restore them; `None` if all are restored.
+    #[serde(default)]
+    pub remaining: Option<RemainingRestore>,
 }
 
 impl RestoreReport {
@@ -78,7 +85,7 @@ impl RestoreReport {
         let rows_differ = self
             .collections
             .iter()
-            .any(|c| matches!(&c.outcome, CollectionOutcome::Failed(f) if f.rows_differ));
+            .any(|c| matches!(&c.outcome, CollectionOutcome::Failed(f) if f.rows.is_some()));
         let interrupted = self
             .collections
             .iter()
@@ -96,6 +103,19 @@ impl RestoreReport {
             });
             first_failure.or(Some(Kind::Failed))
         }
+    }
+
+    /// Returns the collections that are not restored, and how to restore them; `None` if all are restored.
+    pub(crate) fn find_remaining(&self, request: &RestoreRequest) -> Option<RemainingRestore> {
+        let mut remaining =
+            self.collections.iter().filter(|c| c.outcome != CollectionOutcome::Done).peekable();
+        remaining.peek()?;
+        let may_exist = remaining.clone().any(|c| c.created);
+        let may_have_rows =
+            |c: &CollectionRestored| matches!(c.outcome, CollectionOutcome::Failed(_)) && !c.created;
+        let has_rows = remaining.clone().any(may_have_rows);
+        let advice = RemainingRestore::new(request, remaining.map(|c| (&c.source, &c.target)), may_exist);
+        Some(RemainingRestore { rows_may_repeat: advice.rows_may_repeat && has_rows, ..advice })
     }
 
     /// Returns the number of rows that the imports of all collections reported.
@@ -147,9 +167,11 @@ pub struct CollectionFailure {
     /// The error and its causes in one line.
     pub message: String,
     /// The suggested next step.
-    pub hint: Option<String>,
-    /// Whether the number of imported rows is outside the row range.
-    pub rows_differ: bool,
+    #[serde(default)]
+    pub advice: Option<Advice>,
+    /// The partition whose number of imported rows is outside its row range, if that is the cause.
+    #[serde(default)]
+    pub rows: Option<PartitionRows>,
 }
 
 /// The number of imported and expected rows of one partition.

@@ -6,7 +6,7 @@ use crate::active_job::StopReason;
 use crate::interruption::{
     InterruptionCause, describe_interruption, describe_queue_cancellation, format_names,
 };
-use crate::job::{Job, JobFailure, JobState, Outcome};
+use crate::job::{Job, JobFailure, JobState, OtherPlace, Outcome};
 
 /// The end of a job, without the time and the progress.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl Ending {
         job: &Job,
         stop_reason: Option<StopReason>,
     ) -> Self {
-        let (outcome, failure) = match result {
+        let (outcome, failure) = match result.map(|outcome| outcome.at_location(job)) {
             Ok(outcome) => match outcome.describe_failure() {
                 None => return Self { state: JobState::Succeeded, outcome: Some(outcome), failure: None },
                 Some(failure) => (Some(outcome), failure),
@@ -72,6 +72,14 @@ impl Ending {
 }
 
 impl Outcome {
+    /// Notes in the advice of a restore that its options do not name the location of the backup, where it has another.
+    fn at_location(mut self, job: &Job) -> Self {
+        if let Self::Restore(RestoreReport { remaining: Some(remaining), .. }) = &mut self {
+            remaining.options_are_complete &= job.place == OtherPlace::default();
+        }
+        self
+    }
+
     /// Describes what the job did not do; `None` if it did everything.
     fn describe_failure(&self) -> Option<JobFailure> {
         match self {
@@ -86,14 +94,14 @@ impl Outcome {
 fn describe_backup_failure(report: &BackupReport, kind: Kind) -> JobFailure {
     let mut missing = Vec::new();
     if !report.vanished.is_empty() {
-        missing.push(format!("what was dropped while it was read: {}", format_names(&report.vanished)));
+        missing.push(format!("what was dropped during the backup: {}", format_names(&report.vanished)));
     }
     missing.extend(report.failed.iter().map(|failed| format!("{}: {}", failed.collection, failed.reason)));
     JobFailure {
         kind,
         message: format!("{} is complete, but without {}", report.name, missing.join("; ")),
         context: None,
-        hint: report.failed.iter().find_map(|failed| failed.hint.clone()),
+        advice: report.failed.iter().find_map(|failed| failed.advice.clone()),
     }
 }
 
@@ -111,7 +119,7 @@ fn describe_restore_failure(report: &RestoreReport, kind: Kind) -> JobFailure {
         kind,
         message: format!("restored {done} of {total} collections from {}{cause}", report.name),
         context: None,
-        hint: failed.and_then(|(_, failure)| failure.hint.clone()),
+        advice: failed.and_then(|(_, failure)| failure.advice.clone()),
     }
 }
 
@@ -168,7 +176,7 @@ mod tests {
         let message = failure.unwrap().message;
         assert_eq!(
             message,
-            "nightly is complete, but without what was dropped while it was read: shop.orders"
+            "nightly is complete, but without what was dropped during the backup: shop.orders"
         );
     }
 }

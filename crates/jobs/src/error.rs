@@ -12,7 +12,7 @@ pub enum JobsError {
     #[error("there is no job {0}")]
     NoSuchJob(String),
     /// The job conflicts with an active job.
-    #[error("{claim} is taken by job {holder}")]
+    #[error("{claim} is in use by job {holder}")]
     Busy {
         /// The claim that both jobs have: a backup or a target collection.
         claim: String,
@@ -20,13 +20,13 @@ pub enum JobsError {
         holder: String,
     },
     /// The queue is full; contains the number of queued jobs.
-    #[error("{0} jobs wait for their turn, as many as may")]
+    #[error("the queue is full ({0} jobs waiting)")]
     QueueFull(usize),
     /// Another job has the submitted id.
     #[error("a job with the id {0} exists already")]
     IdTaken(String),
     /// The idempotency key was submitted earlier with a different request.
-    #[error("the idempotency key {key} belongs to job {job}, which was asked for something else")]
+    #[error("the idempotency key {key} belongs to job {job}, which has a different request")]
     KeyReused {
         /// The idempotency key.
         key: String,
@@ -42,7 +42,7 @@ pub enum JobsError {
         problem: &'static str,
     },
     /// The job to cancel is finished.
-    #[error("job {id} is over: {}", .state.as_str())]
+    #[error("job {id} is finished ({})", .state.as_str())]
     Over {
         /// The id of the job.
         id: String,
@@ -50,7 +50,7 @@ pub enum JobsError {
         state: JobState,
     },
     /// The page token of a list is invalid.
-    #[error("{0:?} is no page of the list of jobs")]
+    #[error("{0:?} is not a valid page token")]
     BadPage(String),
     /// The server is shutting down.
     #[error("the server is shutting down")]
@@ -77,47 +77,36 @@ impl JobsError {
         }
     }
 
-    /// Returns the next step for the user, if one is known.
+    /// Returns the suggested next step for an operator of the server; `None` for errors of the engine, which have an
+    /// advice instead.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoSuchJob(_) => {
-                "the list of jobs shows which there are; those over for long are removed".into()
+                "see the list of jobs; finished jobs are removed after server.keep_jobs_days".into()
             }
-            Self::Busy { holder, .. } => format!("wait for the end of job {holder}, or cancel it"),
-            Self::QueueFull(_) => {
-                "try again when some are over; server.max_queued_jobs sets how many may wait".into()
-            }
-            Self::IdTaken(_) => "choose another id, or none: then it is chosen for you".into(),
+            Self::Busy { holder, .. } => format!("wait until job {holder} has finished, or cancel it"),
+            Self::QueueFull(_) => "try again later, or raise server.max_queued_jobs".into(),
+            Self::IdTaken(_) => "choose another id, or leave it out to have one generated".into(),
             Self::KeyReused { .. } => "use a new key for each new request".into(),
-            Self::BadPage(_) => "take the next page's name from the answer, unchanged".into(),
-            Self::ShuttingDown => "try again when it is back".into(),
-            Self::Engine(error) => return error.hint(),
+            Self::BadPage(_) => "use the token from the previous page unchanged".into(),
+            Self::ShuttingDown => "try again when the server is available".into(),
             Self::Store(error) => return error.hint(),
-            Self::BadText { .. } | Self::Over { .. } => return None,
+            Self::Engine(_) | Self::BadText { .. } | Self::Over { .. } => return None,
         })
     }
+}
 
-    /// Converts the error to a failure whose message includes the causes.
-    pub fn failure(&self) -> JobFailure {
-        match self {
-            Self::Engine(error) => JobFailure::from(error),
-            _ => JobFailure {
-                kind: self.kind(),
-                message: engine::chain(self),
-                context: None,
-                hint: self.hint(),
-            },
+impl From<&JobsError> for JobFailure {
+    fn from(error: &JobsError) -> Self {
+        match error {
+            JobsError::Engine(error) => Self::from(error),
+            _ => Self { kind: error.kind(), message: engine::chain(error), context: None, advice: None },
         }
     }
 }
 
 impl From<&engine::Error> for JobFailure {
     fn from(error: &engine::Error) -> Self {
-        Self {
-            kind: error.kind(),
-            message: error.chain(),
-            context: error.context().map(str::to_owned),
-            hint: error.hint(),
-        }
+        Self { kind: error.kind(), message: error.chain(), context: error.context(), advice: error.advice() }
     }
 }

@@ -12,7 +12,7 @@ use tracing::{Instrument, Span};
 use crate::active_job::ActiveJob;
 use crate::ending::Ending;
 use crate::error::JobsError;
-use crate::job::{Job, JobState, OtherPlace, Outcome, Request};
+use crate::job::{Job, JobFailure, JobState, OtherPlace, Outcome, Request};
 use crate::shared_state::SharedState;
 use crate::store::{EndRecord, StoreError, statements};
 
@@ -51,7 +51,7 @@ async fn run_job(shared: Arc<SharedState>, active: Arc<ActiveJob>) {
         let ending = match start_job(&shared, &active).await {
             Ok(()) => execute_and_save_progress(&shared, &active).await,
             // A job whose start is not stored is not executed, because it could be executed twice.
-            Err(error) => Ending::from_failure(JobsError::from(error).failure()),
+            Err(error) => Ending::from_failure(JobFailure::from(&JobsError::from(error))),
         };
         let end = create_end_record(&active, ending);
         let saved = timeout(SAVE_TIMEOUT, save_end(&shared, &end)).await;
@@ -188,8 +188,8 @@ pub(crate) fn finish_job(
     }
     active.mark_finished(end.clone());
     match &end.failure {
-        None => tracing::info!("is over: {}", end.state.as_str()),
-        Some(failure) => tracing::warn!("is over: {}: {}", end.state.as_str(), failure.message),
+        None => tracing::info!("finished: {}", end.state.as_str()),
+        Some(failure) => tracing::warn!("finished: {}: {}", end.state.as_str(), failure.message),
     }
     if !saved {
         tokio::spawn(save_end_with_retries(Arc::clone(shared), end).in_current_span());

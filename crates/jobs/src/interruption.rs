@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use engine::{CollectionOutcome, CollectionProgress, Kind, Phase};
+use engine::{Advice, CollectionOutcome, CollectionProgress, Kind, LEASE_SECONDS, Phase, RemainingRestore};
 use model::name::CollectionRef;
 use model::plan::restore::{Existing, RestoreRequest};
 
 use crate::active_job::StopReason;
-use crate::job::{Job, JobFailure, Outcome, Request};
-use crate::resume_command::{RestoreFlags, format_resume_instruction};
+use crate::job::{Job, JobFailure, OtherPlace, Outcome, Request};
 
 /// The largest number of collections that a message lists.
 const MAX_NAMES: usize = 5;
@@ -22,7 +21,7 @@ pub(crate) enum InterruptionCause {
     Crash,
 }
 
-/// Describes a job that stopped before its end: what it changed, and as the hint how to continue.
+/// Describes a job that stopped before its end: what it changed, and as the advice how to continue.
 ///
 /// `outcome` is the report of the engine, if it returned one.
 pub(crate) fn describe_interruption(
@@ -31,7 +30,7 @@ pub(crate) fn describe_interruption(
     cause: InterruptionCause,
 ) -> JobFailure {
     let crash = cause == InterruptionCause::Crash;
-    let (result, hint) = match &job.request {
+    let (result, advice) = match &job.request {
         Request::Backup(_) => describe_backup(job, crash),
         Request::Restore(request) => describe_restore(job, request, outcome, crash),
         Request::Delete(_) => describe_deletion(job, crash),
@@ -39,13 +38,13 @@ pub(crate) fn describe_interruption(
     let stopped = match cause {
         InterruptionCause::Requested(StopReason::Cancelled) => "cancelled",
         InterruptionCause::Requested(StopReason::Shutdown) => "stopped, because the server was shut down",
-        InterruptionCause::Crash => "the server ended while it ran",
+        InterruptionCause::Crash => "the server ended while the job was running",
     };
     JobFailure {
         kind: Kind::Interrupted,
         message: format!("{stopped}: {result}"),
         context: job.progress.phase.map(|phase| format!("in phase {}", phase.as_str())),
-        hint: Some(hint),
+        advice: Some(advice),
     }
 }
 
@@ -53,64 +52,50 @@ pub(crate) fn describe_interruption(
 pub(crate) fn describe_queue_cancellation() -> JobFailure {
     JobFailure {
         kind: Kind::Interrupted,
-        message: "cancelled before it began: nothing was changed".to_owned(),
+        message: "cancelled before it started: nothing was changed".to_owned(),
         context: None,
-        hint: None,
+        advice: None,
     }
 }
 
-/// Returns what an interrupted backup wrote, and the hint.
-fn describe_backup(job: &Job, crash: bool) -> (String, String) {
-    let name = job.request.backup();
-    let recreate = format!("delete {name} and create it again");
+/// Returns what an interrupted backup wrote, and the advice.
+fn describe_backup(job: &Job, crash: bool) -> (String, Advice) {
+    let backup = job.request.backup().to_string();
+    // Until the lease of a crashed run expires, its backup counts as running.
+    let lease_seconds = crash.then_some(LEASE_SECONDS);
     match (job.progress.phase, crash) {
-        (None | Some(Phase::Preflight), false) => {
-            ("nothing was written".to_owned(), "create it again".to_owned())
-        }
-        (None | Some(Phase::Preflight), true) => {
-            (format!("it had hardly begun; {name} may be left unfinished"), append_lease_note(&recreate))
-        }
-        // The commit marker may have reached the store before the job was stopped.
-        (Some(Phase::Commit), _) => {
-            let hint = format!("look at {name}; if it is unfinished, {recreate}");
-            let hint = if crash { append_lease_note(&hint) } else { hint };
-            (format!("{name} may be complete, and may be left unfinished"), hint)
-        }
-        (Some(_), false) => (format!("{name} is left unfinished"), recreate),
-        (Some(_), true) => (format!("{name} is left unfinished"), append_lease_note(&recreate)),
-    }
-}
-
-/// Appends the time at which the lease of a crashed run expires; until then its backup counts as running.
-fn append_lease_note(hint: &str) -> String {
-    format!("{hint}; it can be deleted three minutes after the server's last sign of life")
-}
-
-/// Returns what an interrupted deletion removed, and the hint.
-fn describe_deletion(job: &Job, crash: bool) -> (String, String) {
-    let name = job.request.backup();
-    match (job.progress.phase, crash) {
-        (None | Some(Phase::Preflight), false) => {
-            ("nothing was deleted".to_owned(), format!("delete {name} again"))
-        }
+        (None | Some(Phase::Preflight), false) => ("nothing was written".to_owned(), Advice::CreateAgain),
         (None | Some(Phase::Preflight), true) => (
-            format!("it had hardly begun; {name} may be deleted in part"),
-            format!("delete {name} again: what is gone does not matter"),
+            format!("the job had just started; {backup} may be left unfinished"),
+            Advice::DeleteAndCreateAgain { backup, lease_seconds },
         ),
-        (Some(_), false) => (
-            format!("{name} is deleted in part and cannot be restored any more"),
-            format!("delete {name} again: it goes on where it stopped"),
+        // The commit marker may have reached the store before the job was stopped.
+        (Some(Phase::Commit), _) => (
+            format!("{backup} is either complete or left unfinished"),
+            Advice::InspectBackup { backup, lease_seconds },
         ),
-        (Some(_), true) => (
-            format!("{name} is deleted, at least in part, and cannot be restored any more"),
-            format!(
-                "delete {name} again: it goes on where it stopped; if there is no {name}, all of it is gone"
-            ),
-        ),
+        (Some(_), _) => {
+            (format!("{backup} is left unfinished"), Advice::DeleteAndCreateAgain { backup, lease_seconds })
+        }
     }
 }
 
-/// Returns what an interrupted restore changed, and the hint.
+/// Returns what an interrupted deletion removed, and the advice.
+fn describe_deletion(job: &Job, crash: bool) -> (String, Advice) {
+    let backup = job.request.backup().to_string();
+    let result = match (job.progress.phase, crash) {
+        (None | Some(Phase::Preflight), false) => "nothing was deleted".to_owned(),
+        (None | Some(Phase::Preflight), true) => {
+            format!("the job had just started; {backup} may be deleted in part")
+        }
+        (Some(_), false) => format!("{backup} is deleted in part and cannot be restored"),
+        (Some(_), true) => format!("{backup} is deleted, at least in part, and cannot be restored"),
+    };
+    let may_be_gone = crash && !matches!(job.progress.phase, None | Some(Phase::Preflight));
+    (result, Advice::DeleteAgain { backup, may_be_gone })
+}
+
+/// Returns what an interrupted restore changed, and the advice.
 ///
 /// The progress of collections is stored with a delay, so after a crash more may have been changed than is known.
 fn describe_restore(
@@ -118,16 +103,15 @@ fn describe_restore(
     request: &RestoreRequest,
     outcome: Option<&Outcome>,
     crash: bool,
-) -> (String, String) {
-    let name = &request.name;
+) -> (String, Advice) {
     let progress = &job.progress;
     if matches!(progress.phase, None | Some(Phase::Preflight)) {
         let result = if crash {
-            "it had hardly begun; no change in Milvus is known"
+            "the job had just started; no change in Milvus is known"
         } else {
             "nothing was changed in Milvus"
         };
-        return (result.to_owned(), format!("restore {name} again"));
+        return (result.to_owned(), Advice::RestoreAgain { backup: request.name.to_string() });
     }
     let remaining = find_remaining(job, outcome);
     let total = progress.selected.max(job.targets.len());
@@ -135,29 +119,26 @@ fn describe_restore(
     let incomplete = find_incomplete_targets(job, outcome);
     if !incomplete.is_empty() {
         let condition = match (request.existing, crash) {
-            (Existing::Use, _) => "rows may have come into",
+            (Existing::Use, _) => "rows may have been imported into",
             (_, false) => "left in place and incomplete",
-            (_, true) => "left in place and perhaps incomplete",
+            (_, true) => "left in place and possibly incomplete",
         };
         // Writing to a String cannot fail.
         let _ = write!(result, ", {condition}: {}", format_names(&incomplete));
     }
     if crash {
         result.push_str(
-            "; it may have come a little further; imports that Milvus had taken may go on there, and staged files are \
-             removed by the next restore",
+            "; the restore may have progressed further; imports that Milvus had accepted may continue there, and the \
+             next restore removes staged files",
         );
     }
-    let flags = RestoreFlags::from(request).for_the_rest(crash || !incomplete.is_empty());
-    let instruction = format_resume_instruction(job, request, &remaining, flags);
-    let hint = match request.existing {
-        _ if remaining.is_empty() => "look at the aliases of the collections, some may be missing".to_owned(),
-        Existing::Use => format!(
-            "importing again brings rows twice that are there already, so empty those collections first; then: {instruction}"
-        ),
-        Existing::Refuse | Existing::Drop => format!("restore the rest: {instruction}"),
-    };
-    (result, hint)
+    if remaining.is_empty() {
+        return (result, Advice::InspectAliases);
+    }
+    let may_exist = crash || !incomplete.is_empty();
+    let remaining = RemainingRestore::new(request, remaining.into_iter().map(|(s, t)| (s, t)), may_exist);
+    let options_are_complete = remaining.options_are_complete && job.place == OtherPlace::default();
+    (result, Advice::RestoreRemaining(Box::new(RemainingRestore { options_are_complete, ..remaining })))
 }
 
 /// Returns the sources and targets that are not known to be restored.
@@ -248,49 +229,59 @@ pub(crate) mod tests {
         Request::Restore(RestoreRequest::of("nightly".parse().unwrap()))
     }
 
-    fn describe(job: &Job, cause: InterruptionCause) -> String {
-        let JobFailure { kind, message, hint, .. } = describe_interruption(job, None, cause);
+    fn describe(job: &Job, cause: InterruptionCause) -> (String, Advice) {
+        let JobFailure { kind, message, advice, .. } = describe_interruption(job, None, cause);
         assert_eq!(kind, Kind::Interrupted);
-        format!("{message}\n{}", hint.unwrap())
+        (message, advice.unwrap())
+    }
+
+    fn describe_remaining(job: &Job, cause: InterruptionCause) -> (String, RemainingRestore) {
+        match describe(job, cause) {
+            (message, Advice::RestoreRemaining(remaining)) => (message, *remaining),
+            other => panic!("{other:?}"),
+        }
     }
 
     const CANCELLED: InterruptionCause = InterruptionCause::Requested(StopReason::Cancelled);
+
+    fn nightly() -> String {
+        "nightly".to_owned()
+    }
 
     #[test]
     fn a_job_interrupted_in_preflight_has_changed_nothing() {
         for phase in [&[][..], &[Event::Phase(Phase::Preflight)]] {
             assert_eq!(
                 describe(&job_after_events(backup_request(), phase), CANCELLED),
-                "cancelled: nothing was written\ncreate it again"
+                ("cancelled: nothing was written".to_owned(), Advice::CreateAgain)
             );
             assert_eq!(
                 describe(&job_after_events(restore_request(), phase), CANCELLED),
-                "cancelled: nothing was changed in Milvus\nrestore nightly again"
+                (
+                    "cancelled: nothing was changed in Milvus".to_owned(),
+                    Advice::RestoreAgain { backup: nightly() }
+                )
             );
-            let crashed = describe(&job_after_events(restore_request(), phase), InterruptionCause::Crash);
-            assert!(crashed.contains("it had hardly begun; no change in Milvus is known"), "{crashed}");
+            let (crashed, _) =
+                describe(&job_after_events(restore_request(), phase), InterruptionCause::Crash);
+            assert!(crashed.contains("the job had just started; no change in Milvus is known"), "{crashed}");
         }
     }
 
     #[test]
-    fn a_backup_is_unfinished_or_perhaps_complete_when_its_commit_was_interrupted() {
+    fn a_backup_is_unfinished_or_possibly_complete_when_its_commit_was_interrupted() {
         let copying = job_after_events(backup_request(), &[Event::Phase(Phase::Copy)]);
-        let crashed = describe(&copying, InterruptionCause::Crash);
-        assert!(
-            crashed.contains("nightly is left unfinished\ndelete nightly and create it again; "),
-            "{crashed}"
-        );
-        assert!(
-            describe(&copying, CANCELLED)
-                .ends_with("nightly is left unfinished\ndelete nightly and create it again")
-        );
+        let (message, advice) = describe(&copying, InterruptionCause::Crash);
+        assert!(message.ends_with("nightly is left unfinished"), "{message}");
+        let lease_seconds = Some(LEASE_SECONDS);
+        assert_eq!(advice, Advice::DeleteAndCreateAgain { backup: nightly(), lease_seconds });
+        let (_, advice) = describe(&copying, CANCELLED);
+        assert_eq!(advice, Advice::DeleteAndCreateAgain { backup: nightly(), lease_seconds: None });
         let committing = job_after_events(backup_request(), &[Event::Phase(Phase::Commit)]);
         for cause in [CANCELLED, InterruptionCause::Crash] {
-            let description = describe(&committing, cause);
-            assert!(
-                description.contains("nightly may be complete, and may be left unfinished\nlook at"),
-                "{description}"
-            );
+            let (message, advice) = describe(&committing, cause);
+            assert!(message.ends_with("nightly is either complete or left unfinished"), "{message}");
+            assert!(matches!(advice, Advice::InspectBackup { .. }));
         }
     }
 
@@ -307,89 +298,64 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_restore_lists_incomplete_targets_and_the_command_that_resumes_it() {
-        let crashed =
-            describe(&job_after_events(restore_request(), &importing_events()), InterruptionCause::Crash);
-        let result = "1 of 3 collections are restored, left in place and perhaps incomplete: default.tags_copy; it may \
-                    have come a little further; imports";
-        assert!(crashed.contains(result), "{crashed}");
-        let command = "\nrestore the rest: milvus-backup restore -n nightly --filter default.pens,default.tags --rename \
-                    default.tags:default.tags_copy,default.pens:default.pens_copy --drop-exist-collection";
-        assert!(crashed.ends_with(command), "{crashed}");
+    fn a_restore_lists_incomplete_targets_and_the_collections_that_remain() {
+        let job = job_after_events(restore_request(), &importing_events());
+        let (message, remaining) = describe_remaining(&job, InterruptionCause::Crash);
+        let result = "1 of 3 collections are restored, left in place and possibly incomplete: default.tags_copy; the \
+                      restore may have progressed further; imports";
+        assert!(message.contains(result), "{message}");
+        let targets: Vec<_> = remaining.collections.iter().map(|c| c.target.to_string()).collect();
+        assert_eq!(targets, ["default.tags_copy", "default.pens_copy"]);
+        assert_eq!((remaining.options.existing, remaining.rows_may_repeat), (Existing::Drop, false));
+        assert!(remaining.options_are_complete);
         // No collection was created for the remaining ones, so none has to be dropped.
-        let stopped = describe(&job_after_events(restore_request(), &importing_events()[..2]), CANCELLED);
-        let expected = "cancelled: 1 of 3 collections are restored\nrestore the rest: milvus-backup restore -n nightly \
-                    --filter default.pens,default.tags --rename default.tags:default.tags_copy,\
-                    default.pens:default.pens_copy";
-        assert_eq!(stopped, expected);
+        let job = job_after_events(restore_request(), &importing_events()[..2]);
+        let (message, remaining) = describe_remaining(&job, CANCELLED);
+        assert_eq!(message, "cancelled: 1 of 3 collections are restored");
+        assert_eq!(remaining.options.existing, Existing::Refuse);
     }
 
     #[test]
     fn collections_that_existed_before_are_not_dropped() {
         let mut request = RestoreRequest::of("nightly".parse().unwrap());
         request.existing = Existing::Use;
-        let description = describe(
-            &job_after_events(Request::Restore(request), &importing_events()),
-            InterruptionCause::Crash,
-        );
-        assert!(description.contains("rows may have come into: default.tags_copy;"), "{description}");
-        assert!(
-            description.contains("empty those collections first; then: milvus-backup restore"),
-            "{description}"
-        );
-        assert!(description.ends_with("--skip-create-collection"), "{description}");
+        let job = job_after_events(Request::Restore(request), &importing_events());
+        let (message, remaining) = describe_remaining(&job, InterruptionCause::Crash);
+        assert!(message.contains("rows may have been imported into: default.tags_copy;"), "{message}");
+        assert_eq!((remaining.options.existing, remaining.rows_may_repeat), (Existing::Use, true));
     }
 
     #[test]
-    fn a_restore_that_no_command_can_resume_gets_a_sentence() {
-        let several = || {
-            let mut job = job_after_events(restore_request(), &importing_events());
-            job.targets =
-                vec![(collection("books"), collection("x")), (collection("books"), collection("y"))];
-            job
-        };
-        let elsewhere = || {
-            let mut job = job_after_events(restore_request(), &importing_events());
-            job.place.root = Some("elsewhere".to_owned());
-            job
-        };
-        for job in [several(), elsewhere()] {
-            let description = describe(&job, InterruptionCause::Crash);
-            assert!(
-                description.ends_with(
-                    "restore the rest: restore nightly again with the same suffix and renames, with a filter for what \
-                     is not done, and with --drop-exist-collection (existing: drop)"
-                ),
-                "{description}"
-            );
-        }
+    fn options_do_not_express_a_restore_from_another_location() {
+        let mut job = job_after_events(restore_request(), &importing_events());
+        job.place.root = Some("elsewhere".to_owned());
+        assert!(!describe_remaining(&job, InterruptionCause::Crash).1.options_are_complete);
+    }
+
+    #[test]
+    fn only_aliases_may_be_missing_when_all_collections_are_restored() {
         let all = importing_events()
             .into_iter()
             .chain(["tags", "pens"].map(|name| collection_event(name, CollectionPhase::Done)));
-        let description = describe(
-            &job_after_events(restore_request(), &all.collect::<Vec<_>>()),
-            InterruptionCause::Crash,
-        );
-        assert!(description.contains("3 of 3 collections are restored; "), "{description}");
-        assert!(description.contains("\nlook at the aliases"), "{description}");
+        let job = job_after_events(restore_request(), &all.collect::<Vec<_>>());
+        let (message, advice) = describe(&job, InterruptionCause::Crash);
+        assert!(message.contains("3 of 3 collections are restored; "), "{message}");
+        assert_eq!(advice, Advice::InspectAliases);
     }
 
     #[test]
     fn a_deletion_continues_where_it_stopped() {
         let request = || Request::Delete(DeleteRequest { name: "nightly".parse().unwrap() });
         let deleting = job_after_events(request(), &[Event::Phase(Phase::Delete)]);
-        let stopped = describe(&deleting, InterruptionCause::Requested(StopReason::Shutdown));
-        assert!(stopped.ends_with("delete nightly again: it goes on where it stopped"), "{stopped}");
-        let crashed = describe(&deleting, InterruptionCause::Crash);
-        assert!(crashed.ends_with("if there is no nightly, all of it is gone"), "{crashed}");
-        assert!(
-            describe(&job_after_events(request(), &[]), InterruptionCause::Requested(StopReason::Cancelled))
-                .contains("nothing was deleted")
-        );
-        assert!(
-            describe(&job_after_events(request(), &[]), InterruptionCause::Crash)
-                .contains("may be deleted in part")
-        );
+        let (message, advice) = describe(&deleting, InterruptionCause::Requested(StopReason::Shutdown));
+        assert!(message.ends_with("nightly is deleted in part and cannot be restored"), "{message}");
+        assert_eq!(advice, Advice::DeleteAgain { backup: nightly(), may_be_gone: false });
+        let (_, advice) = describe(&deleting, InterruptionCause::Crash);
+        assert_eq!(advice, Advice::DeleteAgain { backup: nightly(), may_be_gone: true });
+        let (message, _) = describe(&job_after_events(request(), &[]), CANCELLED);
+        assert!(message.contains("nothing was deleted"), "{message}");
+        let (message, _) = describe(&job_after_events(request(), &[]), InterruptionCause::Crash);
+        assert!(message.contains("may be deleted in part"), "{message}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The types of a job: its request, its caller, its state, its progress and its outcome.
 
-use engine::{BackupReport, DeleteOutcome, DeleteRequest, Kind, Progress, RestoreReport};
+use engine::{Advice, BackupReport, DeleteOutcome, DeleteRequest, Kind, Progress, RestoreReport};
 use model::name::CollectionRef;
 use model::plan::backup::BackupRequest;
 use model::plan::restore::RestoreRequest;
@@ -174,8 +174,9 @@ pub struct JobFailure {
     pub message: String,
     /// The operation or phase in which the failure occurred, if known.
     pub context: Option<String>,
-    /// The next step for the user, if one is known.
-    pub hint: Option<String>,
+    /// The suggested next step, if one is known.
+    #[serde(default)]
+    pub advice: Option<Advice>,
 }
 
 /// The current state of a job.

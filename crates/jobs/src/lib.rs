@@ -9,7 +9,6 @@ mod interruption;
 mod job;
 mod job_table;
 mod jobs;
-mod resume_command;
 mod retention;
 mod shared_state;
 mod store;
@@ -22,5 +21,4 @@ pub use job::{
 };
 pub use job_table::JobCounts;
 pub use jobs::{Jobs, JobsConfig};
-pub use resume_command::RestoreFlags;
 pub use store::StoreError;

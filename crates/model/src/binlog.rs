@@ -22,13 +22,13 @@ pub enum BinlogError {
     #[error("not a binlog of storage version 1")]
     Magic,
     /// The file ends within an event, or the event's length is invalid.
-    #[error("the event at byte {at} is cut off or badly framed")]
+    #[error("the event at byte {at} is truncated or malformed")]
     Event {
         /// The offset of the event in the file, in bytes.
         at: usize,
     },
     /// A delta log contains an event of this type, which is not a delete.
-    #[error("an event of type {0} among deletes")]
+    #[error("unexpected event of type {0} in a delta log")]
     Kind(u8),
     /// The Parquet footer with the payload's row count cannot be read.
     #[error("the payload has no readable Parquet footer")]

@@ -30,7 +30,7 @@ pub struct Mapping {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
     /// A rule has invalid syntax.
-    #[error("cannot understand the rename {rule:?}: {reason}")]
+    #[error("cannot parse the rename rule {rule:?}: {reason}")]
     InvalidRule {
         /// The rule as given in the request.
         rule: String,
@@ -41,10 +41,10 @@ pub enum MappingError {
     #[error("{0} is renamed twice")]
     DuplicateRule(String),
     /// The suffix contains characters that names must not contain.
-    #[error("the suffix {0:?} holds more than letters, digits and `_`")]
+    #[error("the suffix {0:?} contains characters other than letters, digits and `_`")]
     InvalidSuffix(String),
     /// These rules match nothing that is selected.
-    #[error("nothing to rename by {}", .0.join(", "))]
+    #[error("no collection matches the rename rule {}", .0.join(", "))]
     NoMatch(Vec<String>),
     /// Milvus would reject the target name.
     #[error(
@@ -335,7 +335,7 @@ mod tests {
         assert!(resolve(Some("hollow.*:full.*"), None).is_ok());
         assert_eq!(
             resolve(Some("nope:x,gone.*:y.*"), None).unwrap_err().to_string(),
-            "nothing to rename by gone.*:y.*, default.nope:default.x"
+            "no collection matches the rename rule gone.*:y.*, default.nope:default.x"
         );
         let lenient = Mapping::new(Some("b:c,nope:x,gone.*:y.*"), None).unwrap().lenient();
         let targets = lenient.resolve(&[], &sources).unwrap();

@@ -95,7 +95,7 @@ pub enum NameError {
     #[error("{0:?} cannot name a backup: it is the name of one of Milvus's own directories")]
     Reserved(String),
     /// The text does not have the form `database.collection`.
-    #[error("{0:?} names no collection: it is written database.collection")]
+    #[error("{0:?} is not a collection name of the form database.collection")]
     NotQualified(String),
 }
 

@@ -35,7 +35,7 @@ pub struct Selected {
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
     /// A rule has invalid syntax.
-    #[error("cannot understand the selection {rule:?}: {reason}")]
+    #[error("cannot parse the filter {rule:?}: {reason}")]
     InvalidRule {
         /// The rule as given in the request.
         rule: String,
@@ -320,7 +320,7 @@ mod tests {
             assert!(Selection::from_json(text).is_err(), "{text}");
         }
         let error = Selection::from_filter("a.b.c").unwrap_err().to_string();
-        assert_eq!(error, "cannot understand the selection \"a.b.c\": a name holds no dot");
+        assert_eq!(error, "cannot parse the filter \"a.b.c\": a name holds no dot");
     }
 
     proptest! {

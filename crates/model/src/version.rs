@@ -28,10 +28,10 @@ pub struct ServerVersion {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnsupportedVersion {
     /// The release is older than the first one with databases.
-    #[error("Milvus {0} is too old: 2.2.9 is the first that is served")]
+    #[error("Milvus {0} is not supported: 2.2.9 or later is required")]
     TooOld(ServerVersion),
     /// The release may store rows or deletes in formats that this program does not read yet.
-    #[error("Milvus {0} is not served yet: 2.3 is the newest that is")]
+    #[error("Milvus {0} is not supported yet: 2.3 is the latest supported version")]
     TooNew(ServerVersion),
 }
 
@@ -139,8 +139,11 @@ mod tests {
             assert_eq!(ServerVersion::parse(raw).supported(), Ok(()), "{raw}");
         }
         let refused = |raw| ServerVersion::parse(raw).supported().unwrap_err().to_string();
-        assert_eq!(refused("2.2.8"), "Milvus 2.2.8 is too old: 2.2.9 is the first that is served");
-        assert_eq!(refused("v2.4.0"), "Milvus v2.4.0 is not served yet: 2.3 is the newest that is");
+        assert_eq!(refused("2.2.8"), "Milvus 2.2.8 is not supported: 2.2.9 or later is required");
+        assert_eq!(
+            refused("v2.4.0"),
+            "Milvus v2.4.0 is not supported yet: 2.3 is the latest supported version"
+        );
         assert!(refused("master-20260101").contains("master-20260101 is not served yet"));
     }
 

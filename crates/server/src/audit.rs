@@ -23,12 +23,8 @@ pub(crate) async fn outliving<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = tokio::spawn(noticing(work).in_current_span()).await;
-    let (done, recorded) = done.map_err(|error| Failure {
-        kind: Kind::Failed,
-        message: format!("the server made a mistake: {error}"),
-        context: None,
-        hint: None,
-    })?;
+    let (done, recorded) =
+        done.map_err(|error| Failure::new(Kind::Failed, format!("the server made a mistake: {error}")))?;
     if recorded {
         let _ = RECORDED.try_with(|noticed| noticed.set(true));
     }

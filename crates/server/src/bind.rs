@@ -71,11 +71,9 @@ async fn open(
     bound: &[Bound],
 ) -> Result<TcpListener, Failure> {
     let open_to_all = everywhere || !settings.access.open;
-    let cannot = |error: std::io::Error| Failure {
-        kind: Kind::Failed,
-        message: format!("cannot listen at {listen}: {}", in_words(&error)),
-        context: None,
-        hint: Some(hint(&error).to_owned()),
+    let cannot = |error: std::io::Error| {
+        Failure::new(Kind::Failed, format!("cannot listen at {listen}: {}", in_words(&error)))
+            .hint(hint(&error))
     };
     let addresses = listen.resolve(open_to_all).await.map_err(cannot)?;
     if let Some(address) = addresses.iter().find(|address| !open_to_all && !address.ip().is_loopback()) {

@@ -65,17 +65,11 @@ impl Caller {
         if self.role >= needed {
             return Ok(());
         }
-        Err(Failure {
-            kind: Kind::Forbidden,
-            message: format!(
-                "{} has the role {}, this needs {}",
-                self.name,
-                self.role.as_str(),
-                needed.as_str()
-            ),
-            context: None,
-            hint: Some("ask with a token of that role; the server's configuration gives roles".to_owned()),
-        })
+        Err(Failure::new(
+            Kind::Forbidden,
+            format!("{} has the role {}, this needs {}", self.name, self.role.as_str(), needed.as_str()),
+        )
+        .hint("ask with a token of that role; the server's configuration gives roles"))
     }
 }
 

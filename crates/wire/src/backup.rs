@@ -1,9 +1,11 @@
 //! What a backup would do, and what it did.
 
+use engine::Advice;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{BackupState, Strategy, Time, seconds};
+use crate::advice::{Reword, Terms, hint_of, known_advice, reword_hint};
 use crate::{DONE, exit_code};
 
 /// What a backup would do.
@@ -127,11 +129,28 @@ pub struct FailedCollection {
     pub reason: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_advice")]
+    #[schema(value_type = Object, nullable = false)]
+    pub advice: Option<Advice>,
 }
 
 impl From<&engine::FailedCollection> for FailedCollection {
     fn from(failed: &engine::FailedCollection) -> Self {
-        Self { name: failed.collection.to_string(), reason: failed.reason.clone(), hint: failed.hint.clone() }
+        Self {
+            name: failed.collection.to_string(),
+            reason: failed.reason.clone(),
+            hint: hint_of(failed.advice.as_ref()),
+            advice: failed.advice.clone(),
+        }
+    }
+}
+
+impl Reword for BackupReport {
+    fn reword(&mut self, terms: &dyn Terms) {
+        for failed in &mut self.failed {
+            reword_hint(&mut failed.hint, failed.advice.as_ref(), terms);
+        }
     }
 }
 

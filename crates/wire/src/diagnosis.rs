@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use engine::Advice;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::CheckState;
+use crate::advice::{Reword, Terms, hint_of, known_advice, reword_hint};
 use crate::{Failure, Kind, exit_code};
 
 /// What a check found.
@@ -31,6 +33,10 @@ pub struct CheckLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub hint: Option<String>,
+    /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_advice")]
+    #[schema(value_type = Object, nullable = false)]
+    pub advice: Option<Advice>,
 }
 
 impl From<&[engine::Check]> for Checks {
@@ -39,7 +45,8 @@ impl From<&[engine::Check]> for Checks {
             state: line.state.into(),
             subject: line.subject.to_owned(),
             detail: line.detail.clone(),
-            hint: line.hint.clone(),
+            hint: hint_of(line.advice.as_ref()),
+            advice: line.advice.clone(),
         });
         Self { ok: lines.iter().all(|line| line.state != engine::CheckState::Fail), checks: checks.collect() }
     }
@@ -61,6 +68,14 @@ impl fmt::Display for Checks {
     }
 }
 
+impl Reword for Checks {
+    fn reword(&mut self, terms: &dyn Terms) {
+        for line in &mut self.checks {
+            reword_hint(&mut line.hint, line.advice.as_ref(), terms);
+        }
+    }
+}
+
 /// Why a verb ended without its result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Failed {
@@ -73,6 +88,8 @@ struct FailureOf {
     message: String,
     context: Option<String>,
     hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<Advice>,
     exit_code: u8,
 }
 
@@ -84,6 +101,7 @@ impl From<&Failure> for Failed {
                 message: failure.message.clone(),
                 context: failure.context.clone(),
                 hint: failure.hint.clone(),
+                advice: failure.advice.as_deref().cloned(),
                 exit_code: exit_code(failure.kind),
             },
         }

@@ -1,11 +1,11 @@
 //! Jobs of a server.
 
-use engine::{CollectionPhase, CollectionProgress};
-use jobs::RestoreFlags;
+use engine::{Advice, CollectionPhase, CollectionProgress};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{BackupReport, Deleted, Existing, JobKind, JobState, Phase, RestoreReport, Strategy, Time};
+use crate::advice::{Reword, Terms, hint_of, known_advice, reword_hint};
 use crate::{Failure, Kind};
 
 /// A page of jobs, newest first.
@@ -230,13 +230,31 @@ pub struct JobError {
     pub message: String,
     /// What was being done.
     pub context: Option<String>,
-    /// What to do.
+    /// The suggested next step.
     pub hint: Option<String>,
+    /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_advice")]
+    #[schema(value_type = Object, nullable = false)]
+    pub advice: Option<Advice>,
+}
+
+impl Reword for Job {
+    fn reword(&mut self, terms: &dyn Terms) {
+        if let Some(error) = &mut self.error {
+            reword_hint(&mut error.hint, error.advice.as_ref(), terms);
+        }
+        match &mut self.result {
+            Some(JobResult::Backup(report)) => report.reword(terms),
+            Some(JobResult::Restore(report)) => report.reword(terms),
+            Some(JobResult::Delete(_)) | None => {}
+        }
+    }
 }
 
 impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
-        Self { kind: error.kind, message: error.message, context: error.context, hint: error.hint }
+        let JobError { kind, message, context, hint, advice } = error;
+        Self { kind, message, context, hint, advice: advice.map(Box::new) }
     }
 }
 
@@ -246,7 +264,8 @@ impl From<&jobs::JobFailure> for JobError {
             kind: failure.kind.into(),
             message: failure.message.clone(),
             context: failure.context.clone(),
-            hint: failure.hint.clone(),
+            hint: hint_of(failure.advice.as_ref()),
+            advice: failure.advice.clone(),
         }
     }
 }
@@ -340,21 +359,6 @@ impl JobRequest {
                 ..common
             },
             jobs::Request::Delete(_) => common,
-        }
-    }
-
-    /// How the restore is done, as flags; what an earlier server does not tell is as if nothing was said.
-    pub fn restore_flags(&self) -> RestoreFlags {
-        let unsaid = RestoreFlags::default();
-        RestoreFlags {
-            existing: self.existing.map_or(unsaid.existing, Into::into),
-            meta_only: self.meta_only.unwrap_or(unsaid.meta_only),
-            indexes: self.indexes.unwrap_or(unsaid.indexes),
-            auto_index: self.auto_index.unwrap_or(unsaid.auto_index),
-            drop_indexes: self.drop_indexes.unwrap_or(unsaid.drop_indexes),
-            load: self.load.unwrap_or(unsaid.load),
-            aliases: self.aliases.unwrap_or(unsaid.aliases),
-            cleanup_on_failure: self.cleanup_on_failure.unwrap_or(unsaid.cleanup_on_failure),
         }
     }
 }

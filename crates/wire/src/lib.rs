@@ -3,6 +3,7 @@
 //! They are owned types, made of the engine's, so that what a server answered is rendered by the code that renders
 //! what was done here. Described in docs/json.md and docs/api.md; fields are only ever added.
 
+mod advice;
 mod backup;
 mod catalog;
 mod diagnosis;
@@ -17,6 +18,7 @@ mod tests;
 mod time;
 mod word;
 
+pub use advice::{ApiTerms, RequestOption, Reword, Terms, describe_advice};
 pub use backup::{BackupPlan, BackupReport};
 pub use catalog::{BackupPage, Collection, Deleted, Detail, List, Summary};
 pub use diagnosis::{Checks, Failed};

@@ -1,9 +1,11 @@
 //! What went wrong with a request, as RFC 9457 has it.
 
+use engine::Advice;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::advice::known_advice;
 use crate::{Failure, Kind};
 
 /// What went wrong with a request (RFC 9457).
@@ -27,6 +29,10 @@ pub struct Problem {
     pub context: Option<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_advice")]
+    #[schema(value_type = Object, nullable = false)]
+    pub advice: Option<Advice>,
 }
 
 impl Problem {
@@ -40,12 +46,14 @@ impl Problem {
             kind: failure.kind,
             context: failure.context,
             hint: failure.hint,
+            advice: failure.advice.map(|advice| *advice),
         }
     }
 }
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { kind: problem.kind, message: problem.detail, context: problem.context, hint: problem.hint }
+        let Problem { kind, detail, context, hint, advice, .. } = problem;
+        Self { kind, message: detail, context, hint, advice: advice.map(Box::new) }
     }
 }

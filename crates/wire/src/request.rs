@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::DeleteRequest;
+use engine::{Advice, DeleteRequest};
 use model::mapping::Mapping;
 use model::name::BackupName;
 use model::plan::backup::BackupRequest;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Existing, Strategy};
-use crate::Failure;
+use crate::{Failure, Kind};
 
 /// A backup to make.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -133,8 +133,9 @@ impl NewRestore {
 /// The name of a backup that is there.
 pub fn existing_name(name: Option<&str>) -> Result<BackupName, Failure> {
     match name {
-        None | Some("") => Err(Failure::usage("no backup is named")
-            .hint("name one with -n NAME (the field `backup`); `milvus-backup list` shows which there are")),
+        None | Some("") => {
+            Err(Failure::with_advice(Kind::Usage, "the request names no backup", Advice::NameBackup))
+        }
         Some(name) => name.parse().map_err(|error| engine::Error::Name(error).into()),
     }
 }

@@ -1,11 +1,12 @@
 //! What a restore would do, and what it did.
 
-use engine::CollectionOutcome;
+use engine::{Advice, CollectionOutcome};
 use model::plan::restore::{CollectionPlan, JobData, PartitionPlan};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Action, seconds};
+use crate::advice::{Reword, Terms, hint_of, known_advice, reword_hint};
 use crate::{DONE, Kind, exit_code};
 
 /// What a restore would do.
@@ -156,8 +157,28 @@ pub struct RestoreReport {
     pub collections: Vec<Restored>,
     /// What the operator should know.
     pub warnings: Vec<String>,
+    /// Whether data was left out on request.
+    #[serde(default)]
+    pub meta_only: bool,
+    /// How to restore the collections that are not restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub hint: Option<String>,
+    /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_advice")]
+    #[schema(value_type = Object, nullable = false)]
+    pub advice: Option<Advice>,
     /// What the command line ends with.
     pub exit_code: u8,
+}
+
+impl Reword for RestoreReport {
+    fn reword(&mut self, terms: &dyn Terms) {
+        reword_hint(&mut self.hint, self.advice.as_ref(), terms);
+        for error in self.collections.iter_mut().filter_map(|restored| restored.error.as_mut()) {
+            reword_hint(&mut error.hint, error.advice.as_ref(), terms);
+        }
+    }
 }
 
 /// What became of one collection.
@@ -211,15 +232,24 @@ pub struct RestoredFailure {
     pub kind: Kind,
     /// The error with its causes, in a line.
     pub message: String,
-    /// What to do.
+    /// The suggested next step.
     pub hint: Option<String>,
+    /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_advice")]
+    #[schema(value_type = Object, nullable = false)]
+    pub advice: Option<Advice>,
     /// Whether the rows counted are not those of the backup.
     #[serde(default)]
     pub rows_differ: bool,
+    /// The partition whose rows are not those of the backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub rows: Option<Counted>,
 }
 
 impl From<&engine::RestoreReport> for RestoreReport {
     fn from(report: &engine::RestoreReport) -> Self {
+        let advice = report.remaining.clone().map(|remaining| Advice::RestoreRemaining(Box::new(remaining)));
         Self {
             dry_run: false,
             name: report.name.clone(),
@@ -229,6 +259,9 @@ impl From<&engine::RestoreReport> for RestoreReport {
             seconds: seconds(report.elapsed),
             collections: report.collections.iter().map(Restored::from).collect(),
             warnings: report.warnings.clone(),
+            meta_only: report.meta_only,
+            hint: hint_of(advice.as_ref()),
+            advice,
             exit_code: report.kind().map_or(DONE, exit_code),
         }
     }
@@ -241,19 +274,24 @@ impl From<&engine::CollectionRestored> for Restored {
             CollectionOutcome::NotBegun => (RestoreOutcome::NotBegun, None),
             CollectionOutcome::Failed(failure) => (RestoreOutcome::Failed, Some(failure.into())),
         };
-        let partitions = restored.partitions.iter().map(|partition| Counted {
-            name: partition.partition.clone(),
-            rows: partition.counted,
-            rows_min: partition.expected.min,
-            rows_max: partition.expected.max,
-        });
         Self {
             source: restored.source.to_string(),
             target: restored.target.to_string(),
             outcome,
             created: restored.created,
-            partitions: partitions.collect(),
+            partitions: restored.partitions.iter().map(Counted::from).collect(),
             error,
+        }
+    }
+}
+
+impl From<&engine::PartitionRows> for Counted {
+    fn from(rows: &engine::PartitionRows) -> Self {
+        Self {
+            name: rows.partition.clone(),
+            rows: rows.counted,
+            rows_min: rows.expected.min,
+            rows_max: rows.expected.max,
         }
     }
 }
@@ -263,8 +301,10 @@ impl From<&engine::CollectionFailure> for RestoredFailure {
         Self {
             kind: failure.kind.into(),
             message: failure.message.clone(),
-            hint: failure.hint.clone(),
-            rows_differ: failure.rows_differ,
+            hint: hint_of(failure.advice.as_ref()),
+            advice: failure.advice.clone(),
+            rows_differ: failure.rows.is_some(),
+            rows: failure.rows.as_ref().map(Counted::from),
         }
     }
 }

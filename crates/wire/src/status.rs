@@ -1,9 +1,12 @@
 //! The one table from what happened to an exit code, an HTTP status, a gRPC code and a code of the Go tool, and the
 //! failure that carries it out of a verb or a request.
 
+use engine::Advice;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::advice::{Reword, Terms, hint_of, reword_hint};
 
 /// Everything was done.
 pub const DONE: u8 = 0;
@@ -166,14 +169,16 @@ pub struct Failure {
     pub message: String,
     /// What was done when it happened.
     pub context: Option<String>,
-    /// What to do.
+    /// The suggested next step, in the terms of the API or, if it is not an [`Advice`], as it was written.
     pub hint: Option<String>,
+    /// The suggested next step as data.
+    pub advice: Option<Box<Advice>>,
 }
 
 impl Failure {
     /// A failure without context and hint.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), context: None, hint: None }
+        Self { kind, message: message.into(), context: None, hint: None, advice: None }
     }
 
     /// A request that cannot be carried out because it is wrong in itself.
@@ -193,6 +198,11 @@ impl Failure {
         self
     }
 
+    /// Creates a failure with an advice.
+    pub fn with_advice(kind: Kind, message: impl Into<String>, advice: Advice) -> Self {
+        Self { hint: hint_of(Some(&advice)), advice: Some(Box::new(advice)), ..Self::new(kind, message) }
+    }
+
     /// The same with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -203,29 +213,56 @@ impl Failure {
 
 impl From<engine::Error> for Failure {
     fn from(error: engine::Error) -> Self {
+        let advice = error.advice();
         Self {
             kind: error.kind().into(),
             message: error.chain(),
-            context: error.context().map(str::to_owned),
-            hint: error.hint(),
+            context: error.context(),
+            hint: hint_of(advice.as_ref()),
+            advice: advice.map(Box::new),
+        }
+    }
+}
+
+impl From<&engine::CollectionFailure> for Failure {
+    fn from(failure: &engine::CollectionFailure) -> Self {
+        Self {
+            kind: failure.kind.into(),
+            message: failure.message.clone(),
+            context: None,
+            hint: hint_of(failure.advice.as_ref()),
+            advice: failure.advice.clone().map(Box::new),
         }
     }
 }
 
 impl From<jobs::JobFailure> for Failure {
     fn from(failure: jobs::JobFailure) -> Self {
-        let jobs::JobFailure { kind, message, context, hint } = failure;
-        Self { kind: kind.into(), message, context, hint }
+        let jobs::JobFailure { kind, message, context, advice } = failure;
+        Self {
+            kind: kind.into(),
+            message,
+            context,
+            hint: hint_of(advice.as_ref()),
+            advice: advice.map(Box::new),
+        }
     }
 }
 
 impl From<jobs::JobsError> for Failure {
     fn from(error: jobs::JobsError) -> Self {
-        let failure = Self::from(error.failure());
-        match error {
-            jobs::JobsError::QueueFull(_) => Self { kind: Kind::TooMany, ..failure },
-            _ => failure,
-        }
+        let failure = Self::from(jobs::JobFailure::from(&error));
+        let kind = match error {
+            jobs::JobsError::QueueFull(_) => Kind::TooMany,
+            _ => failure.kind,
+        };
+        Self { kind, hint: error.hint().or(failure.hint), ..failure }
+    }
+}
+
+impl Reword for Failure {
+    fn reword(&mut self, terms: &dyn Terms) {
+        reword_hint(&mut self.hint, self.advice.as_deref(), terms);
     }
 }
 

@@ -1,11 +1,11 @@
-//! Every document is read back as it was written.
+//! Every document is read back as it was written, and an unknown advice does not make it unreadable.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use engine::{
-    BackupReport, CollectionFailure, CollectionOutcome, CollectionPhase, CollectionRestored, Event,
-    FailedCollection, PartitionRows, Phase, Progress, RestoreReport,
+    Advice, BackupReport, CollectionFailure, CollectionOutcome, CollectionPhase, CollectionRestored, Event,
+    FailedCollection, PartitionRows, Phase, Progress, RemainingRestore, RestoreReport, Setting,
 };
 use jobs::{Job, JobFailure, JobState, OtherPlace, Outcome, Request};
 use model::name::{BackupName, CollectionRef};
@@ -66,24 +66,37 @@ prop_compose! {
         name in word(), numbers in any::<[u32; 4]>(), times in [took(), took(), took()],
         cut in option::of((any::<i64>(), any::<i64>())),
         vanished in prop::collection::vec(collection(), 0..3),
-        failed in prop::collection::vec((collection(), text(), option::of(text())), 0..3),
+        failed in prop::collection::vec((collection(), text(), option::of(advice())), 0..3),
         warnings in prop::collection::vec(text(), 0..3),
     ) -> BackupReport {
         let [rows, deletes, objects, bytes] = numbers.map(u64::from);
         let [elapsed, flush, copy] = times;
         let failed = failed
             .into_iter()
-            .map(|(collection, reason, hint)| FailedCollection { collection, reason, hint })
+            .map(|(collection, reason, advice)| FailedCollection { collection, reason, advice })
             .collect();
         BackupReport { name, collections: vanished.len(), rows, deletes, objects, bytes, elapsed, flush, copy, cut, vanished, failed, warnings }
     }
 }
 
+prop_compose! {
+    fn rows()(partition in word(), [counted, min, max] in any::<[u32; 3]>()) -> PartitionRows {
+        let expected = RowRange { min: min.into(), max: max.into() };
+        PartitionRows { partition, counted: counted.into(), expected }
+    }
+}
+
+fn advice() -> impl Strategy<Value = Advice> {
+    prop_oneof![
+        Just(Advice::ListBackups),
+        word().prop_map(|backup| Advice::ChooseNameOrDelete { backup }),
+        Just(Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket] }),
+    ]
+}
+
 fn outcome() -> impl Strategy<Value = CollectionOutcome> {
-    let failure =
-        (kind(), text(), option::of(text()), any::<bool>()).prop_map(|(kind, message, hint, rows_differ)| {
-            CollectionFailure { kind, message, hint, rows_differ }
-        });
+    let failure = (kind(), text(), option::of(advice()), option::of(rows()))
+        .prop_map(|(kind, message, advice, rows)| CollectionFailure { kind, message, advice, rows });
     prop_oneof![
         Just(CollectionOutcome::Done),
         Just(CollectionOutcome::NotBegun),
@@ -94,20 +107,20 @@ fn outcome() -> impl Strategy<Value = CollectionOutcome> {
 prop_compose! {
     fn restored()(
         source in collection(), target in collection(), created in any::<bool>(), outcome in outcome(),
-        partitions in prop::collection::vec((word(), any::<[u32; 3]>()), 0..3),
+        partitions in prop::collection::vec(rows(), 0..3),
     ) -> CollectionRestored {
-        let partitions = partitions.into_iter().map(|(partition, [counted, min, max])| {
-            let expected = RowRange { min: min.into(), max: max.into() };
-            PartitionRows { partition, counted: counted.into(), expected }
-        });
-        CollectionRestored { source, target, created, outcome, partitions: partitions.collect() }
+        CollectionRestored { source, target, created, outcome, partitions }
     }
 }
 
 fn restore_report() -> impl Strategy<Value = RestoreReport> {
-    (word(), prop::collection::vec(restored(), 0..3), took(), prop::collection::vec(text(), 0..2)).prop_map(
-        |(name, collections, elapsed, warnings)| RestoreReport { name, collections, elapsed, warnings },
-    )
+    let remaining = option::of((restore_request(), collection(), collection()));
+    (word(), prop::collection::vec(restored(), 0..3), took(), prop::collection::vec(text(), 0..2), remaining)
+        .prop_map(|(name, collections, elapsed, warnings, remaining)| {
+            let remaining = remaining
+                .map(|(request, source, target)| RemainingRestore::new(&request, [(&source, &target)], true));
+            RestoreReport { name, collections, elapsed, warnings, meta_only: false, remaining }
+        })
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -140,12 +153,19 @@ fn progress() -> impl Strategy<Value = Progress> {
     })
 }
 
+fn backup_name() -> impl Strategy<Value = BackupName> {
+    word().prop_map(|name| BackupName::for_create(&format!("b_{name}")).unwrap())
+}
+
+fn restore_request() -> impl Strategy<Value = RestoreRequest> {
+    backup_name().prop_map(RestoreRequest::of)
+}
+
 fn request() -> impl Strategy<Value = Request> {
-    let name = || word().prop_map(|name| BackupName::for_create(&format!("b_{name}")).unwrap());
     prop_oneof![
-        name().prop_map(|name| Request::Backup(BackupRequest::of(name))),
-        name().prop_map(|name| Request::Restore(RestoreRequest::of(name))),
-        name().prop_map(|name| Request::Delete(engine::DeleteRequest { name })),
+        backup_name().prop_map(|name| Request::Backup(BackupRequest::of(name))),
+        restore_request().prop_map(Request::Restore),
+        backup_name().prop_map(|name| Request::Delete(engine::DeleteRequest { name })),
     ]
 }
 
@@ -158,11 +178,11 @@ prop_compose! {
         outcome in option::of(prop_oneof![
             backup_report().prop_map(Outcome::Backup), restore_report().prop_map(Outcome::Restore),
         ]),
-        failure in option::of((kind(), text(), option::of(text()), option::of(text()))),
+        failure in option::of((kind(), text(), option::of(text()), option::of(advice()))),
     ) -> Job {
         let [id, by] = names;
         let (created_ms, started_ms, ended_ms) = times;
-        let failure = failure.map(|(kind, message, context, hint)| JobFailure { kind, message, context, hint });
+        let failure = failure.map(|(kind, message, context, advice)| JobFailure { kind, message, context, advice });
         Job {
             id, request, place: OtherPlace { bucket, root: None }, by, state, cancelling, ahead, created_ms, started_ms,
             ended_ms, milvus_version: None, targets, progress, outcome, failure,
@@ -206,7 +226,7 @@ proptest! {
 
     #[test]
     fn problems(message in text(), context in option::of(text()), hint in option::of(text()), kind in select(Kind::ALL.to_vec())) {
-        let problem = Problem::of(Failure { kind, message: message.clone(), context, hint }, kind.status().http);
+        let problem = Problem::of(Failure { kind, message: message.clone(), context, hint, advice: None }, kind.status().http);
         both_ways(&problem);
         let failure = Failure::from(problem);
         prop_assert_eq!((failure.kind, failure.message), (kind, message));
@@ -261,4 +281,14 @@ fn the_names_of_kinds_are_those_of_the_table() {
     for kind in Kind::ALL {
         assert_eq!(serde_json::to_value(kind).unwrap(), crate::kind_name(kind));
     }
+}
+
+#[test]
+fn an_advice_of_a_later_version_leaves_the_text() {
+    let problem = serde_json::json!({
+        "type": "about:blank", "title": "Conflict", "status": 409, "detail": "no", "kind": "busy", "context": null,
+        "hint": "water the server", "advice": {"action": "water_server", "litres": 2},
+    });
+    let failure = Failure::from(serde_json::from_value::<Problem>(problem).unwrap());
+    assert_eq!((failure.hint.as_deref(), failure.advice), (Some("water the server"), None));
 }

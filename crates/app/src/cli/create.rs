@@ -9,8 +9,7 @@ use super::remote::{JobFlags, Order};
 use super::selection::Selectors;
 use super::session::Session;
 use crate::render;
-use crate::render::text::Again;
-use wire::{BackupPlan, BackupReport, NewBackup, Strategy};
+use wire::{BackupPlan, BackupReport, NewBackup, Reword, Strategy};
 use wire::{DONE, Failure};
 
 /// Take a backup
@@ -74,7 +73,6 @@ impl Arguments {
                 query: &[],
                 body: Some(&asked),
                 plan: render::text::backup_plan as fn(&BackupPlan) -> String,
-                again: Again::default(),
             };
             return self.there.carry_out(session, client, order).await;
         }
@@ -93,7 +91,7 @@ impl Arguments {
         job.finish();
         let report = report?;
         job.warn_of(&report.warnings);
-        report_backup(session, &BackupReport::from(&report))
+        report_backup(session, BackupReport::from(&report))
     }
 
     fn asked(&self, session: &Session<'_>) -> Result<NewBackup, Failure> {
@@ -159,7 +157,8 @@ impl Arguments {
 }
 
 /// Prints what a backup did; returns the exit code.
-pub(super) fn report_backup(session: &Session<'_>, report: &BackupReport) -> Result<u8, Failure> {
-    session.report(report, render::text::backup_report)?;
+pub(super) fn report_backup(session: &Session<'_>, mut report: BackupReport) -> Result<u8, Failure> {
+    report.reword(session.terms());
+    session.report(&report, |report| render::text::backup_report(report, session.terms()))?;
     Ok(report.exit_code)
 }

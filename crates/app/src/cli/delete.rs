@@ -9,7 +9,6 @@ use super::remote::{JobFlags, Order};
 use super::session::Session;
 use super::{Named, Shared};
 use crate::render;
-use crate::render::text::Again;
 use wire::{DONE, Failure};
 use wire::{Deleted, deletion};
 
@@ -53,7 +52,6 @@ impl Arguments {
                 query: &[("dry_run", if self.dry_run { "true" } else { "false" })],
                 body: None::<&()>,
                 plan: render::text::delete_plan as fn(&Deleted) -> String,
-                again: Again::default(),
             };
             return self.there.carry_out(session, client, order).await;
         }

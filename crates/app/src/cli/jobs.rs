@@ -2,13 +2,13 @@
 
 use clap::{Args, Subcommand};
 
+use super::Shared;
 use super::remote::{ServerFlags, followed};
 use super::session::Session;
-use super::{Shared, restore};
 use crate::remote::OnSignal;
 use crate::render;
 use wire::{DONE, Failure};
-use wire::{Job, JobPage};
+use wire::{Job, JobPage, Reword};
 
 /// The server meant where none is named.
 pub(super) const USUAL_SERVER: &str = "http://127.0.0.1:8080";
@@ -134,22 +134,22 @@ impl Arguments {
         let client = session.server().ok_or_else(|| Failure::usage("no server is named"))?;
         match &self.verb {
             Verb::List(list) => {
-                let jobs = list.jobs(client).await?;
+                let mut jobs = list.jobs(client).await?;
+                jobs.jobs.iter_mut().for_each(|job| job.reword(session.terms()));
                 session.show(&jobs, render::text::jobs)?;
             }
             Verb::Show(Show { one }) => {
-                let job: Job = client.get(&["jobs", &one.id], &[]).await?;
-                session.show(&job, render::text::job)?;
+                let mut job: Job = client.get(&["jobs", &one.id], &[]).await?;
+                job.reword(session.terms());
+                session.show(&job, |job| render::text::job(job, session.terms()))?;
             }
             Verb::Cancel(Cancel { one }) => {
                 let job: Job = client.act(&["jobs", &format!("{}:cancel", one.id)]).await?;
                 session.report(&job, render::text::cancelled)?;
             }
             Verb::Watch(Watch { one }) => {
-                let job: Job = client.get(&["jobs", &one.id], &[]).await?;
-                let again = restore::again_of(&job);
                 let shown = session.job_there("the job goes on; once more to leave at once")?;
-                return followed(session, client, &one.id, shown, OnSignal::Leave, &again).await;
+                return followed(session, client, &one.id, shown, OnSignal::Leave).await;
             }
         }
         Ok(DONE)

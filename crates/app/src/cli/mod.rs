@@ -187,7 +187,7 @@ fn run_with(
     let out = out(&style, environment);
     let mut ended = true;
     let result =
-        Session::new(environment, shared.globals.over(&before.globals), style, shared, starting, &out)
+        Session::new(environment, &shared.globals.over(&before.globals), style, shared, starting, &out)
             .and_then(|session| {
                 let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
                 let result = runtime.block_on(verb(&session));
@@ -218,8 +218,9 @@ fn end(out: &Out, result: Result<u8, Failure>) -> u8 {
     match result {
         Ok(code) => code,
         Err(failure) => {
-            out.failure(&failure);
-            exit_code(failure.kind)
+            let code = exit_code(failure.kind);
+            out.failure(failure);
+            code
         }
     }
 }

@@ -16,9 +16,9 @@ use super::delete::report_deletion;
 use super::restore::report_restore;
 use super::session::{Job as Shown, Session};
 use crate::config::Environment;
-use crate::remote::{Client, OnSignal, Replay, Server, Submitted, follow, look_again};
-use crate::render::text::{self, Again};
-use wire::{Failure, Kind};
+use crate::remote::{Client, OnSignal, Replay, Server, Submitted, follow};
+use crate::render::text;
+use wire::{Failure, Kind, Reword};
 use wire::{Job, JobResult, JobState};
 
 /// How long a job may wait for its turn before that is told, and then how often it is looked whether to tell more.
@@ -81,7 +81,12 @@ impl ServerFlags {
             (None, Some(token)) => Some(token),
             (None, None) => environment.server_token_file().map(|path| token_of(&path)).transpose()?,
         };
-        Ok(Some(Server { url: url.to_owned(), token, ca: self.server_ca.clone() }))
+        Ok(Some(Server {
+            url: url.to_owned(),
+            token,
+            token_file: self.token_file.clone(),
+            ca: self.server_ca.clone(),
+        }))
     }
 }
 
@@ -104,8 +109,6 @@ pub(super) struct Order<'a, B, P> {
     pub body: Option<&'a B>,
     /// How a plan is told.
     pub plan: fn(&P) -> String,
-    /// What the report of a restore needs besides.
-    pub again: Again,
 }
 
 impl JobFlags {
@@ -138,10 +141,10 @@ impl JobFlags {
         if self.detach {
             shown.finish();
             session.show(&*job, |job| format!("{}\n", job.id))?;
-            session.note(&format!("follow it with: {}", look_again(client, &job.id)));
+            session.note(&format!("to follow it: {}", watch_command(session, &job.id)));
             return Ok(wire::DONE);
         }
-        followed(session, client, &job.id, shown, OnSignal::Cancel, &order.again).await
+        followed(session, client, &job.id, shown, OnSignal::Cancel).await
     }
 }
 
@@ -152,7 +155,6 @@ pub(super) async fn followed(
     id: &str,
     shown: Shown,
     means: OnSignal,
-    again: &Again,
 ) -> Result<u8, Failure> {
     let mut replay = Replay::default();
     let waits = RefCell::new(None);
@@ -165,19 +167,26 @@ pub(super) async fn followed(
     let lost = |why: &Failure| {
         shown.ctx().emit(Event::Note(format!("{}; trying again for a minute", why.message)));
     };
-    let over = follow(client, id, shown.ctx().cancel(), means, show, lost);
+    let watch = watch_command(session, id);
+    let over = follow(client, id, shown.ctx().cancel(), means, show, lost, &watch);
     let over = tokio::select! {
         over = over => over,
         never = tell_that_it_waits(&waits, &shown) => match never {},
     };
     shown.finish();
-    let job = over?;
+    let mut job = over?;
+    job.reword(session.terms());
     shown.warn_of(&job.progress.warnings);
     if job.state == JobState::Cancelled && job.result.is_some() {
         // Of what was done till then the report tells, by whatever it was ended.
         session.note("the job was cancelled");
     }
-    report(session, job, again)
+    report(session, job)
+}
+
+/// Writes the command that follows a job.
+fn watch_command(session: &Session<'_>, id: &str) -> String {
+    session.terms().command("jobs watch", &format!(" {id}"))
 }
 
 /// Tells how a job waits that does not begin at once, and again when others before it are gone.
@@ -196,10 +205,10 @@ async fn tell_that_it_waits(waits: &RefCell<Option<String>>, shown: &Shown) -> I
 }
 
 /// Prints what came of a job that is over, as the verb does that does it here; returns the exit code.
-fn report(session: &Session<'_>, job: Job, again: &Again) -> Result<u8, Failure> {
+fn report(session: &Session<'_>, job: Job) -> Result<u8, Failure> {
     match (job.result, job.error) {
-        (Some(JobResult::Backup(report)), _) => report_backup(session, &report),
-        (Some(JobResult::Restore(report)), _) => report_restore(session, &report, again),
+        (Some(JobResult::Backup(report)), _) => report_backup(session, report),
+        (Some(JobResult::Restore(report)), _) => report_restore(session, report),
         (Some(JobResult::Delete(deleted)), _) => report_deletion(session, &deleted),
         (None, Some(error)) => Err(error.into()),
         (None, None) => {

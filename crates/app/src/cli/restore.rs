@@ -1,9 +1,6 @@
 //! `restore`: brings collections of a backup back.
 
-use std::fmt::Write;
-
 use clap::Args;
-use jobs::RestoreFlags;
 use model::mapping::Mapping;
 use reqwest::Method;
 
@@ -11,10 +8,9 @@ use super::remote::{JobFlags, Order};
 use super::selection::Selectors;
 use super::session::Session;
 use super::{Format, Named, Shared};
-use crate::render::text::Again;
-use crate::render::{self, shell_word};
+use crate::render;
 use wire::{DONE, Failure};
-use wire::{Existing, Job, NewRestore, RestorePlan, RestoreReport};
+use wire::{Existing, NewRestore, RestorePlan, RestoreReport, Reword};
 
 /// Restore a backup, or part of it
 ///
@@ -100,14 +96,12 @@ impl Arguments {
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let asked = self.asked(session)?;
         let request = asked.request(session.config.keep_staged())?;
-        let again = self.again(session, RestoreFlags::from(&request));
         if let Some(client) = session.server() {
             let order = Order {
                 to: (Method::POST, &["restores"]),
                 query: &[],
                 body: Some(&asked),
                 plan: render::text::restore_plan as fn(&RestorePlan) -> String,
-                again,
             };
             return self.there.carry_out(session, client, order).await;
         }
@@ -124,27 +118,7 @@ impl Arguments {
         job.finish();
         let report = report?;
         job.warn_of(&report.warnings);
-        report_restore(session, &RestoreReport::from(&report), &again)
-    }
-
-    /// The command line that repeats it. Rules of renaming are left out, since one that meets nothing is refused.
-    fn again(&self, session: &Session<'_>, flags: RestoreFlags) -> Again {
-        let mut line = "milvus-backup restore".to_owned();
-        let same_targets = non_empty(self.rename.as_ref()).is_none();
-        let said = [
-            ("--config", session.config_flag()),
-            ("-n", self.named.name.as_deref()),
-            ("--suffix", non_empty(self.suffix.as_ref()).filter(|_| same_targets)),
-        ];
-        for (flag, value) in said.into_iter().filter_map(|(flag, value)| Some((flag, value?))) {
-            // Writing to a String cannot fail.
-            let _ = write!(line, " {flag} {}", shell_word(value));
-        }
-        if session.has_overrides() {
-            // Their values may be secrets.
-            line.push_str(" --set …");
-        }
-        Again { line, same_targets, flags }
+        report_restore(session, RestoreReport::from(&report))
     }
 
     fn asked(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {
@@ -203,26 +177,15 @@ impl Arguments {
     }
 }
 
-/// The command line that repeats what a job of a server does; of anything but a restore it is not asked for.
-pub(super) fn again_of(job: &Job) -> Again {
-    let line = format!("milvus-backup restore -n {}", shell_word(&job.backup));
-    Again { line, same_targets: false, flags: job.request.restore_flags() }
-}
-
 /// Prints what a restore did; returns the exit code.
-///
-/// `again` is the command line that repeats it.
-pub(super) fn report_restore(
-    session: &Session<'_>,
-    report: &RestoreReport,
-    again: &Again,
-) -> Result<u8, Failure> {
+pub(super) fn report_restore(session: &Session<'_>, mut report: RestoreReport) -> Result<u8, Failure> {
+    report.reword(session.terms());
     if report.exit_code == DONE {
-        session.report(report, |report| render::text::restore_report(report, again.flags.meta_only))?;
+        session.report(&report, render::text::restore_report)?;
     } else {
-        session.error_text(&render::text::restore_failure(report, again));
+        session.error_text(&render::text::restore_failure(&report));
         if session.format() == Format::Json {
-            session.print(&render::json::text(report))?;
+            session.print(&render::json::text(&report))?;
         }
     }
     Ok(report.exit_code)

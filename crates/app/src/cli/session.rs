@@ -8,7 +8,7 @@ use super::args::{Globals, Shared, Style};
 use super::{Format, ProgressMode};
 use crate::config::{Config, Environment, FlagValue, Request};
 use crate::remote::{Client, Server};
-use crate::render::{self, Out, Progress};
+use crate::render::{self, CommandTerms, Out, Progress};
 use crate::{logging, signals};
 use wire::Failure;
 
@@ -31,7 +31,6 @@ pub(super) struct Session<'a> {
     /// The effective configuration.
     pub config: Config,
     environment: &'a Environment,
-    globals: Globals,
     style: Style,
     out: &'a Out,
     server: Option<Client>,
@@ -41,7 +40,7 @@ impl<'a> Session<'a> {
     /// Loads the configuration and starts logging.
     pub(super) fn new(
         environment: &'a Environment,
-        globals: Globals,
+        globals: &Globals,
         style: Style,
         shared: &Shared,
         starting: Starting,
@@ -53,10 +52,10 @@ impl<'a> Session<'a> {
             1 => flags.push(("log.level", "debug".to_owned(), "-v")),
             _ => flags.push(("log.level", "trace".to_owned(), "-vv")),
         }
-        let server = starting.server.as_ref().map(Client::new).transpose()?;
+        let client = starting.server.as_ref().map(Client::new).transpose()?;
         let has_token = starting.server.as_ref().is_some_and(|server| server.token.is_some());
         // What a server does it does as configured there.
-        let file = if server.is_some() { globals.given_file().unwrap_or_default() } else { globals.file() };
+        let file = if client.is_some() { globals.given_file().unwrap_or_default() } else { globals.file() };
         let request = Request { file, set: globals.set(), flags: &flags };
         let config = Config::load(&request, environment)?;
         let log = config.log();
@@ -65,20 +64,22 @@ impl<'a> Session<'a> {
             // What programs read shall be documents from the first line on.
             out.tell_the_log();
         }
+        let mut terms = CommandTerms::new(globals.given_file(), !globals.set().is_empty());
+        if let (Some(client), Some(server)) = (&client, &starting.server) {
+            terms = terms.on_server(&client.to_string(), server.token_file.as_deref(), server.ca.as_deref());
+        }
+        out.set_terms(terms);
         for word in ignored(&shared.extra) {
             out.note(&format!("{word:?} is ignored: a verb takes flags only"));
         }
-        if let Some(client) = &server {
-            out.tell_of(&client.to_string());
-        }
-        match &server {
+        match &client {
             Some(client) if has_token && client.is_open() => {
                 out.warning(&format!("the token travels unencrypted to {client}; use https"));
             }
             Some(_) => {}
             None => config.warnings.iter().for_each(|warning| out.warning(warning)),
         }
-        Ok(Self { config, environment, globals, style, out, server })
+        Ok(Self { config, environment, style, out, server: client })
     }
 
     /// The engine, ready to be asked.
@@ -125,14 +126,9 @@ impl<'a> Session<'a> {
         Ok(Job { ctx: JobCtx::new(cancel, move |event| sink.take(event)), progress })
     }
 
-    /// What `--config` was given, if it was.
-    pub(super) fn config_flag(&self) -> Option<&str> {
-        self.globals.given_file()
-    }
-
-    /// Whether `--set` was given.
-    pub(super) fn has_overrides(&self) -> bool {
-        !self.globals.set().is_empty()
+    /// Returns the terms in which advice is written.
+    pub(super) fn terms(&self) -> &CommandTerms {
+        self.out.terms()
     }
 
     /// The format of results.
@@ -152,7 +148,7 @@ impl<'a> Session<'a> {
         text: impl FnOnce(&D) -> String,
     ) -> Result<(), Failure> {
         match self.format() {
-            Format::Text => self.print(&self.out.meant(&text(document))),
+            Format::Text => self.print(&text(document)),
             Format::Json => self.print(&render::json::text(document)),
         }
     }

@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     fn client(url: &str) -> Result<Client, Failure> {
-        Client::new(&Server { url: url.to_owned(), token: None, ca: None })
+        Client::new(&Server { url: url.to_owned(), token: None, token_file: None, ca: None })
     }
 
     #[test]

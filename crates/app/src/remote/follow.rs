@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Client;
 use super::events::Events;
-use crate::render::shell_word;
 use wire::Job;
 use wire::{Failure, Kind};
 
@@ -27,7 +26,8 @@ pub(crate) enum OnSignal {
 
 /// Shows a job again and again, and returns it once it is over.
 ///
-/// `signal` is pulled at a signal. Gives up if the server is away for a minute; `lost` is told why it is tried again.
+/// `signal` is pulled at a signal. Gives up if the server is away for a minute; `lost` is told why it is tried again, and `watch` is the
+/// command that follows the job again.
 pub(crate) async fn follow(
     client: &Client,
     id: &str,
@@ -35,6 +35,7 @@ pub(crate) async fn follow(
     means: OnSignal,
     mut show: impl FnMut(&Job),
     lost: impl Fn(&Failure),
+    watch: &str,
 ) -> Result<Job, Failure> {
     let mut asked = false;
     let mut seen = Instant::now();
@@ -44,12 +45,14 @@ pub(crate) async fn follow(
             Ok(Some(job)) => return Ok(job),
             Ok(None) => None,
             // A server that stops is waited for, who leaves is not.
-            Err(failure) if asked && means == OnSignal::Leave => return Err(failure),
+            Err(failure) if asked && means == OnSignal::Leave => {
+                return Err(failure.hint(format!("the job continues; to follow it again: {watch}")));
+            }
             Err(failure) if !may_pass(failure.kind) => return Err(failure),
             Err(failure) => Some(failure),
         };
         if seen.elapsed() > GIVE_UP {
-            return Err(given_up(client, id, why));
+            return Err(given_up(client, id, why, watch));
         }
         // Once, until something was seen again.
         if let Some(failure) = &why
@@ -92,7 +95,7 @@ async fn one_connection(
             () = signal.cancelled(), if !*asked => {
                 *asked = true;
                 match means {
-                    OnSignal::Leave => return Err(left(client, id)),
+                    OnSignal::Leave => return Err(Failure::new(Kind::Interrupted, "interrupted")),
                     // The events will tell what came of it, and a job that is over cannot be cancelled any more.
                     OnSignal::Cancel => match client.act::<Job>(&["jobs", &format!("{id}:cancel")]).await {
                         Err(failure) if failure.kind == Kind::Forbidden => return Err(failure),
@@ -110,20 +113,10 @@ fn may_pass(kind: Kind) -> bool {
     matches!(kind, Kind::Unreachable | Kind::Timeout | Kind::TooMany | Kind::Interrupted)
 }
 
-fn given_up(client: &Client, id: &str, lost: Option<Failure>) -> Failure {
+fn given_up(client: &Client, id: &str, lost: Option<Failure>, watch: &str) -> Failure {
     let lost = lost.unwrap_or_else(|| {
         Failure::new(Kind::Unreachable, format!("the server at {client} ends the connection again and again"))
     });
     Failure { context: Some(format!("while following job {id}")), ..lost }
-        .hint(format!("once the server is there again: {}", look_again(client, id)))
-}
-
-fn left(client: &Client, id: &str) -> Failure {
-    Failure::new(Kind::Interrupted, "interrupted")
-        .hint(format!("the job goes on there; look again with: {}", look_again(client, id)))
-}
-
-/// How to see what becomes of a job.
-pub(crate) fn look_again(client: &Client, id: &str) -> String {
-    format!("milvus-backup jobs watch {id} --server {}", shell_word(&client.to_string()))
+        .hint(format!("when the server is available again: {watch}"))
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 pub(crate) use client::{Client, Submitted};
-pub(crate) use follow::{OnSignal, follow, look_again};
+pub(crate) use follow::{OnSignal, follow};
 pub(crate) use replay::Replay;
 
 /// Where a server is and how to be let in.
@@ -19,6 +19,8 @@ pub(crate) struct Server {
     pub url: String,
     /// A bearer token.
     pub token: Option<SecretString>,
+    /// The file that the command line named for the token.
+    pub token_file: Option<PathBuf>,
     /// A PEM file with the authority of its certificate, if that is none the system knows.
     pub ca: Option<PathBuf>,
 }

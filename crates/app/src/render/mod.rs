@@ -1,6 +1,6 @@
 //! Outcomes as text and JSON, progress, and the two streams they go to.
 
-mod commands;
+mod advice;
 pub(crate) mod json;
 mod out;
 mod progress;
@@ -8,6 +8,6 @@ pub(crate) mod text;
 mod tracker;
 mod units;
 
-pub(crate) use commands::shell_word;
+pub(crate) use advice::CommandTerms;
 pub(crate) use out::{Out, TOLD};
 pub(crate) use progress::Progress;

@@ -1,17 +1,16 @@
 //! The two streams: results on stdout, everything else on stderr.
 
-use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use indicatif::MultiProgress;
 
-use super::commands::at_server;
+use super::advice::CommandTerms;
 use super::json;
 use crate::cli::Format;
 use wire::Failed;
-use wire::Failure;
+use wire::{Failure, Reword};
 
 /// The target of log lines that are told whatever the level of the log.
 pub(crate) const TOLD: &str = "told";
@@ -25,8 +24,8 @@ pub(crate) struct Out {
     bars: MultiProgress,
     /// Whether stderr is a log that programs read, so that what is told must be a line of it.
     logged: Arc<AtomicBool>,
-    /// The server whose doings are told, if one carries them out.
-    server: Arc<OnceLock<String>>,
+    /// The options of this run that advised commands need.
+    terms: Arc<OnceLock<CommandTerms>>,
 }
 
 impl Out {
@@ -39,7 +38,7 @@ impl Out {
             colour,
             bars: MultiProgress::new(),
             logged: Arc::default(),
-            server: Arc::default(),
+            terms: Arc::default(),
         }
     }
 
@@ -48,14 +47,14 @@ impl Out {
         self.logged.store(true, Ordering::Relaxed);
     }
 
-    /// Has the commands in what is told from now on name the server that carries them out.
-    pub(crate) fn tell_of(&self, server: &str) {
-        self.server.get_or_init(|| server.to_owned());
+    /// Sets the options of this run that advised commands need.
+    pub(crate) fn set_terms(&self, terms: CommandTerms) {
+        self.terms.get_or_init(|| terms);
     }
 
-    /// A text for people with its commands as they are meant here.
-    pub(crate) fn meant<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.server.get().map_or(Cow::Borrowed(text), |url| at_server(text, url).into())
+    /// Returns the terms in which advice is written.
+    pub(crate) fn terms(&self) -> &CommandTerms {
+        self.terms.get_or_init(CommandTerms::default)
     }
 
     /// Prints a result. A reader that has seen enough (`| head`) is no failure.
@@ -88,7 +87,8 @@ impl Out {
     }
 
     /// Tells why a run failed: on stderr for people, and as the document of stdout for programs.
-    pub(crate) fn failure(&self, failure: &Failure) {
+    pub(crate) fn failure(&self, mut failure: Failure) {
+        failure.reword(self.terms());
         let mut text = failure.message.clone();
         if let Some(context) = &failure.context {
             text.push_str("\n  ");
@@ -99,7 +99,7 @@ impl Out {
             text.push_str(hint);
         }
         self.error_text(&text);
-        self.failure_document(failure);
+        self.failure_document(&failure);
     }
 
     /// The document of a failure alone, if documents are asked for.
@@ -129,7 +129,6 @@ impl Out {
     }
 
     fn say(&self, word: &str, colour: &str, text: &str) {
-        let text = self.meant(text);
         if self.logged.load(Ordering::Relaxed) {
             return match word {
                 "error" => tracing::error!(target: TOLD, "{text}"),

@@ -97,7 +97,7 @@ fn delete_removes_what_is_a_backup_and_nothing_else() {
     let document = tool.run(&["delete", "-n", "broken", "-o", "json", "-q"]).ends_with(0).stdout;
     assert_eq!(serde_json::from_str::<Value>(&document).unwrap()["state"], "damaged");
     tool.run(&["delete", "-n", "insert_log"]).ends_with(3);
-    tool.run(&["delete", "-n", "notes"]).ends_with(3).tells(&["is no backup"]);
+    tool.run(&["delete", "-n", "notes"]).ends_with(3).tells(&["is not a backup"]);
     assert!(tool.path("backup/insert_log/1").exists() && tool.path("backup/notes/readme.txt").exists());
 }
 

@@ -140,11 +140,11 @@ fn names_and_rules_are_checked_before_anything_is_asked() {
     let cases: [(&[&str], &str); 8] = [
         (&["create", "-n", "a-b"], "begins with a letter or `_`, goes on with letters, digits or `_`"),
         (&["create", "-n", "insert_log"], "one of Milvus's own directories"),
-        (&["get"], "no backup is named"),
+        (&["get"], "the request names no backup"),
         (&["delete", "-n", ".."], "cannot name a backup"),
-        (&["restore", "-n", "x", "--rename", "a"], "cannot understand the rename"),
+        (&["restore", "-n", "x", "--rename", "a"], "cannot parse the rename rule"),
         (&["restore", "-n", "x", "--suffix", "-"], "suffix"),
-        (&["create", "--filter", "a b"], "cannot understand the selection"),
+        (&["create", "--filter", "a b"], "cannot parse the filter"),
         (&["create", "-a", "[]"], r#"hint: for example -a '{"default": ["books"]"#),
     ];
     for (arguments, text) in cases {

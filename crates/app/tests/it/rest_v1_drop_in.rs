@@ -42,8 +42,8 @@ async fn renames_that_find_nothing_are_passed_over() {
         let tasks = &done["data"]["collection_restore_tasks"];
         assert_eq!(names(tasks, "target_collection_name"), [target], "{done}");
     }
-    serving.logs("nothing to rename by shop.*:mall.*, shop.books:shop.books_a").await;
-    serving.logs("nothing to rename by shop.*:mall.*, default.books:default.books_b").await;
+    serving.logs("no collection matches the rename rule shop.*:mall.*, shop.books:shop.books_a").await;
+    serving.logs("no collection matches the rename rule shop.*:mall.*, default.books:default.books_b").await;
 
     let strict = json!({"backup": "nightly", "filter": "tags", "rename": "tags:tags_c,books:books_c"});
     serving.post("/api/v2/restores", &strict).await.is(400);

@@ -6,7 +6,7 @@ use testkit::fake::Fault;
 use crate::serving::World;
 use crate::tool::{Run, Tool};
 
-const REASON: &str = "the flushed segments of default.books hold 5 rows, but Milvus counts 8";
+const REASON: &str = "the flushed segments of default.books contain 5 rows, but Milvus counts 8";
 
 /// Two collections, of one of which Milvus always counts three rows more than its segments hold.
 async fn world() -> World {
@@ -40,7 +40,7 @@ async fn the_collection_fails_by_name_with_exit_code_6_and_the_others_are_kept()
         "{}",
         made.stdout
     );
-    assert!(made.stdout.contains("hint: back the collection up again"), "{}", made.stdout);
+    assert!(made.stdout.contains("hint: inspect the logs of Milvus"), "{}", made.stdout);
 
     let got = run(&world, &["get", "-n", "b"]).ends_with(0).stdout;
     assert!(got.lines().any(|line| line.starts_with("Failed:") && line.ends_with("default.books")), "{got}");

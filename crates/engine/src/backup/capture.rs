@@ -195,7 +195,7 @@ impl BackupRun<'_> {
         let is_listed = |id: PartitionId| partitions.iter().any(|(_, listed)| *listed == id);
         for (partition, id) in &described.partitions {
             if !is_listed(*id) {
-                warnings.push(format!("{name}/{partition} was dropped while it was read, and is left out"));
+                warnings.push(format!("{name}/{partition} was dropped during the backup, and is left out"));
             }
         }
         let created: Vec<(String, PartitionId)> =

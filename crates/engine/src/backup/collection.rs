@@ -12,7 +12,7 @@ use super::capture::{
     CONTRADICTION_ATTEMPTS, CaptureError, DescribedCollection, Snapshot, contradiction_pauses,
 };
 use super::{BackupRun, CapturedCollection, CollectionResult, verify};
-use crate::{CollectionPhase, Error, Event, FailedCollection};
+use crate::{Activity, CollectionPhase, Error, Event, FailedCollection};
 
 /// The maximum number of rounds of listing and copying if a compaction or a drop removes files during the copy.
 const MAX_ROUNDS: u32 = 8;
@@ -47,10 +47,10 @@ impl BackupRun<'_> {
                 Ok(CollectionResult::Failed(FailedCollection {
                     collection: name.clone(),
                     reason: error.chain(),
-                    hint: error.hint(),
+                    advice: error.advice(),
                 }))
             }
-            Err(CaptureError::Failed(error)) => Err(error.with_context(format!("while backing up {name}"))),
+            Err(CaptureError::Failed(error)) => Err(error.with_context(Activity::BackUp(name.clone()))),
         }
     }
 

@@ -139,7 +139,7 @@ impl BackupRun<'_> {
                 lease.stop().await;
                 let name = &prepared.request.name;
                 ctx.emit(Event::Note(format!(
-                    "{name} is unfinished; milvus-backup delete -n {name} removes it"
+                    "{name} is left unfinished; delete it before its name is used again"
                 )));
                 Err(error)
             }

@@ -202,7 +202,7 @@ impl ImportJob<'_> {
         if self.import.rows.contains(rows) {
             Ok(rows)
         } else {
-            Err(row_count_error(&self.describe_target(), rows, self.import.rows))
+            Err(row_count_error(self.plan, &self.partition.name, rows, self.import.rows))
         }
     }
 }
@@ -212,20 +212,11 @@ impl ImportJob<'_> {
 /// This is necessary because on Milvus 2.2 and 2.3 an import of an unreadable path completes without rows.
 fn check_row_counts(plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<(), Error> {
     match partitions.iter().find(|p| !p.expected.contains(p.counted)) {
-        Some(wrong) => Err(row_count_error(
-            &format!("{}/{}", plan.target, wrong.partition),
-            wrong.counted,
-            wrong.expected,
-        )),
+        Some(wrong) => Err(row_count_error(plan, &wrong.partition, wrong.counted, wrong.expected)),
         None => Ok(()),
     }
 }
 
-fn row_count_error(place: &str, counted: u64, expected: RowRange) -> Error {
-    let expected = if expected.min == expected.max {
-        expected.max.to_string()
-    } else {
-        format!("{} to {}", expected.min, expected.max)
-    };
-    Error::Rows { place: place.to_owned(), counted, expected }
+fn row_count_error(plan: &CollectionPlan, partition: &str, counted: u64, expected: RowRange) -> Error {
+    Error::Rows { target: plan.target.clone(), partition: partition.to_owned(), counted, expected }
 }

@@ -48,7 +48,7 @@ impl RestoreRun<'_> {
             }
         }
         self.ctx.warn(format!(
-            "{target} is restored, but not loaded after {} s; Milvus may still be at it",
+            "{target} is restored, but not loaded after {} s; Milvus may still be loading it",
             limit.as_secs()
         ));
         Ok(())

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::job::ImportJob;
 use super::stage::StagingDirectory;
-use crate::{Error, Limits};
+use crate::{Activity, Error, Limits};
 
 /// The number of jobs that wait at the server in addition to those that it processes.
 ///
@@ -134,8 +134,8 @@ impl Importer {
                     continue;
                 }
                 Err(error) => {
-                    let context = format!("while waiting for import job {id} of {}", job.describe_target());
-                    return Err(Error::from(error).with_context(context));
+                    let activity = Activity::Import { job: id.0, place: job.describe_target() };
+                    return Err(Error::from(error).with_context(activity));
                 }
             };
             (last_answer, is_away) = (Instant::now(), false);

@@ -23,8 +23,8 @@ use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 use crate::catalog::Catalog;
 use crate::instance::Instance;
 use crate::{
-    CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, Phase,
-    RestoreReport,
+    CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, PartitionRows,
+    Phase, RestoreReport,
 };
 use import::Importer;
 use proof::Proof;
@@ -107,12 +107,15 @@ impl RestoreRun<'_> {
             ctx.emit(Event::Phase(Phase::Cleanup));
             warnings.extend(staging.remove_or_keep(prepared.request.keep_staged).await);
         }
-        Ok(RestoreReport {
+        let report = RestoreReport {
             name: prepared.request.name.to_string(),
             collections,
             elapsed: prepared.started.elapsed(),
             warnings,
-        })
+            meta_only: prepared.request.meta_only,
+            remaining: None,
+        };
+        Ok(RestoreReport { remaining: report.find_remaining(&prepared.request), ..report })
     }
 
     fn milvus(&self) -> &Milvus {
@@ -170,8 +173,15 @@ impl From<&Error> for CollectionFailure {
                 Some(doing) => format!("{} ({doing})", error.chain()),
                 None => error.chain(),
             },
-            hint: error.hint(),
-            rows_differ: matches!(error, Error::Rows { .. }),
+            advice: error.advice(),
+            rows: match error {
+                Error::Rows { partition, counted, expected, .. } => Some(PartitionRows {
+                    partition: partition.clone(),
+                    counted: *counted,
+                    expected: *expected,
+                }),
+                _ => None,
+            },
         }
     }
 }

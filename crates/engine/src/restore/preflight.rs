@@ -16,7 +16,7 @@ use super::PreparedRestore;
 use crate::backup::{confirm_source_root, list_collections_of};
 use crate::catalog::{BackupDetail, Catalog};
 use crate::instance::Instance;
-use crate::{Engine, Error, Event, JobCtx};
+use crate::{Advice, Engine, Error, Event, JobCtx};
 
 /// The number of collections that are inspected concurrently.
 pub(super) const CONCURRENT_CALLS: usize = 8;
@@ -102,7 +102,7 @@ pub(super) async fn prepare_restore(
     let started = Instant::now();
     let mut checked = check_restore_request(engine, request).await?;
     if !checked.targets.unused.is_empty() {
-        ctx.warn(format!("nothing to rename by {}", checked.targets.unused.join(", ")));
+        ctx.warn(format!("no collection matches the rename rule {}", checked.targets.unused.join(", ")));
     }
     if !request.meta_only {
         checked.seen.prefixes = inspect_prefixes(&checked, request).await?;
@@ -145,24 +145,18 @@ fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targ
     let selected = request.selection.select(&databases, &collections).map_err(|error| {
         let renamed = request.mapping.resolve(&databases, &collections).ok();
         let matched = renamed.and_then(|targets| targets.only(&request.selection).ok());
-        let sources: Vec<String> = matched
+        let names: Vec<CollectionRef> = matched
             .iter()
             .flat_map(|targets| &targets.collections)
-            .map(|(source, _)| source.to_string())
+            .map(|(source, _)| source.clone())
             .collect();
-        let hint = (!sources.is_empty()).then(|| {
-            format!(
-                "filters match the names in the backup, not the new ones; say --filter {}",
-                sources.join(",")
-            )
-        });
-        Error::Selection(error, hint)
+        let advice = (!names.is_empty()).then(|| Box::new(Advice::FilterBySourceNames { names }));
+        Error::Selection(error, advice)
     })?;
     let targets = request.mapping.resolve(&selected.databases, &selected.collections)?;
-    targets.only(&request.targets).map_err(|error| {
-        let hint = "the filter on targets matches the names that collections get, not those in the backup";
-        Error::Selection(error, Some(hint.to_owned()))
-    })
+    targets
+        .only(&request.targets)
+        .map_err(|error| Error::Selection(error, Some(Box::new(Advice::FilterByTargetNames))))
 }
 
 /// Fails if the version of the target does not support the schema of a collection.

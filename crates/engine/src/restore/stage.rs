@@ -12,7 +12,7 @@ use storage::{CopyItem, Mover, Store};
 use super::RestoreRun;
 use super::job::ImportJob;
 use crate::lease::{Claimed, Lease, Marker};
-use crate::{CollectionPhase, Engine, Error, Event, JobCtx};
+use crate::{Activity, CollectionPhase, Engine, Error, Event, JobCtx};
 
 /// The name of the owner file of a staging directory.
 const OWNER_FILE: &str = "mb_owner.json";
@@ -71,8 +71,7 @@ impl StagingDirectory {
             self.ctx.emit(Event::ObjectCopied { collection: job.plan.called.clone(), bytes: item.size });
         };
         let copied = self.mover.copy_all(items, self.ctx.cancel(), on_copied).await;
-        copied
-            .map_err(|e| Error::from(e.error).with_context(format!("while staging {}", job.plan.called)))?;
+        copied.map_err(|e| Error::from(e.error).with_context(Activity::Stage(job.plan.called.clone())))?;
         run.emit_phase(job.plan, CollectionPhase::Importing);
         let staged_prefix = |prefix: ObjectKey| prefix.below(&binlogs).map(|rest| dir.join(rest).as_dir());
         let partition = job.partition.id;
@@ -130,7 +129,7 @@ async fn remove_stale_directories(run: &RestoreRun<'_>, store: &Store) -> Result
             continue;
         }
         let place = store.describe(&dir);
-        run.ctx.emit(Event::Note(format!("removing what an earlier restore left in {place}")));
+        run.ctx.emit(Event::Note(format!("removing staged files of an earlier restore in {place}")));
         let removed = store.delete_below(&dir, run.ctx.cancel(), |_| {}).await;
         removed?;
     }

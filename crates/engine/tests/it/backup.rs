@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 
-use engine::{BackupState, CollectionPhase, Event, JobCtx, Kind, Phase};
+use engine::{Advice, BackupState, CollectionPhase, Event, JobCtx, Kind, Phase, Setting};
 use flate2::read::GzDecoder;
 use model::manifest::{KeyValue, LoadState};
 use model::plan::backup::{BackupRequest, FlushStrategy};
@@ -228,7 +228,7 @@ async fn a_selection_without_a_match_is_an_error_and_changes_nothing() {
     let error = world.back_up(&BackupRequest { selection, ..backup_request("some") }).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     assert_eq!(error.to_string(), "nothing matches shop.*, default.boots");
-    assert!(error.hint().unwrap().contains("names are those of the source"));
+    assert_eq!(error.advice(), Some(Advice::CorrectFilter));
     assert_eq!(world.count_calls("Flush"), 0);
     assert!(world.list_backups().await.is_empty());
 }
@@ -335,12 +335,12 @@ async fn a_wrong_root_fails_before_anything_is_written() {
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
     let expected = format!(
-        "no files of default.books below {}/, although Milvus has 5 flushed rows of it",
+        "no files of default.books below {}/, although Milvus reports 5 flushed rows",
         elsewhere.display()
     );
     assert_eq!(error.to_string(), expected);
-    let hint = error.hint().unwrap();
-    assert!(hint.contains("minio.rootPath") && hint.contains("milvus-backup check"), "{hint}");
+    let settings = vec![Setting::MilvusBucket, Setting::MilvusRootPath];
+    assert_eq!(error.advice(), Some(Advice::CompareWithMilvus { settings }));
     assert!(!world.backup_path("nightly").exists());
     // A metadata-only backup needs no files.
     let request = BackupRequest { strategy: FlushStrategy::MetaOnly, ..backup_request("bare") };
@@ -356,7 +356,9 @@ async fn a_wrong_root_that_is_found_after_the_flush_leaves_an_unfinished_backup(
     assert_eq!(error.kind(), Kind::Usage);
     assert!(describe_error(&error).contains("flushed rows"), "{error}");
     assert_eq!(state_of(world.find_listed("nightly").await), Some(BackupState::Unfinished));
-    assert!(watched.messages().contains("nightly is unfinished; milvus-backup delete -n nightly removes it"));
+    assert!(
+        watched.messages().contains("nightly is left unfinished; delete it before its name is used again")
+    );
 }
 
 #[tokio::test]

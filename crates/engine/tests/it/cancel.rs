@@ -22,7 +22,7 @@ async fn an_interrupted_backup_is_unfinished_and_can_be_deleted() {
         let watched = WatchedJob::cancelled_at(at);
         let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Interrupted, "interrupted"));
-        assert!(watched.messages().contains("milvus-backup delete -n nightly removes it"));
+        assert!(watched.messages().contains("nightly is left unfinished"));
         assert!(!world.backup_path("nightly/meta/backup_meta.json").exists());
         assert_eq!(disk::read_json(&world.backup_path("nightly/meta/mb_begin.json"))["stopped"], json!(true));
         assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
@@ -33,7 +33,7 @@ async fn an_interrupted_backup_is_unfinished_and_can_be_deleted() {
         assert_eq!(error.kind(), Kind::Damaged);
         assert!(
             describe_error(&error)
-                .starts_with("backup nightly is unfinished, not complete\nit cannot be restored")
+                .starts_with("backup nightly is unfinished, not complete\ndelete_and_create_again")
         );
 
         world.delete("nightly").await.unwrap();

@@ -64,10 +64,7 @@ async fn other_directories_are_not_listed() {
         let error = get_backup(&world, name).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotFound);
         let place = world.backup_path("nightly").parent().unwrap().to_owned();
-        let expected = format!(
-            "there is no backup {name} below {}/\n`milvus-backup list` shows which there are",
-            place.display()
-        );
+        let expected = format!("there is no backup {name} below {}/\nlist_backups", place.display());
         assert_eq!(describe_error(&error), expected);
     }
 }
@@ -105,7 +102,7 @@ async fn a_damaged_head_is_listed_with_its_problem() {
         assert_eq!(error.kind(), Kind::Damaged);
         let text = describe_error(&error);
         assert!(text.contains("meta/backup_meta.json is damaged: "), "{text}");
-        assert!(text.contains("restore from another backup"), "{text}");
+        assert!(text.contains("use_another_backup"), "{text}");
     }
 }
 
@@ -160,7 +157,7 @@ async fn a_backup_without_its_commit_marker_is_unfinished() {
     assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
     let error = get_backup(&world, "nightly").await.unwrap_err();
     let expected = "backup nightly is unfinished, not complete\n\
-                    it cannot be restored; delete it with milvus-backup delete -n nightly and take another";
+                    delete_and_create_again backup=nightly";
     assert_eq!((error.kind(), describe_error(&error).as_str()), (Kind::Damaged, expected));
     // A directory with data files only is an unfinished backup too.
     fs::remove_dir_all(world.backup_path("nightly/meta")).unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine::{BackupReport, BackupState, Error, Event, JobCtx, Kind};
+use engine::{Advice, BackupReport, BackupState, Error, Event, JobCtx, Kind};
 use milvus::{ConnectConfig, Milvus};
 use model::plan::backup::BackupRequest;
 use testkit::fake::Fault;
@@ -134,9 +134,9 @@ async fn a_strict_backup_fails_if_a_collection_is_dropped() {
     let error = world.back_up_watched(&request, &watched.ctx).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
-        (Kind::Failed, "default.books was dropped while it was read")
+        (Kind::Failed, "default.books was dropped during the backup")
     );
-    assert_eq!(error.hint().unwrap(), "take the backup again, or without --strict");
+    assert_eq!(error.advice(), Some(Advice::CreateAgainOrNotStrict));
     assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
     assert!(!world.backup_path("nightly/meta/backup_meta.json").exists());
 }

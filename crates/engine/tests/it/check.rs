@@ -1,6 +1,6 @@
 //! The lines of `check` (simulated Milvus).
 
-use engine::{Check, CheckState, JobCtx};
+use engine::{Advice, Check, CheckState, JobCtx, Setting};
 use milvus::Auth;
 
 use crate::disk;
@@ -17,10 +17,10 @@ fn find_line<'a>(lines: &'a [Check], subject: &str) -> (CheckState, &'a str) {
     (line.state, &line.detail)
 }
 
-/// Returns the hint of the line of a subject.
-fn find_hint<'a>(lines: &'a [Check], subject: &str) -> &'a str {
+/// Returns the advice of the line of a subject.
+fn find_advice<'a>(lines: &'a [Check], subject: &str) -> &'a Advice {
     let line = lines.iter().find(|line| line.subject == subject).unwrap();
-    line.hint.as_deref().unwrap()
+    line.advice.as_ref().unwrap()
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn every_check_passes_and_leaves_no_files() {
     world.back_up(&backup_request("nightly")).await.unwrap();
     let before = (disk::list_files(&world.source_path("")), disk::list_files(&world.backup_path("")));
     let lines = run_check(&world).await;
-    assert!(lines.iter().all(|line| line.state == CheckState::Ok && line.hint.is_none()), "{lines:?}");
+    assert!(lines.iter().all(|line| line.state == CheckState::Ok && line.advice.is_none()), "{lines:?}");
     let address = format!("v2.3.6 at 127.0.0.1:{}", world.fake.port());
     assert_eq!(find_line(&lines, "milvus").1, address);
     let root = world.config.source.root_text.clone();
@@ -42,7 +42,7 @@ async fn every_check_passes_and_leaves_no_files() {
     let root = &world.config.backup.root_text;
     assert_eq!(find_line(&lines, "backup storage").1, format!("{root}/: read, write, delete"));
     assert_eq!(find_line(&lines, "copy").1, "local disk -> local disk: copies on the local disk");
-    assert_eq!(find_line(&lines, "restores").1, "the target's Milvus reads the backup where it lies");
+    assert_eq!(find_line(&lines, "restores").1, "the target's Milvus reads the backup in place");
     assert_eq!(find_line(&lines, "garbage collection").1, "can be paused");
     assert_eq!((disk::list_files(&world.source_path("")), disk::list_files(&world.backup_path(""))), before);
     let resumed = world.fake.calls().iter().filter(|call| call.ends_with("/resume")).count();
@@ -53,18 +53,18 @@ async fn every_check_passes_and_leaves_no_files() {
 async fn checks_that_need_data_are_reported_as_information() {
     let world = World::with_books().await;
     let lines = run_check(&world).await;
-    let expected = "cannot be told: no collection has flushed rows yet";
+    let expected = "unknown: no collection has flushed rows yet";
     assert_eq!(find_line(&lines, "source is Milvus's"), (CheckState::Info, expected));
     let (state, detail) = find_line(&lines, "copy");
     assert_eq!(state, CheckState::Info);
-    assert!(detail.starts_with("copies on the local disk; not tried, nothing lies below /"), "{detail}");
+    assert!(detail.starts_with("copies on the local disk; not tested, no files below /"), "{detail}");
     let expected = "is not paused during a backup, as configured";
     assert_eq!(find_line(&lines, "garbage collection"), (CheckState::Info, expected));
     assert!(disk::list_files(&world.backup_path("")).is_empty());
 }
 
 #[tokio::test]
-async fn a_wrong_root_fails_with_a_hint() {
+async fn a_wrong_root_fails_with_an_advice() {
     let mut world = World::with_books().await;
     world.back_up(&backup_request("nightly")).await.unwrap();
     world.config.source.root = world.source_path("wrong").to_str().unwrap().into();
@@ -72,7 +72,8 @@ async fn a_wrong_root_fails_with_a_hint() {
     let (state, detail) = find_line(&lines, "source is Milvus's");
     assert_eq!(state, CheckState::Fail);
     assert!(detail.starts_with("no files of default.books below "), "{detail}");
-    assert!(find_hint(&lines, "source is Milvus's").contains("minio.rootPath"));
+    let settings = vec![Setting::MilvusBucket, Setting::MilvusRootPath];
+    assert_eq!(*find_advice(&lines, "source is Milvus's"), Advice::CompareWithMilvus { settings });
 }
 
 #[tokio::test]
@@ -83,7 +84,8 @@ async fn a_failed_login_does_not_skip_the_storage_checks() {
     let (state, detail) = find_line(&lines, "milvus");
     assert_eq!(state, CheckState::Fail);
     assert!(detail.contains("missing authorization"), "{detail}");
-    assert!(find_hint(&lines, "milvus").contains("milvus.user and milvus.password"));
+    let settings = vec![Setting::MilvusUser, Setting::MilvusPassword];
+    assert_eq!(*find_advice(&lines, "milvus"), Advice::CompareSettings { settings });
     assert_eq!(find_line(&lines, "source storage").0, CheckState::Ok);
     assert_eq!(find_line(&lines, "backup storage").0, CheckState::Ok);
 }
@@ -105,7 +107,7 @@ async fn a_milvus_that_cannot_pause_garbage_collection_is_a_warning() {
     let mut world = World::with_version("2.3.5", |config| config);
     world.config.limits.pause_gc = true;
     let lines = run_check(&world).await;
-    let expected = "this Milvus has no pause; files dropped by compaction live 24 h here";
+    let expected = "this version of Milvus cannot pause it; files replaced by compaction remain for 24 h";
     assert_eq!(find_line(&lines, "garbage collection"), (CheckState::Warn, expected));
     world.fake.inject(testkit::fake::Fault::ManagementFails);
     let world = {

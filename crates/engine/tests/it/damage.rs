@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use engine::Kind;
+use engine::{Advice, Kind};
 use model::plan::restore::RestoreRequest;
 use model::selection::Selection;
 
@@ -24,7 +24,7 @@ async fn world_with_backup() -> (World, PathBuf) {
 async fn failed_restore_text(world: &World) -> String {
     let error = world.restore(&restore_copy_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged);
-    assert!(error.hint().unwrap().starts_with("restore from another backup"));
+    assert_eq!(error.advice(), Some(Advice::UseAnotherBackup));
     assert_eq!(world.collection_names("default").await, ["books", "tags"], "nothing was changed");
     error.to_string()
 }

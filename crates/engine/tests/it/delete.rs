@@ -54,8 +54,7 @@ async fn the_error_for_a_missing_backup_names_the_searched_root() {
     let error = delete(&world, "nightly").await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     let place = world.backup_path("nightly").parent().unwrap().display().to_string();
-    let expected =
-        format!("there is no backup nightly below {place}/\n`milvus-backup list` shows which there are");
+    let expected = format!("there is no backup nightly below {place}/\nlist_backups");
     assert_eq!(describe_error(&error), expected);
     assert_eq!(world.list_backups().await.len(), 1);
 }
@@ -67,8 +66,8 @@ async fn a_directory_that_is_not_a_backup_is_not_deleted() {
     let error = delete(&world, "letters").await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     let expected = format!(
-        "{}/ is no backup: it holds none of a backup's files\n\
-         nothing was deleted; look at what lies there before removing it by hand",
+        "{}/ is not a backup (no backup files found)\n\
+         inspect_directory",
         world.backup_path("letters").display()
     );
     assert_eq!(describe_error(&error), expected);

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, Event, Kind, Phase, RestoreReport};
+use engine::{
+    Advice, CollectionFailure, CollectionOutcome, CollectionRestored, Event, Kind, Phase, RestoreReport,
+    Setting,
+};
 use model::ids::CollectionId;
 use model::mapping::Mapping;
 use model::plan::restore::{Existing, RestoreRequest};
@@ -58,15 +61,19 @@ async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
         let books = failure(result_of(&report, "books"));
         let expected =
             "default.books/_default: 0 of 3 rows, although Milvus reported the import as completed";
-        assert_eq!((books.message.as_str(), books.kind, books.rows_differ), (expected, Kind::Partial, true));
-        let hint = books.hint.as_deref().unwrap();
-        assert!(hint.contains("its own bucket and root path") && hint.contains("minio.rootPath"), "{hint}");
+        assert_eq!(
+            (books.message.as_str(), books.kind, books.rows.is_some()),
+            (expected, Kind::Partial, true)
+        );
+        let settings = vec![Setting::MilvusBucket, Setting::MilvusRootPath];
+        assert_eq!(books.advice, Some(Advice::CompareWithMilvus { settings }));
         assert!(result_of(&report, "books").created, "the incomplete one is told");
         let tags = result_of(&report, "tags");
         if at_once == 1 {
             assert_eq!(tags.outcome, CollectionOutcome::NotBegun);
         } else {
-            let expected = "default.tags is not imported: the first import job of this restore failed";
+            let expected =
+                "default.tags was not imported because the first import job of this restore failed";
             assert_eq!(failure(tags).message, expected);
         }
         assert!(!tags.created);
@@ -104,22 +111,22 @@ async fn if_the_first_collection_cannot_be_created_the_next_one_gives_the_proof(
 }
 
 #[tokio::test]
-async fn known_reasons_of_milvus_come_with_a_hint() {
+async fn known_reasons_of_milvus_come_with_an_advice() {
     let world = world_with_backup().await;
     let cases = [
-        ("the field 100 has no binlog file", "the target's fields have other ids than the backup's"),
-        ("could not read binlog file x", "the target's schema differs from the backup's"),
-        ("dimension 2 is not equal to schema dimension 4", "the target's schema differs from the backup's"),
+        ("the field 100 has no binlog file", Advice::RecreateTarget { field_ids_differ: true }),
+        ("could not read binlog file x", Advice::RecreateTarget { field_ids_differ: false }),
         (
-            "binlog file count of each field must be equal",
-            "files are missing or left over among the backup's",
+            "dimension 2 is not equal to schema dimension 4",
+            Advice::RecreateTarget { field_ids_differ: false },
         ),
-        ("list objects: AccessDenied", "the Milvus server itself may not read there"),
-        ("NoSuchBucket", "the Milvus server reads another bucket"),
-        ("partition not found[partition=old]", "the target lacks a partition of the backup"),
-        ("disk quota exceeded", "free disk quota in Milvus"),
+        ("binlog file count of each field must be equal", Advice::InspectBackupFiles),
+        ("list objects: AccessDenied", Advice::AllowMilvusToRead),
+        ("NoSuchBucket", Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket] }),
+        ("partition not found[partition=old]", Advice::CreatePartition),
+        ("disk quota exceeded", Advice::FreeQuota),
     ];
-    for (at, (reason, hint)) in cases.into_iter().enumerate() {
+    for (at, (reason, advice)) in cases.into_iter().enumerate() {
         world.fake.inject(Fault::ImportFails(reason.to_owned()));
         let request = RestoreRequest {
             selection: Selection::from_filter("tags").unwrap(),
@@ -131,7 +138,7 @@ async fn known_reasons_of_milvus_come_with_a_hint() {
         let (job, rest) = failure.message.strip_prefix("import job ").unwrap().split_once(' ').unwrap();
         assert!(job.parse::<i64>().is_ok(), "{failure:?}");
         assert_eq!(rest, format!("of default.tags_{at}/_default failed: {reason}"));
-        assert!(failure.hint.as_deref().unwrap().starts_with(hint), "{reason}: {failure:?}");
+        assert_eq!(failure.advice, Some(advice), "{reason}");
         assert_eq!((failure.kind, report.kind()), (Kind::Failed, Some(Kind::Failed)));
     }
 }
@@ -148,7 +155,7 @@ async fn a_job_without_progress_fails_after_the_stall_limit() {
     let (job, rest) = failure.message.strip_prefix("import job ").unwrap().split_once(' ').unwrap();
     assert!(job.parse::<i64>().is_ok(), "{failure:?}");
     assert_eq!(rest, "of default.books_copy/_default made no progress for 1 s");
-    assert!(failure.hint.as_deref().unwrap().contains("--drop-exist-collection"), "{failure:?}");
+    assert_eq!(failure.advice, Some(Advice::ReplaceCollection { when_milvus_answers: false }));
     assert_eq!(report.kind(), Some(Kind::Failed));
 }
 
@@ -164,7 +171,7 @@ async fn a_failed_collection_does_not_stop_the_others() {
     assert_eq!(result_of(&report, "books").outcome, CollectionOutcome::Done);
     let tags = result_of(&report, "tags");
     assert!(failure(tags).message.ends_with("of default.tags_copy/_default failed: no reason"));
-    assert_eq!(failure(tags).hint, None, "nothing is known of it");
+    assert_eq!(failure(tags).advice, None, "nothing is known of it");
     assert!(tags.created);
     assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags", "tags_copy"]);
     let has_event = watched.events().into_iter().any(|event| {
@@ -184,7 +191,7 @@ async fn the_error_names_a_partition_with_missing_rows() {
     let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
     let books = failure(result_of(&report, "books"));
     let expected = "default.books_copy/old: 0 of 2 rows, although Milvus reported the import as completed";
-    assert_eq!((books.message.as_str(), books.rows_differ), (expected, true));
+    assert_eq!((books.message.as_str(), books.rows.is_some()), (expected, true));
     let counted: Vec<_> =
         result_of(&report, "books").partitions.iter().map(|p| (p.partition.as_str(), p.counted)).collect();
     assert_eq!(counted, [("_default", 3), ("old", 0)]);
@@ -198,7 +205,7 @@ async fn an_incomplete_collection_is_dropped_on_request() {
     let request = RestoreRequest { cleanup_on_failure: true, ..restore_copy_request("nightly") };
     world.fake.inject(Fault::ImportEmpty);
     let report = world.restore(&request).await.unwrap();
-    assert!(failure(result_of(&report, "books")).rows_differ);
+    assert!(failure(result_of(&report, "books")).rows.is_some());
     assert!(!result_of(&report, "books").created, "not any more");
     assert_eq!(world.collection_names("default").await, ["books", "tags"]);
 
@@ -207,7 +214,7 @@ async fn an_incomplete_collection_is_dropped_on_request() {
     samples::create_with_rows(&world.connect().await, "tags_copy", &[]).await;
     world.fake.inject(Fault::ImportEmpty);
     let report = world.restore(&RestoreRequest { existing: Existing::Use, ..request }).await.unwrap();
-    assert!(failure(result_of(&report, "books")).rows_differ);
+    assert!(failure(result_of(&report, "books")).rows.is_some());
     assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags", "tags_copy"]);
 }
 
@@ -314,5 +321,5 @@ async fn the_import_uses_the_path_under_which_the_server_sees_the_disk() {
     let request = RestoreRequest { existing: Existing::Drop, ..restore_copy_request("nightly") };
     let report = world.restore(&request).await.unwrap();
     let books = result_of(&report, "books");
-    assert!(failure(books).rows_differ, "nothing is read there: {books:?}");
+    assert!(failure(books).rows.is_some(), "nothing is read there: {books:?}");
 }

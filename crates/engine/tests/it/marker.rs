@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use engine::{BackupState, Event, JobCtx, Kind, Phase, now_ms};
+use engine::{Advice, BackupState, Event, JobCtx, Kind, Phase, now_ms};
 use model::plan::backup::BackupRequest;
 use model::selection::Selection;
 use serde_json::json;
@@ -31,19 +31,22 @@ async fn a_running_backup_of_another_run_is_not_changed() {
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
     let expected = "backup nightly exists already (running)\n\
-                    another run is making nightly; choose another name, or wait for its end";
+                    choose_name_or_wait backup=nightly";
     assert_eq!(describe_error(&error), expected);
 
     let error = world.delete("nightly").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Busy);
     let text = error.to_string();
-    assert!(text.starts_with("backup nightly is being made by process 7 on there, last heard of "), "{text}");
-    assert!(error.hint().unwrap().starts_with("wait for its end; a run that died is free to be deleted"));
+    assert!(
+        text.starts_with("backup nightly is being written by process 7 on there (last sign of life "),
+        "{text}"
+    );
+    assert!(matches!(error.advice(), Some(Advice::WaitForRun { .. })));
     assert!(marker.exists());
 
     let name = "nightly".parse().unwrap();
     let error = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap_err();
-    let expected = "backup nightly is running, not complete\nwait for the run that is making nightly";
+    let expected = "backup nightly is running, not complete\nwait_for_run backup=nightly";
     assert!(
         error.kind() == Kind::Busy && describe_error(&error).starts_with(expected),
         "{}",

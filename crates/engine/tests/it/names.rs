@@ -13,7 +13,7 @@ async fn the_name_of_a_complete_backup_is_taken() {
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
     let expected = "backup nightly exists already (complete)\n\
-                    choose another name, or delete it first: milvus-backup delete -n nightly";
+                    choose_name_or_delete backup=nightly";
     assert_eq!(describe_error(&error), expected);
     assert_eq!(disk::list_files(&world.backup_path("")), before);
 }
@@ -29,7 +29,7 @@ async fn the_name_of_an_unfinished_backup_is_taken() {
         "{}",
         describe_error(&error)
     );
-    assert!(describe_error(&error).contains("milvus-backup delete -n nightly"));
+    assert!(describe_error(&error).contains("choose_name_or_delete"));
 }
 
 #[tokio::test]
@@ -47,10 +47,7 @@ async fn the_name_of_a_directory_that_is_not_a_backup_is_taken() {
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
     let place = world.backup_path("nightly");
-    let expected = format!(
-        "{}/ is not empty, and no backup\nchoose another name, or look at what lies there",
-        place.display()
-    );
+    let expected = format!("{}/ is not empty and is not a backup\nchoose_name_or_inspect", place.display());
     assert_eq!(describe_error(&error), expected);
 }
 

@@ -68,7 +68,7 @@ async fn targets_are_filtered_by_their_own_names() {
     assert_eq!(world.collection_names("default").await, ["books", "tags"]);
     let error = world.restore(&filtered("books")).await.unwrap_err();
     let expected = "nothing matches default.books\n\
-                    the filter on targets matches the names that collections get, not those in the backup";
+                    filter_by_target_names";
     assert_eq!(describe_error(&error), expected);
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use engine::{BackupReport, CollectionOutcome, Event, JobCtx, Kind, PartitionRows, Phase, RestoreReport};
+use engine::{
+    Advice, BackupReport, CollectionOutcome, Event, JobCtx, Kind, PartitionRows, Phase, RestoreReport,
+};
 use milvus::CreateCollection;
 use model::manifest::{DataType, Field, KeyValue, LoadState};
 use model::mapping::Mapping;
@@ -283,7 +285,7 @@ async fn a_filter_that_matches_only_new_names_is_an_error_that_names_the_old_one
     let error = world.restore(&request).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     let expected = "nothing matches default.books_copy\n\
-                    filters match the names in the backup, not the new ones; say --filter default.books";
+                    filter_by_source_names names=[\"default.books\"]";
     assert_eq!(describe_error(&error), expected);
     let request = RestoreRequest {
         selection: filter("archive.*"),
@@ -292,14 +294,14 @@ async fn a_filter_that_matches_only_new_names_is_an_error_that_names_the_old_one
     };
     let error = world.restore(&request).await.unwrap_err();
     assert!(
-        describe_error(&error).contains("say --filter default.books,default.tags"),
+        describe_error(&error).contains(r#"names=["default.books","default.tags"]"#),
         "{}",
         describe_error(&error)
     );
     let request = RestoreRequest { selection: filter("boots"), ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
     assert_eq!(error.to_string(), "nothing matches default.boots");
-    assert!(error.hint().unwrap().contains("names are those of the source"));
+    assert_eq!(error.advice(), Some(Advice::CorrectFilter));
     assert_eq!(world.count_calls("CreateCollection"), 2, "those of the source");
 }
 
@@ -307,13 +309,13 @@ async fn a_filter_that_matches_only_new_names_is_an_error_that_names_the_old_one
 async fn an_impossible_mapping_fails_before_anything_is_changed() {
     let (world, _) = world_with_backup().await;
     for (rename, expected) in [
-        ("boots:shoes", "nothing to rename by default.boots:default.shoes"),
+        ("boots:shoes", "no collection matches the rename rule default.boots:default.shoes"),
         ("books:tags", "both default.books and default.tags would become default.tags"),
     ] {
         let request = RestoreRequest { mapping: mapping(rename, ""), ..restore_request("nightly") };
         let error = world.restore(&request).await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, expected));
-        assert!(error.hint().unwrap().starts_with("a rename is old:new"));
+        assert_eq!(error.advice(), Some(Advice::CorrectRename));
     }
     assert_eq!(world.count_calls("CreateCollection"), 2, "those of the source");
 }

@@ -151,7 +151,10 @@ async fn only_staging_directories_of_crashed_restores_are_removed() {
     let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
     assert_eq!(report.kind(), None);
     let place = world.source_path("restore-temp-crashed");
-    assert_eq!(watched.messages(), format!("removing what an earlier restore left in {}/", place.display()));
+    assert_eq!(
+        watched.messages(),
+        format!("removing staged files of an earlier restore in {}/", place.display())
+    );
     assert!(!place.exists());
     assert_eq!(list_staged_files(&world).len(), 3, "{:?}", list_staged_files(&world));
 }

@@ -37,8 +37,7 @@ async fn the_error_names_all_existing_targets() {
     let error = world.restore(&restore_request("nightly")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
     let expected = "target collections exist already: default.books, default.tags\n\
-                    restore beside them with --suffix or --rename, into them with --skip-create-collection, \
-                    or in their place with --drop-exist-collection";
+                    choose_existing_targets";
     assert_eq!(describe_error(&error), expected);
     assert_eq!((collection_id(&world, "books").await, collection_id(&world, "tags").await), before);
     assert_eq!(world.count_calls("Import") + world.count_calls("DropCollection"), 0);
@@ -51,7 +50,7 @@ async fn targets_that_should_be_used_must_exist() {
     let error = world.restore(&request).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound);
     let expected = "target collections do not exist: default.books_copy, default.tags_copy\n\
-                    leave out --skip-create-collection to have them created";
+                    create_targets";
     assert_eq!(describe_error(&error), expected);
     assert_eq!(world.collection_names("default").await, ["books", "tags"]);
 }
@@ -144,8 +143,8 @@ async fn an_alias_is_not_dropped_in_place_of_a_collection() {
     let before = collection_id(&world, "books").await;
     let error = world.restore(&request_with(Existing::Drop)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
-    let expected = "default.tags is an alias in the target, and cannot be dropped as a collection\n\
-                    name the collection itself, or drop the alias first";
+    let expected = "default.tags is an alias in the target and cannot be dropped as a collection\n\
+                    use_collection_name";
     assert_eq!(describe_error(&error), expected);
     assert_eq!(
         (collection_id(&world, "books").await, world.count_calls("DropCollection")),
@@ -206,7 +205,7 @@ async fn a_target_with_other_fields_fails_with_the_reason_of_milvus() {
         panic!("{report:?}")
     };
     assert!(failure.message.contains("dimension 2 is not equal to schema dimension 4"), "{failure:?}");
-    assert!(failure.hint.as_deref().unwrap().contains("the target's schema differs from the backup's"));
+    assert_eq!(failure.advice, Some(engine::Advice::RecreateTarget { field_ids_differ: false }));
     assert_eq!(report.kind(), Some(Kind::Failed));
 }
 

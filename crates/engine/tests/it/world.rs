@@ -14,6 +14,7 @@ use model::mapping::Mapping;
 use model::name::BackupName;
 use model::plan::backup::{BackupPreview, BackupRequest};
 use model::plan::restore::RestoreRequest;
+use serde_json::{Value, json};
 use storage::{CopyMode, StoreConfig};
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus};
@@ -207,9 +208,17 @@ pub(crate) async fn restore(
     within_deadline(async { engine.restore(engine.plan_restore(request, ctx).await?, ctx).await }).await
 }
 
-/// Returns an error with its causes and, on a second line, its hint.
+/// Returns an error with its causes and, on a second line, its advice with its values.
 pub(crate) fn describe_error(error: &Error) -> String {
-    format!("{}\n{}", error.chain(), error.hint().unwrap_or_default())
+    let mut text = format!("{}\n", error.chain());
+    if let Some(Value::Object(mut advice)) = error.advice().map(|advice| json!(advice)) {
+        text.push_str(advice.remove("action").unwrap().as_str().unwrap());
+        for (name, value) in advice.iter().filter(|(_, value)| !value.is_null()) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text.push_str(&format!(" {name}={value}"));
+        }
+    }
+    text
 }
 
 /// Returns a request to back up everything.

@@ -19,7 +19,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Another server uses the data directory.
-    #[error("the data directory {} is another server's{}", .dir.display(), .pid.map(|pid| format!(", process {pid}")).unwrap_or_default())]
+    #[error("the data directory {} is in use by another server{}", .dir.display(), .pid.map(|pid| format!(", process {pid}")).unwrap_or_default())]
     Locked {
         /// The path of the data directory.
         dir: PathBuf,
@@ -27,7 +27,7 @@ pub enum StoreError {
         pid: Option<u32>,
     },
     /// The database was written by a later version of this program.
-    #[error("{} has schema {found}, written by a later version; this one knows {known}", .file.display())]
+    #[error("{} was written by a later version (schema {found}; this version supports {known})", .file.display())]
     Newer {
         /// The path of the database.
         file: PathBuf,
@@ -48,7 +48,7 @@ pub enum StoreError {
         cause: rusqlite::Error,
     },
     /// A stored job cannot be converted to or from JSON.
-    #[error("job {id} is kept in a form that this version does not understand")]
+    #[error("job {id} is stored in a format that this version cannot read")]
     Form {
         /// The id of the job.
         id: String,
@@ -75,28 +75,26 @@ impl StoreError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Dir { .. } => {
-                "server.data_dir must be a directory that the user this server runs as may write"
+                "server.data_dir must be a directory that the user of this process can write to"
             }
-            Self::Locked { .. } => {
-                "a data directory serves one server: stop the other, or give this one another server.data_dir"
-            }
+            Self::Locked { .. } => "stop the other server, or configure another server.data_dir for this one",
             Self::Newer { .. } => {
-                "run the later version of milvus-backup, or give this one another server.data_dir"
+                "run the later version of milvus-backup, or configure another server.data_dir"
             }
             Self::Sql { cause, .. } => match cause.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => "free space on the disk of server.data_dir",
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                    "the file is damaged: move it and those beside it (jobs.db*) away and start again; backups are not touched, only \
-                     the list of jobs is lost"
+                    "the file is damaged: move jobs.db* to another directory and start the server again; backups are not affected, \
+                     only the list of jobs is lost"
                 }
                 Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                    "the user this server runs as must be able to write the files of server.data_dir"
+                    "the user of this process must be able to write the files in server.data_dir"
                 }
                 _ => return None,
             },
             Self::Form { .. } => {
-                "run the version of milvus-backup that wrote it, or move jobs.db away; backups are not touched, only the \
-                 list of jobs is lost"
+                "run the version of milvus-backup that wrote it, or move jobs.db* to another directory; backups are not affected, \
+                 only the list of jobs is lost"
             }
             Self::Task(_) => return None,
         };

@@ -1,6 +1,6 @@
 //! Cancellation of jobs (simulated Milvus).
 
-use engine::{CollectionPhase, DeleteRequest, JobCtx, Kind};
+use engine::{Advice, CollectionPhase, DeleteRequest, JobCtx, Kind};
 use jobs::{JobState, JobsError, Outcome, Request};
 use model::plan::restore::Existing;
 use testkit::fake::Fault;
@@ -22,8 +22,9 @@ async fn a_cancelled_running_job_stops_and_describes_what_it_left() {
     assert_eq!(failure.kind, Kind::Interrupted);
     assert_eq!(failure.message, "cancelled: nightly is left unfinished");
     assert_eq!(failure.context.as_deref(), Some("in phase copy"));
-    assert_eq!(failure.hint.as_deref(), Some("delete nightly and create it again"));
-    // The hint is followed.
+    let expected = Advice::DeleteAndCreateAgain { backup: "nightly".to_owned(), lease_seconds: None };
+    assert_eq!(failure.advice, Some(expected));
+    // The advice is followed.
     let request = DeleteRequest { name: "nightly".parse().unwrap() };
     let (engine, ctx) = (env.engine(), JobCtx::detached());
     let prepared = within_deadline(engine.plan_delete(&request, &ctx)).await.unwrap();
@@ -31,7 +32,7 @@ async fn a_cancelled_running_job_stops_and_describes_what_it_left() {
     env.run_backup(&jobs, "nightly").await;
 
     let error = jobs.cancel(&id).unwrap_err();
-    assert_eq!(error.to_string(), format!("job {id} is over: cancelled"));
+    assert_eq!(error.to_string(), format!("job {id} is finished (cancelled)"));
     assert!(matches!(error, JobsError::Over { state: JobState::Cancelled, .. }));
 }
 
@@ -47,7 +48,7 @@ async fn a_cancelled_queued_job_is_finished_at_once() {
     assert_eq!(third.ahead, Some(1));
     let cancelled = jobs.cancel(&second.id).unwrap();
     assert_eq!((cancelled.state, cancelled.started_ms), (JobState::Cancelled, None));
-    assert_eq!(cancelled.failure.unwrap().message, "cancelled before it began: nothing was changed");
+    assert_eq!(cancelled.failure.unwrap().message, "cancelled before it started: nothing was changed");
     watch_until(&jobs, &third.id, |job| job.ahead == Some(0)).await;
     assert_eq!(jobs.get(&second.id).unwrap().state, JobState::Cancelled);
     jobs.cancel(&first.id).unwrap();
@@ -72,8 +73,9 @@ async fn a_restore_names_the_targets_that_are_incomplete() {
     let message =
         "cancelled: 0 of 1 collections are restored, left in place and incomplete: default.books_copy";
     assert_eq!(failure.message, message);
-    assert!(failure.hint.unwrap().contains("--drop-exist-collection"));
-    // The hint is followed.
+    let Some(Advice::RestoreRemaining(remaining)) = failure.advice else { panic!("{:?}", failure.advice) };
+    assert_eq!(remaining.options.existing, Existing::Drop);
+    // The advice is followed.
     let mut resumed = restore_submission("nightly", "_copy");
     if let Request::Restore(request) = &mut resumed.request {
         request.existing = Existing::Drop;

@@ -28,7 +28,7 @@ async fn a_running_or_queued_backup_reserves_its_name() {
     for (name, id) in [("first", &first.id), ("second", &second.id)] {
         for other in [backup_submission(name), restore_submission(name, "_copy"), delete_submission(name)] {
             let error = within_deadline(jobs.submit(other)).await.unwrap_err();
-            assert_eq!(error.to_string(), format!("backup {name} is taken by job {id}"));
+            assert_eq!(error.to_string(), format!("backup {name} is in use by job {id}"));
             assert_eq!(&expect_conflict(error), id);
         }
         assert_eq!(&jobs.by_backup(name).unwrap().unwrap().id, id);
@@ -61,7 +61,7 @@ async fn two_restores_may_read_one_backup_but_not_write_one_collection() {
     let one = within_deadline(jobs.submit(restore_submission("nightly", "_one"))).await.unwrap();
     let two = within_deadline(jobs.submit(restore_submission("nightly", "_two"))).await.unwrap();
     let error = within_deadline(jobs.submit(restore_submission("nightly", "_one"))).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("collection default.books_one is taken by job {}", one.id));
+    assert_eq!(error.to_string(), format!("collection default.books_one is in use by job {}", one.id));
     assert_eq!(expect_conflict(error), one.id);
     let reader =
         expect_conflict(within_deadline(jobs.submit(delete_submission("nightly"))).await.unwrap_err());
@@ -96,7 +96,7 @@ async fn an_existing_target_that_an_active_job_created_is_reported_as_a_conflict
     watch_until(&jobs, &first.id, |job| job.progress.collections.values().any(importing)).await;
     // The target exists because the first job created it, so the hint must not be to drop it.
     let error = within_deadline(jobs.submit(restore_submission("nightly", "_copy"))).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("collection default.books_copy is taken by job {}", first.id));
+    assert_eq!(error.to_string(), format!("collection default.books_copy is in use by job {}", first.id));
     assert_eq!(expect_conflict(error), first.id);
     jobs.cancel(&first.id).unwrap();
     within_deadline(jobs.wait(&first.id)).await.unwrap();

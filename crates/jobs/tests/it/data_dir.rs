@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use engine::Kind;
-use jobs::{Jobs, JobsError, StoreError};
+use jobs::{JobFailure, Jobs, JobsError, StoreError};
 use rusqlite::Connection;
 
 use crate::fixtures::TestEnvironment;
@@ -22,7 +22,10 @@ async fn two_servers_cannot_share_a_data_directory() {
     let error = expect_open_error(&env);
     let pid = std::process::id();
     let dir = env.jobs.data_dir.display();
-    assert_eq!(error.to_string(), format!("the data directory {dir} is another server's, process {pid}"));
+    assert_eq!(
+        error.to_string(),
+        format!("the data directory {dir} is in use by another server, process {pid}")
+    );
     assert_eq!(error.kind(), Kind::Busy);
     assert!(error.hint().unwrap().contains("server.data_dir"));
     env.run_backup(&jobs, "nightly").await;
@@ -50,7 +53,7 @@ async fn a_data_directory_that_cannot_be_created_is_an_error() {
     env.jobs.data_dir = file.join("data");
     let error = expect_open_error(&env);
     assert!(error.to_string().starts_with("cannot write in the data directory "), "{error}");
-    assert!(error.failure().message.contains("ot a directory"), "{error}");
+    assert!(JobFailure::from(&error).message.contains("ot a directory"), "{error}");
     assert_eq!(error.kind(), Kind::Usage);
 }
 
@@ -62,14 +65,16 @@ async fn a_newer_or_damaged_database_is_an_error() {
     Connection::open(&file).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let error = expect_open_error(&env);
     assert!(
-        error.to_string().ends_with("jobs.db has schema 7, written by a later version; this one knows 1"),
+        error
+            .to_string()
+            .ends_with("jobs.db was written by a later version (schema 7; this version supports 1)"),
         "{error}"
     );
 
     fs::write(&file, "no database at all, but long enough to be read as the header of a database").unwrap();
     let error = expect_open_error(&env);
     assert!(matches!(error, JobsError::Store(StoreError::Sql { .. })), "{error:?}");
-    assert!(error.hint().unwrap().contains("(jobs.db*) away"), "{error:?}");
-    let message = error.failure().message;
+    assert!(error.hint().unwrap().contains("move jobs.db*"), "{error:?}");
+    let message = JobFailure::from(&error).message;
     assert!(message.ends_with("jobs.db: file is not a database"), "the cause appears once: {message}");
 }

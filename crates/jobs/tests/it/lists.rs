@@ -38,10 +38,7 @@ async fn pages_list_all_jobs_newest_first() {
     }
     assert_eq!(listed, ids);
     let error = jobs.list(&JobFilter::default(), Some("2"), 2).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.to_string().as_str()),
-        (Kind::Usage, "\"2\" is no page of the list of jobs")
-    );
+    assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, "\"2\" is not a valid page token"));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The queue: order, limits and admission (simulated Milvus).
 
-use engine::Kind;
-use jobs::{JobKind, JobState, JobsError, Outcome, Request};
+use engine::{Advice, Kind};
+use jobs::{JobFailure, JobKind, JobState, JobsError, Outcome, Request};
 use model::plan::restore::Existing;
 
 use crate::fixtures::{
@@ -124,9 +124,9 @@ async fn a_submission_that_is_certain_to_fail_creates_no_job() {
     env.run_backup(&jobs, "nightly").await;
     let existing_backup = within_deadline(jobs.submit(backup_submission("nightly"))).await.unwrap_err();
     assert_eq!(existing_backup.kind(), Kind::AlreadyExists);
-    let failure = existing_backup.failure();
+    let failure = JobFailure::from(&existing_backup);
     assert_eq!(failure.message, "backup nightly exists already (complete)");
-    assert!(failure.hint.unwrap().contains("delete it first"));
+    assert!(matches!(failure.advice, Some(Advice::ChooseNameOrDelete { .. })));
     let missing_backup =
         within_deadline(jobs.submit(restore_submission("weekly", "_copy"))).await.unwrap_err();
     assert_eq!(missing_backup.kind(), Kind::NotFound);

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use engine::{Kind, Phase};
+use engine::{Advice, Kind, LEASE_SECONDS, Phase, RemainingCollection};
 use jobs::{JobFilter, JobKind, JobState, Request};
 use model::mapping::Mapping;
+use model::name::CollectionRef;
 use model::plan::restore::Existing;
 use model::selection::Selection;
 use rusqlite::Connection;
@@ -28,7 +29,10 @@ async fn a_shutdown_interrupts_running_jobs_and_keeps_queued_ones() {
     assert_eq!(job.state, JobState::Interrupted);
     let failure = job.failure.unwrap();
     assert_eq!(failure.message, "stopped, because the server was shut down: first is left unfinished");
-    assert_eq!(failure.hint.as_deref(), Some("delete first and create it again"));
+    assert_eq!(
+        failure.advice,
+        Some(Advice::DeleteAndCreateAgain { backup: "first".to_owned(), lease_seconds: None })
+    );
     assert_eq!(jobs.get(&second.id).unwrap().state, JobState::Queued);
     let error = within_deadline(jobs.submit(backup_submission("fourth"))).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
@@ -96,13 +100,10 @@ async fn after_a_crash_running_jobs_are_interrupted_and_queued_jobs_run() {
     assert!(job.ended_ms.is_some());
     let failure = job.failure.unwrap();
     assert_eq!(failure.kind, Kind::Interrupted);
-    assert_eq!(failure.message, "the server ended while it ran: first is left unfinished");
-    assert_eq!(
-        failure.hint.as_deref(),
-        Some(
-            "delete first and create it again; it can be deleted three minutes after the server's last sign of life"
-        )
-    );
+    assert_eq!(failure.message, "the server ended while the job was running: first is left unfinished");
+    let lease_seconds = Some(LEASE_SECONDS);
+    let expected = Advice::DeleteAndCreateAgain { backup: "first".to_owned(), lease_seconds };
+    assert_eq!(failure.advice, Some(expected));
     assert_eq!(within_deadline(jobs.wait(&second)).await.unwrap().state, JobState::Succeeded);
     assert_eq!(jobs.get(&third).unwrap().state, JobState::Cancelled);
     assert_eq!(jobs.counts()[&(JobKind::Backup, JobState::Interrupted)], 1);
@@ -111,7 +112,7 @@ async fn after_a_crash_running_jobs_are_interrupted_and_queued_jobs_run() {
 }
 
 #[tokio::test]
-async fn after_a_crash_the_hint_resumes_a_restore() {
+async fn after_a_crash_the_advice_resumes_a_restore() {
     let env = Arc::new(TestEnvironment::new().await);
     let server_env = Arc::clone(&env);
     let server = async move {
@@ -132,11 +133,15 @@ async fn after_a_crash_the_hint_resumes_a_restore() {
     let job = jobs.get(&id).unwrap();
     assert_eq!(job.state, JobState::Interrupted);
     let failure = job.failure.unwrap();
-    let result = "0 of 1 collections are restored, left in place and perhaps incomplete: default.books_copy";
+    let result = "0 of 1 collections are restored, left in place and possibly incomplete: default.books_copy";
     assert!(failure.message.contains(result), "{failure:?}");
-    let command = "restore the rest: milvus-backup restore -n nightly --filter default.books --rename \
-                   default.books:default.books_copy --drop-exist-collection";
-    assert_eq!(failure.hint.as_deref(), Some(command));
+    let Some(Advice::RestoreRemaining(remaining)) = failure.advice else { panic!("{:?}", failure.advice) };
+    let pair = RemainingCollection {
+        source: CollectionRef::new("default", "books"),
+        target: CollectionRef::new("default", "books_copy"),
+    };
+    assert_eq!((remaining.backup.as_str(), remaining.collections), ("nightly", vec![pair]));
+    assert_eq!((remaining.options.existing, remaining.options_are_complete), (Existing::Drop, true));
     let mut resumed = restore_submission("nightly", "");
     let Request::Restore(request) = &mut resumed.request else { unreachable!("it is a restore") };
     request.selection = Selection::from_filter("default.books").unwrap();

@@ -33,13 +33,13 @@ pub enum JsonError {
     #[error("the file cannot be read or written")]
     Io(#[from] io::Error),
     /// The file is not JSON, or not the JSON of a backup; the source states the position.
-    #[error("this is not the JSON of a backup")]
+    #[error("not the JSON of a backup")]
     Damaged(#[source] serde_json::Error),
     /// The JSON has neither the id nor the name of a backup.
-    #[error("this JSON names no backup")]
+    #[error("the JSON contains no backup name")]
     Nameless,
     /// A level file names a parent that the level file above lacks.
-    #[error("{child} belongs to {parent}, which is nowhere")]
+    #[error("{child} belongs to {parent}, which does not exist")]
     Orphan {
         /// The partition or segment without a parent.
         child: String,

@@ -61,9 +61,9 @@ fn numbers_are_exact_or_errors() {
 
 #[test]
 fn json_without_a_backup_is_an_error_with_the_reason() {
-    assert_eq!(message(&read_full("{}").unwrap_err()), "this JSON names no backup");
+    assert_eq!(message(&read_full("{}").unwrap_err()), "the JSON contains no backup name");
     let error = message(&read_full(r#"{"id":"a","collection_backups":[{"shards_num":"2"}]}"#).unwrap_err());
-    assert!(error.starts_with("this is not the JSON of a backup: invalid type: string"), "{error}");
+    assert!(error.starts_with("not the JSON of a backup: invalid type: string"), "{error}");
     assert!(error.contains("line 1 column"), "{error}");
     for text in ["", "null", "[]", "{\"id\":\"a\"} x", "{\"id\":\"a\"", "\u{feff}{}"] {
         assert!(read_full(text).is_err(), "{text}");
@@ -197,17 +197,17 @@ fn level_files_that_do_not_belong_together_are_damaged() {
     );
     assert_eq!(
         message(&error.unwrap_err()),
-        "partition_meta.json is damaged: partition 2 belongs to collection 9, which is nowhere"
+        "partition_meta.json is damaged: partition 2 belongs to collection 9, which does not exist"
     );
     let partitions = &br#"{"infos":[{"partition_id":2,"collection_id":1}]}"#[..];
     let segments = &br#"{"infos":[{"segment_id":3,"partition_id":4,"collection_id":1}]}"#[..];
     assert_eq!(
         message(&json::read_levels(head, collections, partitions, segments).unwrap_err()),
-        "segment_meta.json is damaged: segment 3 belongs to partition 4 of collection 1, which is nowhere"
+        "segment_meta.json is damaged: segment 3 belongs to partition 4 of collection 1, which does not exist"
     );
     assert_eq!(
         message(&json::read_levels(head, &b"["[..], partitions, segments).unwrap_err()),
-        "collection_meta.json is damaged: this is not the JSON of a backup"
+        "collection_meta.json is damaged: not the JSON of a backup"
     );
 }
 

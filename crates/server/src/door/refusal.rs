@@ -103,24 +103,18 @@ impl Refusal {
 
     /// A page of another site asks, by a browser.
     pub(super) fn forged() -> Self {
-        Self::forbidden(Failure {
-            kind: Kind::Forbidden,
-            message: "a page of another site may not ask for changes here".to_owned(),
-            context: None,
-            hint: Some("ask from this server's own pages, or from a program".to_owned()),
-        })
+        Self::forbidden(
+            Failure::new(Kind::Forbidden, "a page of another site may not ask for changes here")
+                .hint("ask from this server's own pages, or from a program"),
+        )
     }
 
     /// Asked for under a name that anybody can make lead here.
     pub(super) fn misled() -> Self {
-        Self::forbidden(Failure {
-            kind: Kind::Forbidden,
-            message: "this server serves this machine only, and not under that name".to_owned(),
-            context: None,
-            hint: Some(
-                "ask localhost or an address; name it in server.listen, or give callers tokens".to_owned(),
-            ),
-        })
+        Self::forbidden(
+            Failure::new(Kind::Forbidden, "this server serves this machine only, and not under that name")
+                .hint("ask localhost or an address; name it in server.listen, or give callers tokens"),
+        )
     }
 
     /// Writes it down.

@@ -7,8 +7,7 @@ use model::name::CollectionRef;
 
 use super::info::count;
 use super::status;
-use wire::Failure;
-use wire::Pace;
+use wire::{ApiTerms, Pace, describe_advice};
 
 /// A job as it is now.
 pub(super) fn job(job: &Job) -> v1::Job {
@@ -114,18 +113,13 @@ fn failed(failed: &FailedCollection) -> v1::FailedCollection {
     v1::FailedCollection {
         name: failed.collection.to_string(),
         reason: failed.reason.clone(),
-        hint: failed.hint.clone().unwrap_or_default(),
+        hint: failed.advice.as_ref().map(|advice| describe_advice(advice, &ApiTerms)).unwrap_or_default(),
     }
 }
 
 fn restored(collection: &CollectionRestored) -> v1::RestoredCollection {
     let failure = match &collection.outcome {
-        CollectionOutcome::Failed(failure) => Some(status::message(Failure {
-            kind: failure.kind.into(),
-            message: failure.message.clone(),
-            context: None,
-            hint: failure.hint.clone(),
-        })),
+        CollectionOutcome::Failed(failure) => Some(status::message(failure.into())),
         CollectionOutcome::Done | CollectionOutcome::NotBegun => None,
     };
     v1::RestoredCollection {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::super::units::{bytes, columns, count, counted, duration, time_of_day};
 use super::{names, warnings};
+use crate::render::CommandTerms;
 use wire::{self, BackupPlan, BackupReport};
 
 /// What a backup would do.
@@ -40,7 +41,7 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
 }
 
 /// What a backup did.
-pub(crate) fn backup_report(report: &BackupReport) -> String {
+pub(crate) fn backup_report(report: &BackupReport, terms: &CommandTerms) -> String {
     let deleted = match report.deletes {
         0 => String::new(),
         deletes => format!(" ({} deleted)", count(deletes)),
@@ -80,6 +81,6 @@ pub(crate) fn backup_report(report: &BackupReport) -> String {
             let _ = writeln!(text, "    hint: {hint}");
         }
     }
-    let _ = writeln!(text, "Restore it with: milvus-backup restore -n {}", report.name);
+    let _ = writeln!(text, "Restore it with: {}", terms.command("restore", &format!(" -n {}", report.name)));
     text
 }

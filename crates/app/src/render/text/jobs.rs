@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::super::units::{bytes, columns, count, counted, duration, minute};
 use super::{backup_report, deleted, warnings};
+use crate::render::CommandTerms;
 use wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Time};
 
 /// Which jobs there are.
@@ -40,7 +41,7 @@ fn took(job: &Job) -> String {
 }
 
 /// One job.
-pub(crate) fn job(job: &Job) -> String {
+pub(crate) fn job(job: &Job, terms: &CommandTerms) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
     let at = |time: Option<Time>| time.map_or_else(dash, |time| format!("{} UTC", minute(time)));
     let mut head = vec![
@@ -70,7 +71,7 @@ pub(crate) fn job(job: &Job) -> String {
     warnings(&mut text, &job.progress.warnings);
     // Writing to a String cannot fail.
     match &job.result {
-        Some(JobResult::Backup(report)) => text.push_str(&backup_report(report)),
+        Some(JobResult::Backup(report)) => text.push_str(&backup_report(report, terms)),
         Some(JobResult::Delete(outcome)) => text.push_str(&deleted(outcome)),
         Some(JobResult::Restore(report)) => {
             let collections = counted(report.collections.len(), "collection");

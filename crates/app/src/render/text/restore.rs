@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use jobs::RestoreFlags;
-use model::plan::restore::Existing;
+use engine::Advice;
 
 use super::super::units::{bytes, columns, count, counted, duration};
 use super::{names, warnings};
@@ -75,12 +74,12 @@ fn rows_less_deletes(min: u64, max: u64) -> String {
     }
 }
 
-/// What a restore did that did all of it; `meta_only` is what was asked for.
-pub(crate) fn restore_report(report: &RestoreReport, meta_only: bool) -> String {
+/// What a restore did that did all of it.
+pub(crate) fn restore_report(report: &RestoreReport) -> String {
     let collections = counted(report.collections.len(), "collection");
     let proof = match report.rows_max.saturating_sub(report.rows_min) {
         _ if report.collections.is_empty() => "the databases selected are there".to_owned(),
-        _ if meta_only => "schemas and indexes as selected, no data".to_owned(),
+        _ if report.meta_only => "schemas and indexes as selected, no data".to_owned(),
         0 => format!("{} counted in the target, as expected", counted(report.rows, "row")),
         deletes => format!(
             "{} counted in the target, as expected ({} less {})",
@@ -97,9 +96,7 @@ pub(crate) fn restore_report(report: &RestoreReport, meta_only: bool) -> String 
 }
 
 /// What a restore did that did not do all of it: what failed and why, what was not begun, what is left.
-///
-/// `again` repeats it.
-pub(crate) fn restore_failure(report: &RestoreReport, again: &Again) -> String {
+pub(crate) fn restore_failure(report: &RestoreReport) -> String {
     let done = report.collections.iter().filter(|c| c.outcome == RestoreOutcome::Done).count();
     let interrupted = if report.exit_code == exit_code(Kind::Interrupted) { "interrupted; " } else { "" };
     let mut text = format!(
@@ -112,7 +109,7 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &Again) -> String {
     for restored in &report.collections {
         if let Some(failure) = &restored.error {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {}: {}", target(restored), reason(restored, failure));
+            let _ = writeln!(text, "  {}: {}", target(restored), reason(failure));
             if let Some(hint) = failure.hint.as_deref().filter(|hint| !hints.contains(hint)) {
                 hints.push(hint);
             }
@@ -130,38 +127,16 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &Again) -> String {
     if !left.is_empty() {
         let _ = writeln!(text, "  left in place, incomplete: {}", targets(&left));
     }
-    let flags = again.flags.for_the_rest(!left.is_empty());
-    if flags.existing == Existing::Use && !flags.meta_only {
+    if let Some(Advice::RestoreRemaining(remaining)) = &report.advice
+        && remaining.rows_may_repeat
+    {
         let filled: Vec<_> = of(report, |c| !c.created && c.outcome == RestoreOutcome::Failed).collect();
-        if !filled.is_empty() {
-            let _ = writeln!(
-                text,
-                "  rows may have come into: {}; empty them before you try again, or those rows come twice",
-                targets(&filled)
-            );
-        }
+        let _ = writeln!(text, "  rows may have been imported into: {}", targets(&filled));
     }
-    let rest: Vec<_> = of(report, |c| c.outcome != RestoreOutcome::Done).collect();
-    if !rest.is_empty() && rest.len() <= 10 {
-        let filter: Vec<_> = rest.iter().map(|c| c.source.as_str()).collect();
-        let renamed = rest.iter().filter(|c| !again.same_targets && c.source != c.target);
-        let renames: Vec<_> = renamed.map(|c| format!("{}:{}", c.source, c.target)).collect();
-        let rename =
-            if renames.is_empty() { String::new() } else { format!(" --rename {}", renames.join(",")) };
-        let _ = writeln!(text, "  try again: {}{rename} --filter {}{flags}", again.line, filter.join(","));
+    if let Some(hint) = &report.hint {
+        let _ = writeln!(text, "  {hint}");
     }
     text
-}
-
-/// A command line that repeats a restore.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Again {
-    /// The line, without selection and flags.
-    pub line: String,
-    /// Whether it gives the same targets, whatever is selected; else each is named.
-    pub same_targets: bool,
-    /// How it was done.
-    pub flags: RestoreFlags,
 }
 
 fn targets(restored: &[&Restored]) -> String {
@@ -180,38 +155,35 @@ fn target(restored: &Restored) -> String {
     }
 }
 
-/// Why it failed, without the name that stands before it already.
-fn reason(restored: &Restored, failure: &RestoredFailure) -> String {
-    let message = failure.message.as_str();
-    let Some(rest) = message.strip_prefix(&restored.target) else { return message.to_owned() };
-    if let Some(rest) = rest.strip_prefix(": ") {
-        return rest.to_owned();
-    }
-    match rest.strip_prefix('/').and_then(|rest| rest.split_once(": ")) {
-        Some((partition, rest)) => match rest.split_once(" rows").filter(|_| failure.rows_differ) {
-            Some((counts, rest)) => format!("{} rows in partition {partition}{rest}", separated(counts)),
-            None => format!("partition {partition}: {rest}"),
-        },
-        None => message.to_owned(),
-    }
-}
-
-/// The numbers of a text with thousands separators.
-fn separated(text: &str) -> String {
-    let words = text.split(' ').map(|word| word.parse().map_or_else(|_| word.to_owned(), count));
-    words.collect::<Vec<_>>().join(" ")
+/// Writes why a collection failed; its name precedes the text.
+fn reason(failure: &RestoredFailure) -> String {
+    let Some(rows) = &failure.rows else { return failure.message.clone() };
+    let expected = match rows.rows_max.saturating_sub(rows.rows_min) {
+        0 => count(rows.rows_max),
+        _ => format!("{} to {}", count(rows.rows_min), count(rows.rows_max)),
+    };
+    format!(
+        "{} of {expected} rows in partition {}, although Milvus reported the import as completed",
+        count(rows.rows),
+        rows.name
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, Kind, PartitionRows};
+    use engine::{
+        CollectionFailure, CollectionOutcome, CollectionRestored, Kind, PartitionRows, RemainingRestore,
+        Setting,
+    };
     use insta::assert_snapshot;
     use model::name::CollectionRef;
-    use model::plan::restore::RowRange;
+    use model::plan::restore::{Existing, RestoreRequest, RowRange};
+    use wire::Reword;
 
     use super::*;
+    use crate::render::CommandTerms;
 
     fn restored(name: &str, outcome: CollectionOutcome) -> CollectionRestored {
         let expected = RowRange { min: 1997, max: 2000 };
@@ -225,34 +197,56 @@ mod tests {
     }
 
     fn report(outcomes: Vec<(&str, CollectionOutcome)>) -> RestoreReport {
+        report_of(&RestoreRequest::of("nightly".parse().unwrap()), outcomes)
+    }
+
+    /// The report of a restore as the command line prints it.
+    fn report_of(request: &RestoreRequest, outcomes: Vec<(&str, CollectionOutcome)>) -> RestoreReport {
+        let collections: Vec<_> =
+            outcomes.into_iter().map(|(name, outcome)| restored(name, outcome)).collect();
+        let remaining: Vec<_> = collections
+            .iter()
+            .filter(|c| c.outcome != CollectionOutcome::Done)
+            .map(|c| (c.source.clone(), c.target.clone()))
+            .collect();
+        let advice = RemainingRestore::new(request, remaining.iter().map(|(s, t)| (s, t)), true);
         let report = engine::RestoreReport {
             name: "nightly".into(),
-            collections: outcomes.into_iter().map(|(name, outcome)| restored(name, outcome)).collect(),
+            collections,
             elapsed: Duration::from_millis(21_400),
             warnings: Vec::new(),
+            meta_only: false,
+            remaining: (!remaining.is_empty()).then_some(advice),
         };
-        RestoreReport::from(&report)
+        let mut report = RestoreReport::from(&report);
+        report.reword(&CommandTerms::default());
+        report
     }
 
     #[test]
     fn a_full_restore_says_what_it_proved() {
         let mut report = report(vec![("a", CollectionOutcome::Done), ("b", CollectionOutcome::Done)]);
-        assert_snapshot!(restore_report(&report, false), @"Restored 2 collections from nightly in 21.4 s: 3,996 rows counted in the target, as expected (4,000 less 6 deletes).");
+        assert_snapshot!(restore_report(&report), @"Restored 2 collections from nightly in 21.4 s: 3,996 rows counted in the target, as expected (4,000 less 6 deletes).");
         let bare =
             "Restored 2 collections from nightly in 21.4 s: schemas and indexes as selected, no data.\n";
-        assert_eq!(restore_report(&report, true), bare);
+        report.meta_only = true;
+        assert_eq!(restore_report(&report), bare);
         report.collections.clear();
         let empty = "Restored 0 collections from nightly in 21.4 s: the databases selected are there.\n";
-        assert_eq!(restore_report(&report, false), empty);
+        assert_eq!(restore_report(&report), empty);
     }
 
     #[test]
-    fn a_failed_restore_says_what_is_left_and_how_to_go_on() {
+    fn a_failed_restore_says_what_is_left_and_how_to_continue() {
         let failure = CollectionFailure {
             kind: Kind::Partial,
             message: "default.b_x/_default: 0 of 1997 to 2000 rows, although".into(),
-            hint: Some("compare the root path".into()),
-            rows_differ: true,
+            advice: Some(Advice::CompareWithMilvus { settings: vec![Setting::MilvusRootPath] }),
+            rows: Some(PartitionRows {
+                partition: "_default".into(),
+                counted: 0,
+                expected: RowRange { min: 1997, max: 2000 },
+            }),
         };
         let failed = || CollectionOutcome::Failed(failure.clone());
         let outcomes = vec![
@@ -261,37 +255,34 @@ mod tests {
             ("c", failed()),
             ("d", CollectionOutcome::NotBegun),
         ];
-        let mut again = Again {
-            line: "milvus-backup restore -n nightly --suffix _x".to_owned(),
-            same_targets: true,
-            flags: RestoreFlags { load: false, ..RestoreFlags::default() },
-        };
-        assert_snapshot!(restore_failure(&report(outcomes), &again), @"
+        let mut request = RestoreRequest::of("nightly".parse().unwrap());
+        request.load = false;
+        assert_snapshot!(restore_failure(&report_of(&request, outcomes)), @"
         restored 1 of 4 collections from nightly
-          default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although
-          default.c_x (from default.c): default.b_x/_default: 0 of 1997 to 2000 rows, although
-          hint: compare the root path
+          default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although Milvus reported the import as completed
+          default.c_x (from default.c): 0 of 1,997 to 2,000 rows in partition _default, although Milvus reported the import as completed
+          hint: compare minio.rootPath (milvus.storage.rootPath) with Milvus's own milvus.yaml; to test them: milvus-backup check
           not begun: default.d
           left in place, incomplete: default.b_x, default.c_x
-          try again: milvus-backup restore -n nightly --suffix _x --filter default.b,default.c,default.d --drop-exist-collection --no-load
+          to restore the remaining collections: milvus-backup restore -n nightly --filter default.b,default.c,default.d --rename default.b:default.b_x,default.c:default.c_x,default.d:default.d_x --drop-exist-collection --no-load
         ");
-        again.flags.existing = Existing::Use;
-        let mut into_others = report(vec![("a", CollectionOutcome::Done), ("b", failed())]);
+        request.existing = Existing::Use;
+        let mut into_others = report_of(&request, vec![("a", CollectionOutcome::Done), ("b", failed())]);
         into_others.collections[1].created = false;
-        assert_snapshot!(restore_failure(&into_others, &again), @"
+        assert_snapshot!(restore_failure(&into_others), @"
         restored 1 of 2 collections from nightly
-          default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although
-          hint: compare the root path
-          rows may have come into: default.b_x; empty them before you try again, or those rows come twice
-          try again: milvus-backup restore -n nightly --suffix _x --filter default.b --skip-create-collection --no-load
+          default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although Milvus reported the import as completed
+          hint: compare minio.rootPath (milvus.storage.rootPath) with Milvus's own milvus.yaml; to test them: milvus-backup check
+          rows may have been imported into: default.b_x
+          a second import repeats the rows that are already there, so empty those collections first; then: milvus-backup restore -n nightly --filter default.b --rename default.b:default.b_x --skip-create-collection --no-load
         ");
         let interrupted = CollectionFailure {
             kind: Kind::Interrupted,
-            rows_differ: false,
-            hint: None,
+            rows: None,
+            advice: None,
             message: "interrupted".into(),
         };
-        let text = restore_failure(&report(vec![("a", CollectionOutcome::Failed(interrupted))]), &again);
+        let text = restore_failure(&report(vec![("a", CollectionOutcome::Failed(interrupted))]));
         assert!(text.starts_with("interrupted; restored 0 of 1 collection from nightly\n"), "{text}");
     }
 }

@@ -6,7 +6,7 @@ use crate::name::CollectionRef;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The request names a collection that the backup does not contain.
-    #[error("the backup holds no collection {0}")]
+    #[error("the backup does not contain collection {0}")]
     NotInBackup(CollectionRef),
     /// Target collections exist, and the request does not say what to do with them.
     #[error("target collections exist already: {}", join_names(.0))]

@@ -3,6 +3,7 @@
 mod error;
 mod indexes;
 mod jobs;
+mod options;
 mod properties;
 mod request;
 mod targets;
@@ -10,9 +11,11 @@ mod targets;
 mod tests;
 
 pub use error::PlanError;
+pub use options::RestoreOptions;
 pub use request::{Existing, Override, PrefixSeen, Reach, RestoreRequest, Seen, SkipParams};
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::ids::{PartitionId, SegmentId};
 use crate::manifest::{CollectionBackup, Index, KeyValue, LoadState, Manifest};
@@ -107,6 +110,12 @@ impl RowRange {
     /// Returns whether a row count is in the range.
     pub const fn contains(self, rows: u64) -> bool {
         self.min <= rows && rows <= self.max
+    }
+}
+
+impl fmt::Display for RowRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max { self.max.fmt(f) } else { write!(f, "{} to {}", self.min, self.max) }
     }
 }
 

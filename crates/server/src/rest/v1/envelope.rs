@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::stream;
-use wire::{Failure, Kind};
+use wire::{ApiTerms, Failure, Kind, NewRestore, RequestOption, Terms, describe_advice};
 
 /// The code of anything that went wrong.
 const FAIL: i32 = 3;
@@ -132,21 +132,51 @@ impl Head {
     }
 }
 
-/// Flags of the command line that hints name, and the fields of requests that stand for them here.
-const FIELDS: [(&str, &str); 5] = [
-    ("--suffix", "collection_suffix"),
-    ("--rename", "collection_renames"),
-    ("--skip-create-collection", "skipCreateCollection"),
-    ("--drop-exist-collection", "dropExistCollection"),
-    ("--strategy", "strategy"),
-];
+/// The terms of `/api/v1`: its routes, and the fields of its requests.
+struct V1Terms;
+
+impl Terms for V1Terms {
+    fn list(&self) -> String {
+        "GET /api/v1/list".to_owned()
+    }
+
+    fn check(&self) -> String {
+        "GET /api/v1/check".to_owned()
+    }
+
+    fn show_files(&self) -> String {
+        "GET /api/v1/get_backup".to_owned()
+    }
+
+    fn delete(&self, backup: &str) -> String {
+        format!("DELETE /api/v1/delete?backup_name={backup}")
+    }
+
+    fn restore(&self, _: &NewRestore) -> Option<String> {
+        None
+    }
+
+    fn option(&self, option: RequestOption) -> &'static str {
+        match option {
+            RequestOption::Backup => "backup_name",
+            RequestOption::Filter => "filter",
+            RequestOption::Suffix => "collection_suffix",
+            RequestOption::Rename => "collection_renames",
+            RequestOption::UseExisting => "skipCreateCollection",
+            RequestOption::DropExisting => "dropExistCollection",
+            RequestOption::Strict | RequestOption::SerialFlush => ApiTerms.option(option),
+        }
+    }
+}
 
 /// What happened and what to do, in one line.
 pub(super) fn message(failure: &Failure) -> String {
     let while_doing = failure.context.iter().map(|context| format!("; while {context}"));
-    let here =
-        |hint: &String| FIELDS.iter().fold(hint.clone(), |hint, (flag, field)| hint.replace(flag, field));
-    let hint = failure.hint.iter().map(|hint| format!("; hint: {}", here(hint)));
+    let hint = match &failure.advice {
+        Some(advice) => Some(describe_advice(advice, &V1Terms)),
+        None => failure.hint.clone(),
+    };
+    let hint = hint.map(|hint| format!("; hint: {hint}"));
     // 0.4.15 says nothing else of what is missing, and scripts look for it
     let known = if failure.kind == Kind::NotFound { "not found: " } else { "" };
     [known.to_owned(), failure.message.clone()].into_iter().chain(while_doing).chain(hint).collect()
@@ -170,6 +200,7 @@ pub(super) fn json_type() -> [(header::HeaderName, HeaderValue); 1] {
 
 #[cfg(test)]
 mod tests {
+    use engine::Advice;
     use serde_json::json;
 
     use super::*;
@@ -186,8 +217,13 @@ mod tests {
 
     #[test]
     fn hints_name_fields_of_requests() {
-        let failure = Failure::usage("no").hint("use --suffix or --drop-exist-collection");
-        assert_eq!(message(&failure), "no; hint: use collection_suffix or dropExistCollection");
+        let failure = Failure::with_advice(Kind::AlreadyExists, "no", Advice::ChooseExistingTargets);
+        let message_of_failure = message(&failure);
+        for field in
+            ["collection_suffix", "collection_renames", "skipCreateCollection", "dropExistCollection"]
+        {
+            assert!(message_of_failure.contains(field), "{message_of_failure}");
+        }
         let missing = Failure::new(Kind::NotFound, "no x");
         assert_eq!(message(&missing), "not found: no x", "as 0.4.15 begins");
     }

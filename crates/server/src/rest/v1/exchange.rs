@@ -63,12 +63,7 @@ impl Exchange {
 
     /// Who asks; the door lets nobody in whom it does not know.
     pub(super) fn caller(&self) -> Result<&Caller, Failure> {
-        self.caller.as_ref().ok_or_else(|| Failure {
-            kind: Kind::Unauthenticated,
-            message: "nobody known asks".to_owned(),
-            context: None,
-            hint: None,
-        })
+        self.caller.as_ref().ok_or_else(|| Failure::new(Kind::Unauthenticated, "nobody known asks"))
     }
 
     /// Who asks, at a place that may be another than the configured one.
@@ -195,10 +190,7 @@ pub(super) fn ending(job: &Job, partly: bool) -> Result<(), Failure> {
         _ => {}
     }
     let failure = job.failure.clone().map(Failure::from);
-    Err(failure.unwrap_or_else(|| Failure {
-        kind: Kind::Failed,
-        message: format!("the job {} is {}", job.id, job.state.as_str()),
-        context: None,
-        hint: None,
+    Err(failure.unwrap_or_else(|| {
+        Failure::new(Kind::Failed, format!("the job {} is {}", job.id, job.state.as_str()))
     }))
 }

@@ -351,7 +351,8 @@ mod tests {
 
     #[test]
     fn a_failed_restore_says_why() {
-        let failure = JobFailure { kind: Kind::Failed, message: "no".to_owned(), context: None, hint: None };
+        let failure =
+            JobFailure { kind: Kind::Failed, message: "no".to_owned(), context: None, advice: None };
         let failed = Job { failure: Some(failure), ..restore(JobState::Failed) };
         let task = RestoreBackupTask::of_job(&failed, &Contents::default());
         assert_eq!((task.state_code, task.error_message.as_str()), (3, "no"));

@@ -1,0 +1,237 @@
+//! Commands that users can paste: advice in the terms of the command line.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use wire::{Existing, NewRestore, RequestOption, Terms};
+
+/// The terms of the command line, with the options of this run that a further command needs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CommandTerms {
+    options: String,
+    server: String,
+}
+
+impl CommandTerms {
+    /// Creates the terms of a run: with its `--config`, and a note if it has `--set`, whose values may be secrets.
+    pub(crate) fn new(config: Option<&str>, has_overrides: bool) -> Self {
+        let mut options = config.map(|file| format!(" --config {}", shell_word(file))).unwrap_or_default();
+        if has_overrides {
+            options.push_str(" --set …");
+        }
+        Self { options, server: String::new() }
+    }
+
+    /// Lets the commands run on the server at this URL, with the files that were named for it.
+    pub(crate) fn on_server(mut self, url: &str, token_file: Option<&Path>, ca: Option<&Path>) -> Self {
+        self.server = format!(" --server {}", shell_word(url));
+        for (flag, file) in [("--token-file", token_file), ("--server-ca", ca)] {
+            if let Some(file) = file {
+                // Writing to a String cannot fail.
+                let _ = write!(self.server, " {flag} {}", shell_word(&file.to_string_lossy()));
+            }
+        }
+        self
+    }
+
+    /// Writes a command that a server can run, with these arguments.
+    pub(crate) fn command(&self, verb: &str, arguments: &str) -> String {
+        format!("milvus-backup {verb}{}{}{arguments}", self.options, self.server)
+    }
+
+    /// Writes a command that always runs on this machine.
+    fn local_command(&self, verb: &str) -> String {
+        format!("milvus-backup {verb}{}", self.options)
+    }
+}
+
+impl Terms for CommandTerms {
+    fn list(&self) -> String {
+        self.command("list", "")
+    }
+
+    fn check(&self) -> String {
+        self.local_command("check")
+    }
+
+    fn show_files(&self) -> String {
+        self.command("get", " -n NAME --detail")
+    }
+
+    fn show_configuration(&self) -> String {
+        self.local_command("config show")
+    }
+
+    fn delete(&self, backup: &str) -> String {
+        self.command("delete", &format!(" -n {}", shell_word(backup)))
+    }
+
+    fn restore(&self, request: &NewRestore) -> Option<String> {
+        Some(self.command("restore", &restore_arguments(request)))
+    }
+
+    fn option(&self, option: RequestOption) -> &'static str {
+        match option {
+            RequestOption::Backup => "-n NAME",
+            RequestOption::Filter => "--filter",
+            RequestOption::Suffix => "--suffix",
+            RequestOption::Rename => "--rename",
+            RequestOption::UseExisting => "--skip-create-collection",
+            RequestOption::DropExisting => "--drop-exist-collection",
+            RequestOption::Strict => "--strict",
+            RequestOption::SerialFlush => "--strategy serial_flush",
+        }
+    }
+}
+
+/// Writes a restore as arguments of the command line, each after a space; defaults are left out.
+fn restore_arguments(request: &NewRestore) -> String {
+    let renames: Vec<String> = request.rename.iter().map(|(from, to)| format!("{from}:{to}")).collect();
+    let values = [
+        ("-n", request.backup.as_deref()),
+        ("--filter", request.filter.as_deref()),
+        ("--rename", Some(renames.join(",")).as_deref().filter(|renames| !renames.is_empty())),
+        ("--suffix", request.suffix.as_deref()),
+    ]
+    .map(|(flag, value)| value.map(|value| format!(" {flag} {}", shell_word(value))));
+    let flags = [
+        ("--drop-exist-collection", request.existing == Existing::Drop),
+        ("--skip-create-collection", request.existing == Existing::Use),
+        ("--meta-only", request.meta_only),
+        ("--rebuild-index=false", !request.indexes),
+        ("--use-auto-index", request.auto_index),
+        ("--drop-exist-index", request.drop_indexes),
+        ("--no-load", !request.load),
+        ("--no-aliases", !request.aliases),
+        ("--cleanup-on-failure", request.cleanup_on_failure),
+    ]
+    .map(|(flag, given)| given.then(|| format!(" {flag}")));
+    values.into_iter().chain(flags).flatten().collect()
+}
+
+/// Quotes a word for a shell where that is necessary.
+pub(crate) fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::{Advice, RemainingRestore, Setting};
+    use model::name::CollectionRef;
+    use model::plan::restore::RestoreRequest;
+    use wire::{ApiTerms, describe_advice};
+
+    use super::*;
+
+    #[test]
+    fn commands_repeat_the_options_of_the_run() {
+        let terms = CommandTerms::new(Some("my backup.yaml"), true);
+        assert_eq!(terms.delete("a"), "milvus-backup delete --config 'my backup.yaml' --set … -n a");
+        let terms = CommandTerms::new(None, false).on_server("http://[::1]:1", Some(Path::new("t")), None);
+        assert_eq!(terms.list(), "milvus-backup list --server 'http://[::1]:1' --token-file t");
+        assert_eq!(terms.check(), "milvus-backup check", "a server checks its own configuration");
+    }
+
+    #[test]
+    fn a_restore_becomes_the_flags_that_it_differs_by() {
+        let request = NewRestore {
+            backup: Some("nightly".into()),
+            filter: Some("default.books,shop.orders".into()),
+            rename: [("shop.orders".to_owned(), "shop.orders_copy".to_owned())].into(),
+            existing: Existing::Drop,
+            load: false,
+            ..NewRestore::default()
+        };
+        assert_eq!(
+            CommandTerms::default().restore(&request).unwrap(),
+            "milvus-backup restore -n nightly --filter default.books,shop.orders --rename shop.orders:shop.orders_copy \
+             --drop-exist-collection --no-load"
+        );
+    }
+
+    #[test]
+    fn every_advice_names_the_next_step() {
+        let backup = || "nightly".to_owned();
+        let collection = |name: &str| CollectionRef::new("default", name);
+        let request = RestoreRequest { meta_only: true, ..RestoreRequest::of("nightly".parse().unwrap()) };
+        let (books, copy) = (collection("books"), collection("books_copy"));
+        let remaining = RemainingRestore::new(&request, [(&books, &copy)], true);
+        let mut into_existing = RemainingRestore { rows_may_repeat: true, ..remaining.clone() };
+        into_existing.options.existing = Existing::Use.into();
+        let several_targets = RemainingRestore::new(&request, [(&books, &copy), (&books, &books)], true);
+        let advice = [
+            Advice::NameBackup,
+            Advice::ChooseNameOrDelete { backup: backup() },
+            Advice::ChooseNameOrWait { backup: backup() },
+            Advice::ChooseNameOrInspect,
+            Advice::InspectDirectory,
+            Advice::ListBackups,
+            Advice::WaitForRun { backup: backup(), lease_seconds: 180 },
+            Advice::DeleteAndCreateAgain { backup: backup(), lease_seconds: None },
+            Advice::DeleteAndCreateAgain { backup: backup(), lease_seconds: Some(180) },
+            Advice::InspectBackup { backup: backup(), lease_seconds: None },
+            Advice::CreateAgain,
+            Advice::DeleteAgain { backup: backup(), may_be_gone: false },
+            Advice::DeleteAgain { backup: backup(), may_be_gone: true },
+            Advice::UseAnotherBackup,
+            Advice::CreateAgainOrNotStrict,
+            Advice::UseSerialFlush,
+            Advice::CompactCollection,
+            Advice::WaitForQuietCollection,
+            Advice::CorrectFilter,
+            Advice::FilterBySourceNames { names: vec![collection("books"), collection("tags")] },
+            Advice::FilterByTargetNames,
+            Advice::CorrectRename,
+            Advice::RestoreAgain { backup: backup() },
+            Advice::RestoreRemaining(Box::new(remaining)),
+            Advice::RestoreRemaining(Box::new(into_existing)),
+            Advice::RestoreRemaining(Box::new(several_targets)),
+            Advice::InspectAliases,
+            Advice::ChooseExistingTargets,
+            Advice::ReviewNewTargets,
+            Advice::CreateTargets,
+            Advice::UseCollectionName,
+            Advice::ReplaceCollectionOrUseAnotherBackup,
+            Advice::ReplaceCollectionAlone,
+            Advice::ReplaceCollection { when_milvus_answers: true },
+            Advice::ReplaceCollection { when_milvus_answers: false },
+            Advice::RecreateTarget { field_ids_differ: true },
+            Advice::RecreateTarget { field_ids_differ: false },
+            Advice::CreatePartition,
+            Advice::InspectBackupFiles,
+            Advice::UseNewerTarget,
+            Advice::AllowMilvusToRead,
+            Advice::InspectMilvusLogs,
+            Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket, Setting::MilvusRootPath] },
+            Advice::CompareSettings {
+                settings: vec![Setting::MilvusAddress, Setting::MilvusPort, Setting::MilvusTlsMode],
+            },
+            Advice::CompareSettings { settings: vec![Setting::MilvusUser, Setting::MilvusPassword] },
+            Advice::CompareSettings {
+                settings: vec![Setting::StorageAddress, Setting::StoragePort, Setting::StorageTls],
+            },
+            Advice::CreateBucket,
+            Advice::CheckStorePermissions,
+            Advice::FreeSpace,
+            Advice::ReduceConcurrency,
+            Advice::GrantPrivilege,
+            Advice::WaitForRateLimit,
+            Advice::FreeQuota,
+            Advice::CheckName,
+            Advice::SynchroniseClock,
+            Advice::UpgradeMilvus,
+            Advice::UseGoTool,
+            Advice::TryAgain,
+        ];
+        let words = |terms: &dyn Terms| {
+            advice.iter().map(|advice| describe_advice(advice, terms)).collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!("advice_on_the_command_line", words(&CommandTerms::default()));
+        insta::assert_snapshot!("advice_of_the_api", words(&ApiTerms));
+    }
+}

@@ -1,0 +1,351 @@
+//! The suggested next step after a failure, as data. The front ends express it in the terms of their users.
+
+use model::name::CollectionRef;
+use model::plan::restore::{Existing, PlanError, RestoreOptions, RestoreRequest, SkipParams};
+use model::version::UnsupportedVersion;
+use serde::{Deserialize, Serialize};
+
+use crate::lease::LEASE_SECONDS;
+use crate::{Activity, BackupState, Error};
+
+/// The suggested next step after a failure.
+///
+/// It is stored with reports and jobs and is part of documents, where `action` names the variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Advice {
+    /// Name the backup in the request.
+    NameBackup,
+    /// Choose another name, or delete the backup that has this one.
+    ChooseNameOrDelete {
+        /// The name of the existing backup.
+        backup: String,
+    },
+    /// Choose another name, or wait for the run that writes the backup of this name.
+    ChooseNameOrWait {
+        /// The name of the backup.
+        backup: String,
+    },
+    /// Choose another name, or inspect the directory, which contains other files.
+    ChooseNameOrInspect,
+    /// Inspect the directory before it is removed by hand; nothing was deleted.
+    InspectDirectory,
+    /// List the backups that exist.
+    ListBackups,
+    /// Wait for the run that writes the backup. If that run died, the backup can be deleted once its lease has expired.
+    WaitForRun {
+        /// The name of the backup.
+        backup: String,
+        /// The time without a sign of life after which the lease has expired, in seconds.
+        lease_seconds: u64,
+    },
+    /// Delete the backup, which is unfinished, and create it again.
+    DeleteAndCreateAgain {
+        /// The name of the backup.
+        backup: String,
+        /// The time for which it cannot be deleted yet, in seconds after the last sign of life of the run.
+        lease_seconds: Option<u64>,
+    },
+    /// Inspect the backup, which may be complete; if it is unfinished, delete it and create it again.
+    InspectBackup {
+        /// The name of the backup.
+        backup: String,
+        /// The time for which it cannot be deleted yet, in seconds after the last sign of life of the run.
+        lease_seconds: Option<u64>,
+    },
+    /// Create the backup again; nothing was written.
+    CreateAgain,
+    /// Delete the backup again: the deletion continues where it stopped.
+    DeleteAgain {
+        /// The name of the backup.
+        backup: String,
+        /// Whether the backup may be deleted already, so that it is not found.
+        may_be_gone: bool,
+    },
+    /// Restore from another backup, or copy the missing files back from a copy of this one.
+    UseAnotherBackup,
+    /// Create the backup again, or without the option `strict`.
+    CreateAgainOrNotStrict,
+    /// Use the flush strategy `serial_flush`, or the default.
+    UseSerialFlush,
+    /// Compact the collection, then back it up again.
+    CompactCollection,
+    /// Try again when the collection changes less.
+    WaitForQuietCollection,
+    /// Correct the filter, which lists names of the source.
+    CorrectFilter,
+    /// Filter by the names in the backup instead of the new names.
+    FilterBySourceNames {
+        /// The names in the backup of the collections that were meant.
+        names: Vec<CollectionRef>,
+    },
+    /// Filter targets by the names that collections get instead of the names in the backup.
+    FilterByTargetNames,
+    /// Correct the rename rule.
+    CorrectRename,
+    /// Restore the backup again; nothing was changed.
+    RestoreAgain {
+        /// The name of the backup.
+        backup: String,
+    },
+    /// Restore the collections that a restore did not complete.
+    RestoreRemaining(Box<RemainingRestore>),
+    /// Inspect the aliases of the restored collections; some may be missing.
+    InspectAliases,
+    /// Choose what happens to the existing targets: other names, import into them, or replacement.
+    ChooseExistingTargets,
+    /// Inspect the targets that were created after the restore was submitted, then submit it again.
+    ReviewNewTargets,
+    /// Let the restore create the missing targets.
+    CreateTargets,
+    /// Use the name of the collection instead of its alias, or drop the alias.
+    UseCollectionName,
+    /// Drop the collection and restore it again. If rows are still missing, restore from another backup.
+    ReplaceCollectionOrUseAnotherBackup,
+    /// Drop the collection and restore it again while nothing else writes to it.
+    ReplaceCollectionAlone,
+    /// Restore the collection again in place of the incomplete one.
+    ReplaceCollection {
+        /// Whether Milvus was unreachable and must answer first.
+        when_milvus_answers: bool,
+    },
+    /// Drop the target, whose fields differ from those in the backup, and restore again.
+    RecreateTarget {
+        /// Whether only the ids of the fields differ.
+        field_ids_differ: bool,
+    },
+    /// Create the missing partition in the target, or drop the target.
+    CreatePartition,
+    /// Inspect the files of the backup: some are missing, or there are too many.
+    InspectBackupFiles,
+    /// Restore into a Milvus of the version of the source, or of a later one.
+    UseNewerTarget,
+    /// Give the Milvus server itself the right to read the backup.
+    AllowMilvusToRead,
+    /// Inspect the logs of Milvus's data nodes, then back the collection up again.
+    InspectMilvusLogs,
+    /// Compare these settings with Milvus's own configuration file `milvus.yaml`.
+    CompareWithMilvus {
+        /// The settings.
+        settings: Vec<Setting>,
+    },
+    /// Compare these settings with the server that is unreachable or rejects them.
+    CompareSettings {
+        /// The settings.
+        settings: Vec<Setting>,
+    },
+    /// Compare the name of the bucket, or create the bucket.
+    CreateBucket,
+    /// Check the permissions on the store.
+    CheckStorePermissions,
+    /// Free space on the store, then delete the unfinished backup and create it again.
+    FreeSpace,
+    /// Lower the number of concurrent requests to the store.
+    ReduceConcurrency,
+    /// Grant the user of Milvus the missing privilege.
+    GrantPrivilege,
+    /// Try again later: Milvus limits the rate of these requests.
+    WaitForRateLimit,
+    /// Raise the quota of Milvus that is exhausted, or free some of it.
+    FreeQuota,
+    /// Check whether the collection or database was dropped, or is in another database.
+    CheckName,
+    /// Synchronise the clock of this machine.
+    SynchroniseClock,
+    /// Upgrade Milvus to a supported version.
+    UpgradeMilvus,
+    /// Use Milvus Backup (Go) for this version of Milvus.
+    UseGoTool,
+    /// Try again. If the error persists, the store does not keep what is written to it.
+    TryAgain,
+}
+
+/// A setting of the configuration, as an advice names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    /// The address of Milvus.
+    MilvusAddress,
+    /// The port of Milvus.
+    MilvusPort,
+    /// The TLS mode of the connection to Milvus.
+    MilvusTlsMode,
+    /// The user of Milvus.
+    MilvusUser,
+    /// The password of that user.
+    MilvusPassword,
+    /// The bucket of Milvus.
+    MilvusBucket,
+    /// The root path of Milvus in its bucket or on its disk.
+    MilvusRootPath,
+    /// The address of the object store.
+    StorageAddress,
+    /// The port of the object store.
+    StoragePort,
+    /// Whether the object store is accessed with TLS.
+    StorageTls,
+}
+
+/// The collections that a restore did not complete, and the options to restore them with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemainingRestore {
+    /// The name of the backup.
+    pub backup: String,
+    /// The remaining collections.
+    pub collections: Vec<RemainingCollection>,
+    /// The options of the restore. `existing` is `drop` where incomplete targets may exist.
+    pub options: RestoreOptions,
+    /// Whether the options say everything in which the restore differed from the defaults.
+    pub options_are_complete: bool,
+    /// Whether rows may have been imported into targets that existed before, so that they must be emptied first.
+    pub rows_may_repeat: bool,
+}
+
+/// A collection that a restore did not complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemainingCollection {
+    /// The name in the backup.
+    pub source: CollectionRef,
+    /// The name in the target.
+    pub target: CollectionRef,
+}
+
+impl RemainingRestore {
+    /// Creates the advice for these remaining pairs of source and target.
+    ///
+    /// `may_exist` says whether the restore may have created some of the targets.
+    pub fn new<'a>(
+        request: &RestoreRequest,
+        remaining: impl IntoIterator<Item = (&'a CollectionRef, &'a CollectionRef)>,
+        may_exist: bool,
+    ) -> Self {
+        let mut options = RestoreOptions::from(request);
+        if may_exist && options.existing == Existing::Refuse {
+            options.existing = Existing::Drop;
+        }
+        let pair = |(source, target): (&CollectionRef, &CollectionRef)| RemainingCollection {
+            source: source.clone(),
+            target: target.clone(),
+        };
+        Self {
+            backup: request.name.to_string(),
+            collections: remaining.into_iter().map(pair).collect(),
+            options,
+            options_are_complete: request.overrides.is_empty()
+                && request.max_shards.is_none()
+                && request.skip == SkipParams::default(),
+            rows_may_repeat: options.existing == Existing::Use && !options.meta_only,
+        }
+    }
+}
+
+impl Error {
+    /// Returns the suggested next step, or `None` if the message contains it or there is none.
+    pub fn advice(&self) -> Option<Advice> {
+        Some(match self {
+            Self::Selection(_, advice) => advice.as_deref().cloned().unwrap_or(Advice::CorrectFilter),
+            Self::NameTaken { name, state: BackupState::Running } => {
+                Advice::ChooseNameOrWait { backup: name.clone() }
+            }
+            Self::NameTaken { name, .. } => Advice::ChooseNameOrDelete { backup: name.clone() },
+            Self::Occupied { .. } => Advice::ChooseNameOrInspect,
+            Self::NoSuchBackup { .. } => Advice::ListBackups,
+            Self::NotComplete { name, state: BackupState::Running } | Self::Running { name, .. } => {
+                Advice::WaitForRun { backup: name.clone(), lease_seconds: LEASE_SECONDS }
+            }
+            Self::NotComplete { name, .. } => {
+                Advice::DeleteAndCreateAgain { backup: name.clone(), lease_seconds: None }
+            }
+            Self::NotABackup { .. } => Advice::InspectDirectory,
+            Self::DamagedFile { .. } | Self::Damaged { .. } => Advice::UseAnotherBackup,
+            Self::Rows { counted: 1.., .. } => Advice::ReplaceCollectionOrUseAnotherBackup,
+            // The server reads from its own bucket and root path, and found nothing there.
+            Self::WrongRoot { .. } | Self::Rows { .. } => {
+                Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket, Setting::MilvusRootPath] }
+            }
+            Self::Foreign { .. } => Advice::ReplaceCollectionAlone,
+            Self::Plan(plan) => return advice_for_plan_error(plan),
+            Self::TargetIsAlias(_) => Advice::UseCollectionName,
+            Self::Mapping(_) => Advice::CorrectRename,
+            Self::Vanished(_) => Advice::CreateAgainOrNotStrict,
+            Self::RowsDiffer { .. } | Self::NotFlushed { .. } => Advice::InspectMilvusLogs,
+            Self::Unsteady { .. } => Advice::WaitForQuietCollection,
+            Self::Segments { .. } => Advice::CompactCollection,
+            Self::Import { reason, .. } => return advice_for_import_failure(reason),
+            Self::Stalled { .. } => Advice::ReplaceCollection { when_milvus_answers: false },
+            Self::Format { .. } | Self::Schema { .. } => Advice::UseNewerTarget,
+            Self::Storage(error) => return advice_for_store_error(error.kind()),
+            Self::Milvus(error) => return advice_for_milvus_error(error.kind()),
+            Self::During { activity: Activity::Import { .. }, .. } => {
+                Advice::ReplaceCollection { when_milvus_answers: true }
+            }
+            Self::During { source, .. } => return source.advice(),
+            Self::Strategy(_) => Advice::UseSerialFlush,
+            Self::Version(UnsupportedVersion::TooOld(_)) => Advice::UpgradeMilvus,
+            Self::Version(UnsupportedVersion::TooNew(_)) => Advice::UseGoTool,
+            Self::Copied { .. } => Advice::TryAgain,
+            // The messages of the first two contain the rule. The others need no action, or are bugs of this program.
+            Self::Name(_)
+            | Self::Place { .. }
+            | Self::Encode { .. }
+            | Self::Cancelled
+            | Self::NotProven(_)
+            | Self::Task(_) => return None,
+        })
+    }
+}
+
+fn advice_for_plan_error(error: &PlanError) -> Option<Advice> {
+    Some(match error {
+        PlanError::TargetsExist(_) => Advice::ChooseExistingTargets,
+        PlanError::DropsUnconfirmed(_) => Advice::ReviewNewTargets,
+        PlanError::TargetsMissing(_) => Advice::CreateTargets,
+        PlanError::NotInBackup(_) | PlanError::L0(_) | PlanError::StorageVersion(..) => return None,
+    })
+}
+
+/// Returns the advice for a failed import job, if the reason that Milvus reports is a known one.
+fn advice_for_import_failure(reason: &str) -> Option<Advice> {
+    let known = [
+        ("no binlog file", Advice::RecreateTarget { field_ids_differ: true }),
+        ("could not read binlog file", Advice::RecreateTarget { field_ids_differ: false }),
+        ("dimension", Advice::RecreateTarget { field_ids_differ: false }),
+        ("binlog file count", Advice::InspectBackupFiles),
+        ("AccessDenied", Advice::AllowMilvusToRead),
+        ("NoSuchBucket", Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket] }),
+        ("partition not", Advice::CreatePartition),
+        ("quota", Advice::FreeQuota),
+    ];
+    known.into_iter().find(|(text, _)| reason.contains(text)).map(|(_, advice)| advice)
+}
+
+fn advice_for_store_error(kind: storage::ErrorKind) -> Option<Advice> {
+    use storage::ErrorKind as E;
+    Some(match kind {
+        E::PermissionDenied => Advice::CheckStorePermissions,
+        E::Unreachable => Advice::CompareSettings {
+            settings: vec![Setting::StorageAddress, Setting::StoragePort, Setting::StorageTls],
+        },
+        E::BucketMissing => Advice::CreateBucket,
+        E::NoSpace => Advice::FreeSpace,
+        E::RateLimited | E::Timeout => Advice::ReduceConcurrency,
+        _ => return None,
+    })
+}
+
+fn advice_for_milvus_error(kind: milvus::ErrorKind) -> Option<Advice> {
+    use milvus::ErrorKind as E;
+    Some(match kind {
+        E::Unreachable => Advice::CompareSettings {
+            settings: vec![Setting::MilvusAddress, Setting::MilvusPort, Setting::MilvusTlsMode],
+        },
+        E::Unauthenticated => {
+            Advice::CompareSettings { settings: vec![Setting::MilvusUser, Setting::MilvusPassword] }
+        }
+        E::PermissionDenied => Advice::GrantPrivilege,
+        E::RateLimited => Advice::WaitForRateLimit,
+        E::Quota => Advice::FreeQuota,
+        E::CollectionNotFound | E::DatabaseNotFound => Advice::CheckName,
+        _ => return None,
+    })
+}

@@ -1,0 +1,57 @@
+//! The options of a restore other than its selection and its targets.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Existing, RestoreRequest};
+
+/// The options of a restore that a command line, a request and an advice share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RestoreOptions {
+    /// What to do with existing targets.
+    pub existing: Existing,
+    /// Whether to restore collections without their data.
+    pub meta_only: bool,
+    /// Whether to create the backup's indexes.
+    pub indexes: bool,
+    /// Whether vector indexes become AUTOINDEX, with the same metric.
+    pub auto_index: bool,
+    /// Whether to drop the indexes of an existing target first.
+    pub drop_indexes: bool,
+    /// Whether to load the collections that were loaded in the source.
+    pub load: bool,
+    /// Whether to create the backup's aliases.
+    pub aliases: bool,
+    /// Whether to drop a collection that the restore created and whose import failed.
+    pub cleanup_on_failure: bool,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        Self {
+            existing: Existing::Refuse,
+            meta_only: false,
+            indexes: true,
+            auto_index: false,
+            drop_indexes: false,
+            load: true,
+            aliases: true,
+            cleanup_on_failure: false,
+        }
+    }
+}
+
+impl From<&RestoreRequest> for RestoreOptions {
+    fn from(request: &RestoreRequest) -> Self {
+        Self {
+            existing: request.existing,
+            meta_only: request.meta_only,
+            indexes: request.indexes,
+            auto_index: request.auto_index,
+            drop_indexes: request.drop_indexes,
+            load: request.load,
+            aliases: request.aliases,
+            cleanup_on_failure: request.cleanup_on_failure,
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! The wording of advice: one text for each, in the terms of its reader.
+
+use engine::{Advice, RemainingRestore, Setting};
+use model::name::CollectionRef;
+use model::plan::restore::Existing;
+use serde::{Deserialize, Deserializer};
+
+use crate::NewRestore;
+
+/// The largest number of remaining collections that a request names.
+const MAX_NAMED_COLLECTIONS: usize = 10;
+
+/// The terms of a reader: what operations and options are called where the text is read.
+///
+/// The default methods give the terms of `/api/v2` and gRPC.
+pub trait Terms {
+    /// Names the operation that lists backups.
+    fn list(&self) -> String {
+        "GET /api/v2/backups".to_owned()
+    }
+
+    /// Names the operation that tests Milvus and both storages.
+    fn check(&self) -> String {
+        "GET /api/v2/check".to_owned()
+    }
+
+    /// Names the operation that shows the damaged files of a backup.
+    fn show_files(&self) -> String {
+        "GET /api/v2/backups/NAME".to_owned()
+    }
+
+    /// Names the command that shows where each value of the configuration comes from.
+    fn show_configuration(&self) -> String {
+        "`milvus-backup config show` on the server".to_owned()
+    }
+
+    /// Names the operation that deletes a backup.
+    fn delete(&self, backup: &str) -> String {
+        format!("DELETE /api/v2/backups/{backup}")
+    }
+
+    /// Writes the instruction to restore with this request; `None` if the reader cannot express it.
+    fn restore(&self, request: &NewRestore) -> Option<String> {
+        let backup = request.backup.as_deref().unwrap_or_default();
+        Some(format!("restore {backup} again with the collections and options in `advice`"))
+    }
+
+    /// Names an option of a request, with its value if it has a fixed one.
+    fn option(&self, option: RequestOption) -> &'static str {
+        match option {
+            RequestOption::Backup => "`backup`",
+            RequestOption::Filter => "`filter`",
+            RequestOption::Suffix => "`suffix`",
+            RequestOption::Rename => "`rename`",
+            RequestOption::UseExisting => "`existing`: `use`",
+            RequestOption::DropExisting => "`existing`: `drop`",
+            RequestOption::Strict => "`strict`",
+            RequestOption::SerialFlush => "`strategy`: `serial_flush`",
+        }
+    }
+}
+
+/// The terms of `/api/v2` and gRPC.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiTerms;
+
+impl Terms for ApiTerms {}
+
+/// An option of a request that an advice names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestOption {
+    /// The name of the backup.
+    Backup,
+    /// The filter by source names.
+    Filter,
+    /// The suffix of target names.
+    Suffix,
+    /// The rename rules.
+    Rename,
+    /// Import into existing targets.
+    UseExisting,
+    /// Replace existing targets.
+    DropExisting,
+    /// Fail a backup from which a collection would be missing.
+    Strict,
+    /// The flush strategy `serial_flush`.
+    SerialFlush,
+}
+
+/// Writes an advice in the terms of its reader.
+pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
+    use RequestOption as O;
+    let option = |option| terms.option(option);
+    match advice {
+        Advice::NameBackup => {
+            format!("name the backup with {}; to see which backups exist: {}", option(O::Backup), terms.list())
+        }
+        Advice::ChooseNameOrDelete { backup } => {
+            format!("choose another name, or delete the backup first: {}", terms.delete(backup))
+        }
+        Advice::ChooseNameOrWait { backup } => {
+            format!("choose another name, or wait until the run that writes {backup} has ended")
+        }
+        Advice::ChooseNameOrInspect => "choose another name, or inspect the files in that directory".into(),
+        Advice::InspectDirectory => {
+            "nothing was deleted; inspect the files in that directory before you remove them".into()
+        }
+        Advice::ListBackups => format!("to see which backups exist: {}", terms.list()),
+        Advice::WaitForRun { backup, lease_seconds } => format!(
+            "wait until the run that writes {backup} has ended; if it died, the backup can be deleted {lease_seconds} s \
+             after its last sign of life"
+        ),
+        Advice::DeleteAndCreateAgain { backup, lease_seconds } => {
+            delete_and_create(backup, *lease_seconds, terms)
+        }
+        Advice::InspectBackup { backup, lease_seconds } => format!(
+            "inspect {backup} first; if it is unfinished, {}",
+            delete_and_create(backup, *lease_seconds, terms)
+        ),
+        Advice::CreateAgain => "create the backup again".into(),
+        Advice::DeleteAgain { backup, may_be_gone } => {
+            let gone = if *may_be_gone { "; if it is not found, it is deleted completely" } else { "" };
+            format!("to continue the deletion: {}{gone}", terms.delete(backup))
+        }
+        Advice::UseAnotherBackup => {
+            "restore from another backup, or copy the files back from a copy of this one".into()
+        }
+        Advice::CreateAgainOrNotStrict => {
+            format!("create the backup again, or without {}", option(O::Strict))
+        }
+        Advice::UseSerialFlush => format!("use {}, or the default strategy", option(O::SerialFlush)),
+        Advice::CompactCollection => {
+            "if the error persists, files of an interrupted write are in the collection's directories; compact the \
+             collection and create the backup again"
+                .into()
+        }
+        Advice::WaitForQuietCollection => {
+            "Milvus compacts the collection faster than it can be copied; try again when it changes less".into()
+        }
+        Advice::CorrectFilter => "a filter is a comma-separated list of db.*, db.collection, collection (of database \
+             default) or db. for the database alone; names are those of the source"
+            .into(),
+        Advice::FilterBySourceNames { names } => format!(
+            "filters match the names in the backup, not the new names; use {} with {}",
+            option(O::Filter),
+            join_names(names)
+        ),
+        Advice::FilterByTargetNames => {
+            "the filter on targets matches the names in the target, not those in the backup".into()
+        }
+        Advice::CorrectRename => {
+            "a rename rule is old:new, db.old:db.new or db1.*:db2.*; rules are separated by commas".into()
+        }
+        Advice::RestoreAgain { backup } => format!("restore {backup} again"),
+        Advice::RestoreRemaining(remaining) => describe_remaining(remaining, terms),
+        Advice::InspectAliases => "inspect the aliases of the collections; some may be missing".into(),
+        Advice::ChooseExistingTargets => format!(
+            "restore under other names ({} or {}), into the existing collections ({}), or in their place ({})",
+            option(O::Suffix),
+            option(O::Rename),
+            option(O::UseExisting),
+            option(O::DropExisting)
+        ),
+        Advice::ReviewNewTargets => {
+            "these collections were created after the restore was submitted; inspect them, then submit it again".into()
+        }
+        Advice::CreateTargets => {
+            format!("restore without {}, so that they are created", option(O::UseExisting))
+        }
+        Advice::UseCollectionName => "use the name of the collection, or drop the alias first".into(),
+        Advice::ReplaceCollectionOrUseAnotherBackup => {
+            "rows were lost in the backup or during the import: drop the collection and restore it again; if rows are \
+             still missing, restore from another backup"
+                .into()
+        }
+        Advice::ReplaceCollectionAlone => {
+            "two restores into one target at the same time double its rows: drop the collection and restore it again \
+             alone"
+                .into()
+        }
+        Advice::ReplaceCollection { when_milvus_answers: true } => {
+            format!("when Milvus is available, restore the collection again with {}", option(O::DropExisting))
+        }
+        Advice::ReplaceCollection { when_milvus_answers: false } => format!(
+            "inspect the logs of Milvus's data nodes, then restore the collection again with {}",
+            option(O::DropExisting)
+        ),
+        Advice::RecreateTarget { field_ids_differ: true } => {
+            "the fields of the target have other ids than in the backup; drop the target and restore again".into()
+        }
+        Advice::RecreateTarget { field_ids_differ: false } => {
+            "the schema of the target differs from the backup's; drop the target and restore again".into()
+        }
+        Advice::CreatePartition => {
+            "the target lacks a partition of the backup; create it, or drop the target and restore again".into()
+        }
+        Advice::InspectBackupFiles => {
+            format!("files of the backup are missing, or there are too many; to see which: {}", terms.show_files())
+        }
+        Advice::UseNewerTarget => "restore into a Milvus of the version of the source, or of a later one".into(),
+        Advice::AllowMilvusToRead => {
+            "the Milvus server itself cannot read the backup; grant its credentials read access".into()
+        }
+        Advice::InspectMilvusLogs => {
+            "inspect the logs of Milvus's data coordinator and data nodes, then back the collection up again".into()
+        }
+        Advice::CompareWithMilvus { settings } => format!(
+            "compare {} with Milvus's own milvus.yaml; to test them: {}",
+            join_settings(settings),
+            terms.check()
+        ),
+        Advice::CompareSettings { settings } => {
+            format!("check {}; to test them: {}", join_settings(settings), terms.check())
+        }
+        Advice::CreateBucket => "check the name of the bucket, or create it".into(),
+        Advice::CheckStorePermissions => format!(
+            "check the permissions of the access key (object store) or of this user (disk); to see where each value comes \
+             from: {}",
+            terms.show_configuration()
+        ),
+        Advice::FreeSpace => "free space, then delete the unfinished backup and create it again".into(),
+        Advice::ReduceConcurrency => {
+            "the store is slow or asks for fewer requests; lower transfer.concurrency (backup.parallelism.copydata)".into()
+        }
+        Advice::GrantPrivilege => "the user lacks a privilege; grant it, or use root".into(),
+        Advice::WaitForRateLimit => {
+            "Milvus limits these requests (quotaAndLimits in milvus.yaml); try again later".into()
+        }
+        Advice::FreeQuota => {
+            "a quota of Milvus is exhausted (quotaAndLimits in milvus.yaml); raise it or free some of it, then try again"
+                .into()
+        }
+        Advice::CheckName => "it was dropped in the meantime, or it is in another database".into(),
+        Advice::SynchroniseClock => {
+            "stores refuse requests signed with a clock that is more than 15 minutes wrong; synchronise the clock".into()
+        }
+        Advice::UpgradeMilvus => "upgrade Milvus to 2.2.9 or later".into(),
+        Advice::UseGoTool => "use Milvus Backup (Go) for this version of Milvus".into(),
+        Advice::TryAgain => "try again; if the error persists, the store does not keep what is written to it".into(),
+    }
+}
+
+fn delete_and_create(backup: &str, lease_seconds: Option<u64>, terms: &dyn Terms) -> String {
+    let when = match lease_seconds {
+        Some(seconds) => format!(" (possible {seconds} s after the last sign of life of the server)"),
+        None => String::new(),
+    };
+    format!("delete the backup{when}: {}; then create it again", terms.delete(backup))
+}
+
+fn describe_remaining(remaining: &RemainingRestore, terms: &dyn Terms) -> String {
+    let instruction = NewRestore::of_remaining(remaining)
+        .and_then(|request| terms.restore(&request))
+        .unwrap_or_else(|| {
+            let existing = match remaining.options.existing {
+                Existing::Refuse => String::new(),
+                Existing::Drop => {
+                    format!(", and with {}", terms.option(RequestOption::DropExisting))
+                }
+                Existing::Use => {
+                    format!(", and with {}", terms.option(RequestOption::UseExisting))
+                }
+            };
+            format!(
+                "restore {} again as before, with a filter for the remaining collections{existing}",
+                remaining.backup
+            )
+        });
+    if remaining.rows_may_repeat {
+        format!(
+            "a second import repeats the rows that are already there, so empty those collections first; then: {instruction}"
+        )
+    } else {
+        format!("to restore the remaining collections: {instruction}")
+    }
+}
+
+impl NewRestore {
+    /// Returns the request that restores the remaining collections.
+    ///
+    /// `None` if there are more than ten, if a source has several targets, or if the restore had options that such a
+    /// request does not have.
+    pub fn of_remaining(remaining: &RemainingRestore) -> Option<Self> {
+        let collections = &remaining.collections;
+        let mut sources: Vec<&CollectionRef> = collections.iter().map(|c| &c.source).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        if !remaining.options_are_complete
+            || sources.len() < collections.len()
+            || !(1..=MAX_NAMED_COLLECTIONS).contains(&collections.len())
+        {
+            return None;
+        }
+        let options = remaining.options;
+        let renamed = collections.iter().filter(|c| c.source != c.target);
+        Some(Self {
+            backup: Some(remaining.backup.clone()),
+            filter: Some(join_names(sources)),
+            rename: renamed.map(|c| (c.source.to_string(), c.target.to_string())).collect(),
+            suffix: None,
+            meta_only: options.meta_only,
+            indexes: options.indexes,
+            auto_index: options.auto_index,
+            existing: options.existing.into(),
+            drop_indexes: options.drop_indexes,
+            load: options.load,
+            aliases: options.aliases,
+            cleanup_on_failure: options.cleanup_on_failure,
+            dry_run: false,
+        })
+    }
+}
+
+/// Returns the keys of a setting: of version 1 of the configuration, and of version 2 where it differs.
+fn keys_of(setting: Setting) -> &'static str {
+    match setting {
+        Setting::MilvusAddress => "milvus.address (milvus.grpc.address)",
+        Setting::MilvusPort => "milvus.port (milvus.grpc.port)",
+        Setting::MilvusTlsMode => "milvus.tlsMode (milvus.grpc.tlsMode)",
+        Setting::MilvusUser => "milvus.user",
+        Setting::MilvusPassword => "milvus.password",
+        Setting::MilvusBucket => "minio.bucketName (milvus.storage.bucketName)",
+        Setting::MilvusRootPath => "minio.rootPath (milvus.storage.rootPath)",
+        Setting::StorageAddress => "minio.address (milvus.storage.address)",
+        Setting::StoragePort => "minio.port (milvus.storage.port)",
+        Setting::StorageTls => "minio.useSSL (milvus.storage.useSSL)",
+    }
+}
+
+fn join_settings(settings: &[Setting]) -> String {
+    let keys: Vec<&str> = settings.iter().map(|setting| keys_of(*setting)).collect();
+    match keys.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn join_names<'a>(names: impl IntoIterator<Item = &'a CollectionRef>) -> String {
+    names.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// A document whose hints can be expressed in the terms of another reader.
+pub trait Reword {
+    /// Writes the hints again, in these terms, where the document has the advice as data.
+    fn reword(&mut self, terms: &dyn Terms);
+}
+
+/// Writes a hint again in these terms, if its advice is known.
+pub(crate) fn reword_hint(hint: &mut Option<String>, advice: Option<&Advice>, terms: &dyn Terms) {
+    if let Some(advice) = advice {
+        *hint = Some(describe_advice(advice, terms));
+    }
+}
+
+/// Writes the hint of a document: the text of an advice in the terms of the API.
+pub(crate) fn hint_of(advice: Option<&Advice>) -> Option<String> {
+    advice.map(|advice| describe_advice(advice, &ApiTerms))
+}
+
+/// Deserializes an advice; an unknown one, from a later version, becomes `None`, and its text remains.
+pub(crate) fn known_advice<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Advice>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Lenient {
+        Known(Advice),
+        Unknown(serde::de::IgnoredAny),
+    }
+    Ok(match Option::<Lenient>::deserialize(deserializer)? {
+        Some(Lenient::Known(advice)) => Some(advice),
+        Some(Lenient::Unknown(_)) | None => None,
+    })
+}
