@@ -144,7 +144,7 @@ mod tests {
             refused("v2.4.0"),
             "Milvus v2.4.0 is not supported yet: 2.3 is the latest supported version"
         );
-        assert!(refused("master-20260101").contains("master-20260101 is not served yet"));
+        assert!(refused("master-20260101").contains("master-20260101 is not supported yet"));
     }
 
     proptest! {
