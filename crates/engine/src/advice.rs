@@ -319,8 +319,8 @@ fn advice_for_import_failure(reason: &str) -> Option<Advice> {
     known.into_iter().find(|(text, _)| reason.contains(text)).map(|(_, advice)| advice)
 }
 
-fn advice_for_store_error(kind: storage::ErrorKind) -> Option<Advice> {
-    use storage::ErrorKind as E;
+fn advice_for_store_error(kind: storage::StorageErrorKind) -> Option<Advice> {
+    use storage::StorageErrorKind as E;
     Some(match kind {
         E::PermissionDenied => Advice::CheckStorePermissions,
         E::Unreachable => Advice::CompareSettings {

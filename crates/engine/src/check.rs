@@ -7,7 +7,7 @@ use model::layout::milvus::MilvusLayout;
 use model::plan::restore::Reach;
 use storage::{CopyItem, Store};
 
-use crate::backup::{confirm_source_root, create_mover, describe_copy_way, list_instance};
+use crate::backup::{confirm_source_root, create_mover, describe_copy_method, list_instance};
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
 use crate::instance::Instance;
@@ -134,7 +134,7 @@ impl Engine {
         let root = self.config.source.root.as_dir();
         let attempt = async {
             let store = self.open_source_store()?;
-            store.any_below(&root).await?;
+            store.has_objects_below(&root).await?;
             Ok::<_, Error>(store)
         };
         match attempt.await {
@@ -190,7 +190,7 @@ impl Engine {
             Ok(mover) => mover,
             Err(error) => return Check::from_error(subject, &error),
         };
-        let way = describe_copy_way(mover.way());
+        let way = describe_copy_method(mover.copy_method());
         let from = match find_first_binlog(source, &self.config.source.root).await {
             Ok(Some(found)) => found,
             Ok(None) => {
@@ -273,7 +273,7 @@ async fn probe_store(store: &Store, key: &ObjectKey) -> Result<Option<i64>, Erro
     store.write(key, content.clone()).await?;
     let written = now_ms();
     let read = store.read(key).await.map_err(Error::from);
-    let meta = store.stat(key).await.map_err(Error::from);
+    let meta = store.metadata(key).await.map_err(Error::from);
     store.delete(std::slice::from_ref(key)).await?;
     if read? != content {
         return Err(Error::Copied {

@@ -81,7 +81,7 @@ impl Catalog {
         }
         let Some(summary) = self.read_summary(name).await? else {
             let dir = self.layout(name).dir().clone();
-            let any = self.store.any_below(&dir).await?;
+            let any = self.store.has_objects_below(&dir).await?;
             return Err(if any {
                 Error::NotABackup { place: self.store.describe(&dir) }
             } else {
@@ -120,7 +120,7 @@ impl Catalog {
         }
         // The begin marker stays until the data is gone. Backups of other tools get one here.
         let begin_marker = layout.meta_file(MB_BEGIN);
-        let exists = self.store.stat(&begin_marker).await?.is_some();
+        let exists = self.store.metadata(&begin_marker).await?.is_some();
         if !exists {
             self.store.write(&begin_marker, "{}".into()).await?;
         }

@@ -29,8 +29,8 @@ impl Place {
     pub(crate) fn server_path(&self, key: &ObjectKey) -> String {
         match (&self.store, self.seen_as.as_deref(), key.below(&self.root)) {
             (StoreConfig::S3(_), ..) => key.to_string(),
-            (StoreConfig::Local, Some(seen), Some(rest)) => format!("{}/{rest}", seen.trim_end_matches('/')),
-            (StoreConfig::Local, ..) => format!("/{key}"),
+            (StoreConfig::Disk, Some(seen), Some(rest)) => format!("{}/{rest}", seen.trim_end_matches('/')),
+            (StoreConfig::Disk, ..) => format!("/{key}"),
         }
     }
 
@@ -51,7 +51,7 @@ impl Place {
         if root.split('/').any(|part| part == "..") {
             return Err(unusable(root, "a root holds no `..`"));
         }
-        if matches!(place.store, StoreConfig::Local) && !root.starts_with('/') {
+        if matches!(place.store, StoreConfig::Disk) && !root.starts_with('/') {
             return Err(unusable(root, "on a disk a root is an absolute path"));
         }
         place.root = ObjectKey::new(root.trim_end_matches('/'));
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn server_path_uses_the_root_that_the_container_of_milvus_sees() {
         let mut place = Place {
-            store: StoreConfig::Local,
+            store: StoreConfig::Disk,
             root: ObjectKey::new("/srv/backup"),
             root_text: "/srv/backup".to_owned(),
             seen_as: None,
@@ -189,8 +189,8 @@ mod tests {
                 endpoint: "http://h:9000".to_owned(),
                 region: String::new(),
                 bucket: bucket.to_owned(),
-                addressing: storage::Addressing::Path,
-                credentials: storage::Credentials::Chain { iam_endpoint: None },
+                addressing: storage::S3Addressing::Path,
+                credentials: storage::S3Credentials::Chain { iam_endpoint: None },
                 ca_cert: None,
             })
         };

@@ -399,12 +399,16 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
-        if error.kind() == storage::ErrorKind::Cancelled { Self::Cancelled } else { Self::Storage(error) }
+        if error.kind() == storage::StorageErrorKind::Cancelled {
+            Self::Cancelled
+        } else {
+            Self::Storage(error)
+        }
     }
 }
 
 fn kind_of_storage_error(error: &StorageError) -> Kind {
-    use storage::ErrorKind as E;
+    use storage::StorageErrorKind as E;
     match error.kind() {
         E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => Kind::Unreachable,
         E::Config => Kind::Usage,

@@ -45,13 +45,13 @@ impl Instance {
     /// Fails if the store is unreachable, the bucket is missing or access is denied.
     pub(crate) async fn check_store_access(&self) -> Result<(), Error> {
         let root = self.layout.root().as_dir();
-        self.store.any_below(&root).await.map(drop).map_err(Error::from)
+        self.store.has_objects_below(&root).await.map(drop).map_err(Error::from)
     }
 
     /// Returns whether any insert binlog of a collection exists below the configured root path.
     pub(crate) async fn has_insert_files(&self, collection: CollectionId) -> Result<bool, Error> {
         let dir = self.layout.insert_dir(collection);
-        let any = self.store.any_below(&dir).await;
+        let any = self.store.has_objects_below(&dir).await;
         any.map_err(Error::from)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::key::ObjectKey;
 use serde::{Deserialize, Serialize};
-use storage::{ErrorKind, Store};
+use storage::{StorageErrorKind, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
@@ -65,7 +65,7 @@ impl Marker {
     pub(crate) async fn read(store: &Store, key: &ObjectKey) -> Result<Option<Self>, Error> {
         match store.read(key).await {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == StorageErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::from(error)),
         }
     }
@@ -233,7 +233,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_marker_is_renewed_until_another_run_replaces_it() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&StoreConfig::Local).unwrap();
+        let store = Store::open(&StoreConfig::Disk).unwrap();
         let key = ObjectKey::new(dir.path().join("marker.json").to_str().unwrap());
         let (ours, other) = (marker("ours"), marker("other"));
         store.write(&key, ours.to_json()).await.unwrap();

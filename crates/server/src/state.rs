@@ -24,7 +24,7 @@ impl State {
         let other_bucket = |named: &String| match &configured.store {
             StoreConfig::S3(s3) => !named.is_empty() && *named != s3.bucket,
             // a disk has none, and the Go tool's clients name it together with the root
-            StoreConfig::Local => false,
+            StoreConfig::Disk => false,
         };
         let trimmed = |root: &str| root.trim_matches('/').to_owned();
         let place = OtherPlace {

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::io;
 
-use crate::error::{Cause, ErrorKind};
+use crate::error::{Cause, StorageErrorKind};
 
 /// Classifies an error of OpenDAL.
 ///
@@ -32,13 +32,13 @@ pub(crate) fn io(error: &io::Error) -> Cause {
     use io::ErrorKind as Io;
     let (kind, temporary) = match error.kind() {
         // No object can exist below a file, or under a name longer than the file system allows.
-        Io::NotFound | Io::NotADirectory | Io::InvalidFilename => (ErrorKind::NotFound, false),
-        Io::AlreadyExists => (ErrorKind::AlreadyExists, false),
-        Io::PermissionDenied | Io::ReadOnlyFilesystem => (ErrorKind::PermissionDenied, false),
-        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => (ErrorKind::NoSpace, false),
-        Io::TimedOut => (ErrorKind::Timeout, true),
-        Io::Interrupted | Io::WouldBlock | Io::StaleNetworkFileHandle => (ErrorKind::Unexpected, true),
-        _ => (ErrorKind::Unexpected, false),
+        Io::NotFound | Io::NotADirectory | Io::InvalidFilename => (StorageErrorKind::NotFound, false),
+        Io::AlreadyExists => (StorageErrorKind::AlreadyExists, false),
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => (StorageErrorKind::PermissionDenied, false),
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => (StorageErrorKind::NoSpace, false),
+        Io::TimedOut => (StorageErrorKind::Timeout, true),
+        Io::Interrupted | Io::WouldBlock | Io::StaleNetworkFileHandle => (StorageErrorKind::Unexpected, true),
+        _ => (StorageErrorKind::Unexpected, false),
     };
     Cause { kind, temporary, reason: sentence_part(error), detail: None }
 }
@@ -47,19 +47,19 @@ pub(crate) fn io(error: &io::Error) -> Cause {
 pub(crate) fn http(error: &reqwest::Error) -> Cause {
     let root = root_message(error);
     if let Some(tls) = error_chain(error).find_map(find_tls_error) {
-        return Cause::new(ErrorKind::Unreachable, format!("the TLS handshake failed: {tls}"));
+        return Cause::new(StorageErrorKind::Unreachable, format!("the TLS handshake failed: {tls}"));
     }
     if error.is_connect() {
         let reason = if error.is_timeout() { "no connection within the time limit".to_owned() } else { root };
-        return Cause::new(ErrorKind::Unreachable, reason).temporary();
+        return Cause::new(StorageErrorKind::Unreachable, reason).temporary();
     }
     if error.is_timeout() {
         return timeout_cause();
     }
     if error.is_builder() {
-        return Cause::new(ErrorKind::Config, root);
+        return Cause::new(StorageErrorKind::Config, root);
     }
-    Cause::new(ErrorKind::Unexpected, format!("the connection broke: {root}")).temporary()
+    Cause::new(StorageErrorKind::Unexpected, format!("the connection broke: {root}")).temporary()
 }
 
 /// Classifies a store's answer by the code of its error document, or by the HTTP status if the code is unknown.
@@ -68,7 +68,7 @@ pub(crate) fn http(error: &reqwest::Error) -> Cause {
 pub(crate) fn s3(status: Option<u16>, code: Option<&str>, message: &str) -> Cause {
     let (kind, temporary, text) = classify_code(code.unwrap_or_default())
         .or_else(|| classify_status(status?))
-        .unwrap_or((ErrorKind::Unexpected, false, ""));
+        .unwrap_or((StorageErrorKind::Unexpected, false, ""));
     let text = if text.is_empty() { message.trim().trim_end_matches('.') } else { text };
     let reason = match (code, status) {
         (Some(code), _) if text.is_empty() => code.to_owned(),
@@ -81,8 +81,8 @@ pub(crate) fn s3(status: Option<u16>, code: Option<&str>, message: &str) -> Caus
 }
 
 /// Returns the kind, whether it is temporary, and our text for an S3 error code; an empty text means the store's.
-fn classify_code(code: &str) -> Option<(ErrorKind, bool, &'static str)> {
-    use ErrorKind as K;
+fn classify_code(code: &str) -> Option<(StorageErrorKind, bool, &'static str)> {
+    use StorageErrorKind as K;
     Some(match code {
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => {
             (K::PermissionDenied, false, "access denied")
@@ -124,29 +124,29 @@ fn classify_code(code: &str) -> Option<(ErrorKind, bool, &'static str)> {
 }
 
 /// Returns the same as [`classify_code`] for an HTTP status without a known error code.
-fn classify_status(status: u16) -> Option<(ErrorKind, bool, &'static str)> {
+fn classify_status(status: u16) -> Option<(StorageErrorKind, bool, &'static str)> {
     Some(match status {
-        301 => (ErrorKind::Config, false, "the bucket lies in another region"),
-        401 | 403 => (ErrorKind::PermissionDenied, false, "access denied"),
-        404 => (ErrorKind::NotFound, false, "it does not exist"),
-        412 => (ErrorKind::AlreadyExists, false, "the object exists already"),
-        408 => (ErrorKind::Timeout, true, ""),
-        429 => (ErrorKind::RateLimited, true, "the store asks for fewer requests"),
-        507 => (ErrorKind::NoSpace, false, "no space is left in the store"),
-        499 | 500 | 502 | 503 | 504 => (ErrorKind::Unexpected, true, "the store is in trouble"),
+        301 => (StorageErrorKind::Config, false, "the bucket lies in another region"),
+        401 | 403 => (StorageErrorKind::PermissionDenied, false, "access denied"),
+        404 => (StorageErrorKind::NotFound, false, "it does not exist"),
+        412 => (StorageErrorKind::AlreadyExists, false, "the object exists already"),
+        408 => (StorageErrorKind::Timeout, true, ""),
+        429 => (StorageErrorKind::RateLimited, true, "the store asks for fewer requests"),
+        507 => (StorageErrorKind::NoSpace, false, "no space is left in the store"),
+        499 | 500 | 502 | 503 | 504 => (StorageErrorKind::Unexpected, true, "the store is in trouble"),
         _ => return None,
     })
 }
 
-fn kind_from_opendal(kind: opendal::ErrorKind) -> ErrorKind {
+fn kind_from_opendal(kind: opendal::ErrorKind) -> StorageErrorKind {
     use opendal::ErrorKind as Dal;
     match kind {
-        Dal::NotFound => ErrorKind::NotFound,
-        Dal::PermissionDenied => ErrorKind::PermissionDenied,
-        Dal::AlreadyExists | Dal::ConditionNotMatch => ErrorKind::AlreadyExists,
-        Dal::RateLimited => ErrorKind::RateLimited,
-        Dal::ConfigInvalid => ErrorKind::Config,
-        _ => ErrorKind::Unexpected,
+        Dal::NotFound => StorageErrorKind::NotFound,
+        Dal::PermissionDenied => StorageErrorKind::PermissionDenied,
+        Dal::AlreadyExists | Dal::ConditionNotMatch => StorageErrorKind::AlreadyExists,
+        Dal::RateLimited => StorageErrorKind::RateLimited,
+        Dal::ConfigInvalid => StorageErrorKind::Config,
+        _ => StorageErrorKind::Unexpected,
     }
 }
 
@@ -165,13 +165,13 @@ fn find_library_cause(error: &opendal::Error) -> Option<Cause> {
 pub(crate) fn credentials(error: &reqsign_core::Error) -> Cause {
     let places = "the configuration, the environment, a profile or from an instance role";
     Cause::new(
-        ErrorKind::PermissionDenied,
+        StorageErrorKind::PermissionDenied,
         format!("no credentials were found in {places} ({})", root_message(error)),
     )
 }
 
 fn timeout_cause() -> Cause {
-    Cause::new(ErrorKind::Timeout, "no answer within the time limit").temporary()
+    Cause::new(StorageErrorKind::Timeout, "no answer within the time limit").temporary()
 }
 
 /// Iterates over an error and its sources, outermost first.
@@ -217,14 +217,14 @@ mod tests {
     #[test]
     fn s3_codes_determine_kind_and_reason() {
         let denied = s3(Some(403), Some("AccessDenied"), "Access Denied.");
-        assert_eq!((denied.kind, denied.temporary), (ErrorKind::PermissionDenied, false));
+        assert_eq!((denied.kind, denied.temporary), (StorageErrorKind::PermissionDenied, false));
         assert_eq!(denied.reason, "access denied (AccessDenied)");
         let slow = s3(Some(503), Some("SlowDown"), "");
-        assert_eq!((slow.kind, slow.temporary), (ErrorKind::RateLimited, true));
-        assert_eq!(s3(Some(404), Some("NoSuchBucket"), "").kind, ErrorKind::BucketMissing);
+        assert_eq!((slow.kind, slow.temporary), (StorageErrorKind::RateLimited, true));
+        assert_eq!(s3(Some(404), Some("NoSuchBucket"), "").kind, StorageErrorKind::BucketMissing);
         assert_eq!(s3(Some(400), Some("Strange"), "Very strange.").reason, "Very strange (Strange)");
         let region = s3(Some(400), Some("AuthorizationHeaderMalformed"), "expecting 'eu-west-1'");
-        assert_eq!(region.kind, ErrorKind::Config);
+        assert_eq!(region.kind, StorageErrorKind::Config);
         assert_eq!(region.reason, "expecting 'eu-west-1' (AuthorizationHeaderMalformed)");
         assert_eq!(s3(Some(418), None, "").reason, "the store answered HTTP 418");
     }
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_a_permanent_no_space_error() {
         let cause = io(&io::Error::from_raw_os_error(28));
-        assert_eq!((cause.kind, cause.temporary), (ErrorKind::NoSpace, false));
+        assert_eq!((cause.kind, cause.temporary), (StorageErrorKind::NoSpace, false));
         assert_eq!(cause.reason, "no space left on device");
     }
 
@@ -245,7 +245,7 @@ mod tests {
     fn code_and_status_are_parsed_from_the_text_of_opendal() {
         let text = r#"S3Error { code: "SlowDown", message: "Please wait", resource: "", request_id: "7" }"#;
         let error = opendal::Error::new(opendal::ErrorKind::Unexpected, text);
-        assert_eq!(opendal(&error).kind, ErrorKind::RateLimited);
+        assert_eq!(opendal(&error).kind, StorageErrorKind::RateLimited);
         let error = opendal::Error::new(opendal::ErrorKind::Unexpected, "<html>")
             .with_context("response", "Parts { status: 502, version: HTTP/1.1 }");
         assert!(opendal(&error).temporary);

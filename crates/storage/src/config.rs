@@ -8,7 +8,7 @@ use secrecy::SecretString;
 #[derive(Clone, Debug)]
 pub enum StoreConfig {
     /// The file system of this machine; a key is an absolute path without its leading slash.
-    Local,
+    Disk,
     /// A bucket of an S3-compatible object store.
     S3(S3Config),
 }
@@ -23,16 +23,16 @@ pub struct S3Config {
     /// The name of the bucket; must not be empty.
     pub bucket: String,
     /// Where the bucket's name appears in a URL.
-    pub addressing: Addressing,
+    pub addressing: S3Addressing,
     /// The key pair that signs requests, or where to find one.
-    pub credentials: Credentials,
+    pub credentials: S3Credentials,
     /// A PEM file of certificates to trust in addition to those of the system.
     pub ca_cert: Option<PathBuf>,
 }
 
 /// Where the bucket's name appears in the URL of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Addressing {
+pub enum S3Addressing {
     /// `VirtualHost` for the host names of the large clouds, `Path` for all others.
     #[default]
     Auto,
@@ -45,7 +45,7 @@ pub enum Addressing {
 
 /// The key pair that signs requests, or where to find one.
 #[derive(Clone, Debug)]
-pub enum Credentials {
+pub enum S3Credentials {
     /// A configured key pair; temporary pairs also have a session token.
     Static {
         /// The public part of the pair, which identifies it.

@@ -8,20 +8,20 @@ use reqsign_core::{Context, OsEnv, ProvideCredentialChain, Signer};
 use reqsign_file_read_tokio::TokioFileRead;
 use secrecy::ExposeSecret;
 
-use crate::config::Credentials;
+use crate::config::S3Credentials;
 
 /// Builds the credential provider that OpenDAL's requests and our own requests use.
-pub(crate) fn provider(credentials: &Credentials) -> ProvideCredentialChain<Credential> {
+pub(crate) fn provider(credentials: &S3Credentials) -> ProvideCredentialChain<Credential> {
     let chain = ProvideCredentialChain::new();
     match credentials {
-        Credentials::Static { access_key_id, secret_access_key, session_token } => {
+        S3Credentials::Static { access_key_id, secret_access_key, session_token } => {
             let provider = StaticCredentialProvider::new(access_key_id, secret_access_key.expose_secret());
             match session_token {
                 Some(token) => chain.push(provider.with_session_token(token.expose_secret())),
                 None => chain.push(provider),
             }
         }
-        Credentials::Chain { iam_endpoint } => {
+        S3Credentials::Chain { iam_endpoint } => {
             let mut builder = DefaultCredentialProvider::builder();
             if let Some(endpoint) = iam_endpoint {
                 builder = builder.imds(IMDSv2CredentialProvider::new().with_endpoint(endpoint));
@@ -32,7 +32,7 @@ pub(crate) fn provider(credentials: &Credentials) -> ProvideCredentialChain<Cred
 }
 
 /// Builds the signer of our own requests; it caches credentials until they expire.
-pub(crate) fn signer(credentials: &Credentials, region: &str, http: HttpTransporter) -> Signer<Credential> {
+pub(crate) fn signer(credentials: &S3Credentials, region: &str, http: HttpTransporter) -> Signer<Credential> {
     let context = Context::new().with_file_read(TokioFileRead).with_env(OsEnv).with_http_send(http);
     Signer::new(context, provider(credentials), RequestSigner::new("s3", region))
 }

@@ -5,7 +5,7 @@ pub type Result<T, E = StorageError> = std::result::Result<T, E>;
 
 /// Kinds of errors that a caller may handle differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
+pub enum StorageErrorKind {
     /// The object does not exist.
     NotFound,
     /// The object exists already, or a condition on its existence did not hold.
@@ -45,7 +45,7 @@ struct Failure {
 /// The reason of a failure, before the action and its object are added by [`Cause::during`].
 #[derive(Debug)]
 pub(crate) struct Cause {
-    pub(crate) kind: ErrorKind,
+    pub(crate) kind: StorageErrorKind,
     pub(crate) temporary: bool,
     pub(crate) reason: String,
     pub(crate) detail: Option<String>,
@@ -53,7 +53,7 @@ pub(crate) struct Cause {
 
 impl StorageError {
     /// Returns the kind, by which a caller can handle the error.
-    pub fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> StorageErrorKind {
         self.0.cause.kind
     }
 
@@ -70,13 +70,13 @@ impl StorageError {
 
 impl Cause {
     /// Creates a permanent cause (see [`Self::temporary`]) without a raw answer.
-    pub(crate) fn new(kind: ErrorKind, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: StorageErrorKind, reason: impl Into<String>) -> Self {
         Self { kind, temporary: false, reason: reason.into(), detail: None }
     }
 
     /// Creates the cause of an operation that the caller cancelled.
     pub(crate) fn cancelled() -> Self {
-        Self::new(ErrorKind::Cancelled, "cancelled")
+        Self::new(StorageErrorKind::Cancelled, "cancelled")
     }
 
     /// Marks the cause as temporary, so that the operation is retried.

@@ -1,7 +1,7 @@
 //! Access to object stores and disks: a [`Store`] reads, writes, lists and deletes objects, a [`Mover`] copies them.
 //!
 //! Of the other crates of this project, only [`model::key::ObjectKey`] is used here. This crate does not know what
-//! a backup is, does not print, and does not read the environment. The one exception is [`Credentials::Chain`],
+//! a backup is, does not print, and does not read the environment. The one exception is [`S3Credentials::Chain`],
 //! with which the AWS credential chain reads the environment.
 //!
 //! Metrics go to the recorder of the crate `metrics` that the program installed: the histogram
@@ -24,9 +24,9 @@ mod store;
 mod throttle;
 mod transport;
 
-pub use config::{Addressing, Credentials, S3Config, StoreConfig};
-pub use error::{ErrorKind, Result, StorageError};
-pub use location::{Location, StoreKind};
-pub use mover::{Copied, CopyError, CopyItem, CopyMode, CopyWay, Mover, MoverOptions};
-pub use object::{Entry, Listing, ObjectMeta};
+pub use config::{S3Addressing, S3Config, S3Credentials, StoreConfig};
+pub use error::{Result, StorageError, StorageErrorKind};
+pub use location::{StoreKind, StoreLocation};
+pub use mover::{CopyError, CopyItem, CopyMethod, CopyMode, CopyResult, Mover, MoverOptions};
+pub use object::{LevelListing, ListedObject, ObjectMetadata};
 pub use store::{ObjectWriter, Store};

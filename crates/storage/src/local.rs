@@ -13,7 +13,7 @@ use model::key::ObjectKey;
 use tokio_util::sync::CancellationToken;
 
 use crate::classify;
-use crate::error::{Cause, ErrorKind};
+use crate::error::{Cause, StorageErrorKind};
 
 /// The prefix of the names of files that are still being written.
 const TEMP_PREFIX: &str = ".mb-tmp-";
@@ -64,7 +64,7 @@ pub(crate) async fn copy(from: &ObjectKey, to: &ObjectKey, stop: &CancellationTo
     run_blocking(move || {
         let source = File::open(&from).map_err(|error| classify::io(&error))?;
         if !source.metadata().map_err(|error| classify::io(&error))?.is_file() {
-            return Err(Cause::new(ErrorKind::NotFound, "it is not a file"));
+            return Err(Cause::new(StorageErrorKind::NotFound, "it is not a file"));
         }
         let copied =
             copy_contents(&source, &temp, &to, &stop).map_err(|error| target_cause(classify::io(&error)));
@@ -87,7 +87,7 @@ pub(crate) async fn remove_empty_dirs(prefix: &ObjectKey) -> Result<(), Cause> {
 /// Reports a missing target directory as unexpected, because `NotFound` would mean that the source vanished.
 fn target_cause(cause: Cause) -> Cause {
     match cause.kind {
-        ErrorKind::NotFound => Cause { kind: ErrorKind::Unexpected, ..cause },
+        StorageErrorKind::NotFound => Cause { kind: StorageErrorKind::Unexpected, ..cause },
         _ => cause,
     }
 }
@@ -153,7 +153,7 @@ async fn run_blocking<T: Send + 'static>(
 ) -> Result<T, Cause> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => Err(Cause::new(ErrorKind::Unexpected, error.to_string())),
+        Err(error) => Err(Cause::new(StorageErrorKind::Unexpected, error.to_string())),
     }
 }
 

@@ -4,23 +4,23 @@ use std::fmt;
 
 use model::key::ObjectKey;
 
-use crate::config::{Addressing, S3Config};
-use crate::error::{Cause, ErrorKind, Result};
+use crate::config::{S3Addressing, S3Config};
+use crate::error::{Cause, Result, StorageErrorKind};
 
 /// The protocol through which a store is accessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
     /// The file system of this machine.
-    Local,
+    Disk,
     /// A bucket of an S3-compatible object store.
     S3,
 }
 
 /// The location of a store; two stores with equal locations are the same store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
+pub enum StoreLocation {
     /// The file system of this machine.
-    Local,
+    Disk,
     /// A bucket of an S3-compatible object store.
     S3 {
         /// Scheme, host in lower case, and port unless it is the default of the scheme.
@@ -40,11 +40,11 @@ const VIRTUAL_HOSTS: [&str; 6] = [
     "storage.googleapis.com",
 ];
 
-impl Location {
+impl StoreLocation {
     /// Parses and normalises the endpoint of a bucket; fails if it is not a plain HTTP or HTTPS URL.
     pub(crate) fn from_config(config: &S3Config) -> Result<Self> {
         let fail = |reason: &str| {
-            Cause::new(ErrorKind::Config, reason)
+            Cause::new(StorageErrorKind::Config, reason)
                 .during("use", format!("storage endpoint {:?}", config.endpoint))
         };
         if config.bucket.is_empty() {
@@ -66,7 +66,7 @@ impl Location {
     /// Returns the protocol of the store.
     pub fn kind(&self) -> StoreKind {
         match self {
-            Self::Local => StoreKind::Local,
+            Self::Disk => StoreKind::Disk,
             Self::S3 { .. } => StoreKind::S3,
         }
     }
@@ -74,7 +74,7 @@ impl Location {
     /// Returns scheme, host and port; `None` for a local disk.
     pub fn endpoint(&self) -> Option<&str> {
         match self {
-            Self::Local => None,
+            Self::Disk => None,
             Self::S3 { endpoint, .. } => Some(endpoint),
         }
     }
@@ -82,7 +82,7 @@ impl Location {
     /// Returns the name of the bucket; `None` for a local disk.
     pub fn bucket(&self) -> Option<&str> {
         match self {
-            Self::Local => None,
+            Self::Disk => None,
             Self::S3 { bucket, .. } => Some(bucket),
         }
     }
@@ -90,7 +90,7 @@ impl Location {
     /// Names an object for messages: `s3://bucket/key` or `/path`.
     pub fn describe(&self, key: &ObjectKey) -> String {
         match self {
-            Self::Local => format!("/{key}"),
+            Self::Disk => format!("/{key}"),
             Self::S3 { bucket, .. } => format!("s3://{bucket}/{key}"),
         }
     }
@@ -98,7 +98,7 @@ impl Location {
     /// Names an object for an error: like [`Self::describe`], with the host of the store.
     pub(crate) fn describe_object(&self, key: &ObjectKey) -> String {
         match self {
-            Self::Local => self.describe(key),
+            Self::Disk => self.describe(key),
             Self::S3 { .. } => format!("{} at {}", self.describe(key), self.host()),
         }
     }
@@ -106,7 +106,7 @@ impl Location {
     /// Names a prefix for an error, with the bucket and the host of the store.
     pub(crate) fn describe_prefix(&self, prefix: &ObjectKey) -> String {
         match self {
-            Self::Local => self.describe(prefix),
+            Self::Disk => self.describe(prefix),
             Self::S3 { bucket, .. } if prefix.as_str().is_empty() => {
                 format!("bucket {bucket:?} at {}", self.host())
             }
@@ -115,12 +115,12 @@ impl Location {
     }
 
     /// Returns whether requests carry the bucket in the host name.
-    pub(crate) fn uses_virtual_host(&self, addressing: Addressing) -> bool {
+    pub(crate) fn uses_virtual_host(&self, addressing: S3Addressing) -> bool {
         let fits = !self.bucket().is_some_and(|bucket| bucket.contains('.'));
         match addressing {
-            Addressing::Path => false,
-            Addressing::VirtualHost => fits,
-            Addressing::Auto => fits && VIRTUAL_HOSTS.iter().any(|host| self.host_name().ends_with(host)),
+            S3Addressing::Path => false,
+            S3Addressing::VirtualHost => fits,
+            S3Addressing::Auto => fits && VIRTUAL_HOSTS.iter().any(|host| self.host_name().ends_with(host)),
         }
     }
 
@@ -136,10 +136,10 @@ impl Location {
     }
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Local => f.write_str("local disk"),
+            Self::Disk => f.write_str("local disk"),
             Self::S3 { endpoint, bucket } => write!(f, "s3 {endpoint} bucket {bucket}"),
         }
     }
@@ -148,15 +148,15 @@ impl fmt::Display for Location {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Credentials;
+    use crate::config::S3Credentials;
 
-    fn location(endpoint: &str, bucket: &str) -> Result<Location> {
-        Location::from_config(&S3Config {
+    fn location(endpoint: &str, bucket: &str) -> Result<StoreLocation> {
+        StoreLocation::from_config(&S3Config {
             endpoint: endpoint.to_owned(),
             region: String::new(),
             bucket: bucket.to_owned(),
-            addressing: Addressing::Auto,
-            credentials: Credentials::Chain { iam_endpoint: None },
+            addressing: S3Addressing::Auto,
+            credentials: S3Credentials::Chain { iam_endpoint: None },
             ca_cert: None,
         })
     }
@@ -175,7 +175,7 @@ mod tests {
             ["", "host:9000", "localhost", "ftp://host", "http://host/path", "http://user@host", "http://"]
         {
             let error = location(endpoint, "b").unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Config);
+            assert_eq!(error.kind(), StorageErrorKind::Config);
             assert!(
                 error.to_string().starts_with(&format!("cannot use storage endpoint {endpoint:?}: ")),
                 "{error}"
@@ -187,12 +187,15 @@ mod tests {
 
     #[test]
     fn the_bucket_is_in_the_host_name_for_the_large_clouds_only() {
-        let auto = |endpoint, bucket| location(endpoint, bucket).unwrap().uses_virtual_host(Addressing::Auto);
+        let auto =
+            |endpoint, bucket| location(endpoint, bucket).unwrap().uses_virtual_host(S3Addressing::Auto);
         assert!(auto("https://s3.eu-west-1.amazonaws.com", "b"));
         assert!(auto("https://oss-cn-hangzhou.aliyuncs.com:443", "b"));
         assert!(!auto("https://s3.eu-west-1.amazonaws.com", "a.b"));
         assert!(!auto("http://minio:9000", "b"));
         let here = location("http://minio:9000", "b").unwrap();
-        assert!(here.uses_virtual_host(Addressing::VirtualHost) && !here.uses_virtual_host(Addressing::Path));
+        assert!(
+            here.uses_virtual_host(S3Addressing::VirtualHost) && !here.uses_virtual_host(S3Addressing::Path)
+        );
     }
 }

@@ -4,7 +4,7 @@ use model::key::ObjectKey;
 
 /// The metadata of one object, as reported by its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectMeta {
+pub struct ObjectMetadata {
     /// The size of the object in bytes.
     pub size: u64,
     /// The entity tag without quotes; `None` on a disk.
@@ -15,23 +15,23 @@ pub struct ObjectMeta {
 
 /// One object of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ListedObject {
     /// The full key of the object, not relative to the listed prefix.
     pub key: ObjectKey,
     /// The metadata in the listing; some stores omit the entity tag.
-    pub meta: ObjectMeta,
+    pub meta: ObjectMetadata,
 }
 
 /// The directories and objects directly below a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listing {
+pub struct LevelListing {
     /// The names of the directories, without slashes, sorted.
     pub dirs: Vec<String>,
     /// The objects directly below the prefix, sorted by key.
-    pub objects: Vec<Entry>,
+    pub objects: Vec<ListedObject>,
 }
 
-impl ObjectMeta {
+impl ObjectMetadata {
     /// Converts the metadata of OpenDAL.
     pub(crate) fn from_opendal(meta: &opendal::Metadata) -> Self {
         Self {

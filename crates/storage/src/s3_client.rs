@@ -10,7 +10,7 @@ use reqsign_core::Signer;
 use serde::Deserialize;
 
 use crate::classify;
-use crate::error::{Cause, ErrorKind};
+use crate::error::{Cause, StorageErrorKind};
 use crate::measure;
 
 /// The time limit of a request that moves no object data.
@@ -75,7 +75,8 @@ impl S3Client {
         body: String,
         limit: Duration,
     ) -> Result<Answer, Cause> {
-        let invalid = |error: &dyn std::error::Error| Cause::new(ErrorKind::Unexpected, error.to_string());
+        let invalid =
+            |error: &dyn std::error::Error| Cause::new(StorageErrorKind::Unexpected, error.to_string());
         let (mut parts, ()) = request.body(()).map_err(|error| invalid(&error))?.into_parts();
         self.signer.sign(&mut parts, None).await.map_err(|error| classify::credentials(&error))?;
         // The HTTP client adds this header itself, with the same value.
@@ -131,7 +132,7 @@ fn bucket_url(endpoint: &str, bucket: &str, virtual_host: bool) -> String {
 
 /// Returns the cause of an answer that cannot be parsed; temporary, because the answer may have been cut short.
 pub(crate) fn malformed_answer() -> Cause {
-    Cause::new(ErrorKind::Unexpected, "the store's answer was not understood").temporary()
+    Cause::new(StorageErrorKind::Unexpected, "the store's answer was not understood").temporary()
 }
 
 /// Percent-encodes text for a URL, exactly once, as AWS signatures require.

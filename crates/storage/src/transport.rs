@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::classify;
-use crate::config::{Credentials, S3Config};
-use crate::error::{Cause, ErrorKind, Result};
+use crate::config::{S3Config, S3Credentials};
+use crate::error::{Cause, Result, StorageErrorKind};
 
 /// The time limit for opening a connection; a host that is down never answers.
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
@@ -32,21 +32,21 @@ pub(crate) fn client(config: &S3Config) -> Result<reqwest::Client> {
     if let Some(path) = &config.ca_cert {
         let subject = format!("certificate file {}", path.display());
         let pem = std::fs::read(path).map_err(|error| {
-            Cause::new(ErrorKind::Config, classify::io(&error).reason).during("read", subject.as_str())
+            Cause::new(StorageErrorKind::Config, classify::io(&error).reason).during("read", subject.as_str())
         })?;
         let certs = reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|certs| !certs.is_empty());
         let certs = certs.ok_or_else(|| {
-            Cause::new(ErrorKind::Config, "it holds no PEM certificate").during("use", subject)
+            Cause::new(StorageErrorKind::Config, "it holds no PEM certificate").during("use", subject)
         })?;
         builder = builder.tls_certs_merge(certs);
     } else if config.endpoint.starts_with("http://")
-        && matches!(config.credentials, Credentials::Static { .. })
+        && matches!(config.credentials, S3Credentials::Static { .. })
     {
         // No request uses TLS, so the client must also work on a machine without system certificates.
         builder = builder.tls_certs_only([]);
     }
     builder.build().map_err(|error| {
-        let reason = Cause { kind: ErrorKind::Config, ..classify::http(&error) };
+        let reason = Cause { kind: StorageErrorKind::Config, ..classify::http(&error) };
         reason.during("prepare TLS for", config.endpoint.as_str())
     })
 }

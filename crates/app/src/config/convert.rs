@@ -8,7 +8,7 @@ use engine::{EngineConfig, Limits, Place};
 use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
 use secrecy::ExposeSecret;
-use storage::{Addressing, CopyMode, Credentials, S3Config, StoreConfig};
+use storage::{CopyMode, S3Addressing, S3Config, S3Credentials, StoreConfig};
 
 use super::error::{ConfigError, Problem};
 use super::storage_keys::StorageKeys;
@@ -163,7 +163,7 @@ impl Config {
             let seen = values.text(keys.local_path);
             let seen_as = (!seen.is_empty()).then(|| seen.to_owned());
             return Ok(Place {
-                store: StoreConfig::Local,
+                store: StoreConfig::Disk,
                 root: ObjectKey::new(&root),
                 root_text: root,
                 seen_as,
@@ -196,9 +196,9 @@ impl Config {
             (region, _) => region,
         };
         let addressing = match (values.text(keys.addressing), provider) {
-            ("path", _) => Addressing::Path,
-            ("virtualHost", _) | (_, "aliyun" | "tencent" | "hwc") => Addressing::VirtualHost,
-            _ => Addressing::Auto,
+            ("path", _) => S3Addressing::Path,
+            ("virtualHost", _) | (_, "aliyun" | "tencent" | "hwc") => S3Addressing::VirtualHost,
+            _ => S3Addressing::Auto,
         };
         Ok(S3Config {
             endpoint: self.endpoint(keys),
@@ -223,7 +223,7 @@ impl Config {
         }
     }
 
-    fn credentials(&self, keys: &StorageKeys, provider: &str) -> Result<Credentials, Problem> {
+    fn credentials(&self, keys: &StorageKeys, provider: &str) -> Result<S3Credentials, Problem> {
         let values = &self.values;
         let login = values.text(keys.auth_type);
         let access_key = values.text(keys.access_key);
@@ -231,7 +231,7 @@ impl Config {
         let unset = access_key.is_empty() || (provider == "aws" && values.has_default_keys(keys));
         if login == "static" && !unset {
             let session = values.secret(keys.session_token);
-            return Ok(Credentials::Static {
+            return Ok(S3Credentials::Static {
                 access_key_id: access_key.to_owned(),
                 secret_access_key: values.secret(keys.secret_key),
                 session_token: (!session.expose_secret().is_empty()).then_some(session),
@@ -244,7 +244,7 @@ impl Config {
             return Err(self.problem(keys.auth_type, reason));
         }
         let endpoint = if login == "iam" { values.text(keys.iam_endpoint) } else { "" };
-        Ok(Credentials::Chain { iam_endpoint: (!endpoint.is_empty()).then(|| endpoint.to_owned()) })
+        Ok(S3Credentials::Chain { iam_endpoint: (!endpoint.is_empty()).then(|| endpoint.to_owned()) })
     }
 
     fn limits(&self) -> Limits {

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
-use storage::{Addressing, Credentials, S3Config, Store, StoreConfig};
+use storage::{S3Addressing, S3Config, S3Credentials, Store, StoreConfig};
 use tempfile::TempDir;
 use testkit::servers::{MilvusServer, S3Server, ServerStorage};
 use testkit::{names, process};
@@ -49,8 +49,8 @@ impl Tool {
             endpoint: s3.endpoint.clone(),
             region: String::new(),
             bucket: BACKUP_BUCKET.to_owned(),
-            addressing: Addressing::Path,
-            credentials: Credentials::Static {
+            addressing: S3Addressing::Path,
+            credentials: S3Credentials::Static {
                 access_key_id: S3Server::ACCESS_KEY_ID.to_owned(),
                 secret_access_key: S3Server::SECRET_ACCESS_KEY.into(),
                 session_token: None,

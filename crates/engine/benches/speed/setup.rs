@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::{Engine, EngineConfig, Limits, Place};
 use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
-use storage::{Addressing, CopyMode, Credentials, S3Config, Store, StoreConfig};
+use storage::{CopyMode, S3Addressing, S3Config, S3Credentials, Store, StoreConfig};
 use testkit::servers::S3Server;
 
 /// The default of `transfer.concurrency`.
@@ -21,12 +21,12 @@ pub(crate) const fn long_id(number: i64) -> i64 {
 /// Returns a location on the local disk.
 pub(crate) fn disk_place(dir: &Path) -> Place {
     let text = dir.to_str().expect("a path in UTF-8");
-    Place { store: StoreConfig::Local, root: ObjectKey::new(text), root_text: text.to_owned(), seen_as: None }
+    Place { store: StoreConfig::Disk, root: ObjectKey::new(text), root_text: text.to_owned(), seen_as: None }
 }
 
 /// Returns a location in a bucket.
 pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> Place {
-    let credentials = Credentials::Static {
+    let credentials = S3Credentials::Static {
         access_key_id: S3Server::ACCESS_KEY_ID.to_owned(),
         secret_access_key: S3Server::SECRET_ACCESS_KEY.into(),
         session_token: None,
@@ -35,7 +35,7 @@ pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> Place {
         endpoint: endpoint.to_owned(),
         region: String::new(),
         bucket: bucket.to_owned(),
-        addressing: Addressing::Path,
+        addressing: S3Addressing::Path,
         credentials,
         ca_cert: None,
     };

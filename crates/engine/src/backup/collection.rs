@@ -22,7 +22,7 @@ const MAX_ROUNDS: u32 = 8;
 const WRONG_ROOT_ROUNDS: u32 = 2;
 
 /// The result of copying the files of one snapshot.
-enum CopyResult {
+enum SnapshotCopy {
     Copied,
     /// A listed file does not exist any more, so the list is outdated.
     Changed,
@@ -112,7 +112,7 @@ impl BackupRun<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            if matches!(self.copy_files(name, &snapshot, &copied).await?, CopyResult::Changed) {
+            if matches!(self.copy_files(name, &snapshot, &copied).await?, SnapshotCopy::Changed) {
                 continue;
             }
             self.emit_phase(name, CollectionPhase::Verifying);
@@ -140,7 +140,7 @@ impl BackupRun<'_> {
         name: &CollectionRef,
         snapshot: &Snapshot,
         copied: &CopiedFiles,
-    ) -> Result<CopyResult, Error> {
+    ) -> Result<SnapshotCopy, Error> {
         self.emit_phase(name, CollectionPhase::Copying);
         let totals = Totals::of(&snapshot.backup);
         self.ctx.emit(Event::Planned {
@@ -152,15 +152,15 @@ impl BackupRun<'_> {
         let items = object_pairs(&snapshot.backup, &self.prepared.source.layout, &to)
             .filter(|pair| parse_log_id(pair.to.file_name()).is_none_or(|log| !copied.contains(log)))
             .map(|pair| CopyItem { from: pair.from, to: pair.to, size: pair.size });
-        let on_copied = |item: &CopyItem, _: &storage::Copied| {
+        let on_copied = |item: &CopyItem, _: &storage::CopyResult| {
             if let Some(log) = parse_log_id(item.to.file_name()) {
                 copied.insert(log);
             }
             self.ctx.emit(Event::ObjectCopied { collection: name.clone(), bytes: item.size });
         };
         match self.prepared.mover.copy_all(items, self.ctx.cancel(), on_copied).await {
-            Ok(()) => Ok(CopyResult::Copied),
-            Err(error) if error.source_vanished() => Ok(CopyResult::Changed),
+            Ok(()) => Ok(SnapshotCopy::Copied),
+            Err(error) if error.source_vanished() => Ok(SnapshotCopy::Changed),
             Err(error) => Err(Error::from(error.error)),
         }
     }

@@ -21,7 +21,7 @@ use model::layout::backup::MB_BEGIN;
 use model::manifest::CollectionBackup;
 use model::name::CollectionRef;
 use model::plan::backup::{BackupPreview, BackupRequest, FlushStrategy, PlannedCollection, Totals};
-use storage::{CopyWay, Mover, MoverOptions};
+use storage::{CopyMethod, Mover, MoverOptions};
 
 use crate::catalog::Catalog;
 use crate::instance::Instance;
@@ -110,7 +110,7 @@ impl PreparedBackup {
             strategy: self.strategy,
             databases: self.databases.clone(),
             collections: collections.into_iter().flatten().collect(),
-            copy: describe_copy_way(self.mover.way()).to_owned(),
+            copy: describe_copy_method(self.mover.copy_method()).to_owned(),
             warnings,
         })
     }
@@ -256,11 +256,11 @@ impl SortedResults {
 }
 
 /// Describes the way of copying for previews and checks.
-pub(crate) fn describe_copy_way(way: CopyWay) -> &'static str {
-    match way {
-        CopyWay::ServerSide => "server-side copies",
-        CopyWay::LocalCopy => "copies on the local disk",
-        CopyWay::Streamed => "streamed through this machine",
+pub(crate) fn describe_copy_method(method: CopyMethod) -> &'static str {
+    match method {
+        CopyMethod::ServerSide => "server-side copies",
+        CopyMethod::Kernel => "copies on the local disk",
+        CopyMethod::Streamed => "streamed through this machine",
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) async fn prepare_backup(
 /// The directory ends with `/`, so `nightly` does not conflict with `nightly_2`.
 async fn check_name_is_free(catalog: &Catalog, name: &BackupName) -> Result<(), Error> {
     let dir = catalog.layout(name).dir().clone();
-    let has_objects = catalog.store.any_below(&dir).await?;
+    let has_objects = catalog.store.has_objects_below(&dir).await?;
     if !has_objects {
         return Ok(());
     }

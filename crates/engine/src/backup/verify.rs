@@ -3,7 +3,7 @@
 use futures::TryStreamExt;
 use model::ids::LogId;
 use model::plan::{Expected, FileId};
-use storage::ObjectMeta;
+use storage::ObjectMetadata;
 
 use super::BackupRun;
 use super::capture::Snapshot;
@@ -76,7 +76,7 @@ fn find_difference(
     snapshot: &Snapshot,
     log: LogId,
     size: u64,
-    found: &ObjectMeta,
+    found: &ObjectMetadata,
     key: impl Fn() -> String,
 ) -> Option<Error> {
     if size != found.size {

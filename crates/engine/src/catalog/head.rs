@@ -9,7 +9,7 @@ use model::layout::backup::{
 use model::manifest::{Manifest, json};
 use model::name::BackupName;
 use serde::{Deserialize, Serialize};
-use storage::ErrorKind;
+use storage::StorageErrorKind;
 
 use super::Catalog;
 use crate::lease::Marker;
@@ -96,7 +96,7 @@ impl Engine {
 impl Catalog {
     /// Lists the directories of the root and reads the summary of each backup, sorted by name.
     async fn list_summaries(&self) -> Result<Vec<BackupSummary>, Error> {
-        let found = self.store.list_dirs(&self.root.as_dir()).await?;
+        let found = self.store.list_level(&self.root.as_dir()).await?;
         let names = found
             .dirs
             .into_iter()
@@ -151,7 +151,7 @@ impl Catalog {
         let has_known_file = meta.iter().any(|(file, _)| is_known_file(file));
         if !has_known_file {
             let binlogs = self.layout(name).binlogs_dir();
-            let any = self.store.any_below(&binlogs).await;
+            let any = self.store.has_objects_below(&binlogs).await;
             if !any? {
                 return Ok(None);
             }
@@ -173,13 +173,13 @@ impl Catalog {
     /// Lists the names and times of change of the metadata files; a missing directory has none.
     async fn list_meta_files(&self, name: &BackupName) -> Result<Vec<(String, Option<i64>)>, Error> {
         let dir = self.layout(name).meta_dir();
-        match self.store.list_dirs(&dir).await {
+        match self.store.list_level(&dir).await {
             Ok(found) => Ok(found
                 .objects
                 .into_iter()
                 .map(|e| (e.key.file_name().to_owned(), e.meta.modified_ms))
                 .collect()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == StorageErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(Error::from(error)),
         }
     }

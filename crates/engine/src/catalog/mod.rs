@@ -46,7 +46,7 @@ impl Catalog {
     async fn read_optional_file(&self, key: &ObjectKey) -> Result<Option<bytes::Bytes>, Error> {
         match self.store.read(key).await {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == storage::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == storage::StorageErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::from(error)),
         }
     }

@@ -51,7 +51,7 @@ impl ObjectListWriter {
     ) -> Result<Self, Error> {
         let key = layout.meta_file(&model::layout::backup::mb_objects(collection));
         let location = store.describe(&key);
-        let writer = store.writer(&key).await?;
+        let writer = store.open_writer(&key).await?;
         let mut list = Self { encoder: GzEncoder::new(Vec::new(), Compression::fast()), writer, location };
         list.write_line(&Header {
             format_version: 1,

@@ -118,10 +118,10 @@ impl Catalog {
 
     /// Opens a file for reading as a stream; returns `None` if it does not exist.
     async fn open_reader(&self, key: &ObjectKey) -> Result<Option<ChunkReader>, Error> {
-        if self.store.stat(key).await?.is_none() {
+        if self.store.metadata(key).await?.is_none() {
             return Ok(None);
         }
-        let mut stream = self.store.reader(key);
+        let mut stream = self.store.read_stream(key);
         let (sender, chunks) = mpsc::channel(2);
         tokio::spawn(async move {
             while let Some(chunk) = stream.next().await {

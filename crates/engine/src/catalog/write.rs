@@ -84,7 +84,7 @@ impl Catalog {
             join_encoder(encoding, &location).await?;
             return self.store.write(key, Bytes::new()).await.map_err(Error::from);
         };
-        let mut writer = self.store.writer(key).await.map_err(Error::from)?;
+        let mut writer = self.store.open_writer(key).await.map_err(Error::from)?;
         writer.write(first).await.map_err(Error::from)?;
         while let Some(chunk) = chunks.recv().await {
             writer.write(chunk).await.map_err(Error::from)?;

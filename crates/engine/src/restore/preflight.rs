@@ -223,7 +223,7 @@ async fn inspect_prefixes(
 /// Returns whether, according to the configuration, the target Milvus can import the backup in place.
 pub(crate) fn determine_reach(backup: &Store, target: &Store) -> Reach {
     let (from, to) = (backup.location(), target.location());
-    if from.kind() == StoreKind::Local && to.kind() == StoreKind::Local {
+    if from.kind() == StoreKind::Disk && to.kind() == StoreKind::Disk {
         return Reach::InPlace;
     }
     if !backup.same_endpoint(target) {
@@ -242,7 +242,7 @@ pub(crate) fn determine_reach(backup: &Store, target: &Store) -> Reach {
 
 #[cfg(test)]
 mod tests {
-    use storage::{Addressing, Credentials, S3Config, StoreConfig};
+    use storage::{S3Addressing, S3Config, S3Credentials, StoreConfig};
 
     use super::*;
 
@@ -251,8 +251,8 @@ mod tests {
             endpoint: endpoint.to_owned(),
             region: String::new(),
             bucket: bucket.to_owned(),
-            addressing: Addressing::Path,
-            credentials: Credentials::Static {
+            addressing: S3Addressing::Path,
+            credentials: S3Credentials::Static {
                 access_key_id: "key".to_owned(),
                 secret_access_key: "secret".to_owned().into(),
                 session_token: None,
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_backup_is_imported_in_place_only_from_the_same_bucket_or_disk() {
         let (here, there) = ("http://127.0.0.1:9000", "http://127.0.0.1:9001");
-        let disk = Store::open(&StoreConfig::Local).unwrap();
+        let disk = Store::open(&StoreConfig::Disk).unwrap();
         let (files, backups) = (s3(here, "files"), s3(here, "backups"));
         assert_eq!(staging_reason(&disk, &disk), None);
         assert_eq!(staging_reason(&files, &s3("http://127.0.0.1:9000/", "files")), None);

@@ -67,7 +67,7 @@ impl StagingDirectory {
             let to = dir.join(from.below(&binlogs).unwrap_or(from.file_name()));
             CopyItem { from, to, size }
         });
-        let on_copied = |item: &CopyItem, _: &storage::Copied| {
+        let on_copied = |item: &CopyItem, _: &storage::CopyResult| {
             self.ctx.emit(Event::ObjectCopied { collection: job.plan.called.clone(), bytes: item.size });
         };
         let copied = self.mover.copy_all(items, self.ctx.cancel(), on_copied).await;
@@ -120,7 +120,7 @@ impl StagingDirectory {
 /// Directories without an owner file belong to other tools and stay.
 async fn remove_stale_directories(run: &RestoreRun<'_>, store: &Store) -> Result<(), Error> {
     let root = run.prepared.target.layout.root().as_dir();
-    let found = store.list_dirs(&root).await?;
+    let found = store.list_level(&root).await?;
     for name in found.dirs {
         let Some(id) = model::layout::milvus::staging_id(&name) else { continue };
         let dir = run.prepared.target.layout.staging_dir(id);

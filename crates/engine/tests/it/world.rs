@@ -242,5 +242,5 @@ pub(crate) fn nonzero(n: usize) -> NonZeroUsize {
 
 fn local_place(root: &Path) -> Place {
     let root_text = root.to_str().unwrap().to_owned();
-    Place { store: StoreConfig::Local, root: ObjectKey::new(&root_text), root_text, seen_as: None }
+    Place { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as: None }
 }

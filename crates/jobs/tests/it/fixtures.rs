@@ -214,7 +214,7 @@ pub(crate) fn non_zero(n: usize) -> NonZeroUsize {
 
 fn local_place(root: &Path) -> Place {
     let root_text = root.to_str().unwrap().to_owned();
-    Place { store: StoreConfig::Local, root: ObjectKey::new(&root_text), root_text, seen_as: None }
+    Place { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as: None }
 }
 
 /// Creates a collection with a primary key and a vector, and inserts `rows` rows without flushing them.

@@ -1,4 +1,4 @@
-//! Copying objects between two stores, with limits on concurrency and rate, retries, and the choice of the way.
+//! Copying objects between two stores, with limits on concurrency and rate, retries, and the choice of the method.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 mod ways;
 
-use crate::error::{Cause, ErrorKind, Result, StorageError};
+use crate::error::{Cause, Result, StorageError, StorageErrorKind};
 use crate::measure;
 use crate::store::Store;
 use crate::throttle::Throttle;
@@ -21,10 +21,10 @@ use crate::throttle::Throttle;
 /// The number of retries after a temporary failure of a copy; all waits together take about 30 seconds.
 const COPY_RETRIES: usize = 7;
 
-/// Restricts the ways in which a mover may copy.
+/// Restricts the methods by which a mover may copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CopyMode {
-    /// The cheapest way that works: by the store or the kernel if possible, streamed otherwise.
+    /// The cheapest method that works: by the store or the kernel if possible, streamed otherwise.
     #[default]
     Auto,
     /// Only by the store or the kernel; copies that would have to be streamed fail.
@@ -33,13 +33,13 @@ pub enum CopyMode {
     Streaming,
 }
 
-/// The way in which a mover copies.
+/// The method by which a mover copies an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CopyWay {
+pub enum CopyMethod {
     /// The store copies the object itself, between two buckets of one endpoint.
     ServerSide,
     /// The kernel copies from file to file.
-    LocalCopy,
+    Kernel,
     /// This process reads the object from one store and writes it to the other.
     Streamed,
 }
@@ -47,7 +47,7 @@ pub enum CopyWay {
 /// The settings of a mover.
 #[derive(Clone, Copy, Debug)]
 pub struct MoverOptions {
-    /// The ways in which the mover may copy.
+    /// The methods by which the mover may copy.
     pub mode: CopyMode,
     /// The number of objects that all clones of the mover copy concurrently; 0 means 1.
     pub concurrency: usize,
@@ -70,7 +70,7 @@ pub struct CopyItem {
 
 /// The result of copying one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Copied {
+pub struct CopyResult {
     /// The size of the copy in bytes.
     pub size: u64,
     /// The entity tag of the copy; `None` if the target reports none.
@@ -90,7 +90,7 @@ pub struct CopyError {
 impl CopyError {
     /// Returns whether the source object no longer exists, so that the list is outdated and the stores are fine.
     pub fn source_vanished(&self) -> bool {
-        self.error.kind() == ErrorKind::NotFound
+        self.error.kind() == StorageErrorKind::NotFound
     }
 }
 
@@ -108,7 +108,7 @@ impl fmt::Debug for Mover {
 struct Inner {
     from: Store,
     to: Store,
-    way: CopyWay,
+    way: CopyMethod,
     mode: CopyMode,
     /// Set when the store refused a server-side copy and streaming it succeeded.
     server_copy_refused: AtomicBool,
@@ -124,15 +124,15 @@ impl Mover {
     /// Creates a mover between two stores; fails for `CopyMode::Direct` if the stores cannot copy without streaming.
     pub fn new(from: Store, to: Store, options: MoverOptions) -> Result<Self> {
         let direct = match (from.bucket(), to.bucket()) {
-            (None, None) => Some(CopyWay::LocalCopy),
-            (Some(_), Some(_)) if from.same_endpoint(&to) => Some(CopyWay::ServerSide),
+            (None, None) => Some(CopyMethod::Kernel),
+            (Some(_), Some(_)) if from.same_endpoint(&to) => Some(CopyMethod::ServerSide),
             _ => None,
         };
         let way = match (options.mode, direct) {
-            (CopyMode::Streaming, _) | (CopyMode::Auto, None) => CopyWay::Streamed,
+            (CopyMode::Streaming, _) | (CopyMode::Auto, None) => CopyMethod::Streamed,
             (_, Some(way)) => way,
             (CopyMode::Direct, None) => {
-                let cause = Cause::new(ErrorKind::Config, "only one endpoint can copy by itself");
+                let cause = Cause::new(StorageErrorKind::Config, "only one endpoint can copy by itself");
                 return Err(
                     cause.during("copy directly", format!("from {} to {}", from.location(), to.location()))
                 );
@@ -153,9 +153,9 @@ impl Mover {
         })))
     }
 
-    /// Returns the way in which objects are copied; it becomes `Streamed` after a store refused a server-side copy.
-    pub fn way(&self) -> CopyWay {
-        if self.0.server_copy_refused.load(Ordering::Relaxed) { CopyWay::Streamed } else { self.0.way }
+    /// Returns the method by which objects are copied; it becomes `Streamed` after a store refused a server-side copy.
+    pub fn copy_method(&self) -> CopyMethod {
+        if self.0.server_copy_refused.load(Ordering::Relaxed) { CopyMethod::Streamed } else { self.0.way }
     }
 
     /// Copies all items concurrently and calls `on_copied` after each copy.
@@ -168,7 +168,7 @@ impl Mover {
         &self,
         items: impl Iterator<Item = CopyItem> + Send,
         cancel: &CancellationToken,
-        on_copied: impl Fn(&CopyItem, &Copied) + Sync,
+        on_copied: impl Fn(&CopyItem, &CopyResult) + Sync,
     ) -> Result<(), CopyError> {
         let stop = cancel.child_token();
         let mut items = items.fuse();
@@ -194,7 +194,7 @@ impl Mover {
         &self,
         item: CopyItem,
         stop: &CancellationToken,
-    ) -> Result<(CopyItem, Copied), CopyError> {
+    ) -> Result<(CopyItem, CopyResult), CopyError> {
         match self.copy_with_retries(&item, stop).await {
             Ok(copied) => Ok((item, copied)),
             Err(error) => Err(CopyError { item, error }),
@@ -202,7 +202,7 @@ impl Mover {
     }
 
     /// Waits for a permit, then copies the item and retries temporary failures.
-    async fn copy_with_retries(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
+    async fn copy_with_retries(&self, item: &CopyItem, stop: &CancellationToken) -> Result<CopyResult> {
         let cancelled = || Cause::cancelled().during("copy", self.0.describe_pair(item));
         let permit = tokio::select! {
             biased;
@@ -228,11 +228,11 @@ impl Mover {
     }
 
     /// Makes one attempt; in `CopyMode::Auto`, streams the object if the store refuses to copy it.
-    async fn copy_once(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
-        match self.way() {
-            CopyWay::LocalCopy => measure::record_if_ok("copy", self.0.copy_local(item, stop)).await,
-            CopyWay::Streamed => self.0.copy_streamed(item, stop).await,
-            CopyWay::ServerSide => match self.0.copy_server_side(item, stop).await {
+    async fn copy_once(&self, item: &CopyItem, stop: &CancellationToken) -> Result<CopyResult> {
+        match self.copy_method() {
+            CopyMethod::Kernel => measure::record_if_ok("copy", self.0.copy_local(item, stop)).await,
+            CopyMethod::Streamed => self.0.copy_streamed(item, stop).await,
+            CopyMethod::ServerSide => match self.0.copy_server_side(item, stop).await {
                 Err(error) if self.0.mode == CopyMode::Auto && may_stream_instead(&error) => {
                     // Reading and writing may need different credentials, or the store may not support the request.
                     // Streaming can still work; if it does not, its error is the one to report.
@@ -249,7 +249,7 @@ impl Mover {
 
 /// Returns whether streaming may succeed although the store refused a server-side copy with this error.
 fn may_stream_instead(error: &StorageError) -> bool {
-    error.kind() == ErrorKind::PermissionDenied || error.to_string().contains("NotImplemented")
+    error.kind() == StorageErrorKind::PermissionDenied || error.to_string().contains("NotImplemented")
 }
 
 fn retry_backoff() -> ExponentialBuilder {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{Copied, CopyItem, Inner};
-use crate::error::{Cause, ErrorKind, Result};
+use super::{CopyItem, CopyResult, Inner};
+use crate::error::{Cause, Result, StorageErrorKind};
 use crate::local;
 use crate::s3_client::S3Client;
 use crate::server_copy::s3::{Part, Upload};
@@ -36,19 +36,23 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 
 impl Inner {
     /// Copies a file through the kernel.
-    pub(super) async fn copy_local(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
+    pub(super) async fn copy_local(&self, item: &CopyItem, stop: &CancellationToken) -> Result<CopyResult> {
         self.wait_for_rate(item.size, stop).await;
         let size = local::copy(&item.from, &item.to, stop).await;
         let size = size.map_err(|cause| cause.during("copy", self.describe_pair(item)))?;
         self.check_size(item, size)?;
-        Ok(Copied { size, etag: None })
+        Ok(CopyResult { size, etag: None })
     }
 
     /// Requests the copy from the store, in parts if the object is larger than the threshold.
-    pub(super) async fn copy_server_side(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
+    pub(super) async fn copy_server_side(
+        &self,
+        item: &CopyItem,
+        stop: &CancellationToken,
+    ) -> Result<CopyResult> {
         self.wait_for_rate(item.size, stop).await;
         let (Some(source), Some(target)) = (self.from.bucket(), self.to.bucket()) else {
-            return Err(Cause::new(ErrorKind::Config, "only buckets can")
+            return Err(Cause::new(StorageErrorKind::Config, "only buckets can")
                 .during("copy server-side", self.describe_pair(item)));
         };
         let copied = if item.size <= self.multipart_threshold {
@@ -59,18 +63,22 @@ impl Inner {
             copy_in_parts(target, source, item, self.multipart_threshold, stop).await
         };
         match copied {
-            Ok(etag) => Ok(Copied { size: item.size, etag: Some(etag) }),
+            Ok(etag) => Ok(CopyResult { size: item.size, etag: Some(etag) }),
             Err(cause) => Err(cause.during("copy", self.describe_pair(item))),
         }
     }
 
     /// Copies an object through this process; a failed copy is removed from the target.
-    pub(super) async fn copy_streamed(&self, item: &CopyItem, stop: &CancellationToken) -> Result<Copied> {
+    pub(super) async fn copy_streamed(
+        &self,
+        item: &CopyItem,
+        stop: &CancellationToken,
+    ) -> Result<CopyResult> {
         let memory = usize::try_from(item.size).unwrap_or(usize::MAX).min(3 * STREAM_PART) / 1024;
         let _memory = self.memory.acquire_many(u32::try_from(memory).unwrap_or(u32::MAX)).await;
-        let mut writer = self.to.sized_writer(&item.to, Some(item.size)).await?;
+        let mut writer = self.to.open_sized_writer(&item.to, Some(item.size)).await?;
         match self.stream_bytes(item, &mut writer, stop).await {
-            Ok(size) => Ok(Copied { size, etag: writer.close().await? }),
+            Ok(size) => Ok(CopyResult { size, etag: writer.close().await? }),
             Err(error) => {
                 writer.abort().await;
                 Err(error)
@@ -86,7 +94,7 @@ impl Inner {
         stop: &CancellationToken,
     ) -> Result<u64> {
         let cancelled = |cause: Cause| cause.during("copy", self.describe_pair(item));
-        let mut reader = self.from.reader(&item.from);
+        let mut reader = self.from.read_stream(&item.from);
         let mut size = 0;
         loop {
             let next = run_until_stopped(stop, reader.try_next()).await.map_err(cancelled)??;
@@ -120,7 +128,7 @@ impl Inner {
             return Ok(());
         }
         let reason = format!("the source gave {size} bytes where its listing told {}", item.size);
-        Err(Cause::new(ErrorKind::Unexpected, reason).during("copy", self.describe_pair(item)))
+        Err(Cause::new(StorageErrorKind::Unexpected, reason).during("copy", self.describe_pair(item)))
     }
 }
 

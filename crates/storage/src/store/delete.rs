@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Store;
 use crate::classify;
-use crate::error::{Cause, ErrorKind, Result};
+use crate::error::{Cause, Result, StorageErrorKind};
 use crate::local;
 
 /// The number of objects in one request; S3 accepts at most this many.
@@ -79,7 +79,7 @@ impl Store {
         let first = keys.first().cloned().unwrap_or_default();
         let Err(error) = self.0.operator.delete_iter(keys).await else { return Ok(()) };
         let mut cause = classify::opendal(&error);
-        if cause.kind == ErrorKind::Unexpected && !cause.temporary {
+        if cause.kind == StorageErrorKind::Unexpected && !cause.temporary {
             // OpenDAL drops the store's reasons if a whole batch is refused; deleting one object reveals them.
             if let Err(error) = self.0.operator.delete(&first).await {
                 cause = classify::opendal(&error);

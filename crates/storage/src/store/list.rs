@@ -8,27 +8,28 @@ use super::Store;
 use crate::classify;
 use crate::error::Result;
 use crate::local;
-use crate::object::{Entry, Listing, ObjectMeta};
+use crate::object::{LevelListing, ListedObject, ObjectMetadata};
 
 impl Store {
     /// Lists all objects below a prefix, at any depth, in the order of the store (in a bucket, by key).
     ///
     /// The listing of a prefix that does not exist is empty. It omits directories, directory
     /// markers and temporary files.
-    pub fn list(&self, prefix: &ObjectKey) -> BoxStream<'static, Result<Entry>> {
+    pub fn list(&self, prefix: &ObjectKey) -> BoxStream<'static, Result<ListedObject>> {
         self.raw_entries(prefix, true)
             .try_filter_map(|entry| {
                 let key = ObjectKey::new(entry.path());
                 let object = entry.metadata().mode() == EntryMode::FILE && !local::is_temp(&key);
-                let entry = object.then(|| Entry { meta: ObjectMeta::from_opendal(entry.metadata()), key });
+                let entry = object
+                    .then(|| ListedObject { meta: ObjectMetadata::from_opendal(entry.metadata()), key });
                 futures::future::ready(Ok(entry))
             })
             .boxed()
     }
 
     /// Lists the directories and objects directly below a prefix; a prefix that does not exist is empty.
-    pub async fn list_dirs(&self, prefix: &ObjectKey) -> Result<Listing> {
-        let mut listing = Listing::default();
+    pub async fn list_level(&self, prefix: &ObjectKey) -> Result<LevelListing> {
+        let mut listing = LevelListing::default();
         let mut entries = self.raw_entries(prefix, false);
         while let Some(entry) = entries.try_next().await? {
             let key = ObjectKey::new(entry.path());
@@ -37,7 +38,9 @@ impl Store {
                     listing.dirs.push(key.file_name().to_owned());
                 }
                 EntryMode::FILE if !local::is_temp(&key) => {
-                    listing.objects.push(Entry { meta: ObjectMeta::from_opendal(entry.metadata()), key });
+                    listing
+                        .objects
+                        .push(ListedObject { meta: ObjectMetadata::from_opendal(entry.metadata()), key });
                 }
                 _ => {}
             }
@@ -48,7 +51,7 @@ impl Store {
     }
 
     /// Returns whether any object exists below a prefix, at any depth.
-    pub async fn any_below(&self, prefix: &ObjectKey) -> Result<bool> {
+    pub async fn has_objects_below(&self, prefix: &ObjectKey) -> Result<bool> {
         self.list(prefix).try_next().await.map(|first| first.is_some())
     }
 

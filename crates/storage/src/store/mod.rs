@@ -21,10 +21,10 @@ pub(crate) use write::STREAM_PART;
 use crate::classify;
 use crate::config::{S3Config, StoreConfig};
 use crate::credentials;
-use crate::error::{Cause, ErrorKind, Result};
-use crate::location::Location;
+use crate::error::{Cause, Result, StorageErrorKind};
+use crate::location::StoreLocation;
 use crate::measure;
-use crate::object::ObjectMeta;
+use crate::object::ObjectMetadata;
 use crate::s3_client::S3Client;
 use crate::transport;
 
@@ -42,7 +42,7 @@ const REQUEST_RETRIES: usize = 3;
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    location: Location,
+    location: StoreLocation,
     operator: Operator,
     bucket: Option<S3Client>,
 }
@@ -51,13 +51,13 @@ impl Store {
     /// Opens a store without sending a request, so it fails only if the configuration is invalid.
     pub fn open(config: &StoreConfig) -> Result<Self> {
         match config {
-            StoreConfig::Local => Self::open_disk(),
+            StoreConfig::Disk => Self::open_disk(),
             StoreConfig::S3(config) => Self::open_bucket(config),
         }
     }
 
     fn open_disk() -> Result<Self> {
-        let location = Location::Local;
+        let location = StoreLocation::Disk;
         let operator = Operator::new(services::Fs::default().root("/"))
             .map_err(|error| classify::opendal(&error).during("open", location.to_string()))?;
         let operator = operator.layer(measure::metrics_layer());
@@ -65,7 +65,7 @@ impl Store {
     }
 
     fn open_bucket(config: &S3Config) -> Result<Self> {
-        let location = Location::from_config(config)?;
+        let location = StoreLocation::from_config(config)?;
         let endpoint = location.endpoint().unwrap_or_default();
         let region = if config.region.is_empty() { "us-east-1" } else { &config.region };
         let virtual_host = location.uses_virtual_host(config.addressing);
@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// Returns the location, by which stores can be compared.
-    pub fn location(&self) -> &Location {
+    pub fn location(&self) -> &StoreLocation {
         &self.0.location
     }
 
@@ -125,12 +125,12 @@ impl Store {
     }
 
     /// Returns the metadata of an object, or `None` if it does not exist or is a directory.
-    pub async fn stat(&self, key: &ObjectKey) -> Result<Option<ObjectMeta>> {
+    pub async fn metadata(&self, key: &ObjectKey) -> Result<Option<ObjectMetadata>> {
         match self.0.operator.stat(key.as_str()).await {
             Ok(meta) if meta.is_dir() => Ok(None),
-            Ok(meta) => Ok(Some(ObjectMeta::from_opendal(&meta))),
+            Ok(meta) => Ok(Some(ObjectMetadata::from_opendal(&meta))),
             Err(error) => match classify::opendal(&error) {
-                cause if cause.kind == ErrorKind::NotFound => Ok(None),
+                cause if cause.kind == StorageErrorKind::NotFound => Ok(None),
                 cause => Err(cause.during("look up", self.location().describe_object(key))),
             },
         }
@@ -138,7 +138,7 @@ impl Store {
 
     /// Reads a whole object into memory.
     pub async fn read(&self, key: &ObjectKey) -> Result<Bytes> {
-        let mut stream = self.reader(key);
+        let mut stream = self.read_stream(key);
         let mut all = BytesMut::from(stream.try_next().await?.unwrap_or_default());
         while let Some(bytes) = stream.try_next().await? {
             all.extend_from_slice(&bytes);
@@ -153,7 +153,7 @@ impl Store {
     }
 
     /// Streams the bytes of an object. After a broken connection, the stream continues where it broke.
-    pub fn reader(&self, key: &ObjectKey) -> BoxStream<'static, Result<Bytes>> {
+    pub fn read_stream(&self, key: &ObjectKey) -> BoxStream<'static, Result<Bytes>> {
         let (store, key) = (self.clone(), key.clone());
         let open = async move {
             let opened = async { store.0.operator.reader(key.as_str()).await?.into_stream(..).await }.await;

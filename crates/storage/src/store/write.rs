@@ -6,7 +6,7 @@ use opendal::Writer;
 
 use super::Store;
 use crate::classify;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Result, StorageErrorKind};
 use crate::local;
 use crate::object::clean_etag;
 
@@ -20,7 +20,7 @@ const MAX_PARTS: u64 = 10_000;
 impl Store {
     /// Writes an object and replaces an existing one. Readers see either the old or the new object, never a mixture.
     pub async fn write(&self, key: &ObjectKey, bytes: Bytes) -> Result<()> {
-        let mut writer = self.sized_writer(key, Some(bytes.len() as u64)).await?;
+        let mut writer = self.open_sized_writer(key, Some(bytes.len() as u64)).await?;
         writer.write(bytes).await?;
         writer.close().await.map(drop)
     }
@@ -38,9 +38,9 @@ impl Store {
         let written = self.0.operator.write_with(key.as_str(), bytes.clone()).if_not_exists(true).await;
         let Err(error) = written else { return Ok(true) };
         match classify::opendal(&error) {
-            cause if cause.kind == ErrorKind::AlreadyExists => Ok(false),
+            cause if cause.kind == StorageErrorKind::AlreadyExists => Ok(false),
             // For a store that rejects conditions, checking before writing is the best that can be done.
-            cause if cause.reason.contains("NotImplemented") => match self.stat(key).await? {
+            cause if cause.reason.contains("NotImplemented") => match self.metadata(key).await? {
                 Some(_) => Ok(false),
                 None => self.write(key, bytes).await.map(|()| true),
             },
@@ -49,12 +49,12 @@ impl Store {
     }
 
     /// Begins to write an object of unknown size, which exists only after [`ObjectWriter::close`].
-    pub async fn writer(&self, key: &ObjectKey) -> Result<ObjectWriter> {
-        self.sized_writer(key, None).await
+    pub async fn open_writer(&self, key: &ObjectKey) -> Result<ObjectWriter> {
+        self.open_sized_writer(key, None).await
     }
 
     /// Begins to write an object, with a part size that suits its size in bytes if that is known.
-    pub(crate) async fn sized_writer(&self, key: &ObjectKey, size: Option<u64>) -> Result<ObjectWriter> {
+    pub(crate) async fn open_sized_writer(&self, key: &ObjectKey, size: Option<u64>) -> Result<ObjectWriter> {
         let written_key = if self.is_local() { local::temp_beside(key) } else { key.clone() };
         let part = usize::try_from(size.unwrap_or_default().div_ceil(MAX_PARTS))
             .unwrap_or(usize::MAX)

@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use milvus_backup_storage::{
-    CopyItem, CopyMode, Credentials, ErrorKind, Mover, MoverOptions, S3Config, Store,
+    CopyItem, CopyMode, Mover, MoverOptions, S3Config, S3Credentials, StorageErrorKind, Store,
 };
 use model::key::ObjectKey;
 use tokio::net::TcpListener;
@@ -35,7 +35,7 @@ fn run_ignored_test(test: &str, home: &Path, environment: &[(&str, &str)]) {
 
 fn open_with_chain(server: &Server, bucket: &str, iam_endpoint: Option<String>) -> Store {
     server.create_bucket(bucket);
-    open(S3Config { credentials: Credentials::Chain { iam_endpoint }, ..server.config(bucket) })
+    open(S3Config { credentials: S3Credentials::Chain { iam_endpoint }, ..server.config(bucket) })
 }
 
 /// Writes through OpenDAL and copies through our own requests, since both must find the credentials.
@@ -111,7 +111,7 @@ async fn with_an_instance_role() {
 async fn without_credentials() {
     let server = Server::start().await;
     let error = open_with_chain(&server, "source", None).read(&ObjectKey::new("a")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert_eq!(error.kind(), StorageErrorKind::PermissionDenied);
     let expected =
         "no credentials were found in the configuration, the environment, a profile or from an instance role";
     assert!(error.to_string().contains(expected), "{error}");

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
-use milvus_backup_storage::{Entry, ErrorKind, Listing, StoreKind};
+use milvus_backup_storage::{LevelListing, ListedObject, StorageErrorKind, StoreKind};
 use model::key::ObjectKey;
 use tokio_util::sync::CancellationToken;
 
@@ -51,8 +51,8 @@ fn patterned_bytes(len: usize) -> Bytes {
 }
 
 /// Lists all objects below a prefix, sorted by key.
-async fn list_sorted(fixture: &StoreFixture, prefix: &ObjectKey) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = fixture.store.list(prefix).try_collect().await.unwrap();
+async fn list_sorted(fixture: &StoreFixture, prefix: &ObjectKey) -> Vec<ListedObject> {
+    let mut entries: Vec<ListedObject> = fixture.store.list(prefix).try_collect().await.unwrap();
     entries.sort_by(|a, b| a.key.cmp(&b.key));
     entries
 }
@@ -70,7 +70,7 @@ async fn written_objects_can_be_read(fixture: &StoreFixture) {
     for len in [0, 1, 100_000] {
         let key = fixture.put(&format!("a/{len}"), patterned_bytes(len)).await;
         assert_eq!(fixture.store.read(&key).await.unwrap(), patterned_bytes(len));
-        let meta = fixture.store.stat(&key).await.unwrap().unwrap();
+        let meta = fixture.store.metadata(&key).await.unwrap().unwrap();
         assert_eq!(meta.size, len as u64);
         assert!(meta.modified_ms.is_some_and(|ms| ms > 1_600_000_000_000), "{meta:?}");
         assert_eq!(meta.etag.is_some(), fixture.store.location().kind() == StoreKind::S3);
@@ -89,9 +89,9 @@ async fn a_missing_object_is_not_found(fixture: &StoreFixture) {
     // For the last two, a disk reports errors other than `NotFound`.
     for missing in ["no/such", "a/below", &"long".repeat(75)] {
         let key = fixture.key(missing);
-        assert_eq!(fixture.store.stat(&key).await.unwrap(), None);
+        assert_eq!(fixture.store.metadata(&key).await.unwrap(), None);
         let error = fixture.store.read(&key).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert_eq!(error.kind(), StorageErrorKind::NotFound, "{error}");
         assert!(!error.is_temporary());
         assert!(
             error.to_string().starts_with(&format!("cannot read {}", fixture.store.describe(&key))),
@@ -105,7 +105,7 @@ async fn ranges_of_an_object_can_be_read(fixture: &StoreFixture) {
     assert_eq!(fixture.store.read_range(&key, 10..20).await.unwrap(), patterned_bytes(1000).slice(10..20));
     assert_eq!(fixture.store.read_range(&key, 0..0).await.unwrap(), Bytes::new());
     let gone = fixture.store.read_range(&fixture.key("b"), 0..10).await.unwrap_err();
-    assert_eq!(gone.kind(), ErrorKind::NotFound);
+    assert_eq!(gone.kind(), StorageErrorKind::NotFound);
 }
 
 async fn create_new_never_replaces_an_object(fixture: &StoreFixture) {
@@ -118,18 +118,22 @@ async fn create_new_never_replaces_an_object(fixture: &StoreFixture) {
 async fn a_large_object_is_written_in_parts(fixture: &StoreFixture) {
     let key = fixture.key("large");
     let piece = patterned_bytes(3 << 20);
-    let mut writer = fixture.store.writer(&key).await.unwrap();
+    let mut writer = fixture.store.open_writer(&key).await.unwrap();
     let mut whole = BytesMut::new();
     for _ in 0..7 {
         writer.write(piece.clone()).await.unwrap();
         whole.extend_from_slice(&piece);
     }
-    assert_eq!(fixture.store.stat(&key).await.unwrap(), None, "an object exists only when it is complete");
+    assert_eq!(
+        fixture.store.metadata(&key).await.unwrap(),
+        None,
+        "an object exists only when it is complete"
+    );
     assert_eq!(list_names(fixture, &fixture.base).await, [""; 0]);
     writer.close().await.unwrap();
     let read: BytesMut = fixture
         .store
-        .reader(&key)
+        .read_stream(&key)
         .try_fold(BytesMut::new(), async |mut all, bytes| {
             all.extend_from_slice(&bytes);
             Ok(all)
@@ -141,10 +145,10 @@ async fn a_large_object_is_written_in_parts(fixture: &StoreFixture) {
 
 async fn an_aborted_object_does_not_exist(fixture: &StoreFixture) {
     let key = fixture.key("large");
-    let mut writer = fixture.store.writer(&key).await.unwrap();
+    let mut writer = fixture.store.open_writer(&key).await.unwrap();
     writer.write(patterned_bytes(20 << 20)).await.unwrap();
     writer.abort().await;
-    assert_eq!(fixture.store.stat(&key).await.unwrap(), None);
+    assert_eq!(fixture.store.metadata(&key).await.unwrap(), None);
     assert_eq!(list_names(fixture, &fixture.base).await, [""; 0]);
 }
 
@@ -171,19 +175,19 @@ async fn listing_returns_all_objects_below_a_prefix(fixture: &StoreFixture) {
     assert_eq!(list_names(fixture, &fixture.key("dir")).await, ["dir/a", "dir/deep/er/b"]);
     let entries = list_sorted(fixture, &fixture.key("dir/")).await;
     assert_eq!(entries.iter().map(|entry| entry.meta.size).collect::<Vec<_>>(), [1, 2]);
-    let meta = fixture.store.stat(&entries[0].key).await.unwrap().unwrap();
+    let meta = fixture.store.metadata(&entries[0].key).await.unwrap().unwrap();
     // The S3 server in this process lists no entity tags.
     assert!(
         entries[0].meta.etag.is_none() || entries[0].meta.etag == meta.etag,
         "listing and looking up agree"
     );
-    assert!(fixture.store.any_below(&fixture.key("dir")).await.unwrap());
+    assert!(fixture.store.has_objects_below(&fixture.key("dir")).await.unwrap());
 }
 
 async fn a_prefix_that_does_not_exist_is_empty(fixture: &StoreFixture) {
     assert_eq!(list_names(fixture, &fixture.key("nothing")).await, [""; 0]);
-    assert_eq!(fixture.store.list_dirs(&fixture.key("nothing")).await.unwrap(), Listing::default());
-    assert!(!fixture.store.any_below(&fixture.key("nothing")).await.unwrap());
+    assert_eq!(fixture.store.list_level(&fixture.key("nothing")).await.unwrap(), LevelListing::default());
+    assert!(!fixture.store.has_objects_below(&fixture.key("nothing")).await.unwrap());
     let deleted =
         fixture.store.delete_below(&fixture.key("nothing"), &CancellationToken::new(), |_| {}).await;
     assert_eq!(deleted.unwrap(), 0);
@@ -206,14 +210,14 @@ async fn listing_and_deleting_continue_after_a_page(fixture: &StoreFixture) {
         .await
         .unwrap();
     assert_eq!((deleted, reported.into_inner()), (1203, 1203));
-    assert!(!fixture.store.any_below(&fixture.base).await.unwrap());
+    assert!(!fixture.store.has_objects_below(&fixture.base).await.unwrap());
 }
 
 async fn one_level_is_listed_as_directories_and_objects(fixture: &StoreFixture) {
     for name in ["z/1", "z/2", "b/deep/1", "top", "another"] {
         fixture.put(name, "x").await;
     }
-    let listing = fixture.store.list_dirs(&fixture.base).await.unwrap();
+    let listing = fixture.store.list_level(&fixture.base).await.unwrap();
     assert_eq!(listing.dirs, ["b", "z"]);
     let objects: Vec<_> = listing.objects.iter().map(|entry| entry.key.file_name()).collect();
     assert_eq!(objects, ["another", "top"]);
@@ -228,7 +232,7 @@ async fn objects_are_deleted_in_batches(fixture: &StoreFixture) {
     assert_eq!(list_names(fixture, &fixture.base).await, ["kept"]);
     fixture.store.delete(&[kept]).await.unwrap();
     fixture.store.delete(&[a]).await.unwrap();
-    assert!(!fixture.store.any_below(&fixture.base).await.unwrap());
+    assert!(!fixture.store.has_objects_below(&fixture.base).await.unwrap());
 }
 
 async fn deleting_a_prefix_keeps_its_neighbours(fixture: &StoreFixture) {
@@ -239,7 +243,7 @@ async fn deleting_a_prefix_keeps_its_neighbours(fixture: &StoreFixture) {
     assert_eq!(deleted.unwrap(), 2);
     assert_eq!(list_names(fixture, &fixture.base).await, ["back/d", "backup2/c"]);
     assert_eq!(
-        fixture.store.list_dirs(&fixture.base).await.unwrap().dirs,
+        fixture.store.list_level(&fixture.base).await.unwrap().dirs,
         ["back", "backup2"],
         "no empty directory stays"
     );
@@ -250,7 +254,7 @@ async fn deleting_a_prefix_can_be_cancelled(fixture: &StoreFixture) {
     let cancel = CancellationToken::new();
     cancel.cancel();
     let error = fixture.store.delete_below(&fixture.key("dir"), &cancel, |_| {}).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(error.kind(), StorageErrorKind::Cancelled);
     assert_eq!(list_names(fixture, &fixture.base).await, ["dir/a"]);
 }
 
@@ -260,7 +264,7 @@ async fn an_object_and_a_prefix_may_have_the_same_name(fixture: &StoreFixture) {
     }
     fixture.put("x", "object").await;
     fixture.put("x/y", "below").await;
-    let listing = fixture.store.list_dirs(&fixture.base).await.unwrap();
+    let listing = fixture.store.list_level(&fixture.base).await.unwrap();
     assert_eq!((listing.dirs.as_slice(), listing.objects.len()), (["x".to_owned()].as_slice(), 1));
     fixture.store.delete_below(&fixture.key("x"), &CancellationToken::new(), |_| {}).await.unwrap();
     assert_eq!(list_names(fixture, &fixture.base).await, ["x"]);

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use http::Method;
 use milvus_backup_storage::{
-    CopyError, CopyItem, CopyMode, CopyWay, Entry, ErrorKind, Mover, MoverOptions, Store, StoreConfig,
+    CopyError, CopyItem, CopyMethod, CopyMode, ListedObject, Mover, MoverOptions, StorageErrorKind, Store,
+    StoreConfig,
 };
 use model::key::ObjectKey;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +94,7 @@ async fn objects_are_copied_across_buckets(from: Store, to: Store) {
         put(&from, key, key.clone()).await;
     }
     let mover = mover(&from, &to);
-    assert_eq!(mover.way(), CopyWay::ServerSide);
+    assert_eq!(mover.copy_method(), CopyMethod::ServerSide);
     let seen = Mutex::new(Vec::new());
     let items = keys.iter().map(|key| item(key, &format!("backup/{key}"), key.len() as u64));
     mover
@@ -108,10 +109,10 @@ async fn objects_are_copied_across_buckets(from: Store, to: Store) {
     for (key, copied) in seen {
         assert_eq!(get(&to, &format!("backup/{key}")).await, key);
         assert_eq!(copied.size, key.len() as u64);
-        let meta = from.stat(&ObjectKey::new(&key)).await.unwrap().unwrap();
+        let meta = from.metadata(&ObjectKey::new(&key)).await.unwrap().unwrap();
         assert_eq!(copied.etag, meta.etag, "a copy in one piece keeps its tag");
     }
-    assert_eq!(mover.way(), CopyWay::ServerSide);
+    assert_eq!(mover.copy_method(), CopyMethod::ServerSide);
 }
 
 async fn large_objects_are_copied_in_parts(from: Store, to: Store) {
@@ -137,7 +138,7 @@ async fn a_vanished_source_is_reported_as_such(from: Store, to: Store) {
         assert_eq!(error.item.from, ObjectKey::new("gone"));
         assert!(error.to_string().contains("(NoSuchKey)"), "{error}");
     }
-    assert!(!to.any_below(&ObjectKey::default()).await.unwrap());
+    assert!(!to.has_objects_below(&ObjectKey::default()).await.unwrap());
 }
 
 async fn a_missing_bucket_is_not_a_vanished_source(from: Store, to: Store) {
@@ -145,7 +146,11 @@ async fn a_missing_bucket_is_not_a_vanished_source(from: Store, to: Store) {
     let endpoint = to.location().endpoint().unwrap().to_owned();
     let nowhere = open(fixtures::s3_config(&endpoint, "mb-no-such-bucket"));
     let error = copy(&mover(&from, &nowhere), vec![item("a", "a", 1)]).await.unwrap_err();
-    assert_eq!((error.error.kind(), error.source_vanished()), (ErrorKind::BucketMissing, false), "{error}");
+    assert_eq!(
+        (error.error.kind(), error.source_vanished()),
+        (StorageErrorKind::BucketMissing, false),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -224,10 +229,10 @@ async fn a_failed_copy_in_parts_is_aborted() {
     let options = MoverOptions { mode: CopyMode::Direct, multipart_threshold: 1, ..options() };
     let mover = Mover::new(from, to.clone(), options).unwrap();
     let error = copy(&mover, vec![item("large", "large", 21 * MIB)]).await.unwrap_err();
-    assert_eq!(error.error.kind(), ErrorKind::PermissionDenied);
+    assert_eq!(error.error.kind(), StorageErrorKind::PermissionDenied);
     assert_eq!(server.count_requests(&Method::DELETE, "/target/large?uploadId="), 1);
     assert_eq!(server.count_requests(&Method::PUT, "/target/large"), 3);
-    assert_eq!(to.stat(&ObjectKey::new("large")).await.unwrap(), None);
+    assert_eq!(to.metadata(&ObjectKey::new("large")).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -248,7 +253,7 @@ async fn a_cancelled_copy_ends_soon_and_is_aborted() {
     };
     let items = [item("large", "large", 21 * MIB)].into_iter();
     let (result, cancelled) = tokio::join!(mover.copy_all(items, &cancel, |_, _| {}), stall);
-    assert_eq!(result.unwrap_err().error.kind(), ErrorKind::Cancelled);
+    assert_eq!(result.unwrap_err().error.kind(), StorageErrorKind::Cancelled);
     assert!(cancelled.elapsed() < Duration::from_secs(20), "well before the deadline of the request");
     assert_eq!(server.count_requests(&Method::DELETE, "uploadId="), 1);
 }
@@ -264,14 +269,14 @@ async fn a_refused_server_side_copy_is_streamed() {
     server.inject(Method::PUT, "/target/a", 1, denied);
     let auto = mover(&from, &to);
     copy(&auto, vec![item("a", "a", 4)]).await.unwrap();
-    assert_eq!(auto.way(), CopyWay::Streamed);
+    assert_eq!(auto.copy_method(), CopyMethod::Streamed);
     copy(&auto, vec![item("b", "b", 4)]).await.unwrap();
     assert_eq!((get(&to, "a").await, get(&to, "b").await), (Bytes::from("text"), Bytes::from("text")));
 
     server.inject(Method::PUT, "/target/a", 1, denied);
     let direct = Mover::new(from, to, MoverOptions { mode: CopyMode::Direct, ..options() }).unwrap();
     let error = copy(&direct, vec![item("a", "a", 4)]).await.unwrap_err();
-    assert_eq!(error.error.kind(), ErrorKind::PermissionDenied);
+    assert_eq!(error.error.kind(), StorageErrorKind::PermissionDenied);
 }
 
 #[tokio::test]
@@ -298,11 +303,11 @@ async fn bytes_are_streamed_between_different_stores() {
     let keys = [original.as_str(), "large", "again/large", back.as_str()];
     for (stores, keys) in stores.windows(2).zip(keys.windows(2)) {
         let mover = mover(&stores[0], &stores[1]);
-        assert_eq!(mover.way(), CopyWay::Streamed);
+        assert_eq!(mover.copy_method(), CopyMethod::Streamed);
         copy(&mover, vec![item(keys[0], keys[1], bytes.len() as u64)]).await.unwrap();
     }
     assert!(disk.store.read(&back).await.unwrap() == bytes);
-    let entries: Vec<Entry> = disk.store.list(&disk.key("back")).try_collect().await.unwrap();
+    let entries: Vec<ListedObject> = disk.store.list(&disk.key("back")).try_collect().await.unwrap();
     assert_eq!(entries.len(), 1);
 }
 
@@ -353,7 +358,7 @@ async fn a_failed_stream_is_aborted_once() {
     );
     let error =
         copy(&mover(&disk.store, &to), vec![item(from.as_str(), "large", 18 * MIB)]).await.unwrap_err();
-    assert_eq!(error.error.kind(), ErrorKind::PermissionDenied, "{error}");
+    assert_eq!(error.error.kind(), StorageErrorKind::PermissionDenied, "{error}");
     assert!(error.to_string().starts_with("cannot write s3://target/large"), "{error}");
     assert_eq!(server.count_requests(&Method::DELETE, "/target/large?"), 1);
 }
@@ -363,13 +368,16 @@ async fn direct_copies_need_a_common_endpoint() {
     let (here, there) = (Server::start().await, Server::start().await);
     let direct = MoverOptions { mode: CopyMode::Direct, ..options() };
     let error = Mover::new(here.store("b"), there.store("b"), direct).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    let disk = Store::open(&StoreConfig::Local).unwrap();
+    assert_eq!(error.kind(), StorageErrorKind::Config);
+    let disk = Store::open(&StoreConfig::Disk).unwrap();
     assert!(Mover::new(here.store("b"), disk.clone(), direct).is_err());
-    assert_eq!(Mover::new(disk.clone(), disk, direct).unwrap().way(), CopyWay::LocalCopy);
+    assert_eq!(Mover::new(disk.clone(), disk, direct).unwrap().copy_method(), CopyMethod::Kernel);
     let mut elsewhere = here.config("b");
     elsewhere.endpoint = format!("HTTP://LOCALHOST:{}/", here.address.port());
-    assert_eq!(Mover::new(here.store("b"), open(elsewhere), direct).unwrap().way(), CopyWay::ServerSide);
+    assert_eq!(
+        Mover::new(here.store("b"), open(elsewhere), direct).unwrap().copy_method(),
+        CopyMethod::ServerSide
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use milvus_backup_storage::{
-    CopyItem, CopyMode, CopyWay, ErrorKind, Mover, MoverOptions, Store, StoreConfig,
+    CopyItem, CopyMethod, CopyMode, Mover, MoverOptions, StorageErrorKind, Store, StoreConfig,
 };
 use model::key::ObjectKey;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,7 @@ async fn copy_one(
 #[tokio::test]
 async fn files_are_copied_and_never_linked() {
     let fixture = disk().await.unwrap();
-    assert_eq!(local_mover(&fixture).way(), CopyWay::LocalCopy);
+    assert_eq!(local_mover(&fixture).copy_method(), CopyMethod::Kernel);
     let from = fixture.put("milvus/log", vec![7; 3 << 20]).await;
     let to = fixture.put("backup/deep/log", "an older copy").await;
     copy_one(&fixture, &from, &to, 3 << 20).await.unwrap();
@@ -60,9 +60,9 @@ async fn a_vanished_file_is_reported_as_such() {
 async fn temporary_files_are_not_listed_but_deleted_with_their_prefix() {
     let fixture = disk().await.unwrap();
     fixture.put("dir/whole", "x").await;
-    let mut writer = fixture.store.writer(&fixture.key("dir/half")).await.unwrap();
+    let mut writer = fixture.store.open_writer(&fixture.key("dir/half")).await.unwrap();
     writer.write(Bytes::from("half")).await.unwrap();
-    assert_eq!(fixture.store.list_dirs(&fixture.key("dir")).await.unwrap().objects.len(), 1);
+    assert_eq!(fixture.store.list_level(&fixture.key("dir")).await.unwrap().objects.len(), 1);
     drop(writer);
     fixture.store.delete_below(&fixture.key("dir"), &CancellationToken::new(), |_| {}).await.unwrap();
     assert!(!std::fs::exists(fixture.store.describe(&fixture.key("dir"))).unwrap());
@@ -108,11 +108,11 @@ fn a_full_disk_is_reported_and_nothing_partial_remains() {
 async fn on_a_small_disk() {
     let root = std::env::current_dir().unwrap();
     let base = ObjectKey::new(root.to_str().unwrap());
-    let store = Store::open(&StoreConfig::Local).unwrap();
+    let store = Store::open(&StoreConfig::Disk).unwrap();
     let big = Bytes::from(vec![1; 300 << 10]);
     store.write(&base.join("first"), big.clone()).await.unwrap();
     let full = store.write(&base.join("second"), big.clone()).await.unwrap_err();
-    assert_eq!(full.kind(), ErrorKind::NoSpace);
+    assert_eq!(full.kind(), StorageErrorKind::NoSpace);
     assert!(!full.is_temporary());
     assert_eq!(full.to_string(), format!("cannot write /{base}/second: no space left on device"));
     let options =
@@ -122,7 +122,7 @@ async fn on_a_small_disk() {
         let item = CopyItem { from: base.join("first"), to: base.join("copy"), size: 300 << 10 };
         let error =
             mover.copy_all([item].into_iter(), &CancellationToken::new(), |_, _| {}).await.unwrap_err();
-        assert_eq!(error.error.kind(), ErrorKind::NoSpace, "{error}");
+        assert_eq!(error.error.kind(), StorageErrorKind::NoSpace, "{error}");
     }
     assert!(store.create_new(&base.join("new"), big.clone()).await.is_err());
     let remaining: Vec<_> =

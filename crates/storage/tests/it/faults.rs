@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use http::Method;
-use milvus_backup_storage::{Entry, ErrorKind, S3Config, StorageError, Store, StoreConfig};
+use milvus_backup_storage::{ListedObject, S3Config, StorageError, StorageErrorKind, Store, StoreConfig};
 use model::key::ObjectKey;
 
 use crate::fixtures::{KEY, ceph_endpoint, key_pair, open, s3_config};
 use crate::server::{Fault, Server};
 
 /// Lists the whole store.
-async fn list_all(store: &Store) -> Result<Vec<Entry>, StorageError> {
+async fn list_all(store: &Store) -> Result<Vec<ListedObject>, StorageError> {
     store.list(&ObjectKey::default()).try_collect().await
 }
 
@@ -34,7 +34,7 @@ async fn a_wrong_secret_key_is_reported_without_showing_it() {
     for (endpoint, _server) in endpoints().await {
         let config = S3Config { credentials: key_pair(KEY, "hunter2"), ..s3_config(&endpoint, "bucket") };
         let error = list_all(&open(config)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(error.kind(), StorageErrorKind::PermissionDenied);
         let host = host(&endpoint);
         let expected = format!(
             "cannot list bucket \"bucket\" at {host}: the secret key does not fit the access key (SignatureDoesNotMatch)"
@@ -49,7 +49,7 @@ async fn an_unknown_access_key_is_permission_denied() {
     for (endpoint, _server) in endpoints().await {
         let config = S3Config { credentials: key_pair("nobody", "x"), ..s3_config(&endpoint, "bucket") };
         let error = list_all(&open(config)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+        assert_eq!(error.kind(), StorageErrorKind::PermissionDenied, "{error}");
         assert!(!error.is_temporary());
     }
 }
@@ -61,9 +61,9 @@ async fn a_missing_bucket_is_reported_with_its_name() {
         let host = host(&endpoint);
         let reason = "the bucket does not exist (NoSuchBucket)";
         let error = list_all(&store).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::BucketMissing);
+        assert_eq!(error.kind(), StorageErrorKind::BucketMissing);
         assert_eq!(error.to_string(), format!("cannot list bucket \"mb-missing\" at {host}: {reason}"));
-        let error = store.list_dirs(&ObjectKey::new("a/b")).await.unwrap_err();
+        let error = store.list_level(&ObjectKey::new("a/b")).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("cannot list a/b/ in bucket \"mb-missing\" at {host}: {reason}")
@@ -85,7 +85,7 @@ async fn a_refused_connection_is_reported_within_seconds() {
     let started = Instant::now();
     let error = list_all(&store).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
-    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(error.kind(), StorageErrorKind::Unreachable);
     assert!(error.is_temporary());
     assert_eq!(
         error.to_string(),
@@ -97,7 +97,7 @@ async fn a_refused_connection_is_reported_within_seconds() {
 async fn a_host_that_does_not_exist_is_unreachable() {
     let store = open(s3_config("http://no-such-host.invalid", "bucket"));
     let error = list_all(&store).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    assert_eq!(error.kind(), StorageErrorKind::Unreachable, "{error}");
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn the_server_certificate_is_verified() {
 
     let stranger = open(S3Config { ca_cert: None, ..server.config("bucket") });
     let error = list_all(&stranger).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(error.kind(), StorageErrorKind::Unreachable);
     assert!(error.to_string().contains("the TLS handshake failed: invalid peer certificate"), "{error}");
     assert!(!error.is_temporary());
 }
@@ -119,7 +119,7 @@ async fn tls_to_a_server_without_tls_is_reported() {
     let server = Server::start().await;
     let endpoint = server.endpoint().replace("http:", "https:");
     let error = list_all(&open(s3_config(&endpoint, "bucket"))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(error.kind(), StorageErrorKind::Unreachable);
     assert!(error.to_string().contains("the TLS handshake failed"), "{error}");
 }
 
@@ -129,7 +129,7 @@ fn an_invalid_certificate_file_is_a_configuration_error() {
     let path = dir.path().join("ca.pem");
     let config = S3Config { ca_cert: Some(path.clone()), ..s3_config("https://localhost", "bucket") };
     let missing = Store::open(&StoreConfig::S3(config.clone())).unwrap_err();
-    assert_eq!(missing.kind(), ErrorKind::Config);
+    assert_eq!(missing.kind(), StorageErrorKind::Config);
     let file = path.display();
     assert_eq!(
         missing.to_string(),
@@ -152,7 +152,7 @@ async fn a_store_that_asks_for_fewer_requests_is_retried() {
     store.write(&ObjectKey::new("a"), Bytes::from("x")).await.unwrap();
     server.inject(Method::GET, "/bucket", 9, slow);
     let error = list_all(&store).await.unwrap_err();
-    assert_eq!((error.kind(), error.is_temporary()), (ErrorKind::RateLimited, true));
+    assert_eq!((error.kind(), error.is_temporary()), (StorageErrorKind::RateLimited, true));
     assert!(error.to_string().ends_with("the store asks for fewer requests (SlowDown)"), "{error}");
     assert!(error.detail().is_some_and(|detail| detail.contains("503")));
 }
@@ -167,7 +167,7 @@ async fn a_refused_batch_reports_the_reason() {
     let denied = "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>";
     server.inject(Method::DELETE, "/bucket/", 1, Fault::Answer(403, denied));
     let error = store.delete(&[ObjectKey::new("a"), ObjectKey::new("b")]).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert_eq!(error.kind(), StorageErrorKind::PermissionDenied);
     assert!(error.to_string().ends_with("access denied (AccessDenied)"), "{error}");
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
-use milvus_backup_storage::{Addressing, Credentials, S3Config, Store, StoreConfig};
+use milvus_backup_storage::{S3Addressing, S3Config, S3Credentials, Store, StoreConfig};
 use model::key::ObjectKey;
 use secrecy::SecretString;
 
@@ -42,14 +42,14 @@ pub(crate) fn s3_config(endpoint: &str, bucket: &str) -> S3Config {
         endpoint: endpoint.to_owned(),
         region: String::new(),
         bucket: bucket.to_owned(),
-        addressing: Addressing::Auto,
+        addressing: S3Addressing::Auto,
         credentials: key_pair(KEY, SECRET),
         ca_cert: None,
     }
 }
 
-pub(crate) fn key_pair(key: &str, secret: &str) -> Credentials {
-    Credentials::Static {
+pub(crate) fn key_pair(key: &str, secret: &str) -> S3Credentials {
+    S3Credentials::Static {
         access_key_id: key.to_owned(),
         secret_access_key: SecretString::from(secret.to_owned()),
         session_token: None,
@@ -82,7 +82,7 @@ pub(crate) async fn disk() -> Option<StoreFixture> {
     let dir = tempfile::tempdir().unwrap();
     let base = ObjectKey::new(dir.path().to_str().unwrap()).join("place");
     Some(StoreFixture {
-        store: Store::open(&StoreConfig::Local).unwrap(),
+        store: Store::open(&StoreConfig::Disk).unwrap(),
         base,
         flat: false,
         _keep_alive: Box::new(dir),

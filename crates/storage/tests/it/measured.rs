@@ -65,7 +65,7 @@ fn operations_on_a_disk_are_measured() {
     let metrics = metrics_of(async {
         let fixture = disk().await.unwrap();
         let (from, to) = (fixture.put("a", "12345").await, fixture.key("b"));
-        fixture.store.stat(&from).await.unwrap();
+        fixture.store.metadata(&from).await.unwrap();
         let mover = Mover::new(fixture.store.clone(), fixture.store.clone(), OPTIONS).unwrap();
         let items = std::iter::once(CopyItem { from, to, size: 5 });
         mover.copy_all(items, &CancellationToken::new(), |_, _| {}).await.unwrap();

@@ -1,5 +1,5 @@
 use milvus::{Auth, Tls};
-use storage::{Addressing, Credentials, S3Config, StoreConfig};
+use storage::{S3Addressing, S3Config, S3Credentials, StoreConfig};
 
 use super::{Case, Environment};
 
@@ -8,7 +8,7 @@ fn s3(text: &str) -> Result<S3Config, String> {
     match case.load([]).engine(&Environment::default()) {
         Ok(engine) => match engine.source.store {
             StoreConfig::S3(config) => Ok(config),
-            StoreConfig::Local => Err("local".to_owned()),
+            StoreConfig::Disk => Err("local".to_owned()),
         },
         Err(error) => Err(case.plain(&error.to_string())),
     }
@@ -34,10 +34,10 @@ fn defaults_make_an_engine() {
 #[test]
 fn stores_are_addressed_as_their_providers_want() {
     let config = s3("").unwrap();
-    assert_eq!((config.endpoint.as_str(), config.addressing), ("http://localhost:9000", Addressing::Auto));
+    assert_eq!((config.endpoint.as_str(), config.addressing), ("http://localhost:9000", S3Addressing::Auto));
     let config =
         s3("milvus: {storage: {provider: TENCENT, address: cos.eu, port: 443, useSSL: on}}\n").unwrap();
-    assert_eq!((config.endpoint.as_str(), config.addressing), ("https://cos.eu", Addressing::VirtualHost));
+    assert_eq!((config.endpoint.as_str(), config.addressing), ("https://cos.eu", S3Addressing::VirtualHost));
     let config = s3("milvus: {storage: {provider: gcp, address: 'fe80::1', port: 80}}\n").unwrap();
     assert_eq!((config.endpoint.as_str(), config.region.as_str()), ("http://[fe80::1]", "auto"));
 }
@@ -46,10 +46,10 @@ fn stores_are_addressed_as_their_providers_want() {
 fn logins_become_keys_or_the_chain() {
     let credentials = |storage: &str| {
         s3(&format!("milvus: {{storage: {storage}}}\n")).map(|config| match config.credentials {
-            Credentials::Static { access_key_id, session_token, .. } => {
+            S3Credentials::Static { access_key_id, session_token, .. } => {
                 format!("{access_key_id} {}", session_token.is_some())
             }
-            Credentials::Chain { iam_endpoint } => format!("chain {iam_endpoint:?}"),
+            S3Credentials::Chain { iam_endpoint } => format!("chain {iam_endpoint:?}"),
         })
     };
     assert_eq!(credentials("{}").as_deref(), Ok("minioadmin false"));
