@@ -3,6 +3,8 @@
 //! A test that needs a server begins with `let Some(server) = servers::milvus() else { return };`. Without servers, the
 //! test prints that it did not run; under `CI=true` it fails instead, so that no test is skipped unnoticed.
 
+use reqsign_aws_v4::{RequestSigner, StaticCredentialProvider};
+use reqsign_core::{Context, Signer};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +78,29 @@ impl S3Server {
     pub const ACCESS_KEY_ID: &str = "minioadmin";
     /// The secret access key of its only user.
     pub const SECRET_ACCESS_KEY: &str = "minioadmin";
+
+    /// Creates a bucket if it does not exist.
+    ///
+    /// # Panics
+    /// Panics if the store refuses.
+    pub async fn create_bucket(&self, name: &str) {
+        // This fails only if a provider is installed already, which is fine.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
+        let keys = StaticCredentialProvider::new(Self::ACCESS_KEY_ID, Self::SECRET_ACCESS_KEY);
+        let signer = Signer::new(Context::new(), keys, RequestSigner::new("s3", "us-east-1"));
+        let request = http::Request::put(format!("{}/{name}", self.endpoint)).body(()).expect("a request");
+        let (mut parts, ()) = request.into_parts();
+        signer.sign(&mut parts, None).await.expect("a signature");
+        // The client adds this header itself.
+        parts.headers.remove(http::header::HOST);
+        let request = reqwest::Request::try_from(http::Request::from_parts(parts, "")).expect("a request");
+        let answer = client.execute(request).await.expect("an answer");
+        let status = answer.status();
+        let text = answer.text().await.expect("the whole answer");
+        let exists = text.contains("BucketAlreadyExists") || text.contains("BucketAlreadyOwnedByYou");
+        assert!(status.is_success() || exists, "cannot create bucket {name}: {status} {text}");
+    }
 }
 
 /// Returns the server with Milvus 2.3.5 on a local disk.

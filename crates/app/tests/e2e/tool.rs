@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
-use storage::{S3Addressing, S3Config, S3Credentials, Store, StoreConfig};
 use tempfile::TempDir;
 use testkit::servers::{MilvusServer, S3Server, ServerStorage};
 use testkit::{names, process};
@@ -45,20 +44,7 @@ impl Tool {
 
     /// Backs up a server to a bucket of the S3 store, or restores to it from there.
     pub(crate) async fn on_s3(server: &MilvusServer, s3: &S3Server) -> Self {
-        let store = Store::open(&StoreConfig::S3(S3Config {
-            endpoint: s3.endpoint.clone(),
-            region: String::new(),
-            bucket: BACKUP_BUCKET.to_owned(),
-            addressing: S3Addressing::Path,
-            credentials: S3Credentials::Static {
-                access_key_id: S3Server::ACCESS_KEY_ID.to_owned(),
-                secret_access_key: S3Server::SECRET_ACCESS_KEY.into(),
-                session_token: None,
-            },
-            ca_cert: None,
-        }))
-        .unwrap();
-        store.create_bucket().await.unwrap();
+        s3.create_bucket(BACKUP_BUCKET).await;
         let root = names::unique("root");
         let storage = s3_storage(&s3.endpoint, BACKUP_BUCKET, &root);
         Self::new(tempfile::tempdir().unwrap(), server, &storage, root)

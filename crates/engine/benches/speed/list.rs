@@ -8,6 +8,7 @@ use model::layout::backup::{
 };
 use model::manifest::{Manifest, Summary, json};
 use testkit::names;
+use testkit::servers::S3Server;
 use tokio_util::sync::CancellationToken;
 
 use crate::measure::{Stopwatch, median, peak_mb, print_result};
@@ -24,9 +25,9 @@ const GO_S: f64 = 10.7;
 /// Lists in turns with the engine and a bare loop, and prints the times.
 pub(crate) async fn measure_list(endpoint: &str) {
     let bucket = names::bucket("bench-list");
+    S3Server { endpoint: endpoint.to_owned() }.create_bucket(&bucket).await;
     let place = setup::bucket_place(endpoint, &bucket, "backup");
     let store = setup::open_store(&place);
-    store.create_bucket().await.expect("a bucket");
     eprintln!("list: writing {BACKUPS} backups");
     stream::iter(0..BACKUPS).for_each_concurrent(CONCURRENCY, |n| write_backup(&store, &place.root, n)).await;
     let engine = setup::create_engine(setup::unused_milvus(), place.clone(), place);

@@ -11,9 +11,10 @@ use milvus_backup_storage::{
     StoreConfig,
 };
 use model::key::ObjectKey;
+use testkit::servers;
 use tokio_util::sync::CancellationToken;
 
-use crate::fixtures::{self, ceph_bucket, ceph_endpoint, key_pair, open};
+use crate::fixtures::{self, ceph_bucket, key_pair, open};
 use crate::server::{Fault, Server};
 
 const MIB: u64 = 1 << 20;
@@ -27,8 +28,8 @@ async fn in_process() -> Option<BucketPair> {
 }
 
 async fn ceph() -> Option<BucketPair> {
-    let endpoint = ceph_endpoint()?;
-    Some((ceph_bucket(&endpoint).await, ceph_bucket(&endpoint).await, None))
+    let server = servers::s3()?;
+    Some((ceph_bucket(&server).await, ceph_bucket(&server).await, None))
 }
 
 /// Runs the test cases of server-side copies against each of the named endpoints.

@@ -8,8 +8,9 @@ use futures::TryStreamExt;
 use http::Method;
 use milvus_backup_storage::{ListedObject, S3Config, StorageError, StorageErrorKind, Store, StoreConfig};
 use model::key::ObjectKey;
+use testkit::servers::{self, S3Server};
 
-use crate::fixtures::{KEY, ceph_endpoint, key_pair, open, s3_config};
+use crate::fixtures::{KEY, key_pair, open, s3_config};
 use crate::server::{Fault, Server};
 
 /// Lists the whole store.
@@ -22,7 +23,7 @@ async fn endpoints() -> Vec<(String, Option<Server>)> {
     let server = Server::start().await;
     server.create_bucket("bucket");
     let here = (server.endpoint(), Some(server));
-    std::iter::once(here).chain(ceph_endpoint().map(|endpoint| (endpoint, None))).collect()
+    std::iter::once(here).chain(servers::s3().map(|server| (server.endpoint, None))).collect()
 }
 
 fn host(endpoint: &str) -> &str {
@@ -187,9 +188,10 @@ async fn create_new_checks_first_if_the_store_rejects_conditions() {
 async fn creating_an_existing_bucket_succeeds() {
     for (endpoint, _server) in endpoints().await {
         let name = format!("mb-made-{}", std::process::id());
-        let store = open(s3_config(&endpoint, &name));
-        store.create_bucket().await.unwrap();
-        store.create_bucket().await.unwrap();
+        let server = S3Server { endpoint };
+        server.create_bucket(&name).await;
+        server.create_bucket(&name).await;
+        let store = open(s3_config(&server.endpoint, &name));
         assert_eq!(list_all(&store).await.unwrap(), []);
     }
 }

@@ -1,16 +1,16 @@
 //! Stores to test against, each with its own empty prefix.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use bytes::Bytes;
 use milvus_backup_storage::{S3Addressing, S3Config, S3Credentials, Store, StoreConfig};
 use model::key::ObjectKey;
 use secrecy::SecretString;
+use testkit::names;
+use testkit::servers::{self, S3Server};
 
 use crate::server::Server;
 
-pub(crate) const KEY: &str = "minioadmin";
-pub(crate) const SECRET: &str = "minioadmin";
+pub(crate) const KEY: &str = S3Server::ACCESS_KEY_ID;
+pub(crate) const SECRET: &str = S3Server::SECRET_ACCESS_KEY;
 
 /// A store under test, and an empty prefix in it.
 pub(crate) struct StoreFixture {
@@ -101,32 +101,15 @@ pub(crate) async fn in_process() -> Option<StoreFixture> {
     })
 }
 
-/// Creates a fixture in a new bucket of the Ceph RGW at `MB_TEST_S3_ENDPOINT`; `None` if that is not set.
+/// Creates a fixture in a new bucket of the Ceph RGW of the tests; `None` if it is not running.
 pub(crate) async fn ceph() -> Option<StoreFixture> {
-    let endpoint = ceph_endpoint()?;
-    let store = ceph_bucket(&endpoint).await;
+    let store = ceph_bucket(&servers::s3()?).await;
     Some(StoreFixture { store, base: ObjectKey::new("some/root"), flat: true, _keep_alive: Box::new(()) })
 }
 
 /// Creates a bucket with a new name and opens it.
-pub(crate) async fn ceph_bucket(endpoint: &str) -> Store {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("mb-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let store = open(s3_config(endpoint, &name));
-    store.create_bucket().await.unwrap();
-    store
-}
-
-/// Returns the endpoint of the Ceph RGW to test against.
-///
-/// Without one, the tests that need it print a note and pass; in CI they fail.
-#[expect(clippy::disallowed_methods, reason = "tests have no configuration of their own")]
-pub(crate) fn ceph_endpoint() -> Option<String> {
-    if let Ok(endpoint) = std::env::var("MB_TEST_S3_ENDPOINT") {
-        return Some(endpoint);
-    }
-    let hint = "`scripts/servers start` starts one, `. .local/run/env` makes it known (MB_TEST_S3_ENDPOINT)";
-    assert!(std::env::var_os("CI").is_none(), "no Ceph RGW to test against: {hint}");
-    println!("not run against Ceph RGW: {hint}");
-    None
+pub(crate) async fn ceph_bucket(server: &S3Server) -> Store {
+    let name = names::bucket("store");
+    server.create_bucket(&name).await;
+    open(s3_config(&server.endpoint, &name))
 }

@@ -1,10 +1,6 @@
 //! Tests of stores and of the mover on a disk, an S3 server in this process, and Ceph RGW.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test fails by panicking and says what it did not run"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod chain;
 mod contract;
