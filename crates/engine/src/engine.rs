@@ -27,10 +27,12 @@ impl Place {
     ///
     /// On a disk the path is absolute: Milvus reads a relative path as an empty prefix, without an error.
     pub(crate) fn server_path(&self, key: &ObjectKey) -> String {
-        match (&self.store, self.seen_as.as_deref(), key.below(&self.root)) {
-            (StoreConfig::S3(_), ..) => key.to_string(),
-            (StoreConfig::Disk, Some(seen), Some(rest)) => format!("{}/{rest}", seen.trim_end_matches('/')),
-            (StoreConfig::Disk, ..) => format!("/{key}"),
+        if !self.store.traits().absolute_paths {
+            return key.to_string();
+        }
+        match (self.seen_as.as_deref(), key.below(&self.root)) {
+            (Some(seen), Some(rest)) => format!("{}/{rest}", seen.trim_end_matches('/')),
+            _ => format!("/{key}"),
         }
     }
 
@@ -42,16 +44,16 @@ impl Place {
         let unusable = |place: &str, reason| Error::Place { place: place.to_owned(), reason };
         let mut place = self.clone();
         if let Some(bucket) = bucket {
-            let StoreConfig::S3(s3) = &mut place.store else {
+            let Some(configured) = place.store.bucket_mut() else {
                 return Err(unusable(bucket, "backups lie on a disk, which has no buckets"));
             };
-            bucket.clone_into(&mut s3.bucket);
+            bucket.clone_into(configured);
         }
         let Some(root) = root else { return Ok(place) };
         if root.split('/').any(|part| part == "..") {
             return Err(unusable(root, "a root holds no `..`"));
         }
-        if matches!(place.store, StoreConfig::Disk) && !root.starts_with('/') {
+        if place.store.traits().absolute_paths && !root.starts_with('/') {
             return Err(unusable(root, "on a disk a root is an absolute path"));
         }
         place.root = ObjectKey::new(root.trim_end_matches('/'));
@@ -201,10 +203,9 @@ mod tests {
             seen_as: None,
         };
         let moved = place.relocated(Some("backups"), Some("team/a/")).unwrap();
-        let StoreConfig::S3(found) = &moved.store else { panic!("no bucket") };
         assert_eq!(
-            (found.bucket.as_str(), moved.root.as_str(), moved.root_text.as_str()),
-            ("backups", "team/a", "team/a")
+            (moved.store.bucket(), moved.root.as_str(), moved.root_text.as_str()),
+            (Some("backups"), "team/a", "team/a")
         );
         assert_eq!(place.relocated(None, None).unwrap().root, place.root);
     }

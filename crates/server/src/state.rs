@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jobs::OtherPlace;
-use storage::StoreConfig;
 
 use super::{Service, Settings};
 use wire::{Failure, Kind};
@@ -21,11 +20,9 @@ impl State {
     /// The place if a request may name it: the configured one always, another where the configuration says so.
     pub(crate) fn place(&self, place: OtherPlace) -> Result<OtherPlace, Failure> {
         let configured = &self.service.config().backup;
-        let other_bucket = |named: &String| match &configured.store {
-            StoreConfig::S3(s3) => !named.is_empty() && *named != s3.bucket,
-            // a disk has none, and the Go tool's clients name it together with the root
-            StoreConfig::Disk => false,
-        };
+        // A disk has no bucket, and the Go tool's clients name one together with the root.
+        let own_bucket = configured.store.bucket();
+        let other_bucket = |named: &String| own_bucket.is_some_and(|own| !named.is_empty() && *named != own);
         let trimmed = |root: &str| root.trim_matches('/').to_owned();
         let place = OtherPlace {
             bucket: place.bucket.filter(other_bucket),

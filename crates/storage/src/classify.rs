@@ -112,6 +112,8 @@ fn classify_code(code: &str) -> Option<(StorageErrorKind, bool, &'static str)> {
         }
         "InvalidBucketName" => (K::Config, false, "the bucket name is not valid"),
         "PermanentRedirect" => (K::Config, false, "the bucket lies in another region"),
+        // No text of ours: the store's message names the header or the request.
+        "NotImplemented" => (K::Unsupported, false, ""),
         // No text of ours: the store's message names the region that it expects.
         "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => (K::Config, false, ""),
         "InternalError"

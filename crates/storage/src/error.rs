@@ -1,7 +1,7 @@
 //! Errors of stores: their kinds, and whether a retry can succeed.
 
 /// The result of an operation on a store.
-pub type Result<T, E = StorageError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = StorageError> = std::result::Result<T, E>;
 
 /// Kinds of errors that a caller may handle differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub enum StorageErrorKind {
     BucketMissing,
     /// The disk is full or the quota is used up.
     NoSpace,
+    /// The store does not implement the request, or an option of it.
+    Unsupported,
     /// The store asks for fewer requests.
     RateLimited,
     /// The store did not answer within the time limit.

@@ -9,24 +9,26 @@
 //! counters `milvus_backup_storage_retries_total` and `milvus_backup_storage_throttles_total` (answers 429 and 503),
 //! both with `operation`, `milvus_backup_storage_copied_objects_total` and `milvus_backup_storage_copied_bytes_total`.
 
+mod backend;
 mod classify;
 mod config;
-mod credentials;
+mod copy;
 mod error;
-mod local;
 mod location;
 mod measure;
 mod mover;
 mod object;
-mod s3_client;
-mod server_copy;
+mod stop;
 mod store;
 mod throttle;
 mod transport;
 
-pub use config::{S3Addressing, S3Config, S3Credentials, StoreConfig};
-pub use error::{Result, StorageError, StorageErrorKind};
-pub use location::{StoreKind, StoreLocation};
-pub use mover::{CopyError, CopyItem, CopyMethod, CopyMode, CopyResult, Mover, MoverOptions};
+pub use backend::StoreTraits;
+pub use backend::s3::{S3Addressing, S3Config, S3Credentials};
+pub use config::StoreConfig;
+pub use copy::{CopyError, CopyItem, CopyResult};
+pub use error::{StorageError, StorageErrorKind};
+pub use location::StoreLocation;
+pub use mover::{CopyMethod, CopyMode, Mover, MoverOptions};
 pub use object::{LevelListing, ListedObject, ObjectMetadata};
 pub use store::{ObjectWriter, Store};

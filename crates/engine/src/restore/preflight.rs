@@ -10,7 +10,7 @@ use model::manifest::{CollectionBackup, Format, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{Existing, PrefixSeen, Reach, RestorePlan, RestoreRequest, Seen};
-use storage::{Store, StoreKind};
+use storage::Store;
 
 use super::PreparedRestore;
 use crate::backup::{confirm_source_root, list_collections_of};
@@ -111,9 +111,9 @@ pub(super) async fn prepare_restore(
     let CheckedRestore { catalog, target, detail, seen, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
     // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
-    let on_object_store = target.store.location().kind() == StoreKind::S3;
+    let absolute_paths = target.store.traits().absolute_paths;
     if plan.jobs().next().is_some()
-        && (on_object_store || plan.staging.is_some() || request.existing == Existing::Drop)
+        && (!absolute_paths || plan.staging.is_some() || request.existing == Existing::Drop)
     {
         let contents = list_collections_of(&target, seen.databases).await?;
         confirm_source_root(&target, &contents.collections).await?;
@@ -223,21 +223,15 @@ async fn inspect_prefixes(
 /// Returns whether, according to the configuration, the target Milvus can import the backup in place.
 pub(crate) fn determine_reach(backup: &Store, target: &Store) -> Reach {
     let (from, to) = (backup.location(), target.location());
-    if from.kind() == StoreKind::Disk && to.kind() == StoreKind::Disk {
+    if from == to {
         return Reach::InPlace;
     }
-    if !backup.same_endpoint(target) {
-        return Reach::Staged(format!("the target reads {to}, the backup lies on {from}"));
+    match (from.bucket(), to.bucket()) {
+        (Some(backup), Some(target)) if from.has_same_endpoint(to) => {
+            Reach::Staged(format!("the target reads bucket {target}, the backup lies in {backup}"))
+        }
+        _ => Reach::Staged(format!("the target reads {to}, the backup lies on {from}")),
     }
-    if from.bucket() == to.bucket() {
-        return Reach::InPlace;
-    }
-    let bucket = |b: Option<&str>| b.unwrap_or_default().to_owned();
-    Reach::Staged(format!(
-        "the target reads bucket {}, the backup lies in {}",
-        bucket(to.bucket()),
-        bucket(from.bucket())
-    ))
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Copying objects between two stores, with limits on concurrency and rate, retries, and the choice of the method.
 
+mod attempt;
+mod copier;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,42 +10,19 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::stream::{FuturesUnordered, StreamExt};
-use model::key::ObjectKey;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-mod ways;
-
-use crate::error::{Cause, Result, StorageError, StorageErrorKind};
+use self::copier::Copier;
+pub use self::copier::{CopyMethod, CopyMode};
+use crate::copy::{CopyError, CopyItem, CopyResult};
+use crate::error::{Cause, Result, StorageErrorKind};
 use crate::measure;
 use crate::store::Store;
 use crate::throttle::Throttle;
 
 /// The number of retries after a temporary failure of a copy; all waits together take about 30 seconds.
 const COPY_RETRIES: usize = 7;
-
-/// Restricts the methods by which a mover may copy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CopyMode {
-    /// The cheapest method that works: by the store or the kernel if possible, streamed otherwise.
-    #[default]
-    Auto,
-    /// Only by the store or the kernel; copies that would have to be streamed fail.
-    Direct,
-    /// Always streamed through this process.
-    Streaming,
-}
-
-/// The method by which a mover copies an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CopyMethod {
-    /// The store copies the object itself, between two buckets of one endpoint.
-    ServerSide,
-    /// The kernel copies from file to file.
-    Kernel,
-    /// This process reads the object from one store and writes it to the other.
-    Streamed,
-}
 
 /// The settings of a mover.
 #[derive(Clone, Copy, Debug)]
@@ -57,61 +37,28 @@ pub struct MoverOptions {
     pub bytes_per_second: Option<u64>,
 }
 
-/// One object to copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CopyItem {
-    /// The key of the object in the source.
-    pub from: ObjectKey,
-    /// The key of the copy in the target; an existing object is replaced.
-    pub to: ObjectKey,
-    /// The size in bytes, as listed by the source; a streamed or local copy of another size fails.
-    pub size: u64,
-}
-
-/// The result of copying one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CopyResult {
-    /// The size of the copy in bytes.
-    pub size: u64,
-    /// The entity tag of the copy; `None` if the target reports none.
-    pub etag: Option<String>,
-}
-
-/// The failure of a copy, after all retries.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub struct CopyError {
-    /// The item that was not copied.
-    pub item: CopyItem,
-    /// The error of the last attempt.
-    pub error: StorageError,
-}
-
-impl CopyError {
-    /// Returns whether the source object no longer exists, so that the list is outdated and the stores are fine.
-    pub fn source_vanished(&self) -> bool {
-        self.error.kind() == StorageErrorKind::NotFound
-    }
-}
-
 /// Copies objects from one store to another. Clones are cheap and share the limits on concurrency and rate.
 #[derive(Clone)]
-pub struct Mover(Arc<Inner>);
+pub struct Mover(Arc<MoverState>);
 
 impl fmt::Debug for Mover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { from, to, way, .. } = &*self.0;
-        f.debug_struct("Mover").field("from", from).field("to", to).field("way", way).finish_non_exhaustive()
+        let MoverState { from, to, .. } = &*self.0;
+        f.debug_struct("Mover")
+            .field("from", from)
+            .field("to", to)
+            .field("method", &self.copy_method())
+            .finish_non_exhaustive()
     }
 }
 
-struct Inner {
+struct MoverState {
     from: Store,
     to: Store,
-    way: CopyMethod,
+    copier: Copier,
     mode: CopyMode,
-    /// Set when the store refused a server-side copy and streaming it succeeded.
-    server_copy_refused: AtomicBool,
+    /// Whether the store refused a server-side copy and streaming it succeeded; from then on, all objects are streamed.
+    refused: AtomicBool,
     concurrency: usize,
     permits: Semaphore,
     /// The memory available to all streamed copies together, in KiB.
@@ -123,39 +70,38 @@ struct Inner {
 impl Mover {
     /// Creates a mover between two stores; fails for `CopyMode::Direct` if the stores cannot copy without streaming.
     pub fn new(from: Store, to: Store, options: MoverOptions) -> Result<Self> {
-        let direct = match (from.bucket(), to.bucket()) {
-            (None, None) => Some(CopyMethod::Kernel),
-            (Some(_), Some(_)) if from.same_endpoint(&to) => Some(CopyMethod::ServerSide),
-            _ => None,
-        };
-        let way = match (options.mode, direct) {
-            (CopyMode::Streaming, _) | (CopyMode::Auto, None) => CopyMethod::Streamed,
-            (_, Some(way)) => way,
-            (CopyMode::Direct, None) => {
+        let copier = match (options.mode, Copier::between(&from, &to)) {
+            (CopyMode::Streaming, _) => Copier::Streamed,
+            (CopyMode::Direct, Copier::Streamed) => {
                 let cause = Cause::new(StorageErrorKind::Config, "only one endpoint can copy by itself");
                 return Err(
                     cause.during("copy directly", format!("from {} to {}", from.location(), to.location()))
                 );
             }
+            (_, copier) => copier,
         };
         let concurrency = options.concurrency.max(1);
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(MoverState {
             from,
             to,
-            way,
+            copier,
             mode: options.mode,
-            server_copy_refused: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
             concurrency,
             permits: Semaphore::new(concurrency),
-            memory: Semaphore::new(ways::STREAM_MEMORY_KIB),
-            multipart_threshold: options.multipart_threshold.min(ways::LARGEST_COPY),
+            memory: Semaphore::new(attempt::STREAM_MEMORY_KIB),
+            multipart_threshold: options.multipart_threshold,
             throttle: options.bytes_per_second.map(Throttle::new),
         })))
     }
 
     /// Returns the method by which objects are copied; it becomes `Streamed` after a store refused a server-side copy.
     pub fn copy_method(&self) -> CopyMethod {
-        if self.0.server_copy_refused.load(Ordering::Relaxed) { CopyMethod::Streamed } else { self.0.way }
+        self.copier().method()
+    }
+
+    fn copier(&self) -> &Copier {
+        if self.0.refused.load(Ordering::Relaxed) { &Copier::Streamed } else { &self.0.copier }
     }
 
     /// Copies all items concurrently and calls `on_copied` after each copy.
@@ -229,27 +175,23 @@ impl Mover {
 
     /// Makes one attempt; in `CopyMode::Auto`, streams the object if the store refuses to copy it.
     async fn copy_once(&self, item: &CopyItem, stop: &CancellationToken) -> Result<CopyResult> {
-        match self.copy_method() {
-            CopyMethod::Kernel => measure::record_if_ok("copy", self.0.copy_local(item, stop)).await,
-            CopyMethod::Streamed => self.0.copy_streamed(item, stop).await,
-            CopyMethod::ServerSide => match self.0.copy_server_side(item, stop).await {
-                Err(error) if self.0.mode == CopyMode::Auto && may_stream_instead(&error) => {
-                    // Reading and writing may need different credentials, or the store may not support the request.
-                    // Streaming can still work; if it does not, its error is the one to report.
-                    let copied = self.0.copy_streamed(item, stop).await?;
-                    self.0.server_copy_refused.store(true, Ordering::Relaxed);
-                    tracing::warn!(%error, "the store does not copy by itself; streaming instead");
+        let state = &*self.0;
+        match self.copier() {
+            Copier::Kernel => measure::record_if_ok("copy", state.copy_by_kernel(item, stop)).await,
+            Copier::Streamed => state.copy_streamed(item, stop).await,
+            Copier::ServerSide(copier) => match state.copy_server_side(copier, item, stop).await {
+                Err(error) if state.mode == CopyMode::Auto && copier::is_refusal(&error) => {
+                    // If streaming fails too, its error is the one to report.
+                    let copied = state.copy_streamed(item, stop).await?;
+                    if !state.refused.swap(true, Ordering::Relaxed) {
+                        tracing::warn!(%error, "the store does not copy by itself; streaming instead");
+                    }
                     Ok(copied)
                 }
                 copied => copied,
             },
         }
     }
-}
-
-/// Returns whether streaming may succeed although the store refused a server-side copy with this error.
-fn may_stream_instead(error: &StorageError) -> bool {
-    error.kind() == StorageErrorKind::PermissionDenied || error.to_string().contains("NotImplemented")
 }
 
 fn retry_backoff() -> ExponentialBuilder {

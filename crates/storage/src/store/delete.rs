@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use super::Store;
 use crate::classify;
 use crate::error::{Cause, Result, StorageErrorKind};
-use crate::local;
 
 /// The number of objects in one request; S3 accepts at most this many.
 const BATCH_SIZE: usize = 1000;
@@ -51,15 +50,13 @@ impl Store {
                 self.delete_batch(batch).await?;
                 progress(deleted);
             }
-            // A disk may skip files of a directory that shrinks while it is read, so the directory is read again.
-            if deleted == before || !self.is_local() {
+            // A directory that shrinks while it is read may skip files, so it is read again.
+            if deleted == before || !self.traits().has_directories {
                 break;
             }
         }
-        if self.is_local() {
-            let removed = local::remove_empty_dirs(prefix).await;
-            removed.map_err(|cause| cause.during("delete", self.location().describe_prefix(prefix)))?;
-        }
+        let removed = self.backend().remove_empty_dirs(prefix).await;
+        removed.map_err(|cause| cause.during("delete", self.location().describe_prefix(prefix)))?;
         Ok(deleted)
     }
 
@@ -68,7 +65,7 @@ impl Store {
         let mut batch = Vec::new();
         while batch.len() < BATCH_SIZE {
             let Some(entry) = entries.try_next().await? else { break };
-            if !(self.is_local() && entry.metadata().is_dir()) {
+            if !(self.traits().has_directories && entry.metadata().is_dir()) {
                 batch.push(entry.path().to_owned());
             }
         }
@@ -77,11 +74,11 @@ impl Store {
 
     async fn delete_batch(&self, keys: Vec<String>) -> Result<()> {
         let first = keys.first().cloned().unwrap_or_default();
-        let Err(error) = self.0.operator.delete_iter(keys).await else { return Ok(()) };
+        let Err(error) = self.operator().delete_iter(keys).await else { return Ok(()) };
         let mut cause = classify::opendal(&error);
         if cause.kind == StorageErrorKind::Unexpected && !cause.temporary {
             // OpenDAL drops the store's reasons if a whole batch is refused; deleting one object reveals them.
-            if let Err(error) = self.0.operator.delete(&first).await {
+            if let Err(error) = self.operator().delete(&first).await {
                 cause = classify::opendal(&error);
             }
         }

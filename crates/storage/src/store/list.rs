@@ -5,9 +5,9 @@ use model::key::ObjectKey;
 use opendal::EntryMode;
 
 use super::Store;
+use crate::backend::disk;
 use crate::classify;
 use crate::error::Result;
-use crate::local;
 use crate::object::{LevelListing, ListedObject, ObjectMetadata};
 
 impl Store {
@@ -19,7 +19,7 @@ impl Store {
         self.raw_entries(prefix, true)
             .try_filter_map(|entry| {
                 let key = ObjectKey::new(entry.path());
-                let object = entry.metadata().mode() == EntryMode::FILE && !local::is_temp(&key);
+                let object = entry.metadata().mode() == EntryMode::FILE && !disk::is_temp(&key);
                 let entry = object
                     .then(|| ListedObject { meta: ObjectMetadata::from_opendal(entry.metadata()), key });
                 futures::future::ready(Ok(entry))
@@ -37,7 +37,7 @@ impl Store {
                 EntryMode::DIR if key.as_dir() != prefix.as_dir() => {
                     listing.dirs.push(key.file_name().to_owned());
                 }
-                EntryMode::FILE if !local::is_temp(&key) => {
+                EntryMode::FILE if !disk::is_temp(&key) => {
                     listing
                         .objects
                         .push(ListedObject { meta: ObjectMetadata::from_opendal(entry.metadata()), key });
@@ -63,7 +63,7 @@ impl Store {
     ) -> BoxStream<'static, Result<opendal::Entry>> {
         let (store, prefix) = (self.clone(), prefix.as_dir());
         let open = async move {
-            let lister = store.0.operator.lister_with(prefix.as_str()).recursive(recursive).await;
+            let lister = store.operator().lister_with(prefix.as_str()).recursive(recursive).await;
             let fail = move |error| {
                 classify::opendal(&error).during("list", store.location().describe_prefix(&prefix))
             };

@@ -5,17 +5,14 @@ use model::key::ObjectKey;
 use opendal::Writer;
 
 use super::Store;
+use crate::backend::{Backend, disk, s3};
 use crate::classify;
 use crate::error::{Result, StorageErrorKind};
-use crate::local;
 use crate::object::clean_etag;
 
 /// The size of the parts in which an object is uploaded, in bytes; up to three parts are in memory at once.
 /// An object of unknown size may have up to 10,000 parts, that is, 78 GiB.
 pub(crate) const STREAM_PART: usize = 8 << 20;
-
-/// The maximum number of parts of an upload.
-const MAX_PARTS: u64 = 10_000;
 
 impl Store {
     /// Writes an object and replaces an existing one. Readers see either the old or the new object, never a mixture.
@@ -31,16 +28,20 @@ impl Store {
     /// stores silently ignore the condition, so a caller that depends on the result must read the object back. After
     /// a broken connection, `false` may also mean that the first attempt of this call succeeded.
     pub async fn create_new(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool> {
-        if self.is_local() {
-            let created = local::create_new(key, bytes).await;
-            return created.map_err(|cause| self.write_error(key, cause));
+        match self.backend() {
+            Backend::Disk => disk::create_new(key, bytes).await.map_err(|cause| self.write_error(key, cause)),
+            Backend::S3(_) => self.create_by_condition(key, bytes).await,
         }
-        let written = self.0.operator.write_with(key.as_str(), bytes.clone()).if_not_exists(true).await;
+    }
+
+    /// Does the same as [`Self::create_new`] in a bucket.
+    async fn create_by_condition(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool> {
+        let written = self.operator().write_with(key.as_str(), bytes.clone()).if_not_exists(true).await;
         let Err(error) = written else { return Ok(true) };
         match classify::opendal(&error) {
             cause if cause.kind == StorageErrorKind::AlreadyExists => Ok(false),
             // For a store that rejects conditions, checking before writing is the best that can be done.
-            cause if cause.reason.contains("NotImplemented") => match self.metadata(key).await? {
+            cause if cause.kind == StorageErrorKind::Unsupported => match self.metadata(key).await? {
                 Some(_) => Ok(false),
                 None => self.write(key, bytes).await.map(|()| true),
             },
@@ -55,14 +56,19 @@ impl Store {
 
     /// Begins to write an object, with a part size that suits its size in bytes if that is known.
     pub(crate) async fn open_sized_writer(&self, key: &ObjectKey, size: Option<u64>) -> Result<ObjectWriter> {
-        let written_key = if self.is_local() { local::temp_beside(key) } else { key.clone() };
-        let part = usize::try_from(size.unwrap_or_default().div_ceil(MAX_PARTS))
-            .unwrap_or(usize::MAX)
-            .max(STREAM_PART);
-        let writer = if self.is_local() {
-            self.0.operator.writer(written_key.as_str()).await
-        } else {
-            self.0.operator.writer_with(written_key.as_str()).chunk(part).concurrent(2).await
+        let (written_key, writer) = match self.backend() {
+            Backend::Disk => {
+                let temp = disk::temp_beside(key);
+                let writer = self.operator().writer(temp.as_str()).await;
+                (temp, writer)
+            }
+            Backend::S3(_) => {
+                let part = usize::try_from(size.unwrap_or_default().div_ceil(s3::MAX_PARTS))
+                    .unwrap_or(usize::MAX)
+                    .max(STREAM_PART);
+                let writer = self.operator().writer_with(key.as_str()).chunk(part).concurrent(2).await;
+                (key.clone(), writer)
+            }
         };
         let writer = writer.map_err(|error| self.write_error(key, classify::opendal(&error)))?;
         Ok(ObjectWriter { store: self.clone(), writer, key: key.clone(), written_key, removed: false })
@@ -92,7 +98,7 @@ impl ObjectWriter {
         let closed = self.writer.close().await;
         let meta = self.remove_on_error(closed).await?;
         if self.written_key != self.key {
-            let renamed = self.store.0.operator.rename(self.written_key.as_str(), self.key.as_str()).await;
+            let renamed = self.store.operator().rename(self.written_key.as_str(), self.key.as_str()).await;
             self.remove_on_error(renamed).await?;
         }
         Ok(meta.etag().map(|tag| clean_etag(tag).to_owned()))
@@ -122,7 +128,7 @@ impl ObjectWriter {
         let removed = if self.written_key == self.key {
             self.writer.abort().await
         } else {
-            self.store.0.operator.delete(self.written_key.as_str()).await
+            self.store.operator().delete(self.written_key.as_str()).await
         };
         if let Err(error) = removed {
             tracing::warn!(object = %self.store.describe(&self.key), %error, "an unfinished upload stays behind");

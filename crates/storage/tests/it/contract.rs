@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
-use milvus_backup_storage::{LevelListing, ListedObject, StorageErrorKind, StoreKind};
+use milvus_backup_storage::{LevelListing, ListedObject, StorageErrorKind};
 use model::key::ObjectKey;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,6 @@ macro_rules! store_contract {
                 written_objects_can_be_read
                 a_write_replaces_the_object
                 a_missing_object_is_not_found
-                ranges_of_an_object_can_be_read
                 create_new_never_replaces_an_object
                 a_large_object_is_written_in_parts
                 an_aborted_object_does_not_exist
@@ -73,7 +72,7 @@ async fn written_objects_can_be_read(fixture: &StoreFixture) {
         let meta = fixture.store.metadata(&key).await.unwrap().unwrap();
         assert_eq!(meta.size, len as u64);
         assert!(meta.modified_ms.is_some_and(|ms| ms > 1_600_000_000_000), "{meta:?}");
-        assert_eq!(meta.etag.is_some(), fixture.store.location().kind() == StoreKind::S3);
+        assert_eq!(meta.etag.is_some(), fixture.store.location().bucket().is_some());
     }
 }
 
@@ -98,14 +97,6 @@ async fn a_missing_object_is_not_found(fixture: &StoreFixture) {
             "{error}"
         );
     }
-}
-
-async fn ranges_of_an_object_can_be_read(fixture: &StoreFixture) {
-    let key = fixture.put("a", patterned_bytes(1000)).await;
-    assert_eq!(fixture.store.read_range(&key, 10..20).await.unwrap(), patterned_bytes(1000).slice(10..20));
-    assert_eq!(fixture.store.read_range(&key, 0..0).await.unwrap(), Bytes::new());
-    let gone = fixture.store.read_range(&fixture.key("b"), 0..10).await.unwrap_err();
-    assert_eq!(gone.kind(), StorageErrorKind::NotFound);
 }
 
 async fn create_new_never_replaces_an_object(fixture: &StoreFixture) {

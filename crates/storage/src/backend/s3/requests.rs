@@ -9,21 +9,21 @@ use std::time::Duration;
 use http::{Method, Request};
 use model::key::ObjectKey;
 
+use super::client::{ANSWER_LIMIT, S3Answer, S3Client, malformed_answer, percent_encode};
 use crate::error::Cause;
 use crate::object::clean_etag;
-use crate::s3_client::{ANSWER_LIMIT, Answer, S3Client, malformed_answer, percent_encode};
 
 /// The minimum rate of a server-side copy in bytes per second; a slower copy exceeds its time limit.
 const MIN_BYTES_PER_SECOND: u64 = 1 << 20;
 
 /// A multipart upload in progress, which must be completed or aborted.
-pub(crate) struct Upload {
+pub(super) struct MultipartUpload {
     /// The URL of the object with the id of the upload as its query.
     url: String,
 }
 
 /// An uploaded part of a multipart upload.
-pub(crate) struct Part {
+pub(super) struct UploadedPart {
     /// The number of the part, starting at 1.
     number: u64,
     etag: String,
@@ -31,7 +31,7 @@ pub(crate) struct Part {
 
 impl S3Client {
     /// Copies an object of up to 5 GiB from the bucket of `source` and returns the entity tag of the copy.
-    pub(crate) async fn copy_object(
+    pub(super) async fn copy_object(
         &self,
         source: &Self,
         from: &ObjectKey,
@@ -46,7 +46,7 @@ impl S3Client {
     }
 
     /// Begins a multipart upload of the object `to`.
-    pub(crate) async fn begin_upload(&self, to: &ObjectKey) -> Result<Upload, Cause> {
+    pub(super) async fn begin_upload(&self, to: &ObjectKey) -> Result<MultipartUpload, Cause> {
         let url = self.url(to);
         let request = Request::builder().method(Method::POST).uri(format!("{url}?uploads"));
         let id = self
@@ -54,18 +54,18 @@ impl S3Client {
             .await?
             .upload_id
             .ok_or_else(malformed_answer)?;
-        Ok(Upload { url: format!("{url}?uploadId={}", percent_encode(&id, false)) })
+        Ok(MultipartUpload { url: format!("{url}?uploadId={}", percent_encode(&id, false)) })
     }
 
     /// Copies a range of bytes of the source object as the part with this number, starting at 1.
-    pub(crate) async fn copy_part(
+    pub(super) async fn copy_part(
         &self,
-        upload: &Upload,
+        upload: &MultipartUpload,
         number: u64,
         source: &Self,
         from: &ObjectKey,
         range: Range<u64>,
-    ) -> Result<Part, Cause> {
+    ) -> Result<UploadedPart, Cause> {
         let request = Request::builder()
             .method(Method::PUT)
             .uri(format!("{}&partNumber={number}", upload.url))
@@ -76,18 +76,18 @@ impl S3Client {
             );
         let answer =
             self.send("copy_part", request, String::new(), copy_limit(range.end - range.start)).await?;
-        Ok(Part { number, etag: answer.etag.ok_or_else(malformed_answer)? })
+        Ok(UploadedPart { number, etag: answer.etag.ok_or_else(malformed_answer)? })
     }
 
     /// Completes an upload from its parts, which must be sorted by number, and returns the entity tag of the object.
-    pub(crate) async fn complete_upload(
+    pub(super) async fn complete_upload(
         &self,
-        upload: &Upload,
-        parts: &[Part],
+        upload: &MultipartUpload,
+        parts: &[UploadedPart],
         size: u64,
     ) -> Result<String, Cause> {
         let mut body = String::from("<CompleteMultipartUpload>");
-        for Part { number, etag } in parts {
+        for UploadedPart { number, etag } in parts {
             let etag = clean_etag(etag);
             // Writing to a string cannot fail.
             let _ = write!(body, "<Part><PartNumber>{number}</PartNumber><ETag>\"{etag}\"</ETag></Part>");
@@ -98,14 +98,14 @@ impl S3Client {
     }
 
     /// Aborts an upload, so that the store deletes its parts.
-    pub(crate) async fn abort_upload(&self, upload: &Upload) -> Result<(), Cause> {
+    pub(super) async fn abort_upload(&self, upload: &MultipartUpload) -> Result<(), Cause> {
         let request = Request::builder().method(Method::DELETE).uri(&upload.url);
         self.send("abort_copy", request, String::new(), ANSWER_LIMIT).await.map(drop)
     }
 }
 
 /// Returns the entity tag of an answer, which must contain one.
-fn require_etag(answer: Answer) -> Result<String, Cause> {
+fn require_etag(answer: S3Answer) -> Result<String, Cause> {
     answer.etag.map(|tag| clean_etag(&tag).to_owned()).ok_or_else(malformed_answer)
 }
 

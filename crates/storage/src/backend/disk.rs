@@ -1,5 +1,4 @@
-//! Operations that only a local disk needs: copies by the kernel, exclusive creation, and removal of empty
-//! directories.
+//! The local disk: copies by the kernel, exclusive creation, temporary names, and removal of empty directories.
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -10,16 +9,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use model::key::ObjectKey;
+use opendal::{Operator, services};
 use tokio_util::sync::CancellationToken;
 
+use super::{Backend, OpenedStore, StoreTraits};
 use crate::classify;
 use crate::error::{Cause, StorageErrorKind};
+use crate::location::StoreLocation;
+use crate::measure;
+
+/// The properties of the disk.
+pub(crate) const TRAITS: StoreTraits = StoreTraits { absolute_paths: true, has_directories: true };
 
 /// The prefix of the names of files that are still being written.
 const TEMP_PREFIX: &str = ".mb-tmp-";
 
 /// The number of bytes that are copied between two checks of the cancellation token.
 const CANCEL_CHECK_BYTES: u64 = 64 << 20;
+
+/// Opens the file system of this machine.
+pub(crate) fn open() -> crate::error::Result<OpenedStore> {
+    let location = StoreLocation::Disk;
+    let operator = Operator::new(services::Fs::default().root("/"))
+        .map_err(|error| classify::opendal(&error).during("open", location.to_string()))?;
+    let operator = operator.layer(measure::metrics_layer());
+    Ok(OpenedStore { location, traits: TRAITS, operator, backend: Backend::Disk })
+}
 
 /// Returns a new temporary name in the directory of `key`, so that renaming it to `key` is atomic.
 pub(crate) fn temp_beside(key: &ObjectKey) -> ObjectKey {

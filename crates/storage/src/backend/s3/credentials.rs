@@ -8,10 +8,10 @@ use reqsign_core::{Context, OsEnv, ProvideCredentialChain, Signer};
 use reqsign_file_read_tokio::TokioFileRead;
 use secrecy::ExposeSecret;
 
-use crate::config::S3Credentials;
+use super::config::S3Credentials;
 
 /// Builds the credential provider that OpenDAL's requests and our own requests use.
-pub(crate) fn provider(credentials: &S3Credentials) -> ProvideCredentialChain<Credential> {
+pub(super) fn build_provider(credentials: &S3Credentials) -> ProvideCredentialChain<Credential> {
     let chain = ProvideCredentialChain::new();
     match credentials {
         S3Credentials::Static { access_key_id, secret_access_key, session_token } => {
@@ -32,7 +32,11 @@ pub(crate) fn provider(credentials: &S3Credentials) -> ProvideCredentialChain<Cr
 }
 
 /// Builds the signer of our own requests; it caches credentials until they expire.
-pub(crate) fn signer(credentials: &S3Credentials, region: &str, http: HttpTransporter) -> Signer<Credential> {
+pub(super) fn build_signer(
+    credentials: &S3Credentials,
+    region: &str,
+    http: HttpTransporter,
+) -> Signer<Credential> {
     let context = Context::new().with_file_read(TokioFileRead).with_env(OsEnv).with_http_send(http);
-    Signer::new(context, provider(credentials), RequestSigner::new("s3", region))
+    Signer::new(context, build_provider(credentials), RequestSigner::new("s3", region))
 }

@@ -1,20 +1,21 @@
-//! Signed S3 requests that OpenDAL does not offer: copies between buckets, and creation of buckets.
+//! The client for requests that OpenDAL does not offer: it signs and sends them, and reads the answers.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Request, header};
 use model::key::ObjectKey;
 use reqsign_aws_v4::Credential;
 use reqsign_core::Signer;
 use serde::Deserialize;
 
+use super::address::S3Address;
 use crate::classify;
 use crate::error::{Cause, StorageErrorKind};
 use crate::measure;
 
 /// The time limit of a request that moves no object data.
-pub(crate) const ANSWER_LIMIT: Duration = Duration::from_mins(1);
+pub(super) const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 
 /// Sends requests to one bucket, signed with its credentials.
 pub(crate) struct S3Client {
@@ -23,58 +24,33 @@ pub(crate) struct S3Client {
     /// The URL of the bucket, without a trailing slash.
     bucket_url: String,
     bucket: String,
-    region: String,
 }
 
 /// The fields that are read from result and error documents; an answer with status 200 may contain either.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(crate) struct Answer {
+pub(super) struct S3Answer {
     #[serde(rename = "ETag")]
-    pub(crate) etag: Option<String>,
-    pub(crate) upload_id: Option<String>,
+    pub(super) etag: Option<String>,
+    pub(super) upload_id: Option<String>,
     code: Option<String>,
     message: String,
 }
 
 impl S3Client {
-    /// Creates a client for one bucket; `virtual_host` puts the bucket into the host name.
-    pub(crate) fn new(
-        http: reqwest::Client,
-        signer: Signer<Credential>,
-        endpoint: &str,
-        bucket: &str,
-        region: &str,
-        virtual_host: bool,
-    ) -> Self {
-        let bucket_url = bucket_url(endpoint, bucket, virtual_host);
-        Self { http, signer, bucket_url, bucket: bucket.to_owned(), region: region.to_owned() }
-    }
-
-    /// Creates the bucket if it does not exist; an existing bucket may belong to someone else, which is not checked.
-    pub(crate) async fn create_bucket(&self) -> Result<(), Cause> {
-        // AWS rejects its first region as a constraint, and most other stores have no regions.
-        let body = match self.region.as_str() {
-            "us-east-1" | "auto" => String::new(),
-            region => format!(
-                "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
-            ),
-        };
-        let request = Request::builder().method(Method::PUT).uri(format!("{}/", self.bucket_url));
-        match self.send("create_bucket", request, body, ANSWER_LIMIT).await {
-            Err(cause) if !cause.reason.contains("BucketAlready") => Err(cause),
-            _ => Ok(()),
-        }
+    /// Creates a client for one bucket.
+    pub(super) fn new(http: reqwest::Client, signer: Signer<Credential>, address: &S3Address) -> Self {
+        Self { http, signer, bucket_url: address.bucket_url(), bucket: address.bucket.clone() }
     }
 
     /// Signs and sends a request and reads the answer within `limit`; metrics record it as `operation`.
-    pub(crate) async fn send(
+    pub(super) async fn send(
         &self,
         operation: &'static str,
         request: http::request::Builder,
         body: String,
         limit: Duration,
-    ) -> Result<Answer, Cause> {
+    ) -> Result<S3Answer, Cause> {
         let invalid =
             |error: &dyn std::error::Error| Cause::new(StorageErrorKind::Unexpected, error.to_string());
         let (mut parts, ()) = request.body(()).map_err(|error| invalid(&error))?.into_parts();
@@ -95,13 +71,13 @@ impl S3Client {
         if status.is_success() {
             measure::record_duration(operation, started.elapsed());
         }
-        let answer: Option<Answer> = if body.is_empty() {
-            Some(Answer::default())
+        let answer: Option<S3Answer> = if body.is_empty() {
+            Some(S3Answer::default())
         } else {
             quick_xml::de::from_reader(body.as_ref()).ok()
         };
         match answer {
-            Some(Answer { code: Some(code), message, .. }) => {
+            Some(S3Answer { code: Some(code), message, .. }) => {
                 Err(classify::s3(Some(status.as_u16()), Some(&code), &message))
             }
             Some(answer) if status.is_success() => Ok(answer),
@@ -112,31 +88,23 @@ impl S3Client {
     }
 
     /// Returns the URL of an object.
-    pub(crate) fn url(&self, key: &ObjectKey) -> String {
+    pub(super) fn url(&self, key: &ObjectKey) -> String {
         format!("{}/{}", self.bucket_url, percent_encode(key.as_str(), true))
     }
 
     /// Returns the value of the header `x-amz-copy-source` for an object of this bucket.
-    pub(crate) fn copy_source(&self, key: &ObjectKey) -> String {
+    pub(super) fn copy_source(&self, key: &ObjectKey) -> String {
         format!("/{}/{}", self.bucket, percent_encode(key.as_str(), true))
     }
 }
 
-/// Returns the URL of a bucket, without a trailing slash.
-fn bucket_url(endpoint: &str, bucket: &str, virtual_host: bool) -> String {
-    match endpoint.split_once("://") {
-        Some((scheme, host)) if virtual_host => format!("{scheme}://{bucket}.{host}"),
-        _ => format!("{endpoint}/{bucket}"),
-    }
-}
-
 /// Returns the cause of an answer that cannot be parsed; temporary, because the answer may have been cut short.
-pub(crate) fn malformed_answer() -> Cause {
+pub(super) fn malformed_answer() -> Cause {
     Cause::new(StorageErrorKind::Unexpected, "the store's answer was not understood").temporary()
 }
 
 /// Percent-encodes text for a URL, exactly once, as AWS signatures require.
-pub(crate) fn percent_encode(text: &str, keep_slashes: bool) -> String {
+pub(super) fn percent_encode(text: &str, keep_slashes: bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -162,14 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn the_bucket_is_in_the_path_or_in_the_host_name() {
-        assert_eq!(bucket_url("https://host:1", "bucket", false), "https://host:1/bucket");
-        assert_eq!(bucket_url("https://host:1", "bucket", true), "https://bucket.host:1");
-    }
-
-    #[test]
     fn result_and_error_documents_are_parsed() {
-        let read = |xml: &str| quick_xml::de::from_str::<Answer>(xml).unwrap();
+        let read = |xml: &str| quick_xml::de::from_str::<S3Answer>(xml).unwrap();
         let copied = read(
             "<?xml version=\"1.0\"?><CopyObjectResult xmlns=\"x\"><LastModified>t</LastModified>\
              <ETag>&quot;ab&quot;</ETag></CopyObjectResult>",
