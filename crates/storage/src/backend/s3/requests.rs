@@ -2,15 +2,15 @@
 //!
 //! `self` is the client of the target bucket, `source` the client of the source bucket.
 
-use std::fmt::Write;
 use std::ops::Range;
 use std::time::Duration;
 
 use http::{Method, Request};
 use model::key::ObjectKey;
+use serde::Serialize;
 
 use super::client::{ANSWER_LIMIT, S3Answer, S3Client, malformed_answer, percent_encode};
-use crate::error::Cause;
+use crate::error::{Cause, StorageErrorKind};
 use crate::object::clean_etag;
 
 /// The minimum rate of a server-side copy in bytes per second; a slower copy exceeds its time limit.
@@ -23,10 +23,21 @@ pub(super) struct MultipartUpload {
 }
 
 /// An uploaded part of a multipart upload.
+#[derive(Serialize)]
 pub(super) struct UploadedPart {
     /// The number of the part, starting at 1.
+    #[serde(rename = "PartNumber")]
     number: u64,
+    /// The entity tag of the part, in quotes.
+    #[serde(rename = "ETag")]
     etag: String,
+}
+
+/// The document that completes a multipart upload.
+#[derive(Serialize)]
+struct CompleteMultipartUpload<'a> {
+    #[serde(rename = "Part")]
+    parts: &'a [UploadedPart],
 }
 
 impl S3Client {
@@ -76,7 +87,7 @@ impl S3Client {
             );
         let answer =
             self.send("copy_part", request, String::new(), copy_limit(range.end - range.start)).await?;
-        Ok(UploadedPart { number, etag: answer.etag.ok_or_else(malformed_answer)? })
+        Ok(UploadedPart { number, etag: format!("\"{}\"", require_etag(answer)?) })
     }
 
     /// Completes an upload from its parts, which must be sorted by number, and returns the entity tag of the object.
@@ -86,13 +97,8 @@ impl S3Client {
         parts: &[UploadedPart],
         size: u64,
     ) -> Result<String, Cause> {
-        let mut body = String::from("<CompleteMultipartUpload>");
-        for UploadedPart { number, etag } in parts {
-            let etag = clean_etag(etag);
-            // Writing to a string cannot fail.
-            let _ = write!(body, "<Part><PartNumber>{number}</PartNumber><ETag>\"{etag}\"</ETag></Part>");
-        }
-        body.push_str("</CompleteMultipartUpload>");
+        let body = quick_xml::se::to_string(&CompleteMultipartUpload { parts })
+            .map_err(|error| Cause::new(StorageErrorKind::Unexpected, error.to_string()))?;
         let request = Request::builder().method(Method::POST).uri(&upload.url);
         require_etag(self.send("complete_copy", request, body, copy_limit(size)).await?)
     }
@@ -112,4 +118,21 @@ fn require_etag(answer: S3Answer) -> Result<String, Cause> {
 /// Returns the time limit of a request that copies `bytes`.
 fn copy_limit(bytes: u64) -> Duration {
     ANSWER_LIMIT + Duration::from_secs(bytes / MIN_BYTES_PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_an_upload_are_listed_as_xml() {
+        let part = |number, etag: &str| UploadedPart { number, etag: etag.to_owned() };
+        let parts = [part(1, "\"ab\""), part(2, "<&>")];
+        let body = quick_xml::se::to_string(&CompleteMultipartUpload { parts: &parts }).unwrap();
+        let expected = "<CompleteMultipartUpload>\
+                        <Part><PartNumber>1</PartNumber><ETag>\"ab\"</ETag></Part>\
+                        <Part><PartNumber>2</PartNumber><ETag>&lt;&amp;&gt;</ETag></Part>\
+                        </CompleteMultipartUpload>";
+        assert_eq!(body, expected);
+    }
 }
