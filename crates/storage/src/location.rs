@@ -43,7 +43,7 @@ impl StoreLocation {
     }
 
     /// Names an object for messages: `s3://bucket/key` or `/path`.
-    pub fn describe(&self, key: &ObjectKey) -> String {
+    pub(crate) fn describe(&self, key: &ObjectKey) -> String {
         match self {
             Self::Disk => format!("/{key}"),
             Self::Bucket { protocol, bucket, .. } => format!("{protocol}://{bucket}/{key}"),

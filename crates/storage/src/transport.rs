@@ -50,7 +50,8 @@ pub(crate) fn build_http_client(
     if let Some(path) = ca_cert {
         let subject = format!("certificate file {}", path.display());
         let pem = std::fs::read(path).map_err(|error| {
-            Cause::new(StorageErrorKind::Config, classify::io(&error).reason).during("read", subject.as_str())
+            Cause::new(StorageErrorKind::Config, classify::io_error(&error).reason)
+                .during("read", subject.as_str())
         })?;
         let certs = reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|certs| !certs.is_empty());
         let certs = certs.ok_or_else(|| {
@@ -62,7 +63,7 @@ pub(crate) fn build_http_client(
         builder = builder.tls_certs_only([]);
     }
     builder.build().map_err(|error| {
-        let reason = Cause { kind: StorageErrorKind::Config, ..classify::http(&error) };
+        let reason = Cause { kind: StorageErrorKind::Config, ..classify::http_error(&error) };
         reason.during("prepare TLS for", endpoint)
     })
 }

@@ -31,7 +31,7 @@ const CANCEL_CHECK_BYTES: u64 = 64 << 20;
 pub(crate) fn open() -> crate::error::Result<OpenedStore> {
     let location = StoreLocation::Disk;
     let operator = Operator::new(services::Fs::default().root("/"))
-        .map_err(|error| classify::opendal(&error).during("open", location.to_string()))?;
+        .map_err(|error| classify::opendal_error(&error).during("open", location.to_string()))?;
     let operator = operator.layer(measure::metrics_layer());
     Ok(OpenedStore { location, traits: TRAITS, operator, backend: Backend::Disk })
 }
@@ -57,14 +57,14 @@ pub(crate) async fn create_new(key: &ObjectKey, bytes: Bytes) -> Result<bool, Ca
     run_blocking(move || {
         let mut file = match create_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            created => created.map_err(|error| classify::io(&error))?,
+            created => created.map_err(|error| classify::io_error(&error))?,
         };
         let written = file.write_all(&bytes).and_then(|()| file.sync_all());
         if written.is_err() {
             // Ignored: the error above is the one to report.
             let _ = fs::remove_file(&path);
         }
-        written.map(|()| true).map_err(|error| classify::io(&error))
+        written.map(|()| true).map_err(|error| classify::io_error(&error))
     })
     .await
 }
@@ -77,12 +77,12 @@ pub(crate) async fn copy(from: &ObjectKey, to: &ObjectKey, stop: &CancellationTo
     let (from, temp, to, stop) =
         (absolute_path(from), absolute_path(&temp_beside(to)), absolute_path(to), stop.clone());
     run_blocking(move || {
-        let source = File::open(&from).map_err(|error| classify::io(&error))?;
-        if !source.metadata().map_err(|error| classify::io(&error))?.is_file() {
+        let source = File::open(&from).map_err(|error| classify::io_error(&error))?;
+        if !source.metadata().map_err(|error| classify::io_error(&error))?.is_file() {
             return Err(Cause::new(StorageErrorKind::NotFound, "it is not a file"));
         }
-        let copied =
-            copy_contents(&source, &temp, &to, &stop).map_err(|error| target_cause(classify::io(&error)));
+        let copied = copy_contents(&source, &temp, &to, &stop)
+            .map_err(|error| target_cause(classify::io_error(&error)));
         let copied = copied.and_then(|size| size.ok_or_else(Cause::cancelled));
         if copied.is_err() {
             // Ignored: the error above is the one to report, and the file may not exist.
@@ -96,7 +96,7 @@ pub(crate) async fn copy(from: &ObjectKey, to: &ObjectKey, stop: &CancellationTo
 /// Removes all empty directories below a prefix, and the directory of the prefix itself if it is empty.
 pub(crate) async fn remove_empty_dirs(prefix: &ObjectKey) -> Result<(), Cause> {
     let dir = absolute_path(prefix);
-    run_blocking(move || remove_dir_tree(&dir).map_err(|error| classify::io(&error))).await
+    run_blocking(move || remove_dir_tree(&dir).map_err(|error| classify::io_error(&error))).await
 }
 
 /// Reports a missing target directory as unexpected, because `NotFound` would mean that the source vanished.

@@ -75,11 +75,11 @@ impl Store {
     async fn delete_batch(&self, keys: Vec<String>) -> Result<()> {
         let first = keys.first().cloned().unwrap_or_default();
         let Err(error) = self.operator().delete_iter(keys).await else { return Ok(()) };
-        let mut cause = classify::opendal(&error);
+        let mut cause = classify::opendal_error(&error);
         if cause.kind == StorageErrorKind::Unexpected && !cause.temporary {
             // OpenDAL drops the store's reasons if a whole batch is refused; deleting one object reveals them.
             if let Err(error) = self.operator().delete(&first).await {
-                cause = classify::opendal(&error);
+                cause = classify::opendal_error(&error);
             }
         }
         Err(cause.during("delete", self.location().describe_object(&ObjectKey::new(&first))))

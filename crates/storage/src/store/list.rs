@@ -65,7 +65,7 @@ impl Store {
         let open = async move {
             let lister = store.operator().lister_with(prefix.as_str()).recursive(recursive).await;
             let fail = move |error| {
-                classify::opendal(&error).during("list", store.location().describe_prefix(&prefix))
+                classify::opendal_error(&error).during("list", store.location().describe_prefix(&prefix))
             };
             match lister {
                 Ok(lister) => Ok(lister.map_err(fail)),

@@ -55,7 +55,7 @@ impl Store {
         match self.operator().stat(key.as_str()).await {
             Ok(meta) if meta.is_dir() => Ok(None),
             Ok(meta) => Ok(Some(ObjectMetadata::from_opendal(&meta))),
-            Err(error) => match classify::opendal(&error) {
+            Err(error) => match classify::opendal_error(&error) {
                 cause if cause.kind == StorageErrorKind::NotFound => Ok(None),
                 cause => Err(cause.during("look up", self.location().describe_object(key))),
             },
@@ -92,7 +92,7 @@ impl Store {
     }
 
     fn read_error(&self, key: &ObjectKey, error: &opendal::Error) -> StorageError {
-        classify::opendal(error).during("read", self.location().describe_object(key))
+        classify::opendal_error(error).during("read", self.location().describe_object(key))
     }
 
     fn write_error(&self, key: &ObjectKey, cause: Cause) -> StorageError {

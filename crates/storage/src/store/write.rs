@@ -38,7 +38,7 @@ impl Store {
     async fn create_by_condition(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool> {
         let written = self.operator().write_with(key.as_str(), bytes.clone()).if_not_exists(true).await;
         let Err(error) = written else { return Ok(true) };
-        match classify::opendal(&error) {
+        match classify::opendal_error(&error) {
             cause if cause.kind == StorageErrorKind::AlreadyExists => Ok(false),
             // For a store that rejects conditions, checking before writing is the best that can be done.
             cause if cause.kind == StorageErrorKind::Unsupported => match self.metadata(key).await? {
@@ -70,7 +70,7 @@ impl Store {
                 (key.clone(), writer)
             }
         };
-        let writer = writer.map_err(|error| self.write_error(key, classify::opendal(&error)))?;
+        let writer = writer.map_err(|error| self.write_error(key, classify::opendal_error(&error)))?;
         Ok(ObjectWriter { store: self.clone(), writer, key: key.clone(), written_key, removed: false })
     }
 }
@@ -116,7 +116,7 @@ impl ObjectWriter {
             Ok(value) => Ok(value),
             Err(error) => {
                 self.remove_partial().await;
-                Err(self.store.write_error(&self.key, classify::opendal(&error)))
+                Err(self.store.write_error(&self.key, classify::opendal_error(&error)))
             }
         }
     }

@@ -54,19 +54,19 @@ impl S3Client {
         let invalid =
             |error: &dyn std::error::Error| Cause::new(StorageErrorKind::Unexpected, error.to_string());
         let (mut parts, ()) = request.body(()).map_err(|error| invalid(&error))?.into_parts();
-        self.signer.sign(&mut parts, None).await.map_err(|error| classify::credentials(&error))?;
+        self.signer.sign(&mut parts, None).await.map_err(|error| classify::signing_error(&error))?;
         // The HTTP client adds this header itself, with the same value.
         parts.headers.remove(header::HOST);
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         let request = reqwest::Request::try_from(Request::from_parts(parts, body));
-        let mut request = request.map_err(|error| classify::http(&error))?;
+        let mut request = request.map_err(|error| classify::http_error(&error))?;
         *request.timeout_mut() = Some(limit);
 
         let started = Instant::now();
-        let response = self.http.execute(request).await.map_err(|error| classify::http(&error))?;
+        let response = self.http.execute(request).await.map_err(|error| classify::http_error(&error))?;
         let status = response.status();
         // A store sends the headers before it copies, so only the body contains the result.
-        let body = response.bytes().await.map_err(|error| classify::http(&error))?;
+        let body = response.bytes().await.map_err(|error| classify::http_error(&error))?;
         measure::count_throttle(operation, status.as_u16());
         if status.is_success() {
             measure::record_duration(operation, started.elapsed());
@@ -78,11 +78,11 @@ impl S3Client {
         };
         match answer {
             Some(S3Answer { code: Some(code), message, .. }) => {
-                Err(classify::s3(Some(status.as_u16()), Some(&code), &message))
+                Err(classify::answer(Some(status.as_u16()), Some(&code), &message))
             }
             Some(answer) if status.is_success() => Ok(answer),
             None if status.is_success() => Err(malformed_answer()),
-            _ => Err(classify::s3(Some(status.as_u16()), None, "")),
+            _ => Err(classify::answer(Some(status.as_u16()), None, "")),
         }
         .map_err(|cause| cause.with_detail(String::from_utf8_lossy(&body)))
     }

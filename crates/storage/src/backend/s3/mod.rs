@@ -54,7 +54,7 @@ pub(crate) fn open(config: &S3Config) -> Result<OpenedStore> {
         builder = builder.enable_virtual_host_style();
     }
     let operator = Operator::new(builder)
-        .map_err(|error| classify::opendal(&error).during("open", location.to_string()))?;
+        .map_err(|error| classify::opendal_error(&error).during("open", location.to_string()))?;
     let operator = transport::add_layers(operator, transporter.clone());
     let signer = credentials::build_signer(&config.credentials, region, transporter);
     let client = S3Client::new(http, signer, &address);

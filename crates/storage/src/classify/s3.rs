@@ -1,0 +1,48 @@
+//! The error codes of S3 and of the stores that speak its protocol.
+
+use super::Meaning;
+use crate::error::StorageErrorKind as K;
+
+/// Returns the meaning of an error code; `None` if it is unknown.
+pub(super) fn classify_code(code: &str) -> Option<Meaning> {
+    Some(match code {
+        "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => {
+            (K::PermissionDenied, false, "access denied")
+        }
+        "InvalidAccessKeyId" => (K::PermissionDenied, false, "the store does not know the access key"),
+        "SignatureDoesNotMatch" => (K::PermissionDenied, false, "the secret key does not fit the access key"),
+        "ExpiredToken" | "TokenRefreshRequired" => {
+            (K::PermissionDenied, false, "the session token has expired")
+        }
+        "InvalidToken" => (K::PermissionDenied, false, "the session token is not valid"),
+        "RequestTimeTooSkewed" => {
+            (K::PermissionDenied, false, "this machine's clock differs too much from the store's")
+        }
+        "NoSuchBucket" => (K::BucketMissing, false, "the bucket does not exist"),
+        "NoSuchKey" => (K::NotFound, false, "the object does not exist"),
+        "PreconditionFailed" => (K::AlreadyExists, false, "the object exists already"),
+        "SlowDown"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "Throttling"
+        | "ThrottlingException"
+        | "SlowDownRead"
+        | "SlowDownWrite" => (K::RateLimited, true, "the store asks for fewer requests"),
+        "RequestTimeout" => (K::Timeout, true, "the store waited too long for data"),
+        "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage" | "UserQuotaExceeded" => {
+            (K::NoSpace, false, "no space is left in the store")
+        }
+        "InvalidBucketName" => (K::Config, false, "the bucket name is not valid"),
+        "PermanentRedirect" => (K::Config, false, "the bucket lies in another region"),
+        // No text of ours: the store's message names the header or the request.
+        "NotImplemented" => (K::Unsupported, false, ""),
+        // No text of ours: the store's message names the region that it expects.
+        "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => (K::Config, false, ""),
+        "InternalError"
+        | "ServiceUnavailable"
+        | "OperationAborted"
+        | "ConditionalRequestConflict"
+        | "ServerBusy" => (K::Unexpected, true, "the store is in trouble"),
+        _ => return None,
+    })
+}
