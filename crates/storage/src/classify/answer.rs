@@ -5,8 +5,8 @@ use crate::error::{Cause, StorageErrorKind};
 
 /// Classifies a store's answer by the code of its error document, or by the HTTP status if the code is unknown.
 ///
-/// `code` is `None` where the store sent no error document; `message` may be empty. The codes of all protocols have
-/// distinct meanings, so no caller needs to say which protocol the store speaks.
+/// `code` is `None` where the store sent no error document; `message` may be empty. No code means different
+/// things in two protocols, so the caller need not say which protocol the store speaks.
 pub(crate) fn answer(status: Option<u16>, code: Option<&str>, message: &str) -> Cause {
     let (kind, temporary, text) = s3::classify_code(code.unwrap_or_default())
         .or_else(|| classify_status(status?))

@@ -281,6 +281,31 @@ async fn a_refused_server_side_copy_is_streamed() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_remembered_for_all_objects_of_the_pair() {
+    let (from, to, server) = in_process().await.unwrap();
+    let server = server.unwrap();
+    let keys = ["a", "b", "c"];
+    for key in keys {
+        put(&from, key, "text").await;
+    }
+    let unknown = "<Error><Code>NotImplemented</Code><Message>A header is not implemented.</Message></Error>";
+    server.inject(Method::PUT, "/target/a", 1, Fault::Answer(501, unknown));
+    let one_by_one = Mover::new(from, to.clone(), MoverOptions { concurrency: 1, ..options() }).unwrap();
+    let clone = one_by_one.clone();
+    copy(&one_by_one, vec![item("a", "a", 4), item("b", "b", 4)]).await.unwrap();
+    copy(&clone, vec![item("c", "c", 4)]).await.unwrap();
+    for key in keys {
+        assert_eq!(get(&to, key).await, "text");
+    }
+    assert_eq!(
+        server.count_requests(&Method::PUT, "/target/"),
+        4,
+        "only the first copy was tried in the store"
+    );
+    assert_eq!(server.count_requests(&Method::GET, "/source/"), 3);
+}
+
+#[tokio::test]
 async fn a_wrong_secret_key_is_reported_without_showing_it() {
     let server = Server::start().await;
     let from = server.store("source");
