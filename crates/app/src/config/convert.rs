@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use storage::{CopyMode, S3Addressing, S3Config, S3Credentials, StoreConfig};
 
 use super::error::{ConfigError, Problem};
+use super::provider::{Provider, StorageProtocol};
 use super::storage_keys::StorageKeys;
 use super::value::Values;
 use super::{Config, Environment, validate};
@@ -42,7 +43,7 @@ pub(crate) struct LogFile {
 }
 
 impl Config {
-    /// The log.
+    /// Returns where logs are written, and at which level.
     pub(crate) fn log(&self) -> LogSettings {
         let values = &self.values;
         let path = values.text("log.file.path");
@@ -75,7 +76,7 @@ impl Config {
     pub(crate) fn backup_place(&self) -> String {
         let keys = &StorageKeys::BACKUP;
         let root = self.values.text(keys.root);
-        if self.values.text(keys.provider) == "local" {
+        if self.values.provider(keys.provider) == Provider::Local {
             return self.local_root(keys).unwrap_or_else(|_| root.to_owned());
         }
         format!(
@@ -156,22 +157,25 @@ impl Config {
         Problem { key: key.to_owned(), source: self.values.source(key), reason: reason.into() }
     }
 
+    /// Returns a location of files; fails if the provider is not supported yet.
     fn place(&self, keys: &StorageKeys) -> Result<Place, Problem> {
         let values = &self.values;
-        if values.text(keys.provider) == "local" {
-            let root = self.local_root(keys)?;
-            let seen = values.text(keys.local_path);
-            let seen_as = (!seen.is_empty()).then(|| seen.to_owned());
-            return Ok(Place {
-                store: StoreConfig::Disk,
-                root: ObjectKey::new(&root),
-                root_text: root,
-                seen_as,
-            });
+        match values.provider(keys.provider).protocol() {
+            StorageProtocol::Disk => {
+                let root_text = self.local_root(keys)?;
+                let seen = values.text(keys.local_path);
+                let seen_as = (!seen.is_empty()).then(|| seen.to_owned());
+                Ok(Place { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as })
+            }
+            StorageProtocol::S3 => {
+                let root_text = values.text(keys.root).to_owned();
+                let store = StoreConfig::S3(self.s3(keys)?);
+                Ok(Place { store, root: ObjectKey::new(&root_text), root_text, seen_as: None })
+            }
+            StorageProtocol::Azure | StorageProtocol::GoogleJson => {
+                Err(validate::unsupported_provider(values, keys))
+            }
         }
-        let root_text = values.text(keys.root).to_owned();
-        let store = StoreConfig::S3(self.s3(keys)?);
-        Ok(Place { store, root: ObjectKey::new(&root_text), root_text, seen_as: None })
     }
 
     /// A root on disk as an absolute path: relative ones start at the working directory.
@@ -187,17 +191,15 @@ impl Config {
 
     fn s3(&self, keys: &StorageKeys) -> Result<S3Config, Problem> {
         let values = &self.values;
-        let provider = values.text(keys.provider);
-        if let Some(problem) = validate::later(values, keys) {
-            return Err(problem);
-        }
-        let region = match (values.text(keys.region), provider) {
-            ("", "gcp") => "auto",
-            (region, _) => region,
+        let provider = values.provider(keys.provider);
+        let region = match values.text(keys.region) {
+            "" => provider.default_region(),
+            region => region,
         };
-        let addressing = match (values.text(keys.addressing), provider) {
-            ("path", _) => S3Addressing::Path,
-            ("virtualHost", _) | (_, "aliyun" | "tencent" | "hwc") => S3Addressing::VirtualHost,
+        let addressing = match values.text(keys.addressing) {
+            "path" => S3Addressing::Path,
+            "virtualHost" => S3Addressing::VirtualHost,
+            _ if provider.requires_virtual_host() => S3Addressing::VirtualHost,
             _ => S3Addressing::Auto,
         };
         Ok(S3Config {
@@ -223,12 +225,12 @@ impl Config {
         }
     }
 
-    fn credentials(&self, keys: &StorageKeys, provider: &str) -> Result<S3Credentials, Problem> {
+    fn credentials(&self, keys: &StorageKeys, provider: Provider) -> Result<S3Credentials, Problem> {
         let values = &self.values;
         let login = values.text(keys.auth_type);
         let access_key = values.text(keys.access_key);
         // Nobody's AWS account has Milvus's default keys: there they mean that none are set.
-        let unset = access_key.is_empty() || (provider == "aws" && values.has_default_keys(keys));
+        let unset = access_key.is_empty() || (provider == Provider::Aws && values.has_default_keys(keys));
         if login == "static" && !unset {
             let session = values.secret(keys.session_token);
             return Ok(S3Credentials::Static {
@@ -237,7 +239,7 @@ impl Config {
                 session_token: (!session.expose_secret().is_empty()).then_some(session),
             });
         }
-        if !matches!(provider, "minio" | "s3" | "aws" | "ceph") {
+        if !provider.accepts_aws_chain() {
             let reason = format!(
                 "login without keys at {provider} comes with a later version; set an access key pair"
             );
@@ -278,7 +280,7 @@ pub(super) fn root_warnings(values: &Values) -> impl Iterator<Item = String> {
     [StorageKeys::SOURCE, StorageKeys::BACKUP].into_iter().filter_map(|keys| {
         let root = values.text(keys.root);
         let clean = ObjectKey::new(root.trim_end_matches('/'));
-        let odd = values.text(keys.provider) != "local" && clean.as_str() != root;
+        let odd = values.provider(keys.provider) != Provider::Local && clean.as_str() != root;
         odd.then(|| format!("{}: {root:?} is read as {:?}", keys.root, clean.as_str()))
     })
 }

@@ -19,16 +19,15 @@ pub(super) struct Document {
 pub(super) struct Entry {
     /// The key as the file writes it.
     pub key: String,
-    /// Counted from 1.
+    /// The line of the key, counted from 1.
     pub line: u64,
-    /// What it holds.
     pub item: Item,
 }
 
 /// The value of a leaf. Scalars keep the text that stands in the file, so that `0123` stays `0123`.
 #[derive(Clone)]
 pub(super) enum Item {
-    /// One scalar.
+    /// The text of one scalar.
     Scalar(String),
     /// A list of scalars.
     List(Vec<String>),

@@ -21,9 +21,7 @@ pub(crate) enum ConfigError {
     /// A file that cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// The reason.
         #[source]
         source: std::io::Error,
     },
@@ -33,11 +31,9 @@ pub(crate) enum ConfigError {
     /// A file that is no mapping of keys.
     #[error("{}{}: {reason}", path.display(), line.map(|line| format!(" line {line}")).unwrap_or_default())]
     Syntax {
-        /// The file.
         path: PathBuf,
         /// Where, counted from 1.
         line: Option<u64>,
-        /// What is wrong.
         reason: String,
     },
     /// A `--set` argument without a key or value.
@@ -55,9 +51,7 @@ pub(crate) enum ConfigError {
     /// A destination that cannot be written.
     #[error("cannot write {}", path.display())]
     Unwritable {
-        /// The file.
         path: PathBuf,
-        /// The reason.
         #[source]
         source: std::io::Error,
     },

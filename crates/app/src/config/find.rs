@@ -13,7 +13,7 @@ pub(crate) const DEFAULT_FILE: &str = "backup.yaml";
 pub(super) struct Found {
     /// As found, relative to the working directory where it was given so.
     pub path: PathBuf,
-    /// What it says.
+    /// The keys and values in it.
     pub document: Document,
 }
 

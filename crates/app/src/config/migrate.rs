@@ -9,6 +9,7 @@ use super::error::{ConfigError, Problem};
 use super::find::Found;
 use super::layers::Layers;
 use super::overrides::Overrides;
+use super::provider::Provider;
 use super::schema::{Key, Kind, Schema};
 use super::storage_keys::StorageKeys;
 use super::value::{Data, Source, Value, Values};
@@ -116,7 +117,9 @@ fn line(key: &Key, leaf: &str, value: &Value) -> String {
         _ if leaf == super::schema::VERSION_KEY => write!(line, "v2"),
         Data::Flag(flag) => write!(line, "{flag}"),
         Data::Number(number) => write!(line, "{number}"),
-        Data::Text(_) | Data::Secret(_) => write!(line, "{}", quoted(&value.data.in_clear())),
+        Data::Text(_) | Data::Provider(_) | Data::Secret(_) => {
+            write!(line, "{}", quoted(&value.data.in_clear()))
+        }
         Data::List(items) => write!(line, "{}", list(items.iter().map(String::as_str))),
         Data::Secrets(secrets) => {
             write!(line, "{}", list(secrets.iter().map(ExposeSecret::expose_secret)))
@@ -137,15 +140,15 @@ fn quoted(text: &str) -> String {
 /// Whether the key means something beside the chosen provider and kind of login.
 fn applies(values: &Values, key: &Key) -> bool {
     for keys in [StorageKeys::SOURCE, StorageKeys::BACKUP] {
-        let provider = values.text(keys.provider);
+        let provider = values.provider(keys.provider);
         if key.name == keys.local_path {
-            return provider == "local";
+            return provider == Provider::Local;
         }
         if key.name == keys.account {
-            return provider == "azure";
+            return provider == Provider::Azure;
         }
         if key.name == keys.milvus_address || key.name == keys.milvus_port {
-            return provider != "local";
+            return provider != Provider::Local;
         }
         if keys.credentials().contains(&key.name) {
             let login = values.text(keys.auth_type);

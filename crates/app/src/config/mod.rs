@@ -10,6 +10,7 @@ mod find;
 mod layers;
 mod migrate;
 mod overrides;
+mod provider;
 mod schema;
 mod server;
 mod show;

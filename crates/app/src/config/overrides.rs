@@ -7,7 +7,7 @@ use super::error::ConfigError;
 pub(super) struct Overrides(Vec<(String, String)>);
 
 impl Overrides {
-    /// Splits the arguments.
+    /// Splits the arguments into keys and values; fails for an item that is not `KEY=VALUE`.
     pub(super) fn parse(arguments: &[String]) -> Result<Self, ConfigError> {
         let mut items = Vec::new();
         for argument in arguments {
@@ -29,7 +29,7 @@ impl Overrides {
         Some((&item.0, &item.1))
     }
 
-    /// The keys given.
+    /// Returns the keys as they were given.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(key, _)| key.as_str())
     }

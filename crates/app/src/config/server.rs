@@ -145,7 +145,7 @@ fn count(values: &Values, key: &str) -> NonZeroUsize {
     NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// `NAME:ROLE:sha256:HEX`.
+/// Parses an item of `server.tokens`: `NAME:ROLE:sha256:HEX`.
 fn token(item: &SecretString) -> Option<Token> {
     let (name, role, hash) = named(item)?;
     let mut sha256 = [0; 32];
@@ -156,7 +156,7 @@ fn token(item: &SecretString) -> Option<Token> {
     Some(Token { name, role, sha256 })
 }
 
-/// `NAME:ROLE:$argon2id$…`.
+/// Parses an item of `server.users`: `NAME:ROLE:$argon2id$…`.
 fn user(item: &SecretString) -> Option<User> {
     let (name, role, hash) = named(item)?;
     let parsed = PasswordHash::new(hash).ok()?;

@@ -9,7 +9,7 @@ use super::value::{Data, Source};
 /// One key of `config show`. Its value is masked where it is a secret.
 #[derive(Serialize)]
 pub(crate) struct Row {
-    /// The v2 name.
+    /// The name of the key in schema v2.
     pub key: &'static str,
     /// As text; `****` for a secret that is set.
     pub value: String,

@@ -1,6 +1,6 @@
 //! The keys of one storage, Milvus's or the backups'.
 
-/// Names of keys.
+/// The names of the keys of one storage.
 pub(super) struct StorageKeys {
     pub provider: &'static str,
     pub address: &'static str,
@@ -52,9 +52,9 @@ macro_rules! keys {
 }
 
 impl StorageKeys {
-    /// Where Milvus keeps its files.
+    /// The storage of the files of Milvus.
     pub(super) const SOURCE: Self = keys!("milvus.storage");
-    /// Where backups lie.
+    /// The storage of the backups.
     pub(super) const BACKUP: Self = keys!("backup.storage");
 
     /// The keys of every kind of login.

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 
 use super::error::Problem;
 use super::layers::Resolved;
+use super::provider::{Provider, StorageProtocol};
 use super::schema::Schema;
 use super::storage_keys::StorageKeys;
 use super::value::{Data, Source, Value, Values};
@@ -104,15 +105,17 @@ const BACKUP: Login = Login {
 /// Chooses the kind of login and drops what does not belong to it, as v1 carries all kinds at once.
 fn credentials(v1: &Values, v2: &mut Values, from: &Login, to: &StorageKeys) {
     let iam = v1.flag(from.use_iam);
-    let provider = v1.text(from.provider);
-    let (login, keeps): (_, &[&str]) = match provider {
-        "azure" if iam => ("default", &[]),
-        "azure" => ("sharedKey", &[to.account_key]),
-        "gcpnative" => ("serviceAccount", &[to.credentials_file]),
-        _ if iam => ("iam", &[to.iam_endpoint]),
-        _ => ("static", &[to.access_key, to.secret_key, to.session_token]),
+    let provider = v1.provider(from.provider);
+    let (login, keeps): (_, &[&str]) = match provider.protocol() {
+        StorageProtocol::Azure if iam => ("default", &[]),
+        StorageProtocol::Azure => ("sharedKey", &[to.account_key]),
+        StorageProtocol::GoogleJson => ("serviceAccount", &[to.credentials_file]),
+        StorageProtocol::Disk | StorageProtocol::S3 if iam => ("iam", &[to.iam_endpoint]),
+        StorageProtocol::Disk | StorageProtocol::S3 => {
+            ("static", &[to.access_key, to.secret_key, to.session_token])
+        }
     };
-    if provider == "azure" {
+    if provider == Provider::Azure {
         for (name, key) in [(to.account, from.access_key), (to.account_key, from.secret_key)] {
             if let Some(value) = v1.get(key) {
                 v2.put(name, value.clone());

@@ -1,6 +1,7 @@
 //! What no single value can tell: rules across v2 keys.
 
 use super::error::Problem;
+use super::provider::{Provider, StorageProtocol};
 use super::schema::{Schema, VERSION_KEY};
 use super::storage_keys::StorageKeys;
 use super::value::{Data, Source, Values};
@@ -16,8 +17,11 @@ pub(super) fn problems(values: &Values) -> Vec<Problem> {
     }
     if !found.problems.is_empty() {
         // What is no use in any form needs no mending.
-        let later = [StorageKeys::SOURCE, StorageKeys::BACKUP].iter().filter_map(|keys| later(values, keys));
-        let mut problems: Vec<_> = later.collect();
+        let unsupported = [StorageKeys::SOURCE, StorageKeys::BACKUP]
+            .into_iter()
+            .filter(|keys| !values.provider(keys.provider).protocol().is_supported())
+            .map(|keys| unsupported_provider(values, &keys));
+        let mut problems: Vec<_> = unsupported.collect();
         problems.dedup_by(|second, first| second.source == first.source);
         problems.append(&mut found.problems);
         return problems;
@@ -25,16 +29,19 @@ pub(super) fn problems(values: &Values) -> Vec<Problem> {
     found.problems
 }
 
-/// A provider that this version does not serve yet.
-pub(super) fn later(values: &Values, keys: &StorageKeys) -> Option<Problem> {
-    let provider = values.text(keys.provider);
-    matches!(provider, "azure" | "gcpnative").then(|| Problem {
+/// Returns the problem that this version does not support the provider of a storage yet.
+pub(super) fn unsupported_provider(values: &Values, keys: &StorageKeys) -> Problem {
+    let provider = values.provider(keys.provider);
+    let speaks_s3 = |provider: &Provider| provider.protocol() == StorageProtocol::S3;
+    let s3: Vec<_> = Provider::ALL.into_iter().filter(speaks_s3).map(Provider::name).collect();
+    Problem {
         key: keys.provider.to_owned(),
         source: values.source(keys.provider),
         reason: format!(
-            "{provider} comes with a later version; this one serves local disks and S3 (minio, s3, aws, ceph, gcp, aliyun, tencent, hwc)"
+            "{provider} comes with a later version; this one serves local disks and S3 ({})",
+            s3.join(", ")
         ),
-    })
+    }
 }
 
 /// The schema a file says it follows; v1 where it says nothing.
@@ -104,9 +111,9 @@ impl Found<'_> {
 
     fn storage(&mut self, keys: &StorageKeys) {
         let values = self.values;
-        let provider = values.text(keys.provider);
+        let provider = values.provider(keys.provider);
         let milvus_address = values.text(keys.milvus_address);
-        if provider == "local" {
+        if provider == Provider::Local {
             self.local(keys);
             if !milvus_address.is_empty() {
                 self.add(keys.milvus_address, "has no meaning for provider local");
@@ -125,7 +132,7 @@ impl Found<'_> {
         } else if values.number(keys.milvus_port) != 0 {
             self.add(keys.milvus_port, "milvusAddress is missing");
         }
-        if provider == "azure" {
+        if provider == Provider::Azure {
             if values.text(keys.account).is_empty() {
                 self.add(keys.account, "provider azure needs the name of the account");
             }
@@ -148,13 +155,9 @@ impl Found<'_> {
         }
     }
 
-    fn login(&mut self, keys: &StorageKeys, provider: &str) {
+    fn login(&mut self, keys: &StorageKeys, provider: Provider) {
         let login = self.values.text(keys.auth_type);
-        let fits: &[&str] = match provider {
-            "azure" => &["sharedKey", "default"],
-            "gcpnative" => &["serviceAccount", "default"],
-            _ => &["static", "iam", "default"],
-        };
+        let fits = provider.protocol().auth_types();
         if !fits.contains(&login) {
             self.add(
                 keys.auth_type,

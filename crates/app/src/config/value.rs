@@ -5,16 +5,18 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::provider::Provider;
+
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// Nobody set it.
+    /// The schema: no file, variable or argument sets the value.
     Default,
-    /// A configuration file.
+    /// A line of a configuration file.
     File {
         /// The file, as found.
         path: String,
-        /// Counted from 1.
+        /// The number of the line, counted from 1.
         line: u64,
         /// The key as the file writes it.
         key: String,
@@ -54,15 +56,16 @@ impl Source {
 pub(crate) enum Data {
     /// Text, or one of an enumeration's words.
     Text(String),
+    /// The provider of a storage.
+    Provider(Provider),
     /// Text that is never shown.
     Secret(SecretString),
     /// Several texts that are never shown.
     Secrets(Vec<SecretString>),
-    /// A boolean.
     Flag(bool),
     /// A number: a count, a port, bytes or seconds.
     Number(u64),
-    /// Several texts.
+    /// Texts in their order, such as addresses.
     List(Vec<String>),
 }
 
@@ -79,6 +82,7 @@ impl Data {
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
+            Self::Provider(provider) => provider.to_string(),
             Self::Secret(secret) if secret.expose_secret().is_empty() => String::new(),
             Self::Secrets(secrets) if secrets.is_empty() => String::new(),
             Self::Secret(_) | Self::Secrets(_) => "****".to_owned(),
@@ -95,15 +99,14 @@ impl Data {
             Self::Secret(secret) => secret.expose_secret().is_empty(),
             Self::Secrets(secrets) => secrets.is_empty(),
             Self::List(items) => items.is_empty(),
-            Self::Flag(_) | Self::Number(_) => false,
+            Self::Provider(_) | Self::Flag(_) | Self::Number(_) => false,
         }
     }
 }
 
-/// An effective value.
+/// The effective value of a key and its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
-    /// What it is.
     pub data: Data,
     /// Where it was set.
     pub source: Source,
@@ -116,7 +119,7 @@ pub(crate) struct Value {
 pub(crate) struct Values(BTreeMap<&'static str, Value>);
 
 impl Values {
-    /// Sets a key.
+    /// Sets the value of a key and replaces an earlier one.
     pub(super) fn put(&mut self, key: &'static str, value: Value) {
         self.0.insert(key, value);
     }
@@ -146,6 +149,14 @@ impl Values {
         match self.get(key).map(|value| &value.data) {
             Some(Data::Text(text)) => text,
             other => mismatch(key, other, ""),
+        }
+    }
+
+    /// The provider that a key names.
+    pub(super) fn provider(&self, key: &str) -> Provider {
+        match self.get(key).map(|value| &value.data) {
+            Some(Data::Provider(provider)) => *provider,
+            other => mismatch(key, other, Provider::Minio),
         }
     }
 

@@ -3,23 +3,24 @@
 use secrecy::SecretString;
 
 use crate::config::document::Item;
+use crate::config::provider::Provider;
 use crate::config::value::Data;
 use server::Listen;
 
 /// The kinds of values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) enum Kind {
-    /// Any text.
+    /// Any text, also an empty one.
     Text,
     /// Text never shown; may come from a `*_FILE`.
     Secret,
     /// The name of an account, shown; may come from a `*_FILE`.
     Account,
-    /// A boolean.
+    /// A boolean, as Go and YAML 1.1 write it.
     Bool,
-    /// 1 to 65535.
+    /// A TCP port from 1 to 65535.
     Port,
-    /// 1 to 65535, or 0 for none.
+    /// A TCP port from 1 to 65535, or 0 for none.
     OptionalPort,
     /// A number from 1.
     Count,
@@ -37,6 +38,8 @@ pub(in crate::config) enum Kind {
     SecretList,
     /// Where to listen: `PORT`, `:PORT` or `HOST:PORT`, or nothing.
     Listen,
+    /// The provider of a storage, in any of its spellings.
+    Provider,
     /// One of some words, in any case. Other spellings of a word follow it, separated by `|`.
     Word(&'static [&'static str]),
 }
@@ -81,6 +84,7 @@ impl Kind {
                 Data::Text(trimmed.to_owned())
             }
             Self::Url | Self::Listen => return None,
+            Self::Provider => Data::Provider(Provider::parse(trimmed)?),
             Self::Word(words) => Data::Text(canonical(words, trimmed)?.to_owned()),
         })
     }
@@ -98,12 +102,14 @@ impl Kind {
             Self::Url => "a URL such as http://localhost:9091".to_owned(),
             Self::List | Self::SecretList => "a list".to_owned(),
             Self::Listen => "PORT, :PORT or HOST:PORT".to_owned(),
-            Self::Word(words) => {
-                let words: Vec<_> = words.iter().map(|word| main_spelling(word)).collect();
-                format!("one of {}", words.join(", "))
-            }
+            Self::Provider => one_of(Provider::ALL.into_iter().map(Provider::name)),
+            Self::Word(words) => one_of(words.iter().map(|word| main_spelling(word))),
         }
     }
+}
+
+fn one_of(words: impl Iterator<Item = &'static str>) -> String {
+    format!("one of {}", words.collect::<Vec<_>>().join(", "))
 }
 
 fn secrets(items: impl IntoIterator<Item: Into<String>>) -> Vec<SecretString> {
@@ -146,7 +152,7 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     whole(number.trim_end())?.checked_mul(factor)
 }
 
-fn main_spelling(word: &str) -> &str {
+fn main_spelling(word: &'static str) -> &'static str {
     word.split('|').next().unwrap_or(word)
 }
 
@@ -199,6 +205,7 @@ mod tests {
             "expected a URL such as http://localhost:9091, not \"localhost:9091\""
         );
         assert_eq!(shown(Kind::List, "a, b,,c"), "a,b,c");
+        assert_eq!(shown(Kind::Provider, "ALI"), "aliyun");
         assert_eq!(shown(Kind::Word(&["aliyun|ali", "local"]), "ALI"), "aliyun");
         assert_eq!(
             shown(Kind::Word(&["aliyun|ali", "local"]), "x"),

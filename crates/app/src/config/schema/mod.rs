@@ -14,7 +14,7 @@ pub(super) struct Key {
     pub name: &'static str,
     /// Other names for it, looked at in this order after (for `storage.storageType`: before none) its own.
     pub also: &'static [&'static str],
-    /// What it holds.
+    /// The kind of its value, which decides how text becomes a value.
     pub kind: Kind,
     /// The value where nobody sets one.
     pub default: &'static str,
@@ -66,9 +66,9 @@ impl Key {
 /// Which schema a configuration follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Schema {
-    /// Flat `minio.*` keys.
+    /// The flat `minio.*` keys of 0.4 and 0.5.
     V1,
-    /// `configVersion: v2`.
+    /// The nested keys of 0.6, in a file with `configVersion: v2`.
     V2,
 }
 
@@ -90,7 +90,7 @@ impl Schema {
         own.iter().chain(server::KEYS)
     }
 
-    /// The other one.
+    /// Returns the other schema, to recognise keys that belong there.
     pub(super) const fn other(self) -> Self {
         match self {
             Self::V1 => Self::V2,

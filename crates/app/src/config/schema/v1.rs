@@ -1,7 +1,9 @@
 //! Schema v1: the keys of 0.4.15 and 0.5.16. Defaults are 0.5.16's where the two differ.
 
-use super::Kind::{Account, Bool, Count, Duration, List, Port, Secret, Size, Text, Url, Whole, Word};
-use super::v2::{LOG_FORMATS, LOG_LEVELS, PROVIDERS};
+use super::Kind::{
+    Account, Bool, Count, Duration, List, Port, Provider, Secret, Size, Text, Url, Whole, Word,
+};
+use super::v2::{LOG_FORMATS, LOG_LEVELS};
 use super::{Key, VERSION_KEY};
 
 const fn key(name: &'static str, kind: super::Kind, default: &'static str) -> Key {
@@ -41,7 +43,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
         .becomes("milvus.replicate.rpcChannelName"),
     key("milvus.etcd.endpoints", List, "localhost:2379").becomes("milvus.etcd.endpoints"),
     key("milvus.etcd.rootPath", Text, "by-dev").becomes("milvus.etcd.rootPath"),
-    key("storage.storageType", Word(PROVIDERS), "minio")
+    key("storage.storageType", Provider, "minio")
         .also(&["minio.storageType", "minio.cloudProvider"])
         .becomes("milvus.storage.provider"),
     key("minio.address", Text, "localhost").env("MINIO_ADDRESS").becomes("milvus.storage.address"),
@@ -63,7 +65,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("minio.iamEndpoint", Url, "").env("MINIO_IAM_ENDPOINT").becomes("milvus.storage.auth.endpoint"),
     key("minio.bucketName", Text, "a-bucket").env("MINIO_BUCKET_NAME").becomes("milvus.storage.bucketName"),
     key("minio.rootPath", Text, "files").env("MINIO_ROOT_PATH").becomes("milvus.storage.rootPath"),
-    key("storage.backupStorageType", Word(PROVIDERS), "")
+    key("storage.backupStorageType", Provider, "")
         .also(&["minio.backupStorageType"])
         .inherits("storage.storageType")
         .becomes("backup.storage.provider"),

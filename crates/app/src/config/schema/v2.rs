@@ -1,24 +1,9 @@
 //! Schema v2. Every configuration, v1 too, ends as values of these keys.
 
 use super::Kind::{
-    Account, Bool, Count, Duration, List, OptionalPort, Port, Secret, Size, Text, Url, Whole, Word,
+    Account, Bool, Count, Duration, List, OptionalPort, Port, Provider, Secret, Size, Text, Url, Whole, Word,
 };
 use super::{Key, VERSION_KEY};
-
-/// Storage providers; other spellings of earlier releases behind each.
-pub(super) const PROVIDERS: &[&str] = &[
-    "local",
-    "minio",
-    "s3",
-    "aws",
-    "ceph",
-    "gcp",
-    "gcpnative",
-    "azure",
-    "aliyun|ali|alibaba|alicloud",
-    "tencent|tc",
-    "hwc",
-];
 
 const AUTH_TYPES: &[&str] = &["static", "iam", "default", "sharedKey", "serviceAccount"];
 const ADDRESSING: &[&str] = &["auto", "path", "virtualHost"];
@@ -27,7 +12,7 @@ const ADDRESSING: &[&str] = &["auto", "path", "virtualHost"];
 pub(super) const LOG_LEVELS: &[&str] =
     &["debug", "info", "warn|warning", "error|panic|fatal|dpanic", "trace"];
 
-/// Log formats.
+/// The words of `log.format`.
 pub(super) const LOG_FORMATS: &[&str] = &["text", "json"];
 
 const fn key(name: &'static str, kind: super::Kind, default: &'static str) -> Key {
@@ -59,7 +44,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("milvus.replicate.rpcChannelName", Text, "by-dev-replicate-msg"),
     key("milvus.etcd.endpoints", List, "localhost:2379"),
     key("milvus.etcd.rootPath", Text, "by-dev"),
-    key("milvus.storage.provider", Word(PROVIDERS), "minio"),
+    key("milvus.storage.provider", Provider, "minio"),
     key("milvus.storage.address", Text, "localhost"),
     key("milvus.storage.port", Port, "9000"),
     key("milvus.storage.region", Text, ""),
@@ -80,7 +65,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("milvus.storage.auth.accountKey", Secret, "").env("MILVUS_STORAGE_AUTH_ACCOUNT_KEY"),
     key("milvus.storage.auth.credentialsFile", Text, "").env("MILVUS_STORAGE_AUTH_CREDENTIALS_FILE"),
     key("milvus.storage.auth.endpoint", Url, ""),
-    key("backup.storage.provider", Word(PROVIDERS), "").inherits("milvus.storage.provider"),
+    key("backup.storage.provider", Provider, "").inherits("milvus.storage.provider"),
     key("backup.storage.address", Text, "").inherits("milvus.storage.address"),
     key("backup.storage.port", Port, "").inherits("milvus.storage.port"),
     key("backup.storage.region", Text, "").inherits("milvus.storage.region"),
