@@ -215,7 +215,7 @@ pub(crate) fn describe_error(error: &Error) -> String {
         text.push_str(advice.remove("action").unwrap().as_str().unwrap());
         for (name, value) in advice.iter().filter(|(_, value)| !value.is_null()) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            text.push_str(&format!(" {name}={value}"));
+            text.push_str(&[" ", name, "=", &value].concat());
         }
     }
     text
