@@ -35,10 +35,10 @@ pub enum StorageErrorKind {
 /// Describes a failed operation in one sentence: the action, its object and the reason; contains no secrets.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {} {}: {}", .0.action, .0.subject, .0.cause.reason)]
-pub struct StorageError(Box<Failure>);
+pub struct StorageError(Box<FailedOperation>);
 
 #[derive(Debug)]
-struct Failure {
+struct FailedOperation {
     action: &'static str,
     subject: String,
     cause: Cause,
@@ -95,6 +95,6 @@ impl Cause {
 
     /// Makes the error "cannot `action` `subject`: reason"; `action` is a verb.
     pub(crate) fn during(self, action: &'static str, subject: impl Into<String>) -> StorageError {
-        StorageError(Box::new(Failure { action, subject: subject.into(), cause: self }))
+        StorageError(Box::new(FailedOperation { action, subject: subject.into(), cause: self }))
     }
 }

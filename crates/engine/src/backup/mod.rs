@@ -255,7 +255,7 @@ impl SortedResults {
     }
 }
 
-/// Describes the way of copying for previews and checks.
+/// Describes the method of copying for previews and checks.
 pub(crate) fn describe_copy_method(method: CopyMethod) -> &'static str {
     match method {
         CopyMethod::ServerSide => "server-side copies",

@@ -15,7 +15,7 @@ use crate::error::{Cause, StorageErrorKind};
 use crate::measure;
 
 /// The time limit of a request that moves no object data.
-pub(super) const ANSWER_LIMIT: Duration = Duration::from_mins(1);
+pub(super) const REQUEST_LIMIT: Duration = Duration::from_mins(1);
 
 /// Sends requests to one bucket, signed with its credentials.
 pub(crate) struct S3Client {

@@ -9,7 +9,7 @@ use http::{Method, Request};
 use model::key::ObjectKey;
 use serde::Serialize;
 
-use super::client::{ANSWER_LIMIT, S3Answer, S3Client, malformed_answer, percent_encode};
+use super::client::{REQUEST_LIMIT, S3Answer, S3Client, malformed_answer, percent_encode};
 use crate::error::{Cause, StorageErrorKind};
 use crate::object::clean_etag;
 
@@ -61,7 +61,7 @@ impl S3Client {
         let url = self.url(to);
         let request = Request::builder().method(Method::POST).uri(format!("{url}?uploads"));
         let id = self
-            .send("begin_copy", request, String::new(), ANSWER_LIMIT)
+            .send("begin_copy", request, String::new(), REQUEST_LIMIT)
             .await?
             .upload_id
             .ok_or_else(malformed_answer)?;
@@ -106,7 +106,7 @@ impl S3Client {
     /// Aborts an upload, so that the store deletes its parts.
     pub(super) async fn abort_upload(&self, upload: &MultipartUpload) -> Result<(), Cause> {
         let request = Request::builder().method(Method::DELETE).uri(&upload.url);
-        self.send("abort_copy", request, String::new(), ANSWER_LIMIT).await.map(drop)
+        self.send("abort_copy", request, String::new(), REQUEST_LIMIT).await.map(drop)
     }
 }
 
@@ -117,7 +117,7 @@ fn require_etag(answer: S3Answer) -> Result<String, Cause> {
 
 /// Returns the time limit of a request that copies `bytes`.
 fn copy_limit(bytes: u64) -> Duration {
-    ANSWER_LIMIT + Duration::from_secs(bytes / MIN_BYTES_PER_SECOND)
+    REQUEST_LIMIT + Duration::from_secs(bytes / MIN_BYTES_PER_SECOND)
 }
 
 #[cfg(test)]
