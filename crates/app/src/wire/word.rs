@@ -83,7 +83,7 @@ words! {
         Auto = "auto",
         /// Each collection is flushed just before it is read.
         Serial = "serial_flush",
-        /// One flush of the cluster; needs Milvus 2.6.11 or later.
+        /// One flush of the cluster; not supported yet.
         Bulk = "bulk_flush",
         /// Only what is flushed already.
         Skip = "skip_flush",

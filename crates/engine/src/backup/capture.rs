@@ -9,7 +9,7 @@ use model::ids::{PartitionId, PartitionScope};
 use model::manifest::{CollectionBackup, Index, LoadState, PartitionBackup, Segment};
 use model::name::CollectionRef;
 use model::plan::SegmentSeen;
-use model::plan::backup::{FlushStrategy, PlannedCollection};
+use model::plan::backup::{PlannedCollection, ResolvedFlush};
 
 use super::settle::{Cut, SettledSegments};
 use super::{BackupRun, PreparedBackup};
@@ -27,7 +27,7 @@ pub(super) struct DescribedCollection {
     indexes: Vec<Index>,
     /// The load state of the whole collection.
     load_state: LoadState,
-    /// The flush; `None` if the flush strategy does not flush each collection.
+    /// The flush; `None` if the backup does not flush each collection.
     pub(super) cut: Option<Cut>,
     /// The time at which the capture started, in seconds since 1970.
     started_s: i64,
@@ -81,7 +81,7 @@ pub(super) fn contradiction_pauses() -> impl Iterator<Item = Duration> + Send {
 }
 
 impl BackupRun<'_> {
-    /// Describes a collection, and flushes it if the strategy demands that.
+    /// Describes a collection, and flushes it if the backup flushes each collection.
     pub(super) async fn describe_and_flush(
         &self,
         name: &CollectionRef,
@@ -96,11 +96,12 @@ impl BackupRun<'_> {
             self.read_load_state(name, None),
             self.read_load_states(name, partitions.clone())
         )?;
-        let cut = if self.prepared.strategy == FlushStrategy::Serial {
-            self.emit_phase(name, CollectionPhase::Flushing);
-            Some(self.flush_collection(name).await?)
-        } else {
-            None
+        let cut = match self.prepared.flush {
+            ResolvedFlush::Serial => {
+                self.emit_phase(name, CollectionPhase::Flushing);
+                Some(self.flush_collection(name).await?)
+            }
+            ResolvedFlush::Skip | ResolvedFlush::MetaOnly => None,
         };
         Ok(DescribedCollection {
             info,
@@ -176,7 +177,7 @@ impl BackupRun<'_> {
         name: &CollectionRef,
         described: &mut DescribedCollection,
     ) -> Result<Snapshot, CaptureError> {
-        if self.prepared.strategy == FlushStrategy::MetaOnly {
+        if !self.prepared.flush.copies_rows() {
             let partitions = described.partitions.clone();
             return Ok(Snapshot {
                 backup: assemble_backup(name, described, &partitions, Vec::new()),
@@ -299,9 +300,10 @@ impl PreparedBackup {
             cut: None,
             started_s: 0,
         };
-        let segments = match self.strategy {
-            FlushStrategy::MetaOnly => Vec::new(),
-            _ => self.list_flushed_segments(name).await?.segments,
+        let segments = if self.flush.copies_rows() {
+            self.list_flushed_segments(name).await?.segments
+        } else {
+            Vec::new()
         };
         self.list_files(name, &described, &described.partitions, &segments).await
     }

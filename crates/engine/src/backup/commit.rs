@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::manifest::{DatabaseBackup, Format, Manifest, Summary};
+use model::plan::backup::FlushStrategy;
 
 use super::{BackupRun, CapturedCollection, PreparedBackup, SharedManifest};
 use crate::catalog::{CollectionExtra, Extra, PartitionExtra};
@@ -73,7 +74,7 @@ fn build_extra(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &Ba
         milvus_version: server.version.to_string(),
         source: run.prepared.source.describe_root(),
         selection: run.prepared.request.selection.to_string(),
-        strategy: run.prepared.strategy.as_str().to_owned(),
+        strategy: FlushStrategy::from(run.prepared.flush).as_str().to_owned(),
         started_ms: run.prepared.started_ms,
         ended_ms: now_ms(),
         vanished: report.vanished.iter().map(ToString::to_string).collect(),

@@ -7,7 +7,7 @@ use std::io::Read;
 use engine::{BackupState, CollectionPhase, Event, JobCtx, Kind, Phase};
 use flate2::read::GzDecoder;
 use model::manifest::{KeyValue, LoadState};
-use model::plan::backup::{BackupRequest, FlushStrategy};
+use model::plan::backup::{BackupRequest, FlushStrategy, ResolvedFlush};
 use model::selection::Selection;
 use serde_json::{Value, json};
 
@@ -284,7 +284,7 @@ async fn a_preview_changes_nothing_and_warns_that_it_counts_before_the_flush() {
     let seen = world.preview(&backup_request("nightly")).await.unwrap();
     assert_eq!(world.count_calls("Flush"), flushes);
     assert_eq!(disk::list_files(&world.backup_path("")), before);
-    assert_eq!((seen.name.as_str(), seen.strategy), ("nightly", FlushStrategy::Serial));
+    assert_eq!((seen.name.as_str(), seen.flush), ("nightly", ResolvedFlush::Serial));
     assert_eq!(seen.copy, "copies on the local disk");
     assert!(seen.warnings[0].starts_with("counted before the flush"), "{:?}", seen.warnings);
     let found: Vec<_> = seen

@@ -4,7 +4,7 @@ mod objects;
 mod strategy;
 
 pub use objects::{ObjectPair, Totals, object_pairs, segments};
-pub use strategy::{FlushStrategy, StrategyError};
+pub use strategy::{FlushStrategy, ResolvedFlush, StrategyError};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,8 +52,8 @@ impl BackupRequest {
 pub struct BackupPreview {
     /// The name of the backup.
     pub name: BackupName,
-    /// The resolved flush strategy, never [`FlushStrategy::Auto`].
-    pub strategy: FlushStrategy,
+    /// How the collections would be flushed.
+    pub flush: ResolvedFlush,
     /// The names of the selected databases.
     pub databases: Vec<String>,
     /// What the backup would copy of each selected collection.
