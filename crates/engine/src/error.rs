@@ -4,6 +4,7 @@ use milvus::MilvusError;
 use model::manifest::json::JsonError;
 use model::mapping::MappingError;
 use model::name::NameError;
+use model::plan::UnsupportedSegment;
 use model::plan::backup::StrategyError;
 use model::plan::restore::PlanError;
 use model::selection::SelectionError;
@@ -164,6 +165,9 @@ pub enum Error {
         /// The first few problems.
         problems: Vec<String>,
     },
+    /// A collection has a segment of a storage version that cannot be backed up.
+    #[error("cannot back up {0}: {1}")]
+    StorageVersion(String, #[source] UnsupportedSegment),
     /// A collection was dropped during a strict backup.
     #[error("{0} was dropped while it was read")]
     Vanished(String),
@@ -314,6 +318,7 @@ impl Error {
             | Self::Plan(_)
             | Self::Schema { .. }
             | Self::Segments { .. }
+            | Self::StorageVersion(..)
             | Self::Vanished(_)
             | Self::Unsteady { .. }
             | Self::RowsDiffer { .. }

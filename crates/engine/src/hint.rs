@@ -77,8 +77,8 @@ impl Error {
             Self::Version(UnsupportedVersion::TooOld(_)) => "upgrade Milvus to 2.2.9 or later".into(),
             Self::Version(UnsupportedVersion::TooNew(_)) => "use Milvus Backup (Go) for this Milvus until then".into(),
             Self::Copied { .. } => "try again; if it stays so, the store does not keep what is written to it".into(),
-            // The messages of the first two contain the rule. The others need no action, or are bugs of this program.
-            Self::Name(_) | Self::Place { .. } | Self::Encode { .. } | Self::Cancelled | Self::NotProven(_) | Self::Task(_) => return None,
+            // The messages of the first three contain the rule. The others need no action, or are bugs of this program.
+            Self::Name(_) | Self::Place { .. } | Self::StorageVersion(..) | Self::Encode { .. } | Self::Cancelled | Self::NotProven(_) | Self::Task(_) => return None,
         })
     }
 }

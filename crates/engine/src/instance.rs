@@ -4,8 +4,8 @@ use futures::TryStreamExt;
 use milvus::Milvus;
 use model::ids::{CollectionId, LogId};
 use model::layout::milvus::MilvusLayout;
-use model::manifest::{Schema, Segment};
-use model::plan::{SegmentFiles, SegmentProblem, SegmentSeen};
+use model::manifest::Segment;
+use model::plan::{SegmentFiles, SegmentProblem};
 use storage::Store;
 
 use crate::{Engine, Error};
@@ -55,14 +55,12 @@ impl Instance {
         any.map_err(Error::from)
     }
 
-    /// Lists the files of a collection page by page and assigns them to the segments that Milvus reported.
+    /// Lists the files of a collection page by page and assigns them to its segments.
     pub(crate) async fn list_files(
         &self,
         collection: CollectionId,
-        schema: &Schema,
-        seen: &[SegmentSeen],
+        mut files: SegmentFiles,
     ) -> Result<CollectionListing, Error> {
-        let mut files = SegmentFiles::new(seen, schema);
         let mut checksums = Vec::new();
         let mut has_insert_objects = false;
         for (dir, inserts) in

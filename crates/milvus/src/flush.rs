@@ -37,7 +37,7 @@ impl Milvus {
 
     /// Flushes a collection and waits until the server reports it as flushed.
     ///
-    /// The server counts a segment in state [`Flushing`](crate::SegmentState::Flushing) as flushed, so segments that
+    /// The server counts a segment in state [`Flushing`](model::segment::SegmentState::Flushing) as flushed, so segments that
     /// are listed immediately afterwards may not be in the store yet. Before 2.3, a flush does not include deletes of
     /// rows that had been flushed earlier. Fails after [`Limits::flush`](crate::Limits::flush).
     pub async fn flush(&self, collection: &CollectionRef) -> Result<Flushed, MilvusError> {

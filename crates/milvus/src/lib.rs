@@ -40,4 +40,3 @@ pub use error::{ErrorKind, MilvusError};
 pub use flush::Flushed;
 pub use import::{ImportJobId, ImportRequest, ImportState, ImportStatus};
 pub use index::{IndexInfo, IndexState};
-pub use segments::{SegmentInfo, SegmentLevel, SegmentState};

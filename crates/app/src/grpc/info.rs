@@ -79,7 +79,7 @@ fn collection(
             .map(|(name, at)| (name.clone(), BASE64_STANDARD.encode(at)))
             .collect(),
         l0_segments: if files {
-            c.l0_segments.iter().map(|s| segment(c.id, s, root)).collect()
+            c.shared_segments.iter().map(|s| segment(c.id, s, root)).collect()
         } else {
             Vec::new()
         },
@@ -141,9 +141,9 @@ pub(super) fn segment(collection: CollectionId, s: &Segment, root: &str) -> back
         size: count(s.size()),
         group_id: s.group_id.unwrap_or_default(),
         backuped: true,
-        is_l0: s.is_l0,
-        v_channel: s.v_channel.clone(),
-        storage_version: s.storage_version,
+        is_l0: !s.kind.has_rows(),
+        v_channel: s.virtual_channel.clone().unwrap_or_default(),
+        storage_version: s.storage_version.0,
     }
 }
 

@@ -297,7 +297,7 @@ impl Collection {
             partition_count: backup.partitions.len(),
             segment_count: totals.segments,
             partitions: deep.then(partitions),
-            l0_segments: deep.then(|| backup.l0_segments.iter().map(Segment::from).collect()),
+            l0_segments: deep.then(|| backup.shared_segments.iter().map(Segment::from).collect()),
         }
     }
 }

@@ -20,7 +20,10 @@ use model::manifest::{
 };
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{Totals, object_pairs};
-use model::plan::{Expected, FileId, SegmentFiles, SegmentSeen};
+use model::plan::{Expected, FileId, SegmentFiles};
+use model::segment::{
+    ReportedSegment, SegmentKind, SegmentLevel, SegmentState, StorageFormat, StorageVersion,
+};
 
 use crate::measure::{Stopwatch, peak_mb, print_result};
 use crate::setup::{self, long_id};
@@ -95,16 +98,22 @@ fn list_collection(layout: &MilvusLayout) -> CollectionBackup {
     let segment_ids = |partition: i64| {
         (0..SEGMENTS).map(move |n| (long_id(partition), long_id(1000 + partition * SEGMENTS + n)))
     };
-    let seen: Vec<SegmentSeen> = (0..PARTITIONS)
+    let reported: Vec<ReportedSegment> = (0..PARTITIONS)
         .flat_map(segment_ids)
-        .map(|(partition, segment)| SegmentSeen {
+        .map(|(partition, segment)| ReportedSegment {
             id: SegmentId(segment),
             partition: PartitionScope::One(PartitionId(partition)),
+            state: SegmentState::Flushed,
             rows: 120,
+            kind: SegmentKind::Rows { format: StorageFormat::V1 },
+            level: SegmentLevel::Legacy,
+            is_sorted: false,
+            storage_version: StorageVersion(0),
+            virtual_channel: None,
         })
         .collect();
     let fields: Vec<i64> = (0..2).chain(100..98 + COLUMNS).collect();
-    let mut files = SegmentFiles::new(&seen, &schema());
+    let mut files = SegmentFiles::new(&reported, &schema()).expect("known formats");
     for (partition, segment) in (0..PARTITIONS).flat_map(segment_ids) {
         for field in &fields {
             let log = segment * 100 + field;
@@ -128,7 +137,7 @@ fn list_collection(layout: &MilvusLayout) -> CollectionBackup {
         shards: 1,
         consistency: ConsistencyLevel(2),
         partitions: partitions.collect(),
-        l0_segments: Vec::new(),
+        shared_segments: Vec::new(),
         size: 0,
         indexes: Vec::new(),
         load_state: LoadState::NotLoad,

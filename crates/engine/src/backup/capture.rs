@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::{CollectionInfo, MilvusError, SegmentInfo, SegmentState};
+use milvus::{CollectionInfo, MilvusError};
 use model::ids::{PartitionId, PartitionScope};
 use model::manifest::{CollectionBackup, Index, LoadState, PartitionBackup, Segment};
 use model::name::CollectionRef;
-use model::plan::SegmentSeen;
+use model::plan::SegmentFiles;
 use model::plan::backup::{PlannedCollection, ResolvedFlush};
+use model::segment::{ReportedSegment, SegmentState};
 
 use super::settle::{Cut, SettledSegments};
 use super::{BackupRun, PreparedBackup};
@@ -202,7 +203,7 @@ impl BackupRun<'_> {
         let created: Vec<(String, PartitionId)> =
             partitions.iter().filter(|(_, id)| !described.load_states.contains_key(id)).cloned().collect();
         described.load_states.extend(self.read_load_states(name, created).await?);
-        let snapshot = self.prepared.list_files(name, described, &partitions, &segments).await?;
+        let snapshot = self.prepared.list_files(name, described, &partitions, segments).await?;
         Ok(Snapshot { warnings, ..snapshot })
     }
 
@@ -239,18 +240,16 @@ impl PreparedBackup {
         name: &CollectionRef,
         described: &DescribedCollection,
         partitions: &[(String, PartitionId)],
-        segments: &[SegmentInfo],
+        mut segments: Vec<ReportedSegment>,
     ) -> Result<Snapshot, CaptureError> {
-        let kept: Vec<SegmentSeen> = segments
-            .iter()
-            .filter(|s| match s.partition {
-                PartitionScope::One(id) => partitions.iter().any(|(_, listed)| *listed == id),
-                PartitionScope::All => true,
-            })
-            .map(|s| SegmentSeen { id: s.id, partition: s.partition, rows: s.rows })
-            .collect();
-        let rows: u64 = kept.iter().map(|s| s.rows).sum();
-        let listed = self.source.list_files(described.info.id, &described.info.schema, &kept).await?;
+        segments.retain(|s| match s.partition {
+            PartitionScope::One(id) => partitions.iter().any(|(_, listed)| *listed == id),
+            PartitionScope::All => true,
+        });
+        let rows: u64 = segments.iter().map(|s| s.rows).sum();
+        let files = SegmentFiles::new(&segments, &described.info.schema)
+            .map_err(|source| Error::StorageVersion(name.to_string(), source))?;
+        let listed = self.source.list_files(described.info.id, files).await?;
         if rows > 0 && !listed.has_insert_objects {
             return Err(self.missing_files_error(name, rows).await);
         }
@@ -305,7 +304,7 @@ impl PreparedBackup {
         } else {
             Vec::new()
         };
-        self.list_files(name, &described, &described.partitions, &segments).await
+        self.list_files(name, &described, &described.partitions, segments).await
     }
 }
 
@@ -317,12 +316,12 @@ fn assemble_backup(
     segments: Vec<Segment>,
 ) -> CollectionBackup {
     let info = &described.info;
-    let mut l0_segments = Vec::new();
+    let mut shared_segments = Vec::new();
     let mut by_partition: HashMap<PartitionId, Vec<Segment>> = HashMap::new();
     for segment in segments {
         match segment.partition {
             PartitionScope::One(id) => by_partition.entry(id).or_default().push(segment),
-            PartitionScope::All => l0_segments.push(segment),
+            PartitionScope::All => shared_segments.push(segment),
         }
     }
     let partitions: Vec<PartitionBackup> = partitions
@@ -334,8 +333,8 @@ fn assemble_backup(
             PartitionBackup { id: *id, name: name.clone(), segments, size, load_state }
         })
         .collect();
-    let size =
-        partitions.iter().map(|p| p.size).sum::<u64>() + l0_segments.iter().map(Segment::size).sum::<u64>();
+    let shared_size: u64 = shared_segments.iter().map(Segment::size).sum();
+    let size = partitions.iter().map(|p| p.size).sum::<u64>() + shared_size;
     let mut schema = info.schema.clone();
     schema.properties.clone_from(&info.properties);
     let flushed = described.cut.as_ref().map(|cut| &cut.flushed);
@@ -346,7 +345,7 @@ fn assemble_backup(
         shards: info.shards,
         consistency: info.consistency,
         partitions,
-        l0_segments,
+        shared_segments,
         size,
         indexes: described.indexes.clone(),
         load_state: described.load_state,

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::{MilvusError, SegmentState};
+use milvus::MilvusError;
 use model::ids::CollectionId;
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy, ResolvedFlush};
+use model::segment::SegmentState;
 use model::selection::Selected;
 
 use super::capture::{CONTRADICTION_ATTEMPTS, contradiction_pauses};

@@ -1,8 +1,9 @@
 //! Tests of calls on rows, flushes and segments.
 
-use milvus::{Column, ErrorKind, Milvus, SegmentLevel, Values};
+use milvus::{Column, ErrorKind, Milvus, Values};
 use model::ids::PartitionScope;
 use model::manifest::{DataType, Field, Schema};
+use model::segment::SegmentLevel;
 use testkit::servers;
 
 use crate::fixtures::{connect, field, flat_index, load_and_wait, new_name, small_collection, small_rows};

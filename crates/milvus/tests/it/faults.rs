@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use milvus::{Auth, ConnectConfig, ErrorKind, ImportRequest, ImportState, Limits, Milvus, SegmentState, Tls};
+use milvus::{Auth, ConnectConfig, ErrorKind, ImportRequest, ImportState, Limits, Milvus, Tls};
 use model::manifest::KeyValue;
 use model::name::CollectionRef;
+use model::segment::SegmentState;
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault, SegmentDelays};
 
@@ -213,7 +214,7 @@ async fn a_flush_completes_before_its_segments_are_in_the_store() {
     let (_root, _fake, milvus) = start_slow_fake(delays, Duration::from_mins(1)).await;
     assert_eq!(milvus.segments(&shop()).await.unwrap(), [], "a growing segment is not listed");
     let flushed = milvus.flush(&shop()).await.unwrap();
-    let first = milvus.segments(&shop()).await.unwrap()[0];
+    let first = milvus.segments(&shop()).await.unwrap().remove(0);
     assert_eq!((first.id, first.state, first.rows), (flushed.sealed[0], SegmentState::Flushing, 10));
     let wait_for_store = async {
         while milvus.segments(&shop()).await.unwrap()[0].state != SegmentState::Flushed {

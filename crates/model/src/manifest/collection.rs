@@ -78,8 +78,8 @@ pub struct CollectionBackup {
     pub consistency: ConsistencyLevel,
     /// The partitions, empty ones included.
     pub partitions: Vec<PartitionBackup>,
-    /// The L0 segments that apply to all partitions (Milvus 2.4 and later).
-    pub l0_segments: Vec<Segment>,
+    /// The segments that belong to all partitions; Milvus 2.4 and later writes such segments of deletes (L0).
+    pub shared_segments: Vec<Segment>,
     /// The size of all its files, in bytes.
     pub size: u64,
     /// The indexes of the collection.

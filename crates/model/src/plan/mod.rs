@@ -11,4 +11,4 @@ mod sample;
 mod segments;
 
 pub use expected::{Expected, FileId};
-pub use segments::{SegmentFiles, SegmentProblem, SegmentSeen};
+pub use segments::{SegmentFiles, SegmentProblem, UnsupportedSegment};

@@ -7,6 +7,7 @@ use crate::manifest::{
     Segment,
 };
 use crate::name::CollectionRef;
+use crate::segment::{SegmentKind, StorageFormat, StorageVersion};
 
 pub(super) const GIB: u64 = 1 << 30;
 
@@ -15,11 +16,11 @@ pub(super) fn segment(id: i64, rows: u64, size: u64) -> Segment {
     Segment {
         id: SegmentId(id),
         partition: PartitionScope::One(PartitionId(2)),
+        kind: SegmentKind::Rows { format: StorageFormat::V1 },
+        storage_version: StorageVersion(0),
+        virtual_channel: None,
         rows,
-        is_l0: false,
         group_id: Some(id),
-        storage_version: 0,
-        v_channel: String::new(),
         binlogs: vec![Binlog { field: FieldId::ROW_ID, log: LogId(id * 1000), size }],
         delta_logs: vec![],
     }
@@ -51,7 +52,7 @@ pub(super) fn collection(name: &str, partitions: Vec<PartitionBackup>) -> Collec
         consistency: ConsistencyLevel(2),
         size: partitions.iter().map(|p| p.size).fold(0, u64::saturating_add),
         partitions,
-        l0_segments: vec![],
+        shared_segments: vec![],
         indexes: vec![],
         load_state: LoadState::NotLoad,
         backup_timestamp: None,

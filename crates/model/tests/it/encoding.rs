@@ -7,6 +7,7 @@ use milvus_backup_model as model;
 
 use model::ids::{LogId, PartitionScope, Tso};
 use model::manifest::{CollectionBackup, Format, LoadState, Manifest, Rbac, Summary, User, json};
+use model::segment::SegmentKind;
 
 fn read_full(text: &str) -> Result<Manifest, json::JsonError> {
     json::read_full(text.as_bytes())
@@ -139,8 +140,8 @@ fn ids_have_priority_over_paths() {
 #[test]
 fn segments_of_all_partitions_are_l0() {
     let c = read_collection(r#""l0_segments":[{"segment_id":3,"partition_id":-1}]"#);
-    assert_eq!(c.l0_segments[0].partition, PartitionScope::All);
-    assert!(c.l0_segments[0].is_l0);
+    assert_eq!(c.shared_segments[0].partition, PartitionScope::All);
+    assert_eq!(c.shared_segments[0].kind, SegmentKind::Deletes);
 }
 
 #[test]

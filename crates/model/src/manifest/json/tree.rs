@@ -12,6 +12,7 @@ use crate::ids::{CollectionId, FieldId, LogId, PartitionId, SegmentId, Tso};
 use crate::manifest::{
     Binlog, ConsistencyLevel, DatabaseBackup, DeltaLog, Format, Index, KeyValue, LoadState, Schema, Summary,
 };
+use crate::segment::StorageVersion;
 use std::collections::BTreeMap;
 
 /// The content of `backup_meta.json`, and with collections that of `full_meta.json`.
@@ -142,8 +143,8 @@ pub(super) struct SegmentWire<B, D> {
     /// Whether the backup contains the segment's files; ignored when reading.
     pub(super) backuped: bool,
     pub(super) is_l0: bool,
-    pub(super) v_channel: String,
-    pub(super) storage_version: i64,
+    pub(super) virtual_channel: Option<String>,
+    pub(super) storage_version: StorageVersion,
 }
 
 object!(SegmentWire<B, D> {
@@ -157,7 +158,7 @@ object!(SegmentWire<B, D> {
     "group_id" => group_id,
     "backuped" => backuped,
     "is_l0" => is_l0,
-    "v_channel" => v_channel,
+    "v_channel" => virtual_channel,
     "storage_version" => storage_version,
 });
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::codec::{Decode, Encode, Encoded, Object, decode_each};
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, SegmentId, Tso};
 use crate::manifest::{ConsistencyLevel, DataType, Format, LoadState, Summary};
+use crate::segment::StorageVersion;
 
 macro_rules! plain {
     ($($type:ty),+) => {$(
@@ -51,7 +52,17 @@ macro_rules! newtype {
         }
     )+};
 }
-newtype!(CollectionId, PartitionId, SegmentId, FieldId, LogId, Tso, DataType, ConsistencyLevel);
+newtype!(
+    CollectionId,
+    PartitionId,
+    SegmentId,
+    FieldId,
+    LogId,
+    Tso,
+    DataType,
+    ConsistencyLevel,
+    StorageVersion
+);
 
 /// A zero value is read as `None`.
 impl<T: Decode + PartialEq> Decode for Option<T> {

@@ -19,7 +19,7 @@ pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
 /// have no rows, whatever row count they record.
 pub(super) fn plan_with_data(partition: &PartitionBackup, seen: &Seen) -> PartitionPlan {
     let segments: Vec<&Segment> =
-        partition.segments.iter().filter(|s| !s.is_l0 && !s.binlogs.is_empty()).collect();
+        partition.segments.iter().filter(|s| s.kind.has_rows() && !s.binlogs.is_empty()).collect();
     let prefix = seen.prefixes.get(&partition.id).copied().unwrap_or_default();
     let groups = group_segments(&segments);
     let in_place = seen.reach == Reach::InPlace && !prefix.foreign && groups.len() == 1;

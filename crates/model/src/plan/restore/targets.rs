@@ -6,6 +6,7 @@ use super::{Action, CollectionPlan, Existing, PlanError, Seen};
 use crate::manifest::CollectionBackup;
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use crate::plan::backup::segments;
+use crate::segment::{SegmentKind, StorageFormat};
 
 /// Fails if targets exist, or do not exist, contrary to the request.
 pub(super) fn check_existence(
@@ -69,11 +70,12 @@ pub(super) fn remove_taken_aliases(
 /// Segments without files are accepted: a backup that 0.4 made with `--meta_only` has only such segments.
 pub(super) fn check_segments(backup: &CollectionBackup) -> Result<(), PlanError> {
     for (_, segment) in segments(backup).filter(|(_, segment)| segment.objects() > 0) {
-        if segment.is_l0 {
-            return Err(PlanError::L0(backup.name.clone()));
-        }
-        if segment.storage_version > 1 {
-            return Err(PlanError::StorageVersion(backup.name.clone(), segment.storage_version));
+        match segment.kind {
+            SegmentKind::Rows { format: StorageFormat::V1 } => {}
+            SegmentKind::Rows { format: StorageFormat::V2 | StorageFormat::Unsupported } => {
+                return Err(PlanError::StorageVersion(backup.name.clone(), segment.storage_version.0));
+            }
+            SegmentKind::Deletes => return Err(PlanError::L0(backup.name.clone())),
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use super::*;
 use crate::manifest::{Field, PartitionBackup, Segment};
 use crate::mapping::Mapping;
 use crate::plan::sample::{self, name};
+use crate::segment::{SegmentKind, StorageVersion};
 use crate::selection::Selection;
 
 fn two_partitions() -> Vec<PartitionBackup> {
@@ -95,10 +96,10 @@ fn a_restore_without_data_has_partitions_but_no_jobs() {
 #[test]
 fn a_backup_of_0_4_without_data_restores_no_rows() {
     let bare = |segment: Segment| Segment { binlogs: vec![], delta_logs: vec![], ..segment };
-    let l0 = Segment { is_l0: true, ..bare(sample::segment(9, 0, 0)) };
+    let l0 = Segment { kind: SegmentKind::Deletes, ..bare(sample::segment(9, 0, 0)) };
     let segments = vec![bare(sample::segment(3, 100, 0)), l0.clone()];
     let mut backup = sample::collection("books", vec![sample::partition(2, "_default", segments)]);
-    backup.l0_segments = vec![l0];
+    backup.shared_segments = vec![l0];
     let plan = plan_backup(backup, &sample::request(), &sample::seen()).unwrap();
     assert_eq!((plan.jobs().count(), plan.collections[0].rows()), (0, RowRange::default()));
 }
@@ -136,14 +137,20 @@ fn segments_that_no_supported_milvus_can_import_are_rejected() {
         let backup = sample::collection("books", vec![sample::partition(2, "_default", vec![segment])]);
         plan_backup(backup, &sample::request(), &sample::seen())
     };
-    let l0 = Segment { is_l0: true, binlogs: vec![], ..sample::segment_with_deletes(3, 0, 1) };
+    let l0 = Segment { kind: SegmentKind::Deletes, binlogs: vec![], ..sample::segment_with_deletes(3, 0, 1) };
     assert_eq!(plan_segment(l0.clone()), Err(PlanError::L0(name("books"))));
-    let columns = Segment { storage_version: 2, ..sample::segment(3, 1, 1) };
-    assert_eq!(plan_segment(columns), Err(PlanError::StorageVersion(name("books"), 2)));
-    assert!(plan_segment(Segment { storage_version: 1, ..sample::segment(3, 1, 1) }).is_ok());
+    let of_version = |number| {
+        let storage_version = StorageVersion(number);
+        let kind = SegmentKind::new(false, storage_version);
+        plan_segment(Segment { kind, storage_version, ..sample::segment(3, 1, 1) })
+    };
+    for refused in [2, 3] {
+        assert_eq!(of_version(refused), Err(PlanError::StorageVersion(name("books"), refused)));
+    }
+    assert!(of_version(1).is_ok());
 
     let mut backup = sample::collection("books", two_partitions());
-    backup.l0_segments = vec![l0];
+    backup.shared_segments = vec![l0];
     assert_eq!(plan_backup(backup, &sample::request(), &sample::seen()), Err(PlanError::L0(name("books"))));
 }
 
