@@ -1,6 +1,6 @@
 //! The errors of the engine. `Display` contains one layer, [`Error::chain`] the error with all its causes.
 
-use milvus::MilvusError;
+use milvus::{ImportJobId, MilvusError};
 use model::manifest::json::JsonError;
 use model::mapping::MappingError;
 use model::name::NameError;
@@ -206,7 +206,7 @@ pub enum Error {
     #[error("import job {job} of {place} failed: {reason}")]
     Import {
         /// The id of the job in Milvus.
-        job: i64,
+        job: ImportJobId,
         /// The collection and partition.
         place: String,
         /// The reason that Milvus reports.
@@ -216,7 +216,7 @@ pub enum Error {
     #[error("import job {job} of {place} made no progress for {seconds} s")]
     Stalled {
         /// The id of the job in Milvus.
-        job: i64,
+        job: ImportJobId,
         /// The collection and partition.
         place: String,
         /// The time without progress in seconds.

@@ -38,5 +38,5 @@ pub use connect::{Milvus, ServerInfo};
 pub use describe::CollectionInfo;
 pub use error::{ErrorKind, MilvusError};
 pub use flush::Flushed;
-pub use import::{ImportJobId, ImportRequest, ImportState, ImportStatus};
+pub use import::{ImportJobId, ImportPrefixes, ImportRequest, ImportState, ImportStatus};
 pub use index::{IndexInfo, IndexState};

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use engine::{CollectionOutcome, Engine, JobCtx};
-use milvus::{ImportRequest, ImportState, IndexState, Milvus};
+use milvus::{ImportPrefixes, ImportRequest, ImportState, IndexState, Milvus};
 use model::key::ObjectKey;
 use model::layout::backup::BackupLayout;
 use model::mapping::Mapping;
@@ -167,15 +167,16 @@ async fn import_without_engine(
     for partition in with_data {
         let request = ImportRequest {
             target: collection.clone(),
-            partition: partition.name.clone(),
-            insert_prefix: format!("/{}", layout.insert_dir(backup.id, partition.id)),
-            delta_prefix: String::new(),
-            options: Vec::new(),
+            partition: Some(partition.name.clone()),
+            files: vec![ImportPrefixes {
+                insert: format!("/{}", layout.insert_dir(backup.id, partition.id)),
+                delta: String::new(),
+            }],
         };
         let job = target.import(&request).await.expect("an import job");
         rows += loop {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            let status = target.import_state(job).await.expect("its state");
+            let status = target.import_state(&job).await.expect("its state");
             match status.state {
                 ImportState::Completed => break status.rows,
                 ImportState::Failed(reason) => panic!("the import failed: {reason}"),

@@ -8,6 +8,7 @@ mod inspect;
 mod job;
 mod preflight;
 mod proof;
+mod queue;
 mod stage;
 
 pub(crate) use preflight::{check_restore_request, determine_reach};

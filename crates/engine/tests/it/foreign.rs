@@ -6,7 +6,7 @@ use std::path::Path;
 
 use engine::{BackupDetail, BackupState, JobCtx, Kind};
 use model::plan::backup::Totals;
-use model::plan::restore::{JobData, RestorePlan, RestoreRequest};
+use model::plan::restore::{ImportFiles, RestorePlan, RestoreRequest};
 use serde_json::{Value, json};
 
 use crate::disk;
@@ -135,14 +135,14 @@ async fn a_full_backup_is_planned_with_one_job_for_each_partition_and_counted_de
         let plan = plan_for(&world, restore_request(name)).await;
         assert_eq!(plan.databases, ["shop"], "{name}");
         assert_eq!(plan.staging, None);
-        assert!(plan.jobs().all(|job| job.data == JobData::InPlace));
+        assert!(plan.jobs().all(|job| job.files == ImportFiles::InPlace));
         let of = |name: &str| plan.collections.iter().find(|c| c.source == collection(name)).unwrap();
         let rows = |name: &str| (of(name).rows().min, of(name).rows().max);
         assert_eq!(rows("default.books"), (3700 - deletes.0, 3700), "{name}");
         assert_eq!(rows("default.tenants"), (1200 - deletes.1, 1200), "{name}");
         assert_eq!((rows("shop.orders"), rows("shop.books")), ((2000, 2000), (100, 100)));
-        assert_eq!((of("default.books").jobs().count(), of("default.tenants").jobs().count()), (3, 4));
-        assert_eq!(of("default.empty").jobs().count(), 0);
+        assert_eq!((of("default.books").jobs.len(), of("default.tenants").jobs.len()), (3, 4));
+        assert_eq!(of("default.empty").jobs.len(), 0);
         // Backups of 0.4 contain no properties.
         let ttl = |text: &String| text.starts_with("default.books has a TTL of 864000 s, ");
         assert_eq!(plan.warnings.iter().any(ttl), name != "full_v0415", "{:?}", plan.warnings);

@@ -6,7 +6,7 @@ use engine::{BackupReport, CollectionOutcome, Event, JobCtx, Kind, PartitionRows
 use milvus::CreateCollection;
 use model::manifest::{DataType, Field, KeyValue, LoadState};
 use model::mapping::Mapping;
-use model::plan::restore::{Action, JobData, RestoreRequest, RowRange};
+use model::plan::restore::{Action, ImportFiles, RestoreRequest, RowRange};
 use model::selection::Selection;
 use testkit::fake::Fault;
 
@@ -344,7 +344,7 @@ async fn planning_a_restore_changes_nothing() {
     let [books] = &plan.collections[..] else { panic!("{plan:?}") };
     assert_eq!((&books.target, books.action), (&collection("books_copy"), Action::Create));
     assert_eq!((plan.jobs().count(), plan.staging.as_ref()), (2, None));
-    assert!(plan.jobs().all(|job| job.data == JobData::InPlace && job.objects == FILES_PER_SEGMENT));
+    assert!(plan.jobs().all(|job| job.files == ImportFiles::InPlace && job.objects == FILES_PER_SEGMENT));
     assert_eq!(books.rows(), RowRange { min: 5, max: 5 });
     let calls: BTreeSet<String> = world.fake.calls().split_off(before).into_iter().collect();
     let calls: Vec<String> = calls.into_iter().collect();

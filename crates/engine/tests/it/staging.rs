@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine::{CollectionPhase, Event, Kind, Phase, now_ms};
-use model::plan::restore::{JobData, RestoreRequest};
+use model::plan::restore::{ImportFiles, RestoreRequest};
 use serde_json::json;
 use testkit::fake::Fault;
 
@@ -84,7 +84,7 @@ async fn the_plan_contains_the_reason_for_staging() {
     let prepared = world.plan_restore(&restore_copy_request("nightly")).await.unwrap();
     let plan = prepared.plan();
     assert_eq!(plan.staging.as_deref(), Some(STAGING_REASON));
-    let in_place = plan.jobs().filter(|job| job.data == JobData::InPlace).count();
+    let in_place = plan.jobs().filter(|job| job.files == ImportFiles::InPlace).count();
     assert_eq!((in_place, plan.jobs().count()), (2, 3));
     assert_eq!(count_staging_directories(&world), 0);
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use milvus::{Auth, ConnectConfig, ErrorKind, ImportRequest, ImportState, Limits, Milvus, Tls};
+use milvus::{
+    Auth, ConnectConfig, ErrorKind, ImportPrefixes, ImportRequest, ImportState, Limits, Milvus, Tls,
+};
 use model::manifest::KeyValue;
 use model::name::CollectionRef;
 use model::segment::SegmentState;
@@ -236,10 +238,8 @@ async fn listing_segments_is_retried_if_compaction_replaces_one() {
 fn import_request(prefix: &str) -> ImportRequest {
     ImportRequest {
         target: shop(),
-        partition: "_default".to_owned(),
-        insert_prefix: prefix.to_owned(),
-        delta_prefix: String::new(),
-        options: Vec::new(),
+        partition: Some("_default".to_owned()),
+        files: vec![ImportPrefixes { insert: prefix.to_owned(), delta: String::new() }],
     }
 }
 
@@ -248,7 +248,7 @@ async fn import_states(milvus: &Milvus, request: &ImportRequest) -> (Vec<ImportS
     let job = milvus.import(request).await.unwrap();
     let mut states = Vec::new();
     loop {
-        let status = milvus.import_state(job).await.unwrap();
+        let status = milvus.import_state(&job).await.unwrap();
         let finished = matches!(status.state, ImportState::Completed | ImportState::Failed(_));
         states.push(status.state);
         if finished || states.len() == 4 {

@@ -1,7 +1,8 @@
-//! The plan of a restore: the targets, and one import job for each partition, wherever possible.
+//! The plan of a restore: the targets, and the import jobs of each, one for each partition wherever possible.
 
 mod error;
 mod indexes;
+mod job;
 mod jobs;
 mod properties;
 mod request;
@@ -10,11 +11,12 @@ mod targets;
 mod tests;
 
 pub use error::PlanError;
+pub use job::{ImportFiles, ImportJob, ImportJobKey};
 pub use request::{Existing, Override, PrefixSeen, Reach, RestoreRequest, Seen, SkipParams};
 
 use std::collections::HashMap;
 
-use crate::ids::{PartitionId, SegmentId};
+use crate::ids::{PartitionId, PartitionScope};
 use crate::manifest::{CollectionBackup, Index, KeyValue, LoadState, Manifest};
 use crate::name::{BackupName, CollectionRef};
 use properties::Properties;
@@ -52,6 +54,8 @@ pub struct CollectionPlan {
     pub action: Action,
     /// The plans of the partitions.
     pub partitions: Vec<PartitionPlan>,
+    /// The import jobs, in an order in which they can be sent.
+    pub jobs: Vec<ImportJob>,
     /// The indexes to create.
     pub indexes: Vec<Index>,
     /// Whether to load the collection at the end.
@@ -90,8 +94,6 @@ pub struct PartitionPlan {
     pub name: String,
     /// The number of rows that the import must report.
     pub rows: RowRange,
-    /// The import jobs; empty if the partition has no data to import.
-    pub jobs: Vec<JobPlan>,
 }
 
 /// The range of correct row counts: from the rows minus the delete entries, up to the rows.
@@ -108,30 +110,6 @@ impl RowRange {
     pub const fn contains(self, rows: u64) -> bool {
         self.min <= rows && rows <= self.max
     }
-}
-
-/// The plan of one import job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobPlan {
-    /// The location from which Milvus reads the files.
-    pub data: JobData,
-    /// Whether the job reads delta logs.
-    pub has_deltas: bool,
-    /// The number of files.
-    pub objects: u64,
-    /// The size of the files in bytes.
-    pub bytes: u64,
-    /// The number of rows that the job must report.
-    pub rows: RowRange,
-}
-
-/// The location from which an import job reads its files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JobData {
-    /// The partition's prefix in the backup.
-    InPlace,
-    /// The staging directory, into which these segments of the partition are copied unchanged.
-    Staged(Vec<SegmentId>),
 }
 
 impl RestorePlan {
@@ -165,8 +143,8 @@ impl RestorePlan {
         targets::remove_taken_aliases(&mut collections, &seen.aliases, &mut warnings);
         let staged = collections
             .iter()
-            .flat_map(CollectionPlan::jobs)
-            .any(|job| matches!(job.data, JobData::Staged(_)));
+            .flat_map(|plan| &plan.jobs)
+            .any(|job| matches!(job.files, ImportFiles::Staged(_)));
         let staging = staged.then(|| match &seen.reach {
             Reach::Staged(why) => why.clone(),
             Reach::InPlace => "a partition is split, or foreign objects lie among its files".to_owned(),
@@ -186,8 +164,8 @@ impl RestorePlan {
     }
 
     /// Returns every import job of the plan.
-    pub fn jobs(&self) -> impl Iterator<Item = &JobPlan> {
-        self.collections.iter().flat_map(CollectionPlan::jobs)
+    pub fn jobs(&self) -> impl Iterator<Item = &ImportJob> {
+        self.collections.iter().flat_map(|plan| &plan.jobs)
     }
 }
 
@@ -224,7 +202,6 @@ impl CollectionPlan {
         warnings: &mut Vec<String>,
     ) -> Self {
         let action = targets::target_action(target, request.existing, seen);
-        let partitions = backup.partitions.iter();
         // an existing target keeps its properties
         let properties =
             if action == Action::Use { Properties::default() } else { Properties::of(backup, &request.skip) };
@@ -247,6 +224,11 @@ impl CollectionPlan {
                 "{target} was loaded, but cannot be without its index; create one and load it"
             ));
         }
+        let (partitions, jobs) = if request.meta_only {
+            (backup.partitions.iter().map(jobs::plan_without_data).collect(), Vec::new())
+        } else {
+            jobs::plan_partitions(backup, seen)
+        };
         let other = request.overrides.get(target);
         let description = other.and_then(|o| o.description.as_ref()).unwrap_or(&backup.schema.description);
         Self {
@@ -255,11 +237,8 @@ impl CollectionPlan {
             target: target.clone(),
             called: backup.name.clone(),
             action,
-            partitions: partitions
-                .map(|p| {
-                    if request.meta_only { jobs::plan_without_data(p) } else { jobs::plan_with_data(p, seen) }
-                })
-                .collect(),
+            partitions,
+            jobs,
             indexes,
             load,
             load_only: if load { loaded_partitions(backup) } else { Vec::new() },
@@ -271,9 +250,9 @@ impl CollectionPlan {
         }
     }
 
-    /// Returns every import job of the collection.
-    pub fn jobs(&self) -> impl Iterator<Item = &JobPlan> {
-        self.partitions.iter().flat_map(|p| &p.jobs)
+    /// Returns the import jobs of one partition, or of all partitions together.
+    pub fn jobs_of(&self, scope: PartitionScope) -> impl Iterator<Item = &ImportJob> {
+        self.jobs.iter().filter(move |job| job.scope == scope)
     }
 
     /// The number of rows that the import must report.

@@ -1,6 +1,7 @@
 //! Tests of whole plans.
 
 use super::*;
+use crate::ids::SegmentId;
 use crate::manifest::{Field, PartitionBackup, Segment};
 use crate::mapping::Mapping;
 use crate::plan::sample::{self, name};
@@ -39,10 +40,11 @@ fn every_partition_is_planned_and_those_with_data_get_a_job() {
     let plan =
         plan_backup(sample::collection("books", two_partitions()), &sample::request(), &sample::seen())
             .unwrap();
-    let jobs: Vec<_> =
-        plan.collections[0].partitions.iter().map(|p| (p.name.as_str(), p.jobs.len())).collect();
+    let plan_of = &plan.collections[0];
+    let count_jobs = |p: &PartitionPlan| plan_of.jobs_of(PartitionScope::One(p.id)).count();
+    let jobs: Vec<_> = plan_of.partitions.iter().map(|p| (p.name.as_str(), count_jobs(p))).collect();
     assert_eq!(jobs, [("_default", 1), ("empty", 0), ("old", 1)]);
-    assert!(plan.jobs().all(|job| job.data == JobData::InPlace));
+    assert!(plan.jobs().all(|job| job.files == ImportFiles::InPlace && job.after.is_empty()));
     assert_eq!(plan.staging, None);
     assert_eq!(plan.collections[0].rows(), RowRange { min: 121, max: 121 });
     assert!(plan.collections[0].rows().contains(121) && !plan.collections[0].rows().contains(120));
@@ -71,7 +73,7 @@ fn a_plan_states_why_it_stages() {
     let far = Seen { reach: Reach::Staged("the target reads bucket a".to_owned()), ..sample::seen() };
     let plan = plan_backup(backup(), &sample::request(), &far).unwrap();
     assert_eq!(plan.staging.as_deref(), Some("the target reads bucket a"));
-    assert!(plan.jobs().all(|job| matches!(job.data, JobData::Staged(_))));
+    assert!(plan.jobs().all(|job| matches!(job.files, ImportFiles::Staged(_))));
 
     let dirty = Seen {
         prefixes: [(PartitionId(6), PrefixSeen { foreign: true, deletes: 0 })].into(),
@@ -79,8 +81,8 @@ fn a_plan_states_why_it_stages() {
     };
     let plan = plan_backup(backup(), &sample::request(), &dirty).unwrap();
     assert_eq!(plan.staging.as_deref(), Some("a partition is split, or foreign objects lie among its files"));
-    let data: Vec<_> = plan.jobs().map(|job| &job.data).collect();
-    assert_eq!(data, [&JobData::InPlace, &JobData::Staged(vec![SegmentId(7), SegmentId(8)])]);
+    let files: Vec<_> = plan.jobs().map(|job| &job.files).collect();
+    assert_eq!(files, [&ImportFiles::InPlace, &ImportFiles::Staged(vec![SegmentId(7), SegmentId(8)])]);
 }
 
 #[test]
