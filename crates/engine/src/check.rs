@@ -4,7 +4,7 @@ use bytes::Bytes;
 use milvus::Milvus;
 use model::key::ObjectKey;
 use model::layout::milvus::MilvusLayout;
-use model::plan::restore::Reach;
+use model::plan::restore::DataAccess;
 use storage::{CopyItem, Store};
 
 use crate::backup::{confirm_source_root, create_mover, describe_copy_way, list_instance};
@@ -87,13 +87,13 @@ impl Engine {
             let written = self.check_backup(catalog, &mut lines).await;
             if let (Some(source), true) = (&source, written) {
                 lines.push(self.check_copy(source, catalog, ctx).await);
-                lines.push(match crate::restore::determine_reach(&catalog.store, source) {
-                    Reach::InPlace => Check::new(
+                lines.push(match crate::restore::determine_data_access(&catalog.store, source) {
+                    DataAccess::InPlace => Check::new(
                         CheckState::Ok,
                         "restores",
                         "the target's Milvus reads the backup where it lies",
                     ),
-                    Reach::Staged(why) => Check::new(CheckState::Info, "restores will be staged", why),
+                    DataAccess::Staged(why) => Check::new(CheckState::Info, "restores will be staged", why),
                 });
             }
         }
@@ -131,7 +131,7 @@ impl Engine {
 
     /// Lists objects below the root path of Milvus's files.
     async fn check_source(&self, lines: &mut Vec<Check>) -> Option<Store> {
-        let root = self.config.source.root.as_dir();
+        let root = self.config.source.root.as_prefix();
         let attempt = async {
             let store = self.open_source_store()?;
             store.any_below(&root).await?;
@@ -202,7 +202,7 @@ impl Engine {
                     subject,
                     format!(
                         "{way}; not tried, nothing lies below {}",
-                        source.describe(&self.config.source.root.as_dir())
+                        source.describe(&self.config.source.root.as_prefix())
                     ),
                 );
             }

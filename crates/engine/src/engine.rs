@@ -27,7 +27,7 @@ impl Place {
     ///
     /// On a disk the path is absolute: Milvus reads a relative path as an empty prefix, without an error.
     pub(crate) fn server_path(&self, key: &ObjectKey) -> String {
-        match (&self.store, self.seen_as.as_deref(), key.below(&self.root)) {
+        match (&self.store, self.seen_as.as_deref(), key.relative_to(&self.root)) {
             (StoreConfig::S3(_), ..) => key.to_string(),
             (StoreConfig::Local, Some(seen), Some(rest)) => format!("{}/{rest}", seen.trim_end_matches('/')),
             (StoreConfig::Local, ..) => format!("/{key}"),
@@ -57,7 +57,7 @@ impl Place {
         place.root = ObjectKey::new(root.trim_end_matches('/'));
         root.trim_end_matches('/').clone_into(&mut place.root_text);
         if place.root != self.root {
-            let below = place.root.below(&self.root);
+            let below = place.root.relative_to(&self.root);
             let seen = self.seen_as.as_ref().zip(below);
             place.seen_as = seen.map(|(seen, below)| format!("{}/{below}", seen.trim_end_matches('/')));
         }

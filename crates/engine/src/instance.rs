@@ -39,12 +39,12 @@ impl Instance {
 
     /// Describes the root path of Milvus's files, for messages.
     pub(crate) fn describe_root(&self) -> String {
-        self.store.describe(&self.layout.root().as_dir())
+        self.store.describe(&self.layout.root().as_prefix())
     }
 
     /// Fails if the store is unreachable, the bucket is missing or access is denied.
     pub(crate) async fn check_store_access(&self) -> Result<(), Error> {
-        let root = self.layout.root().as_dir();
+        let root = self.layout.root().as_prefix();
         self.store.any_below(&root).await.map(drop).map_err(Error::from)
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use engine::{CollectionOutcome, CollectionProgress, Kind, Phase};
 use model::name::CollectionRef;
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 
 use crate::active_job::StopReason;
 use crate::job::{Job, JobFailure, Outcome, Request};
@@ -135,7 +135,7 @@ fn describe_restore(
     let incomplete = find_incomplete_targets(job, outcome);
     if !incomplete.is_empty() {
         let condition = match (request.existing, crash) {
-            (Existing::Use, _) => "rows may have come into",
+            (ExistingTargetPolicy::Use, _) => "rows may have come into",
             (_, false) => "left in place and incomplete",
             (_, true) => "left in place and perhaps incomplete",
         };
@@ -152,10 +152,12 @@ fn describe_restore(
     let instruction = format_resume_instruction(job, request, &remaining, flags);
     let hint = match request.existing {
         _ if remaining.is_empty() => "look at the aliases of the collections, some may be missing".to_owned(),
-        Existing::Use => format!(
+        ExistingTargetPolicy::Use => format!(
             "importing again brings rows twice that are there already, so empty those collections first; then: {instruction}"
         ),
-        Existing::Refuse | Existing::Drop => format!("restore the rest: {instruction}"),
+        ExistingTargetPolicy::Refuse | ExistingTargetPolicy::Drop => {
+            format!("restore the rest: {instruction}")
+        }
     };
     (result, hint)
 }
@@ -166,9 +168,11 @@ fn find_remaining<'a>(job: &'a Job, outcome: Option<&Outcome>) -> Vec<&'a (Colle
         Some(Outcome::Restore(report)) => {
             report.collections.iter().any(|c| c.target == *target && c.outcome == CollectionOutcome::Done)
         }
-        _ => {
-            job.progress.collections.get(job.called(source, target)).is_some_and(CollectionProgress::is_done)
-        }
+        _ => job
+            .progress
+            .collections
+            .get(job.display_name(source, target))
+            .is_some_and(CollectionProgress::is_done),
     };
     job.targets.iter().filter(|pair| !is_done(pair)).collect()
 }
@@ -176,8 +180,7 @@ fn find_remaining<'a>(job: &'a Job, outcome: Option<&Outcome>) -> Vec<&'a (Colle
 /// Returns the targets whose restore was started but not completed, so that they may contain some of the data.
 fn find_incomplete_targets(job: &Job, outcome: Option<&Outcome>) -> Vec<CollectionRef> {
     if let Some(Outcome::Restore(report)) = outcome {
-        let uses_existing =
-            matches!(&job.request, Request::Restore(request) if request.existing == Existing::Use);
+        let uses_existing = matches!(&job.request, Request::Restore(request) if request.existing == ExistingTargetPolicy::Use);
         let incomplete = report.collections.iter().filter(|c| match c.outcome {
             CollectionOutcome::Done | CollectionOutcome::NotBegun => false,
             CollectionOutcome::Failed(_) => c.created || uses_existing,
@@ -185,7 +188,7 @@ fn find_incomplete_targets(job: &Job, outcome: Option<&Outcome>) -> Vec<Collecti
         return incomplete.map(|c| c.target.clone()).collect();
     }
     let is_incomplete = |(source, target): &&(CollectionRef, CollectionRef)| {
-        let progress = job.progress.collections.get(job.called(source, target));
+        let progress = job.progress.collections.get(job.display_name(source, target));
         progress.is_some_and(|progress| progress.phase.is_some() && !progress.is_done())
     };
     job.targets.iter().filter(is_incomplete).map(|(_, target)| target.clone()).collect()
@@ -241,11 +244,11 @@ pub(crate) mod tests {
 
     /// Creates the request for a backup named `nightly`.
     pub(crate) fn backup_request() -> Request {
-        Request::Backup(BackupRequest::of("nightly".parse().unwrap()))
+        Request::Backup(BackupRequest::with_defaults("nightly".parse().unwrap()))
     }
 
     fn restore_request() -> Request {
-        Request::Restore(RestoreRequest::of("nightly".parse().unwrap()))
+        Request::Restore(RestoreRequest::with_defaults("nightly".parse().unwrap()))
     }
 
     fn describe(job: &Job, cause: InterruptionCause) -> String {
@@ -326,8 +329,8 @@ pub(crate) mod tests {
 
     #[test]
     fn collections_that_existed_before_are_not_dropped() {
-        let mut request = RestoreRequest::of("nightly".parse().unwrap());
-        request.existing = Existing::Use;
+        let mut request = RestoreRequest::with_defaults("nightly".parse().unwrap());
+        request.existing = ExistingTargetPolicy::Use;
         let description = describe(
             &job_after_events(Request::Restore(request), &importing_events()),
             InterruptionCause::Crash,

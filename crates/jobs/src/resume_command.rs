@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter, Result, Write as _};
 
 use model::name::CollectionRef;
-use model::plan::restore::{Existing, RestoreRequest, SkipParams};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest, SkipParams};
 
 use crate::job::{Job, OtherPlace};
 
@@ -17,7 +17,7 @@ const MAX_NAMED_COLLECTIONS: usize = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoreFlags {
     /// The treatment of target collections that exist.
-    pub existing: Existing,
+    pub existing: ExistingTargetPolicy,
     /// Whether only the collections are created, without data.
     pub meta_only: bool,
     /// Whether the indexes of the backup are created.
@@ -37,13 +37,13 @@ pub struct RestoreFlags {
 impl RestoreFlags {
     /// Returns the options that restore the remaining collections.
     ///
-    /// `begun` says whether some of these collections may exist by now; `Existing::Refuse` then becomes
-    /// `Existing::Drop`.
+    /// `begun` says whether some of these collections may exist by now; `ExistingTargetPolicy::Refuse` then becomes
+    /// `ExistingTargetPolicy::Drop`.
     #[must_use]
     pub fn for_the_rest(self, begun: bool) -> Self {
         match self.existing {
-            Existing::Refuse if begun => Self { existing: Existing::Drop, ..self },
-            Existing::Refuse | Existing::Drop | Existing::Use => self,
+            ExistingTargetPolicy::Refuse if begun => Self { existing: ExistingTargetPolicy::Drop, ..self },
+            ExistingTargetPolicy::Refuse | ExistingTargetPolicy::Drop | ExistingTargetPolicy::Use => self,
         }
     }
 }
@@ -51,7 +51,7 @@ impl RestoreFlags {
 impl Default for RestoreFlags {
     fn default() -> Self {
         Self {
-            existing: Existing::Refuse,
+            existing: ExistingTargetPolicy::Refuse,
             meta_only: false,
             indexes: true,
             auto_index: false,
@@ -81,8 +81,8 @@ impl From<&RestoreRequest> for RestoreFlags {
 impl Display for RestoreFlags {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let flags = [
-            ("--drop-exist-collection", self.existing == Existing::Drop),
-            ("--skip-create-collection", self.existing == Existing::Use),
+            ("--drop-exist-collection", self.existing == ExistingTargetPolicy::Drop),
+            ("--skip-create-collection", self.existing == ExistingTargetPolicy::Use),
             ("--meta-only", self.meta_only),
             ("--rebuild-index=false", !self.indexes),
             ("--use-auto-index", self.auto_index),
@@ -114,9 +114,9 @@ pub(crate) fn format_resume_instruction(
         || !has_only_flag_options(job, request)
     {
         let drop = match flags.existing {
-            Existing::Refuse => "",
-            Existing::Drop => ", and with --drop-exist-collection (existing: drop)",
-            Existing::Use => ", and with --skip-create-collection (existing: use)",
+            ExistingTargetPolicy::Refuse => "",
+            ExistingTargetPolicy::Drop => ", and with --drop-exist-collection (existing: drop)",
+            ExistingTargetPolicy::Use => ", and with --skip-create-collection (existing: use)",
         };
         return format!(
             "restore {name} again with the same suffix and renames, with a filter for what is not done{drop}"

@@ -54,7 +54,7 @@ impl Milvus {
         let rpc = Rpc { client, authorization: authorization_header(&config.auth)?, limits: config.limits };
         let limits = Limits { outage: config.limits.connect, ..config.limits };
         let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
-        let capabilities = Capabilities::of(&server.version);
+        let capabilities = Capabilities::from_version(&server.version);
         let management = config.management_endpoint.as_deref().map(Arc::from);
         Ok(Self { rpc, server: Arc::new(server), capabilities, management })
     }

@@ -116,7 +116,7 @@ fn partition(collection: CollectionId, p: &PartitionBackup, root: &str) -> backu
 /// A segment with its files.
 pub(super) fn segment(collection: CollectionId, s: &Segment, root: &str) -> backup::SegmentBackupInfo {
     let below = |kind: &str| {
-        let place = format!("{kind}/{collection}/{}/{}", s.partition.wire(), s.id);
+        let place = format!("{kind}/{collection}/{}/{}", s.partition.to_wire(), s.id);
         match root.trim_end_matches('/') {
             "" => place,
             root => format!("{root}/{place}"),
@@ -133,7 +133,7 @@ pub(super) fn segment(collection: CollectionId, s: &Segment, root: &str) -> back
     backup::SegmentBackupInfo {
         segment_id: s.id.0,
         collection_id: collection.0,
-        partition_id: s.partition.wire(),
+        partition_id: s.partition.to_wire(),
         num_of_rows: count(s.rows),
         binlogs: columns.collect(),
         statslogs: Vec::new(),

@@ -143,8 +143,8 @@ fn progress() -> impl Strategy<Value = Progress> {
 fn request() -> impl Strategy<Value = Request> {
     let name = || word().prop_map(|name| BackupName::for_create(&format!("b_{name}")).unwrap());
     prop_oneof![
-        name().prop_map(|name| Request::Backup(BackupRequest::of(name))),
-        name().prop_map(|name| Request::Restore(RestoreRequest::of(name))),
+        name().prop_map(|name| Request::Backup(BackupRequest::with_defaults(name))),
+        name().prop_map(|name| Request::Restore(RestoreRequest::with_defaults(name))),
         name().prop_map(|name| Request::Delete(engine::DeleteRequest { name })),
     ]
 }
@@ -225,7 +225,7 @@ fn only_a_job_that_goes_on_has_time_left() {
     for state in JobState::ALL {
         let job = Job {
             id: "j".to_owned(),
-            request: Request::Backup(BackupRequest::of(BackupName::for_create("b").unwrap())),
+            request: Request::Backup(BackupRequest::with_defaults(BackupName::for_create("b").unwrap())),
             place: OtherPlace::default(),
             by: "ci".to_owned(),
             state,
@@ -251,9 +251,9 @@ fn only_a_job_that_goes_on_has_time_left() {
 fn requests_have_the_defaults_of_the_verbs() {
     assert_eq!(serde_json::from_str::<NewRestore>("{}").unwrap(), NewRestore::default());
     let request = NewRestore { backup: Some("b".into()), ..NewRestore::default() }.request(false).unwrap();
-    assert_eq!(request, RestoreRequest::of("b".parse().unwrap()));
+    assert_eq!(request, RestoreRequest::with_defaults("b".parse().unwrap()));
     let request = NewBackup { name: Some("b".into()), ..NewBackup::default() }.request().unwrap();
-    assert_eq!(request, BackupRequest::of("b".parse().unwrap()));
+    assert_eq!(request, BackupRequest::with_defaults("b".parse().unwrap()));
 }
 
 #[test]

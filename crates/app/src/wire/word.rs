@@ -2,7 +2,7 @@
 
 use model::manifest::LoadState as Load;
 use model::plan::backup::FlushStrategy;
-use model::plan::restore::{Action as Planned, Existing as OfTarget};
+use model::plan::restore::{ExistingTargetPolicy as OfTarget, TargetAction as Planned};
 
 /// Defines an enum that stands for one of the engine's, variant by variant, and whose variants are words.
 macro_rules! words {

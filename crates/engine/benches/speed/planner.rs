@@ -20,7 +20,7 @@ use model::manifest::{
 };
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{Totals, object_pairs};
-use model::plan::{Expected, FileId, SegmentFiles};
+use model::plan::{ExpectedFiles, FileId, SegmentFiles};
 use model::segment::{
     ReportedSegment, SegmentKind, SegmentLevel, SegmentState, StorageFormat, StorageVersion,
 };
@@ -68,7 +68,7 @@ pub(crate) async fn measure_plans(dir: &Path) {
     let watch = Stopwatch::start();
     check_copy(&collection, &from, &to);
     end_step("check", &watch);
-    let totals = Totals::of(&collection);
+    let totals = Totals::of_collection(&collection);
     let manifest = build_manifest(collection, totals);
     let watch = Stopwatch::start();
     write_manifest(&manifest, &dir.join("bench/meta"));
@@ -81,7 +81,7 @@ pub(crate) async fn measure_plans(dir: &Path) {
     assert_eq!(totals.objects, 1_000_000);
     let read = detail.manifest.collections.first().expect("the collection");
     assert_eq!(
-        (Totals::of(read), hash_object_pairs(read, &from, &to)),
+        (Totals::of_collection(read), hash_object_pairs(read, &from, &to)),
         (totals, written_keys),
         "what was written was read"
     );
@@ -172,11 +172,11 @@ fn hash_object_pairs(collection: &CollectionBackup, from: &MilvusLayout, to: &Ba
 
 /// Compares a simulated listing of the backup with the expected files.
 fn check_copy(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) {
-    let mut expected = Expected::new(collection);
+    let mut expected = ExpectedFiles::new(collection);
     for pair in object_pairs(collection, from, to) {
         let (key, _) = to.parse_insert(&pair.to).expect("a binlog");
         let file = FileId { segment: key.segment, field: Some(key.field), log: key.log };
-        assert!(expected.take(file).is_some(), "it is expected");
+        assert!(expected.mark_found(file).is_some(), "it is expected");
     }
     assert_eq!(expected.missing().count(), 0);
 }

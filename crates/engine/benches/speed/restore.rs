@@ -125,7 +125,7 @@ async fn back_up(paths: Paths<'_>, shape: Shape) {
     let request = BackupRequest {
         selection: Selection::from_collections(&shape.collection("").to_string()).expect("a selection"),
         strict: true,
-        ..BackupRequest::of(backup_name(shape))
+        ..BackupRequest::with_defaults(backup_name(shape))
     };
     let (engine, ctx) = (local_engine(&read_server(paths[0]), paths[2]), JobCtx::detached());
     let prepared = engine.plan_backup(&request, &ctx).await.expect("a plan");
@@ -137,7 +137,7 @@ async fn back_up(paths: Paths<'_>, shape: Shape) {
 async fn restore_copy(paths: Paths<'_>, shape: Shape) {
     let request = RestoreRequest {
         mapping: Mapping::new(None, Some(SUFFIXES[0])).expect("a mapping"),
-        ..RestoreRequest::of(backup_name(shape))
+        ..RestoreRequest::with_defaults(backup_name(shape))
     };
     let (engine, ctx) = (local_engine(&read_server(paths[1]), paths[2]), JobCtx::detached());
     let prepared = engine.plan_restore(&request, &ctx).await.expect("a plan");
@@ -160,7 +160,7 @@ async fn import_without_engine(
     let layout =
         BackupLayout::new(&ObjectKey::new(paths[2].to_str().expect("a path in UTF-8")), &backup_name(shape));
     let with_data: Vec<_> = backup.partitions.iter().filter(|p| !p.segments.is_empty()).collect();
-    let segments = Totals::of(backup).segments;
+    let segments = Totals::of_collection(backup).segments;
     eprintln!("restore: bare imports of {segments} segments in {} partitions", with_data.len());
     let watch = Stopwatch::start();
     let mut rows = 0;

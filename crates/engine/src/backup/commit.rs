@@ -85,7 +85,7 @@ fn build_extra(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &Ba
 
 fn collection_extra(captured: &CapturedCollection) -> CollectionExtra {
     let backup = &captured.backup;
-    let totals = model::plan::backup::Totals::of(backup);
+    let totals = model::plan::backup::Totals::of_collection(backup);
     let partitions: BTreeMap<String, PartitionExtra> = backup
         .partitions
         .iter()

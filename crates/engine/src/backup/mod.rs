@@ -198,7 +198,7 @@ impl BackupRun<'_> {
     /// Builds the report; `elapsed` is set when the backup ends.
     fn build_report(&self, sorted: &SortedResults, copy: Duration) -> BackupReport {
         let captured = &sorted.captured;
-        let totals = captured.iter().map(|c| Totals::of(&c.backup));
+        let totals = captured.iter().map(|c| Totals::of_collection(&c.backup));
         let (rows, objects, bytes) =
             totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
         let seal_times = || captured.iter().filter_map(|c| c.backup.seal_time_s);

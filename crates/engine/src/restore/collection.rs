@@ -131,7 +131,7 @@ impl RestoreRun<'_> {
             |job| ImportTask { run: self, plan, backup, job, partition: find_partition(&partitions, job) };
         let bytes = plan.jobs.iter().map(|job| job.bytes).sum();
         let objects = plan.jobs.iter().map(|job| job.objects).sum();
-        self.ctx.emit(Event::Planned { collection: plan.called.clone(), objects, bytes });
+        self.ctx.emit(Event::Planned { collection: plan.display_name.clone(), objects, bytes });
         let mut queue = JobQueue::new(&plan.jobs);
         let mut tally = ImportTally { total: plan.jobs.len(), done: 0, rows: BTreeMap::new() };
         if let Turn::First(prover) = turn
@@ -165,7 +165,7 @@ impl RestoreRun<'_> {
 
     /// Emits the event that a collection has entered a phase.
     pub(super) fn emit_phase(&self, plan: &CollectionPlan, phase: CollectionPhase) {
-        self.ctx.emit(Event::Collection { collection: plan.called.clone(), phase });
+        self.ctx.emit(Event::Collection { collection: plan.display_name.clone(), phase });
     }
 }
 
@@ -194,7 +194,7 @@ impl ImportTally {
         self.done += 1;
         *self.rows.entry(task.job.scope).or_default() += rows;
         task.run.ctx.emit(Event::Import {
-            collection: task.plan.called.clone(),
+            collection: task.plan.display_name.clone(),
             done: self.done,
             jobs: self.total,
             rows: self.rows.values().sum(),

@@ -62,17 +62,20 @@ impl StagingDirectory {
         let layout = run.prepared.catalog.layout(&run.prepared.request.name);
         let binlogs = layout.binlogs_dir();
         let items = files_of_segments(task, partition, segments).map(|(from, size)| {
-            let to = dir.join(from.below(&binlogs).unwrap_or(from.file_name()));
+            let to = dir.join(from.relative_to(&binlogs).unwrap_or(from.file_name()));
             CopyItem { from, to, size }
         });
         let on_copied = |item: &CopyItem, _: &storage::Copied| {
-            self.ctx.emit(Event::ObjectCopied { collection: task.plan.called.clone(), bytes: item.size });
+            self.ctx
+                .emit(Event::ObjectCopied { collection: task.plan.display_name.clone(), bytes: item.size });
         };
         let copied = self.mover.copy_all(items, self.ctx.cancel(), on_copied).await;
-        copied
-            .map_err(|e| Error::from(e.error).with_context(format!("while staging {}", task.plan.called)))?;
+        copied.map_err(|e| {
+            Error::from(e.error).with_context(format!("while staging {}", task.plan.display_name))
+        })?;
         run.emit_phase(task.plan, CollectionPhase::Importing);
-        let staged_prefix = |prefix: ObjectKey| prefix.below(&binlogs).map(|rest| dir.join(rest).as_dir());
+        let staged_prefix =
+            |prefix: ObjectKey| prefix.relative_to(&binlogs).map(|rest| dir.join(rest).as_prefix());
         let insert =
             staged_prefix(layout.insert_dir(task.backup.id, partition)).unwrap_or_else(|| dir.clone());
         let delta =
@@ -117,7 +120,7 @@ impl StagingDirectory {
 ///
 /// Directories without an owner file belong to other tools and stay.
 async fn remove_stale_directories(run: &RestoreRun<'_>, store: &Store) -> Result<(), Error> {
-    let root = run.prepared.target.layout.root().as_dir();
+    let root = run.prepared.target.layout.root().as_prefix();
     let found = store.list_dirs(&root).await?;
     for name in found.dirs {
         let Some(id) = model::layout::milvus::staging_id(&name) else { continue };

@@ -5,7 +5,7 @@ use std::fs;
 use engine::{Admission, Admit, Claim, DeleteRequest, Error, JobCtx, Kind, now_ms};
 use model::mapping::Mapping;
 use model::plan::backup::BackupRequest;
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 use model::selection::Selection;
 use serde_json::json;
 
@@ -74,7 +74,7 @@ async fn a_restore_that_is_certain_to_fail_is_rejected() {
     let world = World::with_books().await;
     world.back_up(&backup_request("nightly")).await.unwrap();
     disk::write_file(&world.backup_path("half/meta/collection_meta.json"), "{}");
-    let drop = RestoreRequest { existing: Existing::Drop, ..restore_request("nightly") };
+    let drop = RestoreRequest { existing: ExistingTargetPolicy::Drop, ..restore_request("nightly") };
     assert!(admit(&world, Admit::Restore(&drop)).await.is_ok());
     let gone = Mapping::new(Some("films:films_2"), None).unwrap();
     for (request, kind) in [
@@ -88,7 +88,10 @@ async fn a_restore_that_is_certain_to_fail_is_rejected() {
             },
             Kind::NotFound,
         ),
-        (RestoreRequest { existing: Existing::Use, ..restore_copy_request("nightly") }, Kind::NotFound),
+        (
+            RestoreRequest { existing: ExistingTargetPolicy::Use, ..restore_copy_request("nightly") },
+            Kind::NotFound,
+        ),
         (RestoreRequest { mapping: gone, ..restore_copy_request("nightly") }, Kind::Usage),
     ] {
         assert_eq!(rejection_kind(&world, Admit::Restore(&request)).await, kind, "{request:?}");

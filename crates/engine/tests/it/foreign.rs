@@ -77,13 +77,17 @@ async fn recorded_backups_are_read_down_to_their_files() {
     let world = world_with_recorded_backups();
     for (name, (_, _, rows)) in recorded_backups() {
         let detail = get_backup(&world, name).await;
-        let mut found: Vec<(String, u64)> =
-            detail.manifest.collections.iter().map(|c| (c.name.to_string(), Totals::of(c).rows)).collect();
+        let mut found: Vec<(String, u64)> = detail
+            .manifest
+            .collections
+            .iter()
+            .map(|c| (c.name.to_string(), Totals::of_collection(c).rows))
+            .collect();
         found.sort();
         let expected: Vec<_> =
             rows.iter().map(|(name, rows)| ((*name).to_owned(), rows.unsigned_abs())).collect();
         assert_eq!(found, expected, "{name}");
-        let totals = Totals::of_all(&detail.manifest);
+        let totals = Totals::of_manifest(&detail.manifest);
         assert_eq!(
             totals.objects,
             disk::list_files(&world.backup_path(name).join("binlogs")).len() as u64,

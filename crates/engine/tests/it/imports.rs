@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, Event, Kind, Phase, RestoreReport};
 use model::ids::CollectionId;
 use model::mapping::Mapping;
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 use model::selection::Selection;
 use testkit::fake::Fault;
 
@@ -52,7 +52,7 @@ async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
         world.back_up(&backup_request("nightly")).await.unwrap();
         let before = collection_ids(&world).await;
         world.fake.inject(Fault::ImportEmpty);
-        let request = RestoreRequest { existing: Existing::Drop, ..restore_request("nightly") };
+        let request = RestoreRequest { existing: ExistingTargetPolicy::Drop, ..restore_request("nightly") };
         let report = world.restore(&request).await.unwrap();
 
         let books = failure(result_of(&report, "books"));
@@ -206,7 +206,8 @@ async fn an_incomplete_collection_is_dropped_on_request() {
     samples::create_with_rows(&world.connect().await, "books_copy", &[("old", 1)]).await;
     samples::create_with_rows(&world.connect().await, "tags_copy", &[]).await;
     world.fake.inject(Fault::ImportEmpty);
-    let report = world.restore(&RestoreRequest { existing: Existing::Use, ..request }).await.unwrap();
+    let report =
+        world.restore(&RestoreRequest { existing: ExistingTargetPolicy::Use, ..request }).await.unwrap();
     assert!(failure(result_of(&report, "books")).rows_differ);
     assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags", "tags_copy"]);
 }
@@ -311,7 +312,7 @@ async fn the_import_uses_the_path_under_which_the_server_sees_the_disk() {
     assert_eq!((report.kind(), report.rows()), (None, 9));
 
     world.config.backup.seen_as = Some("/nonexistent/backup".to_owned());
-    let request = RestoreRequest { existing: Existing::Drop, ..restore_copy_request("nightly") };
+    let request = RestoreRequest { existing: ExistingTargetPolicy::Drop, ..restore_copy_request("nightly") };
     let report = world.restore(&request).await.unwrap();
     let books = result_of(&report, "books");
     assert!(failure(books).rows_differ, "nothing is read there: {books:?}");

@@ -6,7 +6,7 @@ use engine::{BackupReport, CollectionOutcome, Event, JobCtx, Kind, PartitionRows
 use milvus::CreateCollection;
 use model::manifest::{DataType, Field, KeyValue, LoadState};
 use model::mapping::Mapping;
-use model::plan::restore::{Action, ImportFiles, RestoreRequest, RowRange};
+use model::plan::restore::{ImportFiles, RestoreRequest, RowRange, TargetAction};
 use model::selection::Selection;
 use testkit::fake::Fault;
 
@@ -342,7 +342,7 @@ async fn planning_a_restore_changes_nothing() {
     assert_eq!((server.version.to_string().as_str(), prepared.collections_in_backup()), ("v2.3.6", 2));
     assert_eq!(server.address, format!("127.0.0.1:{}", world.fake.port()));
     let [books] = &plan.collections[..] else { panic!("{plan:?}") };
-    assert_eq!((&books.target, books.action), (&collection("books_copy"), Action::Create));
+    assert_eq!((&books.target, books.action), (&collection("books_copy"), TargetAction::Create));
     assert_eq!((plan.jobs().count(), plan.staging.as_ref()), (2, None));
     assert!(plan.jobs().all(|job| job.files == ImportFiles::InPlace && job.objects == FILES_PER_SEGMENT));
     assert_eq!(books.rows(), RowRange { min: 5, max: 5 });

@@ -214,12 +214,12 @@ pub(crate) fn describe_error(error: &Error) -> String {
 
 /// Returns a request to back up everything.
 pub(crate) fn backup_request(name: &str) -> BackupRequest {
-    BackupRequest::of(BackupName::for_create(name).unwrap())
+    BackupRequest::with_defaults(BackupName::for_create(name).unwrap())
 }
 
 /// Returns a request to restore everything under the same names, with the defaults of the command line.
 pub(crate) fn restore_request(name: &str) -> RestoreRequest {
-    RestoreRequest::of(name.parse().unwrap())
+    RestoreRequest::with_defaults(name.parse().unwrap())
 }
 
 /// Returns a request to restore everything with the suffix `_copy`.

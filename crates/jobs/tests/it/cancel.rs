@@ -2,7 +2,7 @@
 
 use engine::{CollectionPhase, DeleteRequest, JobCtx, Kind};
 use jobs::{JobState, JobsError, Outcome, Request};
-use model::plan::restore::Existing;
+use model::plan::restore::ExistingTargetPolicy;
 use testkit::fake::Fault;
 
 use crate::fixtures::{TestEnvironment, backup_submission, restore_submission, watch_until, within_deadline};
@@ -76,7 +76,7 @@ async fn a_restore_names_the_targets_that_are_incomplete() {
     // The hint is followed.
     let mut resumed = restore_submission("nightly", "_copy");
     if let Request::Restore(request) = &mut resumed.request {
-        request.existing = Existing::Drop;
+        request.existing = ExistingTargetPolicy::Drop;
     }
     let resumed = within_deadline(jobs.submit(resumed)).await.unwrap();
     assert_eq!(within_deadline(jobs.wait(&resumed.id)).await.unwrap().state, JobState::Succeeded);

@@ -194,13 +194,16 @@ pub(crate) fn new_submission(request: Request) -> Submission {
 
 /// Creates the submission of a backup of everything.
 pub(crate) fn backup_submission(name: &str) -> Submission {
-    new_submission(Request::Backup(BackupRequest::of(BackupName::for_create(name).unwrap())))
+    new_submission(Request::Backup(BackupRequest::with_defaults(BackupName::for_create(name).unwrap())))
 }
 
 /// Creates the submission of a restore of everything, with a suffix for the target collections.
 pub(crate) fn restore_submission(name: &str, suffix: &str) -> Submission {
     let mapping = Mapping::new(None, Some(suffix)).unwrap();
-    new_submission(Request::Restore(RestoreRequest { mapping, ..RestoreRequest::of(name.parse().unwrap()) }))
+    new_submission(Request::Restore(RestoreRequest {
+        mapping,
+        ..RestoreRequest::with_defaults(name.parse().unwrap())
+    }))
 }
 
 /// Creates the submission of a deletion.

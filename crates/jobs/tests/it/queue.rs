@@ -2,7 +2,7 @@
 
 use engine::Kind;
 use jobs::{JobKind, JobState, JobsError, Outcome, Request};
-use model::plan::restore::Existing;
+use model::plan::restore::ExistingTargetPolicy;
 
 use crate::fixtures::{
     TestEnvironment, backup_submission, delete_submission, restore_submission, within_deadline,
@@ -47,7 +47,7 @@ async fn a_target_created_while_its_restore_is_queued_is_not_dropped() {
     env.wait_until_stalled().await;
     let mut restore = restore_submission("nightly", "_copy");
     if let Request::Restore(request) = &mut restore.request {
-        request.existing = Existing::Drop;
+        request.existing = ExistingTargetPolicy::Drop;
     }
     restore.idempotency_key = Some("key".to_owned());
     let waiting = within_deadline(jobs.submit(restore.clone())).await.unwrap();

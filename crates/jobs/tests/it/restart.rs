@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::{Kind, Phase};
 use jobs::{JobFilter, JobKind, JobState, Request};
 use model::mapping::Mapping;
-use model::plan::restore::Existing;
+use model::plan::restore::ExistingTargetPolicy;
 use model::selection::Selection;
 use rusqlite::Connection;
 use testkit::fake::Fault;
@@ -141,7 +141,7 @@ async fn after_a_crash_the_hint_resumes_a_restore() {
     let Request::Restore(request) = &mut resumed.request else { unreachable!("it is a restore") };
     request.selection = Selection::from_filter("default.books").unwrap();
     request.mapping = Mapping::new(Some("default.books:default.books_copy"), None).unwrap();
-    request.existing = Existing::Drop;
+    request.existing = ExistingTargetPolicy::Drop;
     let resumed = within_deadline(jobs.submit(resumed)).await.unwrap();
     assert_eq!(within_deadline(jobs.wait(&resumed.id)).await.unwrap().state, JobState::Succeeded);
 }

@@ -1,6 +1,6 @@
 //! Small backups for the tests of the planners.
 
-use super::restore::{RestoreRequest, Seen};
+use super::restore::{RestoreRequest, TargetFacts};
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use crate::manifest::{
     Binlog, CollectionBackup, ConsistencyLevel, DeltaLog, LoadState, Manifest, PartitionBackup, Schema,
@@ -82,10 +82,10 @@ pub(super) fn manifest(collections: Vec<CollectionBackup>) -> Manifest {
 
 /// A request to restore everything, with the default options.
 pub(super) fn request() -> RestoreRequest {
-    RestoreRequest::of("nightly".parse().unwrap())
+    RestoreRequest::with_defaults("nightly".parse().unwrap())
 }
 
 /// An empty target that can import from the backup in place.
-pub(super) fn seen() -> Seen {
-    Seen { databases: ["default".to_owned()].into(), ..Seen::default() }
+pub(super) fn facts() -> TargetFacts {
+    TargetFacts { databases: ["default".to_owned()].into(), ..TargetFacts::default() }
 }

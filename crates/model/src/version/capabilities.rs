@@ -48,7 +48,7 @@ impl fmt::Display for SchemaProblem {
 
 impl Capabilities {
     /// Derives the capabilities of a version.
-    pub fn of(version: &ServerVersion) -> Self {
+    pub fn from_version(version: &ServerVersion) -> Self {
         Self {
             list_aliases: version.at_least((2, 3, 0)),
             count_star: version.at_least((2, 3, 0)),
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     fn capabilities_of(raw: &str) -> Capabilities {
-        Capabilities::of(&ServerVersion::parse(raw))
+        Capabilities::from_version(&ServerVersion::parse(raw))
     }
 
     fn field(id: i64, name: &str, data_type: DataType) -> Field {

@@ -134,7 +134,7 @@ fn ids_have_priority_over_paths() {
     let segment = &c.partitions[0].segments[0];
     let files: Vec<_> = segment.binlogs.iter().map(|b| (b.field.0, b.log)).collect();
     assert_eq!(files, [(0, LogId(4)), (101, LogId(6))]);
-    assert_eq!((segment.partition.wire(), segment.group_id), (2, None));
+    assert_eq!((segment.partition.to_wire(), segment.group_id), (2, None));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use jobs::RestoreFlags;
-use model::plan::restore::Existing;
+use model::plan::restore::ExistingTargetPolicy;
 
 use super::super::units::{bytes, columns, count, counted, duration};
 use super::{names, warnings};
@@ -131,7 +131,7 @@ pub(crate) fn restore_failure(report: &RestoreReport, again: &Again) -> String {
         let _ = writeln!(text, "  left in place, incomplete: {}", targets(&left));
     }
     let flags = again.flags.for_the_rest(!left.is_empty());
-    if flags.existing == Existing::Use && !flags.meta_only {
+    if flags.existing == ExistingTargetPolicy::Use && !flags.meta_only {
         let filled: Vec<_> = of(report, |c| !c.created && c.outcome == RestoreOutcome::Failed).collect();
         if !filled.is_empty() {
             let _ = writeln!(
@@ -275,7 +275,7 @@ mod tests {
           left in place, incomplete: default.b_x, default.c_x
           try again: milvus-backup restore -n nightly --suffix _x --filter default.b,default.c,default.d --drop-exist-collection --no-load
         ");
-        again.flags.existing = Existing::Use;
+        again.flags.existing = ExistingTargetPolicy::Use;
         let mut into_others = report(vec![("a", CollectionOutcome::Done), ("b", failed())]);
         into_others.collections[1].created = false;
         assert_snapshot!(restore_failure(&into_others, &again), @"

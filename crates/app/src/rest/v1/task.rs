@@ -7,7 +7,7 @@ use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, Part};
 use jobs::{Job, JobState, Outcome, Request};
 use model::manifest::{Manifest, json};
 use model::name::CollectionRef;
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -125,9 +125,9 @@ impl From<&RestoreRequest> for Asked {
             meta_only: request.meta_only,
             restore_index: request.indexes,
             use_auto_index: request.auto_index,
-            drop_exist_collection: request.existing == Existing::Drop,
+            drop_exist_collection: request.existing == ExistingTargetPolicy::Drop,
             drop_exist_index: request.drop_indexes,
-            skip_create_collection: request.existing == Existing::Use,
+            skip_create_collection: request.existing == ExistingTargetPolicy::Use,
         }
     }
 }
@@ -217,7 +217,7 @@ fn task(
         Request::Restore(request) => request.into(),
         _ => Asked::default(),
     };
-    let seen = job.progress.collections.get(job.called(source, target));
+    let seen = job.progress.collections.get(job.display_name(source, target));
     let (state_code, error_message) = ending(job, target, seen);
     let known = contents.size(source).or_else(|| seen.map(|seen| seen.bytes.all)).unwrap_or_default();
     let to_restore_size = if asked.meta_only { 0 } else { known };
@@ -308,7 +308,7 @@ mod tests {
     }
 
     fn restore(state: JobState) -> Job {
-        job(state, Request::Restore(RestoreRequest::of("nightly".parse().unwrap())))
+        job(state, Request::Restore(RestoreRequest::with_defaults("nightly".parse().unwrap())))
     }
 
     #[test]
@@ -326,8 +326,12 @@ mod tests {
             assert_eq!((task.state_code, (task.start_time, task.end_time)), (code, times), "{state:?}");
             assert!((0..=100).contains(&task.progress), "{state:?}");
         }
-        let backup =
-            |state| job(state, Request::Backup(model::plan::backup::BackupRequest::of("x".parse().unwrap())));
+        let backup = |state| {
+            job(
+                state,
+                Request::Backup(model::plan::backup::BackupRequest::with_defaults("x".parse().unwrap())),
+            )
+        };
         for (state, code, start) in [
             (JobState::Queued, 0, 5_000),
             (JobState::Running, 1, 7_999),

@@ -178,7 +178,7 @@ fn segments<'a>(root: &'a str, collection: CollectionId, list: &'a [Segment]) ->
 }
 
 fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl Encode + use<'a> {
-    let ids = format!("{collection}/{}/{}", s.partition.wire(), s.id);
+    let ids = format!("{collection}/{}/{}", s.partition.to_wire(), s.id);
     let (insert, delta) = (segment_dir(root, "insert_log", &ids), segment_dir(root, "delta_log", &ids));
     let columns = move || {
         let insert = insert.clone();
@@ -208,7 +208,7 @@ fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl 
     SegmentWire {
         id: s.id,
         collection,
-        partition: s.partition.wire(),
+        partition: s.partition.to_wire(),
         rows: s.rows,
         binlogs: Each(columns),
         delta_logs: Each(deletes),

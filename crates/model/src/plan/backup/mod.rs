@@ -36,7 +36,7 @@ pub struct BackupRequest {
 
 impl BackupRequest {
     /// Requests a backup of everything with the default options.
-    pub fn of(name: BackupName) -> Self {
+    pub fn with_defaults(name: BackupName) -> Self {
         Self {
             name,
             selection: Selection::everything(),
@@ -83,7 +83,7 @@ pub struct PlannedCollection {
 
 impl From<&CollectionBackup> for PlannedCollection {
     fn from(c: &CollectionBackup) -> Self {
-        let totals = Totals::of(c);
+        let totals = Totals::of_collection(c);
         Self {
             name: c.name.clone(),
             partitions: c.partitions.len(),

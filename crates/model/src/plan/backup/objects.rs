@@ -21,15 +21,15 @@ pub struct Totals {
 
 impl Totals {
     /// Computes the totals of one collection, including the segments of all its partitions.
-    pub fn of(collection: &CollectionBackup) -> Self {
+    pub fn of_collection(collection: &CollectionBackup) -> Self {
         let mut totals = Self::default();
         segments(collection).for_each(|(_, segment)| totals.add_segment(segment));
         totals
     }
 
     /// Computes the totals of a whole backup.
-    pub fn of_all(manifest: &Manifest) -> Self {
-        manifest.collections.iter().map(Self::of).fold(Self::default(), |a, b| Self {
+    pub fn of_manifest(manifest: &Manifest) -> Self {
+        manifest.collections.iter().map(Self::of_collection).fold(Self::default(), |a, b| Self {
             segments: a.segments + b.segments,
             rows: a.rows.saturating_add(b.rows),
             objects: a.objects + b.objects,
@@ -162,10 +162,10 @@ mod tests {
         let mut collection = sample::collection("books", vec![one, two]);
         collection.shared_segments = vec![l0(9, &[(13, 2)])];
         let totals = Totals { segments: 3, rows: 14, objects: 4, bytes: 16 };
-        assert_eq!(Totals::of(&collection), totals);
+        assert_eq!(Totals::of_collection(&collection), totals);
         let manifest = sample::manifest(vec![collection.clone(), collection]);
-        assert_eq!(Totals::of_all(&manifest), Totals { segments: 6, rows: 28, objects: 8, bytes: 32 });
-        assert_eq!(Totals::of_all(&sample::manifest(vec![])), Totals::default());
+        assert_eq!(Totals::of_manifest(&manifest), Totals { segments: 6, rows: 28, objects: 8, bytes: 32 });
+        assert_eq!(Totals::of_manifest(&sample::manifest(vec![])), Totals::default());
     }
 
     prop_compose! {

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn the_resolved_strategy_depends_on_the_server() {
         use FlushStrategy::{Auto, Bulk, MetaOnly, Serial, Skip};
-        let capabilities = |raw| Capabilities::of(&ServerVersion::parse(raw));
+        let capabilities = |raw| Capabilities::from_version(&ServerVersion::parse(raw));
         let old = capabilities("2.3.5");
         assert_eq!(
             [Auto, Serial, Skip, MetaOnly].map(|s| s.resolve(&old).map(FlushStrategy::from)),

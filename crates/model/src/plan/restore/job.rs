@@ -49,7 +49,7 @@ impl ImportJobKey {
     /// Creates the key of the job with this number among those of the same partition and kind, counted from 0.
     pub fn new(kind: SegmentKind, scope: PartitionScope, number: usize) -> Self {
         let kind = if kind.has_rows() { "rows" } else { "deletes" };
-        Self(format!("{kind}/{}/{number}", scope.wire()))
+        Self(format!("{kind}/{}/{number}", scope.to_wire()))
     }
 }
 

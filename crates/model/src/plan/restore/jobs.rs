@@ -1,7 +1,8 @@
 //! The import jobs of a collection: one for each partition, which reads its prefix in place, wherever possible.
 
 use super::{
-    ImportFiles, ImportJob, ImportJobKey, MAX_JOB_BYTES, PartitionPlan, PrefixSeen, Reach, RowRange, Seen,
+    DataAccess, ImportFiles, ImportJob, ImportJobKey, MAX_JOB_BYTES, PartitionPlan, PrefixFacts, RowRange,
+    TargetFacts,
 };
 use crate::ids::PartitionScope;
 use crate::manifest::{CollectionBackup, PartitionBackup, Segment};
@@ -17,9 +18,9 @@ pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
 /// Milvus 2.2 and 2.3 imports delete entries only together with the rows of their segment, so no job waits for another.
 pub(super) fn plan_partitions(
     backup: &CollectionBackup,
-    seen: &Seen,
+    facts: &TargetFacts,
 ) -> (Vec<PartitionPlan>, Vec<ImportJob>) {
-    let planned = backup.partitions.iter().map(|partition| plan_partition(partition, seen));
+    let planned = backup.partitions.iter().map(|partition| plan_partition(partition, facts));
     let (partitions, jobs): (_, Vec<Vec<ImportJob>>) = planned.unzip();
     (partitions, jobs.into_iter().flatten().collect())
 }
@@ -28,12 +29,12 @@ pub(super) fn plan_partitions(
 ///
 /// Segments without insert binlogs, such as those of a backup that 0.4 made with `--meta_only`, are left out: they
 /// have no rows, whatever row count they record.
-fn plan_partition(partition: &PartitionBackup, seen: &Seen) -> (PartitionPlan, Vec<ImportJob>) {
+fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (PartitionPlan, Vec<ImportJob>) {
     let segments: Vec<&Segment> =
         partition.segments.iter().filter(|s| s.kind.has_rows() && !s.binlogs.is_empty()).collect();
-    let prefix = seen.prefixes.get(&partition.id).copied().unwrap_or_default();
+    let prefix = facts.prefixes.get(&partition.id).copied().unwrap_or_default();
     let groups = group_segments(&segments);
-    let in_place = seen.reach == Reach::InPlace && !prefix.foreign && groups.len() == 1;
+    let in_place = facts.access == DataAccess::InPlace && !prefix.foreign && groups.len() == 1;
     let scope = PartitionScope::One(partition.id);
     let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, segments })| ImportJob {
         key: ImportJobKey::new(*kind, scope, number),
@@ -64,7 +65,7 @@ struct SegmentGroup<'a> {
 ///
 /// Delete entries are counted per partition: each of them may delete a row of any segment that has delta logs, but no
 /// row of another segment.
-fn row_range(segments: &[&Segment], prefix: PrefixSeen) -> RowRange {
+fn row_range(segments: &[&Segment], prefix: PrefixFacts) -> RowRange {
     let max = segments.iter().fold(0, |rows: u64, s| rows.saturating_add(s.rows));
     let deletes = if has_deltas(segments) { prefix.deletes } else { 0 };
     RowRange { min: max.saturating_sub(deletes), max }
@@ -104,13 +105,13 @@ mod tests {
     use crate::plan::sample::{self, GIB};
     use crate::segment::StorageFormat;
 
-    fn plan_segments(segments: Vec<Segment>, seen: &Seen) -> (PartitionPlan, Vec<ImportJob>) {
-        plan_partition(&sample::partition(2, "_default", segments), seen)
+    fn plan_segments(segments: Vec<Segment>, facts: &TargetFacts) -> (PartitionPlan, Vec<ImportJob>) {
+        plan_partition(&sample::partition(2, "_default", segments), facts)
     }
 
-    fn seen(foreign: bool, deletes: u64) -> Seen {
-        let prefixes = [(PartitionId(2), PrefixSeen { foreign, deletes })].into();
-        Seen { prefixes, ..sample::seen() }
+    fn facts(foreign: bool, deletes: u64) -> TargetFacts {
+        let prefixes = [(PartitionId(2), PrefixFacts { foreign, deletes })].into();
+        TargetFacts { prefixes, ..sample::facts() }
     }
 
     /// Returns the segments of every job in order; all jobs must be staged.
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn a_partition_is_one_job_in_place() {
         let segments = vec![sample::segment(3, 100, 10), sample::segment_with_deletes(4, 50, 20)];
-        let (plan, jobs) = plan_segments(segments, &seen(false, 7));
+        let (plan, jobs) = plan_segments(segments, &facts(false, 7));
         let scope = PartitionScope::One(PartitionId(2));
         let kind = SegmentKind::Rows { format: StorageFormat::V1 };
         assert_eq!(
@@ -148,16 +149,16 @@ mod tests {
     #[test]
     fn a_partition_is_staged_if_milvus_cannot_read_it_or_it_has_foreign_files() {
         let segments = vec![sample::segment(3, 100, 10), sample::segment(4, 50, 20)];
-        let far = Seen { reach: Reach::Staged("another bucket".to_owned()), ..seen(false, 0) };
+        let far = TargetFacts { access: DataAccess::Staged("another bucket".to_owned()), ..facts(false, 0) };
         assert_eq!(staged_segments(&plan_segments(segments.clone(), &far).1), [[3, 4]]);
-        assert_eq!(staged_segments(&plan_segments(segments, &seen(true, 0)).1), [[3, 4]]);
+        assert_eq!(staged_segments(&plan_segments(segments, &facts(true, 0)).1), [[3, 4]]);
     }
 
     #[test]
     fn a_partition_above_two_gib_is_split_between_segments() {
         let sizes = [GIB, GIB, 1, 3 * GIB, 1, 2 * GIB - 1, 5];
         let segments = (10..).zip(sizes).map(|(id, size)| sample::segment(id, 1, size)).collect();
-        let (_, jobs) = plan_segments(segments, &seen(false, 0));
+        let (_, jobs) = plan_segments(segments, &facts(false, 0));
         assert_eq!(staged_segments(&jobs), [vec![10, 11], vec![12], vec![13], vec![14, 15], vec![16]]);
         let keys: Vec<String> = jobs.iter().map(|job| job.key.to_string()).collect();
         assert_eq!(keys, ["rows/2/0", "rows/2/1", "rows/2/2", "rows/2/3", "rows/2/4"]);
@@ -170,7 +171,7 @@ mod tests {
         let kinds = [columns, columns, groups, columns];
         let segments =
             (3..).zip(kinds).map(|(id, kind)| Segment { kind, ..sample::segment(id, 1, 1) }).collect();
-        let (_, jobs) = plan_segments(segments, &seen(false, 0));
+        let (_, jobs) = plan_segments(segments, &facts(false, 0));
         assert_eq!(staged_segments(&jobs), [vec![3, 4], vec![5], vec![6]]);
         assert_eq!(jobs.iter().map(|job| job.kind).collect::<Vec<_>>(), [columns, groups, columns]);
     }
@@ -178,7 +179,7 @@ mod tests {
     #[test]
     fn only_jobs_with_delta_logs_may_report_fewer_rows() {
         let segments = vec![sample::segment(3, 100, 2 * GIB), sample::segment_with_deletes(4, 50, 20)];
-        let (plan, jobs) = plan_segments(segments, &seen(false, 60));
+        let (plan, jobs) = plan_segments(segments, &facts(false, 60));
         assert_eq!(jobs[0].rows, RowRange { min: 100, max: 100 });
         assert_eq!(jobs[1].rows, RowRange { min: 0, max: 50 });
         assert_eq!(plan.rows, RowRange { min: 90, max: 150 });
@@ -189,7 +190,7 @@ mod tests {
         let bare = Segment { binlogs: vec![], ..sample::segment(3, 100, 10) };
         let deletes_alone = Segment { binlogs: vec![], ..sample::segment_with_deletes(4, 0, 20) };
         let partition = sample::partition(2, "_default", vec![bare, deletes_alone]);
-        assert_eq!(plan_partition(&partition, &seen(false, 5)), (plan_without_data(&partition), vec![]));
+        assert_eq!(plan_partition(&partition, &facts(false, 5)), (plan_without_data(&partition), vec![]));
     }
 
     proptest! {
@@ -200,11 +201,11 @@ mod tests {
         ) {
             let segments: Vec<Segment> =
                 (1_i64..).zip(&sizes).map(|(id, size)| sample::segment(id, 10, *size)).collect();
-            let mut seen = seen(foreign, deletes);
+            let mut facts = facts(foreign, deletes);
             if far {
-                seen.reach = Reach::Staged("far".to_owned());
+                facts.access = DataAccess::Staged("far".to_owned());
             }
-            let (plan, jobs) = plan_segments(segments.clone(), &seen);
+            let (plan, jobs) = plan_segments(segments.clone(), &facts);
             let in_place = jobs.first().is_some_and(|job| job.files == ImportFiles::InPlace);
             prop_assert_eq!(in_place, jobs.len() == 1 && !foreign && !far);
             if !in_place {
@@ -222,7 +223,7 @@ mod tests {
         #[test]
         fn consecutive_segments_share_a_job_if_they_fit(sizes in proptest::collection::vec(0..GIB, 0..40)) {
             let segments = (1_i64..).zip(&sizes).map(|(id, size)| sample::segment(id, 1, *size)).collect();
-            let far = Seen { reach: Reach::Staged("far".to_owned()), ..seen(false, 0) };
+            let far = TargetFacts { access: DataAccess::Staged("far".to_owned()), ..facts(false, 0) };
             let (_, jobs) = plan_segments(segments, &far);
             let size = |ids: &[SegmentId]| ids.first().and_then(|id| sizes.get(usize::try_from(id.0 - 1).ok()?));
             for pair in jobs.windows(2) {

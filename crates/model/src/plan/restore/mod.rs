@@ -12,7 +12,10 @@ mod tests;
 
 pub use error::PlanError;
 pub use job::{ImportFiles, ImportJob, ImportJobKey};
-pub use request::{Existing, Override, PrefixSeen, Reach, RestoreRequest, Seen, SkipParams};
+pub use request::{
+    CollectionOverride, DataAccess, ExistingTargetPolicy, PrefixFacts, RestoreRequest, SkipParams,
+    TargetFacts,
+};
 
 use std::collections::HashMap;
 
@@ -33,7 +36,7 @@ pub struct RestorePlan {
     pub databases: Vec<String>,
     /// The plans of the collections, in the order in which they are restored.
     pub collections: Vec<CollectionPlan>,
-    /// The reason why data is staged; `None` if all data is imported in found.
+    /// The reason why data is staged; `None` if all data is imported in place.
     pub staging: Option<String>,
     /// Warnings for the operator.
     pub warnings: Vec<String>,
@@ -49,9 +52,9 @@ pub struct CollectionPlan {
     /// The name of the collection in the target.
     pub target: CollectionRef,
     /// The name in progress reports: the source's, or the target's if the source has several targets.
-    pub called: CollectionRef,
+    pub display_name: CollectionRef,
     /// Whether the target is created, replaced or used.
-    pub action: Action,
+    pub action: TargetAction,
     /// The plans of the partitions.
     pub partitions: Vec<PartitionPlan>,
     /// The import jobs, in an order in which they can be sent.
@@ -76,7 +79,7 @@ pub struct CollectionPlan {
 
 /// What a restore does with the target collection before the import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum TargetAction {
     /// Creates the target, which does not exist.
     Create,
     /// Drops the existing target and creates a new one.
@@ -119,9 +122,9 @@ impl RestorePlan {
         databases: &[String],
         pairs: &[(CollectionRef, CollectionRef)],
         request: &RestoreRequest,
-        seen: &Seen,
+        facts: &TargetFacts,
     ) -> Result<Self, PlanError> {
-        targets::check_existence(pairs, request.existing, seen)?;
+        targets::check_existence(pairs, request.existing, facts)?;
         let positions: HashMap<&CollectionRef, usize> =
             manifest.collections.iter().enumerate().map(|(at, c)| (&c.name, at)).collect();
         let mut warnings = Vec::new();
@@ -130,28 +133,28 @@ impl RestorePlan {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
             let (index, backup) = found.ok_or_else(|| PlanError::NotInBackup(source.clone()))?;
             targets::check_segments(backup)?;
-            collections.push(CollectionPlan::new(index, backup, target, request, seen, &mut warnings));
+            collections.push(CollectionPlan::new(index, backup, target, request, facts, &mut warnings));
         }
         let mut sources: HashMap<CollectionRef, usize> = HashMap::new();
         for (source, _) in pairs {
             *sources.entry(source.clone()).or_default() += 1;
         }
         for plan in collections.iter_mut().filter(|plan| sources.get(&plan.source).is_some_and(|n| *n > 1)) {
-            plan.called.clone_from(&plan.target);
+            plan.display_name.clone_from(&plan.target);
         }
         targets::check_drops(&collections, request.confirmed_drops.as_ref())?;
-        targets::remove_taken_aliases(&mut collections, &seen.aliases, &mut warnings);
+        targets::remove_taken_aliases(&mut collections, &facts.aliases, &mut warnings);
         let staged = collections
             .iter()
             .flat_map(|plan| &plan.jobs)
             .any(|job| matches!(job.files, ImportFiles::Staged(_)));
-        let staging = staged.then(|| match &seen.reach {
-            Reach::Staged(why) => why.clone(),
-            Reach::InPlace => "a partition is split, or foreign objects lie among its files".to_owned(),
+        let staging = staged.then(|| match &facts.access {
+            DataAccess::Staged(why) => why.clone(),
+            DataAccess::InPlace => "a partition is split, or foreign objects lie among its files".to_owned(),
         });
         Ok(Self {
             name: request.name.clone(),
-            databases: targets::missing_databases(databases, pairs, seen),
+            databases: targets::missing_databases(databases, pairs, facts),
             collections,
             staging,
             warnings,
@@ -159,7 +162,7 @@ impl RestorePlan {
     }
 
     /// Returns the existing target collections that will be dropped.
-    pub fn drops(&self) -> impl Iterator<Item = &CollectionRef> {
+    pub fn dropped_targets(&self) -> impl Iterator<Item = &CollectionRef> {
         dropped_targets(&self.collections)
     }
 
@@ -170,7 +173,7 @@ impl RestorePlan {
 }
 
 fn dropped_targets(plans: &[CollectionPlan]) -> impl Iterator<Item = &CollectionRef> {
-    plans.iter().filter(|plan| plan.action == Action::DropAndCreate).map(|plan| &plan.target)
+    plans.iter().filter(|plan| plan.action == TargetAction::DropAndCreate).map(|plan| &plan.target)
 }
 
 /// Returns the partitions that were loaded, if others were not; empty if all or none were.
@@ -198,13 +201,16 @@ impl CollectionPlan {
         backup: &CollectionBackup,
         target: &CollectionRef,
         request: &RestoreRequest,
-        seen: &Seen,
+        facts: &TargetFacts,
         warnings: &mut Vec<String>,
     ) -> Self {
-        let action = targets::target_action(target, request.existing, seen);
+        let action = targets::target_action(target, request.existing, facts);
         // an existing target keeps its properties
-        let properties =
-            if action == Action::Use { Properties::default() } else { Properties::of(backup, &request.skip) };
+        let properties = if action == TargetAction::Use {
+            Properties::default()
+        } else {
+            Properties::new(backup, &request.skip)
+        };
         if let Some(ttl) = properties.ttl_s() {
             warnings.push(format!(
                 "{target} has a TTL of {ttl} s, which begins anew for its rows with the restore"
@@ -218,7 +224,7 @@ impl CollectionPlan {
             .collect();
         let wanted = request.load && backup.load_state != LoadState::NotLoad;
         // an existing target may have indexes already
-        let load = wanted && (!indexes.is_empty() || action == Action::Use);
+        let load = wanted && (!indexes.is_empty() || action == TargetAction::Use);
         if wanted && !load {
             warnings.push(format!(
                 "{target} was loaded, but cannot be without its index; create one and load it"
@@ -227,7 +233,7 @@ impl CollectionPlan {
         let (partitions, jobs) = if request.meta_only {
             (backup.partitions.iter().map(jobs::plan_without_data).collect(), Vec::new())
         } else {
-            jobs::plan_partitions(backup, seen)
+            jobs::plan_partitions(backup, facts)
         };
         let other = request.overrides.get(target);
         let description = other.and_then(|o| o.description.as_ref()).unwrap_or(&backup.schema.description);
@@ -235,7 +241,7 @@ impl CollectionPlan {
             index,
             source: backup.name.clone(),
             target: target.clone(),
-            called: backup.name.clone(),
+            display_name: backup.name.clone(),
             action,
             partitions,
             jobs,
