@@ -234,7 +234,7 @@ impl Engine {
                 Ok(()) => Check::new(CheckState::Ok, subject, "can be paused"),
                 Err(error) => Check::from_error(subject, &Error::from(error)),
             },
-            Err(error) if error.kind() == milvus::ErrorKind::Unsupported => Check::new(
+            Err(error) if error.kind() == milvus::MilvusErrorKind::Unsupported => Check::new(
                 CheckState::Warn,
                 subject,
                 "this Milvus has no pause; files dropped by compaction live 24 h here",

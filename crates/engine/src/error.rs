@@ -13,30 +13,6 @@ use storage::StorageError;
 
 use crate::catalog::BackupState;
 
-/// The kind of a failure, which the front ends map to an exit code, an HTTP status and a gRPC code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A failure of no other kind.
-    Failed,
-    /// The request or the configuration is wrong.
-    Usage,
-    /// A backup or collection does not exist.
-    NotFound,
-    /// A backup or collection exists already.
-    AlreadyExists,
-    /// Another run is using the backup.
-    Busy,
-    /// Milvus or a store is unreachable, or rejects the credentials.
-    Unreachable,
-    /// Some of the work succeeded and some failed.
-    Partial,
-    /// The backup is damaged or not complete.
-    Damaged,
-    /// The job was interrupted.
-    Interrupted,
-}
-
 /// The reason why a job failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -290,48 +266,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns the kind of the failure.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Name(_)
-            | Self::Place { .. }
-            | Self::Mapping(_)
-            | Self::Strategy(_)
-            | Self::WrongRoot { .. } => Kind::Usage,
-            Self::Selection(..)
-            | Self::NoSuchBackup { .. }
-            | Self::NotABackup { .. }
-            | Self::Plan(PlanError::NotInBackup(_) | PlanError::TargetsMissing(_)) => Kind::NotFound,
-            Self::NameTaken { .. }
-            | Self::Occupied { .. }
-            | Self::TargetIsAlias(_)
-            | Self::Plan(PlanError::TargetsExist(_) | PlanError::DropsUnconfirmed(_)) => Kind::AlreadyExists,
-            Self::NotComplete { state: BackupState::Running, .. } | Self::Running { .. } => Kind::Busy,
-            Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => Kind::Damaged,
-            Self::Rows { .. } | Self::Foreign { .. } => Kind::Partial,
-            Self::Cancelled => Kind::Interrupted,
-            Self::Storage(error) => kind_of_storage_error(error),
-            Self::Milvus(error) => kind_of_milvus_error(error),
-            Self::During { source, .. } => source.kind(),
-            Self::Version(_)
-            | Self::Format { .. }
-            | Self::Plan(_)
-            | Self::Schema { .. }
-            | Self::Segments { .. }
-            | Self::StorageVersion(..)
-            | Self::Vanished(_)
-            | Self::Unsteady { .. }
-            | Self::RowsDiffer { .. }
-            | Self::NotFlushed { .. }
-            | Self::Import { .. }
-            | Self::Stalled { .. }
-            | Self::NotProven(_)
-            | Self::Copied { .. }
-            | Self::Encode { .. }
-            | Self::Task(_) => Kind::Failed,
-        }
-    }
-
     /// Returns the activity in which the error occurred, such as `while backing up default.books`, if it is known.
     pub fn context(&self) -> Option<&str> {
         match self {
@@ -374,25 +308,5 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
         if error.kind() == storage::ErrorKind::Cancelled { Self::Cancelled } else { Self::Storage(error) }
-    }
-}
-
-fn kind_of_storage_error(error: &StorageError) -> Kind {
-    use storage::ErrorKind as E;
-    match error.kind() {
-        E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => Kind::Unreachable,
-        E::Config => Kind::Usage,
-        E::Cancelled => Kind::Interrupted,
-        _ => Kind::Failed,
-    }
-}
-
-fn kind_of_milvus_error(error: &MilvusError) -> Kind {
-    use milvus::ErrorKind as E;
-    match error.kind() {
-        E::Unreachable | E::Unauthenticated | E::PermissionDenied => Kind::Unreachable,
-        E::Cancelled => Kind::Interrupted,
-        E::CollectionNotFound | E::DatabaseNotFound => Kind::NotFound,
-        _ => Kind::Failed,
     }
 }

@@ -136,8 +136,8 @@ fn hint_for_store_error(kind: StoreKind) -> Option<String> {
     .to_owned())
 }
 
-fn hint_for_milvus_error(kind: milvus::ErrorKind) -> Option<String> {
-    use milvus::ErrorKind as E;
+fn hint_for_milvus_error(kind: milvus::MilvusErrorKind) -> Option<String> {
+    use milvus::MilvusErrorKind as E;
     Some(match kind {
         E::Unreachable => "compare milvus.address, milvus.port and the TLS mode; `milvus-backup check` tries them",
         E::Unauthenticated => "compare milvus.user and milvus.password; `milvus-backup config show` tells where each value comes from",

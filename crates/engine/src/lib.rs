@@ -13,6 +13,7 @@ mod delete;
 mod engine;
 mod error;
 mod event;
+mod failure_kind;
 mod hint;
 mod instance;
 mod job;
@@ -28,11 +29,12 @@ pub use catalog::{BackupDetail, BackupState, BackupSummary, CollectionExtra, Dam
 pub use check::{Check, CheckState};
 pub use clock::now_ms;
 pub use delete::{DeleteOutcome, DeleteRequest, PreparedDeletion};
-pub use engine::{Engine, EngineConfig, Limits, Place};
-pub use error::{Error, Kind, chain};
+pub use engine::{Engine, EngineConfig, EngineLimits, FileLocation};
+pub use error::{Error, chain};
 pub use event::{CollectionPhase, Event, Phase};
+pub use failure_kind::FailureKind;
 pub use job::JobCtx;
-pub use progress::{CollectionProgress, Part, Progress};
+pub use progress::{CollectionProgress, Completion, Progress};
 pub use ready::Answered;
 pub use report::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, FailedCollection, PartitionRows,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use engine::{CollectionOutcome, CollectionProgress, Kind, Phase};
+use engine::{CollectionOutcome, CollectionProgress, FailureKind, Phase};
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 
@@ -42,7 +42,7 @@ pub(crate) fn describe_interruption(
         InterruptionCause::Crash => "the server ended while it ran",
     };
     JobFailure {
-        kind: Kind::Interrupted,
+        kind: FailureKind::Interrupted,
         message: format!("{stopped}: {result}"),
         context: job.progress.phase.map(|phase| format!("in phase {}", phase.as_str())),
         hint: Some(hint),
@@ -52,7 +52,7 @@ pub(crate) fn describe_interruption(
 /// Describes a job that was cancelled before it started.
 pub(crate) fn describe_queue_cancellation() -> JobFailure {
     JobFailure {
-        kind: Kind::Interrupted,
+        kind: FailureKind::Interrupted,
         message: "cancelled before it began: nothing was changed".to_owned(),
         context: None,
         hint: None,
@@ -253,7 +253,7 @@ pub(crate) mod tests {
 
     fn describe(job: &Job, cause: InterruptionCause) -> String {
         let JobFailure { kind, message, hint, .. } = describe_interruption(job, None, cause);
-        assert_eq!(kind, Kind::Interrupted);
+        assert_eq!(kind, FailureKind::Interrupted);
         format!("{message}\n{}", hint.unwrap())
     }
 

@@ -1,6 +1,6 @@
 //! The types of a job: its request, its caller, its state, its progress and its outcome.
 
-use engine::{BackupReport, DeleteOutcome, DeleteRequest, Kind, Progress, RestoreReport};
+use engine::{BackupReport, DeleteOutcome, DeleteRequest, FailureKind, Progress, RestoreReport};
 use model::name::CollectionRef;
 use model::plan::backup::BackupRequest;
 use model::plan::restore::RestoreRequest;
@@ -169,7 +169,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFailure {
     /// The kind of the failure.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// The message, which includes the causes.
     pub message: String,
     /// The operation or phase in which the failure occurred, if known.

@@ -9,7 +9,7 @@ use proto::milvus::{GetImportStateRequest, GetImportStateResponse, ImportRequest
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 /// Identifies an import job within one Milvus: a decimal number over gRPC, any text over REST.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,7 +80,7 @@ impl Milvus {
         let call = Call::unrepeatable("import into", &subject, &request.target.database);
         let [ImportPrefixes { insert, delta }] = &request.files[..] else {
             let reason = format!("one job reads one pair of prefixes, not {}", request.files.len());
-            return Err(call.error(ErrorKind::Invalid, reason));
+            return Err(call.error(MilvusErrorKind::Invalid, reason));
         };
         let message = Import {
             collection_name: request.target.collection.clone(),
@@ -92,13 +92,13 @@ impl Milvus {
         };
         let reply = self.rpc.call(call, message, rpc!(import)).await?;
         let job = reply.tasks.first().map(|id| ImportJobId(id.to_string()));
-        job.ok_or_else(|| call.error(ErrorKind::Server, "the server named no job"))
+        job.ok_or_else(|| call.error(MilvusErrorKind::Server, "the server named no job"))
     }
 
     /// Returns the status of an import job; fails with `NotFound` if the server does not know the job.
     pub async fn import_state(&self, job: &ImportJobId) -> Result<ImportStatus, MilvusError> {
         let call = Call::new("ask for import job", job, "");
-        let not_a_number = |_| call.error(ErrorKind::Invalid, "the id of the job is not a number");
+        let not_a_number = |_| call.error(MilvusErrorKind::Invalid, "the id of the job is not a number");
         let request = GetImportStateRequest { task: job.0.parse().map_err(not_a_number)? };
         Ok(status_from_wire(&self.rpc.call(call, request, rpc!(get_import_state)).await?))
     }

@@ -8,7 +8,7 @@ use proto::milvus::{GetPersistentSegmentInfoRequest, PersistentSegmentInfo};
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 impl Milvus {
     /// Lists the segments of a collection in all states except growing.
@@ -17,7 +17,7 @@ impl Milvus {
     /// answers "segment not found"; the call is then retried as after an outage.
     pub async fn segments(&self, collection: &CollectionRef) -> Result<Vec<ReportedSegment>, MilvusError> {
         let call = Call::new("list the segments of collection", collection, &collection.database)
-            .retried_after(ErrorKind::NotFound);
+            .retried_after(MilvusErrorKind::NotFound);
         let request = GetPersistentSegmentInfoRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),

@@ -31,7 +31,7 @@ impl MilvusServer {
             tls: milvus::Tls::Disabled,
             auth: milvus::Auth::None,
             management_endpoint: None,
-            limits: milvus::Limits::default(),
+            limits: milvus::CallLimits::default(),
         }
     }
 

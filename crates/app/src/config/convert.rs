@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{EngineConfig, Limits, Place};
+use engine::{EngineConfig, EngineLimits, FileLocation};
 use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
 use secrecy::ExposeSecret;
@@ -129,7 +129,7 @@ impl Config {
             tls,
             auth,
             management_endpoint: (!management.is_empty()).then(|| management.to_owned()),
-            limits: milvus::Limits::default(),
+            limits: milvus::CallLimits::default(),
         })
     }
 
@@ -156,13 +156,13 @@ impl Config {
         Problem { key: key.to_owned(), source: self.values.source(key), reason: reason.into() }
     }
 
-    fn place(&self, keys: &StorageKeys) -> Result<Place, Problem> {
+    fn place(&self, keys: &StorageKeys) -> Result<FileLocation, Problem> {
         let values = &self.values;
         if values.text(keys.provider) == "local" {
             let root = self.local_root(keys)?;
             let seen = values.text(keys.local_path);
             let seen_as = (!seen.is_empty()).then(|| seen.to_owned());
-            return Ok(Place {
+            return Ok(FileLocation {
                 store: StoreConfig::Local,
                 root: ObjectKey::new(&root),
                 root_text: root,
@@ -171,7 +171,7 @@ impl Config {
         }
         let root_text = values.text(keys.root).to_owned();
         let store = StoreConfig::S3(self.s3(keys)?);
-        Ok(Place { store, root: ObjectKey::new(&root_text), root_text, seen_as: None })
+        Ok(FileLocation { store, root: ObjectKey::new(&root_text), root_text, seen_as: None })
     }
 
     /// A root on disk as an absolute path: relative ones start at the working directory.
@@ -247,11 +247,11 @@ impl Config {
         Ok(Credentials::Chain { iam_endpoint: (!endpoint.is_empty()).then(|| endpoint.to_owned()) })
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> EngineLimits {
         let values = &self.values;
         let count = |key| NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN);
         let rate = values.number("transfer.bytesPerSecond");
-        Limits {
+        EngineLimits {
             backup_collections: count("backup.concurrency.collections"),
             restore_collections: count("restore.concurrency.collections"),
             import_jobs: count("restore.concurrency.importJobs"),

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use engine::BackupDetail;
 use model::ids::{CollectionId, FieldId, LogId};
-use model::manifest::{CollectionBackup, Format, Index, Manifest, PartitionBackup, Segment};
+use model::manifest::{BackupFormat, CollectionBackup, Index, Manifest, PartitionBackup, Segment};
 
 use super::schema::{key_values, schema};
 
@@ -28,9 +28,9 @@ pub(super) fn stored(detail: &BackupDetail, root: &str, files: bool) -> backup::
         milvus_version: manifest.milvus_version.clone(),
         database_backups: databases(manifest),
         format: match &manifest.format {
-            Format::Binlog => String::new(),
-            Format::Snapshot => "snapshot".to_owned(),
-            Format::Other(word) => word.clone(),
+            BackupFormat::Binlog => String::new(),
+            BackupFormat::Snapshot => "snapshot".to_owned(),
+            BackupFormat::Other(word) => word.clone(),
         },
     }
 }

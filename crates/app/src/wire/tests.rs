@@ -48,8 +48,8 @@ fn moment() -> impl Strategy<Value = i64> {
     prop_oneof![0..4_000_000_000_000_i64, any::<i64>()]
 }
 
-fn kind() -> impl Strategy<Value = engine::Kind> {
-    use engine::Kind as K;
+fn kind() -> impl Strategy<Value = engine::FailureKind> {
+    use engine::FailureKind as K;
     select(vec![
         K::Failed,
         K::NotFound,

@@ -15,8 +15,8 @@ use model::layout::backup::{
 use model::layout::milvus::MilvusLayout;
 use model::manifest::json::{self, JsonError};
 use model::manifest::{
-    CollectionBackup, ConsistencyLevel, DataType, Field, LoadState, Manifest, PartitionBackup, Schema,
-    Summary,
+    CollectionBackup, ConsistencyLevel, DataType, Field, LoadState, Manifest, ManifestSummary,
+    PartitionBackup, Schema,
 };
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{Totals, object_pairs};
@@ -182,8 +182,12 @@ fn check_copy(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLay
 }
 
 fn build_manifest(collection: CollectionBackup, totals: Totals) -> Manifest {
-    let summary =
-        Summary { format_version: 1, objects: totals.objects, collections: 1, ..Summary::default() };
+    let summary = ManifestSummary {
+        format_version: 1,
+        objects: totals.objects,
+        collections: 1,
+        ..ManifestSummary::default()
+    };
     Manifest {
         id: "bench".to_owned(),
         name: "bench".to_owned(),

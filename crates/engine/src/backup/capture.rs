@@ -70,7 +70,10 @@ impl From<Error> for CaptureError {
 
 /// Returns whether Milvus answered that the collection or its database does not exist.
 fn is_not_found(error: &MilvusError) -> bool {
-    matches!(error.kind(), milvus::ErrorKind::CollectionNotFound | milvus::ErrorKind::DatabaseNotFound)
+    matches!(
+        error.kind(),
+        milvus::MilvusErrorKind::CollectionNotFound | milvus::MilvusErrorKind::DatabaseNotFound
+    )
 }
 
 /// The number of attempts to resolve answers of Milvus that contradict each other.
@@ -148,7 +151,7 @@ impl BackupRun<'_> {
         name: &CollectionRef,
         partition: Option<&str>,
     ) -> Result<Option<LoadState>, CaptureError> {
-        use milvus::ErrorKind as E;
+        use milvus::MilvusErrorKind as E;
         for pause in contradiction_pauses() {
             match self.prepared.source.milvus.load_state(name, partition).await {
                 Ok(state) => return Ok(Some(state)),

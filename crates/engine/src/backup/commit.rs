@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::manifest::{DatabaseBackup, Format, Manifest, Summary};
+use model::manifest::{BackupFormat, DatabaseBackup, Manifest, ManifestSummary};
 use model::plan::backup::FlushStrategy;
 
 use super::{BackupRun, CapturedCollection, PreparedBackup, SharedManifest};
@@ -43,7 +43,7 @@ fn build_manifest(
         end_time_ms: Some(now_ms()),
         size: report.bytes,
         milvus_version: run.prepared.source.milvus.server().version.to_string(),
-        format: Format::Binlog,
+        format: BackupFormat::Binlog,
         databases: run
             .prepared
             .databases
@@ -52,7 +52,7 @@ fn build_manifest(
             .collect(),
         collections: captured.into_iter().map(|c| c.backup).collect(),
         rbac: None,
-        summary: Some(Summary {
+        summary: Some(ManifestSummary {
             format_version: 1,
             tool: run.engine.config.tool.clone(),
             taken_ms: run.prepared.started_ms,

@@ -26,7 +26,7 @@ use storage::{CopyWay, Mover, MoverOptions};
 use crate::catalog::Catalog;
 use crate::instance::Instance;
 use crate::lease::{Claimed, Lease, OtherOwner};
-use crate::{BackupReport, BackupState, Engine, Error, Event, FailedCollection, JobCtx, Limits, Phase};
+use crate::{BackupReport, BackupState, Engine, EngineLimits, Error, Event, FailedCollection, JobCtx, Phase};
 
 /// A backup that passed the preflight: what is selected, how it is flushed, and open connections.
 ///
@@ -268,7 +268,7 @@ pub(crate) fn describe_copy_way(way: CopyWay) -> &'static str {
 pub(crate) fn create_mover(
     from: &storage::Store,
     to: &storage::Store,
-    limits: &Limits,
+    limits: &EngineLimits,
 ) -> Result<Mover, Error> {
     Mover::new(
         from.clone(),

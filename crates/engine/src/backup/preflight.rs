@@ -157,7 +157,7 @@ async fn list_collections_in(instance: &Instance, db: &str) -> Result<Option<Vec
             Ok(found) => {
                 return Ok(Some(found.into_iter().map(|(name, _)| CollectionRef::new(db, name)).collect()));
             }
-            Err(error) if error.kind() == milvus::ErrorKind::DatabaseNotFound => {
+            Err(error) if error.kind() == milvus::MilvusErrorKind::DatabaseNotFound => {
                 if !instance.milvus.list_databases().await?.iter().any(|listed| listed == db) {
                     return Ok(None);
                 }
@@ -201,7 +201,7 @@ async fn has_rows_with_files(instance: &Instance, name: &CollectionRef) -> Resul
             Ok(Some(found)) => found,
             Ok(None) => return Ok(false),
             // The collection was dropped since it was listed.
-            Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => return Ok(false),
+            Err(error) if error.kind() == milvus::MilvusErrorKind::CollectionNotFound => return Ok(false),
             Err(error) => return Err(Error::from(error)),
         };
         if instance.has_insert_files(id).await? {

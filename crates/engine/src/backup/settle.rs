@@ -175,7 +175,7 @@ impl BackupRun<'_> {
 
     /// Reads the row count of the statistics; returns `None` with one warning if Milvus does not report it.
     async fn read_row_count(&self, name: &CollectionRef) -> Result<Option<u64>, CaptureError> {
-        use milvus::ErrorKind as E;
+        use milvus::MilvusErrorKind as E;
         match self.prepared.source.milvus.flushed_rows(name).await {
             Ok(rows) => Ok(Some(rows)),
             Err(error) if matches!(error.kind(), E::PermissionDenied | E::Unsupported | E::Server) => {

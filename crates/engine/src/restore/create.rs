@@ -17,7 +17,7 @@ impl RestoreRun<'_> {
         for database in &self.prepared.plan.databases {
             match self.milvus().create_database(database).await {
                 Ok(()) => {}
-                Err(error) if error.kind() == milvus::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == milvus::MilvusErrorKind::AlreadyExists => {}
                 Err(error) => {
                     return Err(Error::from(error));
                 }

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::job::ImportTask;
 use super::stage::StagingDirectory;
-use crate::{Error, Limits};
+use crate::{EngineLimits, Error};
 
 /// The number of jobs that wait at the server in addition to those that it processes.
 ///
@@ -49,7 +49,7 @@ pub(super) struct Importer {
 
 impl Importer {
     /// Creates an importer for a restore with the given number of jobs.
-    pub(super) fn new(milvus: Milvus, limits: &Limits, jobs: usize) -> Self {
+    pub(super) fn new(milvus: Milvus, limits: &EngineLimits, jobs: usize) -> Self {
         let max_jobs = limits.import_jobs.get().min(jobs.max(1));
         let width = WAITING_JOBS.min(max_jobs);
         Self {
@@ -118,7 +118,8 @@ impl Importer {
                 Ok(status) => status,
                 // Milvus may not know a new job, or any job after a restart, for a moment.
                 Err(error)
-                    if error.kind() == milvus::ErrorKind::NotFound && last_answer.elapsed() < MAX_UNKNOWN =>
+                    if error.kind() == milvus::MilvusErrorKind::NotFound
+                        && last_answer.elapsed() < MAX_UNKNOWN =>
                 {
                     continue;
                 }

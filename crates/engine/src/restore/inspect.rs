@@ -61,7 +61,7 @@ async fn find_taken_aliases(
                     let holder = CollectionRef::new(alias.database.as_str(), holder.name);
                     Ok(Some((alias, holder)))
                 }
-                Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => Ok(None),
+                Err(error) if error.kind() == milvus::MilvusErrorKind::CollectionNotFound => Ok(None),
                 Err(error) => Err(Error::from(error)),
             }
         })

@@ -6,7 +6,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
-use model::manifest::{CollectionBackup, Format, Manifest};
+use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{
@@ -42,9 +42,9 @@ pub(crate) async fn check_restore_request(
     let catalog = Catalog::open(engine)?;
     let detail = catalog.read_complete_backup(&request.name).await?;
     let format = match &detail.manifest.format {
-        Format::Binlog => None,
-        Format::Snapshot => Some("snapshot".to_owned()),
-        Format::Other(other) => Some(other.clone()),
+        BackupFormat::Binlog => None,
+        BackupFormat::Snapshot => Some("snapshot".to_owned()),
+        BackupFormat::Other(other) => Some(other.clone()),
     };
     if let Some(format) = format {
         return Err(Error::Format { name: request.name.to_string(), format });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 
-use engine::{BackupState, CollectionPhase, Event, JobCtx, Kind, Phase};
+use engine::{BackupState, CollectionPhase, Event, FailureKind, JobCtx, Phase};
 use flate2::read::GzDecoder;
 use model::manifest::{KeyValue, LoadState};
 use model::plan::backup::{BackupRequest, FlushStrategy, ResolvedFlush};
@@ -226,7 +226,7 @@ async fn a_selection_without_a_match_is_an_error_and_changes_nothing() {
     let world = World::with_books().await;
     let selection = Selection::from_filter("books,shop.*,default.boots").unwrap();
     let error = world.back_up(&BackupRequest { selection, ..backup_request("some") }).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(error.kind(), FailureKind::NotFound);
     assert_eq!(error.to_string(), "nothing matches shop.*, default.boots");
     assert!(error.hint().unwrap().contains("names are those of the source"));
     assert_eq!(world.count_calls("Flush"), 0);
@@ -269,7 +269,7 @@ async fn an_unsupported_strategy_fails_with_the_required_version() {
     let world = World::with_books().await;
     let request = BackupRequest { strategy: FlushStrategy::Bulk, ..backup_request("nightly") };
     let error = world.back_up(&request).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
     assert_eq!(error.to_string(), "strategy bulk_flush needs Milvus 2.6.11 or later");
     assert!(disk::list_files(&world.backup_path("")).is_empty());
 }
@@ -308,7 +308,7 @@ async fn a_preview_fails_if_the_name_exists_already() {
     let world = World::with_books().await;
     world.back_up(&backup_request("nightly")).await.unwrap();
     let error = world.preview(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
 }
 
 #[tokio::test]
@@ -333,7 +333,7 @@ async fn a_wrong_root_fails_before_anything_is_written() {
     let elsewhere = world.source_path("wrong");
     world.config.source.root = elsewhere.to_str().unwrap().into();
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
     let expected = format!(
         "no files of default.books below {}/, although Milvus has 5 flushed rows of it",
         elsewhere.display()
@@ -353,7 +353,7 @@ async fn a_wrong_root_that_is_found_after_the_flush_leaves_an_unfinished_backup(
     world.config.source.root = world.source_path("wrong").to_str().unwrap().into();
     let watched = WatchedJob::new(|_, _| {});
     let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
     assert!(describe_error(&error).contains("flushed rows"), "{error}");
     assert_eq!(state_of(world.find_listed("nightly").await), Some(BackupState::Unfinished));
     assert!(watched.messages().contains("nightly is unfinished; milvus-backup delete -n nightly removes it"));

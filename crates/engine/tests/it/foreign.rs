@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use engine::{BackupDetail, BackupState, JobCtx, Kind};
+use engine::{BackupDetail, BackupState, FailureKind, JobCtx};
 use model::plan::backup::Totals;
 use model::plan::restore::{ImportFiles, RestorePlan, RestoreRequest};
 use serde_json::{Value, json};
@@ -200,7 +200,7 @@ async fn a_backup_of_0_4_that_lists_rows_without_files_is_restored_without_data(
 async fn files_that_milvus_cannot_read_fail_with_its_reason_and_a_hint() {
     let world = world_with_recorded_backups();
     let report = world.restore(&restore_request("full_v0516")).await.unwrap();
-    assert_eq!(report.kind(), Some(Kind::Partial), "the empty one is done: {report:?}");
+    assert_eq!(report.kind(), Some(FailureKind::Partial), "the empty one is done: {report:?}");
     let failed = report.collections.iter().find_map(|c| match &c.outcome {
         engine::CollectionOutcome::Failed(failure) if failure.message.starts_with("import job") => {
             Some(failure)
@@ -274,7 +274,7 @@ async fn unsupported_formats_are_rejected_before_anything_is_changed() {
         disk::edit_json(&dir.join("meta/full_meta.json"), |meta| edit(meta, &dir));
         let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
         assert!(describe_error(&error).contains(expected), "{}", describe_error(&error));
-        assert_eq!(error.kind(), Kind::Failed);
+        assert_eq!(error.kind(), FailureKind::Failed);
         assert_eq!(world.count_calls("CreateCollection") + world.count_calls("CreateDatabase"), 0);
     }
 }
@@ -294,7 +294,7 @@ async fn an_unsupported_schema_is_rejected_with_its_fields() {
     });
     let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
     let text = describe_error(&error);
-    assert_eq!(error.kind(), Kind::Failed, "{text}");
+    assert_eq!(error.kind(), FailureKind::Failed, "{text}");
     assert!(text.starts_with("Milvus v2.3.6 cannot hold shop.orders: "), "{text}");
     assert!(text.contains("sparse"), "{text}");
     assert!(text.contains("restore into a Milvus of the version it was taken of, or later"), "{text}");

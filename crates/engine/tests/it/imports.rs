@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, Event, Kind, Phase, RestoreReport};
+use engine::{
+    CollectionFailure, CollectionOutcome, CollectionRestored, Event, FailureKind, Phase, RestoreReport,
+};
 use model::ids::CollectionId;
 use model::mapping::Mapping;
 use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
@@ -58,7 +60,10 @@ async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
         let books = failure(result_of(&report, "books"));
         let expected =
             "default.books/_default: 0 of 3 rows, although Milvus reported the import as completed";
-        assert_eq!((books.message.as_str(), books.kind, books.rows_differ), (expected, Kind::Partial, true));
+        assert_eq!(
+            (books.message.as_str(), books.kind, books.rows_differ),
+            (expected, FailureKind::Partial, true)
+        );
         let hint = books.hint.as_deref().unwrap();
         assert!(hint.contains("its own bucket and root path") && hint.contains("minio.rootPath"), "{hint}");
         assert!(result_of(&report, "books").created, "the incomplete one is told");
@@ -70,7 +75,7 @@ async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
             assert_eq!(failure(tags).message, expected);
         }
         assert!(!tags.created);
-        assert_eq!(report.kind(), Some(Kind::Partial));
+        assert_eq!(report.kind(), Some(FailureKind::Partial));
         assert_eq!((world.count_calls("Import"), world.count_calls("DropCollection")), (1, 1));
         let after = collection_ids(&world).await;
         assert_eq!((after.len(), after[1]), (2, before[1]), "tags is the one it was");
@@ -83,7 +88,7 @@ async fn if_the_first_job_fails_no_other_collection_is_started() {
     let world = world_with_backup().await;
     world.fake.inject(Fault::ImportFails("AccessDenied".to_owned()));
     let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
-    assert_eq!(report.kind(), Some(Kind::Failed), "nothing at all is restored");
+    assert_eq!(report.kind(), Some(FailureKind::Failed), "nothing at all is restored");
     assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::NotBegun);
     assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags"]);
 }
@@ -97,10 +102,10 @@ async fn if_the_first_collection_cannot_be_created_the_next_one_gives_the_proof(
     world.fake.inject(Fault::Unavailable { call: "CreateCollection", times: 1 });
     let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     let books = failure(result_of(&report, "books"));
-    assert_eq!(books.kind, Kind::Unreachable);
+    assert_eq!(books.kind, FailureKind::Unreachable);
     assert!(books.message.starts_with("cannot create collection default.books_copy: "), "{books:?}");
     assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::Done);
-    assert_eq!((report.kind(), report.rows()), (Some(Kind::Partial), 4));
+    assert_eq!((report.kind(), report.rows()), (Some(FailureKind::Partial), 4));
 }
 
 #[tokio::test]
@@ -132,7 +137,7 @@ async fn known_reasons_of_milvus_come_with_a_hint() {
         assert!(job.parse::<i64>().is_ok(), "{failure:?}");
         assert_eq!(rest, format!("of default.tags_{at}/_default failed: {reason}"));
         assert!(failure.hint.as_deref().unwrap().starts_with(hint), "{reason}: {failure:?}");
-        assert_eq!((failure.kind, report.kind()), (Kind::Failed, Some(Kind::Failed)));
+        assert_eq!((failure.kind, report.kind()), (FailureKind::Failed, Some(FailureKind::Failed)));
     }
 }
 
@@ -149,7 +154,7 @@ async fn a_job_without_progress_fails_after_the_stall_limit() {
     assert!(job.parse::<i64>().is_ok(), "{failure:?}");
     assert_eq!(rest, "of default.books_copy/_default made no progress for 1 s");
     assert!(failure.hint.as_deref().unwrap().contains("--drop-exist-collection"), "{failure:?}");
-    assert_eq!(report.kind(), Some(Kind::Failed));
+    assert_eq!(report.kind(), Some(FailureKind::Failed));
 }
 
 #[tokio::test]
@@ -160,7 +165,7 @@ async fn a_failed_collection_does_not_stop_the_others() {
         move || world.fake.inject(Fault::ImportFails("no reason".to_owned()))
     });
     let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
-    assert_eq!((report.kind(), report.rows()), (Some(Kind::Partial), 5));
+    assert_eq!((report.kind(), report.rows()), (Some(FailureKind::Partial), 5));
     assert_eq!(result_of(&report, "books").outcome, CollectionOutcome::Done);
     let tags = result_of(&report, "tags");
     assert!(failure(tags).message.ends_with("of default.tags_copy/_default failed: no reason"));
@@ -189,7 +194,7 @@ async fn the_error_names_a_partition_with_missing_rows() {
         result_of(&report, "books").partitions.iter().map(|p| (p.partition.as_str(), p.counted)).collect();
     assert_eq!(counted, [("_default", 3), ("old", 0)]);
     assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::Done);
-    assert_eq!(report.kind(), Some(Kind::Partial));
+    assert_eq!(report.kind(), Some(FailureKind::Partial));
 }
 
 #[tokio::test]
@@ -218,7 +223,7 @@ async fn an_import_that_may_have_started_is_not_sent_again() {
     world.fake.inject(Fault::Unavailable { call: "Import", times: 1 });
     let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     let books = failure(result_of(&report, "books"));
-    assert_eq!((books.kind, world.count_calls("Import")), (Kind::Unreachable, 1));
+    assert_eq!((books.kind, world.count_calls("Import")), (FailureKind::Unreachable, 1));
     let expected = "cannot import into partition _default of collection default.books_copy: ";
     assert!(books.message.starts_with(expected), "{books:?}");
 }
@@ -272,9 +277,9 @@ async fn an_interrupted_restore_reports_the_outcome_of_each_collection() {
     let world = world_with_backup().await;
     let watched = WatchedJob::cancelled_at(|event| is_import_event(event, "books", 1));
     let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
-    assert_eq!(report.kind(), Some(Kind::Interrupted));
+    assert_eq!(report.kind(), Some(FailureKind::Interrupted));
     let books = failure(result_of(&report, "books"));
-    assert_eq!((books.kind, books.message.as_str()), (Kind::Interrupted, "interrupted"));
+    assert_eq!((books.kind, books.message.as_str()), (FailureKind::Interrupted, "interrupted"));
     assert!(result_of(&report, "books").created);
     assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::NotBegun);
     assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags"]);
@@ -286,7 +291,7 @@ async fn an_interrupted_restore_drops_incomplete_collections_on_request() {
     let watched = WatchedJob::cancelled_at(|event| is_import_event(event, "books", 1));
     let request = RestoreRequest { cleanup_on_failure: true, ..restore_copy_request("nightly") };
     let report = world.restore_watched(&request, &watched).await.unwrap();
-    assert_eq!((report.kind(), result_of(&report, "books").created), (Some(Kind::Interrupted), false));
+    assert_eq!((report.kind(), result_of(&report, "books").created), (Some(FailureKind::Interrupted), false));
     assert_eq!(world.collection_names("default").await, ["books", "tags"]);
 }
 
@@ -296,7 +301,7 @@ async fn a_restore_that_is_interrupted_before_its_first_change_changes_nothing()
     for phase in [Phase::Preflight, Phase::Create] {
         let watched = WatchedJob::cancelled_at(move |event| *event == Event::Phase(phase));
         let error = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Interrupted);
+        assert_eq!(error.kind(), FailureKind::Interrupted);
         assert_eq!(world.collection_names("default").await, ["books", "tags"]);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use engine::{BackupReport, CollectionOutcome, Event, JobCtx, Kind, PartitionRows, Phase, RestoreReport};
+use engine::{
+    BackupReport, CollectionOutcome, Event, FailureKind, JobCtx, PartitionRows, Phase, RestoreReport,
+};
 use milvus::CreateCollection;
 use model::manifest::{DataType, Field, KeyValue, LoadState};
 use model::mapping::Mapping;
@@ -281,7 +283,7 @@ async fn a_filter_that_matches_only_new_names_is_an_error_that_names_the_old_one
     let (world, _) = world_with_backup().await;
     let request = RestoreRequest { selection: filter("books_copy"), ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(error.kind(), FailureKind::NotFound);
     let expected = "nothing matches default.books_copy\n\
                     filters match the names in the backup, not the new ones; say --filter default.books";
     assert_eq!(describe_error(&error), expected);
@@ -312,7 +314,7 @@ async fn an_impossible_mapping_fails_before_anything_is_changed() {
     ] {
         let request = RestoreRequest { mapping: mapping(rename, ""), ..restore_request("nightly") };
         let error = world.restore(&request).await.unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, expected));
+        assert_eq!((error.kind(), error.to_string().as_str()), (FailureKind::Usage, expected));
         assert!(error.hint().unwrap().starts_with("a rename is old:new"));
     }
     assert_eq!(world.count_calls("CreateCollection"), 2, "those of the source");
@@ -365,7 +367,7 @@ async fn the_error_names_a_missing_backup() {
     let (world, _) = world_with_backup().await;
     for name in ["nightl", "insert_log"] {
         let error = world.restore(&restore_request(name)).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::NotFound);
+        assert_eq!(error.kind(), FailureKind::NotFound);
         assert!(error.to_string().starts_with(&format!("there is no backup {name} below ")), "{error}");
     }
 }

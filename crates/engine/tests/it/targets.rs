@@ -1,6 +1,6 @@
 //! ExistingTargetPolicy and missing targets of a restore (simulated Milvus).
 
-use engine::{Kind, RestoreReport};
+use engine::{FailureKind, RestoreReport};
 use milvus::CreateCollection;
 use model::ids::CollectionId;
 use model::mapping::Mapping;
@@ -26,7 +26,7 @@ fn request_with(existing: ExistingTargetPolicy) -> RestoreRequest {
     RestoreRequest { existing, ..restore_request("nightly") }
 }
 
-fn kind_and_rows(report: &RestoreReport) -> (Option<Kind>, u64) {
+fn kind_and_rows(report: &RestoreReport) -> (Option<FailureKind>, u64) {
     (report.kind(), report.rows())
 }
 
@@ -35,7 +35,7 @@ async fn the_error_names_all_existing_targets() {
     let world = world_with_backup().await;
     let before = (collection_id(&world, "books").await, collection_id(&world, "tags").await);
     let error = world.restore(&restore_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     let expected = "target collections exist already: default.books, default.tags\n\
                     restore beside them with --suffix or --rename, into them with --skip-create-collection, \
                     or in their place with --drop-exist-collection";
@@ -49,7 +49,7 @@ async fn targets_that_should_be_used_must_exist() {
     let world = world_with_backup().await;
     let request = RestoreRequest { existing: ExistingTargetPolicy::Use, ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(error.kind(), FailureKind::NotFound);
     let expected = "target collections do not exist: default.books_copy, default.tags_copy\n\
                     leave out --skip-create-collection to have them created";
     assert_eq!(describe_error(&error), expected);
@@ -118,7 +118,7 @@ async fn nothing_is_dropped_before_everything_is_checked() {
     );
     std::fs::remove_file(file).unwrap();
     let error = world.restore(&request_with(ExistingTargetPolicy::Drop)).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Damaged);
+    assert_eq!(error.kind(), FailureKind::Damaged);
     assert_eq!((collection_id(&world, "books").await, collection_id(&world, "tags").await), before);
     assert_eq!(world.count_calls("DropCollection"), 0);
 }
@@ -129,7 +129,7 @@ async fn nothing_is_dropped_if_the_root_is_wrong() {
     let before = (collection_id(&world, "books").await, collection_id(&world, "tags").await);
     world.config.source.root = world.source_path("wrong").to_str().unwrap().into();
     let error = world.restore(&request_with(ExistingTargetPolicy::Drop)).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
     assert!(error.to_string().starts_with("no files of default.books below "), "{error}");
     assert_eq!((collection_id(&world, "books").await, collection_id(&world, "tags").await), before);
     assert_eq!(world.count_calls("DropCollection"), 0);
@@ -143,7 +143,7 @@ async fn an_alias_is_not_dropped_in_place_of_a_collection() {
     milvus.create_alias(&collection("books"), "tags").await.unwrap();
     let before = collection_id(&world, "books").await;
     let error = world.restore(&request_with(ExistingTargetPolicy::Drop)).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     let expected = "default.tags is an alias in the target, and cannot be dropped as a collection\n\
                     name the collection itself, or drop the alias first";
     assert_eq!(describe_error(&error), expected);
@@ -207,7 +207,7 @@ async fn a_target_with_other_fields_fails_with_the_reason_of_milvus() {
     };
     assert!(failure.message.contains("dimension 2 is not equal to schema dimension 4"), "{failure:?}");
     assert!(failure.hint.as_deref().unwrap().contains("the target's schema differs from the backup's"));
-    assert_eq!(report.kind(), Some(Kind::Failed));
+    assert_eq!(report.kind(), Some(FailureKind::Failed));
 }
 
 #[tokio::test]

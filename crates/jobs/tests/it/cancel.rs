@@ -1,6 +1,6 @@
 //! Cancellation of jobs (simulated Milvus).
 
-use engine::{CollectionPhase, DeleteRequest, JobCtx, Kind};
+use engine::{CollectionPhase, DeleteRequest, FailureKind, JobCtx};
 use jobs::{JobState, JobsError, Outcome, Request};
 use model::plan::restore::ExistingTargetPolicy;
 use testkit::fake::Fault;
@@ -19,7 +19,7 @@ async fn a_cancelled_running_job_stops_and_describes_what_it_left() {
     let job = within_deadline(jobs.wait(&id)).await.unwrap();
     assert_eq!((job.state, job.cancelling), (JobState::Cancelled, false));
     let failure = job.failure.unwrap();
-    assert_eq!(failure.kind, Kind::Interrupted);
+    assert_eq!(failure.kind, FailureKind::Interrupted);
     assert_eq!(failure.message, "cancelled: nightly is left unfinished");
     assert_eq!(failure.context.as_deref(), Some("in phase copy"));
     assert_eq!(failure.hint.as_deref(), Some("delete nightly and create it again"));
@@ -86,7 +86,7 @@ async fn a_restore_names_the_targets_that_are_incomplete() {
 async fn an_unknown_id_is_not_found() {
     let env = TestEnvironment::new().await;
     let jobs = env.open_jobs();
-    assert_eq!(jobs.cancel("x").unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(jobs.cancel("x").unwrap_err().kind(), FailureKind::NotFound);
     assert_eq!(jobs.get("x").unwrap_err().to_string(), "there is no job x");
     assert!(jobs.watch("x").is_err());
     assert!(within_deadline(jobs.wait("x")).await.is_err());

@@ -1,6 +1,6 @@
 //! Lists of jobs (simulated Milvus).
 
-use engine::{Kind, Progress};
+use engine::{FailureKind, Progress};
 use jobs::{JobFilter, JobKind, JobState};
 
 use crate::fixtures::{
@@ -40,7 +40,7 @@ async fn pages_list_all_jobs_newest_first() {
     let error = jobs.list(&JobFilter::default(), Some("2"), 2).unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
-        (Kind::Usage, "\"2\" is no page of the list of jobs")
+        (FailureKind::Usage, "\"2\" is no page of the list of jobs")
     );
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use engine::{Kind, Phase};
+use engine::{FailureKind, Phase};
 use jobs::{JobFilter, JobKind, JobState, Request};
 use model::mapping::Mapping;
 use model::plan::restore::ExistingTargetPolicy;
@@ -31,7 +31,7 @@ async fn a_shutdown_interrupts_running_jobs_and_keeps_queued_ones() {
     assert_eq!(failure.hint.as_deref(), Some("delete first and create it again"));
     assert_eq!(jobs.get(&second.id).unwrap().state, JobState::Queued);
     let error = within_deadline(jobs.submit(backup_submission("fourth"))).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unreachable);
+    assert_eq!(error.kind(), FailureKind::Unreachable);
     drop(jobs);
 
     let jobs = env.reopen_jobs().await;
@@ -95,7 +95,7 @@ async fn after_a_crash_running_jobs_are_interrupted_and_queued_jobs_run() {
     assert_eq!((job.state, job.progress.phase), (JobState::Interrupted, Some(Phase::Copy)));
     assert!(job.ended_ms.is_some());
     let failure = job.failure.unwrap();
-    assert_eq!(failure.kind, Kind::Interrupted);
+    assert_eq!(failure.kind, FailureKind::Interrupted);
     assert_eq!(failure.message, "the server ended while it ran: first is left unfinished");
     assert_eq!(
         failure.hint.as_deref(),

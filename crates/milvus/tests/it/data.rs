@@ -1,6 +1,6 @@
 //! Tests of calls on rows, flushes and segments.
 
-use milvus::{Column, ErrorKind, Milvus, Values};
+use milvus::{Column, Milvus, MilvusErrorKind, Values};
 use model::ids::PartitionScope;
 use model::manifest::{DataType, Field, Schema};
 use model::segment::SegmentLevel;
@@ -52,7 +52,7 @@ async fn check_flush(milvus: &Milvus) {
     if milvus.capabilities().count_star {
         assert_eq!(milvus.row_count(&target).await.unwrap(), 48);
     } else {
-        assert_eq!(milvus.row_count(&target).await.unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(milvus.row_count(&target).await.unwrap_err().kind(), MilvusErrorKind::Unsupported);
     }
     let of_p1 = milvus.query(&target, &["p1".to_owned()], "id >= 0", &["text".to_owned()]).await.unwrap();
     let texts = of_p1.iter().find(|column| column.name == "text").unwrap();

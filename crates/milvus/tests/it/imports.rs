@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use milvus::{ErrorKind, ImportJobId, ImportPrefixes, ImportRequest, ImportState, ImportStatus, Milvus};
+use milvus::{
+    ImportJobId, ImportPrefixes, ImportRequest, ImportState, ImportStatus, Milvus, MilvusErrorKind,
+};
 use model::name::CollectionRef;
 use testkit::servers::{self, MilvusServer, ServerStorage};
 
@@ -114,14 +116,14 @@ pub(crate) async fn check_refused_imports(milvus: &Milvus) {
     milvus.create_collection(&small_collection(&target)).await.unwrap();
     let missing = ImportRequest { partition: Some("p9".to_owned()), ..request.clone() };
     let error = milvus.import(&missing).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert_eq!(error.kind(), MilvusErrorKind::NotFound, "{error}");
     let error = milvus.import(&ImportRequest { partition: None, ..request.clone() }).await.unwrap_err();
     assert!(error.to_string().contains("not specified"), "{error}");
     let error = milvus.import(&ImportRequest { files: Vec::new(), ..request }).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert_eq!(error.kind(), MilvusErrorKind::Invalid, "{error}");
     let error = milvus.import_state(&ImportJobId("42".to_owned())).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert_eq!(error.kind(), MilvusErrorKind::NotFound, "{error}");
     let error = milvus.import_state(&ImportJobId("job-1".to_owned())).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert_eq!(error.kind(), MilvusErrorKind::Invalid, "{error}");
     milvus.drop_collection(&target).await.unwrap();
 }

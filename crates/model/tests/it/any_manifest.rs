@@ -6,9 +6,9 @@ use milvus_backup_model as model;
 
 use model::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use model::manifest::{
-    Binlog, CollectionBackup, ConsistencyLevel, DataType, DatabaseBackup, DeltaLog, Field, Format, Function,
-    Grant, Index, KeyValue, LoadState, Manifest, PartitionBackup, PrivilegeGroup, Rbac, Schema, Segment,
-    StructArrayField, Summary, User,
+    BackupFormat, Binlog, CollectionBackup, ConsistencyLevel, DataType, DatabaseBackup, DeltaLog, Field,
+    Function, Grant, Index, KeyValue, LoadState, Manifest, ManifestSummary, PartitionBackup, PrivilegeGroup,
+    Rbac, Schema, Segment, StructArrayField, User,
 };
 use model::name::CollectionRef;
 use model::segment::{SegmentKind, StorageVersion};
@@ -170,14 +170,18 @@ fn rbac() -> impl Strategy<Value = Rbac> {
         .prop_map(|(users, roles, grants, privilege_groups)| Rbac { users, roles, grants, privilege_groups })
 }
 
-fn format() -> impl Strategy<Value = Format> {
-    prop_oneof![Just(Format::Binlog), Just(Format::Snapshot), "[x-z]{1,3}".prop_map(Format::Other)]
+fn format() -> impl Strategy<Value = BackupFormat> {
+    prop_oneof![
+        Just(BackupFormat::Binlog),
+        Just(BackupFormat::Snapshot),
+        "[x-z]{1,3}".prop_map(BackupFormat::Other)
+    ]
 }
 
 prop_compose! {
-    fn summary()(tool in text(), taken_ms: i64, counts: [u64; 4]) -> Summary {
+    fn summary()(tool in text(), taken_ms: i64, counts: [u64; 4]) -> ManifestSummary {
         let [collections, rows, deletes, objects] = counts;
-        Summary { format_version: 1, tool, taken_ms, collections, rows, deletes, objects }
+        ManifestSummary { format_version: 1, tool, taken_ms, collections, rows, deletes, objects }
     }
 }
 

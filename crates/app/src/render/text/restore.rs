@@ -206,7 +206,7 @@ fn separated(text: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, Kind, PartitionRows};
+    use engine::{CollectionFailure, CollectionOutcome, CollectionRestored, FailureKind, PartitionRows};
     use insta::assert_snapshot;
     use model::name::CollectionRef;
     use model::plan::restore::RowRange;
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_failed_restore_says_what_is_left_and_how_to_go_on() {
         let failure = CollectionFailure {
-            kind: Kind::Partial,
+            kind: FailureKind::Partial,
             message: "default.b_x/_default: 0 of 1997 to 2000 rows, although".into(),
             hint: Some("compare the root path".into()),
             rows_differ: true,
@@ -286,7 +286,7 @@ mod tests {
           try again: milvus-backup restore -n nightly --suffix _x --filter default.b --skip-create-collection --no-load
         ");
         let interrupted = CollectionFailure {
-            kind: Kind::Interrupted,
+            kind: FailureKind::Interrupted,
             rows_differ: false,
             hint: None,
             message: "interrupted".into(),

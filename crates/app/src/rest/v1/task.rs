@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, Part};
+use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, Completion};
 use jobs::{Job, JobState, Outcome, Request};
 use model::manifest::{Manifest, json};
 use model::name::CollectionRef;
@@ -258,7 +258,7 @@ fn ending(job: &Job, target: &CollectionRef, seen: Option<&CollectionProgress>) 
     }
 }
 
-fn share(part: Part, of: u64) -> u64 {
+fn share(part: Completion, of: u64) -> u64 {
     let share = u128::from(part.done.min(part.all)) * u128::from(of);
     share.checked_div(u128::from(part.all)).and_then(|share| u64::try_from(share).ok()).unwrap_or_default()
 }
@@ -270,7 +270,7 @@ fn times(job: &Job) -> (i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use engine::{Event, Kind, Phase, Progress};
+    use engine::{Event, FailureKind, Phase, Progress};
     use jobs::{JobFailure, OtherPlace};
 
     use super::*;
@@ -355,7 +355,8 @@ mod tests {
 
     #[test]
     fn a_failed_restore_says_why() {
-        let failure = JobFailure { kind: Kind::Failed, message: "no".to_owned(), context: None, hint: None };
+        let failure =
+            JobFailure { kind: FailureKind::Failed, message: "no".to_owned(), context: None, hint: None };
         let failed = Job { failure: Some(failure), ..restore(JobState::Failed) };
         let task = RestoreBackupTask::of_job(&failed, &Contents::default());
         assert_eq!((task.state_code, task.error_message.as_str()), (3, "no"));

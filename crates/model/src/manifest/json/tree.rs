@@ -10,7 +10,8 @@ use super::codec::{Decode, decode_each, object};
 use super::rbac::RbacWire;
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, SegmentId, Tso};
 use crate::manifest::{
-    Binlog, ConsistencyLevel, DatabaseBackup, DeltaLog, Format, Index, KeyValue, LoadState, Schema, Summary,
+    BackupFormat, Binlog, ConsistencyLevel, DatabaseBackup, DeltaLog, Index, KeyValue, LoadState,
+    ManifestSummary, Schema,
 };
 use crate::segment::StorageVersion;
 use std::collections::BTreeMap;
@@ -28,8 +29,8 @@ pub(super) struct BackupWire<C> {
     pub(super) milvus_version: String,
     pub(super) rbac: Option<RbacWire>,
     pub(super) databases: Vec<DatabaseBackup>,
-    pub(super) format: Format,
-    pub(super) summary: Option<Summary>,
+    pub(super) format: BackupFormat,
+    pub(super) summary: Option<ManifestSummary>,
 }
 
 object!(BackupWire<C> {
