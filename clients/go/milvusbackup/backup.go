@@ -16,7 +16,7 @@ const (
 	Auto Strategy = ""
 	// SerialFlush flushes each collection just before it is read.
 	SerialFlush Strategy = "serial_flush"
-	// BulkFlush flushes the cluster once; it needs Milvus 2.6.11 or later.
+	// BulkFlush flushes the cluster once (Milvus 2.6.11 and later); the server does not support it yet.
 	BulkFlush Strategy = "bulk_flush"
 	// SkipFlush takes only what is flushed already.
 	SkipFlush Strategy = "skip_flush"

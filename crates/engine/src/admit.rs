@@ -5,7 +5,7 @@ use std::fmt;
 
 use futures::FutureExt;
 use model::name::{BackupName, CollectionRef};
-use model::plan::backup::{BackupRequest, FlushStrategy};
+use model::plan::backup::BackupRequest;
 use model::plan::restore::RestoreRequest;
 
 use crate::catalog::Catalog;
@@ -78,7 +78,7 @@ impl Engine {
 
     async fn admit_backup(&self, request: &BackupRequest) -> Result<Admission, Error> {
         let checked = backup::check_backup_request(self, request).await?;
-        if checked.strategy != FlushStrategy::MetaOnly {
+        if checked.flush.copies_rows() {
             checked.source.check_store_access().await?;
         }
         Ok(Admission {

@@ -1,7 +1,7 @@
 //! The suggested next step after a failure, as data. The front ends express it in the terms of their users.
 
 use model::name::CollectionRef;
-use model::plan::restore::{Existing, PlanError, RestoreOptions, RestoreRequest, SkipParams};
+use model::plan::restore::{ExistingTargetPolicy, PlanError, RestoreOptions, RestoreRequest, SkipParams};
 use model::version::UnsupportedVersion;
 use serde::{Deserialize, Serialize};
 
@@ -220,8 +220,8 @@ impl RemainingRestore {
         may_exist: bool,
     ) -> Self {
         let mut options = RestoreOptions::from(request);
-        if may_exist && options.existing == Existing::Refuse {
-            options.existing = Existing::Drop;
+        if may_exist && options.existing == ExistingTargetPolicy::Refuse {
+            options.existing = ExistingTargetPolicy::Drop;
         }
         let pair = |(source, target): (&CollectionRef, &CollectionRef)| RemainingCollection {
             source: source.clone(),
@@ -234,7 +234,7 @@ impl RemainingRestore {
             options_are_complete: request.overrides.is_empty()
                 && request.max_shards.is_none()
                 && request.skip == SkipParams::default(),
-            rows_may_repeat: options.existing == Existing::Use && !options.meta_only,
+            rows_may_repeat: options.existing == ExistingTargetPolicy::Use && !options.meta_only,
         }
     }
 }
@@ -284,9 +284,10 @@ impl Error {
             Self::Version(UnsupportedVersion::TooOld(_)) => Advice::UpgradeMilvus,
             Self::Version(UnsupportedVersion::TooNew(_)) => Advice::UseGoTool,
             Self::Copied { .. } => Advice::TryAgain,
-            // The messages of the first two contain the rule. The others need no action, or are bugs of this program.
+            // The messages of the first three contain the rule. The others need no action, or are bugs of this program.
             Self::Name(_)
             | Self::Place { .. }
+            | Self::StorageVersion(..)
             | Self::Encode { .. }
             | Self::Cancelled
             | Self::NotProven(_)
@@ -333,8 +334,8 @@ fn advice_for_store_error(kind: storage::StorageErrorKind) -> Option<Advice> {
     })
 }
 
-fn advice_for_milvus_error(kind: milvus::ErrorKind) -> Option<Advice> {
-    use milvus::ErrorKind as E;
+fn advice_for_milvus_error(kind: milvus::MilvusErrorKind) -> Option<Advice> {
+    use milvus::MilvusErrorKind as E;
     Some(match kind {
         E::Unreachable => Advice::CompareSettings {
             settings: vec![Setting::MilvusAddress, Setting::MilvusPort, Setting::MilvusTlsMode],

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use milvus::Milvus;
 use model::key::ObjectKey;
 use model::layout::milvus::MilvusLayout;
-use model::plan::restore::Reach;
+use model::plan::restore::DataAccess;
 use storage::{CopyItem, Store};
 
 use crate::backup::{confirm_source_root, create_mover, describe_copy_method, list_instance};
@@ -87,13 +87,13 @@ impl Engine {
             let written = self.check_backup(catalog, &mut lines).await;
             if let (Some(source), true) = (&source, written) {
                 lines.push(self.check_copy(source, catalog, ctx).await);
-                lines.push(match crate::restore::determine_reach(&catalog.store, source) {
-                    Reach::InPlace => Check::new(
+                lines.push(match crate::restore::determine_data_access(&catalog.store, source) {
+                    DataAccess::InPlace => Check::new(
                         CheckState::Ok,
                         "restores",
                         "the target's Milvus reads the backup in place",
                     ),
-                    Reach::Staged(why) => Check::new(CheckState::Info, "restores will be staged", why),
+                    DataAccess::Staged(why) => Check::new(CheckState::Info, "restores will be staged", why),
                 });
             }
         }
@@ -131,7 +131,7 @@ impl Engine {
 
     /// Lists objects below the root path of Milvus's files.
     async fn check_source(&self, lines: &mut Vec<Check>) -> Option<Store> {
-        let root = self.config.source.root.as_dir();
+        let root = self.config.source.root.as_prefix();
         let attempt = async {
             let store = self.open_source_store()?;
             store.has_objects_below(&root).await?;
@@ -199,7 +199,7 @@ impl Engine {
                     subject,
                     format!(
                         "{way}; not tested, no files below {}",
-                        source.describe(&self.config.source.root.as_dir())
+                        source.describe(&self.config.source.root.as_prefix())
                     ),
                 );
             }
@@ -231,7 +231,7 @@ impl Engine {
                 Ok(()) => Check::new(CheckState::Ok, subject, "can be paused"),
                 Err(error) => Check::from_error(subject, &Error::from(error)),
             },
-            Err(error) if error.kind() == milvus::ErrorKind::Unsupported => Check::new(
+            Err(error) if error.kind() == milvus::MilvusErrorKind::Unsupported => Check::new(
                 CheckState::Warn,
                 subject,
                 "this version of Milvus cannot pause it; files replaced by compaction remain for 24 h",

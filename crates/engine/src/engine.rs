@@ -11,7 +11,7 @@ use crate::Error;
 
 /// A location of files: a store and a root path in it.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct FileLocation {
     /// The store that contains the files.
     pub store: StoreConfig,
     /// The root path as the prefix of all keys; may be empty on an object store.
@@ -22,7 +22,7 @@ pub struct Place {
     pub seen_as: Option<String>,
 }
 
-impl Place {
+impl FileLocation {
     /// Returns the path under which the Milvus server reads a key of this location.
     ///
     /// On a disk the path is absolute: Milvus reads a relative path as an empty prefix, without an error.
@@ -30,7 +30,7 @@ impl Place {
         if !self.store.traits().absolute_paths {
             return key.to_string();
         }
-        match (self.seen_as.as_deref(), key.below(&self.root)) {
+        match (self.seen_as.as_deref(), key.relative_to(&self.root)) {
             (Some(seen), Some(rest)) => format!("{}/{rest}", seen.trim_end_matches('/')),
             _ => format!("/{key}"),
         }
@@ -59,7 +59,7 @@ impl Place {
         place.root = ObjectKey::new(root.trim_end_matches('/'));
         root.trim_end_matches('/').clone_into(&mut place.root_text);
         if place.root != self.root {
-            let below = place.root.below(&self.root);
+            let below = place.root.relative_to(&self.root);
             let seen = self.seen_as.as_ref().zip(below);
             place.seen_as = seen.map(|(seen, below)| format!("{}/{below}", seen.trim_end_matches('/')));
         }
@@ -73,20 +73,20 @@ pub struct EngineConfig {
     /// The address, credentials and time limits of the Milvus server.
     pub milvus: ConnectConfig,
     /// The location of Milvus's own files.
-    pub source: Place,
+    pub source: FileLocation,
     /// The backup location.
-    pub backup: Place,
+    pub backup: FileLocation,
     /// The name and version of the program, such as `milvus-backup 0.1.0`.
     pub tool: String,
     /// The name of this host, which begin markers and owner files contain.
     pub host: String,
     /// The limits on concurrency, rate and waiting time.
-    pub limits: Limits,
+    pub limits: EngineLimits,
 }
 
 /// The limits of an engine on concurrency, rate and waiting time.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct EngineLimits {
     /// The maximum number of collections that a backup processes concurrently.
     pub backup_collections: NonZeroUsize,
     /// The maximum number of collections that a restore processes concurrently.
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn server_path_uses_the_root_that_the_container_of_milvus_sees() {
-        let mut place = Place {
+        let mut place = FileLocation {
             store: StoreConfig::Disk,
             root: ObjectKey::new("/srv/backup"),
             root_text: "/srv/backup".to_owned(),
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(elsewhere.root_text, "/mnt/other");
         for (bucket, root) in [(None, "/srv/../etc"), (None, "backup"), (Some("b"), "/srv/backup")] {
             let error = place.relocated(bucket, Some(root)).unwrap_err();
-            assert_eq!(error.kind(), crate::Kind::Usage, "{error}");
+            assert_eq!(error.kind(), crate::FailureKind::Usage, "{error}");
         }
     }
 
@@ -196,7 +196,7 @@ mod tests {
                 ca_cert: None,
             })
         };
-        let place = Place {
+        let place = FileLocation {
             store: s3("files"),
             root: ObjectKey::new("backup"),
             root_text: "backup".to_owned(),

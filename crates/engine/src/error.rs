@@ -1,9 +1,10 @@
 //! The errors of the engine. `Display` contains one layer, [`Error::chain`] the error with all its causes.
 
-use milvus::MilvusError;
+use milvus::{ImportJobId, MilvusError};
 use model::manifest::json::JsonError;
 use model::mapping::MappingError;
 use model::name::{CollectionRef, NameError};
+use model::plan::UnsupportedSegment;
 use model::plan::backup::StrategyError;
 use model::plan::restore::{PlanError, RowRange};
 use model::selection::SelectionError;
@@ -12,30 +13,6 @@ use storage::StorageError;
 
 use crate::Advice;
 use crate::catalog::BackupState;
-
-/// The kind of a failure, which the front ends map to an exit code, an HTTP status and a gRPC code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A failure of no other kind.
-    Failed,
-    /// The request or the configuration is wrong.
-    Usage,
-    /// A backup or collection does not exist.
-    NotFound,
-    /// A backup or collection exists already.
-    AlreadyExists,
-    /// Another run is using the backup.
-    Busy,
-    /// Milvus or a store is unreachable, or rejects the credentials.
-    Unreachable,
-    /// Some of the work succeeded and some failed.
-    Partial,
-    /// The backup is damaged or not complete.
-    Damaged,
-    /// The job was interrupted.
-    Interrupted,
-}
 
 /// The reason why a job failed.
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +142,9 @@ pub enum Error {
         /// The first few problems.
         problems: Vec<String>,
     },
+    /// A collection has a segment of a storage version that cannot be backed up.
+    #[error("cannot back up {0}: {1}")]
+    StorageVersion(String, #[source] UnsupportedSegment),
     /// A collection was dropped during a strict backup.
     #[error("{0} was dropped during the backup")]
     Vanished(String),
@@ -203,7 +183,7 @@ pub enum Error {
     #[error("import job {job} of {place} failed: {reason}")]
     Import {
         /// The id of the job in Milvus.
-        job: i64,
+        job: ImportJobId,
         /// The collection and partition.
         place: String,
         /// The reason that Milvus reports.
@@ -213,7 +193,7 @@ pub enum Error {
     #[error("import job {job} of {place} made no progress for {seconds} s")]
     Stalled {
         /// The id of the job in Milvus.
-        job: i64,
+        job: ImportJobId,
         /// The collection and partition.
         place: String,
         /// The time without progress in seconds.
@@ -302,7 +282,7 @@ pub enum Activity {
     /// Waiting for an import job.
     Import {
         /// The id of the job in Milvus.
-        job: i64,
+        job: ImportJobId,
         /// The collection and partition.
         place: String,
     },
@@ -319,47 +299,6 @@ impl std::fmt::Display for Activity {
 }
 
 impl Error {
-    /// Returns the kind of the failure.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Name(_)
-            | Self::Place { .. }
-            | Self::Mapping(_)
-            | Self::Strategy(_)
-            | Self::WrongRoot { .. } => Kind::Usage,
-            Self::Selection(..)
-            | Self::NoSuchBackup { .. }
-            | Self::NotABackup { .. }
-            | Self::Plan(PlanError::NotInBackup(_) | PlanError::TargetsMissing(_)) => Kind::NotFound,
-            Self::NameTaken { .. }
-            | Self::Occupied { .. }
-            | Self::TargetIsAlias(_)
-            | Self::Plan(PlanError::TargetsExist(_) | PlanError::DropsUnconfirmed(_)) => Kind::AlreadyExists,
-            Self::NotComplete { state: BackupState::Running, .. } | Self::Running { .. } => Kind::Busy,
-            Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => Kind::Damaged,
-            Self::Rows { .. } | Self::Foreign { .. } => Kind::Partial,
-            Self::Cancelled => Kind::Interrupted,
-            Self::Storage(error) => kind_of_storage_error(error),
-            Self::Milvus(error) => kind_of_milvus_error(error),
-            Self::During { source, .. } => source.kind(),
-            Self::Version(_)
-            | Self::Format { .. }
-            | Self::Plan(_)
-            | Self::Schema { .. }
-            | Self::Segments { .. }
-            | Self::Vanished(_)
-            | Self::Unsteady { .. }
-            | Self::RowsDiffer { .. }
-            | Self::NotFlushed { .. }
-            | Self::Import { .. }
-            | Self::Stalled { .. }
-            | Self::NotProven(_)
-            | Self::Copied { .. }
-            | Self::Encode { .. }
-            | Self::Task(_) => Kind::Failed,
-        }
-    }
-
     /// Returns the activity in which the error occurred, such as `while backing up default.books`, if it is known.
     pub fn context(&self) -> Option<String> {
         match self {
@@ -404,25 +343,5 @@ impl From<StorageError> for Error {
         } else {
             Self::Storage(error)
         }
-    }
-}
-
-fn kind_of_storage_error(error: &StorageError) -> Kind {
-    use storage::StorageErrorKind as E;
-    match error.kind() {
-        E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => Kind::Unreachable,
-        E::Config => Kind::Usage,
-        E::Cancelled => Kind::Interrupted,
-        _ => Kind::Failed,
-    }
-}
-
-fn kind_of_milvus_error(error: &MilvusError) -> Kind {
-    use milvus::ErrorKind as E;
-    match error.kind() {
-        E::Unreachable | E::Unauthenticated | E::PermissionDenied => Kind::Unreachable,
-        E::Cancelled => Kind::Interrupted,
-        E::CollectionNotFound | E::DatabaseNotFound => Kind::NotFound,
-        _ => Kind::Failed,
     }
 }

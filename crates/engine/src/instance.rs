@@ -4,8 +4,8 @@ use futures::TryStreamExt;
 use milvus::Milvus;
 use model::ids::{CollectionId, LogId};
 use model::layout::milvus::MilvusLayout;
-use model::manifest::{Schema, Segment};
-use model::plan::{SegmentFiles, SegmentProblem, SegmentSeen};
+use model::manifest::Segment;
+use model::plan::{SegmentFiles, SegmentProblem};
 use storage::Store;
 
 use crate::{Engine, Error};
@@ -39,12 +39,12 @@ impl Instance {
 
     /// Describes the root path of Milvus's files, for messages.
     pub(crate) fn describe_root(&self) -> String {
-        self.store.describe(&self.layout.root().as_dir())
+        self.store.describe(&self.layout.root().as_prefix())
     }
 
     /// Fails if the store is unreachable, the bucket is missing or access is denied.
     pub(crate) async fn check_store_access(&self) -> Result<(), Error> {
-        let root = self.layout.root().as_dir();
+        let root = self.layout.root().as_prefix();
         self.store.has_objects_below(&root).await.map(drop).map_err(Error::from)
     }
 
@@ -55,14 +55,12 @@ impl Instance {
         any.map_err(Error::from)
     }
 
-    /// Lists the files of a collection page by page and assigns them to the segments that Milvus reported.
+    /// Lists the files of a collection page by page and assigns them to its segments.
     pub(crate) async fn list_files(
         &self,
         collection: CollectionId,
-        schema: &Schema,
-        seen: &[SegmentSeen],
+        mut files: SegmentFiles,
     ) -> Result<CollectionListing, Error> {
-        let mut files = SegmentFiles::new(seen, schema);
         let mut checksums = Vec::new();
         let mut has_insert_objects = false;
         for (dir, inserts) in

@@ -14,6 +14,7 @@ mod delete;
 mod engine;
 mod error;
 mod event;
+mod failure_kind;
 mod instance;
 mod job;
 mod lease;
@@ -29,12 +30,13 @@ pub use catalog::{BackupDetail, BackupState, BackupSummary, CollectionExtra, Dam
 pub use check::{Check, CheckState};
 pub use clock::now_ms;
 pub use delete::{DeleteOutcome, DeleteRequest, PreparedDeletion};
-pub use engine::{Engine, EngineConfig, Limits, Place};
-pub use error::{Activity, Error, Kind, chain};
+pub use engine::{Engine, EngineConfig, EngineLimits, FileLocation};
+pub use error::{Activity, Error, chain};
 pub use event::{CollectionPhase, Event, Phase};
+pub use failure_kind::FailureKind;
 pub use job::JobCtx;
 pub use lease::LEASE_SECONDS;
-pub use progress::{CollectionProgress, Part, Progress};
+pub use progress::{CollectionProgress, Completion, Progress};
 pub use ready::Answered;
 pub use report::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, FailedCollection, PartitionRows,

@@ -50,10 +50,10 @@ pub struct Progress {
 /// The sums over all collections of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct CollectionSums {
-    objects: Part,
-    bytes: Part,
-    jobs: Part,
-    part: Part,
+    objects: Completion,
+    bytes: Completion,
+    jobs: Completion,
+    part: Completion,
     over: usize,
 }
 
@@ -63,11 +63,11 @@ pub struct CollectionProgress {
     /// The current phase of the collection.
     pub phase: Option<CollectionPhase>,
     /// The number of copied objects and of all objects to copy.
-    pub objects: Part,
+    pub objects: Completion,
     /// The number of copied bytes and of all bytes to copy.
-    pub bytes: Part,
+    pub bytes: Completion,
     /// The number of completed import jobs and of all import jobs.
-    pub jobs: Part,
+    pub jobs: Completion,
     /// The number of imported rows.
     pub rows: u64,
     /// Whether the number of objects and bytes to copy is known.
@@ -76,14 +76,14 @@ pub struct CollectionProgress {
 
 /// A completed amount and the total amount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct Completion {
     /// The completed amount.
     pub done: u64,
     /// The total amount.
     pub all: u64,
 }
 
-impl Part {
+impl Completion {
     /// Scales the completed amount so that the total becomes `scale`; returns 0 if the total is 0.
     fn scaled_to(self, scale: u64) -> u64 {
         let scaled = u128::from(self.done.min(self.all)) * u128::from(scale);
@@ -123,7 +123,7 @@ impl Progress {
             }
             Event::Import { collection, done, jobs, rows } => {
                 let state = self.collection_mut(collection);
-                state.jobs = Part { done: *done as u64, all: *jobs as u64 };
+                state.jobs = Completion { done: *done as u64, all: *jobs as u64 };
                 state.rows = *rows;
             }
             Event::Deleted { objects } => self.deleted = *objects,
@@ -159,22 +159,22 @@ impl Progress {
     }
 
     /// Returns the sum of the objects of all collections.
-    pub fn objects(&self) -> Part {
+    pub fn objects(&self) -> Completion {
         self.sums.map_or_else(|| self.sum_collections(|state| state.objects), |sums| sums.objects)
     }
 
     /// Returns the sum of the bytes of all collections.
-    pub fn bytes(&self) -> Part {
+    pub fn bytes(&self) -> Completion {
         self.sums.map_or_else(|| self.sum_collections(|state| state.bytes), |sums| sums.bytes)
     }
 
     /// Returns the sum of the import jobs of all collections.
-    pub fn jobs(&self) -> Part {
+    pub fn jobs(&self) -> Completion {
         self.sums.map_or_else(|| self.sum_collections(|state| state.jobs), |sums| sums.jobs)
     }
 
-    fn sum_collections(&self, part_of: impl Fn(&CollectionProgress) -> Part) -> Part {
-        self.collections.values().map(part_of).fold(Part::default(), |sum, part| Part {
+    fn sum_collections(&self, part_of: impl Fn(&CollectionProgress) -> Completion) -> Completion {
+        self.collections.values().map(part_of).fold(Completion::default(), |sum, part| Completion {
             done: sum.done.saturating_add(part.done),
             all: sum.all.saturating_add(part.all),
         })
@@ -192,7 +192,7 @@ impl Progress {
     ///
     /// The unit is bytes if the bytes of all collections are known. Otherwise each collection counts as 1000, because
     /// the files and import jobs of a collection are unknown before it starts.
-    pub fn part(&self) -> Part {
+    pub fn part(&self) -> Completion {
         if let Some(sums) = self.sums {
             return sums.part;
         }
@@ -203,7 +203,10 @@ impl Progress {
         let done = self.collections.values().map(|state| {
             if state.is_over() { COLLECTION_WEIGHT } else { state.part().scaled_to(COLLECTION_WEIGHT) }
         });
-        Part { done: done.sum(), all: COLLECTION_WEIGHT * self.selected.max(self.collections.len()) as u64 }
+        Completion {
+            done: done.sum(),
+            all: COLLECTION_WEIGHT * self.selected.max(self.collections.len()) as u64,
+        }
     }
 
     /// Returns [`Progress::part`] in percent, rounded down; always 0 for a deletion, whose total is unknown.
@@ -244,7 +247,7 @@ impl Progress {
 
 impl CollectionProgress {
     /// Returns the import jobs once the import has begun, the bytes before that.
-    pub fn part(&self) -> Part {
+    pub fn part(&self) -> Completion {
         if self.jobs.all > 0 || self.phase == Some(CollectionPhase::Importing) {
             self.jobs
         } else {
@@ -322,10 +325,10 @@ mod tests {
         ]);
         assert_eq!(progress.rate(), Some(1000));
         assert_eq!(progress.left(), None, "nobody knows how much the other holds");
-        assert_eq!((progress.part(), progress.percent()), (Part { done: 500, all: 2000 }, 25));
+        assert_eq!((progress.part(), progress.percent()), (Completion { done: 500, all: 2000 }, 25));
         progress.take(&planned(&orders), 3000);
         assert_eq!(progress.left(), Some(Duration::from_secs(6)));
-        assert_eq!((progress.part(), progress.percent()), (Part { done: 2000, all: 8000 }, 25));
+        assert_eq!((progress.part(), progress.percent()), (Completion { done: 2000, all: 8000 }, 25));
         progress.take(&Event::Collection { collection: books, phase: CollectionPhase::Done }, 3000);
         assert_eq!((progress.rate(), progress.over()), (None, 1), "nothing is being copied");
     }

@@ -19,11 +19,11 @@ impl Engine {
             Ok(())
         };
         let source = async {
-            self.open_source_store()?.has_objects_below(&self.config.source.root.as_dir()).await?;
+            self.open_source_store()?.has_objects_below(&self.config.source.root.as_prefix()).await?;
             Ok(())
         };
         let backup = async {
-            self.open_backup_store()?.has_objects_below(&self.config.backup.root.as_dir()).await?;
+            self.open_backup_store()?.has_objects_below(&self.config.backup.root.as_prefix()).await?;
             Ok(())
         };
         let (milvus, source, backup) =

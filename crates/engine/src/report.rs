@@ -6,7 +6,7 @@ use model::name::CollectionRef;
 use model::plan::restore::{RestoreRequest, RowRange};
 use serde::{Deserialize, Serialize};
 
-use crate::{Advice, Kind, RemainingRestore};
+use crate::{Advice, FailureKind, RemainingRestore};
 
 /// The report of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +42,8 @@ pub struct BackupReport {
 
 impl BackupReport {
     /// Returns `None` if all selected collections succeeded, otherwise the kind of the failure.
-    pub fn kind(&self) -> Option<Kind> {
-        (!self.vanished.is_empty() || !self.failed.is_empty()).then_some(Kind::Partial)
+    pub fn kind(&self) -> Option<FailureKind> {
+        (!self.vanished.is_empty() || !self.failed.is_empty()).then_some(FailureKind::Partial)
     }
 }
 
@@ -80,28 +80,27 @@ pub struct RestoreReport {
 
 impl RestoreReport {
     /// Returns `None` if all selected collections succeeded, otherwise the kind of the failure.
-    pub fn kind(&self) -> Option<Kind> {
+    pub fn kind(&self) -> Option<FailureKind> {
         let done = self.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
         let rows_differ = self
             .collections
             .iter()
             .any(|c| matches!(&c.outcome, CollectionOutcome::Failed(f) if f.rows.is_some()));
-        let interrupted = self
-            .collections
-            .iter()
-            .any(|c| matches!(&c.outcome, CollectionOutcome::Failed(f) if f.kind == Kind::Interrupted));
+        let interrupted = self.collections.iter().any(
+            |c| matches!(&c.outcome, CollectionOutcome::Failed(f) if f.kind == FailureKind::Interrupted),
+        );
         if interrupted {
-            Some(Kind::Interrupted)
+            Some(FailureKind::Interrupted)
         } else if done == self.collections.len() {
             None
         } else if done > 0 || rows_differ {
-            Some(Kind::Partial)
+            Some(FailureKind::Partial)
         } else {
             let first_failure = self.collections.iter().find_map(|c| match &c.outcome {
                 CollectionOutcome::Failed(failure) => Some(failure.kind),
                 _ => None,
             });
-            first_failure.or(Some(Kind::Failed))
+            first_failure.or(Some(FailureKind::Failed))
         }
     }
 
@@ -163,7 +162,7 @@ pub enum CollectionOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionFailure {
     /// The kind of the error.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// The error and its causes in one line.
     pub message: String,
     /// The suggested next step.

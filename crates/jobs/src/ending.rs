@@ -1,6 +1,6 @@
 //! The end of a job: the final state, the outcome and the failure, derived from the result of the engine.
 
-use engine::{BackupReport, CollectionOutcome, Kind, RestoreReport};
+use engine::{BackupReport, CollectionOutcome, FailureKind, RestoreReport};
 
 use crate::active_job::StopReason;
 use crate::interruption::{
@@ -34,9 +34,9 @@ impl Ending {
             Err(error) => (None, JobFailure::from(&error)),
         };
         match (failure.kind, stop_reason) {
-            (Kind::Interrupted, Some(reason)) => Self::after_stop(job, outcome, reason),
+            (FailureKind::Interrupted, Some(reason)) => Self::after_stop(job, outcome, reason),
             // An error of this kind without an outcome reports rows that differ; nothing was restored then.
-            (Kind::Partial, _) if outcome.is_some() => {
+            (FailureKind::Partial, _) if outcome.is_some() => {
                 Self { state: JobState::Partial, outcome, failure: Some(failure) }
             }
             _ => Self { state: JobState::Failed, outcome, failure: Some(failure) },
@@ -91,7 +91,7 @@ impl Outcome {
 }
 
 /// Describes the failure of a backup that is complete but lacks collections.
-fn describe_backup_failure(report: &BackupReport, kind: Kind) -> JobFailure {
+fn describe_backup_failure(report: &BackupReport, kind: FailureKind) -> JobFailure {
     let mut missing = Vec::new();
     if !report.vanished.is_empty() {
         missing.push(format!("what was dropped during the backup: {}", format_names(&report.vanished)));
@@ -106,7 +106,7 @@ fn describe_backup_failure(report: &BackupReport, kind: Kind) -> JobFailure {
 }
 
 /// Describes the failure of a restore by the first collection that failed; the report contains the others.
-fn describe_restore_failure(report: &RestoreReport, kind: Kind) -> JobFailure {
+fn describe_restore_failure(report: &RestoreReport, kind: FailureKind) -> JobFailure {
     let done = report.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
     let failed = report.collections.iter().find_map(|c| match &c.outcome {
         CollectionOutcome::Failed(failure) => Some((&c.target, failure)),

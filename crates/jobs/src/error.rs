@@ -1,6 +1,6 @@
 //! The errors of the operations on jobs.
 
-use engine::Kind;
+use engine::FailureKind;
 
 use crate::job::JobFailure;
 use crate::{JobState, StoreError};
@@ -65,13 +65,13 @@ pub enum JobsError {
 
 impl JobsError {
     /// Returns the kind of the error, which determines exit codes and statuses.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FailureKind {
         match self {
-            Self::NoSuchJob(_) => Kind::NotFound,
-            Self::Busy { .. } | Self::QueueFull(_) | Self::Over { .. } => Kind::Busy,
-            Self::IdTaken(_) | Self::KeyReused { .. } => Kind::AlreadyExists,
-            Self::BadText { .. } | Self::BadPage(_) => Kind::Usage,
-            Self::ShuttingDown => Kind::Unreachable,
+            Self::NoSuchJob(_) => FailureKind::NotFound,
+            Self::Busy { .. } | Self::QueueFull(_) | Self::Over { .. } => FailureKind::Busy,
+            Self::IdTaken(_) | Self::KeyReused { .. } => FailureKind::AlreadyExists,
+            Self::BadText { .. } | Self::BadPage(_) => FailureKind::Usage,
+            Self::ShuttingDown => FailureKind::Unreachable,
             Self::Engine(error) => error.kind(),
             Self::Store(error) => error.kind(),
         }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
-use engine::{Advice, CollectionOutcome, CollectionProgress, Kind, LEASE_SECONDS, Phase, RemainingRestore};
+use engine::{
+    Advice, CollectionOutcome, CollectionProgress, FailureKind, LEASE_SECONDS, Phase, RemainingRestore,
+};
 use model::name::CollectionRef;
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 
 use crate::active_job::StopReason;
 use crate::job::{Job, JobFailure, OtherPlace, Outcome, Request};
@@ -41,7 +43,7 @@ pub(crate) fn describe_interruption(
         InterruptionCause::Crash => "the server ended while the job was running",
     };
     JobFailure {
-        kind: Kind::Interrupted,
+        kind: FailureKind::Interrupted,
         message: format!("{stopped}: {result}"),
         context: job.progress.phase.map(|phase| format!("in phase {}", phase.as_str())),
         advice: Some(advice),
@@ -51,7 +53,7 @@ pub(crate) fn describe_interruption(
 /// Describes a job that was cancelled before it started.
 pub(crate) fn describe_queue_cancellation() -> JobFailure {
     JobFailure {
-        kind: Kind::Interrupted,
+        kind: FailureKind::Interrupted,
         message: "cancelled before it started: nothing was changed".to_owned(),
         context: None,
         advice: None,
@@ -119,7 +121,7 @@ fn describe_restore(
     let incomplete = find_incomplete_targets(job, outcome);
     if !incomplete.is_empty() {
         let condition = match (request.existing, crash) {
-            (Existing::Use, _) => "rows may have been imported into",
+            (ExistingTargetPolicy::Use, _) => "rows may have been imported into",
             (_, false) => "left in place and incomplete",
             (_, true) => "left in place and possibly incomplete",
         };
@@ -147,9 +149,11 @@ fn find_remaining<'a>(job: &'a Job, outcome: Option<&Outcome>) -> Vec<&'a (Colle
         Some(Outcome::Restore(report)) => {
             report.collections.iter().any(|c| c.target == *target && c.outcome == CollectionOutcome::Done)
         }
-        _ => {
-            job.progress.collections.get(job.called(source, target)).is_some_and(CollectionProgress::is_done)
-        }
+        _ => job
+            .progress
+            .collections
+            .get(job.display_name(source, target))
+            .is_some_and(CollectionProgress::is_done),
     };
     job.targets.iter().filter(|pair| !is_done(pair)).collect()
 }
@@ -157,8 +161,7 @@ fn find_remaining<'a>(job: &'a Job, outcome: Option<&Outcome>) -> Vec<&'a (Colle
 /// Returns the targets whose restore was started but not completed, so that they may contain some of the data.
 fn find_incomplete_targets(job: &Job, outcome: Option<&Outcome>) -> Vec<CollectionRef> {
     if let Some(Outcome::Restore(report)) = outcome {
-        let uses_existing =
-            matches!(&job.request, Request::Restore(request) if request.existing == Existing::Use);
+        let uses_existing = matches!(&job.request, Request::Restore(request) if request.existing == ExistingTargetPolicy::Use);
         let incomplete = report.collections.iter().filter(|c| match c.outcome {
             CollectionOutcome::Done | CollectionOutcome::NotBegun => false,
             CollectionOutcome::Failed(_) => c.created || uses_existing,
@@ -166,7 +169,7 @@ fn find_incomplete_targets(job: &Job, outcome: Option<&Outcome>) -> Vec<Collecti
         return incomplete.map(|c| c.target.clone()).collect();
     }
     let is_incomplete = |(source, target): &&(CollectionRef, CollectionRef)| {
-        let progress = job.progress.collections.get(job.called(source, target));
+        let progress = job.progress.collections.get(job.display_name(source, target));
         progress.is_some_and(|progress| progress.phase.is_some() && !progress.is_done())
     };
     job.targets.iter().filter(is_incomplete).map(|(_, target)| target.clone()).collect()
@@ -222,16 +225,16 @@ pub(crate) mod tests {
 
     /// Creates the request for a backup named `nightly`.
     pub(crate) fn backup_request() -> Request {
-        Request::Backup(BackupRequest::of("nightly".parse().unwrap()))
+        Request::Backup(BackupRequest::with_defaults("nightly".parse().unwrap()))
     }
 
     fn restore_request() -> Request {
-        Request::Restore(RestoreRequest::of("nightly".parse().unwrap()))
+        Request::Restore(RestoreRequest::with_defaults("nightly".parse().unwrap()))
     }
 
     fn describe(job: &Job, cause: InterruptionCause) -> (String, Advice) {
         let JobFailure { kind, message, advice, .. } = describe_interruption(job, None, cause);
-        assert_eq!(kind, Kind::Interrupted);
+        assert_eq!(kind, FailureKind::Interrupted);
         (message, advice.unwrap())
     }
 
@@ -306,23 +309,29 @@ pub(crate) mod tests {
         assert!(message.contains(result), "{message}");
         let targets: Vec<_> = remaining.collections.iter().map(|c| c.target.to_string()).collect();
         assert_eq!(targets, ["default.tags_copy", "default.pens_copy"]);
-        assert_eq!((remaining.options.existing, remaining.rows_may_repeat), (Existing::Drop, false));
+        assert_eq!(
+            (remaining.options.existing, remaining.rows_may_repeat),
+            (ExistingTargetPolicy::Drop, false)
+        );
         assert!(remaining.options_are_complete);
         // No collection was created for the remaining ones, so none has to be dropped.
         let job = job_after_events(restore_request(), &importing_events()[..2]);
         let (message, remaining) = describe_remaining(&job, CANCELLED);
         assert_eq!(message, "cancelled: 1 of 3 collections are restored");
-        assert_eq!(remaining.options.existing, Existing::Refuse);
+        assert_eq!(remaining.options.existing, ExistingTargetPolicy::Refuse);
     }
 
     #[test]
     fn collections_that_existed_before_are_not_dropped() {
-        let mut request = RestoreRequest::of("nightly".parse().unwrap());
-        request.existing = Existing::Use;
+        let mut request = RestoreRequest::with_defaults("nightly".parse().unwrap());
+        request.existing = ExistingTargetPolicy::Use;
         let job = job_after_events(Request::Restore(request), &importing_events());
         let (message, remaining) = describe_remaining(&job, InterruptionCause::Crash);
         assert!(message.contains("rows may have been imported into: default.tags_copy;"), "{message}");
-        assert_eq!((remaining.options.existing, remaining.rows_may_repeat), (Existing::Use, true));
+        assert_eq!(
+            (remaining.options.existing, remaining.rows_may_repeat),
+            (ExistingTargetPolicy::Use, true)
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The types of a job: its request, its caller, its state, its progress and its outcome.
 
-use engine::{Advice, BackupReport, DeleteOutcome, DeleteRequest, Kind, Progress, RestoreReport};
+use engine::{Advice, BackupReport, DeleteOutcome, DeleteRequest, FailureKind, Progress, RestoreReport};
 use model::name::CollectionRef;
 use model::plan::backup::BackupRequest;
 use model::plan::restore::RestoreRequest;
@@ -56,8 +56,8 @@ impl JobKind {
     pub const ALL: [Self; 3] = [Self::Backup, Self::Restore, Self::Delete];
 
     /// Returns the kind with this name, the inverse of `as_str`.
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
     /// Returns the name of the kind, as stored and as shown to users.
@@ -103,8 +103,8 @@ impl JobState {
     ];
 
     /// Returns the state with this name, the inverse of `as_str`.
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 
     /// Returns the name of the state, as stored and as shown to users.
@@ -169,7 +169,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFailure {
     /// The kind of the failure.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// The message, which includes the causes.
     pub message: String,
     /// The operation or phase in which the failure occurred, if known.
@@ -226,7 +226,11 @@ impl Job {
     /// Returns the name under which the progress of a restored collection is recorded.
     ///
     /// This is the name of the source, or of the target if the source has several targets.
-    pub fn called<'a>(&self, source: &'a CollectionRef, target: &'a CollectionRef) -> &'a CollectionRef {
+    pub fn display_name<'a>(
+        &self,
+        source: &'a CollectionRef,
+        target: &'a CollectionRef,
+    ) -> &'a CollectionRef {
         let several = self.targets.iter().filter(|(other, _)| other == source).nth(1).is_some();
         if several { target } else { source }
     }

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use tonic::metadata::{Ascii, MetadataValue};
 
 use crate::config::Auth;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 /// Encodes the `authorization` header: base64 of `user:password` or of the token, without a scheme.
 pub(crate) fn authorization_header(auth: &Auth) -> Result<Option<MetadataValue<Ascii>>, MilvusError> {
@@ -15,8 +15,9 @@ pub(crate) fn authorization_header(auth: &Auth) -> Result<Option<MetadataValue<A
         Auth::Password { user, password } => format!("{user}:{}", password.expose_secret()),
         Auth::Token(token) => token.expose_secret().to_owned(),
     };
-    let mut value = MetadataValue::try_from(STANDARD.encode(plain))
-        .map_err(|_| MilvusError::new(ErrorKind::Invalid, "log in", "the credentials cannot be sent"))?;
+    let mut value = MetadataValue::try_from(STANDARD.encode(plain)).map_err(|_| {
+        MilvusError::new(MilvusErrorKind::Invalid, "log in", "the credentials cannot be sent")
+    })?;
     value.set_sensitive(true);
     Ok(Some(value))
 }

@@ -12,8 +12,8 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Request, Response};
 
-use crate::config::Limits;
-use crate::error::{ErrorKind, MilvusError};
+use crate::config::CallLimits;
+use crate::error::{MilvusError, MilvusErrorKind};
 use crate::status::{Failure, Reply, Retry, rpc_failure, status_failure};
 
 /// Histogram: duration of one attempt in seconds, successful or not, by `call`.
@@ -28,7 +28,7 @@ pub(crate) type Client = MilvusServiceClient<Channel>;
 pub(crate) struct Rpc {
     pub(crate) client: Client,
     pub(crate) authorization: Option<MetadataValue<Ascii>>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: CallLimits,
 }
 
 /// Describes a call for errors and logs, and determines when it is retried.
@@ -43,7 +43,7 @@ pub(crate) struct Call<'a> {
     /// Whether the call has the same effect if it is executed twice.
     repeatable: bool,
     /// A kind of error that is temporary for this call, so that it is retried as after an outage.
-    temporary_kind: Option<ErrorKind>,
+    temporary_kind: Option<MilvusErrorKind>,
 }
 
 impl<'a> Call<'a> {
@@ -62,7 +62,7 @@ impl<'a> Call<'a> {
     }
 
     /// Also retries the call after errors of this kind, for as long as after an outage.
-    pub(crate) fn retried_after(self, kind: ErrorKind) -> Self {
+    pub(crate) fn retried_after(self, kind: MilvusErrorKind) -> Self {
         Self { temporary_kind: Some(kind), ..self }
     }
 
@@ -72,7 +72,7 @@ impl<'a> Call<'a> {
     }
 
     /// Makes an error of this call that the client itself detected.
-    pub(crate) fn error(&self, kind: ErrorKind, reason: impl Into<String>) -> MilvusError {
+    pub(crate) fn error(&self, kind: MilvusErrorKind, reason: impl Into<String>) -> MilvusError {
         MilvusError::new(kind, self.describe(), reason)
     }
 
@@ -124,12 +124,12 @@ impl Rpc {
                 },
                 Ok(Err(status)) => rpc_failure(&status),
                 Err(_) => Failure {
-                    kind: ErrorKind::Timeout,
+                    kind: MilvusErrorKind::Timeout,
                     reason: format!("no answer within {:?}", limits.attempt),
                     retry: Retry::IfRepeatable,
                 },
             };
-            let limit = if failed.kind == ErrorKind::RateLimited { limits.busy } else { limits.outage };
+            let limit = if failed.kind == MilvusErrorKind::RateLimited { limits.busy } else { limits.outage };
             let delay = delays.next().unwrap_or(MAX_RETRY_DELAY);
             if !call.is_retried_after(&failed) || started.elapsed() + delay > limit {
                 let temporary = failed.retry != Retry::Never;
@@ -150,7 +150,7 @@ impl Rpc {
         }
         if !call.database.is_empty() {
             let database = MetadataValue::try_from(call.database).map_err(|_| {
-                call.error(ErrorKind::Invalid, "the database's name holds forbidden characters")
+                call.error(MilvusErrorKind::Invalid, "the database's name holds forbidden characters")
             })?;
             metadata.insert("dbname", database);
         }

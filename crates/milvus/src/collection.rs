@@ -11,7 +11,7 @@ use proto::milvus::{
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 use crate::schema;
 
 /// The definition of a collection to create.
@@ -53,7 +53,7 @@ impl Milvus {
         };
         match self.rpc.call(call, request, rpc!(has_collection)).await {
             Ok(reply) => Ok(reply.value),
-            Err(error) if error.kind() == ErrorKind::CollectionNotFound => Ok(false),
+            Err(error) if error.kind() == MilvusErrorKind::CollectionNotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -66,8 +66,9 @@ impl Milvus {
             // 2.3.5 considers a schema with default values different from itself, so a retry would fail.
             call = Call::unrepeatable("create collection", &create.target, database);
         }
-        let schema = schema::to_wire(&create.schema, collection)
-            .map_err(|error| call.error(ErrorKind::Invalid, "a default value is damaged").caused_by(error))?;
+        let schema = schema::to_wire(&create.schema, collection).map_err(|error| {
+            call.error(MilvusErrorKind::Invalid, "a default value is damaged").caused_by(error)
+        })?;
         let request = CreateCollectionRequest {
             db_name: database.clone(),
             collection_name: collection.clone(),
@@ -115,6 +116,6 @@ impl Milvus {
         let reply = self.rpc.call(call, request, rpc!(get_collection_statistics)).await?;
         let rows = reply.stats.iter().find(|stat| stat.key == "row_count");
         rows.and_then(|stat| stat.value.parse().ok())
-            .ok_or_else(|| call.error(ErrorKind::Server, "the server told no row count"))
+            .ok_or_else(|| call.error(MilvusErrorKind::Server, "the server told no row count"))
     }
 }

@@ -19,7 +19,7 @@ pub struct ConnectConfig {
     /// `host:port` or the URL of the management port (9091), through which garbage collection can be paused.
     pub management_endpoint: Option<String>,
     /// The time limits of calls and retries.
-    pub limits: Limits,
+    pub limits: CallLimits,
 }
 
 /// The encryption of the connection.
@@ -65,7 +65,7 @@ pub enum Auth {
 
 /// Time limits of calls and their retries.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct CallLimits {
     /// Time limit for opening a connection, including all attempts; default 5 s.
     pub connect: Duration,
     /// Time limit of one attempt of a call; default 60 s.
@@ -78,7 +78,7 @@ pub struct Limits {
     pub flush: Duration,
 }
 
-impl Default for Limits {
+impl Default for CallLimits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),

@@ -11,8 +11,8 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::auth::authorization_header;
 use crate::call::{Call, Rpc, retry_delays, rpc};
-use crate::config::{ConnectConfig, Limits, Tls};
-use crate::error::{ErrorKind, MilvusError};
+use crate::config::{CallLimits, ConnectConfig, Tls};
+use crate::error::{MilvusError, MilvusErrorKind};
 use crate::tls;
 
 /// The maximum size of a message in bytes; replies about large collections exceed the gRPC default of 4 MiB.
@@ -52,9 +52,9 @@ impl Milvus {
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let rpc = Rpc { client, authorization: authorization_header(&config.auth)?, limits: config.limits };
-        let limits = Limits { outage: config.limits.connect, ..config.limits };
+        let limits = CallLimits { outage: config.limits.connect, ..config.limits };
         let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
-        let capabilities = Capabilities::of(&server.version);
+        let capabilities = Capabilities::from_version(&server.version);
         let management = config.management_endpoint.as_deref().map(Arc::from);
         Ok(Self { rpc, server: Arc::new(server), capabilities, management })
     }
@@ -83,7 +83,7 @@ fn authority(host: &str, port: u16) -> String {
 async fn open_channel(config: &ConnectConfig, address: &str) -> Result<Channel, MilvusError> {
     let call = format!("connect to Milvus at {address}");
     let invalid = |error: tonic::transport::Error| {
-        MilvusError::new(ErrorKind::Invalid, &call, "the address or the TLS settings cannot be used")
+        MilvusError::new(MilvusErrorKind::Invalid, &call, "the address or the TLS settings cannot be used")
             .caused_by(error)
     };
     let scheme = if matches!(config.tls, Tls::Disabled) { "http" } else { "https" };
@@ -106,7 +106,7 @@ async fn open_channel(config: &ConnectConfig, address: &str) -> Result<Channel, 
         }
         sleep(delay).await;
     }
-    let error = MilvusError::new(ErrorKind::Unreachable, call, "no connection").temporary(true);
+    let error = MilvusError::new(MilvusErrorKind::Unreachable, call, "no connection").temporary(true);
     Err(match last_error {
         Some(cause) => error.caused_by(cause),
         None => error,
@@ -124,7 +124,7 @@ async fn identify_server(rpc: &Rpc, address: String) -> Result<ServerInfo, Milvu
     let reply = rpc.call(call, ConnectRequest { client_info: Some(client_info) }, rpc!(connect)).await;
     let info = match reply {
         Ok(reply) => reply.server_info.unwrap_or_default(),
-        Err(error) if error.kind() == ErrorKind::Unsupported => proto::common::ServerInfo::default(),
+        Err(error) if error.kind() == MilvusErrorKind::Unsupported => proto::common::ServerInfo::default(),
         Err(error) => return Err(error),
     };
     let mut version = info.build_tags;

@@ -5,7 +5,7 @@ use proto::milvus::{CreateDatabaseRequest, DropDatabaseRequest, ListDatabasesReq
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 impl Milvus {
     /// Lists the names of all databases; only `default` on a server that does not support databases.
@@ -13,7 +13,9 @@ impl Milvus {
         let call = Call::new("list the databases of", &self.server().address, "");
         match self.rpc.call(call, ListDatabasesRequest {}, rpc!(list_databases)).await {
             Ok(reply) => Ok(reply.db_names),
-            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(vec![DEFAULT_DATABASE.to_owned()]),
+            Err(error) if error.kind() == MilvusErrorKind::Unsupported => {
+                Ok(vec![DEFAULT_DATABASE.to_owned()])
+            }
             Err(error) => Err(error),
         }
     }

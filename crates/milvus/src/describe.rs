@@ -7,7 +7,7 @@ use proto::milvus::DescribeCollectionRequest;
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 use crate::schema;
 
 /// The description of a collection by its server.
@@ -54,7 +54,7 @@ impl Milvus {
         };
         let reply = self.rpc.call(call, request, rpc!(describe_collection)).await?;
         let schema =
-            reply.schema.ok_or_else(|| call.error(ErrorKind::Server, "the server told no schema"))?;
+            reply.schema.ok_or_else(|| call.error(MilvusErrorKind::Server, "the server told no schema"))?;
         let schema = schema::from_wire(schema);
         let mut properties = schema::pairs_from_wire(reply.properties);
         for property in &schema.properties {

@@ -9,7 +9,7 @@ use std::fmt;
 pub struct MilvusError {
     call: String,
     reason: String,
-    kind: ErrorKind,
+    kind: MilvusErrorKind,
     temporary: bool,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -17,7 +17,7 @@ pub struct MilvusError {
 
 /// Kinds of errors that a caller may handle differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
+pub enum MilvusErrorKind {
     /// No connection could be made, or the server is starting or stopping.
     Unreachable,
     /// The user, password or token is missing or wrong.
@@ -36,7 +36,7 @@ pub enum ErrorKind {
     NotLoaded,
     /// This server does not support the call.
     Unsupported,
-    /// The server asked for fewer requests for longer than [`Limits::busy`](crate::Limits::busy).
+    /// The server asked for fewer requests for longer than [`CallLimits::busy`](crate::CallLimits::busy).
     RateLimited,
     /// A quota of the server is exhausted, or writing is denied.
     Quota,
@@ -51,7 +51,7 @@ pub enum ErrorKind {
 }
 
 impl MilvusError {
-    pub(crate) fn new(kind: ErrorKind, call: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: MilvusErrorKind, call: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { call: call.into(), reason: reason.into(), kind, temporary: false, source: None }
     }
 
@@ -64,7 +64,7 @@ impl MilvusError {
     }
 
     /// Returns the kind, by which a caller can handle the error.
-    pub fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> MilvusErrorKind {
         self.kind
     }
 
@@ -94,7 +94,7 @@ pub(crate) fn error_chain_text(error: &dyn Error) -> String {
     text
 }
 
-impl fmt::Display for ErrorKind {
+impl fmt::Display for MilvusErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unreachable => "unreachable",

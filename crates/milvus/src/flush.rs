@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 /// The result of a completed flush.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,16 +30,16 @@ pub struct Flushed {
 }
 
 impl Milvus {
-    /// Returns the time limit of a flush, [`Limits::flush`](crate::Limits::flush).
+    /// Returns the time limit of a flush, [`CallLimits::flush`](crate::CallLimits::flush).
     pub fn flush_limit(&self) -> Duration {
         self.rpc.limits.flush
     }
 
     /// Flushes a collection and waits until the server reports it as flushed.
     ///
-    /// The server counts a segment in state [`Flushing`](crate::SegmentState::Flushing) as flushed, so segments that
+    /// The server counts a segment in state [`Flushing`](model::segment::SegmentState::Flushing) as flushed, so segments that
     /// are listed immediately afterwards may not be in the store yet. Before 2.3, a flush does not include deletes of
-    /// rows that had been flushed earlier. Fails after [`Limits::flush`](crate::Limits::flush).
+    /// rows that had been flushed earlier. Fails after [`CallLimits::flush`](crate::CallLimits::flush).
     pub async fn flush(&self, collection: &CollectionRef) -> Result<Flushed, MilvusError> {
         let CollectionRef { database, collection: name } = collection;
         let started = Instant::now();
@@ -59,7 +59,7 @@ impl Milvus {
         while !self.rpc.call(call, state_request.clone(), rpc!(get_flush_state)).await?.flushed {
             let limit = self.rpc.limits.flush;
             if started.elapsed() > limit {
-                return Err(call.error(ErrorKind::Timeout, format!("not on the store after {limit:?}")));
+                return Err(call.error(MilvusErrorKind::Timeout, format!("not on the store after {limit:?}")));
             }
             sleep(delays.next().unwrap_or(MAX_POLL_DELAY)).await;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 impl Milvus {
     /// Pauses the deletion of files for `time`, in whole seconds; not supported before Milvus 2.3.6.
@@ -24,7 +24,7 @@ impl Milvus {
         let Some(endpoint) = self.management.as_deref() else {
             let call = format!("{action} {}", self.server().address);
             return Err(MilvusError::new(
-                ErrorKind::Unsupported,
+                MilvusErrorKind::Unsupported,
                 call,
                 "no management endpoint is configured",
             ));
@@ -36,13 +36,15 @@ impl Milvus {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let failed = |error: reqwest::Error| {
             let kind = if error.is_timeout() {
-                ErrorKind::Timeout
+                MilvusErrorKind::Timeout
             } else if error.is_builder() {
-                ErrorKind::Invalid
+                MilvusErrorKind::Invalid
             } else {
-                ErrorKind::Unreachable
+                MilvusErrorKind::Unreachable
             };
-            MilvusError::new(kind, &call, "no answer").temporary(kind != ErrorKind::Invalid).caused_by(error)
+            MilvusError::new(kind, &call, "no answer")
+                .temporary(kind != MilvusErrorKind::Invalid)
+                .caused_by(error)
         };
         let http = reqwest::Client::builder()
             .connect_timeout(self.rpc.limits.connect)
@@ -51,11 +53,11 @@ impl Milvus {
             .map_err(failed)?;
         let status = http.get(url).send().await.map_err(failed)?.status();
         let kind = match status {
-            StatusCode::NOT_FOUND => ErrorKind::Unsupported,
-            StatusCode::UNAUTHORIZED => ErrorKind::Unauthenticated,
-            StatusCode::FORBIDDEN => ErrorKind::PermissionDenied,
+            StatusCode::NOT_FOUND => MilvusErrorKind::Unsupported,
+            StatusCode::UNAUTHORIZED => MilvusErrorKind::Unauthenticated,
+            StatusCode::FORBIDDEN => MilvusErrorKind::PermissionDenied,
             _ if status.is_success() => return Ok(()),
-            _ => ErrorKind::Server,
+            _ => MilvusErrorKind::Server,
         };
         Err(MilvusError::new(kind, call, format!("the server answered {status}")))
     }

@@ -3,19 +3,17 @@
 use std::fmt;
 
 use model::ids::SegmentId;
-use model::manifest::KeyValue;
 use model::name::CollectionRef;
 use proto::common::{self, KeyValuePair};
 use proto::milvus::{GetImportStateRequest, GetImportStateResponse, ImportRequest as Import};
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
-use crate::schema;
+use crate::error::{MilvusError, MilvusErrorKind};
 
-/// Identifies an import job within one Milvus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ImportJobId(pub i64);
+/// Identifies an import job within one Milvus: a decimal number over gRPC, any text over REST.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImportJobId(pub String);
 
 impl fmt::Display for ImportJobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,22 +21,27 @@ impl fmt::Display for ImportJobId {
     }
 }
 
-/// A request to import binlogs into one partition.
-///
-/// The server lists the prefixes itself; a job whose prefix it cannot read completes with 0 rows. A prefix is
-/// an absolute path on the server for local storage, and a key in the server's bucket for an object store.
+/// A request to import binlogs into a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportRequest {
     /// The target collection, which must exist with the same fields in the same order.
     pub target: CollectionRef,
-    /// The name of the target partition, which must exist.
-    pub partition: String,
+    /// The name of the target partition, which must exist; `None` for all partitions, which no import of rows accepts.
+    pub partition: Option<String>,
+    /// The files to import; exactly one pair of prefixes over gRPC.
+    pub files: Vec<ImportPrefixes>,
+}
+
+/// The prefixes of segment directories that are imported together.
+///
+/// The server lists the prefixes itself; a job whose prefix it cannot read completes with 0 rows. A prefix is
+/// an absolute path on the server for local storage, and a key in the server's bucket for an object store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportPrefixes {
     /// The prefix of the segment directories with insert logs.
-    pub insert_prefix: String,
+    pub insert: String,
     /// The prefix of the segment directories with delta logs; empty for none.
-    pub delta_prefix: String,
-    /// Options in addition to `backup=true`, which is always sent.
-    pub options: Vec<KeyValue>,
+    pub delta: String,
 }
 
 /// The state and progress of an import job.
@@ -70,29 +73,34 @@ pub enum ImportState {
 impl Milvus {
     /// Starts an import job. The call is not retried if its outcome is unknown, because rows could be imported twice.
     pub async fn import(&self, request: &ImportRequest) -> Result<ImportJobId, MilvusError> {
-        let subject = format!("partition {} of collection {}", request.partition, request.target);
+        let subject = match &request.partition {
+            Some(partition) => format!("partition {partition} of collection {}", request.target),
+            None => format!("all partitions of collection {}", request.target),
+        };
         let call = Call::unrepeatable("import into", &subject, &request.target.database);
-        let mut options = schema::pairs_to_wire(&request.options);
-        options.push(KeyValuePair { key: "backup".to_owned(), value: "true".to_owned() });
+        let [ImportPrefixes { insert, delta }] = &request.files[..] else {
+            let reason = format!("one job reads one pair of prefixes, not {}", request.files.len());
+            return Err(call.error(MilvusErrorKind::Invalid, reason));
+        };
         let message = Import {
             collection_name: request.target.collection.clone(),
-            partition_name: request.partition.clone(),
+            partition_name: request.partition.clone().unwrap_or_default(),
             // Always two prefixes: Milvus treats a single one as another kind of file.
-            files: vec![request.insert_prefix.clone(), request.delta_prefix.clone()],
-            options,
+            files: vec![insert.clone(), delta.clone()],
+            options: vec![KeyValuePair { key: "backup".to_owned(), value: "true".to_owned() }],
             db_name: request.target.database.clone(),
         };
         let reply = self.rpc.call(call, message, rpc!(import)).await?;
-        let job = reply.tasks.first().copied().map(ImportJobId);
-        job.ok_or_else(|| call.error(ErrorKind::Server, "the server named no job"))
+        let job = reply.tasks.first().map(|id| ImportJobId(id.to_string()));
+        job.ok_or_else(|| call.error(MilvusErrorKind::Server, "the server named no job"))
     }
 
     /// Returns the status of an import job; fails with `NotFound` if the server does not know the job.
-    pub async fn import_state(&self, job: ImportJobId) -> Result<ImportStatus, MilvusError> {
-        let call = Call::new("ask for import job", &job, "");
-        let reply =
-            self.rpc.call(call, GetImportStateRequest { task: job.0 }, rpc!(get_import_state)).await?;
-        Ok(status_from_wire(&reply))
+    pub async fn import_state(&self, job: &ImportJobId) -> Result<ImportStatus, MilvusError> {
+        let call = Call::new("ask for import job", job, "");
+        let not_a_number = |_| call.error(MilvusErrorKind::Invalid, "the id of the job is not a number");
+        let request = GetImportStateRequest { task: job.0.parse().map_err(not_a_number)? };
+        Ok(status_from_wire(&self.rpc.call(call, request, rpc!(get_import_state)).await?))
     }
 }
 

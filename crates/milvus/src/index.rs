@@ -7,7 +7,7 @@ use proto::milvus::{CreateIndexRequest, DescribeIndexRequest, DropIndexRequest, 
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 /// The name of the parameter with the type of an index.
 const TYPE_PARAM: &str = "index_type";
@@ -47,7 +47,7 @@ impl Milvus {
         match self.rpc.call(call, request, rpc!(describe_index)).await {
             Ok(reply) => Ok(reply.index_descriptions.into_iter().map(index_from_wire).collect()),
             // The server reports an error if the collection has no index.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == MilvusErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }

@@ -33,11 +33,10 @@ mod tls;
 
 pub use collection::CreateCollection;
 pub use column::{Column, Values};
-pub use config::{Auth, ConnectConfig, Limits, Tls};
+pub use config::{Auth, CallLimits, ConnectConfig, Tls};
 pub use connect::{Milvus, ServerInfo};
 pub use describe::CollectionInfo;
-pub use error::{ErrorKind, MilvusError};
+pub use error::{MilvusError, MilvusErrorKind};
 pub use flush::Flushed;
-pub use import::{ImportJobId, ImportRequest, ImportState, ImportStatus};
+pub use import::{ImportJobId, ImportPrefixes, ImportRequest, ImportState, ImportStatus};
 pub use index::{IndexInfo, IndexState};
-pub use segments::{SegmentInfo, SegmentLevel, SegmentState};

@@ -9,7 +9,7 @@ use proto::milvus::{
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 impl Milvus {
     /// Returns the load state of a collection, or of one of its partitions.
@@ -26,7 +26,7 @@ impl Milvus {
         };
         match self.rpc.call(call, request, rpc!(get_load_state)).await?.state() {
             common::LoadState::NotExist => {
-                Err(call.error(ErrorKind::CollectionNotFound, "the server says it does not exist"))
+                Err(call.error(MilvusErrorKind::CollectionNotFound, "the server says it does not exist"))
             }
             common::LoadState::NotLoad => Ok(LoadState::NotLoad),
             common::LoadState::Loading => Ok(LoadState::Loading),

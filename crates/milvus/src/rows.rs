@@ -7,7 +7,7 @@ use proto::milvus::{DeleteRequest, InsertRequest, QueryRequest};
 use crate::call::{Call, rpc};
 use crate::column::{self, Column, Values};
 use crate::connect::Milvus;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 /// The output field with which a query returns the number of rows.
 const COUNT_FIELD: &str = "count(*)";
@@ -29,7 +29,8 @@ impl Milvus {
             collection_name: collection.collection.clone(),
             partition_name: partition.unwrap_or_default().to_owned(),
             fields_data: columns.iter().map(column::to_wire).collect(),
-            num_rows: u32::try_from(rows).map_err(|_| call.error(ErrorKind::Invalid, "too many rows"))?,
+            num_rows: u32::try_from(rows)
+                .map_err(|_| call.error(MilvusErrorKind::Invalid, "too many rows"))?,
         };
         let reply = self.rpc.call(call, request, rpc!(insert)).await?;
         Ok(u64::try_from(reply.insert_cnt).unwrap_or_default())
@@ -70,7 +71,8 @@ impl Milvus {
             use_default_consistency: false,
         };
         let reply = self.rpc.call(call, request, rpc!(query)).await?;
-        let unknown = |name| call.error(ErrorKind::Unsupported, format!("field {name} holds unknown values"));
+        let unknown =
+            |name| call.error(MilvusErrorKind::Unsupported, format!("field {name} holds unknown values"));
         let columns = reply.fields_data.into_iter().map(|data| {
             let name = data.field_name.clone();
             column::from_wire(data).ok_or_else(|| unknown(name))
@@ -82,14 +84,14 @@ impl Milvus {
     pub async fn row_count(&self, collection: &CollectionRef) -> Result<u64, MilvusError> {
         let call = Call::new("count the rows of collection", collection, &collection.database);
         if !self.capabilities().count_star {
-            return Err(call.error(ErrorKind::Unsupported, "the server is older than 2.3"));
+            return Err(call.error(MilvusErrorKind::Unsupported, "the server is older than 2.3"));
         }
         let columns = self.query(collection, &[], "", &[COUNT_FIELD.to_owned()]).await?;
         match columns.first().map(|column| &column.values) {
             Some(Values::Long(counts)) if counts.len() == 1 => {
                 Ok(counts.first().copied().and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
             }
-            _ => Err(call.error(ErrorKind::Server, "the server told no count")),
+            _ => Err(call.error(MilvusErrorKind::Server, "the server told no count")),
         }
     }
 }

@@ -7,13 +7,13 @@
 use proto::common::Status;
 use proto::{common, milvus as wire};
 
-use crate::error::{ErrorKind, error_chain_text};
+use crate::error::{MilvusErrorKind, error_chain_text};
 use crate::reason::clean_reason;
 
 /// The failure of one attempt of a call.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) kind: ErrorKind,
+    pub(crate) kind: MilvusErrorKind,
     pub(crate) reason: String,
     pub(crate) retry: Retry,
 }
@@ -80,7 +80,7 @@ pub(crate) fn status_failure(status: &Status) -> Option<Failure> {
         .or_else(|| kind_by_error_code(status))
         .unwrap_or_else(|| kind_by_text(&status.reason));
     let retry = match retry_for_kind(kind) {
-        Retry::Never if kind != ErrorKind::Quota && (status.code == 106 || status.retriable) => {
+        Retry::Never if kind != MilvusErrorKind::Quota && (status.code == 106 || status.retriable) => {
             Retry::IfRepeatable
         }
         retry => retry,
@@ -94,49 +94,51 @@ pub(crate) fn status_failure(status: &Status) -> Option<Failure> {
 }
 
 /// Returns when a call that failed with this kind of error may be retried, if nothing else is known.
-fn retry_for_kind(kind: ErrorKind) -> Retry {
+fn retry_for_kind(kind: MilvusErrorKind) -> Retry {
     match kind {
-        ErrorKind::RateLimited => Retry::Always,
-        ErrorKind::Unreachable => Retry::IfRepeatable,
+        MilvusErrorKind::RateLimited => Retry::Always,
+        MilvusErrorKind::Unreachable => Retry::IfRepeatable,
         _ => Retry::Never,
     }
 }
 
 /// Classifies a status by its new number (2.3 and later).
-fn kind_by_code(status: &Status) -> Option<ErrorKind> {
+fn kind_by_code(status: &Status) -> Option<MilvusErrorKind> {
     Some(match status.code {
-        1 | 2 => ErrorKind::Unreachable,
-        3 | 7 | 9 => ErrorKind::Quota,
-        8 => ErrorKind::RateLimited,
+        1 | 2 => MilvusErrorKind::Unreachable,
+        3 | 7 | 9 => MilvusErrorKind::Quota,
+        8 => MilvusErrorKind::RateLimited,
         // 2.3 reports an unknown database as an unknown collection.
-        100 if names_only_database(&status.reason) => ErrorKind::DatabaseNotFound,
-        100 => ErrorKind::CollectionNotFound,
-        101 | 103 => ErrorKind::NotLoaded,
-        200 | 600 | 700 | 1000 | 1600 => ErrorKind::NotFound,
-        800 => ErrorKind::DatabaseNotFound,
-        802 | 1100 | 1101 | 1102 => ErrorKind::Invalid,
-        1400 => ErrorKind::Unauthenticated,
-        1401 => ErrorKind::PermissionDenied,
-        1601 | 1602 => ErrorKind::AlreadyExists,
-        10 | 3000 => ErrorKind::Unsupported,
-        10000 => ErrorKind::Cancelled,
-        10001 => ErrorKind::Timeout,
+        100 if names_only_database(&status.reason) => MilvusErrorKind::DatabaseNotFound,
+        100 => MilvusErrorKind::CollectionNotFound,
+        101 | 103 => MilvusErrorKind::NotLoaded,
+        200 | 600 | 700 | 1000 | 1600 => MilvusErrorKind::NotFound,
+        800 => MilvusErrorKind::DatabaseNotFound,
+        802 | 1100 | 1101 | 1102 => MilvusErrorKind::Invalid,
+        1400 => MilvusErrorKind::Unauthenticated,
+        1401 => MilvusErrorKind::PermissionDenied,
+        1601 | 1602 => MilvusErrorKind::AlreadyExists,
+        10 | 3000 => MilvusErrorKind::Unsupported,
+        10000 => MilvusErrorKind::Cancelled,
+        10001 => MilvusErrorKind::Timeout,
         _ => return None,
     })
 }
 
 /// Classifies a status by its old number.
-fn kind_by_error_code(status: &Status) -> Option<ErrorKind> {
+fn kind_by_error_code(status: &Status) -> Option<MilvusErrorKind> {
     use common::ErrorCode;
     Some(match status.error_code() {
-        ErrorCode::CollectionNotExists if names_only_database(&status.reason) => ErrorKind::DatabaseNotFound,
-        ErrorCode::CollectionNotExists => ErrorKind::CollectionNotFound,
-        ErrorCode::PermissionDenied => ErrorKind::PermissionDenied,
-        ErrorCode::IllegalArgument => ErrorKind::Invalid,
-        ErrorCode::IndexNotExist | ErrorCode::SegmentNotFound => ErrorKind::NotFound,
-        ErrorCode::RateLimit => ErrorKind::RateLimited,
+        ErrorCode::CollectionNotExists if names_only_database(&status.reason) => {
+            MilvusErrorKind::DatabaseNotFound
+        }
+        ErrorCode::CollectionNotExists => MilvusErrorKind::CollectionNotFound,
+        ErrorCode::PermissionDenied => MilvusErrorKind::PermissionDenied,
+        ErrorCode::IllegalArgument => MilvusErrorKind::Invalid,
+        ErrorCode::IndexNotExist | ErrorCode::SegmentNotFound => MilvusErrorKind::NotFound,
+        ErrorCode::RateLimit => MilvusErrorKind::RateLimited,
         ErrorCode::ForceDeny | ErrorCode::MemoryQuotaExhausted | ErrorCode::DiskQuotaExhausted => {
-            ErrorKind::Quota
+            MilvusErrorKind::Quota
         }
         _ => return None,
     })
@@ -148,36 +150,36 @@ fn names_only_database(reason: &str) -> bool {
 }
 
 /// Classifies a failure by words in its text; `Server` if none is known.
-fn kind_by_text(reason: &str) -> ErrorKind {
+fn kind_by_text(reason: &str) -> MilvusErrorKind {
     let reason = reason.to_lowercase();
     let says = |words: &str| reason.contains(words);
     let absent = says("not found") || says("not exist") || says("n't exist");
     // Milvus reports the second and the third for a short time after one of its components restarted.
     if ["not ready", "node not match", "find no available"].into_iter().any(says) {
-        ErrorKind::Unreachable
+        MilvusErrorKind::Unreachable
     } else if says("rate limit exceeded") || says("rejected by grpc ratelimiter") {
-        ErrorKind::RateLimited
+        MilvusErrorKind::RateLimited
     } else if says("quota exceeded") || says("deny") {
-        ErrorKind::Quota
+        MilvusErrorKind::Quota
     } else if says("already exist") || says("already aliased") {
-        ErrorKind::AlreadyExists
+        MilvusErrorKind::AlreadyExists
     } else if says("not loaded") || says("not been loaded") {
-        ErrorKind::NotLoaded
+        MilvusErrorKind::NotLoaded
     } else if says("can't find collection") && !names_only_database(&reason) {
         // Checked before the conditions below, whose words may occur in the name of the collection.
-        ErrorKind::CollectionNotFound
+        MilvusErrorKind::CollectionNotFound
     } else if absent && ["index", "partition", "segment", "alias", "task"].into_iter().any(says) {
-        ErrorKind::NotFound
+        MilvusErrorKind::NotFound
     } else if absent && (says("database:") || says("database not")) {
-        ErrorKind::DatabaseNotFound
+        MilvusErrorKind::DatabaseNotFound
     } else if absent && says("collection") {
-        ErrorKind::CollectionNotFound
+        MilvusErrorKind::CollectionNotFound
     } else if absent {
-        ErrorKind::NotFound
+        MilvusErrorKind::NotFound
     } else if says("invalid") {
-        ErrorKind::Invalid
+        MilvusErrorKind::Invalid
     } else {
-        ErrorKind::Server
+        MilvusErrorKind::Server
     }
 }
 
@@ -186,21 +188,21 @@ pub(crate) fn rpc_failure(status: &tonic::Status) -> Failure {
     use tonic::Code;
     let transport = std::error::Error::source(status).is_some();
     let (kind, retry) = match status.code() {
-        _ if was_never_sent(status) => (ErrorKind::Unreachable, Retry::Always),
-        Code::Unavailable => (ErrorKind::Unreachable, Retry::IfRepeatable),
+        _ if was_never_sent(status) => (MilvusErrorKind::Unreachable, Retry::Always),
+        Code::Unavailable => (MilvusErrorKind::Unreachable, Retry::IfRepeatable),
         Code::Unknown | Code::Internal | Code::Cancelled if transport => {
-            (ErrorKind::Unreachable, Retry::IfRepeatable)
+            (MilvusErrorKind::Unreachable, Retry::IfRepeatable)
         }
         Code::ResourceExhausted if status.message().contains("larger than max") => {
-            (ErrorKind::Invalid, Retry::Never)
+            (MilvusErrorKind::Invalid, Retry::Never)
         }
-        Code::ResourceExhausted => (ErrorKind::RateLimited, Retry::Always),
-        Code::Unauthenticated => (ErrorKind::Unauthenticated, Retry::Never),
-        Code::PermissionDenied => (ErrorKind::PermissionDenied, Retry::Never),
-        Code::Unimplemented => (ErrorKind::Unsupported, Retry::Never),
-        Code::DeadlineExceeded => (ErrorKind::Timeout, Retry::IfRepeatable),
-        Code::Cancelled => (ErrorKind::Cancelled, Retry::Never),
-        Code::InvalidArgument | Code::OutOfRange => (ErrorKind::Invalid, Retry::Never),
+        Code::ResourceExhausted => (MilvusErrorKind::RateLimited, Retry::Always),
+        Code::Unauthenticated => (MilvusErrorKind::Unauthenticated, Retry::Never),
+        Code::PermissionDenied => (MilvusErrorKind::PermissionDenied, Retry::Never),
+        Code::Unimplemented => (MilvusErrorKind::Unsupported, Retry::Never),
+        Code::DeadlineExceeded => (MilvusErrorKind::Timeout, Retry::IfRepeatable),
+        Code::Cancelled => (MilvusErrorKind::Cancelled, Retry::Never),
+        Code::InvalidArgument | Code::OutOfRange => (MilvusErrorKind::Invalid, Retry::Never),
         _ => {
             let kind = kind_by_text(status.message());
             (kind, retry_for_kind(kind))
@@ -246,47 +248,47 @@ mod tests {
 
     #[test]
     fn the_new_number_takes_precedence_over_the_old_one_and_the_text() {
-        assert_eq!(classify(100, 1, "quota exceeded").kind, ErrorKind::CollectionNotFound);
-        assert_eq!(classify(0, 4, "quota exceeded").kind, ErrorKind::CollectionNotFound);
-        assert_eq!(classify(0, 1, "quota exceeded").kind, ErrorKind::Quota);
-        assert_eq!(classify(65535, 1, "database already exist: a").kind, ErrorKind::AlreadyExists);
+        assert_eq!(classify(100, 1, "quota exceeded").kind, MilvusErrorKind::CollectionNotFound);
+        assert_eq!(classify(0, 4, "quota exceeded").kind, MilvusErrorKind::CollectionNotFound);
+        assert_eq!(classify(0, 1, "quota exceeded").kind, MilvusErrorKind::Quota);
+        assert_eq!(classify(65535, 1, "database already exist: a").kind, MilvusErrorKind::AlreadyExists);
     }
 
     #[test]
     fn an_unknown_database_is_distinguished_from_an_unknown_collection() {
         let database = classify(100, 1, "collection not found[database=a]");
-        assert_eq!(database.kind, ErrorKind::DatabaseNotFound);
+        assert_eq!(database.kind, MilvusErrorKind::DatabaseNotFound);
         let collection = classify(100, 1, "collection not found[database=a][collection=b]");
-        assert_eq!(collection.kind, ErrorKind::CollectionNotFound);
+        assert_eq!(collection.kind, MilvusErrorKind::CollectionNotFound);
     }
 
     #[test]
     fn error_texts_of_2_2_are_classified() {
         for (reason, kind) in [
-            ("can't find collection: a", ErrorKind::CollectionNotFound),
+            ("can't find collection: a", MilvusErrorKind::CollectionNotFound),
             (
                 "can't find collection collection not found[database=default][collection=task_index]",
-                ErrorKind::CollectionNotFound,
+                MilvusErrorKind::CollectionNotFound,
             ),
-            ("collection not exists: a", ErrorKind::CollectionNotFound),
-            ("DescribeCollection failed: collection a not found", ErrorKind::CollectionNotFound),
-            ("ShowCollections failed: database:a not found", ErrorKind::DatabaseNotFound),
-            ("partition ID not found for partition name 'p' in collection 'a'", ErrorKind::NotFound),
-            ("index doesn't exist, collectionID 1", ErrorKind::NotFound),
-            ("import task id doesn't exist", ErrorKind::NotFound),
-            ("alias exists and already aliased to another collection", ErrorKind::AlreadyExists),
-            ("collection a was not loaded into memory", ErrorKind::NotLoaded),
-            ("Invalid collection name: no-dashes.", ErrorKind::Invalid),
+            ("collection not exists: a", MilvusErrorKind::CollectionNotFound),
+            ("DescribeCollection failed: collection a not found", MilvusErrorKind::CollectionNotFound),
+            ("ShowCollections failed: database:a not found", MilvusErrorKind::DatabaseNotFound),
+            ("partition ID not found for partition name 'p' in collection 'a'", MilvusErrorKind::NotFound),
+            ("index doesn't exist, collectionID 1", MilvusErrorKind::NotFound),
+            ("import task id doesn't exist", MilvusErrorKind::NotFound),
+            ("alias exists and already aliased to another collection", MilvusErrorKind::AlreadyExists),
+            ("collection a was not loaded into memory", MilvusErrorKind::NotLoaded),
+            ("Invalid collection name: no-dashes.", MilvusErrorKind::Invalid),
             (
                 "request is rejected by grpc RateLimiter middleware, please retry later",
-                ErrorKind::RateLimited,
+                MilvusErrorKind::RateLimited,
             ),
-            ("quota exceeded, please allocate more resources", ErrorKind::Quota),
+            ("quota exceeded, please allocate more resources", MilvusErrorKind::Quota),
             (
                 "service unavailable: internal: Milvus Proxy is not ready yet. please wait",
-                ErrorKind::Unreachable,
+                MilvusErrorKind::Unreachable,
             ),
-            ("something else", ErrorKind::Server),
+            ("something else", MilvusErrorKind::Server),
         ] {
             assert_eq!(classify(0, 1, reason).kind, kind, "{reason}");
         }
@@ -309,12 +311,17 @@ mod tests {
     fn grpc_codes_are_classified() {
         use tonic::Code;
         for (code, text, kind, retry) in [
-            (Code::Unavailable, "", ErrorKind::Unreachable, Retry::IfRepeatable),
-            (Code::Unauthenticated, "auth check failure", ErrorKind::Unauthenticated, Retry::Never),
-            (Code::Unimplemented, "unknown method", ErrorKind::Unsupported, Retry::Never),
-            (Code::ResourceExhausted, "slow down", ErrorKind::RateLimited, Retry::Always),
-            (Code::ResourceExhausted, "message larger than max", ErrorKind::Invalid, Retry::Never),
-            (Code::Unknown, "Milvus Proxy is not ready yet", ErrorKind::Unreachable, Retry::IfRepeatable),
+            (Code::Unavailable, "", MilvusErrorKind::Unreachable, Retry::IfRepeatable),
+            (Code::Unauthenticated, "auth check failure", MilvusErrorKind::Unauthenticated, Retry::Never),
+            (Code::Unimplemented, "unknown method", MilvusErrorKind::Unsupported, Retry::Never),
+            (Code::ResourceExhausted, "slow down", MilvusErrorKind::RateLimited, Retry::Always),
+            (Code::ResourceExhausted, "message larger than max", MilvusErrorKind::Invalid, Retry::Never),
+            (
+                Code::Unknown,
+                "Milvus Proxy is not ready yet",
+                MilvusErrorKind::Unreachable,
+                Retry::IfRepeatable,
+            ),
         ] {
             let failure = rpc_failure(&tonic::Status::new(code, text));
             assert_eq!((failure.kind, failure.retry), (kind, retry), "{code:?} {text}");

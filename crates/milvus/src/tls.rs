@@ -5,7 +5,7 @@ use std::path::Path;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::config::Tls;
-use crate::error::{ErrorKind, MilvusError};
+use crate::error::{MilvusError, MilvusErrorKind};
 
 /// Reads the PEM files of a configuration; returns `None` if TLS is disabled.
 pub(crate) async fn load_tls_config(
@@ -35,7 +35,7 @@ pub(crate) async fn load_tls_config(
 /// Reads a file and checks that it contains a PEM block.
 async fn read_pem(path: &Path) -> Result<Vec<u8>, MilvusError> {
     let unreadable = |reason: &str| {
-        MilvusError::new(ErrorKind::Invalid, format!("read the TLS file {}", path.display()), reason)
+        MilvusError::new(MilvusErrorKind::Invalid, format!("read the TLS file {}", path.display()), reason)
     };
     let bytes = tokio::fs::read(path).await.map_err(|error| unreadable(&error.to_string()))?;
     // Without this check, any other file would count as one without certificates and fail much later.

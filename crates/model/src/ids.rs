@@ -47,7 +47,7 @@ pub enum PartitionScope {
 
 impl PartitionScope {
     /// Returns the number that Milvus uses in messages and paths.
-    pub const fn wire(self) -> i64 {
+    pub const fn to_wire(self) -> i64 {
         match self {
             Self::All => -1,
             Self::One(id) => id.0,

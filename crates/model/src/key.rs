@@ -27,12 +27,12 @@ impl ObjectKey {
 
     /// Returns this key as a prefix: with exactly one trailing slash, or empty.
     #[must_use]
-    pub fn as_dir(&self) -> Self {
+    pub fn as_prefix(&self) -> Self {
         if self.0.is_empty() || self.0.ends_with('/') { self.clone() } else { Self(format!("{}/", self.0)) }
     }
 
     /// Returns the part of this key after `prefix`; `None` if the key is not below `prefix`.
-    pub fn below(&self, prefix: &Self) -> Option<&str> {
+    pub fn relative_to(&self, prefix: &Self) -> Option<&str> {
         let rest = self.0.strip_prefix(prefix.0.trim_end_matches('/'))?;
         if prefix.0.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
     }
@@ -41,11 +41,6 @@ impl ObjectKey {
     pub fn file_name(&self) -> &str {
         let key = self.0.trim_end_matches('/');
         key.rsplit('/').next().unwrap_or(key)
-    }
-
-    /// Returns whether this is a prefix and not the key of an object.
-    pub fn is_dir(&self) -> bool {
-        self.0.is_empty() || self.0.ends_with('/')
     }
 
     /// Returns the key as text.
@@ -103,13 +98,13 @@ mod tests {
     fn keys_are_joined_and_split() {
         let root = ObjectKey::new("backup");
         assert_eq!(root.join("b/meta/").as_str(), "backup/b/meta/");
-        assert_eq!(root.as_dir().join("/b").as_str(), "backup/b");
+        assert_eq!(root.as_prefix().join("/b").as_str(), "backup/b");
         assert_eq!(ObjectKey::default().join("b").as_str(), "b");
         assert_eq!(root.join("").as_str(), "backup");
-        assert_eq!(root.join("b/c").below(&root), Some("b/c"));
-        assert_eq!(root.join("b/c").below(&ObjectKey::default()), Some("backup/b/c"));
-        assert_eq!(ObjectKey::new("backups/b").below(&root), None, "a prefix ends at a slash");
-        assert_eq!(root.below(&root), None);
+        assert_eq!(root.join("b/c").relative_to(&root), Some("b/c"));
+        assert_eq!(root.join("b/c").relative_to(&ObjectKey::default()), Some("backup/b/c"));
+        assert_eq!(ObjectKey::new("backups/b").relative_to(&root), None, "a prefix ends at a slash");
+        assert_eq!(root.relative_to(&root), None);
         assert_eq!(ObjectKey::new("a/b/").file_name(), "b");
     }
 
@@ -122,7 +117,7 @@ mod tests {
             prop_assert_eq!(&ObjectKey::new(joined.as_str()), &joined);
             let rest = ObjectKey::new(&below);
             if !rest.as_str().is_empty() {
-                prop_assert_eq!(joined.below(&key), Some(rest.as_str()));
+                prop_assert_eq!(joined.relative_to(&key), Some(rest.as_str()));
             }
         }
     }

@@ -11,5 +11,6 @@ pub mod manifest;
 pub mod mapping;
 pub mod name;
 pub mod plan;
+pub mod segment;
 pub mod selection;
 pub mod version;

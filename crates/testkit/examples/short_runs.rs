@@ -94,7 +94,7 @@ fn create_collection(fake: &FakeMilvus) {
         tls: Tls::Disabled,
         auth: Auth::None,
         management_endpoint: None,
-        limits: milvus::Limits::default(),
+        limits: milvus::CallLimits::default(),
     };
     let target = CollectionRef::new("default", "small");
     let runtime = tokio::runtime::Runtime::new().expect("threads");

@@ -33,7 +33,7 @@ impl MilvusServer {
             tls: milvus::Tls::Disabled,
             auth: milvus::Auth::None,
             management_endpoint: None,
-            limits: milvus::Limits::default(),
+            limits: milvus::CallLimits::default(),
         }
     }
 

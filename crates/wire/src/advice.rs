@@ -2,7 +2,7 @@
 
 use engine::{Advice, RemainingRestore, Setting};
 use model::name::CollectionRef;
-use model::plan::restore::Existing;
+use model::plan::restore::ExistingTargetPolicy;
 use serde::{Deserialize, Deserializer};
 
 use crate::NewRestore;
@@ -253,11 +253,11 @@ fn describe_remaining(remaining: &RemainingRestore, terms: &dyn Terms) -> String
         .and_then(|request| terms.restore(&request))
         .unwrap_or_else(|| {
             let existing = match remaining.options.existing {
-                Existing::Refuse => String::new(),
-                Existing::Drop => {
+                ExistingTargetPolicy::Refuse => String::new(),
+                ExistingTargetPolicy::Drop => {
                     format!(", and with {}", terms.option(RequestOption::DropExisting))
                 }
-                Existing::Use => {
+                ExistingTargetPolicy::Use => {
                     format!(", and with {}", terms.option(RequestOption::UseExisting))
                 }
             };

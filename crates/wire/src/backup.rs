@@ -69,7 +69,7 @@ impl From<&model::plan::backup::BackupPreview> for BackupPlan {
         Self {
             dry_run: true,
             name: plan.name.to_string(),
-            strategy: plan.strategy.into(),
+            strategy: model::plan::backup::FlushStrategy::from(plan.flush).into(),
             copy: plan.copy.clone(),
             databases: plan.databases.clone(),
             rows: collections.iter().map(|c| c.rows).sum(),

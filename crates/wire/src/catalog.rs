@@ -249,7 +249,7 @@ impl From<&model::manifest::Segment> for Segment {
 impl Detail {
     /// The document of a backup; `deep` adds partitions and segments.
     pub fn of(backup: &BackupDetail, deep: bool) -> Self {
-        let totals = Totals::of_all(&backup.manifest);
+        let totals = Totals::of_manifest(&backup.manifest);
         let extra = backup.extra.as_ref();
         let collections = backup.manifest.collections.iter();
         Self {
@@ -271,7 +271,7 @@ impl Detail {
 
 impl Collection {
     fn of(backup: &CollectionBackup, extra: Option<&engine::Extra>, deep: bool) -> Self {
-        let totals = Totals::of(backup);
+        let totals = Totals::of_collection(backup);
         let known = extra.and_then(|extra| extra.collections.get(&backup.name.to_string()));
         let partitions = || {
             let partitions = backup.partitions.iter().map(|partition| Partition {
@@ -297,7 +297,7 @@ impl Collection {
             partition_count: backup.partitions.len(),
             segment_count: totals.segments,
             partitions: deep.then(partitions),
-            l0_segments: deep.then(|| backup.l0_segments.iter().map(Segment::from).collect()),
+            l0_segments: deep.then(|| backup.shared_segments.iter().map(Segment::from).collect()),
         }
     }
 }

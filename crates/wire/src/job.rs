@@ -143,8 +143,8 @@ impl Part {
     }
 }
 
-impl From<engine::Part> for Part {
-    fn from(part: engine::Part) -> Self {
+impl From<engine::Completion> for Part {
+    fn from(part: engine::Completion) -> Self {
         Self { done: part.done, all: part.all }
     }
 }

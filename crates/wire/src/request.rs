@@ -112,7 +112,7 @@ impl NewRestore {
     /// The request of the engine; `keep_staged` is what the configuration says about staged files.
     pub fn request(&self, keep_staged: bool) -> Result<RestoreRequest, Failure> {
         let renames = self.rename.iter().map(|(from, to)| (from.as_str(), to.as_str()));
-        let mapping = Mapping::of_renames(renames, self.suffix.as_deref());
+        let mapping = Mapping::from_renames(renames, self.suffix.as_deref());
         Ok(RestoreRequest {
             selection: selection(self.filter.as_deref())?,
             mapping: mapping.map_err(engine::Error::Mapping)?,
@@ -125,7 +125,7 @@ impl NewRestore {
             aliases: self.aliases,
             cleanup_on_failure: self.cleanup_on_failure,
             keep_staged,
-            ..RestoreRequest::of(existing_name(self.backup.as_deref())?)
+            ..RestoreRequest::with_defaults(existing_name(self.backup.as_deref())?)
         })
     }
 }

@@ -1,7 +1,8 @@
 //! What a restore would do, and what it did.
 
 use engine::{Advice, CollectionOutcome};
-use model::plan::restore::{CollectionPlan, JobData, PartitionPlan};
+use model::ids::PartitionScope;
+use model::plan::restore::{CollectionPlan, ImportFiles, PartitionPlan};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -117,15 +118,19 @@ impl From<&CollectionPlan> for PlannedRestore {
             load: plan.load,
             aliases: plan.aliases.clone(),
             indexes: plan.indexes.iter().map(|index| index.name.clone()).collect(),
-            partitions: plan.partitions.iter().map(PlannedPartition::from).collect(),
+            partitions: plan
+                .partitions
+                .iter()
+                .map(|partition| PlannedPartition::of(plan, partition))
+                .collect(),
         }
     }
 }
 
-impl From<&PartitionPlan> for PlannedPartition {
-    fn from(plan: &PartitionPlan) -> Self {
-        let jobs = plan.jobs.iter().map(|job| ImportJob {
-            staged: matches!(job.data, JobData::Staged(_)),
+impl PlannedPartition {
+    fn of(collection: &CollectionPlan, plan: &PartitionPlan) -> Self {
+        let jobs = collection.jobs_of(PartitionScope::One(plan.id)).map(|job| ImportJob {
+            staged: matches!(job.files, ImportFiles::Staged(_)),
             objects: job.objects,
             bytes: job.bytes,
         });

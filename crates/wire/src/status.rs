@@ -47,18 +47,18 @@ pub enum Kind {
     Timeout,
 }
 
-impl From<engine::Kind> for Kind {
-    fn from(kind: engine::Kind) -> Self {
+impl From<engine::FailureKind> for Kind {
+    fn from(kind: engine::FailureKind) -> Self {
         match kind {
-            engine::Kind::Failed => Self::Failed,
-            engine::Kind::Usage => Self::Usage,
-            engine::Kind::NotFound => Self::NotFound,
-            engine::Kind::AlreadyExists => Self::AlreadyExists,
-            engine::Kind::Busy => Self::Busy,
-            engine::Kind::Unreachable => Self::Unreachable,
-            engine::Kind::Partial => Self::Partial,
-            engine::Kind::Damaged => Self::Damaged,
-            engine::Kind::Interrupted => Self::Interrupted,
+            engine::FailureKind::Failed => Self::Failed,
+            engine::FailureKind::Usage => Self::Usage,
+            engine::FailureKind::NotFound => Self::NotFound,
+            engine::FailureKind::AlreadyExists => Self::AlreadyExists,
+            engine::FailureKind::Busy => Self::Busy,
+            engine::FailureKind::Unreachable => Self::Unreachable,
+            engine::FailureKind::Partial => Self::Partial,
+            engine::FailureKind::Damaged => Self::Damaged,
+            engine::FailureKind::Interrupted => Self::Interrupted,
         }
     }
 }

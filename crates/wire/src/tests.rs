@@ -48,8 +48,8 @@ fn moment() -> impl Strategy<Value = i64> {
     prop_oneof![0..4_000_000_000_000_i64, any::<i64>()]
 }
 
-fn kind() -> impl Strategy<Value = engine::Kind> {
-    use engine::Kind as K;
+fn kind() -> impl Strategy<Value = engine::FailureKind> {
+    use engine::FailureKind as K;
     select(vec![
         K::Failed,
         K::NotFound,
@@ -158,12 +158,12 @@ fn backup_name() -> impl Strategy<Value = BackupName> {
 }
 
 fn restore_request() -> impl Strategy<Value = RestoreRequest> {
-    backup_name().prop_map(RestoreRequest::of)
+    backup_name().prop_map(RestoreRequest::with_defaults)
 }
 
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
-        backup_name().prop_map(|name| Request::Backup(BackupRequest::of(name))),
+        backup_name().prop_map(|name| Request::Backup(BackupRequest::with_defaults(name))),
         restore_request().prop_map(Request::Restore),
         backup_name().prop_map(|name| Request::Delete(engine::DeleteRequest { name })),
     ]
@@ -245,7 +245,7 @@ fn only_a_job_that_goes_on_has_time_left() {
     for state in JobState::ALL {
         let job = Job {
             id: "j".to_owned(),
-            request: Request::Backup(BackupRequest::of(BackupName::for_create("b").unwrap())),
+            request: Request::Backup(BackupRequest::with_defaults(BackupName::for_create("b").unwrap())),
             place: OtherPlace::default(),
             by: "ci".to_owned(),
             state,
@@ -271,9 +271,9 @@ fn only_a_job_that_goes_on_has_time_left() {
 fn requests_have_the_defaults_of_the_verbs() {
     assert_eq!(serde_json::from_str::<NewRestore>("{}").unwrap(), NewRestore::default());
     let request = NewRestore { backup: Some("b".into()), ..NewRestore::default() }.request(false).unwrap();
-    assert_eq!(request, RestoreRequest::of("b".parse().unwrap()));
+    assert_eq!(request, RestoreRequest::with_defaults("b".parse().unwrap()));
     let request = NewBackup { name: Some("b".into()), ..NewBackup::default() }.request().unwrap();
-    assert_eq!(request, BackupRequest::of("b".parse().unwrap()));
+    assert_eq!(request, BackupRequest::with_defaults("b".parse().unwrap()));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use model::manifest::LoadState as Load;
 use model::plan::backup::FlushStrategy;
-use model::plan::restore::{Action as Planned, Existing as OfTarget};
+use model::plan::restore::{ExistingTargetPolicy as OfTarget, TargetAction as Planned};
 
 /// Defines an enum that stands for one of the engine's, variant by variant, and whose variants are words.
 macro_rules! words {
@@ -83,7 +83,7 @@ words! {
         Auto = "auto",
         /// Each collection is flushed just before it is read.
         Serial = "serial_flush",
-        /// One flush of the cluster; needs Milvus 2.6.11 or later.
+        /// One flush of the cluster; not supported yet.
         Bulk = "bulk_flush",
         /// Only what is flushed already.
         Skip = "skip_flush",

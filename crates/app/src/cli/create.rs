@@ -21,7 +21,7 @@ use wire::{DONE, Failure};
 Strategies (--strategy):
   auto          what suits the server (default)
   serial_flush  flush each collection just before it is read
-  bulk_flush    one flush of the cluster; needs Milvus 2.6.11 or later
+  bulk_flush    one flush of the cluster (Milvus 2.6.11 and later); not supported yet
   skip_flush    only what is flushed already; the newest rows stay out
   meta_only     schemas and indexes, no data
 

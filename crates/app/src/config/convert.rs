@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{EngineConfig, Limits, Place};
+use engine::{EngineConfig, EngineLimits, FileLocation};
 use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
 use secrecy::ExposeSecret;
@@ -130,7 +130,7 @@ impl Config {
             tls,
             auth,
             management_endpoint: (!management.is_empty()).then(|| management.to_owned()),
-            limits: milvus::Limits::default(),
+            limits: milvus::CallLimits::default(),
         })
     }
 
@@ -158,19 +158,24 @@ impl Config {
     }
 
     /// Returns a location of files; fails if the provider is not supported yet.
-    fn place(&self, keys: &StorageKeys) -> Result<Place, Problem> {
+    fn place(&self, keys: &StorageKeys) -> Result<FileLocation, Problem> {
         let values = &self.values;
         match values.provider(keys.provider).protocol() {
             StorageProtocol::Disk => {
                 let root_text = self.local_root(keys)?;
                 let seen = values.text(keys.local_path);
                 let seen_as = (!seen.is_empty()).then(|| seen.to_owned());
-                Ok(Place { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as })
+                Ok(FileLocation {
+                    store: StoreConfig::Disk,
+                    root: ObjectKey::new(&root_text),
+                    root_text,
+                    seen_as,
+                })
             }
             StorageProtocol::S3 => {
                 let root_text = values.text(keys.root).to_owned();
                 let store = StoreConfig::S3(self.s3(keys)?);
-                Ok(Place { store, root: ObjectKey::new(&root_text), root_text, seen_as: None })
+                Ok(FileLocation { store, root: ObjectKey::new(&root_text), root_text, seen_as: None })
             }
             StorageProtocol::Azure | StorageProtocol::GoogleJson => {
                 Err(validate::unsupported_provider(values, keys))
@@ -249,11 +254,11 @@ impl Config {
         Ok(S3Credentials::Chain { iam_endpoint: (!endpoint.is_empty()).then(|| endpoint.to_owned()) })
     }
 
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> EngineLimits {
         let values = &self.values;
         let count = |key| NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN);
         let rate = values.number("transfer.bytesPerSecond");
-        Limits {
+        EngineLimits {
             backup_collections: count("backup.concurrency.collections"),
             restore_collections: count("restore.concurrency.collections"),
             import_jobs: count("restore.concurrency.importJobs"),

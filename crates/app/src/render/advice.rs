@@ -158,7 +158,8 @@ mod tests {
     fn every_advice_names_the_next_step() {
         let backup = || "nightly".to_owned();
         let collection = |name: &str| CollectionRef::new("default", name);
-        let request = RestoreRequest { meta_only: true, ..RestoreRequest::of("nightly".parse().unwrap()) };
+        let request =
+            RestoreRequest { meta_only: true, ..RestoreRequest::with_defaults("nightly".parse().unwrap()) };
         let (books, copy) = (collection("books"), collection("books_copy"));
         let remaining = RemainingRestore::new(&request, [(&books, &copy)], true);
         let mut into_existing = RemainingRestore { rows_may_repeat: true, ..remaining.clone() };

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use engine::{CollectionPhase, Event, Part};
+use engine::{CollectionPhase, Completion, Event};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::name::CollectionRef;
 use serde_json::json;
@@ -228,7 +228,7 @@ fn bar(name: &str, template: &str) -> ProgressBar {
     ProgressBar::new(0).with_style(style.progress_chars("━╸ ")).with_prefix(name.to_owned())
 }
 
-fn show(bar: &ProgressBar, part: Part, words: String) {
+fn show(bar: &ProgressBar, part: Completion, words: String) {
     bar.set_length(part.all.max(1));
     bar.set_position(part.done);
     bar.set_message(words);

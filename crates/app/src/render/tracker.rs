@@ -102,7 +102,7 @@ pub(super) fn words(state: &CollectionProgress) -> String {
 
 #[cfg(test)]
 mod tests {
-    use engine::Part;
+    use engine::Completion;
 
     use super::*;
 
@@ -123,7 +123,7 @@ mod tests {
         tracker.take(&Event::Collection { collection: orders, phase: CollectionPhase::Failed("why".into()) });
         assert_eq!(words(&tracker.progress().collections[&books]), "1/3 jobs  1,997 rows  importing");
         assert_eq!(tracker.line(), "1/2 collections · 1/3 import jobs");
-        assert_eq!(tracker.progress().part(), Part { done: 1333, all: 2000 });
+        assert_eq!(tracker.progress().part(), Completion { done: 1333, all: 2000 });
         assert_eq!(tracker.line_within(32), "1/2 collections");
     }
 
@@ -140,9 +140,9 @@ mod tests {
         });
         tracker.take(&Event::Planned { collection: books.clone(), objects: 4, bytes: 4096 });
         tracker.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Importing });
-        assert_eq!(tracker.progress().collections[&books].part(), Part::default());
+        assert_eq!(tracker.progress().collections[&books].part(), Completion::default());
         tracker.take(&Event::Import { collection: books, done: 2, jobs: 2, rows: 10 });
-        assert_eq!(tracker.progress().part(), Part { done: 1000, all: 4000 });
+        assert_eq!(tracker.progress().part(), Completion { done: 1000, all: 4000 });
         assert_eq!(tracker.line(), "0/4 collections · 2 import jobs done");
     }
 
@@ -158,7 +158,7 @@ mod tests {
         assert!(tracker.line().starts_with("1/4 objects · 1.0 KiB of 4.0 KiB · "), "{}", tracker.line());
         // Listed again after a compaction: what is gone no longer counts, what is copied does.
         tracker.take(&Event::Planned { collection: books.clone(), objects: 0, bytes: 0 });
-        assert_eq!(tracker.progress().objects(), Part { done: 1, all: 1 });
+        assert_eq!(tracker.progress().objects(), Completion { done: 1, all: 1 });
         tracker.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Done });
         assert!(tracker.progress().collections[&books].is_over());
         assert_eq!(tracker.line(), "1/1 objects · 1.0 KiB of 1.0 KiB", "no rate once all is copied");

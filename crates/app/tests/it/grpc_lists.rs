@@ -10,6 +10,7 @@ use model::manifest::{
     Binlog, CollectionBackup, ConsistencyLevel, LoadState, Manifest, PartitionBackup, Schema, Segment, json,
 };
 use model::name::CollectionRef;
+use model::segment::{SegmentKind, StorageVersion};
 use prost::Message;
 use serde_json::json;
 use tonic::Code;
@@ -27,10 +28,10 @@ fn write_backup(world: &World, name: &str, segments: i64) {
         id: SegmentId(id),
         partition: if id < segments / 2 { PartitionScope::One(PartitionId(2)) } else { PartitionScope::All },
         rows: 1,
-        is_l0: id >= segments / 2,
+        kind: SegmentKind::new(id >= segments / 2, StorageVersion(0)),
         group_id: None,
-        storage_version: 0,
-        v_channel: String::new(),
+        storage_version: StorageVersion(0),
+        virtual_channel: None,
         binlogs: vec![Binlog { field: FieldId(100), log: LogId(id + 1), size: 1000 }],
         delta_logs: Vec::new(),
     };
@@ -47,7 +48,7 @@ fn write_backup(world: &World, name: &str, segments: i64) {
         shards: 1,
         consistency: ConsistencyLevel(1),
         partitions: vec![partition],
-        l0_segments: (segments / 2..segments).map(segment).collect(),
+        shared_segments: (segments / 2..segments).map(segment).collect(),
         size: 0,
         indexes: Vec::new(),
         load_state: LoadState::NotLoad,

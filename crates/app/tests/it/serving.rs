@@ -74,7 +74,7 @@ impl World {
             tls: Tls::Disabled,
             auth: Auth::None,
             management_endpoint: None,
-            limits: milvus::Limits::default(),
+            limits: milvus::CallLimits::default(),
         };
         Milvus::connect(&config).await.unwrap()
     }

@@ -6,7 +6,7 @@ use model::key::ObjectKey;
 use model::layout::backup::{
     BACKUP_META, BackupLayout, COLLECTION_META, FULL_META, MB_MANIFEST, PARTITION_META, SEGMENT_META,
 };
-use model::manifest::{Manifest, Summary, json};
+use model::manifest::{Manifest, ManifestSummary, json};
 use testkit::names;
 use testkit::servers::S3Server;
 use tokio_util::sync::CancellationToken;
@@ -78,7 +78,11 @@ pub(crate) async fn measure_list(endpoint: &str) {
 async fn write_backup(store: &storage::Store, root: &ObjectKey, n: usize) {
     let name = format!("nightly_{n:04}");
     let layout = BackupLayout::new(root, &name.parse().expect("a name"));
-    let summary = Summary { format_version: 1, tool: "milvus-backup 0.1.0".to_owned(), ..Summary::default() };
+    let summary = ManifestSummary {
+        format_version: 1,
+        tool: "milvus-backup 0.1.0".to_owned(),
+        ..ManifestSummary::default()
+    };
     let manifest = Manifest {
         id: "00000000-0000-0000-0000-000000000000".to_owned(),
         name,

@@ -15,12 +15,15 @@ use model::layout::backup::{
 use model::layout::milvus::MilvusLayout;
 use model::manifest::json::{self, JsonError};
 use model::manifest::{
-    CollectionBackup, ConsistencyLevel, DataType, Field, LoadState, Manifest, PartitionBackup, Schema,
-    Summary,
+    CollectionBackup, ConsistencyLevel, DataType, Field, LoadState, Manifest, ManifestSummary,
+    PartitionBackup, Schema,
 };
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{Totals, object_pairs};
-use model::plan::{Expected, FileId, SegmentFiles, SegmentSeen};
+use model::plan::{ExpectedFiles, FileId, SegmentFiles};
+use model::segment::{
+    ReportedSegment, SegmentKind, SegmentLevel, SegmentState, StorageFormat, StorageVersion,
+};
 
 use crate::measure::{Stopwatch, peak_mb, print_result};
 use crate::setup::{self, long_id};
@@ -65,7 +68,7 @@ pub(crate) async fn measure_plans(dir: &Path) {
     let watch = Stopwatch::start();
     check_copy(&collection, &from, &to);
     end_step("check", &watch);
-    let totals = Totals::of(&collection);
+    let totals = Totals::of_collection(&collection);
     let manifest = build_manifest(collection, totals);
     let watch = Stopwatch::start();
     write_manifest(&manifest, &dir.join("bench/meta"));
@@ -78,7 +81,7 @@ pub(crate) async fn measure_plans(dir: &Path) {
     assert_eq!(totals.objects, 1_000_000);
     let read = detail.manifest.collections.first().expect("the collection");
     assert_eq!(
-        (Totals::of(read), hash_object_pairs(read, &from, &to)),
+        (Totals::of_collection(read), hash_object_pairs(read, &from, &to)),
         (totals, written_keys),
         "what was written was read"
     );
@@ -95,16 +98,22 @@ fn list_collection(layout: &MilvusLayout) -> CollectionBackup {
     let segment_ids = |partition: i64| {
         (0..SEGMENTS).map(move |n| (long_id(partition), long_id(1000 + partition * SEGMENTS + n)))
     };
-    let seen: Vec<SegmentSeen> = (0..PARTITIONS)
+    let reported: Vec<ReportedSegment> = (0..PARTITIONS)
         .flat_map(segment_ids)
-        .map(|(partition, segment)| SegmentSeen {
+        .map(|(partition, segment)| ReportedSegment {
             id: SegmentId(segment),
             partition: PartitionScope::One(PartitionId(partition)),
+            state: SegmentState::Flushed,
             rows: 120,
+            kind: SegmentKind::Rows { format: StorageFormat::V1 },
+            level: SegmentLevel::Legacy,
+            is_sorted: false,
+            storage_version: StorageVersion(0),
+            virtual_channel: None,
         })
         .collect();
     let fields: Vec<i64> = (0..2).chain(100..98 + COLUMNS).collect();
-    let mut files = SegmentFiles::new(&seen, &schema());
+    let mut files = SegmentFiles::new(&reported, &schema()).expect("known formats");
     for (partition, segment) in (0..PARTITIONS).flat_map(segment_ids) {
         for field in &fields {
             let log = segment * 100 + field;
@@ -128,7 +137,7 @@ fn list_collection(layout: &MilvusLayout) -> CollectionBackup {
         shards: 1,
         consistency: ConsistencyLevel(2),
         partitions: partitions.collect(),
-        l0_segments: Vec::new(),
+        shared_segments: Vec::new(),
         size: 0,
         indexes: Vec::new(),
         load_state: LoadState::NotLoad,
@@ -163,18 +172,22 @@ fn hash_object_pairs(collection: &CollectionBackup, from: &MilvusLayout, to: &Ba
 
 /// Compares a simulated listing of the backup with the expected files.
 fn check_copy(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) {
-    let mut expected = Expected::new(collection);
+    let mut expected = ExpectedFiles::new(collection);
     for pair in object_pairs(collection, from, to) {
         let (key, _) = to.parse_insert(&pair.to).expect("a binlog");
         let file = FileId { segment: key.segment, field: Some(key.field), log: key.log };
-        assert!(expected.take(file).is_some(), "it is expected");
+        assert!(expected.mark_found(file).is_some(), "it is expected");
     }
     assert_eq!(expected.missing().count(), 0);
 }
 
 fn build_manifest(collection: CollectionBackup, totals: Totals) -> Manifest {
-    let summary =
-        Summary { format_version: 1, objects: totals.objects, collections: 1, ..Summary::default() };
+    let summary = ManifestSummary {
+        format_version: 1,
+        objects: totals.objects,
+        collections: 1,
+        ..ManifestSummary::default()
+    };
     Manifest {
         id: "bench".to_owned(),
         name: "bench".to_owned(),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use engine::{CollectionOutcome, Engine, JobCtx};
-use milvus::{ImportRequest, ImportState, IndexState, Milvus};
+use milvus::{ImportPrefixes, ImportRequest, ImportState, IndexState, Milvus};
 use model::key::ObjectKey;
 use model::layout::backup::BackupLayout;
 use model::mapping::Mapping;
@@ -125,7 +125,7 @@ async fn back_up(paths: Paths<'_>, shape: Shape) {
     let request = BackupRequest {
         selection: Selection::from_collections(&shape.collection("").to_string()).expect("a selection"),
         strict: true,
-        ..BackupRequest::of(backup_name(shape))
+        ..BackupRequest::with_defaults(backup_name(shape))
     };
     let (engine, ctx) = (local_engine(&read_server(paths[0]), paths[2]), JobCtx::detached());
     let prepared = engine.plan_backup(&request, &ctx).await.expect("a plan");
@@ -137,7 +137,7 @@ async fn back_up(paths: Paths<'_>, shape: Shape) {
 async fn restore_copy(paths: Paths<'_>, shape: Shape) {
     let request = RestoreRequest {
         mapping: Mapping::new(None, Some(SUFFIXES[0])).expect("a mapping"),
-        ..RestoreRequest::of(backup_name(shape))
+        ..RestoreRequest::with_defaults(backup_name(shape))
     };
     let (engine, ctx) = (local_engine(&read_server(paths[1]), paths[2]), JobCtx::detached());
     let prepared = engine.plan_restore(&request, &ctx).await.expect("a plan");
@@ -160,22 +160,23 @@ async fn import_without_engine(
     let layout =
         BackupLayout::new(&ObjectKey::new(paths[2].to_str().expect("a path in UTF-8")), &backup_name(shape));
     let with_data: Vec<_> = backup.partitions.iter().filter(|p| !p.segments.is_empty()).collect();
-    let segments = Totals::of(backup).segments;
+    let segments = Totals::of_collection(backup).segments;
     eprintln!("restore: bare imports of {segments} segments in {} partitions", with_data.len());
     let watch = Stopwatch::start();
     let mut rows = 0;
     for partition in with_data {
         let request = ImportRequest {
             target: collection.clone(),
-            partition: partition.name.clone(),
-            insert_prefix: format!("/{}", layout.insert_dir(backup.id, partition.id)),
-            delta_prefix: String::new(),
-            options: Vec::new(),
+            partition: Some(partition.name.clone()),
+            files: vec![ImportPrefixes {
+                insert: format!("/{}", layout.insert_dir(backup.id, partition.id)),
+                delta: String::new(),
+            }],
         };
         let job = target.import(&request).await.expect("an import job");
         rows += loop {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            let status = target.import_state(job).await.expect("its state");
+            let status = target.import_state(&job).await.expect("its state");
             match status.state {
                 ImportState::Completed => break status.rows,
                 ImportState::Failed(reason) => panic!("the import failed: {reason}"),

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use engine::{Engine, EngineConfig, Limits, Place};
+use engine::{Engine, EngineConfig, EngineLimits, FileLocation};
 use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
 use storage::{CopyMode, S3Addressing, S3Config, S3Credentials, Store, StoreConfig};
@@ -19,13 +19,18 @@ pub(crate) const fn long_id(number: i64) -> i64 {
 }
 
 /// Returns a location on the local disk.
-pub(crate) fn disk_place(dir: &Path) -> Place {
+pub(crate) fn disk_place(dir: &Path) -> FileLocation {
     let text = dir.to_str().expect("a path in UTF-8");
-    Place { store: StoreConfig::Disk, root: ObjectKey::new(text), root_text: text.to_owned(), seen_as: None }
+    FileLocation {
+        store: StoreConfig::Disk,
+        root: ObjectKey::new(text),
+        root_text: text.to_owned(),
+        seen_as: None,
+    }
 }
 
 /// Returns a location in a bucket.
-pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> Place {
+pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> FileLocation {
     let credentials = S3Credentials::Static {
         access_key_id: S3Server::ACCESS_KEY_ID.to_owned(),
         secret_access_key: S3Server::SECRET_ACCESS_KEY.into(),
@@ -39,7 +44,7 @@ pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> Place {
         credentials,
         ca_cert: None,
     };
-    Place {
+    FileLocation {
         store: StoreConfig::S3(config),
         root: ObjectKey::new(root),
         root_text: root.to_owned(),
@@ -48,14 +53,14 @@ pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> Place {
 }
 
 /// Opens the store of a location.
-pub(crate) fn open_store(place: &Place) -> Store {
+pub(crate) fn open_store(place: &FileLocation) -> Store {
     Store::open(&place.store).expect("a store")
 }
 
 /// Creates an engine with the default limits of the command line.
-pub(crate) fn create_engine(milvus: ConnectConfig, source: Place, backup: Place) -> Engine {
+pub(crate) fn create_engine(milvus: ConnectConfig, source: FileLocation, backup: FileLocation) -> Engine {
     let count = |n| NonZeroUsize::new(n).expect("not zero");
-    let limits = Limits {
+    let limits = EngineLimits {
         backup_collections: count(4),
         restore_collections: count(2),
         import_jobs: count(768),
@@ -78,6 +83,6 @@ pub(crate) fn unused_milvus() -> ConnectConfig {
         tls: Tls::Disabled,
         auth: Auth::None,
         management_endpoint: None,
-        limits: milvus::Limits::default(),
+        limits: milvus::CallLimits::default(),
     }
 }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::{CollectionInfo, MilvusError, SegmentInfo, SegmentState};
+use milvus::{CollectionInfo, MilvusError};
 use model::ids::{PartitionId, PartitionScope};
 use model::manifest::{CollectionBackup, Index, LoadState, PartitionBackup, Segment};
 use model::name::CollectionRef;
-use model::plan::SegmentSeen;
-use model::plan::backup::{FlushStrategy, PlannedCollection};
+use model::plan::SegmentFiles;
+use model::plan::backup::{PlannedCollection, ResolvedFlush};
+use model::segment::{ReportedSegment, SegmentState};
 
 use super::settle::{Cut, SettledSegments};
 use super::{BackupRun, PreparedBackup};
@@ -27,7 +28,7 @@ pub(super) struct DescribedCollection {
     indexes: Vec<Index>,
     /// The load state of the whole collection.
     load_state: LoadState,
-    /// The flush; `None` if the flush strategy does not flush each collection.
+    /// The flush; `None` if the backup does not flush each collection.
     pub(super) cut: Option<Cut>,
     /// The time at which the capture started, in seconds since 1970.
     started_s: i64,
@@ -69,7 +70,10 @@ impl From<Error> for CaptureError {
 
 /// Returns whether Milvus answered that the collection or its database does not exist.
 fn is_not_found(error: &MilvusError) -> bool {
-    matches!(error.kind(), milvus::ErrorKind::CollectionNotFound | milvus::ErrorKind::DatabaseNotFound)
+    matches!(
+        error.kind(),
+        milvus::MilvusErrorKind::CollectionNotFound | milvus::MilvusErrorKind::DatabaseNotFound
+    )
 }
 
 /// The number of attempts to resolve answers of Milvus that contradict each other.
@@ -81,7 +85,7 @@ pub(super) fn contradiction_pauses() -> impl Iterator<Item = Duration> + Send {
 }
 
 impl BackupRun<'_> {
-    /// Describes a collection, and flushes it if the strategy demands that.
+    /// Describes a collection, and flushes it if the backup flushes each collection.
     pub(super) async fn describe_and_flush(
         &self,
         name: &CollectionRef,
@@ -96,11 +100,12 @@ impl BackupRun<'_> {
             self.read_load_state(name, None),
             self.read_load_states(name, partitions.clone())
         )?;
-        let cut = if self.prepared.strategy == FlushStrategy::Serial {
-            self.emit_phase(name, CollectionPhase::Flushing);
-            Some(self.flush_collection(name).await?)
-        } else {
-            None
+        let cut = match self.prepared.flush {
+            ResolvedFlush::Serial => {
+                self.emit_phase(name, CollectionPhase::Flushing);
+                Some(self.flush_collection(name).await?)
+            }
+            ResolvedFlush::Skip | ResolvedFlush::MetaOnly => None,
         };
         Ok(DescribedCollection {
             info,
@@ -146,7 +151,7 @@ impl BackupRun<'_> {
         name: &CollectionRef,
         partition: Option<&str>,
     ) -> Result<Option<LoadState>, CaptureError> {
-        use milvus::ErrorKind as E;
+        use milvus::MilvusErrorKind as E;
         for pause in contradiction_pauses() {
             match self.prepared.source.milvus.load_state(name, partition).await {
                 Ok(state) => return Ok(Some(state)),
@@ -176,7 +181,7 @@ impl BackupRun<'_> {
         name: &CollectionRef,
         described: &mut DescribedCollection,
     ) -> Result<Snapshot, CaptureError> {
-        if self.prepared.strategy == FlushStrategy::MetaOnly {
+        if !self.prepared.flush.copies_rows() {
             let partitions = described.partitions.clone();
             return Ok(Snapshot {
                 backup: assemble_backup(name, described, &partitions, Vec::new()),
@@ -201,7 +206,7 @@ impl BackupRun<'_> {
         let created: Vec<(String, PartitionId)> =
             partitions.iter().filter(|(_, id)| !described.load_states.contains_key(id)).cloned().collect();
         described.load_states.extend(self.read_load_states(name, created).await?);
-        let snapshot = self.prepared.list_files(name, described, &partitions, &segments).await?;
+        let snapshot = self.prepared.list_files(name, described, &partitions, segments).await?;
         Ok(Snapshot { warnings, ..snapshot })
     }
 
@@ -238,18 +243,16 @@ impl PreparedBackup {
         name: &CollectionRef,
         described: &DescribedCollection,
         partitions: &[(String, PartitionId)],
-        segments: &[SegmentInfo],
+        mut segments: Vec<ReportedSegment>,
     ) -> Result<Snapshot, CaptureError> {
-        let kept: Vec<SegmentSeen> = segments
-            .iter()
-            .filter(|s| match s.partition {
-                PartitionScope::One(id) => partitions.iter().any(|(_, listed)| *listed == id),
-                PartitionScope::All => true,
-            })
-            .map(|s| SegmentSeen { id: s.id, partition: s.partition, rows: s.rows })
-            .collect();
-        let rows: u64 = kept.iter().map(|s| s.rows).sum();
-        let listed = self.source.list_files(described.info.id, &described.info.schema, &kept).await?;
+        segments.retain(|s| match s.partition {
+            PartitionScope::One(id) => partitions.iter().any(|(_, listed)| *listed == id),
+            PartitionScope::All => true,
+        });
+        let rows: u64 = segments.iter().map(|s| s.rows).sum();
+        let files = SegmentFiles::new(&segments, &described.info.schema)
+            .map_err(|source| Error::StorageVersion(name.to_string(), source))?;
+        let listed = self.source.list_files(described.info.id, files).await?;
         if rows > 0 && !listed.has_insert_objects {
             return Err(self.missing_files_error(name, rows).await);
         }
@@ -299,11 +302,12 @@ impl PreparedBackup {
             cut: None,
             started_s: 0,
         };
-        let segments = match self.strategy {
-            FlushStrategy::MetaOnly => Vec::new(),
-            _ => self.list_flushed_segments(name).await?.segments,
+        let segments = if self.flush.copies_rows() {
+            self.list_flushed_segments(name).await?.segments
+        } else {
+            Vec::new()
         };
-        self.list_files(name, &described, &described.partitions, &segments).await
+        self.list_files(name, &described, &described.partitions, segments).await
     }
 }
 
@@ -315,12 +319,12 @@ fn assemble_backup(
     segments: Vec<Segment>,
 ) -> CollectionBackup {
     let info = &described.info;
-    let mut l0_segments = Vec::new();
+    let mut shared_segments = Vec::new();
     let mut by_partition: HashMap<PartitionId, Vec<Segment>> = HashMap::new();
     for segment in segments {
         match segment.partition {
             PartitionScope::One(id) => by_partition.entry(id).or_default().push(segment),
-            PartitionScope::All => l0_segments.push(segment),
+            PartitionScope::All => shared_segments.push(segment),
         }
     }
     let partitions: Vec<PartitionBackup> = partitions
@@ -332,8 +336,8 @@ fn assemble_backup(
             PartitionBackup { id: *id, name: name.clone(), segments, size, load_state }
         })
         .collect();
-    let size =
-        partitions.iter().map(|p| p.size).sum::<u64>() + l0_segments.iter().map(Segment::size).sum::<u64>();
+    let shared_size: u64 = shared_segments.iter().map(Segment::size).sum();
+    let size = partitions.iter().map(|p| p.size).sum::<u64>() + shared_size;
     let mut schema = info.schema.clone();
     schema.properties.clone_from(&info.properties);
     let flushed = described.cut.as_ref().map(|cut| &cut.flushed);
@@ -344,7 +348,7 @@ fn assemble_backup(
         shards: info.shards,
         consistency: info.consistency,
         partitions,
-        l0_segments,
+        shared_segments,
         size,
         indexes: described.indexes.clone(),
         load_state: described.load_state,

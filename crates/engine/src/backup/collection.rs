@@ -142,7 +142,7 @@ impl BackupRun<'_> {
         copied: &CopiedFiles,
     ) -> Result<SnapshotCopy, Error> {
         self.emit_phase(name, CollectionPhase::Copying);
-        let totals = Totals::of(&snapshot.backup);
+        let totals = Totals::of_collection(&snapshot.backup);
         self.ctx.emit(Event::Planned {
             collection: name.clone(),
             objects: totals.objects,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::manifest::{DatabaseBackup, Format, Manifest, Summary};
+use model::manifest::{BackupFormat, DatabaseBackup, Manifest, ManifestSummary};
+use model::plan::backup::FlushStrategy;
 
 use super::{BackupRun, CapturedCollection, PreparedBackup, SharedManifest};
 use crate::catalog::{CollectionExtra, Extra, PartitionExtra};
@@ -42,7 +43,7 @@ fn build_manifest(
         end_time_ms: Some(now_ms()),
         size: report.bytes,
         milvus_version: run.prepared.source.milvus.server().version.to_string(),
-        format: Format::Binlog,
+        format: BackupFormat::Binlog,
         databases: run
             .prepared
             .databases
@@ -51,7 +52,7 @@ fn build_manifest(
             .collect(),
         collections: captured.into_iter().map(|c| c.backup).collect(),
         rbac: None,
-        summary: Some(Summary {
+        summary: Some(ManifestSummary {
             format_version: 1,
             tool: run.engine.config.tool.clone(),
             taken_ms: run.prepared.started_ms,
@@ -73,7 +74,7 @@ fn build_extra(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &Ba
         milvus_version: server.version.to_string(),
         source: run.prepared.source.describe_root(),
         selection: run.prepared.request.selection.to_string(),
-        strategy: run.prepared.strategy.as_str().to_owned(),
+        strategy: FlushStrategy::from(run.prepared.flush).as_str().to_owned(),
         started_ms: run.prepared.started_ms,
         ended_ms: now_ms(),
         vanished: report.vanished.iter().map(ToString::to_string).collect(),
@@ -84,7 +85,7 @@ fn build_extra(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &Ba
 
 fn collection_extra(captured: &CapturedCollection) -> CollectionExtra {
     let backup = &captured.backup;
-    let totals = model::plan::backup::Totals::of(backup);
+    let totals = model::plan::backup::Totals::of_collection(backup);
     let partitions: BTreeMap<String, PartitionExtra> = backup
         .partitions
         .iter()

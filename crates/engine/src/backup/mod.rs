@@ -20,13 +20,13 @@ use model::ids::PartitionId;
 use model::layout::backup::MB_BEGIN;
 use model::manifest::CollectionBackup;
 use model::name::CollectionRef;
-use model::plan::backup::{BackupPreview, BackupRequest, FlushStrategy, PlannedCollection, Totals};
+use model::plan::backup::{BackupPreview, BackupRequest, PlannedCollection, ResolvedFlush, Totals};
 use storage::{CopyMethod, Mover, MoverOptions};
 
 use crate::catalog::Catalog;
 use crate::instance::Instance;
 use crate::lease::{Claimed, Lease, OtherOwner};
-use crate::{BackupReport, BackupState, Engine, Error, Event, FailedCollection, JobCtx, Limits, Phase};
+use crate::{BackupReport, BackupState, Engine, EngineLimits, Error, Event, FailedCollection, JobCtx, Phase};
 
 /// A backup that passed the preflight: what is selected, how it is flushed, and open connections.
 ///
@@ -34,7 +34,7 @@ use crate::{BackupReport, BackupState, Engine, Error, Event, FailedCollection, J
 #[derive(Debug)]
 pub struct PreparedBackup {
     request: BackupRequest,
-    strategy: FlushStrategy,
+    flush: ResolvedFlush,
     source: Instance,
     catalog: Catalog,
     mover: Mover,
@@ -99,7 +99,7 @@ impl PreparedBackup {
         let previews = stream::iter(previews).buffered(8).try_collect::<Vec<Option<PlannedCollection>>>();
         let collections = ctx.run(previews).await?;
         let mut warnings = self.warnings.clone();
-        if self.strategy == FlushStrategy::Serial {
+        if self.flush == ResolvedFlush::Serial {
             warnings.push(
                 "counted before the flush: rows that are not flushed yet will be in the backup too"
                     .to_owned(),
@@ -107,7 +107,7 @@ impl PreparedBackup {
         }
         Ok(BackupPreview {
             name: self.request.name.clone(),
-            strategy: self.strategy,
+            flush: self.flush,
             databases: self.databases.clone(),
             collections: collections.into_iter().flatten().collect(),
             copy: describe_copy_method(self.mover.copy_method()).to_owned(),
@@ -198,13 +198,13 @@ impl BackupRun<'_> {
     /// Builds the report; `elapsed` is set when the backup ends.
     fn build_report(&self, sorted: &SortedResults, copy: Duration) -> BackupReport {
         let captured = &sorted.captured;
-        let totals = captured.iter().map(|c| Totals::of(&c.backup));
+        let totals = captured.iter().map(|c| Totals::of_collection(&c.backup));
         let (rows, objects, bytes) =
             totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
         let seal_times = || captured.iter().filter_map(|c| c.backup.seal_time_s);
         let mut warnings = self.recorded_warnings();
         if !self.prepared.source.milvus.capabilities().flush_persists_deletes
-            && self.prepared.strategy == FlushStrategy::Serial
+            && self.prepared.flush == ResolvedFlush::Serial
         {
             warnings.push(
                 "a flush of this Milvus (2.2) does not write deletes of rows flushed before: \
@@ -268,7 +268,7 @@ pub(crate) fn describe_copy_method(method: CopyMethod) -> &'static str {
 pub(crate) fn create_mover(
     from: &storage::Store,
     to: &storage::Store,
-    limits: &Limits,
+    limits: &EngineLimits,
 ) -> Result<Mover, Error> {
     Mover::new(
         from.clone(),

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::{MilvusError, SegmentState};
+use milvus::MilvusError;
 use model::ids::CollectionId;
 use model::name::{BackupName, CollectionRef};
-use model::plan::backup::{BackupRequest, FlushStrategy};
+use model::plan::backup::{BackupRequest, FlushStrategy, ResolvedFlush};
+use model::segment::SegmentState;
 use model::selection::Selected;
 
 use super::capture::{CONTRADICTION_ATTEMPTS, contradiction_pauses};
@@ -20,7 +21,7 @@ use crate::{Engine, Error, Event, JobCtx};
 pub(crate) struct CheckedBackup {
     pub(crate) catalog: Catalog,
     pub(crate) source: Instance,
-    pub(crate) strategy: FlushStrategy,
+    pub(crate) flush: ResolvedFlush,
     pub(super) selected: Selected,
     /// The warnings of the checks, which are not emitted yet.
     pub(super) warnings: Vec<String>,
@@ -38,13 +39,13 @@ pub(crate) async fn check_backup_request(
     let source = source?;
     name_check?;
     source.milvus.server().version.supported()?;
-    let strategy = request.strategy.resolve(source.milvus.capabilities())?;
+    let flush = request.strategy.resolve(source.milvus.capabilities())?;
     let contents = list_instance(&source).await?;
     let selected = request.selection.select(&contents.databases, &contents.collections);
     let selected = selected.map_err(|e| Error::Selection(e, None))?;
     let describe_vanished = |db| format!("database {db} was dropped while it was listed, and is left out");
     let warnings = contents.vanished.iter().map(describe_vanished).collect();
-    Ok(CheckedBackup { catalog, source, strategy, selected, warnings })
+    Ok(CheckedBackup { catalog, source, flush, selected, warnings })
 }
 
 /// Checks everything that can be checked without changes, and returns the prepared backup.
@@ -61,21 +62,21 @@ pub(super) async fn prepare_backup(
         address: server.address.clone(),
         collections: checked.selected.collections.len(),
         databases: checked.selected.databases.len(),
-        how: checked.strategy.as_str().to_owned(),
+        how: FlushStrategy::from(checked.flush).as_str().to_owned(),
     });
     for warning in &checked.warnings {
         ctx.warn(warning.as_str());
     }
-    if checked.strategy != FlushStrategy::MetaOnly {
+    if checked.flush.copies_rows() {
         confirm_source_root(&checked.source, &checked.selected.collections).await?;
     }
-    let CheckedBackup { catalog, source, strategy, selected, warnings } = checked;
+    let CheckedBackup { catalog, source, flush, selected, warnings } = checked;
     let mover = create_mover(&source.store, &catalog.store, &engine.config.limits)?;
     let Selected { databases, collections } = selected;
     let request = request.clone();
     Ok(PreparedBackup {
         request,
-        strategy,
+        flush,
         source,
         catalog,
         mover,
@@ -156,7 +157,7 @@ async fn list_collections_in(instance: &Instance, db: &str) -> Result<Option<Vec
             Ok(found) => {
                 return Ok(Some(found.into_iter().map(|(name, _)| CollectionRef::new(db, name)).collect()));
             }
-            Err(error) if error.kind() == milvus::ErrorKind::DatabaseNotFound => {
+            Err(error) if error.kind() == milvus::MilvusErrorKind::DatabaseNotFound => {
                 if !instance.milvus.list_databases().await?.iter().any(|listed| listed == db) {
                     return Ok(None);
                 }
@@ -200,7 +201,7 @@ async fn has_rows_with_files(instance: &Instance, name: &CollectionRef) -> Resul
             Ok(Some(found)) => found,
             Ok(None) => return Ok(false),
             // The collection was dropped since it was listed.
-            Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => return Ok(false),
+            Err(error) if error.kind() == milvus::MilvusErrorKind::CollectionNotFound => return Ok(false),
             Err(error) => return Err(Error::from(error)),
         };
         if instance.has_insert_files(id).await? {

@@ -10,9 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use milvus::{Flushed, SegmentInfo, SegmentLevel, SegmentState};
+use milvus::Flushed;
 use model::ids::SegmentId;
 use model::name::CollectionRef;
+use model::segment::{ReportedSegment, SegmentState};
 
 use super::BackupRun;
 use super::capture::CaptureError;
@@ -56,7 +57,7 @@ impl Cut {
 
 /// The flushed segments of a collection.
 pub(super) struct SettledSegments {
-    pub(super) segments: Vec<SegmentInfo>,
+    pub(super) segments: Vec<ReportedSegment>,
     /// The warning about rows that disagree, or about segments that are left out.
     pub(super) disagreement: Option<String>,
 }
@@ -174,7 +175,7 @@ impl BackupRun<'_> {
 
     /// Reads the row count of the statistics; returns `None` with one warning if Milvus does not report it.
     async fn read_row_count(&self, name: &CollectionRef) -> Result<Option<u64>, CaptureError> {
-        use milvus::ErrorKind as E;
+        use milvus::MilvusErrorKind as E;
         match self.prepared.source.milvus.flushed_rows(name).await {
             Ok(rows) => Ok(Some(rows)),
             Err(error) if matches!(error.kind(), E::PermissionDenied | E::Unsupported | E::Server) => {
@@ -192,7 +193,7 @@ impl BackupRun<'_> {
 
 /// The segments and the row count of a collection at one time.
 struct Observation {
-    segments: Vec<SegmentInfo>,
+    segments: Vec<ReportedSegment>,
     /// The lowest and the highest row count of the statistics before and after the list; `None` if unknown.
     counted: Option<(u64, u64)>,
     /// Whether the collection changed during the observations so far: the count differs, or a segment is new. A
@@ -202,13 +203,13 @@ struct Observation {
 
 impl Observation {
     /// Returns the flushed segments.
-    fn into_flushed_segments(self) -> Vec<SegmentInfo> {
+    fn into_flushed_segments(self) -> Vec<ReportedSegment> {
         self.segments.into_iter().filter(|segment| segment.state == SegmentState::Flushed).collect()
     }
 
-    /// Returns the number of rows in the flushed segments; L0 segments contain no rows.
+    /// Returns the number of rows in the flushed segments.
     fn flushed_rows(&self) -> u64 {
-        let flushed = |s: &&SegmentInfo| s.state == SegmentState::Flushed && s.level != SegmentLevel::L0;
+        let flushed = |s: &&ReportedSegment| s.state == SegmentState::Flushed && s.kind.has_rows();
         self.segments.iter().filter(flushed).map(|segment| segment.rows).sum()
     }
 
@@ -247,7 +248,7 @@ impl AwaitedSegments {
     ///
     /// The pending segments of the first list are awaited too. Returns whether the list contains a segment that no
     /// earlier list contained.
-    fn update(&mut self, listed: &[SegmentInfo]) -> bool {
+    fn update(&mut self, listed: &[ReportedSegment]) -> bool {
         if !std::mem::replace(&mut self.has_first_list, true) {
             let pending = listed.iter().filter(|segment| is_pending(segment.state));
             self.states.extend(pending.map(|segment| (segment.id, None)));
@@ -262,7 +263,7 @@ impl AwaitedSegments {
     }
 
     /// Returns whether a list contains every segment that any list contained.
-    fn lists_agree(&self, listed: &[SegmentInfo]) -> bool {
+    fn lists_agree(&self, listed: &[ReportedSegment]) -> bool {
         self.known.is_subset(&listed.iter().map(|segment| segment.id).collect())
     }
 
@@ -289,21 +290,25 @@ fn is_pending(state: SegmentState) -> bool {
 #[cfg(test)]
 mod tests {
     use model::ids::{PartitionId, PartitionScope};
+    use model::segment::{SegmentKind, SegmentLevel, StorageFormat, StorageVersion};
 
     use super::*;
 
-    fn segment(id: i64, state: SegmentState, rows: u64) -> SegmentInfo {
-        SegmentInfo {
+    fn segment(id: i64, state: SegmentState, rows: u64) -> ReportedSegment {
+        ReportedSegment {
             id: SegmentId(id),
             partition: PartitionScope::One(PartitionId(1)),
             state,
             rows,
+            kind: SegmentKind::Rows { format: StorageFormat::V1 },
             level: SegmentLevel::Legacy,
-            storage_version: 0,
+            is_sorted: false,
+            storage_version: StorageVersion(0),
+            virtual_channel: None,
         }
     }
 
-    fn observation(counted: (u64, u64), segments: Vec<SegmentInfo>) -> Observation {
+    fn observation(counted: (u64, u64), segments: Vec<ReportedSegment>) -> Observation {
         Observation { segments, counted: Some(counted), changed: false }
     }
 
@@ -337,7 +342,7 @@ mod tests {
             Observation { counted: None, ..observation((0, 0), segments()) }.rows_agree(),
             "nothing was counted"
         );
-        let deletes = SegmentInfo { level: SegmentLevel::L0, ..segment(4, Flushed, 100) };
+        let deletes = ReportedSegment { kind: SegmentKind::Deletes, ..segment(4, Flushed, 100) };
         assert!(observation((5, 5), vec![segment(1, Flushed, 5), deletes]).rows_agree());
     }
 
@@ -346,7 +351,7 @@ mod tests {
         use SegmentState::Flushed;
         let mut awaited = AwaitedSegments::new(&[]);
         let (one, two, three) = (segment(1, Flushed, 5), segment(2, Flushed, 5), segment(3, Flushed, 10));
-        assert!(!awaited.update(&[one, two]), "every segment of the first list is new");
+        assert!(!awaited.update(&[one.clone(), two.clone()]), "every segment of the first list is new");
         assert!(!awaited.update(&[one]) && !awaited.update(&[two]), "a list lacks one, the next the other");
         assert!(awaited.update(&[three]), "compaction replaced them");
     }

@@ -2,7 +2,7 @@
 
 use futures::TryStreamExt;
 use model::ids::LogId;
-use model::plan::{Expected, FileId};
+use model::plan::{ExpectedFiles, FileId};
 use storage::ObjectMetadata;
 
 use super::BackupRun;
@@ -30,7 +30,7 @@ pub(super) async fn verify_copy(
     copied: &CopiedFiles,
 ) -> Result<Verdict, Error> {
     let backup = &snapshot.backup;
-    let mut expected = Expected::new(backup);
+    let mut expected = ExpectedFiles::new(backup);
     if expected.is_empty() && copied.is_empty() {
         return Ok(Verdict::Complete);
     }
@@ -43,7 +43,7 @@ pub(super) async fn verify_copy(
         let mut entries = store.list(&dir);
         while let Some(entry) = entries.try_next().await? {
             let known = parse_file_id(&layout, &entry.key)
-                .and_then(|file| expected.take(file).map(|known| (file, known)));
+                .and_then(|file| expected.mark_found(file).map(|known| (file, known)));
             let Some((file, (partition, size))) = known else {
                 stale.push(entry.key);
                 continue;

@@ -96,7 +96,7 @@ impl Engine {
 impl Catalog {
     /// Lists the directories of the root and reads the summary of each backup, sorted by name.
     async fn list_summaries(&self) -> Result<Vec<BackupSummary>, Error> {
-        let found = self.store.list_level(&self.root.as_dir()).await?;
+        let found = self.store.list_level(&self.root.as_prefix()).await?;
         let names = found
             .dirs
             .into_iter()

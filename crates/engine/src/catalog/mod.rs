@@ -39,7 +39,7 @@ impl Catalog {
 
     /// Describes the store and root path of the backups, for messages.
     pub(crate) fn describe_root(&self) -> String {
-        self.store.describe(&self.root.as_dir())
+        self.store.describe(&self.root.as_prefix())
     }
 
     /// Reads a whole file; returns `None` if it does not exist.

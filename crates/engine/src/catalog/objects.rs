@@ -64,7 +64,7 @@ impl ObjectListWriter {
     /// Appends one object.
     pub(crate) async fn push(&mut self, object: &ObjectLine<'_>) -> Result<(), Error> {
         self.write_line(&(
-            object.partition.wire(),
+            object.partition.to_wire(),
             object.segment.0,
             object.field.map(|f| f.0),
             object.log.0,

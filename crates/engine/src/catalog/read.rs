@@ -12,8 +12,8 @@ use model::layout::backup::{
 };
 use model::manifest::{CollectionBackup, Manifest, json};
 use model::name::BackupName;
-use model::plan::restore::PrefixSeen;
-use model::plan::{Expected, FileId};
+use model::plan::restore::PrefixFacts;
+use model::plan::{ExpectedFiles, FileId};
 use tokio::sync::mpsc;
 
 use super::{BackupState, BackupSummary, Catalog, Extra};
@@ -80,7 +80,7 @@ impl Catalog {
         let manifest = self.read_manifest(name).await?;
         let extra = self.read_extra(name).await?;
         summary.collections.get_or_insert(manifest.collections.len() as u64);
-        summary.rows.get_or_insert(model::plan::backup::Totals::of_all(&manifest).rows);
+        summary.rows.get_or_insert(model::plan::backup::Totals::of_manifest(&manifest).rows);
         Ok(BackupDetail { summary, manifest, extra })
     }
 
@@ -141,15 +141,15 @@ impl Catalog {
         &self,
         name: &BackupName,
         collection: &CollectionBackup,
-    ) -> Result<(BTreeMap<PartitionId, PrefixSeen>, Vec<Damage>), Error> {
+    ) -> Result<(BTreeMap<PartitionId, PrefixFacts>, Vec<Damage>), Error> {
         let layout = self.layout(name);
-        let mut expected = Expected::new(collection);
+        let mut expected = ExpectedFiles::new(collection);
         let mut damages = Vec::new();
         let mut foreign = BTreeSet::new();
         for dir in [layout.insert_collection_dir(collection.id), layout.delta_collection_dir(collection.id)] {
             let mut entries = self.store.list(&dir);
             while let Some(entry) = entries.try_next().await? {
-                match parse_file_id(&layout, &entry.key).and_then(|file| expected.take(file)) {
+                match parse_file_id(&layout, &entry.key).and_then(|file| expected.mark_found(file)) {
                     Some((_, size)) if size > 0 && size != entry.meta.size => damages.push(Damage::Size {
                         key: self.store.describe(&entry.key),
                         found: entry.meta.size,
@@ -167,7 +167,7 @@ impl Catalog {
         let seen = collection
             .partitions
             .iter()
-            .map(|p| (p.id, PrefixSeen { foreign: foreign.contains(&p.id), deletes: 0 }))
+            .map(|p| (p.id, PrefixFacts { foreign: foreign.contains(&p.id), deletes: 0 }))
             .collect();
         Ok((seen, damages))
     }
@@ -210,7 +210,7 @@ impl Catalog {
 
 /// Returns the partition below whose prefix an object is stored, whatever the rest of its key is.
 fn parse_partition_of_key(key: &ObjectKey, collection_dir: &ObjectKey) -> Option<PartitionId> {
-    key.below(collection_dir)?.split('/').next()?.parse().ok().map(PartitionId)
+    key.relative_to(collection_dir)?.split('/').next()?.parse().ok().map(PartitionId)
 }
 
 /// Parses the key of a binlog or delta log in a backup; returns `None` for any other key.
@@ -223,7 +223,7 @@ pub(crate) fn parse_file_id(layout: &BackupLayout, key: &ObjectKey) -> Option<Fi
 /// Returns the path of a missing file below the backup, with `…` for the id of its group, which is not known.
 fn describe_missing_file(collection: &CollectionBackup, scope: PartitionScope, file: FileId) -> String {
     let FileId { segment, field, log } = file;
-    let (collection, partition) = (collection.id, scope.wire());
+    let (collection, partition) = (collection.id, scope.to_wire());
     match field {
         Some(field) => format!("binlogs/insert_log/{collection}/{partition}/…/{segment}/{field}/{log}"),
         None => format!("binlogs/delta_log/{collection}/{partition}/…/{segment}/{log}"),

@@ -1,17 +1,18 @@
 //! Restores one collection, from its creation to the check of its rows.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use model::ids::PartitionId;
+use model::ids::{PartitionId, PartitionScope};
 use model::manifest::CollectionBackup;
-use model::plan::restore::{CollectionPlan, RowRange};
+use model::plan::restore::{CollectionPlan, ImportJob, PartitionPlan, RowRange};
 
 use super::RestoreRun;
 use super::import::Importer;
-use super::job::ImportJob;
+use super::job::ImportTask;
 use super::proof::{Proof, Turn};
+use super::queue::JobQueue;
 use super::stage::StagingDirectory;
 use crate::{
     CollectionFailure, CollectionOutcome, CollectionPhase, CollectionRestored, Error, Event, PartitionRows,
@@ -78,8 +79,7 @@ impl RestoreRun<'_> {
             .get(plan.index)
             .ok_or_else(|| Error::Task("plan and manifest".into()))?;
         let ctx = self.ctx;
-        let turn =
-            ctx.run(proof.wait_for_turn(plan.jobs().next().is_some(), &plan.target.to_string())).await?;
+        let turn = ctx.run(proof.wait_for_turn(!plan.jobs.is_empty(), &plan.target.to_string())).await?;
         self.emit_phase(plan, CollectionPhase::Creating);
         // A cancellation must not interrupt the creation: the report must say whether the collection exists.
         created.store(self.create_collection(plan, backup).await?, Ordering::Relaxed);
@@ -115,8 +115,8 @@ impl RestoreRun<'_> {
 
     /// Runs all import jobs of a collection and returns the row counts of its partitions.
     ///
-    /// The importer limits the concurrent jobs. If it is the turn of this collection to give the proof, its first job
-    /// runs alone.
+    /// A job is sent when the jobs before it are completed, and the importer limits the concurrent jobs. If it is the
+    /// turn of this collection to give the proof, its first job runs alone.
     async fn import_collection(
         &self,
         plan: &CollectionPlan,
@@ -125,84 +125,100 @@ impl RestoreRun<'_> {
         staging: Option<&StagingDirectory>,
         turn: Turn<'_>,
     ) -> Result<Vec<PartitionRows>, Error> {
-        let mut jobs: VecDeque<ImportJob<'_>> = plan
-            .partitions
-            .iter()
-            .flat_map(|partition| {
-                let jobs = partition.jobs.iter();
-                jobs.map(move |import| ImportJob { run: self, plan, backup, partition, import })
-            })
-            .collect();
-        let bytes = jobs.iter().map(|job| job.import.bytes).sum();
-        let objects = jobs.iter().map(|job| job.import.objects).sum();
-        self.ctx.emit(Event::Planned { collection: plan.called.clone(), objects, bytes });
-        let mut tally = ImportTally { total: jobs.len(), done: 0, rows: BTreeMap::new() };
+        let partitions: HashMap<PartitionId, &PartitionPlan> =
+            plan.partitions.iter().map(|partition| (partition.id, partition)).collect();
+        let task_of =
+            |job| ImportTask { run: self, plan, backup, job, partition: find_partition(&partitions, job) };
+        let bytes = plan.jobs.iter().map(|job| job.bytes).sum();
+        let objects = plan.jobs.iter().map(|job| job.objects).sum();
+        self.ctx.emit(Event::Planned { collection: plan.display_name.clone(), objects, bytes });
+        let mut queue = JobQueue::new(&plan.jobs);
+        let mut tally = ImportTally { total: plan.jobs.len(), done: 0, rows: BTreeMap::new() };
         if let Turn::First(prover) = turn
-            && let Some(first) = jobs.pop_front()
+            && let Some(first) = queue.take_ready().map(task_of)
         {
             let imported = importer.import_job(&first, staging).await;
             let proven = imported.and_then(|rows| first.check_rows(rows));
             // An interruption counts as a failed proof, because it ends the restore anyway.
             prover.report_result(proven.is_ok());
-            tally.add_job(self, &first, proven?);
+            tally.add_job(&first, proven?);
+            queue.complete(&first.job.key);
         }
         let mut running = FuturesUnordered::new();
         loop {
-            let free_slots = importer.max_jobs().saturating_sub(running.len());
-            for job in jobs.drain(..free_slots.min(jobs.len())) {
-                running.push(async move { importer.import_job(&job, staging).await.map(|rows| (job, rows)) });
+            while running.len() < importer.max_jobs()
+                && let Some(task) = queue.take_ready().map(task_of)
+            {
+                running
+                    .push(async move { importer.import_job(&task, staging).await.map(|rows| (task, rows)) });
             }
             let Some(finished) = running.next().await else { break };
-            let (job, rows) = finished?;
-            tally.add_job(self, &job, rows);
+            let (task, rows) = finished?;
+            tally.add_job(&task, rows);
+            queue.complete(&task.job.key);
         }
-        let counted = tally.rows;
-        Ok(plan
-            .partitions
-            .iter()
-            .filter(|p| !p.jobs.is_empty())
-            .map(|p| PartitionRows {
-                partition: p.name.clone(),
-                counted: counted.get(&p.id).copied().unwrap_or_default(),
-                expected: p.rows,
-            })
-            .collect())
+        if let Some(job) = queue.first_waiting() {
+            return Err(Error::Task(format!("import job {} waits for a job that waits for it", job.key)));
+        }
+        Ok(tally.into_partition_rows(plan))
     }
 
     /// Emits the event that a collection has entered a phase.
     pub(super) fn emit_phase(&self, plan: &CollectionPlan, phase: CollectionPhase) {
-        self.ctx.emit(Event::Collection { collection: plan.called.clone(), phase });
+        self.ctx.emit(Event::Collection { collection: plan.display_name.clone(), phase });
     }
 }
 
-/// The completed import jobs of a collection and their rows.
+/// Returns the partition into which a job imports; `None` for all partitions.
+fn find_partition<'a>(
+    partitions: &HashMap<PartitionId, &'a PartitionPlan>,
+    job: &ImportJob,
+) -> Option<&'a PartitionPlan> {
+    match job.scope {
+        PartitionScope::One(id) => partitions.get(&id).copied(),
+        PartitionScope::All => None,
+    }
+}
+
+/// The completed import jobs of a collection and the rows that they imported.
 struct ImportTally {
     total: usize,
     done: usize,
-    rows: BTreeMap<PartitionId, u64>,
+    /// The rows by the scope of the jobs.
+    rows: BTreeMap<PartitionScope, u64>,
 }
 
 impl ImportTally {
     /// Adds a completed job and emits the event.
-    fn add_job(&mut self, run: &RestoreRun<'_>, job: &ImportJob<'_>, rows: u64) {
+    fn add_job(&mut self, task: &ImportTask<'_>, rows: u64) {
         self.done += 1;
-        *self.rows.entry(job.partition.id).or_default() += rows;
-        run.ctx.emit(Event::Import {
-            collection: job.plan.called.clone(),
+        *self.rows.entry(task.job.scope).or_default() += rows;
+        task.run.ctx.emit(Event::Import {
+            collection: task.plan.display_name.clone(),
             done: self.done,
             jobs: self.total,
             rows: self.rows.values().sum(),
         });
     }
+
+    /// Returns the row counts of the partitions into which rows were imported.
+    fn into_partition_rows(self, plan: &CollectionPlan) -> Vec<PartitionRows> {
+        let rows_of = |p: &PartitionPlan| {
+            let counted = *self.rows.get(&PartitionScope::One(p.id))?;
+            Some(PartitionRows { partition: p.name.clone(), counted, expected: p.rows })
+        };
+        plan.partitions.iter().filter_map(rows_of).collect()
+    }
 }
 
-impl ImportJob<'_> {
+impl ImportTask<'_> {
     /// Returns the number of imported rows; fails if it is outside the row range of the job.
     fn check_rows(&self, rows: u64) -> Result<u64, Error> {
-        if self.import.rows.contains(rows) {
+        if self.job.rows.contains(rows) {
             Ok(rows)
         } else {
-            Err(row_count_error(self.plan, &self.partition.name, rows, self.import.rows))
+            let partition = self.partition.map_or("all partitions", |partition| &partition.name);
+            Err(row_count_error(self.plan, partition, rows, self.job.rows))
         }
     }
 }

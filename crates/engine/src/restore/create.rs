@@ -3,7 +3,7 @@
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::CreateCollection;
 use model::manifest::{CollectionBackup, Schema};
-use model::plan::restore::{Action, CollectionPlan, PlanError, SkipParams};
+use model::plan::restore::{CollectionPlan, PlanError, SkipParams, TargetAction};
 
 use super::RestoreRun;
 use crate::Error;
@@ -17,7 +17,7 @@ impl RestoreRun<'_> {
         for database in &self.prepared.plan.databases {
             match self.milvus().create_database(database).await {
                 Ok(()) => {}
-                Err(error) if error.kind() == milvus::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == milvus::MilvusErrorKind::AlreadyExists => {}
                 Err(error) => {
                     return Err(Error::from(error));
                 }
@@ -33,10 +33,10 @@ impl RestoreRun<'_> {
         backup: &CollectionBackup,
     ) -> Result<bool, Error> {
         let target = &plan.target;
-        if plan.action == Action::DropAndCreate {
+        if plan.action == TargetAction::DropAndCreate {
             self.milvus().drop_collection(target).await?;
         }
-        if plan.action == Action::Use {
+        if plan.action == TargetAction::Use {
             return Ok(false);
         }
         // Milvus accepts a second creation with the same schema, so two concurrent restores would share the collection.

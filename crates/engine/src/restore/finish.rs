@@ -39,7 +39,8 @@ impl RestoreRun<'_> {
                 Ok(LoadState::Loaded) => return Ok(()),
                 // Milvus sometimes answers for a moment that an existing collection does not exist.
                 Err(error)
-                    if error.kind() != milvus::ErrorKind::CollectionNotFound && !error.is_temporary() =>
+                    if error.kind() != milvus::MilvusErrorKind::CollectionNotFound
+                        && !error.is_temporary() =>
                 {
                     self.ctx.warn(format!("{target} is restored, but its load state is not known: {error}"));
                     return Ok(());
@@ -71,7 +72,7 @@ impl RestoreRun<'_> {
                 }
                 match self.milvus().create_alias(&plan.target, alias).await {
                     Ok(()) => {}
-                    Err(error) if error.kind() == milvus::ErrorKind::AlreadyExists => {
+                    Err(error) if error.kind() == milvus::MilvusErrorKind::AlreadyExists => {
                         warnings.push(format!(
                             "alias {alias} of {} is taken in the target and stays as it is",
                             plan.source

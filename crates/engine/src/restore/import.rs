@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use milvus::{ImportJobId, ImportRequest, ImportState, Milvus};
 use tokio::sync::Semaphore;
 
-use super::job::ImportJob;
+use super::job::ImportTask;
 use super::stage::StagingDirectory;
-use crate::{Activity, Error, Limits};
+use crate::{Activity, EngineLimits, Error};
 
 /// The number of jobs that wait at the server in addition to those that it processes.
 ///
@@ -49,7 +49,7 @@ pub(super) struct Importer {
 
 impl Importer {
     /// Creates an importer for a restore with the given number of jobs.
-    pub(super) fn new(milvus: Milvus, limits: &Limits, jobs: usize) -> Self {
+    pub(super) fn new(milvus: Milvus, limits: &EngineLimits, jobs: usize) -> Self {
         let max_jobs = limits.import_jobs.get().min(jobs.max(1));
         let width = WAITING_JOBS.min(max_jobs);
         Self {
@@ -77,36 +77,35 @@ impl Importer {
     /// Stages and imports one job; returns the number of rows that Milvus reports.
     pub(super) async fn import_job(
         &self,
-        job: &ImportJob<'_>,
+        task: &ImportTask<'_>,
         staging: Option<&StagingDirectory>,
     ) -> Result<u64, Error> {
         // Acquiring does not fail, because the semaphores are never closed.
         let _staging_permit = self.staging_permits.acquire().await.map_err(|e| Error::Task(e.to_string()))?;
-        let prefixes = match staging {
-            Some(staging) => staging.stage_job(job).await?,
-            None => super::stage::prefixes_in_place(job),
+        let source = match staging {
+            Some(staging) => staging.stage_job(task).await?,
+            None => super::stage::source_in_place(task)?,
         };
         let rows = {
             let _window_permit = self.window.acquire().await.map_err(|e| Error::Task(e.to_string()))?;
             let request = ImportRequest {
-                target: job.plan.target.clone(),
-                partition: job.partition.name.clone(),
-                insert_prefix: prefixes.insert.clone(),
-                delta_prefix: prefixes.delta.clone(),
-                options: Vec::new(),
+                target: task.plan.target.clone(),
+                partition: task.partition.map(|partition| partition.name.clone()),
+                files: vec![source.prefixes.clone()],
             };
             let id = self.milvus.import(&request).await?;
-            tracing::debug!("import job {id} of {} reads {}", job.describe_target(), prefixes.insert);
-            self.follow_job(id, job).await?
+            let (key, read) = (&task.job.key, &source.prefixes.insert);
+            tracing::debug!("import job {id} ({key}) of {} reads {read}", task.describe_target());
+            self.follow_job(id, task).await?
         };
         if let Some(staging) = staging {
-            staging.remove_job_files(&prefixes).await;
+            staging.remove_job_files(&source).await;
         }
         Ok(rows)
     }
 
     /// Requests the state of a job until it ends; fails if no job makes progress or the server is away for too long.
-    async fn follow_job(&self, id: ImportJobId, job: &ImportJob<'_>) -> Result<u64, Error> {
+    async fn follow_job(&self, id: ImportJobId, task: &ImportTask<'_>) -> Result<u64, Error> {
         let mut working = WorkingJob { importer: self, counted: false };
         let mut pause = POLL_PAUSES.0;
         let mut last = None;
@@ -115,11 +114,12 @@ impl Importer {
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(POLL_PAUSES.1);
-            let status = match self.milvus.import_state(id).await {
+            let status = match self.milvus.import_state(&id).await {
                 Ok(status) => status,
                 // Milvus may not know a new job, or any job after a restart, for a moment.
                 Err(error)
-                    if error.kind() == milvus::ErrorKind::NotFound && last_answer.elapsed() < MAX_UNKNOWN =>
+                    if error.kind() == milvus::MilvusErrorKind::NotFound
+                        && last_answer.elapsed() < MAX_UNKNOWN =>
                 {
                     continue;
                 }
@@ -127,14 +127,14 @@ impl Importer {
                 Err(error) if error.is_temporary() && last_answer.elapsed() < MAX_OUTAGE => {
                     if !std::mem::replace(&mut is_away, true) {
                         let seconds = MAX_OUTAGE.saturating_sub(last_answer.elapsed()).as_secs();
-                        job.run.ctx.warn(format!(
+                        task.run.ctx.warn(format!(
                             "Milvus does not answer; asking again for up to {seconds} s: {error}"
                         ));
                     }
                     continue;
                 }
                 Err(error) => {
-                    let activity = Activity::Import { job: id.0, place: job.describe_target() };
+                    let activity = Activity::Import { job: id.clone(), place: task.describe_target() };
                     return Err(Error::from(error).with_context(activity));
                 }
             };
@@ -142,7 +142,7 @@ impl Importer {
             match status.state {
                 ImportState::Completed => return Ok(status.rows),
                 ImportState::Failed(reason) => {
-                    return Err(Error::Import { job: id.0, place: job.describe_target(), reason });
+                    return Err(Error::Import { job: id, place: task.describe_target(), reason });
                 }
                 ImportState::Pending => {}
                 ImportState::Running => working.mark_as_working(),
@@ -154,8 +154,8 @@ impl Importer {
             }
             if self.time_since_progress() > self.stall {
                 return Err(Error::Stalled {
-                    job: id.0,
-                    place: job.describe_target(),
+                    job: id,
+                    place: task.describe_target(),
                     seconds: self.stall.as_secs(),
                 });
             }

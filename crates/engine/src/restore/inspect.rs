@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::name::CollectionRef;
-use model::plan::restore::{Existing, RestoreRequest, Seen};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest, TargetFacts};
 
-use super::preflight::{CONCURRENT_CALLS, CheckedRestore, determine_reach};
+use super::preflight::{CONCURRENT_CALLS, CheckedRestore, determine_data_access};
 use crate::Error;
 use crate::instance::Instance;
 
@@ -14,7 +14,7 @@ use crate::instance::Instance;
 pub(super) async fn inspect_target(
     checked: &CheckedRestore,
     request: &RestoreRequest,
-) -> Result<Seen, Error> {
+) -> Result<TargetFacts, Error> {
     let target = &checked.target;
     let databases: BTreeSet<String> = target.milvus.list_databases().await?.into_iter().collect();
     let has_database = |name: &CollectionRef| databases.contains(&name.database);
@@ -28,13 +28,13 @@ pub(super) async fn inspect_target(
         .try_filter_map(|found| async move { Ok(found) })
         .try_collect()
         .await?;
-    if request.existing == Existing::Drop {
+    if request.existing == ExistingTargetPolicy::Drop {
         reject_aliases(target, &existing).await?;
     }
     let aliases =
         if request.aliases { find_taken_aliases(checked, &databases).await? } else { BTreeMap::new() };
-    let reach = determine_reach(&checked.catalog.store, &target.store);
-    Ok(Seen { databases, existing, aliases, reach, prefixes: BTreeMap::new() })
+    let access = determine_data_access(&checked.catalog.store, &target.store);
+    Ok(TargetFacts { databases, existing, aliases, access, prefixes: BTreeMap::new() })
 }
 
 /// Fails if a target to drop is an alias: Milvus would reject the drop after other changes were made.
@@ -61,7 +61,7 @@ async fn find_taken_aliases(
                     let holder = CollectionRef::new(alias.database.as_str(), holder.name);
                     Ok(Some((alias, holder)))
                 }
-                Err(error) if error.kind() == milvus::ErrorKind::CollectionNotFound => Ok(None),
+                Err(error) if error.kind() == milvus::MilvusErrorKind::CollectionNotFound => Ok(None),
                 Err(error) => Err(Error::from(error)),
             }
         })

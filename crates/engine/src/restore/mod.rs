@@ -8,9 +8,10 @@ mod inspect;
 mod job;
 mod preflight;
 mod proof;
+mod queue;
 mod stage;
 
-pub(crate) use preflight::{check_restore_request, determine_reach};
+pub(crate) use preflight::{check_restore_request, determine_data_access};
 
 use std::time::Instant;
 

@@ -6,10 +6,12 @@ use std::time::Instant;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
-use model::manifest::{CollectionBackup, Format, Manifest};
+use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
-use model::plan::restore::{Existing, PrefixSeen, Reach, RestorePlan, RestoreRequest, Seen};
+use model::plan::restore::{
+    DataAccess, ExistingTargetPolicy, PrefixFacts, RestorePlan, RestoreRequest, TargetFacts,
+};
 use storage::Store;
 
 use super::PreparedRestore;
@@ -29,7 +31,7 @@ pub(crate) struct CheckedRestore {
     /// The existing collections that the restore will drop.
     pub(crate) drops: BTreeSet<CollectionRef>,
     detail: BackupDetail,
-    seen: Seen,
+    facts: TargetFacts,
 }
 
 /// Reads the manifest, resolves and inspects the targets, and fails if the request is not possible.
@@ -40,9 +42,9 @@ pub(crate) async fn check_restore_request(
     let catalog = Catalog::open(engine)?;
     let detail = catalog.read_complete_backup(&request.name).await?;
     let format = match &detail.manifest.format {
-        Format::Binlog => None,
-        Format::Snapshot => Some("snapshot".to_owned()),
-        Format::Other(other) => Some(other.clone()),
+        BackupFormat::Binlog => None,
+        BackupFormat::Snapshot => Some("snapshot".to_owned()),
+        BackupFormat::Other(other) => Some(other.clone()),
     };
     if let Some(format) = format {
         return Err(Error::Format { name: request.name.to_string(), format });
@@ -50,12 +52,12 @@ pub(crate) async fn check_restore_request(
     let targets = resolve_targets(&detail.manifest, request)?;
     let target = Instance::open(engine).await?;
     target.milvus.server().version.supported()?;
-    let (drops, seen) = (BTreeSet::new(), Seen::default());
-    let mut checked = CheckedRestore { catalog, target, targets, drops, detail, seen };
+    let (drops, facts) = (BTreeSet::new(), TargetFacts::default());
+    let mut checked = CheckedRestore { catalog, target, targets, drops, detail, facts };
     check_schemas(&checked.target, &checked.selected_collections())?;
-    checked.seen = super::inspect::inspect_target(&checked, request).await?;
+    checked.facts = super::inspect::inspect_target(&checked, request).await?;
     // This plan lacks the files, which take longer to list, but finds every target that is not allowed.
-    checked.drops = checked.build_plan(request)?.drops().cloned().collect();
+    checked.drops = checked.build_plan(request)?.dropped_targets().cloned().collect();
     Ok(checked)
 }
 
@@ -89,7 +91,7 @@ impl CheckedRestore {
     /// Computes the plan from everything that was read so far.
     fn build_plan(&self, request: &RestoreRequest) -> Result<RestorePlan, Error> {
         let Targets { databases, collections, .. } = &self.targets;
-        Ok(RestorePlan::new(self.manifest(), databases, collections, request, &self.seen)?)
+        Ok(RestorePlan::new(self.manifest(), databases, collections, request, &self.facts)?)
     }
 }
 
@@ -105,17 +107,17 @@ pub(super) async fn prepare_restore(
         ctx.warn(format!("no collection matches the rename rule {}", checked.targets.unused.join(", ")));
     }
     if !request.meta_only {
-        checked.seen.prefixes = inspect_prefixes(&checked, request).await?;
+        checked.facts.prefixes = inspect_prefixes(&checked, request).await?;
     }
     let plan = checked.build_plan(request)?;
-    let CheckedRestore { catalog, target, detail, seen, .. } = checked;
+    let CheckedRestore { catalog, target, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
     // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
     let absolute_paths = target.store.traits().absolute_paths;
     if plan.jobs().next().is_some()
-        && (!absolute_paths || plan.staging.is_some() || request.existing == Existing::Drop)
+        && (!absolute_paths || plan.staging.is_some() || request.existing == ExistingTargetPolicy::Drop)
     {
-        let contents = list_collections_of(&target, seen.databases).await?;
+        let contents = list_collections_of(&target, facts.databases).await?;
         confirm_source_root(&target, &contents.collections).await?;
     }
     let server = target.milvus.server();
@@ -181,7 +183,7 @@ fn check_schemas(target: &Instance, backups: &[&CollectionBackup]) -> Result<(),
 async fn inspect_prefixes(
     checked: &CheckedRestore,
     request: &RestoreRequest,
-) -> Result<BTreeMap<PartitionId, PrefixSeen>, Error> {
+) -> Result<BTreeMap<PartitionId, PrefixFacts>, Error> {
     let CheckedRestore { catalog, detail, .. } = checked;
     let name = &request.name;
     let recorded: Option<BTreeMap<PartitionId, u64>> =
@@ -199,7 +201,7 @@ async fn inspect_prefixes(
                     None => BTreeMap::new(),
                 };
                 let seen = seen.into_iter().map(move |(id, seen)| {
-                    (id, PrefixSeen { deletes: deletes.get(&id).copied().unwrap_or_default(), ..seen })
+                    (id, PrefixFacts { deletes: deletes.get(&id).copied().unwrap_or_default(), ..seen })
                 });
                 Ok::<_, Error>((seen, damages))
             };
@@ -221,16 +223,16 @@ async fn inspect_prefixes(
 }
 
 /// Returns whether, according to the configuration, the target Milvus can import the backup in place.
-pub(crate) fn determine_reach(backup: &Store, target: &Store) -> Reach {
+pub(crate) fn determine_data_access(backup: &Store, target: &Store) -> DataAccess {
     let (from, to) = (backup.location(), target.location());
     if from == to {
-        return Reach::InPlace;
+        return DataAccess::InPlace;
     }
     match (from.bucket(), to.bucket()) {
         (Some(backup), Some(target)) if from.has_same_endpoint(to) => {
-            Reach::Staged(format!("the target reads bucket {target}, the backup lies in {backup}"))
+            DataAccess::Staged(format!("the target reads bucket {target}, the backup lies in {backup}"))
         }
-        _ => Reach::Staged(format!("the target reads {to}, the backup lies on {from}")),
+        _ => DataAccess::Staged(format!("the target reads {to}, the backup lies on {from}")),
     }
 }
 
@@ -257,9 +259,9 @@ mod tests {
     }
 
     fn staging_reason(backup: &Store, target: &Store) -> Option<String> {
-        match determine_reach(backup, target) {
-            Reach::InPlace => None,
-            Reach::Staged(why) => Some(why),
+        match determine_data_access(backup, target) {
+            DataAccess::InPlace => None,
+            DataAccess::Staged(why) => Some(why),
         }
     }
 

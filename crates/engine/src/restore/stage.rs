@@ -3,26 +3,24 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use model::ids::{PartitionScope, SegmentId};
+use milvus::ImportPrefixes;
+use model::ids::{PartitionId, SegmentId};
 use model::key::ObjectKey;
-use model::manifest::Segment;
-use model::plan::restore::JobData;
+use model::plan::restore::ImportFiles;
 use storage::{CopyItem, Mover, Store};
 
 use super::RestoreRun;
-use super::job::ImportJob;
+use super::job::ImportTask;
 use crate::lease::{Claimed, Lease, Marker};
 use crate::{Activity, CollectionPhase, Engine, Error, Event, JobCtx};
 
 /// The name of the owner file of a staging directory.
 const OWNER_FILE: &str = "mb_owner.json";
 
-/// The two prefixes that an import job reads.
-pub(super) struct ImportPrefixes {
-    /// The prefix of the binlogs, as the server sees it.
-    pub(super) insert: String,
-    /// The prefix of the delta logs, as the server sees it; empty if there are none.
-    pub(super) delta: String,
+/// The files that an import job reads.
+pub(super) struct ImportSource {
+    /// The prefixes of the files, as the server sees them.
+    pub(super) prefixes: ImportPrefixes,
     /// The directory to remove after the import; `None` if the job is imported in place.
     staged_dir: Option<ObjectKey>,
 }
@@ -54,42 +52,45 @@ impl StagingDirectory {
         Ok(Self { mover, store, dir, job_count: AtomicUsize::new(0), lease, keep, ctx })
     }
 
-    /// Stages the files of a job if its plan demands that, and returns the prefixes to import.
-    pub(super) async fn stage_job(&self, job: &ImportJob<'_>) -> Result<ImportPrefixes, Error> {
-        let JobData::Staged(segments) = &job.import.data else { return Ok(prefixes_in_place(job)) };
-        let run = job.run;
-        run.emit_phase(job.plan, CollectionPhase::Staging);
+    /// Stages the files of a job if its plan demands that, and returns the files to import.
+    pub(super) async fn stage_job(&self, task: &ImportTask<'_>) -> Result<ImportSource, Error> {
+        let ImportFiles::Staged(segments) = &task.job.files else { return source_in_place(task) };
+        let (run, partition) = (task.run, task.partition_of_rows()?);
+        run.emit_phase(task.plan, CollectionPhase::Staging);
         let number = self.job_count.fetch_add(1, Ordering::Relaxed);
-        let dir = self.dir.join(&format!("{}-{number}/", job.partition.id));
+        let dir = self.dir.join(&format!("{partition}-{number}/"));
         let layout = run.prepared.catalog.layout(&run.prepared.request.name);
         let binlogs = layout.binlogs_dir();
-        let items = files_of_segments(job, segments).map(|(from, size)| {
-            let to = dir.join(from.below(&binlogs).unwrap_or(from.file_name()));
+        let items = files_of_segments(task, partition, segments).map(|(from, size)| {
+            let to = dir.join(from.relative_to(&binlogs).unwrap_or(from.file_name()));
             CopyItem { from, to, size }
         });
         let on_copied = |item: &CopyItem, _: &storage::CopyResult| {
-            self.ctx.emit(Event::ObjectCopied { collection: job.plan.called.clone(), bytes: item.size });
+            self.ctx
+                .emit(Event::ObjectCopied { collection: task.plan.display_name.clone(), bytes: item.size });
         };
         let copied = self.mover.copy_all(items, self.ctx.cancel(), on_copied).await;
-        copied.map_err(|e| Error::from(e.error).with_context(Activity::Stage(job.plan.called.clone())))?;
-        run.emit_phase(job.plan, CollectionPhase::Importing);
-        let staged_prefix = |prefix: ObjectKey| prefix.below(&binlogs).map(|rest| dir.join(rest).as_dir());
-        let partition = job.partition.id;
+        copied.map_err(|e| {
+            Error::from(e.error).with_context(Activity::Stage(task.plan.display_name.clone()))
+        })?;
+        run.emit_phase(task.plan, CollectionPhase::Importing);
+        let staged_prefix =
+            |prefix: ObjectKey| prefix.relative_to(&binlogs).map(|rest| dir.join(rest).as_prefix());
         let insert =
-            staged_prefix(layout.insert_dir(job.backup.id, partition)).unwrap_or_else(|| dir.clone());
-        let delta = staged_prefix(layout.delta_dir(job.backup.id, PartitionScope::One(partition)))
-            .filter(|_| job.import.has_deltas);
+            staged_prefix(layout.insert_dir(task.backup.id, partition)).unwrap_or_else(|| dir.clone());
+        let delta =
+            staged_prefix(layout.delta_dir(task.backup.id, task.job.scope)).filter(|_| task.job.has_deltas);
         let target = &run.engine.config.source;
-        Ok(ImportPrefixes {
+        let prefixes = ImportPrefixes {
             insert: target.server_path(&insert),
             delta: delta.map(|d| target.server_path(&d)).unwrap_or_default(),
-            staged_dir: Some(dir),
-        })
+        };
+        Ok(ImportSource { prefixes, staged_dir: Some(dir) })
     }
 
     /// Removes the staged files of a completed job, unless the request demands to keep them.
-    pub(super) async fn remove_job_files(&self, prefixes: &ImportPrefixes) {
-        let Some(dir) = prefixes.staged_dir.as_ref().filter(|_| !self.keep) else { return };
+    pub(super) async fn remove_job_files(&self, source: &ImportSource) {
+        let Some(dir) = source.staged_dir.as_ref().filter(|_| !self.keep) else { return };
         if let Err(error) =
             self.store.delete_below(dir, &tokio_util::sync::CancellationToken::new(), |_| {}).await
         {
@@ -119,7 +120,7 @@ impl StagingDirectory {
 ///
 /// Directories without an owner file belong to other tools and stay.
 async fn remove_stale_directories(run: &RestoreRun<'_>, store: &Store) -> Result<(), Error> {
-    let root = run.prepared.target.layout.root().as_dir();
+    let root = run.prepared.target.layout.root().as_prefix();
     let found = store.list_level(&root).await?;
     for name in found.dirs {
         let Some(id) = model::layout::milvus::staging_id(&name) else { continue };
@@ -136,37 +137,37 @@ async fn remove_stale_directories(run: &RestoreRun<'_>, store: &Store) -> Result
     Ok(())
 }
 
-/// Returns the prefixes of the partition in the backup itself.
-pub(super) fn prefixes_in_place(job: &ImportJob<'_>) -> ImportPrefixes {
-    let layout = job.run.prepared.catalog.layout(&job.run.prepared.request.name);
-    let backup = &job.run.engine.config.backup;
-    let partition = job.partition.id;
-    let delta =
-        job.import.has_deltas.then(|| layout.delta_dir(job.backup.id, PartitionScope::One(partition)));
-    ImportPrefixes {
-        insert: backup.server_path(&layout.insert_dir(job.backup.id, partition)),
+/// Returns the files of the partition in the backup itself.
+pub(super) fn source_in_place(task: &ImportTask<'_>) -> Result<ImportSource, Error> {
+    let layout = task.run.prepared.catalog.layout(&task.run.prepared.request.name);
+    let backup = &task.run.engine.config.backup;
+    let delta = task.job.has_deltas.then(|| layout.delta_dir(task.backup.id, task.job.scope));
+    let prefixes = ImportPrefixes {
+        insert: backup.server_path(&layout.insert_dir(task.backup.id, task.partition_of_rows()?)),
         delta: delta.map(|d| backup.server_path(&d)).unwrap_or_default(),
-        staged_dir: None,
-    }
+    };
+    Ok(ImportSource { prefixes, staged_dir: None })
 }
 
 /// Returns the keys and sizes of the files of the given segments in the backup.
 fn files_of_segments<'a>(
-    job: &'a ImportJob<'_>,
+    task: &'a ImportTask<'_>,
+    partition: PartitionId,
     wanted: &'a [SegmentId],
 ) -> impl Iterator<Item = (ObjectKey, u64)> + 'a {
-    let layout = job.run.prepared.catalog.layout(&job.run.prepared.request.name);
-    let (collection, partition) = (job.backup.id, job.partition.id);
-    let segments = job.backup.partitions.iter().filter(move |p| p.id == partition).flat_map(|p| &p.segments);
+    let layout = task.run.prepared.catalog.layout(&task.run.prepared.request.name);
+    let (collection, scope) = (task.backup.id, task.job.scope);
     let wanted: HashSet<SegmentId> = wanted.iter().copied().collect();
-    segments.filter(move |s| wanted.contains(&s.id)).flat_map(move |s: &Segment| {
+    let segments = task.backup.segments_of(scope).iter().filter(move |s| wanted.contains(&s.id));
+    segments.flat_map(move |s| {
         let inserts = s
             .binlogs
             .iter()
             .map(|b| (layout.insert_key(collection, partition, s.group_id, s.id, b.field, b.log), b.size));
-        let deltas = s.delta_logs.iter().map(|d| {
-            (layout.delta_key(collection, PartitionScope::One(partition), s.group_id, s.id, d.log), d.size)
-        });
+        let deltas = s
+            .delta_logs
+            .iter()
+            .map(|d| (layout.delta_key(collection, scope, s.group_id, s.id, d.log), d.size));
         inserts.chain(deltas).collect::<Vec<_>>()
     })
 }

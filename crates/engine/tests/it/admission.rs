@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use engine::{Admission, Admit, Claim, DeleteRequest, Error, JobCtx, Kind, now_ms};
+use engine::{Admission, Admit, Claim, DeleteRequest, Error, FailureKind, JobCtx, now_ms};
 use model::mapping::Mapping;
 use model::plan::backup::BackupRequest;
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 use model::selection::Selection;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ async fn admit(world: &World, what: Admit<'_>) -> Result<Admission, Error> {
     within_deadline(world.engine().admit(what, &JobCtx::detached())).await
 }
 
-async fn rejection_kind(world: &World, what: Admit<'_>) -> Kind {
+async fn rejection_kind(world: &World, what: Admit<'_>) -> FailureKind {
     admit(world, what).await.unwrap_err().kind()
 }
 
@@ -45,15 +45,24 @@ async fn a_backup_that_is_certain_to_fail_is_rejected() {
     let mut world = World::with_books().await;
     world.back_up(&backup_request("nightly")).await.unwrap();
     disk::write_file(&world.backup_path("letters/one.txt"), "not yours");
-    assert_eq!(rejection_kind(&world, Admit::Backup(&backup_request("nightly"))).await, Kind::AlreadyExists);
-    assert_eq!(rejection_kind(&world, Admit::Backup(&backup_request("letters"))).await, Kind::AlreadyExists);
+    assert_eq!(
+        rejection_kind(&world, Admit::Backup(&backup_request("nightly"))).await,
+        FailureKind::AlreadyExists
+    );
+    assert_eq!(
+        rejection_kind(&world, Admit::Backup(&backup_request("letters"))).await,
+        FailureKind::AlreadyExists
+    );
     let nothing =
         BackupRequest { selection: Selection::from_filter("films").unwrap(), ..backup_request("second") };
-    assert_eq!(rejection_kind(&world, Admit::Backup(&nothing)).await, Kind::NotFound);
+    assert_eq!(rejection_kind(&world, Admit::Backup(&nothing)).await, FailureKind::NotFound);
     // Port 1 (tcpmux) has no listener.
     world.config.milvus.port = 1;
     world.config.milvus.limits.outage = std::time::Duration::from_millis(1);
-    assert_eq!(rejection_kind(&world, Admit::Backup(&backup_request("second"))).await, Kind::Unreachable);
+    assert_eq!(
+        rejection_kind(&world, Admit::Backup(&backup_request("second"))).await,
+        FailureKind::Unreachable
+    );
 }
 
 #[tokio::test]
@@ -74,22 +83,25 @@ async fn a_restore_that_is_certain_to_fail_is_rejected() {
     let world = World::with_books().await;
     world.back_up(&backup_request("nightly")).await.unwrap();
     disk::write_file(&world.backup_path("half/meta/collection_meta.json"), "{}");
-    let drop = RestoreRequest { existing: Existing::Drop, ..restore_request("nightly") };
+    let drop = RestoreRequest { existing: ExistingTargetPolicy::Drop, ..restore_request("nightly") };
     assert!(admit(&world, Admit::Restore(&drop)).await.is_ok());
     let gone = Mapping::new(Some("films:films_2"), None).unwrap();
     for (request, kind) in [
-        (restore_copy_request("weekly"), Kind::NotFound),
-        (restore_copy_request("half"), Kind::Damaged),
-        (restore_request("nightly"), Kind::AlreadyExists),
+        (restore_copy_request("weekly"), FailureKind::NotFound),
+        (restore_copy_request("half"), FailureKind::Damaged),
+        (restore_request("nightly"), FailureKind::AlreadyExists),
         (
             RestoreRequest {
                 selection: Selection::from_filter("films").unwrap(),
                 ..restore_copy_request("nightly")
             },
-            Kind::NotFound,
+            FailureKind::NotFound,
         ),
-        (RestoreRequest { existing: Existing::Use, ..restore_copy_request("nightly") }, Kind::NotFound),
-        (RestoreRequest { mapping: gone, ..restore_copy_request("nightly") }, Kind::Usage),
+        (
+            RestoreRequest { existing: ExistingTargetPolicy::Use, ..restore_copy_request("nightly") },
+            FailureKind::NotFound,
+        ),
+        (RestoreRequest { mapping: gone, ..restore_copy_request("nightly") }, FailureKind::Usage),
     ] {
         assert_eq!(rejection_kind(&world, Admit::Restore(&request)).await, kind, "{request:?}");
     }
@@ -101,7 +113,10 @@ async fn admission_does_not_check_the_files_of_a_backup() {
     world.back_up(&backup_request("nightly")).await.unwrap();
     fs::remove_dir_all(world.backup_path("nightly/binlogs")).unwrap();
     assert!(admit(&world, Admit::Restore(&restore_copy_request("nightly"))).await.is_ok());
-    assert_eq!(world.restore(&restore_copy_request("nightly")).await.unwrap_err().kind(), Kind::Damaged);
+    assert_eq!(
+        world.restore(&restore_copy_request("nightly")).await.unwrap_err().kind(),
+        FailureKind::Damaged
+    );
 }
 
 #[tokio::test]
@@ -111,14 +126,17 @@ async fn a_deletion_claims_its_backup_and_is_rejected_while_it_is_running() {
     let admission = admit(&world, Admit::Delete(&delete_request("nightly"))).await.unwrap();
     assert_eq!((admission.writes, admission.server), (vec![backup_claim(&world, "nightly")], None));
     assert!(world.find_listed("nightly").await.is_some());
-    assert_eq!(rejection_kind(&world, Admit::Delete(&delete_request("weekly"))).await, Kind::NotFound);
+    assert_eq!(rejection_kind(&world, Admit::Delete(&delete_request("weekly"))).await, FailureKind::NotFound);
     let marker = json!({
         "format_version": 1, "owner": "x", "host": "there", "pid": 7, "tool": "milvus-backup 9.9.9",
         "started_ms": now_ms(), "renewed_ms": now_ms(),
     });
     disk::write_file(&world.backup_path("weekly/meta/mb_begin.json"), marker.to_string());
-    assert_eq!(rejection_kind(&world, Admit::Delete(&delete_request("weekly"))).await, Kind::Busy);
-    assert_eq!(rejection_kind(&world, Admit::Backup(&backup_request("weekly"))).await, Kind::AlreadyExists);
+    assert_eq!(rejection_kind(&world, Admit::Delete(&delete_request("weekly"))).await, FailureKind::Busy);
+    assert_eq!(
+        rejection_kind(&world, Admit::Backup(&backup_request("weekly"))).await,
+        FailureKind::AlreadyExists
+    );
 }
 
 /// A server runs each job as a task of its own, so the futures must be `Send`.

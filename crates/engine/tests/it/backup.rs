@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 
-use engine::{Advice, BackupState, CollectionPhase, Event, JobCtx, Kind, Phase, Setting};
+use engine::{Advice, BackupState, CollectionPhase, Event, FailureKind, JobCtx, Phase, Setting};
 use flate2::read::GzDecoder;
 use model::manifest::{KeyValue, LoadState};
-use model::plan::backup::{BackupRequest, FlushStrategy};
+use model::plan::backup::{BackupRequest, FlushStrategy, ResolvedFlush};
 use model::selection::Selection;
 use serde_json::{Value, json};
 
@@ -226,7 +226,7 @@ async fn a_selection_without_a_match_is_an_error_and_changes_nothing() {
     let world = World::with_books().await;
     let selection = Selection::from_filter("books,shop.*,default.boots").unwrap();
     let error = world.back_up(&BackupRequest { selection, ..backup_request("some") }).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(error.kind(), FailureKind::NotFound);
     assert_eq!(error.to_string(), "nothing matches shop.*, default.boots");
     assert_eq!(error.advice(), Some(Advice::CorrectFilter));
     assert_eq!(world.count_calls("Flush"), 0);
@@ -269,7 +269,7 @@ async fn an_unsupported_strategy_fails_with_the_required_version() {
     let world = World::with_books().await;
     let request = BackupRequest { strategy: FlushStrategy::Bulk, ..backup_request("nightly") };
     let error = world.back_up(&request).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
     assert_eq!(error.to_string(), "strategy bulk_flush needs Milvus 2.6.11 or later");
     assert!(disk::list_files(&world.backup_path("")).is_empty());
 }
@@ -284,7 +284,7 @@ async fn a_preview_changes_nothing_and_warns_that_it_counts_before_the_flush() {
     let seen = world.preview(&backup_request("nightly")).await.unwrap();
     assert_eq!(world.count_calls("Flush"), flushes);
     assert_eq!(disk::list_files(&world.backup_path("")), before);
-    assert_eq!((seen.name.as_str(), seen.strategy), ("nightly", FlushStrategy::Serial));
+    assert_eq!((seen.name.as_str(), seen.flush), ("nightly", ResolvedFlush::Serial));
     assert_eq!(seen.copy, "copies on the local disk");
     assert!(seen.warnings[0].starts_with("counted before the flush"), "{:?}", seen.warnings);
     let found: Vec<_> = seen
@@ -308,7 +308,7 @@ async fn a_preview_fails_if_the_name_exists_already() {
     let world = World::with_books().await;
     world.back_up(&backup_request("nightly")).await.unwrap();
     let error = world.preview(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
 }
 
 #[tokio::test]
@@ -333,7 +333,7 @@ async fn a_wrong_root_fails_before_anything_is_written() {
     let elsewhere = world.source_path("wrong");
     world.config.source.root = elsewhere.to_str().unwrap().into();
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
     let expected = format!(
         "no files of default.books below {}/, although Milvus reports 5 flushed rows",
         elsewhere.display()
@@ -353,7 +353,7 @@ async fn a_wrong_root_that_is_found_after_the_flush_leaves_an_unfinished_backup(
     world.config.source.root = world.source_path("wrong").to_str().unwrap().into();
     let watched = WatchedJob::new(|_, _| {});
     let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
     assert!(describe_error(&error).contains("flushed rows"), "{error}");
     assert_eq!(state_of(world.find_listed("nightly").await), Some(BackupState::Unfinished));
     assert!(

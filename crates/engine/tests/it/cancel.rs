@@ -1,6 +1,6 @@
 //! Interrupted backups (simulated Milvus).
 
-use engine::{BackupState, CollectionPhase, Event, Kind, Phase};
+use engine::{BackupState, CollectionPhase, Event, FailureKind, Phase};
 use serde_json::json;
 
 use crate::disk;
@@ -21,7 +21,7 @@ async fn an_interrupted_backup_is_unfinished_and_can_be_deleted() {
         let world = World::with_books().await;
         let watched = WatchedJob::cancelled_at(at);
         let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Interrupted, "interrupted"));
+        assert_eq!((error.kind(), error.to_string().as_str()), (FailureKind::Interrupted, "interrupted"));
         assert!(watched.messages().contains("nightly is left unfinished"));
         assert!(!world.backup_path("nightly/meta/backup_meta.json").exists());
         assert_eq!(disk::read_json(&world.backup_path("nightly/meta/mb_begin.json"))["stopped"], json!(true));
@@ -30,7 +30,7 @@ async fn an_interrupted_backup_is_unfinished_and_can_be_deleted() {
         let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
         assert_eq!(error.to_string(), "backup nightly exists already (unfinished)");
         let error = world.restore(&restore_request("nightly")).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Damaged);
+        assert_eq!(error.kind(), FailureKind::Damaged);
         assert!(
             describe_error(&error)
                 .starts_with("backup nightly is unfinished, not complete\ndelete_and_create_again")
@@ -50,7 +50,7 @@ async fn a_cancellation_during_the_preflight_writes_nothing() {
         let world = World::with_books().await;
         let watched = WatchedJob::cancelled_at(at);
         let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Interrupted);
+        assert_eq!(error.kind(), FailureKind::Interrupted);
         assert!(disk::list_files(&world.backup_path("")).is_empty());
         assert_eq!(world.count_calls("Flush"), 0);
     }

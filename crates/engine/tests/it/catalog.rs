@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use engine::{BackupState, Engine, EngineConfig, Event, JobCtx, Kind};
+use engine::{BackupState, Engine, EngineConfig, Event, FailureKind, JobCtx};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk;
@@ -62,7 +62,7 @@ async fn other_directories_are_not_listed() {
     assert_eq!(world.list_backups().await.len(), 1);
     for name in ["letters", "other", "hollow", "nobody"] {
         let error = get_backup(&world, name).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::NotFound);
+        assert_eq!(error.kind(), FailureKind::NotFound);
         let place = world.backup_path("nightly").parent().unwrap().to_owned();
         let expected = format!("there is no backup {name} below {}/\nlist_backups", place.display());
         assert_eq!(describe_error(&error), expected);
@@ -82,7 +82,11 @@ async fn directories_of_milvus_are_never_listed_as_backups() {
     let names: Vec<String> = world.list_backups().await.into_iter().map(|b| b.name).collect();
     assert_eq!(names, ["nightly"]);
     for reserved in ["insert_log", "delta_log", "stats_log", "index_files", "restore-temp-1"] {
-        assert_eq!(get_backup(&world, reserved).await.unwrap_err().kind(), Kind::NotFound, "{reserved}");
+        assert_eq!(
+            get_backup(&world, reserved).await.unwrap_err().kind(),
+            FailureKind::NotFound,
+            "{reserved}"
+        );
     }
 }
 
@@ -99,7 +103,7 @@ async fn a_damaged_head_is_listed_with_its_problem() {
         let problem = listed.problem.unwrap();
         assert!(problem.starts_with("backup_meta.json: "), "{problem}");
         let error = get_backup(&world, "nightly").await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Damaged);
+        assert_eq!(error.kind(), FailureKind::Damaged);
         let text = describe_error(&error);
         assert!(text.contains("meta/backup_meta.json is damaged: "), "{text}");
         assert!(text.contains("use_another_backup"), "{text}");
@@ -116,7 +120,7 @@ async fn the_error_names_a_damaged_manifest() {
         for damaged in [&text[..text.len() - 2], b"", b"null x"] {
             fs::write(&path, damaged).unwrap();
             let error = get_backup(&world, "nightly").await.unwrap_err();
-            assert_eq!(error.kind(), Kind::Damaged, "{file}");
+            assert_eq!(error.kind(), FailureKind::Damaged, "{file}");
             assert_eq!(error.to_string(), format!("{} is damaged", path.display()));
             assert!(error.chain().len() > error.to_string().len(), "and why: {}", error.chain());
         }
@@ -139,10 +143,10 @@ async fn the_level_files_describe_the_same_tree_as_the_full_file() {
         let (path, text) = (meta.join(file), fs::read(meta.join(file)).unwrap());
         fs::write(&path, &text[..text.len() - 3]).unwrap();
         let error = get_backup(&world, "nightly").await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Damaged, "{file}");
+        assert_eq!(error.kind(), FailureKind::Damaged, "{file}");
         fs::remove_file(&path).unwrap();
         let error = get_backup(&world, "nightly").await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Damaged, "{file}");
+        assert_eq!(error.kind(), FailureKind::Damaged, "{file}");
         let expected = format!("backup nightly is damaged: {} is missing", path.display());
         assert_eq!(error.to_string(), expected);
         fs::write(&path, text).unwrap();
@@ -158,7 +162,7 @@ async fn a_backup_without_its_commit_marker_is_unfinished() {
     let error = get_backup(&world, "nightly").await.unwrap_err();
     let expected = "backup nightly is unfinished, not complete\n\
                     delete_and_create_again backup=nightly";
-    assert_eq!((error.kind(), describe_error(&error).as_str()), (Kind::Damaged, expected));
+    assert_eq!((error.kind(), describe_error(&error).as_str()), (FailureKind::Damaged, expected));
     // A directory with data files only is an unfinished backup too.
     fs::remove_dir_all(world.backup_path("nightly/meta")).unwrap();
     assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
@@ -173,7 +177,7 @@ async fn cancelled_calls_return_interrupted() {
     let ctx = JobCtx::new(cancelled, |_: Event| {});
     let engine = Engine::new(EngineConfig { ..world.config.clone() });
     let name = "nightly".parse().unwrap();
-    assert_eq!(within_deadline(engine.list(&ctx)).await.unwrap_err().kind(), Kind::Interrupted);
-    assert_eq!(within_deadline(engine.get(&name, &ctx)).await.unwrap_err().kind(), Kind::Interrupted);
-    assert_eq!(within_deadline(engine.check(&ctx)).await.unwrap_err().kind(), Kind::Interrupted);
+    assert_eq!(within_deadline(engine.list(&ctx)).await.unwrap_err().kind(), FailureKind::Interrupted);
+    assert_eq!(within_deadline(engine.get(&name, &ctx)).await.unwrap_err().kind(), FailureKind::Interrupted);
+    assert_eq!(within_deadline(engine.check(&ctx)).await.unwrap_err().kind(), FailureKind::Interrupted);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine::{Advice, BackupReport, BackupState, Error, Event, JobCtx, Kind};
+use engine::{Advice, BackupReport, BackupState, Error, Event, FailureKind, JobCtx};
 use milvus::{ConnectConfig, Milvus};
 use model::plan::backup::BackupRequest;
 use testkit::fake::Fault;
@@ -61,7 +61,11 @@ async fn assert_only_tags_are_backed_up(
     when: &str,
 ) {
     assert_eq!(report.vanished, [collection("books")], "{when}");
-    assert_eq!((report.kind(), report.collections, report.rows), (Some(Kind::Partial), 1, 4), "{when}");
+    assert_eq!(
+        (report.kind(), report.collections, report.rows),
+        (Some(FailureKind::Partial), 1, 4),
+        "{when}"
+    );
     assert_eq!(watched.messages(), "", "the report tells it, once: {when}");
     assert!(watched.events().iter().any(|event| books_enter_phase(event, "vanished")), "{when}");
     let listed = world.find_listed("nightly").await.unwrap();
@@ -134,7 +138,7 @@ async fn a_strict_backup_fails_if_a_collection_is_dropped() {
     let error = world.back_up_watched(&request, &watched.ctx).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
-        (Kind::Failed, "default.books was dropped during the backup")
+        (FailureKind::Failed, "default.books was dropped during the backup")
     );
     assert_eq!(error.advice(), Some(Advice::CreateAgainOrNotStrict));
     assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);

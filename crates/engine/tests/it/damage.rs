@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use engine::{Advice, Kind};
+use engine::{Advice, FailureKind};
 use model::plan::restore::RestoreRequest;
 use model::selection::Selection;
 
@@ -23,7 +23,7 @@ async fn world_with_backup() -> (World, PathBuf) {
 /// Restores the backup, asserts that it is reported as damaged, and returns the message.
 async fn failed_restore_text(world: &World) -> String {
     let error = world.restore(&restore_copy_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Damaged);
+    assert_eq!(error.kind(), FailureKind::Damaged);
     assert_eq!(error.advice(), Some(Advice::UseAnotherBackup));
     assert_eq!(world.collection_names("default").await, ["books", "tags"], "nothing was changed");
     error.to_string()
@@ -87,7 +87,7 @@ async fn the_error_names_a_damaged_delta_log() {
     let size = usize::try_from(fs::metadata(&log).unwrap().len()).unwrap();
     fs::write(&log, vec![b'x'; size]).unwrap();
     let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Damaged);
+    assert_eq!(error.kind(), FailureKind::Damaged);
     assert!(
         describe_error(&error).contains(&format!("delete log {}: ", log.display())),
         "{}",

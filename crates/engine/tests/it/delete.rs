@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use engine::{BackupState, DeleteOutcome, DeleteRequest, Error, Event, JobCtx, Kind, Phase};
+use engine::{BackupState, DeleteOutcome, DeleteRequest, Error, Event, FailureKind, JobCtx, Phase};
 
 use crate::disk;
 use crate::watch::WatchedJob;
@@ -30,7 +30,7 @@ async fn a_deletion_removes_all_of_one_backup_and_nothing_else() {
     let events = watched.events();
     assert_eq!(events[..2], [Event::Phase(Phase::Preflight), Event::Phase(Phase::Delete)]);
     assert!(events[2..].iter().all(|event| matches!(event, Event::Deleted { .. })) && events.len() > 2);
-    assert_eq!(delete(&world, "nightly").await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(delete(&world, "nightly").await.unwrap_err().kind(), FailureKind::NotFound);
     world.back_up(&backup_request("nightly")).await.unwrap();
 }
 
@@ -52,7 +52,7 @@ async fn the_error_for_a_missing_backup_names_the_searched_root() {
     let world = World::with_books().await;
     world.back_up(&backup_request("nightly_2")).await.unwrap();
     let error = delete(&world, "nightly").await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(error.kind(), FailureKind::NotFound);
     let place = world.backup_path("nightly").parent().unwrap().display().to_string();
     let expected = format!("there is no backup nightly below {place}/\nlist_backups");
     assert_eq!(describe_error(&error), expected);
@@ -64,7 +64,7 @@ async fn a_directory_that_is_not_a_backup_is_not_deleted() {
     let world = World::with_books().await;
     disk::write_file(&world.backup_path("letters/may.txt"), "dear");
     let error = delete(&world, "letters").await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(error.kind(), FailureKind::NotFound);
     let expected = format!(
         "{}/ is not a backup (no backup files found)\n\
          inspect_directory",
@@ -108,7 +108,7 @@ async fn an_interrupted_deletion_leaves_an_unfinished_backup_and_can_be_repeated
         // The cancellation comes after the deletion of the data and before that of the rest.
         let watched = WatchedJob::cancelled_at(|event| matches!(event, Event::Deleted { .. }));
         let error = world.delete_watched(name, &watched.ctx).await.unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Interrupted, "interrupted"));
+        assert_eq!((error.kind(), error.to_string().as_str()), (FailureKind::Interrupted, "interrupted"));
         assert!(!world.backup_path(name).join("meta/backup_meta.json").exists(), "the marker goes first");
         assert!(world.backup_path(name).join("meta/mb_begin.json").exists(), "a trace stays");
         assert_eq!(world.find_listed(name).await.unwrap().state, BackupState::Unfinished);
@@ -125,6 +125,6 @@ async fn a_deletion_that_is_cancelled_at_its_start_changes_nothing() {
     let files = disk::list_files(&world.backup_path("nightly"));
     let watched = WatchedJob::cancelled_at(|event| *event == Event::Phase(Phase::Delete));
     let error = world.delete_watched("nightly", &watched.ctx).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Interrupted);
+    assert_eq!(error.kind(), FailureKind::Interrupted);
     assert_eq!(disk::list_files(&world.backup_path("nightly")), files);
 }

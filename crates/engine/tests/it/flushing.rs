@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Advice, BackupReport, BackupState, Event, JobCtx, Kind};
+use engine::{Advice, BackupReport, BackupState, Event, FailureKind, JobCtx};
 use milvus::{ConnectConfig, Milvus};
 use model::manifest::CollectionBackup;
 use model::plan::backup::{BackupRequest, FlushStrategy};
@@ -91,7 +91,7 @@ async fn a_quiet_collection_with_missing_rows_is_left_out_and_the_others_are_bac
         world.fake.inject(fault);
         let watched = WatchedJob::new(|_, _| {});
         let report = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap();
-        assert_eq!((report.kind(), report.collections, report.rows), (Some(Kind::Partial), 1, 4));
+        assert_eq!((report.kind(), report.collections, report.rows), (Some(FailureKind::Partial), 1, 4));
         let [failed] = &report.failed[..] else { panic!("{report:?}") };
         let reason = |rows| {
             format!("the flushed segments of default.books contain {rows} rows, but Milvus counts {counted}")
@@ -118,7 +118,7 @@ async fn a_strict_backup_fails_if_rows_are_missing() {
     let request = BackupRequest { strict: true, ..backup_request("nightly") };
     let error = world.back_up(&request).await.unwrap_err();
     let expected = "the flushed segments of default.books contain 5 rows, but Milvus counts 12";
-    assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Failed, expected));
+    assert_eq!((error.kind(), error.to_string().as_str()), (FailureKind::Failed, expected));
     assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
 }
 
@@ -177,7 +177,7 @@ async fn a_segment_that_stays_flushing_fails_only_its_collection() {
     samples::insert_rows(&world.connect().await, "books", "old", 10).await;
     world.fake.delay(SegmentDelays { flushing: Duration::from_hours(1), ..SegmentDelays::default() });
     let report = back_up(&world).await;
-    assert_eq!((report.kind(), report.collections, report.rows), (Some(Kind::Partial), 1, 4));
+    assert_eq!((report.kind(), report.collections, report.rows), (Some(FailureKind::Partial), 1, 4));
     let reason = &report.failed[0].reason;
     assert!(reason.starts_with("segments of default.books are not flushed after 0 s: "), "{reason}");
     assert!(reason.ends_with(" (Flushing)"), "{reason}");

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use engine::{BackupDetail, BackupState, JobCtx, Kind};
+use engine::{BackupDetail, BackupState, FailureKind, JobCtx};
 use model::plan::backup::Totals;
-use model::plan::restore::{JobData, RestorePlan, RestoreRequest};
+use model::plan::restore::{ImportFiles, RestorePlan, RestoreRequest};
 use serde_json::{Value, json};
 
 use crate::disk;
@@ -77,13 +77,17 @@ async fn recorded_backups_are_read_down_to_their_files() {
     let world = world_with_recorded_backups();
     for (name, (_, _, rows)) in recorded_backups() {
         let detail = get_backup(&world, name).await;
-        let mut found: Vec<(String, u64)> =
-            detail.manifest.collections.iter().map(|c| (c.name.to_string(), Totals::of(c).rows)).collect();
+        let mut found: Vec<(String, u64)> = detail
+            .manifest
+            .collections
+            .iter()
+            .map(|c| (c.name.to_string(), Totals::of_collection(c).rows))
+            .collect();
         found.sort();
         let expected: Vec<_> =
             rows.iter().map(|(name, rows)| ((*name).to_owned(), rows.unsigned_abs())).collect();
         assert_eq!(found, expected, "{name}");
-        let totals = Totals::of_all(&detail.manifest);
+        let totals = Totals::of_manifest(&detail.manifest);
         assert_eq!(
             totals.objects,
             disk::list_files(&world.backup_path(name).join("binlogs")).len() as u64,
@@ -135,14 +139,14 @@ async fn a_full_backup_is_planned_with_one_job_for_each_partition_and_counted_de
         let plan = plan_for(&world, restore_request(name)).await;
         assert_eq!(plan.databases, ["shop"], "{name}");
         assert_eq!(plan.staging, None);
-        assert!(plan.jobs().all(|job| job.data == JobData::InPlace));
+        assert!(plan.jobs().all(|job| job.files == ImportFiles::InPlace));
         let of = |name: &str| plan.collections.iter().find(|c| c.source == collection(name)).unwrap();
         let rows = |name: &str| (of(name).rows().min, of(name).rows().max);
         assert_eq!(rows("default.books"), (3700 - deletes.0, 3700), "{name}");
         assert_eq!(rows("default.tenants"), (1200 - deletes.1, 1200), "{name}");
         assert_eq!((rows("shop.orders"), rows("shop.books")), ((2000, 2000), (100, 100)));
-        assert_eq!((of("default.books").jobs().count(), of("default.tenants").jobs().count()), (3, 4));
-        assert_eq!(of("default.empty").jobs().count(), 0);
+        assert_eq!((of("default.books").jobs.len(), of("default.tenants").jobs.len()), (3, 4));
+        assert_eq!(of("default.empty").jobs.len(), 0);
         // Backups of 0.4 contain no properties.
         let ttl = |text: &String| text.starts_with("default.books has a TTL of 864000 s, ");
         assert_eq!(plan.warnings.iter().any(ttl), name != "full_v0415", "{:?}", plan.warnings);
@@ -196,7 +200,7 @@ async fn a_backup_of_0_4_that_lists_rows_without_files_is_restored_without_data(
 async fn files_that_milvus_cannot_read_fail_with_its_reason_and_a_hint() {
     let world = world_with_recorded_backups();
     let report = world.restore(&restore_request("full_v0516")).await.unwrap();
-    assert_eq!(report.kind(), Some(Kind::Partial), "the empty one is done: {report:?}");
+    assert_eq!(report.kind(), Some(FailureKind::Partial), "the empty one is done: {report:?}");
     let failed = report.collections.iter().find_map(|c| match &c.outcome {
         engine::CollectionOutcome::Failed(failure) if failure.message.starts_with("import job") => {
             Some(failure)
@@ -270,7 +274,7 @@ async fn unsupported_formats_are_rejected_before_anything_is_changed() {
         disk::edit_json(&dir.join("meta/full_meta.json"), |meta| edit(meta, &dir));
         let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
         assert!(describe_error(&error).contains(expected), "{}", describe_error(&error));
-        assert_eq!(error.kind(), Kind::Failed);
+        assert_eq!(error.kind(), FailureKind::Failed);
         assert_eq!(world.count_calls("CreateCollection") + world.count_calls("CreateDatabase"), 0);
     }
 }
@@ -290,7 +294,7 @@ async fn an_unsupported_schema_is_rejected_with_its_fields() {
     });
     let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
     let text = describe_error(&error);
-    assert_eq!(error.kind(), Kind::Failed, "{text}");
+    assert_eq!(error.kind(), FailureKind::Failed, "{text}");
     assert!(text.starts_with("Milvus v2.3.6 does not support the schema of shop.orders: "), "{text}");
     assert!(text.contains("sparse"), "{text}");
     assert!(text.contains("use_newer_target"), "{text}");

@@ -1,6 +1,6 @@
 //! The pause of Milvus's garbage collection, which is lifted on every path (simulated Milvus).
 
-use engine::{Event, Kind};
+use engine::{Event, FailureKind};
 use model::plan::backup::BackupRequest;
 use testkit::fake::Fault;
 
@@ -43,7 +43,7 @@ async fn garbage_collection_is_resumed_after_a_failure() {
     let mut world = world_with_gc_pause("2.3.6").await;
     world.config.source.root = world.source_path("wrong").to_str().unwrap().into();
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
     assert_eq!(gc_and_flush_calls(&world), ["pause?pause_seconds=600", "Flush", "resume"]);
 }
 
@@ -52,7 +52,7 @@ async fn garbage_collection_is_resumed_after_a_cancellation() {
     let world = world_with_gc_pause("2.3.6").await;
     let watched = WatchedJob::cancelled_at(|event| matches!(event, Event::ObjectCopied { .. }));
     let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Interrupted);
+    assert_eq!(error.kind(), FailureKind::Interrupted);
     assert_eq!(gc_and_flush_calls(&world), ["pause?pause_seconds=600", "Flush", "resume"]);
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Advice, CollectionFailure, CollectionOutcome, CollectionRestored, Event, Kind, Phase, RestoreReport,
-    Setting,
+    Advice, CollectionFailure, CollectionOutcome, CollectionRestored, Event, FailureKind, Phase,
+    RestoreReport, Setting,
 };
 use model::ids::CollectionId;
 use model::mapping::Mapping;
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 use model::selection::Selection;
 use testkit::fake::Fault;
 
@@ -55,7 +55,7 @@ async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
         world.back_up(&backup_request("nightly")).await.unwrap();
         let before = collection_ids(&world).await;
         world.fake.inject(Fault::ImportEmpty);
-        let request = RestoreRequest { existing: Existing::Drop, ..restore_request("nightly") };
+        let request = RestoreRequest { existing: ExistingTargetPolicy::Drop, ..restore_request("nightly") };
         let report = world.restore(&request).await.unwrap();
 
         let books = failure(result_of(&report, "books"));
@@ -63,7 +63,7 @@ async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
             "default.books/_default: 0 of 3 rows, although Milvus reported the import as completed";
         assert_eq!(
             (books.message.as_str(), books.kind, books.rows.is_some()),
-            (expected, Kind::Partial, true)
+            (expected, FailureKind::Partial, true)
         );
         let settings = vec![Setting::MilvusBucket, Setting::MilvusRootPath];
         assert_eq!(books.advice, Some(Advice::CompareWithMilvus { settings }));
@@ -77,7 +77,7 @@ async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
             assert_eq!(failure(tags).message, expected);
         }
         assert!(!tags.created);
-        assert_eq!(report.kind(), Some(Kind::Partial));
+        assert_eq!(report.kind(), Some(FailureKind::Partial));
         assert_eq!((world.count_calls("Import"), world.count_calls("DropCollection")), (1, 1));
         let after = collection_ids(&world).await;
         assert_eq!((after.len(), after[1]), (2, before[1]), "tags is the one it was");
@@ -90,7 +90,7 @@ async fn if_the_first_job_fails_no_other_collection_is_started() {
     let world = world_with_backup().await;
     world.fake.inject(Fault::ImportFails("AccessDenied".to_owned()));
     let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
-    assert_eq!(report.kind(), Some(Kind::Failed), "nothing at all is restored");
+    assert_eq!(report.kind(), Some(FailureKind::Failed), "nothing at all is restored");
     assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::NotBegun);
     assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags"]);
 }
@@ -104,10 +104,10 @@ async fn if_the_first_collection_cannot_be_created_the_next_one_gives_the_proof(
     world.fake.inject(Fault::Unavailable { call: "CreateCollection", times: 1 });
     let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     let books = failure(result_of(&report, "books"));
-    assert_eq!(books.kind, Kind::Unreachable);
+    assert_eq!(books.kind, FailureKind::Unreachable);
     assert!(books.message.starts_with("cannot create collection default.books_copy: "), "{books:?}");
     assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::Done);
-    assert_eq!((report.kind(), report.rows()), (Some(Kind::Partial), 4));
+    assert_eq!((report.kind(), report.rows()), (Some(FailureKind::Partial), 4));
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn known_reasons_of_milvus_come_with_an_advice() {
         assert!(job.parse::<i64>().is_ok(), "{failure:?}");
         assert_eq!(rest, format!("of default.tags_{at}/_default failed: {reason}"));
         assert_eq!(failure.advice, Some(advice), "{reason}");
-        assert_eq!((failure.kind, report.kind()), (Kind::Failed, Some(Kind::Failed)));
+        assert_eq!((failure.kind, report.kind()), (FailureKind::Failed, Some(FailureKind::Failed)));
     }
 }
 
@@ -156,7 +156,7 @@ async fn a_job_without_progress_fails_after_the_stall_limit() {
     assert!(job.parse::<i64>().is_ok(), "{failure:?}");
     assert_eq!(rest, "of default.books_copy/_default made no progress for 1 s");
     assert_eq!(failure.advice, Some(Advice::ReplaceCollection { when_milvus_answers: false }));
-    assert_eq!(report.kind(), Some(Kind::Failed));
+    assert_eq!(report.kind(), Some(FailureKind::Failed));
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn a_failed_collection_does_not_stop_the_others() {
         move || world.fake.inject(Fault::ImportFails("no reason".to_owned()))
     });
     let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
-    assert_eq!((report.kind(), report.rows()), (Some(Kind::Partial), 5));
+    assert_eq!((report.kind(), report.rows()), (Some(FailureKind::Partial), 5));
     assert_eq!(result_of(&report, "books").outcome, CollectionOutcome::Done);
     let tags = result_of(&report, "tags");
     assert!(failure(tags).message.ends_with("of default.tags_copy/_default failed: no reason"));
@@ -196,7 +196,7 @@ async fn the_error_names_a_partition_with_missing_rows() {
         result_of(&report, "books").partitions.iter().map(|p| (p.partition.as_str(), p.counted)).collect();
     assert_eq!(counted, [("_default", 3), ("old", 0)]);
     assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::Done);
-    assert_eq!(report.kind(), Some(Kind::Partial));
+    assert_eq!(report.kind(), Some(FailureKind::Partial));
 }
 
 #[tokio::test]
@@ -213,7 +213,8 @@ async fn an_incomplete_collection_is_dropped_on_request() {
     samples::create_with_rows(&world.connect().await, "books_copy", &[("old", 1)]).await;
     samples::create_with_rows(&world.connect().await, "tags_copy", &[]).await;
     world.fake.inject(Fault::ImportEmpty);
-    let report = world.restore(&RestoreRequest { existing: Existing::Use, ..request }).await.unwrap();
+    let report =
+        world.restore(&RestoreRequest { existing: ExistingTargetPolicy::Use, ..request }).await.unwrap();
     assert!(failure(result_of(&report, "books")).rows.is_some());
     assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags", "tags_copy"]);
 }
@@ -224,7 +225,7 @@ async fn an_import_that_may_have_started_is_not_sent_again() {
     world.fake.inject(Fault::Unavailable { call: "Import", times: 1 });
     let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     let books = failure(result_of(&report, "books"));
-    assert_eq!((books.kind, world.count_calls("Import")), (Kind::Unreachable, 1));
+    assert_eq!((books.kind, world.count_calls("Import")), (FailureKind::Unreachable, 1));
     let expected = "cannot import into partition _default of collection default.books_copy: ";
     assert!(books.message.starts_with(expected), "{books:?}");
 }
@@ -278,9 +279,9 @@ async fn an_interrupted_restore_reports_the_outcome_of_each_collection() {
     let world = world_with_backup().await;
     let watched = WatchedJob::cancelled_at(|event| is_import_event(event, "books", 1));
     let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
-    assert_eq!(report.kind(), Some(Kind::Interrupted));
+    assert_eq!(report.kind(), Some(FailureKind::Interrupted));
     let books = failure(result_of(&report, "books"));
-    assert_eq!((books.kind, books.message.as_str()), (Kind::Interrupted, "interrupted"));
+    assert_eq!((books.kind, books.message.as_str()), (FailureKind::Interrupted, "interrupted"));
     assert!(result_of(&report, "books").created);
     assert_eq!(result_of(&report, "tags").outcome, CollectionOutcome::NotBegun);
     assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags"]);
@@ -292,7 +293,7 @@ async fn an_interrupted_restore_drops_incomplete_collections_on_request() {
     let watched = WatchedJob::cancelled_at(|event| is_import_event(event, "books", 1));
     let request = RestoreRequest { cleanup_on_failure: true, ..restore_copy_request("nightly") };
     let report = world.restore_watched(&request, &watched).await.unwrap();
-    assert_eq!((report.kind(), result_of(&report, "books").created), (Some(Kind::Interrupted), false));
+    assert_eq!((report.kind(), result_of(&report, "books").created), (Some(FailureKind::Interrupted), false));
     assert_eq!(world.collection_names("default").await, ["books", "tags"]);
 }
 
@@ -302,7 +303,7 @@ async fn a_restore_that_is_interrupted_before_its_first_change_changes_nothing()
     for phase in [Phase::Preflight, Phase::Create] {
         let watched = WatchedJob::cancelled_at(move |event| *event == Event::Phase(phase));
         let error = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Interrupted);
+        assert_eq!(error.kind(), FailureKind::Interrupted);
         assert_eq!(world.collection_names("default").await, ["books", "tags"]);
     }
 }
@@ -318,7 +319,7 @@ async fn the_import_uses_the_path_under_which_the_server_sees_the_disk() {
     assert_eq!((report.kind(), report.rows()), (None, 9));
 
     world.config.backup.seen_as = Some("/nonexistent/backup".to_owned());
-    let request = RestoreRequest { existing: Existing::Drop, ..restore_copy_request("nightly") };
+    let request = RestoreRequest { existing: ExistingTargetPolicy::Drop, ..restore_copy_request("nightly") };
     let report = world.restore(&request).await.unwrap();
     let books = result_of(&report, "books");
     assert!(failure(books).rows.is_some(), "nothing is read there: {books:?}");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use engine::{Advice, BackupState, Event, JobCtx, Kind, Phase, now_ms};
+use engine::{Advice, BackupState, Event, FailureKind, JobCtx, Phase, now_ms};
 use model::plan::backup::BackupRequest;
 use model::selection::Selection;
 use serde_json::json;
@@ -29,13 +29,13 @@ async fn a_running_backup_of_another_run_is_not_changed() {
     assert_eq!((listed.state, listed.tool.as_deref()), (BackupState::Running, Some("milvus-backup 9.9.9")));
 
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     let expected = "backup nightly exists already (running)\n\
                     choose_name_or_wait backup=nightly";
     assert_eq!(describe_error(&error), expected);
 
     let error = world.delete("nightly").await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Busy);
+    assert_eq!(error.kind(), FailureKind::Busy);
     let text = error.to_string();
     assert!(
         text.starts_with("backup nightly is being written by process 7 on there (last sign of life "),
@@ -48,7 +48,7 @@ async fn a_running_backup_of_another_run_is_not_changed() {
     let error = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap_err();
     let expected = "backup nightly is running, not complete\nwait_for_run backup=nightly";
     assert!(
-        error.kind() == Kind::Busy && describe_error(&error).starts_with(expected),
+        error.kind() == FailureKind::Busy && describe_error(&error).starts_with(expected),
         "{}",
         describe_error(&error)
     );
@@ -93,7 +93,7 @@ async fn a_run_whose_name_was_claimed_by_another_run_does_not_commit() {
         move || write_marker(&path, now_ms())
     });
     let error = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     assert_eq!(error.to_string(), "backup nightly exists already (running)");
     assert!(!world.backup_path("nightly/meta/backup_meta.json").exists());
     assert_eq!(disk::read_json(&path)["owner"], json!("another"), "its marker is not ours to touch");
@@ -126,7 +126,7 @@ async fn a_failed_run_marks_its_begin_marker_as_stopped() {
     let books =
         BackupRequest { selection: Selection::from_filter("books").unwrap(), ..backup_request("nightly") };
     let error = world.back_up_watched(&books, &watched.ctx).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage, "{error}");
+    assert_eq!(error.kind(), FailureKind::Usage, "{error}");
     assert_eq!(disk::read_json(&world.backup_path("nightly/meta/mb_begin.json"))["stopped"], json!(true));
     assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
     world.delete("nightly").await.unwrap();

@@ -1,6 +1,6 @@
 //! Backup names that exist already (simulated Milvus).
 
-use engine::Kind;
+use engine::FailureKind;
 
 use crate::disk;
 use crate::world::{World, backup_request, describe_error};
@@ -11,7 +11,7 @@ async fn the_name_of_a_complete_backup_is_taken() {
     world.back_up(&backup_request("nightly")).await.unwrap();
     let before = disk::list_files(&world.backup_path(""));
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     let expected = "backup nightly exists already (complete)\n\
                     choose_name_or_delete backup=nightly";
     assert_eq!(describe_error(&error), expected);
@@ -23,7 +23,7 @@ async fn the_name_of_an_unfinished_backup_is_taken() {
     let world = World::with_books().await;
     disk::write_file(&world.backup_path("nightly/binlogs/insert_log/1/2/3/3/100/4"), "left behind");
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     assert!(
         describe_error(&error).starts_with("backup nightly exists already (unfinished)\n"),
         "{}",
@@ -45,7 +45,7 @@ async fn the_name_of_a_directory_that_is_not_a_backup_is_taken() {
     let world = World::with_books().await;
     disk::write_file(&world.backup_path("nightly/letter.txt"), "not yours");
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     let place = world.backup_path("nightly");
     let expected = format!("{}/ is not empty and is not a backup\nchoose_name_or_inspect", place.display());
     assert_eq!(describe_error(&error), expected);
@@ -69,7 +69,7 @@ async fn of_two_concurrent_backups_of_one_name_one_succeeds() {
     let (made, refused) = if one.is_ok() { (one, other) } else { (other, one) };
     made.unwrap();
     let refused = refused.unwrap_err();
-    assert!(matches!(refused.kind(), Kind::AlreadyExists | Kind::Failed), "{refused}");
+    assert!(matches!(refused.kind(), FailureKind::AlreadyExists | FailureKind::Failed), "{refused}");
     assert!(refused.to_string().starts_with("backup nightly "), "{refused}");
     world.back_up(&backup_request("next")).await.unwrap();
     assert_eq!(world.list_backups().await.len(), 2);

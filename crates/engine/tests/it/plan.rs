@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use engine::{Event, Progress};
 use model::manifest::KeyValue;
 use model::mapping::Mapping;
-use model::plan::restore::{Override, RestoreRequest, SkipParams};
+use model::plan::restore::{CollectionOverride, RestoreRequest, SkipParams};
 use model::selection::Selection;
 
 use crate::disk;
@@ -14,7 +14,7 @@ use crate::watch::WatchedJob;
 use crate::world::{World, backup_request, describe_error, restore_request};
 
 fn mapping_of(pairs: &[(&str, &str)]) -> Mapping {
-    Mapping::of_plan([], pairs.iter().map(|(from, to)| (collection(from), collection(to)))).unwrap()
+    Mapping::from_plan([], pairs.iter().map(|(from, to)| (collection(from), collection(to)))).unwrap()
 }
 
 /// Returns a request that restores `books` to two targets and `tags` to one.
@@ -86,7 +86,7 @@ async fn skipped_parameters_and_overrides_change_a_target() {
     milvus.create_index(&collection("books"), &samples::vector_index()).await.unwrap();
     world.back_up(&backup_request("nightly")).await.unwrap();
 
-    let overridden = Override { shards: Some(3), description: Some("the other one".to_owned()) };
+    let overridden = CollectionOverride { shards: Some(3), description: Some("the other one".to_owned()) };
     let keys = |key: &str| vec![key.to_owned()];
     let request = RestoreRequest {
         mapping: mapping_of(&[("books", "books_a"), ("books", "books_b")]),

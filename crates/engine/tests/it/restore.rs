@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use engine::{
-    Advice, BackupReport, CollectionOutcome, Event, JobCtx, Kind, PartitionRows, Phase, RestoreReport,
+    Advice, BackupReport, CollectionOutcome, Event, FailureKind, JobCtx, PartitionRows, Phase, RestoreReport,
 };
 use milvus::CreateCollection;
 use model::manifest::{DataType, Field, KeyValue, LoadState};
 use model::mapping::Mapping;
-use model::plan::restore::{Action, JobData, RestoreRequest, RowRange};
+use model::plan::restore::{ImportFiles, RestoreRequest, RowRange, TargetAction};
 use model::selection::Selection;
 use testkit::fake::Fault;
 
@@ -283,7 +283,7 @@ async fn a_filter_that_matches_only_new_names_is_an_error_that_names_the_old_one
     let (world, _) = world_with_backup().await;
     let request = RestoreRequest { selection: filter("books_copy"), ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(error.kind(), FailureKind::NotFound);
     let expected = "nothing matches default.books_copy\n\
                     filter_by_source_names names=[\"default.books\"]";
     assert_eq!(describe_error(&error), expected);
@@ -314,7 +314,7 @@ async fn an_impossible_mapping_fails_before_anything_is_changed() {
     ] {
         let request = RestoreRequest { mapping: mapping(rename, ""), ..restore_request("nightly") };
         let error = world.restore(&request).await.unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, expected));
+        assert_eq!((error.kind(), error.to_string().as_str()), (FailureKind::Usage, expected));
         assert_eq!(error.advice(), Some(Advice::CorrectRename));
     }
     assert_eq!(world.count_calls("CreateCollection"), 2, "those of the source");
@@ -344,9 +344,9 @@ async fn planning_a_restore_changes_nothing() {
     assert_eq!((server.version.to_string().as_str(), prepared.collections_in_backup()), ("v2.3.6", 2));
     assert_eq!(server.address, format!("127.0.0.1:{}", world.fake.port()));
     let [books] = &plan.collections[..] else { panic!("{plan:?}") };
-    assert_eq!((&books.target, books.action), (&collection("books_copy"), Action::Create));
+    assert_eq!((&books.target, books.action), (&collection("books_copy"), TargetAction::Create));
     assert_eq!((plan.jobs().count(), plan.staging.as_ref()), (2, None));
-    assert!(plan.jobs().all(|job| job.data == JobData::InPlace && job.objects == FILES_PER_SEGMENT));
+    assert!(plan.jobs().all(|job| job.files == ImportFiles::InPlace && job.objects == FILES_PER_SEGMENT));
     assert_eq!(books.rows(), RowRange { min: 5, max: 5 });
     let calls: BTreeSet<String> = world.fake.calls().split_off(before).into_iter().collect();
     let calls: Vec<String> = calls.into_iter().collect();
@@ -367,7 +367,7 @@ async fn the_error_names_a_missing_backup() {
     let (world, _) = world_with_backup().await;
     for name in ["nightl", "insert_log"] {
         let error = world.restore(&restore_request(name)).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::NotFound);
+        assert_eq!(error.kind(), FailureKind::NotFound);
         assert!(error.to_string().starts_with(&format!("there is no backup {name} below ")), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{Advice, BackupState, CheckState, JobCtx, Kind, Setting};
+use engine::{Advice, BackupState, CheckState, FailureKind, JobCtx, Setting};
 use milvus::Auth;
 use testkit::fake::{FakeConfig, Fault};
 
@@ -61,7 +61,7 @@ async fn a_server_that_stays_unavailable_leaves_an_unfinished_backup() {
     world.config.milvus.limits.outage = Duration::from_millis(300);
     world.fake.inject(Fault::Unavailable { call: "Flush", times: u32::MAX });
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unreachable);
+    assert_eq!(error.kind(), FailureKind::Unreachable);
     assert!(error.to_string().starts_with("cannot flush collection default."), "{error}");
     assert!(error.context().unwrap().starts_with("while backing up default."), "{error:?}");
     assert!(
@@ -82,7 +82,7 @@ async fn unsupported_versions_are_rejected() {
     for (version, expected) in cases {
         let world = World::with_version(version, |config| config);
         let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-        assert_eq!((error.kind(), describe_error(&error).as_str()), (Kind::Failed, expected));
+        assert_eq!((error.kind(), describe_error(&error).as_str()), (FailureKind::Failed, expected));
         assert!(disk::list_files(&world.backup_path("")).is_empty(), "{version}");
 
         let into = made.engine_with_target(&world);
@@ -129,7 +129,7 @@ async fn the_hint_for_a_wrong_login_names_the_configuration_keys() {
     for (auth, reason) in wrong {
         world.config.milvus.auth = auth;
         let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Unreachable);
+        assert_eq!(error.kind(), FailureKind::Unreachable);
         let text = describe_error(&error);
         assert!(
             text.contains(reason) && text.contains(r#"settings=["milvus_user","milvus_password"]"#),
@@ -154,7 +154,7 @@ async fn the_error_for_an_unreachable_server_names_its_address() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     world.config.milvus.port = port;
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unreachable);
+    assert_eq!(error.kind(), FailureKind::Unreachable);
     let text = describe_error(&error);
     assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("milvus_address"), "{text}");
 }

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::{CollectionPhase, Event, Kind, Phase, now_ms};
-use model::plan::restore::{JobData, RestoreRequest};
+use engine::{CollectionPhase, Event, FailureKind, Phase, now_ms};
+use model::plan::restore::{ImportFiles, RestoreRequest};
 use serde_json::json;
 use testkit::fake::Fault;
 
@@ -84,7 +84,7 @@ async fn the_plan_contains_the_reason_for_staging() {
     let prepared = world.plan_restore(&restore_copy_request("nightly")).await.unwrap();
     let plan = prepared.plan();
     assert_eq!(plan.staging.as_deref(), Some(STAGING_REASON));
-    let in_place = plan.jobs().filter(|job| job.data == JobData::InPlace).count();
+    let in_place = plan.jobs().filter(|job| job.files == ImportFiles::InPlace).count();
     assert_eq!((in_place, plan.jobs().count()), (2, 3));
     assert_eq!(count_staging_directories(&world), 0);
 }
@@ -97,7 +97,7 @@ async fn staged_files_are_removed_after_a_failure() {
         move || world.fake.inject(Fault::ImportFails("no reason".to_owned()))
     });
     let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
-    assert_eq!(report.kind(), Some(Kind::Partial));
+    assert_eq!(report.kind(), Some(FailureKind::Partial));
     assert_eq!(count_staging_directories(&world), 0, "{:?}", list_staged_files(&world));
 }
 
@@ -109,7 +109,7 @@ async fn staged_files_are_removed_after_a_cancellation() {
         let world = world_with_foreign_file().await;
         let watched = WatchedJob::cancelled_at(at);
         let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
-        assert_eq!(report.kind(), Some(Kind::Interrupted));
+        assert_eq!(report.kind(), Some(FailureKind::Interrupted));
         assert_eq!(list_staged_files(&world), Vec::<String>::new());
     }
 }
@@ -169,7 +169,7 @@ async fn a_staged_restore_fails_if_the_root_is_wrong() {
     let error = restore(&engine, &restore_copy_request("nightly"), &WatchedJob::new(|_, _| {}).ctx)
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
     let text = describe_error(&error);
     assert!(text.starts_with(&format!("no files of default.books below {}/", wrong.display())), "{text}");
     assert_eq!(world.collection_names("default").await, ["books", "tags"]);

@@ -1,10 +1,10 @@
-//! Existing and missing targets of a restore (simulated Milvus).
+//! ExistingTargetPolicy and missing targets of a restore (simulated Milvus).
 
-use engine::{Kind, RestoreReport};
+use engine::{FailureKind, RestoreReport};
 use milvus::CreateCollection;
 use model::ids::CollectionId;
 use model::mapping::Mapping;
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 use model::selection::Selection;
 
 use crate::samples::{self, collection};
@@ -22,11 +22,11 @@ async fn collection_id(world: &World, name: &str) -> CollectionId {
     world.connect().await.describe_collection(&collection(name)).await.unwrap().id
 }
 
-fn request_with(existing: Existing) -> RestoreRequest {
+fn request_with(existing: ExistingTargetPolicy) -> RestoreRequest {
     RestoreRequest { existing, ..restore_request("nightly") }
 }
 
-fn kind_and_rows(report: &RestoreReport) -> (Option<Kind>, u64) {
+fn kind_and_rows(report: &RestoreReport) -> (Option<FailureKind>, u64) {
     (report.kind(), report.rows())
 }
 
@@ -35,7 +35,7 @@ async fn the_error_names_all_existing_targets() {
     let world = world_with_backup().await;
     let before = (collection_id(&world, "books").await, collection_id(&world, "tags").await);
     let error = world.restore(&restore_request("nightly")).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     let expected = "target collections exist already: default.books, default.tags\n\
                     choose_existing_targets";
     assert_eq!(describe_error(&error), expected);
@@ -46,9 +46,9 @@ async fn the_error_names_all_existing_targets() {
 #[tokio::test]
 async fn targets_that_should_be_used_must_exist() {
     let world = world_with_backup().await;
-    let request = RestoreRequest { existing: Existing::Use, ..restore_copy_request("nightly") };
+    let request = RestoreRequest { existing: ExistingTargetPolicy::Use, ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
+    assert_eq!(error.kind(), FailureKind::NotFound);
     let expected = "target collections do not exist: default.books_copy, default.tags_copy\n\
                     create_targets";
     assert_eq!(describe_error(&error), expected);
@@ -67,7 +67,7 @@ async fn an_existing_target_is_used_with_its_own_indexes() {
     let before = collection_id(&world, "books_copy").await;
     let selection = Selection::from_filter("books").unwrap();
     let request = RestoreRequest {
-        existing: Existing::Use,
+        existing: ExistingTargetPolicy::Use,
         selection: selection.clone(),
         ..restore_copy_request("nightly")
     };
@@ -96,7 +96,7 @@ async fn existing_targets_are_replaced_on_request() {
     milvus.drop_collection(&collection("tags")).await.unwrap();
     samples::insert_rows(&milvus, "books", "old", 100).await;
     let before = collection_id(&world, "books").await;
-    let report = world.restore(&request_with(Existing::Drop)).await.unwrap();
+    let report = world.restore(&request_with(ExistingTargetPolicy::Drop)).await.unwrap();
     assert_eq!(kind_and_rows(&report), (None, 9));
     assert!(report.collections.iter().all(|c| c.created));
     assert_ne!(collection_id(&world, "books").await, before);
@@ -116,8 +116,8 @@ async fn nothing_is_dropped_before_everything_is_checked() {
         "",
     );
     std::fs::remove_file(file).unwrap();
-    let error = world.restore(&request_with(Existing::Drop)).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Damaged);
+    let error = world.restore(&request_with(ExistingTargetPolicy::Drop)).await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Damaged);
     assert_eq!((collection_id(&world, "books").await, collection_id(&world, "tags").await), before);
     assert_eq!(world.count_calls("DropCollection"), 0);
 }
@@ -127,8 +127,8 @@ async fn nothing_is_dropped_if_the_root_is_wrong() {
     let mut world = world_with_backup().await;
     let before = (collection_id(&world, "books").await, collection_id(&world, "tags").await);
     world.config.source.root = world.source_path("wrong").to_str().unwrap().into();
-    let error = world.restore(&request_with(Existing::Drop)).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    let error = world.restore(&request_with(ExistingTargetPolicy::Drop)).await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Usage);
     assert!(error.to_string().starts_with("no files of default.books below "), "{error}");
     assert_eq!((collection_id(&world, "books").await, collection_id(&world, "tags").await), before);
     assert_eq!(world.count_calls("DropCollection"), 0);
@@ -141,8 +141,8 @@ async fn an_alias_is_not_dropped_in_place_of_a_collection() {
     milvus.drop_collection(&collection("tags")).await.unwrap();
     milvus.create_alias(&collection("books"), "tags").await.unwrap();
     let before = collection_id(&world, "books").await;
-    let error = world.restore(&request_with(Existing::Drop)).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    let error = world.restore(&request_with(ExistingTargetPolicy::Drop)).await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     let expected = "default.tags is an alias in the target and cannot be dropped as a collection\n\
                     use_collection_name";
     assert_eq!(describe_error(&error), expected);
@@ -195,7 +195,7 @@ async fn a_target_with_other_fields_fails_with_the_reason_of_milvus() {
     }
     milvus.create_collection(&other).await.unwrap();
     let request = RestoreRequest {
-        existing: Existing::Use,
+        existing: ExistingTargetPolicy::Use,
         selection: Selection::from_filter("books").unwrap(),
         mapping: Mapping::new(Some("books:elsewhere"), None).unwrap(),
         ..restore_request("nightly")
@@ -206,7 +206,7 @@ async fn a_target_with_other_fields_fails_with_the_reason_of_milvus() {
     };
     assert!(failure.message.contains("dimension 2 is not equal to schema dimension 4"), "{failure:?}");
     assert_eq!(failure.advice, Some(engine::Advice::RecreateTarget { field_ids_differ: false }));
-    assert_eq!(report.kind(), Some(Kind::Failed));
+    assert_eq!(report.kind(), Some(FailureKind::Failed));
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn a_target_that_cannot_be_loaded_is_restored_with_a_warning() {
     world.back_up(&backup_request("loaded")).await.unwrap();
     milvus.create_collection(&samples::small_collection("books_copy")).await.unwrap();
     let request = RestoreRequest {
-        existing: Existing::Use,
+        existing: ExistingTargetPolicy::Use,
         selection: Selection::from_filter("books").unwrap(),
         indexes: false,
         ..restore_copy_request("loaded")

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::{
-    BackupReport, BackupSummary, DeleteOutcome, DeleteRequest, Engine, EngineConfig, Error, JobCtx, Limits,
-    Place, PreparedRestore, RestoreReport,
+    BackupReport, BackupSummary, DeleteOutcome, DeleteRequest, Engine, EngineConfig, EngineLimits, Error,
+    FileLocation, JobCtx, PreparedRestore, RestoreReport,
 };
 use milvus::{Auth, ConnectConfig, Milvus, Tls};
 use model::key::ObjectKey;
@@ -57,13 +57,13 @@ impl World {
                 tls: Tls::Disabled,
                 auth: Auth::None,
                 management_endpoint: Some(fake.management_endpoint()),
-                limits: milvus::Limits::default(),
+                limits: milvus::CallLimits::default(),
             },
             source: local_place(&dir.path().join("milvus")),
             backup: local_place(&dir.path().join("backup")),
             tool: "milvus-backup 0.0.1".to_owned(),
             host: "here".to_owned(),
-            limits: Limits {
+            limits: EngineLimits {
                 backup_collections: nonzero(4),
                 restore_collections: nonzero(2),
                 import_jobs: nonzero(8),
@@ -223,12 +223,12 @@ pub(crate) fn describe_error(error: &Error) -> String {
 
 /// Returns a request to back up everything.
 pub(crate) fn backup_request(name: &str) -> BackupRequest {
-    BackupRequest::of(BackupName::for_create(name).unwrap())
+    BackupRequest::with_defaults(BackupName::for_create(name).unwrap())
 }
 
 /// Returns a request to restore everything under the same names, with the defaults of the command line.
 pub(crate) fn restore_request(name: &str) -> RestoreRequest {
-    RestoreRequest::of(name.parse().unwrap())
+    RestoreRequest::with_defaults(name.parse().unwrap())
 }
 
 /// Returns a request to restore everything with the suffix `_copy`.
@@ -240,7 +240,7 @@ pub(crate) fn nonzero(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).unwrap()
 }
 
-fn local_place(root: &Path) -> Place {
+fn local_place(root: &Path) -> FileLocation {
     let root_text = root.to_str().unwrap().to_owned();
-    Place { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as: None }
+    FileLocation { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as: None }
 }

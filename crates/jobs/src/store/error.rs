@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use engine::Kind;
+use engine::FailureKind;
 use rusqlite::ErrorCode;
 
 /// The error of opening, reading or writing the job store.
@@ -63,11 +63,11 @@ pub enum StoreError {
 
 impl StoreError {
     /// Returns the kind of the error, which determines exit codes and statuses.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Dir { .. } | Self::Newer { .. } => Kind::Usage,
-            Self::Locked { .. } => Kind::Busy,
-            Self::Sql { .. } | Self::Form { .. } | Self::Task(_) => Kind::Failed,
+            Self::Dir { .. } | Self::Newer { .. } => FailureKind::Usage,
+            Self::Locked { .. } => FailureKind::Busy,
+            Self::Sql { .. } | Self::Form { .. } | Self::Task(_) => FailureKind::Failed,
         }
     }
 

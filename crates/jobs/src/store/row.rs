@@ -56,7 +56,7 @@ impl JobRow {
         Ok(Self {
             seq: row.get("seq")?,
             id: row.get("id")?,
-            state: parse_column(row, "state", JobState::of)?,
+            state: parse_column(row, "state", JobState::from_name)?,
             caller: row.get("caller")?,
             request: row.get("request")?,
             place: row.get("place")?,

@@ -173,7 +173,10 @@ pub(crate) fn count_jobs(connection: &Connection) -> Result<BTreeMap<(JobKind, J
     let rows = statement.query_map([], |row| {
         let count: u32 = row.get("jobs")?;
         Ok((
-            (parse_column(row, "kind", JobKind::of)?, parse_column(row, "state", JobState::of)?),
+            (
+                parse_column(row, "kind", JobKind::from_name)?,
+                parse_column(row, "state", JobState::from_name)?,
+            ),
             count as usize,
         ))
     })?;
@@ -202,7 +205,7 @@ pub(crate) fn delete_expired_jobs(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let last_backup = (JobKind::Backup.as_str(), JobState::Succeeded.as_str());
     let rows = statement.query_map(params![before_ms, last_backup.0, last_backup.1, limit], |row| {
-        Ok((parse_column(row, "kind", JobKind::of)?, parse_column(row, "state", JobState::of)?))
+        Ok((parse_column(row, "kind", JobKind::from_name)?, parse_column(row, "state", JobState::from_name)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,8 +1,8 @@
 //! Cancellation of jobs (simulated Milvus).
 
-use engine::{Advice, CollectionPhase, DeleteRequest, JobCtx, Kind};
+use engine::{Advice, CollectionPhase, DeleteRequest, FailureKind, JobCtx};
 use jobs::{JobState, JobsError, Outcome, Request};
-use model::plan::restore::Existing;
+use model::plan::restore::ExistingTargetPolicy;
 use testkit::fake::Fault;
 
 use crate::fixtures::{TestEnvironment, backup_submission, restore_submission, watch_until, within_deadline};
@@ -19,7 +19,7 @@ async fn a_cancelled_running_job_stops_and_describes_what_it_left() {
     let job = within_deadline(jobs.wait(&id)).await.unwrap();
     assert_eq!((job.state, job.cancelling), (JobState::Cancelled, false));
     let failure = job.failure.unwrap();
-    assert_eq!(failure.kind, Kind::Interrupted);
+    assert_eq!(failure.kind, FailureKind::Interrupted);
     assert_eq!(failure.message, "cancelled: nightly is left unfinished");
     assert_eq!(failure.context.as_deref(), Some("in phase copy"));
     let expected = Advice::DeleteAndCreateAgain { backup: "nightly".to_owned(), lease_seconds: None };
@@ -74,11 +74,11 @@ async fn a_restore_names_the_targets_that_are_incomplete() {
         "cancelled: 0 of 1 collections are restored, left in place and incomplete: default.books_copy";
     assert_eq!(failure.message, message);
     let Some(Advice::RestoreRemaining(remaining)) = failure.advice else { panic!("{:?}", failure.advice) };
-    assert_eq!(remaining.options.existing, Existing::Drop);
+    assert_eq!(remaining.options.existing, ExistingTargetPolicy::Drop);
     // The advice is followed.
     let mut resumed = restore_submission("nightly", "_copy");
     if let Request::Restore(request) = &mut resumed.request {
-        request.existing = Existing::Drop;
+        request.existing = ExistingTargetPolicy::Drop;
     }
     let resumed = within_deadline(jobs.submit(resumed)).await.unwrap();
     assert_eq!(within_deadline(jobs.wait(&resumed.id)).await.unwrap().state, JobState::Succeeded);
@@ -88,7 +88,7 @@ async fn a_restore_names_the_targets_that_are_incomplete() {
 async fn an_unknown_id_is_not_found() {
     let env = TestEnvironment::new().await;
     let jobs = env.open_jobs();
-    assert_eq!(jobs.cancel("x").unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(jobs.cancel("x").unwrap_err().kind(), FailureKind::NotFound);
     assert_eq!(jobs.get("x").unwrap_err().to_string(), "there is no job x");
     assert!(jobs.watch("x").is_err());
     assert!(within_deadline(jobs.wait("x")).await.is_err());

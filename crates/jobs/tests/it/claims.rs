@@ -1,6 +1,6 @@
 //! Conflicts between jobs with the same claims (simulated Milvus).
 
-use engine::{CollectionPhase, CollectionProgress, Kind};
+use engine::{CollectionPhase, CollectionProgress, FailureKind};
 use jobs::{JobsError, OtherPlace, Submission};
 use testkit::fake::Fault;
 
@@ -10,7 +10,7 @@ use crate::fixtures::{
 
 /// Returns the id of the job with which a submission conflicts.
 fn expect_conflict(error: JobsError) -> String {
-    assert_eq!(error.kind(), Kind::Busy);
+    assert_eq!(error.kind(), FailureKind::Busy);
     match error {
         JobsError::Busy { holder, .. } => holder,
         other => panic!("{other:?}"),
@@ -101,5 +101,5 @@ async fn an_existing_target_that_an_active_job_created_is_reported_as_a_conflict
     jobs.cancel(&first.id).unwrap();
     within_deadline(jobs.wait(&first.id)).await.unwrap();
     let error = within_deadline(jobs.submit(restore_submission("nightly", "_copy"))).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
 }

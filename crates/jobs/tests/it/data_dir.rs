@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use engine::Kind;
+use engine::FailureKind;
 use jobs::{JobFailure, Jobs, JobsError, StoreError};
 use rusqlite::Connection;
 
@@ -26,7 +26,7 @@ async fn two_servers_cannot_share_a_data_directory() {
         error.to_string(),
         format!("the data directory {dir} is in use by another server, process {pid}")
     );
-    assert_eq!(error.kind(), Kind::Busy);
+    assert_eq!(error.kind(), FailureKind::Busy);
     assert!(error.hint().unwrap().contains("server.data_dir"));
     env.run_backup(&jobs, "nightly").await;
 }
@@ -54,7 +54,7 @@ async fn a_data_directory_that_cannot_be_created_is_an_error() {
     let error = expect_open_error(&env);
     assert!(error.to_string().starts_with("cannot write in the data directory "), "{error}");
     assert!(JobFailure::from(&error).message.contains("ot a directory"), "{error}");
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), FailureKind::Usage);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use engine::{DeleteRequest, Engine, EngineConfig, Limits, Place};
+use engine::{DeleteRequest, Engine, EngineConfig, EngineLimits, FileLocation};
 use futures::StreamExt;
 use jobs::{Job, JobState, Jobs, JobsConfig, JobsError, OtherPlace, Request, Submission};
 use milvus::{Auth, ConnectConfig, Milvus, Tls};
@@ -66,13 +66,13 @@ impl TestEnvironment {
                 tls: Tls::Disabled,
                 auth: Auth::None,
                 management_endpoint: None,
-                limits: milvus::Limits::default(),
+                limits: milvus::CallLimits::default(),
             },
             source: local_place(&root),
             backup: local_place(&dir.path().join("backup")),
             tool: "milvus-backup 0.0.1".to_owned(),
             host: "here".to_owned(),
-            limits: Limits {
+            limits: EngineLimits {
                 backup_collections: non_zero(4),
                 restore_collections: non_zero(2),
                 import_jobs: non_zero(8),
@@ -194,13 +194,16 @@ pub(crate) fn new_submission(request: Request) -> Submission {
 
 /// Creates the submission of a backup of everything.
 pub(crate) fn backup_submission(name: &str) -> Submission {
-    new_submission(Request::Backup(BackupRequest::of(BackupName::for_create(name).unwrap())))
+    new_submission(Request::Backup(BackupRequest::with_defaults(BackupName::for_create(name).unwrap())))
 }
 
 /// Creates the submission of a restore of everything, with a suffix for the target collections.
 pub(crate) fn restore_submission(name: &str, suffix: &str) -> Submission {
     let mapping = Mapping::new(None, Some(suffix)).unwrap();
-    new_submission(Request::Restore(RestoreRequest { mapping, ..RestoreRequest::of(name.parse().unwrap()) }))
+    new_submission(Request::Restore(RestoreRequest {
+        mapping,
+        ..RestoreRequest::with_defaults(name.parse().unwrap())
+    }))
 }
 
 /// Creates the submission of a deletion.
@@ -212,9 +215,9 @@ pub(crate) fn non_zero(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).unwrap()
 }
 
-fn local_place(root: &Path) -> Place {
+fn local_place(root: &Path) -> FileLocation {
     let root_text = root.to_str().unwrap().to_owned();
-    Place { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as: None }
+    FileLocation { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as: None }
 }
 
 /// Creates a collection with a primary key and a vector, and inserts `rows` rows without flushing them.

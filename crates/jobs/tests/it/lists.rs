@@ -1,6 +1,6 @@
 //! Lists of jobs (simulated Milvus).
 
-use engine::{Kind, Progress};
+use engine::{FailureKind, Progress};
 use jobs::{JobFilter, JobKind, JobState};
 
 use crate::fixtures::{
@@ -38,7 +38,10 @@ async fn pages_list_all_jobs_newest_first() {
     }
     assert_eq!(listed, ids);
     let error = jobs.list(&JobFilter::default(), Some("2"), 2).unwrap_err();
-    assert_eq!((error.kind(), error.to_string().as_str()), (Kind::Usage, "\"2\" is not a valid page token"));
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (FailureKind::Usage, "\"2\" is not a valid page token")
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Once, OnceLock};
 use std::thread::{self, ThreadId};
 
-use engine::Kind;
+use engine::FailureKind;
 use jobs::{JobKind, JobState};
 use tracing::Subscriber;
 use tracing::field::{Field, Visit};
@@ -80,7 +80,7 @@ async fn a_job_that_panics_fails_and_the_next_one_runs() {
     let job = within_deadline(jobs.wait(&first)).await.unwrap();
     assert_eq!(job.state, JobState::Failed, "{job:?}");
     let failure = job.failure.unwrap();
-    assert_eq!(failure.kind, Kind::Failed);
+    assert_eq!(failure.kind, FailureKind::Failed);
     assert!(failure.message.contains("panicked"), "{failure:?}");
     assert_eq!(jobs.get(&first).unwrap().state, JobState::Failed);
     assert_eq!(jobs.counts()[&(JobKind::Backup, JobState::Failed)], 1);

@@ -1,8 +1,8 @@
 //! The queue: order, limits and admission (simulated Milvus).
 
-use engine::{Advice, Kind};
+use engine::{Advice, FailureKind};
 use jobs::{JobFailure, JobKind, JobState, JobsError, Outcome, Request};
-use model::plan::restore::Existing;
+use model::plan::restore::ExistingTargetPolicy;
 
 use crate::fixtures::{
     TestEnvironment, backup_submission, delete_submission, restore_submission, within_deadline,
@@ -47,7 +47,7 @@ async fn a_target_created_while_its_restore_is_queued_is_not_dropped() {
     env.wait_until_stalled().await;
     let mut restore = restore_submission("nightly", "_copy");
     if let Request::Restore(request) = &mut restore.request {
-        request.existing = Existing::Drop;
+        request.existing = ExistingTargetPolicy::Drop;
     }
     restore.idempotency_key = Some("key".to_owned());
     let waiting = within_deadline(jobs.submit(restore.clone())).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_target_created_while_its_restore_is_queued_is_not_dropped() {
     env.add_flushed_collection("books_copy", 9).await;
     jobs.cancel(&first.id).unwrap();
     let failure = within_deadline(jobs.wait(&waiting.id)).await.unwrap().failure.unwrap();
-    assert_eq!(failure.kind, Kind::AlreadyExists);
+    assert_eq!(failure.kind, FailureKind::AlreadyExists);
     let message = "target collections exist whose drop was not confirmed: default.books_copy";
     assert_eq!(failure.message, message);
     assert_eq!(env.count_rows("books_copy").await, 9);
@@ -123,14 +123,14 @@ async fn a_submission_that_is_certain_to_fail_creates_no_job() {
     let jobs = env.open_jobs();
     env.run_backup(&jobs, "nightly").await;
     let existing_backup = within_deadline(jobs.submit(backup_submission("nightly"))).await.unwrap_err();
-    assert_eq!(existing_backup.kind(), Kind::AlreadyExists);
+    assert_eq!(existing_backup.kind(), FailureKind::AlreadyExists);
     let failure = JobFailure::from(&existing_backup);
     assert_eq!(failure.message, "backup nightly exists already (complete)");
     assert!(matches!(failure.advice, Some(Advice::ChooseNameOrDelete { .. })));
     let missing_backup =
         within_deadline(jobs.submit(restore_submission("weekly", "_copy"))).await.unwrap_err();
-    assert_eq!(missing_backup.kind(), Kind::NotFound);
+    assert_eq!(missing_backup.kind(), FailureKind::NotFound);
     let existing_target = within_deadline(jobs.submit(restore_submission("nightly", ""))).await.unwrap_err();
-    assert_eq!(existing_target.kind(), Kind::AlreadyExists);
+    assert_eq!(existing_target.kind(), FailureKind::AlreadyExists);
     assert_eq!(jobs.list(&jobs::JobFilter::default(), None, 10).unwrap().jobs.len(), 1);
 }

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use engine::{Advice, Kind, LEASE_SECONDS, Phase, RemainingCollection};
+use engine::{Advice, FailureKind, LEASE_SECONDS, Phase, RemainingCollection};
 use jobs::{JobFilter, JobKind, JobState, Request};
 use model::mapping::Mapping;
 use model::name::CollectionRef;
-use model::plan::restore::Existing;
+use model::plan::restore::ExistingTargetPolicy;
 use model::selection::Selection;
 use rusqlite::Connection;
 use testkit::fake::Fault;
@@ -35,7 +35,7 @@ async fn a_shutdown_interrupts_running_jobs_and_keeps_queued_ones() {
     );
     assert_eq!(jobs.get(&second.id).unwrap().state, JobState::Queued);
     let error = within_deadline(jobs.submit(backup_submission("fourth"))).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unreachable);
+    assert_eq!(error.kind(), FailureKind::Unreachable);
     drop(jobs);
 
     let jobs = env.reopen_jobs().await;
@@ -99,7 +99,7 @@ async fn after_a_crash_running_jobs_are_interrupted_and_queued_jobs_run() {
     assert_eq!((job.state, job.progress.phase), (JobState::Interrupted, Some(Phase::Copy)));
     assert!(job.ended_ms.is_some());
     let failure = job.failure.unwrap();
-    assert_eq!(failure.kind, Kind::Interrupted);
+    assert_eq!(failure.kind, FailureKind::Interrupted);
     assert_eq!(failure.message, "the server ended while the job was running: first is left unfinished");
     let lease_seconds = Some(LEASE_SECONDS);
     let expected = Advice::DeleteAndCreateAgain { backup: "first".to_owned(), lease_seconds };
@@ -141,12 +141,15 @@ async fn after_a_crash_the_advice_resumes_a_restore() {
         target: CollectionRef::new("default", "books_copy"),
     };
     assert_eq!((remaining.backup.as_str(), remaining.collections), ("nightly", vec![pair]));
-    assert_eq!((remaining.options.existing, remaining.options_are_complete), (Existing::Drop, true));
+    assert_eq!(
+        (remaining.options.existing, remaining.options_are_complete),
+        (ExistingTargetPolicy::Drop, true)
+    );
     let mut resumed = restore_submission("nightly", "");
     let Request::Restore(request) = &mut resumed.request else { unreachable!("it is a restore") };
     request.selection = Selection::from_filter("default.books").unwrap();
     request.mapping = Mapping::new(Some("default.books:default.books_copy"), None).unwrap();
-    request.existing = Existing::Drop;
+    request.existing = ExistingTargetPolicy::Drop;
     let resumed = within_deadline(jobs.submit(resumed)).await.unwrap();
     assert_eq!(within_deadline(jobs.wait(&resumed.id)).await.unwrap().state, JobState::Succeeded);
 }

@@ -1,6 +1,6 @@
 //! Repeated submissions with an idempotency key, and ids chosen by callers (simulated Milvus).
 
-use engine::Kind;
+use engine::FailureKind;
 use jobs::{JobsError, Submission};
 use model::name::BackupName;
 
@@ -77,7 +77,7 @@ async fn an_id_can_be_used_once() {
     let job = within_deadline(jobs.submit(with_id("mine, täglich", "nightly"))).await.unwrap();
     assert_eq!(job.id, "mine, täglich");
     let error = within_deadline(jobs.submit(with_id("mine, täglich", "weekly"))).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(error.kind(), FailureKind::AlreadyExists);
     within_deadline(jobs.wait(&job.id)).await.unwrap();
     let error = within_deadline(jobs.submit(with_id("mine, täglich", "weekly"))).await.unwrap_err();
     assert!(matches!(error, JobsError::IdTaken(_)));
@@ -87,7 +87,7 @@ async fn an_id_can_be_used_once() {
     for bad in ["", "a\nb", &"x".repeat(129)] {
         assert_eq!(
             within_deadline(jobs.submit(with_id(bad, "weekly"))).await.unwrap_err().kind(),
-            Kind::Usage
+            FailureKind::Usage
         );
     }
     // The backup contains the id of its job.

@@ -1,6 +1,6 @@
 //! Tests of calls on databases, collections, partitions, indexes, aliases and load state.
 
-use milvus::{ErrorKind, IndexState, Milvus};
+use milvus::{IndexState, Milvus, MilvusErrorKind};
 use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, LoadState, Schema};
 use model::name::CollectionRef;
 use testkit::{names, servers};
@@ -44,7 +44,7 @@ pub(crate) async fn check_databases(milvus: &Milvus) {
     milvus.create_database(&name).await.unwrap();
     assert!(milvus.list_databases().await.unwrap().contains(&name));
     let again = milvus.create_database(&name).await.unwrap_err();
-    assert_eq!(again.kind(), ErrorKind::AlreadyExists, "{again}");
+    assert_eq!(again.kind(), MilvusErrorKind::AlreadyExists, "{again}");
 
     // Collections of the same name in two databases are different collections.
     let (here, there) = (new_name("twin"), CollectionRef::new(&name, names::unique("twin")));
@@ -60,7 +60,7 @@ pub(crate) async fn check_databases(milvus: &Milvus) {
     milvus.drop_collection(&there).await.unwrap();
     milvus.drop_database(&name).await.unwrap();
     let gone = milvus.list_collections(&name).await.unwrap_err();
-    assert_eq!(gone.kind(), ErrorKind::DatabaseNotFound, "{gone}");
+    assert_eq!(gone.kind(), MilvusErrorKind::DatabaseNotFound, "{gone}");
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ pub(crate) async fn check_parts(milvus: &Milvus) {
     let other = new_name("other");
     milvus.create_collection(&small_collection(&other)).await.unwrap();
     let taken = milvus.create_alias(&other, &alias).await.unwrap_err();
-    assert_eq!(taken.kind(), ErrorKind::AlreadyExists, "{taken}");
+    assert_eq!(taken.kind(), MilvusErrorKind::AlreadyExists, "{taken}");
     milvus.drop_alias("default", &alias).await.unwrap();
     assert_eq!(milvus.aliases(&target).await.unwrap(), Vec::<String>::new());
     // The planner of restores relies on the following.
@@ -200,7 +200,7 @@ pub(crate) async fn check_parts(milvus: &Milvus) {
     milvus.drop_collection(&other).await.expect("an alias holds no collection back");
     assert!(!milvus.has_collection(&by_alias).await.unwrap(), "an alias goes with its collection");
     let gone = milvus.describe_collection(&by_alias).await.unwrap_err();
-    assert_eq!(gone.kind(), ErrorKind::CollectionNotFound, "{gone}");
+    assert_eq!(gone.kind(), MilvusErrorKind::CollectionNotFound, "{gone}");
 
     assert_eq!(milvus.load_state(&target, None).await.unwrap(), LoadState::NotLoad);
     milvus.load_partitions(&target, &["p1".to_owned()]).await.unwrap();
@@ -216,7 +216,7 @@ pub(crate) async fn check_parts(milvus: &Milvus) {
     milvus.drop_index(&target, &flat_index()).await.unwrap();
     assert_eq!(milvus.list_indexes(&target).await.unwrap(), []);
     let unindexed = milvus.load(&target).await.unwrap_err();
-    assert_eq!(unindexed.kind(), ErrorKind::NotFound, "{unindexed}");
+    assert_eq!(unindexed.kind(), MilvusErrorKind::NotFound, "{unindexed}");
     milvus.drop_collection(&target).await.unwrap();
 }
 
@@ -237,7 +237,7 @@ pub(crate) async fn check_missing_objects(milvus: &Milvus) {
     let nowhere = new_name("nowhere");
     assert!(!milvus.has_collection(&nowhere).await.unwrap());
     let assert_kind = |kind, error: milvus::MilvusError| assert_eq!(error.kind(), kind, "{error}");
-    let assert_not_found = |error| assert_kind(ErrorKind::CollectionNotFound, error);
+    let assert_not_found = |error| assert_kind(MilvusErrorKind::CollectionNotFound, error);
     assert_not_found(milvus.describe_collection(&nowhere).await.unwrap_err());
     assert_not_found(milvus.list_partitions(&nowhere).await.unwrap_err());
     assert_not_found(milvus.list_indexes(&nowhere).await.unwrap_err());
@@ -258,11 +258,14 @@ pub(crate) async fn check_missing_objects(milvus: &Milvus) {
     assert!(error.starts_with(&format!("cannot describe collection {nowhere}: ")), "{error}");
 
     let bad = CollectionRef::new("", "no-dashes");
-    assert_kind(ErrorKind::Invalid, milvus.create_collection(&small_collection(&bad)).await.unwrap_err());
+    assert_kind(
+        MilvusErrorKind::Invalid,
+        milvus.create_collection(&small_collection(&bad)).await.unwrap_err(),
+    );
     let target = new_name("missing");
     milvus.create_collection(&small_collection(&target)).await.unwrap();
     assert_kind(
-        ErrorKind::NotLoaded,
+        MilvusErrorKind::NotLoaded,
         milvus.query(&target, &[], "id > 0", &["id".to_owned()]).await.unwrap_err(),
     );
     let unknown = index("nofield", "x", &[("index_type", "FLAT"), ("metric_type", "L2")]);

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use milvus::{Auth, ConnectConfig, ErrorKind, ImportRequest, ImportState, Limits, Milvus, SegmentState, Tls};
+use milvus::{
+    Auth, CallLimits, ConnectConfig, ImportPrefixes, ImportRequest, ImportState, Milvus, MilvusErrorKind, Tls,
+};
 use model::manifest::KeyValue;
 use model::name::CollectionRef;
+use model::segment::SegmentState;
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault, SegmentDelays};
 
@@ -18,7 +21,7 @@ fn connect_config(fake: &FakeMilvus) -> ConnectConfig {
         tls: Tls::Disabled,
         auth: Auth::None,
         management_endpoint: Some(fake.management_endpoint()),
-        limits: Limits::default(),
+        limits: CallLimits::default(),
     }
 }
 
@@ -99,10 +102,10 @@ async fn a_rate_limited_call_is_retried() {
 async fn a_permanent_rate_limit_is_an_error() {
     let (fake, _) = start_fake("2.3.5").await;
     fake.inject(Fault::RateLimited { call: "ListDatabases", times: u32::MAX });
-    let limits = Limits { busy: Duration::from_millis(500), ..Limits::default() };
+    let limits = CallLimits { busy: Duration::from_millis(500), ..CallLimits::default() };
     let milvus = Milvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
     let error = milvus.list_databases().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert_eq!(error.kind(), MilvusErrorKind::RateLimited);
     assert!(error.is_temporary());
     assert!(error.to_string().starts_with("cannot list the databases of 127.0.0.1:"), "{error}");
 }
@@ -117,7 +120,7 @@ async fn calls_are_retried_after_an_outage_but_imports_are_not() {
 
     fake.inject(Fault::Unavailable { call: "Import", times: 1 });
     let error = milvus.import(&import_request("/nowhere/")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(error.kind(), MilvusErrorKind::Unreachable);
     assert_eq!(count_calls(&fake, "Import"), 1);
     fake.inject(Fault::RateLimited { call: "Import", times: 1 });
     milvus.import(&import_request("/nowhere/")).await.expect("a rate limit means that nothing was done");
@@ -128,13 +131,13 @@ async fn calls_are_retried_after_an_outage_but_imports_are_not() {
 async fn a_server_that_stopped_is_an_error() {
     let (fake, milvus) = {
         let (fake, _) = start_fake("2.3.5").await;
-        let limits = Limits { outage: Duration::from_millis(500), ..Limits::default() };
+        let limits = CallLimits { outage: Duration::from_millis(500), ..CallLimits::default() };
         let milvus = Milvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
         (fake, milvus)
     };
     drop(fake);
     let error = milvus.list_databases().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    assert_eq!(error.kind(), MilvusErrorKind::Unreachable, "{error}");
     assert!(error.is_temporary());
 }
 
@@ -142,11 +145,11 @@ async fn a_server_that_stopped_is_an_error() {
 async fn a_call_without_an_answer_times_out() {
     let (fake, _) = start_fake("2.3.5").await;
     let short = Duration::from_secs(1);
-    let limits = Limits { attempt: short, outage: short, ..Limits::default() };
+    let limits = CallLimits { attempt: short, outage: short, ..CallLimits::default() };
     let milvus = Milvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
     fake.inject(Fault::Hangs { call: "HasCollection" });
     let error = milvus.has_collection(&shop()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert_eq!(error.kind(), MilvusErrorKind::Timeout, "{error}");
     assert_eq!(error.to_string(), "cannot look for collection default.shop: no answer within 1s");
 }
 
@@ -172,7 +175,7 @@ async fn a_collection_dropped_between_two_calls_is_reported() {
     milvus.create_collection(&small_collection(&shop())).await.unwrap();
     fake.inject(Fault::CollectionVanishes { collection: "shop".to_owned(), before: "Flush" });
     milvus.describe_collection(&shop()).await.unwrap();
-    assert_eq!(milvus.flush(&shop()).await.unwrap_err().kind(), ErrorKind::CollectionNotFound);
+    assert_eq!(milvus.flush(&shop()).await.unwrap_err().kind(), MilvusErrorKind::CollectionNotFound);
 }
 
 /// Starts a fake server with these delays, and creates a collection with 10 rows that are not flushed.
@@ -181,7 +184,7 @@ async fn a_collection_dropped_between_two_calls_is_reported() {
 async fn start_slow_fake(delays: SegmentDelays, limit: Duration) -> (TempDir, FakeMilvus, Milvus) {
     let root = tempfile::tempdir().unwrap();
     let fake = FakeMilvus::start(FakeConfig::new("2.3.15", root.path()).delays(delays));
-    let limits = Limits { flush: limit, ..Limits::default() };
+    let limits = CallLimits { flush: limit, ..CallLimits::default() };
     let milvus = Milvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
     milvus.create_collection(&small_collection(&shop())).await.unwrap();
     milvus.insert(&shop(), None, &small_rows(0..10)).await.unwrap();
@@ -203,7 +206,7 @@ async fn a_slow_flush_is_awaited_up_to_its_limit() {
     let delays = SegmentDelays { sealed: Duration::from_hours(1), ..delays };
     let (_root, _fake, milvus) = start_slow_fake(delays, Duration::from_millis(100)).await;
     let error = milvus.flush(&shop()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.kind(), MilvusErrorKind::Timeout);
     assert_eq!(error.to_string(), "cannot flush collection default.shop: not on the store after 100ms");
 }
 
@@ -213,7 +216,7 @@ async fn a_flush_completes_before_its_segments_are_in_the_store() {
     let (_root, _fake, milvus) = start_slow_fake(delays, Duration::from_mins(1)).await;
     assert_eq!(milvus.segments(&shop()).await.unwrap(), [], "a growing segment is not listed");
     let flushed = milvus.flush(&shop()).await.unwrap();
-    let first = milvus.segments(&shop()).await.unwrap()[0];
+    let first = milvus.segments(&shop()).await.unwrap().remove(0);
     assert_eq!((first.id, first.state, first.rows), (flushed.sealed[0], SegmentState::Flushing, 10));
     let wait_for_store = async {
         while milvus.segments(&shop()).await.unwrap()[0].state != SegmentState::Flushed {
@@ -235,10 +238,8 @@ async fn listing_segments_is_retried_if_compaction_replaces_one() {
 fn import_request(prefix: &str) -> ImportRequest {
     ImportRequest {
         target: shop(),
-        partition: "_default".to_owned(),
-        insert_prefix: prefix.to_owned(),
-        delta_prefix: String::new(),
-        options: Vec::new(),
+        partition: Some("_default".to_owned()),
+        files: vec![ImportPrefixes { insert: prefix.to_owned(), delta: String::new() }],
     }
 }
 
@@ -247,7 +248,7 @@ async fn import_states(milvus: &Milvus, request: &ImportRequest) -> (Vec<ImportS
     let job = milvus.import(request).await.unwrap();
     let mut states = Vec::new();
     loop {
-        let status = milvus.import_state(job).await.unwrap();
+        let status = milvus.import_state(&job).await.unwrap();
         let finished = matches!(status.state, ImportState::Completed | ImportState::Failed(_));
         states.push(status.state);
         if finished || states.len() == 4 {
@@ -307,7 +308,7 @@ async fn the_fake_server_imports_the_files_it_wrote() {
 async fn garbage_collection_is_paused_if_the_server_supports_it() {
     let (old, milvus) = start_fake("2.3.5").await;
     let error = milvus.gc_pause(Duration::from_mins(1)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(error.kind(), MilvusErrorKind::Unsupported, "{error}");
     drop(old);
 
     let (fake, milvus) = start_fake("2.3.22").await;
@@ -317,7 +318,7 @@ async fn garbage_collection_is_paused_if_the_server_supports_it() {
     assert!(fake.calls().ends_with(&[format!("{route}/pause?pause_seconds=60"), format!("{route}/resume")]));
     fake.inject(Fault::ManagementFails);
     let error = milvus.gc_resume().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Server);
+    assert_eq!(error.kind(), MilvusErrorKind::Server);
     assert!(error.to_string().contains("500"), "{error}");
 }
 
@@ -329,7 +330,7 @@ async fn a_wrong_password_is_not_retried() {
         ..connect_config(&fake)
     };
     let error = Milvus::connect(&login("wrong")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert_eq!(error.kind(), MilvusErrorKind::Unauthenticated);
     assert!(!error.to_string().contains("wrong"), "{error}");
     assert_eq!(fake.calls(), ["Connect"]);
     Milvus::connect(&login("Milvus")).await.expect("the right one");

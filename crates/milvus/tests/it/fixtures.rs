@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use milvus::{Auth, Column, ConnectConfig, CreateCollection, Limits, Milvus, Tls, Values};
+use milvus::{Auth, CallLimits, Column, ConnectConfig, CreateCollection, Milvus, Tls, Values};
 use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, LoadState, Schema};
 use model::name::CollectionRef;
 use testkit::names;
@@ -16,7 +16,7 @@ pub(crate) fn plain_config(server: &MilvusServer) -> ConnectConfig {
         tls: Tls::Disabled,
         auth: Auth::None,
         management_endpoint: None,
-        limits: Limits::default(),
+        limits: CallLimits::default(),
     }
 }
 

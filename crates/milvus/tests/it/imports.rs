@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use milvus::{ErrorKind, ImportJobId, ImportRequest, ImportState, ImportStatus, Milvus};
+use milvus::{
+    ImportJobId, ImportPrefixes, ImportRequest, ImportState, ImportStatus, Milvus, MilvusErrorKind,
+};
 use model::name::CollectionRef;
 use testkit::servers::{self, MilvusServer, ServerStorage};
 
 use crate::fixtures::{connect, flat_index, load_and_wait, new_name, small_collection, small_rows};
 
 /// Waits until an import job is finished, at most three minutes, and returns its last status.
-async fn wait_for_job(milvus: &Milvus, job: ImportJobId) -> ImportStatus {
+async fn wait_for_job(milvus: &Milvus, job: &ImportJobId) -> ImportStatus {
     let wait = async {
         loop {
             let status = milvus.import_state(job).await.expect("the job is known");
@@ -30,13 +32,11 @@ fn local_root(server: &MilvusServer) -> String {
     }
 }
 
-fn import_request(target: &CollectionRef, insert_prefix: String, delta_prefix: String) -> ImportRequest {
+fn import_request(target: &CollectionRef, insert: String, delta: String) -> ImportRequest {
     ImportRequest {
         target: target.clone(),
-        partition: "_default".to_owned(),
-        insert_prefix,
-        delta_prefix,
-        options: Vec::new(),
+        partition: Some("_default".to_owned()),
+        files: vec![ImportPrefixes { insert, delta }],
     }
 }
 
@@ -70,7 +70,7 @@ async fn check_partition_import(server: &MilvusServer) {
     let (inserts, deltas) =
         (format!("{root}/insert_log/{partition_path}"), format!("{root}/delta_log/{partition_path}"));
     let job = milvus.import(&import_request(&target, inserts.clone(), deltas)).await.unwrap();
-    let status = wait_for_job(&milvus, job).await;
+    let status = wait_for_job(&milvus, &job).await;
     assert_eq!((&status.state, status.rows), (&ImportState::Completed, 2998), "{status:?}");
     assert!(!status.segment_ids.is_empty(), "{status:?}");
     if milvus.capabilities().count_star {
@@ -80,7 +80,7 @@ async fn check_partition_import(server: &MilvusServer) {
 
     let empty_prefix = format!("{root}/insert_log/1/2/");
     let job = milvus.import(&import_request(&target, empty_prefix, String::new())).await.unwrap();
-    let status = wait_for_job(&milvus, job).await;
+    let status = wait_for_job(&milvus, &job).await;
     assert_eq!((&status.state, status.rows), (&ImportState::Completed, 0), "{status:?}");
 
     // A target with other fields.
@@ -89,7 +89,7 @@ async fn check_partition_import(server: &MilvusServer) {
     create.schema.fields.insert(1, crate::fixtures::field("n", model::manifest::DataType::INT64, &[]));
     milvus.create_collection(&create).await.unwrap();
     let job = milvus.import(&import_request(&other, inserts, String::new())).await.unwrap();
-    let status = wait_for_job(&milvus, job).await;
+    let status = wait_for_job(&milvus, &job).await;
     assert!(matches!(&status.state, ImportState::Failed(reason) if reason.contains("103")), "{status:?}");
 
     for name in [&source, &target, &other] {
@@ -109,17 +109,21 @@ async fn imports_that_cannot_start_report_the_reason_on_an_old_server() {
     check_refused_imports(&connect(&server).await).await;
 }
 
-/// Checks the errors of imports into a missing partition, and of an unknown job.
+/// Checks the errors of imports into a missing partition or without files, and of unknown jobs.
 pub(crate) async fn check_refused_imports(milvus: &Milvus) {
     let target = new_name("refused");
     let request = import_request(&target, "/nowhere/".to_owned(), String::new());
     milvus.create_collection(&small_collection(&target)).await.unwrap();
-    let error =
-        milvus.import(&ImportRequest { partition: "p9".to_owned(), ..request.clone() }).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-    let error = milvus.import(&ImportRequest { partition: String::new(), ..request }).await.unwrap_err();
+    let missing = ImportRequest { partition: Some("p9".to_owned()), ..request.clone() };
+    let error = milvus.import(&missing).await.unwrap_err();
+    assert_eq!(error.kind(), MilvusErrorKind::NotFound, "{error}");
+    let error = milvus.import(&ImportRequest { partition: None, ..request.clone() }).await.unwrap_err();
     assert!(error.to_string().contains("not specified"), "{error}");
-    let error = milvus.import_state(ImportJobId(42)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let error = milvus.import(&ImportRequest { files: Vec::new(), ..request }).await.unwrap_err();
+    assert_eq!(error.kind(), MilvusErrorKind::Invalid, "{error}");
+    let error = milvus.import_state(&ImportJobId("42".to_owned())).await.unwrap_err();
+    assert_eq!(error.kind(), MilvusErrorKind::NotFound, "{error}");
+    let error = milvus.import_state(&ImportJobId("job-1".to_owned())).await.unwrap_err();
+    assert_eq!(error.kind(), MilvusErrorKind::Invalid, "{error}");
     milvus.drop_collection(&target).await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use milvus::{Auth, ConnectConfig, ErrorKind, Milvus, Tls};
+use milvus::{Auth, ConnectConfig, Milvus, MilvusErrorKind, Tls};
 use testkit::milvus_server::{self, Options};
 use testkit::servers::{self, MilvusServer, ServerStorage};
 use testkit::tls::Certificates;
@@ -27,7 +27,7 @@ async fn only_the_correct_password_is_accepted() {
     Milvus::connect(&token).await.expect("a token of user and password");
     for wrong in [login("root", "milvus"), login("nobody", "Milvus"), plain_config(guard.server())] {
         let error = connect_error(&wrong).await;
-        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+        assert_eq!(error.kind(), MilvusErrorKind::Unauthenticated, "{error}");
     }
     assert!(!format!("{:?} {root:?}", login("root", "secret")).contains("secret"));
 }
@@ -45,11 +45,11 @@ async fn a_server_with_tls_is_verified_by_its_authority_and_name() {
         milvus.list_databases().await.unwrap();
     }
     for untrusted in [config(false, None), config(true, Some("elsewhere"))] {
-        assert_eq!(connect_error(&untrusted).await.kind(), ErrorKind::Unreachable);
+        assert_eq!(connect_error(&untrusted).await.kind(), MilvusErrorKind::Unreachable);
     }
     assert_eq!(
         connect_error(&plain_config(guard.server())).await.kind(),
-        ErrorKind::Unreachable,
+        MilvusErrorKind::Unreachable,
         "without TLS"
     );
 }
@@ -71,7 +71,7 @@ async fn a_server_with_mutual_tls_requires_a_client_certificate() {
     milvus.list_databases().await.unwrap();
     let one_way = Tls::Server { ca: Some(certificates.ca()), server_name: None };
     let error = connect_error(&ConnectConfig { tls: one_way, ..plain_config(guard.server()) }).await;
-    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    assert_eq!(error.kind(), MilvusErrorKind::Unreachable, "{error}");
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn invalid_tls_files_are_reported_with_their_path() {
             ..plain_config(&nowhere)
         })
         .await;
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.kind(), MilvusErrorKind::Invalid);
         assert!(error.to_string().contains(file) && error.to_string().contains(reason), "{error}");
     }
 }
@@ -107,7 +107,7 @@ async fn an_unreachable_server_is_reported_within_seconds() {
     let started = Instant::now();
     let error = connect_error(&plain_config(&absent)).await;
     assert!(started.elapsed() < Duration::from_secs(10));
-    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert_eq!(error.kind(), MilvusErrorKind::Unreachable);
     assert!(error.is_temporary());
     assert_eq!(
         error.to_string(),
@@ -122,7 +122,7 @@ async fn pausing_garbage_collection_needs_the_management_routes() {
     let Some(server) = servers::milvus() else { return };
     let milvus = connect(&server).await;
     let error = milvus.gc_pause(Duration::from_mins(1)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(error.kind(), MilvusErrorKind::Unsupported, "{error}");
     // The proxy port also answers HTTP requests, but does not have the route.
     let config = ConnectConfig {
         management_endpoint: Some(format!("{}:{}", server.address, server.port)),
@@ -130,6 +130,6 @@ async fn pausing_garbage_collection_needs_the_management_routes() {
     };
     let milvus = Milvus::connect(&config).await.unwrap();
     for error in [milvus.gc_pause(Duration::from_mins(1)).await, milvus.gc_resume().await] {
-        assert_eq!(error.unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(error.unwrap_err().kind(), MilvusErrorKind::Unsupported);
     }
 }

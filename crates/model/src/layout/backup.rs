@@ -35,7 +35,7 @@ pub struct BackupLayout {
 impl BackupLayout {
     /// Creates the layout of a backup from the backup root, which may be empty, and the backup's name.
     pub fn new(root: &ObjectKey, name: &BackupName) -> Self {
-        Self { dir: root.join(name.as_str()).as_dir() }
+        Self { dir: root.join(name.as_str()).as_prefix() }
     }
 
     /// Returns the prefix of all files of the backup.
@@ -75,7 +75,7 @@ impl BackupLayout {
 
     /// Returns the prefix of a partition's delta logs, or of those that apply to all partitions.
     pub fn delta_dir(&self, collection: CollectionId, partition: PartitionScope) -> ObjectKey {
-        self.dir.join(&format!("binlogs/{DELTA_LOG}/{collection}/{}/", partition.wire()))
+        self.dir.join(&format!("binlogs/{DELTA_LOG}/{collection}/{}/", partition.to_wire()))
     }
 
     /// Returns the key of an insert binlog; `group` is the directory level above the segment's, absent in old backups.
@@ -105,7 +105,7 @@ impl BackupLayout {
         segment: SegmentId,
         log: LogId,
     ) -> ObjectKey {
-        let partition = partition.wire();
+        let partition = partition.to_wire();
         self.dir.join(&match group {
             Some(group) => format!("binlogs/{DELTA_LOG}/{collection}/{partition}/{group}/{segment}/{log}"),
             None => format!("binlogs/{DELTA_LOG}/{collection}/{partition}/{segment}/{log}"),
@@ -151,7 +151,7 @@ impl BackupLayout {
 
     /// Returns the part of a key after `binlogs/` and `kind`; `None` if the key is elsewhere.
     fn relative_data_key<'k>(&self, key: &'k ObjectKey, kind: &str) -> Option<&'k str> {
-        key.below(&self.dir)?.strip_prefix("binlogs/")?.strip_prefix(kind)?.strip_prefix('/')
+        key.relative_to(&self.dir)?.strip_prefix("binlogs/")?.strip_prefix(kind)?.strip_prefix('/')
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
             let key = b.insert_key(
                 insert.collection, insert.partition, group, insert.segment, insert.field, insert.log,
             );
-            prop_assert!(key.below(&b.insert_collection_dir(insert.collection)).is_some());
+            prop_assert!(key.relative_to(&b.insert_collection_dir(insert.collection)).is_some());
             prop_assert_eq!(b.parse_insert(&key), Some((insert, group)));
             let delta = DeltaKey {
                 collection: insert.collection,
@@ -230,7 +230,7 @@ mod tests {
                 log: insert.log,
             };
             let key = b.delta_key(delta.collection, delta.partition, group, delta.segment, delta.log);
-            prop_assert!(key.below(&b.delta_collection_dir(delta.collection)).is_some());
+            prop_assert!(key.relative_to(&b.delta_collection_dir(delta.collection)).is_some());
             prop_assert_eq!(b.parse_delta(&key), Some((delta, group)));
         }
     }

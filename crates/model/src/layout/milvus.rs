@@ -107,13 +107,13 @@ impl MilvusLayout {
         segment: SegmentId,
         log: LogId,
     ) -> ObjectKey {
-        self.root.join(&format!("{DELTA_LOG}/{collection}/{}/{segment}/{log}", partition.wire()))
+        self.root.join(&format!("{DELTA_LOG}/{collection}/{}/{segment}/{log}", partition.to_wire()))
     }
 
     /// Parses the ids in an insert binlog's key; returns `None` for any other key.
     pub fn parse_insert(&self, key: &ObjectKey) -> Option<InsertKey> {
         let [collection, partition, segment, field, log] =
-            parse_ids(key.below(&self.root)?.strip_prefix(INSERT_LOG)?.strip_prefix('/')?)?;
+            parse_ids(key.relative_to(&self.root)?.strip_prefix(INSERT_LOG)?.strip_prefix('/')?)?;
         Some(InsertKey {
             collection: CollectionId(collection),
             partition: PartitionId(partition),
@@ -126,7 +126,7 @@ impl MilvusLayout {
     /// Parses the ids in a delta log's key; returns `None` for any other key.
     pub fn parse_delta(&self, key: &ObjectKey) -> Option<DeltaKey> {
         let [collection, partition, segment, log] =
-            parse_ids(key.below(&self.root)?.strip_prefix(DELTA_LOG)?.strip_prefix('/')?)?;
+            parse_ids(key.relative_to(&self.root)?.strip_prefix(DELTA_LOG)?.strip_prefix('/')?)?;
         Some(DeltaKey {
             collection: CollectionId(collection),
             partition: PartitionScope::from_wire(partition),
@@ -206,7 +206,7 @@ mod tests {
                 log: LogId(log),
             };
             let key = layout.insert_key(insert.collection, insert.partition, insert.segment, insert.field, insert.log);
-            prop_assert!(key.below(&layout.insert_dir(insert.collection)).is_some());
+            prop_assert!(key.relative_to(&layout.insert_dir(insert.collection)).is_some());
             prop_assert_eq!(layout.parse_insert(&key), Some(insert));
             prop_assert_eq!(layout.parse_delta(&key), None);
             let delta = DeltaKey {

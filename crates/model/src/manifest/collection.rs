@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{ConsistencyLevel, KeyValue, Schema, Segment};
-use crate::ids::{CollectionId, PartitionId, Tso};
+use crate::ids::{CollectionId, PartitionId, PartitionScope, Tso};
 use crate::name::CollectionRef;
 
 /// A database in a manifest.
@@ -78,8 +78,8 @@ pub struct CollectionBackup {
     pub consistency: ConsistencyLevel,
     /// The partitions, empty ones included.
     pub partitions: Vec<PartitionBackup>,
-    /// The L0 segments that apply to all partitions (Milvus 2.4 and later).
-    pub l0_segments: Vec<Segment>,
+    /// The segments that belong to all partitions; Milvus 2.4 and later writes such segments of deletes (L0).
+    pub shared_segments: Vec<Segment>,
     /// The size of all its files, in bytes.
     pub size: u64,
     /// The indexes of the collection.
@@ -108,6 +108,18 @@ pub struct CollectionBackup {
     pub physical_channels: Vec<String>,
     /// The aliases of the collection.
     pub aliases: Vec<String>,
+}
+
+impl CollectionBackup {
+    /// Returns the segments that belong to one partition, or to all partitions.
+    pub fn segments_of(&self, scope: PartitionScope) -> &[Segment] {
+        match scope {
+            PartitionScope::All => &self.shared_segments,
+            PartitionScope::One(id) => {
+                self.partitions.iter().find(|p| p.id == id).map_or(&[], |partition| &partition.segments)
+            }
+        }
+    }
 }
 
 /// A partition in a manifest.

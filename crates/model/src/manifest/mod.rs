@@ -29,7 +29,7 @@ pub struct Manifest {
     /// The version of Milvus that the source reported.
     pub milvus_version: String,
     /// The format in which the rows are stored.
-    pub format: Format,
+    pub format: BackupFormat,
     /// The selected databases; empty in backups of 0.4.
     pub databases: Vec<DatabaseBackup>,
     /// The selected collections, in no particular order.
@@ -37,12 +37,12 @@ pub struct Manifest {
     /// Users, roles and grants, if the backup includes them.
     pub rbac: Option<Rbac>,
     /// The object in `backup_meta.json` that this program adds for `list`; absent in backups of the Go tool.
-    pub summary: Option<Summary>,
+    pub summary: Option<ManifestSummary>,
 }
 
 /// The format in which a backup stores rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum BackupFormat {
     /// Milvus's binlogs, copied file by file.
     #[default]
     Binlog,
@@ -54,7 +54,7 @@ pub enum Format {
 
 /// The facts that `list` shows without reading the tree, stored under the key `mb_summary` of `backup_meta.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Summary {
+pub struct ManifestSummary {
     /// The version of the format of this program's own files: 1.
     pub format_version: u32,
     /// The tool and its version, such as `milvus-backup 0.1.0`.

@@ -1,8 +1,9 @@
 //! Segments and their files, stored as ids and sizes without paths, so that a million objects fit in memory.
 
 use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
+use crate::segment::{SegmentKind, StorageVersion};
 
-/// One insert binlog, which contains rows of one column of a segment.
+/// One insert binlog, which contains rows of one column, or of one group of columns, of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Binlog {
     /// The column, or the column group under storage version 2.
@@ -27,18 +28,18 @@ pub struct DeltaLog {
 pub struct Segment {
     /// The id of the segment in the source.
     pub id: SegmentId,
-    /// The partition of the segment, or all partitions for an L0 segment of the whole collection.
+    /// The partition of the segment, or all partitions of its collection.
     pub partition: PartitionScope,
-    /// The number of rows, deleted ones included; 0 for an L0 segment.
+    /// The contents of the segment.
+    pub kind: SegmentKind,
+    /// The storage version as Milvus reported it; `kind` has its meaning. 0 in backups of Milvus before 2.6.
+    pub storage_version: StorageVersion,
+    /// The virtual channel of the segment, where known.
+    pub virtual_channel: Option<String>,
+    /// The number of rows, deleted ones included; 0 if the segment contains only delete entries.
     pub rows: u64,
-    /// Whether this is an L0 segment, which contains only delete entries for other segments.
-    pub is_l0: bool,
     /// The directory level above the segment's, absent (0) in old backups.
     pub group_id: Option<i64>,
-    /// The storage version: 1 for binlogs of columns, 2 for column groups; 0 means not recorded, and thus 1.
-    pub storage_version: i64,
-    /// The virtual channel of the segment; empty if unknown.
-    pub v_channel: String,
     /// The insert binlogs, sorted by field, then by log id.
     pub binlogs: Vec<Binlog>,
     /// The delta logs, sorted by log id.

@@ -19,7 +19,7 @@ pub struct FileId {
 
 /// The files that a collection should have, and which of them were found.
 #[derive(Debug)]
-pub struct Expected<'a>(HashMap<SegmentId, Files<'a>>);
+pub struct ExpectedFiles<'a>(HashMap<SegmentId, Files<'a>>);
 
 #[derive(Debug)]
 struct Files<'a> {
@@ -29,7 +29,7 @@ struct Files<'a> {
     found: Vec<bool>,
 }
 
-impl<'a> Expected<'a> {
+impl<'a> ExpectedFiles<'a> {
     /// Expects every file of a collection; the files of each segment must be sorted.
     pub fn new(collection: &'a CollectionBackup) -> Self {
         let files = |(scope, segment): (_, &'a Segment)| {
@@ -46,7 +46,7 @@ impl<'a> Expected<'a> {
     /// Marks a file as found and returns its partition and size in bytes.
     ///
     /// Returns `None` if the collection does not have the file, or if the file was found before.
-    pub fn take(&mut self, file: FileId) -> Option<(PartitionScope, u64)> {
+    pub fn mark_found(&mut self, file: FileId) -> Option<(PartitionScope, u64)> {
         let files = self.0.get_mut(&file.segment)?;
         let Segment { binlogs, delta_logs, .. } = files.segment;
         let (at, size) = if let Some(field) = file.field {
@@ -98,19 +98,19 @@ mod tests {
     #[test]
     fn files_not_found_are_missing_and_found_files_are_returned_with_their_size() {
         let collection = collection();
-        let mut expected = Expected::new(&collection);
+        let mut expected = ExpectedFiles::new(&collection);
         let scope = PartitionScope::One(PartitionId(2));
-        assert_eq!(expected.take(file_id(Some(100), 8)), Some((scope, 80)));
-        assert_eq!(expected.take(file_id(None, 9)), Some((scope, 90)));
-        assert_eq!(expected.take(file_id(Some(100), 7)), None);
+        assert_eq!(expected.mark_found(file_id(Some(100), 8)), Some((scope, 80)));
+        assert_eq!(expected.mark_found(file_id(None, 9)), Some((scope, 90)));
+        assert_eq!(expected.mark_found(file_id(Some(100), 7)), None);
         assert_eq!(expected.missing().collect::<Vec<_>>(), vec![(scope, file_id(Some(0), 7))]);
     }
 
     #[test]
     fn a_file_found_twice_counts_once() {
         let collection = collection();
-        let mut expected = Expected::new(&collection);
-        assert!(expected.take(file_id(Some(0), 7)).is_some());
-        assert!(expected.take(file_id(Some(0), 7)).is_none());
+        let mut expected = ExpectedFiles::new(&collection);
+        assert!(expected.mark_found(file_id(Some(0), 7)).is_some());
+        assert!(expected.mark_found(file_id(Some(0), 7)).is_none());
     }
 }

@@ -10,5 +10,5 @@ pub mod restore;
 mod sample;
 mod segments;
 
-pub use expected::{Expected, FileId};
-pub use segments::{SegmentFiles, SegmentProblem, SegmentSeen};
+pub use expected::{ExpectedFiles, FileId};
+pub use segments::{SegmentFiles, SegmentProblem, UnsupportedSegment};

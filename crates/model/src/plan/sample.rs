@@ -1,12 +1,13 @@
 //! Small backups for the tests of the planners.
 
-use super::restore::{RestoreRequest, Seen};
+use super::restore::{RestoreRequest, TargetFacts};
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use crate::manifest::{
     Binlog, CollectionBackup, ConsistencyLevel, DeltaLog, LoadState, Manifest, PartitionBackup, Schema,
     Segment,
 };
 use crate::name::CollectionRef;
+use crate::segment::{SegmentKind, StorageFormat, StorageVersion};
 
 pub(super) const GIB: u64 = 1 << 30;
 
@@ -15,11 +16,11 @@ pub(super) fn segment(id: i64, rows: u64, size: u64) -> Segment {
     Segment {
         id: SegmentId(id),
         partition: PartitionScope::One(PartitionId(2)),
+        kind: SegmentKind::Rows { format: StorageFormat::V1 },
+        storage_version: StorageVersion(0),
+        virtual_channel: None,
         rows,
-        is_l0: false,
         group_id: Some(id),
-        storage_version: 0,
-        v_channel: String::new(),
         binlogs: vec![Binlog { field: FieldId::ROW_ID, log: LogId(id * 1000), size }],
         delta_logs: vec![],
     }
@@ -51,7 +52,7 @@ pub(super) fn collection(name: &str, partitions: Vec<PartitionBackup>) -> Collec
         consistency: ConsistencyLevel(2),
         size: partitions.iter().map(|p| p.size).fold(0, u64::saturating_add),
         partitions,
-        l0_segments: vec![],
+        shared_segments: vec![],
         indexes: vec![],
         load_state: LoadState::NotLoad,
         backup_timestamp: None,
@@ -81,10 +82,10 @@ pub(super) fn manifest(collections: Vec<CollectionBackup>) -> Manifest {
 
 /// A request to restore everything, with the default options.
 pub(super) fn request() -> RestoreRequest {
-    RestoreRequest::of("nightly".parse().unwrap())
+    RestoreRequest::with_defaults("nightly".parse().unwrap())
 }
 
 /// An empty target that can import from the backup in place.
-pub(super) fn seen() -> Seen {
-    Seen { databases: ["default".to_owned()].into(), ..Seen::default() }
+pub(super) fn facts() -> TargetFacts {
+    TargetFacts { databases: ["default".to_owned()].into(), ..TargetFacts::default() }
 }

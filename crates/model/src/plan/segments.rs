@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
 use crate::layout::milvus::{DeltaKey, InsertKey};
 use crate::manifest::{Binlog, DeltaLog, Schema, Segment};
+use crate::segment::{ReportedSegment, SegmentKind, StorageFormat, StorageVersion};
 
-/// A flushed segment as Milvus reported it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SegmentSeen {
+/// A segment whose storage version is unknown, so that nothing can tell which of its files are valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("segment {id} has storage version {}, which cannot be backed up", .version.0)]
+pub struct UnsupportedSegment {
     /// The id of the segment.
     pub id: SegmentId,
-    /// The partition of the segment, or all partitions for an L0 segment.
-    pub partition: PartitionScope,
-    /// The number of rows, deleted ones included.
-    pub rows: u64,
+    /// The storage version of the segment.
+    pub version: StorageVersion,
 }
 
 /// The reason why the listed files of a segment are not complete.
@@ -44,7 +44,7 @@ pub enum SegmentProblem {
         /// The id of the empty file.
         log: LogId,
     },
-    /// Columns have different numbers of files: the listing is incomplete, or a file is not one of the segment's.
+    /// Columns, or groups of columns, have different numbers of files: the listing is incomplete, or a file is not one of the segment's.
     #[error("segment {id} has {count} files of field {field}, but {other_count} of field {other}")]
     Uneven {
         /// The segment with the problem.
@@ -65,32 +65,22 @@ pub enum SegmentProblem {
 pub struct SegmentFiles {
     segments: HashMap<SegmentId, Segment>,
     order: Vec<SegmentId>,
+    /// The columns of which every segment of the first storage format has files.
     columns: Vec<FieldId>,
 }
 
 impl SegmentFiles {
-    /// Starts with the segments that Milvus reported and the columns that each of them must have; files of other segments
-    /// are ignored.
-    pub fn new(seen: &[SegmentSeen], schema: &Schema) -> Self {
-        let segments = seen
-            .iter()
-            .map(|s| {
-                let segment = Segment {
-                    id: s.id,
-                    partition: s.partition,
-                    rows: s.rows,
-                    is_l0: s.partition == PartitionScope::All,
-                    // the key of an L0 segment of all partitions has no such level
-                    group_id: (s.partition != PartitionScope::All).then_some(s.id.0),
-                    storage_version: 0,
-                    v_channel: String::new(),
-                    binlogs: Vec::new(),
-                    delta_logs: Vec::new(),
-                };
-                (s.id, segment)
-            })
-            .collect();
-        Self { segments, order: seen.iter().map(|s| s.id).collect(), columns: required_columns(schema) }
+    /// Starts with the segments that Milvus reported for a collection; files of other segments are ignored.
+    ///
+    /// Fails if a segment has an unknown storage version.
+    pub fn new(reported: &[ReportedSegment], schema: &Schema) -> Result<Self, UnsupportedSegment> {
+        let unsupported = SegmentKind::Rows { format: StorageFormat::Unsupported };
+        if let Some(segment) = reported.iter().find(|segment| segment.kind == unsupported) {
+            return Err(UnsupportedSegment { id: segment.id, version: segment.storage_version });
+        }
+        let segments = reported.iter().map(|s| (s.id, to_segment(s))).collect();
+        let order = reported.iter().map(|s| s.id).collect();
+        Ok(Self { segments, order, columns: required_columns(schema) })
     }
 
     /// Adds an insert binlog; returns whether it belongs to one of the segments.
@@ -128,7 +118,23 @@ impl SegmentFiles {
     }
 }
 
-/// Returns the columns of which every segment has files.
+/// Returns a reported segment in the form of the manifest, still without files.
+fn to_segment(reported: &ReportedSegment) -> Segment {
+    Segment {
+        id: reported.id,
+        partition: reported.partition,
+        kind: reported.kind,
+        storage_version: reported.storage_version,
+        virtual_channel: reported.virtual_channel.clone(),
+        rows: reported.rows,
+        // the keys of segments of all partitions have no such level
+        group_id: (reported.partition != PartitionScope::All).then_some(reported.id.0),
+        binlogs: Vec::new(),
+        delta_logs: Vec::new(),
+    }
+}
+
+/// Returns the columns of which every segment of the first storage format has files.
 ///
 /// Milvus does not report the id of the dynamic field, and a nullable field may have been added after a segment was
 /// written.
@@ -140,6 +146,12 @@ fn required_columns(schema: &Schema) -> Vec<FieldId> {
 /// Returns the first problem with the files of a segment.
 fn find_problem(segment: &Segment, columns: &[FieldId]) -> Option<SegmentProblem> {
     let id = segment.id;
+    let required_columns: &[FieldId] = match segment.kind {
+        SegmentKind::Rows { format: StorageFormat::V1 } => columns,
+        // the groups of columns depend on the data, and delete entries have no columns
+        SegmentKind::Rows { format: StorageFormat::V2 | StorageFormat::Unsupported }
+        | SegmentKind::Deletes => &[],
+    };
     let sizes = segment.binlogs.iter().map(|b| (b.log, b.size));
     let mut sizes = sizes.chain(segment.delta_logs.iter().map(|d| (d.log, d.size)));
     if let Some((log, _)) = sizes.find(|(_, size)| *size == 0) {
@@ -149,7 +161,7 @@ fn find_problem(segment: &Segment, columns: &[FieldId]) -> Option<SegmentProblem
         return (segment.rows > 0).then_some(SegmentProblem::NoFiles { id, rows: segment.rows });
     }
     let has = |field: &FieldId| segment.binlogs.binary_search_by_key(field, |b| b.field).is_ok();
-    if let Some(field) = columns.iter().find(|field| !has(field)) {
+    if let Some(field) = required_columns.iter().find(|field| !has(field)) {
         return Some(SegmentProblem::NoColumn { id, field: *field });
     }
     let mut counts = segment
@@ -173,6 +185,7 @@ mod tests {
     use super::*;
     use crate::ids::{CollectionId, PartitionId};
     use crate::manifest::Field;
+    use crate::segment::{SegmentLevel, SegmentState};
 
     fn insert(segment: i64, field: i64, log: i64) -> InsertKey {
         InsertKey {
@@ -188,8 +201,24 @@ mod tests {
         DeltaKey { collection: CollectionId(1), partition, segment: SegmentId(segment), log: LogId(log) }
     }
 
-    fn seen(id: i64, rows: u64) -> SegmentSeen {
-        SegmentSeen { id: SegmentId(id), partition: PartitionScope::One(PartitionId(2)), rows }
+    fn reported(id: i64, rows: u64) -> ReportedSegment {
+        ReportedSegment {
+            id: SegmentId(id),
+            partition: PartitionScope::One(PartitionId(2)),
+            state: SegmentState::Flushed,
+            rows,
+            kind: SegmentKind::Rows { format: StorageFormat::V1 },
+            level: SegmentLevel::Legacy,
+            is_sorted: false,
+            storage_version: StorageVersion(0),
+            virtual_channel: None,
+        }
+    }
+
+    fn reported_with_version(version: i64) -> ReportedSegment {
+        let storage_version = StorageVersion(version);
+        let kind = SegmentKind::new(false, storage_version);
+        ReportedSegment { kind, storage_version, ..reported(3, 10) }
     }
 
     /// A primary key, a dynamic field, and a field that was added later.
@@ -203,9 +232,16 @@ mod tests {
         Schema { fields, ..Schema::default() }
     }
 
-    /// Finishes segment 3 with these files, given as (field, log).
     fn finish_segment(files: &[(i64, i64)]) -> Result<Vec<Segment>, Vec<SegmentProblem>> {
-        let mut all = SegmentFiles::new(&[seen(3, 10)], &schema());
+        finish_reported(reported(3, 10), files)
+    }
+
+    /// Finishes segment 3 with these files, given as (field, log).
+    fn finish_reported(
+        segment: ReportedSegment,
+        files: &[(i64, i64)],
+    ) -> Result<Vec<Segment>, Vec<SegmentProblem>> {
+        let mut all = SegmentFiles::new(&[segment], &schema()).unwrap();
         for (field, log) in files {
             all.add_insert(&insert(3, *field, *log), 1);
         }
@@ -218,7 +254,7 @@ mod tests {
 
     #[test]
     fn files_of_segments_that_milvus_did_not_report_are_ignored() {
-        let mut files = SegmentFiles::new(&[seen(3, 10)], &schema());
+        let mut files = SegmentFiles::new(&[reported(3, 10)], &schema()).unwrap();
         for field in [0, 1, 100] {
             assert!(files.add_insert(&insert(3, field, 7), 5));
         }
@@ -233,16 +269,51 @@ mod tests {
 
     #[test]
     fn deletes_of_all_partitions_have_no_group() {
-        let seen = [SegmentSeen { partition: PartitionScope::All, ..seen(3, 0) }];
-        let mut files = SegmentFiles::new(&seen, &schema());
+        let deletes =
+            ReportedSegment { partition: PartitionScope::All, kind: SegmentKind::Deletes, ..reported(3, 0) };
+        let mut files = SegmentFiles::new(&[deletes], &schema()).unwrap();
         assert!(files.add_delta(&delta(3, PartitionScope::All, 9), 5));
         let segments = files.finish().unwrap();
-        assert_eq!((segments[0].is_l0, segments[0].group_id), (true, None));
+        assert_eq!((segments[0].kind, segments[0].group_id), (SegmentKind::Deletes, None));
+    }
+
+    #[test]
+    fn deletes_of_one_partition_stay_in_it() {
+        let deletes = ReportedSegment { kind: SegmentKind::Deletes, ..reported(3, 0) };
+        let partition = deletes.partition;
+        let mut files = SegmentFiles::new(&[deletes], &schema()).unwrap();
+        assert!(files.add_delta(&delta(3, partition, 9), 5));
+        let segment = files.finish().unwrap().remove(0);
+        assert_eq!((segment.kind, segment.partition), (SegmentKind::Deletes, partition));
+        assert_eq!(segment.group_id, Some(3));
+    }
+
+    #[test]
+    fn what_milvus_reports_about_a_segment_is_kept() {
+        let channel = || Some("dml_0_1v0".to_owned());
+        let segment = ReportedSegment { virtual_channel: channel(), ..reported_with_version(2) };
+        let found = finish_reported(segment, &[(0, 1), (1, 2)]).unwrap().remove(0);
+        assert_eq!((found.storage_version, found.virtual_channel), (StorageVersion(2), channel()));
+        assert_eq!(found.kind, SegmentKind::Rows { format: StorageFormat::V2 });
+    }
+
+    #[test]
+    fn groups_of_columns_need_no_file_of_each_field_but_equally_many_files() {
+        assert!(finish_reported(reported_with_version(2), &[(0, 1), (101, 2)]).is_ok());
+        let problems = finish_reported(reported_with_version(2), &[(0, 1), (0, 2), (101, 3)]).unwrap_err();
+        assert_eq!(problems[0].to_string(), "segment 3 has 2 files of field 0, but 1 of field 101");
+    }
+
+    #[test]
+    fn an_unknown_storage_version_is_refused_by_its_number() {
+        let error = SegmentFiles::new(&[reported(2, 10), reported_with_version(3)], &schema()).unwrap_err();
+        assert_eq!(error.to_string(), "segment 3 has storage version 3, which cannot be backed up");
     }
 
     #[test]
     fn a_segment_with_rows_and_without_files_is_named() {
-        let problems = SegmentFiles::new(&[seen(3, 10), seen(4, 0)], &schema()).finish().unwrap_err();
+        let problems =
+            SegmentFiles::new(&[reported(3, 10), reported(4, 0)], &schema()).unwrap().finish().unwrap_err();
         assert_eq!(problems, vec![SegmentProblem::NoFiles { id: SegmentId(3), rows: 10 }]);
     }
 
@@ -261,7 +332,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_named() {
-        let mut files = SegmentFiles::new(&[seen(3, 10)], &schema());
+        let mut files = SegmentFiles::new(&[reported(3, 10)], &schema()).unwrap();
         for (field, size) in [(0, 5), (1, 0), (100, 5)] {
             files.add_insert(&insert(3, field, field + 7), size);
         }
@@ -280,7 +351,7 @@ mod tests {
             }),
         ) {
             let collect = |files: &[(i64, i64, i64)]| {
-                let mut all = SegmentFiles::new(&[seen(5, 1), seen(3, 1), seen(4, 1)], &schema());
+                let mut all = SegmentFiles::new(&[reported(5, 1), reported(3, 1), reported(4, 1)], &schema()).unwrap();
                 for (segment, field, log) in files {
                     prop_assert!(all.add_insert(&insert(*segment, *field, *log), 1));
                 }

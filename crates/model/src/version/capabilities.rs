@@ -8,14 +8,10 @@ use crate::manifest::{DataType, Field, Schema};
 /// The features of one Milvus, derived from its version; where the server answers otherwise, its answer has priority.
 #[derive(Clone, Debug)]
 pub struct Capabilities {
-    /// Supports databases other than `default` (2.2.9).
-    pub databases: bool,
     /// Can list aliases; older releases report them in a collection's description (2.3.0).
     pub list_aliases: bool,
     /// Can count the live rows of a loaded collection (2.3.0).
     pub count_star: bool,
-    /// Returns from a flush a timestamp to wait for (2.3.1).
-    pub flush_timestamp: bool,
     /// Writes at a flush also the deletes of rows flushed earlier; older releases take up to ten minutes longer (2.3.0).
     pub flush_persists_deletes: bool,
     /// Keeps the id that a flush reported for a segment until the segment is compacted. From 2.6 on, a sorted copy with
@@ -23,10 +19,6 @@ pub struct Capabilities {
     pub flush_keeps_ids: bool,
     /// Can flush the whole cluster with one call that returns its flush messages (2.6.11).
     pub bulk_flush: bool,
-    /// May store deletes in L0 segments (2.4.0).
-    pub l0_segments: bool,
-    /// Serves version 2 of the REST API with its import jobs (2.4.0).
-    pub rest_v2: bool,
     version: ServerVersion,
 }
 
@@ -56,17 +48,13 @@ impl fmt::Display for SchemaProblem {
 
 impl Capabilities {
     /// Derives the capabilities of a version.
-    pub fn of(version: &ServerVersion) -> Self {
+    pub fn from_version(version: &ServerVersion) -> Self {
         Self {
-            databases: version.at_least((2, 2, 9)),
             list_aliases: version.at_least((2, 3, 0)),
             count_star: version.at_least((2, 3, 0)),
-            flush_timestamp: version.at_least((2, 3, 1)),
             flush_persists_deletes: version.at_least((2, 3, 0)),
             flush_keeps_ids: !version.at_least((2, 6, 0)),
             bulk_flush: version.at_least((2, 6, 11)),
-            l0_segments: version.at_least((2, 4, 0)),
-            rest_v2: version.at_least((2, 4, 0)),
             version: version.clone(),
         }
     }
@@ -140,7 +128,7 @@ mod tests {
     use super::*;
 
     fn capabilities_of(raw: &str) -> Capabilities {
-        Capabilities::of(&ServerVersion::parse(raw))
+        Capabilities::from_version(&ServerVersion::parse(raw))
     }
 
     fn field(id: i64, name: &str, data_type: DataType) -> Field {
@@ -154,15 +142,8 @@ mod tests {
     #[test]
     fn features_depend_on_the_version() {
         let (old, new) = (capabilities_of("2.2.16"), capabilities_of("2.3.5"));
-        assert!(old.databases && !old.list_aliases && !old.count_star && !old.flush_persists_deletes);
-        assert!(new.list_aliases && new.count_star && new.flush_timestamp && new.flush_persists_deletes);
-        assert!(!capabilities_of("2.3.0").flush_timestamp);
-        assert!(
-            !new.l0_segments
-                && !new.rest_v2
-                && capabilities_of("2.4.0").l0_segments
-                && capabilities_of("2.4.0").rest_v2
-        );
+        assert!(!old.list_aliases && !old.count_star && !old.flush_persists_deletes);
+        assert!(new.list_aliases && new.count_star && new.flush_persists_deletes);
         assert!(!capabilities_of("2.6.10").bulk_flush && capabilities_of("2.6.11").bulk_flush);
     }
 

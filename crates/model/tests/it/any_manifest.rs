@@ -6,11 +6,12 @@ use milvus_backup_model as model;
 
 use model::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use model::manifest::{
-    Binlog, CollectionBackup, ConsistencyLevel, DataType, DatabaseBackup, DeltaLog, Field, Format, Function,
-    Grant, Index, KeyValue, LoadState, Manifest, PartitionBackup, PrivilegeGroup, Rbac, Schema, Segment,
-    StructArrayField, Summary, User,
+    BackupFormat, Binlog, CollectionBackup, ConsistencyLevel, DataType, DatabaseBackup, DeltaLog, Field,
+    Function, Grant, Index, KeyValue, LoadState, Manifest, ManifestSummary, PartitionBackup, PrivilegeGroup,
+    Rbac, Schema, Segment, StructArrayField, User,
 };
 use model::name::CollectionRef;
+use model::segment::{SegmentKind, StorageVersion};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -76,14 +77,16 @@ prop_compose! {
 prop_compose! {
     fn segment(scope: PartitionScope)(
         id: i64, rows: u64, is_l0: bool, group_id in option::of(1..i64::MAX), storage_version in 0..4_i64,
-        v_channel in text(), binlogs in btree_set((0..4_i64, 1..i64::MAX, 0..1_000_000_u64), 0..6),
+        channel in text(), binlogs in btree_set((0..4_i64, 1..i64::MAX, 0..1_000_000_u64), 0..6),
         delta_logs in btree_set((1..i64::MAX, 0..1_000_000_u64), 0..3),
     ) -> Segment {
         let binlogs = binlogs.into_iter().map(|(f, l, size)| Binlog { field: FieldId(f), log: LogId(l), size });
         let delta_logs = delta_logs.into_iter().map(|(l, size)| DeltaLog { log: LogId(l), size });
         Segment {
-            id: SegmentId(id), partition: scope, rows, is_l0: is_l0 || scope == PartitionScope::All, group_id,
-            storage_version, v_channel, binlogs: binlogs.collect(), delta_logs: delta_logs.collect(),
+            id: SegmentId(id), partition: scope, rows, group_id,
+            kind: SegmentKind::new(is_l0 || scope == PartitionScope::All, StorageVersion(storage_version)),
+            storage_version: StorageVersion(storage_version),
+            virtual_channel: Some(channel).filter(|name| !name.is_empty()), binlogs: binlogs.collect(), delta_logs: delta_logs.collect(),
         }
     }
 }
@@ -129,7 +132,7 @@ prop_compose! {
 prop_compose! {
     fn collection(id: CollectionId)(
         names in ("[a-z]{1,4}", text()), mut schema in schema(), shards: i32, consistency: i32,
-        partitions in partitions(), l0_segments in vec(segment(PartitionScope::All), 0..2), size: u64,
+        partitions in partitions(), shared_segments in vec(segment(PartitionScope::All), 0..2), size: u64,
         indexes in indexes(), load_state in load_state(), cut in option::of(1..u64::MAX),
         times in (option::of(1..i64::MAX), option::of(1..i64::MAX), option::of(1..i64::MAX)),
         channels in channels(), properties in pairs(), db_id: i64, created: u64, aliases in vec(text(), 0..2),
@@ -138,7 +141,7 @@ prop_compose! {
         let (channel_checkpoints, virtual_channels, physical_channels) = channels;
         CollectionBackup {
             id, name: CollectionRef::new(names.0, names.1), schema, shards,
-            consistency: ConsistencyLevel(consistency), partitions, l0_segments, size, indexes, load_state,
+            consistency: ConsistencyLevel(consistency), partitions, shared_segments, size, indexes, load_state,
             backup_timestamp: cut.map(Tso), seal_time_s: times.0, channel_checkpoints, start_time_s: times.1,
             end_time_s: times.2, properties, db_id, created_timestamp: Tso(created), virtual_channels,
             physical_channels, aliases,
@@ -167,14 +170,18 @@ fn rbac() -> impl Strategy<Value = Rbac> {
         .prop_map(|(users, roles, grants, privilege_groups)| Rbac { users, roles, grants, privilege_groups })
 }
 
-fn format() -> impl Strategy<Value = Format> {
-    prop_oneof![Just(Format::Binlog), Just(Format::Snapshot), "[x-z]{1,3}".prop_map(Format::Other)]
+fn format() -> impl Strategy<Value = BackupFormat> {
+    prop_oneof![
+        Just(BackupFormat::Binlog),
+        Just(BackupFormat::Snapshot),
+        "[x-z]{1,3}".prop_map(BackupFormat::Other)
+    ]
 }
 
 prop_compose! {
-    fn summary()(tool in text(), taken_ms: i64, counts: [u64; 4]) -> Summary {
+    fn summary()(tool in text(), taken_ms: i64, counts: [u64; 4]) -> ManifestSummary {
         let [collections, rows, deletes, objects] = counts;
-        Summary { format_version: 1, tool, taken_ms, collections, rows, deletes, objects }
+        ManifestSummary { format_version: 1, tool, taken_ms, collections, rows, deletes, objects }
     }
 }
 

@@ -30,7 +30,7 @@ fn read_files(backup: &str, deletes: bool) -> Vec<(String, u64, Vec<u8>)> {
                     .collect()
             };
             for key in keys {
-                let path = backup_dir(backup).join(key.below(layout.dir()).unwrap());
+                let path = backup_dir(backup).join(key.relative_to(layout.dir()).unwrap());
                 files.push((c.name.to_string(), s.rows, fs::read(path).unwrap()));
             }
         }

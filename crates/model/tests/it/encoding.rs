@@ -6,7 +6,10 @@ use std::io;
 use milvus_backup_model as model;
 
 use model::ids::{LogId, PartitionScope, Tso};
-use model::manifest::{CollectionBackup, Format, LoadState, Manifest, Rbac, Summary, User, json};
+use model::manifest::{
+    BackupFormat, CollectionBackup, LoadState, Manifest, ManifestSummary, Rbac, User, json,
+};
+use model::segment::SegmentKind;
 
 fn read_full(text: &str) -> Result<Manifest, json::JsonError> {
     json::read_full(text.as_bytes())
@@ -133,14 +136,14 @@ fn ids_have_priority_over_paths() {
     let segment = &c.partitions[0].segments[0];
     let files: Vec<_> = segment.binlogs.iter().map(|b| (b.field.0, b.log)).collect();
     assert_eq!(files, [(0, LogId(4)), (101, LogId(6))]);
-    assert_eq!((segment.partition.wire(), segment.group_id), (2, None));
+    assert_eq!((segment.partition.to_wire(), segment.group_id), (2, None));
 }
 
 #[test]
 fn segments_of_all_partitions_are_l0() {
     let c = read_collection(r#""l0_segments":[{"segment_id":3,"partition_id":-1}]"#);
-    assert_eq!(c.l0_segments[0].partition, PartitionScope::All);
-    assert!(c.l0_segments[0].is_l0);
+    assert_eq!(c.shared_segments[0].partition, PartitionScope::All);
+    assert_eq!(c.shared_segments[0].kind, SegmentKind::Deletes);
 }
 
 #[test]
@@ -177,9 +180,9 @@ fn default_values_of_both_forms() {
 #[test]
 fn formats_are_distinguished() {
     for (text, expected) in [
-        (r#"{"id":"a"}"#, Format::Binlog),
-        (r#"{"id":"a","format":"snapshot"}"#, Format::Snapshot),
-        (r#"{"id":"a","format":"tape"}"#, Format::Other("tape".to_owned())),
+        (r#"{"id":"a"}"#, BackupFormat::Binlog),
+        (r#"{"id":"a","format":"snapshot"}"#, BackupFormat::Snapshot),
+        (r#"{"id":"a","format":"tape"}"#, BackupFormat::Other("tape".to_owned())),
     ] {
         assert_eq!(read_full(text).unwrap().format, expected);
     }
@@ -219,7 +222,7 @@ fn a_summary_of_a_later_version_counts_as_missing() {
     assert_eq!(head("{\"format_version\":9}").summary, None);
     assert_eq!(head("5").summary, None);
     let ours = r#"{"format_version":1,"tool":"t","taken_ms":5,"collections":1,"rows":2,"deletes":3,"objects":4,"new":0}"#;
-    let expected = Summary {
+    let expected = ManifestSummary {
         format_version: 1,
         tool: "t".to_owned(),
         taken_ms: 5,

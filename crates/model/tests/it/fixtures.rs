@@ -74,7 +74,7 @@ fn both_releases_record_the_same_facts_about_one_source() {
         assert_eq!(seen, expected.map(|(name, p, r, s, i)| (name.to_owned(), p, r, s, i)));
         for segment in manifest.collections.iter().flat_map(|c| &c.partitions).flat_map(|p| &p.segments) {
             assert_eq!(segment.group_id, Some(segment.id.0));
-            assert!(matches!(segment.partition, PartitionScope::One(_)) && !segment.is_l0);
+            assert!(matches!(segment.partition, PartitionScope::One(_)) && segment.kind.has_rows());
             assert!(segment.binlogs.is_sorted() && segment.delta_logs.is_sorted());
         }
         let books = collection(&manifest, "default.books");

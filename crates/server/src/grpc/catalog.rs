@@ -119,7 +119,7 @@ impl Piece {
 fn lists(collection: &CollectionBackup) -> impl Iterator<Item = (Option<usize>, &[Segment])> {
     let partitions = collection.partitions.iter().enumerate();
     let partitions = partitions.map(|(place, partition)| (Some(place), partition.segments.as_slice()));
-    partitions.chain([(None, collection.l0_segments.as_slice())])
+    partitions.chain([(None, collection.shared_segments.as_slice())])
 }
 
 /// All segments of the wanted collections, in their order.

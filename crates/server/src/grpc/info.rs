@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use engine::BackupDetail;
 use model::ids::{CollectionId, FieldId, LogId};
-use model::manifest::{CollectionBackup, Format, Index, Manifest, PartitionBackup, Segment};
+use model::manifest::{BackupFormat, CollectionBackup, Index, Manifest, PartitionBackup, Segment};
 
 use super::schema::{key_values, schema};
 
@@ -28,9 +28,9 @@ pub(super) fn stored(detail: &BackupDetail, root: &str, files: bool) -> backup::
         milvus_version: manifest.milvus_version.clone(),
         database_backups: databases(manifest),
         format: match &manifest.format {
-            Format::Binlog => String::new(),
-            Format::Snapshot => "snapshot".to_owned(),
-            Format::Other(word) => word.clone(),
+            BackupFormat::Binlog => String::new(),
+            BackupFormat::Snapshot => "snapshot".to_owned(),
+            BackupFormat::Other(word) => word.clone(),
         },
     }
 }
@@ -79,7 +79,7 @@ fn collection(
             .map(|(name, at)| (name.clone(), BASE64_STANDARD.encode(at)))
             .collect(),
         l0_segments: if files {
-            c.l0_segments.iter().map(|s| segment(c.id, s, root)).collect()
+            c.shared_segments.iter().map(|s| segment(c.id, s, root)).collect()
         } else {
             Vec::new()
         },
@@ -116,7 +116,7 @@ fn partition(collection: CollectionId, p: &PartitionBackup, root: &str) -> backu
 /// A segment with its files.
 pub(super) fn segment(collection: CollectionId, s: &Segment, root: &str) -> backup::SegmentBackupInfo {
     let below = |kind: &str| {
-        let place = format!("{kind}/{collection}/{}/{}", s.partition.wire(), s.id);
+        let place = format!("{kind}/{collection}/{}/{}", s.partition.to_wire(), s.id);
         match root.trim_end_matches('/') {
             "" => place,
             root => format!("{root}/{place}"),
@@ -133,7 +133,7 @@ pub(super) fn segment(collection: CollectionId, s: &Segment, root: &str) -> back
     backup::SegmentBackupInfo {
         segment_id: s.id.0,
         collection_id: collection.0,
-        partition_id: s.partition.wire(),
+        partition_id: s.partition.to_wire(),
         num_of_rows: count(s.rows),
         binlogs: columns.collect(),
         statslogs: Vec::new(),
@@ -141,9 +141,9 @@ pub(super) fn segment(collection: CollectionId, s: &Segment, root: &str) -> back
         size: count(s.size()),
         group_id: s.group_id.unwrap_or_default(),
         backuped: true,
-        is_l0: s.is_l0,
-        v_channel: s.v_channel.clone(),
-        storage_version: s.storage_version,
+        is_l0: !s.kind.has_rows(),
+        v_channel: s.virtual_channel.clone().unwrap_or_default(),
+        storage_version: s.storage_version.0,
     }
 }
 

@@ -79,7 +79,7 @@ fn collection(name: &CollectionRef, of: &CollectionProgress) -> v1::CollectionPr
     }
 }
 
-fn part(part: engine::Part) -> v1::Part {
+fn part(part: engine::Completion) -> v1::Part {
     v1::Part { done: count(part.done), all: count(part.all) }
 }
 

@@ -3,7 +3,7 @@
 use api::backup;
 use jobs::Request;
 use model::name::CollectionRef;
-use model::plan::restore::Existing;
+use model::plan::restore::ExistingTargetPolicy;
 
 use super::info::count;
 use crate::rest::v1::info::BackupInfo;
@@ -76,9 +76,9 @@ fn collection(
         meta_only: asked.meta_only,
         restore_index: asked.indexes,
         use_auto_index: asked.auto_index,
-        drop_exist_collection: asked.existing == Existing::Drop,
+        drop_exist_collection: asked.existing == ExistingTargetPolicy::Drop,
         drop_exist_index: asked.drop_indexes,
-        skip_create_collection: asked.existing == Existing::Use,
+        skip_create_collection: asked.existing == ExistingTargetPolicy::Use,
         ..told
     }
 }

@@ -34,7 +34,7 @@ impl Store {
         while let Some(entry) = entries.try_next().await? {
             let key = ObjectKey::new(entry.path());
             match entry.metadata().mode() {
-                EntryMode::DIR if key.as_dir() != prefix.as_dir() => {
+                EntryMode::DIR if key.as_prefix() != prefix.as_prefix() => {
                     listing.dirs.push(key.file_name().to_owned());
                 }
                 EntryMode::FILE if !disk::is_temp(&key) => {
@@ -61,7 +61,7 @@ impl Store {
         prefix: &ObjectKey,
         recursive: bool,
     ) -> BoxStream<'static, Result<opendal::Entry>> {
-        let (store, prefix) = (self.clone(), prefix.as_dir());
+        let (store, prefix) = (self.clone(), prefix.as_prefix());
         let open = async move {
             let lister = store.operator().lister_with(prefix.as_str()).recursive(recursive).await;
             let fail = move |error| {

@@ -61,7 +61,7 @@ async fn list_names(fixture: &StoreFixture, prefix: &ObjectKey) -> Vec<String> {
     list_sorted(fixture, prefix)
         .await
         .iter()
-        .map(|entry| entry.key.below(&fixture.base).unwrap().to_owned())
+        .map(|entry| entry.key.relative_to(&fixture.base).unwrap().to_owned())
         .collect()
 }
 

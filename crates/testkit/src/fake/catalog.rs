@@ -6,7 +6,7 @@ use proto::common::{ServerInfo, Status};
 use proto::milvus as wire;
 
 use super::reply::Refusal;
-use super::state::State;
+use super::state::FakeState;
 
 const MAX_NAME_BYTES: usize = 255;
 
@@ -23,7 +23,7 @@ pub(super) fn check_name(what: &str, name: &str) -> Answer<()> {
     Err(Refusal::invalid(format!("Invalid {what} name: {name}. {rule}")))
 }
 
-impl State {
+impl FakeState {
     pub(super) fn connect(&mut self, _: &wire::ConnectRequest) -> Answer<wire::ConnectResponse> {
         let server_info = ServerInfo {
             build_tags: self.version_text.clone(),

@@ -9,7 +9,7 @@ use proto::schema::{CollectionSchema, DataType, FieldSchema};
 
 use super::catalog::check_name;
 use super::reply::Refusal;
-use super::state::{Collection, Load, Partition, State};
+use super::state::{Collection, FakeState, Load, Partition};
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -18,7 +18,7 @@ const MAX_SHARDS: i32 = 16;
 /// The number of partitions of a collection with a partition key, unless the request sets another.
 const DEFAULT_KEY_PARTITIONS: i64 = 64;
 
-impl State {
+impl FakeState {
     pub(super) fn create_collection(&mut self, request: &wire::CreateCollectionRequest) -> Answer<Status> {
         check_name("collection", &request.collection_name)?;
         let version = self.version;

@@ -8,11 +8,11 @@ use proto::schema::{DataType, FieldData, LongArray, ScalarField, scalar_field};
 use super::fault::Fault;
 use super::files;
 use super::reply::Refusal;
-use super::state::{Load, State};
+use super::state::{FakeState, Load};
 
 type Answer<R> = Result<R, Refusal>;
 
-impl State {
+impl FakeState {
     /// Counts the inserted rows; with a partition key, all rows go to the first partition.
     pub(super) fn insert(&mut self, request: &wire::InsertRequest) -> Answer<wire::MutationResult> {
         let held = self.collection(&request.db_name, &request.collection_name)?;

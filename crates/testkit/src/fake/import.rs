@@ -9,27 +9,27 @@ use proto::milvus as wire;
 use super::fault::Fault;
 use super::files::{self, Log};
 use super::reply::Refusal;
-use super::state::State;
+use super::state::FakeState;
 
 type Answer<R> = Result<R, Refusal>;
 
 /// An import job, which makes one step of progress at each call of `GetImportState`.
 #[derive(Clone, Debug)]
-pub(super) struct Job {
-    outcome: Outcome,
+pub(super) struct FakeImportJob {
+    outcome: ImportOutcome,
     polls: u32,
     collection: i64,
     segments: Vec<i64>,
 }
 
 #[derive(Clone, Debug)]
-enum Outcome {
+enum ImportOutcome {
     Rows(u64),
     Failed(String),
     Stuck,
 }
 
-impl State {
+impl FakeState {
     pub(super) fn import(&mut self, request: &wire::ImportRequest) -> Answer<wire::ImportResponse> {
         let old = self.version < (2, 3, 0);
         let held = self.collection(&request.db_name, &request.collection_name)?;
@@ -46,21 +46,21 @@ impl State {
         let outcome = match self.faults.take_first(|fault| {
             matches!(fault, Fault::ImportFails(_) | Fault::ImportStuck | Fault::ImportEmpty)
         }) {
-            Some(Fault::ImportFails(reason)) => Outcome::Failed(reason),
-            Some(Fault::ImportStuck) => Outcome::Stuck,
-            Some(_) => Outcome::Rows(0),
+            Some(Fault::ImportFails(reason)) => ImportOutcome::Failed(reason),
+            Some(Fault::ImportStuck) => ImportOutcome::Stuck,
+            Some(_) => ImportOutcome::Rows(0),
             None => match count_rows(&request.files, is_backup, &columns) {
-                Err(reason) => Outcome::Failed(reason),
+                Err(reason) => ImportOutcome::Failed(reason),
                 Ok(rows) => {
                     for rows in rows.iter().copied().filter(|rows| *rows > 0) {
                         segments.push(self.add_segment(&request.db_name, &name, partition, rows)?);
                     }
-                    Outcome::Rows(rows.iter().sum())
+                    ImportOutcome::Rows(rows.iter().sum())
                 }
             },
         };
         let id = self.next_id();
-        self.jobs.insert(id, Job { outcome, polls: 0, collection, segments });
+        self.jobs.insert(id, FakeImportJob { outcome, polls: 0, collection, segments });
         Ok(wire::ImportResponse { tasks: vec![id], ..Default::default() })
     }
 
@@ -73,18 +73,20 @@ impl State {
         };
         job.polls += 1;
         let (state, percent) = match (job.polls, &job.outcome) {
-            (1, _) | (_, Outcome::Stuck) => (ImportState::ImportStarted, 20),
-            (_, Outcome::Failed(_)) => (ImportState::ImportFailed, 20),
-            (2, Outcome::Rows(_)) => (ImportState::ImportPersisted, 90),
-            (_, Outcome::Rows(_)) => (ImportState::ImportCompleted, 100),
+            (1, _) | (_, ImportOutcome::Stuck) => (ImportState::ImportStarted, 20),
+            (_, ImportOutcome::Failed(_)) => (ImportState::ImportFailed, 20),
+            (2, ImportOutcome::Rows(_)) => (ImportState::ImportPersisted, 90),
+            (_, ImportOutcome::Rows(_)) => (ImportState::ImportCompleted, 100),
         };
         let mut infos = vec![key_value("progress_percent", &percent.to_string())];
         let mut row_count = 0;
         match &job.outcome {
-            Outcome::Failed(reason) if state == ImportState::ImportFailed => {
+            ImportOutcome::Failed(reason) if state == ImportState::ImportFailed => {
                 infos.push(key_value("failed_reason", reason));
             }
-            Outcome::Rows(rows) if job.polls > 1 => row_count = i64::try_from(*rows).unwrap_or_default(),
+            ImportOutcome::Rows(rows) if job.polls > 1 => {
+                row_count = i64::try_from(*rows).unwrap_or_default()
+            }
             _ => {}
         }
         Ok(wire::GetImportStateResponse {

@@ -5,7 +5,7 @@ use proto::milvus as wire;
 use proto::schema::DataType;
 
 use super::reply::Refusal;
-use super::state::{Collection, Load, State};
+use super::state::{Collection, FakeState, Load};
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -14,7 +14,7 @@ fn index_not_found(collection: &Collection) -> Refusal {
     Refusal::new(700, ErrorCode::IndexNotExist, text)
 }
 
-impl State {
+impl FakeState {
     pub(super) fn describe_index(
         &mut self,
         request: &wire::DescribeIndexRequest,

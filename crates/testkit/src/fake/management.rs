@@ -6,19 +6,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::fault::Fault;
-use super::state::{State, lock_state};
+use super::state::{FakeState, lock_state};
 
 const GARBAGE_COLLECTION: &str = "/management/datacoord/garbage_collection/";
 
 /// Replies to one request on each connection.
-pub(super) async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+pub(super) async fn serve(listener: TcpListener, state: Arc<Mutex<FakeState>>) {
     while let Ok((stream, _)) = listener.accept().await {
         // a client that closed its connection is not an error
         let _ = reply_to_request(stream, &state).await;
     }
 }
 
-async fn reply_to_request(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+async fn reply_to_request(mut stream: TcpStream, state: &Mutex<FakeState>) -> std::io::Result<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut request).await? == 0 {
@@ -34,7 +34,7 @@ async fn reply_to_request(mut stream: TcpStream, state: &Mutex<State>) -> std::i
 }
 
 /// Returns the status and the body of the reply; 2.3.6 is the first 2.3 release with these routes.
-fn handle_route(target: &str, state: &Mutex<State>) -> (&'static str, &'static str) {
+fn handle_route(target: &str, state: &Mutex<FakeState>) -> (&'static str, &'static str) {
     let mut state = lock_state(state);
     state.calls.push(target.to_owned());
     let known = target.strip_prefix(GARBAGE_COLLECTION).is_some_and(|route| {

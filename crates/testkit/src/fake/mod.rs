@@ -35,7 +35,7 @@ use tonic::transport::server::TcpIncoming;
 pub use fault::Fault;
 pub use segment::SegmentDelays;
 use service::Service;
-use state::State;
+use state::FakeState;
 
 /// The largest message that real servers accept, in bytes.
 const LARGEST_MESSAGE: usize = 64 << 20;
@@ -89,7 +89,7 @@ impl FakeConfig {
 pub struct FakeMilvus {
     address: SocketAddr,
     management: SocketAddr,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FakeState>>,
     /// The server's own runtime, with which it serves blocking tests too and stops at once.
     runtime: Option<Runtime>,
 }
@@ -102,7 +102,7 @@ impl FakeMilvus {
     pub fn start(config: FakeConfig) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a thread");
-        let state = Arc::new(Mutex::new(State::new(&config)));
+        let state = Arc::new(Mutex::new(FakeState::new(&config)));
         let (address, listener) = listen_on_free_port(&runtime);
         let service = MilvusServiceServer::new(Service::new(Arc::clone(&state), config.login))
             .max_decoding_message_size(LARGEST_MESSAGE);

@@ -6,7 +6,7 @@ use proto::common::{ErrorCode, SegmentState};
 
 use super::files::{self, Log};
 use super::reply::Refusal;
-use super::state::{Collection, State};
+use super::state::{Collection, FakeState};
 
 /// The time for which a segment stays in its states after a flush; a state without delay is skipped.
 ///
@@ -77,7 +77,7 @@ impl Segment {
     }
 }
 
-impl State {
+impl FakeState {
     /// Advances the segments of a collection whose delays have passed, and returns the collection.
     pub(super) fn advance_segments(
         &mut self,

@@ -11,16 +11,16 @@ use tonic::{Request, Response, Status};
 
 use super::fault::Fault;
 use super::reply::{Refusal, Reply, Version};
-use super::state::{State, lock_state};
+use super::state::{FakeState, lock_state};
 
 pub(super) struct Service {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FakeState>>,
     /// The only `authorization` header that is accepted; `None` if no authentication is required.
     authorization: Option<String>,
 }
 
 impl Service {
-    pub(super) fn new(state: Arc<Mutex<State>>, login: Option<String>) -> Self {
+    pub(super) fn new(state: Arc<Mutex<FakeState>>, login: Option<String>) -> Self {
         Self { state, authorization: login.map(|credentials| STANDARD.encode(credentials)) }
     }
 
@@ -30,7 +30,7 @@ impl Service {
         call: &'static str,
         since: Version,
         request: Request<Q>,
-        handler: impl FnOnce(&mut State, &Q) -> Result<R, Refusal>,
+        handler: impl FnOnce(&mut FakeState, &Q) -> Result<R, Refusal>,
     ) -> Result<Response<R>, Status> {
         let hangs = lock_state(&self.state).faults.take_equal(&Fault::Hangs { call });
         if hangs {
@@ -93,7 +93,7 @@ impl Service {
 }
 
 /// Applies a fault that happens just before this call.
-fn apply_fault_before(state: &mut State, call: &str) {
+fn apply_fault_before(state: &mut FakeState, call: &str) {
     let due = |fault: &Fault| match fault {
         Fault::CollectionVanishes { before, .. }
         | Fault::DatabaseVanishes { before, .. }
@@ -133,7 +133,7 @@ macro_rules! calls {
         #[tonic::async_trait]
         impl MilvusService for Service {$(
             async fn $method(&self, request: Request<wire::$request>) -> Result<Response<$reply>, Status> {
-                self.serve_call($name, $since, request, State::$method).await
+                self.serve_call($name, $since, request, FakeState::$method).await
             }
         )*}
     };

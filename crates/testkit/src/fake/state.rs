@@ -9,7 +9,7 @@ use proto::schema::CollectionSchema;
 
 use super::FakeConfig;
 use super::fault::Faults;
-use super::import::Job;
+use super::import::FakeImportJob;
 use super::reply::{Refusal, Version};
 use super::segment::{Segment, SegmentDelays};
 
@@ -18,14 +18,14 @@ const START_MS: u64 = 1_767_225_600_000;
 
 /// The whole state of the server, which one lock protects.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct FakeState {
     pub(super) version_text: String,
     pub(super) version: Version,
     pub(super) root: PathBuf,
     /// The time for which segments stay in their states.
     pub(super) delays: SegmentDelays,
     pub(super) databases: BTreeMap<String, BTreeMap<String, Collection>>,
-    pub(super) jobs: BTreeMap<i64, Job>,
+    pub(super) jobs: BTreeMap<i64, FakeImportJob>,
     pub(super) faults: Faults,
     pub(super) calls: Vec<String>,
     /// The number of lists from which a fault removed a segment.
@@ -62,7 +62,7 @@ pub(super) enum Load {
     Done,
 }
 
-impl State {
+impl FakeState {
     pub(super) fn new(config: &FakeConfig) -> Self {
         let mut numbers = config.version.split('.').map(|part| {
             let digits = part.split(|c: char| !c.is_ascii_digit()).next();
@@ -134,6 +134,6 @@ impl Collection {
 }
 
 /// Locks the state, even if a test panicked while it held the lock: that test fails by itself.
-pub(super) fn lock_state(state: &Mutex<State>) -> MutexGuard<'_, State> {
+pub(super) fn lock_state(state: &Mutex<FakeState>) -> MutexGuard<'_, FakeState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -174,12 +174,12 @@ mod tests {
     use std::time::Duration;
 
     use engine::{
-        CollectionFailure, CollectionOutcome, CollectionRestored, Kind, PartitionRows, RemainingRestore,
-        Setting,
+        CollectionFailure, CollectionOutcome, CollectionRestored, FailureKind, PartitionRows,
+        RemainingRestore, Setting,
     };
     use insta::assert_snapshot;
     use model::name::CollectionRef;
-    use model::plan::restore::{Existing, RestoreRequest, RowRange};
+    use model::plan::restore::{ExistingTargetPolicy, RestoreRequest, RowRange};
     use wire::Reword;
 
     use super::*;
@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn report(outcomes: Vec<(&str, CollectionOutcome)>) -> RestoreReport {
-        report_of(&RestoreRequest::of("nightly".parse().unwrap()), outcomes)
+        report_of(&RestoreRequest::with_defaults("nightly".parse().unwrap()), outcomes)
     }
 
     /// The report of a restore as the command line prints it.
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_failed_restore_says_what_is_left_and_how_to_continue() {
         let failure = CollectionFailure {
-            kind: Kind::Partial,
+            kind: FailureKind::Partial,
             message: "default.b_x/_default: 0 of 1997 to 2000 rows, although".into(),
             advice: Some(Advice::CompareWithMilvus { settings: vec![Setting::MilvusRootPath] }),
             rows: Some(PartitionRows {
@@ -255,7 +255,7 @@ mod tests {
             ("c", failed()),
             ("d", CollectionOutcome::NotBegun),
         ];
-        let mut request = RestoreRequest::of("nightly".parse().unwrap());
+        let mut request = RestoreRequest::with_defaults("nightly".parse().unwrap());
         request.load = false;
         assert_snapshot!(restore_failure(&report_of(&request, outcomes)), @"
         restored 1 of 4 collections from nightly
@@ -266,7 +266,7 @@ mod tests {
           left in place, incomplete: default.b_x, default.c_x
           to restore the remaining collections: milvus-backup restore -n nightly --filter default.b,default.c,default.d --rename default.b:default.b_x,default.c:default.c_x,default.d:default.d_x --drop-exist-collection --no-load
         ");
-        request.existing = Existing::Use;
+        request.existing = ExistingTargetPolicy::Use;
         let mut into_others = report_of(&request, vec![("a", CollectionOutcome::Done), ("b", failed())]);
         into_others.collections[1].created = false;
         assert_snapshot!(restore_failure(&into_others), @"
@@ -277,7 +277,7 @@ mod tests {
           a second import repeats the rows that are already there, so empty those collections first; then: milvus-backup restore -n nightly --filter default.b --rename default.b:default.b_x --skip-create-collection --no-load
         ");
         let interrupted = CollectionFailure {
-            kind: Kind::Interrupted,
+            kind: FailureKind::Interrupted,
             rows: None,
             advice: None,
             message: "interrupted".into(),

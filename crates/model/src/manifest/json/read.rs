@@ -7,6 +7,7 @@ use super::tree::{BackupWire, Binlogs, CollectionWire, DeltaLogs, PartitionWire,
 use crate::ids::{CollectionId, PartitionId, PartitionScope};
 use crate::manifest::{CollectionBackup, KeyValue, Manifest, PartitionBackup, Segment};
 use crate::name::CollectionRef;
+use crate::segment::SegmentKind;
 
 pub(super) type SegmentRead = SegmentWire<Binlogs, DeltaLogs>;
 pub(super) type PartitionRead = PartitionWire<Vec<SegmentRead>>;
@@ -40,7 +41,7 @@ pub(super) fn to_collection(wire: CollectionRead) -> CollectionBackup {
         shards: wire.shards,
         consistency: wire.consistency,
         partitions: wire.partitions.into_iter().map(to_partition).collect(),
-        l0_segments: wire
+        shared_segments: wire
             .l0_segments
             .into_iter()
             // 0.4 omits `is_l0` in backups of metadata only
@@ -80,11 +81,11 @@ fn to_segment(wire: SegmentRead) -> Segment {
     Segment {
         id: wire.id,
         partition: PartitionScope::from_wire(wire.partition),
-        rows: wire.rows,
-        is_l0: wire.is_l0,
-        group_id: wire.group_id,
+        kind: SegmentKind::new(wire.is_l0, wire.storage_version),
         storage_version: wire.storage_version,
-        v_channel: wire.v_channel,
+        virtual_channel: wire.virtual_channel,
+        rows: wire.rows,
+        group_id: wire.group_id,
         binlogs: wire.binlogs.0,
         delta_logs: wire.delta_logs.0,
     }

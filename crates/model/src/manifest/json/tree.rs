@@ -10,8 +10,10 @@ use super::codec::{Decode, decode_each, object};
 use super::rbac::RbacWire;
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, SegmentId, Tso};
 use crate::manifest::{
-    Binlog, ConsistencyLevel, DatabaseBackup, DeltaLog, Format, Index, KeyValue, LoadState, Schema, Summary,
+    BackupFormat, Binlog, ConsistencyLevel, DatabaseBackup, DeltaLog, Index, KeyValue, LoadState,
+    ManifestSummary, Schema,
 };
+use crate::segment::StorageVersion;
 use std::collections::BTreeMap;
 
 /// The content of `backup_meta.json`, and with collections that of `full_meta.json`.
@@ -27,8 +29,8 @@ pub(super) struct BackupWire<C> {
     pub(super) milvus_version: String,
     pub(super) rbac: Option<RbacWire>,
     pub(super) databases: Vec<DatabaseBackup>,
-    pub(super) format: Format,
-    pub(super) summary: Option<Summary>,
+    pub(super) format: BackupFormat,
+    pub(super) summary: Option<ManifestSummary>,
 }
 
 object!(BackupWire<C> {
@@ -142,8 +144,8 @@ pub(super) struct SegmentWire<B, D> {
     /// Whether the backup contains the segment's files; ignored when reading.
     pub(super) backuped: bool,
     pub(super) is_l0: bool,
-    pub(super) v_channel: String,
-    pub(super) storage_version: i64,
+    pub(super) virtual_channel: Option<String>,
+    pub(super) storage_version: StorageVersion,
 }
 
 object!(SegmentWire<B, D> {
@@ -157,7 +159,7 @@ object!(SegmentWire<B, D> {
     "group_id" => group_id,
     "backuped" => backuped,
     "is_l0" => is_l0,
-    "v_channel" => v_channel,
+    "v_channel" => virtual_channel,
     "storage_version" => storage_version,
 });
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::codec::{Decode, Encode, Encoded, Object, decode_each};
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, SegmentId, Tso};
-use crate::manifest::{ConsistencyLevel, DataType, Format, LoadState, Summary};
+use crate::manifest::{BackupFormat, ConsistencyLevel, DataType, LoadState, ManifestSummary};
+use crate::segment::StorageVersion;
 
 macro_rules! plain {
     ($($type:ty),+) => {$(
@@ -51,7 +52,17 @@ macro_rules! newtype {
         }
     )+};
 }
-newtype!(CollectionId, PartitionId, SegmentId, FieldId, LogId, Tso, DataType, ConsistencyLevel);
+newtype!(
+    CollectionId,
+    PartitionId,
+    SegmentId,
+    FieldId,
+    LogId,
+    Tso,
+    DataType,
+    ConsistencyLevel,
+    StorageVersion
+);
 
 /// A zero value is read as `None`.
 impl<T: Decode + PartialEq> Decode for Option<T> {
@@ -161,7 +172,7 @@ impl Encode for LoadState {
     }
 }
 
-impl Decode for Format {
+impl Decode for BackupFormat {
     fn decode<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Ok(match String::decode(from)?.as_str() {
             "" => Self::Binlog,
@@ -171,7 +182,7 @@ impl Decode for Format {
     }
 }
 
-impl Encode for Format {
+impl Encode for BackupFormat {
     fn is_zero(&self) -> bool {
         *self == Self::Binlog
     }
@@ -186,14 +197,14 @@ impl Encode for Format {
 }
 
 /// A summary that cannot be read, such as one of a later version, counts as missing: it only saves `list` some work.
-impl Decode for Summary {
+impl Decode for ManifestSummary {
     fn decode<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(from)?;
         Ok(serde_json::from_value(value).unwrap_or_default())
     }
 }
 
-impl Encode for Summary {
+impl Encode for ManifestSummary {
     fn is_zero(&self) -> bool {
         *self == Self::default()
     }

@@ -74,8 +74,8 @@ pub(super) fn collection_tree<'a>(
     collection(manifest, root, c, partitions)
 }
 
-/// Returns the content of `collection_meta.json`: partitions without segments, as 0.5 writes them, and L0 segments,
-/// which 0.4 reads only from this file.
+/// Returns the content of `collection_meta.json`: partitions without segments, as 0.5 writes them, and the segments of
+/// all partitions, which 0.4 reads only from this file.
 pub(super) fn collections<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + 'a {
     let infos = Each(move || {
         manifest.collections.iter().map(move |c| {
@@ -152,7 +152,7 @@ fn collection<'a, P>(
         load_state: c.load_state,
         seal_time: c.seal_time_s,
         channel_checkpoints: c.channel_checkpoints.clone(),
-        l0_segments: segments(root, c.id, &c.l0_segments),
+        l0_segments: segments(root, c.id, &c.shared_segments),
         properties: c.properties.clone(),
         db_id: c.db_id,
         created_timestamp: c.created_timestamp,
@@ -178,7 +178,7 @@ fn segments<'a>(root: &'a str, collection: CollectionId, list: &'a [Segment]) ->
 }
 
 fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl Encode + use<'a> {
-    let ids = format!("{collection}/{}/{}", s.partition.wire(), s.id);
+    let ids = format!("{collection}/{}/{}", s.partition.to_wire(), s.id);
     let (insert, delta) = (segment_dir(root, "insert_log", &ids), segment_dir(root, "delta_log", &ids));
     let columns = move || {
         let insert = insert.clone();
@@ -208,15 +208,15 @@ fn segment<'a>(root: &'a str, collection: CollectionId, s: &'a Segment) -> impl 
     SegmentWire {
         id: s.id,
         collection,
-        partition: s.partition.wire(),
+        partition: s.partition.to_wire(),
         rows: s.rows,
         binlogs: Each(columns),
         delta_logs: Each(deletes),
         size: s.size(),
         group_id: s.group_id,
         backuped: has_files,
-        is_l0: s.is_l0,
-        v_channel: s.v_channel.clone(),
+        is_l0: !s.kind.has_rows(),
+        virtual_channel: s.virtual_channel.clone(),
         storage_version: s.storage_version,
     }
 }

@@ -4,7 +4,7 @@ mod objects;
 mod strategy;
 
 pub use objects::{ObjectPair, Totals, object_pairs, segments};
-pub use strategy::{FlushStrategy, StrategyError};
+pub use strategy::{FlushStrategy, ResolvedFlush, StrategyError};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ pub struct BackupRequest {
 
 impl BackupRequest {
     /// Requests a backup of everything with the default options.
-    pub fn of(name: BackupName) -> Self {
+    pub fn with_defaults(name: BackupName) -> Self {
         Self {
             name,
             selection: Selection::everything(),
@@ -52,8 +52,8 @@ impl BackupRequest {
 pub struct BackupPreview {
     /// The name of the backup.
     pub name: BackupName,
-    /// The resolved flush strategy, never [`FlushStrategy::Auto`].
-    pub strategy: FlushStrategy,
+    /// How the collections would be flushed.
+    pub flush: ResolvedFlush,
     /// The names of the selected databases.
     pub databases: Vec<String>,
     /// What the backup would copy of each selected collection.
@@ -83,7 +83,7 @@ pub struct PlannedCollection {
 
 impl From<&CollectionBackup> for PlannedCollection {
     fn from(c: &CollectionBackup) -> Self {
-        let totals = Totals::of(c);
+        let totals = Totals::of_collection(c);
         Self {
             name: c.name.clone(),
             partitions: c.partitions.len(),

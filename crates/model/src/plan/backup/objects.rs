@@ -20,16 +20,16 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Computes the totals of one collection, L0 segments included.
-    pub fn of(collection: &CollectionBackup) -> Self {
+    /// Computes the totals of one collection, including the segments of all its partitions.
+    pub fn of_collection(collection: &CollectionBackup) -> Self {
         let mut totals = Self::default();
         segments(collection).for_each(|(_, segment)| totals.add_segment(segment));
         totals
     }
 
     /// Computes the totals of a whole backup.
-    pub fn of_all(manifest: &Manifest) -> Self {
-        manifest.collections.iter().map(Self::of).fold(Self::default(), |a, b| Self {
+    pub fn of_manifest(manifest: &Manifest) -> Self {
+        manifest.collections.iter().map(Self::of_collection).fold(Self::default(), |a, b| Self {
             segments: a.segments + b.segments,
             rows: a.rows.saturating_add(b.rows),
             objects: a.objects + b.objects,
@@ -51,7 +51,7 @@ pub fn segments(collection: &CollectionBackup) -> impl Iterator<Item = (Partitio
         .partitions
         .iter()
         .flat_map(|p| p.segments.iter().map(move |segment| (PartitionScope::One(p.id), segment)));
-    of_partitions.chain(collection.l0_segments.iter().map(|segment| (PartitionScope::All, segment)))
+    of_partitions.chain(collection.shared_segments.iter().map(|segment| (PartitionScope::All, segment)))
 }
 
 /// One file of a collection, with its keys in Milvus's storage and in the backup.
@@ -107,6 +107,7 @@ mod tests {
     use crate::layout::milvus::{DeltaKey, InsertKey};
     use crate::manifest::{Binlog, DeltaLog, PartitionBackup};
     use crate::plan::sample;
+    use crate::segment::SegmentKind;
 
     fn segment(id: i64, group: Option<i64>, binlogs: &[(i64, i64, u64)], deltas: &[(i64, u64)]) -> Segment {
         let binlog = |(field, log, size): &(i64, i64, u64)| Binlog {
@@ -124,7 +125,12 @@ mod tests {
     }
 
     fn l0(id: i64, deltas: &[(i64, u64)]) -> Segment {
-        Segment { partition: PartitionScope::All, is_l0: true, rows: 0, ..segment(id, None, &[], deltas) }
+        Segment {
+            partition: PartitionScope::All,
+            kind: SegmentKind::Deletes,
+            rows: 0,
+            ..segment(id, None, &[], deltas)
+        }
     }
 
     fn pairs(collection: &CollectionBackup) -> Vec<(String, String, u64)> {
@@ -139,7 +145,7 @@ mod tests {
     fn every_file_is_copied_below_its_group() {
         let segments = vec![segment(3, Some(3), &[(0, 10, 5), (100, 11, 6)], &[(12, 1)])];
         let mut collection = sample::collection("books", vec![sample::partition(2, "_default", segments)]);
-        collection.l0_segments = vec![l0(9, &[(13, 2)])];
+        collection.shared_segments = vec![l0(9, &[(13, 2)])];
         let expected = [
             ("files/insert_log/1005/2/3/0/10", "backup/b/binlogs/insert_log/1005/2/3/3/0/10", 5),
             ("files/insert_log/1005/2/3/100/11", "backup/b/binlogs/insert_log/1005/2/3/3/100/11", 6),
@@ -154,12 +160,12 @@ mod tests {
         let one = sample::partition(2, "_default", vec![segment(3, Some(3), &[(0, 10, 5)], &[(12, 1)])]);
         let two = sample::partition(4, "p", vec![segment(5, Some(5), &[(0, 14, 8)], &[])]);
         let mut collection = sample::collection("books", vec![one, two]);
-        collection.l0_segments = vec![l0(9, &[(13, 2)])];
+        collection.shared_segments = vec![l0(9, &[(13, 2)])];
         let totals = Totals { segments: 3, rows: 14, objects: 4, bytes: 16 };
-        assert_eq!(Totals::of(&collection), totals);
+        assert_eq!(Totals::of_collection(&collection), totals);
         let manifest = sample::manifest(vec![collection.clone(), collection]);
-        assert_eq!(Totals::of_all(&manifest), Totals { segments: 6, rows: 28, objects: 8, bytes: 32 });
-        assert_eq!(Totals::of_all(&sample::manifest(vec![])), Totals::default());
+        assert_eq!(Totals::of_manifest(&manifest), Totals { segments: 6, rows: 28, objects: 8, bytes: 32 });
+        assert_eq!(Totals::of_manifest(&sample::manifest(vec![])), Totals::default());
     }
 
     prop_compose! {

@@ -1,4 +1,4 @@
-//! The flush strategy, which decides how the newest rows get into a backup.
+//! The flush strategy, which decides how the newest rows get into a backup: as requested, and as executed on a server.
 
 use crate::version::Capabilities;
 
@@ -46,12 +46,45 @@ impl FlushStrategy {
         }
     }
 
-    /// Returns the strategy to use on a server, which is never `Auto`; fails if the server does not support it.
-    pub fn resolve(self, server: &Capabilities) -> Result<Self, StrategyError> {
+    /// Chooses how a backup of this server flushes; fails if the server or this program does not support the strategy.
+    pub fn resolve(self, server: &Capabilities) -> Result<ResolvedFlush, StrategyError> {
         match self {
-            Self::Auto => Ok(Self::Serial),
-            Self::Bulk if !server.bulk_flush => Err(StrategyError::BulkFlush),
-            other => Ok(other),
+            Self::Auto | Self::Serial => Ok(ResolvedFlush::Serial),
+            Self::Bulk if !server.bulk_flush => Err(StrategyError::ServerTooOld),
+            Self::Bulk => Err(StrategyError::NotSupported),
+            Self::Skip => Ok(ResolvedFlush::Skip),
+            Self::MetaOnly => Ok(ResolvedFlush::MetaOnly),
+        }
+    }
+}
+
+/// How a backup flushes: a strategy that was chosen for a server and can be executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolvedFlush {
+    /// Flushes each collection just before it is copied.
+    Serial,
+    /// Copies only rows that are flushed already.
+    Skip,
+    /// Backs up schemas and indexes without data, so nothing is flushed.
+    MetaOnly,
+}
+
+impl ResolvedFlush {
+    /// Returns whether the backup contains rows.
+    pub const fn copies_rows(self) -> bool {
+        match self {
+            Self::Serial | Self::Skip => true,
+            Self::MetaOnly => false,
+        }
+    }
+}
+
+impl From<ResolvedFlush> for FlushStrategy {
+    fn from(flush: ResolvedFlush) -> Self {
+        match flush {
+            ResolvedFlush::Serial => Self::Serial,
+            ResolvedFlush::Skip => Self::Skip,
+            ResolvedFlush::MetaOnly => Self::MetaOnly,
         }
     }
 }
@@ -59,9 +92,12 @@ impl FlushStrategy {
 /// The reason why a flush strategy cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StrategyError {
-    /// The server has no `FlushAll` call that this program can use.
+    /// The server has no `FlushAll` call that returns its flush messages.
     #[error("strategy bulk_flush needs Milvus 2.6.11 or later")]
-    BulkFlush,
+    ServerTooOld,
+    /// The server could flush the whole cluster, but this program does not do that yet.
+    #[error("strategy bulk_flush is not supported yet")]
+    NotSupported,
 }
 
 #[cfg(test)]
@@ -82,15 +118,19 @@ mod tests {
     #[test]
     fn the_resolved_strategy_depends_on_the_server() {
         use FlushStrategy::{Auto, Bulk, MetaOnly, Serial, Skip};
-        let old = Capabilities::of(&ServerVersion::parse("2.3.5"));
+        let capabilities = |raw| Capabilities::from_version(&ServerVersion::parse(raw));
+        let old = capabilities("2.3.5");
         assert_eq!(
-            [Auto, Serial, Skip, MetaOnly].map(|s| s.resolve(&old)),
+            [Auto, Serial, Skip, MetaOnly].map(|s| s.resolve(&old).map(FlushStrategy::from)),
             [Serial, Serial, Skip, MetaOnly].map(Ok)
         );
         assert_eq!(
             Bulk.resolve(&old).unwrap_err().to_string(),
             "strategy bulk_flush needs Milvus 2.6.11 or later"
         );
-        assert_eq!(Bulk.resolve(&Capabilities::of(&ServerVersion::parse("2.6.11"))), Ok(Bulk));
+        assert_eq!(
+            Bulk.resolve(&capabilities("2.6.11")).unwrap_err().to_string(),
+            "strategy bulk_flush is not supported yet"
+        );
     }
 }

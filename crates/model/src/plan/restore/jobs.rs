@@ -1,54 +1,71 @@
-//! The import jobs of a partition: one job that reads its prefix in place, wherever possible.
+//! The import jobs of a collection: one for each partition, which reads its prefix in place, wherever possible.
 
-use super::{JobData, JobPlan, MAX_JOB_BYTES, PartitionPlan, PrefixSeen, Reach, RowRange, Seen};
-use crate::manifest::{PartitionBackup, Segment};
+use super::{
+    DataAccess, ImportFiles, ImportJob, ImportJobKey, MAX_JOB_BYTES, PartitionPlan, PrefixFacts, RowRange,
+    TargetFacts,
+};
+use crate::ids::PartitionScope;
+use crate::manifest::{CollectionBackup, PartitionBackup, Segment};
+use crate::segment::SegmentKind;
 
 /// Plans a partition into which nothing is imported.
 pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
-    PartitionPlan {
-        id: partition.id,
-        name: partition.name.clone(),
-        rows: RowRange::default(),
-        jobs: Vec::new(),
-    }
+    PartitionPlan { id: partition.id, name: partition.name.clone(), rows: RowRange::default() }
 }
 
-/// Plans a partition with the import jobs for its data.
+/// Plans the partitions of a collection and the import jobs for their data.
+///
+/// Milvus 2.2 and 2.3 imports delete entries only together with the rows of their segment, so no job waits for another.
+pub(super) fn plan_partitions(
+    backup: &CollectionBackup,
+    facts: &TargetFacts,
+) -> (Vec<PartitionPlan>, Vec<ImportJob>) {
+    let planned = backup.partitions.iter().map(|partition| plan_partition(partition, facts));
+    let (partitions, jobs): (_, Vec<Vec<ImportJob>>) = planned.unzip();
+    (partitions, jobs.into_iter().flatten().collect())
+}
+
+/// Plans one partition and its import jobs.
 ///
 /// Segments without insert binlogs, such as those of a backup that 0.4 made with `--meta_only`, are left out: they
 /// have no rows, whatever row count they record.
-pub(super) fn plan_with_data(partition: &PartitionBackup, seen: &Seen) -> PartitionPlan {
+fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (PartitionPlan, Vec<ImportJob>) {
     let segments: Vec<&Segment> =
-        partition.segments.iter().filter(|s| !s.is_l0 && !s.binlogs.is_empty()).collect();
-    let prefix = seen.prefixes.get(&partition.id).copied().unwrap_or_default();
+        partition.segments.iter().filter(|s| s.kind.has_rows() && !s.binlogs.is_empty()).collect();
+    let prefix = facts.prefixes.get(&partition.id).copied().unwrap_or_default();
     let groups = group_segments(&segments);
-    let in_place = seen.reach == Reach::InPlace && !prefix.foreign && groups.len() == 1;
-    PartitionPlan {
-        rows: row_range(&segments, prefix),
-        jobs: groups.iter().map(|group| plan_job(group, in_place, prefix)).collect(),
-        ..plan_without_data(partition)
-    }
-}
-
-fn plan_job(segments: &[&Segment], in_place: bool, prefix: PrefixSeen) -> JobPlan {
-    JobPlan {
-        data: if in_place {
-            JobData::InPlace
+    let in_place = facts.access == DataAccess::InPlace && !prefix.foreign && groups.len() == 1;
+    let scope = PartitionScope::One(partition.id);
+    let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, segments })| ImportJob {
+        key: ImportJobKey::new(*kind, scope, number),
+        scope,
+        kind: *kind,
+        files: if in_place {
+            ImportFiles::InPlace
         } else {
-            JobData::Staged(segments.iter().map(|s| s.id).collect())
+            ImportFiles::Staged(segments.iter().map(|s| s.id).collect())
         },
         has_deltas: has_deltas(segments),
         objects: segments.iter().map(|s| s.objects() as u64).sum(),
         bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.size())),
         rows: row_range(segments, prefix),
-    }
+        after: Vec::new(),
+    });
+    let rows = row_range(&segments, prefix);
+    (PartitionPlan { rows, ..plan_without_data(partition) }, jobs.collect())
+}
+
+/// Segments that one job imports.
+struct SegmentGroup<'a> {
+    kind: SegmentKind,
+    segments: Vec<&'a Segment>,
 }
 
 /// Returns how many rows of these segments an import may report.
 ///
 /// Delete entries are counted per partition: each of them may delete a row of any segment that has delta logs, but no
 /// row of another segment.
-fn row_range(segments: &[&Segment], prefix: PrefixSeen) -> RowRange {
+fn row_range(segments: &[&Segment], prefix: PrefixFacts) -> RowRange {
     let max = segments.iter().fold(0, |rows: u64, s| rows.saturating_add(s.rows));
     let deletes = if has_deltas(segments) { prefix.deletes } else { 0 };
     RowRange { min: max.saturating_sub(deletes), max }
@@ -59,15 +76,19 @@ fn has_deltas(segments: &[&Segment]) -> bool {
 }
 
 /// Groups consecutive segments of at most [`MAX_JOB_BYTES`] together; a larger segment is a group of its own.
-fn group_segments<'a>(segments: &[&'a Segment]) -> Vec<Vec<&'a Segment>> {
-    let mut groups: Vec<Vec<&Segment>> = Vec::new();
+///
+/// A group has one storage format, because Milvus rejects jobs with several.
+fn group_segments<'a>(segments: &[&'a Segment]) -> Vec<SegmentGroup<'a>> {
+    let mut groups: Vec<SegmentGroup<'_>> = Vec::new();
     let mut bytes: u64 = 0;
     for segment in segments {
         bytes = bytes.saturating_add(segment.size());
         match groups.last_mut() {
-            Some(group) if bytes <= MAX_JOB_BYTES => group.push(segment),
+            Some(group) if bytes <= MAX_JOB_BYTES && group.kind == segment.kind => {
+                group.segments.push(segment);
+            }
             _ => {
-                groups.push(vec![segment]);
+                groups.push(SegmentGroup { kind: segment.kind, segments: vec![segment] });
                 bytes = segment.size();
             }
         }
@@ -82,37 +103,44 @@ mod tests {
     use super::*;
     use crate::ids::{PartitionId, SegmentId};
     use crate::plan::sample::{self, GIB};
+    use crate::segment::StorageFormat;
 
-    fn plan_partition(segments: Vec<Segment>, seen: &Seen) -> PartitionPlan {
-        plan_with_data(&sample::partition(2, "_default", segments), seen)
+    fn plan_segments(segments: Vec<Segment>, facts: &TargetFacts) -> (PartitionPlan, Vec<ImportJob>) {
+        plan_partition(&sample::partition(2, "_default", segments), facts)
     }
 
-    fn seen(foreign: bool, deletes: u64) -> Seen {
-        let prefixes = [(PartitionId(2), PrefixSeen { foreign, deletes })].into();
-        Seen { prefixes, ..sample::seen() }
+    fn facts(foreign: bool, deletes: u64) -> TargetFacts {
+        let prefixes = [(PartitionId(2), PrefixFacts { foreign, deletes })].into();
+        TargetFacts { prefixes, ..sample::facts() }
     }
 
     /// Returns the segments of every job in order; all jobs must be staged.
-    fn staged_segments(plan: &PartitionPlan) -> Vec<Vec<i64>> {
-        let ids = |job: &JobPlan| match &job.data {
-            JobData::InPlace => panic!("in place"),
-            JobData::Staged(ids) => ids.iter().map(|id| id.0).collect(),
+    fn staged_segments(jobs: &[ImportJob]) -> Vec<Vec<i64>> {
+        let ids = |job: &ImportJob| match &job.files {
+            ImportFiles::InPlace => panic!("in place"),
+            ImportFiles::Staged(ids) => ids.iter().map(|id| id.0).collect(),
         };
-        plan.jobs.iter().map(ids).collect()
+        jobs.iter().map(ids).collect()
     }
 
     #[test]
     fn a_partition_is_one_job_in_place() {
         let segments = vec![sample::segment(3, 100, 10), sample::segment_with_deletes(4, 50, 20)];
-        let plan = plan_partition(segments, &seen(false, 7));
+        let (plan, jobs) = plan_segments(segments, &facts(false, 7));
+        let scope = PartitionScope::One(PartitionId(2));
+        let kind = SegmentKind::Rows { format: StorageFormat::V1 };
         assert_eq!(
-            plan.jobs,
-            [JobPlan {
-                data: JobData::InPlace,
+            jobs,
+            [ImportJob {
+                key: ImportJobKey::new(kind, scope, 0),
+                scope,
+                kind,
+                files: ImportFiles::InPlace,
                 has_deltas: true,
                 objects: 3,
                 bytes: 31,
-                rows: RowRange { min: 143, max: 150 }
+                rows: RowRange { min: 143, max: 150 },
+                after: vec![],
             }]
         );
         assert_eq!(plan.rows, RowRange { min: 143, max: 150 });
@@ -121,25 +149,39 @@ mod tests {
     #[test]
     fn a_partition_is_staged_if_milvus_cannot_read_it_or_it_has_foreign_files() {
         let segments = vec![sample::segment(3, 100, 10), sample::segment(4, 50, 20)];
-        let far = Seen { reach: Reach::Staged("another bucket".to_owned()), ..seen(false, 0) };
-        assert_eq!(staged_segments(&plan_partition(segments.clone(), &far)), [[3, 4]]);
-        assert_eq!(staged_segments(&plan_partition(segments, &seen(true, 0))), [[3, 4]]);
+        let far = TargetFacts { access: DataAccess::Staged("another bucket".to_owned()), ..facts(false, 0) };
+        assert_eq!(staged_segments(&plan_segments(segments.clone(), &far).1), [[3, 4]]);
+        assert_eq!(staged_segments(&plan_segments(segments, &facts(true, 0)).1), [[3, 4]]);
     }
 
     #[test]
     fn a_partition_above_two_gib_is_split_between_segments() {
         let sizes = [GIB, GIB, 1, 3 * GIB, 1, 2 * GIB - 1, 5];
         let segments = (10..).zip(sizes).map(|(id, size)| sample::segment(id, 1, size)).collect();
-        let plan = plan_partition(segments, &seen(false, 0));
-        assert_eq!(staged_segments(&plan), [vec![10, 11], vec![12], vec![13], vec![14, 15], vec![16]]);
+        let (_, jobs) = plan_segments(segments, &facts(false, 0));
+        assert_eq!(staged_segments(&jobs), [vec![10, 11], vec![12], vec![13], vec![14, 15], vec![16]]);
+        let keys: Vec<String> = jobs.iter().map(|job| job.key.to_string()).collect();
+        assert_eq!(keys, ["rows/2/0", "rows/2/1", "rows/2/2", "rows/2/3", "rows/2/4"]);
+    }
+
+    #[test]
+    fn segments_of_different_storage_formats_are_not_imported_together() {
+        let columns = SegmentKind::Rows { format: StorageFormat::V1 };
+        let groups = SegmentKind::Rows { format: StorageFormat::V2 };
+        let kinds = [columns, columns, groups, columns];
+        let segments =
+            (3..).zip(kinds).map(|(id, kind)| Segment { kind, ..sample::segment(id, 1, 1) }).collect();
+        let (_, jobs) = plan_segments(segments, &facts(false, 0));
+        assert_eq!(staged_segments(&jobs), [vec![3, 4], vec![5], vec![6]]);
+        assert_eq!(jobs.iter().map(|job| job.kind).collect::<Vec<_>>(), [columns, groups, columns]);
     }
 
     #[test]
     fn only_jobs_with_delta_logs_may_report_fewer_rows() {
         let segments = vec![sample::segment(3, 100, 2 * GIB), sample::segment_with_deletes(4, 50, 20)];
-        let plan = plan_partition(segments, &seen(false, 60));
-        assert_eq!(plan.jobs[0].rows, RowRange { min: 100, max: 100 });
-        assert_eq!(plan.jobs[1].rows, RowRange { min: 0, max: 50 });
+        let (plan, jobs) = plan_segments(segments, &facts(false, 60));
+        assert_eq!(jobs[0].rows, RowRange { min: 100, max: 100 });
+        assert_eq!(jobs[1].rows, RowRange { min: 0, max: 50 });
         assert_eq!(plan.rows, RowRange { min: 90, max: 150 });
     }
 
@@ -148,7 +190,7 @@ mod tests {
         let bare = Segment { binlogs: vec![], ..sample::segment(3, 100, 10) };
         let deletes_alone = Segment { binlogs: vec![], ..sample::segment_with_deletes(4, 0, 20) };
         let partition = sample::partition(2, "_default", vec![bare, deletes_alone]);
-        assert_eq!(plan_with_data(&partition, &seen(false, 5)), plan_without_data(&partition));
+        assert_eq!(plan_partition(&partition, &facts(false, 5)), (plan_without_data(&partition), vec![]));
     }
 
     proptest! {
@@ -159,33 +201,33 @@ mod tests {
         ) {
             let segments: Vec<Segment> =
                 (1_i64..).zip(&sizes).map(|(id, size)| sample::segment(id, 10, *size)).collect();
-            let mut seen = seen(foreign, deletes);
+            let mut facts = facts(foreign, deletes);
             if far {
-                seen.reach = Reach::Staged("far".to_owned());
+                facts.access = DataAccess::Staged("far".to_owned());
             }
-            let plan = plan_partition(segments.clone(), &seen);
-            let in_place = plan.jobs.first().is_some_and(|job| job.data == JobData::InPlace);
-            prop_assert_eq!(in_place, plan.jobs.len() == 1 && !foreign && !far);
+            let (plan, jobs) = plan_segments(segments.clone(), &facts);
+            let in_place = jobs.first().is_some_and(|job| job.files == ImportFiles::InPlace);
+            prop_assert_eq!(in_place, jobs.len() == 1 && !foreign && !far);
             if !in_place {
-                let all: Vec<i64> = staged_segments(&plan).concat();
+                let all: Vec<i64> = staged_segments(&jobs).concat();
                 prop_assert_eq!(all, segments.iter().map(|s| s.id.0).collect::<Vec<_>>());
             }
-            for job in &plan.jobs {
+            for job in &jobs {
                 prop_assert!(job.bytes <= MAX_JOB_BYTES || job.objects == 1);
             }
-            prop_assert_eq!(plan.jobs.iter().map(|job| job.objects).sum::<u64>(), sizes.len() as u64);
-            prop_assert_eq!(plan.rows.max, plan.jobs.iter().map(|job| job.rows.max).sum::<u64>());
-            prop_assert!(plan.jobs.iter().map(|job| job.rows.min).sum::<u64>() <= plan.rows.max);
+            prop_assert_eq!(jobs.iter().map(|job| job.objects).sum::<u64>(), sizes.len() as u64);
+            prop_assert_eq!(plan.rows.max, jobs.iter().map(|job| job.rows.max).sum::<u64>());
+            prop_assert!(jobs.iter().map(|job| job.rows.min).sum::<u64>() <= plan.rows.max);
         }
 
         #[test]
         fn consecutive_segments_share_a_job_if_they_fit(sizes in proptest::collection::vec(0..GIB, 0..40)) {
             let segments = (1_i64..).zip(&sizes).map(|(id, size)| sample::segment(id, 1, *size)).collect();
-            let far = Seen { reach: Reach::Staged("far".to_owned()), ..seen(false, 0) };
-            let jobs = plan_partition(segments, &far).jobs;
+            let far = TargetFacts { access: DataAccess::Staged("far".to_owned()), ..facts(false, 0) };
+            let (_, jobs) = plan_segments(segments, &far);
             let size = |ids: &[SegmentId]| ids.first().and_then(|id| sizes.get(usize::try_from(id.0 - 1).ok()?));
             for pair in jobs.windows(2) {
-                let JobData::Staged(next) = &pair[1].data else { panic!("in place") };
+                let ImportFiles::Staged(next) = &pair[1].files else { panic!("in place") };
                 prop_assert!(pair[0].bytes + size(next).unwrap() > MAX_JOB_BYTES);
             }
         }

@@ -1,7 +1,8 @@
-//! The plan of a restore: the targets, and one import job for each partition, wherever possible.
+//! The plan of a restore: the targets, and the import jobs of each, one for each partition wherever possible.
 
 mod error;
 mod indexes;
+mod job;
 mod jobs;
 mod options;
 mod properties;
@@ -11,13 +12,17 @@ mod targets;
 mod tests;
 
 pub use error::PlanError;
+pub use job::{ImportFiles, ImportJob, ImportJobKey};
 pub use options::RestoreOptions;
-pub use request::{Existing, Override, PrefixSeen, Reach, RestoreRequest, Seen, SkipParams};
+pub use request::{
+    CollectionOverride, DataAccess, ExistingTargetPolicy, PrefixFacts, RestoreRequest, SkipParams,
+    TargetFacts,
+};
 
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::ids::{PartitionId, SegmentId};
+use crate::ids::{PartitionId, PartitionScope};
 use crate::manifest::{CollectionBackup, Index, KeyValue, LoadState, Manifest};
 use crate::name::{BackupName, CollectionRef};
 use properties::Properties;
@@ -34,7 +39,7 @@ pub struct RestorePlan {
     pub databases: Vec<String>,
     /// The plans of the collections, in the order in which they are restored.
     pub collections: Vec<CollectionPlan>,
-    /// The reason why data is staged; `None` if all data is imported in found.
+    /// The reason why data is staged; `None` if all data is imported in place.
     pub staging: Option<String>,
     /// Warnings for the operator.
     pub warnings: Vec<String>,
@@ -50,11 +55,13 @@ pub struct CollectionPlan {
     /// The name of the collection in the target.
     pub target: CollectionRef,
     /// The name in progress reports: the source's, or the target's if the source has several targets.
-    pub called: CollectionRef,
+    pub display_name: CollectionRef,
     /// Whether the target is created, replaced or used.
-    pub action: Action,
+    pub action: TargetAction,
     /// The plans of the partitions.
     pub partitions: Vec<PartitionPlan>,
+    /// The import jobs, in an order in which they can be sent.
+    pub jobs: Vec<ImportJob>,
     /// The indexes to create.
     pub indexes: Vec<Index>,
     /// Whether to load the collection at the end.
@@ -75,7 +82,7 @@ pub struct CollectionPlan {
 
 /// What a restore does with the target collection before the import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum TargetAction {
     /// Creates the target, which does not exist.
     Create,
     /// Drops the existing target and creates a new one.
@@ -93,8 +100,6 @@ pub struct PartitionPlan {
     pub name: String,
     /// The number of rows that the import must report.
     pub rows: RowRange,
-    /// The import jobs; empty if the partition has no data to import.
-    pub jobs: Vec<JobPlan>,
 }
 
 /// The range of correct row counts: from the rows minus the delete entries, up to the rows.
@@ -119,30 +124,6 @@ impl fmt::Display for RowRange {
     }
 }
 
-/// The plan of one import job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobPlan {
-    /// The location from which Milvus reads the files.
-    pub data: JobData,
-    /// Whether the job reads delta logs.
-    pub has_deltas: bool,
-    /// The number of files.
-    pub objects: u64,
-    /// The size of the files in bytes.
-    pub bytes: u64,
-    /// The number of rows that the job must report.
-    pub rows: RowRange,
-}
-
-/// The location from which an import job reads its files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JobData {
-    /// The partition's prefix in the backup.
-    InPlace,
-    /// The staging directory, into which these segments of the partition are copied unchanged.
-    Staged(Vec<SegmentId>),
-}
-
 impl RestorePlan {
     /// Plans the restore of `pairs` of collections (source name, target name) and of `databases` (target names).
     pub fn new(
@@ -150,9 +131,9 @@ impl RestorePlan {
         databases: &[String],
         pairs: &[(CollectionRef, CollectionRef)],
         request: &RestoreRequest,
-        seen: &Seen,
+        facts: &TargetFacts,
     ) -> Result<Self, PlanError> {
-        targets::check_existence(pairs, request.existing, seen)?;
+        targets::check_existence(pairs, request.existing, facts)?;
         let positions: HashMap<&CollectionRef, usize> =
             manifest.collections.iter().enumerate().map(|(at, c)| (&c.name, at)).collect();
         let mut warnings = Vec::new();
@@ -161,28 +142,28 @@ impl RestorePlan {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
             let (index, backup) = found.ok_or_else(|| PlanError::NotInBackup(source.clone()))?;
             targets::check_segments(backup)?;
-            collections.push(CollectionPlan::new(index, backup, target, request, seen, &mut warnings));
+            collections.push(CollectionPlan::new(index, backup, target, request, facts, &mut warnings));
         }
         let mut sources: HashMap<CollectionRef, usize> = HashMap::new();
         for (source, _) in pairs {
             *sources.entry(source.clone()).or_default() += 1;
         }
         for plan in collections.iter_mut().filter(|plan| sources.get(&plan.source).is_some_and(|n| *n > 1)) {
-            plan.called.clone_from(&plan.target);
+            plan.display_name.clone_from(&plan.target);
         }
         targets::check_drops(&collections, request.confirmed_drops.as_ref())?;
-        targets::remove_taken_aliases(&mut collections, &seen.aliases, &mut warnings);
+        targets::remove_taken_aliases(&mut collections, &facts.aliases, &mut warnings);
         let staged = collections
             .iter()
-            .flat_map(CollectionPlan::jobs)
-            .any(|job| matches!(job.data, JobData::Staged(_)));
-        let staging = staged.then(|| match &seen.reach {
-            Reach::Staged(why) => why.clone(),
-            Reach::InPlace => "a partition is split, or foreign objects lie among its files".to_owned(),
+            .flat_map(|plan| &plan.jobs)
+            .any(|job| matches!(job.files, ImportFiles::Staged(_)));
+        let staging = staged.then(|| match &facts.access {
+            DataAccess::Staged(why) => why.clone(),
+            DataAccess::InPlace => "a partition is split, or foreign objects lie among its files".to_owned(),
         });
         Ok(Self {
             name: request.name.clone(),
-            databases: targets::missing_databases(databases, pairs, seen),
+            databases: targets::missing_databases(databases, pairs, facts),
             collections,
             staging,
             warnings,
@@ -190,18 +171,18 @@ impl RestorePlan {
     }
 
     /// Returns the existing target collections that will be dropped.
-    pub fn drops(&self) -> impl Iterator<Item = &CollectionRef> {
+    pub fn dropped_targets(&self) -> impl Iterator<Item = &CollectionRef> {
         dropped_targets(&self.collections)
     }
 
     /// Returns every import job of the plan.
-    pub fn jobs(&self) -> impl Iterator<Item = &JobPlan> {
-        self.collections.iter().flat_map(CollectionPlan::jobs)
+    pub fn jobs(&self) -> impl Iterator<Item = &ImportJob> {
+        self.collections.iter().flat_map(|plan| &plan.jobs)
     }
 }
 
 fn dropped_targets(plans: &[CollectionPlan]) -> impl Iterator<Item = &CollectionRef> {
-    plans.iter().filter(|plan| plan.action == Action::DropAndCreate).map(|plan| &plan.target)
+    plans.iter().filter(|plan| plan.action == TargetAction::DropAndCreate).map(|plan| &plan.target)
 }
 
 /// Returns the partitions that were loaded, if others were not; empty if all or none were.
@@ -229,14 +210,16 @@ impl CollectionPlan {
         backup: &CollectionBackup,
         target: &CollectionRef,
         request: &RestoreRequest,
-        seen: &Seen,
+        facts: &TargetFacts,
         warnings: &mut Vec<String>,
     ) -> Self {
-        let action = targets::target_action(target, request.existing, seen);
-        let partitions = backup.partitions.iter();
+        let action = targets::target_action(target, request.existing, facts);
         // an existing target keeps its properties
-        let properties =
-            if action == Action::Use { Properties::default() } else { Properties::of(backup, &request.skip) };
+        let properties = if action == TargetAction::Use {
+            Properties::default()
+        } else {
+            Properties::new(backup, &request.skip)
+        };
         if let Some(ttl) = properties.ttl_s() {
             warnings.push(format!(
                 "{target} has a TTL of {ttl} s, which begins anew for its rows with the restore"
@@ -250,25 +233,27 @@ impl CollectionPlan {
             .collect();
         let wanted = request.load && backup.load_state != LoadState::NotLoad;
         // an existing target may have indexes already
-        let load = wanted && (!indexes.is_empty() || action == Action::Use);
+        let load = wanted && (!indexes.is_empty() || action == TargetAction::Use);
         if wanted && !load {
             warnings.push(format!(
                 "{target} was loaded, but cannot be without its index; create one and load it"
             ));
         }
+        let (partitions, jobs) = if request.meta_only {
+            (backup.partitions.iter().map(jobs::plan_without_data).collect(), Vec::new())
+        } else {
+            jobs::plan_partitions(backup, facts)
+        };
         let other = request.overrides.get(target);
         let description = other.and_then(|o| o.description.as_ref()).unwrap_or(&backup.schema.description);
         Self {
             index,
             source: backup.name.clone(),
             target: target.clone(),
-            called: backup.name.clone(),
+            display_name: backup.name.clone(),
             action,
-            partitions: partitions
-                .map(|p| {
-                    if request.meta_only { jobs::plan_without_data(p) } else { jobs::plan_with_data(p, seen) }
-                })
-                .collect(),
+            partitions,
+            jobs,
             indexes,
             load,
             load_only: if load { loaded_partitions(backup) } else { Vec::new() },
@@ -280,9 +265,9 @@ impl CollectionPlan {
         }
     }
 
-    /// Returns every import job of the collection.
-    pub fn jobs(&self) -> impl Iterator<Item = &JobPlan> {
-        self.partitions.iter().flat_map(|p| &p.jobs)
+    /// Returns the import jobs of one partition, or of all partitions together.
+    pub fn jobs_of(&self, scope: PartitionScope) -> impl Iterator<Item = &ImportJob> {
+        self.jobs.iter().filter(move |job| job.scope == scope)
     }
 
     /// The number of rows that the import must report.

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Existing, RestoreRequest};
+use super::{ExistingTargetPolicy, RestoreRequest};
 
 /// The options of a restore that a command line, a request and an advice share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RestoreOptions {
     /// What to do with existing targets.
-    pub existing: Existing,
+    pub existing: ExistingTargetPolicy,
     /// Whether to restore collections without their data.
     pub meta_only: bool,
     /// Whether to create the backup's indexes.
@@ -29,7 +29,7 @@ pub struct RestoreOptions {
 impl Default for RestoreOptions {
     fn default() -> Self {
         Self {
-            existing: Existing::Refuse,
+            existing: ExistingTargetPolicy::Refuse,
             meta_only: false,
             indexes: true,
             auto_index: false,

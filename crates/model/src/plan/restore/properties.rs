@@ -25,7 +25,7 @@ pub(super) struct Properties {
 
 impl Properties {
     /// Unites the properties of the collection with those of its schema: on 2.3.5, only the former include the TTL.
-    pub(super) fn of(backup: &CollectionBackup, skip: &SkipParams) -> Self {
+    pub(super) fn new(backup: &CollectionBackup, skip: &SkipParams) -> Self {
         let mut union: BTreeMap<&str, &KeyValue> = BTreeMap::new();
         for kv in backup.schema.properties.iter().chain(&backup.properties) {
             union.insert(&kv.key, kv);
@@ -56,7 +56,7 @@ mod tests {
         let mut backup = sample::collection("books", vec![]);
         backup.schema.properties = list(schema);
         backup.properties = list(collection);
-        Properties::of(&backup, &SkipParams::default())
+        Properties::new(&backup, &SkipParams::default())
     }
 
     fn keys(list: &[KeyValue]) -> Vec<&str> {

@@ -38,7 +38,7 @@ pub struct RestoreRequest {
     pub auto_index: bool,
     /// What to do with existing targets.
     #[serde(default)]
-    pub existing: Existing,
+    pub existing: ExistingTargetPolicy,
     /// Whether to drop the indexes of an existing target first.
     #[serde(default)]
     pub drop_indexes: bool,
@@ -62,7 +62,7 @@ pub struct RestoreRequest {
     pub max_shards: Option<i32>,
     /// The attributes with which targets are created instead of the backup's; `max_shards` does not limit `shards`.
     #[serde(default)]
-    pub overrides: BTreeMap<CollectionRef, Override>,
+    pub overrides: BTreeMap<CollectionRef, CollectionOverride>,
     /// The existing targets that may be dropped; a plan that would drop others is rejected. `None` allows all drops.
     #[serde(default)]
     pub confirmed_drops: Option<BTreeSet<CollectionRef>>,
@@ -70,7 +70,7 @@ pub struct RestoreRequest {
 
 impl RestoreRequest {
     /// Requests everything in a backup under its old names, with data, indexes, aliases and load state.
-    pub fn of(name: BackupName) -> Self {
+    pub fn with_defaults(name: BackupName) -> Self {
         Self {
             name,
             selection: Selection::everything(),
@@ -79,7 +79,7 @@ impl RestoreRequest {
             meta_only: false,
             indexes: true,
             auto_index: false,
-            existing: Existing::default(),
+            existing: ExistingTargetPolicy::default(),
             drop_indexes: false,
             load: true,
             aliases: true,
@@ -115,7 +115,7 @@ pub struct SkipParams {
 /// The attributes with which a target is created instead of the backup's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Override {
+pub struct CollectionOverride {
     /// The number of shards, if more than 0.
     pub shards: Option<i32>,
     /// The description of the collection.
@@ -125,7 +125,7 @@ pub struct Override {
 /// What to do with an existing target collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Existing {
+pub enum ExistingTargetPolicy {
     /// Fails the restore before it changes anything.
     #[default]
     Refuse,
@@ -137,7 +137,7 @@ pub enum Existing {
 
 /// Whether the Milvus of the target can read the backup in place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Reach {
+pub enum DataAccess {
     /// It can: both use the same endpoint and bucket, or the same disk.
     #[default]
     InPlace,
@@ -147,7 +147,7 @@ pub enum Reach {
 
 /// The facts about the target and the backup's store from which a restore is planned.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct TargetFacts {
     /// The databases of the target.
     pub databases: BTreeSet<String>,
     /// The target collections that exist.
@@ -155,14 +155,14 @@ pub struct Seen {
     /// The requested aliases that exist already, each with the collection that has it.
     pub aliases: BTreeMap<CollectionRef, CollectionRef>,
     /// Whether the target can read the data in place.
-    pub reach: Reach,
+    pub access: DataAccess,
     /// The facts about the prefix of each partition with data.
-    pub prefixes: BTreeMap<PartitionId, PrefixSeen>,
+    pub prefixes: BTreeMap<PartitionId, PrefixFacts>,
 }
 
 /// The facts about a partition's prefix in the backup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PrefixSeen {
+pub struct PrefixFacts {
     /// Whether objects exist that are not in the manifest; an import in place would read them too.
     pub foreign: bool,
     /// The number of delete entries in the delta logs.

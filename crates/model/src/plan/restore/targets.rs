@@ -2,32 +2,37 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, CollectionPlan, Existing, PlanError, Seen};
+use super::{CollectionPlan, ExistingTargetPolicy, PlanError, TargetAction, TargetFacts};
 use crate::manifest::CollectionBackup;
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use crate::plan::backup::segments;
+use crate::segment::{SegmentKind, StorageFormat};
 
 /// Fails if targets exist, or do not exist, contrary to the request.
 pub(super) fn check_existence(
     pairs: &[(CollectionRef, CollectionRef)],
-    existing: Existing,
-    seen: &Seen,
+    existing: ExistingTargetPolicy,
+    facts: &TargetFacts,
 ) -> Result<(), PlanError> {
     let (present, missing): (Vec<_>, Vec<_>) =
-        pairs.iter().map(|(_, target)| target.clone()).partition(|target| seen.existing.contains(target));
+        pairs.iter().map(|(_, target)| target.clone()).partition(|target| facts.existing.contains(target));
     match existing {
-        Existing::Refuse if !present.is_empty() => Err(PlanError::TargetsExist(present)),
-        Existing::Use if !missing.is_empty() => Err(PlanError::TargetsMissing(missing)),
+        ExistingTargetPolicy::Refuse if !present.is_empty() => Err(PlanError::TargetsExist(present)),
+        ExistingTargetPolicy::Use if !missing.is_empty() => Err(PlanError::TargetsMissing(missing)),
         _ => Ok(()),
     }
 }
 
 /// Returns whether a target is created, replaced or used.
-pub(super) fn target_action(target: &CollectionRef, existing: Existing, seen: &Seen) -> Action {
+pub(super) fn target_action(
+    target: &CollectionRef,
+    existing: ExistingTargetPolicy,
+    facts: &TargetFacts,
+) -> TargetAction {
     match existing {
-        Existing::Use => Action::Use,
-        Existing::Drop if seen.existing.contains(target) => Action::DropAndCreate,
-        Existing::Drop | Existing::Refuse => Action::Create,
+        ExistingTargetPolicy::Use => TargetAction::Use,
+        ExistingTargetPolicy::Drop if facts.existing.contains(target) => TargetAction::DropAndCreate,
+        ExistingTargetPolicy::Drop | ExistingTargetPolicy::Refuse => TargetAction::Create,
     }
 }
 
@@ -69,11 +74,12 @@ pub(super) fn remove_taken_aliases(
 /// Segments without files are accepted: a backup that 0.4 made with `--meta_only` has only such segments.
 pub(super) fn check_segments(backup: &CollectionBackup) -> Result<(), PlanError> {
     for (_, segment) in segments(backup).filter(|(_, segment)| segment.objects() > 0) {
-        if segment.is_l0 {
-            return Err(PlanError::L0(backup.name.clone()));
-        }
-        if segment.storage_version > 1 {
-            return Err(PlanError::StorageVersion(backup.name.clone(), segment.storage_version));
+        match segment.kind {
+            SegmentKind::Rows { format: StorageFormat::V1 } => {}
+            SegmentKind::Rows { format: StorageFormat::V2 | StorageFormat::Unsupported } => {
+                return Err(PlanError::StorageVersion(backup.name.clone(), segment.storage_version.0));
+            }
+            SegmentKind::Deletes => return Err(PlanError::L0(backup.name.clone())),
         }
     }
     Ok(())
@@ -83,13 +89,13 @@ pub(super) fn check_segments(backup: &CollectionBackup) -> Result<(), PlanError>
 pub(super) fn missing_databases(
     databases: &[String],
     pairs: &[(CollectionRef, CollectionRef)],
-    seen: &Seen,
+    facts: &TargetFacts,
 ) -> Vec<String> {
     let of_targets = pairs.iter().map(|(_, target)| &target.database);
     let wanted: BTreeSet<&String> = of_targets.chain(databases).collect();
     wanted
         .into_iter()
-        .filter(|db| *db != DEFAULT_DATABASE && !seen.databases.contains(*db))
+        .filter(|db| *db != DEFAULT_DATABASE && !facts.databases.contains(*db))
         .cloned()
         .collect()
 }

@@ -1,9 +1,11 @@
 //! Tests of whole plans.
 
 use super::*;
+use crate::ids::SegmentId;
 use crate::manifest::{Field, PartitionBackup, Segment};
 use crate::mapping::Mapping;
 use crate::plan::sample::{self, name};
+use crate::segment::{SegmentKind, StorageVersion};
 use crate::selection::Selection;
 
 fn two_partitions() -> Vec<PartitionBackup> {
@@ -17,31 +19,36 @@ fn two_partitions() -> Vec<PartitionBackup> {
 fn plan_backup(
     backup: CollectionBackup,
     request: &RestoreRequest,
-    seen: &Seen,
+    facts: &TargetFacts,
 ) -> Result<RestorePlan, PlanError> {
     let target = name("copy.books");
     let pairs = [(backup.name.clone(), target)];
-    RestorePlan::new(&sample::manifest(vec![backup]), &[], &pairs, request, seen)
+    RestorePlan::new(&sample::manifest(vec![backup]), &[], &pairs, request, facts)
 }
 
 /// Plans a backup with one collection and returns the plan of the collection.
-fn plan_collection(backup: CollectionBackup, request: &RestoreRequest, seen: &Seen) -> CollectionPlan {
-    plan_backup(backup, request, seen).unwrap().collections.remove(0)
+fn plan_collection(
+    backup: CollectionBackup,
+    request: &RestoreRequest,
+    facts: &TargetFacts,
+) -> CollectionPlan {
+    plan_backup(backup, request, facts).unwrap().collections.remove(0)
 }
 
-fn target_exists() -> Seen {
-    Seen { existing: [name("copy.books")].into(), ..sample::seen() }
+fn target_exists() -> TargetFacts {
+    TargetFacts { existing: [name("copy.books")].into(), ..sample::facts() }
 }
 
 #[test]
 fn every_partition_is_planned_and_those_with_data_get_a_job() {
     let plan =
-        plan_backup(sample::collection("books", two_partitions()), &sample::request(), &sample::seen())
+        plan_backup(sample::collection("books", two_partitions()), &sample::request(), &sample::facts())
             .unwrap();
-    let jobs: Vec<_> =
-        plan.collections[0].partitions.iter().map(|p| (p.name.as_str(), p.jobs.len())).collect();
+    let plan_of = &plan.collections[0];
+    let count_jobs = |p: &PartitionPlan| plan_of.jobs_of(PartitionScope::One(p.id)).count();
+    let jobs: Vec<_> = plan_of.partitions.iter().map(|p| (p.name.as_str(), count_jobs(p))).collect();
     assert_eq!(jobs, [("_default", 1), ("empty", 0), ("old", 1)]);
-    assert!(plan.jobs().all(|job| job.data == JobData::InPlace));
+    assert!(plan.jobs().all(|job| job.files == ImportFiles::InPlace && job.after.is_empty()));
     assert_eq!(plan.staging, None);
     assert_eq!(plan.collections[0].rows(), RowRange { min: 121, max: 121 });
     assert!(plan.collections[0].rows().contains(121) && !plan.collections[0].rows().contains(120));
@@ -50,14 +57,17 @@ fn every_partition_is_planned_and_those_with_data_get_a_job() {
 #[test]
 fn a_target_whose_drop_was_not_confirmed_is_not_dropped() {
     let backup = || sample::collection("books", two_partitions());
-    let request =
-        |confirmed_drops| RestoreRequest { existing: Existing::Drop, confirmed_drops, ..sample::request() };
-    let drops = |plan: &RestorePlan| plan.drops().map(ToString::to_string).collect::<Vec<_>>();
+    let request = |confirmed_drops| RestoreRequest {
+        existing: ExistingTargetPolicy::Drop,
+        confirmed_drops,
+        ..sample::request()
+    };
+    let drops = |plan: &RestorePlan| plan.dropped_targets().map(ToString::to_string).collect::<Vec<_>>();
     let plan = plan_backup(backup(), &request(None), &target_exists()).unwrap();
     assert_eq!(drops(&plan), ["copy.books"]);
     let plan = plan_backup(backup(), &request(Some([name("copy.books")].into())), &target_exists()).unwrap();
     assert_eq!(drops(&plan), ["copy.books"]);
-    let plan = plan_backup(backup(), &request(Some([].into())), &sample::seen()).unwrap();
+    let plan = plan_backup(backup(), &request(Some([].into())), &sample::facts()).unwrap();
     assert_eq!(drops(&plan), [""; 0], "there is nothing to drop");
     let refused =
         plan_backup(backup(), &request(Some([name("copy.other")].into())), &target_exists()).unwrap_err();
@@ -67,25 +77,26 @@ fn a_target_whose_drop_was_not_confirmed_is_not_dropped() {
 #[test]
 fn a_plan_states_why_it_stages() {
     let backup = || sample::collection("books", two_partitions());
-    let far = Seen { reach: Reach::Staged("the target reads bucket a".to_owned()), ..sample::seen() };
+    let far =
+        TargetFacts { access: DataAccess::Staged("the target reads bucket a".to_owned()), ..sample::facts() };
     let plan = plan_backup(backup(), &sample::request(), &far).unwrap();
     assert_eq!(plan.staging.as_deref(), Some("the target reads bucket a"));
-    assert!(plan.jobs().all(|job| matches!(job.data, JobData::Staged(_))));
+    assert!(plan.jobs().all(|job| matches!(job.files, ImportFiles::Staged(_))));
 
-    let dirty = Seen {
-        prefixes: [(PartitionId(6), PrefixSeen { foreign: true, deletes: 0 })].into(),
-        ..sample::seen()
+    let dirty = TargetFacts {
+        prefixes: [(PartitionId(6), PrefixFacts { foreign: true, deletes: 0 })].into(),
+        ..sample::facts()
     };
     let plan = plan_backup(backup(), &sample::request(), &dirty).unwrap();
     assert_eq!(plan.staging.as_deref(), Some("a partition is split, or foreign objects lie among its files"));
-    let data: Vec<_> = plan.jobs().map(|job| &job.data).collect();
-    assert_eq!(data, [&JobData::InPlace, &JobData::Staged(vec![SegmentId(7), SegmentId(8)])]);
+    let files: Vec<_> = plan.jobs().map(|job| &job.files).collect();
+    assert_eq!(files, [&ImportFiles::InPlace, &ImportFiles::Staged(vec![SegmentId(7), SegmentId(8)])]);
 }
 
 #[test]
 fn a_restore_without_data_has_partitions_but_no_jobs() {
     let request = RestoreRequest { meta_only: true, ..sample::request() };
-    let far = Seen { reach: Reach::Staged("far".to_owned()), ..sample::seen() };
+    let far = TargetFacts { access: DataAccess::Staged("far".to_owned()), ..sample::facts() };
     let plan = plan_backup(sample::collection("books", two_partitions()), &request, &far).unwrap();
     assert_eq!((plan.jobs().count(), plan.staging), (0, None));
     assert_eq!(plan.collections[0].partitions.len(), 3);
@@ -95,11 +106,11 @@ fn a_restore_without_data_has_partitions_but_no_jobs() {
 #[test]
 fn a_backup_of_0_4_without_data_restores_no_rows() {
     let bare = |segment: Segment| Segment { binlogs: vec![], delta_logs: vec![], ..segment };
-    let l0 = Segment { is_l0: true, ..bare(sample::segment(9, 0, 0)) };
+    let l0 = Segment { kind: SegmentKind::Deletes, ..bare(sample::segment(9, 0, 0)) };
     let segments = vec![bare(sample::segment(3, 100, 0)), l0.clone()];
     let mut backup = sample::collection("books", vec![sample::partition(2, "_default", segments)]);
-    backup.l0_segments = vec![l0];
-    let plan = plan_backup(backup, &sample::request(), &sample::seen()).unwrap();
+    backup.shared_segments = vec![l0];
+    let plan = plan_backup(backup, &sample::request(), &sample::facts()).unwrap();
     assert_eq!((plan.jobs().count(), plan.collections[0].rows()), (0, RowRange::default()));
 }
 
@@ -108,24 +119,33 @@ fn existing_targets_are_rejected_dropped_or_used() {
     let backup = || sample::collection("books", two_partitions());
     let with = |existing| RestoreRequest { existing, ..sample::request() };
     assert_eq!(
-        plan_backup(backup(), &with(Existing::Refuse), &target_exists()).unwrap_err().to_string(),
+        plan_backup(backup(), &with(ExistingTargetPolicy::Refuse), &target_exists()).unwrap_err().to_string(),
         "target collections exist already: copy.books"
     );
     assert_eq!(
-        plan_collection(backup(), &with(Existing::Drop), &target_exists()).action,
-        Action::DropAndCreate
+        plan_collection(backup(), &with(ExistingTargetPolicy::Drop), &target_exists()).action,
+        TargetAction::DropAndCreate
     );
-    assert_eq!(plan_collection(backup(), &with(Existing::Use), &target_exists()).action, Action::Use);
+    assert_eq!(
+        plan_collection(backup(), &with(ExistingTargetPolicy::Use), &target_exists()).action,
+        TargetAction::Use
+    );
 }
 
 #[test]
 fn missing_targets_are_created_or_rejected() {
     let backup = || sample::collection("books", two_partitions());
     let with = |existing| RestoreRequest { existing, ..sample::request() };
-    assert_eq!(plan_collection(backup(), &with(Existing::Refuse), &sample::seen()).action, Action::Create);
-    assert_eq!(plan_collection(backup(), &with(Existing::Drop), &sample::seen()).action, Action::Create);
     assert_eq!(
-        plan_backup(backup(), &with(Existing::Use), &sample::seen()).unwrap_err().to_string(),
+        plan_collection(backup(), &with(ExistingTargetPolicy::Refuse), &sample::facts()).action,
+        TargetAction::Create
+    );
+    assert_eq!(
+        plan_collection(backup(), &with(ExistingTargetPolicy::Drop), &sample::facts()).action,
+        TargetAction::Create
+    );
+    assert_eq!(
+        plan_backup(backup(), &with(ExistingTargetPolicy::Use), &sample::facts()).unwrap_err().to_string(),
         "target collections do not exist: copy.books"
     );
 }
@@ -134,24 +154,30 @@ fn missing_targets_are_created_or_rejected() {
 fn segments_that_no_supported_milvus_can_import_are_rejected() {
     let plan_segment = |segment| {
         let backup = sample::collection("books", vec![sample::partition(2, "_default", vec![segment])]);
-        plan_backup(backup, &sample::request(), &sample::seen())
+        plan_backup(backup, &sample::request(), &sample::facts())
     };
-    let l0 = Segment { is_l0: true, binlogs: vec![], ..sample::segment_with_deletes(3, 0, 1) };
+    let l0 = Segment { kind: SegmentKind::Deletes, binlogs: vec![], ..sample::segment_with_deletes(3, 0, 1) };
     assert_eq!(plan_segment(l0.clone()), Err(PlanError::L0(name("books"))));
-    let columns = Segment { storage_version: 2, ..sample::segment(3, 1, 1) };
-    assert_eq!(plan_segment(columns), Err(PlanError::StorageVersion(name("books"), 2)));
-    assert!(plan_segment(Segment { storage_version: 1, ..sample::segment(3, 1, 1) }).is_ok());
+    let of_version = |number| {
+        let storage_version = StorageVersion(number);
+        let kind = SegmentKind::new(false, storage_version);
+        plan_segment(Segment { kind, storage_version, ..sample::segment(3, 1, 1) })
+    };
+    for refused in [2, 3] {
+        assert_eq!(of_version(refused), Err(PlanError::StorageVersion(name("books"), refused)));
+    }
+    assert!(of_version(1).is_ok());
 
     let mut backup = sample::collection("books", two_partitions());
-    backup.l0_segments = vec![l0];
-    assert_eq!(plan_backup(backup, &sample::request(), &sample::seen()), Err(PlanError::L0(name("books"))));
+    backup.shared_segments = vec![l0];
+    assert_eq!(plan_backup(backup, &sample::request(), &sample::facts()), Err(PlanError::L0(name("books"))));
 }
 
 #[test]
 fn a_collection_that_is_not_in_the_backup_is_an_error() {
     let manifest = sample::manifest(vec![sample::collection("books", vec![])]);
     let pairs = [(name("books"), name("books")), (name("shop.books"), name("x"))];
-    let planned = RestorePlan::new(&manifest, &[], &pairs, &sample::request(), &sample::seen());
+    let planned = RestorePlan::new(&manifest, &[], &pairs, &sample::request(), &sample::facts());
     assert_eq!(planned, Err(PlanError::NotInBackup(name("shop.books"))));
 }
 
@@ -160,21 +186,22 @@ fn collections_are_found_by_name_and_keep_their_place_in_the_manifest() {
     let names = ["books", "orders", "shop"];
     let manifest = sample::manifest(names.map(|n| sample::collection(n, vec![])).to_vec());
     let pairs = [(name("shop"), name("a")), (name("books"), name("b"))];
-    let plan = RestorePlan::new(&manifest, &[], &pairs, &sample::request(), &sample::seen()).unwrap();
-    let seen: Vec<_> =
+    let plan = RestorePlan::new(&manifest, &[], &pairs, &sample::request(), &sample::facts()).unwrap();
+    let found: Vec<_> =
         plan.collections.iter().map(|c| (c.index, c.source.to_string(), c.target.to_string())).collect();
     let expected = [(2, "default.shop", "default.a"), (0, "default.books", "default.b")];
-    assert_eq!(seen, expected.map(|(at, s, t)| (at, s.to_owned(), t.to_owned())));
+    assert_eq!(found, expected.map(|(at, s, t)| (at, s.to_owned(), t.to_owned())));
 }
 
 #[test]
 fn databases_are_created_where_they_are_missing() {
     let manifest = sample::manifest(vec![sample::collection("books", vec![])]);
-    let seen = Seen { databases: ["default".to_owned(), "there".to_owned()].into(), ..sample::seen() };
+    let facts =
+        TargetFacts { databases: ["default".to_owned(), "there".to_owned()].into(), ..sample::facts() };
     let planned_databases = |databases: &[&str], target: &str| {
         let databases: Vec<String> = databases.iter().map(|d| (*d).to_owned()).collect();
         let pairs = [(name("books"), name(target))];
-        RestorePlan::new(&manifest, &databases, &pairs, &sample::request(), &seen).unwrap().databases
+        RestorePlan::new(&manifest, &databases, &pairs, &sample::request(), &facts).unwrap().databases
     };
     assert_eq!(planned_databases(&["default", "there", "hollow"], "new.books"), ["hollow", "new"]);
     assert_eq!(planned_databases(&["new"], "new.books"), ["new"]);
@@ -184,7 +211,7 @@ fn databases_are_created_where_they_are_missing() {
 #[test]
 fn an_empty_backup_is_an_empty_plan() {
     let manifest = sample::manifest(vec![]);
-    let plan = RestorePlan::new(&manifest, &[], &[], &sample::request(), &sample::seen()).unwrap();
+    let plan = RestorePlan::new(&manifest, &[], &[], &sample::request(), &sample::facts()).unwrap();
     assert_eq!((plan.collections, plan.databases, plan.staging), (vec![], vec![], None));
 }
 
@@ -199,17 +226,17 @@ fn loaded_with_index() -> CollectionBackup {
 
 #[test]
 fn load_state_indexes_and_aliases_are_restored_unless_turned_off() {
-    let plan = plan_collection(loaded_with_index(), &sample::request(), &sample::seen());
+    let plan = plan_collection(loaded_with_index(), &sample::request(), &sample::facts());
     assert!(plan.load);
     assert_eq!((plan.indexes.len(), plan.aliases), (1, vec!["library".to_owned()]));
 
     let request = RestoreRequest { load: false, aliases: false, ..sample::request() };
-    let plan = plan_collection(loaded_with_index(), &request, &sample::seen());
+    let plan = plan_collection(loaded_with_index(), &request, &sample::facts());
     assert_eq!((plan.load, plan.indexes.len(), plan.aliases.len()), (false, 1, 0));
 
     let mut idle = loaded_with_index();
     idle.load_state = LoadState::NotLoad;
-    assert!(!plan_collection(idle, &sample::request(), &sample::seen()).load);
+    assert!(!plan_collection(idle, &sample::request(), &sample::facts()).load);
 }
 
 /// Plans a collection whose partitions had these load states, and returns the partitions to load.
@@ -219,7 +246,7 @@ fn load_only(states: [LoadState; 3], change: fn(&mut CollectionBackup)) -> Vec<S
         partition.load_state = state;
     }
     change(&mut backup);
-    let plan = plan_collection(backup, &sample::request(), &sample::seen());
+    let plan = plan_collection(backup, &sample::request(), &sample::facts());
     assert!(plan.load);
     plan.load_only
 }
@@ -240,11 +267,11 @@ fn only_the_partitions_that_were_loaded_are_loaded() {
 #[test]
 fn a_new_collection_without_an_index_is_not_loaded_and_a_warning_says_so() {
     let request = RestoreRequest { indexes: false, ..sample::request() };
-    let plan = plan_backup(loaded_with_index(), &request, &sample::seen()).unwrap();
+    let plan = plan_backup(loaded_with_index(), &request, &sample::facts()).unwrap();
     assert!(!plan.collections[0].load && plan.collections[0].indexes.is_empty());
     assert!(plan.warnings.iter().any(|w| w.starts_with("copy.books was loaded, but cannot be without")));
 
-    let request = RestoreRequest { existing: Existing::Use, ..request };
+    let request = RestoreRequest { existing: ExistingTargetPolicy::Use, ..request };
     let plan = plan_backup(loaded_with_index(), &request, &target_exists()).unwrap();
     assert!(plan.collections[0].load, "one that exists may have an index");
     assert_eq!(plan.warnings, Vec::<String>::new());
@@ -252,13 +279,13 @@ fn a_new_collection_without_an_index_is_not_loaded_and_a_warning_says_so() {
 
 #[test]
 fn a_ttl_is_set_after_the_import_with_a_warning_and_existing_targets_keep_their_properties() {
-    let plan = plan_backup(loaded_with_index(), &sample::request(), &sample::seen()).unwrap();
+    let plan = plan_backup(loaded_with_index(), &sample::request(), &sample::facts()).unwrap();
     let collection = &plan.collections[0];
     assert_eq!(collection.properties, [KeyValue::new("a", "b")]);
     assert_eq!(collection.properties_after, [KeyValue::new("collection.ttl.seconds", "60")]);
     assert!(plan.warnings[0].starts_with("copy.books has a TTL of 60 s, which begins anew"));
 
-    let request = RestoreRequest { existing: Existing::Use, ..sample::request() };
+    let request = RestoreRequest { existing: ExistingTargetPolicy::Use, ..sample::request() };
     let plan = plan_backup(loaded_with_index(), &request, &target_exists()).unwrap();
     assert!(plan.collections[0].properties.is_empty() && plan.collections[0].properties_after.is_empty());
     assert_eq!(plan.warnings, Vec::<String>::new());
@@ -269,12 +296,12 @@ fn shards_are_those_of_the_backup_up_to_a_limit_unless_overridden() {
     let shards = |max_shards, given: Option<i32>| {
         let mut backup = sample::collection("books", two_partitions());
         backup.shards = 4;
-        let other = Override { shards: given, description: None };
+        let other = CollectionOverride { shards: given, description: None };
         let overrides = [(name("copy.books"), other)].into();
         plan_collection(
             backup,
             &RestoreRequest { max_shards, overrides, ..sample::request() },
-            &sample::seen(),
+            &sample::facts(),
         )
         .shards
     };
@@ -284,7 +311,7 @@ fn shards_are_those_of_the_backup_up_to_a_limit_unless_overridden() {
 
 #[test]
 fn a_serialized_request_is_read_back() {
-    let overrides = [(name("shop.a"), Override { shards: Some(1), description: None })].into();
+    let overrides = [(name("shop.a"), CollectionOverride { shards: Some(1), description: None })].into();
     let mapping = Mapping::new(Some("a:b,db1.*:db2.*"), Some("_x")).unwrap();
     let targets = Selection::from_filter("shop.*,db2.").unwrap();
     let request = RestoreRequest { mapping, targets, overrides, ..sample::request() };

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use jobs::OtherPlace;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
-use model::plan::restore::{Existing, Override, RestoreRequest as Restore, SkipParams as Skip};
+use model::plan::restore::{
+    CollectionOverride, ExistingTargetPolicy, RestoreRequest as Restore, SkipParams as Skip,
+};
 use model::selection::Selection;
 
 use super::requests::{CollectionMapping, DatabaseMapping, RestorePlan, RestoreRequest, SkipParams};
@@ -35,7 +37,7 @@ impl RestoreRequest {
             skip: (&self.skip_params).into(),
             max_shards: (self.max_shard_num > 0).then_some(self.max_shard_num),
             overrides: self.restore_plan.as_ref().map(RestorePlan::overrides).unwrap_or_default(),
-            ..Restore::of(name)
+            ..Restore::with_defaults(name)
         })
     }
 
@@ -71,7 +73,7 @@ impl RestoreRequest {
     fn mapping(&self) -> Result<Mapping, Failure> {
         let Some(plan) = &self.restore_plan else {
             let renames = self.collection_renames.iter().map(|(from, to)| (from.as_str(), to.as_str()));
-            return Ok(Mapping::of_renames(renames, Some(&self.collection_suffix))
+            return Ok(Mapping::from_renames(renames, Some(&self.collection_suffix))
                 .map_err(engine::Error::Mapping)?);
         };
         if !self.collection_renames.is_empty() || !self.collection_suffix.is_empty() {
@@ -94,11 +96,11 @@ impl RestoreRequest {
     }
 
     /// 0.4.15 needs both flags to drop and create anew, so both together mean that.
-    fn existing(&self) -> Existing {
+    fn existing(&self) -> ExistingTargetPolicy {
         match (self.drop_exist_collection, self.skip_create_collection) {
-            (true, _) => Existing::Drop,
-            (false, true) => Existing::Use,
-            (false, false) => Existing::Refuse,
+            (true, _) => ExistingTargetPolicy::Drop,
+            (false, true) => ExistingTargetPolicy::Use,
+            (false, false) => ExistingTargetPolicy::Refuse,
         }
     }
 
@@ -132,17 +134,17 @@ impl RestorePlan {
         let collections = self.collections().map(|(database, collection)| {
             (CollectionRef::new(&database.source, &collection.source), target(database, collection))
         });
-        Ok(Mapping::of_plan(databases, collections).map_err(engine::Error::Mapping)?)
+        Ok(Mapping::from_plan(databases, collections).map_err(engine::Error::Mapping)?)
     }
 
-    fn overrides(&self) -> BTreeMap<CollectionRef, Override> {
+    fn overrides(&self) -> BTreeMap<CollectionRef, CollectionOverride> {
         let given = self.collections().filter_map(|(database, collection)| {
             let different = &collection.different;
-            let other = Override {
+            let other = CollectionOverride {
                 shards: (different.shard_num > 0).then_some(different.shard_num),
                 description: (!different.description.is_empty()).then(|| different.description.clone()),
             };
-            (other != Override::default()).then(|| (target(database, collection), other))
+            (other != CollectionOverride::default()).then(|| (target(database, collection), other))
         });
         given.collect()
     }
@@ -192,7 +194,7 @@ mod tests {
     fn without_a_word_it_is_what_the_go_tool_does() {
         let request = read(json!({})).unwrap();
         assert!(request.selection.is_everything() && request.targets.is_everything());
-        assert_eq!(request.existing, Existing::Refuse);
+        assert_eq!(request.existing, ExistingTargetPolicy::Refuse);
         assert!(!request.indexes && !request.load && !request.aliases && !request.meta_only);
         assert_eq!(targets(&request, "shop.books"), "shop.books");
     }
@@ -218,9 +220,11 @@ mod tests {
             (request.skip.collection_properties, request.skip.index_params),
             (vec!["a".to_owned()], vec!["b".to_owned()])
         );
-        for (drop, skip, existing) in
-            [(true, false, Existing::Drop), (true, true, Existing::Drop), (false, true, Existing::Use)]
-        {
+        for (drop, skip, existing) in [
+            (true, false, ExistingTargetPolicy::Drop),
+            (true, true, ExistingTargetPolicy::Drop),
+            (false, true, ExistingTargetPolicy::Use),
+        ] {
             let body = json!({"dropExistCollection": drop, "skipCreateCollection": skip});
             assert_eq!(read(body).unwrap().existing, existing);
         }
@@ -259,7 +263,7 @@ mod tests {
         assert_eq!(targets(&request, "default.tenants"), "default.tenants");
         assert_eq!(targets(&request, "shop.orders"), "shop2.orders");
         assert_eq!(request.targets.to_string(), "d2.b2,shop2.*");
-        let other = Override { shards: Some(3), description: Some("new".to_owned()) };
+        let other = CollectionOverride { shards: Some(3), description: Some("new".to_owned()) };
         assert_eq!(request.overrides, BTreeMap::from([(CollectionRef::new("d2", "b2"), other)]));
         let both = json!({"restorePlan": plan["restorePlan"], "collection_suffix": "_x"});
         assert_eq!(read(both).unwrap_err().kind, Kind::Usage);

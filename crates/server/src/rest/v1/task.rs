@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, Part};
+use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, Completion};
 use jobs::{Job, JobState, Outcome, Request};
 use model::manifest::{Manifest, json};
 use model::name::CollectionRef;
-use model::plan::restore::{Existing, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -125,9 +125,9 @@ impl From<&RestoreRequest> for Asked {
             meta_only: request.meta_only,
             restore_index: request.indexes,
             use_auto_index: request.auto_index,
-            drop_exist_collection: request.existing == Existing::Drop,
+            drop_exist_collection: request.existing == ExistingTargetPolicy::Drop,
             drop_exist_index: request.drop_indexes,
-            skip_create_collection: request.existing == Existing::Use,
+            skip_create_collection: request.existing == ExistingTargetPolicy::Use,
         }
     }
 }
@@ -217,7 +217,7 @@ fn task(
         Request::Restore(request) => request.into(),
         _ => Asked::default(),
     };
-    let seen = job.progress.collections.get(job.called(source, target));
+    let seen = job.progress.collections.get(job.display_name(source, target));
     let (state_code, error_message) = ending(job, target, seen);
     let known = contents.size(source).or_else(|| seen.map(|seen| seen.bytes.all)).unwrap_or_default();
     let to_restore_size = if asked.meta_only { 0 } else { known };
@@ -258,7 +258,7 @@ fn ending(job: &Job, target: &CollectionRef, seen: Option<&CollectionProgress>) 
     }
 }
 
-fn share(part: Part, of: u64) -> u64 {
+fn share(part: Completion, of: u64) -> u64 {
     let share = u128::from(part.done.min(part.all)) * u128::from(of);
     share.checked_div(u128::from(part.all)).and_then(|share| u64::try_from(share).ok()).unwrap_or_default()
 }
@@ -270,7 +270,7 @@ fn times(job: &Job) -> (i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use engine::{Event, Kind, Phase, Progress};
+    use engine::{Event, FailureKind, Phase, Progress};
     use jobs::{JobFailure, OtherPlace};
 
     use super::*;
@@ -308,7 +308,7 @@ mod tests {
     }
 
     fn restore(state: JobState) -> Job {
-        job(state, Request::Restore(RestoreRequest::of("nightly".parse().unwrap())))
+        job(state, Request::Restore(RestoreRequest::with_defaults("nightly".parse().unwrap())))
     }
 
     #[test]
@@ -326,8 +326,12 @@ mod tests {
             assert_eq!((task.state_code, (task.start_time, task.end_time)), (code, times), "{state:?}");
             assert!((0..=100).contains(&task.progress), "{state:?}");
         }
-        let backup =
-            |state| job(state, Request::Backup(model::plan::backup::BackupRequest::of("x".parse().unwrap())));
+        let backup = |state| {
+            job(
+                state,
+                Request::Backup(model::plan::backup::BackupRequest::with_defaults("x".parse().unwrap())),
+            )
+        };
         for (state, code, start) in [
             (JobState::Queued, 0, 5_000),
             (JobState::Running, 1, 7_999),
@@ -352,7 +356,7 @@ mod tests {
     #[test]
     fn a_failed_restore_says_why() {
         let failure =
-            JobFailure { kind: Kind::Failed, message: "no".to_owned(), context: None, advice: None };
+            JobFailure { kind: FailureKind::Failed, message: "no".to_owned(), context: None, advice: None };
         let failed = Job { failure: Some(failure), ..restore(JobState::Failed) };
         let task = RestoreBackupTask::of_job(&failed, &Contents::default());
         assert_eq!((task.state_code, task.error_message.as_str()), (3, "no"));

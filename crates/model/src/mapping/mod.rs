@@ -88,11 +88,11 @@ impl Mapping {
             |rule: &str| MappingError::InvalidRule { rule: rule.to_owned(), reason: "it is written old:new" };
         let rules: Vec<(&str, &str)> =
             rules.map(|rule| rule.split_once(':').ok_or_else(|| invalid(rule))).collect::<Result<_, _>>()?;
-        Self::of_renames(rules, suffix)
+        Self::from_renames(rules, suffix)
     }
 
     /// Creates a mapping from pairs of an old and a new name, each in a form of `--rename`, and a suffix.
-    pub fn of_renames<'a>(
+    pub fn from_renames<'a>(
         renames: impl IntoIterator<Item = (&'a str, &'a str)>,
         suffix: Option<&str>,
     ) -> Result<Self, MappingError> {
@@ -109,7 +109,7 @@ impl Mapping {
 
     /// Creates a mapping from a plan: whole databases and collections, each with a target. A source may occur several
     /// times, with different targets.
-    pub fn of_plan(
+    pub fn from_plan(
         databases: impl IntoIterator<Item = (String, String)>,
         collections: impl IntoIterator<Item = (CollectionRef, CollectionRef)>,
     ) -> Result<Self, MappingError> {
@@ -353,7 +353,7 @@ mod tests {
     #[test]
     fn a_plan_maps_one_source_to_several_targets() {
         let text = |t: &str| t.to_owned();
-        let mapping = Mapping::of_plan(
+        let mapping = Mapping::from_plan(
             [(text("db1"), text("db2")), (text("db1"), text("db3"))],
             [(collection("db1.a"), collection("db4.b")), (collection("db1.a"), collection("db4.c"))],
         )
@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn invalid_plans_are_rejected() {
         let pair = |from: &str, to: &str| (CollectionRef::new("db", from), CollectionRef::new("db", to));
-        let plan = |collections: Vec<_>| Mapping::of_plan([], collections).unwrap_err();
+        let plan = |collections: Vec<_>| Mapping::from_plan([], collections).unwrap_err();
         assert_eq!(
             plan(vec![pair("a", "b"), pair("a", "b")]),
             MappingError::DuplicateRule("db.a".to_owned())
@@ -398,7 +398,7 @@ mod tests {
         for (from, to) in [("", "b"), ("a", "")] {
             assert!(matches!(plan(vec![pair(from, to)]), MappingError::InvalidRule { .. }), "{from}:{to}");
         }
-        let nameless = Mapping::of_plan([("db".to_owned(), String::new())], []);
+        let nameless = Mapping::from_plan([("db".to_owned(), String::new())], []);
         assert!(matches!(nameless, Err(MappingError::InvalidRule { .. })));
     }
 

@@ -48,13 +48,13 @@ impl EventKind {
 
 /// One data event of a binlog file, with its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event<'a> {
+pub struct BinlogEvent<'a> {
     /// Whether the payload contains inserted values or deletes.
     pub kind: EventKind,
     payload: &'a [u8],
 }
 
-impl Event<'_> {
+impl BinlogEvent<'_> {
     /// Reads the number of rows in the payload; fails if the Parquet footer is missing or broken.
     pub fn rows(&self) -> Result<u64, BinlogError> {
         parquet::num_rows(self.payload).ok_or(BinlogError::Parquet)
@@ -62,7 +62,7 @@ impl Event<'_> {
 }
 
 /// Parses the frame of a whole file and returns its data events in order.
-pub fn events(file: &[u8]) -> Result<Vec<Event<'_>>, BinlogError> {
+pub fn events(file: &[u8]) -> Result<Vec<BinlogEvent<'_>>, BinlogError> {
     let mut rest = file;
     if split_bytes(&mut rest).map(u32::from_le_bytes) != Some(MAGIC) {
         return Err(BinlogError::Magic);
@@ -73,7 +73,7 @@ pub fn events(file: &[u8]) -> Result<Vec<Event<'_>>, BinlogError> {
         let (kind, body) = split_event(&mut rest).ok_or(BinlogError::Event { at })?;
         if kind != DESCRIPTOR {
             let payload = body.get(TIMESTAMP_RANGE_BYTES..).ok_or(BinlogError::Event { at })?;
-            events.push(Event { kind: EventKind(kind), payload });
+            events.push(BinlogEvent { kind: EventKind(kind), payload });
         }
     }
     Ok(events)

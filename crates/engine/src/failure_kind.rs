@@ -1,0 +1,99 @@
+//! Maps every error to the kind of failure that front ends distinguish.
+
+use milvus::MilvusError;
+use model::plan::restore::PlanError;
+use storage::StorageError;
+
+use crate::{BackupState, Error};
+
+/// The kind of a failure, which the front ends map to an exit code, an HTTP status and a gRPC code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// A failure of no other kind.
+    Failed,
+    /// The request or the configuration is wrong.
+    Usage,
+    /// A backup or collection does not exist.
+    NotFound,
+    /// A backup or collection exists already.
+    AlreadyExists,
+    /// Another run is using the backup.
+    Busy,
+    /// Milvus or a store is unreachable, or rejects the credentials.
+    Unreachable,
+    /// Some of the work succeeded and some failed.
+    Partial,
+    /// The backup is damaged or not complete.
+    Damaged,
+    /// The job was interrupted.
+    Interrupted,
+}
+
+impl Error {
+    /// Returns the kind of the failure.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Name(_)
+            | Self::Place { .. }
+            | Self::Mapping(_)
+            | Self::Strategy(_)
+            | Self::WrongRoot { .. } => FailureKind::Usage,
+            Self::Selection(..)
+            | Self::NoSuchBackup { .. }
+            | Self::NotABackup { .. }
+            | Self::Plan(PlanError::NotInBackup(_) | PlanError::TargetsMissing(_)) => FailureKind::NotFound,
+            Self::NameTaken { .. }
+            | Self::Occupied { .. }
+            | Self::TargetIsAlias(_)
+            | Self::Plan(PlanError::TargetsExist(_) | PlanError::DropsUnconfirmed(_)) => {
+                FailureKind::AlreadyExists
+            }
+            Self::NotComplete { state: BackupState::Running, .. } | Self::Running { .. } => FailureKind::Busy,
+            Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => {
+                FailureKind::Damaged
+            }
+            Self::Rows { .. } | Self::Foreign { .. } => FailureKind::Partial,
+            Self::Cancelled => FailureKind::Interrupted,
+            Self::Storage(error) => kind_of_storage_error(error),
+            Self::Milvus(error) => kind_of_milvus_error(error),
+            Self::During { source, .. } => source.kind(),
+            Self::Version(_)
+            | Self::Format { .. }
+            | Self::Plan(_)
+            | Self::Schema { .. }
+            | Self::Segments { .. }
+            | Self::StorageVersion(..)
+            | Self::Vanished(_)
+            | Self::Unsteady { .. }
+            | Self::RowsDiffer { .. }
+            | Self::NotFlushed { .. }
+            | Self::Import { .. }
+            | Self::Stalled { .. }
+            | Self::NotProven(_)
+            | Self::Copied { .. }
+            | Self::Encode { .. }
+            | Self::Task(_) => FailureKind::Failed,
+        }
+    }
+}
+
+fn kind_of_storage_error(error: &StorageError) -> FailureKind {
+    use storage::StorageErrorKind as E;
+    match error.kind() {
+        E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => FailureKind::Unreachable,
+        E::Config => FailureKind::Usage,
+        E::Cancelled => FailureKind::Interrupted,
+        _ => FailureKind::Failed,
+    }
+}
+
+fn kind_of_milvus_error(error: &MilvusError) -> FailureKind {
+    use milvus::MilvusErrorKind as E;
+    match error.kind() {
+        E::Unreachable | E::Unauthenticated | E::PermissionDenied => FailureKind::Unreachable,
+        E::Cancelled => FailureKind::Interrupted,
+        E::CollectionNotFound | E::DatabaseNotFound => FailureKind::NotFound,
+        _ => FailureKind::Failed,
+    }
+}

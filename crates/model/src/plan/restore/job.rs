@@ -1,0 +1,81 @@
+//! One import job of a plan.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::RowRange;
+use crate::ids::{PartitionScope, SegmentId};
+use crate::segment::SegmentKind;
+
+/// The plan of one import job of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportJob {
+    /// The key of the job, unique within the collection.
+    pub key: ImportJobKey,
+    /// The partition that the files belong to and are imported into, or all partitions.
+    pub scope: PartitionScope,
+    /// The contents of the files: rows in one storage format, or only delete entries.
+    pub kind: SegmentKind,
+    /// The location from which Milvus reads the files.
+    pub files: ImportFiles,
+    /// Whether the job reads delta logs.
+    pub has_deltas: bool,
+    /// The number of files.
+    pub objects: u64,
+    /// The size of the files in bytes.
+    pub bytes: u64,
+    /// The number of rows, or of delete entries for a job of deletes, that Milvus must report.
+    pub rows: RowRange,
+    /// The jobs that must be completed before this one is sent: deletes apply only to rows that are imported already.
+    pub after: Vec<ImportJobKey>,
+}
+
+/// The location from which an import job reads its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportFiles {
+    /// The partition's prefix in the backup.
+    InPlace,
+    /// The staging directory, into which these segments of the partition are copied unchanged.
+    Staged(Vec<SegmentId>),
+}
+
+/// Identifies an import job within its collection, such as `rows/451/0`; equal plans have equal keys.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ImportJobKey(String);
+
+impl ImportJobKey {
+    /// Creates the key of the job with this number among those of the same partition and kind, counted from 0.
+    pub fn new(kind: SegmentKind, scope: PartitionScope, number: usize) -> Self {
+        let kind = if kind.has_rows() { "rows" } else { "deletes" };
+        Self(format!("{kind}/{}/{number}", scope.to_wire()))
+    }
+}
+
+impl fmt::Display for ImportJobKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::PartitionId;
+    use crate::segment::StorageFormat;
+
+    #[test]
+    fn a_key_names_the_kind_the_partition_and_the_number() {
+        let rows = SegmentKind::Rows { format: StorageFormat::V1 };
+        let keys = [
+            ImportJobKey::new(rows, PartitionScope::One(PartitionId(451)), 2),
+            ImportJobKey::new(SegmentKind::Deletes, PartitionScope::One(PartitionId(451)), 0),
+            ImportJobKey::new(SegmentKind::Deletes, PartitionScope::All, 0),
+        ];
+        assert_eq!(keys.each_ref().map(ToString::to_string), ["rows/451/2", "deletes/451/0", "deletes/-1/0"]);
+        let text = serde_json::to_string(&keys).unwrap();
+        assert_eq!(text, r#"["rows/451/2","deletes/451/0","deletes/-1/0"]"#);
+        assert_eq!(serde_json::from_str::<Vec<ImportJobKey>>(&text).unwrap(), keys);
+    }
+}
