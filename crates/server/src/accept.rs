@@ -1,6 +1,6 @@
 //! Connections: taken in, limited, shaken hands with, served, and ended in good order.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::busy::Busy;
+use super::peer::Peer;
 use super::places::{Place, Places};
 use super::tls::{Certificates, names_of};
 use super::{Limits, metrics};
@@ -30,38 +31,11 @@ const STREAMS: u32 = 200;
 const RESETS: usize = 50;
 /// How long to wait after a connection could not be taken: mostly too many files are open, and some will be closed.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
-/// The first half of an IPv6 address, which names the network.
-const NETWORK: u128 = !(u64::MAX as u128);
 /// What opens an HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What a connection too many is told.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
     content-length: 45\r\nretry-after: 1\r\nconnection: close\r\n\r\ntoo many connections; try again in a second.\n";
-
-/// The other end of a connection; in the extensions of its requests.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    /// Its address.
-    pub address: SocketAddr,
-    /// The names in its certificate.
-    pub names: Arc<[String]>,
-}
-
-impl Peer {
-    /// What is counted as one client: an IPv6 host has a network of addresses to itself.
-    pub(super) fn client(&self) -> IpAddr {
-        match self.address.ip() {
-            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
-            ip @ IpAddr::V4(_) => ip,
-        }
-    }
-}
-
-impl Default for Peer {
-    fn default() -> Self {
-        Self { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), names: Arc::default() }
-    }
-}
 
 /// What serves the connections of one listener.
 #[derive(Clone)]
@@ -165,8 +139,7 @@ impl Acceptor {
             request.extensions_mut().insert(peer.clone());
             async move {
                 let response = router.oneshot(request).await;
-                // Held by the body, since what is streamed is not over with its head.
-                response.map(|response| response.map(|body| Body::new(busy.hold(body))))
+                response.map(|response| response.map(|body| busy.hold(body)))
             }
         });
         let builder = self.builder();

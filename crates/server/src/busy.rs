@@ -1,14 +1,11 @@
 //! Whether a connection has requests open, so that one without can be closed after a while.
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
 
 /// How long a connection may be open without a request on it.
 const IDLE: Duration = Duration::from_mins(5);
@@ -64,33 +61,11 @@ impl Drop for Open {
 }
 
 impl Open {
-    /// The body of the answer; the request is open until its end.
-    pub(super) fn hold(self, body: Body) -> impl HttpBody<Data = Bytes, Error = axum::Error> {
-        Held { body, _open: self }
-    }
-}
-
-struct Held {
-    body: Body,
-    _open: Open,
-}
-
-impl HttpBody for Held {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    /// Returns the body of the answer; the request is open until its end, since what is streamed outlasts its head.
+    pub(super) fn hold(self, body: Body) -> Body {
+        Body::new(body.map_err(move |error: axum::Error| {
+            let _open = &self;
+            error
+        }))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json, Router, routing::get};
+use axum::{Extension, Json};
 use engine::Engine;
 use http::StatusCode;
 use serde::Serialize;
@@ -13,7 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Caller;
+use super::caller::Caller;
+use super::policy::{DeclaredRoutes, Policy, RefusalForm};
 use wire::{Failure, Kind, kind_name};
 
 /// How long an answer holds.
@@ -49,8 +50,9 @@ struct Answer {
 }
 
 /// The routes.
-pub(super) fn router(health: Arc<Health>) -> Router {
-    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).with_state(health)
+pub(super) fn routes(health: Arc<Health>) -> DeclaredRoutes {
+    const PUBLIC: Policy = Policy::reads(RefusalForm::Problem).public();
+    DeclaredRoutes::new().get("/healthz", PUBLIC, alive).get("/readyz", PUBLIC, ready).with_state(health)
 }
 
 async fn alive() -> &'static str {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::IntoResponse;
-use axum::{Router, routing::get};
 use engine::now_ms;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
@@ -13,7 +12,7 @@ use jobs::{Job, JobKind, JobState, Jobs};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use super::door::METRICS;
+use super::policy::{DeclaredRoutes, Policy, RefusalForm};
 use super::process;
 
 /// How often the exporter puts its samples in order; without scrapes they would pile up.
@@ -106,9 +105,11 @@ fn begin() {
     counter!("milvus_backup_milvus_retries_total").increment(0);
 }
 
-/// The route, with what it reads at every scrape.
-pub(super) fn router(handle: PrometheusHandle, jobs: Jobs) -> Router {
-    Router::new().route(METRICS, get(scrape)).with_state(Arc::new((handle, jobs)))
+/// The route, with what it reads at every scrape; a `public` one requires no authentication.
+pub(super) fn routes(handle: PrometheusHandle, jobs: Jobs, public: bool) -> DeclaredRoutes {
+    let policy = Policy::reads(RefusalForm::Problem);
+    let policy = if public { policy.public() } else { policy };
+    DeclaredRoutes::new().get("/metrics", policy, scrape).with_state(Arc::new((handle, jobs)))
 }
 
 async fn scrape(State(state): State<Arc<(PrometheusHandle, Jobs)>>) -> impl IntoResponse {

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::accept::Acceptor;
 use super::bind::bind;
-use super::door::Door;
+use super::guard::Guard;
 use super::health::Health;
 use super::places::Places;
 use super::routes::Routes;
@@ -47,12 +47,16 @@ pub async fn run(
         metrics::ended(job);
         audit::ended(job);
     });
-    let door = Door::new(&settings, settings.access.open && !everywhere);
+    let guard = Guard::new(&settings, settings.access.open && !everywhere);
     let health = Arc::new(Health::new(engine.clone(), stop.clone()));
     let routes = Routes {
         state: State { service: Service::new(engine, jobs.clone()), settings: Arc::clone(&settings) },
-        door: Arc::clone(&door),
-        operations: health::router(health).merge(metrics::router(handle, jobs.clone())),
+        guard: Arc::clone(&guard),
+        operations: health::routes(health).merge(metrics::routes(
+            handle,
+            jobs.clone(),
+            settings.access.metrics_open,
+        )),
         stop: stop.clone(),
     };
     follow(tls.clone(), &stop)?;
@@ -73,18 +77,18 @@ pub async fn run(
     }
     drop(routes);
     stop.cancelled().await;
-    end(&acceptor, &door, &jobs, settings.limits.shutdown_timeout).await;
+    end(&acceptor, &guard, &jobs, settings.limits.shutdown_timeout).await;
     Ok(())
 }
 
 /// Ends in good order: jobs are stopped at a safe point, requests are answered, what streams is cut off.
-async fn end(acceptor: &Acceptor, door: &Door, jobs: &Jobs, patience: Duration) {
+async fn end(acceptor: &Acceptor, guard: &Guard, jobs: &Jobs, patience: Duration) {
     let deadline = Instant::now() + patience;
     tracing::info!("stopping");
     acceptor.open.close();
     jobs.shutdown(patience).await;
     let answered = async {
-        while door.open() > 0 {
+        while guard.pending() > 0 {
             sleep(Duration::from_millis(20)).await;
         }
         sleep(AFTERWARDS).await;

@@ -16,7 +16,8 @@ use tonic::{Request, Response, Status};
 use super::asked::{asked, caller, place, request_id};
 use super::held::until_over;
 use super::status::status;
-use super::{info, task};
+use super::{CHANGES, READS, info, task};
+use crate::policy::Policy;
 use crate::rest::v1::requests::{CreateRequest, RestoreRequest};
 use crate::{Asked, Found, Service, State};
 use wire::{Failure, Kind};
@@ -25,6 +26,17 @@ use wire::{Failure, Kind};
 const READ_AT_ONCE: usize = 4;
 /// What an answer says of itself.
 const SUCCESS: &str = "success";
+
+/// The policies of the calls.
+pub(super) const POLICIES: &[(&str, Policy)] = &[
+    ("CreateBackup", CHANGES),
+    ("GetBackup", READS),
+    ("ListBackups", READS),
+    ("DeleteBackup", CHANGES),
+    ("RestoreBackup", CHANGES),
+    ("GetRestore", READS),
+    ("Check", READS),
+];
 
 /// Release 0.4.15's calls.
 pub(super) struct Backups {

@@ -11,16 +11,21 @@ use futures::stream::{self, BoxStream};
 use model::manifest::{CollectionBackup, Manifest, Segment};
 use tonic::{Request, Response, Status};
 
+use super::READS;
 use super::asked::asked;
 use super::deadline::until_deadline;
 use super::info::{self, count};
 use super::page::limit;
 use super::status::status;
 use crate::Service;
+use crate::policy::Policy;
 use wire::{Failure, Kind};
 
 /// So many files are told in one message, or one segment's.
 const FILES: usize = 2000;
+
+/// The policies of the calls.
+pub(super) const POLICIES: &[(&str, Policy)] = &[("ListBackups", READS), ("ListSegments", READS)];
 
 /// The calls about backups in pieces.
 pub(super) struct Catalog {

@@ -9,8 +9,14 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 
+use super::READS;
+use crate::policy::Policy;
+
 /// Each service, and the server as a whole.
 const SERVICES: [&str; 4] = ["", BACKUPS, JOBS, CATALOG];
+
+/// The policies of the calls.
+pub(super) const POLICIES: &[(&str, Policy)] = &[("Check", READS.public()), ("Watch", READS.public())];
 
 /// Every service serves until `stop` is pulled, and does not from then on.
 pub(super) fn service(stop: CancellationToken) -> HealthServer<impl Health> {

@@ -9,9 +9,10 @@ use tonic::{Request, Response, Status};
 
 use super::asked::caller;
 use super::deadline::until_deadline;
-use super::job;
 use super::page::limit;
 use super::status::status;
+use super::{CHANGES, READS, job};
+use crate::policy::Policy;
 use crate::{Role, Service};
 use wire::Failure;
 
@@ -25,6 +26,10 @@ const STATES: [JobState; 7] = [
     JobState::Cancelled,
     JobState::Interrupted,
 ];
+
+/// The policies of the calls.
+pub(super) const POLICIES: &[(&str, Policy)] =
+    &[("GetJob", READS), ("ListJobs", READS), ("CancelJob", CHANGES), ("WatchJob", READS)];
 
 /// The calls about jobs.
 pub(super) struct Jobs {

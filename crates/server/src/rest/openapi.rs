@@ -27,8 +27,8 @@ impl ApiVersion {
     /// a part of our paths.
     pub fn description(self, base: &str) -> OpenApi {
         let (mut description, title, about) = match self {
-            Self::V1 => (v1::router().into_openapi(), "Milvus Backup, as the Go tool serves it", V1),
-            Self::V2 => (v2::router().into_openapi(), "Milvus Backup", V2),
+            Self::V1 => (v1::routes().description, "Milvus Backup, as the Go tool serves it", V1),
+            Self::V2 => (v2::routes().description, "Milvus Backup", V2),
         };
         let licence = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
         description.info = InfoBuilder::new()

@@ -21,7 +21,7 @@ pub(crate) struct Refused {
 
 impl Refused {
     /// For a status that says more than the usual one of the failure's kind.
-    pub(super) fn with(status: StatusCode, failure: Failure) -> Self {
+    pub(crate) fn with(status: StatusCode, failure: Failure) -> Self {
         Self { failure, status }
     }
 }

@@ -14,9 +14,9 @@ const MOST: usize = 10_000;
 
 /// Attempts by client. Each counts as wrong until it turns out to be right, since many may be on their way at once.
 #[derive(Default)]
-pub(super) struct Attempts(Mutex<HashMap<IpAddr, Instant>>);
+pub(super) struct PasswordAttempts(Mutex<HashMap<IpAddr, Instant>>);
 
-impl Attempts {
+impl PasswordAttempts {
     /// How long this client has to wait before its next attempt, if it has.
     pub(super) fn wait(&self, from: IpAddr, now: Instant) -> Option<Duration> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn after_ten_wrong_ones_a_client_waits_and_others_do_not() {
-        let attempts = Attempts::default();
+        let attempts = PasswordAttempts::default();
         let (here, there) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let start = Instant::now();
         for _ in 0..FREE {

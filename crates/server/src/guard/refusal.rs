@@ -5,37 +5,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use wire::Problem;
-use wire::{Failure, Kind};
-
-/// The form in which a caller expects to be refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// A gRPC status.
-    Grpc,
-    /// The envelope of `/api/v1`.
-    Envelope,
-    /// A problem of RFC 9457.
-    Problem,
-}
-
-impl Form {
-    /// The form that suits a request. The path goes first: a route of REST stays one whatever a caller calls its body.
-    pub(super) fn of(path: &str, headers: &HeaderMap) -> Self {
-        let grpc =
-            headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-        match path {
-            path if path == "/api/v1" || path.starts_with("/api/v1/") => Self::Envelope,
-            "/" | "/api" | "/healthz" | "/readyz" | super::METRICS => Self::Problem,
-            path if path.starts_with("/api/") => Self::Problem,
-            _ if grpc => Self::Grpc,
-            _ => Self::Problem,
-        }
-    }
-}
+use crate::policy::RefusalForm;
+use wire::{Failure, Kind, Problem};
 
 /// A request that is not let through.
 pub(super) struct Refusal {
@@ -50,8 +24,8 @@ impl Refusal {
         Self { failure, status: kind.status().http, retry_after: None }
     }
 
-    /// Nobody known asks.
-    pub(super) fn unknown(message: &str) -> Self {
+    /// The request has no valid credentials.
+    pub(super) fn unauthenticated(message: &str) -> Self {
         let mut refusal = Self::new(Kind::Unauthenticated, message);
         refusal.failure.hint =
             Some("send `Authorization: Bearer TOKEN`, or Basic with a user and password".to_owned());
@@ -129,17 +103,17 @@ impl Refusal {
     }
 
     /// The answer.
-    pub(super) fn answer(self, form: Form, id: &str) -> Response {
+    pub(super) fn answer(self, form: RefusalForm, id: &str) -> Response {
         let kind = self.failure.kind;
         let mut response = match form {
-            Form::Grpc => crate::grpc::status(self.failure).into_http(),
-            Form::Envelope => {
+            RefusalForm::GrpcStatus => crate::grpc::status(self.failure).into_http(),
+            RefusalForm::Envelope => {
                 let code = self.failure.kind.status().go;
                 let body =
                     serde_json::json!({ "requestId": id, "code": code, "msg": self.text(), "data": null });
                 json("application/json; charset=utf-8", self.status, &body)
             }
-            Form::Problem => {
+            RefusalForm::Problem => {
                 let problem = Problem::of(self.failure, self.status);
                 json("application/problem+json", self.status, &problem)
             }
@@ -166,14 +140,14 @@ impl Refusal {
 }
 
 /// What a request that changed nothing was refused with; nothing where it was not.
-pub(super) fn status_of(response: &Response, form: Form) -> Option<String> {
+pub(super) fn status_of(response: &Response, form: RefusalForm) -> Option<String> {
     let status = response.status();
-    if form == Form::Grpc && status == StatusCode::OK {
+    if form == RefusalForm::GrpcStatus && status == StatusCode::OK {
         let status = tonic::Status::from_header_map(response.headers())?;
         return (status.code() != tonic::Code::Ok).then(|| format!("{:?}", status.code()));
     }
     // With `server.legacy_status` the Go tool's routes answer 200 whatever happened.
-    let unsaid = form == Form::Envelope && status.is_success();
+    let unsaid = form == RefusalForm::Envelope && status.is_success();
     let refused = unsaid || status.is_client_error() || status.is_server_error();
     refused.then(|| status.as_str().to_owned())
 }

@@ -1,29 +1,29 @@
 //! What browsers say of the pages that ask through them. A page acts as whoever looks at it: where nobody needs a name,
 //! or the browser remembers one, any page in the world would.
 
-use axum::extract::Request;
 use http::header::{HOST, ORIGIN};
+use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method};
 
 /// Whether a page of another site has a browser ask for a change.
-pub(super) fn is_forged(request: &Request) -> bool {
-    let headers = request.headers();
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+pub(super) fn is_forged(head: &Parts) -> bool {
+    let headers = &head.headers;
+    if matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return false;
     }
     match headers.get("sec-fetch-site") {
         Some(site) => site != "same-origin" && site != "none",
         // Over plain HTTP browsers say it to localhost only; elsewhere the origin of the page tells.
-        None => headers.get(ORIGIN).is_some_and(|origin| !is_here(origin.as_bytes(), request)),
+        None => headers.get(ORIGIN).is_some_and(|origin| !is_here(origin.as_bytes(), head)),
     }
 }
 
 /// Whether an origin is where the request goes to.
-fn is_here(origin: &[u8], request: &Request) -> bool {
+fn is_here(origin: &[u8], head: &Parts) -> bool {
     let place = std::str::from_utf8(origin).ok().and_then(|origin| origin.split_once("://"));
-    let asked = request.uri().authority().map(Authority::as_str).or_else(|| {
-        let host = request.headers().get(HOST)?;
+    let asked = head.uri.authority().map(Authority::as_str).or_else(|| {
+        let host = head.headers.get(HOST)?;
         host.to_str().ok()
     });
     place.zip(asked).is_some_and(|((_, page), asked)| page.eq_ignore_ascii_case(asked))
@@ -31,9 +31,9 @@ fn is_here(origin: &[u8], request: &Request) -> bool {
 
 /// Whether a request goes to a name in the DNS that is not one of `own`: such a name may have been made to lead to this
 /// machine, so that a browser takes a stranger's page and this server for one site.
-pub(super) fn is_misled(request: &Request, own: &[String]) -> bool {
-    let asked = request.uri().authority().map(|authority| Some(authority.host().to_owned()));
-    asked.into_iter().chain(hosts(request.headers())).any(|host| match host {
+pub(super) fn is_misled(head: &Parts, own: &[String]) -> bool {
+    let asked = head.uri.authority().map(|authority| Some(authority.host().to_owned()));
+    asked.into_iter().chain(hosts(&head.headers)).any(|host| match host {
         Some(host) => !is_harmless(&host, own),
         None => true,
     })
@@ -59,12 +59,11 @@ fn is_harmless(host: &str, own: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
 
-    fn request(method: Method, uri: &str, headers: &[(&str, &str)]) -> Request {
+    fn request(method: Method, uri: &str, headers: &[(&str, &str)]) -> Parts {
         let request = http::Request::builder().method(method).uri(uri);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        request.body(Body::empty()).unwrap()
+        request.body(()).unwrap().into_parts().0
     }
 
     #[test]

@@ -22,7 +22,7 @@ const MOST: usize = 64 << 20;
 
 /// Has the rest of the body read, beside the answer, if the request is dropped before its end. One that waits to be asked
 /// for its body (`expect`) sends none once it is answered.
-pub(super) fn read_on(request: Request) -> Request {
+pub(super) fn drain_when_dropped(request: Request) -> Request {
     let alone = matches!(request.version(), Version::HTTP_10 | Version::HTTP_11);
     if !alone || request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
         return request;

@@ -20,7 +20,7 @@ pub(crate) struct RequestId {
 
 impl RequestId {
     /// The caller's id; a new one where there is none, or one that is too long or holds odd characters.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(HEADER_OF_GO).or_else(|| headers.get(HEADER));
         let given = given.and_then(|value| value.to_str().ok()).filter(|id| is_fine(id));
         match given {

@@ -1,4 +1,4 @@
-//! Who may come in: tokens, users and the names of certificates, and how they are looked up.
+//! The callers that the configuration knows: tokens, users, and the names of client certificates.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
-use crate::{Access, Caller, User};
+use crate::caller::Caller;
+use crate::settings::{Access, User};
 
 /// How long a password that was found right need not be hashed again.
 const REMEMBERED: Duration = Duration::from_mins(5);
@@ -20,8 +21,8 @@ const MOST_REMEMBERED: usize = 256;
 /// How many passwords are hashed at once; each takes 19 MiB and a thread.
 const HASHED_AT_ONCE: usize = 2;
 
-/// Who may come in.
-pub(super) struct Keys {
+/// The known callers.
+pub(super) struct KnownCallers {
     access: Access,
     /// What keeps remembered passwords from being looked up outside this process.
     salt: [u8; 16],
@@ -29,7 +30,7 @@ pub(super) struct Keys {
     hashing: Arc<Semaphore>,
 }
 
-impl Keys {
+impl KnownCallers {
     pub(super) fn new(access: Access) -> Self {
         Self {
             access,
@@ -119,7 +120,8 @@ fn verify(hash: &SecretString, password: &SecretString) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Role, Token};
+    use crate::caller::Role;
+    use crate::settings::Token;
 
     #[tokio::test]
     async fn who_knows_a_secret_is_let_in_under_its_name() {
@@ -134,24 +136,24 @@ mod tests {
             client_names: vec![("agent".to_owned(), Role::Backup)],
             ..Access::default()
         };
-        let keys = Keys::new(access);
-        assert_eq!(keys.of_token(&"abc".into()).map(|caller| caller.name).as_deref(), Some("ci"));
-        assert_eq!(keys.of_token(&"abd".into()), None);
-        assert_eq!(keys.of_certificate(&["x".into(), "agent".into()]).map(|c| c.role), Some(Role::Backup));
-        assert_eq!(keys.remembered("ops", &"secret".into()), None);
+        let known = KnownCallers::new(access);
+        assert_eq!(known.of_token(&"abc".into()).map(|caller| caller.name).as_deref(), Some("ci"));
+        assert_eq!(known.of_token(&"abd".into()), None);
+        assert_eq!(known.of_certificate(&["x".into(), "agent".into()]).map(|c| c.role), Some(Role::Backup));
+        assert_eq!(known.remembered("ops", &"secret".into()), None);
         let ask = async |user: &str, password: &str| {
-            keys.of_password(user, &password.into(), || Ok::<(), ()>(())).await.unwrap()
+            known.of_password(user, &password.into(), || Ok::<(), ()>(())).await.unwrap()
         };
         let caller = ask("ops", "secret").await;
         assert_eq!(caller.as_ref().map(|caller| caller.role), Some(Role::Admin));
-        assert_eq!(keys.remembered("ops", &"secret".into()), caller);
+        assert_eq!(known.remembered("ops", &"secret".into()), caller);
         for (user, password) in [("ops", "Secret"), ("op", "ssecret"), ("nobody", "secret")] {
-            assert_eq!(keys.remembered(user, &password.into()), None);
+            assert_eq!(known.remembered(user, &password.into()), None);
             assert_eq!(ask(user, password).await, None);
         }
-        let not_now = keys.of_password("ops", &"not now".into(), || Err("wait")).await;
+        let not_now = known.of_password("ops", &"not now".into(), || Err("wait")).await;
         assert_eq!(not_now, Err("wait"));
         // What is remembered is no attempt.
-        assert_eq!(keys.of_password("ops", &"secret".into(), || Err("wait")).await, Ok(caller));
+        assert_eq!(known.of_password("ops", &"secret".into(), || Err("wait")).await, Ok(caller));
     }
 }
