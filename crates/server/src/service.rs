@@ -36,6 +36,8 @@ pub(crate) struct Asked {
     pub any_id: bool,
     /// The key that makes a repeated submission the same one.
     pub idempotency_key: Option<String>,
+    /// Whether the name of the backup was generated, because the caller chose none.
+    pub name_generated: bool,
     /// Where backups lie, if not at the configured place.
     pub place: OtherPlace,
 }
@@ -43,7 +45,14 @@ pub(crate) struct Asked {
 impl Asked {
     /// A caller who says nothing else.
     pub(crate) fn by(caller: Caller) -> Self {
-        Self { caller, id: None, any_id: false, idempotency_key: None, place: OtherPlace::default() }
+        Self {
+            caller,
+            id: None,
+            any_id: false,
+            idempotency_key: None,
+            name_generated: false,
+            place: OtherPlace::default(),
+        }
     }
 }
 
@@ -91,10 +100,11 @@ impl Service {
     }
 
     async fn submit(&self, asked: Asked, request: Request) -> Result<Job, Failure> {
-        let Asked { caller, id, any_id, idempotency_key, place } = asked;
+        let Asked { caller, id, any_id, idempotency_key, name_generated, place } = asked;
         let (action, subject) = (request.kind().as_str(), request.backup().to_owned());
         let role = needed(request.kind());
-        let submission = Submission { request, place, id, idempotency_key, by: caller.name.clone() };
+        let submission =
+            Submission { request, place, id, idempotency_key, name_generated, by: caller.name.clone() };
         let submitted = match caller.may(role) {
             Ok(()) => self.hand_in(submission, any_id).boxed().await.map_err(Failure::from),
             Err(refused) => Err(refused),

@@ -57,7 +57,8 @@ impl Backups {
         may(&request, JobKind::Backup, &request.get_ref().backup_name)?;
         let id = request.get_ref().request_id.clone();
         let asked = self.asked(&request, "", &request.get_ref().backup_root_path)?;
-        let asked = Asked { id: given(&id), ..asked };
+        let name_generated = request.get_ref().backup_name.is_empty();
+        let asked = Asked { id: given(&id), name_generated, ..asked };
         let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
         let wanted = CreateRequest::from(request.into_inner());
         note(&wanted.notes());

@@ -65,7 +65,8 @@ async fn make(exchange: &Exchange, request: &CreateRequest) -> Result<Job, Failu
     let root = Some(request.backup_root_path.clone());
     let asked = exchange.asked(OtherPlace { bucket: None, root })?;
     // callers of the Go tool may send the same id again and again
-    let asked = Asked { id: Some(exchange.id.clone()), any_id: true, ..asked };
+    let name_generated = request.backup_name.is_empty();
+    let asked = Asked { id: Some(exchange.id.clone()), any_id: true, name_generated, ..asked };
     let backup = request.backup()?;
     let job = exchange.submit(|service| async move { service.backup(asked, backup).await }).await?;
     if request.asynchronous { Ok(job) } else { exchange.service().wait(&job.id).await }

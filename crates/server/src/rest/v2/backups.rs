@@ -119,6 +119,7 @@ pub(super) async fn create(
         return Ok(Submitted::Planned(BackupPlan::from(&plan)));
     }
     let request = understood(body.request(), || may(body.name.as_deref().unwrap_or_default()))?;
+    let asked = Asked { name_generated: body.chosen_name().is_none(), ..asked };
     Ok(state.service.backup(asked, request).await?.into())
 }
 
