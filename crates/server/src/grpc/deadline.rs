@@ -1,4 +1,4 @@
-//! Calls that stream end at the deadline of their caller; the door sees to those that answer once.
+//! Deadlines of gRPC calls. The guard enforces those of calls with one response.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use tonic::metadata::MetadataMap;
 use super::status::status;
 use wire::{Failure, Kind};
 
-/// What is sent until the deadline of a call passes, which is told then.
+/// Ends a stream of messages at the deadline of its call, with that error.
 pub(super) fn until_deadline<T: Send + 'static>(
     metadata: &MetadataMap,
     messages: impl Stream<Item = Result<T, Status>> + Send + 'static,
 ) -> BoxStream<'static, Result<T, Status>> {
     let timeout = grpc_timeout(metadata.as_ref());
-    // A deadline so far away that no clock holds it is none.
+    // A deadline that the clock cannot represent is no deadline.
     let Some(until) = timeout.and_then(|time| Instant::now().checked_add(time)) else {
         return messages.boxed();
     };

@@ -10,7 +10,7 @@ use super::status;
 use wire::Failure;
 use wire::Pace;
 
-/// A job as it is now.
+/// Converts a job.
 pub(super) fn job(job: &Job) -> v1::Job {
     v1::Job {
         id: job.id.clone(),
@@ -30,7 +30,7 @@ pub(super) fn job(job: &Job) -> v1::Job {
     }
 }
 
-/// A kind of job as a message holds it.
+/// Converts the kind of a job.
 pub(super) const fn kind(kind: JobKind) -> v1::JobKind {
     match kind {
         JobKind::Backup => v1::JobKind::Backup,
@@ -39,7 +39,7 @@ pub(super) const fn kind(kind: JobKind) -> v1::JobKind {
     }
 }
 
-/// A state of a job as a message holds it.
+/// Converts the state of a job.
 pub(super) const fn state(state: JobState) -> v1::JobState {
     match state {
         JobState::Queued => v1::JobState::Queued,

@@ -1,12 +1,11 @@
-//! gRPC: the service of release 0.4.15, ours for jobs and for backups in pieces, and the standard ones for health and
+//! gRPC: the service of release 0.4.15, the services for jobs and backups, and the standard ones for health and
 //! reflection.
 
-mod asked;
 mod backups;
+mod call_context;
 mod catalog;
 pub(crate) mod deadline;
 mod health;
-mod held;
 mod info;
 mod job;
 mod jobs;
@@ -15,6 +14,7 @@ mod requests;
 mod schema;
 mod status;
 mod task;
+mod wait_for_job;
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 
 use crate::policy::{DeclaredRoutes, Policy, PolicyTable, RefusalForm};
-use crate::{Service, Settings, State};
+use crate::{ServerState, Service, Settings};
 use wire::{Failure, Kind};
 
 pub(crate) use self::status::status;
@@ -38,19 +38,20 @@ const READS: Policy = Policy::reads(RefusalForm::GrpcStatus);
 /// The policy of a call that changes something.
 const CHANGES: Policy = Policy::changes(RefusalForm::GrpcStatus);
 
-/// The routes of all services; once `stop` is pulled they say that they serve no more.
+/// Returns the routes of all services; after `stop` is cancelled, health reports that they do not serve.
 ///
-/// Messages that come in are as large as bodies may be, those that go out as large as they have to.
+/// Received messages are limited to `server.max_body`, sent messages are not limited.
 pub(crate) fn routes(service: Service, settings: Arc<Settings>, stop: CancellationToken) -> DeclaredRoutes {
-    let most = settings.limits.max_body;
-    let jobs = JobServiceServer::new(jobs::Jobs { service: service.clone() });
-    let catalog = CatalogServiceServer::new(catalog::Catalog { service: service.clone() });
-    let backups = MilvusBackupServiceServer::new(backups::Backups { state: State { service, settings } });
-    let routes = Routes::new(backups.max_decoding_message_size(most))
-        .add_service(jobs.max_decoding_message_size(most))
-        .add_service(catalog.max_decoding_message_size(most))
+    let limit = settings.limits.max_body;
+    let jobs = JobServiceServer::new(jobs::JobCalls { service: service.clone() });
+    let catalog = CatalogServiceServer::new(catalog::CatalogCalls { service: service.clone() });
+    let backups =
+        MilvusBackupServiceServer::new(backups::BackupCalls { state: ServerState { service, settings } });
+    let routes = Routes::new(backups.max_decoding_message_size(limit))
+        .add_service(jobs.max_decoding_message_size(limit))
+        .add_service(catalog.max_decoding_message_size(limit))
         .add_service(health::service(stop));
-    let router = with_reflection(routes).into_axum_router().layer(map_response(of_the_table));
+    let router = with_reflection(routes).into_axum_router().layer(map_response(explain_tonic_error));
     DeclaredRoutes { router, policies: policies() }
 }
 
@@ -68,17 +69,17 @@ fn policies() -> PolicyTable {
     policies
 }
 
-/// What tonic says by itself, before a call is made, in the words of the table: our own answers have details.
+/// Replaces errors of tonic, which have no details, by failures of the status table.
 ///
-/// A message that is too large it calls out of range, and one that cannot be read an internal error.
-async fn of_the_table(response: Response) -> Response {
-    let Some(said) = Status::from_header_map(response.headers()).filter(|said| said.details().is_empty())
+/// tonic reports a message that is too large as out of range, and one that cannot be parsed as internal.
+async fn explain_tonic_error(response: Response) -> Response {
+    let Some(error) = Status::from_header_map(response.headers()).filter(|error| error.details().is_empty())
     else {
         return response;
     };
-    let failure = match said.code() {
+    let failure = match error.code() {
         Code::OutOfRange => Failure::new(Kind::TooLarge, "the message is larger than server.max_body"),
-        Code::Internal => Failure::usage(format!("the request cannot be read: {}", said.message())),
+        Code::Internal => Failure::usage(format!("cannot parse the request: {}", error.message())),
         _ => return response,
     };
     status(failure).into_http()
@@ -92,10 +93,10 @@ const DESCRIPTORS: [&[u8]; 4] = [
     tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
 ];
 
-/// Both versions of reflection that clients ask by.
+/// Adds reflection in both versions that clients use.
 fn with_reflection(routes: Routes) -> Routes {
     let builder = || {
-        // each is told of both
+        // The descriptors of both versions are registered explicitly.
         let builder = tonic_reflection::server::Builder::configure().include_reflection_service(false);
         DESCRIPTORS
             .into_iter()
@@ -104,7 +105,7 @@ fn with_reflection(routes: Routes) -> Routes {
     match (builder().build_v1(), builder().build_v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => routes.add_service(v1).add_service(v1alpha),
         (Err(error), _) | (_, Err(error)) => {
-            tracing::error!(%error, "there is no reflection over gRPC: the descriptors cannot be read");
+            tracing::error!(%error, "gRPC reflection is disabled: cannot read the descriptors");
             routes
         }
     }

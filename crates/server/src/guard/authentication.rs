@@ -34,25 +34,25 @@ impl Authenticator {
 
     /// Returns the caller: by the header, else by the certificate of the connection.
     pub(super) async fn authenticate(&self, headers: &HeaderMap, peer: &Peer) -> Result<Caller, Refusal> {
-        if self.known.is_open() {
+        if self.known.requires_nothing() {
             return Ok(Caller::anyone());
         }
         let found = match credentials::read(headers) {
             Credentials::Missing => {
-                let known = self.known.of_certificate(&peer.names);
+                let known = self.known.find_by_certificate(&peer.names);
                 return known.ok_or_else(|| Refusal::unauthenticated(&describe_missing(&peer.names)));
             }
             // A token cannot be guessed and is cheap to look up, so there is nothing to slow down.
-            Credentials::Token(token) => self.known.of_token(&token),
-            Credentials::Password(user, password) => match self.known.remembered(&user, &password) {
+            Credentials::Token(token) => self.known.find_by_token(&token),
+            Credentials::Password(user, password) => match self.known.find_verified(&user, &password) {
                 None => self.verify_password(peer.client(), &user, &password).await?,
                 found => found,
             },
             Credentials::Unreadable => None,
         };
         found.ok_or_else(|| {
-            metrics::refused_login();
-            Refusal::unauthenticated("the token, user or password is not known here")
+            metrics::count_refused_login();
+            Refusal::unauthenticated("authentication failed: unknown token, user or password")
         })
     }
 
@@ -63,29 +63,29 @@ impl Authenticator {
         user: &str,
         password: &SecretString,
     ) -> Result<Option<Caller>, Refusal> {
-        if let Some(wait) = self.attempts.wait(from, Instant::now()) {
+        if let Some(wait) = self.attempts.wait_time(from, Instant::now()) {
             return Err(too_many_attempts(wait));
         }
         let attempt = || self.attempts.begin(from, Instant::now()).map_err(too_many_attempts);
-        let found = self.known.of_password(user, password, attempt).await?;
+        let found = self.known.verify_password(user, password, attempt).await?;
         if found.is_some() {
-            self.attempts.right(from);
+            self.attempts.revoke(from);
         }
         Ok(found)
     }
 }
 
 fn too_many_attempts(wait: Duration) -> Refusal {
-    metrics::refused_login();
-    Refusal::too_many("too many wrong passwords from this address", wait)
+    metrics::count_refused_login();
+    Refusal::rate_limited("too many wrong passwords from this address", wait)
 }
 
 /// Explains that a request has no credentials, and that its certificate, if it has one, has no known name.
 fn describe_missing(names: &[String]) -> String {
     if names.is_empty() {
-        return "this needs a token, a password or a certificate".to_owned();
+        return "authentication required".to_owned();
     }
     let shown: Vec<String> =
         names.iter().take(MAX_NAMES).map(|name| name.chars().take(MAX_NAME_CHARS).collect()).collect();
-    format!("none of the names of the certificate is in server.client_names: {shown:?}")
+    format!("authentication required: no name of the client certificate is in server.client_names: {shown:?}")
 }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tower_http::timeout::TimeoutBody;
 
 use super::refusal::Refusal;
-use crate::settings::Limits;
+use crate::settings::ServerLimits;
 
 /// The size up to which a body need not wait in the queue, in bytes.
 const SMALL: usize = 64 << 10;
@@ -27,10 +27,14 @@ impl Default for Queue {
 }
 
 /// Reads the whole body before the handler runs, so that a body that is too large or too slow costs the handler nothing.
-pub(super) async fn buffer(request: Request, limits: &Limits, queue: &Queue) -> Result<Request, Refusal> {
+pub(super) async fn buffer(
+    request: Request,
+    limits: &ServerLimits,
+    queue: &Queue,
+) -> Result<Request, Refusal> {
     let (head, body) = request.into_parts();
     if body.size_hint().lower() > limits.max_body as u64 {
-        return Err(Refusal::too_large(limits.max_body));
+        return Err(Refusal::large_body(limits.max_body));
     }
     let collected = tokio::time::timeout(limits.body_timeout, collect(body, limits.max_body, queue));
     let body = collected.await.map_err(|_| Refusal::slow_body(limits.body_timeout))??;
@@ -40,9 +44,9 @@ pub(super) async fn buffer(request: Request, limits: &Limits, queue: &Queue) -> 
 async fn collect(mut body: Body, limit: usize, queue: &Queue) -> Result<Vec<u8>, Refusal> {
     let (mut collected, mut permit) = (Vec::new(), None);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Refusal::broken_body())?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Refusal::incomplete_body())?.into_data() else { continue };
         if collected.len() + data.len() > limit {
-            return Err(Refusal::too_large(limit));
+            return Err(Refusal::large_body(limit));
         }
         if collected.len() + data.len() > SMALL && permit.is_none() {
             // The semaphore is never closed.
@@ -66,7 +70,7 @@ mod tests {
     #[tokio::test]
     async fn large_bodies_wait_in_the_queue_and_small_ones_do_not() {
         let settings = Settings::without_authentication();
-        let limits = Limits { body_timeout: Duration::from_millis(200), ..settings.limits };
+        let limits = ServerLimits { body_timeout: Duration::from_millis(200), ..settings.limits };
         let send = async |bytes: usize, queue: &Queue| {
             let request = Request::new(Body::from(vec![b'x'; bytes]));
             let read = buffer(request, &limits, queue).await.map(Request::into_body);

@@ -34,14 +34,14 @@ use super::grpc::deadline::grpc_timeout;
 use super::peer::Peer;
 use super::policy::{AllowedCallers, BodyMode, DeclaredRoutes, Effect, Policy, PolicyTable, RefusalForm};
 use super::request_id::{HEADER as REQUEST_ID, RequestId};
-use super::settings::{Limits, Settings};
+use super::settings::{ServerLimits, Settings};
 use super::{audit, metrics};
 
 /// Checks requests; shared by all listeners.
 pub(super) struct Guard {
     authenticator: Authenticator,
     rate_limit: RateLimit,
-    limits: Limits,
+    limits: ServerLimits,
     large_bodies: body::Queue,
     /// The host names of the server, if it serves only this machine.
     own_names: Option<Vec<String>>,
@@ -88,18 +88,18 @@ impl Guard {
         if head_size(head) > self.limits.max_header {
             return Err(Refusal::large_head(self.limits.max_header));
         }
-        if self.own_names.as_ref().is_some_and(|own| browser::is_misled(head, own)) {
-            return Err(Refusal::misled());
+        if self.own_names.as_ref().is_some_and(|own| browser::has_foreign_host(head, own)) {
+            return Err(Refusal::foreign_host());
         }
-        if browser::is_forged(head) {
-            return Err(Refusal::forged());
+        if browser::is_cross_site_change(head) {
+            return Err(Refusal::cross_site());
         }
         let caller = self.authenticator.authenticate(&head.headers, peer).await;
         match policy.callers {
             AllowedCallers::Anyone => Ok(caller.ok()),
             AllowedCallers::Role(role) => {
                 let caller = caller?;
-                caller.may(role).map_err(Refusal::forbidden)?;
+                caller.require(role).map_err(Refusal::forbidden)?;
                 Ok(Some(caller))
             }
         }
@@ -110,6 +110,7 @@ impl Guard {
         &self,
         request: Request,
         policy: Policy,
+        id: &str,
         handler: impl FnOnce(Request) -> F,
     ) -> Result<Response, Refusal> {
         let time_limit = self.time_limit(&request, policy);
@@ -118,11 +119,11 @@ impl Guard {
                 BodyMode::Buffered => body::buffer(request, &self.limits, &self.large_bodies).await?,
                 BodyMode::Streamed => body::stream(request, self.limits.body_timeout),
             };
-            AssertUnwindSafe(handler(request)).catch_unwind().await.map_err(|_| Refusal::broken())
+            AssertUnwindSafe(handler(request)).catch_unwind().await.map_err(|_| Refusal::panicked(id))
         };
         match time_limit {
             Some(limit) => {
-                tokio::time::timeout(limit, answer).await.map_err(|_| Refusal::slow_answer(limit))?
+                tokio::time::timeout(limit, answer).await.map_err(|_| Refusal::slow_response(limit))?
             }
             None => answer.await,
         }
@@ -163,7 +164,7 @@ async fn check_and_answer(
 ) -> Response {
     let pending = guard.count_pending();
     let started = Instant::now();
-    let id = RequestId::of(request.headers());
+    let id = RequestId::from_headers(request.headers());
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
     let request = drain_body::drain_when_dropped(request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -188,25 +189,25 @@ async fn check_and_answer(
                 Some(_) => next.run(request).await,
                 None => unmatched::answer(&request, policy.refusals, route.as_deref(), &policies),
             };
-            guard.answer(Request::from_parts(head, body), policy, handler).await
+            guard.answer(Request::from_parts(head, body), policy, &id.id, handler).await
         };
-        let (answer, recorded) = audit::noticing(answer).await;
+        let (answer, recorded) = audit::watch_for_line(answer).await;
         let mut response = answer.unwrap_or_else(|refusal| {
             refusal.log();
-            refusal.answer(policy.refusals, &id.id)
+            refusal.into_response(policy.refusals, &id.id)
         });
         if let Ok(id) = HeaderValue::from_str(&id.id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         if !recorded
             && policy.effect == Effect::Changes
-            && let Some(status) = refusal::status_of(&response, policy.refusals)
+            && let Some(status) = refusal::refused_status(&response, policy.refusals)
         {
-            audit::refused(caller.as_ref(), &format!("{method} {path}"), &status);
+            audit::record_refusal(caller.as_ref(), &format!("{method} {path}"), &status);
         }
         let took = started.elapsed();
         tracing::debug!(status = response.status().as_u16(), seconds = took.as_secs_f64(), "answered");
-        metrics::answered(&method, route, response.status(), took);
+        metrics::count_response(&method, route, response.status(), took);
         response
     };
     let response = answered.instrument(span).await;

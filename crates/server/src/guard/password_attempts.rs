@@ -1,57 +1,59 @@
-//! Wrong tokens and passwords, counted by where they come from, so that guessing is slow and hashing stays little.
+//! Counts wrong passwords by client, which slows down guessing and bounds the cost of hashing.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Wrong attempts in a row that cost nothing.
-const FREE: u32 = 10;
-/// After how long one of them is forgotten.
-const FORGOTTEN: Duration = Duration::from_secs(3);
-/// Of how many clients attempts are kept.
-const MOST: usize = 10_000;
+/// The number of wrong attempts without a delay.
+const FREE_ATTEMPTS: u32 = 10;
+/// The time after which one wrong attempt is forgotten.
+const REFILL_INTERVAL: Duration = Duration::from_secs(3);
+/// The largest number of clients whose attempts are counted.
+const MAX_CLIENTS: usize = 10_000;
 
-/// Attempts by client. Each counts as wrong until it turns out to be right, since many may be on their way at once.
+/// The attempts by client, as the time at which all of them are forgotten.
+///
+/// An attempt counts as wrong until it is revoked, because many may be in progress at once.
 #[derive(Default)]
 pub(super) struct PasswordAttempts(Mutex<HashMap<IpAddr, Instant>>);
 
 impl PasswordAttempts {
-    /// How long this client has to wait before its next attempt, if it has.
-    pub(super) fn wait(&self, from: IpAddr, now: Instant) -> Option<Duration> {
+    /// Returns the time until the next attempt of a client; `None` if it may try now.
+    pub(super) fn wait_time(&self, from: IpAddr, now: Instant) -> Option<Duration> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        still(*known.get(&from)?, now)
+        remaining_wait(*known.get(&from)?, now)
     }
 
-    /// Counts an attempt; or says how long its client has to wait, and counts nothing.
+    /// Counts an attempt; fails with the waiting time if the client has no attempts left.
     pub(super) fn begin(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.retain(|_, all_forgotten| *all_forgotten > now);
-            if known.len() >= MOST {
-                // So many at once guess from everywhere; counting them apart is no use.
+        if known.len() >= MAX_CLIENTS {
+            known.retain(|_, settled_at| *settled_at > now);
+            if known.len() >= MAX_CLIENTS {
+                // An attack from so many addresses is not slowed down by counting each of them.
                 known.clear();
             }
         }
-        let all_forgotten = known.entry(from).or_insert(now);
-        if let Some(wait) = still(*all_forgotten, now) {
+        let settled_at = known.entry(from).or_insert(now);
+        if let Some(wait) = remaining_wait(*settled_at, now) {
             return Err(wait);
         }
-        *all_forgotten = (*all_forgotten).max(now) + FORGOTTEN;
+        *settled_at = (*settled_at).max(now) + REFILL_INTERVAL;
         Ok(())
     }
 
-    /// Takes back an attempt that was right.
-    pub(super) fn right(&self, from: IpAddr) {
+    /// Revokes an attempt that was successful.
+    pub(super) fn revoke(&self, from: IpAddr) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(all_forgotten) = known.get_mut(&from) {
-            *all_forgotten = all_forgotten.checked_sub(FORGOTTEN).unwrap_or(*all_forgotten);
+        if let Some(settled_at) = known.get_mut(&from) {
+            *settled_at = settled_at.checked_sub(REFILL_INTERVAL).unwrap_or(*settled_at);
         }
     }
 }
 
-fn still(all_forgotten: Instant, now: Instant) -> Option<Duration> {
-    let wait = all_forgotten.checked_duration_since(now)?.checked_sub(FORGOTTEN * (FREE - 1))?;
+fn remaining_wait(settled_at: Instant, now: Instant) -> Option<Duration> {
+    let wait = settled_at.checked_duration_since(now)?.checked_sub(REFILL_INTERVAL * (FREE_ATTEMPTS - 1))?;
     (!wait.is_zero()).then_some(wait)
 }
 
@@ -60,20 +62,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_ten_wrong_ones_a_client_waits_and_others_do_not() {
+    fn after_ten_wrong_attempts_a_client_waits_and_others_do_not() {
         let attempts = PasswordAttempts::default();
         let (here, there) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let start = Instant::now();
-        for _ in 0..FREE {
+        for _ in 0..FREE_ATTEMPTS {
             assert_eq!(attempts.begin(here, start), Ok(()));
         }
-        // However often it tries meanwhile, it does not wait longer.
+        // Further attempts do not make the wait longer.
         for _ in 0..100 {
-            assert_eq!(attempts.begin(here, start), Err(FORGOTTEN));
+            assert_eq!(attempts.begin(here, start), Err(REFILL_INTERVAL));
         }
-        assert_eq!((attempts.wait(here, start), attempts.wait(there, start)), (Some(FORGOTTEN), None));
-        assert_eq!(attempts.begin(here, start + FORGOTTEN), Ok(()));
-        attempts.right(here);
-        assert_eq!(attempts.begin(here, start + FORGOTTEN), Ok(()));
+        assert_eq!(
+            (attempts.wait_time(here, start), attempts.wait_time(there, start)),
+            (Some(REFILL_INTERVAL), None)
+        );
+        assert_eq!(attempts.begin(here, start + REFILL_INTERVAL), Ok(()));
+        attempts.revoke(here);
+        assert_eq!(attempts.begin(here, start + REFILL_INTERVAL), Ok(()));
     }
 }

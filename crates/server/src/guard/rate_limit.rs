@@ -43,7 +43,7 @@ impl RateLimit {
         let Some(limiter) = &self.0 else { return Ok(()) };
         limiter.check_key(&peer.client()).map_err(|early| {
             let wait = early.wait_time_from(DefaultClock::default().now());
-            Refusal::too_many("more requests a second than this server takes from one client", wait)
+            Refusal::rate_limited("too many requests per second from this client", wait)
         })
     }
 }

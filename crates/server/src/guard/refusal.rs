@@ -1,4 +1,4 @@
-//! How the door says no: as the Go tool's envelope, as a problem, or as a gRPC status.
+//! Refusals of the guard, in the form of the route: an envelope, a problem document or a gRPC status.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::policy::RefusalForm;
 use wire::{Failure, Kind, Problem};
 
-/// A request that is not let through.
+/// A refused request.
 pub(super) struct Refusal {
     failure: Failure,
     status: StatusCode,
@@ -28,82 +28,83 @@ impl Refusal {
     pub(super) fn unauthenticated(message: &str) -> Self {
         let mut refusal = Self::new(Kind::Unauthenticated, message);
         refusal.failure.hint =
-            Some("send `Authorization: Bearer TOKEN`, or Basic with a user and password".to_owned());
+            Some("send `Authorization: Bearer TOKEN`, or Basic with user and password".to_owned());
         refusal
     }
 
-    /// Too many requests; the next may come after a while.
-    pub(super) fn too_many(message: &str, wait: Duration) -> Self {
+    /// The client sends too many requests; it may retry after `wait`.
+    pub(super) fn rate_limited(message: &str, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..Self::new(Kind::TooMany, message) }
     }
 
     /// The head is too large.
-    pub(super) fn large_head(most: usize) -> Self {
-        let message = format!("the head of the request is larger than {most} bytes");
+    pub(super) fn large_head(limit: usize) -> Self {
+        let message = format!("the head of the request is larger than {limit} bytes");
         Self { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ..Self::new(Kind::TooLarge, &message) }
     }
 
     /// The body is too large.
-    pub(super) fn too_large(most: usize) -> Self {
-        Self::new(Kind::TooLarge, &format!("the body of the request is larger than {most} bytes"))
+    pub(super) fn large_body(limit: usize) -> Self {
+        Self::new(Kind::TooLarge, &format!("the body of the request is larger than {limit} bytes"))
     }
 
-    /// The body cannot be read.
-    pub(super) fn broken_body() -> Self {
+    /// The body ended early.
+    pub(super) fn incomplete_body() -> Self {
         Self::new(Kind::Usage, "the body of the request ended early")
     }
 
-    /// The body does not come.
+    /// The body did not arrive in time.
     pub(super) fn slow_body(waited: Duration) -> Self {
         let message = format!("the body of the request did not arrive within {} s", waited.as_secs());
         Self { status: StatusCode::REQUEST_TIMEOUT, ..Self::new(Kind::Timeout, &message) }
     }
 
-    /// The answer takes too long.
-    pub(super) fn slow_answer(waited: Duration) -> Self {
+    /// The handler did not respond in time.
+    pub(super) fn slow_response(waited: Duration) -> Self {
         Self::new(Kind::Timeout, &format!("no answer within {} s", waited.as_secs_f64()))
     }
 
-    /// A handler broke.
-    pub(super) fn broken() -> Self {
-        Self::new(Kind::Failed, "the server made a mistake; its log tells more under the id of this request")
+    /// The handler panicked.
+    pub(super) fn panicked(id: &str) -> Self {
+        Self::new(Kind::Failed, &format!("internal server error; see the server log for request id {id}"))
     }
 
-    /// The role does not suffice.
+    /// The role of the caller does not suffice.
     pub(super) fn forbidden(failure: Failure) -> Self {
         let status = failure.kind.status().http;
         Self { failure, status, retry_after: None }
     }
 
-    /// A page of another site asks, by a browser.
-    pub(super) fn forged() -> Self {
+    /// A page of another site requests a change.
+    pub(super) fn cross_site() -> Self {
         Self::forbidden(Failure {
             kind: Kind::Forbidden,
-            message: "a page of another site may not ask for changes here".to_owned(),
+            message: "a page of another site cannot request changes".to_owned(),
             context: None,
-            hint: Some("ask from this server's own pages, or from a program".to_owned()),
+            hint: Some("send the request from a page of this server or from a program".to_owned()),
         })
     }
 
-    /// Asked for under a name that anybody can make lead here.
-    pub(super) fn misled() -> Self {
+    /// The host of the request is a name that others can point at this machine.
+    pub(super) fn foreign_host() -> Self {
         Self::forbidden(Failure {
             kind: Kind::Forbidden,
-            message: "this server serves this machine only, and not under that name".to_owned(),
+            message: "the server accepts requests for local names only".to_owned(),
             context: None,
             hint: Some(
-                "ask localhost or an address; name it in server.listen, or give callers tokens".to_owned(),
+                "use localhost or an IP address, set the name in server.listen, or configure tokens"
+                    .to_owned(),
             ),
         })
     }
 
-    /// Writes it down.
+    /// Logs the refusal.
     pub(super) fn log(&self) {
         tracing::info!(status = self.status.as_u16(), reason = self.failure.message, "refused");
     }
 
-    /// The answer.
-    pub(super) fn answer(self, form: RefusalForm, id: &str) -> Response {
+    /// Converts the refusal to the response for the request with this id.
+    pub(super) fn into_response(self, form: RefusalForm, id: &str) -> Response {
         let kind = self.failure.kind;
         let mut response = match form {
             RefusalForm::GrpcStatus => crate::grpc::status(self.failure).into_http(),
@@ -130,7 +131,7 @@ impl Refusal {
         response
     }
 
-    /// What happened and what to do, in one line.
+    /// Returns the message and the hint in one line.
     fn text(&self) -> String {
         match &self.failure.hint {
             Some(hint) => format!("{}; {hint}", self.failure.message),
@@ -139,16 +140,16 @@ impl Refusal {
     }
 }
 
-/// What a request that changed nothing was refused with; nothing where it was not.
-pub(super) fn status_of(response: &Response, form: RefusalForm) -> Option<String> {
+/// Returns the status of a response that refuses a change; `None` for other responses.
+pub(super) fn refused_status(response: &Response, form: RefusalForm) -> Option<String> {
     let status = response.status();
     if form == RefusalForm::GrpcStatus && status == StatusCode::OK {
         let status = tonic::Status::from_header_map(response.headers())?;
         return (status.code() != tonic::Code::Ok).then(|| format!("{:?}", status.code()));
     }
-    // With `server.legacy_status` the Go tool's routes answer 200 whatever happened.
-    let unsaid = form == RefusalForm::Envelope && status.is_success();
-    let refused = unsaid || status.is_client_error() || status.is_server_error();
+    // With `server.legacy_status` handlers of `/api/v1` respond with 200 to failures too.
+    let legacy = form == RefusalForm::Envelope && status.is_success();
+    let refused = legacy || status.is_client_error() || status.is_server_error();
     refused.then(|| status.as_str().to_owned())
 }
 

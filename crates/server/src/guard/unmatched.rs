@@ -6,7 +6,7 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::policy::{Policy, PolicyTable, RefusalForm};
-use crate::rest::{Refused, v2};
+use crate::rest::{ProblemResponse, v2};
 use wire::{Failure, Kind};
 
 /// The path below which the routes of the Go tool are.
@@ -55,7 +55,7 @@ pub(super) fn answer(
 ) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     if form == RefusalForm::GrpcStatus {
-        return crate::grpc::status(Failure::new(Kind::Unsupported, "no such call here")).into_http();
+        return crate::grpc::status(Failure::new(Kind::Unsupported, "unknown method or service")).into_http();
     }
     if is_below(path, v2::BASE) {
         let declared = route.map_or(&[][..], |route| policies.of_path(route));
@@ -84,13 +84,13 @@ pub(super) fn answer(
 
 fn no_such_path(path: &str) -> Response {
     let failure = Failure::new(Kind::NotFound, format!("there is nothing at {path}"));
-    Refused::from(failure.hint("/api/v1/docs/ shows what there is")).into_response()
+    ProblemResponse::from(failure.hint("/api/v1/docs/ lists all paths")).into_response()
 }
 
 fn no_such_method(method: &Method, path: &str, methods: &[&str]) -> Response {
-    let failure = Failure::usage(format!("{path} does not take {method}"));
-    let failure = failure.hint("the header Allow names what it takes; /api/v1/docs/ shows all there is");
-    let mut response = Refused::with(StatusCode::METHOD_NOT_ALLOWED, failure).into_response();
+    let failure = Failure::usage(format!("{path} does not support {method}"));
+    let failure = failure.hint("the header Allow lists the supported methods; see /api/v1/docs/");
+    let mut response = ProblemResponse::with(StatusCode::METHOD_NOT_ALLOWED, failure).into_response();
     if let Ok(allow) = HeaderValue::from_str(&methods.join(",")) {
         response.headers_mut().insert(ALLOW, allow);
     }

@@ -5,13 +5,13 @@ use utoipa::openapi::path::PathItem;
 use utoipa::openapi::{OpenApi, Paths};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::State;
+use crate::ServerState;
 use crate::policy::{DeclaredRoutes, Policy};
 
 /// The routes of one version of the interface.
 pub(super) struct DescribedRoutes {
     /// The routes with their policies.
-    pub routes: DeclaredRoutes<State>,
+    pub routes: DeclaredRoutes<ServerState>,
     /// The description of the routes.
     pub description: OpenApi,
     base: &'static str,
@@ -27,7 +27,7 @@ impl DescribedRoutes {
     pub(super) fn add(
         mut self,
         policy: Policy,
-        (schemas, operations, handler): UtoipaMethodRouter<State>,
+        (schemas, operations, handler): UtoipaMethodRouter<ServerState>,
     ) -> Self {
         let mut described = Paths::new();
         for (path, operation) in operations.paths {

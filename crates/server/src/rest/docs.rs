@@ -1,4 +1,4 @@
-//! The descriptions as JSON, and Swagger UI that shows them, all from the binary.
+//! The OpenAPI descriptions as JSON, and Swagger UI, all contained in the binary.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use utoipa_swagger_ui::{Config, Url};
 use super::openapi::ApiVersion;
 use crate::policy::{DeclaredRoutes, Policy, RefusalForm};
 
-/// The routes; `base` is the path that a proxy puts before them.
+/// Returns the routes; `base` is the path that a proxy adds before them.
 pub(super) fn routes(base: &str) -> DeclaredRoutes {
     let [v1, v2] = [ApiVersion::V1, ApiVersion::V2].map(|version| Json(version.description(base)));
-    // Relative, so that they hold behind a proxy too.
+    // Relative, so that they are valid behind a proxy too.
     let urls =
         [Url::with_primary("v2", "../../v2/openapi.json", false), Url::with_primary("v1", "doc.json", true)];
     let config = Config::new(urls).validator_url("none").persist_authorization(true);
@@ -38,7 +38,7 @@ async fn page(config: State<Arc<Config<'static>>>) -> Response {
     file(config, Path("index.html".to_owned())).await
 }
 
-/// A file of Swagger UI.
+/// Returns a file of Swagger UI.
 async fn file(State(config): State<Arc<Config<'static>>>, Path(name): Path<String>) -> Response {
     match utoipa_swagger_ui::serve(&name, config) {
         Ok(Some(file)) => {

@@ -1,21 +1,21 @@
 //! `/api/v1`: the routes of the Go tool's releases 0.4.15, 0.5.16 and 0.6 in development, for their clients.
 //!
-//! Bodies are those of 0.4.15 with the keys of later releases beside them; `docs/compatibility.md` lists what is
-//! chosen where they contradict each other.
+//! Bodies are those of 0.4.15 with the keys of later releases; `docs/compatibility.md` lists the choices where the
+//! releases contradict each other.
 
 mod backups;
 mod create;
 mod envelope;
 mod exchange;
+mod generated_names;
 mod go_json;
 pub(crate) mod info;
-mod kept;
-mod names;
 mod plain;
 #[cfg(test)]
 mod properties;
 pub(crate) mod requests;
 mod restore;
+mod restore_cache;
 mod restores;
 mod schema;
 mod selection;
@@ -47,6 +47,7 @@ pub(super) fn routes() -> DescribedRoutes {
         .add(CHANGES, routes!(restores::restore_secondary))
         .add(READS, routes!(restores::get_restore));
     described.routes = described.routes.any("/", Policy::reads(RefusalForm::Problem).public(), plain::hello);
-    described.routes.router = described.routes.router.layer(Extension(kept::Kept::default()));
+    described.routes.router =
+        described.routes.router.layer(Extension(restore_cache::RestoreCache::default()));
     described
 }

@@ -1,4 +1,4 @@
-//! `/api/v2`: each handler converts what is asked, calls the service once, and answers with a document of [`wire`].
+//! `/api/v2`: each handler converts the request, calls the service once, and responds with a document of [`wire`].
 
 mod backups;
 mod check;
@@ -24,9 +24,9 @@ pub(crate) const BASE: &str = "/api/v2";
     components(schemas(Problem)),
     tags(
         (name = "backups", description = "Backups below the backup root"),
-        (name = "restores", description = "Bringing collections of a backup back"),
-        (name = "jobs", description = "What was asked for and how far it is"),
-        (name = "check", description = "Whether Milvus and both storages serve"),
+        (name = "restores", description = "Restores of backups"),
+        (name = "jobs", description = "Backup, restore and deletion jobs"),
+        (name = "check", description = "Checks of Milvus and both storages"),
     )
 )]
 struct Description;
@@ -44,13 +44,13 @@ pub(super) fn routes() -> DescribedRoutes {
         .add(READS, routes!(backups::get))
         .add(CHANGES, routes!(backups::delete))
         .add(READS, routes!(backups::plan))
-        .add(READS, routes!(backups::plan_as_asked))
+        .add(READS, routes!(backups::plan_with_options))
         .add(CHANGES, routes!(restores::create))
         .add(READS, routes!(restores::list))
         .add(READS, routes!(jobs::list))
         .add(READS, routes!(jobs::get))
         .add(READS, routes!(events::watch))
-        .add(CHANGES, routes!(jobs::act))
+        .add(CHANGES, routes!(jobs::cancel))
         .add(READS, routes!(check::check))
 }
 

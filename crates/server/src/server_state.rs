@@ -1,4 +1,4 @@
-//! What handlers are given.
+//! The state of the handlers.
 
 use std::sync::Arc;
 
@@ -8,22 +8,23 @@ use storage::StoreConfig;
 use super::{Service, Settings};
 use wire::{Failure, Kind};
 
-/// What handlers are given.
+/// The state of the handlers.
 #[derive(Clone)]
-pub(crate) struct State {
-    /// The use cases.
+pub(crate) struct ServerState {
+    /// The operations.
     pub service: Service,
-    /// How the server is set up.
+    /// The settings.
     pub settings: Arc<Settings>,
 }
 
-impl State {
-    /// The place if a request may name it: the configured one always, another where the configuration says so.
+impl ServerState {
+    /// Returns the backup location that a request may use: the configured one, or another one if the configuration
+    /// allows it.
     pub(crate) fn place(&self, place: OtherPlace) -> Result<OtherPlace, Failure> {
         let configured = &self.service.config().backup;
         let other_bucket = |named: &String| match &configured.store {
             StoreConfig::S3(s3) => !named.is_empty() && *named != s3.bucket,
-            // a disk has none, and the Go tool's clients name it together with the root
+            // A disk has no bucket, but clients of the Go tool send one together with the root.
             StoreConfig::Local => false,
         };
         let trimmed = |root: &str| root.trim_matches('/').to_owned();
@@ -36,8 +37,8 @@ impl State {
         if place == OtherPlace::default() || self.settings.allow_backup_root_path {
             return Ok(place);
         }
-        let message = "this server does not let requests name another bucket or backup root than its own";
+        let message = "the request has another bucket or backup root, which this server does not allow";
         Err(Failure::new(Kind::Forbidden, message)
-            .hint("leave it out, or set server.allow_backup_root_path in the server's configuration"))
+            .hint("omit it, or set server.allow_backup_root_path in the configuration of the server"))
     }
 }
