@@ -149,6 +149,8 @@ pub struct Submission {
     /// It applies to submissions by the same caller. A different request with the same key is an error; generated
     /// backup names count as equal.
     pub idempotency_key: Option<String>,
+    /// Whether the name of the backup was generated, because the caller chose none.
+    pub name_generated: bool,
     /// The name of the caller, as authenticated by the server.
     pub by: String,
 }

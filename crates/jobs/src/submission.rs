@@ -92,7 +92,7 @@ impl SharedState {
             return Ok(job);
         }
         let claims = Claims::from_admission(&admission);
-        let Submission { mut request, place, id: _, idempotency_key: key, by } = submission;
+        let Submission { mut request, place, id: _, idempotency_key: key, name_generated, by } = submission;
         // Only the targets that exist now may be dropped, not those that are created before the job runs.
         if let Request::Restore(request) = &mut request {
             request.confirmed_drops = Some(admission.drops.clone());
@@ -115,7 +115,7 @@ impl SharedState {
             outcome: None,
             failure: None,
         };
-        let unnumbered = StoredJob { job, seq: 0, claims };
+        let unnumbered = StoredJob { job, seq: 0, claims, name_generated };
         let inserted = unnumbered.clone();
         let seq = self
             .store
@@ -178,13 +178,13 @@ impl SharedState {
         let Some(key) = &submission.idempotency_key else { return Ok(None) };
         let stored =
             self.store.read(|connection| statements::select_job_by_key(connection, &submission.by, key))?;
-        let Some(stored) = stored else { return Ok(None) };
+        let Some(StoredJob { job: stored, name_generated, .. }) = stored else { return Ok(None) };
         let job = self.find_job(&stored.id)?.unwrap_or(stored);
         let mut repeated = submission.request.clone();
         // A request without a backup name gets a new generated name each time, which makes no difference.
         if let (Request::Backup(repeated), Request::Backup(earlier)) = (&mut repeated, &job.request)
-            && repeated.name.is_generated()
-            && earlier.name.is_generated()
+            && submission.name_generated
+            && name_generated
         {
             repeated.name = earlier.name.clone();
         }

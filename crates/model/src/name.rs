@@ -124,14 +124,6 @@ impl BackupName {
         Self(format!("backup_{year:04}_{month:02}_{day:02}_{hour:02}_{minute:02}_{second:02}_{nanos}"))
     }
 
-    /// Returns whether the name has the form of a [generated](Self::generated) one.
-    pub fn is_generated(&self) -> bool {
-        let parts = self.0.strip_prefix("backup_").map(|time| time.split('_'));
-        parts.is_some_and(|parts| {
-            parts.clone().count() == 7 && parts.into_iter().all(|part| part.parse::<u32>().is_ok())
-        })
-    }
-
     /// Returns whether Milvus stores its own files in a directory of this name; such a directory is never a backup,
     /// even where the backup root is Milvus's root path.
     pub fn is_reserved(&self) -> bool {
@@ -235,11 +227,7 @@ mod tests {
     fn generated_names_sort_by_time_and_are_valid() {
         let name = BackupName::generated(2026, 1, 2, 3, 4, 5, 67);
         assert_eq!(name.as_str(), "backup_2026_01_02_03_04_05_67");
-        assert!(name.is_generated());
         assert_eq!(BackupName::for_create(name.as_str()), Ok(name));
-        for name in ["backup_2026_01_02_03_04_05", "backup_2026_01_02_03_04_05_x", "nightly", "backup_"] {
-            assert!(!name.parse::<BackupName>().unwrap().is_generated(), "{name}");
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Connections: taken in, limited, shaken hands with, served, and ended in good order.
+//! Accepts connections: limits, TLS handshakes, requests and shutdown.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,73 +17,47 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::busy::Busy;
-use super::places::{Place, Places};
+use super::connection_limit::{ConnectionLimit, ConnectionPermit};
+use super::open_requests::OpenRequests;
+use super::peer::Peer;
 use super::tls::{Certificates, names_of};
-use super::{Limits, metrics};
+use super::{ServerLimits, metrics};
 
-/// How often an HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
-const PING: Duration = Duration::from_secs(30);
-/// Streams of one HTTP/2 connection at once.
-const STREAMS: u32 = 200;
-/// Resets of a peer that are borne before its connection is closed.
-const RESETS: usize = 50;
-/// How long to wait after a connection could not be taken: mostly too many files are open, and some will be closed.
-const AFTER_ERROR: Duration = Duration::from_millis(100);
-/// The first half of an IPv6 address, which names the network.
-const NETWORK: u128 = !(u64::MAX as u128);
-/// What opens an HTTP/2 connection.
+/// The interval of pings to an HTTP/2 peer, and the time for its answer.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// The largest number of concurrent streams of an HTTP/2 connection.
+const MAX_STREAMS: u32 = 200;
+/// The number of pending resets after which the connection of a peer is closed.
+const MAX_RESETS: usize = 50;
+/// The pause after a failed accept, whose usual cause is too many open files.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// The first bytes of an HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What a connection too many is told.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
+/// The response to a connection above the limit.
+const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
     content-length: 45\r\nretry-after: 1\r\nconnection: close\r\n\r\ntoo many connections; try again in a second.\n";
 
-/// The other end of a connection; in the extensions of its requests.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    /// Its address.
-    pub address: SocketAddr,
-    /// The names in its certificate.
-    pub names: Arc<[String]>,
-}
-
-impl Peer {
-    /// What is counted as one client: an IPv6 host has a network of addresses to itself.
-    pub(super) fn client(&self) -> IpAddr {
-        match self.address.ip() {
-            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
-            ip @ IpAddr::V4(_) => ip,
-        }
-    }
-}
-
-impl Default for Peer {
-    fn default() -> Self {
-        Self { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), names: Arc::default() }
-    }
-}
-
-/// What serves the connections of one listener.
+/// Serves the connections of one listener.
 #[derive(Clone)]
 pub(super) struct Acceptor {
-    /// Where requests go.
+    /// The routes.
     pub router: Router,
-    /// The certificates, unless connections are plain.
+    /// The certificates; `None` without TLS.
     pub tls: Option<Arc<Certificates>>,
-    /// How much and how long.
-    pub limits: Limits,
-    /// A place for each connection, shared by all listeners.
-    pub places: Arc<Places>,
-    /// The connections that are open.
-    pub open: TaskTracker,
-    /// Ends taking connections, and lets the open ones answer what they have begun.
+    /// The limits on headers and handshakes.
+    pub limits: ServerLimits,
+    /// The connections of all listeners.
+    pub connection_limit: Arc<ConnectionLimit>,
+    /// The tasks of the open connections.
+    pub connections: TaskTracker,
+    /// Cancelled to stop accepting; open connections finish their requests.
     pub stop: CancellationToken,
-    /// Ends all connections at once.
-    pub kill: CancellationToken,
+    /// Cancelled to close all connections immediately.
+    pub abort: CancellationToken,
 }
 
 impl Acceptor {
-    /// Takes connections until it is stopped.
+    /// Accepts connections until `stop` is cancelled.
     pub(super) async fn run(self, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
@@ -91,82 +65,83 @@ impl Acceptor {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, address)) => self.take(stream, address),
+                Ok((stream, address)) => self.handle_connection(stream, address),
                 Err(error) => {
-                    tracing::warn!(%error, "cannot take a connection");
-                    tokio::time::sleep(AFTER_ERROR).await;
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
         }
     }
 
-    fn take(&self, stream: TcpStream, address: SocketAddr) {
+    fn handle_connection(&self, stream: TcpStream, address: SocketAddr) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let peer = Peer { address, names: Arc::default() };
-        let Some(place) = self.places.take(peer.client()) else {
-            metrics::refused_connection();
-            // TLS connections are closed without a word: shaking hands is what there is no room for.
+        let Some(permit) = self.connection_limit.acquire(peer.client()) else {
+            metrics::count_refused_connection();
+            // A TLS connection is closed without a response, because that would need a handshake.
             if self.tls.is_none() {
-                self.open.spawn(timeout(AFTER_ERROR, refuse(stream)));
+                self.connections.spawn(timeout(ACCEPT_RETRY_DELAY, refuse_connection(stream)));
             }
             return;
         };
         let acceptor = self.clone();
-        self.open.spawn(async move {
+        self.connections.spawn(async move {
             tokio::select! {
-                () = acceptor.kill.cancelled() => {}
-                () = acceptor.serve(stream, peer, place) => {}
+                () = acceptor.abort.cancelled() => {}
+                () = acceptor.serve(stream, peer, permit) => {}
             }
         });
     }
 
-    async fn serve(&self, stream: TcpStream, peer: Peer, _place: Place) {
-        // Small answers should leave at once; where that cannot be set they leave later.
+    async fn serve(&self, stream: TcpStream, peer: Peer, _permit: ConnectionPermit) {
+        // Without Nagle's algorithm small responses are sent at once. The connection works without the option too.
         let _ = stream.set_nodelay(true);
         let address = peer.address;
         let Some(tls) = &self.tls else {
-            let Some(h2) = self.unless_stopped(self.limits.header_timeout, is_h2(&stream)).await else {
+            let Some(h2) = self.until_stop_or_timeout(self.limits.header_timeout, is_h2(&stream)).await
+            else {
                 return;
             };
-            return self.requests(stream, h2, peer).await;
+            return self.serve_requests(stream, h2, peer).await;
         };
         let handshake = tls.acceptor().accept(stream);
-        match self.unless_stopped(self.limits.handshake_timeout, handshake).await {
-            None => tracing::debug!(%address, "no TLS handshake in time"),
+        match self.until_stop_or_timeout(self.limits.handshake_timeout, handshake).await {
+            None => tracing::debug!(%address, "TLS handshake timed out"),
             Some(Err(error)) => tracing::debug!(%address, %error, "TLS handshake failed"),
             Some(Ok(stream)) => {
                 let session = stream.get_ref().1;
                 let h2 = session.alpn_protocol() == Some(b"h2");
                 let names = session.peer_certificates().and_then(<[_]>::first).map(|cert| names_of(cert));
-                self.requests(stream, h2, Peer { names: names.unwrap_or_default().into(), ..peer }).await;
+                self.serve_requests(stream, h2, Peer { names: names.unwrap_or_default().into(), ..peer })
+                    .await;
             }
         }
     }
 
-    /// What comes of `work` in time; nothing, once no more connections are wanted.
-    async fn unless_stopped<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    /// Returns the result of `work`; `None` after the timeout or when the server stops.
+    async fn until_stop_or_timeout<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             () = self.stop.cancelled() => None,
             done = timeout(time, work) => done.ok(),
         }
     }
 
-    /// Serves the requests of a connection until one side ends it.
-    async fn requests(
+    /// Serves the requests of a connection until one side closes it.
+    async fn serve_requests(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         h2: bool,
         peer: Peer,
     ) {
-        let busy = Arc::new(Busy::default());
+        let open = Arc::new(OpenRequests::default());
         let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-            let (router, busy) = (self.router.clone(), Busy::enter(&busy));
+            let (router, request_open) = (self.router.clone(), OpenRequests::begin(&open));
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
             async move {
                 let response = router.oneshot(request).await;
-                // Held by the body, since what is streamed is not over with its head.
-                response.map(|response| response.map(|body| Body::new(busy.hold(body))))
+                response.map(|response| response.map(|body| request_open.attach_to(body)))
             }
         });
         let builder = self.builder();
@@ -177,7 +152,7 @@ impl Acceptor {
             let stop = async {
                 tokio::select! {
                     () = self.stop.cancelled() => {}
-                    () = busy.idle() => {}
+                    () = open.wait_until_idle() => {}
                 }
             };
             tokio::select! {
@@ -198,29 +173,29 @@ impl Acceptor {
     fn builder(&self) -> Builder<TokioExecutor> {
         let mut builder = Builder::new(TokioExecutor::new());
         let limits = &self.limits;
-        // Up to here the door answers what is too large, in the form of its route; beyond it nothing is read.
-        let most = limits.max_header.saturating_mul(2);
+        // The guard refuses heads up to this size in the form of the route; larger ones are not read.
+        let limit = limits.max_header.saturating_mul(2);
         builder
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
-            .max_buf_size(most.max(SMALLEST_BUFFER));
+            .max_buf_size(limit.max(SMALLEST_BUFFER));
         builder
             .http2()
             .timer(TokioTimer::new())
-            .keep_alive_interval(PING)
-            .keep_alive_timeout(PING)
-            .max_concurrent_streams(STREAMS)
-            .max_pending_accept_reset_streams(RESETS)
-            .max_header_list_size(u32::try_from(most).unwrap_or(u32::MAX));
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_INTERVAL)
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_pending_accept_reset_streams(MAX_RESETS)
+            .max_header_list_size(u32::try_from(limit).unwrap_or(u32::MAX));
         builder
     }
 }
 
-/// The smallest buffer that the HTTP/1 reader takes, bytes.
+/// The smallest buffer of the HTTP/1 reader, in bytes.
 const SMALLEST_BUFFER: usize = 8192;
 
-/// Whether a plain connection opens as HTTP/2 with prior knowledge does.
+/// Returns whether a plain connection starts with the HTTP/2 preface (prior knowledge).
 async fn is_h2(stream: &TcpStream) -> bool {
     let mut start = [0; PREFACE.len()];
     loop {
@@ -232,16 +207,16 @@ async fn is_h2(stream: &TcpStream) -> bool {
         if read == PREFACE.len() {
             return true;
         }
-        // What was peeked stays readable, so there is nothing to wait for but time.
+        // Peeked bytes stay readable, so readiness does not tell when more arrive.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-async fn refuse(mut stream: TcpStream) {
-    // Who does not listen is not told.
-    let _ = stream.write_all(FULL).await;
+async fn refuse_connection(mut stream: TcpStream) {
+    // The peer may be gone.
+    let _ = stream.write_all(TOO_MANY_CONNECTIONS).await;
     let _ = stream.shutdown().await;
-    // What the peer sent must be read, or it is told that the connection broke.
+    // Unread data would reset the connection before the peer reads the response.
     let mut rest = [0; 4096];
     while tokio::io::AsyncReadExt::read(&mut stream, &mut rest).await.is_ok_and(|read| read > 0) {}
 }

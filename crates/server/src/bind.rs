@@ -1,98 +1,100 @@
-//! Which addresses are listened at, and whether that is safe.
+//! Opens the listeners, and rejects addresses that are unsafe without authentication.
 
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-use super::{Listen, Settings};
+use super::{ListenAddress, Settings};
 use wire::{Failure, Kind};
 
-/// What a listener serves.
+/// The protocols of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Serves {
+pub(super) enum Protocols {
     /// REST and gRPC.
-    Both,
-    /// REST alone.
+    All,
+    /// REST only.
     Rest,
-    /// gRPC alone.
+    /// gRPC only.
     Grpc,
 }
 
-/// A listener that takes no connections yet.
+/// A bound listener that accepts no connections yet.
 #[derive(Debug)]
-pub(super) struct Bound {
+pub(super) struct BoundListener {
     /// The listener.
     pub listener: TcpListener,
-    /// Where it listens, with the port that the system chose.
+    /// The address, with the port that the system chose.
     pub address: SocketAddr,
-    /// What it serves.
-    pub serves: Serves,
+    /// The protocols.
+    pub protocols: Protocols,
 }
 
-impl Bound {
-    /// What is told of it when the server starts.
+impl BoundListener {
+    /// Returns the line that is printed when the server starts.
     pub(super) fn describe(&self, settings: &Settings) -> String {
         let scheme = if settings.tls.is_some() { "https" } else { "http" };
-        let what = match self.serves {
-            Serves::Both => "REST and gRPC",
-            Serves::Rest => "REST",
-            Serves::Grpc => "gRPC",
+        let what = match self.protocols {
+            Protocols::All => "REST and gRPC",
+            Protocols::Rest => "REST",
+            Protocols::Grpc => "gRPC",
         };
-        let door = match (settings.access.open, settings.access.has_keys()) {
+        let authentication = match (settings.access.open, settings.access.has_callers()) {
             (false, _) => "",
             (true, _) if !self.address.ip().is_loopback() => ", no authentication",
             (true, true) => ", no authentication",
             (true, false) => ", no authentication: loopback only",
         };
-        format!("listening on {scheme}://{} ({what}{door})", self.address)
+        format!("listening on {scheme}://{} ({what}{authentication})", self.address)
     }
 }
 
-/// Opens the listeners. Without authentication only loopback is served, unless `everywhere` says that this is meant.
-pub(super) async fn bind(settings: &Settings, everywhere: bool) -> Result<Vec<Bound>, Failure> {
+/// Opens the listeners. Without authentication only loopback addresses are allowed, unless `no_auth` is set.
+pub(super) async fn bind(settings: &Settings, no_auth: bool) -> Result<Vec<BoundListener>, Failure> {
     let first = match &settings.grpc_listen {
-        None => Serves::Both,
-        Some(_) => Serves::Rest,
+        None => Protocols::All,
+        Some(_) => Protocols::Rest,
     };
-    let grpc = settings.grpc_listen.as_ref().map(|listen| (listen, Serves::Grpc));
+    let grpc = settings.grpc_listen.as_ref().map(|listen| (listen, Protocols::Grpc));
     let mut bound = Vec::new();
-    for (listen, serves) in [(&settings.listen, first)].into_iter().chain(grpc) {
-        let listener = open(listen, settings, everywhere, &bound).await?;
+    for (listen, protocols) in [(&settings.listen, first)].into_iter().chain(grpc) {
+        let listener = bind_one(listen, settings, no_auth, &bound).await?;
         let address = listener.local_addr()?;
-        bound.push(Bound { listener, address, serves });
+        bound.push(BoundListener { listener, address, protocols });
     }
     Ok(bound)
 }
 
-async fn open(
-    listen: &Listen,
+async fn bind_one(
+    listen: &ListenAddress,
     settings: &Settings,
-    everywhere: bool,
-    bound: &[Bound],
+    no_auth: bool,
+    bound: &[BoundListener],
 ) -> Result<TcpListener, Failure> {
-    let open_to_all = everywhere || !settings.access.open;
+    let may_be_public = no_auth || !settings.access.open;
     let cannot = |error: std::io::Error| {
-        Failure::new(Kind::Failed, format!("cannot listen at {listen}: {}", in_words(&error)))
+        Failure::new(Kind::Failed, format!("cannot listen on {listen}: {}", describe_error(&error)))
             .hint(hint(&error))
     };
-    let addresses = listen.resolve(open_to_all).await.map_err(cannot)?;
-    if let Some(address) = addresses.iter().find(|address| !open_to_all && !address.ip().is_loopback()) {
+    let addresses = listen.resolve(may_be_public).await.map_err(cannot)?;
+    if let Some(address) = addresses.iter().find(|address| !may_be_public && !address.ip().is_loopback()) {
         return Err(Failure::usage(format!(
-            "{address} can be reached by others, and nobody would have to say who they are"
+            "cannot listen on {address}: other machines could use the server without authentication"
         ))
-        .hint("make a token with `milvus-backup server token NAME ROLE` and set server.tokens; --no-auth serves everybody"));
+        .hint("create a token with `milvus-backup server token NAME ROLE` and set server.tokens, or disable authentication with --no-auth"));
     }
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
     for address in addresses {
         match TcpListener::bind(address).await {
             Ok(listener) => return Ok(listener),
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && is_ours(address, bound) => {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AddrInUse && is_bound_already(address, bound) =>
+            {
                 return Err(Failure::usage(format!(
-                    "--port or --listen and --grpc-listen name the same address: {listen}"
+                    "--port or --listen and --grpc-listen have the same address: {listen}"
                 ))
-                .hint("leave out --grpc-listen (server.grpc_listen): one address serves REST and gRPC"));
+                .hint("omit --grpc-listen (server.grpc_listen): one address serves REST and gRPC"));
             }
-            // Another process has it: the next address would hide that.
+            // Trying the next address would hide that another process uses this one.
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => return Err(cannot(error)),
             Err(error) => last = error,
         }
@@ -100,28 +102,30 @@ async fn open(
     Err(cannot(last))
 }
 
-/// Whether what is listened at already leaves nothing of this address.
-fn is_ours(address: SocketAddr, bound: &[Bound]) -> bool {
-    let mut places = bound.iter().map(|bound| bound.address);
-    places.any(|ours| {
-        let everywhere = ours.ip().is_unspecified() || address.ip().is_unspecified();
-        ours.port() == address.port() && (everywhere || ours.ip() == address.ip())
+/// Returns whether a listener of this server already uses the address.
+fn is_bound_already(address: SocketAddr, bound: &[BoundListener]) -> bool {
+    let mut addresses = bound.iter().map(|bound| bound.address);
+    addresses.any(|used| {
+        let all_addresses = used.ip().is_unspecified() || address.ip().is_unspecified();
+        used.port() == address.port() && (all_addresses || used.ip() == address.ip())
     })
 }
 
-fn in_words(error: &std::io::Error) -> String {
+fn describe_error(error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "not allowed".to_owned(),
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        std::io::ErrorKind::AddrInUse => "another process uses the address".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        std::io::ErrorKind::AddrNotAvailable => "the address does not belong to this machine".to_owned(),
         _ => error.to_string(),
     }
 }
 
 fn hint(error: &std::io::Error) -> &'static str {
     match error.kind() {
-        std::io::ErrorKind::AddrInUse => "choose another port with --port or --listen; 0 takes a free one",
-        std::io::ErrorKind::PermissionDenied => "ports below 1024 need rights; choose another with --port",
+        std::io::ErrorKind::AddrInUse => "choose another port with --port or --listen; 0 selects a free port",
+        std::io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need privileges; choose another port with --port"
+        }
         _ => "choose an address of this machine with --listen HOST:PORT",
     }
 }

@@ -1,27 +1,27 @@
-//! Who asks, and what they may.
+//! Callers and their roles.
 
 use std::str::FromStr;
 
 use wire::{Failure, Kind};
 
-/// What a caller may do; each role may do what those before it may.
+/// The role of a caller. Each role includes the permissions of the roles before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Look at backups and jobs.
+    /// Read backups and jobs.
     Read,
-    /// Make backups.
+    /// Create backups.
     Backup,
-    /// Restore them.
+    /// Restore backups.
     Restore,
-    /// Delete them.
+    /// Delete backups.
     Admin,
 }
 
 impl Role {
-    /// Every role, the least first.
+    /// All roles, the least first.
     pub const ALL: [Self; 4] = [Self::Read, Self::Backup, Self::Restore, Self::Admin];
 
-    /// The role in a word, as the configuration writes it.
+    /// Returns the name of the role in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -40,36 +40,41 @@ impl FromStr for Role {
     }
 }
 
-/// A word that is no role.
+/// The text is not the name of a role.
 #[derive(Debug, thiserror::Error)]
 #[error("expected a role: read, backup, restore or admin")]
 pub struct UnknownRole;
 
-/// Who asks, as the door knows them; in the extensions of every request that passed it.
+/// An authenticated caller; an extension of requests that the guard has authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     /// The name of the token, user or certificate.
     pub name: String,
-    /// What they may.
+    /// The role.
     pub role: Role,
 }
 
 impl Caller {
-    /// Who asks where nobody has to say who they are.
+    /// Returns the caller of a server without authentication.
     pub(crate) fn anyone() -> Self {
         Self { name: "anonymous".to_owned(), role: Role::Admin }
     }
 
-    /// Refuses what needs more than the caller's role.
-    pub(crate) fn may(&self, needed: Role) -> Result<(), Failure> {
+    /// Fails if the caller lacks a role.
+    pub(crate) fn require(&self, needed: Role) -> Result<(), Failure> {
         if self.role >= needed {
             return Ok(());
         }
         Err(Failure::new(
             Kind::Forbidden,
-            format!("{} has the role {}, this needs {}", self.name, self.role.as_str(), needed.as_str()),
+            format!(
+                "permission denied: {} has role {}, this needs {}",
+                self.name,
+                self.role.as_str(),
+                needed.as_str()
+            ),
         )
-        .hint("ask with a token of that role; the server's configuration gives roles"))
+        .hint("use credentials with that role, or change the role in the configuration of the server"))
     }
 }
 
@@ -78,11 +83,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_may_what_lesser_roles_may() {
+    fn a_role_includes_lesser_roles() {
         let caller = Caller { name: "ci".to_owned(), role: "Backup".parse().unwrap() };
-        assert!(caller.may(Role::Read).is_ok() && caller.may(Role::Backup).is_ok());
-        let refused = caller.may(Role::Admin).unwrap_err();
+        assert!(caller.require(Role::Read).is_ok() && caller.require(Role::Backup).is_ok());
+        let refused = caller.require(Role::Admin).unwrap_err();
         assert_eq!(refused.kind, Kind::Forbidden);
-        assert_eq!(refused.message, "ci has the role backup, this needs admin");
+        assert_eq!(refused.message, "permission denied: ci has role backup, this needs admin");
     }
 }

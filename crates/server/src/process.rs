@@ -1,25 +1,24 @@
-//! What this process uses, as Linux tells it.
+//! The resources of this process, from Linux.
 
 use metrics::gauge;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Lets this process open as many files as it is allowed to, where it was started with less: shells give 1024. Says how
-/// many that are.
-pub(super) fn open_files() -> Option<u64> {
+/// Raises the limit of open files to the hard limit, because shells set 1024; returns the new limit.
+pub(super) fn raise_open_file_limit() -> Option<u64> {
     let now = getrlimit(Resource::Nofile);
     let wanted = rustix::process::Rlimit { current: now.maximum, ..now };
-    // What it was started with is left, where that cannot be changed.
+    // On failure the limit stays as it is.
     let _ = setrlimit(Resource::Nofile, wanted);
     getrlimit(Resource::Nofile).current
 }
 
-/// Sets the gauges; one that cannot be read keeps its value.
-pub(super) fn measure() {
+/// Updates the gauges of the process; one that cannot be read keeps its value.
+pub(super) fn update_gauges() {
     if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
-        if let Some(kib) = field(&status, "VmRSS:") {
+        if let Some(kib) = parse_field(&status, "VmRSS:") {
             gauge!("process_resident_memory_bytes").set((kib * 1024) as f64);
         }
-        if let Some(threads) = field(&status, "Threads:") {
+        if let Some(threads) = parse_field(&status, "Threads:") {
             gauge!("process_threads").set(threads as f64);
         }
     }
@@ -31,8 +30,8 @@ pub(super) fn measure() {
     }
 }
 
-/// The first number of a line of `/proc/self/status`.
-fn field(status: &str, name: &str) -> Option<u64> {
+/// Returns the first number of a line of `/proc/self/status`.
+fn parse_field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_ascii_whitespace().next()?.parse().ok()
 }
@@ -42,9 +41,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found_behind_their_names() {
+    fn fields_are_parsed_by_name() {
         let status = "Name:\tx\nVmRSS:\t   1234 kB\nThreads:\t7\n";
-        assert_eq!((field(status, "VmRSS:"), field(status, "Threads:")), (Some(1234), Some(7)));
-        assert_eq!(field(status, "VmHWM:"), None);
+        assert_eq!((parse_field(status, "VmRSS:"), parse_field(status, "Threads:")), (Some(1234), Some(7)));
+        assert_eq!(parse_field(status, "VmHWM:"), None);
     }
 }

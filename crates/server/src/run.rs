@@ -1,4 +1,4 @@
-//! The server from its start to its end.
+//! Starts the server, and shuts it down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,106 +13,113 @@ use tokio_util::task::TaskTracker;
 
 use super::accept::Acceptor;
 use super::bind::bind;
-use super::door::Door;
+use super::connection_limit::ConnectionLimit;
+use super::guard::Guard;
 use super::health::Health;
-use super::places::Places;
 use super::routes::Routes;
 use super::tls::{Certificates, TlsError};
-use super::{Limits, Service, Settings, State, audit, health, metrics, process};
+use super::{ServerLimits, ServerState, Service, Settings, audit, health, metrics, process};
 use wire::{Failure, Kind};
 
-/// How long what streams may go on once everything else has been answered.
-const AFTERWARDS: Duration = Duration::from_secs(5);
+/// The time for which streams may continue after the last response.
+const STREAM_GRACE: Duration = Duration::from_secs(5);
 
-/// How often jobs are removed that have been over for long.
-const SWEEP: Duration = Duration::from_hours(24);
+/// The interval at which expired jobs are removed.
+const SWEEP_INTERVAL: Duration = Duration::from_hours(24);
 
-/// Serves until `stop` is pulled and everything has come to an orderly end. `tell` is told where it listens.
+/// Runs the server until `stop` is cancelled and the shutdown is complete.
+///
+/// `announce` gets one line for each listener. Fails if the server cannot start.
 pub async fn run(
     settings: Settings,
     engine: Engine,
     stop: CancellationToken,
-    tell: impl Fn(&str),
+    announce: impl Fn(&str),
 ) -> Result<(), Failure> {
-    report_panics();
-    let everywhere = settings.access.open;
-    let access = settings.access.clone().or_open();
-    let settings = Arc::new(Settings { access, limits: within_reach(&settings.limits), ..settings });
-    let tls = certificates(&settings)?;
-    let listeners = bind(&settings, everywhere).await?;
-    let handle =
-        metrics::start(settings.build).map_err(|error| failed(format!("cannot keep metrics: {error}")))?;
+    log_panics();
+    let no_auth = settings.access.open;
+    let access = settings.access.clone().or_disabled();
+    let settings = Arc::new(Settings { access, limits: cap_connections(&settings.limits), ..settings });
+    let tls = load_certificates(&settings)?;
+    let listeners = bind(&settings, no_auth).await?;
+    let handle = metrics::install_recorder(settings.build)
+        .map_err(|error| failed(format!("cannot collect metrics: {error}")))?;
     let jobs = open_jobs(&engine, &settings)?;
     jobs.on_end(|job| {
-        metrics::ended(job);
-        audit::ended(job);
+        metrics::count_finished_job(job);
+        audit::record_end(job);
     });
-    let door = Door::new(&settings, settings.access.open && !everywhere);
+    let guard = Guard::new(&settings, settings.access.open && !no_auth);
     let health = Arc::new(Health::new(engine.clone(), stop.clone()));
     let routes = Routes {
-        state: State { service: Service::new(engine, jobs.clone()), settings: Arc::clone(&settings) },
-        door: Arc::clone(&door),
-        operations: health::router(health).merge(metrics::router(handle, jobs.clone())),
+        state: ServerState { service: Service::new(engine, jobs.clone()), settings: Arc::clone(&settings) },
+        guard: Arc::clone(&guard),
+        operations: health::routes(health).merge(metrics::routes(
+            handle,
+            jobs.clone(),
+            settings.access.metrics_open,
+        )),
         stop: stop.clone(),
     };
-    follow(tls.clone(), &stop)?;
+    reload_certificates(tls.clone(), &stop)?;
 
     let acceptor = Acceptor {
         router: Router::new(),
         tls,
         limits: settings.limits.clone(),
-        places: Places::new(&settings.limits),
-        open: TaskTracker::new(),
+        connection_limit: ConnectionLimit::new(&settings.limits),
+        connections: TaskTracker::new(),
         stop: stop.clone(),
-        kill: CancellationToken::new(),
+        abort: CancellationToken::new(),
     };
     for bound in listeners {
-        tell(&bound.describe(&settings));
-        let acceptor = Acceptor { router: routes.of(bound.serves), ..acceptor.clone() };
+        announce(&bound.describe(&settings));
+        let acceptor = Acceptor { router: routes.for_listener(bound.protocols), ..acceptor.clone() };
         tokio::spawn(acceptor.run(bound.listener));
     }
     drop(routes);
     stop.cancelled().await;
-    end(&acceptor, &door, &jobs, settings.limits.shutdown_timeout).await;
+    shut_down(&acceptor, &guard, &jobs, settings.limits.shutdown_timeout).await;
     Ok(())
 }
 
-/// Ends in good order: jobs are stopped at a safe point, requests are answered, what streams is cut off.
-async fn end(acceptor: &Acceptor, door: &Door, jobs: &Jobs, patience: Duration) {
-    let deadline = Instant::now() + patience;
+/// Stops the jobs at a safe point, waits for the responses, and closes the streams, all within `timeout`.
+async fn shut_down(acceptor: &Acceptor, guard: &Guard, jobs: &Jobs, timeout: Duration) {
+    let deadline = Instant::now() + timeout;
     tracing::info!("stopping");
-    acceptor.open.close();
-    jobs.shutdown(patience).await;
+    acceptor.connections.close();
+    jobs.shutdown(timeout).await;
     let answered = async {
-        while door.open() > 0 {
+        while guard.pending() > 0 {
             sleep(Duration::from_millis(20)).await;
         }
-        sleep(AFTERWARDS).await;
+        sleep(STREAM_GRACE).await;
     };
     tokio::select! {
-        () = acceptor.open.wait() => {}
+        () = acceptor.connections.wait() => {}
         _ = timeout_at(deadline, answered) => {}
     }
-    acceptor.kill.cancel();
-    acceptor.open.wait().await;
+    acceptor.abort.cancel();
+    acceptor.connections.wait().await;
     tracing::info!("stopped");
 }
 
-/// Half of the files that may be open are for connections, the rest for stores, Milvus and jobs.
-fn within_reach(limits: &Limits) -> Limits {
-    let files = process::open_files().and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
+/// Limits the connections to half of the files that the process may open; the rest is for stores, Milvus and jobs.
+fn cap_connections(limits: &ServerLimits) -> ServerLimits {
+    let files =
+        process::raise_open_file_limit().and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
     let max_connections = limits.max_connections.min(files / 2);
     if max_connections < limits.max_connections {
         tracing::warn!(
             files,
             max_connections,
-            "fewer connections than configured: files that may be open are few"
+            "the limit of open files allows fewer connections than configured"
         );
     }
-    Limits { max_connections, ..limits.clone() }
+    ServerLimits { max_connections, ..limits.clone() }
 }
 
-fn certificates(settings: &Settings) -> Result<Option<Arc<Certificates>>, Failure> {
+fn load_certificates(settings: &Settings) -> Result<Option<Arc<Certificates>>, Failure> {
     let Some(files) = &settings.tls else { return Ok(None) };
     let optional = !settings.access.tokens.is_empty() || !settings.access.users.is_empty();
     let certificates = Certificates::load(files.clone(), optional).map_err(|error| {
@@ -128,25 +135,25 @@ fn certificates(settings: &Settings) -> Result<Option<Arc<Certificates>>, Failur
     Ok(Some(Arc::new(certificates)))
 }
 
-/// Reads certificates again when they change. SIGHUP ends a process that does not take it, so it is taken always.
-fn follow(tls: Option<Arc<Certificates>>, stop: &CancellationToken) -> Result<(), Failure> {
+/// Reloads the certificates when they change. SIGHUP is handled without TLS too, because it would end the process.
+fn reload_certificates(tls: Option<Arc<Certificates>>, stop: &CancellationToken) -> Result<(), Failure> {
     let mut hangup = signal(SignalKind::hangup())?;
     let stop = stop.clone();
     tokio::spawn(async move {
         match tls {
-            Some(tls) => tls.follow(hangup, stop).await,
+            Some(tls) => tls.reload_on_change(hangup, stop).await,
             None => while hangup.recv().await.is_some() {},
         }
     });
     Ok(())
 }
 
-/// Writes a panic down as a line of the log, which is where its request or job stands, too.
-fn report_panics() {
+/// Logs panics in the span of their request or job.
+fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string);
         let message = panic.payload_as_str().unwrap_or_default();
-        tracing::error!(at, message, "a part of the server broke");
+        tracing::error!(at, message, "panic");
     }));
 }
 
@@ -156,7 +163,7 @@ fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {
         max_running: settings.max_running_jobs,
         max_queued: settings.max_queued_jobs,
         keep: settings.keep_jobs,
-        sweep: SWEEP,
+        sweep: SWEEP_INTERVAL,
     };
     Ok(Jobs::open(engine.clone(), config)?)
 }

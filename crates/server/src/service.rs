@@ -1,6 +1,6 @@
-//! What REST and gRPC call: checks the caller's role, hands jobs in, asks the engine, and writes the audit line.
+//! The operations behind REST and gRPC: each checks the role, calls the jobs or the engine, and writes the audit line.
 //!
-//! Both front ends go through here, so that they cannot differ in what they allow or do.
+//! All front ends use it, so they allow and do the same.
 
 use std::sync::Arc;
 
@@ -20,162 +20,195 @@ use super::audit;
 use super::caller::{Caller, Role};
 use wire::Failure;
 
-/// How many look into the store or at Milvus at once; the others wait, so that memory does not grow with who asks.
-const LOOKING: usize = 8;
-/// How much is written down of what a request that was refused is about, characters.
-const LONGEST_SUBJECT: usize = 255;
+/// The number of requests that use the engine at the same time; the others wait, which bounds memory.
+const CONCURRENT_READS: usize = 8;
+/// The largest length of the subject of a refused request in the audit log, in characters.
+const MAX_SUBJECT_CHARS: usize = 255;
 
-/// Who asks, and what is said beside the request.
+/// The caller and the options that are not part of the request itself.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    /// Who asks.
+pub(crate) struct RequestContext {
+    /// The caller.
     pub caller: Caller,
-    /// The id a job shall have, if the caller chose one.
+    /// The id for the job, if the caller chose one.
     pub id: Option<String>,
-    /// Whether any other will do where a job has that one already.
+    /// Whether the job gets another id if that id is taken.
     pub any_id: bool,
-    /// The key that makes a repeated submission the same one.
+    /// The key that makes a repeated submission return the existing job.
     pub idempotency_key: Option<String>,
-    /// Where backups lie, if not at the configured place.
+    /// Whether the name of the backup was generated, because the caller chose none.
+    pub name_generated: bool,
+    /// The backup location; the default is the configured one.
     pub place: OtherPlace,
 }
 
-impl Asked {
-    /// A caller who says nothing else.
+impl RequestContext {
+    /// Creates the context of a caller without options.
     pub(crate) fn by(caller: Caller) -> Self {
-        Self { caller, id: None, any_id: false, idempotency_key: None, place: OtherPlace::default() }
+        Self {
+            caller,
+            id: None,
+            any_id: false,
+            idempotency_key: None,
+            name_generated: false,
+            place: OtherPlace::default(),
+        }
     }
 }
 
-/// The use cases as they are served.
+/// The operations.
 #[derive(Clone)]
 pub(crate) struct Service {
     engine: Engine,
     jobs: Jobs,
-    looking: Arc<Semaphore>,
+    engine_permits: Arc<Semaphore>,
 }
 
 impl Service {
-    /// Serves an engine and the jobs over it.
+    /// Creates the operations on an engine and its jobs.
     pub(crate) fn new(engine: Engine, jobs: Jobs) -> Self {
-        Self { engine, jobs, looking: Arc::new(Semaphore::new(LOOKING)) }
+        Self { engine, jobs, engine_permits: Arc::new(Semaphore::new(CONCURRENT_READS)) }
     }
 
-    /// What the engine works on.
+    /// Returns the configuration of the engine.
     pub(crate) fn config(&self) -> &EngineConfig {
         self.engine.config()
     }
 
-    /// Refuses who may not hand in such a job, so that what else is wrong with a request is told only to who may.
-    pub(crate) fn may(caller: &Caller, kind: JobKind, subject: &str) -> Result<(), Failure> {
-        caller.may(needed(kind)).inspect_err(|refused| {
-            // Nobody has looked at it, so it may be no name, and of any size.
-            let subject: String = subject.chars().take(LONGEST_SUBJECT).collect();
-            audit::record(caller, kind.as_str(), &subject, Err(refused));
+    /// Fails if the caller lacks the role for a kind of job.
+    ///
+    /// Handlers call it before they report other errors, so that only permitted callers see those. It is the one place
+    /// of this rule; [`crate::policy`] has the rule for routes.
+    pub(crate) fn check_role(caller: &Caller, kind: JobKind, subject: &str) -> Result<(), Failure> {
+        caller.require(role_for(kind)).inspect_err(|refused| {
+            // The subject is not validated yet, so it may have any size.
+            let subject: String = subject.chars().take(MAX_SUBJECT_CHARS).collect();
+            audit::record_request(caller, kind.as_str(), &subject, Err(refused));
         })
     }
 
-    /// Hands in a backup.
-    pub(crate) async fn backup(&self, asked: Asked, request: BackupRequest) -> Result<Job, Failure> {
-        self.submit(asked, Request::Backup(request)).await
+    /// Submits a backup.
+    pub(crate) async fn backup(
+        &self,
+        context: RequestContext,
+        request: BackupRequest,
+    ) -> Result<Job, Failure> {
+        self.submit(context, Request::Backup(request)).await
     }
 
-    /// Hands in a restore.
-    pub(crate) async fn restore(&self, asked: Asked, request: RestoreRequest) -> Result<Job, Failure> {
-        self.submit(asked, Request::Restore(request)).await
+    /// Submits a restore.
+    pub(crate) async fn restore(
+        &self,
+        context: RequestContext,
+        request: RestoreRequest,
+    ) -> Result<Job, Failure> {
+        self.submit(context, Request::Restore(request)).await
     }
 
-    /// Hands in a deletion.
-    pub(crate) async fn delete(&self, asked: Asked, request: DeleteRequest) -> Result<Job, Failure> {
-        self.submit(asked, Request::Delete(request)).await
+    /// Submits a deletion.
+    pub(crate) async fn delete(
+        &self,
+        context: RequestContext,
+        request: DeleteRequest,
+    ) -> Result<Job, Failure> {
+        self.submit(context, Request::Delete(request)).await
     }
 
-    async fn submit(&self, asked: Asked, request: Request) -> Result<Job, Failure> {
-        let Asked { caller, id, any_id, idempotency_key, place } = asked;
+    async fn submit(&self, context: RequestContext, request: Request) -> Result<Job, Failure> {
+        let RequestContext { caller, id, any_id, idempotency_key, name_generated, place } = context;
         let (action, subject) = (request.kind().as_str(), request.backup().to_owned());
-        let role = needed(request.kind());
-        let submission = Submission { request, place, id, idempotency_key, by: caller.name.clone() };
-        let submitted = match caller.may(role) {
-            Ok(()) => self.hand_in(submission, any_id).boxed().await.map_err(Failure::from),
+        let role = role_for(request.kind());
+        let submission =
+            Submission { request, place, id, idempotency_key, name_generated, by: caller.name.clone() };
+        let submitted = match caller.require(role) {
+            Ok(()) => self.submit_to_queue(submission, any_id).boxed().await.map_err(Failure::from),
             Err(refused) => Err(refused),
         };
-        audit::record(&caller, action, &subject, submitted.as_ref().map(|job| job.id.as_str()));
+        audit::record_request(&caller, action, &subject, submitted.as_ref().map(|job| job.id.as_str()));
         submitted
     }
 
-    async fn hand_in(&self, submission: Submission, any_id: bool) -> Result<Job, JobsError> {
-        let again = any_id.then(|| Submission { id: None, ..submission.clone() });
-        match (self.jobs.submit(submission).await, again) {
-            (Err(JobsError::IdTaken(_)), Some(again)) => self.jobs.submit(again).await,
-            (handed_in, _) => handed_in,
+    async fn submit_to_queue(&self, submission: Submission, any_id: bool) -> Result<Job, JobsError> {
+        let without_id = any_id.then(|| Submission { id: None, ..submission.clone() });
+        match (self.jobs.submit(submission).await, without_id) {
+            (Err(JobsError::IdTaken(_)), Some(without_id)) => self.jobs.submit(without_id).await,
+            (submitted, _) => submitted,
         }
     }
 
-    /// What a backup would do.
+    /// Plans a backup.
     pub(crate) async fn plan_backup(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         request: &BackupRequest,
     ) -> Result<BackupPreview, Failure> {
-        let (look, ctx) = (self.look(asked).await?, JobCtx::detached());
-        Ok(look.engine.plan_backup(request, &ctx).await?.preview(&ctx).await?)
+        let (access, ctx) = (self.engine(context).await?, JobCtx::detached());
+        Ok(access.engine.plan_backup(request, &ctx).await?.preview(&ctx).await?)
     }
 
-    /// What a restore would do.
+    /// Plans a restore.
     pub(crate) async fn plan_restore(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         request: &RestoreRequest,
     ) -> Result<PreparedRestore, Failure> {
-        Ok(self.look(asked).await?.engine.plan_restore(request, &JobCtx::detached()).await?)
+        Ok(self.engine(context).await?.engine.plan_restore(request, &JobCtx::detached()).await?)
     }
 
-    /// What a deletion would remove.
+    /// Plans a deletion.
     pub(crate) async fn plan_delete(
         &self,
-        asked: &Asked,
+        context: &RequestContext,
         request: &DeleteRequest,
     ) -> Result<DeleteOutcome, Failure> {
-        let prepared = self.look(asked).await?.engine.plan_delete(request, &JobCtx::detached()).await?;
+        let prepared = self.engine(context).await?.engine.plan_delete(request, &JobCtx::detached()).await?;
         Ok(prepared.contents().clone())
     }
 
-    /// The backups, by name.
-    pub(crate) async fn list(&self, asked: &Asked) -> Result<Vec<BackupSummary>, Failure> {
-        Ok(self.look(asked).await?.engine.list(&JobCtx::detached()).await?)
+    /// Lists the backups by name.
+    pub(crate) async fn list(&self, context: &RequestContext) -> Result<Vec<BackupSummary>, Failure> {
+        Ok(self.engine(context).await?.engine.list(&JobCtx::detached()).await?)
     }
 
-    /// One backup.
-    pub(crate) async fn get(&self, asked: &Asked, name: &BackupName) -> Result<BackupDetail, Failure> {
-        Ok(self.look(asked).await?.engine.get(name, &JobCtx::detached()).await?)
+    /// Gets a backup.
+    pub(crate) async fn get(
+        &self,
+        context: &RequestContext,
+        name: &BackupName,
+    ) -> Result<BackupDetail, Failure> {
+        Ok(self.engine(context).await?.engine.get(name, &JobCtx::detached()).await?)
     }
 
-    /// Bytes of the files that say what a backup holds.
-    pub(crate) async fn meta_size(&self, asked: &Asked, name: &BackupName) -> Result<u64, Failure> {
-        Ok(self.look(asked).await?.engine.meta_size(name, &JobCtx::detached()).await?)
+    /// Returns the size of the metadata files of a backup, in bytes.
+    pub(crate) async fn meta_size(
+        &self,
+        context: &RequestContext,
+        name: &BackupName,
+    ) -> Result<u64, Failure> {
+        Ok(self.engine(context).await?.engine.meta_size(name, &JobCtx::detached()).await?)
     }
 
-    /// The version of the Milvus that is served.
-    pub(crate) async fn milvus_version(&self, asked: &Asked) -> Result<String, Failure> {
-        Ok(self.look(asked).await?.engine.server_version().await?)
+    /// Returns the version of Milvus.
+    pub(crate) async fn milvus_version(&self, context: &RequestContext) -> Result<String, Failure> {
+        Ok(self.engine(context).await?.engine.server_version().await?)
     }
 
-    /// Whether Milvus and both storages serve.
-    pub(crate) async fn check(&self, asked: &Asked) -> Result<Vec<Check>, Failure> {
-        Ok(self.look(asked).await?.engine.check(&JobCtx::detached()).await?)
+    /// Checks Milvus and both storages.
+    pub(crate) async fn check(&self, context: &RequestContext) -> Result<Vec<Check>, Failure> {
+        Ok(self.engine(context).await?.engine.check(&JobCtx::detached()).await?)
     }
 
-    /// The engine on the place that was asked for, for who may read, once it is their turn.
-    async fn look(&self, asked: &Asked) -> Result<Look, Failure> {
-        asked.caller.may(Role::Read)?;
-        let OtherPlace { bucket, root } = &asked.place;
+    /// Waits for a permit and returns the engine for the backup location of the context.
+    async fn engine(&self, context: &RequestContext) -> Result<EngineAccess, Failure> {
+        context.caller.require(Role::Read)?;
+        let OtherPlace { bucket, root } = &context.place;
         let engine = self.engine.with_backup(bucket.as_deref(), root.as_deref())?;
-        // the semaphore is never closed
-        let turn = Arc::clone(&self.looking).acquire_owned().await.ok();
-        Ok(Look { engine, _turn: turn })
+        // The semaphore is never closed.
+        let permit = Arc::clone(&self.engine_permits).acquire_owned().await.ok();
+        Ok(EngineAccess { engine, _permit: permit })
     }
 
-    /// A page of the jobs, newest first.
+    /// Returns a page of the jobs, newest first.
     pub(crate) fn jobs(
         &self,
         caller: &Caller,
@@ -183,54 +216,54 @@ impl Service {
         page: Option<&str>,
         limit: usize,
     ) -> Result<JobPage, Failure> {
-        caller.may(Role::Read)?;
+        caller.require(Role::Read)?;
         Ok(self.jobs.list(filter, page, limit)?)
     }
 
-    /// One job.
+    /// Gets a job.
     pub(crate) fn job(&self, caller: &Caller, id: &str) -> Result<Job, Failure> {
-        caller.may(Role::Read)?;
+        caller.require(Role::Read)?;
         Ok(self.jobs.get(id)?)
     }
 
-    /// The job that makes a backup of this name right now.
-    pub(crate) fn live_backup(&self, caller: &Caller, name: &str) -> Result<Option<Job>, Failure> {
-        caller.may(Role::Read)?;
+    /// Returns the active job that creates a backup of this name.
+    pub(crate) fn active_backup_job(&self, caller: &Caller, name: &str) -> Result<Option<Job>, Failure> {
+        caller.require(Role::Read)?;
         Ok(self.jobs.by_backup(name)?)
     }
 
-    /// Tells a job to stop; whoever may hand in its kind may stop it.
+    /// Cancels a job. It needs the role that submits such a job.
     pub(crate) fn cancel(&self, caller: &Caller, id: &str) -> Result<Job, Failure> {
-        // Which ids there are is told only to who may cancel something.
-        let job = caller.may(Role::Backup).and_then(|()| self.job(caller, id));
+        // Callers that cannot cancel any job do not learn which ids exist.
+        let job = caller.require(Role::Backup).and_then(|()| self.job(caller, id));
         let cancelled = job.and_then(|job| {
-            caller.may(needed(job.request.kind()))?;
+            caller.require(role_for(job.request.kind()))?;
             Ok(self.jobs.cancel(id)?)
         });
-        audit::record(caller, "cancel", id, cancelled.as_ref().map(|job| job.id.as_str()));
+        audit::record_request(caller, "cancel", id, cancelled.as_ref().map(|job| job.id.as_str()));
         cancelled
     }
 
-    /// The job as it is, again and again until it is over.
+    /// Returns a stream of the states of a job until it is finished.
     pub(crate) fn watch(&self, caller: &Caller, id: &str) -> Result<BoxStream<'static, Job>, Failure> {
-        caller.may(Role::Read)?;
+        caller.require(Role::Read)?;
         Ok(self.jobs.watch(id)?.boxed())
     }
 
-    /// The job once it is over.
+    /// Waits for the end of a job.
     pub(crate) async fn wait(&self, id: &str) -> Result<Job, Failure> {
         Ok(self.jobs.wait(id).await?)
     }
 }
 
-/// An engine to look with, while it is one's turn.
-struct Look {
+/// An engine with the permit to use it.
+struct EngineAccess {
     engine: Engine,
-    _turn: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// The role that hands in such a job.
-const fn needed(kind: JobKind) -> Role {
+/// Returns the role that a kind of job needs.
+const fn role_for(kind: JobKind) -> Role {
     match kind {
         JobKind::Backup => Role::Backup,
         JobKind::Restore => Role::Restore,

@@ -1,4 +1,4 @@
-//! How the server is set up.
+//! The settings of the server.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -7,126 +7,126 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::caller::Role;
-use super::listen::Listen;
+use super::listen_address::ListenAddress;
 
-/// What the configuration and the flags say about the server.
+/// The settings of the server, from the configuration and the flags.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The commit and target of this build, for `/metrics`.
     pub build: &'static str,
-    /// Where REST, and gRPC too unless that has a place of its own, is served.
-    pub listen: Listen,
-    /// Where gRPC alone is served.
-    pub grpc_listen: Option<Listen>,
-    /// Where jobs are kept.
+    /// The address for REST, and for gRPC unless `grpc_listen` is set.
+    pub listen: ListenAddress,
+    /// A separate address for gRPC.
+    pub grpc_listen: Option<ListenAddress>,
+    /// The directory of the job store.
     pub data_dir: PathBuf,
-    /// How many jobs run at once.
+    /// The largest number of running jobs.
     pub max_running_jobs: NonZeroUsize,
-    /// How many jobs wait at most.
+    /// The largest number of queued jobs.
     pub max_queued_jobs: usize,
-    /// How long jobs that are over are kept.
+    /// The time for which finished jobs are kept.
     pub keep_jobs: Duration,
-    /// Whether `/api/v1` answers 200 whatever happened, as the Go tool does.
+    /// Whether handlers of `/api/v1` respond with status 200 to failures too, as the Go tool does.
     pub legacy_status: bool,
-    /// Whether `/api/v1/list` leaves details out, as the Go tool's `http.simpleResponse` does.
+    /// Whether `/api/v1/list` omits details, as the Go tool does with `http.simpleResponse`.
     pub simple_response: bool,
-    /// Whether restores keep their staged files.
+    /// Whether restores keep their staging directories.
     pub keep_staged: bool,
-    /// Whether a request may name another backup root.
+    /// Whether a request may choose another bucket or backup root.
     pub allow_backup_root_path: bool,
-    /// The path before `/api/v1` that a proxy adds, for the documentation pages.
+    /// The path that a proxy adds before `/api/v1`, for the documentation pages.
     pub swagger_base_path: String,
-    /// Who may do what.
+    /// The known callers and their roles.
     pub access: Access,
-    /// TLS, unless connections are plain.
+    /// The certificate files; `None` without TLS.
     pub tls: Option<TlsFiles>,
-    /// How much and how long.
-    pub limits: Limits,
+    /// The limits on requests and connections.
+    pub limits: ServerLimits,
 }
 
-/// Who may do what.
+/// The known callers and their roles.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// Whether everybody may do everything.
+    /// Whether authentication is disabled.
     pub open: bool,
     /// Bearer tokens.
     pub tokens: Vec<Token>,
     /// Users with passwords.
     pub users: Vec<User>,
-    /// The roles of the names in client certificates.
+    /// Names in client certificates, with their roles.
     pub client_names: Vec<(String, Role)>,
-    /// Whether `/metrics` needs nobody's name.
+    /// Whether `/metrics` requires no authentication.
     pub metrics_open: bool,
 }
 
 impl Access {
-    /// Whether anybody has a name here.
-    pub fn has_keys(&self) -> bool {
+    /// Returns whether any caller is configured.
+    pub fn has_callers(&self) -> bool {
         !(self.tokens.is_empty() && self.users.is_empty() && self.client_names.is_empty())
     }
 
-    /// Open to everybody, where nobody has a name.
-    pub(super) fn or_open(mut self) -> Self {
-        self.open |= !self.has_keys();
+    /// Disables authentication if no caller is configured.
+    pub(super) fn or_disabled(mut self) -> Self {
+        self.open |= !self.has_callers();
         self
     }
 }
 
-/// A bearer token, as its hash.
+/// A bearer token.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// Whose it is.
+    /// The name of its owner.
     pub name: String,
-    /// What they may.
+    /// The role of its owner.
     pub role: Role,
-    /// SHA-256 of the token.
+    /// The SHA-256 hash of the token.
     pub sha256: [u8; 32],
 }
 
 /// A user with a password.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// The name to log in with.
+    /// The name of the user.
     pub name: String,
-    /// What they may.
+    /// The role of the user.
     pub role: Role,
-    /// The password's hash in PHC form, `$argon2id$…`.
+    /// The argon2id hash of the password in PHC form, `$argon2id$…`.
     pub hash: SecretString,
 }
 
-/// Where certificates lie, as PEM.
+/// The PEM files for TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The server's certificate chain.
+    /// The certificate chain of the server.
     pub cert: PathBuf,
-    /// Its private key.
+    /// The private key of the server.
     pub key: PathBuf,
-    /// The authority of client certificates, where they are asked for.
+    /// The authority that client certificates are verified with; `None` to request no client certificates.
     pub client_ca: Option<PathBuf>,
 }
 
-/// How much of everything, and how long.
+/// The limits on requests and connections.
 #[derive(Clone, Debug)]
-pub struct Limits {
-    /// The largest request body, bytes.
+pub struct ServerLimits {
+    /// The largest request body, in bytes.
     pub max_body: usize,
-    /// The largest head of a request, bytes.
+    /// The largest request head, in bytes.
     pub max_header: usize,
-    /// How long a TLS handshake may take.
+    /// The time for a TLS handshake.
     pub handshake_timeout: Duration,
-    /// How long the head of a request may take to arrive.
+    /// The time within which the head of a request has to arrive.
     pub header_timeout: Duration,
-    /// How long the body of a request may take to arrive.
+    /// The time within which the body of a request has to arrive.
     pub body_timeout: Duration,
-    /// How long a request may take that does not last as long as a job.
+    /// The time for the response to a request that reads.
     pub request_timeout: Duration,
-    /// How long open requests may go on once the server was told to stop.
+    /// The time for the shutdown.
     pub shutdown_timeout: Duration,
-    /// Connections at once.
+    /// The largest number of connections.
     pub max_connections: usize,
-    /// Connections of one client at once.
+    /// The largest number of connections of one client.
     pub max_connections_per_client: usize,
-    /// Requests a second of one client, where limited.
+    /// The requests per second of one client; `None` for no limit.
     pub requests_per_second: Option<NonZeroU32>,
 }
 
@@ -136,7 +136,7 @@ impl Settings {
     pub(crate) fn without_authentication() -> Self {
         Self {
             build: "test",
-            listen: Listen { host: None, port: 0 },
+            listen: ListenAddress { host: None, port: 0 },
             grpc_listen: None,
             data_dir: PathBuf::new(),
             max_running_jobs: NonZeroUsize::MIN,
@@ -149,7 +149,7 @@ impl Settings {
             swagger_base_path: String::new(),
             access: Access { open: true, ..Access::default() },
             tls: None,
-            limits: Limits {
+            limits: ServerLimits {
                 max_body: 4 << 20,
                 max_header: 64 << 10,
                 handshake_timeout: Duration::from_secs(10),

@@ -1,4 +1,4 @@
-//! TLS: certificates that are read again when they change, and the names in those of clients.
+//! TLS: certificates that are reloaded when they change, and the names in client certificates.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use x509_parser::extensions::GeneralName;
 
 use super::TlsFiles;
 
-/// How often the files are looked at.
-const LOOKED_AT: Duration = Duration::from_secs(10);
+/// The interval at which the files are checked for changes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Certificates that cannot be used.
+/// The certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
-    /// A file cannot be read, or holds something else.
+    /// A file cannot be read or has other contents.
     #[error("cannot read {} from {}", what, path.display())]
     File {
-        /// What was looked for.
+        /// The expected contents.
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -33,10 +33,10 @@ pub(crate) enum TlsError {
         #[source]
         source: rustls::pki_types::pem::Error,
     },
-    /// They do not fit each other.
+    /// The certificate and the key do not match or are not supported.
     #[error("the certificate and key of {} cannot be used", .0.display())]
     Unusable(PathBuf, #[source] rustls::Error),
-    /// The authority of clients cannot be used.
+    /// The authority of client certificates cannot be used.
     #[error("the authority in {} cannot be used", path.display())]
     Authority {
         /// The file.
@@ -50,31 +50,31 @@ pub(crate) enum TlsError {
 /// The certificates in use.
 pub(super) struct Certificates {
     files: TlsFiles,
-    /// Whether who shows no certificate may still come with a token or a password.
+    /// Whether a client without a certificate may authenticate with a token or password.
     optional: bool,
     current: ArcSwap<ServerConfig>,
 }
 
 impl Certificates {
-    /// Reads the files.
+    /// Loads the files.
     pub(super) fn load(files: TlsFiles, optional: bool) -> Result<Self, TlsError> {
         let current = ArcSwap::new(read(&files, optional)?);
         Ok(Self { files, optional, current })
     }
 
-    /// What shakes hands with the certificates as they are now.
+    /// Returns an acceptor with the current certificates.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.current.load_full())
     }
 
-    /// Reads the files again when they change, and on SIGHUP. Files that cannot be used leave those in use in place.
-    pub(super) async fn follow(self: Arc<Self>, mut hangup: Signal, stop: CancellationToken) {
+    /// Reloads the files when they change and on SIGHUP. If they cannot be used, the current certificates stay active.
+    pub(super) async fn reload_on_change(self: Arc<Self>, mut hangup: Signal, stop: CancellationToken) {
         let mut seen = self.stamps();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = hangup.recv() => {}
-                () = tokio::time::sleep(LOOKED_AT) => {
+                () = tokio::time::sleep(CHECK_INTERVAL) => {
                     if self.stamps() == seen {
                         continue;
                     }
@@ -84,11 +84,11 @@ impl Certificates {
             match read(&self.files, self.optional) {
                 Ok(config) => {
                     self.current.store(config);
-                    tracing::info!(cert = %self.files.cert.display(), "certificates read again");
+                    tracing::info!(cert = %self.files.cert.display(), "certificates reloaded");
                 }
                 Err(error) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(%error, cause, "new certificates cannot be used; those before stay");
+                    tracing::error!(%error, cause, "cannot use the new certificates; the previous ones stay active");
                 }
             }
         }
@@ -142,7 +142,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(read)
 }
 
-/// The names in a certificate: its common name, and its alternative names.
+/// Returns the common name and the alternative names of a certificate.
 pub(super) fn names_of(certificate: &CertificateDer<'_>) -> Vec<String> {
     let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else { return Vec::new() };
     let common = parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok()).map(str::to_owned);
@@ -160,26 +160,26 @@ pub(super) fn names_of(certificate: &CertificateDer<'_>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use testkit::tls::Certificates as Made;
+    use testkit::tls::Certificates as TestCertificates;
 
     #[test]
-    fn what_cannot_be_used_is_told_by_file() {
-        let made = Made::generate();
+    fn errors_name_the_file() {
+        let made = TestCertificates::generate();
         let files = TlsFiles { cert: made.server_cert(), key: made.server_key(), client_ca: Some(made.ca()) };
         assert!(read(&files, true).is_ok());
-        let told =
+        let message_of =
             |files: TlsFiles| read(&files, true).err().map(|error| error.to_string()).unwrap_or_default();
         let swapped = TlsFiles { key: made.client_key(), ..files.clone() };
-        assert!(told(swapped).ends_with("server.pem cannot be used"));
+        assert!(message_of(swapped).ends_with("server.pem cannot be used"));
         let no_key = TlsFiles { key: made.ca(), ..files.clone() };
-        assert!(told(no_key).starts_with("cannot read a private key from "));
+        assert!(message_of(no_key).starts_with("cannot read a private key from "));
         let none = TlsFiles { cert: made.server_key(), ..files };
-        assert!(told(none).starts_with("cannot read certificates from "));
+        assert!(message_of(none).starts_with("cannot read certificates from "));
     }
 
     #[test]
-    fn a_client_is_known_by_each_of_its_names() {
-        let made = Made::generate();
+    fn a_certificate_has_each_of_its_names() {
+        let made = TestCertificates::generate();
         let certificate = CertificateDer::from_pem_file(made.client_cert()).unwrap();
         assert_eq!(names_of(&certificate)[..2], ["client", "localhost"]);
     }

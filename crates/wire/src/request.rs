@@ -35,10 +35,15 @@ pub struct NewBackup {
 }
 
 impl NewBackup {
+    /// The name, unless one is to be generated.
+    pub fn chosen_name(&self) -> Option<&str> {
+        self.name.as_deref().filter(|name| !name.is_empty())
+    }
+
     /// The request of the engine.
     pub fn request(&self) -> Result<BackupRequest, Failure> {
-        let name = match self.name.as_deref() {
-            None | Some("") => generated_name(),
+        let name = match self.chosen_name() {
+            None => generated_name(),
             Some(name) => BackupName::for_create(name).map_err(engine::Error::Name)?,
         };
         Ok(BackupRequest {

@@ -11,7 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Config;
 use super::error::{ConfigError, Problem};
 use super::value::Values;
-use server::{Access, Limits, Listen, NoAddress, Role, Settings, TlsFiles, Token, User};
+use server::{
+    Access, InvalidListenAddress, ListenAddress, Role, ServerLimits, Settings, TlsFiles, Token, User,
+};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -20,7 +22,7 @@ impl Config {
     pub(crate) fn server(&self, open: bool) -> Result<Settings, ConfigError> {
         let values = &self.values;
         Ok(Settings {
-            listen: self.listen("server.listen")?.unwrap_or(Listen { host: None, port: DEFAULT_PORT }),
+            listen: self.listen("server.listen")?.unwrap_or(ListenAddress { host: None, port: DEFAULT_PORT }),
             grpc_listen: self.listen("server.grpc_listen")?,
             data_dir: PathBuf::from(self.some_text("server.data_dir")?),
             max_running_jobs: count(values, "server.max_running_jobs"),
@@ -39,12 +41,12 @@ impl Config {
         })
     }
 
-    fn listen(&self, key: &str) -> Result<Option<Listen>, Problem> {
+    fn listen(&self, key: &str) -> Result<Option<ListenAddress>, Problem> {
         let text = self.values.text(key);
         if text.is_empty() {
             return Ok(None);
         }
-        text.parse().map(Some).map_err(|error: NoAddress| self.problem(key, error.to_string()))
+        text.parse().map(Some).map_err(|error: InvalidListenAddress| self.problem(key, error.to_string()))
     }
 
     fn some_text(&self, key: &str) -> Result<&str, Problem> {
@@ -119,9 +121,9 @@ impl Config {
 /// The port of the Go tool's server.
 const DEFAULT_PORT: u16 = 8080;
 
-fn limits(values: &Values) -> Limits {
+fn limits(values: &Values) -> ServerLimits {
     let time = |key| Duration::from_secs(values.number(key).max(1));
-    Limits {
+    ServerLimits {
         max_body: number(values, "server.max_body"),
         max_header: number(values, "server.max_header"),
         handshake_timeout: time("server.handshake_timeout"),

@@ -167,9 +167,9 @@ async fn less_is_told_where_less_is_asked_for() {
     }
     for (backup, database, collection, what) in [
         ("missing", "", "", "backup missing"),
-        ("small", "default", "", "no database default"),
-        ("small", "", "x", "no collection x"),
-        ("small", "default", "orders", "no collection default.orders"),
+        ("small", "default", "", "not contain database default"),
+        ("small", "", "x", "not contain collection x"),
+        ("small", "default", "orders", "not contain collection default.orders"),
     ] {
         let asked = wanted(backup, database, collection);
         let refused = calls.catalog.list_segments(asked).await.unwrap_err();

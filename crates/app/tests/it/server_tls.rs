@@ -44,13 +44,13 @@ async fn new_certificates_are_taken_and_bad_ones_are_not() {
 
     std::fs::write(old.server_key(), "no key").unwrap();
     serving.signal("HUP");
-    serving.logs("new certificates cannot be used").await;
+    serving.logs("cannot use the new certificates").await;
     assert_eq!(fetch(&old).await.unwrap().status(), 200);
 
     std::fs::copy(new.server_key(), old.server_key()).unwrap();
     std::fs::copy(new.server_cert(), old.server_cert()).unwrap();
     serving.signal("HUP");
-    serving.logs("certificates read again").await;
+    serving.logs("certificates reloaded").await;
     assert_eq!(fetch(&new).await.unwrap().status(), 200);
     assert!(fetch(&old).await.is_err(), "the old certificate is still shown");
 }
@@ -68,7 +68,7 @@ async fn new_certificates_are_seen_without_a_signal() {
         assert!(Instant::now() < deadline, "the old certificate is still shown: {}", serving.log());
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    serving.logs("certificates read again").await;
+    serving.logs("certificates reloaded").await;
 }
 
 #[tokio::test]

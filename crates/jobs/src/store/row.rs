@@ -18,15 +18,17 @@ pub(crate) struct StoredJob {
     pub(crate) seq: i64,
     /// The claims of the job.
     pub(crate) claims: Claims,
+    /// Whether the name of the backup was generated, because the caller chose none.
+    pub(crate) name_generated: bool,
 }
 
 /// The columns of a [`JobRow`] with all data.
-pub(super) const ALL_COLUMNS: &str = "seq, id, state, caller, request, place, claims, created_ms, started_ms, ended_ms, \
-                                milvus_version, targets, progress, outcome, failure, collections";
+pub(super) const ALL_COLUMNS: &str = "seq, id, state, caller, name_generated, request, place, claims, created_ms, started_ms, \
+                                ended_ms, milvus_version, targets, progress, outcome, failure, collections";
 
 /// The columns of a [`JobRow`] for lists, without the data of single collections, of which a job may have thousands.
-pub(super) const LIST_COLUMNS: &str = "seq, id, state, caller, request, place, '' AS claims, created_ms, started_ms, \
-                                 ended_ms, milvus_version, '[]' AS targets, progress, \
+pub(super) const LIST_COLUMNS: &str = "seq, id, state, caller, name_generated, request, place, '' AS claims, created_ms, \
+                                 started_ms, ended_ms, milvus_version, '[]' AS targets, progress, \
                                  CASE kind WHEN 'restore' THEN NULL ELSE outcome END AS outcome, failure, \
                                  NULL AS collections";
 
@@ -36,6 +38,7 @@ pub(super) struct JobRow {
     id: String,
     state: JobState,
     caller: String,
+    name_generated: bool,
     request: String,
     place: String,
     claims: String,
@@ -58,6 +61,7 @@ impl JobRow {
             id: row.get("id")?,
             state: parse_column(row, "state", JobState::from_name)?,
             caller: row.get("caller")?,
+            name_generated: row.get("name_generated")?,
             request: row.get("request")?,
             place: row.get("place")?,
             claims: row.get("claims")?,
@@ -107,7 +111,13 @@ impl JobRow {
 
     /// Decodes the job and its claims; requires [`ALL_COLUMNS`].
     pub(super) fn into_stored_job(self) -> Result<StoredJob, RowError> {
-        Ok(StoredJob { seq: self.seq, claims: decode_json(&self.id, &self.claims)?, job: self.into_job()? })
+        let (seq, name_generated) = (self.seq, self.name_generated);
+        Ok(StoredJob {
+            seq,
+            claims: decode_json(&self.id, &self.claims)?,
+            name_generated,
+            job: self.into_job()?,
+        })
     }
 }
 

@@ -22,6 +22,7 @@ CREATE TABLE jobs (
     backup          TEXT NOT NULL,
     caller          TEXT NOT NULL,
     idempotency_key TEXT,
+    name_generated  INTEGER NOT NULL DEFAULT 0,
     request         TEXT NOT NULL,
     place           TEXT NOT NULL,
     claims          TEXT NOT NULL,
@@ -40,6 +41,9 @@ CREATE INDEX jobs_by_state ON jobs (state, seq);
 CREATE INDEX jobs_by_backup ON jobs (backup, seq);
 CREATE INDEX jobs_by_end ON jobs (ended_ms) WHERE ended_ms IS NOT NULL;
 ";
+
+/// The column that the first tables of version 1 do not have; programs that do not know it ignore it.
+const NAME_GENERATED: &str = "name_generated";
 
 /// Opens the database and creates its tables if they do not exist.
 ///
@@ -64,11 +68,15 @@ fn prepare_tables(connection: &mut Connection) -> rusqlite::Result<i64> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     // An acknowledged job must survive a power cut. The cost is small: a running job is written at most once a second.
     connection.pragma_update(None, "synchronous", "FULL")?;
+    let transaction = connection.transaction()?;
     if found == 0 {
-        let transaction = connection.transaction()?;
         transaction.execute_batch(CREATE_TABLES)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        transaction.commit()?;
+    } else if !transaction.column_exists(None, "jobs", NAME_GENERATED)? {
+        transaction.execute_batch(&format!(
+            "ALTER TABLE jobs ADD COLUMN {NAME_GENERATED} INTEGER NOT NULL DEFAULT 0"
+        ))?;
     }
+    transaction.commit()?;
     Ok(SCHEMA_VERSION)
 }

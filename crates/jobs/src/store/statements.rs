@@ -43,7 +43,7 @@ pub(crate) fn insert_job(
     stored: &StoredJob,
     key: Option<&str>,
 ) -> Result<i64, RowError> {
-    let StoredJob { job, claims, .. } = stored;
+    let StoredJob { job, claims, name_generated, .. } = stored;
     let (progress, collections) = encode_progress(&job.id, job.progress.clone())?;
     let text = |value: Result<String, RowError>| value.map(Value::Text);
     let values = [
@@ -53,6 +53,7 @@ pub(crate) fn insert_job(
         Value::Text(job.request.backup().to_owned()),
         Value::Text(job.by.clone()),
         key.map_or(Value::Null, |key| Value::Text(key.to_owned())),
+        Value::Integer((*name_generated).into()),
         text(encode_json(&job.id, &job.request))?,
         text(encode_json(&job.id, &job.place))?,
         text(encode_json(&job.id, claims))?,
@@ -64,8 +65,8 @@ pub(crate) fn insert_job(
     ];
     connection
         .prepare_cached(
-            "INSERT INTO jobs (id, kind, state, backup, caller, idempotency_key, request, place, claims, created_ms, \
-             milvus_version, targets, progress, collections) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO jobs (id, kind, state, backup, caller, idempotency_key, name_generated, request, place, claims, \
+             created_ms, milvus_version, targets, progress, collections) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params_from_iter(values))?;
     Ok(connection.last_insert_rowid())
@@ -117,10 +118,10 @@ pub(crate) fn select_job_by_key(
     connection: &Connection,
     caller: &str,
     key: &str,
-) -> Result<Option<Job>, RowError> {
+) -> Result<Option<StoredJob>, RowError> {
     let sql = format!("SELECT {ALL_COLUMNS} FROM jobs WHERE caller = ? AND idempotency_key = ?");
     let found = connection.prepare_cached(&sql)?.query_row([caller, key], JobRow::from_row).optional()?;
-    found.map(JobRow::into_job).transpose()
+    found.map(JobRow::into_stored_job).transpose()
 }
 
 /// Reads the jobs in a state, in the order of submission.

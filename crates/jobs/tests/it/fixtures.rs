@@ -188,6 +188,7 @@ pub(crate) fn new_submission(request: Request) -> Submission {
         place: OtherPlace::default(),
         id: None,
         idempotency_key: None,
+        name_generated: false,
         by: "alice".to_owned(),
     }
 }

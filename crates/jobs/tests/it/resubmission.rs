@@ -42,11 +42,17 @@ async fn requests_that_differ_only_in_generated_names_are_the_same() {
     let jobs = env.open_jobs();
     let with_generated_name = |second: i8| {
         let name = BackupName::generated(2026, 1, 2, 3, 4, second, 0);
-        with_key("k", backup_submission(name.as_str()))
+        Submission { name_generated: true, ..with_key("k", backup_submission(name.as_str())) }
     };
     let first = within_deadline(jobs.submit(with_generated_name(5))).await.unwrap();
     let repeated = within_deadline(jobs.submit(with_generated_name(6))).await.unwrap();
     assert_eq!((&repeated.id, repeated.request.backup()), (&first.id, "backup_2026_01_02_03_04_05_0"));
+    let chosen = with_key("k", backup_submission("backup_2026_01_02_03_04_06_0"));
+    let chosen = within_deadline(jobs.submit(chosen)).await;
+    assert!(
+        matches!(chosen, Err(JobsError::KeyReused { .. })),
+        "the form of a name does not matter: {chosen:?}"
+    );
     let named = within_deadline(jobs.submit(with_key("k", backup_submission("nightly")))).await;
     assert!(matches!(named, Err(JobsError::KeyReused { .. })), "{named:?}");
     let named = within_deadline(jobs.submit(with_key("n", backup_submission("nightly")))).await.unwrap();
@@ -55,6 +61,23 @@ async fn requests_that_differ_only_in_generated_names_are_the_same() {
     )
     .await;
     assert!(matches!(&unnamed, Err(JobsError::KeyReused { job, .. }) if *job == named.id), "{unnamed:?}");
+}
+
+#[tokio::test]
+async fn tables_without_the_column_for_generated_names_are_upgraded() {
+    let env = TestEnvironment::new().await;
+    let jobs = env.open_jobs();
+    let first = within_deadline(jobs.submit(with_key("k", backup_submission("nightly")))).await.unwrap();
+    within_deadline(jobs.wait(&first.id)).await.unwrap();
+    jobs.shutdown(std::time::Duration::from_mins(1)).await;
+    drop(jobs);
+    let file = env.jobs.data_dir.join("jobs.db");
+    let database = rusqlite::Connection::open(file).unwrap();
+    database.execute_batch("ALTER TABLE jobs DROP COLUMN name_generated").unwrap();
+    drop(database);
+    let jobs = env.reopen_jobs().await;
+    let repeated = within_deadline(jobs.submit(with_key("k", backup_submission("nightly")))).await.unwrap();
+    assert_eq!(repeated.id, first.id);
 }
 
 #[tokio::test]

@@ -10,84 +10,99 @@ use engine::BackupState;
 use futures::{StreamExt, stream};
 use jobs::{JobKind, Request as JobRequest};
 use model::name::BackupName;
-use model::plan::restore::RestoreRequest as Restore;
+use model::plan::restore::RestoreRequest;
 use tonic::{Request, Response, Status};
 
-use super::asked::{asked, caller, place, request_id};
-use super::held::until_over;
+use super::call_context::{call_context, caller, place, request_id};
 use super::status::status;
-use super::{info, task};
-use crate::rest::v1::requests::{CreateRequest, RestoreRequest};
-use crate::{Asked, Found, Service, State};
+use super::wait_for_job::wait_for_job;
+use super::{CHANGES, READS, info, task};
+use crate::policy::Policy;
+use crate::rest::v1::requests::{V1CreateRequest, V1RestoreRequest};
+use crate::{FoundBackup, RequestContext, ServerState, Service};
 use wire::{Failure, Kind};
 
-/// How many backups a list reads at once.
+/// The number of manifests that a list reads at the same time.
 const READ_AT_ONCE: usize = 4;
-/// What an answer says of itself.
+/// The message of a successful response.
 const SUCCESS: &str = "success";
 
-/// Release 0.4.15's calls.
-pub(super) struct Backups {
-    pub state: State,
+/// The policies of the calls.
+pub(super) const POLICIES: &[(&str, Policy)] = &[
+    ("CreateBackup", CHANGES),
+    ("GetBackup", READS),
+    ("ListBackups", READS),
+    ("DeleteBackup", CHANGES),
+    ("RestoreBackup", CHANGES),
+    ("GetRestore", READS),
+    ("Check", READS),
+];
+
+/// The calls of release 0.4.15.
+pub(super) struct BackupCalls {
+    pub state: ServerState,
 }
 
-impl Backups {
+impl BackupCalls {
     fn service(&self) -> &Service {
         &self.state.service
     }
 
-    fn asked<T>(&self, request: &Request<T>, bucket: &str, root: &str) -> Result<Asked, Failure> {
+    fn context<T>(&self, request: &Request<T>, bucket: &str, root: &str) -> Result<RequestContext, Failure> {
         let place = self.state.place(place(bucket, root))?;
-        Ok(Asked { place, ..asked(request.metadata(), request.extensions())? })
+        Ok(RequestContext { place, ..call_context(request.metadata(), request.extensions())? })
     }
 
     async fn create(&self, request: Request<CreateBackupRequest>) -> Result<BackupInfoResponse, Failure> {
-        may(&request, JobKind::Backup, &request.get_ref().backup_name)?;
+        check_role(&request, JobKind::Backup, &request.get_ref().backup_name)?;
         let id = request.get_ref().request_id.clone();
-        let asked = self.asked(&request, "", &request.get_ref().backup_root_path)?;
-        let asked = Asked { id: given(&id), ..asked };
-        let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
-        let wanted = CreateRequest::from(request.into_inner());
-        note(&wanted.notes());
-        let mut job = self.service().backup(asked, wanted.backup()?).await?;
+        let context = self.context(&request, "", &request.get_ref().backup_root_path)?;
+        let name_generated = request.get_ref().backup_name.is_empty();
+        let context = RequestContext { id: non_empty(&id), name_generated, ..context };
+        let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
+        let wanted = V1CreateRequest::from(request.into_inner());
+        log_notes(&wanted.notes());
+        let mut job = self.service().backup(context, wanted.backup()?).await?;
         let msg = if wanted.asynchronous {
             "create backup is executing asynchronously"
         } else {
-            job = until_over(self.service(), &caller, &job, goes_on).await?;
+            job = wait_for_job(self.service(), &caller, &job, outlives_call).await?;
             SUCCESS
         };
         let data = task::backup(&job);
-        let request_id = given(&id).unwrap_or(job.id);
+        let request_id = non_empty(&id).unwrap_or(job.id);
         Ok(BackupInfoResponse { request_id, code: SUCCEEDED, msg: msg.to_owned(), data: Some(data) })
     }
 
     async fn get(&self, request: Request<GetBackupRequest>) -> Result<BackupInfoResponse, Failure> {
         let wanted = request.get_ref();
-        let asked = self.asked(&request, &wanted.bucket_name, &wanted.path)?;
-        let found = self.service().find(&asked, &wanted.backup_id, &wanted.backup_name).await?;
+        let context = self.context(&request, &wanted.bucket_name, &wanted.path)?;
+        let found = self.service().find_backup(&context, &wanted.backup_id, &wanted.backup_name).await?;
         let data = match found {
-            Found::Stored { detail, .. } => info::stored(&detail, self.milvus_root(), !wanted.without_detail),
-            Found::Job(job) => task::backup(&job),
+            FoundBackup::Stored { detail, .. } => {
+                info::stored(&detail, self.milvus_root(), !wanted.without_detail)
+            }
+            FoundBackup::Job(job) => task::backup(&job),
         };
         let request_id = request_id(&wanted.request_id, request.extensions());
         Ok(BackupInfoResponse { request_id, code: SUCCEEDED, msg: SUCCESS.to_owned(), data: Some(data) })
     }
 
-    /// Complete ones that can be read, as release 0.4.15 lists them.
+    /// Lists the complete backups that can be read, as release 0.4.15 does.
     async fn list(&self, request: Request<ListBackupsRequest>) -> Result<ListBackupsResponse, Failure> {
-        let asked = self.asked(&request, "", "")?;
+        let context = self.context(&request, "", "")?;
         let wanted = &request.get_ref().collection_name;
-        let backups = self.service().list(&asked).await?.into_iter();
+        let backups = self.service().list(&context).await?.into_iter();
         let complete = backups.filter(|backup| backup.state == BackupState::Complete);
         let names: Vec<BackupName> = complete.filter_map(|backup| backup.name.parse().ok()).collect();
-        let reads: Vec<_> = names.iter().map(|name| self.service().get(&asked, name)).collect();
+        let reads: Vec<_> = names.iter().map(|name| self.service().get(&context, name)).collect();
         let mut reads = stream::iter(reads).buffered(READ_AT_ONCE);
         let mut data = Vec::new();
         while let Some(read) = reads.next().await {
             let detail = match read {
                 Ok(detail) => detail,
-                Err(failure) if is_of_one(failure.kind) => {
-                    tracing::warn!("left out of the list: {}", failure.message);
+                Err(failure) if concerns_one_backup(failure.kind) => {
+                    tracing::warn!("omitted from the list: {}", failure.message);
                     continue;
                 }
                 Err(failure) => return Err(failure),
@@ -102,12 +117,12 @@ impl Backups {
     }
 
     async fn delete(&self, request: Request<DeleteBackupRequest>) -> Result<DeleteBackupResponse, Failure> {
-        may(&request, JobKind::Delete, &request.get_ref().backup_name)?;
-        let asked = self.asked(&request, "", "")?;
-        let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
+        check_role(&request, JobKind::Delete, &request.get_ref().backup_name)?;
+        let context = self.context(&request, "", "")?;
+        let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
         let deletion = wire::deletion(Some(&request.get_ref().backup_name))?;
-        let job = self.service().delete(asked, deletion).await?;
-        until_over(self.service(), &caller, &job, goes_on).await?;
+        let job = self.service().delete(context, deletion).await?;
+        wait_for_job(self.service(), &caller, &job, outlives_call).await?;
         let request_id = request_id(&request.get_ref().request_id, request.extensions());
         Ok(DeleteBackupResponse { request_id, code: SUCCEEDED, msg: SUCCESS.to_owned() })
     }
@@ -117,19 +132,19 @@ impl Backups {
         request: Request<RestoreBackupRequest>,
     ) -> Result<RestoreBackupResponse, Failure> {
         let wanted = request.get_ref();
-        may(&request, JobKind::Restore, &wanted.backup_name)?;
-        let asked = self.asked(&request, &wanted.bucket_name, &wanted.path)?;
-        let asked = Asked { id: given(&wanted.id), ..asked };
-        let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
+        check_role(&request, JobKind::Restore, &wanted.backup_name)?;
+        let context = self.context(&request, &wanted.bucket_name, &wanted.path)?;
+        let context = RequestContext { id: non_empty(&wanted.id), ..context };
+        let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
         let request_id = request_id(&wanted.request_id, request.extensions());
-        let wanted = RestoreRequest::from(request.into_inner());
-        note(&wanted.notes());
-        let restore = Restore { keep_staged: self.state.settings.keep_staged, ..wanted.restore()? };
-        let mut job = self.service().restore(asked, restore).await?;
+        let wanted = V1RestoreRequest::from(request.into_inner());
+        log_notes(&wanted.notes());
+        let restore = RestoreRequest { keep_staged: self.state.settings.keep_staged, ..wanted.restore()? };
+        let mut job = self.service().restore(context, restore).await?;
         let msg = if wanted.asynchronous {
             "restore backup is executing asynchronously"
         } else {
-            job = until_over(self.service(), &caller, &job, goes_on).await?;
+            job = wait_for_job(self.service(), &caller, &job, outlives_call).await?;
             SUCCESS
         };
         let data = Some(task::restore(&job));
@@ -142,7 +157,7 @@ impl Backups {
     ) -> Result<RestoreBackupResponse, Failure> {
         let id = &request.get_ref().id;
         if id.is_empty() {
-            return Err(Failure::usage("no id of a restore is given"));
+            return Err(Failure::usage("the restore id is missing"));
         }
         let job = self.service().job(&caller(request.extensions())?, id)?;
         if !matches!(job.request, JobRequest::Restore(_)) {
@@ -154,9 +169,9 @@ impl Backups {
         Ok(RestoreBackupResponse { request_id, code: SUCCEEDED, msg: SUCCESS.to_owned(), data })
     }
 
-    async fn look(&self, request: &Request<CheckRequest>) -> Result<CheckResponse, Failure> {
+    async fn run_check(&self, request: &Request<CheckRequest>) -> Result<CheckResponse, Failure> {
         let checks =
-            wire::Checks::from(self.service().check(&self.asked(request, "", "")?).await?.as_slice());
+            wire::Checks::from(self.service().check(&self.context(request, "", "")?).await?.as_slice());
         let code = if checks.ok { ResponseCode::Success } else { ResponseCode::Fail };
         Ok(CheckResponse { code: code.into(), msg: checks.to_string() })
     }
@@ -166,33 +181,33 @@ impl Backups {
     }
 }
 
-/// The code of every answer that is no status.
+/// The code of every response that is not a status.
 const SUCCEEDED: i32 = ResponseCode::Success as i32;
 
-/// Refuses who may not ask for a change before anything else of it is looked at.
-fn may<T>(request: &Request<T>, kind: JobKind, subject: &str) -> Result<(), Failure> {
-    Service::may(&caller(request.extensions())?, kind, subject)
+/// Checks the role for a job before the rest of the request.
+fn check_role<T>(request: &Request<T>, kind: JobKind, subject: &str) -> Result<(), Failure> {
+    Service::check_role(&caller(request.extensions())?, kind, subject)
 }
 
-/// Text, if there is some.
-fn given(text: &str) -> Option<String> {
+/// Returns the text if it is not empty.
+fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Says what is asked for in vain.
-fn note(notes: &[&'static str]) {
+/// Logs the options of a request that have no effect.
+fn log_notes(notes: &[&'static str]) {
     for note in notes {
         tracing::info!("{note}");
     }
 }
 
-/// Whether a failure is about one backup, not about the storage.
-fn is_of_one(kind: Kind) -> bool {
+/// Returns whether a failure concerns one backup and not the store.
+fn concerns_one_backup(kind: Kind) -> bool {
     matches!(kind, Kind::NotFound | Kind::Damaged | Kind::Busy | Kind::Unsupported)
 }
 
 #[tonic::async_trait]
-impl MilvusBackupService for Backups {
+impl MilvusBackupService for BackupCalls {
     async fn create_backup(
         &self,
         request: Request<CreateBackupRequest>,
@@ -236,6 +251,6 @@ impl MilvusBackupService for Backups {
     }
 
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
-        self.look(&request).await.map(Response::new).map_err(status)
+        self.run_check(&request).await.map(Response::new).map_err(status)
     }
 }

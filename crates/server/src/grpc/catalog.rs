@@ -1,4 +1,4 @@
-//! The service of backups in pieces.
+//! The service for backups in messages of bounded size.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,31 +11,36 @@ use futures::stream::{self, BoxStream};
 use model::manifest::{CollectionBackup, Manifest, Segment};
 use tonic::{Request, Response, Status};
 
-use super::asked::asked;
+use super::READS;
+use super::call_context::call_context;
 use super::deadline::until_deadline;
 use super::info::{self, count};
 use super::page::limit;
 use super::status::status;
 use crate::Service;
+use crate::policy::Policy;
 use wire::{Failure, Kind};
 
-/// So many files are told in one message, or one segment's.
-const FILES: usize = 2000;
+/// The number of files after which a message ends; a segment is never divided.
+const FILES_PER_MESSAGE: usize = 2000;
 
-/// The calls about backups in pieces.
-pub(super) struct Catalog {
+/// The policies of the calls.
+pub(super) const POLICIES: &[(&str, Policy)] = &[("ListBackups", READS), ("ListSegments", READS)];
+
+/// The calls for backups in messages of bounded size.
+pub(super) struct CatalogCalls {
     pub service: Service,
 }
 
 type Segments = BoxStream<'static, Result<ListSegmentsResponse, Status>>;
 
-impl Catalog {
+impl CatalogCalls {
     async fn list(&self, request: Request<ListBackupsRequest>) -> Result<ListBackupsResponse, Failure> {
-        let asked = asked(request.metadata(), request.extensions())?;
+        let context = call_context(request.metadata(), request.extensions())?;
         let ListBackupsRequest { page_size, page_token } = request.into_inner();
         let limit = limit(page_size)?;
         let after = wire::after(&page_token)?;
-        let backups = self.service.list(&asked).await?;
+        let backups = self.service.list(&context).await?;
         let mut rest = backups.iter().filter(|backup| backup.name > after);
         let page: Vec<_> = rest.by_ref().take(limit).map(summary).collect();
         let last = page.last().filter(|_| rest.next().is_some());
@@ -45,16 +50,16 @@ impl Catalog {
 
     async fn segments(&self, request: Request<ListSegmentsRequest>) -> Result<Segments, Failure> {
         let (metadata, extensions, wanted) = request.into_parts();
-        let asked = asked(&metadata, &extensions)?;
+        let context = call_context(&metadata, &extensions)?;
         let ListSegmentsRequest { backup, database, collection } = wanted;
-        let detail = self.service.get(&asked, &wire::existing_name(Some(&backup))?).await?;
+        let detail = self.service.get(&context, &wire::existing_name(Some(&backup))?).await?;
         let root = self.service.config().source.root_text.clone();
         let matches = |wanted: &str, name: &str| wanted.is_empty() || wanted == name;
         let wanted = |c: &CollectionBackup| {
             matches(&database, &c.name.database) && matches(&collection, &c.name.collection)
         };
         let manifest = &detail.manifest;
-        // a database may be empty, as may a backup
+        // A database or a backup may have no collections.
         let empty = collection.is_empty()
             && (database.is_empty() || manifest.databases.iter().any(|of| of.name == database));
         if !empty && !manifest.collections.iter().any(wanted) {
@@ -67,14 +72,14 @@ impl Catalog {
     }
 }
 
-/// What is said where a backup does not hold what is asked for.
+/// Returns the failure for a database or collection that is not in the backup.
 fn missing(database: &str, collection: &str) -> Failure {
     let what = match (database, collection) {
         (_, "") => format!("database {database}"),
         ("", _) => format!("collection {collection}"),
         _ => format!("collection {database}.{collection}"),
     };
-    Failure::new(Kind::NotFound, format!("the backup holds no {what}"))
+    Failure::new(Kind::NotFound, format!("the backup does not contain {what}"))
 }
 
 fn summary(backup: &BackupSummary) -> Backup {
@@ -91,7 +96,7 @@ fn summary(backup: &BackupSummary) -> Backup {
     }
 }
 
-/// Segments of a collection that are told in one message: those of a partition, or of none.
+/// A part of the segments of one partition, or of the L0 segments of a collection: the content of one message.
 #[derive(Debug)]
 struct Piece {
     collection: usize,
@@ -115,23 +120,23 @@ impl Piece {
     }
 }
 
-/// The lists of segments of a collection, with the place of their partition.
+/// Returns the segment lists of a collection with the index of their partition; `None` for L0 segments.
 fn lists(collection: &CollectionBackup) -> impl Iterator<Item = (Option<usize>, &[Segment])> {
     let partitions = collection.partitions.iter().enumerate();
     let partitions = partitions.map(|(place, partition)| (Some(place), partition.segments.as_slice()));
     partitions.chain([(None, collection.shared_segments.as_slice())])
 }
 
-/// All segments of the wanted collections, in their order.
+/// Divides the segments of the selected collections into messages, in order.
 fn pieces(manifest: &Manifest, wanted: impl Fn(&CollectionBackup) -> bool) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for (collection, of) in manifest.collections.iter().enumerate().filter(|(_, of)| wanted(of)) {
         for (partition, segments) in lists(of) {
             let (mut start, mut files) = (0, 0);
             for (place, segment) in segments.iter().enumerate() {
-                // a segment without files is told too
+                // A segment without files is included too.
                 files += segment.objects().max(1);
-                if files >= FILES {
+                if files >= FILES_PER_MESSAGE {
                     pieces.push(Piece { collection, partition, segments: start..place + 1 });
                     (start, files) = (place + 1, 0);
                 }
@@ -145,7 +150,7 @@ fn pieces(manifest: &Manifest, wanted: impl Fn(&CollectionBackup) -> bool) -> Ve
 }
 
 #[tonic::async_trait]
-impl CatalogService for Catalog {
+impl CatalogService for CatalogCalls {
     async fn list_backups(
         &self,
         request: Request<ListBackupsRequest>,

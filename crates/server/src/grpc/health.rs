@@ -1,4 +1,4 @@
-//! The standard service of health, which tells balancers and supervisors whether to send calls here.
+//! The standard health service, for load balancers and supervisors.
 
 use api::backup::milvus_backup_service_server::SERVICE_NAME as BACKUPS;
 use api::v1::catalog_service_server::SERVICE_NAME as CATALOG;
@@ -9,22 +9,28 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 
-/// Each service, and the server as a whole.
+use super::READS;
+use crate::policy::Policy;
+
+/// Each service, and the empty name for the server as a whole.
 const SERVICES: [&str; 4] = ["", BACKUPS, JOBS, CATALOG];
 
-/// Every service serves until `stop` is pulled, and does not from then on.
+/// The policies of the calls.
+pub(super) const POLICIES: &[(&str, Policy)] = &[("Check", READS.public()), ("Watch", READS.public())];
+
+/// Returns the service: every service serves until `stop` is cancelled.
 pub(super) fn service(stop: CancellationToken) -> HealthServer<impl Health> {
     let (reporter, server) = tonic_health::server::health_reporter();
-    // Nobody else holds the reporter yet, so that this is ready at once.
-    let _ = say(&reporter, ServingStatus::Serving).now_or_never();
+    // The reporter is not shared yet, so the future is ready at once.
+    let _ = report(&reporter, ServingStatus::Serving).now_or_never();
     tokio::spawn(async move {
         stop.cancelled().await;
-        say(&reporter, ServingStatus::NotServing).await;
+        report(&reporter, ServingStatus::NotServing).await;
     });
     server
 }
 
-async fn say(reporter: &HealthReporter, status: ServingStatus) {
+async fn report(reporter: &HealthReporter, status: ServingStatus) {
     for service in SERVICES {
         reporter.set_service_status(service, status).await;
     }

@@ -1,4 +1,4 @@
-//! A backup as release 0.4.15 shows it, down to its files.
+//! A backup in the messages of release 0.4.15, down to its files.
 
 use api::backup;
 use base64::Engine as _;
@@ -9,8 +9,8 @@ use model::manifest::{BackupFormat, CollectionBackup, Index, Manifest, Partition
 
 use super::schema::{key_values, schema};
 
-/// A backup on its store; `root` is Milvus's root path, for the paths of files. Without `files` it ends at the
-/// collections. Keys of encryption zones, and what was taken of users, are never shown.
+/// Converts a backup on the store; `root` is Milvus's root path, for the paths of files. Without `files` it omits
+/// partitions, segments and files. Encryption keys and users are always omitted.
 pub(super) fn stored(detail: &BackupDetail, root: &str, files: bool) -> backup::BackupInfo {
     let manifest = &detail.manifest;
     let collections = manifest.collections.iter();
@@ -113,7 +113,7 @@ fn partition(collection: CollectionId, p: &PartitionBackup, root: &str) -> backu
     }
 }
 
-/// A segment with its files.
+/// Converts a segment with its files.
 pub(super) fn segment(collection: CollectionId, s: &Segment, root: &str) -> backup::SegmentBackupInfo {
     let below = |kind: &str| {
         let place = format!("{kind}/{collection}/{}/{}", s.partition.to_wire(), s.id);
@@ -160,7 +160,7 @@ fn file(dir: &str, log: LogId, size: u64) -> backup::Binlog {
     }
 }
 
-/// A number as messages hold it; what does not fit is as good as the largest that does.
+/// Converts a number for a message; a number that does not fit becomes the largest possible.
 pub(super) fn count(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }

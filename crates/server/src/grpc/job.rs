@@ -9,7 +9,7 @@ use super::info::count;
 use super::status;
 use wire::{ApiTerms, Pace, describe_advice};
 
-/// A job as it is now.
+/// Converts a job.
 pub(super) fn job(job: &Job) -> v1::Job {
     v1::Job {
         id: job.id.clone(),
@@ -29,7 +29,7 @@ pub(super) fn job(job: &Job) -> v1::Job {
     }
 }
 
-/// A kind of job as a message holds it.
+/// Converts the kind of a job.
 pub(super) const fn kind(kind: JobKind) -> v1::JobKind {
     match kind {
         JobKind::Backup => v1::JobKind::Backup,
@@ -38,7 +38,7 @@ pub(super) const fn kind(kind: JobKind) -> v1::JobKind {
     }
 }
 
-/// A state of a job as a message holds it.
+/// Converts the state of a job.
 pub(super) const fn state(state: JobState) -> v1::JobState {
     match state {
         JobState::Queued => v1::JobState::Queued,

@@ -1,4 +1,4 @@
-//! The service of jobs.
+//! The service for jobs.
 
 use api::v1::job_service_server::JobService;
 use api::v1::{CancelJobRequest, GetJobRequest, Job, ListJobsRequest, ListJobsResponse, WatchJobRequest};
@@ -7,11 +7,12 @@ use futures::stream::BoxStream;
 use jobs::{JobFilter, JobKind, JobState};
 use tonic::{Request, Response, Status};
 
-use super::asked::caller;
+use super::call_context::caller;
 use super::deadline::until_deadline;
-use super::job;
 use super::page::limit;
 use super::status::status;
+use super::{CHANGES, READS, job};
+use crate::policy::Policy;
 use crate::{Role, Service};
 use wire::Failure;
 
@@ -26,19 +27,23 @@ const STATES: [JobState; 7] = [
     JobState::Interrupted,
 ];
 
-/// The calls about jobs.
-pub(super) struct Jobs {
+/// The policies of the calls.
+pub(super) const POLICIES: &[(&str, Policy)] =
+    &[("GetJob", READS), ("ListJobs", READS), ("CancelJob", CHANGES), ("WatchJob", READS)];
+
+/// The calls for jobs.
+pub(super) struct JobCalls {
     pub service: Service,
 }
 
-impl Jobs {
+impl JobCalls {
     fn list(&self, request: &Request<ListJobsRequest>) -> Result<ListJobsResponse, Failure> {
         let wanted = request.get_ref();
         let filter = JobFilter {
-            kinds: known("kind", &wanted.kinds, |number| {
+            kinds: parse_enum("kind", &wanted.kinds, |number| {
                 KINDS.into_iter().find(|kind| i32::from(job::kind(*kind)) == number)
             })?,
-            states: known("state", &wanted.states, |number| {
+            states: parse_enum("state", &wanted.states, |number| {
                 STATES.into_iter().find(|state| i32::from(job::state(*state)) == number)
             })?,
             backup: (!wanted.backup.is_empty()).then(|| wanted.backup.clone()),
@@ -56,30 +61,29 @@ impl Jobs {
         &self,
         request: &Request<WatchJobRequest>,
     ) -> Result<BoxStream<'static, Result<Job, Status>>, Failure> {
-        let jobs = self.service.watch(&caller(request.extensions())?, named(&request.get_ref().id)?)?;
+        let jobs = self.service.watch(&caller(request.extensions())?, require_id(&request.get_ref().id)?)?;
         Ok(until_deadline(request.metadata(), jobs.map(|now| Ok(job::job(&now)))))
     }
 }
 
-/// The id of a job, which nobody can mean who left it out.
-fn named(id: &str) -> Result<&str, Failure> {
-    if id.is_empty() { Err(Failure::usage("no id of a job is given")) } else { Ok(id) }
+/// Returns the id of a job; fails if it is empty.
+fn require_id(id: &str) -> Result<&str, Failure> {
+    if id.is_empty() { Err(Failure::usage("the job id is missing")) } else { Ok(id) }
 }
 
-/// The values that numbers of an enum stand for.
-fn known<T>(what: &str, numbers: &[i32], find: impl Fn(i32) -> Option<T>) -> Result<Vec<T>, Failure> {
-    let unknown =
-        |number: &i32| Failure::usage(format!("there is no {what} of jobs with the number {number}"));
+/// Converts the numbers of an enum in a filter; fails for unknown numbers.
+fn parse_enum<T>(what: &str, numbers: &[i32], find: impl Fn(i32) -> Option<T>) -> Result<Vec<T>, Failure> {
+    let unknown = |number: &i32| Failure::usage(format!("unknown job {what} {number}"));
     numbers.iter().map(|number| find(*number).ok_or_else(|| unknown(number))).collect()
 }
 
 #[tonic::async_trait]
-impl JobService for Jobs {
+impl JobService for JobCalls {
     type WatchJobStream = BoxStream<'static, Result<Job, Status>>;
 
     async fn get_job(&self, request: Request<GetJobRequest>) -> Result<Response<Job>, Status> {
         let found = caller(request.extensions())
-            .and_then(|caller| self.service.job(&caller, named(&request.get_ref().id)?));
+            .and_then(|caller| self.service.job(&caller, require_id(&request.get_ref().id)?));
         found.map(|found| Response::new(job::job(&found))).map_err(status)
     }
 
@@ -91,12 +95,13 @@ impl JobService for Jobs {
     }
 
     async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<Job>, Status> {
-        let told = caller(request.extensions()).and_then(|caller| {
-            let id = named(&request.get_ref().id);
-            // Who may not cancel anything is not told what else is wrong.
-            self.service.cancel(&caller, id.or_else(|left_out| caller.may(Role::Backup).and(Err(left_out)))?)
+        let cancelled = caller(request.extensions()).and_then(|caller| {
+            let id = require_id(&request.get_ref().id);
+            // Callers that cannot cancel any job see only that refusal.
+            self.service
+                .cancel(&caller, id.or_else(|left_out| caller.require(Role::Backup).and(Err(left_out)))?)
         });
-        told.map(|told| Response::new(job::job(&told))).map_err(status)
+        cancelled.map(|cancelled| Response::new(job::job(&cancelled))).map_err(status)
     }
 
     async fn watch_job(

@@ -1,4 +1,4 @@
-//! What is asked over gRPC, as the requests of `/api/v1`: the Go tool has the same fields in both.
+//! Conversion of gRPC requests to the requests of `/api/v1`, which have the same fields.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,11 +7,11 @@ use prost_types::value::Kind;
 use serde_json::{Number, Value};
 
 use crate::rest::v1::requests::{
-    CollectionMapping, Collections, CreateRequest, DatabaseMapping, Different, RestorePlan, RestoreRequest,
-    SkipParams,
+    CollectionMapping, CollectionNames, CollectionOverride, DatabaseMapping, V1CreateRequest, V1RestorePlan,
+    V1RestoreRequest, V1SkipParams,
 };
 
-impl From<backup::CreateBackupRequest> for CreateRequest {
+impl From<backup::CreateBackupRequest> for V1CreateRequest {
     fn from(request: backup::CreateBackupRequest) -> Self {
         Self {
             backup_name: request.backup_name,
@@ -33,7 +33,7 @@ impl From<backup::CreateBackupRequest> for CreateRequest {
     }
 }
 
-impl From<backup::RestoreBackupRequest> for RestoreRequest {
+impl From<backup::RestoreBackupRequest> for V1RestoreRequest {
     fn from(request: backup::RestoreBackupRequest) -> Self {
         Self {
             request_id: request.request_id,
@@ -56,16 +56,16 @@ impl From<backup::RestoreBackupRequest> for RestoreRequest {
             skip_import_disk_quota_check: request.skip_import_disk_quota_check,
             rbac: request.rbac,
             max_shard_num: request.max_shard_num,
-            skip_params: request.skip_params.map(SkipParams::from).unwrap_or_default(),
+            skip_params: request.skip_params.map(V1SkipParams::from).unwrap_or_default(),
             use_v2_restore: request.use_v2_restore,
             truncate_binlog_by_ts: request.truncate_binlog_by_ts,
             ezk_mapping: request.ezk_mapping.into_iter().collect(),
-            restore_plan: request.restore_plan.map(RestorePlan::from),
+            restore_plan: request.restore_plan.map(V1RestorePlan::from),
         }
     }
 }
 
-impl From<backup::SkipParams> for SkipParams {
+impl From<backup::SkipParams> for V1SkipParams {
     fn from(skip: backup::SkipParams) -> Self {
         Self {
             collection_properties: skip.collection_properties,
@@ -76,14 +76,17 @@ impl From<backup::SkipParams> for SkipParams {
     }
 }
 
-impl From<backup::RestorePlan> for RestorePlan {
+impl From<backup::RestorePlan> for V1RestorePlan {
     fn from(plan: backup::RestorePlan) -> Self {
         let collection = |mapping: backup::RestoreCollectionMapping| CollectionMapping {
             source: mapping.source,
             target: mapping.target,
             different: mapping
                 .r#override
-                .map(|other| Different { shard_num: other.shard_num, description: other.description })
+                .map(|other| CollectionOverride {
+                    shard_num: other.shard_num,
+                    description: other.description,
+                })
                 .unwrap_or_default(),
         };
         let database = |mapping: backup::RestoreMapping| DatabaseMapping {
@@ -96,15 +99,15 @@ impl From<backup::RestorePlan> for RestorePlan {
     }
 }
 
-/// A filter; one that names nothing cannot be told from none.
-fn filter(filter: HashMap<String, backup::CollFilter>) -> Option<BTreeMap<String, Collections>> {
+/// Converts a filter; an empty map cannot be distinguished from a missing one.
+fn filter(filter: HashMap<String, backup::CollFilter>) -> Option<BTreeMap<String, CollectionNames>> {
     let lists = filter
         .into_iter()
-        .map(|(database, collections)| (database, Collections { colls: collections.colls }));
+        .map(|(database, collections)| (database, CollectionNames { colls: collections.colls }));
     Some(lists.collect::<BTreeMap<_, _>>()).filter(|lists| !lists.is_empty())
 }
 
-/// A `google.protobuf.Value` as JSON.
+/// Converts a `google.protobuf.Value` to JSON.
 fn value(value: prost_types::Value) -> Value {
     match value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
@@ -125,13 +128,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn renames_may_find_nothing_as_in_json() {
+    fn renames_may_match_nothing_as_in_json() {
         let request = backup::RestoreBackupRequest {
             backup_name: "nightly".to_owned(),
             collection_renames: [("none".to_owned(), "new".to_owned())].into(),
             ..Default::default()
         };
-        let mapping = RestoreRequest::from(request).restore().unwrap().mapping;
+        let mapping = V1RestoreRequest::from(request).restore().unwrap().mapping;
         assert_eq!(mapping.resolve(&[], &[]).unwrap().unused, ["default.none:default.new"]);
     }
 
@@ -145,7 +148,7 @@ mod tests {
             of(Kind::ListValue(ListValue { values: vec![of(Kind::StringValue("books".to_owned()))] }));
         let object = of(Kind::StructValue(Struct { fields: [("default".to_owned(), books)].into() }));
         let request = backup::CreateBackupRequest { db_collections: Some(object), ..Default::default() };
-        assert_eq!(CreateRequest::from(request).backup().unwrap().selection.to_string(), "default.books");
+        assert_eq!(V1CreateRequest::from(request).backup().unwrap().selection.to_string(), "default.books");
 
         let text = of(Kind::StringValue(r#"{"shop": []}"#.to_owned()));
         let request = backup::RestoreBackupRequest {
@@ -153,13 +156,13 @@ mod tests {
             db_collections: Some(text),
             ..Default::default()
         };
-        assert_eq!(RestoreRequest::from(request).restore().unwrap().selection.to_string(), "shop.*");
+        assert_eq!(V1RestoreRequest::from(request).restore().unwrap().selection.to_string(), "shop.*");
 
         let colls = backup::CollFilter { colls: vec!["*".to_owned()] };
         let request =
             backup::CreateBackupRequest { filter: [("shop".to_owned(), colls)].into(), ..Default::default() };
-        assert_eq!(CreateRequest::from(request).backup().unwrap().selection.to_string(), "shop.*");
-        let everything = CreateRequest::from(backup::CreateBackupRequest::default()).backup().unwrap();
+        assert_eq!(V1CreateRequest::from(request).backup().unwrap().selection.to_string(), "shop.*");
+        let everything = V1CreateRequest::from(backup::CreateBackupRequest::default()).backup().unwrap();
         assert!(everything.selection.is_everything());
     }
 }

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use model::manifest::{Field, Function, KeyValue, Schema, StructArrayField};
 
-/// A schema.
+/// Converts a schema.
 pub(super) fn schema(schema: &Schema) -> backup::CollectionSchema {
     backup::CollectionSchema {
         name: schema.name.clone(),
@@ -19,7 +19,7 @@ pub(super) fn schema(schema: &Schema) -> backup::CollectionSchema {
     }
 }
 
-/// Keys with their values.
+/// Converts keys with their values.
 pub(super) fn key_values(pairs: &[KeyValue]) -> Vec<backup::KeyValuePair> {
     let pair = |pair: &KeyValue| backup::KeyValuePair { key: pair.key.clone(), value: pair.value.clone() };
     pairs.iter().map(pair).collect()

@@ -1,4 +1,4 @@
-//! What went wrong as a gRPC status: the code of the one table, and the failure itself as its detail.
+//! Failures as gRPC statuses: the code of the status table, and the failure as a detail.
 
 use api::v1;
 use prost::Message;
@@ -6,21 +6,20 @@ use tonic::{Code, Status};
 
 use wire::{Failure, kind_name};
 
-/// The name under which the detail of a status is found.
+/// The type of the detail.
 const DETAIL: &str = "type.googleapis.com/milvus_backup.v1.Failure";
 
-/// How many bytes of a message a status has at most, of a hint, and of a context.
+/// The largest sizes of a message, a hint and a context in a status, in bytes.
 ///
-/// Clients over gRPC's C core, such as Python's, take 8 KiB of metadata and lose the failure where there is more.
-/// Message and hint stand there three times: in the text, where a byte may become three, and twice in the details,
-/// which grow by a third.
-const MESSAGE: usize = 800;
-const HINT: usize = 300;
-const CONTEXT: usize = 300;
-/// What a text ends with that was cut.
-const CUT: &str = " …";
+/// Clients over gRPC's C core, such as Python's, accept 8 KiB of metadata and lose a larger failure. Message and hint
+/// are sent three times: in the text, where a byte may become three, and twice in the details, which grow by a third.
+const MAX_MESSAGE: usize = 800;
+const MAX_HINT: usize = 300;
+const MAX_CONTEXT: usize = 300;
+/// The end of a truncated text.
+const ELLIPSIS: &str = " …";
 
-/// `google.rpc.Status`, which clients read from the metadata of an answer.
+/// `google.rpc.Status`, which clients read from the metadata of a response.
 #[derive(Message)]
 struct RpcStatus {
     #[prost(int32, tag = "1")]
@@ -31,13 +30,13 @@ struct RpcStatus {
     details: Vec<prost_types::Any>,
 }
 
-/// The status of a failure. Its text has the hint in a line of its own, for who looks at nothing else. What is
-/// too long for the metadata of an answer is cut.
+/// Converts a failure to a status. Its text has the hint on a line of its own. Texts that are too long for the metadata
+/// are truncated.
 pub(crate) fn status(failure: Failure) -> Status {
     let failure = Failure {
-        message: cut(failure.message, MESSAGE),
-        hint: failure.hint.map(|hint| cut(hint, HINT)),
-        context: failure.context.map(|context| cut(context, CONTEXT)),
+        message: truncate(failure.message, MAX_MESSAGE),
+        hint: failure.hint.map(|hint| truncate(hint, MAX_HINT)),
+        context: failure.context.map(|context| truncate(context, MAX_CONTEXT)),
         ..failure
     };
     let code = failure.kind.status().grpc;
@@ -50,16 +49,16 @@ pub(crate) fn status(failure: Failure) -> Status {
     Status::with_details(Code::from(code), text, details.encode_to_vec().into())
 }
 
-/// As much of a text as so many bytes hold.
-fn cut(mut text: String, most: usize) -> String {
-    if text.len() > most {
-        text.truncate(text.floor_char_boundary(most.saturating_sub(CUT.len())));
-        text.push_str(CUT);
+/// Truncates a text to so many bytes.
+fn truncate(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit.saturating_sub(ELLIPSIS.len())));
+        text.push_str(ELLIPSIS);
     }
     text
 }
 
-/// A failure as a message, whole.
+/// Converts a failure to a message without truncation.
 pub(super) fn message(failure: Failure) -> v1::Failure {
     v1::Failure {
         kind: kind_name(failure.kind).to_owned(),
@@ -75,7 +74,7 @@ mod tests {
     use wire::Kind;
 
     #[test]
-    fn every_kind_has_the_code_of_the_table_and_itself_as_detail() {
+    fn every_kind_has_the_code_of_the_table_and_the_failure_as_detail() {
         for kind in Kind::ALL {
             let failure = Failure::new(kind, "it is so").hint("do so");
             let status = status(failure);
@@ -88,18 +87,19 @@ mod tests {
     }
 
     #[test]
-    fn however_much_there_is_to_say_it_fits_into_the_metadata_of_every_client() {
+    fn long_failures_fit_into_the_metadata_of_every_client() {
         for name in ["a_collection_of_a_shop", "\"{}\"", "集合的名称", "ä\n"] {
             let long = vec![name; 10_000].join(", ");
             let failure = Failure { context: Some(long.clone()), ..Failure::usage(long.clone()).hint(long) };
             let status = status(failure);
-            assert!(status.message().starts_with(name) && status.message().ends_with(CUT), "{status:?}");
+            assert!(status.message().starts_with(name) && status.message().ends_with(ELLIPSIS), "{status:?}");
             let details = RpcStatus::decode(status.details()).unwrap();
             assert_eq!(details.message, status.message());
             let detail = v1::Failure::decode(details.details[0].value.as_slice()).unwrap();
-            for (text, most) in [(&detail.message, MESSAGE), (&detail.hint, HINT), (&detail.context, CONTEXT)]
+            for (text, limit) in
+                [(&detail.message, MAX_MESSAGE), (&detail.hint, MAX_HINT), (&detail.context, MAX_CONTEXT)]
             {
-                assert!(text.ends_with(CUT) && text.len() > most - CUT.len() - 4, "{text}");
+                assert!(text.ends_with(ELLIPSIS) && text.len() > limit - ELLIPSIS.len() - 4, "{text}");
             }
             let headers = status.into_http::<()>().into_parts().0.headers;
             let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();

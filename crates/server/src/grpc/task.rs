@@ -1,4 +1,4 @@
-//! Jobs as release 0.4.15 shows them: a backup that is being made, and a restore.
+//! Jobs in the messages of release 0.4.15: an unfinished backup, and a restore.
 
 use api::backup;
 use jobs::Request;
@@ -7,9 +7,9 @@ use model::plan::restore::ExistingTargetPolicy;
 
 use super::info::count;
 use crate::rest::v1::info::BackupInfo;
-use crate::rest::v1::task::{Contents, RestoreBackupTask, RestoreCollectionTask};
+use crate::rest::v1::task::{BackupContents, RestoreBackupTask, RestoreCollectionTask};
 
-/// The backup that a job makes, or made, as far as the job knows it.
+/// Converts the backup that a job creates or has created.
 pub(super) fn backup(job: &jobs::Job) -> backup::BackupInfo {
     let info = BackupInfo::of_job(job);
     backup::BackupInfo {
@@ -26,9 +26,9 @@ pub(super) fn backup(job: &jobs::Job) -> backup::BackupInfo {
     }
 }
 
-/// The restore that a job makes, or made.
+/// Converts the restore that a job executes or has executed.
 pub(super) fn restore(job: &jobs::Job) -> backup::RestoreBackupTask {
-    let task = RestoreBackupTask::of_job(job, &Contents::default());
+    let task = RestoreBackupTask::of_job(job, &BackupContents::default());
     let sources = job.targets.iter().map(|(source, _)| source);
     let collections = task.collection_restore_tasks.into_iter().zip(sources);
     backup::RestoreBackupTask {
@@ -56,7 +56,7 @@ fn collection(
         collection_name: source.collection.clone(),
         ..Default::default()
     };
-    let told = backup::RestoreCollectionTask {
+    let task_message = backup::RestoreCollectionTask {
         id: task.id,
         state_code: task.state_code,
         error_message: task.error_message,
@@ -71,14 +71,14 @@ fn collection(
         target_db_name: task.target_db_name,
         ..Default::default()
     };
-    let Request::Restore(asked) = request else { return told };
+    let Request::Restore(context) = request else { return task_message };
     backup::RestoreCollectionTask {
-        meta_only: asked.meta_only,
-        restore_index: asked.indexes,
-        use_auto_index: asked.auto_index,
-        drop_exist_collection: asked.existing == ExistingTargetPolicy::Drop,
-        drop_exist_index: asked.drop_indexes,
-        skip_create_collection: asked.existing == ExistingTargetPolicy::Use,
-        ..told
+        meta_only: context.meta_only,
+        restore_index: context.indexes,
+        use_auto_index: context.auto_index,
+        drop_exist_collection: context.existing == ExistingTargetPolicy::Drop,
+        drop_exist_index: context.drop_indexes,
+        skip_create_collection: context.existing == ExistingTargetPolicy::Use,
+        ..task_message
     }
 }

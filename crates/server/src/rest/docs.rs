@@ -1,32 +1,33 @@
-//! The descriptions as JSON, and Swagger UI that shows them, all from the binary.
+//! The OpenAPI descriptions as JSON, and Swagger UI, all contained in the binary.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use utoipa_swagger_ui::{Config, Url};
 
 use super::openapi::ApiVersion;
+use crate::policy::{DeclaredRoutes, Policy, RefusalForm};
 
-/// The routes; `base` is the path that a proxy puts before them.
-pub(super) fn router(base: &str) -> Router {
+/// Returns the routes; `base` is the path that a proxy adds before them.
+pub(super) fn routes(base: &str) -> DeclaredRoutes {
     let [v1, v2] = [ApiVersion::V1, ApiVersion::V2].map(|version| Json(version.description(base)));
-    // Relative, so that they hold behind a proxy too.
+    // Relative, so that they are valid behind a proxy too.
     let urls =
         [Url::with_primary("v2", "../../v2/openapi.json", false), Url::with_primary("v1", "doc.json", true)];
     let config = Config::new(urls).validator_url("none").persist_authorization(true);
-    Router::new()
-        .route("/api/v1/docs", get(to_the_page))
-        .route("/api/v1/docs/", get(page))
-        .route("/api/v1/docs/{*file}", get(file))
-        .with_state(Arc::new(config))
-        .route("/api/v1/docs/doc.json", get(async || v1))
-        .route("/api/v2/openapi.json", get(async || v2))
+    const V1: Policy = Policy::reads(RefusalForm::Envelope).public();
+    const V2: Policy = Policy::reads(RefusalForm::Problem).public();
+    let files = DeclaredRoutes::new()
+        .get("/api/v1/docs", V1, to_the_page)
+        .get("/api/v1/docs/", V1, page)
+        .get("/api/v1/docs/{*file}", V1, file)
+        .with_state(Arc::new(config));
+    files.get("/api/v1/docs/doc.json", V1, async || v1).get("/api/v2/openapi.json", V2, async || v2)
 }
 
 async fn to_the_page() -> Response {
@@ -37,7 +38,7 @@ async fn page(config: State<Arc<Config<'static>>>) -> Response {
     file(config, Path("index.html".to_owned())).await
 }
 
-/// A file of Swagger UI.
+/// Returns a file of Swagger UI.
 async fn file(State(config): State<Arc<Config<'static>>>, Path(name): Path<String>) -> Response {
     match utoipa_swagger_ui::serve(&name, config) {
         Ok(Some(file)) => {

@@ -1,22 +1,25 @@
-//! REST: the Go tool's routes, and ours.
+//! REST: the routes of the Go tool (`/api/v1`) and of this program (`/api/v2`).
 
+mod described;
 mod docs;
 mod openapi;
 mod problem;
 pub(crate) mod v1;
 pub(crate) mod v2;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 
-use crate::State;
+use crate::ServerState;
+use crate::policy::DeclaredRoutes;
 
 pub use openapi::ApiVersion;
+pub(crate) use problem::ProblemResponse;
 
-/// Every route of REST.
-pub(crate) fn router(state: State) -> Router {
-    let docs = docs::router(&state.settings.swagger_base_path);
-    let routes = v1::router().merge(v2::router());
-    // the door has read the body, up to the configured limit
-    Router::from(routes).layer(DefaultBodyLimit::disable()).with_state(state).merge(docs)
+/// Returns all routes of REST.
+pub(crate) fn routes(state: ServerState) -> DeclaredRoutes {
+    let docs = docs::routes(&state.settings.swagger_base_path);
+    let mut routes = v1::routes().routes.merge(v2::routes().routes);
+    // The guard has read the body, up to the configured limit.
+    routes.router = routes.router.layer(DefaultBodyLimit::disable());
+    routes.with_state(state).merge(docs)
 }

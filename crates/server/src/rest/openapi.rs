@@ -1,4 +1,4 @@
-//! The descriptions of `/api/v1` and `/api/v2`, made of the code that serves them.
+//! The OpenAPI descriptions of `/api/v1` and `/api/v2`, generated from the handlers.
 
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
@@ -8,27 +8,28 @@ use utoipa::openapi::{
 
 use super::{v1, v2};
 
-const V1: &str = "For clients of the Go tool: bodies and answers of its releases 0.4.15 and later.";
-const V2: &str = "Backups of Milvus, and the jobs that make, restore and delete them.\n\n\
-    What takes long is a job: the answer is 202, and its `Location` is the job. \
-    A request that is sent again with the same `Idempotency-Key` is answered with the job of the first.";
+const V1: &str = "For clients of the Go tool: requests and responses of its releases 0.4.15 and later.";
+const V2: &str = "Backups of Milvus, and the jobs that create, restore and delete them.\n\n\
+    A request that takes long creates a job: the response is 202, and its `Location` is the URL of the job. \
+    A repeated request with the same `Idempotency-Key` returns the job of the first request.";
 
 /// A version of the REST interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiVersion {
-    /// As the Go tool's releases have it.
+    /// The routes of the Go tool.
     V1,
-    /// Jobs, plans, pages and problems.
+    /// Jobs, plans, pages and problem documents.
     V2,
 }
 
 impl ApiVersion {
-    /// What describes it; `base` is the path that a proxy puts before it. The Go tool's ends in its base path, which is
-    /// a part of our paths.
+    /// Returns the OpenAPI description; `base` is the path that a proxy adds before the routes.
+    ///
+    /// The base path of the Go tool ends with `/api/v1`, which is a part of the paths here.
     pub fn description(self, base: &str) -> OpenApi {
         let (mut description, title, about) = match self {
-            Self::V1 => (v1::router().into_openapi(), "Milvus Backup, as the Go tool serves it", V1),
-            Self::V2 => (v2::router().into_openapi(), "Milvus Backup", V2),
+            Self::V1 => (v1::routes().description, "Milvus Backup, routes of the Go tool", V1),
+            Self::V2 => (v2::routes().description, "Milvus Backup", V2),
         };
         let licence = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
         description.info = InfoBuilder::new()
@@ -46,7 +47,7 @@ impl ApiVersion {
         components.add_security_scheme("token", http(HttpAuthScheme::Bearer));
         components.add_security_scheme("user", http(HttpAuthScheme::Basic));
         let nothing: [&str; 0] = [];
-        // A server without tokens asks nobody for one.
+        // A server without tokens requires no authentication.
         let ways = [
             SecurityRequirement::new("token", nothing),
             SecurityRequirement::new("user", nothing),
@@ -57,7 +58,7 @@ impl ApiVersion {
     }
 }
 
-/// Says that `data` of an envelope may be null, which is forgotten of a generic parameter.
+/// Adds that `data` of an envelope may be null, which the description of a generic parameter loses.
 fn data_may_be_null(components: &mut Components) {
     for schema in components.schemas.values_mut() {
         let RefOr::T(Schema::AllOf(all)) = schema else { continue };
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_path_of_the_go_tool_is_not_said_twice() {
+    fn the_base_path_of_the_go_tool_is_not_repeated() {
         for (given, url) in [
             ("", "/"),
             ("/api/v1", "/"),

@@ -1,4 +1,4 @@
-//! How `/api/v2`, and the door before it, tell what went wrong.
+//! Problem documents (RFC 9457), the refusals of `/api/v2`.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -12,42 +12,42 @@ use wire::Problem;
 /// The media type of a problem.
 const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Why a request is not answered as asked.
+/// A refused request.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct ProblemResponse {
     failure: Failure,
     status: StatusCode,
 }
 
-impl Refused {
-    /// For a status that says more than the usual one of the failure's kind.
-    pub(super) fn with(status: StatusCode, failure: Failure) -> Self {
+impl ProblemResponse {
+    /// Creates a refusal with a more specific status than that of the failure's kind.
+    pub(crate) fn with(status: StatusCode, failure: Failure) -> Self {
         Self { failure, status }
     }
 }
 
-/// What a handler answers.
-pub(crate) type Answer<T> = Result<T, Refused>;
+/// The result of a handler.
+pub(crate) type ProblemOr<T> = Result<T, ProblemResponse>;
 
-impl<F: Into<Failure>> From<F> for Refused {
+impl<F: Into<Failure>> From<F> for ProblemResponse {
     fn from(failure: F) -> Self {
         let failure = failure.into();
         Self { status: failure.kind.status().http, failure }
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
         let problem = Problem::of(self.failure, self.status);
         (self.status, [(CONTENT_TYPE, PROBLEM_JSON)], Json(problem)).into_response()
     }
 }
 
-/// What every operation may answer instead, for the description.
+/// The refusals that every operation may return, for the description.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it describes what `Refused` answers")]
-pub(crate) enum Refusal {
-    /// It was not done; `kind` and `hint` tell why and what to do
+#[expect(dead_code, reason = "it describes what `ProblemResponse` answers")]
+pub(crate) enum ProblemResponses {
+    /// The request failed; `kind` and `hint` say why and what to do
     #[response(status = "default", content_type = "application/problem+json")]
     Problem(Problem),
 }

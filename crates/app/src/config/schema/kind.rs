@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use crate::config::document::Item;
 use crate::config::provider::Provider;
 use crate::config::value::Data;
-use server::Listen;
+use server::ListenAddress;
 
 /// The kinds of values.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Kind {
                 Data::List(items.map(str::to_owned).collect())
             }
             Self::SecretList => Data::Secrets(secrets(trimmed.split_ascii_whitespace())),
-            Self::Listen if trimmed.is_empty() || trimmed.parse::<Listen>().is_ok() => {
+            Self::Listen if trimmed.is_empty() || trimmed.parse::<ListenAddress>().is_ok() => {
                 Data::Text(trimmed.to_owned())
             }
             Self::Url | Self::Listen => return None,

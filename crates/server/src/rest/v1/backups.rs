@@ -1,4 +1,4 @@
-//! The routes about backups.
+//! The routes for backups.
 
 use std::io;
 
@@ -8,72 +8,77 @@ use engine::{BackupState, BackupSummary, DeleteRequest, now_ms};
 use jobs::{Job, JobKind, OtherPlace};
 use model::name::BackupName;
 
-use super::envelope::{self, BadBody, Codes, Envelope, Head, Wrong};
-use super::exchange::{self, Asking, Exchange, Parameters};
+use super::envelope::{self, BadBody, CodeRule, Envelope, Head, Wrong};
+use super::exchange::{self, Exchange, GoJsonBody, GoQuery};
 use super::info::{BackupInfo, state};
-use super::requests::{CreateRequest, DeleteQuery, GetBackupQuery, ListQuery};
+use super::requests::{DeleteQuery, GetBackupQuery, ListQuery, V1CreateRequest};
 use super::stream::{self, Sink};
-use crate::{Asked, Found};
+use crate::{FoundBackup, RequestContext};
 use wire::{Failure, Kind};
 
-/// Makes a backup; answers once it is made, or with `async` at once.
+/// Creates a backup and responds when it is finished; with `async`, when it is accepted.
 ///
-/// The id of the request is the backup's id.
+/// The id of the request becomes the id of the backup.
 #[utoipa::path(
     post,
     path = "/api/v1/create",
     tag = "v1",
-    request_body = CreateRequest,
-    params(("request_id" = Option<String>, Header, description = "The id of the request, and of the backup")),
+    request_body = V1CreateRequest,
+    params(("request_id" = Option<String>, Header, description = "Id of the request and of the backup")),
     responses(
-        (status = 200, description = "The backup is made, or being made", body = Envelope<BackupInfo>),
-        (status = 400, description = "The request is wrong", body = Wrong),
-        (status = "4XX", description = "The request cannot be carried out", body = Envelope<BackupInfo>),
+        (status = 200, description = "The backup is created, or accepted", body = Envelope<BackupInfo>),
+        (status = 400, description = "The request is invalid", body = Wrong),
+        (status = "4XX", description = "The request is rejected", body = Envelope<BackupInfo>),
         (status = "5XX", description = "The backup failed", body = Envelope<BackupInfo>),
     ),
 )]
-pub(super) async fn create(exchange: Exchange, body: Result<Asking<CreateRequest>, BadBody>) -> Response {
+pub(super) async fn create(
+    exchange: Exchange,
+    body: Result<GoJsonBody<V1CreateRequest>, BadBody>,
+) -> Response {
     let request = match body {
-        Ok(Asking(request)) => request,
-        Err(wrong) => return exchange.unread(JobKind::Backup, wrong),
+        Ok(GoJsonBody(request)) => request,
+        Err(wrong) => return exchange.explain_bad_body(JobKind::Backup, wrong),
     };
-    exchange.note(&request.notes());
+    exchange.log_notes(&request.notes());
     let id = exchange.id.as_str();
     let job = match make(&exchange, &request).await {
         Ok(job) => job,
         Err(failure) => {
-            // 0.4.15 has begun the backup when it finds that a collection is not there
+            // 0.4.15 has started the backup when it finds that a collection does not exist.
             let begun = match failure.kind {
                 Kind::NotFound => Some(refused(&exchange, &request, &failure).await),
                 _ => None,
             };
-            return exchange.failure(id, &failure, Codes::Create, begun);
+            return exchange.failure(id, &failure, CodeRule::Create, begun);
         }
     };
     let info = BackupInfo::of_job(&job);
-    match exchange::ending(&job, true) {
+    match exchange::result_of(&job, true) {
         Ok(()) if request.asynchronous => {
             exchange::success(id, "create backup is executing asynchronously", info)
         }
         Ok(()) => exchange::success(id, "success", info),
-        Err(failure) => exchange.failure(id, &failure, Codes::Create, Some(info)),
+        Err(failure) => exchange.failure(id, &failure, CodeRule::Create, Some(info)),
     }
 }
 
-async fn make(exchange: &Exchange, request: &CreateRequest) -> Result<Job, Failure> {
-    exchange.may(JobKind::Backup, &request.backup_name)?;
+async fn make(exchange: &Exchange, request: &V1CreateRequest) -> Result<Job, Failure> {
+    exchange.check_role(JobKind::Backup, &request.backup_name)?;
     let root = Some(request.backup_root_path.clone());
-    let asked = exchange.asked(OtherPlace { bucket: None, root })?;
-    // callers of the Go tool may send the same id again and again
-    let asked = Asked { id: Some(exchange.id.clone()), any_id: true, ..asked };
+    let context = exchange.context(OtherPlace { bucket: None, root })?;
+    // Callers of the Go tool may repeat an id.
+    let name_generated = request.backup_name.is_empty();
+    let context = RequestContext { id: Some(exchange.id.clone()), any_id: true, name_generated, ..context };
     let backup = request.backup()?;
-    let job = exchange.submit(|service| async move { service.backup(asked, backup).await }).await?;
+    let job = exchange.submit(|service| async move { service.backup(context, backup).await }).await?;
     if request.asynchronous { Ok(job) } else { exchange.service().wait(&job.id).await }
 }
 
-/// A backup that was refused before it began.
-async fn refused(exchange: &Exchange, request: &CreateRequest, failure: &Failure) -> BackupInfo {
-    let version = async { exchange.service().milvus_version(&exchange.asked(OtherPlace::default())?).await };
+/// Describes a backup that was rejected before it started.
+async fn refused(exchange: &Exchange, request: &V1CreateRequest, failure: &Failure) -> BackupInfo {
+    let version =
+        async { exchange.service().milvus_version(&exchange.context(OtherPlace::default())?).await };
     BackupInfo {
         id: exchange.id.clone(),
         milvus_version: version.await.unwrap_or_default(),
@@ -85,9 +90,9 @@ async fn refused(exchange: &Exchange, request: &CreateRequest, failure: &Failure
     }
 }
 
-/// Lists the complete backups below the backup root, with all they hold unless `http.simpleResponse` is set.
+/// Lists the complete backups below the backup root, with their contents unless `http.simpleResponse` is set.
 ///
-/// Unreadable ones are left out.
+/// Backups that cannot be read are omitted.
 #[utoipa::path(
     get,
     path = "/api/v1/list",
@@ -95,24 +100,24 @@ async fn refused(exchange: &Exchange, request: &CreateRequest, failure: &Failure
     params(ListQuery),
     responses(
         (status = 200, description = "The backups", body = Envelope<Vec<BackupInfo>>),
-        (status = "default", description = "The storage cannot be read", body = Envelope<Vec<BackupInfo>>),
+        (status = "default", description = "The store cannot be read", body = Envelope<Vec<BackupInfo>>),
     ),
 )]
-pub(super) async fn list(exchange: Exchange, Parameters(query): Parameters<ListQuery>) -> Response {
+pub(super) async fn list(exchange: Exchange, GoQuery(query): GoQuery<ListQuery>) -> Response {
     let found = async {
         let query = query?;
-        let asked = exchange.asked(OtherPlace::default())?;
-        let backups = exchange.service().list(&asked).await?;
+        let context = exchange.context(OtherPlace::default())?;
+        let backups = exchange.service().list(&context).await?;
         Ok((
             query,
-            asked,
+            context,
             backups.into_iter().filter(|backup| backup.state == BackupState::Complete).collect(),
         ))
     };
-    let (query, asked, backups): (_, _, Vec<BackupSummary>) = match found.await {
+    let (query, context, backups): (_, _, Vec<BackupSummary>) = match found.await {
         Ok(found) => found,
         Err(failure) => {
-            return exchange.failure(&exchange.id, &failure, Codes::Table, None::<Vec<BackupInfo>>);
+            return exchange.failure(&exchange.id, &failure, CodeRule::Table, None::<Vec<BackupInfo>>);
         }
     };
     if exchange.settings().simple_response && query.collection_name.is_empty() {
@@ -121,19 +126,19 @@ pub(super) async fn list(exchange: Exchange, Parameters(query): Parameters<ListQ
     }
     let (sink, body) = stream::body();
     tokio::spawn(async move {
-        if let Err(error) = write_list(&sink, &exchange, &asked, &query.collection_name, &backups).await {
-            tracing::warn!(request_id = exchange.id, "the list of backups breaks off: {error}");
+        if let Err(error) = write_list(&sink, &exchange, &context, &query.collection_name, &backups).await {
+            tracing::warn!(request_id = exchange.id, "cannot complete the list of backups: {error}");
             sink.fail(error).await;
         }
     });
     (StatusCode::OK, envelope::json_type(), body).into_response()
 }
 
-/// Writes backup after backup, so that no two are in memory.
+/// Writes the backups one by one, so that only one is in memory.
 async fn write_list(
     sink: &Sink,
     exchange: &Exchange,
-    asked: &Asked,
+    context: &RequestContext,
     collection: &str,
     backups: &[BackupSummary],
 ) -> io::Result<()> {
@@ -144,10 +149,10 @@ async fn write_list(
     let (root, mut separator) = (exchange.milvus_root(), "");
     let named = backups.iter().filter_map(|backup| Some((backup, backup.name.parse::<BackupName>().ok()?)));
     for (backup, name) in named {
-        let detail = match exchange.service().get(asked, &name).await {
+        let detail = match exchange.service().get(context, &name).await {
             Ok(detail) => detail,
-            Err(failure) if is_of_one(failure.kind) => {
-                tracing::warn!(request_id = exchange.id, "left out of the list: {}", failure.message);
+            Err(failure) if concerns_one_backup(failure.kind) => {
+                tracing::warn!(request_id = exchange.id, "omitted from the list: {}", failure.message);
                 continue;
             }
             Err(failure) => return Err(io::Error::other(failure.message)),
@@ -166,15 +171,15 @@ async fn write_list(
     sink.text(close).await
 }
 
-/// What an empty list ends with.
+/// The end of an empty list.
 const END: &str = "]}";
 
-/// Whether a failure is about one backup, not about the storage.
-fn is_of_one(kind: Kind) -> bool {
+/// Returns whether a failure concerns one backup and not the store.
+fn concerns_one_backup(kind: Kind) -> bool {
     !matches!(kind, Kind::Unreachable | Kind::Timeout | Kind::Interrupted | Kind::Forbidden)
 }
 
-/// Shows a backup: complete ones with all they hold, others with how far they are.
+/// Gets a backup: the contents of a complete backup, or the progress of a backup job.
 #[utoipa::path(
     get,
     path = "/api/v1/get_backup",
@@ -184,28 +189,25 @@ fn is_of_one(kind: Kind) -> bool {
         (status = 200, description = "The backup", body = Envelope<BackupInfo>),
         (status = 400, description = "Neither name nor id is given", body = Envelope<BackupInfo>),
         (status = 404, description = "No such backup", body = Envelope<BackupInfo>),
-        (status = "default", description = "It cannot be read", body = Envelope<BackupInfo>),
+        (status = "default", description = "The backup cannot be read", body = Envelope<BackupInfo>),
     ),
 )]
-pub(super) async fn get_backup(
-    exchange: Exchange,
-    Parameters(query): Parameters<GetBackupQuery>,
-) -> Response {
+pub(super) async fn get_backup(exchange: Exchange, GoQuery(query): GoQuery<GetBackupQuery>) -> Response {
     let found = async { find(&exchange, &query?).await };
     match found.await {
         Ok(info) => exchange::success(&exchange.id, "success", info),
-        Err(failure) => exchange.failure(&exchange.id, &failure, Codes::Table, None::<BackupInfo>),
+        Err(failure) => exchange.failure(&exchange.id, &failure, CodeRule::Table, None::<BackupInfo>),
     }
 }
 
 async fn find(exchange: &Exchange, query: &GetBackupQuery) -> Result<BackupInfo, Failure> {
     let place = OtherPlace { bucket: None, root: Some(query.path.clone()) };
-    let asked = exchange.asked(place)?;
-    match exchange.service().find(&asked, &query.backup_id, &query.backup_name).await? {
-        Found::Job(job) => Ok(BackupInfo { meta_size: Some(0), ..BackupInfo::of_job(&job) }),
-        Found::Stored { detail, place } => {
+    let context = exchange.context(place)?;
+    match exchange.service().find_backup(&context, &query.backup_id, &query.backup_name).await? {
+        FoundBackup::Job(job) => Ok(BackupInfo { meta_size: Some(0), ..BackupInfo::of_job(&job) }),
+        FoundBackup::Stored { detail, place } => {
             let name = detail.summary.name.parse().map_err(engine::Error::Name)?;
-            let meta_size = exchange.service().meta_size(&Asked { place, ..asked }, &name).await?;
+            let meta_size = exchange.service().meta_size(&RequestContext { place, ..context }, &name).await?;
             let info =
                 BackupInfo::stored(*detail, &exchange.milvus_root(), exchange.settings().simple_response);
             Ok(BackupInfo { meta_size: Some(meta_size), ..info })
@@ -220,29 +222,29 @@ async fn find(exchange: &Exchange, query: &GetBackupQuery) -> Result<BackupInfo,
     tag = "v1",
     params(
         DeleteQuery,
-        ("request_id" = Option<String>, Header, description = "The id of the request"),
+        ("request_id" = Option<String>, Header, description = "Id of the request"),
     ),
     responses(
-        (status = 200, description = "It is deleted", body = Head),
+        (status = 200, description = "The backup is deleted", body = Head),
         (status = 404, description = "No such backup", body = Head),
-        (status = "default", description = "It cannot be deleted", body = Head),
+        (status = "default", description = "The backup cannot be deleted", body = Head),
     ),
 )]
-pub(super) async fn delete(exchange: Exchange, Parameters(query): Parameters<DeleteQuery>) -> Response {
+pub(super) async fn delete(exchange: Exchange, GoQuery(query): GoQuery<DeleteQuery>) -> Response {
     let deleted = async {
         let query = query?;
-        exchange.may(JobKind::Delete, &query.backup_name)?;
+        exchange.check_role(JobKind::Delete, &query.backup_name)?;
         if query.backup_name.is_empty() {
             return Err(Failure::usage("empty backup name"));
         }
         let name = query.backup_name.parse().map_err(engine::Error::Name)?;
         let request = DeleteRequest { name };
-        let asked = exchange.asked(OtherPlace::default())?;
-        let job = exchange.submit(|service| async move { service.delete(asked, request).await }).await?;
-        exchange::ending(&exchange.service().wait(&job.id).await?, false)
+        let context = exchange.context(OtherPlace::default())?;
+        let job = exchange.submit(|service| async move { service.delete(context, request).await }).await?;
+        exchange::result_of(&exchange.service().wait(&job.id).await?, false)
     };
     match deleted.await {
         Ok(()) => exchange::done(&exchange.id),
-        Err(failure) => exchange.failure_alone(&exchange.id, &failure),
+        Err(failure) => exchange.failure_without_data(&exchange.id, &failure),
     }
 }

@@ -1,19 +1,19 @@
-//! What `create` is asked, as the engine takes it.
+//! Conversion of the request `create` for the engine.
 
 use model::name::BackupName;
 use model::plan::backup::{BackupRequest, FlushStrategy};
 use model::selection::Selection;
 
-use super::requests::CreateRequest;
-use super::{names, selection};
+use super::requests::V1CreateRequest;
+use super::{generated_names, selection};
 use wire::Failure;
 
-impl CreateRequest {
-    /// The backup to make; a name made of the time if none is given.
+impl V1CreateRequest {
+    /// Returns the request of the engine; generates a name if there is none.
     pub(crate) fn backup(&self) -> Result<BackupRequest, Failure> {
-        self.refuse_what_comes_later()?;
+        self.reject_unsupported()?;
         let name = match self.backup_name.as_str() {
-            "" => names::backup(),
+            "" => generated_names::backup_name(),
             name => BackupName::for_create(name).map_err(engine::Error::Name)?,
         };
         Ok(BackupRequest {
@@ -25,24 +25,24 @@ impl CreateRequest {
         })
     }
 
-    /// What is taken but has no effect, in words.
+    /// Returns messages about options that have no effect.
     pub(crate) fn notes(&self) -> Vec<&'static str> {
         let notes = [
             (
                 !self.gc_pause_address.is_empty(),
-                "gc_pause_address is not used: milvus.management.endpoint of the configuration is",
+                "gc_pause_address has no effect: milvus.management.endpoint in the configuration is used",
             ),
             (
                 self.gc_pause_seconds != 0,
-                "gc_pause_seconds is not used: a pause is renewed for as long as it is needed",
+                "gc_pause_seconds has no effect: the pause is renewed until the backup ends",
             ),
-            (self.force && !self.strategy.is_empty(), "force is not used, since strategy is given"),
-            (self.meta_only && !self.strategy.is_empty(), "meta_only is not used, since strategy is given"),
+            (self.force && !self.strategy.is_empty(), "force has no effect, because strategy is set"),
+            (self.meta_only && !self.strategy.is_empty(), "meta_only has no effect, because strategy is set"),
         ];
         notes.into_iter().filter_map(|(given, note)| given.then_some(note)).collect()
     }
 
-    /// `filter` over `db_collections` over `collection_names`.
+    /// Returns the selection: `filter`, else `db_collections`, else `collection_names`.
     fn selection(&self) -> Result<Selection, Failure> {
         if let Some(selection) = selection::filter("filter", self.filter.as_ref())? {
             return Ok(selection);
@@ -54,7 +54,8 @@ impl CreateRequest {
         Ok(collections.unwrap_or_else(Selection::everything))
     }
 
-    /// `strategy` over `meta_only` over `force`; the last two together leave the data out, as in 0.4.15.
+    /// Returns the flush strategy: `strategy`, else `meta_only`, else `force`. The last two together omit the data, as
+    /// in 0.4.15.
     fn strategy(&self) -> Result<FlushStrategy, Failure> {
         match self.strategy.as_str() {
             "" if self.meta_only => Ok(FlushStrategy::MetaOnly),
@@ -66,19 +67,18 @@ impl CreateRequest {
         }
     }
 
-    fn refuse_what_comes_later(&self) -> Result<(), Failure> {
+    fn reject_unsupported(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("rbac (users, roles and grants)").hint("leave out rbac"));
+            return Err(Failure::later("rbac (users, roles and grants)").hint("omit rbac"));
         }
         if self.with_index_extra {
             return Err(Failure::later("with_index_extra (index details from etcd)")
-                .hint("leave it out: indexes are taken with the parameters they were created with"));
+                .hint("omit it: indexes are backed up with the parameters of their creation"));
         }
         match self.format.as_str() {
             "" | "auto" | "binlog" => Ok(()),
             "snapshot" => {
-                Err(Failure::later("format snapshot (Milvus 3.0)")
-                    .hint("use the format binlog, or leave it out"))
+                Err(Failure::later("format snapshot (Milvus 3.0)").hint("use the format binlog, or omit it"))
             }
             other => Err(Failure::usage(format!("format {other:?}: expected auto, binlog or snapshot"))),
         }
@@ -94,7 +94,7 @@ mod tests {
     use wire::Kind;
 
     fn read(body: &Value) -> Result<BackupRequest, Failure> {
-        go_json::from_slice::<CreateRequest>(body.to_string().as_bytes()).unwrap().backup()
+        go_json::from_slice::<V1CreateRequest>(body.to_string().as_bytes()).unwrap().backup()
     }
 
     fn selected(body: &Value) -> String {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_made_where_none_is_given() {
+    fn a_missing_name_is_generated() {
         assert!(read(&json!({})).unwrap().name.as_str().starts_with("backup_20"));
         assert_eq!(read(&json!({"backup_name": "nightly"})).unwrap().name.as_str(), "nightly");
         for wrong in ["rest bad/name!", "../x", "insert_log", "9"] {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_exact_selector_counts() {
+    fn the_more_exact_selector_overrides_the_others() {
         let mut body = json!({});
         assert!(read(&body).unwrap().selection.is_everything());
         body["collection_names"] = json!(["a"]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn strategies() {
+    fn strategies_are_derived_from_strategy_meta_only_and_force() {
         let strategy = |body: Value| read(&body).map(|request| request.strategy);
         assert_eq!(strategy(json!({})).unwrap(), FlushStrategy::Auto);
         assert_eq!(strategy(json!({"force": true})).unwrap(), FlushStrategy::Skip);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_built_is_named() {
+    fn unsupported_options_are_named() {
         for body in [json!({"rbac": true}), json!({"with_index_extra": true}), json!({"format": "snapshot"})]
         {
             assert_eq!(read(&body).unwrap_err().kind, Kind::Unsupported, "{body}");
@@ -144,10 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn garbage_collection_is_paused_on_wish_but_never_elsewhere() {
+    fn garbage_collection_is_paused_only_at_the_configured_address() {
         let body = json!({"gc_pause_enable": true, "gc_pause_seconds": 60, "gc_pause_address": "http://x"});
         assert!(read(&body).unwrap().pause_gc);
-        let request: CreateRequest = serde_json::from_value(body).unwrap();
+        let request: V1CreateRequest = serde_json::from_value(body).unwrap();
         assert_eq!(request.notes().len(), 2);
     }
 }

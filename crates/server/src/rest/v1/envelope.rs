@@ -1,4 +1,4 @@
-//! What answers have around them.
+//! The envelope of responses in the form of the Go tool.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,68 +8,68 @@ use utoipa::ToSchema;
 use super::stream;
 use wire::{ApiTerms, Failure, Kind, NewRestore, RequestOption, Terms, describe_advice};
 
-/// The code of anything that went wrong.
+/// The code of every failure without a code of its own.
 const FAIL: i32 = 3;
 
-/// What an answer says of itself. Zero and empty values are left out.
+/// The common fields of a response. Zero and empty values are omitted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = v1::Head)]
 pub(crate) struct Head {
-    /// The header `request_id`, or an id of ours.
+    /// The header `request_id`, or a generated id.
     #[serde(rename = "requestId", skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
     pub request_id: String,
-    /// Absent (0) on success; 1 not supported, 2 not allowed, 3 failed, 400 the request is wrong, 404 no such backup.
+    /// Absent (0) on success; 1 not supported, 2 not allowed, 3 failed, 400 invalid request, 404 not found.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub code: i32,
-    /// `success`, or what went wrong.
+    /// `success`, or the reason of the failure.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
     pub msg: String,
 }
 
-/// An answer with data.
+/// A response with data.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = v1::Envelope)]
 pub(super) struct Envelope<T> {
-    /// What it says of itself.
+    /// The common fields.
     #[serde(flatten)]
     pub head: Head,
-    /// `null` if there is none.
+    /// The data; `null` if there is none.
     pub data: Option<T>,
 }
 
-/// The answer to a body that cannot be read.
+/// The response to a body that cannot be parsed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = v1::BadBody)]
 pub(super) struct BadBody {
-    /// What is wrong, as the Go tool says it.
+    /// The error, in the words of the Go tool.
     pub error: String,
-    /// Where, and why.
+    /// Position and reason.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
     pub detail: String,
 }
 
-/// The answer to a request that is wrong.
+/// The response to an invalid request.
 #[derive(ToSchema)]
 #[schema(as = v1::Wrong)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "it describes what is answered")]
 pub(super) enum Wrong {
-    /// The body cannot be read.
+    /// The body cannot be parsed.
     Body(BadBody),
-    /// What it asks cannot be done.
-    Request(Refused),
+    /// The request cannot be executed.
+    Request(WithoutData),
 }
 
-/// An answer without data.
+/// A response without data.
 #[derive(ToSchema)]
 #[schema(as = v1::Refused)]
 #[expect(dead_code, reason = "it describes what is answered")]
-pub(super) struct Refused {
-    /// What it says of itself.
+pub(super) struct WithoutData {
+    /// The common fields.
     #[serde(flatten)]
     head: Head,
     /// `null`.
@@ -78,7 +78,7 @@ pub(super) struct Refused {
 }
 
 impl BadBody {
-    /// With the reason.
+    /// Creates the response with the reason.
     pub(super) fn new(reason: impl std::fmt::Display) -> Self {
         Self { error: "Invalid request body".to_owned(), detail: reason.to_string() }
     }
@@ -90,25 +90,25 @@ impl IntoResponse for BadBody {
     }
 }
 
-/// Whether a value is left out.
+/// Returns whether a value is omitted.
 pub(super) fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
     *number == T::default()
 }
 
-/// Which of its codes the Go tool gives where its releases differ from the one table.
+/// The code of a failure, for routes on which the Go tool's releases differ from the status table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Codes {
-    /// As the table says.
+pub(crate) enum CodeRule {
+    /// The code of the status table.
     Table,
-    /// 404 stands for no backup alone: a collection that is not there is [`FAIL`].
+    /// 404 means that the backup does not exist; a missing collection is [`FAIL`].
     Create,
-    /// What is missing or in the way is [`FAIL`].
+    /// A missing or existing object is [`FAIL`].
     Restore,
-    /// Everything is [`FAIL`].
+    /// Every failure is [`FAIL`], except a missing permission.
     Fail,
 }
 
-impl Codes {
+impl CodeRule {
     fn of(self, kind: Kind) -> i32 {
         let fails = match self {
             Self::Table => false,
@@ -121,14 +121,14 @@ impl Codes {
 }
 
 impl Head {
-    /// Of a success.
+    /// Creates the head of a success.
     pub(super) fn success(request_id: &str, msg: &str) -> Self {
         Self { request_id: request_id.to_owned(), code: 0, msg: msg.to_owned() }
     }
 
-    /// Of a failure.
-    pub(crate) fn failure(request_id: &str, failure: &Failure, codes: Codes) -> Self {
-        Self { request_id: request_id.to_owned(), code: codes.of(failure.kind), msg: message(failure) }
+    /// Creates the head of a failure.
+    pub(crate) fn failure(request_id: &str, failure: &Failure, rule: CodeRule) -> Self {
+        Self { request_id: request_id.to_owned(), code: rule.of(failure.kind), msg: message(failure) }
     }
 }
 
@@ -169,7 +169,7 @@ impl Terms for V1Terms {
     }
 }
 
-/// What happened and what to do, in one line.
+/// Returns the message, context and hint of a failure in one line.
 pub(super) fn message(failure: &Failure) -> String {
     let while_doing = failure.context.iter().map(|context| format!("; while {context}"));
     let hint = match &failure.advice {
@@ -177,23 +177,23 @@ pub(super) fn message(failure: &Failure) -> String {
         None => failure.hint.clone(),
     };
     let hint = hint.map(|hint| format!("; hint: {hint}"));
-    // 0.4.15 says nothing else of what is missing, and scripts look for it
+    // 0.4.15 says nothing else if something is missing, and scripts look for it.
     let known = if failure.kind == Kind::NotFound { "not found: " } else { "" };
     [known.to_owned(), failure.message.clone()].into_iter().chain(while_doing).chain(hint).collect()
 }
 
-/// A document as the answer.
+/// Creates a response with a document.
 pub(super) fn answer(status: StatusCode, document: &impl Serialize) -> Response {
     match stream::bytes(document) {
         Ok(body) => (status, json_type(), body).into_response(),
         Err(error) => {
-            tracing::error!(%error, "an answer cannot be written");
+            tracing::error!(%error, "cannot serialize the response");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
 
-/// The content type of every answer in JSON.
+/// Returns the content type of JSON responses.
 pub(super) fn json_type() -> [(header::HeaderName, HeaderValue); 1] {
     [(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))]
 }
@@ -206,17 +206,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zero_values_are_left_out_and_data_is_not() {
+    fn zero_values_are_omitted_but_data_is_not() {
         let success = Envelope::<i32> { head: Head::success("", "success"), data: None };
         assert_eq!(serde_json::to_value(&success).unwrap(), json!({"msg": "success", "data": null}));
         let failure = Failure::usage("no").hint("yes");
-        let head = Head::failure("7", &failure, Codes::Table);
+        let head = Head::failure("7", &failure, CodeRule::Table);
         let shown = json!({"requestId": "7", "code": 400, "msg": "no; hint: yes"});
         assert_eq!(serde_json::to_value(&head).unwrap(), shown);
     }
 
     #[test]
-    fn hints_name_fields_of_requests() {
+    fn hints_name_request_fields() {
         let failure = Failure::with_advice(Kind::AlreadyExists, "no", Advice::ChooseExistingTargets);
         let message_of_failure = message(&failure);
         for field in
@@ -229,18 +229,18 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_those_of_the_routes() {
-        for (codes, kind, code) in [
-            (Codes::Table, Kind::NotFound, 404),
-            (Codes::Create, Kind::NotFound, 3),
-            (Codes::Create, Kind::AlreadyExists, 400),
-            (Codes::Restore, Kind::AlreadyExists, 3),
-            (Codes::Restore, Kind::Usage, 400),
-            (Codes::Fail, Kind::Usage, 3),
-            (Codes::Fail, Kind::Forbidden, 2),
-            (Codes::Table, Kind::Unsupported, 1),
+    fn codes_depend_on_the_route() {
+        for (rule, kind, code) in [
+            (CodeRule::Table, Kind::NotFound, 404),
+            (CodeRule::Create, Kind::NotFound, 3),
+            (CodeRule::Create, Kind::AlreadyExists, 400),
+            (CodeRule::Restore, Kind::AlreadyExists, 3),
+            (CodeRule::Restore, Kind::Usage, 400),
+            (CodeRule::Fail, Kind::Usage, 3),
+            (CodeRule::Fail, Kind::Forbidden, 2),
+            (CodeRule::Table, Kind::Unsupported, 1),
         ] {
-            assert_eq!(codes.of(kind), code, "{codes:?} {kind:?}");
+            assert_eq!(rule.of(kind), code, "{rule:?} {kind:?}");
         }
     }
 }

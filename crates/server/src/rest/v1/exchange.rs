@@ -1,4 +1,4 @@
-//! One request and its answer: who asks, under which id, and how the server is set up.
+//! A request of `/api/v1` and its response.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,128 +13,128 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::envelope::{self, BadBody, Codes, Envelope, Head};
-use super::kept::Kept;
+use super::envelope::{self, BadBody, CodeRule, Envelope, Head};
+use super::restore_cache::RestoreCache;
 use super::{go_json, stream};
-use crate::{Asked, Caller, RequestId, Service, Settings, State, outliving};
+use crate::{Caller, RequestContext, RequestId, ServerState, Service, Settings, run_detached};
 use wire::{Failure, Kind};
 
-/// What a handler knows of a request beside its parameters.
+/// The data of a request that all handlers need.
 pub(super) struct Exchange {
-    state: State,
+    state: ServerState,
     caller: Option<Caller>,
-    /// What is kept of the backups of running restores.
-    pub kept: Kept,
-    /// The request's id.
+    /// The contents of backups that are being restored.
+    pub cache: RestoreCache,
+    /// The id of the request.
     pub id: String,
-    /// Whether the caller chose it.
+    /// Whether the caller chose the id.
     pub named: bool,
 }
 
-impl FromRequestParts<State> for Exchange {
+impl FromRequestParts<ServerState> for Exchange {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, Infallible> {
         let known = parts.extensions.get::<RequestId>();
         let (id, named) = match chosen_id(&parts.headers) {
             Some(id) => (id, true),
             None => known.map(|known| (known.id.clone(), known.given)).unwrap_or_default(),
         };
-        let (caller, kept) = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
-        Ok(Self { state: state.clone(), caller, kept: kept.unwrap_or_default(), id, named })
+        let (caller, cache) = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
+        Ok(Self { state: state.clone(), caller, cache: cache.unwrap_or_default(), id, named })
     }
 }
 
-/// The id that the caller chose: of any characters, as the Go tool takes it, where the door, which writes it into
-/// headers and logs, takes plain ones alone.
+/// Returns the id that the caller chose: any characters, as in the Go tool. The guard, which writes ids to headers and
+/// logs, accepts plain characters only.
 fn chosen_id(headers: &HeaderMap) -> Option<String> {
     let id = std::str::from_utf8(headers.get("request_id")?.as_bytes()).ok()?;
-    (1..=LONGEST_ID).contains(&id.len()).then(|| id.to_owned()).filter(|id| !id.contains(char::is_control))
+    (1..=MAX_ID_BYTES).contains(&id.len()).then(|| id.to_owned()).filter(|id| !id.contains(char::is_control))
 }
 
-/// The longest id of a request, bytes; it may become that of a job.
-const LONGEST_ID: usize = 128;
+/// The largest length of a request id, in bytes; the id may become that of a job.
+const MAX_ID_BYTES: usize = 128;
 
 impl Exchange {
-    /// The use cases.
+    /// Returns the operations.
     pub(super) fn service(&self) -> &Service {
         &self.state.service
     }
 
-    /// Who asks; the door lets nobody in whom it does not know.
+    /// Returns the authenticated caller.
     pub(super) fn caller(&self) -> Result<&Caller, Failure> {
-        self.caller.as_ref().ok_or_else(|| Failure::new(Kind::Unauthenticated, "nobody known asks"))
+        self.caller.as_ref().ok_or_else(|| Failure::new(Kind::Unauthenticated, "authentication required"))
     }
 
-    /// Who asks, at a place that may be another than the configured one.
-    pub(super) fn asked(&self, place: OtherPlace) -> Result<Asked, Failure> {
+    /// Returns the context of the request, with a backup location if the request may use it.
+    pub(super) fn context(&self, place: OtherPlace) -> Result<RequestContext, Failure> {
         let place = self.state.place(place)?;
-        Ok(Asked { place, ..Asked::by(self.caller()?.clone()) })
+        Ok(RequestContext { place, ..RequestContext::by(self.caller()?.clone()) })
     }
 
-    /// How the server is set up.
+    /// Returns the settings.
     pub(super) fn settings(&self) -> &Settings {
         &self.state.settings
     }
 
-    /// Refuses who may not hand in such a job.
-    pub(super) fn may(&self, kind: JobKind, backup: &str) -> Result<(), Failure> {
-        Service::may(self.caller()?, kind, backup)
+    /// Fails if the caller lacks the role for a kind of job.
+    pub(super) fn check_role(&self, kind: JobKind, backup: &str) -> Result<(), Failure> {
+        Service::check_role(self.caller()?, kind, backup)
     }
 
-    /// Hands in a job, which is taken in whether or not the caller waits for that.
-    pub(super) async fn submit<F>(&self, handing_in: impl FnOnce(Service) -> F) -> Result<Job, Failure>
+    /// Submits a job, even if the caller disconnects meanwhile.
+    pub(super) async fn submit<F>(&self, submission: impl FnOnce(Service) -> F) -> Result<Job, Failure>
     where
         F: Future<Output = Result<Job, Failure>> + Send + 'static,
     {
-        outliving(handing_in(self.service().clone())).await?
+        run_detached(submission(self.service().clone())).await?
     }
 
-    /// The answer to a body that cannot be read: why is told to who may ask such a thing.
-    pub(super) fn unread(&self, kind: JobKind, wrong: BadBody) -> Response {
-        match self.may(kind, "") {
+    /// Responds to a body that cannot be parsed; only callers with the role for the job see the reason.
+    pub(super) fn explain_bad_body(&self, kind: JobKind, wrong: BadBody) -> Response {
+        match self.check_role(kind, "") {
             Ok(()) => wrong.into_response(),
-            Err(failure) => self.failure(&self.id, &failure, Codes::Table, None::<()>),
+            Err(failure) => self.failure(&self.id, &failure, CodeRule::Table, None::<()>),
         }
     }
 
-    /// Milvus's root path, for the paths of files.
+    /// Returns Milvus's root path, for the paths of files.
     pub(super) fn milvus_root(&self) -> Arc<str> {
         self.service().config().source.root_text.as_str().into()
     }
 
-    /// Says what a request asks for in vain.
-    pub(super) fn note(&self, notes: &[&'static str]) {
+    /// Logs the options of the request that have no effect.
+    pub(super) fn log_notes(&self, notes: &[&'static str]) {
         for note in notes {
             tracing::info!(request_id = self.id, "{note}");
         }
     }
 
-    /// The status of a failure: the truth, or 200 as the Go tool answers whatever happens.
+    /// Returns the status of a failure; 200 with `server.legacy_status`, as in the Go tool.
     pub(super) fn status(&self, kind: Kind) -> StatusCode {
         if self.settings().legacy_status { StatusCode::OK } else { kind.status().http }
     }
 
-    /// The answer of a failed request, with data where there is some.
-    pub(super) fn failure<T>(&self, id: &str, failure: &Failure, codes: Codes, data: Option<T>) -> Response
+    /// Responds with a failure, and with data if there is some.
+    pub(super) fn failure<T>(&self, id: &str, failure: &Failure, rule: CodeRule, data: Option<T>) -> Response
     where
         T: Serialize + Send + 'static,
     {
-        streamed(self.status(failure.kind), Envelope { head: Head::failure(id, failure, codes), data })
+        streamed(self.status(failure.kind), Envelope { head: Head::failure(id, failure, rule), data })
     }
 
-    /// The answer of a failed request to a route that has no data.
-    pub(super) fn failure_alone(&self, id: &str, failure: &Failure) -> Response {
-        envelope::answer(self.status(failure.kind), &Head::failure(id, failure, Codes::Table))
+    /// Responds with a failure on a route without data.
+    pub(super) fn failure_without_data(&self, id: &str, failure: &Failure) -> Response {
+        envelope::answer(self.status(failure.kind), &Head::failure(id, failure, CodeRule::Table))
     }
 }
 
-/// An answer without data.
+/// Responds with a success without data.
 pub(super) fn done(id: &str) -> Response {
     envelope::answer(StatusCode::OK, &Head::success(id, "success"))
 }
 
-/// An answer with data of any size.
+/// Responds with data of any size.
 pub(super) fn success(id: &str, msg: &str, data: impl Serialize + Send + 'static) -> Response {
     streamed(StatusCode::OK, Envelope { head: Head::success(id, msg), data: Some(data) })
 }
@@ -149,14 +149,13 @@ fn streamed(status: StatusCode, document: impl Serialize + Send + 'static) -> Re
     (status, envelope::json_type(), body).into_response()
 }
 
-/// The parameters behind `?`; unknown ones are passed over, and of one that is there twice the first counts, as Go has
-/// it.
-pub(super) struct Parameters<T>(pub Result<T, Failure>);
+/// The parameters of the URL. As in Go, unknown ones are ignored, and the first of repeated ones counts.
+pub(super) struct GoQuery<T>(pub Result<T, Failure>);
 
-impl<T: DeserializeOwned> FromRequestParts<State> for Parameters<T> {
+impl<T: DeserializeOwned> FromRequestParts<ServerState> for GoQuery<T> {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &ServerState) -> Result<Self, Infallible> {
         let given = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let read = given.map_err(|wrong| wrong.body_text()).and_then(|Query(given)| {
             let mut first = Map::new();
@@ -169,21 +168,21 @@ impl<T: DeserializeOwned> FromRequestParts<State> for Parameters<T> {
     }
 }
 
-/// The body of a request.
-pub(super) struct Asking<T>(pub T);
+/// A JSON body, parsed as Go does.
+pub(super) struct GoJsonBody<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<State> for Asking<T> {
+impl<T: DeserializeOwned> FromRequest<ServerState> for GoJsonBody<T> {
     type Rejection = BadBody;
 
-    async fn from_request(request: Request, state: &State) -> Result<Self, BadBody> {
+    async fn from_request(request: Request, state: &ServerState) -> Result<Self, BadBody> {
         let body =
             Bytes::from_request(request, state).await.map_err(|error| BadBody::new(error.body_text()))?;
         go_json::from_slice(&body).map(Self).map_err(BadBody::new)
     }
 }
 
-/// Why a job that is over did not do what it was asked to; `partly` lets one pass that did a part of it.
-pub(super) fn ending(job: &Job, partly: bool) -> Result<(), Failure> {
+/// Fails if a finished job did not do what was requested; with `partly`, a partial success is enough.
+pub(super) fn result_of(job: &Job, partly: bool) -> Result<(), Failure> {
     match job.state {
         JobState::Queued | JobState::Running | JobState::Succeeded => return Ok(()),
         JobState::Partial if partly => return Ok(()),

@@ -1,6 +1,6 @@
-//! Reading JSON as Go's `encoding/json` does: keys of messages match without regard to case, unknown ones are passed
-//! over, `null` is a missing value, of a key given twice the last counts, and what follows the first value is not
-//! looked at. Values of a wrong type are errors.
+//! Parses JSON as Go's `encoding/json` does: keys of messages match in any case, unknown keys are ignored, `null` is a
+//! missing value, the last of repeated keys counts, and data after the first value is ignored. Values of a wrong type
+//! are errors.
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{
@@ -9,7 +9,7 @@ use serde::de::{
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::{Error, Number};
 
-/// Reads a message; its type has to be a struct whose fields all have defaults.
+/// Parses a message into a struct whose fields all have defaults.
 pub(super) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     match Tree::deserialize(&mut serde_json::Deserializer::from_slice(body))? {
         tree @ Tree::Object(_) => T::deserialize(tree),
@@ -17,7 +17,7 @@ pub(super) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     }
 }
 
-/// JSON with its keys as they were written, in their order.
+/// JSON with its keys in their original order and case.
 enum Tree {
     Null,
     Bool(bool),
@@ -127,7 +127,7 @@ impl<'de> Deserializer<'de> for Tree {
         let entries = match self {
             Self::Null => Vec::new(),
             Self::Object(entries) => entries,
-            // a list would do for serde
+            // serde would accept a list too.
             _ => return Err(Error::custom("expected an object")),
         };
         visitor.visit_map(Fields { given: known(entries, fields).into_iter(), current: None })
@@ -139,7 +139,7 @@ impl<'de> Deserializer<'de> for Tree {
     }
 }
 
-/// The fields that are given, under their own names, each once.
+/// Returns the given fields by their declared names, each once.
 fn known(entries: Vec<(String, Tree)>, fields: &'static [&'static str]) -> Vec<(&'static str, Tree)> {
     let mut given: Vec<(&'static str, Tree)> = Vec::new();
     for (key, value) in entries {
@@ -155,7 +155,7 @@ fn known(entries: Vec<(String, Tree)>, fields: &'static [&'static str]) -> Vec<(
     given
 }
 
-/// The fields of a struct, whose names go before what is wrong with their values.
+/// The fields of a struct; errors about a value start with the name of its field.
 struct Fields {
     given: std::vec::IntoIter<(&'static str, Tree)>,
     current: Option<(&'static str, Tree)>,

@@ -1,4 +1,4 @@
-//! A backup as the Go tool shows it: 0.4.15's keys and milliseconds, with the keys of later releases beside them.
+//! A backup in the form of the Go tool: the keys and milliseconds of 0.4.15, and the keys of later releases.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use utoipa::ToSchema;
 use super::envelope::is_zero;
 use super::schema::{CollectionBackupInfo, DatabaseBackupInfo};
 
-/// The Go tool's states of a job.
+/// The states of a job in the Go tool.
 pub(super) mod state {
-    /// It has not begun.
+    /// The job is queued.
     pub(crate) const INITIAL: i32 = 0;
-    /// It runs.
+    /// The job is running.
     pub(crate) const EXECUTING: i32 = 1;
-    /// It did what it was asked to.
+    /// The job succeeded.
     pub(crate) const SUCCESS: i32 = 2;
-    /// It did not.
+    /// The job failed.
     pub(crate) const FAIL: i32 = 3;
 }
 
@@ -27,52 +27,52 @@ pub(super) mod state {
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[schema(as = v1::BackupInfo)]
 pub(crate) struct BackupInfo {
-    /// The id of the request that made it.
+    /// Id of the backup, which is the id of the request that created it.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
     pub id: String,
-    /// 0 waits, 1 runs, 2 complete, 3 failed.
+    /// 0 queued, 1 running, 2 complete, 3 failed.
     pub state_code: i32,
-    /// Why it failed.
+    /// Reason of the failure.
     #[serde(rename = "errorMessage", skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
     pub error_message: String,
-    /// When it began, milliseconds since 1970.
+    /// Start, in milliseconds since 1970.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub start_time: i64,
-    /// When it ended, milliseconds since 1970.
+    /// End, in milliseconds since 1970.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub end_time: i64,
-    /// Percent.
+    /// Progress in percent.
     #[schema(minimum = 0, maximum = 100)]
     pub progress: i32,
-    /// Its name.
+    /// Name of the backup.
     pub name: String,
-    /// Its collections, with partitions, segments and files.
-    #[serde(skip_serializing_if = "Collections::is_empty")]
+    /// Collections with partitions, segments and files.
+    #[serde(skip_serializing_if = "ManifestCollections::is_empty")]
     #[schema(value_type = Vec<CollectionBackupInfo>, required = false)]
-    pub collection_backups: Collections,
-    /// Bytes of its files.
+    pub collection_backups: ManifestCollections,
+    /// Size of the files, in bytes.
     pub size: u64,
-    /// Bytes of the files that say what it holds; told by `get_backup` alone.
+    /// Size of the metadata files, in bytes; only in responses of `get_backup`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, required = false)]
     pub meta_size: Option<u64>,
-    /// The version of the Milvus it was taken from.
+    /// Version of the Milvus from which the backup was created.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
     pub milvus_version: String,
-    /// Its databases.
-    #[serde(skip_serializing_if = "Databases::is_empty")]
+    /// Databases.
+    #[serde(skip_serializing_if = "ManifestDatabases::is_empty")]
     #[schema(value_type = Vec<DatabaseBackupInfo>, required = false)]
-    pub database_backups: Databases,
+    pub database_backups: ManifestDatabases,
 }
 
 impl BackupInfo {
-    /// A backup on its store; `root` is Milvus's root path, for the paths of files. `simple` leaves partitions out, and
-    /// no secret is shown in any case.
+    /// Converts a backup on the store; `root` is Milvus's root path, for the paths of files. `simple` omits partitions.
+    /// Encryption keys are always omitted.
     pub(super) fn stored(backup: BackupDetail, root: &Arc<str>, simple: bool) -> Self {
         let mut manifest = backup.manifest;
         for database in &mut manifest.databases {
@@ -95,12 +95,12 @@ impl BackupInfo {
             size: manifest.size,
             meta_size: None,
             milvus_version: manifest.milvus_version.clone(),
-            database_backups: Databases(Arc::clone(&manifest)),
-            collection_backups: Collections { manifest, root: Arc::clone(root) },
+            database_backups: ManifestDatabases(Arc::clone(&manifest)),
+            collection_backups: ManifestCollections { manifest, root: Arc::clone(root) },
         }
     }
 
-    /// What a list tells of a complete backup.
+    /// Converts the summary of a complete backup.
     pub(super) fn of_summary(backup: &BackupSummary) -> Self {
         Self {
             id: backup.id.clone().unwrap_or_default(),
@@ -115,7 +115,7 @@ impl BackupInfo {
         }
     }
 
-    /// The backup that a job makes, or made.
+    /// Converts the backup that a job creates or has created.
     pub(crate) fn of_job(job: &Job) -> Self {
         let size = match &job.outcome {
             Some(Outcome::Backup(report)) => report.bytes,
@@ -126,7 +126,7 @@ impl BackupInfo {
             state_code: match job.state {
                 JobState::Queued => state::INITIAL,
                 JobState::Running => state::EXECUTING,
-                // what vanished is not in it, but it can be restored
+                // Collections that vanished are missing, but the backup can be restored.
                 JobState::Succeeded | JobState::Partial => state::SUCCESS,
                 JobState::Failed | JobState::Cancelled | JobState::Interrupted => state::FAIL,
             },
@@ -142,12 +142,12 @@ impl BackupInfo {
     }
 }
 
-/// Why a job did not do all.
+/// Returns the reason why a job did not do everything that was requested.
 pub(super) fn error_message(job: &Job) -> String {
     job.failure.as_ref().map(|failure| failure.message.clone()).unwrap_or_default()
 }
 
-/// How far a job is, percent; at least 1 until it is over.
+/// Returns the progress of a job in percent: at least 1 until the job is finished.
 pub(super) fn progress(job: &Job) -> i32 {
     let percent = i32::from(job.progress.percent());
     match job.state {
@@ -157,20 +157,20 @@ pub(super) fn progress(job: &Job) -> i32 {
     }
 }
 
-/// The collections of a manifest, written one by one.
+/// The collections of a manifest, serialized one by one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Collections {
+pub(crate) struct ManifestCollections {
     manifest: Arc<Manifest>,
     root: Arc<str>,
 }
 
-impl Collections {
+impl ManifestCollections {
     fn is_empty(&self) -> bool {
         self.manifest.collections.is_empty()
     }
 }
 
-impl Serialize for Collections {
+impl Serialize for ManifestCollections {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let Self { manifest, root } = self;
         to.collect_seq(
@@ -181,15 +181,15 @@ impl Serialize for Collections {
 
 /// The databases of a manifest.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Databases(Arc<Manifest>);
+pub(crate) struct ManifestDatabases(Arc<Manifest>);
 
-impl Databases {
+impl ManifestDatabases {
     fn is_empty(&self) -> bool {
         self.0.databases.is_empty()
     }
 }
 
-impl Serialize for Databases {
+impl Serialize for ManifestDatabases {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_seq(self.0.databases.iter().map(json::database))
     }

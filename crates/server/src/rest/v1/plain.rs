@@ -4,40 +4,40 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jobs::OtherPlace;
 
-use super::envelope::{self, BadBody, Refused, Wrong};
+use super::envelope::{self, BadBody, WithoutData, Wrong};
 use super::exchange::Exchange;
 use wire::Checks;
 use wire::{Failure, Kind};
 
-/// Greets, so that a client can tell that the server is there.
+/// Greets the client, which shows that the server is running.
 #[utoipa::path(
     get,
     path = "/api/v1/hello",
     tag = "v1",
     responses(
         (status = 200, description = "A greeting", body = String, content_type = "text/plain; charset=utf-8"),
-        (status = "default", description = "The door does not let it in", body = Refused),
+        (status = "default", description = "The request is rejected", body = WithoutData),
     ),
 )]
 pub(super) async fn hello() -> &'static str {
     "Hello, This is backup service"
 }
 
-/// Tries Milvus and both storages: connection, rights, root path, the way between them.
+/// Checks Milvus and both storages: connection, permissions, root paths, copying.
 ///
-/// What it writes it removes.
+/// The check removes the files that it writes.
 #[utoipa::path(
     get,
     path = "/api/v1/check",
     tag = "v1",
     responses(
-        (status = 200, description = "All is as it should be; lines of text as a JSON string", body = String, content_type = "application/json"),
-        (status = 503, description = "Something is not, the text says what", body = String, content_type = "application/json"),
-        (status = "default", description = "It cannot be tried, or the door does not let it in", body = Wrong),
+        (status = 200, description = "Everything works; lines of text as a JSON string", body = String, content_type = "application/json"),
+        (status = 503, description = "A check failed; the text says which", body = String, content_type = "application/json"),
+        (status = "default", description = "The check cannot be run, or the request is rejected", body = Wrong),
     ),
 )]
 pub(super) async fn check(exchange: Exchange) -> Response {
-    let lines = async { exchange.service().check(&exchange.asked(OtherPlace::default())?).await }.await;
+    let lines = async { exchange.service().check(&exchange.context(OtherPlace::default())?).await }.await;
     match lines {
         Ok(lines) => {
             let checks = Checks::from(lines.as_slice());
@@ -51,7 +51,7 @@ pub(super) async fn check(exchange: Exchange) -> Response {
     }
 }
 
-/// What 0.4.15 begins with when all is well; scripts look for it.
+/// The first line of a successful check in 0.4.15; scripts look for it.
 const CHECKED: &str = "Succeed to connect to milvus and storage.";
 
 fn refused(exchange: &Exchange, failure: &Failure) -> Response {

@@ -1,4 +1,4 @@
-//! The JSON of requests and answers, both ways, whatever they hold.
+//! Property tests of the JSON of requests and responses.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,16 +12,16 @@ use super::envelope::{Envelope, Head};
 use super::go_json;
 use super::info::BackupInfo;
 use super::requests::{
-    CollectionMapping, Collections, CreateRequest, DatabaseMapping, Different, RestorePlan, RestoreRequest,
-    SkipParams,
+    CollectionMapping, CollectionNames, CollectionOverride, DatabaseMapping, V1CreateRequest, V1RestorePlan,
+    V1RestoreRequest, V1SkipParams,
 };
 
 fn name() -> impl Strategy<Value = String> {
     "[a-zA-Z_<&\u{e9}]{0,6}"
 }
 
-fn lists() -> impl Strategy<Value = BTreeMap<String, Collections>> {
-    btree_map(name(), vec(name(), 0..3).prop_map(|colls| Collections { colls }), 0..3)
+fn lists() -> impl Strategy<Value = BTreeMap<String, CollectionNames>> {
+    btree_map(name(), vec(name(), 0..3).prop_map(|colls| CollectionNames { colls }), 0..3)
 }
 
 fn free() -> impl Strategy<Value = Option<Value>> {
@@ -42,17 +42,17 @@ prop_compose! {
         collection_names in vec(name(), 0..3),
         db_collections in free(),
         filter in proptest::option::of(lists()),
-    ) -> CreateRequest {
-        CreateRequest {
+    ) -> V1CreateRequest {
+        V1CreateRequest {
             backup_name, asynchronous, collection_names, db_collections, filter, force, meta_only, strategy, format, rbac,
             with_index_extra, backup_root_path, gc_pause_enable, gc_pause_seconds, gc_pause_address,
         }
     }
 }
 
-fn plan() -> impl Strategy<Value = RestorePlan> {
-    let different =
-        (any::<i32>(), name()).prop_map(|(shard_num, description)| Different { shard_num, description });
+fn plan() -> impl Strategy<Value = V1RestorePlan> {
+    let different = (any::<i32>(), name())
+        .prop_map(|(shard_num, description)| CollectionOverride { shard_num, description });
     let collection = (name(), name(), different).prop_map(|(source, target, different)| CollectionMapping {
         source,
         target,
@@ -61,7 +61,7 @@ fn plan() -> impl Strategy<Value = RestorePlan> {
     let database = (name(), name(), any::<bool>(), vec(collection, 0..3))
         .prop_map(|(source, target, with_prop, colls)| DatabaseMapping { source, target, with_prop, colls });
     (vec(database, 0..3), proptest::option::of(lists()))
-        .prop_map(|(mapping, filter)| RestorePlan { mapping, filter })
+        .prop_map(|(mapping, filter)| V1RestorePlan { mapping, filter })
 }
 
 prop_compose! {
@@ -77,13 +77,13 @@ prop_compose! {
         max_shard_num in any::<i32>(),
         (collection_properties, index_params) in (vec(name(), 0..3), vec(name(), 0..3)),
         restore_plan in proptest::option::of(plan()),
-    ) -> RestoreRequest {
-        RestoreRequest {
+    ) -> V1RestoreRequest {
+        V1RestoreRequest {
             request_id, backup_name, asynchronous, id, collection_names, db_collections, db_collections_after_rename,
             collection_suffix, collection_renames, bucket_name, path, meta_only, restore_index, use_auto_index,
             drop_exist_collection, drop_exist_index, skip_create_collection, skip_import_disk_quota_check, rbac,
             max_shard_num, use_v2_restore, truncate_binlog_by_ts, ezk_mapping, restore_plan,
-            skip_params: SkipParams { collection_properties, index_params, ..SkipParams::default() },
+            skip_params: V1SkipParams { collection_properties, index_params, ..V1SkipParams::default() },
         }
     }
 }
@@ -114,26 +114,26 @@ fn optional(json: &Map<String, Value>, key: &str) -> Value {
 
 proptest! {
     #[test]
-    fn a_backup_is_asked_for_in_any_spelling(request in create(), cases in vec(any::<bool>(), 8)) {
+    fn create_requests_are_parsed_in_any_spelling(request in create(), cases in vec(any::<bool>(), 8)) {
         let text = carelessly(&request, &cases);
-        prop_assert_eq!(go_json::from_slice::<CreateRequest>(text.as_bytes()).unwrap(), request);
+        prop_assert_eq!(go_json::from_slice::<V1CreateRequest>(text.as_bytes()).unwrap(), request);
     }
 
     #[test]
-    fn a_restore_is_asked_for_in_any_spelling(request in restore(), cases in vec(any::<bool>(), 8)) {
+    fn restore_requests_are_parsed_in_any_spelling(request in restore(), cases in vec(any::<bool>(), 8)) {
         let text = carelessly(&request, &cases);
-        prop_assert_eq!(go_json::from_slice::<RestoreRequest>(text.as_bytes()).unwrap(), request);
+        prop_assert_eq!(go_json::from_slice::<V1RestoreRequest>(text.as_bytes()).unwrap(), request);
     }
 
     #[test]
-    fn no_request_breaks_the_server(request in create(), other in restore()) {
-        // what they mean is tested elsewhere; whatever it is, it is told
+    fn every_failed_conversion_has_a_message(request in create(), other in restore()) {
+        // Only that each failure has a message; other tests check its contents.
         let failures = [request.backup().err(), other.restore().err()];
         prop_assert!(failures.iter().flatten().all(|failure| !failure.message.is_empty()));
     }
 
     #[test]
-    fn answers_leave_out_zeros_and_nothing_else(
+    fn responses_omit_zeros_and_nothing_else(
         (id, error_message, name, msg) in (name(), name(), name(), name()),
         (state_code, code) in (0..4i32, 0..3i32),
         (start_time, end_time) in (0..3i64, 0..3i64),

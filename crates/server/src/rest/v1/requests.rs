@@ -1,4 +1,4 @@
-//! What the Go tool's releases are asked, under the names they gave it.
+//! The requests of `/api/v1`, with the field names of the Go tool's releases.
 
 use std::collections::BTreeMap;
 
@@ -6,260 +6,261 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-/// A backup to make. Without a selector everything is taken.
+/// The backup to create. Without a selector it contains everything.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = v1::CreateBackupRequest)]
-pub(crate) struct CreateRequest {
-    /// A letter or `_`, then letters, digits, `_`; made of the time if empty.
+pub(crate) struct V1CreateRequest {
+    /// Name of the backup: a letter or `_`, then letters, digits and `_`. Default: generated from the current time.
     #[schema(example = "nightly")]
     pub backup_name: String,
-    /// Whether to answer at once instead of when the backup is over.
+    /// Whether to respond when the backup is accepted, not when it is finished.
     #[serde(rename = "async")]
     pub asynchronous: bool,
-    /// `coll` or `db.coll`; read if neither `filter` nor `db_collections` is given.
+    /// Selected collections as `coll` or `db.coll`. Ignored if `filter` or `db_collections` is given.
     pub collection_names: Vec<String>,
-    /// Databases, each with a list of collections, or a string that holds such an object; an empty list is the whole
-    /// database.
+    /// Selected databases, each with a list of collections; an empty list selects the whole database. An object, or a
+    /// string that contains it.
     #[schema(value_type = Option<Object>, example = json!({"default": ["books"], "shop": []}))]
     pub db_collections: Option<Value>,
-    /// Databases, each with its collections: `["*"]` for all, none for the database alone. Goes before the others.
-    pub filter: Option<BTreeMap<String, Collections>>,
-    /// Not to flush; `strategy` goes before it.
+    /// Selected databases, each with its collections: `["*"]` selects all, an empty list only the database itself.
+    /// Overrides the other selectors.
+    pub filter: Option<BTreeMap<String, CollectionNames>>,
+    /// Whether to skip the flush. Ignored if `strategy` is given.
     pub force: bool,
-    /// Not to take data; `strategy` goes before it.
+    /// Whether to omit the data. Ignored if `strategy` is given.
     pub meta_only: bool,
-    /// `auto`, `serial_flush`, `bulk_flush`, `skip_flush` or `meta_only`.
+    /// Flush strategy: `auto`, `serial_flush`, `bulk_flush`, `skip_flush` or `meta_only`.
     pub strategy: String,
-    /// `auto` or `binlog`.
+    /// Format of the backup: `auto` or `binlog`.
     pub format: String,
-    /// To take users, roles and grants too; not built yet.
+    /// Whether to include users, roles and grants. Not supported yet.
     pub rbac: bool,
-    /// To take the details of indexes from etcd; not built yet.
+    /// Whether to include index details from etcd. Not supported yet.
     pub with_index_extra: bool,
-    /// Another backup root; only where the server's configuration allows it.
+    /// Another backup root. Rejected unless `server.allow_backup_root_path` is set.
     pub backup_root_path: String,
-    /// Whether to pause Milvus's garbage collection meanwhile, also if the configuration does not.
+    /// Whether to pause Milvus's garbage collection during the backup, whatever the configuration says.
     pub gc_pause_enable: bool,
-    /// Without effect: a pause is renewed for as long as it is needed.
+    /// No effect: the pause is renewed until the backup ends.
     pub gc_pause_seconds: i32,
-    /// Without effect: the configuration tells where Milvus is managed.
+    /// No effect: the configuration sets the management address of Milvus.
     pub gc_pause_address: String,
 }
 
-/// Names of collections.
+/// The selected collections of a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = v1::CollFilter)]
-pub(crate) struct Collections {
-    /// Names.
+pub(crate) struct CollectionNames {
+    /// Names of the collections.
     pub colls: Vec<String>,
 }
 
-/// A backup to restore. Without a selector all of it is.
+/// The restore to execute. Without a selector everything in the backup is restored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = v1::RestoreBackupRequest)]
-pub(crate) struct RestoreRequest {
-    /// The request's id; the header `request_id` goes before it.
+pub(crate) struct V1RestoreRequest {
+    /// Id of the request. The header `request_id` overrides it.
     #[serde(rename = "requestId")]
     pub request_id: String,
-    /// The backup.
+    /// Name of the backup.
     #[schema(example = "nightly")]
     pub backup_name: String,
-    /// Whether to answer at once instead of when the restore is over.
+    /// Whether to respond when the restore is accepted, not when it is finished.
     #[serde(rename = "async")]
     pub asynchronous: bool,
-    /// The id by which `get_restore` finds it; made of the time if empty.
+    /// Id of the restore, for `get_restore`. Default: generated from the current time.
     pub id: String,
-    /// `coll` or `db.coll`, as they are named in the backup.
+    /// Selected collections as `coll` or `db.coll`, by their names in the backup.
     pub collection_names: Vec<String>,
-    /// Databases of the backup, each with a list of collections, or a string that holds such an object; goes before
-    /// `collection_names`.
+    /// Selected databases of the backup, each with a list of collections. An object, or a string that contains it.
+    /// Overrides `collection_names`.
     #[schema(value_type = Option<Object>, example = json!({"default": ["books"], "shop": []}))]
     pub db_collections: Option<Value>,
-    /// The same by the names in the target.
+    /// The same, by the names in the target.
     #[schema(value_type = Option<Object>)]
     pub db_collections_after_rename: Option<Value>,
-    /// What is added to the name of every collection without a rename of its own.
+    /// Suffix for the name of every collection that is not renamed.
     #[schema(example = "_copy")]
     pub collection_suffix: String,
-    /// New names by old ones: `coll`, `db.coll`, or `db.*` on both sides.
+    /// New names by old names: `coll`, `db.coll`, or `db.*` on both sides.
     pub collection_renames: BTreeMap<String, String>,
-    /// The bucket the backup lies in, if another than the configured one; only where the configuration allows it.
+    /// Another bucket with the backup. Rejected unless `server.allow_backup_root_path` is set.
     pub bucket_name: String,
-    /// The root the backup lies below, if another than the configured one; only where the configuration allows it.
+    /// Another backup root. Rejected unless `server.allow_backup_root_path` is set.
     pub path: String,
-    /// Not to restore data.
+    /// Whether to omit the data.
     #[serde(rename = "metaOnly")]
     pub meta_only: bool,
-    /// To create the backup's indexes.
+    /// Whether to create the indexes of the backup.
     #[serde(rename = "restoreIndex")]
     pub restore_index: bool,
-    /// To make vector indexes AUTOINDEX.
+    /// Whether to create vector indexes as AUTOINDEX.
     #[serde(rename = "useAutoIndex")]
     pub use_auto_index: bool,
-    /// To drop target collections that exist.
+    /// Whether to drop existing target collections first.
     #[serde(rename = "dropExistCollection")]
     pub drop_exist_collection: bool,
-    /// To drop the indexes of target collections that exist.
+    /// Whether to drop the indexes of existing target collections.
     #[serde(rename = "dropExistIndex")]
     pub drop_exist_index: bool,
-    /// To import into target collections that exist.
+    /// Whether to import into existing target collections.
     #[serde(rename = "skipCreateCollection")]
     pub skip_create_collection: bool,
-    /// Without effect.
+    /// No effect.
     #[serde(rename = "skipImportDiskQuotaCheck")]
     pub skip_import_disk_quota_check: bool,
-    /// To restore users, roles and grants too; not built yet.
+    /// Whether to restore users, roles and grants. Not supported yet.
     pub rbac: bool,
-    /// The most shards a collection gets; 0 for no limit.
+    /// Largest number of shards of a collection; 0 for no limit.
     #[serde(rename = "maxShardNum")]
     pub max_shard_num: i32,
-    /// Properties and parameters to leave out.
+    /// Properties and parameters to omit.
     #[serde(rename = "skipParams")]
-    pub skip_params: SkipParams,
-    /// Without effect: as few import jobs are sent as the server takes.
+    pub skip_params: V1SkipParams,
+    /// No effect: the restore always uses as few import jobs as possible.
     #[serde(rename = "useV2Restore")]
     pub use_v2_restore: bool,
-    /// To import each channel only up to its checkpoint; not built yet.
+    /// Whether to import each channel only up to its checkpoint. Not supported yet.
     #[serde(rename = "truncateBinlogByTs")]
     pub truncate_binlog_by_ts: bool,
-    /// New encryption keys by old ones; not built yet.
+    /// New encryption keys by old keys. Not supported yet.
     #[serde(rename = "ezkMapping")]
     pub ezk_mapping: BTreeMap<String, String>,
-    /// What goes where, in detail.
+    /// Mapping of databases and collections to targets.
     #[serde(rename = "restorePlan")]
-    pub restore_plan: Option<RestorePlan>,
+    pub restore_plan: Option<V1RestorePlan>,
 }
 
-/// Keys to leave out.
+/// Keys of properties and parameters to omit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, rename_all = "camelCase")]
 #[schema(as = v1::SkipParams)]
-pub(crate) struct SkipParams {
-    /// Of collections' properties.
+pub(crate) struct V1SkipParams {
+    /// Keys of collection properties.
     pub collection_properties: Vec<String>,
-    /// Of fields' index parameters.
+    /// Keys of the index parameters of fields.
     pub field_index_params: Vec<String>,
-    /// Of fields' type parameters.
+    /// Keys of the type parameters of fields.
     pub field_type_params: Vec<String>,
-    /// Of indexes' parameters.
+    /// Keys of index parameters.
     pub index_params: Vec<String>,
 }
 
-/// What goes where; what is not named keeps its name.
+/// Mapping of databases and collections to targets; everything else keeps its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = v1::RestorePlan)]
-pub(crate) struct RestorePlan {
-    /// Databases, and collections in them.
+pub(crate) struct V1RestorePlan {
+    /// Mappings of databases and their collections.
     pub mapping: Vec<DatabaseMapping>,
-    /// Which targets are restored: databases, each with its collections, `["*"]` for all.
-    pub filter: Option<BTreeMap<String, Collections>>,
+    /// Restored targets: databases, each with its collections; `["*"]` selects all.
+    pub filter: Option<BTreeMap<String, CollectionNames>>,
 }
 
-/// Where a database goes.
+/// Mapping of a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = v1::RestoreMapping)]
 pub(crate) struct DatabaseMapping {
-    /// Its name in the backup.
+    /// Name in the backup.
     pub source: String,
-    /// Its name in the target.
+    /// Name in the target.
     pub target: String,
-    /// Without effect.
+    /// No effect.
     #[serde(rename = "withProp")]
     pub with_prop: bool,
-    /// Its collections.
+    /// Mappings of collections of the database.
     pub colls: Vec<CollectionMapping>,
 }
 
-/// Where a collection goes.
+/// Mapping of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = v1::RestoreCollectionMapping)]
 pub(crate) struct CollectionMapping {
-    /// Its name in the backup.
+    /// Name in the backup.
     pub source: String,
-    /// Its name in the target.
+    /// Name in the target.
     pub target: String,
-    /// What is to be different there.
+    /// Settings that replace those of the backup.
     #[serde(rename = "override")]
-    pub different: Different,
+    pub different: CollectionOverride,
 }
 
-/// What is to be different in the target.
+/// Settings of a target collection that replace those of the backup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = v1::RestoreCollectionOverride)]
-pub(crate) struct Different {
-    /// The number of shards; 0 for that of the backup.
+pub(crate) struct CollectionOverride {
+    /// Number of shards; 0 for that of the backup.
     #[serde(rename = "shardNum")]
     pub shard_num: i32,
-    /// The description; empty for that of the backup.
+    /// Description; empty for that of the backup.
     pub description: String,
 }
 
-/// A backup to bring to the standby of a cluster pair.
+/// The restore of a backup to the standby of a cluster pair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = v1::RestoreSecondaryRequest)]
 pub(crate) struct RestoreSecondaryRequest {
-    /// The request's id, which is the restore's too.
+    /// Id of the request and of the restore.
     #[serde(rename = "requestId")]
     pub request_id: String,
-    /// The backup.
+    /// Name of the backup.
     pub backup_name: String,
-    /// The cluster it was made of.
+    /// Cluster from which the backup was created.
     #[serde(rename = "sourceClusterID")]
     pub source_cluster: String,
-    /// The cluster to restore to.
+    /// Cluster to restore to.
     #[serde(rename = "targetClusterID")]
     pub target_cluster: String,
-    /// Whether to answer at once.
+    /// Whether to respond when the restore is accepted, not when it is finished.
     #[serde(rename = "async")]
     pub asynchronous: bool,
-    /// The root the backup lies below, if another than the configured one.
+    /// Another backup root.
     pub path: String,
 }
 
-/// Which backups are listed.
+/// The parameters of `list`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
-    /// Only backups that hold a collection of this name, in any database.
+    /// Only backups that contain a collection of this name, in any database.
     pub collection_name: String,
 }
 
-/// Which backup is meant; the id goes before the name.
+/// The parameters of `get_backup`; the id overrides the name.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GetBackupQuery {
-    /// The id of the request that made it.
+    /// Id of the backup, which is the id of the request that created it.
     pub backup_id: String,
-    /// Its name.
+    /// Name of the backup.
     pub backup_name: String,
-    /// The root it lies below, if another than the configured one; only where the configuration allows it.
+    /// Another backup root. Rejected unless `server.allow_backup_root_path` is set.
     pub path: String,
 }
 
-/// Which backup is deleted.
+/// The parameters of `delete`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DeleteQuery {
-    /// Its name.
+    /// Name of the backup.
     pub backup_name: String,
 }
 
-/// Which restore is meant.
+/// The parameters of `get_restore`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GetRestoreQuery {
-    /// Its id.
+    /// Id of the restore.
     pub id: String,
 }

@@ -1,29 +1,27 @@
-//! What `restore` is asked, as the engine takes it, with the Go tool's defaults: no indexes unless asked for, no
-//! aliases, nothing loaded, and renames that may find nothing.
+//! Conversion of the request `restore` for the engine, with the defaults of the Go tool: no indexes unless requested,
+//! no aliases, nothing loaded, and renames that may match nothing.
 
 use std::collections::BTreeMap;
 
 use jobs::OtherPlace;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
-use model::plan::restore::{
-    CollectionOverride, ExistingTargetPolicy, RestoreRequest as Restore, SkipParams as Skip,
-};
+use model::plan::restore::{CollectionOverride, ExistingTargetPolicy, RestoreRequest, SkipParams};
 use model::selection::Selection;
 
-use super::requests::{CollectionMapping, DatabaseMapping, RestorePlan, RestoreRequest, SkipParams};
+use super::requests::{CollectionMapping, DatabaseMapping, V1RestorePlan, V1RestoreRequest, V1SkipParams};
 use super::selection;
 use wire::Failure;
 
-impl RestoreRequest {
-    /// The restore to make.
-    pub(crate) fn restore(&self) -> Result<Restore, Failure> {
-        self.refuse_what_comes_later()?;
+impl V1RestoreRequest {
+    /// Returns the request of the engine.
+    pub(crate) fn restore(&self) -> Result<RestoreRequest, Failure> {
+        self.reject_unsupported()?;
         let name: BackupName = match self.backup_name.as_str() {
             "" => return Err(Failure::usage("backup_name is missing")),
             name => name.parse().map_err(engine::Error::Name)?,
         };
-        Ok(Restore {
+        Ok(RestoreRequest {
             selection: self.selection()?,
             mapping: self.mapping()?.lenient(),
             targets: self.targets()?,
@@ -36,24 +34,24 @@ impl RestoreRequest {
             aliases: false,
             skip: (&self.skip_params).into(),
             max_shards: (self.max_shard_num > 0).then_some(self.max_shard_num),
-            overrides: self.restore_plan.as_ref().map(RestorePlan::overrides).unwrap_or_default(),
-            ..Restore::with_defaults(name)
+            overrides: self.restore_plan.as_ref().map(V1RestorePlan::overrides).unwrap_or_default(),
+            ..RestoreRequest::with_defaults(name)
         })
     }
 
-    /// Where the backup lies, if said.
+    /// Returns the backup location in the request.
     pub(crate) fn place(&self) -> OtherPlace {
         let given = |text: &String| (!text.is_empty()).then(|| text.clone());
         OtherPlace { bucket: given(&self.bucket_name), root: given(&self.path) }
     }
 
-    /// What is taken but has no effect, in words.
+    /// Returns messages about options that have no effect.
     pub(crate) fn notes(&self) -> Vec<&'static str> {
-        let with_properties = |plan: &RestorePlan| plan.mapping.iter().any(|database| database.with_prop);
+        let with_properties = |plan: &V1RestorePlan| plan.mapping.iter().any(|database| database.with_prop);
         let notes = [
             (
                 self.use_v2_restore,
-                "useV2Restore is not needed: as few import jobs are sent as the server takes",
+                "useV2Restore has no effect: the restore always uses as few import jobs as possible",
             ),
             (self.skip_import_disk_quota_check, "skipImportDiskQuotaCheck has no effect"),
             (self.restore_plan.as_ref().is_some_and(with_properties), "withProp has no effect"),
@@ -61,7 +59,7 @@ impl RestoreRequest {
         notes.into_iter().filter_map(|(given, note)| given.then_some(note)).collect()
     }
 
-    /// `db_collections` over `collection_names`.
+    /// Returns the selection: `db_collections`, else `collection_names`.
     fn selection(&self) -> Result<Selection, Failure> {
         if let Some(selection) = selection::databases("db_collections", self.db_collections.as_ref())? {
             return Ok(selection);
@@ -78,12 +76,12 @@ impl RestoreRequest {
         };
         if !self.collection_renames.is_empty() || !self.collection_suffix.is_empty() {
             return Err(Failure::usage("restorePlan excludes collection_renames and collection_suffix")
-                .hint("say all of it in the plan's mapping"));
+                .hint("use the mapping of the plan for all names"));
         }
         plan.mapping()
     }
 
-    /// The filter of a plan over `db_collections_after_rename`.
+    /// Returns the selected targets: the filter of the plan, or `db_collections_after_rename`.
     fn targets(&self) -> Result<Selection, Failure> {
         let targets = match &self.restore_plan {
             Some(plan) => selection::filter("restorePlan.filter", plan.filter())?,
@@ -95,7 +93,8 @@ impl RestoreRequest {
         Ok(targets.unwrap_or_else(Selection::everything))
     }
 
-    /// 0.4.15 needs both flags to drop and create anew, so both together mean that.
+    /// Returns the handling of existing targets. 0.4.15 needs both flags to drop and create, so both together mean
+    /// that.
     fn existing(&self) -> ExistingTargetPolicy {
         match (self.drop_exist_collection, self.skip_create_collection) {
             (true, _) => ExistingTargetPolicy::Drop,
@@ -104,27 +103,28 @@ impl RestoreRequest {
         }
     }
 
-    fn refuse_what_comes_later(&self) -> Result<(), Failure> {
+    fn reject_unsupported(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("rbac (users, roles and grants)").hint("leave out rbac"));
+            return Err(Failure::later("rbac (users, roles and grants)").hint("omit rbac"));
         }
         if self.truncate_binlog_by_ts {
-            return Err(Failure::later("truncateBinlogByTs").hint("leave it out"));
+            return Err(Failure::later("truncateBinlogByTs").hint("omit it"));
         }
         if !self.ezk_mapping.is_empty() {
-            return Err(Failure::later("ezkMapping (encryption zones)").hint("leave it out"));
+            return Err(Failure::later("ezkMapping (encryption zones)").hint("omit it"));
         }
         Ok(())
     }
 }
 
-impl RestorePlan {
-    /// An empty filter filters nothing, as an absent one does.
-    fn filter(&self) -> Option<&BTreeMap<String, super::requests::Collections>> {
+impl V1RestorePlan {
+    /// Returns the filter; an empty one is the same as none.
+    fn filter(&self) -> Option<&BTreeMap<String, super::requests::CollectionNames>> {
         self.filter.as_ref().filter(|filter| !filter.is_empty())
     }
 
-    /// A database without collections is meant as a whole; of one with collections only these are.
+    /// Returns the mapping. A database without collections is mapped as a whole, otherwise only its listed collections
+    /// are.
     fn mapping(&self) -> Result<Mapping, Failure> {
         if self.mapping.iter().any(|database| database.source.is_empty() || database.target.is_empty()) {
             return Err(Failure::usage("restorePlan.mapping: the source or target of a database is empty"));
@@ -160,8 +160,8 @@ fn target(database: &DatabaseMapping, collection: &CollectionMapping) -> Collect
     CollectionRef::new(&database.target, &collection.target)
 }
 
-impl From<&SkipParams> for Skip {
-    fn from(skip: &SkipParams) -> Self {
+impl From<&V1SkipParams> for SkipParams {
+    fn from(skip: &V1SkipParams) -> Self {
         Self {
             collection_properties: skip.collection_properties.clone(),
             field_index_params: skip.field_index_params.clone(),
@@ -179,19 +179,19 @@ mod tests {
     use super::*;
     use wire::Kind;
 
-    fn read(mut body: Value) -> Result<Restore, Failure> {
+    fn read(mut body: Value) -> Result<RestoreRequest, Failure> {
         body["backup_name"] = json!("nightly");
-        go_json::from_slice::<RestoreRequest>(body.to_string().as_bytes()).unwrap().restore()
+        go_json::from_slice::<V1RestoreRequest>(body.to_string().as_bytes()).unwrap().restore()
     }
 
-    fn targets(request: &Restore, source: &str) -> String {
+    fn targets(request: &RestoreRequest, source: &str) -> String {
         let (database, collection) = source.split_once('.').unwrap();
         let targets = request.mapping.targets(&CollectionRef::new(database, collection));
         targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
     #[test]
-    fn without_a_word_it_is_what_the_go_tool_does() {
+    fn the_defaults_are_those_of_the_go_tool() {
         let request = read(json!({})).unwrap();
         assert!(request.selection.is_everything() && request.targets.is_everything());
         assert_eq!(request.existing, ExistingTargetPolicy::Refuse);
@@ -200,15 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_is_named() {
+    fn the_backup_name_is_validated() {
         for wrong in ["", "a/b", ".."] {
-            let request = RestoreRequest { backup_name: wrong.to_owned(), ..RestoreRequest::default() };
+            let request = V1RestoreRequest { backup_name: wrong.to_owned(), ..V1RestoreRequest::default() };
             assert_eq!(request.restore().unwrap_err().kind, Kind::Usage, "{wrong}");
         }
     }
 
     #[test]
-    fn flags() {
+    fn flags_set_the_options() {
         let request = read(json!({
             "metaOnly": true, "RESTOREINDEX": true, "useAutoIndex": true, "dropExistIndex": true, "maxShardNum": 2,
             "skipParams": {"collectionProperties": ["a"], "indexParams": ["b"]},
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn renames_and_suffix() {
+    fn renames_and_suffix_make_the_mapping() {
         let request = read(json!({
             "collection_renames": {"books": "b2", "shop.*": "shop2.*"}, "collection_suffix": "_copy",
             "db_collections": {"default": [], "shop": []}, "collection_names": ["ignored"],
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn plans() {
+    fn a_plan_sets_mapping_filter_and_overrides() {
         let plan = json!({"restorePlan": {
             "mapping": [
                 {"source": "shop", "target": "shop2"},
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_without_filter_leaves_nothing_out() {
+    fn a_plan_without_filter_selects_everything() {
         for plan in [json!({}), json!({"filter": {}}), json!({"filter": null}), Value::Null] {
             assert!(read(json!({"restorePlan": plan})).unwrap().targets.is_everything());
         }
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_built_is_named() {
+    fn unsupported_options_are_named() {
         for body in
             [json!({"rbac": true}), json!({"truncateBinlogByTs": true}), json!({"ezkMapping": {"a": "b"}})]
         {

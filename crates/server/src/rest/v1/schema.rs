@@ -1,169 +1,169 @@
-//! The trees that backups hold, described for the `OpenAPI` document; [`model::manifest::json`] writes them.
+//! The OpenAPI description of the trees in a backup; [`model::manifest::json`] writes them.
 #![expect(dead_code, clippy::struct_field_names, reason = "these describe what another crate writes")]
 
 use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
-/// A collection of a backup.
+/// A collection in a backup.
 #[derive(ToSchema)]
 #[schema(as = v1::CollectionBackupInfo)]
 pub(super) struct CollectionBackupInfo {
-    /// The backup's id.
+    /// Id of the backup.
     #[schema(required = false)]
     id: String,
-    /// When reading it began, seconds since 1970.
+    /// Start of its backup, in seconds since 1970.
     #[schema(required = false)]
     start_time: i64,
-    /// When reading it ended, seconds since 1970.
+    /// End of its backup, in seconds since 1970.
     #[schema(required = false)]
     end_time: i64,
-    /// Its id in the source.
+    /// Id of the collection in the source.
     #[schema(required = false)]
     collection_id: i64,
-    /// Its database.
+    /// Database of the collection.
     db_name: String,
-    /// Its name.
+    /// Name of the collection.
     collection_name: String,
-    /// Its schema, under the names of Milvus's `CollectionSchema`.
+    /// Schema, with the names of Milvus's `CollectionSchema`.
     #[schema(value_type = Object)]
     schema: (),
-    /// Shards.
+    /// Number of shards.
     #[schema(required = false)]
     shards_num: i32,
-    /// When it was created, as Milvus's timestamp.
+    /// Time of its creation, as a Milvus timestamp.
     #[schema(required = false)]
     created_timestamp: u64,
-    /// Milvus's channels of its shards.
+    /// Virtual channels of the shards.
     #[schema(required = false)]
     virtual_channel_names: Vec<String>,
-    /// The channels they are carried by.
+    /// Physical channels of the shards.
     #[schema(required = false)]
     physical_channel_names: Vec<String>,
     /// 0 strong, 1 session, 2 bounded, 3 eventually, 4 customized.
     #[schema(required = false)]
     consistency_level: i32,
-    /// Its partitions; left out by `http.simpleResponse`.
+    /// Partitions; omitted with `http.simpleResponse`.
     #[schema(required = false)]
     partition_backups: Vec<PartitionBackupInfo>,
-    /// The moment it was cut at, as Milvus's timestamp.
+    /// Moment up to which rows are in the backup, as a Milvus timestamp.
     #[schema(required = false)]
     backup_timestamp: u64,
-    /// Bytes of its files.
+    /// Size of the files, in bytes.
     size: u64,
-    /// Whether it has an index.
+    /// Whether the collection has an index.
     has_index: bool,
-    /// Its indexes.
+    /// Indexes.
     #[schema(required = false)]
     index_infos: Vec<IndexInfo>,
     /// `Loaded`, `Loading` or `NotLoad`.
     #[schema(required = false)]
     load_state: String,
-    /// The moment it was cut at, seconds since 1970.
+    /// Moment up to which rows are in the backup, in seconds since 1970.
     #[schema(required = false)]
     backup_physical_timestamp: u64,
-    /// By channel, in Base64.
+    /// Checkpoints by channel, in Base64.
     #[schema(required = false)]
     channel_checkpoints: BTreeMap<String, String>,
-    /// Segments of deletes for all partitions.
+    /// Segments with delete entries for all partitions.
     #[schema(required = false)]
     l0_segments: Vec<SegmentBackupInfo>,
-    /// Its properties.
+    /// Properties.
     #[schema(required = false)]
     properties: Vec<KeyValuePair>,
-    /// Its database's id in the source.
+    /// Id of the database in the source.
     #[schema(required = false)]
     db_id: i64,
-    /// Its aliases.
+    /// Aliases.
     #[schema(required = false)]
     aliases: Vec<String>,
 }
 
-/// A partition of a backup.
+/// A partition in a backup.
 #[derive(ToSchema)]
 #[schema(as = v1::PartitionBackupInfo)]
 struct PartitionBackupInfo {
-    /// Its id in the source.
+    /// Id of the partition in the source.
     #[schema(required = false)]
     partition_id: i64,
-    /// Its name.
+    /// Name of the partition.
     partition_name: String,
-    /// Its collection's id.
+    /// Id of the collection.
     #[schema(required = false)]
     collection_id: i64,
-    /// Its segments.
+    /// Segments.
     #[schema(required = false)]
     segment_backups: Vec<SegmentBackupInfo>,
-    /// Bytes of its files.
+    /// Size of the files, in bytes.
     size: u64,
     /// `Loaded`, `Loading` or `NotLoad`.
     #[schema(required = false)]
     load_state: String,
 }
 
-/// A segment of a backup.
+/// A segment in a backup.
 #[derive(ToSchema)]
 #[schema(as = v1::SegmentBackupInfo)]
 struct SegmentBackupInfo {
-    /// Its id in the source.
+    /// Id of the segment in the source.
     #[schema(required = false)]
     segment_id: i64,
-    /// Its collection's id.
+    /// Id of the collection.
     #[schema(required = false)]
     collection_id: i64,
-    /// Its partition's id; -1 for all.
+    /// Id of the partition; -1 for all partitions.
     #[schema(required = false)]
     partition_id: i64,
-    /// Rows, deleted ones included.
+    /// Number of rows, including deleted rows.
     #[schema(required = false)]
     num_of_rows: u64,
-    /// Files of its fields.
+    /// Files of the fields.
     #[schema(required = false)]
     binlogs: Vec<FieldBinlog>,
-    /// Files of its deletes; an empty object for none.
+    /// Files of the delete entries; an empty object if there are none.
     #[schema(required = false)]
     deltalogs: Vec<FieldBinlog>,
-    /// Bytes of its files.
+    /// Size of the files, in bytes.
     size: u64,
-    /// A level of its path in the backup.
+    /// Additional level of the path in the backup.
     #[schema(required = false)]
     group_id: i64,
-    /// Whether its files are in the backup.
+    /// Whether the files are in the backup.
     #[schema(required = false)]
     backuped: bool,
-    /// Whether it holds deletes alone.
+    /// Whether the segment contains only delete entries.
     #[schema(required = false)]
     is_l0: bool,
-    /// The channel it came by.
+    /// Virtual channel of the segment.
     #[schema(required = false)]
     v_channel: String,
-    /// Milvus's version of the form of its files.
+    /// Milvus's version of the file format.
     #[schema(required = false)]
     storage_version: i64,
 }
 
-/// Files of one field.
+/// The files of a field.
 #[derive(ToSchema)]
 #[schema(as = v1::FieldBinlog)]
 struct FieldBinlog {
-    /// The field's id; of deletes that of the file.
+    /// Id of the field; for delete entries, the id of the file.
     #[serde(rename = "fieldID")]
     #[schema(required = false)]
     field_id: i64,
-    /// The files.
+    /// Files.
     #[schema(required = false)]
     binlogs: Vec<Binlog>,
 }
 
-/// One file.
+/// A file.
 #[derive(ToSchema)]
 #[schema(as = v1::Binlog)]
 struct Binlog {
-    /// Where it lay in Milvus's storage.
+    /// Path of the file in Milvus's store.
     log_path: String,
-    /// Its bytes.
+    /// Size in bytes.
     log_size: u64,
-    /// Its id.
+    /// Id of the file.
     log_id: i64,
 }
 
@@ -171,41 +171,41 @@ struct Binlog {
 #[derive(ToSchema)]
 #[schema(as = v1::IndexInfo)]
 struct IndexInfo {
-    /// Its field.
+    /// Name of the field.
     field_name: String,
-    /// Its name.
+    /// Name of the index.
     index_name: String,
-    /// Its type.
+    /// Type of the index.
     #[schema(required = false)]
     index_type: String,
-    /// Its parameters.
+    /// Parameters.
     #[schema(required = false)]
     params: BTreeMap<String, String>,
-    /// Its id in the source.
+    /// Id of the index in the source.
     #[schema(required = false)]
     index_id: i64,
 }
 
-/// A database of a backup.
+/// A database in a backup.
 #[derive(ToSchema)]
 #[schema(as = v1::DatabaseBackupInfo)]
 pub(super) struct DatabaseBackupInfo {
-    /// Its name.
+    /// Name of the database.
     db_name: String,
-    /// Its id in the source.
+    /// Id of the database in the source.
     #[schema(required = false)]
     db_id: i64,
-    /// Its properties.
+    /// Properties.
     #[schema(required = false)]
     properties: Vec<KeyValuePair>,
 }
 
-/// A key and its value.
+/// A key with its value.
 #[derive(ToSchema)]
 #[schema(as = v1::KeyValuePair)]
 struct KeyValuePair {
-    /// The key.
+    /// Key.
     key: String,
-    /// The value.
+    /// Value.
     value: String,
 }

@@ -1,4 +1,4 @@
-//! What the selectors of requests mean, as one [`Selection`].
+//! Converts the selectors of requests to a [`Selection`].
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use model::name::DEFAULT_DATABASE;
 use model::selection::{Selection, SelectionError};
 use serde_json::Value;
 
-use super::requests::Collections;
+use super::requests::CollectionNames;
 use wire::{Failure, Kind};
 
-/// Databases with lists of collections: an object, or a text that holds one. Anything else is as good as nothing.
+/// Parses databases with lists of collections: an object, or a text that contains one. Other values count as missing.
 pub(super) fn databases(key: &'static str, given: Option<&Value>) -> Result<Option<Selection>, Failure> {
     let text = match given {
         Some(Value::String(text)) if !text.is_empty() => text.clone(),
@@ -18,11 +18,11 @@ pub(super) fn databases(key: &'static str, given: Option<&Value>) -> Result<Opti
     };
     Selection::from_json(&text).map(Some).map_err(|error| {
         unclear(key, error)
-            .hint(r#"for example {"default": ["books"], "shop": []}; [] takes all of a database"#)
+            .hint(r#"for example {"default": ["books"], "shop": []}; [] selects a whole database"#)
     })
 }
 
-/// `coll` or `db.coll`; none is as good as nothing.
+/// Parses names as `coll` or `db.coll`; an empty list counts as missing.
 pub(super) fn collections(key: &'static str, names: &[String]) -> Result<Option<Selection>, Failure> {
     if names.is_empty() {
         return Ok(None);
@@ -31,15 +31,15 @@ pub(super) fn collections(key: &'static str, names: &[String]) -> Result<Option<
     Selection::from_collections(&names.join(",")).map(Some).map_err(|error| unclear(key, error))
 }
 
-/// Databases with their collections: `*` for all of them, none for the database alone.
+/// Parses databases with their collections: `*` selects all, an empty list only the database.
 pub(super) fn filter(
     key: &'static str,
-    filter: Option<&BTreeMap<String, Collections>>,
+    filter: Option<&BTreeMap<String, CollectionNames>>,
 ) -> Result<Option<Selection>, Failure> {
     let Some(filter) = filter else { return Ok(None) };
     if filter.is_empty() {
         return Err(Failure::usage(format!("{key} names no database"))
-            .hint(r#"leave it out to take everything, or write for example {"shop": {"colls": ["*"]}}"#));
+            .hint(r#"omit it to select everything, or send for example {"shop": {"colls": ["*"]}}"#));
     }
     let lists = filter.iter().map(|(database, collections)| {
         let database = if database.is_empty() { DEFAULT_DATABASE } else { database };
@@ -48,15 +48,15 @@ pub(super) fn filter(
     Selection::from_map(lists).map(Some).map_err(|error| unclear(key, error))
 }
 
-/// One name: the lists it becomes a part of are separated by commas.
+/// Returns a single name: names are joined with commas.
 fn single<'a>(key: &'static str, name: &'a str) -> Result<&'a str, Failure> {
     if name.contains(',') {
-        return Err(Failure::usage(format!("{key}: {name:?} is no name")));
+        return Err(Failure::usage(format!("{key}: {name:?} is not a collection name")));
     }
     Ok(name)
 }
 
-/// A selector that cannot be read is the request's fault, whatever else such an error means.
+/// Returns the failure for a selector that cannot be parsed, which is always an error of the request.
 fn unclear(key: &'static str, error: SelectionError) -> Failure {
     let failure = Failure::from(engine::Error::Selection(error, None));
     Failure { kind: Kind::Usage, message: format!("{key}: {}", failure.message), ..failure }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn databases_are_an_object_or_a_text_that_holds_one() {
+    fn databases_are_an_object_or_a_text_that_contains_one() {
         let read = |value: Value| text(databases("db_collections", Some(&value)));
         let wanted = Ok("default.books,default.x,shop.*".to_owned());
         assert_eq!(read(json!({"default": ["books", "x"], "shop": []})), wanted);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_collections() {
+    fn collection_names_make_a_selection() {
         let read = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
             text(collections("collection_names", &names))
@@ -102,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn filters() {
+    fn a_filter_makes_a_selection() {
         let read = |value: Value| {
-            let value: BTreeMap<String, Collections> = serde_json::from_value(value).unwrap();
+            let value: BTreeMap<String, CollectionNames> = serde_json::from_value(value).unwrap();
             text(filter("filter", Some(&value)))
         };
         let wanted = "default.books,empty.,shop.*".to_owned();

@@ -1,4 +1,4 @@
-//! JSON as the Go tool escapes it, whole or in a stream.
+//! JSON with the escapes of the Go tool, in memory or streamed.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -9,14 +9,14 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
-/// Chunks that wait for a client, of 64 KiB at most.
+/// The number of chunks of up to 64 KiB that wait for a client.
 const CHUNKS: usize = 16;
-/// How long a client may take none.
+/// The time after which a client that reads nothing is disconnected.
 const STALL: Duration = Duration::from_mins(1);
-/// Bounds the documents that are written at once, since each has a thread of its own.
+/// Limits the documents that are written at once, because each needs a thread.
 static WRITERS: Semaphore = Semaphore::const_new(16);
 
-/// A document in memory; for small ones.
+/// Serializes a small document in memory.
 pub(super) fn bytes(document: &impl Serialize) -> Result<Bytes, JsonError> {
     let mut bytes = Vec::new();
     json::write_document(document, &mut bytes)?;
@@ -29,7 +29,7 @@ pub(super) struct Sink {
     chunks: mpsc::Sender<io::Result<Bytes>>,
 }
 
-/// A body and its writing end; once that is dropped the body ends.
+/// Creates a body and its writing end; the body ends when that is dropped.
 pub(super) fn body() -> (Sink, Body) {
     let (chunks, received) = mpsc::channel(CHUNKS);
     let stream = tokio_stream::wrappers::ReceiverStream::new(received);
@@ -48,14 +48,14 @@ impl Sink {
         written.await.map_err(io::Error::other)?.map_err(io::Error::other)
     }
 
-    /// Writes a few bytes.
+    /// Writes a short text.
     pub(super) async fn text(&self, text: impl Into<Bytes>) -> io::Result<()> {
         send(&self.chunks, text.into()).await
     }
 
-    /// Breaks the body off, so that nobody takes what there is for all of it.
+    /// Aborts the body, so that the client does not take it for complete.
     pub(super) async fn fail(&self, error: io::Error) {
-        // A client that is gone needs no error.
+        // The client may be gone.
         let _ = self.chunks.send(Err(error)).await;
     }
 }
@@ -67,7 +67,7 @@ async fn send(to: &mpsc::Sender<io::Result<Bytes>>, chunk: Bytes) -> io::Result<
     }
 }
 
-/// A body for a thread that may block.
+/// A writer for a thread that may block.
 struct Blocking {
     chunks: mpsc::Sender<io::Result<Bytes>>,
     runtime: Handle,
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_breaks_off_is_no_answer() {
+    async fn an_aborted_body_is_an_error() {
         let (sink, body) = body();
         sink.text("[").await.unwrap();
         sink.fail(io::Error::other("gone")).await;
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_escaped_as_go_does() {
+    fn texts_are_escaped_as_in_go() {
         assert_eq!(bytes(&"<a&b>").unwrap(), r#""\u003ca\u0026b\u003e""#);
     }
 }

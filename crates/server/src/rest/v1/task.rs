@@ -1,4 +1,4 @@
-//! A restore as the Go tool shows it: 0.4.15's keys and seconds.
+//! A restore in the form of the Go tool: the keys and seconds of 0.4.15.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,31 +19,31 @@ use super::schema::CollectionBackupInfo;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = v1::RestoreBackupTask)]
 pub(crate) struct RestoreBackupTask {
-    /// Its id.
+    /// Id of the restore.
     pub id: String,
-    /// 0 waits, 1 runs, 2 all is restored, 3 not all is.
+    /// 0 queued, 1 running, 2 everything is restored, 3 failed or only a part is restored.
     pub state_code: i32,
-    /// Why not.
+    /// Reason of the failure.
     #[serde(rename = "errorMessage", skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
     pub error_message: String,
-    /// When it began, seconds since 1970.
+    /// Start, in seconds since 1970.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub start_time: i64,
-    /// When it ended, seconds since 1970.
+    /// End, in seconds since 1970.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub end_time: i64,
-    /// Its collections.
+    /// Restored collections.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub collection_restore_tasks: Vec<RestoreCollectionTask>,
-    /// Bytes restored so far.
+    /// Restored bytes.
     pub restored_size: u64,
     /// Bytes to restore.
     pub to_restore_size: u64,
-    /// Percent.
+    /// Progress in percent.
     #[schema(minimum = 0, maximum = 100)]
     pub progress: i32,
 }
@@ -52,74 +52,74 @@ pub(crate) struct RestoreBackupTask {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = v1::RestoreCollectionTask)]
 pub(crate) struct RestoreCollectionTask {
-    /// Its id.
+    /// Id of the task.
     pub id: String,
-    /// 0 waits, 1 runs, 2 restored, 3 not restored.
+    /// 0 queued, 1 running, 2 restored, 3 not restored.
     pub state_code: i32,
-    /// Why not.
+    /// Reason of the failure.
     #[serde(rename = "errorMessage", skip_serializing_if = "String::is_empty")]
     #[schema(required = false)]
     pub error_message: String,
-    /// When the restore began, seconds since 1970.
+    /// Start of the restore, in seconds since 1970.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub start_time: i64,
-    /// When the restore ended, seconds since 1970.
+    /// End of the restore, in seconds since 1970.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub end_time: i64,
-    /// What the backup holds of it.
+    /// The collection in the backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = CollectionBackupInfo, required = false)]
-    pub coll_backup: Option<Content>,
-    /// Its name in the target.
+    pub coll_backup: Option<CollectionContent>,
+    /// Name of the collection in the target.
     pub target_collection_name: String,
-    /// Bytes restored so far.
+    /// Restored bytes.
     pub restored_size: u64,
     /// Bytes to restore.
     pub to_restore_size: u64,
-    /// Percent.
+    /// Progress in percent.
     #[schema(minimum = 0, maximum = 100)]
     pub progress: i32,
-    /// Its database in the target.
+    /// Database of the collection in the target.
     pub target_db_name: String,
-    /// What was asked for.
+    /// The options of the restore.
     #[serde(flatten)]
-    pub asked: Asked,
+    pub options: RestoreOptions,
 }
 
-/// What a restore was asked for.
+/// The options of a restore.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = v1::RestoreOptions)]
-pub(crate) struct Asked {
-    /// Not to restore data.
+pub(crate) struct RestoreOptions {
+    /// Whether the data is omitted.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub meta_only: bool,
-    /// To create the backup's indexes.
+    /// Whether the indexes of the backup are created.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub restore_index: bool,
-    /// To make vector indexes AUTOINDEX.
+    /// Whether vector indexes are created as AUTOINDEX.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub use_auto_index: bool,
-    /// To drop target collections that exist.
+    /// Whether existing target collections are dropped first.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub drop_exist_collection: bool,
-    /// To drop the indexes of target collections that exist.
+    /// Whether the indexes of existing target collections are dropped.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub drop_exist_index: bool,
-    /// To import into target collections that exist.
+    /// Whether data is imported into existing target collections.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
     pub skip_create_collection: bool,
 }
 
-impl From<&RestoreRequest> for Asked {
+impl From<&RestoreRequest> for RestoreOptions {
     fn from(request: &RestoreRequest) -> Self {
         Self {
             meta_only: request.meta_only,
@@ -132,15 +132,15 @@ impl From<&RestoreRequest> for Asked {
     }
 }
 
-/// A collection of a manifest.
+/// A collection of a manifest, by its position.
 #[derive(Clone, Debug)]
-pub(crate) struct Content {
+pub(crate) struct CollectionContent {
     manifest: Arc<Manifest>,
     root: Arc<str>,
     place: usize,
 }
 
-impl Serialize for Content {
+impl Serialize for CollectionContent {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.manifest.collections.get(self.place) {
             Some(collection) => json::collection(&self.manifest, collection, &self.root).serialize(to),
@@ -149,25 +149,25 @@ impl Serialize for Content {
     }
 }
 
-/// What the backup of a restore holds, by name.
+/// The collections of the backup that is restored, by name.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Contents {
+pub(crate) struct BackupContents {
     manifest: Arc<Manifest>,
     root: Arc<str>,
     places: BTreeMap<CollectionRef, usize>,
 }
 
-impl Contents {
-    /// Of a manifest; `root` is Milvus's root path, for the paths of files.
+impl BackupContents {
+    /// Indexes a manifest; `root` is Milvus's root path, for the paths of files.
     pub(crate) fn new(manifest: Manifest, root: &Arc<str>) -> Self {
         let named = manifest.collections.iter().enumerate();
         let places = named.map(|(place, collection)| (collection.name.clone(), place)).collect();
         Self { manifest: Arc::new(manifest), root: Arc::clone(root), places }
     }
 
-    fn of(&self, collection: &CollectionRef) -> Option<Content> {
+    fn of(&self, collection: &CollectionRef) -> Option<CollectionContent> {
         let place = *self.places.get(collection)?;
-        Some(Content { manifest: Arc::clone(&self.manifest), root: Arc::clone(&self.root), place })
+        Some(CollectionContent { manifest: Arc::clone(&self.manifest), root: Arc::clone(&self.root), place })
     }
 
     fn size(&self, collection: &CollectionRef) -> Option<u64> {
@@ -176,8 +176,8 @@ impl Contents {
 }
 
 impl RestoreBackupTask {
-    /// The restore that a job makes, or made, with what the backup holds where that is known.
-    pub(crate) fn of_job(job: &Job, contents: &Contents) -> Self {
+    /// Converts the restore that a job executes or has executed; `contents` may be empty.
+    pub(crate) fn of_job(job: &Job, contents: &BackupContents) -> Self {
         let tasks: Vec<_> = job
             .targets
             .iter()
@@ -208,19 +208,19 @@ impl RestoreBackupTask {
 
 fn task(
     job: &Job,
-    contents: &Contents,
+    contents: &BackupContents,
     place: usize,
     source: &CollectionRef,
     target: &CollectionRef,
 ) -> RestoreCollectionTask {
-    let asked = match &job.request {
+    let options = match &job.request {
         Request::Restore(request) => request.into(),
-        _ => Asked::default(),
+        _ => RestoreOptions::default(),
     };
     let seen = job.progress.collections.get(job.display_name(source, target));
     let (state_code, error_message) = ending(job, target, seen);
     let known = contents.size(source).or_else(|| seen.map(|seen| seen.bytes.all)).unwrap_or_default();
-    let to_restore_size = if asked.meta_only { 0 } else { known };
+    let to_restore_size = if options.meta_only { 0 } else { known };
     let part = seen.map(CollectionProgress::part).unwrap_or_default();
     let of = |whole: u64| if state_code == state::SUCCESS { whole } else { share(part, whole) };
     let (start_time, end_time) = times(job);
@@ -236,11 +236,12 @@ fn task(
         to_restore_size,
         progress: i32::try_from(of(100)).unwrap_or(100),
         target_db_name: target.database.clone(),
-        asked,
+        options,
     }
 }
 
-/// How a collection stands: by the outcome, else by what was seen of it, else by how the job stands.
+/// Returns the state and error of a collection: from the outcome, else from the progress, else from the state of the
+/// job.
 fn ending(job: &Job, target: &CollectionRef, seen: Option<&CollectionProgress>) -> (i32, String) {
     let outcome = match &job.outcome {
         Some(Outcome::Restore(report)) => report.collections.iter().find(|done| done.target == *target),
@@ -263,7 +264,7 @@ fn share(part: Completion, of: u64) -> u64 {
     share.checked_div(u128::from(part.all)).and_then(|share| u64::try_from(share).ok()).unwrap_or_default()
 }
 
-/// When a job began and ended, seconds since 1970.
+/// Returns the start and end of a job, in seconds since 1970.
 fn times(job: &Job) -> (i64, i64) {
     (job.started_ms.unwrap_or(job.created_ms) / 1000, job.ended_ms.unwrap_or_default() / 1000)
 }
@@ -322,7 +323,7 @@ mod tests {
             (JobState::Cancelled, 3, (7, 9)),
             (JobState::Interrupted, 3, (7, 9)),
         ] {
-            let task = RestoreBackupTask::of_job(&restore(state), &Contents::default());
+            let task = RestoreBackupTask::of_job(&restore(state), &BackupContents::default());
             assert_eq!((task.state_code, (task.start_time, task.end_time)), (code, times), "{state:?}");
             assert!((0..=100).contains(&task.progress), "{state:?}");
         }
@@ -344,8 +345,8 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_collection_is_told_in_bytes_and_percent() {
-        let task = RestoreBackupTask::of_job(&restore(JobState::Running), &Contents::default());
+    fn progress_of_a_collection_is_in_bytes_and_percent() {
+        let task = RestoreBackupTask::of_job(&restore(JobState::Running), &BackupContents::default());
         let [a, b] = task.collection_restore_tasks.as_slice() else { panic!("{task:?}") };
         assert_eq!((a.restored_size, a.to_restore_size, a.progress), (25, 100, 25));
         assert_eq!((b.restored_size, b.to_restore_size, b.progress), (0, 100, 0));
@@ -358,7 +359,7 @@ mod tests {
         let failure =
             JobFailure { kind: FailureKind::Failed, message: "no".to_owned(), context: None, advice: None };
         let failed = Job { failure: Some(failure), ..restore(JobState::Failed) };
-        let task = RestoreBackupTask::of_job(&failed, &Contents::default());
+        let task = RestoreBackupTask::of_job(&failed, &BackupContents::default());
         assert_eq!((task.state_code, task.error_message.as_str()), (3, "no"));
         assert!(task.collection_restore_tasks.iter().all(|task| task.state_code == 3));
     }

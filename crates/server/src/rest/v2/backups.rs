@@ -1,4 +1,4 @@
-//! `/backups`.
+//! The routes `/backups`.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,60 +9,62 @@ use model::selection::matches;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::problem::{Answer, Refusal, Refused};
-use super::extract::{Body, By, Named, NoParameters, Parameters};
-use super::page::{Limit, words};
-use super::submit::{IdempotencyKey, Submitted, understood};
-use crate::{self as server, Asked, Service};
+use super::super::problem::{ProblemOr, ProblemResponse, ProblemResponses};
+use super::extract::{Authenticated, JsonBody, NoQueryParameters, PathName, QueryParameters};
+use super::page::{Limit, parse_list};
+use super::submit::{IdempotencyKey, Submitted, hide_errors_without_role};
+use crate::{self as server, RequestContext, Service};
 use wire::{
     BackupPage, BackupPlan, BackupState, Deleted, Detail, Existing, Job, NewBackup, NewRestore, RestorePlan,
     Summary, after, deletion, existing_name, token_after,
 };
 use wire::{Failure, Kind};
 
-/// How many backups are read at once to see which collections they hold: a few, so that others get their turn between.
+/// The number of manifests that the filter by collection reads at the same time; small, so that other requests are
+/// served too.
 const READ_AT_ONCE: usize = 2;
 
-/// Which backups.
+/// The parameters of the list of backups.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct BackupsAsked {
-    /// Only names like this; `*` stands for any text, `?` for one character
+pub(super) struct BackupListQuery {
+    /// Only names that match this pattern; `*` matches any text, `?` one character
     name: Option<String>,
-    /// Only these states, by commas
+    /// Only these states, separated by commas
     #[param(value_type = Option<Vec<BackupState>>, style = Form, explode = false)]
     state: Option<String>,
-    /// Only complete backups that hold this collection: `database.collection`, or `collection` of `default`
+    /// Only complete backups that contain this collection: `database.collection`, or `collection` in the database
+    /// `default`
     collection: Option<String>,
-    /// At most so many
+    /// Largest number of items
     #[serde(default)]
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
     limit: Limit,
-    /// The `next_page_token` of the page before
+    /// The `next_page_token` of the previous page
     page_token: Option<String>,
 }
 
-/// The backups, by name
-#[utoipa::path(get, path = "/backups", tag = "backups", operation_id = "list_backups", params(BackupsAsked),
-    responses((status = 200, description = "A page of them", body = BackupPage), Refusal))]
+/// List backups by name
+#[utoipa::path(get, path = "/backups", tag = "backups", operation_id = "list_backups", params(BackupListQuery),
+    responses((status = 200, description = "A page of backups", body = BackupPage), ProblemResponses))]
 pub(super) async fn list(
-    State(state): State<server::State>,
-    By(asked): By,
-    Parameters(asks): Parameters<BackupsAsked>,
-) -> Answer<Json<BackupPage>> {
-    let Limit(limit) = asks.limit;
-    let states: Vec<BackupState> = words("state", asks.state.as_deref())?;
-    let after = asks.page_token.as_deref().map(after).transpose()?;
-    let found = state.service.list(&asked).await?;
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    QueryParameters(query): QueryParameters<BackupListQuery>,
+) -> ProblemOr<Json<BackupPage>> {
+    let Limit(limit) = query.limit;
+    let states: Vec<BackupState> = parse_list("state", query.state.as_deref())?;
+    let after = query.page_token.as_deref().map(after).transpose()?;
+    let found = state.service.list(&context).await?;
     let mut backups: Vec<Summary> = found.iter().map(Summary::from).collect();
     backups.retain(|backup| {
         after.as_ref().is_none_or(|after| backup.name > *after)
             && (states.is_empty() || states.contains(&backup.state))
-            && asks.name.as_deref().is_none_or(|pattern| matches(pattern, &backup.name))
+            && query.name.as_deref().is_none_or(|pattern| matches(pattern, &backup.name))
     });
-    if let Some(collection) = asks.collection.as_deref() {
-        backups = holding(&state.service, &asked, backups, collection, limit + 1).await?;
+    if let Some(collection) = query.collection.as_deref() {
+        backups = keep_with_collection(&state.service, &context, backups, collection, limit + 1).await?;
     }
     let more = backups.len() > limit;
     backups.truncate(limit);
@@ -71,166 +73,170 @@ pub(super) async fn list(
     Ok(Json(BackupPage { backups, next_page_token }))
 }
 
-/// The first of some backups that hold a collection.
-async fn holding(
+/// Returns the first `limit` backups that contain a collection.
+async fn keep_with_collection(
     service: &Service,
-    asked: &Asked,
+    context: &RequestContext,
     mut backups: Vec<Summary>,
     collection: &str,
-    most: usize,
+    limit: usize,
 ) -> Result<Vec<Summary>, Failure> {
     let (database, collection) = collection.split_once('.').unwrap_or(("", collection));
     let wanted = &CollectionRef::new(database, collection);
     backups.retain(|backup| backup.state == BackupState::Complete);
     let read = stream::iter(backups).map(|backup| async move {
-        let holds = match service.get(asked, &existing_name(Some(&backup.name))?).await {
+        let holds = match service.get(context, &existing_name(Some(&backup.name))?).await {
             Ok(detail) => detail.manifest.collections.iter().any(|c| c.name == *wanted),
-            // Deleted meanwhile, made anew, or not to be read: it has none that could be restored.
+            // It was deleted or replaced meanwhile, or cannot be read: there is nothing to restore.
             Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Damaged | Kind::Busy) => false,
             Err(failure) => return Err(failure),
         };
         Ok(holds.then_some(backup))
     });
     let found = read.buffered(READ_AT_ONCE).try_filter_map(async |backup| Ok(backup));
-    found.take(most).try_collect().await
+    found.take(limit).try_collect().await
 }
 
-/// Make a backup
+/// Create a backup
 ///
-/// With `dry_run` nothing is changed, and the answer is what would be done.
+/// With `dry_run` nothing is changed, and the response is the plan.
 #[utoipa::path(post, path = "/backups", tag = "backups", operation_id = "create_backup", request_body = NewBackup,
     params(IdempotencyKey),
     responses(
-        (status = 200, description = "What would be done", body = BackupPlan),
-        (status = 202, description = "The job that does it", body = Job,
-            headers(("Location" = String, description = "The job"))),
-        Refusal,
+        (status = 200, description = "The plan", body = BackupPlan),
+        (status = 202, description = "The job", body = Job,
+            headers(("Location" = String, description = "URL of the job"))),
+        ProblemResponses,
     ))]
 pub(super) async fn create(
-    State(state): State<server::State>,
-    By(asked): By,
-    _: NoParameters,
-    body: Result<Body<NewBackup>, Refused>,
-) -> Answer<Submitted<BackupPlan>> {
-    let may = |subject: &str| Service::may(&asked.caller, JobKind::Backup, subject);
-    let Body(body) = understood(body, || may(""))?;
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    _: NoQueryParameters,
+    body: Result<JsonBody<NewBackup>, ProblemResponse>,
+) -> ProblemOr<Submitted<BackupPlan>> {
+    let check_role = |subject: &str| Service::check_role(&context.caller, JobKind::Backup, subject);
+    let JsonBody(body) = hide_errors_without_role(body, || check_role(""))?;
     if body.dry_run {
-        let plan = state.service.plan_backup(&asked, &body.request()?).await?;
+        let plan = state.service.plan_backup(&context, &body.request()?).await?;
         return Ok(Submitted::Planned(BackupPlan::from(&plan)));
     }
-    let request = understood(body.request(), || may(body.name.as_deref().unwrap_or_default()))?;
-    Ok(state.service.backup(asked, request).await?.into())
+    let request =
+        hide_errors_without_role(body.request(), || check_role(body.name.as_deref().unwrap_or_default()))?;
+    let context = RequestContext { name_generated: body.chosen_name().is_none(), ..context };
+    Ok(state.service.backup(context, request).await?.into())
 }
 
-/// How much of a backup.
+/// The parameters of a backup.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DetailAsked {
-    /// Whether to show partitions and segments too
+pub(super) struct BackupDetailQuery {
+    /// Whether to include partitions and segments
     #[serde(default)]
     detail: bool,
 }
 
-/// One backup
+/// Get a backup
 #[utoipa::path(get, path = "/backups/{name}", tag = "backups", operation_id = "get_backup",
-    params(("name" = String, Path, description = "The backup"), DetailAsked),
-    responses((status = 200, description = "The backup", body = Detail), Refusal))]
+    params(("name" = String, Path, description = "Name of the backup"), BackupDetailQuery),
+    responses((status = 200, description = "The backup", body = Detail), ProblemResponses))]
 pub(super) async fn get(
-    State(state): State<server::State>,
-    By(asked): By,
-    Named(name): Named,
-    Parameters(asks): Parameters<DetailAsked>,
-) -> Answer<Json<Detail>> {
-    let backup = state.service.get(&asked, &existing_name(Some(&name))?).await?;
-    Ok(Json(Detail::of(&backup, asks.detail)))
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    PathName(name): PathName,
+    QueryParameters(query): QueryParameters<BackupDetailQuery>,
+) -> ProblemOr<Json<Detail>> {
+    let backup = state.service.get(&context, &existing_name(Some(&name))?).await?;
+    Ok(Json(Detail::of(&backup, query.detail)))
 }
 
-/// Whether to do it.
+/// The parameters of a deletion.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DryRun {
-    /// Whether to only tell what would be done
+pub(super) struct DryRunQuery {
+    /// Whether to return what would be deleted, without deleting it
     #[serde(default)]
     dry_run: bool,
 }
 
 /// Delete a backup
 ///
-/// With `dry_run` nothing is changed, and the answer is what would be deleted.
+/// With `dry_run` nothing is deleted, and the response is what would be deleted.
 #[utoipa::path(delete, path = "/backups/{name}", tag = "backups", operation_id = "delete_backup",
     params(
-        ("name" = String, Path, description = "The backup"),
+        ("name" = String, Path, description = "Name of the backup"),
         IdempotencyKey,
-        DryRun,
+        DryRunQuery,
     ),
     responses(
         (status = 200, description = "What would be deleted", body = Deleted),
-        (status = 202, description = "The job that does it", body = Job,
-            headers(("Location" = String, description = "The job"))),
-        Refusal,
+        (status = 202, description = "The job", body = Job,
+            headers(("Location" = String, description = "URL of the job"))),
+        ProblemResponses,
     ))]
 pub(super) async fn delete(
-    State(state): State<server::State>,
-    By(asked): By,
-    Named(name): Named,
-    Parameters(asks): Parameters<DryRun>,
-) -> Answer<Submitted<Deleted>> {
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    PathName(name): PathName,
+    QueryParameters(query): QueryParameters<DryRunQuery>,
+) -> ProblemOr<Submitted<Deleted>> {
     let request = deletion(Some(&name));
-    if asks.dry_run {
-        let outcome = state.service.plan_delete(&asked, &request?).await?;
+    if query.dry_run {
+        let outcome = state.service.plan_delete(&context, &request?).await?;
         return Ok(Submitted::Planned(Deleted::of(&outcome, true)));
     }
-    let request = understood(request, || Service::may(&asked.caller, JobKind::Delete, &name))?;
-    Ok(state.service.delete(asked, request).await?.into())
+    let request =
+        hide_errors_without_role(request, || Service::check_role(&context.caller, JobKind::Delete, &name))?;
+    Ok(state.service.delete(context, request).await?.into())
 }
 
-/// Which restore.
+/// The parameters of the plan of a restore.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct PlanAsked {
-    /// Which of its collections: `db.*`, `db.coll`, `coll` (of `default`), `db.` alone; globs; by commas
+pub(super) struct RestorePlanQuery {
+    /// Selected collections, separated by commas: `db.*`, `db.coll`, `coll` (in `default`), `db.` (the database alone);
+    /// glob patterns
     filter: Option<String>,
-    /// Appended to the name of every collection
+    /// Suffix for the name of every collection
     suffix: Option<String>,
-    /// What to do with target collections that exist
+    /// Handling of existing target collections
     #[param(default = "refuse", nullable = false)]
     existing: Option<Existing>,
 }
 
-/// What a restore of a backup would do
+/// Get the plan of a restore
 #[utoipa::path(get, path = "/backups/{name}/plan", tag = "backups", operation_id = "plan_restore",
-    params(("name" = String, Path, description = "The backup"), PlanAsked),
-    responses((status = 200, description = "What would be done", body = RestorePlan), Refusal))]
+    params(("name" = String, Path, description = "Name of the backup"), RestorePlanQuery),
+    responses((status = 200, description = "The plan", body = RestorePlan), ProblemResponses))]
 pub(super) async fn plan(
-    state: State<server::State>,
-    by: By,
-    name: Named,
-    Parameters(PlanAsked { filter, suffix, existing }): Parameters<PlanAsked>,
-) -> Answer<Json<RestorePlan>> {
-    let usual = NewRestore::default();
-    let existing = existing.unwrap_or(usual.existing);
-    let body = NewRestore { filter, suffix, existing, ..usual };
-    plan_as_asked(state, by, name, NoParameters, Body(body)).await
+    state: State<server::ServerState>,
+    caller: Authenticated,
+    name: PathName,
+    QueryParameters(RestorePlanQuery { filter, suffix, existing }): QueryParameters<RestorePlanQuery>,
+) -> ProblemOr<Json<RestorePlan>> {
+    let defaults = NewRestore::default();
+    let existing = existing.unwrap_or(defaults.existing);
+    let body = NewRestore { filter, suffix, existing, ..defaults };
+    plan_with_options(state, caller, name, NoQueryParameters, JsonBody(body)).await
 }
 
-/// What a restore of a backup would do that is asked for with all its options
+/// Get the plan of a restore with all options
 #[utoipa::path(post, path = "/backups/{name}/plan", tag = "backups", operation_id = "plan_restore_as_asked",
-    params(("name" = String, Path, description = "The backup")),
+    params(("name" = String, Path, description = "Name of the backup")),
     request_body(content = NewRestore, example = json!({"filter": "shop.orders", "suffix": "_copy"})),
-    responses((status = 200, description = "What would be done", body = RestorePlan), Refusal))]
-pub(super) async fn plan_as_asked(
-    State(state): State<server::State>,
-    By(asked): By,
-    Named(name): Named,
-    _: NoParameters,
-    Body(body): Body<NewRestore>,
-) -> Answer<Json<RestorePlan>> {
+    responses((status = 200, description = "The plan", body = RestorePlan), ProblemResponses))]
+pub(super) async fn plan_with_options(
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    PathName(name): PathName,
+    _: NoQueryParameters,
+    JsonBody(body): JsonBody<NewRestore>,
+) -> ProblemOr<Json<RestorePlan>> {
     if body.backup.as_ref().is_some_and(|other| *other != name) {
-        return Err(Failure::usage("the body names another backup than the path").into());
+        return Err(Failure::usage("the body and the path name different backups").into());
     }
     let request = NewRestore { backup: Some(name), ..body }.request(state.settings.keep_staged)?;
-    Ok(Json(RestorePlan::of(&state.service.plan_restore(&asked, &request).await?)))
+    Ok(Json(RestorePlan::of(&state.service.plan_restore(&context, &request).await?)))
 }

@@ -1,22 +1,22 @@
-//! `/check`.
+//! The route `/check`.
 
 use axum::Json;
 use axum::extract::State;
 
-use super::super::problem::{Answer, Refusal};
-use super::extract::{By, NoParameters};
+use super::super::problem::{ProblemOr, ProblemResponses};
+use super::extract::{Authenticated, NoQueryParameters};
 use crate as server;
 use wire::Checks;
 
-/// Try Milvus and both storages
+/// Check Milvus and both storages
 ///
-/// What it writes it removes. `ok` is false if a line failed.
+/// The check removes the files that it writes. `ok` is false if a line failed.
 #[utoipa::path(get, path = "/check", tag = "check", operation_id = "check",
-    responses((status = 200, description = "What was found", body = Checks), Refusal))]
+    responses((status = 200, description = "The results", body = Checks), ProblemResponses))]
 pub(super) async fn check(
-    State(state): State<server::State>,
-    By(asked): By,
-    _: NoParameters,
-) -> Answer<Json<Checks>> {
-    Ok(Json(Checks::from(state.service.check(&asked).await?.as_slice())))
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    _: NoQueryParameters,
+) -> ProblemOr<Json<Checks>> {
+    Ok(Json(Checks::from(state.service.check(&context).await?.as_slice())))
 }

@@ -1,4 +1,4 @@
-//! `/jobs/{id}/events`: a job as it goes on.
+//! The route `/jobs/{id}/events`, which follows a job.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -9,39 +9,39 @@ use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use futures::StreamExt;
 
-use super::super::problem::{Answer, Refusal};
-use super::extract::{By, Named, NoParameters};
+use super::super::problem::{ProblemOr, ProblemResponses};
+use super::extract::{Authenticated, NoQueryParameters, PathName};
 use crate as server;
 use wire::Job;
 
-/// How often something is sent while nothing happens, so that the connection is seen to live.
-const STILL_HERE: Duration = Duration::from_secs(10);
+/// The interval of comments that keep an idle connection open.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// The name and id of the last event.
 const END: &str = "end";
 
 /// Follow a job
 ///
-/// Server-sent events, each with the job as it is then: `progress` at once and whenever something changed, at most four
-/// a second, and `end` once it is over, which ends the stream. Comments come while nothing happens. Who comes back with
-/// the `Last-Event-ID` of the end is told by 204 that nothing more comes, and a browser then stops asking.
+/// Sends server-sent events with the job: `progress` immediately and after each change, at most four times a second,
+/// and `end` when the job is finished, which ends the stream. Comments keep an idle connection open. A request with the
+/// `Last-Event-ID` of the end gets 204, which stops a browser from reconnecting.
 #[utoipa::path(get, path = "/jobs/{id}/events", tag = "jobs", operation_id = "watch_job",
     params(
-        ("id" = String, Path, description = "The job's id"),
-        ("Last-Event-ID" = Option<String>, Header, nullable = false, description = "The id of the last event that was seen"),
+        ("id" = String, Path, description = "Id of the job"),
+        ("Last-Event-ID" = Option<String>, Header, nullable = false, description = "Id of the last received event"),
     ),
     responses(
-        (status = 200, description = "Events whose data are jobs", content_type = "text/event-stream", body = String),
-        (status = 204, description = "The end was seen already"),
-        Refusal,
+        (status = 200, description = "Events with the job as data", content_type = "text/event-stream", body = String),
+        (status = 204, description = "The last event was already received"),
+        ProblemResponses,
     ))]
 pub(super) async fn watch(
-    State(state): State<server::State>,
-    By(asked): By,
-    Named(id): Named,
-    _: NoParameters,
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    PathName(id): PathName,
+    _: NoQueryParameters,
     headers: HeaderMap,
-) -> Answer<Response> {
-    let jobs = state.service.watch(&asked.caller, &id)?;
+) -> ProblemOr<Response> {
+    let jobs = state.service.watch(&context.caller, &id)?;
     let last = headers.get("last-event-id").and_then(|last| last.to_str().ok());
     if last == Some(END) {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -50,8 +50,8 @@ pub(super) async fn watch(
     let events = jobs
         .enumerate()
         .map(move |(number, job)| Ok::<_, Infallible>(event(first.saturating_add(number), &Job::from(&job))));
-    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(STILL_HERE));
-    // What nginx would hold back comes late.
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    // Without this header nginx buffers the events.
     Ok(([("x-accel-buffering", "no")], events).into_response())
 }
 
@@ -59,6 +59,6 @@ fn event(number: usize, job: &Job) -> Event {
     let over = jobs::JobState::from(job.state).is_over();
     let id = if over { END.to_owned() } else { number.to_string() };
     let event = Event::default().id(id).event(if over { END } else { "progress" });
-    // Our documents have text keys and finite numbers, so this cannot fail.
+    // Documents have text keys and finite numbers, so this cannot fail.
     event.json_data(job).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What a request says, taken apart; what cannot be understood is a problem that says where.
+//! Extractors for requests; a request that cannot be parsed gets a problem that says why.
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
@@ -9,32 +9,32 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use serde::de::DeserializeOwned;
 
-use super::super::problem::Refused;
-use crate::{Asked, Caller};
+use super::super::problem::ProblemResponse;
+use crate::{Caller, RequestContext};
 use wire::{Failure, Kind};
 
-/// The longest idempotency key that a job is kept with.
-const LONGEST_KEY: usize = 128;
+/// The largest length of an idempotency key, in bytes.
+const MAX_KEY_BYTES: usize = 128;
 
-/// A JSON body. None at all is refused: what was to be sent may have been lost on its way.
-pub(super) struct Body<T>(pub T);
+/// A JSON body. A missing body is an error: it may have been lost on its way.
+pub(super) struct JsonBody<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = Refused;
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = ProblemResponse;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ProblemResponse> {
         let json = is_json(request.headers());
-        let body = Bytes::from_request(request, state).await.map_err(unread)?;
+        let body = Bytes::from_request(request, state).await.map_err(explain_rejection)?;
         if body.is_empty() {
             let failure = Failure::usage("the request has no body");
-            return Err(failure.hint("the body {} asks for what is usual").into());
+            return Err(failure.hint("send {} to use the defaults").into());
         }
         if !json {
-            let failure = Failure::usage("the body is not declared as JSON")
+            let failure = Failure::usage("the content type of the body is not JSON")
                 .hint("send the header Content-Type: application/json");
-            return Err(Refused::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, failure));
+            return Err(ProblemResponse::with(StatusCode::UNSUPPORTED_MEDIA_TYPE, failure));
         }
-        // A list would be read as the fields in their order, and an empty one as a request for everything.
+        // serde reads a list as the fields in order, so an empty list would request everything.
         if !body.trim_ascii_start().starts_with(b"{") {
             return Err(Failure::usage("cannot read the body: expected a JSON object").into());
         }
@@ -49,19 +49,19 @@ fn is_json(headers: &HeaderMap) -> bool {
     media.eq_ignore_ascii_case("application/json")
 }
 
-fn unread(rejection: BytesRejection) -> Failure {
+fn explain_rejection(rejection: BytesRejection) -> Failure {
     let too_large = rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE;
     let kind = if too_large { Kind::TooLarge } else { Kind::Usage };
     Failure::new(kind, "cannot read the body")
 }
 
-/// The parameters behind `?`; unknown ones are refused by name.
-pub(super) struct Parameters<T>(pub T);
+/// The parameters of the URL. Unknown parameters are errors.
+pub(super) struct QueryParameters<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
-    type Rejection = Refused;
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParameters<T> {
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemResponse> {
         let read = Query::from_request_parts(parts, state).await;
         let Query(parameters) = read.map_err(|error: QueryRejection| {
             let text = error.body_text();
@@ -72,53 +72,54 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// No parameters behind `?`: one that is passed over might be the one that says what not to do.
-pub(super) struct NoParameters;
+/// No parameters in the URL: ignoring an unknown one such as `dry_run` could be harmful.
+pub(super) struct NoQueryParameters;
 
-impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
-    type Rejection = Refused;
+impl<S: Send + Sync> FromRequestParts<S> for NoQueryParameters {
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let Parameters(found) = Parameters::<Vec<(String, String)>>::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemResponse> {
+        let QueryParameters(found) =
+            QueryParameters::<Vec<(String, String)>>::from_request_parts(parts, state).await?;
         match found.first() {
             None => Ok(Self),
-            Some((name, _)) => Err(Failure::usage(format!("this takes no parameter {name:?} in its URL"))
-                .hint("what a POST asks for stands in its body")
+            Some((name, _)) => Err(Failure::usage(format!("unknown parameter {name:?} in the URL"))
+                .hint("send the options of a POST in its body")
                 .into()),
         }
     }
 }
 
 /// The variable part of a path.
-pub(super) struct Named(pub String);
+pub(super) struct PathName(pub String);
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
-    type Rejection = Refused;
+impl<S: Send + Sync> FromRequestParts<S> for PathName {
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemResponse> {
         let read = Path::from_request_parts(parts, state).await;
         let Path(name) = read.map_err(|error: PathRejection| Failure::usage(error.body_text()))?;
         Ok(Self(name))
     }
 }
 
-/// Who asks, and the key that makes a repeated request the same one.
-pub(super) struct By(pub Asked);
+/// The authenticated caller, with the idempotency key of the request.
+pub(super) struct Authenticated(pub RequestContext);
 
-impl<S: Send + Sync> FromRequestParts<S> for By {
-    type Rejection = Refused;
+impl<S: Send + Sync> FromRequestParts<S> for Authenticated {
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ProblemResponse> {
         let caller = parts.extensions.get::<Caller>().cloned();
-        // The door lets nobody in without one.
-        let caller = caller.ok_or_else(|| Failure::new(Kind::Unauthenticated, "nobody known asks"))?;
+        // The guard authenticates every request of these routes.
+        let caller = caller.ok_or_else(|| Failure::new(Kind::Unauthenticated, "authentication required"))?;
         let key = parts.headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default());
-        if key.is_some_and(|key| key.is_empty() || key.len() > LONGEST_KEY) {
+        if key.is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
             return Err(Failure::usage(format!(
-                "the header Idempotency-Key must have 1 to {LONGEST_KEY} visible ASCII characters"
+                "the header Idempotency-Key must have 1 to {MAX_KEY_BYTES} visible ASCII characters"
             ))
             .into());
         }
-        Ok(Self(Asked { idempotency_key: key.map(str::to_owned), ..Asked::by(caller) }))
+        Ok(Self(RequestContext { idempotency_key: key.map(str::to_owned), ..RequestContext::by(caller) }))
     }
 }

@@ -1,117 +1,116 @@
-//! `/jobs`.
+//! The routes `/jobs`.
 
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::super::problem::{Answer, Refusal};
-use super::extract::{By, Named, NoParameters, Parameters};
-use super::page::{Limit, words};
+use super::super::problem::{ProblemOr, ProblemResponses};
+use super::extract::{Authenticated, NoQueryParameters, PathName, QueryParameters};
+use super::page::{Limit, parse_list};
 use crate::{self as server, Caller, Service};
 use wire::{Failure, Kind};
 use wire::{Job, JobKind, JobPage, JobState};
 
-/// Which jobs of a kind.
+/// The parameters of the list of restores.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct JobsOfKind {
-    /// Only these states, by commas
+pub(super) struct RestoreListQuery {
+    /// Only these states, separated by commas
     #[param(value_type = Option<Vec<JobState>>, style = Form, explode = false)]
     state: Option<String>,
-    /// Only jobs about the backup of this name
+    /// Only jobs for the backup of this name
     backup: Option<String>,
-    /// At most so many
+    /// Largest number of items
     #[serde(default)]
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
     limit: Limit,
-    /// The `next_page_token` of the page before
+    /// The `next_page_token` of the previous page
     page_token: Option<String>,
 }
 
-/// Which jobs.
+/// The parameters of the list of jobs.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct JobsAsked {
-    /// Only these kinds, by commas
+pub(super) struct JobListQuery {
+    /// Only these kinds, separated by commas
     #[param(value_type = Option<Vec<JobKind>>, style = Form, explode = false)]
     kind: Option<String>,
-    /// Only these states, by commas
+    /// Only these states, separated by commas
     #[param(value_type = Option<Vec<JobState>>, style = Form, explode = false)]
     state: Option<String>,
-    /// Only jobs about the backup of this name
+    /// Only jobs for the backup of this name
     backup: Option<String>,
-    /// At most so many
+    /// Largest number of items
     #[serde(default)]
     #[param(value_type = Option<usize>, minimum = 1, maximum = 1000, default = 100)]
     limit: Limit,
-    /// The `next_page_token` of the page before
+    /// The `next_page_token` of the previous page
     page_token: Option<String>,
 }
 
-/// The jobs, newest first
+/// List jobs, newest first
 ///
-/// Of those that are over, what concerns single collections is left out: their progress, the targets and the result of
-/// a restore. `/jobs/{id}` has all of it.
-#[utoipa::path(get, path = "/jobs", tag = "jobs", operation_id = "list_jobs", params(JobsAsked),
-    responses((status = 200, description = "A page of them", body = JobPage), Refusal))]
+/// The progress and the restored targets of single collections are omitted for finished jobs; `/jobs/{id}` has them.
+#[utoipa::path(get, path = "/jobs", tag = "jobs", operation_id = "list_jobs", params(JobListQuery),
+    responses((status = 200, description = "A page of jobs", body = JobPage), ProblemResponses))]
 pub(super) async fn list(
-    State(state): State<server::State>,
-    By(asked): By,
-    Parameters(asks): Parameters<JobsAsked>,
-) -> Answer<Json<JobPage>> {
-    let JobsAsked { kind, state: states, backup, limit, page_token } = asks;
-    let asks = JobsOfKind { state: states, backup, limit, page_token };
-    Ok(Json(page_of(&state.service, &asked.caller, &words("kind", kind.as_deref())?, &asks)?))
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    QueryParameters(query): QueryParameters<JobListQuery>,
+) -> ProblemOr<Json<JobPage>> {
+    let JobListQuery { kind, state: states, backup, limit, page_token } = query;
+    let query = RestoreListQuery { state: states, backup, limit, page_token };
+    Ok(Json(page_of(&state.service, &context.caller, &parse_list("kind", kind.as_deref())?, &query)?))
 }
 
-/// A page of the jobs of some kinds, or of all.
+/// Returns a page of the jobs of these kinds; all kinds if the list is empty.
 pub(super) fn page_of(
     service: &Service,
     caller: &Caller,
     kinds: &[JobKind],
-    asks: &JobsOfKind,
+    query: &RestoreListQuery,
 ) -> Result<JobPage, Failure> {
-    let states: Vec<JobState> = words("state", asks.state.as_deref())?;
+    let states: Vec<JobState> = parse_list("state", query.state.as_deref())?;
     let filter = jobs::JobFilter {
         kinds: kinds.iter().map(|kind| (*kind).into()).collect(),
         states: states.into_iter().map(Into::into).collect(),
-        backup: asks.backup.clone(),
+        backup: query.backup.clone(),
     };
-    // Many a client begins with an empty token.
-    let token = asks.page_token.as_deref().filter(|token| !token.is_empty());
-    let page = service.jobs(caller, &filter, token, asks.limit.0)?;
+    // Some clients send an empty token for the first page.
+    let token = query.page_token.as_deref().filter(|token| !token.is_empty());
+    let page = service.jobs(caller, &filter, token, query.limit.0)?;
     Ok(JobPage::from(&page))
 }
 
-/// One job
-#[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", operation_id = "get_job", params(("id" = String, Path, description = "The job's id")),
-    responses((status = 200, description = "The job as it is now", body = Job), Refusal))]
+/// Get a job
+#[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", operation_id = "get_job", params(("id" = String, Path, description = "Id of the job")),
+    responses((status = 200, description = "The current state of the job", body = Job), ProblemResponses))]
 pub(super) async fn get(
-    State(state): State<server::State>,
-    By(asked): By,
-    Named(id): Named,
-    _: NoParameters,
-) -> Answer<Json<Job>> {
-    Ok(Json(Job::from(&state.service.job(&asked.caller, &id)?)))
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    PathName(id): PathName,
+    _: NoQueryParameters,
+) -> ProblemOr<Json<Job>> {
+    Ok(Json(Job::from(&state.service.job(&context.caller, &id)?)))
 }
 
-/// Stop a job
+/// Cancel a job
 ///
-/// A queued job is cancelled at once; one that runs stops at the next safe point, until then `cancelling` is true.
-#[utoipa::path(post, path = "/jobs/{id}:cancel", tag = "jobs", operation_id = "cancel_job", params(("id" = String, Path, description = "The job's id")),
-    responses((status = 200, description = "The job as it is now", body = Job), Refusal))]
-pub(super) async fn act(
-    State(state): State<server::State>,
-    By(asked): By,
-    Named(target): Named,
-    _: NoParameters,
-) -> Answer<Json<Job>> {
+/// A queued job is cancelled immediately. A running job stops at the next safe point; until then `cancelling` is true.
+#[utoipa::path(post, path = "/jobs/{id}:cancel", tag = "jobs", operation_id = "cancel_job", params(("id" = String, Path, description = "Id of the job")),
+    responses((status = 200, description = "The current state of the job", body = Job), ProblemResponses))]
+pub(super) async fn cancel(
+    State(state): State<server::ServerState>,
+    Authenticated(context): Authenticated,
+    PathName(target): PathName,
+    _: NoQueryParameters,
+) -> ProblemOr<Json<Job>> {
     let Some(id) = target.strip_suffix(":cancel") else {
-        let failure = Failure::new(Kind::NotFound, "there is no such action on a job");
-        return Err(failure.hint("a job is cancelled by POST /api/v2/jobs/ID:cancel").into());
+        let failure = Failure::new(Kind::NotFound, "unknown action on a job");
+        return Err(failure.hint("cancel a job with POST /api/v2/jobs/ID:cancel").into());
     };
-    Ok(Json(Job::from(&state.service.cancel(&asked.caller, id)?)))
+    Ok(Json(Job::from(&state.service.cancel(&context.caller, id)?)))
 }

@@ -1,4 +1,4 @@
-//! `/api/v2`: each handler converts what is asked, calls the service once, and answers with a document of [`wire`].
+//! `/api/v2`: each handler converts the request, calls the service once, and responds with a document of [`wire`].
 
 mod backups;
 mod check;
@@ -9,77 +9,73 @@ mod page;
 mod restores;
 mod submit;
 
-use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use super::problem::Refused;
-use crate::State;
+use super::described::DescribedRoutes;
+use crate::policy::{Policy, RefusalForm};
 use wire::Problem;
-use wire::{Failure, Kind};
 
-/// The path that all of it lies below.
-const BASE: &str = "/api/v2";
+/// The path below which all routes are.
+pub(crate) const BASE: &str = "/api/v2";
 
 #[derive(OpenApi)]
 #[openapi(
     components(schemas(Problem)),
     tags(
         (name = "backups", description = "Backups below the backup root"),
-        (name = "restores", description = "Bringing collections of a backup back"),
-        (name = "jobs", description = "What was asked for and how far it is"),
-        (name = "check", description = "Whether Milvus and both storages serve"),
+        (name = "restores", description = "Restores of backups"),
+        (name = "jobs", description = "Backup, restore and deletion jobs"),
+        (name = "check", description = "Checks of Milvus and both storages"),
     )
 )]
 struct Description;
 
-/// The routes and their description.
-pub(crate) fn router() -> OpenApiRouter<State> {
-    let routes = OpenApiRouter::default()
-        .routes(routes!(backups::list, backups::create))
-        .routes(routes!(backups::get, backups::delete))
-        .routes(routes!(backups::plan, backups::plan_as_asked))
-        .routes(routes!(restores::create, restores::list))
-        .routes(routes!(jobs::list))
-        .routes(routes!(jobs::get))
-        .routes(routes!(events::watch))
-        .routes(routes!(check::check));
-    let routes = action(routes, routes!(jobs::act));
-    OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, routes)
+/// The policy of a route that only reads.
+const READS: Policy = Policy::reads(RefusalForm::Problem);
+/// The policy of a route that changes something.
+const CHANGES: Policy = Policy::changes(RefusalForm::Problem);
+
+/// The routes with their descriptions.
+pub(super) fn routes() -> DescribedRoutes {
+    DescribedRoutes::new(BASE, Description::openapi())
+        .add(READS, routes!(backups::list))
+        .add(CHANGES, routes!(backups::create))
+        .add(READS, routes!(backups::get))
+        .add(CHANGES, routes!(backups::delete))
+        .add(READS, routes!(backups::plan))
+        .add(READS, routes!(backups::plan_with_options))
+        .add(CHANGES, routes!(restores::create))
+        .add(READS, routes!(restores::list))
+        .add(READS, routes!(jobs::list))
+        .add(READS, routes!(jobs::get))
+        .add(READS, routes!(events::watch))
+        .add(CHANGES, routes!(jobs::cancel))
+        .add(READS, routes!(check::check))
 }
 
-/// Whether a path lies here.
-pub(crate) fn is_below(path: &str) -> bool {
-    path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
+#[cfg(test)]
+mod tests {
+    use super::super::v1;
+    use super::*;
+    use http::Method;
 
-/// The answer where no route is.
-pub(crate) fn no_route(request: &Request) -> Response {
-    let message = format!("there is nothing at {}", request.uri().path());
-    let failure = Failure::new(Kind::NotFound, message);
-    Refused::from(failure.hint("/api/v1/docs/ shows what there is")).into_response()
-}
-
-/// The answer where a route is that takes other methods.
-pub(crate) fn no_method(request: &Request) -> Response {
-    let failure = Failure::usage(format!("{} does not take {}", request.uri().path(), request.method()));
-    let failure = failure.hint("the header Allow names what it takes; /api/v1/docs/ shows all there is");
-    Refused::with(StatusCode::METHOD_NOT_ALLOWED, failure).into_response()
-}
-
-/// Adds an operation whose path ends with `:action`, which a route can only have as a part of its last parameter.
-fn action(
-    routes: OpenApiRouter<State>,
-    (schemas, paths, method): UtoipaMethodRouter<State>,
-) -> OpenApiRouter<State> {
-    let mut routes = routes;
-    let route = |path: &str| path.split(':').next().unwrap_or_default().to_owned();
-    let at: Vec<String> = paths.paths.keys().map(|path| route(path)).collect();
-    let description = routes.get_openapi_mut();
-    description.paths.paths.extend(paths.paths);
-    description.components.get_or_insert_default().schemas.extend(schemas);
-    at.iter().fold(routes, |routes, path| routes.route(path, method.clone()))
+    #[test]
+    fn every_described_operation_has_a_policy() {
+        let mut operations = 0;
+        for described in [v1::routes(), routes()] {
+            for (path, item) in &described.description.paths.paths {
+                let template = path.split(':').next().unwrap_or_default();
+                let form = if path.starts_with(BASE) { RefusalForm::Problem } else { RefusalForm::Envelope };
+                let item = serde_json::to_value(item).unwrap();
+                for method in item.as_object().unwrap().keys() {
+                    let method: Method = method.to_uppercase().parse().unwrap();
+                    let policy = described.routes.policies.find(&method, template);
+                    assert_eq!(policy.map(|policy| policy.refusals), Some(form), "{method} {path}");
+                    operations += 1;
+                }
+            }
+        }
+        assert_eq!(operations, 22);
+    }
 }

@@ -1,42 +1,42 @@
-//! Lists in pages.
+//! The parameters of lists.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use wire::Failure;
 
-/// How many items a page has where nobody says.
-const USUAL: usize = 100;
-/// How many it has at most.
-const MOST: usize = 1000;
+/// The default number of items of a page.
+const DEFAULT_LIMIT: usize = 100;
+/// The largest number of items of a page.
+const MAX_LIMIT: usize = 1000;
 
-/// How many items are asked for.
+/// The requested number of items.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limit(pub usize);
 
 impl Default for Limit {
     fn default() -> Self {
-        Self(USUAL)
+        Self(DEFAULT_LIMIT)
     }
 }
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let limit = text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+        let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
         limit
             .map(Self)
-            .ok_or_else(|| D::Error::custom(format!("expected a number from 1 to {MOST}, not {text:?}")))
+            .ok_or_else(|| D::Error::custom(format!("expected a number from 1 to {MAX_LIMIT}, not {text:?}")))
     }
 }
 
-/// The words of a parameter that takes several, by commas.
-pub(super) fn words<T: serde::de::DeserializeOwned>(
+/// Parses a parameter with several values, separated by commas.
+pub(super) fn parse_list<T: serde::de::DeserializeOwned>(
     name: &str,
     text: Option<&str>,
 ) -> Result<Vec<T>, Failure> {
-    let words = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
-    words
+    let parse_list = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
+    parse_list
         .filter(|word| !word.is_empty())
         .map(|word| {
             let read =

@@ -1,4 +1,4 @@
-//! How a request for something that takes long is answered.
+//! The responses to requests that create jobs.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -7,16 +7,16 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::IntoParams;
 
-use super::super::problem::{Answer, Refused};
+use super::super::problem::{ProblemOr, ProblemResponse};
 use wire::Failure;
 use wire::Job;
 
-/// How the key is described that makes a repeated request the same one; [`super::extract::By`] reads it.
+/// The description of the key that [`super::extract::Authenticated`] reads.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "it describes what `By` reads")]
+#[expect(dead_code, reason = "it describes what `Authenticated` reads")]
 pub(super) struct IdempotencyKey {
-    /// Makes a repeated request the same one
+    /// Makes a repeated request return the job of the first request
     #[param(
         rename = "Idempotency-Key",
         pattern = "^[ -~]+$",
@@ -27,22 +27,22 @@ pub(super) struct IdempotencyKey {
     key: Option<String>,
 }
 
-/// What was read of a request for a job. What is wrong with it is told only to who may have such a job done.
-pub(super) fn understood<T>(
-    read: Result<T, impl Into<Refused>>,
-    may: impl FnOnce() -> Result<(), Failure>,
-) -> Answer<T> {
+/// Returns the parsed request; a caller without the role for the job gets that refusal instead of the parse error.
+pub(super) fn hide_errors_without_role<T>(
+    read: Result<T, impl Into<ProblemResponse>>,
+    check_role: impl FnOnce() -> Result<(), Failure>,
+) -> ProblemOr<T> {
     if read.is_err() {
-        may()?;
+        check_role()?;
     }
     read.map_err(Into::into)
 }
 
-/// The answer to a request that became a job, or would have.
+/// The response to a request for a job.
 pub(super) enum Submitted<P> {
-    /// What would be done.
+    /// The plan, for a dry run.
     Planned(P),
-    /// The job that does it.
+    /// The job.
     Accepted(Box<Job>),
 }
 

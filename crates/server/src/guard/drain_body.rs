@@ -1,5 +1,5 @@
-//! What is left of a body that nobody reads any more. HTTP/1 clients that send all of it before they look for the answer
-//! would find the connection broken, and not why, if it were closed before.
+//! Drains the body of a request that was answered early. HTTP/1 clients that send the whole body before they read the
+//! response would otherwise see a broken connection instead of the response.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,42 +15,42 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// How long a body is read on, whatever comes.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How much of it is read on, bytes; nothing of it is kept.
-const MOST: usize = 64 << 20;
+/// The time for which a body is drained.
+const MAX_TIME: Duration = Duration::from_secs(2);
+/// The largest number of bytes that are drained; they are discarded.
+const MAX_BYTES: usize = 64 << 20;
 
-/// Has the rest of the body read, beside the answer, if the request is dropped before its end. One that waits to be asked
-/// for its body (`expect`) sends none once it is answered.
-pub(super) fn read_on(request: Request) -> Request {
+/// Drains the rest of the body in the background if the request is dropped before its end. A client that waits for `100
+/// Continue` sends no body after a response.
+pub(super) fn drain_when_dropped(request: Request) -> Request {
     let alone = matches!(request.version(), Version::HTTP_10 | Version::HTTP_11);
     if !alone || request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
         return request;
     }
-    request.map(|body| Body::new(ReadOn { body, over: false }))
+    request.map(|body| Body::new(DrainOnDrop { body, finished: false }))
 }
 
-struct ReadOn {
+struct DrainOnDrop {
     body: Body,
-    /// Whether its end has been seen; not all bodies tell.
-    over: bool,
+    /// Whether the end was seen; not all bodies report it.
+    finished: bool,
 }
 
-impl Drop for ReadOn {
+impl Drop for DrainOnDrop {
     fn drop(&mut self) {
-        if self.over || self.body.is_end_stream() {
+        if self.finished || self.body.is_end_stream() {
             return;
         }
-        // Outside of a runtime there is nobody to answer.
+        // Outside of a runtime there is no connection.
         let Ok(runtime) = Handle::try_current() else { return };
         let body = std::mem::take(&mut self.body);
-        runtime.spawn(timeout(PATIENCE, forget(body)));
+        runtime.spawn(timeout(MAX_TIME, discard(body)));
     }
 }
 
-/// Reads a body and keeps nothing.
-async fn forget(mut body: Body) {
-    let mut left = MOST;
+/// Reads a body and discards it.
+async fn discard(mut body: Body) {
+    let mut left = MAX_BYTES;
     while let Some(Ok(frame)) = body.frame().await {
         let read = frame.data_ref().map_or(0, Bytes::len);
         match left.checked_sub(read) {
@@ -60,7 +60,7 @@ async fn forget(mut body: Body) {
     }
 }
 
-impl HttpBody for ReadOn {
+impl HttpBody for DrainOnDrop {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -69,7 +69,7 @@ impl HttpBody for ReadOn {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
-        self.over |= matches!(frame, Poll::Ready(None | Some(Err(_))));
+        self.finished |= matches!(frame, Poll::Ready(None | Some(Err(_))));
         frame
     }
 

@@ -1,34 +1,37 @@
-//! Who asks, and what is said beside the message of a call.
+//! The caller of a gRPC call, and the options in its metadata.
 
 use jobs::OtherPlace;
 use tonic::Extensions;
 use tonic::metadata::MetadataMap;
 
-use crate::{Asked, Caller, RequestId};
+use crate::{Caller, RequestContext, RequestId};
 use wire::{Failure, Kind};
 
-/// The metadata that makes a repeated call the same one.
+/// The metadata key of the idempotency key.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Who asks, as the door knows them.
+/// Returns the authenticated caller.
 pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Failure> {
-    // The door lets nobody in without a name.
+    // The guard authenticates every call of these services.
     extensions
         .get::<Caller>()
         .cloned()
-        .ok_or_else(|| Failure::new(Kind::Unauthenticated, "nobody known asks"))
+        .ok_or_else(|| Failure::new(Kind::Unauthenticated, "authentication required"))
 }
 
-/// Who asks, with the key of the call.
-pub(super) fn asked(metadata: &MetadataMap, extensions: &Extensions) -> Result<Asked, Failure> {
+/// Returns the context of a call, with its idempotency key.
+pub(super) fn call_context(
+    metadata: &MetadataMap,
+    extensions: &Extensions,
+) -> Result<RequestContext, Failure> {
     let key = metadata.get(IDEMPOTENCY_KEY).map(|key| key.to_str().map(str::to_owned));
     let key = key.transpose().map_err(|_| {
         Failure::usage(format!("the metadata {IDEMPOTENCY_KEY} must be visible ASCII characters"))
     })?;
-    Ok(Asked { idempotency_key: key, ..Asked::by(caller(extensions)?) })
+    Ok(RequestContext { idempotency_key: key, ..RequestContext::by(caller(extensions)?) })
 }
 
-/// The id of the request: of its message, else of its metadata, else a new one.
+/// Returns the id in the message, else the id of the request.
 pub(super) fn request_id(of_message: &str, extensions: &Extensions) -> String {
     match (of_message, extensions.get::<RequestId>()) {
         ("", Some(known)) => known.id.clone(),
@@ -36,7 +39,7 @@ pub(super) fn request_id(of_message: &str, extensions: &Extensions) -> String {
     }
 }
 
-/// Another place of backups, as a request names it; what is empty is not named.
+/// Returns the backup location in a request; empty texts mean the configured one.
 pub(super) fn place(bucket: &str, root: &str) -> OtherPlace {
     OtherPlace { bucket: Some(bucket.to_owned()), root: Some(root.to_owned()) }
 }

@@ -1,28 +1,28 @@
-//! Where the server listens: a port, or a host and a port.
+//! The address of a listener.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// An address to listen at, as it was asked for.
+/// An address to listen on: a port, or a host and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// The host, where one was named; else loopback, or everywhere once callers have to say who they are.
+pub struct ListenAddress {
+    /// The host; `None` for loopback, or for all addresses if authentication is configured.
     pub host: Option<String>,
-    /// The port; 0 lets the system choose.
+    /// The port; 0 for a free port.
     pub port: u16,
 }
 
-/// Text that is no address to listen at.
+/// The text is not an address to listen on.
 #[derive(Debug, thiserror::Error)]
 #[error("expected PORT, :PORT or HOST:PORT, not {0:?}")]
-pub struct NoAddress(String);
+pub struct InvalidListenAddress(String);
 
-impl FromStr for Listen {
-    type Err = NoAddress;
+impl FromStr for ListenAddress {
+    type Err = InvalidListenAddress;
 
-    fn from_str(text: &str) -> Result<Self, NoAddress> {
-        let wrong = || NoAddress(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, InvalidListenAddress> {
+        let wrong = || InvalidListenAddress(text.to_owned());
         let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let bracketed = bare.len() != host.len();
@@ -37,7 +37,7 @@ impl FromStr for Listen {
     }
 }
 
-impl fmt::Display for Listen {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
             Some(host) if host.contains(':') => write!(f, "[{host}]:{}", self.port),
@@ -47,16 +47,14 @@ impl fmt::Display for Listen {
     }
 }
 
-impl Listen {
-    /// The addresses to try in turn. Without a host: loopback, or everything where `everywhere`.
-    pub(crate) async fn resolve(&self, everywhere: bool) -> std::io::Result<Vec<SocketAddr>> {
+impl ListenAddress {
+    /// Returns the addresses to try in order. Without a host: loopback, or all addresses if `public`.
+    pub(crate) async fn resolve(&self, public: bool) -> std::io::Result<Vec<SocketAddr>> {
         let at = |ip: IpAddr| SocketAddr::new(ip, self.port);
         match &self.host {
             Some(host) => Ok(tokio::net::lookup_host((host.as_str(), self.port)).await?.collect()),
-            // The IPv6 wildcard takes IPv4 too; where there is no IPv6, IPv4 is left.
-            None if everywhere => {
-                Ok(vec![at(Ipv6Addr::UNSPECIFIED.into()), at(Ipv4Addr::UNSPECIFIED.into())])
-            }
+            // The IPv6 wildcard includes IPv4; the second address is for machines without IPv6.
+            None if public => Ok(vec![at(Ipv6Addr::UNSPECIFIED.into()), at(Ipv4Addr::UNSPECIFIED.into())]),
             None => Ok(vec![at(Ipv4Addr::LOCALHOST.into())]),
         }
     }
@@ -67,9 +65,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_as_both_releases_write_them() {
-        let read =
-            |text: &str| text.parse::<Listen>().map(|listen| (listen.host.clone(), listen.to_string()));
+    fn addresses_are_parsed_in_the_forms_of_both_releases() {
+        let read = |text: &str| {
+            text.parse::<ListenAddress>().map(|listen| (listen.host.clone(), listen.to_string()))
+        };
         let host = |host: &str, shown: &str| (Some(host.to_owned()), shown.to_owned());
         assert_eq!(read("8080").unwrap(), (None, ":8080".to_owned()));
         assert_eq!(read(":8080").unwrap(), (None, ":8080".to_owned()));

@@ -1,28 +1,28 @@
-//! The id of a request: the caller's where one is sent, else a new one.
+//! The id of a request: chosen by the caller or generated.
 
 use http::{HeaderMap, HeaderName};
 
-/// The header of the answer, and one of the two a request may carry.
+/// The header of responses, and one of two headers of requests.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-/// The Go tool's header.
-const HEADER_OF_GO: &str = "request_id";
-/// The longest id taken over.
-const LONGEST: usize = 128;
+/// The request header of the Go tool.
+const GO_HEADER: &str = "request_id";
+/// The largest length of an accepted id.
+const MAX_LENGTH: usize = 128;
 
-/// The id of a request; in the extensions of every request.
+/// The id of a request; an extension of every request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestId {
     /// The id: letters, digits and `-_.:`, at most 128.
     pub id: String,
-    /// Whether the caller chose it.
+    /// Whether the caller chose the id.
     pub given: bool,
 }
 
 impl RequestId {
-    /// The caller's id; a new one where there is none, or one that is too long or holds odd characters.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(HEADER_OF_GO).or_else(|| headers.get(HEADER));
-        let given = given.and_then(|value| value.to_str().ok()).filter(|id| is_fine(id));
+    /// Returns the id of the caller; a generated id if that is missing, too long or has other characters.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
+        let given = headers.get(GO_HEADER).or_else(|| headers.get(HEADER));
+        let given = given.and_then(|value| value.to_str().ok()).filter(|id| is_valid(id));
         match given {
             Some(id) => Self { id: id.to_owned(), given: true },
             None => Self { id: uuid::Uuid::new_v4().to_string(), given: false },
@@ -30,9 +30,9 @@ impl RequestId {
     }
 }
 
-fn is_fine(id: &str) -> bool {
-    let odd = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-_.:".contains(&byte);
-    !id.is_empty() && id.len() <= LONGEST && !id.bytes().any(odd)
+fn is_valid(id: &str) -> bool {
+    let invalid = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-_.:".contains(&byte);
+    !id.is_empty() && id.len() <= MAX_LENGTH && !id.bytes().any(invalid)
 }
 
 #[cfg(test)]
@@ -44,7 +44,7 @@ mod tests {
         let of = |name: &'static str, id: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(name, id.parse().unwrap());
-            RequestId::of(&headers)
+            RequestId::from_headers(&headers)
         };
         let given = |id: &str| RequestId { id: id.to_owned(), given: true };
         assert_eq!(of("request_id", "abc-1"), given("abc-1"));
@@ -52,6 +52,6 @@ mod tests {
         for odd in ["", "a b", "../x", "a\"b", &"x".repeat(129)] {
             assert!(!of("x-request-id", odd).given, "{odd}");
         }
-        assert_ne!(RequestId::of(&HeaderMap::new()), RequestId::of(&HeaderMap::new()));
+        assert_ne!(RequestId::from_headers(&HeaderMap::new()), RequestId::from_headers(&HeaderMap::new()));
     }
 }

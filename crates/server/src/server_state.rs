@@ -1,4 +1,4 @@
-//! What handlers are given.
+//! The state of the handlers.
 
 use std::sync::Arc;
 
@@ -7,17 +7,18 @@ use jobs::OtherPlace;
 use super::{Service, Settings};
 use wire::{Failure, Kind};
 
-/// What handlers are given.
+/// The state of the handlers.
 #[derive(Clone)]
-pub(crate) struct State {
-    /// The use cases.
+pub(crate) struct ServerState {
+    /// The operations.
     pub service: Service,
-    /// How the server is set up.
+    /// The settings.
     pub settings: Arc<Settings>,
 }
 
-impl State {
-    /// The place if a request may name it: the configured one always, another where the configuration says so.
+impl ServerState {
+    /// Returns the backup location that a request may use: the configured one, or another one if the configuration
+    /// allows it.
     pub(crate) fn place(&self, place: OtherPlace) -> Result<OtherPlace, Failure> {
         let configured = &self.service.config().backup;
         // A disk has no bucket, and the Go tool's clients name one together with the root.
@@ -33,8 +34,8 @@ impl State {
         if place == OtherPlace::default() || self.settings.allow_backup_root_path {
             return Ok(place);
         }
-        let message = "this server does not let requests name another bucket or backup root than its own";
+        let message = "the request has another bucket or backup root, which this server does not allow";
         Err(Failure::new(Kind::Forbidden, message)
-            .hint("leave it out, or set server.allow_backup_root_path in the server's configuration"))
+            .hint("omit it, or set server.allow_backup_root_path in the configuration of the server"))
     }
 }

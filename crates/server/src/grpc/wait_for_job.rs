@@ -5,19 +5,21 @@ use jobs::{Job, JobState, Request};
 use crate::{Caller, Service};
 use wire::Failure;
 
-/// Waits for a job and tells why it did not do all. Where the call ends before, since its deadline passed or its caller
-/// left, the job is cancelled, unless it `goes_on`.
-pub(super) async fn until_over(
+/// Waits for the end of a job; fails if the job did not do everything that was requested.
+///
+/// If the call ends earlier, by its deadline or because its caller leaves, the job is cancelled unless it
+/// `outlives_call`.
+pub(super) async fn wait_for_job(
     service: &Service,
     caller: &Caller,
     job: &Job,
-    goes_on: bool,
+    outlives_call: bool,
 ) -> Result<Job, Failure> {
-    let mut held = Held { service, caller, id: &job.id, let_go: goes_on };
+    let mut guard = CancelOnDrop { service, caller, id: &job.id, disarmed: outlives_call };
     let job = service.wait(&job.id).await;
-    held.let_go = true;
+    guard.disarmed = true;
     let job = job?;
-    // what vanished is not in a backup, but it can be restored
+    // Collections that vanished are missing, but the backup can be restored.
     let usable = job.state == JobState::Partial && matches!(job.request, Request::Backup(_));
     match job.failure {
         Some(failure) if !usable => Err(failure.into()),
@@ -26,23 +28,23 @@ pub(super) async fn until_over(
 }
 
 /// Cancels the job of a call that is dropped.
-struct Held<'a> {
+struct CancelOnDrop<'a> {
     service: &'a Service,
     caller: &'a Caller,
     id: &'a str,
-    let_go: bool,
+    disarmed: bool,
 }
 
-impl Drop for Held<'_> {
+impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
-        if self.let_go {
+        if self.disarmed {
             return;
         }
         if let Err(failure) = self.service.cancel(self.caller, self.id) {
             tracing::debug!(
                 job = self.id,
                 reason = failure.message,
-                "a job of a call that ended is not cancelled"
+                "cannot cancel the job of a call that ended"
             );
         }
     }

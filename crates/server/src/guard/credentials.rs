@@ -1,4 +1,4 @@
-//! What a request shows of who sends it.
+//! The credentials of a request.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -6,40 +6,40 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use secrecy::SecretString;
 
-/// What a request shows of who sends it.
-pub(super) enum Shown {
-    /// Nothing.
-    Nothing,
+/// The credentials of a request.
+pub(super) enum Credentials {
+    /// The request has none.
+    Missing,
     /// A bearer token.
     Token(SecretString),
     /// A user and a password.
     Password(String, SecretString),
-    /// A header that is neither.
+    /// The header is present, but is neither.
     Unreadable,
 }
 
 /// Reads the `authorization` header; gRPC metadata is the same.
-pub(super) fn shown(headers: &HeaderMap) -> Shown {
+pub(super) fn read(headers: &HeaderMap) -> Credentials {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Shown::Nothing };
+    let Some(value) = values.next() else { return Credentials::Missing };
     if values.next().is_some() {
-        return Shown::Unreadable;
+        return Credentials::Unreadable;
     }
-    value.to_str().ok().and_then(read).unwrap_or(Shown::Unreadable)
+    value.to_str().ok().and_then(parse).unwrap_or(Credentials::Unreadable)
 }
 
-fn read(value: &str) -> Option<Shown> {
+fn parse(value: &str) -> Option<Credentials> {
     let (scheme, rest) = value.trim().split_once(' ')?;
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return (!rest.is_empty()).then(|| Shown::Token(rest.into()));
+        return (!rest.is_empty()).then(|| Credentials::Token(rest.into()));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
     let pair = String::from_utf8(BASE64_STANDARD.decode(rest).ok()?).ok()?;
     let (user, password) = pair.split_once(':')?;
-    Some(Shown::Password(user.to_owned(), password.into()))
+    Some(Credentials::Password(user.to_owned(), password.into()))
 }
 
 #[cfg(test)]
@@ -50,11 +50,11 @@ mod tests {
     fn of(value: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, value.parse().unwrap());
-        match shown(&headers) {
-            Shown::Nothing => "nothing".to_owned(),
-            Shown::Token(token) => format!("token {}", token.expose_secret()),
-            Shown::Password(user, password) => format!("{user} {}", password.expose_secret()),
-            Shown::Unreadable => "unreadable".to_owned(),
+        match read(&headers) {
+            Credentials::Missing => "missing".to_owned(),
+            Credentials::Token(token) => format!("token {}", token.expose_secret()),
+            Credentials::Password(user, password) => format!("{user} {}", password.expose_secret()),
+            Credentials::Unreadable => "unreadable".to_owned(),
         }
     }
 
@@ -66,6 +66,6 @@ mod tests {
         for wrong in ["Bearer", "Bearer ", "abc", "Basic !", "Basic dQ==", "Digest x"] {
             assert_eq!(of(wrong), "unreadable", "{wrong}");
         }
-        assert!(matches!(shown(&HeaderMap::new()), Shown::Nothing));
+        assert!(matches!(read(&HeaderMap::new()), Credentials::Missing));
     }
 }
