@@ -31,7 +31,7 @@ pub(crate) struct Migration {
 /// Migrates the file; `--set` plays no part, the environment does.
 pub(crate) fn migrate(wanted: &str, environment: &Environment) -> Result<Migration, ConfigError> {
     let Some(file) = find::find(wanted, environment)? else {
-        return Err(ConfigError::Missing { wanted: "to migrate".to_owned(), looked: Vec::new() });
+        return Err(ConfigError::Missing { wanted: "to migrate".to_owned(), candidates: Vec::new() });
     };
     if schema_of(Some(&file))? == Schema::V2 {
         return Err(ConfigError::AlreadyV2(file.path));

@@ -1,4 +1,4 @@
-//! From effective values to how the server is set up.
+//! Converts effective values to the settings of the server.
 
 use std::collections::BTreeSet;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -16,7 +16,7 @@ use server::{Access, Limits, Listen, NoAddress, Role, Settings, TlsFiles, Token,
 const DAY: Duration = Duration::from_hours(24);
 
 impl Config {
-    /// The server, authentication off where `open`. Files of certificates are looked at when they are loaded.
+    /// The settings of the server; `open` disables authentication. Certificates are read later.
     pub(crate) fn server(&self, open: bool) -> Result<Settings, ConfigError> {
         let values = &self.values;
         Ok(Settings {
@@ -58,18 +58,20 @@ impl Config {
         let values = &self.values;
         let mut access =
             Access { open, metrics_open: values.flag("server.metrics_open"), ..Access::default() };
-        for (place, item) in values.secrets("server.tokens").iter().enumerate() {
+        for (index, item) in values.secrets("server.tokens").iter().enumerate() {
             access.tokens.push(token(item).ok_or_else(|| {
-                let reason =
-                    format!("item {} is not NAME:ROLE:sha256:HEX, as `server token` prints it", place + 1);
+                let reason = format!(
+                    "item {} is not NAME:ROLE:sha256:HEX, as `milvus-backup server token` prints it",
+                    index + 1
+                );
                 self.problem("server.tokens", reason)
             })?);
         }
-        for (place, item) in values.secrets("server.users").iter().enumerate() {
+        for (index, item) in values.secrets("server.users").iter().enumerate() {
             access.users.push(user(item).ok_or_else(|| {
                 let reason = format!(
-                    "item {} is not NAME:ROLE:$argon2id$…, as `server password` prints it",
-                    place + 1
+                    "item {} is not NAME:ROLE:$argon2id$…, as `milvus-backup server password` prints it",
+                    index + 1
                 );
                 self.problem("server.users", reason)
             })?);
@@ -86,7 +88,7 @@ impl Config {
         }
         let mut names = BTreeSet::new();
         if let Some(user) = access.users.iter().find(|user| !names.insert(&user.name)) {
-            return Err(self.problem("server.users", format!("{} stands there twice", user.name)));
+            return Err(self.problem("server.users", format!("user {} is listed twice", user.name)));
         }
         Ok(access)
     }
@@ -101,14 +103,14 @@ impl Config {
                 Ok(Some(TlsFiles { cert, key, client_ca }))
             }
             (Some(_), Some(_)) if named => {
-                Err(self.problem("server.tls.client_ca", "server.client_names needs it"))
+                Err(self.problem("server.tls.client_ca", "required by server.client_names"))
             }
             (Some(_), Some(_)) => Err(self.problem(
                 "server.client_names",
-                "server.tls.client_ca needs it: whose certificates may do what",
+                "required by server.tls.client_ca: the roles of the certificates",
             )),
-            (Some(_), None) => Err(self.problem("server.tls.key", "server.tls.cert needs it")),
-            (None, Some(_)) => Err(self.problem("server.tls.cert", "server.tls.key needs it")),
+            (Some(_), None) => Err(self.problem("server.tls.key", "required by server.tls.cert")),
+            (None, Some(_)) => Err(self.problem("server.tls.cert", "required by server.tls.key")),
             (None, None) if client_ca.is_some() || named => Err(self
                 .problem("server.tls.cert", "client certificates need server.tls.cert and server.tls.key")),
             (None, None) => Ok(None),
@@ -116,7 +118,7 @@ impl Config {
     }
 }
 
-/// The port of the Go tool's server.
+/// The default port, which is that of the Go tool.
 const DEFAULT_PORT: u16 = 8080;
 
 fn limits(values: &Values) -> Limits {
@@ -145,25 +147,25 @@ fn count(values: &Values, key: &str) -> NonZeroUsize {
     NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// `NAME:ROLE:sha256:HEX`.
+/// Parses `NAME:ROLE:sha256:HEX`.
 fn token(item: &SecretString) -> Option<Token> {
-    let (name, role, hash) = named(item)?;
+    let (name, role, hash) = split_entry(item)?;
     let mut sha256 = [0; 32];
     let hex = hash.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.is_ascii())?;
-    for (place, byte) in sha256.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(2 * place..2 * place + 2)?, 16).ok()?;
+    for (index, byte) in sha256.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * index..2 * index + 2)?, 16).ok()?;
     }
     Some(Token { name, role, sha256 })
 }
 
-/// `NAME:ROLE:$argon2id$…`.
+/// Parses `NAME:ROLE:$argon2id$…`.
 fn user(item: &SecretString) -> Option<User> {
-    let (name, role, hash) = named(item)?;
+    let (name, role, hash) = split_entry(item)?;
     let parsed = PasswordHash::new(hash).ok()?;
     (parsed.algorithm.as_str() == "argon2id").then(|| User { name, role, hash: hash.into() })
 }
 
-fn named(item: &SecretString) -> Option<(String, Role, &str)> {
+fn split_entry(item: &SecretString) -> Option<(String, Role, &str)> {
     let mut parts = item.expose_secret().splitn(3, ':');
     let (name, role, rest) = (parts.next()?, parts.next()?, parts.next()?);
     (!name.is_empty()).then_some((name.to_owned(), role.parse().ok()?, rest))

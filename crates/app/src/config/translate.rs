@@ -1,4 +1,4 @@
-//! From v1 values to v2 values, each keeping where it was set.
+//! Translates v1 values to v2 values, which keep their sources.
 
 use secrecy::SecretString;
 
@@ -8,7 +8,7 @@ use super::schema::Schema;
 use super::storage_keys::StorageKeys;
 use super::value::{Data, Source, Value, Values};
 
-/// Translates resolved v1 values. What the two schemas cannot both say becomes a warning.
+/// Translates resolved v1 values. A value that v2 cannot express becomes a warning.
 pub(super) fn translate(v1: &Resolved) -> Result<Resolved, Vec<Problem>> {
     let mut warnings = v1.warnings.clone();
     let mut v2 = defaults();
@@ -31,7 +31,7 @@ pub(super) fn translate(v1: &Resolved) -> Result<Resolved, Vec<Problem>> {
     if problems.is_empty() { Ok(Resolved { values: v2, warnings }) } else { Err(problems) }
 }
 
-/// The v2 defaults; keys that inherit take the default they would inherit.
+/// The v2 defaults; a key that inherits has the default of the inherited key.
 fn defaults() -> Values {
     let mut values = Values::default();
     for key in Schema::V2.keys() {
@@ -46,7 +46,7 @@ fn defaults() -> Values {
     values
 }
 
-/// `https://host` turns TLS on (0.4.15); modes 0, 1, 2 get their names.
+/// Translates address and TLS mode. As in 0.4.15, `https://host` enables TLS.
 fn connection(v1: &Values, v2: &mut Values, warnings: &mut Vec<String>) -> Result<(), Problem> {
     let address = v1.text("milvus.address");
     let (host, https) = match address.split_once("://") {
@@ -79,7 +79,7 @@ fn connection(v1: &Values, v2: &mut Values, warnings: &mut Vec<String>) -> Resul
     Ok(())
 }
 
-/// The v1 names of one storage's login.
+/// The v1 keys for the login to one storage.
 struct Login {
     provider: &'static str,
     use_iam: &'static str,
@@ -101,7 +101,7 @@ const BACKUP: Login = Login {
     secret_key: "minio.backupSecretAccessKey",
 };
 
-/// Chooses the kind of login and drops what does not belong to it, as v1 carries all kinds at once.
+/// Translates the login. v1 has the values of all kinds of login, v2 only those of the chosen one.
 fn credentials(v1: &Values, v2: &mut Values, from: &Login, to: &StorageKeys) {
     let iam = v1.flag(from.use_iam);
     let provider = v1.text(from.provider);
@@ -130,7 +130,7 @@ fn credentials(v1: &Values, v2: &mut Values, from: &Login, to: &StorageKeys) {
     v2.put_from(to.auth_type, Data::Text(login.to_owned()), &source);
 }
 
-/// 0.5.16: the backup root is Milvus's own root where it is not set, and `backup` where that is empty.
+/// Translates the backup root. As in 0.5.16, its default is the root of Milvus, or `backup` if that is empty.
 fn backup_root(v1: &Values, v2: &mut Values) {
     let inherited = v1.get("minio.backupRootPath").is_some_and(|value| value.inherited.is_some());
     if inherited && v1.text("minio.backupRootPath").is_empty() {

@@ -1,20 +1,20 @@
-//! Effective values and where they come from.
+//! Effective values and their sources.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Where a value was set.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// Nobody set it.
+    /// The default of the schema.
     Default,
     /// A configuration file.
     File {
-        /// The file, as found.
+        /// The path of the file, as it was found.
         path: String,
-        /// Counted from 1.
+        /// The line, counted from 1.
         line: u64,
         /// The key as the file writes it.
         key: String,
@@ -23,7 +23,7 @@ pub(crate) enum Source {
     Env(String),
     /// `--set`, with the key as given.
     Set(String),
-    /// A flag of the command line.
+    /// Another flag of the command line.
     Flag(&'static str),
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// The name under which the value was set, where it has one.
+    /// The key under which the value was set, if the source has keys.
     pub(crate) fn key(&self) -> Option<&str> {
         match self {
             Self::File { key, .. } | Self::Set(key) => Some(key),
@@ -49,14 +49,14 @@ impl Source {
     }
 }
 
-/// A value of the kind its key asks for.
+/// The data of a value.
 #[derive(Clone, Debug)]
 pub(crate) enum Data {
-    /// Text, or one of an enumeration's words.
+    /// Text, or a word of an enumeration.
     Text(String),
-    /// Text that is never shown.
+    /// A secret text.
     Secret(SecretString),
-    /// Several texts that are never shown.
+    /// Several secret texts.
     Secrets(Vec<SecretString>),
     /// A boolean.
     Flag(bool),
@@ -67,7 +67,7 @@ pub(crate) enum Data {
 }
 
 impl Data {
-    /// The value as a configuration file writes it; a secret in clear.
+    /// The value as a configuration file contains it, secrets in plain text.
     pub(super) fn in_clear(&self) -> String {
         match self {
             Self::Secret(secret) => secret.expose_secret().to_owned(),
@@ -75,7 +75,7 @@ impl Data {
         }
     }
 
-    /// The value for the eye: a secret that is set shows as `****`.
+    /// The value for display; a secret that is set is `****`.
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -88,7 +88,7 @@ impl Data {
         }
     }
 
-    /// Whether it is empty text.
+    /// Whether the value is an empty text or list.
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Text(text) => text.is_empty(),
@@ -103,15 +103,15 @@ impl Data {
 /// An effective value.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
-    /// What it is.
+    /// The data.
     pub data: Data,
-    /// Where it was set.
+    /// The source of the data.
     pub source: Source,
-    /// The key it was taken over from, where it has none of its own.
+    /// The key from which the value is inherited, if it is.
     pub inherited: Option<&'static str>,
 }
 
-/// Every key of a schema with its effective value.
+/// The effective values of all keys of a schema.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Values(BTreeMap<&'static str, Value>);
 

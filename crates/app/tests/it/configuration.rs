@@ -117,7 +117,7 @@ fn a_missing_file_is_told_with_the_places_looked_at() {
     let run = tool.run_with(&["list"], &[("MILVUSCONF", "/etc/mb")]).ends_with(2);
     assert_snapshot!(run.stderr, @r#"
     error: there is no configuration file backup.yaml
-      hint: looked for backup.yaml, /etc/mb/backup.yaml, configs/backup.yaml; name one with --config FILE, or use --config "" for the defaults alone
+      hint: tried backup.yaml, /etc/mb/backup.yaml, configs/backup.yaml; name a file with --config FILE, or use --config "" to run with the defaults
     "#);
     let run = tool.run(&["list", "--output", "json", "--config", "x.yml"]).ends_with(2);
     let document: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -142,7 +142,8 @@ fn the_configuration_may_be_named_before_and_after_the_verb() {
 #[test]
 fn unknown_keys_warn_and_quiet_is_quiet() {
     let tool = Tool::new("milvus:\n  adress: x\n");
-    let told = "warning: backup.yaml line 2: milvus.adress is no known key and ignored; did you mean milvus.address\n";
+    let told =
+        "warning: backup.yaml line 2: unknown key milvus.adress is ignored; did you mean milvus.address?\n";
     assert_eq!(tool.run(&["config", "show"]).ends_with(0).stderr, told);
     assert_eq!(tool.run(&["config", "show", "-q"]).ends_with(0).stderr, "");
 }
@@ -172,11 +173,13 @@ fn migrate_writes_a_file_for_its_owner_alone() {
         .stdout;
     assert_eq!(values(&before), values(&after));
 
-    tool.run(&["config", "migrate", "-o", "v2.yaml"]).ends_with(2).tells(&["v2.yaml exists", "--force"]);
+    tool.run(&["config", "migrate", "-o", "v2.yaml"])
+        .ends_with(2)
+        .tells(&["v2.yaml already exists", "--force"]);
     tool.run(&["config", "migrate", "-o", "v2.yaml", "--force"]).ends_with(0);
     tool.run(&["config", "migrate", "--config", "v2.yaml"])
         .ends_with(2)
-        .tells(&["v2.yaml is a v2 configuration already"]);
+        .tells(&["v2.yaml is already a v2 configuration"]);
     let printed = tool.run(&["config", "migrate", "-o", "-"]).ends_with(0).stdout;
     assert_eq!(printed, tool.read("v2.yaml"));
 }

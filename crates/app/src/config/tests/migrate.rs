@@ -92,7 +92,7 @@ fn values_that_v2_refuses_are_reported() {
 fn a_v2_file_is_refused() {
     let case = Case::new("configVersion: v2\n");
     let error = migrate(&case.path(), &Environment::default()).err().unwrap();
-    assert_eq!(case.plain(&error.to_string()), "c.yaml is a v2 configuration already");
+    assert_eq!(case.plain(&error.to_string()), "c.yaml is already a v2 configuration");
     let error = migrate("", &Environment::default()).err().unwrap();
     assert_eq!(error.to_string(), "there is no configuration file to migrate");
 }

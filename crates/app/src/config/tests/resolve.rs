@@ -28,7 +28,7 @@ fn no_file_means_v2_and_its_defaults() {
     assert_eq!(
         config.warnings,
         [
-            "environment variable MINIO_ADDRESS is not read without a v1 configuration file; use --set milvus.storage.address=…"
+            "environment variable MINIO_ADDRESS is ignored without a v1 configuration file; use --set milvus.storage.address=…"
         ]
     );
 }
@@ -160,7 +160,7 @@ fn secrets_may_come_from_files() {
     assert_eq!(config.shown("milvus.password"), "**** (env MILVUS_PASSWORD_FILE)");
     assert_eq!(
         case.error([("MILVUS_PASSWORD_FILE", &secret), ("MILVUS_PASSWORD", "x")]),
-        "environment variable MILVUS_PASSWORD: MILVUS_PASSWORD_FILE is set too; only one of them can be"
+        "environment variable MILVUS_PASSWORD: MILVUS_PASSWORD_FILE is set too; set only one of them"
     );
     assert_eq!(
         case.error([("MINIO_SECRET_KEY_FILE", "/none")]),
@@ -175,7 +175,7 @@ fn odd_variables_are_told_and_left_out() {
     assert_eq!(
         config.warnings,
         [
-            "environment variable MILVUS_PORT is ignored: tcp://10.0.0.7:19530 is how Kubernetes announces a service, not a port",
+            "environment variable MILVUS_PORT is ignored: tcp://10.0.0.7:19530 is a service link of Kubernetes, not a port",
             "environment variable MILVUS_USER is ignored: it is empty",
         ]
     );
@@ -202,7 +202,7 @@ fn errors_name_file_line_and_key() {
     );
     assert_eq!(
         v2("milvus: {grpc: {tlsMode: mutual, port: 0}, storage: {provider: floppy}}\n"),
-        "2 configuration values cannot be used\n  \
+        "2 configuration values are invalid\n  \
          c.yaml line 2: milvus.grpc.port: expected a port (1 to 65535), not \"0\"\n  \
          c.yaml line 2: milvus.storage.provider: expected one of local, minio, s3, aws, ceph, gcp, gcpnative, azure, aliyun, tencent, hwc, not \"floppy\""
     );
@@ -231,7 +231,7 @@ milvus:
 ";
     let error = Case::new(text).error([]);
     for part in [
-        "8 configuration values cannot be used\n  c.yaml line 5: milvus.storage.provider: azure comes with a later version",
+        "8 configuration values are invalid\n  c.yaml line 5: milvus.storage.provider: azure comes with a later version",
         "milvus.grpc.address: expected a host alone, not \"host:19530\"; the port goes to milvus.grpc.port",
         "\n  milvus.grpc.mtlsCertPath: tlsMode mutual needs this file",
         "c.yaml line 3: milvus.password: milvus.user is missing",
@@ -271,11 +271,11 @@ fn unknown_keys_are_told_with_the_nearest() {
     assert_eq!(
         warnings,
         [
-            "c.yaml line 7: foo is no known key and ignored",
-            "c.yaml line 2: milvus.adress is no known key and ignored; did you mean milvus.address",
-            "c.yaml line 4: milvus.grpc.port is a v2 key and ignored in a v1 configuration; write milvus.port",
-            "c.yaml line 6: minio.bucket is no known key and ignored",
-            "--set MINIO_ADRESS is no known key and ignored; did you mean minio.address",
+            "c.yaml line 7: unknown key foo is ignored",
+            "c.yaml line 2: unknown key milvus.adress is ignored; did you mean milvus.address?",
+            "c.yaml line 4: v2 key milvus.grpc.port is ignored in a v1 configuration; use milvus.port",
+            "c.yaml line 6: unknown key minio.bucket is ignored",
+            "--set: unknown key MINIO_ADRESS is ignored; did you mean minio.address?",
         ]
     );
     let case =
@@ -284,9 +284,9 @@ fn unknown_keys_are_told_with_the_nearest() {
     assert_eq!(
         warnings,
         [
-            "c.yaml line 5: http.enabled is a v1 key without a place in v2 and ignored",
-            "c.yaml line 3: minio.address is a v1 key and ignored in a v2 configuration; write milvus.storage.address",
-            "c.yaml line 4: minio.crossStorage is a v1 key and ignored in a v2 configuration; write transfer.mode",
+            "c.yaml line 5: v1 key http.enabled is ignored; v2 has no such key",
+            "c.yaml line 3: v1 key minio.address is ignored in a v2 configuration; use milvus.storage.address",
+            "c.yaml line 4: v1 key minio.crossStorage is ignored in a v2 configuration; use transfer.mode",
         ]
     );
 }
@@ -309,7 +309,7 @@ fn the_file_is_looked_for_in_three_places() {
     assert_eq!(case.plain(&error.to_string()), "there is no configuration file DIR/c.json");
     assert_eq!(
         case.plain(&error.hint()),
-        "looked for DIR/c.json, configs/c.json; name one with --config FILE, or use --config \"\" for the defaults alone"
+        "tried DIR/c.json, configs/c.json; name a file with --config FILE, or use --config \"\" to run with the defaults"
     );
     let toml = case.file("c.toml", "").display().to_string();
     let error =
