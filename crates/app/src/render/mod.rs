@@ -1,13 +1,14 @@
-//! Outcomes as text and JSON, progress, and the two streams they go to.
+//! Rendering: reports as text and JSON, progress, and the two output streams.
 
 mod commands;
 pub(crate) mod json;
+mod mode;
 mod out;
 mod progress;
 pub(crate) mod text;
-mod tracker;
 mod units;
 
 pub(crate) use commands::shell_word;
-pub(crate) use out::{Out, TOLD};
-pub(crate) use progress::Progress;
+pub(crate) use mode::{Format, ProgressMode};
+pub(crate) use out::{MESSAGE_TARGET, Out};
+pub(crate) use progress::ProgressDisplay;

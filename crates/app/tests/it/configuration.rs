@@ -157,7 +157,7 @@ fn migrate_writes_a_file_for_its_owner_alone() {
     assert_snapshot!(run.stderr, @"
     note: MILVUS_PORT -> milvus.grpc.port (in the file)
     note: MINIO_SECRET_KEY -> MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY
-    note: wrote v2.yaml, made from backup.yaml
+    note: wrote v2.yaml, migrated from backup.yaml
     ");
     assert_eq!(run.stdout, "");
     let text = tool.read("v2.yaml");
@@ -188,9 +188,9 @@ fn migrate_writes_a_file_for_its_owner_alone() {
 fn strict_migration_writes_nothing_that_v2_refuses() {
     let tool = Tool::new("storage: {storageType: gcpnative}\nhttp: {enabled: true}\n");
     tool.run(&["config", "migrate", "-o", "v2.yaml"]).ends_with(0).tells(&[
-        "warning: v2 refuses",
-        "note: wrote v2.yaml, made from backup.yaml\n",
-        "note: left out, without a counterpart in v2: http.enabled\n",
+        "warning: v2 rejects",
+        "note: wrote v2.yaml, migrated from backup.yaml\n",
+        "note: not migrated, because v2 has no such keys: http.enabled\n",
     ]);
     tool.run(&["config", "migrate", "-o", "strict.yaml", "--strict"])
         .ends_with(2)

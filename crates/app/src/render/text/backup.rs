@@ -1,12 +1,13 @@
-//! `create` for people.
+//! The plan and the report of a backup as text.
 
 use std::fmt::Write;
 
-use super::super::units::{bytes, columns, count, counted, duration, time_of_day};
-use super::{names, warnings};
 use wire::{self, BackupPlan, BackupReport};
 
-/// What a backup would do.
+use super::super::units::{bytes, columns, count, counted, duration, time_of_day};
+use super::{names, warnings};
+
+/// The plan of a backup.
 pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
     let mut text = format!(
         "Would back up {} in {} as {} ({}): {}, {}, {}\n",
@@ -39,7 +40,7 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
     text
 }
 
-/// What a backup did.
+/// The report of a backup.
 pub(crate) fn backup_report(report: &BackupReport) -> String {
     let deleted = match report.deletes {
         0 => String::new(),
@@ -69,7 +70,7 @@ pub(crate) fn backup_report(report: &BackupReport) -> String {
         let vanished = names(&report.vanished);
         let _ = writeln!(
             text,
-            "  not included: {vanished}, dropped while it was read (exit code {})",
+            "  not included: {vanished}, dropped during the backup (exit code {})",
             report.exit_code
         );
     }
