@@ -5,6 +5,8 @@ pub(crate) mod json;
 mod mode;
 mod out;
 mod progress;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 mod units;
 
