@@ -14,7 +14,7 @@ use wire::{DONE, Failure};
 use super::args::{CommonFlags, LeadingFlags, OutputFlags};
 use super::run::{end, out, run};
 use super::session::{Session, SessionOptions};
-use crate::config::{Environment, FlagValue};
+use crate::config::{Environment, FlagValue, keys};
 use crate::render::{self, Format, Out};
 
 /// Run the server for REST and gRPC
@@ -122,12 +122,15 @@ impl Arguments {
     }
 
     fn flags(&self) -> Vec<FlagValue> {
-        let port = self.port.map(|port| ("server.listen", port.to_string(), "--port"));
-        let listen = self.listen.clone().map(|address| ("server.listen", address, "--listen"));
-        let grpc = self.grpc_listen.clone().map(|address| ("server.grpc_listen", address, "--grpc-listen"));
+        let port = self.port.map(|port| (keys::SERVER_LISTEN.any(), port.to_string(), "--port"));
+        let listen = self.listen.clone().map(|address| (keys::SERVER_LISTEN.any(), address, "--listen"));
+        let grpc = self
+            .grpc_listen
+            .clone()
+            .map(|address| (keys::SERVER_GRPC_LISTEN.any(), address, "--grpc-listen"));
         let format = self.log_format.map(|format| match format {
-            LogFormat::Text => ("log.format", "text".to_owned(), "--log-format"),
-            LogFormat::Json => ("log.format", "json".to_owned(), "--log-format"),
+            LogFormat::Text => (keys::LOG_FORMAT.any(), "text".to_owned(), "--log-format"),
+            LogFormat::Json => (keys::LOG_FORMAT.any(), "json".to_owned(), "--log-format"),
         });
         [port, listen, grpc, format].into_iter().flatten().collect()
     }
@@ -176,7 +179,7 @@ impl NewToken {
         let token = format!("mb_{}{}", random(), random());
         let hash = hex(&Sha256::digest(&token));
         let item = format!("{}:{}:sha256:{hash}", self.name, self.role.as_str());
-        Entry { key: "server.tokens", item, token: Some(token) }
+        Entry { key: keys::SERVER_TOKENS.name(), item, token: Some(token) }
     }
 }
 
@@ -190,7 +193,7 @@ impl NewPassword {
             .hash_password(password.expose_secret().as_bytes())
             .map_err(|error| Failure::usage(format!("cannot hash the password: {error}")))?;
         let item = format!("{}:{}:{hash}", self.name, self.role.as_str());
-        Ok(Entry { key: "server.users", item, token: None })
+        Ok(Entry { key: keys::SERVER_USERS.name(), item, token: None })
     }
 }
 

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use wire::Failure;
 
 use super::args::{CommonFlags, ConfigFlags, LeadingFlags, OutputFlags};
-use crate::config::{Config, Environment, FlagValue, Request};
+use crate::config::{Config, Environment, FlagValue, Request, keys};
 use crate::remote::{Client, Server};
 use crate::render::{self, Format, Out, ProgressDisplay, ProgressMode};
 use crate::{logging, signals};
@@ -53,8 +53,8 @@ impl<'a> Session<'a> {
         let mut values = options.flags;
         match flags.verbose {
             0 => {}
-            1 => values.push(("log.level", "debug".to_owned(), "-v")),
-            _ => values.push(("log.level", "trace".to_owned(), "-vv")),
+            1 => values.push((keys::LOG_LEVEL.any(), "debug".to_owned(), "-v")),
+            _ => values.push((keys::LOG_LEVEL.any(), "trace".to_owned(), "-vv")),
         }
         let server = options.server.as_ref().map(Client::new).transpose()?;
         // The server uses its own configuration.

@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use storage::{Addressing, CopyMode, Credentials, S3Config, StoreConfig};
 
 use super::error::{ConfigError, Problem};
+use super::schema::{AnyKey, TypedKey, keys};
 use super::storage_keys::StorageKeys;
 use super::value::Values;
 use super::{Config, Environment, validate};
@@ -45,16 +46,16 @@ impl Config {
     /// The log.
     pub(crate) fn log(&self) -> LogSettings {
         let values = &self.values;
-        let path = values.text("log.file.path");
+        let path = values.text(keys::LOG_FILE_PATH);
         LogSettings {
-            level: values.text("log.level").to_owned(),
-            json: values.text("log.format") == "json",
-            console: values.flag("log.console"),
+            level: values.text(keys::LOG_LEVEL).to_owned(),
+            json: values.text(keys::LOG_FORMAT) == "json",
+            console: values.flag(keys::LOG_CONSOLE),
             file: (!path.is_empty()).then(|| LogFile {
                 path: PathBuf::from(path),
-                max_bytes: values.number("log.file.maxSizeMiB").saturating_mul(1 << 20),
-                max_backups: values.number("log.file.maxBackups"),
-                max_days: values.number("log.file.maxDays"),
+                max_bytes: values.number(keys::LOG_FILE_MAX_SIZE_MIB).saturating_mul(1 << 20),
+                max_backups: values.number(keys::LOG_FILE_MAX_BACKUPS),
+                max_days: values.number(keys::LOG_FILE_MAX_DAYS),
             }),
         }
     }
@@ -88,44 +89,45 @@ impl Config {
 
     /// Whether what a restore staged is kept.
     pub(crate) fn keep_staged(&self) -> bool {
-        self.values.flag("restore.keepTempFiles")
+        self.values.flag(keys::RESTORE_KEEP_TEMP_FILES)
     }
 
     fn milvus(&self) -> Result<ConnectConfig, Problem> {
         let values = &self.values;
-        let tls = match values.text("milvus.grpc.tlsMode") {
+        let tls = match values.text(keys::MILVUS_GRPC_TLS_MODE) {
             "server" => Tls::Server {
-                ca: self.certificate("milvus.grpc.caCertPath")?,
+                ca: self.certificate(keys::MILVUS_GRPC_CA_CERT_PATH)?,
                 server_name: self.server_name(),
             },
             "mutual" => {
-                let cert = self.certificate("milvus.grpc.mtlsCertPath")?;
-                let key = self.certificate("milvus.grpc.mtlsKeyPath")?;
-                let ca = self.certificate("milvus.grpc.caCertPath")?;
+                let cert = self.certificate(keys::MILVUS_GRPC_MTLS_CERT_PATH)?;
+                let key = self.certificate(keys::MILVUS_GRPC_MTLS_KEY_PATH)?;
+                let ca = self.certificate(keys::MILVUS_GRPC_CA_CERT_PATH)?;
                 match (cert, key) {
                     (Some(cert), Some(key)) => Tls::Mutual { ca, server_name: self.server_name(), cert, key },
                     _ => {
-                        return Err(
-                            self.problem("milvus.grpc.tlsMode", "mutual needs mtlsCertPath and mtlsKeyPath")
-                        );
+                        return Err(self.problem(
+                            keys::MILVUS_GRPC_TLS_MODE,
+                            "mutual needs mtlsCertPath and mtlsKeyPath",
+                        ));
                     }
                 }
             }
             _ => Tls::Disabled,
         };
-        let token = values.secret("milvus.token");
-        let user = values.text("milvus.user");
+        let token = values.secret(keys::MILVUS_TOKEN);
+        let user = values.text(keys::MILVUS_USER);
         let auth = if !token.expose_secret().is_empty() {
             Auth::Token(token)
         } else if user.is_empty() {
             Auth::None
         } else {
-            Auth::Password { user: user.to_owned(), password: values.secret("milvus.password") }
+            Auth::Password { user: user.to_owned(), password: values.secret(keys::MILVUS_PASSWORD) }
         };
-        let management = values.text("milvus.management.endpoint");
+        let management = values.text(keys::MILVUS_MANAGEMENT_ENDPOINT);
         Ok(ConnectConfig {
-            address: values.text("milvus.grpc.address").to_owned(),
-            port: u16::try_from(values.number("milvus.grpc.port")).unwrap_or_default(),
+            address: values.text(keys::MILVUS_GRPC_ADDRESS).to_owned(),
+            port: u16::try_from(values.number(keys::MILVUS_GRPC_PORT)).unwrap_or_default(),
             tls,
             auth,
             management_endpoint: (!management.is_empty()).then(|| management.to_owned()),
@@ -134,12 +136,12 @@ impl Config {
     }
 
     fn server_name(&self) -> Option<String> {
-        let name = self.values.text("milvus.grpc.serverName");
+        let name = self.values.text(keys::MILVUS_GRPC_SERVER_NAME);
         (!name.is_empty()).then(|| name.to_owned())
     }
 
     /// The path of a PEM file, once it was seen to be one.
-    fn certificate(&self, key: &str) -> Result<Option<PathBuf>, Problem> {
+    fn certificate(&self, key: TypedKey<String>) -> Result<Option<PathBuf>, Problem> {
         let path = self.values.text(key);
         if path.is_empty() {
             return Ok(None);
@@ -152,8 +154,9 @@ impl Config {
         Ok(Some(PathBuf::from(path)))
     }
 
-    pub(super) fn problem(&self, key: &str, reason: impl Into<String>) -> Problem {
-        Problem { key: key.to_owned(), source: self.values.source(key), reason: reason.into() }
+    pub(super) fn problem(&self, key: impl Into<AnyKey>, reason: impl Into<String>) -> Problem {
+        let key = key.into();
+        Problem { key: key.name().to_owned(), source: self.values.source(key), reason: reason.into() }
     }
 
     fn place(&self, keys: &StorageKeys) -> Result<Place, Problem> {
@@ -250,26 +253,28 @@ impl Config {
     fn limits(&self) -> Limits {
         let values = &self.values;
         let count = |key| NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN);
-        let rate = values.number("transfer.bytesPerSecond");
+        let rate = values.number(keys::TRANSFER_BYTES_PER_SECOND);
         Limits {
-            backup_collections: count("backup.concurrency.collections"),
-            restore_collections: count("restore.concurrency.collections"),
-            import_jobs: count("restore.concurrency.importJobs"),
-            copies: count("transfer.concurrency"),
-            multipart_threshold: values.number("transfer.multipartCopyThresholdMiB").saturating_mul(1 << 20),
-            copy_mode: match values.text("transfer.mode") {
+            backup_collections: count(keys::BACKUP_CONCURRENCY_COLLECTIONS),
+            restore_collections: count(keys::RESTORE_CONCURRENCY_COLLECTIONS),
+            import_jobs: count(keys::RESTORE_CONCURRENCY_IMPORT_JOBS),
+            copies: count(keys::TRANSFER_CONCURRENCY),
+            multipart_threshold: values
+                .number(keys::TRANSFER_MULTIPART_COPY_THRESHOLD_MIB)
+                .saturating_mul(1 << 20),
+            copy_mode: match values.text(keys::TRANSFER_MODE) {
                 "direct" => CopyMode::Direct,
                 "streaming" => CopyMode::Streaming,
                 _ => CopyMode::Auto,
             },
             bytes_per_second: (rate > 0).then_some(rate),
-            stall: Duration::from_secs(values.number("restore.stallTimeout")),
-            pause_gc: values.flag("backup.pauseGC"),
+            stall: Duration::from_secs(values.number(keys::RESTORE_STALL_TIMEOUT)),
+            pause_gc: values.flag(keys::BACKUP_PAUSE_GC),
         }
     }
 }
 
-fn number(values: &Values, key: &str) -> usize {
+fn number(values: &Values, key: TypedKey<u64>) -> usize {
     usize::try_from(values.number(key)).unwrap_or(usize::MAX)
 }
 

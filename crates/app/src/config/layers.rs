@@ -7,11 +7,11 @@ use super::environment::Environment;
 use super::error::Problem;
 use super::find::Found;
 use super::overrides::Overrides;
-use super::schema::{Key, Kind, Schema};
+use super::schema::{AnyKey, Key, Kind, Schema};
 use super::value::{Source, Value, Values};
 
 /// A value that a flag sets: the v2 key, the value as text, the flag.
-pub(crate) type FlagValue = (&'static str, String, &'static str);
+pub(crate) type FlagValue = (AnyKey, String, &'static str);
 
 /// The layers that set values.
 pub(super) struct Layers<'a> {
@@ -84,7 +84,7 @@ impl Layers<'_> {
 
     fn flag(&self, key: &Key) -> Option<(Item, Source)> {
         let name = key.becomes.unwrap_or(key.name);
-        let (_, text, flag) = self.flags.iter().rev().find(|(set, ..)| *set == name)?;
+        let (_, text, flag) = self.flags.iter().rev().find(|(set, ..)| set.name() == name)?;
         Some((Item::Scalar(text.clone()), Source::Flag(flag)))
     }
 

@@ -138,22 +138,23 @@ fn quoted(text: &str) -> String {
 fn applies(values: &Values, key: &Key) -> bool {
     for keys in [StorageKeys::SOURCE, StorageKeys::BACKUP] {
         let provider = values.text(keys.provider);
-        if key.name == keys.local_path {
+        if key.name == keys.local_path.name() {
             return provider == "local";
         }
-        if key.name == keys.account {
+        if key.name == keys.account.name() {
             return provider == "azure";
         }
-        if key.name == keys.milvus_address || key.name == keys.milvus_port {
+        if key.name == keys.milvus_address.name() || key.name == keys.milvus_port.name() {
             return provider != "local";
         }
-        if keys.credentials().contains(&key.name) {
+        if keys.credentials().iter().any(|credential| credential.name() == key.name) {
             let login = values.text(keys.auth_type);
             let of_login = match login {
-                "static" => [keys.access_key, keys.secret_key, keys.session_token].contains(&key.name),
-                "sharedKey" => key.name == keys.account_key,
-                "serviceAccount" => key.name == keys.credentials_file,
-                "iam" => key.name == keys.iam_endpoint,
+                "static" => [keys.access_key.name(), keys.secret_key.name(), keys.session_token.name()]
+                    .contains(&key.name),
+                "sharedKey" => key.name == keys.account_key.name(),
+                "serviceAccount" => key.name == keys.credentials_file.name(),
+                "iam" => key.name == keys.iam_endpoint.name(),
                 _ => false,
             };
             // What v2 inherits by itself needs no second copy of a secret.

@@ -30,7 +30,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use find::DEFAULT_FILE;
 pub(crate) use layers::FlagValue;
 pub(crate) use migrate::migrate;
-pub(crate) use schema::{Schema, parse_bool};
+pub(crate) use schema::{Schema, keys, parse_bool};
 pub(crate) use show::Row;
 
 use document::Item;

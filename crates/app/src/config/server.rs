@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Config;
 use super::error::{ConfigError, Problem};
+use super::schema::{TypedKey, keys};
 use super::value::Values;
 use server::{Access, Limits, Listen, NoAddress, Role, Settings, TlsFiles, Token, User};
 
@@ -20,26 +21,27 @@ impl Config {
     pub(crate) fn server(&self, open: bool) -> Result<Settings, ConfigError> {
         let values = &self.values;
         Ok(Settings {
-            listen: self.listen("server.listen")?.unwrap_or(Listen { host: None, port: DEFAULT_PORT }),
-            grpc_listen: self.listen("server.grpc_listen")?,
-            data_dir: PathBuf::from(self.some_text("server.data_dir")?),
-            max_running_jobs: count(values, "server.max_running_jobs"),
-            max_queued_jobs: number(values, "server.max_queued_jobs"),
-            keep_jobs: DAY
-                .saturating_mul(u32::try_from(values.number("server.keep_jobs_days")).unwrap_or(u32::MAX)),
-            legacy_status: values.flag("server.legacy_status"),
-            simple_response: values.flag("server.simpleResponse"),
+            listen: self.listen(keys::SERVER_LISTEN)?.unwrap_or(Listen { host: None, port: DEFAULT_PORT }),
+            grpc_listen: self.listen(keys::SERVER_GRPC_LISTEN)?,
+            data_dir: PathBuf::from(self.some_text(keys::SERVER_DATA_DIR)?),
+            max_running_jobs: count(values, keys::SERVER_MAX_RUNNING_JOBS),
+            max_queued_jobs: number(values, keys::SERVER_MAX_QUEUED_JOBS),
+            keep_jobs: DAY.saturating_mul(
+                u32::try_from(values.number(keys::SERVER_KEEP_JOBS_DAYS)).unwrap_or(u32::MAX),
+            ),
+            legacy_status: values.flag(keys::SERVER_LEGACY_STATUS),
+            simple_response: values.flag(keys::SERVER_SIMPLE_RESPONSE),
             keep_staged: self.keep_staged(),
-            allow_backup_root_path: values.flag("server.allow_backup_root_path"),
+            allow_backup_root_path: values.flag(keys::SERVER_ALLOW_BACKUP_ROOT_PATH),
             build: env!("MILVUS_BACKUP_BUILD"),
-            swagger_base_path: values.text("server.swaggerBasePath").trim_end_matches('/').to_owned(),
+            swagger_base_path: values.text(keys::SERVER_SWAGGER_BASE_PATH).trim_end_matches('/').to_owned(),
             access: self.access(open)?,
             tls: self.tls()?,
             limits: limits(values),
         })
     }
 
-    fn listen(&self, key: &str) -> Result<Option<Listen>, Problem> {
+    fn listen(&self, key: TypedKey<String>) -> Result<Option<Listen>, Problem> {
         let text = self.values.text(key);
         if text.is_empty() {
             return Ok(None);
@@ -47,7 +49,7 @@ impl Config {
         text.parse().map(Some).map_err(|error: NoAddress| self.problem(key, error.to_string()))
     }
 
-    fn some_text(&self, key: &str) -> Result<&str, Problem> {
+    fn some_text(&self, key: TypedKey<String>) -> Result<&str, Problem> {
         match self.values.text(key) {
             "" => Err(self.problem(key, "expected a directory, it is empty")),
             text => Ok(text),
@@ -57,38 +59,38 @@ impl Config {
     fn access(&self, open: bool) -> Result<Access, Problem> {
         let values = &self.values;
         let mut access =
-            Access { open, metrics_open: values.flag("server.metrics_open"), ..Access::default() };
-        for (index, item) in values.secrets("server.tokens").iter().enumerate() {
+            Access { open, metrics_open: values.flag(keys::SERVER_METRICS_OPEN), ..Access::default() };
+        for (index, item) in values.secrets(keys::SERVER_TOKENS).iter().enumerate() {
             access.tokens.push(token(item).ok_or_else(|| {
                 let reason = format!(
                     "item {} is not NAME:ROLE:sha256:HEX, as `milvus-backup server token` prints it",
                     index + 1
                 );
-                self.problem("server.tokens", reason)
+                self.problem(keys::SERVER_TOKENS, reason)
             })?);
         }
-        for (index, item) in values.secrets("server.users").iter().enumerate() {
+        for (index, item) in values.secrets(keys::SERVER_USERS).iter().enumerate() {
             access.users.push(user(item).ok_or_else(|| {
                 let reason = format!(
                     "item {} is not NAME:ROLE:$argon2id$…, as `milvus-backup server password` prints it",
                     index + 1
                 );
-                self.problem("server.users", reason)
+                self.problem(keys::SERVER_USERS, reason)
             })?);
         }
-        for item in values.list("server.client_names") {
+        for item in values.list(keys::SERVER_CLIENT_NAMES) {
             let named =
                 item.rsplit_once(':').and_then(|(name, role)| Some((name.to_owned(), role.parse().ok()?)));
             access.client_names.push(named.ok_or_else(|| {
                 self.problem(
-                    "server.client_names",
+                    keys::SERVER_CLIENT_NAMES,
                     format!("expected NAME:ROLE (read, backup, restore or admin), not {item:?}"),
                 )
             })?);
         }
         let mut names = BTreeSet::new();
         if let Some(user) = access.users.iter().find(|user| !names.insert(&user.name)) {
-            return Err(self.problem("server.users", format!("user {} is listed twice", user.name)));
+            return Err(self.problem(keys::SERVER_USERS, format!("user {} is listed twice", user.name)));
         }
         Ok(access)
     }
@@ -96,23 +98,25 @@ impl Config {
     fn tls(&self) -> Result<Option<TlsFiles>, Problem> {
         let path =
             |key| Some(PathBuf::from(self.values.text(key))).filter(|path| !path.as_os_str().is_empty());
-        let client_ca = path("server.tls.client_ca");
-        let named = !self.values.list("server.client_names").is_empty();
-        match (path("server.tls.cert"), path("server.tls.key")) {
+        let client_ca = path(keys::SERVER_TLS_CLIENT_CA);
+        let named = !self.values.list(keys::SERVER_CLIENT_NAMES).is_empty();
+        match (path(keys::SERVER_TLS_CERT), path(keys::SERVER_TLS_KEY)) {
             (Some(cert), Some(key)) if client_ca.is_some() == named => {
                 Ok(Some(TlsFiles { cert, key, client_ca }))
             }
             (Some(_), Some(_)) if named => {
-                Err(self.problem("server.tls.client_ca", "required by server.client_names"))
+                Err(self.problem(keys::SERVER_TLS_CLIENT_CA, "required by server.client_names"))
             }
             (Some(_), Some(_)) => Err(self.problem(
-                "server.client_names",
+                keys::SERVER_CLIENT_NAMES,
                 "required by server.tls.client_ca: the roles of the certificates",
             )),
-            (Some(_), None) => Err(self.problem("server.tls.key", "required by server.tls.cert")),
-            (None, Some(_)) => Err(self.problem("server.tls.cert", "required by server.tls.key")),
-            (None, None) if client_ca.is_some() || named => Err(self
-                .problem("server.tls.cert", "client certificates need server.tls.cert and server.tls.key")),
+            (Some(_), None) => Err(self.problem(keys::SERVER_TLS_KEY, "required by server.tls.cert")),
+            (None, Some(_)) => Err(self.problem(keys::SERVER_TLS_CERT, "required by server.tls.key")),
+            (None, None) if client_ca.is_some() || named => Err(self.problem(
+                keys::SERVER_TLS_CERT,
+                "client certificates need server.tls.cert and server.tls.key",
+            )),
             (None, None) => Ok(None),
         }
     }
@@ -124,26 +128,26 @@ const DEFAULT_PORT: u16 = 8080;
 fn limits(values: &Values) -> Limits {
     let time = |key| Duration::from_secs(values.number(key).max(1));
     Limits {
-        max_body: number(values, "server.max_body"),
-        max_header: number(values, "server.max_header"),
-        handshake_timeout: time("server.handshake_timeout"),
-        header_timeout: time("server.header_timeout"),
-        body_timeout: time("server.body_timeout"),
-        request_timeout: time("server.request_timeout"),
-        shutdown_timeout: time("server.shutdown_timeout"),
-        max_connections: number(values, "server.max_connections"),
-        max_connections_per_client: number(values, "server.max_connections_per_client"),
-        requests_per_second: u32::try_from(values.number("server.requests_per_second"))
+        max_body: number(values, keys::SERVER_MAX_BODY),
+        max_header: number(values, keys::SERVER_MAX_HEADER),
+        handshake_timeout: time(keys::SERVER_HANDSHAKE_TIMEOUT),
+        header_timeout: time(keys::SERVER_HEADER_TIMEOUT),
+        body_timeout: time(keys::SERVER_BODY_TIMEOUT),
+        request_timeout: time(keys::SERVER_REQUEST_TIMEOUT),
+        shutdown_timeout: time(keys::SERVER_SHUTDOWN_TIMEOUT),
+        max_connections: number(values, keys::SERVER_MAX_CONNECTIONS),
+        max_connections_per_client: number(values, keys::SERVER_MAX_CONNECTIONS_PER_CLIENT),
+        requests_per_second: u32::try_from(values.number(keys::SERVER_REQUESTS_PER_SECOND))
             .ok()
             .and_then(NonZeroU32::new),
     }
 }
 
-fn number(values: &Values, key: &str) -> usize {
+fn number(values: &Values, key: TypedKey<u64>) -> usize {
     usize::try_from(values.number(key)).unwrap_or(usize::MAX)
 }
 
-fn count(values: &Values, key: &str) -> NonZeroUsize {
+fn count(values: &Values, key: TypedKey<u64>) -> NonZeroUsize {
     NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN)
 }
 

@@ -1,9 +1,9 @@
 //! What no single value can tell: rules across v2 keys.
 
 use super::error::Problem;
-use super::schema::{Schema, VERSION_KEY};
+use super::schema::{AnyKey, Schema, TypedKey, VERSION_KEY, keys};
 use super::storage_keys::StorageKeys;
-use super::value::{Data, Source, Values};
+use super::value::{Source, Values};
 
 /// Collects every violated rule.
 pub(super) fn problems(values: &Values) -> Vec<Problem> {
@@ -11,8 +11,8 @@ pub(super) fn problems(values: &Values) -> Vec<Problem> {
     found.connection();
     found.storage(&StorageKeys::SOURCE);
     found.storage(&StorageKeys::BACKUP);
-    if values.get("milvus.etcd.endpoints").is_some_and(|value| value.data.is_empty()) {
-        found.add("milvus.etcd.endpoints", "expected at least one endpoint");
+    if values.list(keys::MILVUS_ETCD_ENDPOINTS).is_empty() {
+        found.add(keys::MILVUS_ETCD_ENDPOINTS, "expected at least one endpoint");
     }
     if !found.problems.is_empty() {
         // What is no use in any form needs no mending.
@@ -29,7 +29,7 @@ pub(super) fn problems(values: &Values) -> Vec<Problem> {
 pub(super) fn later(values: &Values, keys: &StorageKeys) -> Option<Problem> {
     let provider = values.text(keys.provider);
     matches!(provider, "azure" | "gcpnative").then(|| Problem {
-        key: keys.provider.to_owned(),
+        key: keys.provider.name().to_owned(),
         source: values.source(keys.provider),
         reason: format!(
             "{provider} comes with a later version; this one serves local disks and S3 (minio, s3, aws, ceph, gcp, aliyun, tencent, hwc)"
@@ -57,38 +57,42 @@ struct Found<'a> {
 
 impl Found<'_> {
     /// Adds a problem, unless the key only inherits what was told of another.
-    fn add(&mut self, key: &str, reason: impl Into<String>) {
-        let reason = reason.into();
-        let above = self.values.get(key).and_then(|value| value.inherited);
+    fn add(&mut self, key: impl Into<AnyKey>, reason: impl Into<String>) {
+        let (key, reason) = (key.into(), reason.into());
+        let above = self.values.get(key.name()).and_then(|value| value.inherited);
         if !self.problems.iter().any(|told| Some(told.key.as_str()) == above && told.reason == reason) {
-            self.problems.push(Problem { key: key.to_owned(), source: self.values.source(key), reason });
+            self.problems.push(Problem {
+                key: key.name().to_owned(),
+                source: self.values.source(key),
+                reason,
+            });
         }
     }
 
-    fn is_empty(&self, key: &str) -> bool {
-        self.values.get(key).is_none_or(|value| value.data.is_empty())
+    fn is_empty(&self, key: impl Into<AnyKey>) -> bool {
+        self.values.get(key.into().name()).is_none_or(|value| value.data.is_empty())
     }
 
     fn connection(&mut self) {
         let values = self.values;
-        self.host("milvus.grpc.address", "milvus.grpc.port");
-        if values.text("milvus.grpc.tlsMode") == "mutual" {
-            for key in ["milvus.grpc.mtlsCertPath", "milvus.grpc.mtlsKeyPath"] {
+        self.host(keys::MILVUS_GRPC_ADDRESS, keys::MILVUS_GRPC_PORT);
+        if values.text(keys::MILVUS_GRPC_TLS_MODE) == "mutual" {
+            for key in [keys::MILVUS_GRPC_MTLS_CERT_PATH, keys::MILVUS_GRPC_MTLS_KEY_PATH] {
                 if self.is_empty(key) {
                     self.add(key, "tlsMode mutual needs this file");
                 }
             }
         }
-        if !self.is_empty("milvus.token") && !self.is_empty("milvus.user") {
-            self.add("milvus.token", "milvus.user is set too; only one way to log in can be");
+        if !self.is_empty(keys::MILVUS_TOKEN) && !self.is_empty(keys::MILVUS_USER) {
+            self.add(keys::MILVUS_TOKEN, "milvus.user is set too; only one way to log in can be");
         }
-        if self.is_empty("milvus.user") && !self.is_empty("milvus.password") {
-            self.add("milvus.password", "milvus.user is missing");
+        if self.is_empty(keys::MILVUS_USER) && !self.is_empty(keys::MILVUS_PASSWORD) {
+            self.add(keys::MILVUS_PASSWORD, "milvus.user is missing");
         }
     }
 
     /// A bare host name or address.
-    fn host(&mut self, key: &str, port_key: &str) {
+    fn host(&mut self, key: TypedKey<String>, port_key: TypedKey<u64>) {
         let host = self.values.text(key);
         let ipv6 = host.matches(':').count() > 1;
         if host.is_empty() {
@@ -162,12 +166,12 @@ impl Found<'_> {
             );
             return;
         }
-        let of_login: &[&str] = match login {
-            "static" => &[keys.access_key, keys.secret_key, keys.session_token],
-            "sharedKey" => &[keys.account_key],
-            "serviceAccount" => &[keys.credentials_file],
-            "iam" => &[keys.iam_endpoint],
-            _ => &[],
+        let of_login = match login {
+            "static" => vec![keys.access_key.any(), keys.secret_key.any(), keys.session_token.any()],
+            "sharedKey" => vec![keys.account_key.any()],
+            "serviceAccount" => vec![keys.credentials_file.any()],
+            "iam" => vec![keys.iam_endpoint.any()],
+            _ => Vec::new(),
         };
         for key in keys.credentials() {
             let set = self.values.is_set(key) && !self.is_empty(key);
@@ -178,7 +182,11 @@ impl Found<'_> {
         match login {
             // Both empty means the AWS chain; one alone is a slip.
             "static" if self.is_empty(keys.access_key) != self.is_empty(keys.secret_key) => {
-                let missing = if self.is_empty(keys.access_key) { keys.access_key } else { keys.secret_key };
+                let missing = if self.is_empty(keys.access_key) {
+                    keys.access_key.any()
+                } else {
+                    keys.secret_key.any()
+                };
                 self.add(missing, "is empty, but its other half is set");
             }
             "sharedKey" if self.is_empty(keys.account_key) => {
@@ -195,9 +203,8 @@ impl Found<'_> {
 impl Values {
     /// Whether both halves of the static key pair are at the default of every Milvus.
     pub(super) fn has_default_keys(&self, keys: &StorageKeys) -> bool {
-        [keys.access_key, keys.secret_key]
+        [keys.access_key.any(), keys.secret_key.any()]
             .iter()
-            .all(|key| self.get(key).is_some_and(|value| value.source == Source::Default))
-            && matches!(self.get(keys.access_key).map(|value| &value.data), Some(Data::Text(_)))
+            .all(|key| self.get(key.name()).is_some_and(|value| value.source == Source::Default))
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::schema::{AnyKey, TypedKey};
+
 /// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -122,76 +124,75 @@ impl Values {
     }
 
     /// Sets a key's data and keeps where it came from.
-    pub(super) fn put_from(&mut self, key: &'static str, data: Data, source: &Source) {
-        self.put(key, Value { data, source: source.clone(), inherited: None });
+    pub(super) fn put_from(&mut self, key: impl Into<AnyKey>, data: Data, source: &Source) {
+        self.put(key.into().name(), Value { data, source: source.clone(), inherited: None });
     }
 
-    /// The value of a key of the schema.
-    pub(super) fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+    /// The value of the key with this name, which must be that of a schema.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
     }
 
-    /// Where a value was set; `Default` for a key nobody knows.
-    pub(super) fn source(&self, key: &str) -> Source {
-        self.get(key).map_or(Source::Default, |value| value.source.clone())
+    /// The source of a value.
+    pub(super) fn source(&self, key: impl Into<AnyKey>) -> Source {
+        self.get(key.into().name()).map_or(Source::Default, |value| value.source.clone())
     }
 
-    /// Whether anybody set the key itself (not inherited, no default).
-    pub(super) fn is_set(&self, key: &str) -> bool {
-        self.get(key).is_some_and(|value| value.source != Source::Default && value.inherited.is_none())
+    /// Whether the key itself was set; false if its value is inherited or the default.
+    pub(super) fn is_set(&self, key: impl Into<AnyKey>) -> bool {
+        self.get(key.into().name())
+            .is_some_and(|value| value.source != Source::Default && value.inherited.is_none())
     }
 
-    /// The text of a text key.
-    pub(super) fn text(&self, key: &str) -> &str {
-        match self.get(key).map(|value| &value.data) {
+    /// The value of a text key.
+    pub(super) fn text(&self, key: TypedKey<String>) -> &str {
+        match self.data(key) {
             Some(Data::Text(text)) => text,
-            other => mismatch(key, other, ""),
+            _ => "",
         }
     }
 
-    /// The secret of a secret key.
-    pub(super) fn secret(&self, key: &str) -> SecretString {
-        match self.get(key).map(|value| &value.data) {
+    /// The value of a secret key.
+    pub(super) fn secret(&self, key: TypedKey<SecretString>) -> SecretString {
+        match self.data(key) {
             Some(Data::Secret(secret)) => secret.clone(),
-            other => mismatch(key, other, SecretString::default()),
+            _ => SecretString::default(),
         }
     }
 
-    /// The secrets of a key that holds several.
-    pub(super) fn secrets(&self, key: &str) -> &[SecretString] {
-        match self.get(key).map(|value| &value.data) {
+    /// The values of a key with a list of secrets.
+    pub(super) fn secrets(&self, key: TypedKey<Vec<SecretString>>) -> &[SecretString] {
+        match self.data(key) {
             Some(Data::Secrets(secrets)) => secrets,
-            other => mismatch(key, other, &[]),
+            _ => &[],
         }
     }
 
-    /// The items of a list.
-    pub(super) fn list(&self, key: &str) -> &[String] {
-        match self.get(key).map(|value| &value.data) {
+    /// The values of a key with a list of texts.
+    pub(super) fn list(&self, key: TypedKey<Vec<String>>) -> &[String] {
+        match self.data(key) {
             Some(Data::List(items)) => items,
-            other => mismatch(key, other, &[]),
+            _ => &[],
         }
     }
 
-    /// The boolean of a boolean key.
-    pub(super) fn flag(&self, key: &str) -> bool {
-        match self.get(key).map(|value| &value.data) {
-            Some(Data::Flag(flag)) => *flag,
-            other => mismatch(key, other, false),
-        }
+    /// The value of a boolean key.
+    pub(super) fn flag(&self, key: TypedKey<bool>) -> bool {
+        matches!(self.data(key), Some(Data::Flag(true)))
     }
 
-    /// The number of a numeric key.
-    pub(super) fn number(&self, key: &str) -> u64 {
-        match self.get(key).map(|value| &value.data) {
+    /// The value of a numeric key.
+    pub(super) fn number(&self, key: TypedKey<u64>) -> u64 {
+        match self.data(key) {
             Some(Data::Number(number)) => *number,
-            other => mismatch(key, other, 0),
+            _ => 0,
         }
     }
-}
 
-/// A key asked for as what it is not: a fault of this program that its tests find.
-fn mismatch<T>(key: &str, found: Option<&Data>, otherwise: T) -> T {
-    debug_assert!(false, "configuration key {key} asked for as another kind: {found:?}");
-    otherwise
+    /// The data of a key. The type of the key ensures that the schema has it and that the data is of that type.
+    fn data<T>(&self, key: TypedKey<T>) -> Option<&Data> {
+        let data = self.get(key.name()).map(|value| &value.data);
+        debug_assert!(data.is_some(), "no value of {key}");
+        data
+    }
 }

@@ -1,12 +1,16 @@
 //! The two schemas as tables of keys: v1 (0.4.15, 0.5.16) and v2 (0.6), both with the keys of our server.
 
+pub(crate) mod keys;
 mod kind;
 pub(super) mod server;
+mod typed;
 pub(super) mod v1;
+pub(super) mod v1_keys;
 pub(super) mod v2;
 
 pub(super) use kind::Kind;
 pub(crate) use kind::parse_bool;
+pub(crate) use typed::{AnyKey, TypedKey};
 
 /// A key of a schema.
 pub(super) struct Key {
@@ -98,10 +102,41 @@ impl Schema {
         }
     }
 
+    /// The kind of the key with this name; for constants, which do not compile if there is none.
+    const fn kind_of(self, name: &str) -> Kind {
+        let own = match self {
+            Self::V1 => v1::KEYS,
+            Self::V2 => v2::KEYS,
+        };
+        let tables = [own, server::KEYS];
+        let mut table = 0;
+        while table < tables.len() {
+            let mut row = 0;
+            while row < tables[table].len() {
+                if is_same(tables[table][row].name, name) {
+                    return tables[table][row].kind;
+                }
+                row += 1;
+            }
+            table += 1;
+        }
+        panic!("the schema has no such key")
+    }
+
     /// The key of that name, in any case.
     pub(super) fn key(self, name: &str) -> Option<&'static Key> {
         self.keys().find(|key| key.names().any(|known| known.eq_ignore_ascii_case(name)))
     }
+}
+
+/// Whether two texts are equal; `==` is not available in constants.
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut index = 0;
+    while index < one.len() && index < other.len() && one[index] == other[index] {
+        index += 1;
+    }
+    index == one.len() && index == other.len()
 }
 
 /// The marker of the schema in a file.

@@ -1,3 +1,4 @@
+use super::super::keys;
 use super::{Case, Config, Environment, Request};
 
 const V1: &str = "milvus:\n  address: db\n  port: \"19531\"\nminio:\n  cloudProvider: ali\n  address: store\n  bucketName: mb\n";
@@ -42,7 +43,7 @@ fn flag_beats_set_beats_environment_beats_file_beats_default() {
     let case = case.set(&["Milvus.User=from-set", "log.level=error"]);
     assert_eq!(case.load(variables).shown("milvus.user"), "from-set (--set)");
     assert_eq!(case.load(variables).shown("log.level"), "error (--set)");
-    let case = case.flag(("log.level", "debug".to_owned(), "-v"));
+    let case = case.flag((keys::LOG_LEVEL.any(), "debug".to_owned(), "-v"));
     assert_eq!(case.load(variables).shown("log.level"), "debug (flag -v)");
     assert_eq!(case.load(variables).shown("log.console"), "true (default)");
 }
