@@ -1,4 +1,4 @@
-//! From effective values to what the engine and the log take.
+//! Converts effective values to the configuration of the engine and the log.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,34 +16,34 @@ use super::storage_keys::StorageKeys;
 use super::value::Values;
 use super::{Config, Environment, validate};
 
-/// Where logs go and how much of them.
+/// The settings of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogSettings {
-    /// `trace`, `debug`, `info`, `warn` or `error`.
+    /// The level: `trace`, `debug`, `info`, `warn` or `error`.
     pub level: String,
-    /// JSON lines instead of text.
+    /// Whether lines are JSON instead of text.
     pub json: bool,
-    /// Whether stderr gets them too.
+    /// Whether lines are written to stderr too.
     pub console: bool,
-    /// The file, if one is wanted.
+    /// The file, if one is configured.
     pub file: Option<LogFile>,
 }
 
-/// A log file that is rotated.
+/// The settings of a log file, which is rotated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogFile {
-    /// The file written to.
+    /// The path of the file.
     pub path: PathBuf,
-    /// When it is put aside, bytes.
+    /// The size in bytes at which the file is rotated.
     pub max_bytes: u64,
-    /// How many are kept besides it; 0 = all.
+    /// The number of rotated files to keep; 0 for all.
     pub max_backups: u64,
-    /// How many days one is kept; 0 = forever.
+    /// The number of days to keep a rotated file; 0 for no limit.
     pub max_days: u64,
 }
 
 impl Config {
-    /// The log.
+    /// The settings of the log.
     pub(crate) fn log(&self) -> LogSettings {
         let values = &self.values;
         let path = values.text(keys::LOG_FILE_PATH);
@@ -60,7 +60,7 @@ impl Config {
         }
     }
 
-    /// What the engine works on. Certificates are looked at here, so that a wrong path is told with its key.
+    /// The configuration of the engine. Certificate files are read here, so that an error names the key of a wrong path.
     pub(crate) fn engine(&self, environment: &Environment) -> Result<EngineConfig, ConfigError> {
         Ok(EngineConfig {
             milvus: self.milvus()?,
@@ -72,7 +72,7 @@ impl Config {
         })
     }
 
-    /// Where backups lie, as text.
+    /// The backup location as text.
     pub(crate) fn backup_place(&self) -> String {
         let keys = &StorageKeys::BACKUP;
         let root = self.values.text(keys.root);
@@ -87,7 +87,7 @@ impl Config {
         )
     }
 
-    /// Whether what a restore staged is kept.
+    /// Whether a restore keeps its staged files.
     pub(crate) fn keep_staged(&self) -> bool {
         self.values.flag(keys::RESTORE_KEEP_TEMP_FILES)
     }
@@ -140,7 +140,7 @@ impl Config {
         (!name.is_empty()).then(|| name.to_owned())
     }
 
-    /// The path of a PEM file, once it was seen to be one.
+    /// The path of a PEM file, which must exist; `None` if it is not configured.
     fn certificate(&self, key: TypedKey<String>) -> Result<Option<PathBuf>, Problem> {
         let path = self.values.text(key);
         if path.is_empty() {
@@ -149,7 +149,9 @@ impl Config {
         let text =
             std::fs::read(path).map_err(|error| self.problem(key, format!("cannot read {path}: {error}")))?;
         if !text.windows(10).any(|window| window == b"-----BEGIN") {
-            return Err(self.problem(key, format!("{path} holds no PEM (`-----BEGIN …`)")));
+            return Err(
+                self.problem(key, format!("{path} is not a PEM file (it contains no `-----BEGIN …`)"))
+            );
         }
         Ok(Some(PathBuf::from(path)))
     }
@@ -177,21 +179,21 @@ impl Config {
         Ok(Place { store, root: ObjectKey::new(&root_text), root_text, seen_as: None })
     }
 
-    /// A root on disk as an absolute path: relative ones start at the working directory.
+    /// A root on disk as an absolute path; a relative one is resolved in the working directory.
     fn local_root(&self, keys: &StorageKeys) -> Result<String, Problem> {
         let root = self.values.text(keys.root);
         let absolute = std::path::absolute(root)
             .map_err(|error| self.problem(keys.root, format!("cannot make {root} absolute: {error}")))?;
         match absolute.to_str() {
             Some(path) => Ok(path.trim_end_matches('/').to_owned()),
-            None => Err(self.problem(keys.root, "the path is no UTF-8")),
+            None => Err(self.problem(keys.root, "the path is not valid UTF-8")),
         }
     }
 
     fn s3(&self, keys: &StorageKeys) -> Result<S3Config, Problem> {
         let values = &self.values;
         let provider = values.text(keys.provider);
-        if let Some(problem) = validate::later(values, keys) {
+        if let Some(problem) = validate::unsupported_provider(values, keys) {
             return Err(problem);
         }
         let region = match (values.text(keys.region), provider) {
@@ -230,7 +232,7 @@ impl Config {
         let values = &self.values;
         let login = values.text(keys.auth_type);
         let access_key = values.text(keys.access_key);
-        // Nobody's AWS account has Milvus's default keys: there they mean that none are set.
+        // No AWS account has the default keys of Milvus, so they mean that no keys are set.
         let unset = access_key.is_empty() || (provider == "aws" && values.has_default_keys(keys));
         if login == "static" && !unset {
             let session = values.secret(keys.session_token);
@@ -241,9 +243,8 @@ impl Config {
             });
         }
         if !matches!(provider, "minio" | "s3" | "aws" | "ceph") {
-            let reason = format!(
-                "login without keys at {provider} comes with a later version; set an access key pair"
-            );
+            let reason =
+                format!("login without keys at {provider} is not supported yet; set an access key pair");
             return Err(self.problem(keys.auth_type, reason));
         }
         let endpoint = if login == "iam" { values.text(keys.iam_endpoint) } else { "" };
@@ -278,12 +279,12 @@ fn number(values: &Values, key: TypedKey<u64>) -> usize {
     usize::try_from(values.number(key)).unwrap_or(usize::MAX)
 }
 
-/// Roots of buckets are read without their outer slashes, which other releases keep as parts of keys.
+/// Warnings about roots in buckets whose outer slashes are removed; other releases keep them as parts of keys.
 pub(super) fn root_warnings(values: &Values) -> impl Iterator<Item = String> {
     [StorageKeys::SOURCE, StorageKeys::BACKUP].into_iter().filter_map(|keys| {
         let root = values.text(keys.root);
         let clean = ObjectKey::new(root.trim_end_matches('/'));
         let odd = values.text(keys.provider) != "local" && clean.as_str() != root;
-        odd.then(|| format!("{}: {root:?} is read as {:?}", keys.root, clean.as_str()))
+        odd.then(|| format!("{}: {root:?} is used as {:?}", keys.root, clean.as_str()))
     })
 }

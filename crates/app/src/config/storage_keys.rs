@@ -1,10 +1,10 @@
-//! The keys of one storage, Milvus's or the backups'.
+//! The keys of one storage: that of Milvus, or that of the backups.
 
 use secrecy::SecretString;
 
 use super::schema::{AnyKey, Schema, TypedKey};
 
-/// Names of keys.
+/// The v2 keys of one storage.
 pub(super) struct StorageKeys {
     pub provider: TypedKey<String>,
     pub address: TypedKey<String>,
@@ -56,12 +56,12 @@ macro_rules! keys {
 }
 
 impl StorageKeys {
-    /// Where Milvus keeps its files.
+    /// The storage of Milvus.
     pub(super) const SOURCE: Self = keys!("milvus.storage");
-    /// Where backups lie.
+    /// The storage of the backups.
     pub(super) const BACKUP: Self = keys!("backup.storage");
 
-    /// The keys of every kind of login.
+    /// The keys with credentials, of all kinds of login.
     pub(super) fn credentials(&self) -> [AnyKey; 6] {
         [
             self.access_key.any(),

@@ -106,7 +106,7 @@ fn a_wrong_configuration_is_told_with_line_and_key() {
     );
     tells(
         "storage:\n  storageType: azure\nminio: {accessKeyID: acc}\n",
-        "backup.yaml line 2: storage.storageType: azure comes with a later version",
+        "backup.yaml line 2: storage.storageType: azure is not supported yet",
     );
     tells("configVersion: v9\n", "backup.yaml line 1: configVersion: expected v1 or v2, not \"v9\"");
 }

@@ -14,19 +14,19 @@ pub(crate) use typed::{AnyKey, TypedKey};
 
 /// A key of a schema.
 pub(super) struct Key {
-    /// Its name, in dotted form.
+    /// The dotted name.
     pub name: &'static str,
-    /// Other names for it, looked at in this order after (for `storage.storageType`: before none) its own.
+    /// Other names of the key, in the order in which they are looked up after its own name.
     pub also: &'static [&'static str],
-    /// What it holds.
+    /// The kind of its values.
     pub kind: Kind,
-    /// The value where nobody sets one.
+    /// The value if none is set.
     pub default: &'static str,
     /// The environment variable that sets it.
     pub env: Option<&'static str>,
-    /// The key whose effective value it takes where nobody sets it.
+    /// The key whose effective value is used if none is set.
     pub inherits: Option<&'static str>,
-    /// Under v1, the v2 key that takes the value (a few change on the way, see `translate`).
+    /// For a v1 key, the v2 key that receives its value; `translate` changes some values.
     pub becomes: Option<&'static str>,
 }
 
@@ -55,29 +55,29 @@ impl Key {
         self
     }
 
-    /// Every name of the key, its own first.
+    /// All names of the key, its own first.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.also.iter().copied())
     }
 
-    /// The environment variable that names a file holding the value, for credentials.
+    /// The environment variable that names a file with the value; credentials only.
     pub(super) fn env_file(&self) -> Option<String> {
         let credential = matches!(self.kind, Kind::Secret | Kind::SecretList | Kind::Account);
         self.env.filter(|_| credential).map(|name| format!("{name}_FILE"))
     }
 }
 
-/// Which schema a configuration follows.
+/// The schema of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Schema {
-    /// Flat `minio.*` keys.
+    /// The schema with `minio.*` keys.
     V1,
-    /// `configVersion: v2`.
+    /// The schema of files with `configVersion: v2`.
     V2,
 }
 
 impl Schema {
-    /// Its name in `configVersion`.
+    /// The name in `configVersion`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::V1 => "v1",
@@ -85,7 +85,7 @@ impl Schema {
         }
     }
 
-    /// Its keys; one that inherits stands behind the one it inherits from.
+    /// All keys; a key that inherits follows the key from which it inherits.
     pub(super) fn keys(self) -> impl Iterator<Item = &'static Key> {
         let own = match self {
             Self::V1 => v1::KEYS,
@@ -94,7 +94,7 @@ impl Schema {
         own.iter().chain(server::KEYS)
     }
 
-    /// The other one.
+    /// The other schema.
     pub(super) const fn other(self) -> Self {
         match self {
             Self::V1 => Self::V2,
@@ -123,7 +123,7 @@ impl Schema {
         panic!("the schema has no such key")
     }
 
-    /// The key of that name, in any case.
+    /// The key with this name, in any case.
     pub(super) fn key(self, name: &str) -> Option<&'static Key> {
         self.keys().find(|key| key.names().any(|known| known.eq_ignore_ascii_case(name)))
     }
@@ -139,5 +139,5 @@ const fn is_same(one: &str, other: &str) -> bool {
     index == one.len() && index == other.len()
 }
 
-/// The marker of the schema in a file.
+/// The key that names the schema of a file.
 pub(super) const VERSION_KEY: &str = "configVersion";

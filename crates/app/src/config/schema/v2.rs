@@ -1,11 +1,11 @@
-//! Schema v2. Every configuration, v1 too, ends as values of these keys.
+//! Schema v2. A v1 configuration is translated to these keys too.
 
 use super::Kind::{
     Account, Bool, Count, Duration, List, OptionalPort, Port, Secret, Size, Text, Url, Whole, Word,
 };
 use super::{Key, VERSION_KEY};
 
-/// Storage providers; other spellings of earlier releases behind each.
+/// The storage providers, each with other spellings of earlier releases.
 pub(super) const PROVIDERS: &[&str] = &[
     "local",
     "minio",
@@ -23,18 +23,18 @@ pub(super) const PROVIDERS: &[&str] = &[
 const AUTH_TYPES: &[&str] = &["static", "iam", "default", "sharedKey", "serviceAccount"];
 const ADDRESSING: &[&str] = &["auto", "path", "virtualHost"];
 
-/// Log levels, with zap's names for what has no level of its own here.
+/// The log levels, each with the names of the Go tool that mean the same.
 pub(super) const LOG_LEVELS: &[&str] =
     &["debug", "info", "warn|warning", "error|panic|fatal|dpanic", "trace"];
 
-/// Log formats.
+/// The log formats.
 pub(super) const LOG_FORMATS: &[&str] = &["text", "json"];
 
 const fn key(name: &'static str, kind: super::Kind, default: &'static str) -> Key {
     Key::new(name, kind, default)
 }
 
-/// The keys, in the order in which they are shown and written.
+/// The keys, in the order in which they are shown and written to files.
 pub(in crate::config) static KEYS: &[Key] = &[
     key(VERSION_KEY, Text, "v2"),
     key("log.level", Word(LOG_LEVELS), "info"),

@@ -59,10 +59,10 @@ fn secrets_of_the_environment_are_named_and_not_written() {
     let migration = migrate(&case.path(), &Environment::from(variables)).unwrap_or_else(|e| panic!("{e}"));
     let text = &migration.text;
     assert!(!text.contains("from-env") && !text.contains("from-file"), "{text}");
-    assert!(text.contains("      # secretAccessKey comes from the environment: MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY, before MINIO_SECRET_KEY\n"), "{text}");
+    assert!(text.contains("      # secretAccessKey is read from the environment variable MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY, formerly MINIO_SECRET_KEY\n"), "{text}");
     assert!(
         text.contains(
-            "  # password comes from the environment: MILVUS_PASSWORD_FILE, before MILVUS_PASSWORD_FILE\n"
+            "  # password is read from the environment variable MILVUS_PASSWORD_FILE, formerly MILVUS_PASSWORD_FILE\n"
         ),
         "{text}"
     );
@@ -84,8 +84,11 @@ fn values_that_v2_refuses_are_reported() {
     let problems: Vec<_> =
         migration.problems.iter().map(|problem| case.plain(&problem.to_string())).collect();
     assert_eq!(problems.len(), 3, "{problems:?}");
-    assert!(problems[0].contains("gcpnative comes with a later version"), "{problems:?}");
-    assert!(problems[1].ends_with("auth.credentialsFile: auth.type serviceAccount needs it"), "{problems:?}");
+    assert!(problems[0].contains("gcpnative is not supported yet"), "{problems:?}");
+    assert!(
+        problems[1].ends_with("auth.credentialsFile: required by auth.type serviceAccount"),
+        "{problems:?}"
+    );
 }
 
 #[test]

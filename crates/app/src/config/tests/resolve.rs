@@ -232,13 +232,13 @@ milvus:
 ";
     let error = Case::new(text).error([]);
     for part in [
-        "8 configuration values are invalid\n  c.yaml line 5: milvus.storage.provider: azure comes with a later version",
-        "milvus.grpc.address: expected a host alone, not \"host:19530\"; the port goes to milvus.grpc.port",
-        "\n  milvus.grpc.mtlsCertPath: tlsMode mutual needs this file",
-        "c.yaml line 3: milvus.password: milvus.user is missing",
-        "c.yaml line 5: milvus.storage.localPath: belongs to provider local, not azure",
-        "milvus.storage.accountName: provider azure needs the name of the account",
-        "milvus.storage.auth.type: static does not suit provider azure; use sharedKey or default",
+        "8 configuration values are invalid\n  c.yaml line 5: milvus.storage.provider: azure is not supported yet",
+        "milvus.grpc.address: expected a host without port, not \"host:19530\"; set the port with milvus.grpc.port",
+        "\n  milvus.grpc.mtlsCertPath: required by tlsMode mutual",
+        "c.yaml line 3: milvus.password: milvus.user is required too",
+        "c.yaml line 5: milvus.storage.localPath: allowed only with provider local, not azure",
+        "milvus.storage.accountName: the name of the account is required by provider azure",
+        "milvus.storage.auth.type: static is not available for provider azure; use sharedKey or default",
     ] {
         assert!(error.contains(part), "{part}\n{error}");
     }
