@@ -80,10 +80,13 @@ fn needs_server(flag: &str) -> Failure {
 }
 
 fn read_token(path: &Path) -> Result<SecretString, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("cannot read token file {}: {error}", path.display())))?;
+    let unusable = |reason: &str| {
+        Failure::usage(format!("cannot read a token from {}: {reason}", path.display()))
+            .hint("--token-file or MILVUS_BACKUP_TOKEN_FILE sets the path")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(&error.to_string()))?;
     match text.trim() {
-        "" => Err(Failure::usage(format!("token file {} is empty", path.display()))),
+        "" => Err(unusable("the file is empty")),
         token => Ok(token.into()),
     }
 }

@@ -187,7 +187,9 @@ impl NewPassword {
     fn create(&self) -> Result<Entry, Failure> {
         let password = read_password()?;
         if password.expose_secret().is_empty() {
-            return Err(Failure::usage("the password is empty"));
+            return Err(
+                Failure::usage("the password is empty").hint("type it, or write it to stdin as one line")
+            );
         }
         let hash = Argon2::default()
             .hash_password(password.expose_secret().as_bytes())

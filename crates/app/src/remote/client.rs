@@ -249,11 +249,13 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
-    let unusable =
-        |reason: &str| Failure::usage(format!("cannot use certificate file {}: {reason}", path.display()));
+    let unusable = |reason: &str| {
+        Failure::usage(format!("cannot read a certificate from {}: {reason}", path.display()))
+            .hint("--server-ca sets the path")
+    };
     let pem = std::fs::read(path).map_err(|error| unusable(&error.to_string()))?;
     let found = Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
-    found.ok_or_else(|| unusable("it contains no PEM certificate"))
+    found.ok_or_else(|| unusable("the file contains no PEM certificate"))
 }
 
 #[cfg(test)]

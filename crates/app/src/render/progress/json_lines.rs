@@ -30,3 +30,46 @@ pub(super) fn line(change: &Change<'_>, now: &JobProgress) -> Value {
         Change::Deleted => json!({"event": "deleted", "objects": now.deleted}),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::{CollectionPhase, Event, Phase, Progress};
+    use model::name::CollectionRef;
+
+    use super::super::changes::changes;
+    use super::*;
+
+    #[test]
+    fn every_event_of_a_job_has_its_line() {
+        let books = CollectionRef::new("shop", "books");
+        let enters = |phase| Event::Collection { collection: books.clone(), phase };
+        let events = [
+            Event::Phase(Phase::Copy),
+            Event::Overview {
+                server: "v2.3.5".into(),
+                address: "db:19530".into(),
+                collections: 1,
+                databases: 1,
+                how: "serial_flush".into(),
+            },
+            enters(CollectionPhase::Copying),
+            Event::Planned { collection: books.clone(), objects: 2, bytes: 30 },
+            Event::ObjectCopied { collection: books.clone(), bytes: 10 },
+            Event::Import { collection: books.clone(), done: 1, jobs: 2, rows: 7 },
+            enters(CollectionPhase::Failed("no".into())),
+            Event::Deleted { objects: 3 },
+        ];
+        let mut progress = Progress::default();
+        let mut before = JobProgress::default();
+        let mut lines = String::new();
+        for event in events {
+            progress.take(&event, 0);
+            let now = JobProgress::from(&progress);
+            for change in changes(&before, &now) {
+                lines += &format!("{}\n", line(&change, &now));
+            }
+            before = now;
+        }
+        insta::assert_snapshot!(lines);
+    }
+}

@@ -85,6 +85,9 @@ impl ProgressDisplay {
     }
 
     fn update_locally(&self, event: &Event) {
+        if self.form == Form::Nothing {
+            return;
+        }
         let mut state = self.lock();
         let progress = state.local.get_or_insert_default();
         progress.take(event, engine::now_ms());
