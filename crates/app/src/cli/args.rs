@@ -124,7 +124,7 @@ pub(super) struct LeadingFlags {
 /// The flag that names an existing backup.
 #[derive(Args, Debug)]
 pub(super) struct BackupFlag {
-    /// Select the backup of this name [required]
+    /// Select the backup of this name (required)
     #[arg(long, short, value_name = "NAME")]
     pub name: Option<String>,
 }

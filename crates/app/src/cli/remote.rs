@@ -24,17 +24,24 @@ const QUEUE_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// The flags that name a server.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct ServerFlags {
-    /// Run the command on the server at URL [env: MILVUS_BACKUP_SERVER]
+    /// The URL of the server.
     #[arg(
         long,
         value_name = "URL",
+        help = "Run the command on the server at URL [env: MILVUS_BACKUP_SERVER]",
         value_parser = clap::builder::NonEmptyStringValueParser::new(),
         help_heading = "Server",
         display_order = 90
     )]
     server: Option<String>,
-    /// Read the token for the server from this file [env: MILVUS_BACKUP_TOKEN or MILVUS_BACKUP_TOKEN_FILE]
-    #[arg(long = "token-file", value_name = "FILE", help_heading = "Server", display_order = 91)]
+    /// The path of a file with the token.
+    #[arg(
+        long = "token-file",
+        value_name = "FILE",
+        help = "Read the token for the server from this file [env: MILVUS_BACKUP_TOKEN or MILVUS_BACKUP_TOKEN_FILE]",
+        help_heading = "Server",
+        display_order = 91
+    )]
     token_file: Option<PathBuf>,
     /// Trust the certificate authority in this PEM file [default: those of the system]
     #[arg(long = "server-ca", value_name = "FILE", help_heading = "Server", display_order = 92)]

@@ -88,7 +88,9 @@ fn milvus_and_stores_that_cannot_be_reached() {
 #[tokio::test]
 async fn calls_that_milvus_rejects() {
     let with_login = World::with_login("root:right");
-    let denied = World::with_books().await;
+    let denied = World::new();
+    // One collection, because several are backed up at the same time.
+    denied.fill("books", 5).await;
     denied.fake.inject(Fault::Denied { call: "Flush" });
     let mut text = String::new();
     for world in [with_login, denied] {

@@ -15,7 +15,9 @@ fn commands() -> Vec<Command> {
             .cloned()
             .collect();
         found.push(command);
-        below.into_iter().for_each(|below| collect(below, found));
+        for command in below {
+            collect(command, found);
+        }
     }
     let mut found = Vec::new();
     collect(definition(), &mut found);

@@ -89,7 +89,9 @@ mod tests {
     /// The state of a job after some events.
     fn snapshot(events: &[Event]) -> JobProgress {
         let mut progress = Progress::default();
-        events.iter().for_each(|event| progress.take(event, 0));
+        for event in events {
+            progress.take(event, 0);
+        }
         JobProgress::from(&progress)
     }
 

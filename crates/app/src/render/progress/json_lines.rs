@@ -61,15 +61,15 @@ mod tests {
         ];
         let mut progress = Progress::default();
         let mut before = JobProgress::default();
-        let mut lines = String::new();
+        let mut lines = Vec::new();
         for event in events {
             progress.take(&event, 0);
             let now = JobProgress::from(&progress);
             for change in changes(&before, &now) {
-                lines += &format!("{}\n", line(&change, &now));
+                lines.push(line(&change, &now).to_string());
             }
             before = now;
         }
-        insta::assert_snapshot!(lines);
+        insta::assert_snapshot!(lines.join("\n"));
     }
 }
