@@ -93,7 +93,7 @@ async fn confirm(plan: &Deleted, cancel: &CancellationToken) -> Result<bool, Fai
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = std::io::stdin().read_line(&mut line).map(|_| line);
-        // Nobody receives the answer after an interruption.
+        // After an interruption, the answer has no receiver.
         let _ = sender.send(read);
     });
     tokio::select! {

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_their_line_and_never_show_the_text() {
+    fn errors_name_the_line_and_do_not_quote_the_file() {
         for (text, line, part) in [
             ("milvus:\n  password: hunter2\n  port: [1\n", None, ""),
             ("milvus:\n  password: hunter2\n   port: 1\n", Some(3), ""),

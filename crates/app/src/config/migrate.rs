@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use secrecy::ExposeSecret;
 
+use super::data::Data;
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
 use super::find::Found;
@@ -11,7 +12,7 @@ use super::layers::Layers;
 use super::overrides::Overrides;
 use super::schema::{Key, Kind, Schema};
 use super::storage_keys::StorageKeys;
-use super::value::{Data, Source, Value, Values};
+use super::value::{Source, Value, Values};
 use super::{find, resolve, schema_of, unknown, validate};
 
 /// The result of a migration.

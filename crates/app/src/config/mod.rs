@@ -4,6 +4,7 @@
 //! Both schemas end as values of v2 keys ([`schema`]), each with its true source. Only this module reads the environment.
 
 mod convert;
+mod data;
 mod document;
 mod environment;
 mod error;

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::Config;
+use super::data::Data;
 use super::schema::Schema;
-use super::value::{Data, Source};
+use super::value::Source;
 
 /// One key of `config show`.
 #[derive(Serialize)]

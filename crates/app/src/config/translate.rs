@@ -2,11 +2,12 @@
 
 use secrecy::SecretString;
 
+use super::data::Data;
 use super::error::Problem;
 use super::layers::Resolved;
 use super::schema::{AnyKey, Schema, TypedKey, keys, v1_keys};
 use super::storage_keys::StorageKeys;
-use super::value::{Data, Source, Value, Values};
+use super::value::{Source, Value, Values};
 
 /// Translates resolved v1 values. A value that v2 cannot express becomes a warning.
 pub(super) fn translate(v1: &Resolved) -> Result<Resolved, Vec<Problem>> {

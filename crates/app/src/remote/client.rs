@@ -206,7 +206,7 @@ fn hint_of(message: &str) -> &'static str {
     }
 }
 
-/// A text followed by the causes of an error. The text of the error itself repeats the URL and is left out.
+/// A text followed by the causes of an error. The text of the error itself repeats the URL and is omitted.
 fn chain(text: &str, error: &reqwest::Error) -> String {
     let mut text = text.to_owned();
     let mut cause = std::error::Error::source(error);

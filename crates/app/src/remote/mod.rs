@@ -13,7 +13,7 @@ pub(crate) use follow::{SignalAction, follow, watch_command};
 
 /// The address of a server and the credentials for it.
 pub(crate) struct Server {
-    /// The URL; `http://` may be left out.
+    /// The URL; `http://` may be omitted.
     pub url: String,
     /// The bearer token.
     pub token: Option<SecretString>,

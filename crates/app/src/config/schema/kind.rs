@@ -2,8 +2,8 @@
 
 use secrecy::SecretString;
 
+use crate::config::data::Data;
 use crate::config::document::Item;
-use crate::config::value::Data;
 use server::Listen;
 
 /// The kinds of values.
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_read_what_the_releases_read() {
+    fn kinds_accept_what_earlier_releases_accept() {
         assert_eq!(shown(Kind::Port, "19530"), "19530");
         assert_eq!(shown(Kind::Port, "0"), "expected a port (1 to 65535), not \"0\"");
         assert_eq!(

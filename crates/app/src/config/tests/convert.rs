@@ -109,7 +109,7 @@ fn local_roots_become_absolute() {
 }
 
 #[test]
-fn certificates_are_looked_at() {
+fn certificate_files_are_checked() {
     let case =
         Case::new("configVersion: v2\nmilvus:\n  grpc:\n    tlsMode: server\n    caCertPath: /none/ca.pem\n");
     let error = case.load([]).engine(&Environment::default()).unwrap_err();
@@ -130,7 +130,7 @@ fn certificates_are_looked_at() {
 }
 
 #[test]
-fn roots_of_buckets_lose_their_slashes_with_a_word() {
+fn slashes_around_roots_in_buckets_are_removed_with_a_warning() {
     let config = Case::new("minio: {rootPath: /files/, backupRootPath: backup}\n").load([]);
     assert_eq!(config.warnings, ["milvus.storage.rootPath: \"/files/\" is used as \"files\""]);
 }

@@ -78,7 +78,7 @@ fn secrets_of_the_environment_are_named_and_not_written() {
 }
 
 #[test]
-fn values_that_v2_refuses_are_reported() {
+fn values_that_v2_rejects_are_reported() {
     let case = Case::new("storage: {storageType: gcpnative}\n");
     let migration = migrate(&case.path(), &Environment::default()).unwrap_or_else(|e| panic!("{e}"));
     let problems: Vec<_> =
@@ -92,7 +92,7 @@ fn values_that_v2_refuses_are_reported() {
 }
 
 #[test]
-fn a_v2_file_is_refused() {
+fn a_v2_file_is_rejected() {
     let case = Case::new("configVersion: v2\n");
     let error = migrate(&case.path(), &Environment::default()).err().unwrap();
     assert_eq!(case.plain(&error.to_string()), "c.yaml is already a v2 configuration");

@@ -4,7 +4,7 @@ use super::{Case, Config, Environment, Request};
 const V1: &str = "milvus:\n  address: db\n  port: \"19531\"\nminio:\n  cloudProvider: ali\n  address: store\n  bucketName: mb\n";
 
 #[test]
-fn the_sample_says_the_defaults() {
+fn the_sample_contains_the_defaults() {
     let sample = include_str!("../../../../../configs/backup.yaml");
     let from_sample = Case::new(sample).load([]);
     assert!(from_sample.warnings.is_empty(), "{:?}", from_sample.warnings);
@@ -121,7 +121,7 @@ backup:
 }
 
 #[test]
-fn v1_logins_keep_only_what_belongs_to_them() {
+fn v1_logins_keep_only_their_own_credentials() {
     let azure = Case::new("storage: {storageType: azure}\nminio: {accessKeyID: acc, secretAccessKey: key}\n")
         .load([]);
     assert_eq!(azure.shown("milvus.storage.accountName"), "acc (c.yaml:2 minio.accessKeyID)");
@@ -137,7 +137,7 @@ fn v1_logins_keep_only_what_belongs_to_them() {
 }
 
 #[test]
-fn v1_tls_modes_get_their_names() {
+fn v1_tls_modes_become_words() {
     let mode = |text: &str| Case::new(text).load([]).shown("milvus.grpc.tlsMode");
     assert_eq!(mode("milvus: {tlsMode: 1}"), "server (c.yaml:1 milvus.tlsMode)");
     assert_eq!(
@@ -170,7 +170,7 @@ fn secrets_may_come_from_files() {
 }
 
 #[test]
-fn odd_variables_are_told_and_left_out() {
+fn unusable_variables_are_ignored_with_a_warning() {
     let config = Case::new(V1).load([("MILVUS_PORT", "tcp://10.0.0.7:19530"), ("MILVUS_USER", "")]);
     assert_eq!(config.shown("milvus.grpc.port"), "19531 (c.yaml:3 milvus.port)");
     assert_eq!(
@@ -223,7 +223,7 @@ fn errors_name_file_line_and_key() {
 }
 
 #[test]
-fn rules_across_keys_are_told_together() {
+fn violations_are_reported_together() {
     let text = "configVersion: v2
 milvus:
   password: p
@@ -265,7 +265,7 @@ fn a_secret_file_that_is_empty_is_ignored_with_a_warning() {
 }
 
 #[test]
-fn unknown_keys_are_told_with_the_nearest() {
+fn unknown_keys_are_reported_with_the_most_similar_key() {
     let case = Case::new("milvus:\n  adress: x\n  grpc:\n    port: 1\nminio:\n  bucket: x\nfoo: 1\n")
         .set(&["MINIO_ADRESS=1"]);
     let warnings: Vec<_> = case.load([]).warnings.iter().map(|warning| case.plain(warning)).collect();
@@ -293,7 +293,7 @@ fn unknown_keys_are_told_with_the_nearest() {
 }
 
 #[test]
-fn the_file_is_looked_for_in_three_places() {
+fn the_file_is_searched_in_three_directories() {
     let case = Case::new("x: 1");
     let conf = case.dir.path().join("conf");
     std::fs::create_dir(&conf).unwrap();

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_began_and_ended_between_two_snapshots_is_told_in_order() {
+    fn a_job_that_began_and_ended_between_two_snapshots_is_shown_in_order() {
         let books = CollectionRef::new("", "books");
         let mut events = vec![
             Event::Phase(engine::Phase::Import),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_collection_that_goes_on_shows_its_phase_first() {
+    fn an_active_collection_shows_its_phase_first() {
         let books = CollectionRef::new("", "books");
         let now = snapshot(&[
             Event::Collection { collection: books.clone(), phase: CollectionPhase::Copying },
