@@ -1,4 +1,4 @@
-//! Tells the program which commit it was built from, for `--version`.
+//! Passes the commit and the target of the build to the program, for `--version`.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,17 +10,17 @@ fn main() {
         (Some(commit), Some(date)) => format!("commit {commit} of {date}"),
         _ => "commit unknown".to_owned(),
     };
-    let of =
+    let variable =
         |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
-    println!("cargo::rustc-env=MILVUS_BACKUP_BUILD={build}, {} {}", of("PROFILE"), of("TARGET"));
+    println!("cargo::rustc-env=MILVUS_BACKUP_BUILD={build}, {} {}", variable("PROFILE"), variable("TARGET"));
     println!("cargo::rerun-if-changed=build.rs");
-    // Every commit appends to this log; without it (a source archive) nothing can change.
+    // Every commit appends to this log. A source archive has none, and its commit cannot change.
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists()) {
         println!("cargo::rerun-if-changed={log}");
     }
 }
 
-/// What git says, if there is a git and a repository.
+/// The output of a git command; `None` without git or outside a repository.
 fn git(arguments: &[&str]) -> Option<String> {
     let output =
         Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;

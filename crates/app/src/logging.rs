@@ -1,4 +1,4 @@
-//! Where log lines go: stderr and, if one is configured, a file that is rotated.
+//! The log: lines on stderr and, if configured, in a file that is rotated.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,15 +10,15 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
+use wire::Failure;
 
 use crate::config::{LogFile, LogSettings};
-use crate::render::{Out, TOLD};
-use wire::Failure;
+use crate::render::{MESSAGE_TARGET, Out};
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Starts logging for this process. Stderr gets lines only when `verbose`: what an operator should know comes as
-/// warnings and errors of the run itself.
+/// Starts the log of this process. Lines are written to stderr only if `verbose`, because the command itself prints
+/// warnings and errors.
 pub(crate) fn start(settings: &LogSettings, verbose: bool, out: &Out) -> Result<(), Failure> {
     let mut layers: Vec<BoxedLayer> = Vec::new();
     if verbose && settings.console {
@@ -28,18 +28,18 @@ pub(crate) fn start(settings: &LogSettings, verbose: bool, out: &Out) -> Result<
     if let Some(file) = &settings.file {
         let writer = Rotating::open(file.clone()).map_err(|error| {
             Failure::usage(format!("cannot write the log file {}: {error}", file.path.display()))
-                .hint("set log.file.path (log.file.filename) to a place that can be written, or to nothing")
+                .hint("set log.file.path (v1: log.file.filename) to a writable path, or to \"\" for no file")
         })?;
         layers.push(layer(settings, writer));
     }
-    // A second start in one process (tests) leaves the first in place.
+    // Fails if the log was started before in this process, as in tests.
     let _ = tracing_subscriber::registry().with(layers).try_init();
     Ok(())
 }
 
 fn layer(settings: &LogSettings, writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static) -> BoxedLayer {
-    // Other libraries are heard from warnings on; who changed what is written down whatever the level.
-    let filter = format!("warn,audit=info,{TOLD}=info,milvus_backup={}", settings.level);
+    // Libraries log warnings only; the audit log is independent of the level.
+    let filter = format!("warn,audit=info,{MESSAGE_TARGET}=info,milvus_backup={}", settings.level);
     let filter = EnvFilter::builder().parse_lossy(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     if settings.json {
@@ -61,7 +61,7 @@ impl Write for Console {
     }
 }
 
-/// A file that is put aside as `NAME.1`, `NAME.2` … once it is full; 1 is the newest.
+/// A file that is renamed to `NAME.1` once it is full, an older one to `NAME.2` and so on.
 struct Rotating {
     settings: LogFile,
     open: Mutex<(File, u64)>,
@@ -88,27 +88,27 @@ impl Rotating {
         Ok(())
     }
 
-    fn aside(&self, number: u64) -> PathBuf {
+    fn rotated_path(&self, number: u64) -> PathBuf {
         let mut path = self.settings.path.clone().into_os_string();
         path.push(format!(".{number}"));
         path.into()
     }
 
     fn rotate(&self) -> io::Result<()> {
-        let mut aside = 0;
-        while self.aside(aside + 1).exists() {
-            aside += 1;
+        let mut count = 0;
+        while self.rotated_path(count + 1).exists() {
+            count += 1;
         }
-        for number in (1..=aside).rev() {
-            let path = self.aside(number);
-            let many = self.settings.max_backups > 0 && number >= self.settings.max_backups;
-            if many || self.is_old(&path) {
+        for number in (1..=count).rev() {
+            let path = self.rotated_path(number);
+            let is_surplus = self.settings.max_backups > 0 && number >= self.settings.max_backups;
+            if is_surplus || self.is_old(&path) {
                 fs::remove_file(path)?;
             } else {
-                fs::rename(path, self.aside(number + 1))?;
+                fs::rename(path, self.rotated_path(number + 1))?;
             }
         }
-        fs::rename(&self.settings.path, self.aside(1))
+        fs::rename(&self.settings.path, self.rotated_path(1))
     }
 
     fn is_old(&self, path: &std::path::Path) -> bool {
@@ -131,7 +131,7 @@ impl<'w> MakeWriter<'w> for Rotating {
     }
 }
 
-/// One log line; it comes in one piece.
+/// The writer of one log line, which arrives in one piece.
 struct Line<'w>(&'w Rotating);
 
 impl Write for Line<'_> {
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn full_files_are_put_aside_and_the_oldest_removed() {
+    fn full_files_are_rotated_and_the_oldest_removed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("logs/b.log");
         let settings = LogFile { path: path.clone(), max_bytes: 10, max_backups: 2, max_days: 0 };

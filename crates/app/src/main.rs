@@ -1,4 +1,4 @@
-//! The `milvus-backup` program: reads the command line and the configuration, calls the engine once, renders the outcome.
+//! The `milvus-backup` program: reads command line and configuration, calls the engine or a server, renders the outcome.
 
 mod cli;
 mod config;

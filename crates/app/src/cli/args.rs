@@ -1,48 +1,51 @@
-//! What the verbs' command lines share, and how they read Go's ways of writing flags.
+//! The flags that several commands share, and the ways to write flags that the Go tool accepts.
 
-use clap::{ArgAction, Args, Command, ValueEnum};
+use clap::{ArgAction, Args, Command};
+use model::name::BackupName;
+use wire::{Failure, existing_name};
 
 use crate::config;
+use crate::render::{Format, ProgressMode};
 
-/// Where the configuration comes from; before or after the verb.
+/// The flags for the configuration; accepted before and after the command.
 #[derive(Args, Clone, Debug, Default)]
-pub(super) struct Globals {
-    /// Configuration file; "" for none [default: backup.yaml]
+pub(super) struct ConfigFlags {
+    /// Read this configuration file; "" for none [default: backup.yaml]
     #[arg(long, value_name = "FILE", help_heading = "Configuration", display_order = 100)]
     config: Option<String>,
-    /// Set one value over file and environment; repeatable
+    /// Override one value of file and environment; repeatable
     #[arg(long, value_name = "KEY=VALUE", action = ArgAction::Append, help_heading = "Configuration", display_order = 101)]
     set: Vec<String>,
 }
 
-impl Globals {
-    /// These, and what stands before the verb for what these leave open.
-    pub(super) fn over(&self, before: &Self) -> Self {
+impl ConfigFlags {
+    /// These flags, completed by those before the command.
+    pub(super) fn or(&self, before: &Self) -> Self {
         Self {
             config: self.config.clone().or_else(|| before.config.clone()),
             set: before.set.iter().chain(&self.set).cloned().collect(),
         }
     }
 
-    /// The file to use.
+    /// The file to read; empty for none.
     pub(super) fn file(&self) -> &str {
         self.config.as_deref().unwrap_or(config::DEFAULT_FILE)
     }
 
-    /// The file as it was given.
+    /// The value of `--config`, if given.
     pub(super) fn given_file(&self) -> Option<&str> {
         self.config.as_deref()
     }
 
-    /// The items to set.
+    /// The values of `--set`.
     pub(super) fn set(&self) -> &[String] {
         &self.set
     }
 }
 
-/// How results and progress are shown.
+/// The flags for the output; accepted before and after the command.
 #[derive(Args, Clone, Debug, Default)]
-pub(super) struct Style {
+pub(super) struct OutputFlags {
     /// Print results as text or json [default: text]
     #[arg(
         long,
@@ -62,14 +65,14 @@ pub(super) struct Style {
         hide_possible_values = true
     )]
     progress: Option<ProgressMode>,
-    /// Print nothing but results asked for and errors
+    /// Print only requested results and errors
     #[arg(long, short, help_heading = "Output", display_order = 112)]
     quiet: bool,
 }
 
-impl Style {
-    /// These, and what stands before the verb for what these leave open.
-    pub(super) fn over(&self, before: &Self) -> Self {
+impl OutputFlags {
+    /// These flags, completed by those before the command.
+    pub(super) fn or(&self, before: &Self) -> Self {
         Self {
             output: self.output.or(before.output),
             progress: self.progress.or(before.progress),
@@ -82,84 +85,83 @@ impl Style {
         self.output.unwrap_or_default()
     }
 
-    /// How progress is shown: not at all when quiet, unless a mode is asked for.
+    /// The form of progress; none by default with `--quiet`.
     pub(super) fn progress(&self) -> ProgressMode {
-        let unasked = if self.quiet { ProgressMode::None } else { ProgressMode::Auto };
-        self.progress.unwrap_or(unasked)
+        let default = if self.quiet { ProgressMode::None } else { ProgressMode::Auto };
+        self.progress.unwrap_or(default)
     }
 
-    /// Whether notes and progress are unwanted.
+    /// Whether notes, warnings and reports are suppressed.
     pub(super) fn quiet(&self) -> bool {
         self.quiet
     }
 }
 
-/// A format of results.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs; documented and stable.
-    Json,
-}
-
-/// A way to show progress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProgressMode {
-    /// Bars on a terminal, lines elsewhere.
-    Auto,
-    /// Lines.
-    Plain,
-    /// One JSON object a line.
-    Json,
-    /// Nothing.
-    None,
-}
-
-/// What every verb takes.
+/// The flags of every command that reads the configuration.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Shared {
+pub(super) struct CommonFlags {
     #[command(flatten)]
-    pub globals: Globals,
+    pub config: ConfigFlags,
     #[command(flatten)]
-    pub style: Style,
-    /// Log what happens to stderr, debug lines included
+    pub output: OutputFlags,
+    /// Log to stderr at debug level; -vv for trace
     #[arg(long, short, action = ArgAction::Count, help_heading = "Output", display_order = 113)]
     pub verbose: u8,
+    /// Words that the command does not use; the Go tool ignores them.
     #[arg(hide = true)]
     pub extra: Vec<String>,
 }
 
-/// Teaches a command what Go's parser takes: `--flag=false` for booleans, the last of repeated flags,
-/// and the old spelling with `_` of every flag with `-`.
-pub(super) fn as_go_does(command: Command) -> Command {
-    command.args_override_self(true).mut_args(go_argument).mut_subcommands(as_go_does)
+/// The flags that stand before the command.
+#[derive(Args, Clone, Debug)]
+pub(super) struct LeadingFlags {
+    #[command(flatten)]
+    pub config: ConfigFlags,
+    #[command(flatten)]
+    pub output: OutputFlags,
 }
 
-fn go_argument(argument: clap::Arg) -> clap::Arg {
+/// The flag that names an existing backup.
+#[derive(Args, Debug)]
+pub(super) struct BackupFlag {
+    /// Select the backup of this name (required)
+    #[arg(long, short, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+impl BackupFlag {
+    /// The name; a usage error if it is missing or invalid.
+    pub(super) fn parse(&self) -> Result<BackupName, Failure> {
+        existing_name(self.name.as_deref())
+    }
+}
+
+/// Changes a command so that it accepts what the parser of the Go tool accepts: `--flag=false` for booleans, the last
+/// of repeated flags, and `_` instead of `-` in the name of every flag.
+pub(super) fn accept_go_syntax(command: Command) -> Command {
+    command.args_override_self(true).mut_args(accept_go_flag).mut_subcommands(accept_go_syntax)
+}
+
+fn accept_go_flag(argument: clap::Arg) -> clap::Arg {
     let old = argument.get_long().filter(|long| long.contains('-')).map(|long| long.replace('-', "_"));
     let argument = match old {
         Some(old) => argument.alias(old),
         None => argument,
     };
-    if matches!(argument.get_action(), ArgAction::SetTrue) {
-        boolean(argument).default_value("false")
-    } else {
-        argument
+    if !matches!(argument.get_action(), ArgAction::SetTrue) {
+        return argument;
     }
-}
-
-/// A flag that takes `=true` and `=false`, and never the next word.
-pub(super) fn boolean(argument: clap::Arg) -> clap::Arg {
+    // The next word is never the value.
     argument
         .action(ArgAction::Set)
         .num_args(0..=1)
         .require_equals(true)
         .default_missing_value("true")
         .value_parser(parse_boolean)
+        .default_value("false")
 }
 
+/// Parses a boolean as the Go tool writes it.
 pub(super) fn parse_boolean(text: &str) -> Result<bool, String> {
     config::parse_bool(text).ok_or_else(|| "expected true or false".to_owned())
 }

@@ -1,14 +1,14 @@
-//! `check`: whether everything a backup and a restore need is there.
+//! `check`: whether backup and restore can work with this configuration.
 
-use super::Shared;
-use super::session::Session;
 use clap::Args;
-use wire::{Checks, Reword};
-use wire::{DONE, Failure, Kind, exit_code};
+use wire::{Checks, DONE, Failure, Kind, Reword, exit_code};
 
-/// Try Milvus and both storages: connection, rights, root path, the way between them
+use super::args::CommonFlags;
+use super::session::Session;
+
+/// Check Milvus and both storages: connection, permissions, root paths, copying
 ///
-/// What it writes it removes. A line that says FAIL makes the exit code 5.
+/// Writes small test objects and removes them. The exit code is 5 if a check fails.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -16,13 +16,13 @@ Examples:
   milvus-backup check --config prod.yaml --output json")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    pub shared: Shared,
+    pub common: CommonFlags,
 }
 
 impl Arguments {
-    /// Runs the verb.
+    /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        if let Some(word @ ("config" | "backup_yaml")) = self.shared.extra.first().map(String::as_str) {
+        if let Some(word @ ("config" | "backup_yaml")) = self.common.extra.first().map(String::as_str) {
             session.note(&format!("`check {word}` is now `config show`"));
             session.show_config()?;
             return Ok(DONE);

@@ -1,35 +1,35 @@
-//! `config show` and `config migrate`.
+//! `config`: shows the configuration and migrates it to v2.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-
-use super::args::Globals;
-use super::session::Session;
-use super::{Before, Shared, end, run};
-use crate::config::{ConfigError, Environment, migrate};
-use crate::render::Out;
 use wire::{DONE, Failure};
 
-/// Show the configuration, or bring it to the newest form
+use super::args::{CommonFlags, ConfigFlags, LeadingFlags};
+use super::run::{end, out, run_locally};
+use super::session::Session;
+use crate::config::{ConfigError, Environment, migrate};
+use crate::render::Out;
+
+/// Show the configuration, or migrate it to v2
 #[derive(Args, Debug)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    globals: Globals,
+    config: ConfigFlags,
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
 }
 
 #[derive(Subcommand, Debug)]
-enum Verb {
+enum Command {
     Show(Show),
     Migrate(Migrate),
 }
 
-/// Show every value in effect and where it comes from, secrets masked
+/// Show every effective value and its source; secrets are masked
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -37,26 +37,26 @@ Examples:
   milvus-backup config show --set milvus.grpc.port=19531 --output json")]
 struct Show {
     #[command(flatten)]
-    shared: Shared,
+    common: CommonFlags,
 }
 
-/// Write a v2 configuration from a v1 file (`minio:` …)
+/// Migrate a v1 configuration (`minio:` …) to v2
 ///
-/// Secrets of the file are written in clear, those of the environment not at all; `--set` plays no part.
+/// Secrets of the file are written in plain text, secrets of the environment are not written. `--set` is ignored.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   milvus-backup config migrate --config backup.yaml --output backup-v2.yaml")]
 struct Migrate {
     #[command(flatten)]
-    globals: Globals,
-    /// Write to this file, readable by you alone; "" or - for stdout
+    config: ConfigFlags,
+    /// Write to this file, readable only by its owner; "" or - for stdout [default: stdout]
     #[arg(long, short, value_name = "FILE", default_value = "", hide_default_value = true)]
     output: String,
-    /// Overwrite the file
+    /// Overwrite the file if it exists
     #[arg(long)]
     force: bool,
-    /// Write nothing if v2 refuses a value
+    /// Fail and write nothing if v2 rejects a value
     #[arg(long)]
     strict: bool,
     #[arg(hide = true)]
@@ -64,16 +64,18 @@ struct Migrate {
 }
 
 impl Arguments {
-    /// Runs the verb.
-    pub(super) fn run(&self, before: &Before, environment: &Environment) -> u8 {
-        let before = Before { globals: self.globals.over(&before.globals), style: before.style.clone() };
-        match &self.verb {
-            Verb::Show(show) => run(environment, &before, &show.shared, async |session: &Session<'_>| {
-                session.show_config()?;
-                Ok(DONE)
-            }),
-            Verb::Migrate(migrate) => {
-                let out = super::out(&before.style, environment);
+    /// Runs the command; returns the exit code.
+    pub(super) fn run(&self, before: &LeadingFlags, environment: &Environment) -> u8 {
+        let before = LeadingFlags { config: self.config.or(&before.config), output: before.output.clone() };
+        match &self.command {
+            Command::Show(show) => {
+                run_locally(environment, &before, &show.common, async |session: &Session<'_>| {
+                    session.show_config()?;
+                    Ok(DONE)
+                })
+            }
+            Command::Migrate(migrate) => {
+                let out = out(&before.output, environment);
                 end(&out, migrate.run(&before, environment, &out))
             }
         }
@@ -81,11 +83,11 @@ impl Arguments {
 }
 
 impl Migrate {
-    fn run(&self, before: &Before, environment: &Environment, out: &Out) -> Result<u8, Failure> {
-        let globals = self.globals.over(&before.globals);
-        let migration = migrate(globals.file(), environment)?;
-        if !globals.set().is_empty() {
-            out.note("--set plays no part in a migration");
+    fn run(&self, before: &LeadingFlags, environment: &Environment, out: &Out) -> Result<u8, Failure> {
+        let flags = self.config.or(&before.config);
+        let migration = migrate(flags.file(), environment)?;
+        if !flags.set().is_empty() {
+            out.note("--set is ignored by config migrate");
         }
         for warning in &migration.warnings {
             out.warning(warning);
@@ -94,30 +96,30 @@ impl Migrate {
             return Err(ConfigError::Values(migration.problems).into());
         }
         for problem in &migration.problems {
-            out.warning(&format!("v2 refuses {problem}"));
+            out.warning(&format!("v2 rejects {problem}"));
         }
         for (old, new) in &migration.variables {
             out.note(&format!("{old} -> {new}"));
         }
         if !migration.dropped.is_empty() {
-            out.note(&format!("left out, without a counterpart in v2: {}", migration.dropped.join(", ")));
+            out.note(&format!("not migrated, because v2 has no such keys: {}", migration.dropped.join(", ")));
         }
         match self.output.as_str() {
             "" | "-" => out.print(&migration.text)?,
             path => {
                 write_new(Path::new(path), &migration.text, self.force)?;
-                out.note(&format!("wrote {path}, made from {}", globals.file()));
+                out.note(&format!("wrote {path}, migrated from {}", flags.file()));
             }
         }
         Ok(DONE)
     }
 }
 
-/// Writes a file that may hold secrets.
+/// Writes a file that may contain secrets, readable only by its owner.
 fn write_new(path: &Path, text: &str, force: bool) -> Result<(), ConfigError> {
     let unwritable = |source| ConfigError::Unwritable { path: path.to_owned(), source };
     if force && path.exists() {
-        // The new file gets its own mode, whatever the old one had.
+        // The new file must not have the mode of the old one.
         std::fs::remove_file(path).map_err(unwritable)?;
     }
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);

@@ -1,102 +1,102 @@
-//! `create`: takes a backup.
+//! `create`: creates a backup.
 
 use clap::Args;
 use model::plan::backup::FlushStrategy;
 use reqwest::Method;
+use wire::{BackupPlan, BackupReport, DONE, Failure, NewBackup, Strategy};
 
-use super::Shared;
-use super::remote::{JobFlags, Order};
-use super::selection::Selectors;
+use super::args::CommonFlags;
+use super::remote::{JobFlags, Submission};
+use super::report::report_backup;
+use super::selection::{CREATE_COLLECTIONS, SelectionFlags};
 use super::session::Session;
 use crate::render;
-use wire::{BackupPlan, BackupReport, NewBackup, Reword, Strategy};
-use wire::{DONE, Failure};
 
-/// Take a backup
+/// Create a backup
 ///
-/// Flushes each selected collection, copies its files and commits the backup once all of them are verified.
-/// Without a selection everything is taken. What is interrupted shows as unfinished in `list`.
+/// Flushes each selected collection, copies its files, and commits the backup once all files are verified. An
+/// interrupted backup is shown as unfinished by `list`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Strategies (--strategy):
-  auto          what suits the server (default)
+  auto          choose by the version of Milvus (default)
   serial_flush  flush each collection just before it is read
-  bulk_flush    one flush of the cluster (Milvus 2.6.11 and later); not supported yet
-  skip_flush    only what is flushed already; the newest rows stay out
-  meta_only     schemas and indexes, no data
+  bulk_flush    flush the whole cluster once; needs Milvus 2.6.11 or later
+  skip_flush    do not flush; rows that are not flushed yet are not included
+  meta_only     copy schemas and indexes, no data
 
 Examples:
   milvus-backup create -n nightly
   milvus-backup create -n shop --filter 'shop.*,default.books'
   milvus-backup create -n nightly --dry-run")]
 pub(super) struct Arguments {
-    /// Name of the backup: a letter or _, then letters, digits, _; made of the time if not given
+    /// Name the backup: a letter or _, then letters, digits or _ [default: generated from the current time]
     #[arg(long, short, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
-    selectors: Selectors,
+    selection: SelectionFlags,
     #[arg(long = "colls", short = 'c', hide = true, value_name = "COLL,…")]
     collections: Option<String>,
-    /// How the newest rows get into files; see below
-    #[arg(long, value_name = "WORD")]
+    /// Choose how the newest rows are written to files; see below [default: auto]
+    #[arg(long, value_name = "STRATEGY")]
     strategy: Option<String>,
     #[arg(long, short, hide = true)]
     force: bool,
     #[arg(long = "meta-only", hide = true)]
     meta_only: bool,
-    /// How data is stored: auto or binlog
-    #[arg(long, value_name = "WORD", hide = true)]
+    #[arg(long, value_name = "FORMAT", hide = true)]
     format: Option<String>,
     #[arg(long, hide = true)]
     rbac: bool,
     #[arg(long = "backup-index-extra", hide = true)]
     backup_index_extra: bool,
-    /// Fail if a collection is dropped while it is read
+    /// Fail if a collection is dropped during the backup, or if rows are missing in its files
     #[arg(long)]
     strict: bool,
-    /// Show what would be done, before any flush, and change nothing
+    /// Show the plan and change nothing, not even by a flush
     #[arg(long = "dry-run")]
     dry_run: bool,
     #[command(flatten)]
-    pub there: JobFlags,
+    pub job: JobFlags,
     #[command(flatten)]
-    pub shared: Shared,
+    pub common: CommonFlags,
 }
 
 impl Arguments {
-    /// Runs the verb.
+    /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let asked = self.asked(session)?;
+        let new_backup = self.new_backup(session)?;
         if let Some(client) = session.server() {
-            let order = Order {
-                to: (Method::POST, &["backups"]),
+            let submission = Submission {
+                method: Method::POST,
+                path: &["backups"],
                 query: &[],
-                body: Some(&asked),
-                plan: render::text::backup_plan as fn(&BackupPlan) -> String,
+                body: Some(&new_backup),
+                plan_text: render::text::backup_plan as fn(&BackupPlan) -> String,
             };
-            return self.there.carry_out(session, client, order).await;
+            return self.job.submit(session, client, submission).await;
         }
-        self.there.refuse_alone()?;
-        let request = asked.request()?;
+        self.job.reject_without_server()?;
+        let request = new_backup.request()?;
         let engine = session.engine()?;
         let job = session.job()?;
         let prepared = job.finish_if_failed(engine.plan_backup(&request, job.ctx()).await)?;
         if self.dry_run {
             let preview = prepared.preview(job.ctx()).await;
-            job.finish();
+            job.display().finish();
             session.show(&BackupPlan::from(&preview?), render::text::backup_plan)?;
             return Ok(DONE);
         }
         let report = engine.backup(prepared, job.ctx()).await;
-        job.finish();
+        job.display().finish();
         let report = report?;
-        job.warn_of(&report.warnings);
+        job.display().warn_of_new(&report.warnings);
         report_backup(session, BackupReport::from(&report))
     }
 
-    fn asked(&self, session: &Session<'_>) -> Result<NewBackup, Failure> {
-        self.refuse_what_comes_later()?;
-        let selection = self.selectors.first(("--colls", self.collections.as_ref()), session)?;
+    fn new_backup(&self, session: &Session<'_>) -> Result<NewBackup, Failure> {
+        self.reject_unsupported()?;
+        let selection = self.selection.first((CREATE_COLLECTIONS, self.collections.as_ref()), session)?;
         Ok(NewBackup {
             name: self.name.clone(),
             filter: Some(selection.to_string()),
@@ -107,58 +107,50 @@ impl Arguments {
         })
     }
 
-    fn refuse_what_comes_later(&self) -> Result<(), Failure> {
+    fn reject_unsupported(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("create --rbac (users, roles and grants)").hint("leave out --rbac"));
+            return Err(Failure::later("create --rbac (users, roles and grants)").hint("omit --rbac"));
         }
         if self.backup_index_extra {
             return Err(Failure::later("create --backup_index_extra (index details from etcd)")
-                .hint("leave it out: indexes are taken with the parameters they were created with"));
+                .hint("omit it: indexes are backed up with the parameters with which they were created"));
         }
         match self.format.as_deref() {
             None | Some("" | "auto" | "binlog") => Ok(()),
             Some("snapshot") => Err(Failure::later("create --format snapshot (Milvus 3.0)")
-                .hint("use --format binlog, or leave it out")),
+                .hint("use --format binlog, or omit it")),
             Some(other) => {
                 Err(Failure::usage(format!("--format {other}: expected auto, binlog or snapshot")))
             }
         }
     }
 
-    /// `--strategy` over `--meta_only` over `--force`; the last two together leave the data out, as in 0.4.15.
+    /// `--strategy` overrides `--meta_only`, which overrides `--force`, as in 0.4.15.
     fn strategy(&self, session: &Session<'_>) -> Result<Strategy, Failure> {
         let word = self.strategy.as_deref().unwrap_or_default();
         if self.meta_only && self.force && word.is_empty() {
-            session.note(
-                "--meta_only is deprecated and --force beside it is ignored; write --strategy meta_only",
-            );
+            session
+                .note("--meta_only is deprecated, and --force is ignored with it; use --strategy meta_only");
             return Ok(Strategy::MetaOnly);
         }
-        for (given, flag, instead) in
+        for (given, flag, replacement) in
             [(self.meta_only, "--meta_only", "meta_only"), (self.force, "--force", "skip_flush")]
         {
             if given && word.is_empty() {
-                session.note(&format!("{flag} is deprecated; write --strategy {instead}"));
+                session.note(&format!("{flag} is deprecated; use --strategy {replacement}"));
             } else if given {
-                session.note(&format!("{flag} is ignored, since --strategy is given"));
+                session.note(&format!("{flag} is ignored, because --strategy is given"));
             }
         }
         match word {
             "" if self.meta_only => Ok(Strategy::MetaOnly),
             "" if self.force => Ok(Strategy::Skip),
             "snapshot" => Err(Failure::usage("--strategy snapshot: snapshot is a format, not a strategy")
-                .hint("formats are chosen with --format; snapshot comes with a later version")),
+                .hint("--format chooses the format; snapshot is not supported yet")),
             word => FlushStrategy::from_word(word).map(Strategy::from).ok_or_else(|| {
                 let words = FlushStrategy::WORDS.join(", ");
                 Failure::usage(format!("--strategy {word}: expected one of {words}"))
             }),
         }
     }
-}
-
-/// Prints what a backup did; returns the exit code.
-pub(super) fn report_backup(session: &Session<'_>, mut report: BackupReport) -> Result<u8, Failure> {
-    report.reword(session.terms());
-    session.report(&report, |report| render::text::backup_report(report, session.terms()))?;
-    Ok(report.exit_code)
 }

@@ -1,20 +1,22 @@
-//! `delete`: removes a backup.
+//! `delete`: deletes a backup.
 
 use std::io::{IsTerminal, Write};
 
 use clap::Args;
 use reqwest::Method;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use wire::{DONE, Deleted, Failure, Kind, deletion};
 
-use super::remote::{JobFlags, Order};
+use super::args::{BackupFlag, CommonFlags};
+use super::remote::{JobFlags, Submission};
+use super::report::report_deletion;
 use super::session::Session;
-use super::{Named, Shared};
 use crate::render;
-use wire::{DONE, Failure};
-use wire::{Deleted, deletion};
 
 /// Delete a backup
 ///
-/// On a terminal it asks first, unless --yes. An unfinished or half-deleted backup is removed too.
+/// Asks for confirmation on a terminal. Also deletes unfinished and partly deleted backups.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -23,72 +25,80 @@ Examples:
   milvus-backup delete -n nightly --yes")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    named: Named,
-    /// Do not ask
+    backup: BackupFlag,
+    /// Delete without confirmation
     #[arg(long, short)]
     yes: bool,
     /// Show what would be deleted and change nothing
     #[arg(long = "dry-run")]
     dry_run: bool,
     #[command(flatten)]
-    pub there: JobFlags,
+    pub job: JobFlags,
     #[command(flatten)]
-    pub shared: Shared,
+    pub common: CommonFlags,
 }
 
 impl Arguments {
-    /// Runs the verb.
+    /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let request = deletion(self.named.name.as_deref())?;
-        let ask = !self.yes && !self.dry_run && std::io::stdin().is_terminal();
+        let request = deletion(self.backup.name.as_deref())?;
+        let asks = !self.yes && !self.dry_run && std::io::stdin().is_terminal();
         if let Some(client) = session.server() {
             let path = &["backups", request.name.as_str()];
-            if ask && !confirm(&client.would_delete(path).await?)? {
+            // Without a job of its own, a signal ends the program.
+            let never = CancellationToken::new();
+            if asks && !confirm(&client.plan_deletion(path).await?, &never).await? {
                 session.note("nothing was deleted");
                 return Ok(DONE);
             }
-            let order = Order {
-                to: (Method::DELETE, path),
+            let submission = Submission {
+                method: Method::DELETE,
+                path,
                 query: &[("dry_run", if self.dry_run { "true" } else { "false" })],
                 body: None::<&()>,
-                plan: render::text::delete_plan as fn(&Deleted) -> String,
+                plan_text: render::text::delete_plan as fn(&Deleted) -> String,
             };
-            return self.there.carry_out(session, client, order).await;
+            return self.job.submit(session, client, submission).await;
         }
-        self.there.refuse_alone()?;
+        self.job.reject_without_server()?;
         let engine = session.engine()?;
-        let prepared = engine.plan_delete(&request, session.silent_job()?.ctx()).await?;
-        let would_delete = Deleted::of(prepared.contents(), true);
+        let planning = session.silent_job()?;
+        let prepared = engine.plan_delete(&request, planning.ctx()).await?;
+        let plan = Deleted::of(prepared.contents(), true);
         if self.dry_run {
-            return report_deletion(session, &would_delete);
+            return report_deletion(session, &plan);
         }
-        if ask && !confirm(&would_delete)? {
+        if asks && !confirm(&plan, planning.ctx().cancel()).await? {
             session.note("nothing was deleted");
             return Ok(DONE);
         }
-        let job = session.job()?;
+        let job = session.shown_job(planning.ctx().cancel().clone());
         let deleted = engine.delete(prepared, job.ctx()).await;
-        job.finish();
+        job.display().finish();
         report_deletion(session, &Deleted::of(&deleted?, false))
     }
 }
 
-/// Prints what a deletion did, or would do; returns the exit code.
-pub(super) fn report_deletion(session: &Session<'_>, deleted: &Deleted) -> Result<u8, Failure> {
-    if deleted.dry_run {
-        session.show(deleted, render::text::delete_plan)?;
-    } else {
-        session.report(deleted, render::text::deleted)?;
-    }
-    Ok(DONE)
-}
-
-/// Asks on the terminal; anything but yes means no.
-fn confirm(found: &Deleted) -> std::io::Result<bool> {
+/// Asks for confirmation on the terminal; every answer but `y` and `yes` means no.
+///
+/// Fails if `cancel` is cancelled before there is an answer.
+async fn confirm(plan: &Deleted, cancel: &CancellationToken) -> Result<bool, Failure> {
     let mut stderr = std::io::stderr();
-    write!(stderr, "{} [y/N] ", render::text::delete_question(found))?;
+    write!(stderr, "{} [y/N] ", render::text::delete_question(plan))?;
     stderr.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    let (sender, answer) = oneshot::channel();
+    // A blocked read cannot be interrupted, so it must not belong to the runtime, whose end would wait for it.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line).map(|_| line);
+        // After an interruption, the answer has no receiver.
+        let _ = sender.send(read);
+    });
+    tokio::select! {
+        answer = answer => {
+            let answer = answer.map_err(std::io::Error::other)??;
+            Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        }
+        () = cancel.cancelled() => Err(Failure::new(Kind::Interrupted, "interrupted")),
+    }
 }

@@ -1,13 +1,13 @@
-//! `completion`, `man` and `openapi`: what packagers, shells and generators of clients want.
+//! `completion`, `man` and `openapi`: files for shells, packagers and client generators.
 
 use std::path::PathBuf;
 
 use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
-
-use crate::render::{self, Out};
 use server::ApiVersion;
 use wire::{DONE, Failure};
+
+use crate::render::{self, Out};
 
 /// Print a completion script for a shell
 #[derive(Args, Debug)]
@@ -16,7 +16,7 @@ Examples:
   milvus-backup completion bash > /etc/bash_completion.d/milvus-backup
   milvus-backup completion zsh > \"${fpath[1]}/_milvus-backup\"")]
 pub(super) struct Completion {
-    /// bash, zsh, fish, elvish or powershell
+    /// The shell: bash, zsh, fish, elvish or powershell
     #[arg(value_name = "SHELL", hide_possible_values = true)]
     shell: Shell,
 }
@@ -37,10 +37,10 @@ enum Version {
     V2,
 }
 
-/// `openapi`.
+/// The arguments of `openapi`.
 #[derive(Args, Debug)]
 #[command(
-    about = "Print the OpenAPI description of what the server serves",
+    about = "Print the OpenAPI description of the REST API",
     long_about = None,
     after_help = "\
 Examples:
@@ -48,7 +48,7 @@ Examples:
   milvus-backup openapi v1"
 )]
 pub(super) struct Openapi {
-    /// v1, as the Go tool has it, or v2
+    /// The version of the API: v1 (that of the Go tool) or v2 [default: v2]
     #[arg(
         value_name = "VERSION",
         hide_possible_values = true,
@@ -59,7 +59,7 @@ pub(super) struct Openapi {
 }
 
 impl Openapi {
-    /// Prints it.
+    /// Prints the description.
     pub(super) fn run(&self, out: &Out) -> Result<u8, Failure> {
         let version = match self.version {
             Version::V1 => ApiVersion::V1,
@@ -70,25 +70,25 @@ impl Openapi {
     }
 }
 
-/// The command without what is hidden, which the generators would offer all the same.
+/// The command without hidden flags and commands, which the generator would include.
 fn visible(command: &Command) -> Command {
     let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned();
-    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(visible);
+    let commands = command.get_subcommands().filter(|command| !command.is_hide_set()).map(visible);
     Command::new(command.get_name().to_owned())
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
         .about(command.get_about().cloned().unwrap_or_default())
         .args(arguments)
-        .subcommands(verbs)
+        .subcommands(commands)
 }
 
-/// Write man pages, one a verb, into a directory
+/// Write man pages, one for each command, into a directory
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   milvus-backup man /usr/local/share/man/man1")]
 pub(super) struct Man {
-    /// The directory; made if it does not exist
+    /// The directory; created if it does not exist
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 }

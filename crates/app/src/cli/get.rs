@@ -1,13 +1,12 @@
-//! `get`: one backup.
+//! `get`: shows one backup.
 
 use clap::Args;
+use wire::{DONE, Detail, Failure};
 
+use super::args::{BackupFlag, CommonFlags};
 use super::remote::ServerFlags;
 use super::session::Session;
-use super::{Named, Shared};
 use crate::render;
-use wire::Detail;
-use wire::{DONE, Failure};
 
 /// Show one backup
 #[derive(Args, Debug)]
@@ -17,20 +16,20 @@ Examples:
   milvus-backup get -n nightly --detail --output json")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    named: Named,
+    backup: BackupFlag,
     /// Show partitions and segments too
     #[arg(long, short)]
     detail: bool,
     #[command(flatten)]
     pub server: ServerFlags,
     #[command(flatten)]
-    pub shared: Shared,
+    pub common: CommonFlags,
 }
 
 impl Arguments {
-    /// Runs the verb.
+    /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let name = self.named.parse()?;
+        let name = self.backup.parse()?;
         let backup = if let Some(client) = session.server() {
             let detail = if self.detail { "true" } else { "false" };
             client.get(&["backups", name.as_str()], &[("detail", detail)]).await?

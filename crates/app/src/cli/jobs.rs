@@ -1,22 +1,21 @@
-//! `jobs`: what a server was asked to do, and how far it is.
+//! `jobs`: the jobs of a server.
 
 use clap::{Args, Subcommand};
+use wire::{DONE, Failure, Job, JobPage, Reword};
 
-use super::Shared;
-use super::remote::{ServerFlags, followed};
+use super::args::CommonFlags;
+use super::remote::{ServerFlags, follow_job};
 use super::session::Session;
-use crate::remote::OnSignal;
+use crate::remote::{Client, SignalAction};
 use crate::render;
-use wire::{DONE, Failure};
-use wire::{Job, JobPage, Reword};
 
-/// The server meant where none is named.
-pub(super) const USUAL_SERVER: &str = "http://127.0.0.1:8080";
+/// The URL of the server if none is named.
+pub(super) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 
-/// Look at a server's jobs, follow and cancel them
+/// Show, follow and cancel the jobs of a server
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without --server and MILVUS_BACKUP_SERVER it is the server on this machine, http://127.0.0.1:8080.
+Without --server and MILVUS_BACKUP_SERVER, the server at http://127.0.0.1:8080 is used.
 
 Examples:
   milvus-backup jobs list --state running,queued
@@ -24,11 +23,11 @@ Examples:
   milvus-backup jobs cancel 0d3b1c52-0f0e-4f3e-8f0a-7f1f7a1a5a55 --server https://backup.example:8080")]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
 }
 
 #[derive(Subcommand, Debug)]
-enum Verb {
+enum Command {
     List(List),
     Show(Show),
     Cancel(Cancel),
@@ -42,22 +41,23 @@ Examples:
   milvus-backup jobs list
   milvus-backup jobs list --kind backup --state failed,interrupted --output json")]
 struct List {
-    /// Only these kinds: backup, restore, delete; by commas
+    /// Show only these kinds (comma-separated): backup, restore, delete [default: all]
     #[arg(long, value_name = "KIND,…")]
     kind: Option<String>,
-    /// Only these states: queued, running, succeeded, partial, failed, cancelled, interrupted; by commas
+    /// Show only these states (comma-separated): queued, running, succeeded, partial, failed, cancelled, interrupted
+    /// [default: all]
     #[arg(long, value_name = "STATE,…")]
     state: Option<String>,
-    /// Only jobs about the backup of this name
+    /// Show only jobs for the backup of this name [default: all]
     #[arg(long, value_name = "NAME")]
     backup: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = some, allow_negative_numbers = true)]
+    /// Show at most N jobs
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = parse_limit, allow_negative_numbers = true)]
     limit: usize,
     #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]
-    shared: Shared,
+    common: CommonFlags,
 }
 
 /// Show one job
@@ -67,89 +67,92 @@ Examples:
   milvus-backup jobs show 0d3b1c52-0f0e-4f3e-8f0a-7f1f7a1a5a55")]
 struct Show {
     #[command(flatten)]
-    one: One,
+    job: JobArguments,
 }
 
-/// Ask the server to cancel a job
+/// Cancel a job
 ///
-/// A queued job is cancelled at once; one that runs stops at the next safe point.
+/// A queued job ends immediately. A running job stops at the next safe point.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   milvus-backup jobs cancel 0d3b1c52-0f0e-4f3e-8f0a-7f1f7a1a5a55")]
 struct Cancel {
     #[command(flatten)]
-    one: One,
+    job: JobArguments,
 }
 
-/// Follow a job to its end
+/// Follow a job until it ends
 ///
-/// Shows its progress, then what came of it, with the exit code of the verb. Ctrl-C leaves the job alone.
+/// Shows the progress and the report of the job. The exit code is that of the command that does the same. Ctrl-C ends
+/// this command and leaves the job running.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   milvus-backup jobs watch 0d3b1c52-0f0e-4f3e-8f0a-7f1f7a1a5a55")]
 struct Watch {
     #[command(flatten)]
-    one: One,
+    job: JobArguments,
 }
 
-/// Which job.
+/// The arguments of a command for one job.
 #[derive(Args, Debug)]
-struct One {
-    /// The job's id
-    #[arg(value_name = "ID", value_parser = id)]
+struct JobArguments {
+    /// The id of the job, as `jobs list` shows it
+    #[arg(value_name = "ID", value_parser = parse_id)]
     id: String,
     #[command(flatten)]
     server: ServerFlags,
     #[command(flatten)]
-    shared: Shared,
+    common: CommonFlags,
 }
 
-/// An id; what cannot stand in a URL's path is none.
-fn id(text: &str) -> Result<String, &'static str> {
+/// Accepts any text that can be a segment of a URL's path.
+fn parse_id(text: &str) -> Result<String, &'static str> {
     match text {
-        "" | "." | ".." => Err("this is no id of a job; `milvus-backup jobs list` shows those there are"),
+        "" | "." | ".." => Err("expected the id of a job; to list the jobs: milvus-backup jobs list"),
         id => Ok(id.to_owned()),
     }
 }
 
-fn some(text: &str) -> Result<usize, &'static str> {
-    text.parse().ok().filter(|number| *number > 0).ok_or("expected a number from 1 on")
+fn parse_limit(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|number| *number > 0).ok_or("expected a number of at least 1")
 }
 
 impl Arguments {
-    /// What its verb shares with others, and where the server is.
-    pub(super) fn flags(&self) -> (&Shared, &ServerFlags) {
-        match &self.verb {
-            Verb::List(List { shared, server, .. })
-            | Verb::Show(Show { one: One { shared, server, .. } })
-            | Verb::Cancel(Cancel { one: One { shared, server, .. } })
-            | Verb::Watch(Watch { one: One { shared, server, .. } }) => (shared, server),
+    /// The common flags and the server flags of the subcommand.
+    pub(super) fn flags(&self) -> (&CommonFlags, &ServerFlags) {
+        match &self.command {
+            Command::List(List { common, server, .. })
+            | Command::Show(Show { job: JobArguments { common, server, .. } })
+            | Command::Cancel(Cancel { job: JobArguments { common, server, .. } })
+            | Command::Watch(Watch { job: JobArguments { common, server, .. } }) => (common, server),
         }
     }
 
-    /// Runs the verb.
+    /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let client = session.server().ok_or_else(|| Failure::usage("no server is named"))?;
-        match &self.verb {
-            Verb::List(list) => {
-                let mut jobs = list.jobs(client).await?;
+        match &self.command {
+            Command::List(list) => {
+                let mut jobs = list.fetch(client).await?;
                 jobs.jobs.iter_mut().for_each(|job| job.reword(session.terms()));
                 session.show(&jobs, render::text::jobs)?;
             }
-            Verb::Show(Show { one }) => {
-                let mut job: Job = client.get(&["jobs", &one.id], &[]).await?;
+            Command::Show(Show { job: JobArguments { id, .. } }) => {
+                let mut job: Job = client.get(&["jobs", id], &[]).await?;
                 job.reword(session.terms());
                 session.show(&job, |job| render::text::job(job, session.terms()))?;
             }
-            Verb::Cancel(Cancel { one }) => {
-                let job: Job = client.act(&["jobs", &format!("{}:cancel", one.id)]).await?;
+            Command::Cancel(Cancel { job: JobArguments { id, .. } }) => {
+                let job: Job = client.act(&["jobs", &format!("{id}:cancel")]).await?;
                 session.report(&job, render::text::cancelled)?;
             }
-            Verb::Watch(Watch { one }) => {
-                let shown = session.job_there("the job goes on; once more to leave at once")?;
-                return followed(session, client, &one.id, shown, OnSignal::Leave).await;
+            Command::Watch(Watch { job: JobArguments { id, .. } }) => {
+                let shown = session.followed_job(
+                    "the job continues on the server; press Ctrl-C again to quit immediately",
+                )?;
+                return follow_job(session, client, id, shown, SignalAction::StopFollowing).await;
             }
         }
         Ok(DONE)
@@ -157,12 +160,12 @@ impl Arguments {
 }
 
 impl List {
-    /// The jobs, page by page.
-    async fn jobs(&self, client: &crate::remote::Client) -> Result<JobPage, Failure> {
-        const PAGE: usize = 1000;
+    /// Requests the jobs, page by page.
+    async fn fetch(&self, client: &Client) -> Result<JobPage, Failure> {
+        const PAGE_SIZE: usize = 1000;
         let mut found = JobPage { jobs: Vec::new(), next_page_token: None };
         loop {
-            let limit = (self.limit - found.jobs.len()).clamp(1, PAGE).to_string();
+            let limit = (self.limit - found.jobs.len()).clamp(1, PAGE_SIZE).to_string();
             let filters = [("kind", &self.kind), ("state", &self.state), ("backup", &self.backup)];
             let mut query: Vec<(&str, &str)> =
                 filters.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();

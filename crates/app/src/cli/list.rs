@@ -1,12 +1,14 @@
-//! `list`: which backups there are.
+//! `list`: lists the backups.
 
+use std::cmp::Reverse;
+
+use clap::{Args, ValueEnum};
+use wire::{BackupState, DONE, Failure, List, Summary};
+
+use super::args::CommonFlags;
 use super::remote::{ServerFlags, all_backups};
 use super::session::Session;
-use super::{Format, Shared};
-use crate::render;
-use clap::{Args, ValueEnum};
-use wire::{BackupState, List, Summary};
-use wire::{DONE, Failure};
+use crate::render::{self, Format};
 
 /// List backups, newest first
 #[derive(Args, Debug)]
@@ -16,10 +18,10 @@ Examples:
   milvus-backup list --state unfinished,damaged
   milvus-backup list --sort size --limit 10 --output json")]
 pub(super) struct Arguments {
-    /// Only these states: complete, unfinished, running, damaged; by commas
+    /// Show only these states (comma-separated): complete, unfinished, running, damaged [default: all]
     #[arg(long, value_name = "STATE,…", value_delimiter = ',', hide_possible_values = true)]
     state: Vec<State>,
-    /// Order by taken (newest first), name or size (largest first)
+    /// Sort by taken (newest first), name or size (largest first) [default: taken]
     #[arg(
         long,
         value_name = "BY",
@@ -28,10 +30,10 @@ pub(super) struct Arguments {
         hide_default_value = true
     )]
     sort: Sort,
-    /// The other way round
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
-    /// At most so many
+    /// Show at most N backups [default: all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     #[arg(long, short = 'c', hide = true)]
@@ -39,7 +41,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub server: ServerFlags,
     #[command(flatten)]
-    pub shared: Shared,
+    pub common: CommonFlags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -58,37 +60,27 @@ enum Sort {
 }
 
 impl Arguments {
-    /// Runs the verb.
+    /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         if self.collection.as_deref().is_some_and(|name| !name.is_empty()) {
             return Err(Failure::usage("list --collection was removed in 0.5")
-                .hint("`milvus-backup get -n NAME` shows a backup's collections"));
+                .hint("to show the collections of a backup: milvus-backup get -n NAME"));
         }
         let found = match session.server() {
             Some(client) => all_backups(client).await?,
-            None => Self::here(session).await?,
+            None => list_locally(session).await?,
         };
-        session.show(&List { backups: self.arrange(found) }, render::text::list)?;
+        session.show(&List { backups: self.select(found) }, render::text::list)?;
         Ok(DONE)
     }
 
-    async fn here(session: &Session<'_>) -> Result<Vec<Summary>, Failure> {
-        let engine = session.engine()?;
-        let job = session.silent_job()?;
-        let found = engine.list(job.ctx()).await?;
-        if found.is_empty() && session.format() == Format::Text {
-            session.note(&format!("no backups below {}", session.config.backup_place()));
-        }
-        Ok(found.iter().map(Summary::from).collect())
-    }
-
-    fn arrange(&self, mut backups: Vec<Summary>) -> Vec<Summary> {
+    /// Filters, sorts and limits the backups, which must be sorted by name.
+    fn select(&self, mut backups: Vec<Summary>) -> Vec<Summary> {
         backups.retain(|backup| self.state.is_empty() || self.state.contains(&State::from(backup.state)));
-        // They come sorted by name, which stays the order among equals.
         match self.sort {
             Sort::Name => {}
-            Sort::Taken => backups.sort_by_key(|backup| std::cmp::Reverse(backup.taken)),
-            Sort::Size => backups.sort_by_key(|backup| std::cmp::Reverse(backup.bytes)),
+            Sort::Taken => backups.sort_by_key(|backup| Reverse(backup.taken)),
+            Sort::Size => backups.sort_by_key(|backup| Reverse(backup.bytes)),
         }
         if self.reverse {
             backups.reverse();
@@ -96,6 +88,16 @@ impl Arguments {
         backups.truncate(self.limit.unwrap_or(usize::MAX));
         backups
     }
+}
+
+async fn list_locally(session: &Session<'_>) -> Result<Vec<Summary>, Failure> {
+    let engine = session.engine()?;
+    let job = session.silent_job()?;
+    let found = engine.list(job.ctx()).await?;
+    if found.is_empty() && session.format() == Format::Text {
+        session.note(&format!("no backups below {}", session.config.backup_place()));
+    }
+    Ok(found.iter().map(Summary::from).collect())
 }
 
 impl From<BackupState> for State {

@@ -1,85 +1,81 @@
-//! `--server`: a verb is carried out by a server, and shown as if it were done here.
+//! `--server`: a server runs the command, and its job is shown like a local one.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use engine::Event;
 use reqwest::Method;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use wire::{Failure, Job, JobState, Reword};
 
-use super::create::report_backup;
-use super::delete::report_deletion;
-use super::restore::report_restore;
-use super::session::{Job as Shown, Session};
+use super::report::report_job;
+use super::session::{Session, ShownJob};
 use crate::config::Environment;
-use crate::remote::{Client, OnSignal, Replay, Server, Submitted, follow};
+use crate::remote::{Client, Server, SignalAction, Submitted, follow};
 use crate::render::text;
-use wire::{Failure, Kind, Reword};
-use wire::{Job, JobResult, JobState};
 
-/// How long a job may wait for its turn before that is told, and then how often it is looked whether to tell more.
-const WAITS: Duration = Duration::from_secs(1);
+/// The time in the queue after which it is reported, and the interval between two looks at the queue.
+const QUEUE_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where a server is.
+/// The flags that name a server.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct ServerFlags {
-    /// Its URL.
+    /// The URL of the server.
     #[arg(
         long,
         value_name = "URL",
-        help = "Let the server at this URL do it [env: MILVUS_BACKUP_SERVER]",
+        help = "Run the command on the server at URL [env: MILVUS_BACKUP_SERVER]",
         value_parser = clap::builder::NonEmptyStringValueParser::new(),
         help_heading = "Server",
         display_order = 90
     )]
     server: Option<String>,
-    /// Where its token stands.
+    /// The path of a file with the token.
     #[arg(
         long = "token-file",
         value_name = "FILE",
-        help = "File with the server's token [or env: MILVUS_BACKUP_TOKEN(_FILE)]",
+        help = "Read the token for the server from this file [env: MILVUS_BACKUP_TOKEN or MILVUS_BACKUP_TOKEN_FILE]",
         help_heading = "Server",
         display_order = 91
     )]
     token_file: Option<PathBuf>,
-    /// PEM file with the authority of the server's certificate
+    /// Trust the certificate authority in this PEM file [default: those of the system]
     #[arg(long = "server-ca", value_name = "FILE", help_heading = "Server", display_order = 92)]
     server_ca: Option<PathBuf>,
 }
 
-/// The same for what becomes a job there.
+/// The flags of a command that becomes a job on a server.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct JobFlags {
     #[command(flatten)]
     pub server: ServerFlags,
-    /// Print the job's id and do not follow it
+    /// Print the id of the job and do not wait for its end
     #[arg(long, help_heading = "Server", display_order = 93)]
     detach: bool,
 }
 
 impl ServerFlags {
-    /// The server meant, if one is; `usual` stands for one that is not named.
+    /// The server to use, if any: that of the flag, of the environment, or at `default_url`.
     pub(super) fn server(
         &self,
-        usual: Option<&str>,
+        default_url: Option<&str>,
         environment: &Environment,
     ) -> Result<Option<Server>, Failure> {
-        let Some(url) = self.server.as_deref().or_else(|| environment.server_url()).or(usual) else {
+        let Some(url) = self.server.as_deref().or_else(|| environment.server_url()).or(default_url) else {
             let without = [("--token-file", &self.token_file), ("--server-ca", &self.server_ca)];
             return match without.into_iter().find(|(_, file)| file.is_some()) {
-                Some((flag, _)) => Err(Failure::usage(format!("{flag} is given and no server"))
-                    .hint("name one with --server URL or MILVUS_BACKUP_SERVER")),
+                Some((flag, _)) => Err(needs_server(flag)),
                 None => Ok(None),
             };
         };
         let token = match (&self.token_file, environment.server_token()) {
-            (Some(path), _) => Some(token_of(path)?),
+            (Some(path), _) => Some(read_token(path)?),
             (None, Some(token)) => Some(token),
-            (None, None) => environment.server_token_file().map(|path| token_of(&path)).transpose()?,
+            (None, None) => environment.server_token_file().map(|path| read_token(&path)).transpose()?,
         };
         Ok(Some(Server {
             url: url.to_owned(),
@@ -90,138 +86,120 @@ impl ServerFlags {
     }
 }
 
-fn token_of(path: &std::path::Path) -> Result<secrecy::SecretString, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("cannot read token file {}: {error}", path.display())))?;
+fn needs_server(flag: &str) -> Failure {
+    Failure::usage(format!("{flag} needs a server"))
+        .hint("name the server with --server URL or MILVUS_BACKUP_SERVER")
+}
+
+fn read_token(path: &Path) -> Result<SecretString, Failure> {
+    let unusable = |reason: &str| {
+        Failure::usage(format!("cannot read a token from {}: {reason}", path.display()))
+            .hint("--token-file or MILVUS_BACKUP_TOKEN_FILE sets the path")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(&error.to_string()))?;
     match text.trim() {
-        "" => Err(Failure::usage(format!("token file {} is empty", path.display()))),
+        "" => Err(unusable("the file is empty")),
         token => Ok(token.into()),
     }
 }
 
-/// Something to hand in.
-pub(super) struct Order<'a, B, P> {
-    /// How and where.
-    pub to: (Method, &'a [&'a str]),
-    /// Parameters.
+/// A request that a server answers with a job, or with a plan if it is a dry run.
+pub(super) struct Submission<'a, B, P> {
+    pub method: Method,
+    /// The segments of the path below `/api/v2`.
+    pub path: &'a [&'a str],
     pub query: &'a [(&'a str, &'a str)],
-    /// The body.
     pub body: Option<&'a B>,
-    /// How a plan is told.
-    pub plan: fn(&P) -> String,
+    /// Renders the plan of a dry run.
+    pub plan_text: fn(&P) -> String,
 }
 
 impl JobFlags {
-    /// Refuses what only a server can do, where there is none.
-    pub(super) fn refuse_alone(&self) -> Result<(), Failure> {
-        if self.detach {
-            return Err(Failure::usage("--detach is given and no server")
-                .hint("name one with --server URL or MILVUS_BACKUP_SERVER"));
-        }
-        Ok(())
+    /// Rejects the flags that need a server.
+    pub(super) fn reject_without_server(&self) -> Result<(), Failure> {
+        if self.detach { Err(needs_server("--detach")) } else { Ok(()) }
     }
 
-    /// Hands something in, follows the job it becomes unless detached, and prints what came of it; returns the exit code.
-    pub(super) async fn carry_out<B: Serialize, P: DeserializeOwned + Serialize>(
+    /// Submits a request and follows the job to its end, unless detached; returns the exit code.
+    pub(super) async fn submit<B: Serialize, P: DeserializeOwned + Serialize>(
         &self,
         session: &Session<'_>,
         client: &Client,
-        order: Order<'_, B, P>,
+        submission: Submission<'_, B, P>,
     ) -> Result<u8, Failure> {
-        let shown = session.job_there("asking the server to cancel the job; once more to leave it alone")?;
-        let (method, path) = order.to;
-        let job = match client.submit(method, path, order.query, order.body).await? {
+        let notice = "asking the server to cancel the job; press Ctrl-C again to quit and leave it running";
+        let shown = session.followed_job(notice)?;
+        let Submission { method, path, query, body, plan_text } = submission;
+        let job = match client.submit(method, path, query, body).await? {
             Submitted::Planned(plan) => {
-                shown.finish();
-                session.show(&plan, order.plan)?;
+                shown.display().finish();
+                session.show(&plan, plan_text)?;
                 return Ok(wire::DONE);
             }
             Submitted::Accepted(job) => job,
         };
         if self.detach {
-            shown.finish();
+            shown.display().finish();
             session.show(&*job, |job| format!("{}\n", job.id))?;
-            session.note(&format!("to follow it: {}", watch_command(session, &job.id)));
+            session.note(&format!("to follow the job: {}", watch_command(session, &job.id)));
             return Ok(wire::DONE);
         }
-        followed(session, client, &job.id, shown, OnSignal::Cancel).await
+        follow_job(session, client, &job.id, shown, SignalAction::CancelJob).await
     }
 }
 
-/// Follows a job and prints what came of it; returns the exit code.
-pub(super) async fn followed(
+/// Follows a job to its end and prints its outcome; returns the exit code.
+pub(super) async fn follow_job(
     session: &Session<'_>,
     client: &Client,
     id: &str,
-    shown: Shown,
-    means: OnSignal,
+    shown: ShownJob,
+    action: SignalAction,
 ) -> Result<u8, Failure> {
-    let mut replay = Replay::default();
-    let waits = RefCell::new(None);
+    let queue_state = RefCell::new(None);
     let show = |job: &Job| {
-        waits.replace((job.state == JobState::Queued).then(|| text::state(job)));
-        for event in replay.events(&job.progress) {
-            shown.ctx().emit(event);
-        }
+        queue_state.replace((job.state == JobState::Queued).then(|| text::state(job)));
+        shown.display().show(&job.progress);
     };
-    let lost = |why: &Failure| {
-        shown.ctx().emit(Event::Note(format!("{}; trying again for a minute", why.message)));
+    let lost = |reason: &Failure| {
+        shown.display().note(&format!("{}; retrying for a minute", reason.message));
     };
     let watch = watch_command(session, id);
-    let over = follow(client, id, shown.ctx().cancel(), means, show, lost, &watch);
-    let over = tokio::select! {
-        over = over => over,
-        never = tell_that_it_waits(&waits, &shown) => match never {},
+    let ended = tokio::select! {
+        ended = follow(client, id, shown.ctx().cancel(), action, show, lost, &watch) => ended,
+        never = report_queue(&queue_state, &shown) => match never {},
     };
-    shown.finish();
-    let mut job = over?;
+    shown.display().finish();
+    let mut job = ended?;
     job.reword(session.terms());
-    shown.warn_of(&job.progress.warnings);
     if job.state == JobState::Cancelled && job.result.is_some() {
-        // Of what was done till then the report tells, by whatever it was ended.
+        // The report describes what was done before, but not why the job ended.
         session.note("the job was cancelled");
     }
-    report(session, job)
+    report_job(session, job)
 }
 
-/// Writes the command that follows a job.
+/// The command that follows a job.
 fn watch_command(session: &Session<'_>, id: &str) -> String {
     session.terms().command("jobs watch", &format!(" {id}"))
 }
 
-/// Tells how a job waits that does not begin at once, and again when others before it are gone.
-async fn tell_that_it_waits(waits: &RefCell<Option<String>>, shown: &Shown) -> Infallible {
-    let mut told = None;
+/// Reports the position of a job that stays in the queue, and each change of it.
+async fn report_queue(state: &RefCell<Option<String>>, shown: &ShownJob) -> Infallible {
+    let mut reported = None;
     loop {
-        tokio::time::sleep(WAITS).await;
-        let now = waits.borrow().clone();
-        if now != told
+        tokio::time::sleep(QUEUE_REPORT_INTERVAL).await;
+        let now = state.borrow().clone();
+        if now != reported
             && let Some(state) = &now
         {
-            shown.ctx().emit(Event::Note(format!("the job is {state}")));
+            shown.display().note(&format!("the job is {state}"));
         }
-        told = now;
+        reported = now;
     }
 }
 
-/// Prints what came of a job that is over, as the verb does that does it here; returns the exit code.
-fn report(session: &Session<'_>, job: Job) -> Result<u8, Failure> {
-    match (job.result, job.error) {
-        (Some(JobResult::Backup(report)), _) => report_backup(session, report),
-        (Some(JobResult::Restore(report)), _) => report_restore(session, report),
-        (Some(JobResult::Delete(deleted)), _) => report_deletion(session, &deleted),
-        (None, Some(error)) => Err(error.into()),
-        (None, None) => {
-            let kind = match job.state.into() {
-                jobs::JobState::Cancelled | jobs::JobState::Interrupted => Kind::Interrupted,
-                _ => Kind::Failed,
-            };
-            Err(Failure::new(kind, format!("the job is {}", job.state)))
-        }
-    }
-}
-
-/// Every backup of a server.
+/// Requests all backups of a server, page by page.
 pub(super) async fn all_backups(client: &Client) -> Result<Vec<wire::Summary>, Failure> {
     let mut backups = Vec::new();
     let mut token: Option<String> = None;

@@ -1,24 +1,24 @@
-//! `restore`: brings collections of a backup back.
+//! `restore`: restores collections of a backup.
 
 use clap::Args;
 use model::mapping::Mapping;
 use reqwest::Method;
+use wire::{DONE, Existing, Failure, NewRestore, RestorePlan, RestoreReport};
 
-use super::remote::{JobFlags, Order};
-use super::selection::Selectors;
+use super::args::{BackupFlag, CommonFlags, parse_boolean};
+use super::remote::{JobFlags, Submission};
+use super::report::report_restore;
+use super::selection::{RESTORE_COLLECTIONS, SelectionFlags};
 use super::session::Session;
-use super::{Format, Named, Shared};
 use crate::render;
-use wire::{DONE, Failure};
-use wire::{Existing, NewRestore, RestorePlan, RestoreReport, Reword};
 
 /// Restore a backup, or part of it
 ///
-/// Creates databases, collections, partitions and indexes, imports the data, counts the rows, and loads what was
-/// loaded. Target collections that exist are refused unless a flag says what to do with them.
+/// Creates databases, collections, partitions and indexes, imports the data, counts the rows, and loads the
+/// collections that were loaded. Fails if a target collection exists, unless a flag says what to do with it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Renames (--rename): old:new, db1.old:db2.new, db1.*:db2.* (whole databases), by commas.
+Renames (--rename): old:new, db1.old:db2.new, db1.*:db2.* (a whole database); comma-separated.
 
 Examples:
   milvus-backup restore -n nightly
@@ -27,29 +27,29 @@ Examples:
   milvus-backup restore -n nightly --drop-exist-collection")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    named: Named,
+    backup: BackupFlag,
     #[command(flatten)]
-    selectors: Selectors,
+    selection: SelectionFlags,
     #[arg(long = "collections", short = 'c', hide = true, value_name = "COLL,…")]
     collections: Option<String>,
-    /// Append this to every collection's name
+    /// Append TEXT to the name of every collection
     #[arg(long, short, value_name = "TEXT")]
     suffix: Option<String>,
-    /// Give collections or databases other names; see below
+    /// Rename collections or databases; see below
     #[arg(long, short, value_name = "OLD:NEW,…")]
     rename: Option<String>,
-    /// Leave the data out
+    /// Restore schemas and indexes without data
     #[arg(long = "meta-only")]
     meta_only: bool,
-    /// Create the backup's indexes [default: true]
-    #[arg(long = "rebuild-index", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = super::args::parse_boolean)]
+    /// Create the indexes of the backup [default: true]
+    #[arg(long = "rebuild-index", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = parse_boolean)]
     rebuild_index: Option<bool>,
-    #[arg(long = "restore-index", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = super::args::parse_boolean)]
+    #[arg(long = "restore-index", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = parse_boolean)]
     restore_index: Option<bool>,
-    /// Make vector indexes AUTOINDEX with the same metric
+    /// Create vector indexes as AUTOINDEX with the same metric
     #[arg(long = "use-auto-index")]
     use_auto_index: bool,
-    /// Drop target collections that exist
+    /// Drop target collections that exist, and create them again
     #[arg(long = "drop-exist-collection")]
     drop_exist_collection: bool,
     /// Drop the indexes of target collections that exist
@@ -58,13 +58,13 @@ pub(super) struct Arguments {
     /// Import into target collections that exist
     #[arg(long = "skip-create-collection")]
     skip_create_collection: bool,
-    /// Leave collections unloaded
+    /// Do not load collections
     #[arg(long = "no-load")]
     no_load: bool,
-    /// Create no aliases
+    /// Do not create aliases
     #[arg(long = "no-aliases")]
     no_aliases: bool,
-    /// Drop what was created for a collection that then fails
+    /// Drop a collection that was created by this restore and then failed
     #[arg(long = "cleanup-on-failure")]
     cleanup_on_failure: bool,
     #[arg(long, hide = true)]
@@ -75,9 +75,9 @@ pub(super) struct Arguments {
     #[arg(long = "dry-run")]
     dry_run: bool,
     #[command(flatten)]
-    pub there: JobFlags,
+    pub job: JobFlags,
     #[command(flatten)]
-    pub shared: Shared,
+    pub common: CommonFlags,
     #[arg(long = "source-cluster-id", hide = true)]
     source_cluster: Option<String>,
     #[arg(long = "target-cluster-id", hide = true)]
@@ -85,60 +85,65 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// Whether `restore secondary` or one of its flags is asked for.
+    /// Whether `restore secondary` or one of its flags is given.
     pub(super) fn is_secondary(&self) -> bool {
-        self.shared.extra.first().is_some_and(|word| word == "secondary")
+        self.common.extra.first().is_some_and(|word| word == "secondary")
             || self.source_cluster.is_some()
             || self.target_cluster.is_some()
     }
 
-    /// Runs the verb.
+    /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let asked = self.asked(session)?;
-        let request = asked.request(session.config.keep_staged())?;
+        let new_restore = self.new_restore(session)?;
+        let request = new_restore.request(session.config.keep_staged())?;
         if let Some(client) = session.server() {
-            let order = Order {
-                to: (Method::POST, &["restores"]),
+            let submission = Submission {
+                method: Method::POST,
+                path: &["restores"],
                 query: &[],
-                body: Some(&asked),
-                plan: render::text::restore_plan as fn(&RestorePlan) -> String,
+                body: Some(&new_restore),
+                plan_text: render::text::restore_plan as fn(&RestorePlan) -> String,
             };
-            return self.there.carry_out(session, client, order).await;
+            return self.job.submit(session, client, submission).await;
         }
-        self.there.refuse_alone()?;
+        self.job.reject_without_server()?;
         let engine = session.engine()?;
         let job = session.job()?;
         let prepared = job.finish_if_failed(engine.plan_restore(&request, job.ctx()).await)?;
         if self.dry_run {
-            job.finish();
+            job.display().finish();
             session.show(&RestorePlan::of(&prepared), render::text::restore_plan)?;
             return Ok(DONE);
         }
         let report = engine.restore(prepared, job.ctx()).await;
-        job.finish();
+        job.display().finish();
         let report = report?;
-        job.warn_of(&report.warnings);
+        job.display().warn_of_new(&report.warnings);
         report_restore(session, RestoreReport::from(&report))
     }
 
-    fn asked(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {
-        self.refuse_what_comes_later()?;
+    fn new_restore(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {
+        if self.rbac {
+            return Err(Failure::later("restore --rbac (users, roles and grants)").hint("omit --rbac"));
+        }
         if self.use_v2_restore {
-            session.note("--use_v2_restore is not needed: as few import jobs are sent as the server takes");
+            session.note(
+                "--use_v2_restore is ignored: the number of import jobs is always the smallest possible",
+            );
         }
         if self.restore_index.is_some() {
             session.note("--restore_index is deprecated; indexes are restored unless --rebuild-index=false");
         }
         let (rename, suffix) = (non_empty(self.rename.as_ref()), non_empty(self.suffix.as_ref()));
-        // Read here for its rules alone, which a map of names cannot all break.
+        // For its errors: the map below cannot express every violation of the syntax.
         Mapping::new(rename, suffix).map_err(engine::Error::Mapping)?;
         let renames = rename.into_iter().flat_map(|text| text.split(',')).filter_map(|rule| {
             let (from, to) = rule.split_once(':')?;
             Some((from.trim().to_owned(), to.trim().to_owned()))
         });
-        let selection = self.selectors.only(("--collections", self.collections.as_ref()), session)?;
+        let selection = self.selection.only((RESTORE_COLLECTIONS, self.collections.as_ref()), session)?;
         Ok(NewRestore {
-            backup: Some(self.named.parse()?.to_string()),
+            backup: Some(self.backup.parse()?.to_string()),
             filter: Some(selection.to_string()),
             rename: renames.collect(),
             suffix: suffix.map(str::to_owned),
@@ -154,13 +159,14 @@ impl Arguments {
         })
     }
 
-    /// 0.4.15 needs both flags to drop and create anew, so both together mean that.
+    /// The treatment of existing targets. 0.4.15 needs both flags to drop and create again, so both mean that.
     fn existing(&self, session: &Session<'_>) -> Existing {
         match (self.drop_exist_collection, self.skip_create_collection) {
             (true, both) => {
                 if both {
-                    session
-                        .note("--skip_create_collection is ignored, since --drop_exist_collection is given");
+                    session.note(
+                        "--skip_create_collection is ignored, because --drop_exist_collection is given",
+                    );
                 }
                 Existing::Drop
             }
@@ -168,30 +174,9 @@ impl Arguments {
             (false, false) => Existing::Refuse,
         }
     }
-
-    fn refuse_what_comes_later(&self) -> Result<(), Failure> {
-        if self.rbac {
-            return Err(Failure::later("restore --rbac (users, roles and grants)").hint("leave out --rbac"));
-        }
-        Ok(())
-    }
 }
 
-/// Prints what a restore did; returns the exit code.
-pub(super) fn report_restore(session: &Session<'_>, mut report: RestoreReport) -> Result<u8, Failure> {
-    report.reword(session.terms());
-    if report.exit_code == DONE {
-        session.report(&report, render::text::restore_report)?;
-    } else {
-        session.error_text(&render::text::restore_failure(&report));
-        if session.format() == Format::Json {
-            session.print(&render::json::text(&report))?;
-        }
-    }
-    Ok(report.exit_code)
-}
-
-/// The answer to `restore secondary`.
+/// The failure of `restore secondary`.
 pub(super) fn secondary() -> Failure {
     Failure::later("restore secondary (the standby of a cluster pair)")
 }

@@ -1,15 +1,23 @@
-//! The flags that select, of all releases.
+//! The flags that select databases and collections, including those of earlier releases.
 
 use clap::Args;
 use model::selection::{Selection, SelectionError};
-
-use super::session::Session;
 use wire::Failure;
 
-/// Selectors; empty ones count as not given, as in the Go tool.
+use super::session::Session;
+
+/// The old flag of `create` with collections.
+pub(super) const CREATE_COLLECTIONS: &str = "--colls";
+/// The old flag of `restore` with collections.
+pub(super) const RESTORE_COLLECTIONS: &str = "--collections";
+/// The old flag whose value is JSON.
+const JSON: &str = "--database_collections";
+
+/// Selecting flags. Empty values count as not given, as in the Go tool.
 #[derive(Args, Debug)]
-pub(super) struct Selectors {
-    /// Take what matches: db.*, db.coll, coll (of default), db. alone; globs; by commas
+pub(super) struct SelectionFlags {
+    /// Select what matches these comma-separated rules: db.*, db.coll, coll (in database default), db. (the database
+    /// without its collections); * and ? are wildcards [default: everything]
     #[arg(long, value_name = "RULES")]
     filter: Option<String>,
     #[arg(long, short = 'd', hide = true, value_name = "DB,…")]
@@ -18,21 +26,25 @@ pub(super) struct Selectors {
     database_collections: Option<String>,
 }
 
-impl Selectors {
-    /// The selection of a backup: of several selectors the first of --filter, -a, -c, -d holds (0.5.16).
+impl SelectionFlags {
+    /// The selection of a backup: the first given one of --filter, -a, -c and -d is used, as in 0.5.16.
+    ///
+    /// `collections` is the old flag with collections and its value.
     pub(super) fn first(
         &self,
         collections: (&'static str, Option<&String>),
         session: &Session<'_>,
     ) -> Result<Selection, Failure> {
         let given = self.given(collections);
-        for later in given.iter().skip(1) {
-            session.note(&format!("{} is ignored, since {} is given", later.flag, given[0].flag));
+        for ignored in given.iter().skip(1) {
+            session.note(&format!("{} is ignored, because {} is given", ignored.flag, given[0].flag));
         }
-        Self::selection(given.first(), session)
+        parse(given.first(), session)
     }
 
-    /// The selection of a restore: several selectors are refused (0.5.16).
+    /// The selection of a restore: several flags are rejected, as in 0.5.16.
+    ///
+    /// `collections` is the old flag with collections and its value.
     pub(super) fn only(
         &self,
         collections: (&'static str, Option<&String>),
@@ -41,16 +53,15 @@ impl Selectors {
         match self.given(collections).as_slice() {
             [first, second, ..] => {
                 Err(Failure::usage(format!("{} and {} exclude each other", first.flag, second.flag))
-                    .hint("say all of it with --filter"))
+                    .hint("use --filter for the whole selection"))
             }
-            given => Self::selection(given.first(), session),
+            given => parse(given.first(), session),
         }
     }
 
-    /// What is given; `collections` is the verb's flag of that kind.
     fn given<'a>(&'a self, collections: (&'static str, Option<&'a String>)) -> Vec<Given<'a>> {
-        let given = |flag, text: Option<&'a String>, read, instead| {
-            text.filter(|text| !text.is_empty()).map(|text| Given { flag, text, read, instead })
+        let given = |flag, text: Option<&'a String>, read, replacement| {
+            text.filter(|text| !text.is_empty()).map(|text| Given { flag, text, read, replacement })
         };
         let candidates = [
             given("--filter", self.filter.as_ref(), Selection::from_filter as Read, ""),
@@ -60,32 +71,29 @@ impl Selectors {
         ];
         candidates.into_iter().flatten().collect()
     }
-
-    fn selection(given: Option<&Given<'_>>, session: &Session<'_>) -> Result<Selection, Failure> {
-        let Some(given) = given else { return Ok(Selection::everything()) };
-        if !given.instead.is_empty() {
-            session.note(&format!("{} is deprecated; write --filter {}", given.flag, given.instead));
-        }
-        (given.read)(given.text).map_err(|error| {
-            let failure = Failure::from(engine::Error::Selection(error, None)).of_usage();
-            match given.flag {
-                JSON => failure.hint(
-                    r#"for example -a '{"default": ["books"], "shop": []}'; [] takes all of a database"#,
-                ),
-                _ => failure,
-            }
-        })
-    }
 }
 
-/// The flag whose value is JSON.
-const JSON: &str = "--database_collections";
+fn parse(given: Option<&Given<'_>>, session: &Session<'_>) -> Result<Selection, Failure> {
+    let Some(given) = given else { return Ok(Selection::everything()) };
+    if !given.replacement.is_empty() {
+        session.note(&format!("{} is deprecated; use --filter {}", given.flag, given.replacement));
+    }
+    (given.read)(given.text).map_err(|error| {
+        let failure = Failure::from(engine::Error::Selection(error, None)).of_usage();
+        match given.flag {
+            JSON => failure
+                .hint(r#"for example -a '{"default": ["books"], "shop": []}'; [] selects a whole database"#),
+            _ => failure,
+        }
+    })
+}
 
 type Read = fn(&str) -> Result<Selection, SelectionError>;
 
+/// A flag that is given, and the pattern that replaces it; empty if the flag is not deprecated.
 struct Given<'a> {
     flag: &'static str,
     text: &'a str,
     read: Read,
-    instead: &'static str,
+    replacement: &'static str,
 }

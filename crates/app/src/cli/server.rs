@@ -1,4 +1,4 @@
-//! `server`: serves REST and gRPC, and makes the tokens and passwords that callers show.
+//! `server`: runs the server, and creates tokens and password entries for it.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal};
@@ -7,20 +7,20 @@ use argon2::{Argon2, PasswordHasher};
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-
-use super::args::Style;
-use super::session::{Session, Starting};
-use super::{Before, Format, Shared, end, run_with};
-use crate::config::Environment;
-use crate::render::{self, Out};
 use server::Role;
+use sha2::{Digest, Sha256};
 use wire::{DONE, Failure};
 
-/// Serve REST and gRPC
+use super::args::{CommonFlags, LeadingFlags, OutputFlags};
+use super::run::{end, out, run};
+use super::session::{Session, SessionOptions};
+use crate::config::{Environment, FlagValue, keys};
+use crate::render::{self, Format, Out};
+
+/// Run the server for REST and gRPC
 ///
-/// Jobs are kept on disk, so that a restart loses none. Until the configuration names callers, only this machine
-/// is served.
+/// Jobs are stored on disk and survive a restart. Without credentials in the configuration, the server listens on
+/// loopback only.
 #[derive(Args, Debug)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -34,24 +34,24 @@ Examples:
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    verb: Option<Verb>,
-    /// Listen at this port [default: 8080]; 0 for a free one
+    command: Option<Command>,
+    /// Listen on this port; 0 for any free port [default: 8080]
     #[arg(long, short, value_name = "PORT", value_parser = port, conflicts_with = "listen")]
     port: Option<u16>,
-    /// Listen at this address
+    /// Listen on this address [default: server.listen]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
-    /// Serve gRPC at an address of its own; else REST and gRPC share one
+    /// Serve gRPC on this address [default: the address of REST]
     #[arg(long, value_name = "HOST:PORT")]
     grpc_listen: Option<String>,
-    /// Serve everybody, whoever they are
+    /// Disable authentication
     #[arg(long)]
     no_auth: bool,
     /// Write the log as text or json [default: log.format]
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     log_format: Option<LogFormat>,
     #[command(flatten)]
-    shared: Shared,
+    common: CommonFlags,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -61,73 +61,76 @@ enum LogFormat {
 }
 
 #[derive(Subcommand, Debug)]
-enum Verb {
+enum Command {
     Token(NewToken),
     Password(NewPassword),
 }
 
-/// Make a token and the line of the configuration that knows it
+/// Create a token and print its configuration entry
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   milvus-backup server token ci backup")]
 struct NewToken {
-    /// Whose it is; the name that the audit log shows
+    /// The name of the caller, which the audit log shows
     #[arg(value_parser = name)]
     name: String,
-    /// read, backup (and read), restore (and backup), or admin (delete, too)
+    /// The role of the caller: read, backup (and read), restore (and backup) or admin (everything)
     #[arg(value_parser = role)]
     role: Role,
     #[command(flatten)]
-    style: Style,
+    output: OutputFlags,
 }
 
-/// Read a password and print the line of the configuration that knows it
+/// Read a password and print its configuration entry
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   milvus-backup server password ops admin
   pwgen 32 1 | milvus-backup server password ops admin")]
 struct NewPassword {
-    /// The user
+    /// The name of the user
     #[arg(value_parser = name)]
     name: String,
-    /// read, backup (and read), restore (and backup), or admin (delete, too)
+    /// The role of the caller: read, backup (and read), restore (and backup) or admin (everything)
     #[arg(value_parser = role)]
     role: Role,
     #[command(flatten)]
-    style: Style,
+    output: OutputFlags,
 }
 
 impl Arguments {
-    /// Runs the verb.
-    pub(super) fn run(&self, before: &Before, environment: &Environment) -> u8 {
-        let Some(verb) = &self.verb else {
-            let starting = Starting { flags: self.flags(), logs: true, server: None };
-            return run_with(environment, before, &self.shared, starting, async |session: &Session<'_>| {
-                self.serve(session).await
-            });
-        };
-        let style = match verb {
-            Verb::Token(NewToken { style, .. }) | Verb::Password(NewPassword { style, .. }) => {
-                style.over(&before.style)
+    /// Runs the command; returns the exit code.
+    pub(super) fn run(&self, before: &LeadingFlags, environment: &Environment) -> u8 {
+        let flags = match &self.command {
+            None => {
+                let options = SessionOptions { flags: self.flags(), logs: true, server: None };
+                return run(environment, before, &self.common, options, async |session: &Session<'_>| {
+                    self.serve(session).await
+                });
             }
+            Some(Command::Token(token)) => token.output.or(&before.output),
+            Some(Command::Password(password)) => password.output.or(&before.output),
         };
-        let out = super::out(&style, environment);
-        let made = match verb {
-            Verb::Token(token) => token.run(style.format(), &out),
-            Verb::Password(password) => password.run(style.format(), &out),
+        let out = out(&flags, environment);
+        let entry = match &self.command {
+            Some(Command::Password(password)) => password.create(),
+            Some(Command::Token(token)) => Ok(token.create()),
+            None => return wire::DONE,
         };
-        end(&out, made)
+        end(&out, entry.and_then(|entry| entry.print(flags.format(), &out)))
     }
 
-    fn flags(&self) -> Vec<crate::config::FlagValue> {
-        let port = self.port.map(|port| ("server.listen", port.to_string(), "--port"));
-        let listen = self.listen.clone().map(|at| ("server.listen", at, "--listen"));
-        let grpc = self.grpc_listen.clone().map(|at| ("server.grpc_listen", at, "--grpc-listen"));
+    fn flags(&self) -> Vec<FlagValue> {
+        let port = self.port.map(|port| (keys::SERVER_LISTEN.any(), port.to_string(), "--port"));
+        let listen = self.listen.clone().map(|address| (keys::SERVER_LISTEN.any(), address, "--listen"));
+        let grpc = self
+            .grpc_listen
+            .clone()
+            .map(|address| (keys::SERVER_GRPC_LISTEN.any(), address, "--grpc-listen"));
         let format = self.log_format.map(|format| match format {
-            LogFormat::Text => ("log.format", "text".to_owned(), "--log-format"),
-            LogFormat::Json => ("log.format", "json".to_owned(), "--log-format"),
+            LogFormat::Text => (keys::LOG_FORMAT.any(), "text".to_owned(), "--log-format"),
+            LogFormat::Json => (keys::LOG_FORMAT.any(), "json".to_owned(), "--log-format"),
         });
         [port, listen, grpc, format].into_iter().flatten().collect()
     }
@@ -140,19 +143,18 @@ impl Arguments {
     }
 }
 
-/// What was made.
+/// An entry for the configuration of the server.
 #[derive(Serialize)]
-struct Made<'a> {
-    /// The key of the configuration.
+struct Entry {
+    /// The key of the list to which the entry belongs.
     key: &'static str,
-    /// The item to add to it.
     item: String,
-    /// The token; it cannot be found out again.
+    /// The token, which cannot be computed from the entry.
     #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
+    token: Option<String>,
 }
 
-impl Made<'_> {
+impl Entry {
     fn print(&self, format: Format, out: &Out) -> Result<u8, Failure> {
         match format {
             Format::Json => out.print(&render::json::text(self))?,
@@ -161,7 +163,7 @@ impl Made<'_> {
                 let list = key.trim_start_matches("server.");
                 let mut text = String::new();
                 if let Some(token) = token {
-                    text = format!("The token, shown this once: {token}\n");
+                    text = format!("Token (it is not shown again): {token}\n");
                 }
                 text.push_str("Add to the configuration:\n");
                 out.print(&format!("{text}  server:\n    {list}:\n      - {item}\n"))?;
@@ -172,26 +174,28 @@ impl Made<'_> {
 }
 
 impl NewToken {
-    fn run(&self, format: Format, out: &Out) -> Result<u8, Failure> {
+    fn create(&self) -> Entry {
         let random = || uuid::Uuid::new_v4().simple();
-        let token = SecretString::from(format!("mb_{}{}", random(), random()));
-        let hash = hex(&Sha256::digest(token.expose_secret()));
+        let token = format!("mb_{}{}", random(), random());
+        let hash = hex(&Sha256::digest(&token));
         let item = format!("{}:{}:sha256:{hash}", self.name, self.role.as_str());
-        Made { key: "server.tokens", item, token: Some(token.expose_secret()) }.print(format, out)
+        Entry { key: keys::SERVER_TOKENS.name(), item, token: Some(token) }
     }
 }
 
 impl NewPassword {
-    fn run(&self, format: Format, out: &Out) -> Result<u8, Failure> {
+    fn create(&self) -> Result<Entry, Failure> {
         let password = read_password()?;
         if password.expose_secret().is_empty() {
-            return Err(Failure::usage("the password is empty"));
+            return Err(
+                Failure::usage("the password is empty").hint("type it, or write it to stdin as one line")
+            );
         }
         let hash = Argon2::default()
             .hash_password(password.expose_secret().as_bytes())
-            .map_err(|error| Failure::usage(format!("the password cannot be used: {error}")))?;
+            .map_err(|error| Failure::usage(format!("cannot hash the password: {error}")))?;
         let item = format!("{}:{}:{hash}", self.name, self.role.as_str());
-        Made { key: "server.users", item, token: None }.print(format, out)
+        Ok(Entry { key: keys::SERVER_USERS.name(), item, token: None })
     }
 }
 
@@ -203,7 +207,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Asks on a terminal, without showing what is typed; else reads the first line of stdin.
+/// Asks on a terminal without echo; otherwise reads the first line of stdin.
 fn read_password() -> Result<SecretString, Failure> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
@@ -216,7 +220,7 @@ fn read_password() -> Result<SecretString, Failure> {
     Ok(line.trim_end_matches(['\r', '\n']).into())
 }
 
-/// A port, with or without 0.4.15's colon before it.
+/// Parses a port, with or without the colon of 0.4.15 before it.
 fn port(text: &str) -> Result<u16, String> {
     let digits = text.strip_prefix(':').unwrap_or(text);
     digits.parse().map_err(|_| "expected a port (0 to 65535)".to_owned())
@@ -227,8 +231,8 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 fn name(text: &str) -> Result<String, String> {
-    let fine = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
-    if !text.is_empty() && text.chars().all(fine) {
+    let is_allowed = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
+    if !text.is_empty() && text.chars().all(is_allowed) {
         Ok(text.to_owned())
     } else {
         Err("expected a name of letters, digits and -_.@".to_owned())

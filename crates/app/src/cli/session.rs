@@ -1,147 +1,153 @@
-//! What a verb works with: the configuration, the engine, the terminal.
+//! The session of a command: configuration, engine or server, and output.
 
 use engine::{Engine, JobCtx};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-
-use super::args::{Globals, Shared, Style};
-use super::{Format, ProgressMode};
-use crate::config::{Config, Environment, FlagValue, Request};
-use crate::remote::{Client, Server};
-use crate::render::{self, CommandTerms, Out, Progress};
-use crate::{logging, signals};
 use wire::Failure;
 
-/// What the first signal is answered.
-const STOPPING: &str = "stopping; once more to leave at once";
+use super::args::{CommonFlags, LeadingFlags, OutputFlags};
+use crate::config::{Config, Environment, FlagValue, Request, keys};
+use crate::remote::{Client, Server};
+use crate::render::{self, CommandTerms, Format, Out, ProgressDisplay, ProgressMode};
+use crate::{logging, signals};
 
-/// What a verb asks for before it runs.
+/// The note at the first signal.
+const STOPPING: &str = "stopping; press Ctrl-C again to quit immediately";
+
+/// The words that `check` accepts.
+const CHECK_WORDS: [&str; 2] = ["config", "backup_yaml"];
+
+/// What a session needs beyond the common flags.
 #[derive(Default)]
-pub(super) struct Starting {
-    /// Values that its flags set.
+pub(super) struct SessionOptions {
+    /// Configuration values that flags set.
     pub flags: Vec<FlagValue>,
-    /// Whether it logs without `-v`.
+    /// Whether the command writes a log to stderr without `-v`.
     pub logs: bool,
-    /// The server that shall do it.
+    /// The server that runs the command.
     pub server: Option<Server>,
 }
 
-/// One run of a verb.
+/// The session of one command.
 pub(super) struct Session<'a> {
     /// The effective configuration.
     pub config: Config,
     environment: &'a Environment,
-    style: Style,
+    output_flags: OutputFlags,
     out: &'a Out,
     server: Option<Client>,
 }
 
 impl<'a> Session<'a> {
-    /// Loads the configuration and starts logging.
+    /// Loads the configuration and starts the log.
     pub(super) fn new(
         environment: &'a Environment,
-        globals: &Globals,
-        style: Style,
-        shared: &Shared,
-        starting: Starting,
+        before: &LeadingFlags,
+        flags: &CommonFlags,
+        options: SessionOptions,
         out: &'a Out,
     ) -> Result<Self, Failure> {
-        let mut flags = starting.flags;
-        match shared.verbose {
+        let config_flags = flags.config.or(&before.config);
+        let output_flags = flags.output.or(&before.output);
+        let mut values = options.flags;
+        match flags.verbose {
             0 => {}
-            1 => flags.push(("log.level", "debug".to_owned(), "-v")),
-            _ => flags.push(("log.level", "trace".to_owned(), "-vv")),
+            1 => values.push((keys::LOG_LEVEL.any(), "debug".to_owned(), "-v")),
+            _ => values.push((keys::LOG_LEVEL.any(), "trace".to_owned(), "-vv")),
         }
-        let client = starting.server.as_ref().map(Client::new).transpose()?;
-        let has_token = starting.server.as_ref().is_some_and(|server| server.token.is_some());
-        // What a server does it does as configured there.
-        let file = if client.is_some() { globals.given_file().unwrap_or_default() } else { globals.file() };
-        let request = Request { file, set: globals.set(), flags: &flags };
-        let config = Config::load(&request, environment)?;
+        let server = options.server.as_ref().map(Client::new).transpose()?;
+        // The server uses its own configuration.
+        let default_file = if server.is_some() { "" } else { config_flags.file() };
+        let file = config_flags.given_file().unwrap_or(default_file);
+        let config = Config::load(&Request { file, set: config_flags.set(), flags: &values }, environment)?;
         let log = config.log();
-        logging::start(&log, starting.logs || shared.verbose > 0, out)?;
-        if starting.logs && log.console && log.json {
-            // What programs read shall be documents from the first line on.
-            out.tell_the_log();
+        logging::start(&log, options.logs || flags.verbose > 0, out)?;
+        if options.logs && log.console && log.json {
+            // Every line of stderr is a JSON document then.
+            out.log_messages();
         }
-        let mut terms = CommandTerms::new(globals.given_file(), !globals.set().is_empty());
-        if let (Some(client), Some(server)) = (&client, &starting.server) {
+        let mut terms = CommandTerms::new(config_flags.given_file(), !config_flags.set().is_empty());
+        if let (Some(client), Some(server)) = (&server, &options.server) {
             terms = terms.on_server(&client.to_string(), server.token_file.as_deref(), server.ca.as_deref());
         }
         out.set_terms(terms);
-        for word in ignored(&shared.extra) {
-            out.note(&format!("{word:?} is ignored: a verb takes flags only"));
+        for word in flags.extra.iter().filter(|word| !CHECK_WORDS.contains(&word.as_str())) {
+            out.note(&format!("{word:?} is ignored: the command accepts flags only"));
         }
-        match &client {
-            Some(client) if has_token && client.is_open() => {
-                out.warning(&format!("the token travels unencrypted to {client}; use https"));
+        if let Some(client) = &server {
+            if client.is_unencrypted() && options.server.is_some_and(|server| server.token.is_some()) {
+                out.warning(&format!("the token is sent to {client} unencrypted; use https"));
             }
-            Some(_) => {}
-            None => config.warnings.iter().for_each(|warning| out.warning(warning)),
+        } else {
+            config.warnings.iter().for_each(|warning| out.warning(warning));
         }
-        Ok(Self { config, environment, style, out, server: client })
+        Ok(Self { config, environment, output_flags, out, server })
     }
 
-    /// The engine, ready to be asked.
+    /// Creates the engine.
     pub(super) fn engine(&self) -> Result<Engine, Failure> {
         Ok(Engine::new(self.config.engine(self.environment)?))
     }
 
-    /// The server that shall do it, if it shall not be done here.
+    /// The client of the server that runs the command; `None` if it runs here.
     pub(super) fn server(&self) -> Option<&Client> {
         self.server.as_ref()
     }
 
-    /// A job whose progress is shown and which signals cancel.
-    pub(super) fn job(&self) -> Result<Job, Failure> {
-        self.start(self.style.progress(), STOPPING)
+    /// Starts a job whose progress is shown and which signals cancel.
+    pub(super) fn job(&self) -> Result<ShownJob, Failure> {
+        Ok(self.shown_job(self.cancelled_by_signal(STOPPING)?))
     }
 
-    /// A job too short for progress.
-    pub(super) fn silent_job(&self) -> Result<Job, Failure> {
-        self.start(ProgressMode::None, STOPPING)
+    /// Starts a job without progress, which signals cancel.
+    pub(super) fn silent_job(&self) -> Result<ShownJob, Failure> {
+        Ok(self.start(ProgressMode::None, self.cancelled_by_signal(STOPPING)?))
     }
 
-    /// What shows the progress of a job of a server; `told` is what the first signal is answered.
-    pub(super) fn job_there(&self, told: &'static str) -> Result<Job, Failure> {
-        self.start(self.style.progress(), told)
+    /// Prepares to show a job of a server; prints `notice` at the first signal.
+    pub(super) fn followed_job(&self, notice: &'static str) -> Result<ShownJob, Failure> {
+        Ok(self.shown_job(self.cancelled_by_signal(notice)?))
     }
 
-    /// What the first signal pulls; the second ends the program.
+    /// Starts a job whose progress is shown.
+    pub(super) fn shown_job(&self, cancel: CancellationToken) -> ShownJob {
+        self.start(self.output_flags.progress(), cancel)
+    }
+
+    fn start(&self, mode: ProgressMode, cancel: CancellationToken) -> ShownJob {
+        let display = ProgressDisplay::new(mode, self.out);
+        let sink = display.clone();
+        ShownJob { ctx: JobCtx::new(cancel, move |event| sink.handle_event(&event)), display }
+    }
+
+    /// A token that the first signal cancels; the second signal ends the program.
     pub(super) fn until_signal(&self) -> Result<CancellationToken, Failure> {
-        self.until_signal_telling(STOPPING)
+        self.cancelled_by_signal(STOPPING)
     }
 
-    fn until_signal_telling(&self, told: &'static str) -> Result<CancellationToken, Failure> {
+    fn cancelled_by_signal(&self, notice: &'static str) -> Result<CancellationToken, Failure> {
         let cancel = CancellationToken::new();
         let out = self.out.clone();
-        signals::watch(cancel.clone(), move || out.note(told))?;
+        signals::cancel_on_signal(cancel.clone(), move || out.note(notice))?;
         Ok(cancel)
     }
 
-    fn start(&self, mode: ProgressMode, told: &'static str) -> Result<Job, Failure> {
-        let progress = Progress::new(mode, self.out);
-        let cancel = self.until_signal_telling(told)?;
-        let sink = progress.clone();
-        Ok(Job { ctx: JobCtx::new(cancel, move |event| sink.take(event)), progress })
-    }
-
-    /// Returns the terms in which advice is written.
+    /// The terms in which advice is written.
     pub(super) fn terms(&self) -> &CommandTerms {
         self.out.terms()
     }
 
     /// The format of results.
     pub(super) fn format(&self) -> Format {
-        self.style.format()
+        self.output_flags.format()
     }
 
-    /// Prints a result that was asked for.
+    /// Prints a requested result.
     pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
         Ok(self.out.print(text)?)
     }
 
-    /// Prints a result that was asked for, as a text or as it is.
+    /// Prints a requested result as text or JSON.
     pub(super) fn show<D: Serialize>(
         &self,
         document: &D,
@@ -153,66 +159,59 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Prints what was done: as a text, unless quiet, or as it is.
+    /// Prints the report of an action: as text unless quiet, or as JSON.
     pub(super) fn report<D: Serialize>(
         &self,
         document: &D,
         text: impl FnOnce(&D) -> String,
     ) -> Result<(), Failure> {
-        if self.style.quiet() && self.format() == Format::Text { Ok(()) } else { self.show(document, text) }
+        if self.output_flags.quiet() && self.format() == Format::Text {
+            Ok(())
+        } else {
+            self.show(document, text)
+        }
     }
 
-    /// Prints an account of a failure on stderr.
-    pub(super) fn error_text(&self, text: &str) {
-        self.out.error_text(text);
+    /// Prints the text of an error on stderr.
+    pub(super) fn error(&self, text: &str) {
+        self.out.error(text);
     }
 
-    /// Tells on stderr what must be told.
+    /// Prints a line on stderr, even if quiet.
     pub(super) fn line(&self, text: &str) {
         self.out.line(text);
     }
 
-    /// Tells something on stderr, unless quiet.
+    /// Prints a note on stderr, unless quiet.
     pub(super) fn note(&self, text: &str) {
         self.out.note(text);
     }
 
-    /// `config show`.
+    /// Prints the configuration.
     pub(super) fn show_config(&self) -> Result<(), Failure> {
         self.show(&render::json::config(&self.config), |_| render::text::config(&self.config))
     }
 }
 
-/// A job and what shows its progress.
-pub(super) struct Job {
+/// A job and the display of its progress.
+pub(super) struct ShownJob {
     ctx: JobCtx,
-    progress: Progress,
+    display: ProgressDisplay,
 }
 
-impl Job {
-    /// What the engine takes.
+impl ShownJob {
+    /// The context for the engine.
     pub(super) fn ctx(&self) -> &JobCtx {
         &self.ctx
     }
 
-    /// Tells the warnings of the outcome that were not told while it ran.
-    pub(super) fn warn_of(&self, warnings: &[String]) {
-        self.progress.tell_rest(warnings);
+    /// The display of the progress.
+    pub(super) fn display(&self) -> &ProgressDisplay {
+        &self.display
     }
 
-    /// Takes progress off the terminal if a step failed that others were to follow.
+    /// Finishes the display if a step failed that other steps were to follow.
     pub(super) fn finish_if_failed<T>(&self, step: Result<T, engine::Error>) -> Result<T, Failure> {
-        Ok(step.inspect_err(|_| self.finish())?)
+        Ok(step.inspect_err(|_| self.display.finish())?)
     }
-
-    /// Takes progress off the terminal.
-    pub(super) fn finish(&self) {
-        self.progress.finish();
-    }
-}
-
-/// Words after a verb that mean nothing to it.
-fn ignored(extra: &[String]) -> impl Iterator<Item = &String> {
-    const ANSWERED: [&str; 2] = ["config", "backup_yaml"];
-    extra.iter().filter(|word| !ANSWERED.contains(&word.as_str()))
 }

@@ -1,4 +1,4 @@
-//! From effective values to what the engine and the log take.
+//! Converts effective values to the configuration of the engine and the log.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,33 +12,34 @@ use storage::{CopyMode, S3Addressing, S3Config, S3Credentials, StoreConfig};
 
 use super::error::{ConfigError, Problem};
 use super::provider::{Provider, StorageProtocol};
+use super::schema::{AnyKey, TypedKey, keys};
 use super::storage_keys::StorageKeys;
 use super::value::Values;
 use super::{Config, Environment, validate};
 
-/// Where logs go and how much of them.
+/// The settings of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogSettings {
-    /// `trace`, `debug`, `info`, `warn` or `error`.
+    /// The level: `trace`, `debug`, `info`, `warn` or `error`.
     pub level: String,
-    /// JSON lines instead of text.
+    /// Whether lines are JSON instead of text.
     pub json: bool,
-    /// Whether stderr gets them too.
+    /// Whether lines are written to stderr too.
     pub console: bool,
-    /// The file, if one is wanted.
+    /// The file, if one is configured.
     pub file: Option<LogFile>,
 }
 
-/// A log file that is rotated.
+/// The settings of a log file, which is rotated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogFile {
-    /// The file written to.
+    /// The path of the file.
     pub path: PathBuf,
-    /// When it is put aside, bytes.
+    /// The size in bytes at which the file is rotated.
     pub max_bytes: u64,
-    /// How many are kept besides it; 0 = all.
+    /// The number of rotated files to keep; 0 for all.
     pub max_backups: u64,
-    /// How many days one is kept; 0 = forever.
+    /// The number of days to keep a rotated file; 0 for no limit.
     pub max_days: u64,
 }
 
@@ -46,21 +47,21 @@ impl Config {
     /// Returns where logs are written, and at which level.
     pub(crate) fn log(&self) -> LogSettings {
         let values = &self.values;
-        let path = values.text("log.file.path");
+        let path = values.text(keys::LOG_FILE_PATH);
         LogSettings {
-            level: values.text("log.level").to_owned(),
-            json: values.text("log.format") == "json",
-            console: values.flag("log.console"),
+            level: values.text(keys::LOG_LEVEL).to_owned(),
+            json: values.text(keys::LOG_FORMAT) == "json",
+            console: values.flag(keys::LOG_CONSOLE),
             file: (!path.is_empty()).then(|| LogFile {
                 path: PathBuf::from(path),
-                max_bytes: values.number("log.file.maxSizeMiB").saturating_mul(1 << 20),
-                max_backups: values.number("log.file.maxBackups"),
-                max_days: values.number("log.file.maxDays"),
+                max_bytes: values.number(keys::LOG_FILE_MAX_SIZE_MIB).saturating_mul(1 << 20),
+                max_backups: values.number(keys::LOG_FILE_MAX_BACKUPS),
+                max_days: values.number(keys::LOG_FILE_MAX_DAYS),
             }),
         }
     }
 
-    /// What the engine works on. Certificates are looked at here, so that a wrong path is told with its key.
+    /// The configuration of the engine. Certificate files are read here, so that an error names the key of a wrong path.
     pub(crate) fn engine(&self, environment: &Environment) -> Result<EngineConfig, ConfigError> {
         Ok(EngineConfig {
             milvus: self.milvus()?,
@@ -72,7 +73,7 @@ impl Config {
         })
     }
 
-    /// Where backups lie, as text.
+    /// The backup location as text.
     pub(crate) fn backup_place(&self) -> String {
         let keys = &StorageKeys::BACKUP;
         let root = self.values.text(keys.root);
@@ -87,46 +88,47 @@ impl Config {
         )
     }
 
-    /// Whether what a restore staged is kept.
+    /// Whether a restore keeps its staged files.
     pub(crate) fn keep_staged(&self) -> bool {
-        self.values.flag("restore.keepTempFiles")
+        self.values.flag(keys::RESTORE_KEEP_TEMP_FILES)
     }
 
     fn milvus(&self) -> Result<ConnectConfig, Problem> {
         let values = &self.values;
-        let tls = match values.text("milvus.grpc.tlsMode") {
+        let tls = match values.text(keys::MILVUS_GRPC_TLS_MODE) {
             "server" => Tls::Server {
-                ca: self.certificate("milvus.grpc.caCertPath")?,
+                ca: self.certificate(keys::MILVUS_GRPC_CA_CERT_PATH)?,
                 server_name: self.server_name(),
             },
             "mutual" => {
-                let cert = self.certificate("milvus.grpc.mtlsCertPath")?;
-                let key = self.certificate("milvus.grpc.mtlsKeyPath")?;
-                let ca = self.certificate("milvus.grpc.caCertPath")?;
+                let cert = self.certificate(keys::MILVUS_GRPC_MTLS_CERT_PATH)?;
+                let key = self.certificate(keys::MILVUS_GRPC_MTLS_KEY_PATH)?;
+                let ca = self.certificate(keys::MILVUS_GRPC_CA_CERT_PATH)?;
                 match (cert, key) {
                     (Some(cert), Some(key)) => Tls::Mutual { ca, server_name: self.server_name(), cert, key },
                     _ => {
-                        return Err(
-                            self.problem("milvus.grpc.tlsMode", "mutual needs mtlsCertPath and mtlsKeyPath")
-                        );
+                        return Err(self.problem(
+                            keys::MILVUS_GRPC_TLS_MODE,
+                            "mutual needs mtlsCertPath and mtlsKeyPath",
+                        ));
                     }
                 }
             }
             _ => Tls::Disabled,
         };
-        let token = values.secret("milvus.token");
-        let user = values.text("milvus.user");
+        let token = values.secret(keys::MILVUS_TOKEN);
+        let user = values.text(keys::MILVUS_USER);
         let auth = if !token.expose_secret().is_empty() {
             Auth::Token(token)
         } else if user.is_empty() {
             Auth::None
         } else {
-            Auth::Password { user: user.to_owned(), password: values.secret("milvus.password") }
+            Auth::Password { user: user.to_owned(), password: values.secret(keys::MILVUS_PASSWORD) }
         };
-        let management = values.text("milvus.management.endpoint");
+        let management = values.text(keys::MILVUS_MANAGEMENT_ENDPOINT);
         Ok(ConnectConfig {
-            address: values.text("milvus.grpc.address").to_owned(),
-            port: u16::try_from(values.number("milvus.grpc.port")).unwrap_or_default(),
+            address: values.text(keys::MILVUS_GRPC_ADDRESS).to_owned(),
+            port: u16::try_from(values.number(keys::MILVUS_GRPC_PORT)).unwrap_or_default(),
             tls,
             auth,
             management_endpoint: (!management.is_empty()).then(|| management.to_owned()),
@@ -135,12 +137,12 @@ impl Config {
     }
 
     fn server_name(&self) -> Option<String> {
-        let name = self.values.text("milvus.grpc.serverName");
+        let name = self.values.text(keys::MILVUS_GRPC_SERVER_NAME);
         (!name.is_empty()).then(|| name.to_owned())
     }
 
-    /// The path of a PEM file, once it was seen to be one.
-    fn certificate(&self, key: &str) -> Result<Option<PathBuf>, Problem> {
+    /// The path of a PEM file, which must exist; `None` if it is not configured.
+    fn certificate(&self, key: TypedKey<String>) -> Result<Option<PathBuf>, Problem> {
         let path = self.values.text(key);
         if path.is_empty() {
             return Ok(None);
@@ -148,13 +150,16 @@ impl Config {
         let text =
             std::fs::read(path).map_err(|error| self.problem(key, format!("cannot read {path}: {error}")))?;
         if !text.windows(10).any(|window| window == b"-----BEGIN") {
-            return Err(self.problem(key, format!("{path} holds no PEM (`-----BEGIN …`)")));
+            return Err(
+                self.problem(key, format!("{path} is not a PEM file (it contains no `-----BEGIN …`)"))
+            );
         }
         Ok(Some(PathBuf::from(path)))
     }
 
-    pub(super) fn problem(&self, key: &str, reason: impl Into<String>) -> Problem {
-        Problem { key: key.to_owned(), source: self.values.source(key), reason: reason.into() }
+    pub(super) fn problem(&self, key: impl Into<AnyKey>, reason: impl Into<String>) -> Problem {
+        let key = key.into();
+        Problem { key: key.name().to_owned(), source: self.values.source(key), reason: reason.into() }
     }
 
     /// Returns a location of files; fails if the provider is not supported yet.
@@ -183,14 +188,14 @@ impl Config {
         }
     }
 
-    /// A root on disk as an absolute path: relative ones start at the working directory.
+    /// A root on disk as an absolute path; a relative one is resolved in the working directory.
     fn local_root(&self, keys: &StorageKeys) -> Result<String, Problem> {
         let root = self.values.text(keys.root);
         let absolute = std::path::absolute(root)
             .map_err(|error| self.problem(keys.root, format!("cannot make {root} absolute: {error}")))?;
         match absolute.to_str() {
             Some(path) => Ok(path.trim_end_matches('/').to_owned()),
-            None => Err(self.problem(keys.root, "the path is no UTF-8")),
+            None => Err(self.problem(keys.root, "the path is not valid UTF-8")),
         }
     }
 
@@ -234,7 +239,7 @@ impl Config {
         let values = &self.values;
         let login = values.text(keys.auth_type);
         let access_key = values.text(keys.access_key);
-        // Nobody's AWS account has Milvus's default keys: there they mean that none are set.
+        // No AWS account has the default keys of Milvus, so they mean that no keys are set.
         let unset = access_key.is_empty() || (provider == Provider::Aws && values.has_default_keys(keys));
         if login == "static" && !unset {
             let session = values.secret(keys.session_token);
@@ -245,9 +250,8 @@ impl Config {
             });
         }
         if !provider.accepts_aws_chain() {
-            let reason = format!(
-                "login without keys at {provider} comes with a later version; set an access key pair"
-            );
+            let reason =
+                format!("login without keys at {provider} is not supported yet; set an access key pair");
             return Err(self.problem(keys.auth_type, reason));
         }
         let endpoint = if login == "iam" { values.text(keys.iam_endpoint) } else { "" };
@@ -257,35 +261,37 @@ impl Config {
     fn limits(&self) -> EngineLimits {
         let values = &self.values;
         let count = |key| NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN);
-        let rate = values.number("transfer.bytesPerSecond");
+        let rate = values.number(keys::TRANSFER_BYTES_PER_SECOND);
         EngineLimits {
-            backup_collections: count("backup.concurrency.collections"),
-            restore_collections: count("restore.concurrency.collections"),
-            import_jobs: count("restore.concurrency.importJobs"),
-            copies: count("transfer.concurrency"),
-            multipart_threshold: values.number("transfer.multipartCopyThresholdMiB").saturating_mul(1 << 20),
-            copy_mode: match values.text("transfer.mode") {
+            backup_collections: count(keys::BACKUP_CONCURRENCY_COLLECTIONS),
+            restore_collections: count(keys::RESTORE_CONCURRENCY_COLLECTIONS),
+            import_jobs: count(keys::RESTORE_CONCURRENCY_IMPORT_JOBS),
+            copies: count(keys::TRANSFER_CONCURRENCY),
+            multipart_threshold: values
+                .number(keys::TRANSFER_MULTIPART_COPY_THRESHOLD_MIB)
+                .saturating_mul(1 << 20),
+            copy_mode: match values.text(keys::TRANSFER_MODE) {
                 "direct" => CopyMode::Direct,
                 "streaming" => CopyMode::Streaming,
                 _ => CopyMode::Auto,
             },
             bytes_per_second: (rate > 0).then_some(rate),
-            stall: Duration::from_secs(values.number("restore.stallTimeout")),
-            pause_gc: values.flag("backup.pauseGC"),
+            stall: Duration::from_secs(values.number(keys::RESTORE_STALL_TIMEOUT)),
+            pause_gc: values.flag(keys::BACKUP_PAUSE_GC),
         }
     }
 }
 
-fn number(values: &Values, key: &str) -> usize {
+fn number(values: &Values, key: TypedKey<u64>) -> usize {
     usize::try_from(values.number(key)).unwrap_or(usize::MAX)
 }
 
-/// Roots of buckets are read without their outer slashes, which other releases keep as parts of keys.
+/// Warnings about roots in buckets whose outer slashes are removed; other releases keep them as parts of keys.
 pub(super) fn root_warnings(values: &Values) -> impl Iterator<Item = String> {
     [StorageKeys::SOURCE, StorageKeys::BACKUP].into_iter().filter_map(|keys| {
         let root = values.text(keys.root);
         let clean = ObjectKey::new(root.trim_end_matches('/'));
         let odd = values.provider(keys.provider) != Provider::Local && clean.as_str() != root;
-        odd.then(|| format!("{}: {root:?} is read as {:?}", keys.root, clean.as_str()))
+        odd.then(|| format!("{}: {root:?} is used as {:?}", keys.root, clean.as_str()))
     })
 }

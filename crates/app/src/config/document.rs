@@ -1,4 +1,4 @@
-//! A configuration file as flat keys: YAML, or JSON, which is YAML too.
+//! Parses a configuration file (YAML or JSON) into flat keys.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,25 +6,25 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-/// What a configuration file says, by lower-case dotted key.
+/// The values of a configuration file by lower-case dotted key.
 ///
-/// Not `Debug`: values may be secrets.
+/// Not `Debug`, because values may be secrets.
 #[derive(Default)]
 pub(super) struct Document {
     entries: BTreeMap<String, Entry>,
     sections: BTreeMap<String, u64>,
 }
 
-/// One leaf of a file.
+/// One key with a value.
 pub(super) struct Entry {
-    /// The key as the file writes it.
+    /// The key as in the file.
     pub key: String,
     /// The line of the key, counted from 1.
     pub line: u64,
     pub item: Item,
 }
 
-/// The value of a leaf. Scalars keep the text that stands in the file, so that `0123` stays `0123`.
+/// A value. Scalars keep their text in the file, so that `0123` remains `0123`.
 #[derive(Clone)]
 pub(super) enum Item {
     /// The text of one scalar.
@@ -33,13 +33,13 @@ pub(super) enum Item {
     List(Vec<String>),
 }
 
-/// A file that is no YAML mapping of keys to scalars and lists.
+/// The reason why a file is not a YAML mapping of keys to scalars and lists.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub(super) struct DocumentError {
-    /// Where, if known; counted from 1.
+    /// The line if it is known, counted from 1.
     pub line: Option<u64>,
-    /// What is wrong, without the text of the file.
+    /// What is wrong, in words; does not quote the file.
     pub reason: String,
 }
 
@@ -50,9 +50,9 @@ impl DocumentError {
 }
 
 impl Document {
-    /// Reads the text of a file. Empty text and null leaves count as absent.
+    /// Parses the text of a file. Keys with a null value count as absent.
     pub(super) fn parse(text: &str) -> Result<Self, DocumentError> {
-        // No snippet: the lines around a fault may hold a password.
+        // A snippet could contain a password.
         let options = serde_saphyr::options! { with_snippet: false };
         let root: Option<Spanned<Node>> =
             serde_saphyr::from_str_with_options(text, options).map_err(|error| {
@@ -76,17 +76,17 @@ impl Document {
         Ok(document)
     }
 
-    /// The leaf of a key, given in lower case.
+    /// The entry of a key, which must be in lower case.
     pub(super) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
     }
 
-    /// The line of a section (a key with keys below it), given in lower case.
+    /// The line of a section (a key with keys below it), which must be in lower case.
     pub(super) fn section(&self, key: &str) -> Option<u64> {
         self.sections.get(key).copied()
     }
 
-    /// All leaves with their lower-case keys.
+    /// All entries with their lower-case keys.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.entries.iter().map(|(key, entry)| (key.as_str(), entry))
     }
@@ -114,7 +114,7 @@ impl Document {
             };
             let lower = key.to_lowercase();
             if let Some(first) = self.entries.get(&lower) {
-                let reason = format!("{key} stands here and in line {} (keys ignore case)", first.line);
+                let reason = format!("{key} is also set in line {} (keys are case-insensitive)", first.line);
                 return Err(DocumentError::at(line, reason));
             }
             self.entries.insert(lower, Entry { key, line, item });
@@ -127,7 +127,7 @@ fn not_scalar(line: u64, key: &str) -> DocumentError {
     DocumentError::at(line, format!("{key}: expected a plain value"))
 }
 
-/// The text of a scalar; the line where it is none.
+/// The text of a scalar, or the line of a node that is not a scalar.
 fn scalar(text: &str, node: Spanned<Node>) -> Result<String, u64> {
     match node.value {
         Node::Text(value) => Ok(value),
@@ -146,7 +146,7 @@ fn scalar(text: &str, node: Spanned<Node>) -> Result<String, u64> {
     }
 }
 
-/// The parser's message, cut to its first line and without the position it repeats.
+/// The first line of the parser's message, without the position.
 fn reason_of(error: &serde_saphyr::Error) -> String {
     let message = error.without_snippet().to_string();
     let first = message.lines().next().unwrap_or_default();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_their_line_and_never_show_the_text() {
+    fn errors_name_the_line_and_do_not_quote_the_file() {
         for (text, line, part) in [
             ("milvus:\n  password: hunter2\n  port: [1\n", None, ""),
             ("milvus:\n  password: hunter2\n   port: 1\n", Some(3), ""),

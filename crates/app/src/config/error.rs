@@ -1,4 +1,4 @@
-//! Why a configuration cannot be used.
+//! The errors of a configuration.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,48 +7,48 @@ use wire::Failure;
 
 use super::value::Source;
 
-/// A configuration that cannot be used; always the user's to mend (exit code 2).
+/// The reason why a configuration cannot be used. The exit code is 2.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    /// No file where one was looked for.
+    /// The file does not exist.
     #[error("there is no configuration file {wanted}")]
     Missing {
-        /// As given with `--config`.
+        /// The value of `--config`.
         wanted: String,
-        /// Every place looked at.
-        looked: Vec<PathBuf>,
+        /// Every path that was tried.
+        candidates: Vec<PathBuf>,
     },
-    /// A file that cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
         path: PathBuf,
         #[source]
         source: std::io::Error,
     },
-    /// A file in another format.
+    /// The file has another format.
     #[error("{} is neither YAML nor JSON", .0.display())]
     Format(PathBuf),
-    /// A file that is no mapping of keys.
+    /// The file is not a YAML mapping of keys to values.
     #[error("{}{}: {reason}", path.display(), line.map(|line| format!(" line {line}")).unwrap_or_default())]
     Syntax {
         path: PathBuf,
-        /// Where, counted from 1.
+        /// The line, counted from 1.
         line: Option<u64>,
         reason: String,
     },
-    /// A `--set` argument without a key or value.
+    /// A value of `--set` lacks a key or a value.
     #[error("--set {0}: expected KEY=VALUE")]
     Set(String),
-    /// Values that do not fit, all of them.
-    #[error("{}", Listed(.0))]
+    /// Some values are invalid; contains all of them.
+    #[error("{}", ProblemList(.0))]
     Values(Vec<Problem>),
-    /// `config migrate` on a file that is version 2 already.
-    #[error("{} is a v2 configuration already", .0.display())]
+    /// `config migrate` was called for a v2 file.
+    #[error("{} is already a v2 configuration", .0.display())]
     AlreadyV2(PathBuf),
-    /// A destination that exists.
-    #[error("{} exists", .0.display())]
+    /// The file to write exists.
+    #[error("{} already exists", .0.display())]
     Exists(PathBuf),
-    /// A destination that cannot be written.
+    /// The file cannot be written.
     #[error("cannot write {}", path.display())]
     Unwritable {
         path: PathBuf,
@@ -58,29 +58,30 @@ pub(crate) enum ConfigError {
 }
 
 impl ConfigError {
-    /// What the user can do.
+    /// The next step of the user.
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Missing { looked, .. } => {
-                let places: Vec<_> = looked.iter().map(|path| path.display().to_string()).collect();
+            Self::Missing { candidates, .. } if candidates.is_empty() => "name a file with --config FILE".to_owned(),
+            Self::Missing { candidates, .. } => {
+                let paths: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
                 format!(
-                    "looked for {}; name one with --config FILE, or use --config \"\" for the defaults alone",
-                    places.join(", ")
+                    "tried {}; name a file with --config FILE, or use --config \"\" to run with the defaults",
+                    paths.join(", ")
                 )
             }
-            Self::Format(_) => "rewrite it as YAML; a sample lies in configs/backup.yaml".to_owned(),
+            Self::Format(_) => "write it as YAML; see the sample configs/backup.yaml".to_owned(),
             Self::Set(_) => {
-                "for example --set milvus.grpc.port=19530; several are separated by commas".to_owned()
+                "for example --set milvus.grpc.port=19530; separate several by commas".to_owned()
             }
-            Self::Exists(_) => "use --force to overwrite it".to_owned(),
-            Self::Values(_) => "a sample that explains every key lies in configs/backup.yaml".to_owned(),
+            Self::Exists(_) => "add --force to overwrite it".to_owned(),
+            Self::Values(_) => "the sample configs/backup.yaml explains every key".to_owned(),
             Self::Syntax { .. } => {
-                "indent with spaces and quote texts that hold `: ` or ` #`; a sample lies in configs/backup.yaml"
+                "indent with spaces, and quote texts that contain `: ` or ` #`; see the sample configs/backup.yaml"
                     .to_owned()
             }
-            Self::Unreadable { .. } => "compare its path and its permissions".to_owned(),
-            Self::AlreadyV2(_) => "it needs no migration; `milvus-backup config show` shows what it says".to_owned(),
-            Self::Unwritable { .. } => "choose another file with --output, or print it with --output -".to_owned(),
+            Self::Unreadable { .. } => "check its path and permissions".to_owned(),
+            Self::AlreadyV2(_) => "it needs no migration; to show its values: milvus-backup config show".to_owned(),
+            Self::Unwritable { .. } => "choose another file with --output FILE, or print to stdout with --output -".to_owned(),
         }
     }
 }
@@ -91,14 +92,14 @@ impl From<Problem> for ConfigError {
     }
 }
 
-/// One value that does not fit.
+/// One invalid value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// The key, as the user wrote it where he did.
+    /// The name of the key.
     pub key: String,
-    /// Where the value comes from.
+    /// The source of the value.
     pub source: Source,
-    /// What is wrong with it; never the text of a secret.
+    /// What is wrong, in words; never contains a secret.
     pub reason: String,
 }
 
@@ -114,14 +115,14 @@ impl fmt::Display for Problem {
     }
 }
 
-struct Listed<'a>(&'a [Problem]);
+struct ProblemList<'a>(&'a [Problem]);
 
-impl fmt::Display for Listed<'_> {
+impl fmt::Display for ProblemList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             [one] => one.fmt(f),
             many => {
-                write!(f, "{} configuration values cannot be used", many.len())?;
+                write!(f, "{} configuration values are invalid", many.len())?;
                 many.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
             }
         }

@@ -1,4 +1,4 @@
-//! Where the configuration file lies.
+//! Finds and reads the configuration file.
 
 use std::path::{Path, PathBuf};
 
@@ -6,32 +6,32 @@ use super::document::Document;
 use super::environment::Environment;
 use super::error::ConfigError;
 
-/// The name looked for where `--config` is not given.
+/// The default of `--config`.
 pub(crate) const DEFAULT_FILE: &str = "backup.yaml";
 
-/// A configuration file, read.
+/// A configuration file that was read.
 pub(super) struct Found {
-    /// As found, relative to the working directory where it was given so.
+    /// The path; relative if it was given so.
     pub path: PathBuf,
     /// The keys and values in it.
     pub document: Document,
 }
 
-/// Finds and reads the file: `wanted` itself, then its base name below `$MILVUSCONF`, then below `configs`.
+/// Finds and reads the file: `wanted`, else its file name below `$MILVUSCONF`, else below `configs`.
 ///
-/// An empty name means no file.
+/// Returns `None` if `wanted` is empty.
 pub(super) fn find(wanted: &str, environment: &Environment) -> Result<Option<Found>, ConfigError> {
     if wanted.is_empty() {
         return Ok(None);
     }
     let given = PathBuf::from(wanted);
     let base = given.file_name().map(PathBuf::from).unwrap_or_default();
-    let mut looked = vec![given];
-    looked.extend(environment.config_dir().map(|dir| dir.join(&base)));
-    looked.push(Path::new("configs").join(&base));
-    match looked.iter().find(|path| path.is_file()) {
+    let mut candidates = vec![given];
+    candidates.extend(environment.config_dir().map(|dir| dir.join(&base)));
+    candidates.push(Path::new("configs").join(&base));
+    match candidates.iter().find(|path| path.is_file()) {
         Some(path) => read(path).map(Some),
-        None => Err(ConfigError::Missing { wanted: wanted.to_owned(), looked }),
+        None => Err(ConfigError::Missing { wanted: wanted.to_owned(), candidates }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What sets a value, in order: flag, `--set`, environment, file, another key, default.
+//! Resolves values over their layers: flag, `--set`, environment, file, inherited key, default.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use super::environment::Environment;
 use super::error::Problem;
 use super::find::Found;
 use super::overrides::Overrides;
-use super::schema::{Key, Kind, Schema};
+use super::schema::{AnyKey, Key, Kind, Schema};
 use super::value::{Source, Value, Values};
 
-/// A key's value set by a flag of the command line, under its v2 name.
-pub(crate) type FlagValue = (&'static str, String, &'static str);
+/// A value that a flag sets: the v2 key, the value as text, the flag.
+pub(crate) type FlagValue = (AnyKey, String, &'static str);
 
-/// Everything a value can come from.
+/// The layers that set values.
 pub(super) struct Layers<'a> {
     pub flags: &'a [FlagValue],
     pub overrides: &'a Overrides,
@@ -21,14 +21,14 @@ pub(super) struct Layers<'a> {
     pub file: Option<&'a Found>,
 }
 
-/// The values of a schema and what was odd about them.
+/// The values of a schema, and warnings about them.
 pub(super) struct Resolved {
     pub values: Values,
     pub warnings: Vec<String>,
 }
 
 impl Layers<'_> {
-    /// Resolves every key of `schema`; all problems are collected.
+    /// Resolves every key of the schema, or returns all problems.
     pub(super) fn resolve(&self, schema: Schema) -> Result<Resolved, Vec<Problem>> {
         let mut values = Values::default();
         let mut warnings = Vec::new();
@@ -44,7 +44,7 @@ impl Layers<'_> {
         if problems.is_empty() { Ok(Resolved { values, warnings }) } else { Err(problems) }
     }
 
-    /// Keys of the file that hold a value where others belong below them.
+    /// Problems with keys of the file that have a value although they are sections.
     fn values_for_sections(&self, schema: Schema) -> impl Iterator<Item = Problem> {
         let is_section = move |key: &str| {
             let prefix = format!("{key}.");
@@ -64,7 +64,7 @@ impl Layers<'_> {
         })
     }
 
-    /// The value of a key; none where it inherits from a key that has a problem.
+    /// The value of a key; `None` if it inherits from a key that has a problem.
     fn value(&self, key: &Key, above: &Values, warnings: &mut Vec<String>) -> Result<Option<Value>, Problem> {
         let found = match self.flag(key).or_else(|| self.overridden(key)) {
             Some(found) => Some(found),
@@ -84,7 +84,7 @@ impl Layers<'_> {
 
     fn flag(&self, key: &Key) -> Option<(Item, Source)> {
         let name = key.becomes.unwrap_or(key.name);
-        let (_, text, flag) = self.flags.iter().rev().find(|(set, ..)| *set == name)?;
+        let (_, text, flag) = self.flags.iter().rev().find(|(set, ..)| set.name() == name)?;
         Some((Item::Scalar(text.clone()), Source::Flag(flag)))
     }
 
@@ -101,10 +101,10 @@ impl Layers<'_> {
             (Some(_), Some((file, _))) => Err(Problem {
                 key: key.name.to_owned(),
                 source: Source::Env(name.to_owned()),
-                reason: format!("{file} is set too; only one of them can be"),
+                reason: format!("{file} is set too; set only one of them"),
             }),
             (None, Some((file, path))) => {
-                let text = secret_file(Path::new(path)).map_err(|error| Problem {
+                let text = read_secret_file(Path::new(path)).map_err(|error| Problem {
                     key: key.name.to_owned(),
                     source: Source::Env(file.clone()),
                     reason: format!("cannot read {path}: {error}"),
@@ -117,7 +117,7 @@ impl Layers<'_> {
             }
             (Some(text), None) if is_service_link(key, text) => {
                 warnings.push(format!(
-                    "environment variable {name} is ignored: {text} is how Kubernetes announces a service, not a port"
+                    "environment variable {name} is ignored: {text} is a service link of Kubernetes, not a port"
                 ));
                 Ok(None)
             }
@@ -159,13 +159,13 @@ fn parse(key: &Key, item: &Item, source: Source) -> Result<Value, Problem> {
     }
 }
 
-/// Kubernetes sets `MILVUS_PORT=tcp://…` in every pod beside a service named `milvus`.
+/// Whether a text is a service link: Kubernetes sets `MILVUS_PORT=tcp://…` in every pod if a service is named `milvus`.
 fn is_service_link(key: &Key, text: &str) -> bool {
     matches!(key.kind, Kind::Port | Kind::Listen) && text.starts_with("tcp://")
 }
 
-/// The text of a secret's file, without the line end editors leave.
-fn secret_file(path: &Path) -> std::io::Result<String> {
+/// Reads the file of a secret, without the line feed that editors append.
+fn read_secret_file(path: &Path) -> std::io::Result<String> {
     let text = std::fs::read_to_string(path)?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

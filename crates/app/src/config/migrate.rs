@@ -1,9 +1,10 @@
-//! `config migrate`: a v2 file from a v1 file.
+//! Migrates a v1 file to a v2 file.
 
 use std::fmt::Write;
 
 use secrecy::ExposeSecret;
 
+use super::data::Data;
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
 use super::find::Found;
@@ -12,27 +13,27 @@ use super::overrides::Overrides;
 use super::provider::Provider;
 use super::schema::{Key, Kind, Schema};
 use super::storage_keys::StorageKeys;
-use super::value::{Data, Source, Value, Values};
+use super::value::{Source, Value, Values};
 use super::{find, resolve, schema_of, unknown, validate};
 
-/// A migrated configuration and what there is to say about it.
+/// The result of a migration.
 pub(crate) struct Migration {
-    /// The v2 file. Holds the secrets of the v1 file in clear.
+    /// The text of the v2 file, with the secrets of the v1 file in plain text.
     pub text: String,
-    /// What was odd, a line each.
+    /// Warnings, one line each.
     pub warnings: Vec<String>,
-    /// Values that v2 refuses.
+    /// Problems with values that v2 rejects.
     pub problems: Vec<Problem>,
-    /// Keys the file sets that mean nothing in v2.
+    /// Keys of the file that v2 does not have.
     pub dropped: Vec<&'static str>,
-    /// v1 environment variables that are set, and what takes their place.
+    /// v1 environment variables that are set, with their replacements.
     pub variables: Vec<(String, String)>,
 }
 
-/// Migrates the file; `--set` plays no part, the environment does.
+/// Migrates the file, with the values of environment variables but without those of `--set`.
 pub(crate) fn migrate(wanted: &str, environment: &Environment) -> Result<Migration, ConfigError> {
     let Some(file) = find::find(wanted, environment)? else {
-        return Err(ConfigError::Missing { wanted: "to migrate".to_owned(), looked: Vec::new() });
+        return Err(ConfigError::Missing { wanted: "to migrate".to_owned(), candidates: Vec::new() });
     };
     if schema_of(Some(&file))? == Schema::V2 {
         return Err(ConfigError::AlreadyV2(file.path));
@@ -51,13 +52,13 @@ pub(crate) fn migrate(wanted: &str, environment: &Environment) -> Result<Migrati
     })
 }
 
-/// The keys of the file without a counterpart.
+/// The keys of the file that v2 does not have.
 fn dropped(file: &Found) -> impl Iterator<Item = &'static str> {
     let is_set = |key: &&Key| key.names().any(|name| file.document.get(&name.to_lowercase()).is_some());
     Schema::V1.keys().filter(|key| key.becomes.is_none()).filter(is_set).map(|key| key.name)
 }
 
-/// The set v1 variables with their replacements.
+/// The v1 variables that are set, with their replacements.
 fn variables(environment: &Environment) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (key, name) in Schema::V1.keys().filter_map(|key| Some((key, key.env?))) {
@@ -76,9 +77,9 @@ fn variables(environment: &Environment) -> Vec<(String, String)> {
     found
 }
 
-/// The file: every key in the order of the schema, but credentials of other kinds of login.
+/// Writes the file: all keys in the order of the schema, except credentials of other kinds of login.
 fn write(values: &Values, from: &str) -> String {
-    let mut text = format!("# Made from {from} by `milvus-backup config migrate`.\n");
+    let mut text = format!("# Migrated from {from} by `milvus-backup config migrate`.\n");
     let mut open: Vec<&str> = Vec::new();
     for key in Schema::V2.keys().filter(|key| applies(values, key)) {
         let Some(value) = values.get(key.name) else { continue };
@@ -109,7 +110,7 @@ fn line(key: &Key, leaf: &str, value: &Value) -> String {
     {
         let name = key.env.unwrap_or(key.name);
         let suffix = if was.ends_with("_FILE") { "_FILE" } else { "" };
-        return format!("# {leaf} comes from the environment: {name}{suffix}, before {was}");
+        return format!("# {leaf} is read from the environment variable {name}{suffix}, formerly {was}");
     }
     let mut line = format!("{leaf}: ");
     // Writing to a String cannot fail.
@@ -132,34 +133,35 @@ fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
     format!("[{}]", items.map(quoted).collect::<Vec<_>>().join(", "))
 }
 
-/// A double-quoted scalar; JSON's escapes are YAML's too.
+/// A double-quoted scalar. YAML has the escapes of JSON.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Whether the key means something beside the chosen provider and kind of login.
+/// Whether the key is allowed with the provider and the kind of login.
 fn applies(values: &Values, key: &Key) -> bool {
     for keys in [StorageKeys::SOURCE, StorageKeys::BACKUP] {
         let provider = values.provider(keys.provider);
-        if key.name == keys.local_path {
+        if key.name == keys.local_path.name() {
             return provider == Provider::Local;
         }
-        if key.name == keys.account {
+        if key.name == keys.account.name() {
             return provider == Provider::Azure;
         }
-        if key.name == keys.milvus_address || key.name == keys.milvus_port {
+        if key.name == keys.milvus_address.name() || key.name == keys.milvus_port.name() {
             return provider != Provider::Local;
         }
-        if keys.credentials().contains(&key.name) {
+        if keys.credentials().iter().any(|credential| credential.name() == key.name) {
             let login = values.text(keys.auth_type);
             let of_login = match login {
-                "static" => [keys.access_key, keys.secret_key, keys.session_token].contains(&key.name),
-                "sharedKey" => key.name == keys.account_key,
-                "serviceAccount" => key.name == keys.credentials_file,
-                "iam" => key.name == keys.iam_endpoint,
+                "static" => [keys.access_key.name(), keys.secret_key.name(), keys.session_token.name()]
+                    .contains(&key.name),
+                "sharedKey" => key.name == keys.account_key.name(),
+                "serviceAccount" => key.name == keys.credentials_file.name(),
+                "iam" => key.name == keys.iam_endpoint.name(),
                 _ => false,
             };
-            // What v2 inherits by itself needs no second copy of a secret.
+            // v2 inherits the secret, so it is not written twice.
             let inherited = values.get(key.name).is_some_and(|value| value.inherited.is_some());
             return of_login && !(key.kind == Kind::Secret && inherited);
         }

@@ -1,8 +1,10 @@
-//! The configuration: found, read, resolved over its layers, checked, and turned into what the engine takes.
+//! The configuration: finds and reads the file, resolves the layers, validates the values, and converts them for the
+//! engine and the server.
 //!
-//! Both schemas end as values of v2 keys ([`schema`]), each with its true source. The environment is read here only.
+//! Both schemas end as values of v2 keys ([`schema`]), each with its true source. Only this module reads the environment.
 
 mod convert;
+mod data;
 mod document;
 mod environment;
 mod error;
@@ -30,7 +32,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use find::DEFAULT_FILE;
 pub(crate) use layers::FlagValue;
 pub(crate) use migrate::migrate;
-pub(crate) use schema::{Schema, parse_bool};
+pub(crate) use schema::{Schema, keys, parse_bool};
 pub(crate) use show::Row;
 
 use document::Item;
@@ -40,29 +42,29 @@ use layers::{Layers, Resolved};
 use overrides::Overrides;
 use value::{Source, Values};
 
-/// What the command line says about the configuration.
+/// The part of the command line that concerns the configuration.
 pub(crate) struct Request<'a> {
-    /// The file, as given; empty for none.
+    /// The path of the file as given; empty for none.
     pub file: &'a str,
-    /// The arguments of `--set`.
+    /// The values of `--set`.
     pub set: &'a [String],
-    /// Values set by flags.
+    /// The values that other flags set.
     pub flags: &'a [FlagValue],
 }
 
-/// An effective configuration. Not `Debug` on purpose; [`Config::rows`] shows it with its secrets masked.
+/// An effective configuration. Not `Debug`, because it contains secrets; [`Config::rows`] masks them.
 pub(crate) struct Config {
     values: Values,
     /// The schema of the file.
     pub schema: Schema,
-    /// The file, if there is one.
+    /// The path of the file, if one was read.
     pub file: Option<PathBuf>,
-    /// What was odd, a line each.
+    /// Warnings, one line each.
     pub warnings: Vec<String>,
 }
 
 impl Config {
-    /// Finds, reads and resolves the configuration.
+    /// Finds, reads, resolves and validates the configuration.
     pub(crate) fn load(request: &Request<'_>, environment: &Environment) -> Result<Self, ConfigError> {
         let file = find::find(request.file, environment)?;
         let overrides = Overrides::parse(request.set)?;
@@ -76,7 +78,7 @@ impl Config {
         resolved.warnings.extend(convert::root_warnings(&resolved.values));
         resolved.warnings.extend(unknown::unknown_keys(schema, file.as_ref(), &overrides));
         if file.is_none() {
-            resolved.warnings.extend(inert_variables(environment));
+            resolved.warnings.extend(ignored_variables(environment));
         }
         Ok(Self {
             values: resolved.values,
@@ -87,7 +89,7 @@ impl Config {
     }
 }
 
-/// A file without a version is v1; no file at all means v2.
+/// The schema that applies: v1 for a file without a version, v2 without a file.
 fn schema_of(file: Option<&Found>) -> Result<Schema, Problem> {
     let Some(file) = file else { return Ok(Schema::V2) };
     let entry = file.document.get(&schema::VERSION_KEY.to_lowercase());
@@ -110,11 +112,15 @@ fn resolve(layers: &Layers<'_>, schema: Schema) -> Result<Resolved, Vec<Problem>
     }
 }
 
-/// Without a file v2 holds, which reads fewer variables than a v1 file would.
-fn inert_variables(environment: &Environment) -> impl Iterator<Item = String> {
+/// Warnings about variables that only a v1 configuration reads, if there is no file and so v2 applies.
+fn ignored_variables(environment: &Environment) -> impl Iterator<Item = String> {
     let of_v2 = |name| Schema::V2.keys().any(|key| key.env == Some(name));
-    let inert = Schema::V1.keys().filter_map(|key| Some((key.env?, key.becomes?)));
-    inert.filter(move |(name, _)| !of_v2(name) && environment.get(name).is_some()).map(|(name, key)| {
-        format!("environment variable {name} is not read without a v1 configuration file; use --set {key}=…")
-    })
+    let v1_variables = Schema::V1.keys().filter_map(|key| Some((key.env?, key.becomes?)));
+    v1_variables.filter(move |(name, _)| !of_v2(name) && environment.get(name).is_some()).map(
+        |(name, key)| {
+            format!(
+                "environment variable {name} is ignored without a v1 configuration file; use --set {key}=…"
+            )
+        },
+    )
 }

@@ -2,7 +2,7 @@
 
 use super::error::ConfigError;
 
-/// The items of all `--set` arguments in order; of equal keys the last counts.
+/// The items of all `--set` arguments in order; the last item of a key counts.
 #[derive(Default)]
 pub(super) struct Overrides(Vec<(String, String)>);
 
@@ -23,7 +23,7 @@ impl Overrides {
         Ok(Self(items))
     }
 
-    /// The key as given and the value, by any name in any case.
+    /// The key as given and its value; `name` is compared without regard to case.
     pub(super) fn get(&self, name: &str) -> Option<(&str, &str)> {
         let item = self.0.iter().rev().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
         Some((&item.0, &item.1))
@@ -35,12 +35,12 @@ impl Overrides {
     }
 }
 
-/// What may be shown of an item: never its value.
+/// The key of an item. An error must not show the value, which may be a secret.
 fn key_of(item: &str) -> &str {
     item.split('=').next().unwrap_or_default()
 }
 
-/// Splits a CSV record; `None` where a quote is left open or text follows one.
+/// Splits a CSV record; `None` if a quote is not closed or is followed by text.
 fn fields(record: &str) -> Option<Vec<String>> {
     let mut fields = Vec::new();
     let mut rest = record;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_show_no_value() {
+    fn errors_show_no_value() {
         for bad in ["password", "=x", "\"a=1", "a=1,,b=2", ""] {
             let error = parse(&[bad]).err().unwrap_or_else(|| panic!("{bad:?} was taken"));
             assert!(error.to_string().ends_with("expected KEY=VALUE"), "{error}");

@@ -1,33 +1,34 @@
-//! The configuration for the eye.
+//! The rows of `config show`.
 
 use serde::Serialize;
 
 use super::Config;
+use super::data::Data;
 use super::schema::Schema;
-use super::value::{Data, Source};
+use super::value::Source;
 
-/// One key of `config show`. Its value is masked where it is a secret.
+/// One key of `config show`.
 #[derive(Serialize)]
 pub(crate) struct Row {
     /// The name of the key in schema v2.
     pub key: &'static str,
-    /// As text; `****` for a secret that is set.
+    /// The value as text; `****` for a secret that is set.
     pub value: String,
     /// `default`, `FILE:LINE`, `env NAME`, `--set`, or `flag NAME`.
     pub source: String,
-    /// The name under which it was set, where that is another one.
+    /// The name under which the value was set, if it differs from `key`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_key: Option<String>,
-    /// The key it was inherited from.
+    /// The key from which the value is inherited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inherited_from: Option<&'static str>,
-    /// Whether it is a secret.
+    /// Whether the value is a secret.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
 }
 
 impl Config {
-    /// Every key with its effective value and source.
+    /// Every v2 key with its effective value and source.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let values = Schema::V2.keys().filter_map(|key| Some((key.name, self.values.get(key.name)?)));
         values

@@ -1,52 +1,57 @@
-//! The keys of one storage, Milvus's or the backups'.
+//! The keys of one storage: that of Milvus, or that of the backups.
 
-/// The names of the keys of one storage.
+use secrecy::SecretString;
+
+use super::provider::Provider;
+use super::schema::{AnyKey, Schema, TypedKey};
+
+/// The v2 keys of one storage.
 pub(super) struct StorageKeys {
-    pub provider: &'static str,
-    pub address: &'static str,
-    pub port: &'static str,
-    pub region: &'static str,
-    pub use_ssl: &'static str,
-    pub ca_cert: &'static str,
-    pub addressing: &'static str,
-    pub account: &'static str,
-    pub bucket: &'static str,
-    pub root: &'static str,
-    pub local_path: &'static str,
-    pub milvus_address: &'static str,
-    pub milvus_port: &'static str,
-    pub auth_type: &'static str,
-    pub access_key: &'static str,
-    pub secret_key: &'static str,
-    pub session_token: &'static str,
-    pub account_key: &'static str,
-    pub credentials_file: &'static str,
-    pub iam_endpoint: &'static str,
+    pub provider: TypedKey<Provider>,
+    pub address: TypedKey<String>,
+    pub port: TypedKey<u64>,
+    pub region: TypedKey<String>,
+    pub use_ssl: TypedKey<bool>,
+    pub ca_cert: TypedKey<String>,
+    pub addressing: TypedKey<String>,
+    pub account: TypedKey<String>,
+    pub bucket: TypedKey<String>,
+    pub root: TypedKey<String>,
+    pub local_path: TypedKey<String>,
+    pub milvus_address: TypedKey<String>,
+    pub milvus_port: TypedKey<u64>,
+    pub auth_type: TypedKey<String>,
+    pub access_key: TypedKey<String>,
+    pub secret_key: TypedKey<SecretString>,
+    pub session_token: TypedKey<SecretString>,
+    pub account_key: TypedKey<SecretString>,
+    pub credentials_file: TypedKey<String>,
+    pub iam_endpoint: TypedKey<String>,
 }
 
 macro_rules! keys {
     ($prefix:literal) => {
         Self {
-            provider: concat!($prefix, ".provider"),
-            address: concat!($prefix, ".address"),
-            port: concat!($prefix, ".port"),
-            region: concat!($prefix, ".region"),
-            use_ssl: concat!($prefix, ".useSSL"),
-            ca_cert: concat!($prefix, ".caCertPath"),
-            addressing: concat!($prefix, ".addressing"),
-            account: concat!($prefix, ".accountName"),
-            bucket: concat!($prefix, ".bucketName"),
-            root: concat!($prefix, ".rootPath"),
-            local_path: concat!($prefix, ".localPath"),
-            milvus_address: concat!($prefix, ".milvusAddress"),
-            milvus_port: concat!($prefix, ".milvusPort"),
-            auth_type: concat!($prefix, ".auth.type"),
-            access_key: concat!($prefix, ".auth.accessKeyID"),
-            secret_key: concat!($prefix, ".auth.secretAccessKey"),
-            session_token: concat!($prefix, ".auth.sessionToken"),
-            account_key: concat!($prefix, ".auth.accountKey"),
-            credentials_file: concat!($prefix, ".auth.credentialsFile"),
-            iam_endpoint: concat!($prefix, ".auth.endpoint"),
+            provider: TypedKey::provider(Schema::V2, concat!($prefix, ".provider")),
+            address: TypedKey::text(Schema::V2, concat!($prefix, ".address")),
+            port: TypedKey::number(Schema::V2, concat!($prefix, ".port")),
+            region: TypedKey::text(Schema::V2, concat!($prefix, ".region")),
+            use_ssl: TypedKey::flag(Schema::V2, concat!($prefix, ".useSSL")),
+            ca_cert: TypedKey::text(Schema::V2, concat!($prefix, ".caCertPath")),
+            addressing: TypedKey::text(Schema::V2, concat!($prefix, ".addressing")),
+            account: TypedKey::text(Schema::V2, concat!($prefix, ".accountName")),
+            bucket: TypedKey::text(Schema::V2, concat!($prefix, ".bucketName")),
+            root: TypedKey::text(Schema::V2, concat!($prefix, ".rootPath")),
+            local_path: TypedKey::text(Schema::V2, concat!($prefix, ".localPath")),
+            milvus_address: TypedKey::text(Schema::V2, concat!($prefix, ".milvusAddress")),
+            milvus_port: TypedKey::number(Schema::V2, concat!($prefix, ".milvusPort")),
+            auth_type: TypedKey::text(Schema::V2, concat!($prefix, ".auth.type")),
+            access_key: TypedKey::text(Schema::V2, concat!($prefix, ".auth.accessKeyID")),
+            secret_key: TypedKey::secret(Schema::V2, concat!($prefix, ".auth.secretAccessKey")),
+            session_token: TypedKey::secret(Schema::V2, concat!($prefix, ".auth.sessionToken")),
+            account_key: TypedKey::secret(Schema::V2, concat!($prefix, ".auth.accountKey")),
+            credentials_file: TypedKey::text(Schema::V2, concat!($prefix, ".auth.credentialsFile")),
+            iam_endpoint: TypedKey::text(Schema::V2, concat!($prefix, ".auth.endpoint")),
         }
     };
 }
@@ -57,15 +62,15 @@ impl StorageKeys {
     /// The storage of the backups.
     pub(super) const BACKUP: Self = keys!("backup.storage");
 
-    /// The keys of every kind of login.
-    pub(super) fn credentials(&self) -> [&'static str; 6] {
+    /// The keys with credentials, of all kinds of login.
+    pub(super) fn credentials(&self) -> [AnyKey; 6] {
         [
-            self.access_key,
-            self.secret_key,
-            self.session_token,
-            self.account_key,
-            self.credentials_file,
-            self.iam_endpoint,
+            self.access_key.any(),
+            self.secret_key.any(),
+            self.session_token.any(),
+            self.account_key.any(),
+            self.credentials_file.any(),
+            self.iam_endpoint.any(),
         ]
     }
 }

@@ -1,15 +1,16 @@
-//! From v1 values to v2 values, each keeping where it was set.
+//! Translates v1 values to v2 values, which keep their sources.
 
 use secrecy::SecretString;
 
+use super::data::Data;
 use super::error::Problem;
 use super::layers::Resolved;
 use super::provider::{Provider, StorageProtocol};
-use super::schema::Schema;
+use super::schema::{AnyKey, Schema, TypedKey, keys, v1_keys};
 use super::storage_keys::StorageKeys;
-use super::value::{Data, Source, Value, Values};
+use super::value::{Source, Value, Values};
 
-/// Translates resolved v1 values. What the two schemas cannot both say becomes a warning.
+/// Translates resolved v1 values. A value that v2 cannot express becomes a warning.
 pub(super) fn translate(v1: &Resolved) -> Result<Resolved, Vec<Problem>> {
     let mut warnings = v1.warnings.clone();
     let mut v2 = defaults();
@@ -26,13 +27,13 @@ pub(super) fn translate(v1: &Resolved) -> Result<Resolved, Vec<Problem>> {
     credentials(v1, &mut v2, &SOURCE, &StorageKeys::SOURCE);
     credentials(v1, &mut v2, &BACKUP, &StorageKeys::BACKUP);
     backup_root(v1, &mut v2);
-    let cross = v1.flag("minio.crossStorage");
+    let cross = v1.flag(v1_keys::MINIO_CROSS_STORAGE);
     let mode = Data::Text(if cross { "streaming" } else { "auto" }.to_owned());
-    v2.put_from("transfer.mode", mode, &v1.source("minio.crossStorage"));
+    v2.put_from(keys::TRANSFER_MODE, mode, &v1.source(v1_keys::MINIO_CROSS_STORAGE));
     if problems.is_empty() { Ok(Resolved { values: v2, warnings }) } else { Err(problems) }
 }
 
-/// The v2 defaults; keys that inherit take the default they would inherit.
+/// The v2 defaults; a key that inherits has the default of the inherited key.
 fn defaults() -> Values {
     let mut values = Values::default();
     for key in Schema::V2.keys() {
@@ -47,20 +48,21 @@ fn defaults() -> Values {
     values
 }
 
-/// `https://host` turns TLS on (0.4.15); modes 0, 1, 2 get their names.
+/// Translates address and TLS mode. As in 0.4.15, `https://host` enables TLS.
 fn connection(v1: &Values, v2: &mut Values, warnings: &mut Vec<String>) -> Result<(), Problem> {
-    let address = v1.text("milvus.address");
+    let address = v1.text(v1_keys::MILVUS_ADDRESS);
     let (host, https) = match address.split_once("://") {
         Some((scheme, host)) => (host, scheme.eq_ignore_ascii_case("https")),
         None => (address, false),
     };
     let host = host.trim_end_matches('/').to_owned();
-    v2.put_from("milvus.grpc.address", Data::Text(host), &v1.source("milvus.address"));
+    v2.put_from(keys::MILVUS_GRPC_ADDRESS, Data::Text(host), &v1.source(v1_keys::MILVUS_ADDRESS));
 
-    let source = v1.source("milvus.tlsMode");
-    let pair = !v1.text("milvus.mtlsCertPath").is_empty() && !v1.text("milvus.mtlsKeyPath").is_empty();
-    let (mode, source) = match v1.number("milvus.tlsMode") {
-        0 if https => ("server", v1.source("milvus.address")),
+    let source = v1.source(v1_keys::MILVUS_TLS_MODE);
+    let pair = !v1.text(v1_keys::MILVUS_MTLS_CERT_PATH).is_empty()
+        && !v1.text(v1_keys::MILVUS_MTLS_KEY_PATH).is_empty();
+    let (mode, source) = match v1.number(v1_keys::MILVUS_TLS_MODE) {
+        0 if https => ("server", v1.source(v1_keys::MILVUS_ADDRESS)),
         0 => ("disabled", source),
         1 => ("server", source),
         2 if pair => ("mutual", source),
@@ -73,70 +75,73 @@ fn connection(v1: &Values, v2: &mut Values, warnings: &mut Vec<String>) -> Resul
         }
         other => {
             let reason = format!("expected 0 (plain), 1 (verify the server) or 2 (mutual), not {other}");
-            return Err(Problem { key: "milvus.tlsMode".to_owned(), source, reason });
+            return Err(Problem { key: v1_keys::MILVUS_TLS_MODE.name().to_owned(), source, reason });
         }
     };
-    v2.put_from("milvus.grpc.tlsMode", Data::Text(mode.to_owned()), &source);
+    v2.put_from(keys::MILVUS_GRPC_TLS_MODE, Data::Text(mode.to_owned()), &source);
     Ok(())
 }
 
-/// The v1 names of one storage's login.
+/// The v1 keys for the login to one storage.
 struct Login {
-    provider: &'static str,
-    use_iam: &'static str,
-    access_key: &'static str,
-    secret_key: &'static str,
+    provider: TypedKey<Provider>,
+    use_iam: TypedKey<bool>,
+    access_key: TypedKey<String>,
+    secret_key: TypedKey<SecretString>,
 }
 
 const SOURCE: Login = Login {
-    provider: "storage.storageType",
-    use_iam: "minio.useIAM",
-    access_key: "minio.accessKeyID",
-    secret_key: "minio.secretAccessKey",
+    provider: v1_keys::STORAGE_STORAGE_TYPE,
+    use_iam: v1_keys::MINIO_USE_IAM,
+    access_key: v1_keys::MINIO_ACCESS_KEY_ID,
+    secret_key: v1_keys::MINIO_SECRET_ACCESS_KEY,
 };
 
 const BACKUP: Login = Login {
-    provider: "storage.backupStorageType",
-    use_iam: "minio.backupUseIAM",
-    access_key: "minio.backupAccessKeyID",
-    secret_key: "minio.backupSecretAccessKey",
+    provider: v1_keys::STORAGE_BACKUP_STORAGE_TYPE,
+    use_iam: v1_keys::MINIO_BACKUP_USE_IAM,
+    access_key: v1_keys::MINIO_BACKUP_ACCESS_KEY_ID,
+    secret_key: v1_keys::MINIO_BACKUP_SECRET_ACCESS_KEY,
 };
 
-/// Chooses the kind of login and drops what does not belong to it, as v1 carries all kinds at once.
+/// Translates the login. v1 has the values of all kinds of login, v2 only those of the chosen one.
 fn credentials(v1: &Values, v2: &mut Values, from: &Login, to: &StorageKeys) {
     let iam = v1.flag(from.use_iam);
     let provider = v1.provider(from.provider);
-    let (login, keeps): (_, &[&str]) = match provider.protocol() {
-        StorageProtocol::Azure if iam => ("default", &[]),
-        StorageProtocol::Azure => ("sharedKey", &[to.account_key]),
-        StorageProtocol::GoogleJson => ("serviceAccount", &[to.credentials_file]),
-        StorageProtocol::Disk | StorageProtocol::S3 if iam => ("iam", &[to.iam_endpoint]),
+    let (login, keeps): (_, Vec<AnyKey>) = match provider.protocol() {
+        StorageProtocol::Azure if iam => ("default", Vec::new()),
+        StorageProtocol::Azure => ("sharedKey", vec![to.account_key.any()]),
+        StorageProtocol::GoogleJson => ("serviceAccount", vec![to.credentials_file.any()]),
+        StorageProtocol::Disk | StorageProtocol::S3 if iam => ("iam", vec![to.iam_endpoint.any()]),
         StorageProtocol::Disk | StorageProtocol::S3 => {
-            ("static", &[to.access_key, to.secret_key, to.session_token])
+            ("static", vec![to.access_key.any(), to.secret_key.any(), to.session_token.any()])
         }
     };
     if provider == Provider::Azure {
-        for (name, key) in [(to.account, from.access_key), (to.account_key, from.secret_key)] {
-            if let Some(value) = v1.get(key) {
-                v2.put(name, value.clone());
+        for (key, old) in
+            [(to.account.any(), from.access_key.any()), (to.account_key.any(), from.secret_key.any())]
+        {
+            if let Some(value) = v1.get(old.name()) {
+                v2.put(key.name(), value.clone());
             }
         }
     }
-    for name in to.credentials().into_iter().filter(|name| !keeps.contains(name)) {
-        let empty = match v2.get(name).map(|value| &value.data) {
+    for key in to.credentials().into_iter().filter(|key| !keeps.contains(key)) {
+        let empty = match v2.get(key.name()).map(|value| &value.data) {
             Some(Data::Secret(_)) => Data::Secret(SecretString::default()),
             _ => Data::Text(String::new()),
         };
-        v2.put_from(name, empty, &Source::Default);
+        v2.put_from(key, empty, &Source::Default);
     }
-    let source = v1.source(if iam { from.use_iam } else { from.provider });
+    let source = v1.source(if iam { from.use_iam.any() } else { from.provider.any() });
     v2.put_from(to.auth_type, Data::Text(login.to_owned()), &source);
 }
 
-/// 0.5.16: the backup root is Milvus's own root where it is not set, and `backup` where that is empty.
+/// Translates the backup root. As in 0.5.16, its default is the root of Milvus, or `backup` if that is empty.
 fn backup_root(v1: &Values, v2: &mut Values) {
-    let inherited = v1.get("minio.backupRootPath").is_some_and(|value| value.inherited.is_some());
-    if inherited && v1.text("minio.backupRootPath").is_empty() {
-        v2.put_from("backup.storage.rootPath", Data::Text("backup".to_owned()), &Source::Default);
+    let inherited =
+        v1.get(v1_keys::MINIO_BACKUP_ROOT_PATH.name()).is_some_and(|value| value.inherited.is_some());
+    if inherited && v1.text(v1_keys::MINIO_BACKUP_ROOT_PATH).is_empty() {
+        v2.put_from(keys::BACKUP_STORAGE_ROOT_PATH, Data::Text("backup".to_owned()), &Source::Default);
     }
 }

@@ -1,10 +1,10 @@
-//! Keys nobody knows, and what the user may have meant.
+//! Warnings about unknown keys, with the most similar known key.
 
 use super::find::Found;
 use super::overrides::Overrides;
 use super::schema::Schema;
 
-/// One warning for each key of the file and of `--set` that `schema` does not have.
+/// Returns one warning for each key of the file and of `--set` that the schema does not have.
 pub(super) fn unknown_keys(schema: Schema, file: Option<&Found>, overrides: &Overrides) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(file) = file {
@@ -14,12 +14,12 @@ pub(super) fn unknown_keys(schema: Schema, file: Option<&Found>, overrides: &Ove
         }
     }
     for key in overrides.keys().filter(|key| !is_known(schema, key)) {
-        warnings.push(format!("--set {}", describe(schema, key)));
+        warnings.push(format!("--set: {}", describe(schema, key)));
     }
     warnings
 }
 
-/// Whether `--set` may use the name: a key, or an environment variable of one.
+/// Whether `--set` accepts the name: that of a key or of its environment variable.
 fn is_known(schema: Schema, name: &str) -> bool {
     schema.key(name).is_some() || key_of_variable(schema, name).is_some()
 }
@@ -39,26 +39,24 @@ fn describe(schema: Schema, name: &str) -> String {
             let (this, other) = (schema.name(), other.name());
             match (replacement, schema) {
                 (Some(replacement), _) => {
-                    format!(
-                        "{name} is a {other} key and ignored in a {this} configuration; write {replacement}"
-                    )
+                    format!("{other} key {name} is ignored in a {this} configuration; use {replacement}")
                 }
                 (None, Schema::V1) => {
                     format!(
-                        "{name} is a v2 key and ignored in a v1 configuration; `config migrate` makes it v2"
+                        "v2 key {name} is ignored in a v1 configuration; to migrate the file: milvus-backup config migrate"
                     )
                 }
-                (None, Schema::V2) => format!("{name} is a v1 key without a place in v2 and ignored"),
+                (None, Schema::V2) => format!("v1 key {name} is ignored; v2 has no such key"),
             }
         }
         None => match nearest(schema, name) {
-            Some(nearest) => format!("{name} is no known key and ignored; did you mean {nearest}"),
-            None => format!("{name} is no known key and ignored"),
+            Some(nearest) => format!("unknown key {name} is ignored; did you mean {nearest}?"),
+            None => format!("unknown key {name} is ignored"),
         },
     }
 }
 
-/// The known key nearest to `name`, if it is near: by the whole key, or by its last part.
+/// Returns the most similar known key, by the whole name or its last part, if it is similar enough.
 fn nearest(schema: Schema, name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase();
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_lowercase();

@@ -1,22 +1,22 @@
-//! What no single value can tell: rules across v2 keys.
+//! Validates rules that concern several v2 keys.
 
 use super::error::Problem;
 use super::provider::{Provider, StorageProtocol};
-use super::schema::{Schema, VERSION_KEY};
+use super::schema::{AnyKey, Schema, TypedKey, VERSION_KEY, keys};
 use super::storage_keys::StorageKeys;
-use super::value::{Data, Source, Values};
+use super::value::{Source, Values};
 
-/// Collects every violated rule.
+/// Returns all violations.
 pub(super) fn problems(values: &Values) -> Vec<Problem> {
     let mut found = Found { values, problems: Vec::new() };
     found.connection();
     found.storage(&StorageKeys::SOURCE);
     found.storage(&StorageKeys::BACKUP);
-    if values.get("milvus.etcd.endpoints").is_some_and(|value| value.data.is_empty()) {
-        found.add("milvus.etcd.endpoints", "expected at least one endpoint");
+    if values.list(keys::MILVUS_ETCD_ENDPOINTS).is_empty() {
+        found.add(keys::MILVUS_ETCD_ENDPOINTS, "expected at least one endpoint");
     }
     if !found.problems.is_empty() {
-        // What is no use in any form needs no mending.
+        // Other problems do not matter if the provider is not supported.
         let unsupported = [StorageKeys::SOURCE, StorageKeys::BACKUP]
             .into_iter()
             .filter(|keys| !values.provider(keys.provider).protocol().is_supported())
@@ -35,16 +35,13 @@ pub(super) fn unsupported_provider(values: &Values, keys: &StorageKeys) -> Probl
     let speaks_s3 = |provider: &Provider| provider.protocol() == StorageProtocol::S3;
     let s3: Vec<_> = Provider::ALL.into_iter().filter(speaks_s3).map(Provider::name).collect();
     Problem {
-        key: keys.provider.to_owned(),
+        key: keys.provider.name().to_owned(),
         source: values.source(keys.provider),
-        reason: format!(
-            "{provider} comes with a later version; this one serves local disks and S3 ({})",
-            s3.join(", ")
-        ),
+        reason: format!("{provider} is not supported yet; use local or an S3 provider ({})", s3.join(", ")),
     }
 }
 
-/// The schema a file says it follows; v1 where it says nothing.
+/// The schema that a file names; v1 if it names none.
 pub(super) fn version(version: Option<(&str, Source)>) -> Result<Schema, Problem> {
     match version {
         None => Ok(Schema::V1),
@@ -63,39 +60,43 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Adds a problem, unless the key only inherits what was told of another.
-    fn add(&mut self, key: &str, reason: impl Into<String>) {
-        let reason = reason.into();
-        let above = self.values.get(key).and_then(|value| value.inherited);
-        if !self.problems.iter().any(|told| Some(told.key.as_str()) == above && told.reason == reason) {
-            self.problems.push(Problem { key: key.to_owned(), source: self.values.source(key), reason });
+    /// Adds a problem, unless the key inherits its value from a key with the same problem.
+    fn add(&mut self, key: impl Into<AnyKey>, reason: impl Into<String>) {
+        let (key, reason) = (key.into(), reason.into());
+        let above = self.values.get(key.name()).and_then(|value| value.inherited);
+        if !self.problems.iter().any(|found| Some(found.key.as_str()) == above && found.reason == reason) {
+            self.problems.push(Problem {
+                key: key.name().to_owned(),
+                source: self.values.source(key),
+                reason,
+            });
         }
     }
 
-    fn is_empty(&self, key: &str) -> bool {
-        self.values.get(key).is_none_or(|value| value.data.is_empty())
+    fn is_empty(&self, key: impl Into<AnyKey>) -> bool {
+        self.values.get(key.into().name()).is_none_or(|value| value.data.is_empty())
     }
 
     fn connection(&mut self) {
         let values = self.values;
-        self.host("milvus.grpc.address", "milvus.grpc.port");
-        if values.text("milvus.grpc.tlsMode") == "mutual" {
-            for key in ["milvus.grpc.mtlsCertPath", "milvus.grpc.mtlsKeyPath"] {
+        self.host(keys::MILVUS_GRPC_ADDRESS, keys::MILVUS_GRPC_PORT);
+        if values.text(keys::MILVUS_GRPC_TLS_MODE) == "mutual" {
+            for key in [keys::MILVUS_GRPC_MTLS_CERT_PATH, keys::MILVUS_GRPC_MTLS_KEY_PATH] {
                 if self.is_empty(key) {
-                    self.add(key, "tlsMode mutual needs this file");
+                    self.add(key, "required by tlsMode mutual");
                 }
             }
         }
-        if !self.is_empty("milvus.token") && !self.is_empty("milvus.user") {
-            self.add("milvus.token", "milvus.user is set too; only one way to log in can be");
+        if !self.is_empty(keys::MILVUS_TOKEN) && !self.is_empty(keys::MILVUS_USER) {
+            self.add(keys::MILVUS_TOKEN, "milvus.user is set too; set only one of them");
         }
-        if self.is_empty("milvus.user") && !self.is_empty("milvus.password") {
-            self.add("milvus.password", "milvus.user is missing");
+        if self.is_empty(keys::MILVUS_USER) && !self.is_empty(keys::MILVUS_PASSWORD) {
+            self.add(keys::MILVUS_PASSWORD, "milvus.user is required too");
         }
     }
 
-    /// A bare host name or address.
-    fn host(&mut self, key: &str, port_key: &str) {
+    /// Requires a host name or address without scheme, port and path.
+    fn host(&mut self, key: TypedKey<String>, port_key: TypedKey<u64>) {
         let host = self.values.text(key);
         let ipv6 = host.matches(':').count() > 1;
         if host.is_empty() {
@@ -105,7 +106,10 @@ impl Found<'_> {
         } else if host.contains(char::is_whitespace) {
             self.add(key, format!("expected a host, not {host:?}"));
         } else if host.contains(':') && !ipv6 {
-            self.add(key, format!("expected a host alone, not {host:?}; the port goes to {port_key}"));
+            self.add(
+                key,
+                format!("expected a host without port, not {host:?}; set the port with {port_key}"),
+            );
         }
     }
 
@@ -116,12 +120,12 @@ impl Found<'_> {
         if provider == Provider::Local {
             self.local(keys);
             if !milvus_address.is_empty() {
-                self.add(keys.milvus_address, "has no meaning for provider local");
+                self.add(keys.milvus_address, "not allowed with provider local");
             }
             return;
         }
         if !values.text(keys.local_path).is_empty() {
-            self.add(keys.local_path, format!("belongs to provider local, not {provider}"));
+            self.add(keys.local_path, format!("allowed only with provider local, not {provider}"));
         }
         self.host(keys.address, keys.port);
         if values.text(keys.bucket).is_empty() {
@@ -130,24 +134,24 @@ impl Found<'_> {
         if !milvus_address.is_empty() {
             self.host(keys.milvus_address, keys.milvus_port);
         } else if values.number(keys.milvus_port) != 0 {
-            self.add(keys.milvus_port, "milvusAddress is missing");
+            self.add(keys.milvus_port, "milvusAddress is required too");
         }
         if provider == Provider::Azure {
             if values.text(keys.account).is_empty() {
-                self.add(keys.account, "provider azure needs the name of the account");
+                self.add(keys.account, "the name of the account is required by provider azure");
             }
         } else if values.is_set(keys.account) && !self.is_empty(keys.account) {
-            self.add(keys.account, format!("belongs to provider azure, not {provider}"));
+            self.add(keys.account, format!("allowed only with provider azure, not {provider}"));
         }
         self.login(keys, provider);
     }
 
-    /// A root on disk must be a directory of its own, and Milvus needs it absolute.
+    /// Requires a root that is a directory of its own, and an absolute path for Milvus.
     fn local(&mut self, keys: &StorageKeys) {
         let values = self.values;
         let root = values.text(keys.root);
         if root.trim_matches(['/', '.']).is_empty() {
-            self.add(keys.root, "expected a directory of its own for provider local, not / or nothing");
+            self.add(keys.root, "expected a directory of its own for provider local, not / or an empty path");
         }
         let seen = values.text(keys.local_path);
         if !seen.is_empty() && !seen.starts_with('/') {
@@ -161,34 +165,38 @@ impl Found<'_> {
         if !fits.contains(&login) {
             self.add(
                 keys.auth_type,
-                format!("{login} does not suit provider {provider}; use {}", fits.join(" or ")),
+                format!("{login} is not available for provider {provider}; use {}", fits.join(" or ")),
             );
             return;
         }
-        let of_login: &[&str] = match login {
-            "static" => &[keys.access_key, keys.secret_key, keys.session_token],
-            "sharedKey" => &[keys.account_key],
-            "serviceAccount" => &[keys.credentials_file],
-            "iam" => &[keys.iam_endpoint],
-            _ => &[],
+        let of_login = match login {
+            "static" => vec![keys.access_key.any(), keys.secret_key.any(), keys.session_token.any()],
+            "sharedKey" => vec![keys.account_key.any()],
+            "serviceAccount" => vec![keys.credentials_file.any()],
+            "iam" => vec![keys.iam_endpoint.any()],
+            _ => Vec::new(),
         };
         for key in keys.credentials() {
             let set = self.values.is_set(key) && !self.is_empty(key);
             if set && !of_login.contains(&key) {
-                self.add(key, format!("does not belong to auth.type {login}"));
+                self.add(key, format!("not allowed with auth.type {login}"));
             }
         }
         match login {
-            // Both empty means the AWS chain; one alone is a slip.
+            // Both empty means the credentials chain of AWS; one empty is a mistake.
             "static" if self.is_empty(keys.access_key) != self.is_empty(keys.secret_key) => {
-                let missing = if self.is_empty(keys.access_key) { keys.access_key } else { keys.secret_key };
-                self.add(missing, "is empty, but its other half is set");
+                let missing = if self.is_empty(keys.access_key) {
+                    keys.access_key.any()
+                } else {
+                    keys.secret_key.any()
+                };
+                self.add(missing, "is empty, but the other key of the pair is set");
             }
             "sharedKey" if self.is_empty(keys.account_key) => {
-                self.add(keys.account_key, "auth.type sharedKey needs it");
+                self.add(keys.account_key, "required by auth.type sharedKey");
             }
             "serviceAccount" if self.is_empty(keys.credentials_file) => {
-                self.add(keys.credentials_file, "auth.type serviceAccount needs it");
+                self.add(keys.credentials_file, "required by auth.type serviceAccount");
             }
             _ => {}
         }
@@ -196,11 +204,10 @@ impl Found<'_> {
 }
 
 impl Values {
-    /// Whether both halves of the static key pair are at the default of every Milvus.
+    /// Whether both keys of the static pair are the default of Milvus.
     pub(super) fn has_default_keys(&self, keys: &StorageKeys) -> bool {
-        [keys.access_key, keys.secret_key]
+        [keys.access_key.any(), keys.secret_key.any()]
             .iter()
-            .all(|key| self.get(key).is_some_and(|value| value.source == Source::Default))
-            && matches!(self.get(keys.access_key).map(|value| &value.data), Some(Data::Text(_)))
+            .all(|key| self.get(key.name()).is_some_and(|value| value.source == Source::Default))
     }
 }

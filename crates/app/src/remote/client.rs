@@ -10,63 +10,63 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
+use wire::{Failure, Job, Kind, Problem};
 
 use super::Server;
-use wire::{Failure, Kind};
-use wire::{Job, Problem};
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long an answer may take: a plan reads every file of a backup.
-const ANSWER: Duration = Duration::from_mins(10);
-/// How often a job is handed in again whose answer did not come.
-const AGAIN: usize = 3;
-/// How long to wait before.
-const BEFORE_AGAIN: Duration = Duration::from_millis(500);
+/// The longest time to establish a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest time for a response: to plan a restore, the server lists every file of the backup.
+const RESPONSE_TIMEOUT: Duration = Duration::from_mins(10);
+/// The number of times that a submission without a response is repeated.
+const SUBMIT_RETRIES: usize = 3;
+/// The pause before each of them.
+const SUBMIT_RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// A server to ask.
+/// A client of one server.
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
 }
 
-/// The server's URL.
+/// Formats the URL of the server.
 impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.base.as_str().trim_end_matches('/'))
     }
 }
 
-/// What became of something handed in.
+/// The response to a submission.
 pub(crate) enum Submitted<P> {
-    /// What would be done.
+    /// The plan of a dry run.
     Planned(P),
-    /// The job that does it.
+    /// The job that was created.
     Accepted(Box<Job>),
 }
 
 impl Client {
-    /// Prepares to ask a server; nothing is sent yet.
+    /// Creates a client. Sends nothing yet.
     pub(crate) fn new(server: &Server) -> Result<Self, Failure> {
-        // Fails only when a provider is installed already, and then there is one.
+        // Fails only if a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = base_of(&server.url)?;
-        let mut builder = reqwest::Client::builder().connect_timeout(CONNECT).tcp_nodelay(true);
+        let mut builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
         if is_loopback(&base) {
-            // A proxy of the environment cannot mean this machine.
+            // A proxy set in the environment is not meant for this machine.
             builder = builder.no_proxy();
         }
         if let Some(ca) = &server.ca {
             builder = builder.tls_certs_merge(certificates(ca)?);
         } else if base.scheme() == "http" {
-            // Nothing here will speak TLS, so a machine without system certificates must not be refused.
+            // TLS is not used, so a machine without system certificates must not cause an error.
             builder = builder.tls_certs_only([]);
         }
         if let Some(token) = &server.token {
             let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
-            let mut value =
-                value.map_err(|_| Failure::usage("the token holds characters that none can hold"))?;
+            let mut value = value.map_err(|_| {
+                Failure::usage("the token contains characters that are not allowed in an HTTP header")
+            })?;
             value.set_sensitive(true);
             builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, value)]));
         }
@@ -74,32 +74,33 @@ impl Client {
         Ok(Self { http, base })
     }
 
-    /// Whether what is sent can be read on its way to another machine.
-    pub(crate) fn is_open(&self) -> bool {
+    /// Whether requests travel to another machine unencrypted.
+    pub(crate) fn is_unencrypted(&self) -> bool {
         self.base.scheme() == "http" && !is_loopback(&self.base)
     }
 
-    /// Asks for a document.
+    /// Requests a document.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<T, Failure> {
-        self.document(self.send(self.request(Method::GET, path, query).timeout(ANSWER)).await?).await
+        self.document(self.send(self.request(Method::GET, path, query).timeout(RESPONSE_TIMEOUT)).await?)
+            .await
     }
 
-    /// Asks what a deletion would do.
-    pub(crate) async fn would_delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+    /// Requests the plan of a deletion.
+    pub(crate) async fn plan_deletion<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
         let request = self.request(Method::DELETE, path, &[("dry_run", "true")]);
-        self.document(self.send(request.timeout(ANSWER)).await?).await
+        self.document(self.send(request.timeout(RESPONSE_TIMEOUT)).await?).await
     }
 
-    /// Asks for an action, and gets the document it answers.
+    /// Requests an action, and returns the document of the response.
     pub(crate) async fn act<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
-        self.document(self.send(self.request(Method::POST, path, &[]).timeout(ANSWER)).await?).await
+        self.document(self.send(self.request(Method::POST, path, &[]).timeout(RESPONSE_TIMEOUT)).await?).await
     }
 
-    /// Hands something in, once, however often it has to be sent.
+    /// Submits a request. An idempotency key ensures that repetitions create one job only.
     pub(crate) async fn submit<P: DeserializeOwned>(
         &self,
         method: Method,
@@ -110,18 +111,18 @@ impl Client {
         let key = Uuid::new_v4().to_string();
         let request = || {
             let request = self.request(method.clone(), path, query).header("Idempotency-Key", &key);
-            let request = request.timeout(ANSWER);
+            let request = request.timeout(RESPONSE_TIMEOUT);
             match body {
                 Some(body) => request.json(body),
                 None => request,
             }
         };
         let mut sent = self.send(request()).await;
-        for _ in 0..AGAIN {
+        for _ in 0..SUBMIT_RETRIES {
             if !matches!(&sent, Err(failure) if failure.kind == Kind::Unreachable) {
                 break;
             }
-            tokio::time::sleep(BEFORE_AGAIN).await;
+            tokio::time::sleep(SUBMIT_RETRY_PAUSE).await;
             sent = self.send(request()).await;
         }
         let response = sent?;
@@ -131,7 +132,7 @@ impl Client {
         }
     }
 
-    /// Opens the events of a job.
+    /// Requests the event stream of a job.
     pub(super) async fn events(&self, id: &str) -> Result<Response, Failure> {
         self.send(self.request(Method::GET, &["jobs", id, "events"], &[])).await
     }
@@ -149,25 +150,25 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
     }
 
     async fn document<T: DeserializeOwned>(&self, response: Response) -> Result<T, Failure> {
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         serde_json::from_slice(&body).map_err(|error| {
-            Failure::new(Kind::Failed, format!("cannot understand what {self} answered: {error}"))
+            Failure::new(Kind::Failed, format!("cannot read the response of the server at {self}: {error}"))
         })
     }
 
-    /// Why a server said no.
-    async fn refused(&self, response: Response) -> Failure {
+    /// The failure that a response with an error status describes.
+    async fn refusal(&self, response: Response) -> Failure {
         let status = response.status();
         let body = response.bytes().await.unwrap_or_default();
         if let Ok(problem) = serde_json::from_slice::<Problem>(&body) {
             let failure = Failure::from(problem);
             return match failure.kind {
                 Kind::Unauthenticated => {
-                    failure.hint("--token-file or MILVUS_BACKUP_TOKEN gives the token of a caller it knows")
+                    failure.hint("set a token of the server with --token-file FILE or MILVUS_BACKUP_TOKEN")
                 }
                 _ => failure,
             };
@@ -178,8 +179,8 @@ impl Client {
             status if status.is_client_error() => Kind::Usage,
             _ => Kind::Unreachable,
         };
-        Failure::new(kind, format!("{self} answered {status}"))
-            .hint("is this the URL of a milvus-backup server, and of a version that serves /api/v2?")
+        Failure::new(kind, format!("the server at {self} answered {status}"))
+            .hint("check that the URL is that of a milvus-backup server, and that its version has /api/v2")
     }
 
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> Failure {
@@ -190,28 +191,28 @@ impl Client {
     }
 }
 
-/// What to do about a connection that did not come about, by what the libraries below say of it.
+/// The hint for a failed connection, chosen by the words of the libraries below.
 fn hint_of(message: &str) -> &'static str {
     if message.contains("CaUsedAsEndEntity") {
-        "a certificate of an authority cannot be a server's; a self-signed one must say basicConstraints=CA:FALSE"
+        "the server uses the certificate of an authority; a self-signed certificate needs basicConstraints=CA:FALSE"
     } else if message.contains("invalid peer certificate") {
-        "--server-ca FILE trusts the authority that signed it, and the URL must name the server as it does"
+        "trust its authority with --server-ca FILE, and use a host name of the certificate in the URL"
     } else if message.contains("InvalidContentType") {
-        "no TLS is spoken there: is it http://… ?"
+        "the server does not use TLS; try http:// instead of https://"
     } else if message.contains("invalid HTTP version") {
-        "no plain HTTP is spoken there: is it https://… ?"
+        "the server uses TLS; try https:// instead of http://"
     } else {
-        "is `milvus-backup server` running there? --server or MILVUS_BACKUP_SERVER names it"
+        "check that `milvus-backup server` runs there; --server or MILVUS_BACKUP_SERVER sets the URL"
     }
 }
 
-/// A text and the causes below an error; the error's own text names the URL once more.
+/// A text followed by the causes of an error. The text of the error itself repeats the URL and is omitted.
 fn chain(text: &str, error: &reqwest::Error) -> String {
     let mut text = text.to_owned();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         let words = error.to_string();
-        // That it was the client tells nobody anything.
+        // "client error" adds nothing.
         if !text.contains(&words) && !words.starts_with("client error (") {
             text.push_str(": ");
             text.push_str(&words);
@@ -226,15 +227,15 @@ fn base_of(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(&with_scheme).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let whole = |url: &Url| url.has_host() && url.query().is_none() && url.fragment().is_none();
     let mut url = url.filter(whole).ok_or_else(|| {
-        // Not shown: it may hold a secret in whatever part.
-        Failure::usage("--server or MILVUS_BACKUP_SERVER holds no URL of a server")
-            .hint("a URL is for example http://127.0.0.1:8080, without ? and #")
+        // The text is not shown, because any part of it may be a secret.
+        Failure::usage("the value of --server or MILVUS_BACKUP_SERVER is not the URL of a server")
+            .hint("for example http://127.0.0.1:8080, without ? and #")
     })?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Failure::usage("the URL of the server holds a user or password")
-            .hint("give a token with --token-file or MILVUS_BACKUP_TOKEN"));
+        return Err(Failure::usage("the URL of the server contains a user or password")
+            .hint("set a token with --token-file FILE or MILVUS_BACKUP_TOKEN"));
     }
-    // As who reads the documentation of the interface may name it.
+    // The documentation of the API writes the URL with this path.
     if let Some(base) = url.path().trim_end_matches('/').strip_suffix("/api/v2").map(str::to_owned) {
         url.set_path(&base);
     }
@@ -248,11 +249,13 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
-    let unusable =
-        |why: &str| Failure::usage(format!("cannot use certificate file {}: {why}", path.display()));
+    let unusable = |reason: &str| {
+        Failure::usage(format!("cannot read a certificate from {}: {reason}", path.display()))
+            .hint("--server-ca sets the path")
+    };
     let pem = std::fs::read(path).map_err(|error| unusable(&error.to_string()))?;
     let found = Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
-    found.ok_or_else(|| unusable("it holds no PEM certificate"))
+    found.ok_or_else(|| unusable("the file contains no PEM certificate"))
 }
 
 #[cfg(test)]
@@ -264,18 +267,18 @@ mod tests {
     }
 
     #[test]
-    fn urls_may_leave_out_what_is_usual() {
+    fn urls_may_omit_scheme_and_path() {
         for url in ["127.0.0.1:8080", "http://127.0.0.1:8080/", "http://127.0.0.1:8080/api/v2/"] {
             assert_eq!(client(url).unwrap().to_string(), "http://127.0.0.1:8080");
         }
         let behind = client("https://ops.example/milvus/").unwrap();
         let request = behind.request(Method::GET, &["backups", "a/b"], &[("name", "n*")]).build().unwrap();
         assert_eq!(request.url().as_str(), "https://ops.example/milvus/api/v2/backups/a%2Fb?name=n*");
-        assert!(!behind.is_open() && client("ops.example:1").unwrap().is_open());
+        assert!(!behind.is_unencrypted() && client("ops.example:1").unwrap().is_unencrypted());
     }
 
     #[test]
-    fn urls_that_are_none_or_hold_secrets_are_refused() {
+    fn invalid_urls_and_urls_with_secrets_are_rejected() {
         for url in [
             "",
             "ftp://h",

@@ -1,104 +1,94 @@
-//! Server-sent events, as much of them as jobs use.
+//! The server-sent events of a job.
 
-use std::collections::VecDeque;
+use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
 use reqwest::Response;
+use sse_stream::{Sse, SseByteStream};
+use wire::{Failure, Job, Kind};
 
 use super::Client;
-use wire::Job;
-use wire::{Failure, Kind};
 
-/// How long a server may be silent, which sends comments while nothing happens.
-const SILENCE: Duration = Duration::from_secs(30);
-/// The longest line that is read; the document of a job with thousands of collections is some MiB.
-const LONGEST: usize = 256 << 20;
+/// The longest time without any byte; a server sends comments every 10 s while nothing happens.
+const MAX_SILENCE: Duration = Duration::from_secs(30);
+/// The longest accepted line in bytes; the document of a job with thousands of collections has some MiB.
+const MAX_LINE_BYTES: usize = 256 << 20;
 
-/// The events of a job as they come.
+type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, ReadError>> + Send>>;
+
+/// The events of a job.
 pub(super) struct Events {
     client: Client,
-    response: Response,
-    lines: Lines,
+    events: SseByteStream<ByteStream>,
 }
+
+/// Carries a failure through the decoder.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.message)]
+struct ReadError(Failure);
 
 impl Events {
-    /// Opens the events of a job.
+    /// Requests the events of a job.
     pub(super) async fn open(client: &Client, id: &str) -> Result<Self, Failure> {
         let response = client.events(id).await?;
-        Ok(Self { client: client.clone(), response, lines: Lines::default() })
+        let bytes: ByteStream = Box::pin(read(client.clone(), response));
+        Ok(Self { client: client.clone(), events: SseByteStream::new(bytes) })
     }
 
-    /// The job at the next event; nothing once the stream has ended.
+    /// Returns the job as of the next event; `None` at the end of the stream.
     pub(super) async fn next(&mut self) -> Result<Option<Job>, Failure> {
         loop {
-            while let Some(line) = self.lines.next() {
-                // The name of the event adds nothing to the state of the job.
-                if let Some(data) = line.strip_prefix(b"data:") {
-                    return serde_json::from_slice(data).map(Some).map_err(|error| {
-                        self.failure(Kind::Failed, &format!("sent a job that cannot be understood: {error}"))
+            match self.events.next().await {
+                None => return Ok(None),
+                // The name and the id of the event add nothing to the document.
+                Some(Ok(Sse { data: Some(data), .. })) => {
+                    let job = serde_json::from_str(&data).map_err(|error| self.unreadable(&error))?;
+                    return Ok(Some(job));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(sse_stream::Error::Body(error))) => {
+                    return Err(match error.downcast::<ReadError>() {
+                        Ok(error) => error.0,
+                        Err(error) => self.unreadable(error.as_ref()),
                     });
                 }
+                Some(Err(error)) => return Err(self.unreadable(&error)),
             }
-            match tokio::time::timeout(SILENCE, self.response.chunk()).await {
-                Err(_) => return Err(self.failure(Kind::Timeout, "is silent")),
-                Ok(Err(error)) => return Err(self.client.unreachable(&error)),
-                Ok(Ok(None)) => return Ok(None),
-                Ok(Ok(Some(chunk))) if self.lines.rest.len() + chunk.len() > LONGEST => {
-                    return Err(self.failure(Kind::Failed, "sends a line without end"));
+        }
+    }
+
+    fn unreadable(&self, error: &dyn std::error::Error) -> Failure {
+        let client = &self.client;
+        Failure::new(Kind::Failed, format!("cannot read the job that the server at {client} sent: {error}"))
+    }
+}
+
+/// The bytes of a response. A long silence and a line without an end are errors.
+fn read(client: Client, response: Response) -> impl Stream<Item = Result<Bytes, ReadError>> {
+    stream::unfold((client, response, 0), async |(client, mut response, mut line_bytes)| {
+        let chunk = match tokio::time::timeout(MAX_SILENCE, response.chunk()).await {
+            Err(_) => {
+                let reason = format!("has sent nothing for {} s", MAX_SILENCE.as_secs());
+                Err(read_error(&client, Kind::Timeout, &reason))
+            }
+            Ok(Err(error)) => Err(ReadError(client.unreachable(&error))),
+            Ok(Ok(None)) => return None,
+            Ok(Ok(Some(chunk))) => {
+                line_bytes = if chunk.contains(&b'\n') { 0 } else { line_bytes + chunk.len() };
+                if line_bytes <= MAX_LINE_BYTES {
+                    Ok(chunk)
+                } else {
+                    let reason = format!("has sent a line of more than {MAX_LINE_BYTES} bytes");
+                    Err(read_error(&client, Kind::Failed, &reason))
                 }
-                Ok(Ok(Some(chunk))) => self.lines.take(&chunk),
             }
-        }
-    }
-
-    fn failure(&self, kind: Kind, what: &str) -> Failure {
-        Failure::new(kind, format!("the server at {} {what}", self.client))
-    }
+        };
+        Some((chunk, (client, response, line_bytes)))
+    })
 }
 
-/// Bytes cut into lines.
-#[derive(Default)]
-struct Lines {
-    whole: VecDeque<Vec<u8>>,
-    rest: Vec<u8>,
-}
-
-impl Lines {
-    fn take(&mut self, chunk: &[u8]) {
-        let mut parts = chunk.split(|byte| *byte == b'\n');
-        self.rest.extend_from_slice(parts.next().unwrap_or_default());
-        for part in parts {
-            self.whole.push_back(std::mem::replace(&mut self.rest, part.to_vec()));
-        }
-    }
-
-    fn next(&mut self) -> Option<Vec<u8>> {
-        self.whole.pop_front()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn lines_do_not_depend_on_how_they_arrive(text in "[ab\n]{0,40}", cuts in prop::collection::vec(0usize..40, 0..5)) {
-            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
-            cuts.push(text.len());
-            cuts.sort_unstable();
-            let mut lines = Lines::default();
-            let mut from = 0;
-            for cut in cuts {
-                lines.take(&text.as_bytes()[from..cut]);
-                from = cut;
-            }
-            let mut expected: Vec<_> = text.split('\n').map(|line| line.as_bytes().to_vec()).collect();
-            let rest = expected.pop().unwrap();
-            prop_assert_eq!(&lines.rest, &rest);
-            prop_assert_eq!(std::iter::from_fn(|| lines.next()).collect::<Vec<_>>(), expected);
-        }
-    }
+fn read_error(client: &Client, kind: Kind, reason: &str) -> ReadError {
+    ReadError(Failure::new(kind, format!("the server at {client} {reason}")))
 }

@@ -1,122 +1,134 @@
-//! Follows a job to its end, over lost connections.
+//! Follows a job until it ends, and reconnects after lost connections.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use wire::{Failure, Job, Kind};
 
 use super::Client;
 use super::events::Events;
-use wire::Job;
-use wire::{Failure, Kind};
 
-/// How long a server may be away before following is given up.
-const GIVE_UP: Duration = Duration::from_mins(1);
-/// How long to wait before the next attempt to reach it.
-const BETWEEN: Duration = Duration::from_secs(1);
+/// The longest time without a connection before following is given up.
+const GIVE_UP_AFTER: Duration = Duration::from_mins(1);
+/// The pause between two attempts to connect.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a signal means while a job is followed.
+/// The effect of a signal while a job is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnSignal {
-    /// The server is asked to cancel the job, which is followed on.
-    Cancel,
-    /// The job is left alone.
-    Leave,
+pub(crate) enum SignalAction {
+    /// Asks the server to cancel the job, and follows it until it ends.
+    CancelJob,
+    /// Stops following and leaves the job running.
+    StopFollowing,
 }
 
-/// Shows a job again and again, and returns it once it is over.
+/// Follows a job until it ends, and returns it.
 ///
-/// `signal` is pulled at a signal. Gives up if the server is away for a minute; `lost` is told why it is tried again, and `watch` is the
-/// command that follows the job again.
+/// `show` receives each state of the job, `lost` the first reason of each loss of the connection. `signal` is cancelled
+/// by a signal, `watch` is the command that follows the job again. Fails if the server cannot be reached for a minute.
 pub(crate) async fn follow(
     client: &Client,
     id: &str,
     signal: &CancellationToken,
-    means: OnSignal,
+    action: SignalAction,
     mut show: impl FnMut(&Job),
     lost: impl Fn(&Failure),
     watch: &str,
 ) -> Result<Job, Failure> {
-    let mut asked = false;
-    let mut seen = Instant::now();
-    let mut told_at = None;
+    let mut connection = Follower { client, id, signal, action, signalled: false, last_seen: Instant::now() };
+    let mut reported = None;
     loop {
-        let why = match one_connection(client, id, signal, means, &mut asked, &mut seen, &mut show).await {
+        let reason = match connection.follow_until_disconnect(&mut show).await {
             Ok(Some(job)) => return Ok(job),
             Ok(None) => None,
-            // A server that stops is waited for, who leaves is not.
-            Err(failure) if asked && means == OnSignal::Leave => {
-                return Err(failure.hint(format!("the job continues; to follow it again: {watch}")));
+            Err(failure) if connection.signalled && action == SignalAction::StopFollowing => {
+                return Err(
+                    failure.hint(format!("the job continues on the server; to follow it again: {watch}"))
+                );
             }
-            Err(failure) if !may_pass(failure.kind) => return Err(failure),
+            Err(failure) if !is_temporary(failure.kind) => return Err(failure),
             Err(failure) => Some(failure),
         };
-        if seen.elapsed() > GIVE_UP {
-            return Err(given_up(client, id, why, watch));
+        if connection.last_seen.elapsed() > GIVE_UP_AFTER {
+            return Err(gave_up(client, id, reason, watch));
         }
-        // Once, until something was seen again.
-        if let Some(failure) = &why
-            && told_at.replace(seen) != Some(seen)
+        // Once for each loss.
+        if let Some(failure) = &reason
+            && reported.replace(connection.last_seen) != Some(connection.last_seen)
         {
             lost(failure);
         }
-        tokio::time::sleep(BETWEEN).await;
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
 }
 
-/// Follows a job as long as one connection holds.
-async fn one_connection(
-    client: &Client,
-    id: &str,
-    signal: &CancellationToken,
-    means: OnSignal,
-    asked: &mut bool,
-    seen: &mut Instant,
-    show: &mut impl FnMut(&Job),
-) -> Result<Option<Job>, Failure> {
-    let mut events: Option<Events> = None;
-    loop {
-        let next = async {
-            let events = match &mut events {
-                Some(events) => events,
-                none => none.insert(Events::open(client, id).await?),
+struct Follower<'a> {
+    client: &'a Client,
+    id: &'a str,
+    signal: &'a CancellationToken,
+    action: SignalAction,
+    /// Whether the signal was handled.
+    signalled: bool,
+    /// The time of the last event.
+    last_seen: Instant,
+}
+
+impl Follower<'_> {
+    /// Follows the job over one connection. Returns the job if it ended, `None` if the server closed the connection.
+    async fn follow_until_disconnect(&mut self, show: &mut impl FnMut(&Job)) -> Result<Option<Job>, Failure> {
+        let (client, id) = (self.client, self.id);
+        let mut events: Option<Events> = None;
+        loop {
+            let next = async {
+                let events = match &mut events {
+                    Some(events) => events,
+                    none => none.insert(Events::open(client, id).await?),
+                };
+                events.next().await
             };
-            events.next().await
-        };
-        tokio::select! {
-            next = next => {
-                let Some(job) = next? else { return Ok(None) };
-                *seen = Instant::now();
-                show(&job);
-                if jobs::JobState::from(job.state).is_over() {
-                    return Ok(Some(job));
+            tokio::select! {
+                next = next => {
+                    let Some(job) = next? else { return Ok(None) };
+                    self.last_seen = Instant::now();
+                    show(&job);
+                    if jobs::JobState::from(job.state).is_over() {
+                        return Ok(Some(job));
+                    }
                 }
-            }
-            () = signal.cancelled(), if !*asked => {
-                *asked = true;
-                match means {
-                    OnSignal::Leave => return Err(Failure::new(Kind::Interrupted, "interrupted")),
-                    // The events will tell what came of it, and a job that is over cannot be cancelled any more.
-                    OnSignal::Cancel => match client.act::<Job>(&["jobs", &format!("{id}:cancel")]).await {
-                        Err(failure) if failure.kind == Kind::Forbidden => return Err(failure),
-                        Err(failure) if may_pass(failure.kind) => { *asked = false; return Err(failure); }
-                        _ => {}
-                    },
+                () = self.signal.cancelled(), if !self.signalled => {
+                    self.signalled = true;
+                    self.handle_signal().await?;
                 }
             }
         }
     }
+
+    async fn handle_signal(&mut self) -> Result<(), Failure> {
+        if self.action == SignalAction::StopFollowing {
+            return Err(Failure::new(Kind::Interrupted, "interrupted"));
+        }
+        match self.client.act::<Job>(&["jobs", &format!("{}:cancel", self.id)]).await {
+            Err(failure) if failure.kind == Kind::Forbidden => Err(failure),
+            Err(failure) if is_temporary(failure.kind) => {
+                self.signalled = false;
+                Err(failure)
+            }
+            // The events report the effect. A job that has ended cannot be cancelled.
+            _ => Ok(()),
+        }
+    }
 }
 
-/// Whether a failure may be over in a moment.
-fn may_pass(kind: Kind) -> bool {
+/// Whether a retry may succeed.
+fn is_temporary(kind: Kind) -> bool {
     matches!(kind, Kind::Unreachable | Kind::Timeout | Kind::TooMany | Kind::Interrupted)
 }
 
-fn given_up(client: &Client, id: &str, lost: Option<Failure>, watch: &str) -> Failure {
-    let lost = lost.unwrap_or_else(|| {
-        Failure::new(Kind::Unreachable, format!("the server at {client} ends the connection again and again"))
+fn gave_up(client: &Client, id: &str, reason: Option<Failure>, watch: &str) -> Failure {
+    let reason = reason.unwrap_or_else(|| {
+        Failure::new(Kind::Unreachable, format!("the server at {client} closes the connection repeatedly"))
     });
-    Failure { context: Some(format!("while following job {id}")), ..lost }
-        .hint(format!("when the server is available again: {watch}"))
+    Failure { context: Some(format!("while following job {id}")), ..reason }
+        .hint(format!("once the server is available again, run: {watch}"))
 }

@@ -1,26 +1,24 @@
-//! A `milvus-backup server` as this program's other verbs use it: over `/api/v2`.
+//! The client of a `milvus-backup server`: its other verbs call it over `/api/v2`.
 
 mod client;
 mod events;
 mod follow;
-mod replay;
 
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
 pub(crate) use client::{Client, Submitted};
-pub(crate) use follow::{OnSignal, follow};
-pub(crate) use replay::Replay;
+pub(crate) use follow::{SignalAction, follow};
 
-/// Where a server is and how to be let in.
+/// The address of a server and the credentials for it.
 pub(crate) struct Server {
-    /// Its URL; `http://` may be left out.
+    /// The URL; `http://` may be omitted.
     pub url: String,
-    /// A bearer token.
+    /// The bearer token.
     pub token: Option<SecretString>,
     /// The file that the command line named for the token.
     pub token_file: Option<PathBuf>,
-    /// A PEM file with the authority of its certificate, if that is none the system knows.
+    /// A PEM file with the certificate authority of the server, if the system does not trust it.
     pub ca: Option<PathBuf>,
 }

@@ -1,10 +1,10 @@
-//! Documents as they are printed for programs; the outcomes' stand in [`crate::wire`].
+//! JSON documents as the program prints them. The documents of results are in the crate `wire`.
 
 use serde::Serialize;
 
 use crate::config::{Config, Row};
 
-/// A document as it is printed.
+/// A document as indented JSON with a line feed at the end.
 pub(crate) fn text(document: &impl Serialize) -> String {
     // Our documents have text keys and finite numbers, so this cannot fail.
     let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
@@ -21,7 +21,7 @@ pub(crate) struct Configuration<'a> {
     warnings: &'a [String],
 }
 
-/// Every value and its source, secrets masked.
+/// The document with every value and its source, secrets masked.
 pub(crate) fn config(config: &Config) -> Configuration<'_> {
     Configuration {
         schema: config.schema.name(),

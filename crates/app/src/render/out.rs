@@ -1,35 +1,34 @@
-//! The two streams: results on stdout, everything else on stderr.
+//! The two output streams: results on stdout, everything else on stderr.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use indicatif::MultiProgress;
+use wire::{Failed, Failure, Reword};
 
 use super::advice::CommandTerms;
 use super::json;
-use crate::cli::Format;
-use wire::Failed;
-use wire::{Failure, Reword};
+use super::mode::Format;
 
-/// The target of log lines that are told whatever the level of the log.
-pub(crate) const TOLD: &str = "told";
+/// The target of log lines that are messages of the program; they are logged whatever the log level is.
+pub(crate) const MESSAGE_TARGET: &str = "message";
 
-/// Where a run prints. Clones share the terminal.
+/// The output of one run. Clones share the terminal.
 #[derive(Clone)]
 pub(crate) struct Out {
     format: Format,
     quiet: bool,
     colour: bool,
     bars: MultiProgress,
-    /// Whether stderr is a log that programs read, so that what is told must be a line of it.
-    logged: Arc<AtomicBool>,
+    /// Whether stderr is a log for programs, so that messages must be log lines.
+    messages_are_logged: Arc<AtomicBool>,
     /// The options of this run that advised commands need.
     terms: Arc<OnceLock<CommandTerms>>,
 }
 
 impl Out {
-    /// Looks at the terminal; colour is for terminals only.
+    /// Creates the output. Messages are coloured if stderr is a terminal and `no_color` is false.
     pub(crate) fn new(format: Format, quiet: bool, no_color: bool) -> Self {
         let colour = !no_color && io::stderr().is_terminal();
         Self {
@@ -37,14 +36,14 @@ impl Out {
             quiet,
             colour,
             bars: MultiProgress::new(),
-            logged: Arc::default(),
+            messages_are_logged: Arc::default(),
             terms: Arc::default(),
         }
     }
 
-    /// Has all that is told from now on told as lines of the log, which has begun.
-    pub(crate) fn tell_the_log(&self) {
-        self.logged.store(true, Ordering::Relaxed);
+    /// Writes all further messages as log lines. The log must have been started.
+    pub(crate) fn log_messages(&self) {
+        self.messages_are_logged.store(true, Ordering::Relaxed);
     }
 
     /// Sets the options of this run that advised commands need.
@@ -57,102 +56,106 @@ impl Out {
         self.terms.get_or_init(CommandTerms::default)
     }
 
-    /// Prints a result. A reader that has seen enough (`| head`) is no failure.
+    /// Prints a result. A reader that closes the pipe early (`| head`) is not an error.
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {
-        let done = self.bars.suspend(|| {
+        let written = self.bars.suspend(|| {
             let mut stdout = io::stdout().lock();
             stdout.write_all(text.as_bytes())?;
             stdout.flush()
         });
-        match done {
+        match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            done => {
-                done.map_err(|error| io::Error::new(error.kind(), format!("cannot write to stdout: {error}")))
-            }
+            written => written
+                .map_err(|error| io::Error::new(error.kind(), format!("cannot write to stdout: {error}"))),
         }
     }
 
-    /// Tells something that is good to know.
+    /// Prints a note, unless quiet.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.say("note", "2", text);
+            self.message("note", "2", text);
         }
     }
 
-    /// Tells something that may be wrong.
+    /// Prints a warning, unless quiet.
     pub(crate) fn warning(&self, text: &str) {
         if !self.quiet {
-            self.say("warning", "33", text);
+            self.message("warning", "33", text);
         }
     }
 
-    /// Tells why a run failed: on stderr for people, and as the document of stdout for programs.
+    /// Prints why a run failed: on stderr for people, and as a document on stdout if JSON was requested.
     pub(crate) fn failure(&self, mut failure: Failure) {
         failure.reword(self.terms());
-        let mut text = failure.message.clone();
-        if let Some(context) = &failure.context {
-            text.push_str("\n  ");
-            text.push_str(context);
-        }
-        if let Some(hint) = &failure.hint {
-            text.push_str("\n  hint: ");
-            text.push_str(hint);
-        }
-        self.error_text(&text);
+        self.error(&failure_text(&failure));
         self.failure_document(&failure);
     }
 
-    /// The document of a failure alone, if documents are asked for.
+    /// Prints the document of a failure, if JSON was requested.
     pub(crate) fn failure_document(&self, failure: &Failure) {
         if self.format == Format::Json {
-            // Nothing is left to tell it to, should stdout be gone.
+            // The failure is on stderr too, and there is no other way to report that stdout is closed.
             let _ = self.print(&json::text(&Failed::from(failure)));
         }
     }
 
-    /// An error's text, its first line behind `error:`.
-    pub(crate) fn error_text(&self, text: &str) {
-        self.say("error", "1;31", text.trim_end());
+    /// Prints the text of an error, its first line after `error:`.
+    pub(crate) fn error(&self, text: &str) {
+        self.message("error", "1;31", text.trim_end());
     }
 
-    /// A line on stderr as it stands.
+    /// Prints a line on stderr without a prefix.
     pub(crate) fn line(&self, text: &str) {
-        if self.logged.load(Ordering::Relaxed) {
-            return tracing::info!(target: TOLD, "{text}");
+        if self.messages_are_logged.load(Ordering::Relaxed) {
+            return tracing::info!(target: MESSAGE_TARGET, "{text}");
         }
-        self.raw(format!("{text}\n").as_bytes());
+        self.write_stderr(format!("{text}\n").as_bytes());
     }
 
-    /// The bars of this terminal.
+    /// The progress bars of the terminal.
     pub(crate) fn bars(&self) -> &MultiProgress {
         &self.bars
     }
 
-    fn say(&self, word: &str, colour: &str, text: &str) {
-        if self.logged.load(Ordering::Relaxed) {
-            return match word {
-                "error" => tracing::error!(target: TOLD, "{text}"),
-                "warning" => tracing::warn!(target: TOLD, "{text}"),
-                _ => tracing::info!(target: TOLD, "{text}"),
+    fn message(&self, prefix: &str, colour: &str, text: &str) {
+        if self.messages_are_logged.load(Ordering::Relaxed) {
+            return match prefix {
+                "error" => tracing::error!(target: MESSAGE_TARGET, "{text}"),
+                "warning" => tracing::warn!(target: MESSAGE_TARGET, "{text}"),
+                _ => tracing::info!(target: MESSAGE_TARGET, "{text}"),
             };
         }
         if self.colour {
-            self.line(&format!("\x1b[{colour}m{word}:\x1b[0m {text}"));
+            self.line(&format!("\x1b[{colour}m{prefix}:\x1b[0m {text}"));
         } else {
-            self.line(&format!("{word}: {text}"));
+            self.line(&format!("{prefix}: {text}"));
         }
     }
 
-    fn raw(&self, bytes: &[u8]) {
-        // Nobody can be told that stderr is gone.
+    fn write_stderr(&self, bytes: &[u8]) {
+        // There is no other way to report that stderr is closed.
         let _ = self.bars.suspend(|| io::stderr().lock().write_all(bytes));
     }
 }
 
-/// Log lines go above the bars, as everything else does.
+/// Message, context and hint of a failure, as the command line prints them after `error:`.
+pub(super) fn failure_text(failure: &Failure) -> String {
+    let mut text = failure.message.clone();
+    if let Some(context) = &failure.context {
+        text.push_str("\n  ");
+        text.push_str(context);
+    }
+    if let Some(hint) = &failure.hint {
+        text.push_str("\n  hint: ");
+        text.push_str(hint);
+    }
+    text
+}
+
+/// Writes log lines above the bars.
 impl Write for &Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.raw(bytes);
+        self.write_stderr(bytes);
         Ok(bytes.len())
     }
 

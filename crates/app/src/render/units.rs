@@ -1,10 +1,10 @@
-//! Sizes, counts, times and tables for people.
+//! Sizes, counts, times and tables as text.
 
 use std::time::Duration;
 
 use wire::Time;
 
-/// Bytes in the unit that fits: `360 KiB`, `5.0 MiB`.
+/// A size in its largest fitting unit: `360 KiB`, `5.0 MiB`.
 pub(super) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
@@ -12,7 +12,7 @@ pub(super) fn bytes(bytes: u64) -> String {
     }
     let mut value = bytes as f64 / 1024.0;
     let mut unit = 0;
-    // 1023.95 would round up to four digits.
+    // From here on, rounding would yield four digits.
     while value >= 999.5 && unit + 1 < UNITS.len() {
         value /= 1024.0;
         unit += 1;
@@ -68,7 +68,7 @@ pub(super) fn time_of_day(time: Time) -> String {
     time.format("%H:%M:%S")
 }
 
-/// Lines of columns, each as wide as its widest cell; the last one ragged.
+/// A table whose columns are as wide as their widest cell.
 pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [0; N];
     for row in rows {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_for_people() {
+    fn numbers_have_units_and_separators() {
         assert_eq!(
             [0, 1023, 1024, 368_640, 5_242_880, 1 << 30, 1_048_000].map(bytes).join(" "),
             "0 B 1023 B 1.0 KiB 360 KiB 5.0 MiB 1.0 GiB 1.0 MiB"
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_line_up() {
+    fn columns_are_aligned() {
         let rows = [["a".to_owned(), "bb".into()], ["ccc".into(), String::new()]];
         assert_eq!(columns(&rows), "a    bb\nccc\n");
     }

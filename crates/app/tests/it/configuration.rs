@@ -106,7 +106,7 @@ fn a_wrong_configuration_is_told_with_line_and_key() {
     );
     tells(
         "storage:\n  storageType: azure\nminio: {accessKeyID: acc}\n",
-        "backup.yaml line 2: storage.storageType: azure comes with a later version",
+        "backup.yaml line 2: storage.storageType: azure is not supported yet",
     );
     tells("configVersion: v9\n", "backup.yaml line 1: configVersion: expected v1 or v2, not \"v9\"");
 }
@@ -117,7 +117,7 @@ fn a_missing_file_is_told_with_the_places_looked_at() {
     let run = tool.run_with(&["list"], &[("MILVUSCONF", "/etc/mb")]).ends_with(2);
     assert_snapshot!(run.stderr, @r#"
     error: there is no configuration file backup.yaml
-      hint: looked for backup.yaml, /etc/mb/backup.yaml, configs/backup.yaml; name one with --config FILE, or use --config "" for the defaults alone
+      hint: tried backup.yaml, /etc/mb/backup.yaml, configs/backup.yaml; name a file with --config FILE, or use --config "" to run with the defaults
     "#);
     let run = tool.run(&["list", "--output", "json", "--config", "x.yml"]).ends_with(2);
     let document: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -142,7 +142,8 @@ fn the_configuration_may_be_named_before_and_after_the_verb() {
 #[test]
 fn unknown_keys_warn_and_quiet_is_quiet() {
     let tool = Tool::new("milvus:\n  adress: x\n");
-    let told = "warning: backup.yaml line 2: milvus.adress is no known key and ignored; did you mean milvus.address\n";
+    let told =
+        "warning: backup.yaml line 2: unknown key milvus.adress is ignored; did you mean milvus.address?\n";
     assert_eq!(tool.run(&["config", "show"]).ends_with(0).stderr, told);
     assert_eq!(tool.run(&["config", "show", "-q"]).ends_with(0).stderr, "");
 }
@@ -156,7 +157,7 @@ fn migrate_writes_a_file_for_its_owner_alone() {
     assert_snapshot!(run.stderr, @"
     note: MILVUS_PORT -> milvus.grpc.port (in the file)
     note: MINIO_SECRET_KEY -> MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY
-    note: wrote v2.yaml, made from backup.yaml
+    note: wrote v2.yaml, migrated from backup.yaml
     ");
     assert_eq!(run.stdout, "");
     let text = tool.read("v2.yaml");
@@ -172,11 +173,13 @@ fn migrate_writes_a_file_for_its_owner_alone() {
         .stdout;
     assert_eq!(values(&before), values(&after));
 
-    tool.run(&["config", "migrate", "-o", "v2.yaml"]).ends_with(2).tells(&["v2.yaml exists", "--force"]);
+    tool.run(&["config", "migrate", "-o", "v2.yaml"])
+        .ends_with(2)
+        .tells(&["v2.yaml already exists", "--force"]);
     tool.run(&["config", "migrate", "-o", "v2.yaml", "--force"]).ends_with(0);
     tool.run(&["config", "migrate", "--config", "v2.yaml"])
         .ends_with(2)
-        .tells(&["v2.yaml is a v2 configuration already"]);
+        .tells(&["v2.yaml is already a v2 configuration"]);
     let printed = tool.run(&["config", "migrate", "-o", "-"]).ends_with(0).stdout;
     assert_eq!(printed, tool.read("v2.yaml"));
 }
@@ -185,9 +188,9 @@ fn migrate_writes_a_file_for_its_owner_alone() {
 fn strict_migration_writes_nothing_that_v2_refuses() {
     let tool = Tool::new("storage: {storageType: gcpnative}\nhttp: {enabled: true}\n");
     tool.run(&["config", "migrate", "-o", "v2.yaml"]).ends_with(0).tells(&[
-        "warning: v2 refuses",
-        "note: wrote v2.yaml, made from backup.yaml\n",
-        "note: left out, without a counterpart in v2: http.enabled\n",
+        "warning: v2 rejects",
+        "note: wrote v2.yaml, migrated from backup.yaml\n",
+        "note: not migrated, because v2 has no such keys: http.enabled\n",
     ]);
     tool.run(&["config", "migrate", "-o", "strict.yaml", "--strict"])
         .ends_with(2)

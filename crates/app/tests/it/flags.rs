@@ -10,19 +10,19 @@ fn unreachable(arguments: &[&str]) -> String {
 #[test]
 fn old_selectors_are_taken_with_a_note() {
     let cases: [(&[&str], &str); 7] = [
-        (&["create", "-c", "a,b.c"], "note: --colls is deprecated; write --filter 'db.coll,coll'\n"),
-        (&["create", "--colls=a"], "note: --colls is deprecated; write --filter 'db.coll,coll'\n"),
-        (&["create", "-d", "db"], "note: --databases is deprecated; write --filter 'db.*'\n"),
+        (&["create", "-c", "a,b.c"], "note: --colls is deprecated; use --filter 'db.coll,coll'\n"),
+        (&["create", "--colls=a"], "note: --colls is deprecated; use --filter 'db.coll,coll'\n"),
+        (&["create", "-d", "db"], "note: --databases is deprecated; use --filter 'db.*'\n"),
         (
             &["create", "-a", "{\"db\":[]}"],
-            "note: --database_collections is deprecated; write --filter 'db.*,db.coll'\n",
+            "note: --database_collections is deprecated; use --filter 'db.*,db.coll'\n",
         ),
         (
             &["create", "--database_collections", "{\"db\":null}"],
             "note: --database_collections is deprecated",
         ),
-        (&["create", "-f"], "note: --force is deprecated; write --strategy skip_flush\n"),
-        (&["create", "--meta_only"], "note: --meta_only is deprecated; write --strategy meta_only\n"),
+        (&["create", "-f"], "note: --force is deprecated; use --strategy skip_flush\n"),
+        (&["create", "--meta_only"], "note: --meta_only is deprecated; use --strategy meta_only\n"),
     ];
     for (arguments, note) in cases {
         let told = unreachable(arguments);
@@ -34,10 +34,10 @@ fn old_selectors_are_taken_with_a_note() {
 #[test]
 fn of_several_selectors_create_takes_the_first_and_says_so() {
     let told = unreachable(&["create", "-c", "a", "--filter", "db.*", "-d", "x"]);
-    assert!(told.contains("note: --colls is ignored, since --filter is given\n"), "{told}");
-    assert!(told.contains("note: --databases is ignored, since --filter is given\n"), "{told}");
+    assert!(told.contains("note: --colls is ignored, because --filter is given\n"), "{told}");
+    assert!(told.contains("note: --databases is ignored, because --filter is given\n"), "{told}");
     let told = unreachable(&["create", "--strategy", "skip_flush", "--force", "--meta_only"]);
-    assert!(told.contains("note: --force is ignored, since --strategy is given\n"), "{told}");
+    assert!(told.contains("note: --force is ignored, because --strategy is given\n"), "{told}");
     let tool = Tool::new(NOWHERE);
     tool.run(&["restore", "-n", "x", "-c", "a", "--filter", "b"])
         .ends_with(2)
@@ -98,7 +98,7 @@ fn flags_are_written_as_go_takes_them() {
     tool.run(&["get", "--detail=perhaps", "-n", "x"]).ends_with(2).tells(&["expected true or false"]);
     let run = tool.run(&["get", "-n", "x", "please"]).ends_with(3);
     assert!(
-        run.stderr.starts_with("note: \"please\" is ignored: a verb takes flags only\n"),
+        run.stderr.starts_with("note: \"please\" is ignored: the command accepts flags only\n"),
         "{}",
         run.stderr
     );
@@ -131,7 +131,7 @@ fn both_drop_flags_of_0_4_mean_drop() {
         "--skip_create_collection",
     ]);
     run.ends_with(3)
-        .tells(&["note: --skip_create_collection is ignored, since --drop_exist_collection is given\n"]);
+        .tells(&["note: --skip_create_collection is ignored, because --drop_exist_collection is given\n"]);
 }
 
 #[test]

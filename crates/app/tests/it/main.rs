@@ -12,6 +12,7 @@ mod grpc_calls;
 mod grpc_door;
 mod grpc_lists;
 mod help;
+mod messages;
 mod rest_v1;
 mod rest_v1_drop_in;
 mod rest_v1_go_backups;

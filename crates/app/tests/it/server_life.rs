@@ -56,7 +56,7 @@ async fn a_second_signal_ends_it_at_once() {
     tokio::io::AsyncWriteExt::write_all(&mut held, head.as_bytes()).await.unwrap();
     serving.get("/healthz").await.is(200);
     serving.signal("INT");
-    serving.logs("stopping; once more to leave at once").await;
+    serving.logs("stopping; press Ctrl-C again to quit immediately").await;
     serving.signal("INT");
     assert_eq!(serving.ended().await.code(), Some(130), "{}", serving.log());
 }

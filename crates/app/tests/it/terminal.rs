@@ -1,6 +1,6 @@
 //! Signals, questions and colour: what needs a process or a terminal. `script` (bsdutils) makes the terminal.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
@@ -39,6 +39,32 @@ fn delete_asks_on_a_terminal() {
 }
 
 #[test]
+fn one_ctrl_c_ends_delete_at_its_question() {
+    let tool = shelf();
+    let line = format!("{} delete -n older", env!("CARGO_BIN_EXE_milvus-backup"));
+    let mut script = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(tool.path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = script.stdout.take().unwrap();
+    let mut shown = String::new();
+    let mut piece = [0; 256];
+    while !shown.contains("[y/N]") {
+        let length = output.read(&mut piece).unwrap();
+        assert!(length > 0, "{shown}");
+        shown += &String::from_utf8_lossy(&piece[..length]);
+    }
+    script.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    output.read_to_string(&mut shown).unwrap();
+    assert_eq!(script.wait().unwrap().code(), Some(130), "{shown}");
+    assert!(shown.contains("interrupted"), "{shown}");
+    assert!(tool.path("backup/older").exists());
+}
+
+#[test]
 fn colour_is_for_terminals_that_want_it() {
     let tool = shelf();
     assert!(on_terminal(&tool, "get -n nothing", "", &[]).contains("\u{1b}[1;31merror:"));
@@ -70,7 +96,7 @@ fn the_first_signal_ends_a_job_cleanly() {
         let output = child.wait_with_output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(130), "{told}");
-        assert!(told.contains("note: stopping; once more to leave at once\n"), "{told}");
+        assert!(told.contains("note: stopping; press Ctrl-C again to quit immediately\n"), "{told}");
         assert!(told.ends_with("error: interrupted\n"), "{told}");
     }
 }

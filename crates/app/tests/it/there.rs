@@ -218,11 +218,11 @@ async fn jobs_are_detached_listed_shown_watched_and_cancelled() {
     on(&serving, &tool, &["jobs", "show", "none"]).ends_with(3);
     for verb in ["show", "watch", "cancel"] {
         for none in ["", ".", ".."] {
-            on(&serving, &tool, &["jobs", verb, none]).ends_with(2).tells(&["no id of a job"]);
+            on(&serving, &tool, &["jobs", verb, none]).ends_with(2).tells(&["the id of a job"]);
         }
     }
     for limit in ["0", "-1", "many"] {
-        on(&serving, &tool, &["jobs", "list", "--limit", limit]).ends_with(2).tells(&["from 1 on"]);
+        on(&serving, &tool, &["jobs", "list", "--limit", limit]).ends_with(2).tells(&["at least 1"]);
     }
     on(&serving, &tool, &["jobs", "list", "--state", "lost"]).ends_with(2).tells(&["lost"]);
 }
@@ -258,7 +258,7 @@ async fn ctrl_c_leaves_a_watched_job_alone() {
     followed.interrupt();
     let (code, told) = followed.ended();
     assert_eq!(code, Some(130), "{told}");
-    assert!(told.contains("the job continues") && told.contains(id.trim()), "{told}");
+    assert!(told.contains("the job continues on the server") && told.contains(id.trim()), "{told}");
     let path = format!("/api/v2/jobs/{}", id.trim());
     assert_eq!(serving.get(&path).await.json()["state"], "running");
 
@@ -274,7 +274,7 @@ async fn a_job_that_waits_says_so() {
     world.fake.inject(Fault::Hangs { call: "Flush" });
     on(&serving, &client(), &["create", "-n", "b1", "--detach"]).ends_with(0);
     let mut followed = Followed::start(&world, &serving, &["create", "-n", "b2"]);
-    assert_eq!(followed.line(), "note: the job is queued, the next to run");
+    assert_eq!(followed.line(), "note: the job is queued, next to run");
     followed.interrupt();
     let (code, told) = followed.ended();
     assert_eq!(code, Some(130), "{told}");
@@ -295,11 +295,11 @@ async fn what_a_connection_lacks_is_told() {
     tool.run(&["list", "--server", &secure, "--server-ca", &ca]).ends_with(0);
     tool.run(&["list", "--server", &secure]).ends_with(5).tells(&["--server-ca"]);
     let open = secure.replace("https:", "http:");
-    tool.run(&["list", "--server", &open]).ends_with(5).tells(&["is it https://"]);
+    tool.run(&["list", "--server", &open]).ends_with(5).tells(&["try https://"]);
     let closed = plain.url("").replace("http:", "https:");
-    tool.run(&["list", "--server", &closed]).ends_with(5).tells(&["is it http://"]);
+    tool.run(&["list", "--server", &closed]).ends_with(5).tells(&["try http://"]);
     tool.run(&["list", "--server", &plain.url("/api/v2")]).ends_with(0);
-    tool.run(&["list", "--server", &plain.url("/?token=x")]).ends_with(2).tells(&["no URL"]);
+    tool.run(&["list", "--server", &plain.url("/?token=x")]).ends_with(2).tells(&["is not the URL"]);
     tool.run(&["list", "--server", ""]).ends_with(2).tells(&["--server"]);
 }
 
@@ -309,8 +309,8 @@ async fn a_server_that_cannot_be_used_is_told_with_what_to_do() {
     let nobody = tool.run(&["list", "--server", "http://127.0.0.1:1"]).ends_with(5);
     assert!(nobody.stderr.contains("cannot reach the server at http://127.0.0.1:1"), "{nobody:?}");
     tool.run(&["list", "--server", "http://u:secret@h"]).ends_with(2).tells(&["--token-file"]);
-    tool.run(&["create", "--config", "", "--detach"]).ends_with(2).tells(&["no server", "--server"]);
-    tool.run(&["list", "--config", "", "--token-file", "t"]).ends_with(2).tells(&["no server"]);
+    tool.run(&["create", "--config", "", "--detach"]).ends_with(2).tells(&["needs a server", "--server"]);
+    tool.run(&["list", "--config", "", "--token-file", "t"]).ends_with(2).tells(&["needs a server"]);
 
     let world = World::new();
     let made = tool.run(&["server", "token", "ci", "read", "-o", "json"]).ends_with(0);
@@ -347,7 +347,7 @@ async fn a_job_is_followed_over_a_restart_of_its_server() {
     let (code, stderr) = followed.ended();
     assert_eq!(code, Some(130), "{stderr}\n{}", again.log());
     assert!(stderr.contains("error: ") && stderr.contains("hint: "), "{stderr}");
-    assert_eq!(stderr.matches("trying again").count(), 1, "{stderr}");
+    assert_eq!(stderr.matches("retrying").count(), 1, "{stderr}");
     assert_eq!(again.get("/api/v2/jobs").await.json()["jobs"][0]["state"], "interrupted");
 }
 

@@ -1,10 +1,10 @@
-//! What a key holds, and how its text becomes a value.
+//! The kinds of values, and how their text is parsed.
 
 use secrecy::SecretString;
 
+use crate::config::data::Data;
 use crate::config::document::Item;
 use crate::config::provider::Provider;
-use crate::config::value::Data;
 use server::ListenAddress;
 
 /// The kinds of values.
@@ -12,9 +12,9 @@ use server::ListenAddress;
 pub(in crate::config) enum Kind {
     /// Any text, also an empty one.
     Text,
-    /// Text never shown; may come from a `*_FILE`.
+    /// Secret text; may be read from the file that a variable `*_FILE` names.
     Secret,
-    /// The name of an account, shown; may come from a `*_FILE`.
+    /// The name of an account, which is not secret; may be read from the file that a variable `*_FILE` names.
     Account,
     /// A boolean, as Go and YAML 1.1 write it.
     Bool,
@@ -26,17 +26,18 @@ pub(in crate::config) enum Kind {
     Count,
     /// A number from 0.
     Whole,
-    /// Bytes, with an optional unit.
+    /// A number of bytes, with an optional unit.
     Size,
-    /// Seconds, with an optional unit.
+    /// A number of seconds, with an optional unit.
     Duration,
-    /// An absolute http(s) URL, or nothing.
+    /// An absolute http(s) URL, or empty.
     Url,
     /// Texts, in a list or separated by commas.
     List,
-    /// Texts never shown, in a list or separated by blanks, since password hashes hold commas; may come from a `*_FILE`.
+    /// Secret texts, in a list or separated by blanks (password hashes contain commas); may be read from the file that
+    /// a variable `*_FILE` names.
     SecretList,
-    /// Where to listen: `PORT`, `:PORT` or `HOST:PORT`, or nothing.
+    /// An address to listen on: `PORT`, `:PORT` or `HOST:PORT`, or empty.
     Listen,
     /// The provider of a storage, in any of its spellings.
     Provider,
@@ -45,7 +46,7 @@ pub(in crate::config) enum Kind {
 }
 
 impl Kind {
-    /// Reads a value; the error says what was expected and never repeats a secret.
+    /// Parses a value. The error says what was expected; it quotes the text only if the kind is not secret.
     pub(in crate::config) fn parse(self, item: &Item) -> Result<Data, String> {
         let text = match item {
             Item::Scalar(text) => text.as_str(),
@@ -116,7 +117,7 @@ fn secrets(items: impl IntoIterator<Item: Into<String>>) -> Vec<SecretString> {
     items.into_iter().map(|item| SecretString::from(item.into())).collect()
 }
 
-/// Reads a boolean as Go and YAML 1.1 write them.
+/// Parses a boolean as Go and YAML 1.1 write it.
 pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "t" | "1" | "yes" | "on" => Some(true),
@@ -125,7 +126,7 @@ pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// A decimal number; `3.0` counts, as YAML writers make one of 3.
+/// Parses a whole number; `3.0` is accepted, because some YAML writers produce it.
 fn whole(text: &str) -> Option<u64> {
     let (digits, fraction) = text.split_once('.').unwrap_or((text, ""));
     (fraction.bytes().all(|b| b == b'0') && !digits.starts_with('+')).then(|| digits.parse().ok())?
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_read_what_the_releases_read() {
+    fn kinds_accept_what_earlier_releases_accept() {
         assert_eq!(shown(Kind::Port, "19530"), "19530");
         assert_eq!(shown(Kind::Port, "0"), "expected a port (1 to 65535), not \"0\"");
         assert_eq!(

@@ -1,28 +1,32 @@
 //! The two schemas as tables of keys: v1 (0.4.15, 0.5.16) and v2 (0.6), both with the keys of our server.
 
+pub(crate) mod keys;
 mod kind;
 pub(super) mod server;
+mod typed;
 pub(super) mod v1;
+pub(super) mod v1_keys;
 pub(super) mod v2;
 
 pub(super) use kind::Kind;
 pub(crate) use kind::parse_bool;
+pub(crate) use typed::{AnyKey, TypedKey};
 
 /// A key of a schema.
 pub(super) struct Key {
-    /// Its name, in dotted form.
+    /// The dotted name.
     pub name: &'static str,
-    /// Other names for it, looked at in this order after (for `storage.storageType`: before none) its own.
+    /// Other names of the key, in the order in which they are looked up after its own name.
     pub also: &'static [&'static str],
     /// The kind of its value, which decides how text becomes a value.
     pub kind: Kind,
-    /// The value where nobody sets one.
+    /// The value if none is set.
     pub default: &'static str,
     /// The environment variable that sets it.
     pub env: Option<&'static str>,
-    /// The key whose effective value it takes where nobody sets it.
+    /// The key whose effective value is used if none is set.
     pub inherits: Option<&'static str>,
-    /// Under v1, the v2 key that takes the value (a few change on the way, see `translate`).
+    /// For a v1 key, the v2 key that receives its value; `translate` changes some values.
     pub becomes: Option<&'static str>,
 }
 
@@ -51,19 +55,19 @@ impl Key {
         self
     }
 
-    /// Every name of the key, its own first.
+    /// All names of the key, its own first.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.also.iter().copied())
     }
 
-    /// The environment variable that names a file holding the value, for credentials.
+    /// The environment variable that names a file with the value; credentials only.
     pub(super) fn env_file(&self) -> Option<String> {
         let credential = matches!(self.kind, Kind::Secret | Kind::SecretList | Kind::Account);
         self.env.filter(|_| credential).map(|name| format!("{name}_FILE"))
     }
 }
 
-/// Which schema a configuration follows.
+/// The schema of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Schema {
     /// The flat `minio.*` keys of 0.4 and 0.5.
@@ -73,7 +77,7 @@ pub(crate) enum Schema {
 }
 
 impl Schema {
-    /// Its name in `configVersion`.
+    /// The name in `configVersion`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::V1 => "v1",
@@ -81,7 +85,7 @@ impl Schema {
         }
     }
 
-    /// Its keys; one that inherits stands behind the one it inherits from.
+    /// All keys; a key that inherits follows the key from which it inherits.
     pub(super) fn keys(self) -> impl Iterator<Item = &'static Key> {
         let own = match self {
             Self::V1 => v1::KEYS,
@@ -98,11 +102,42 @@ impl Schema {
         }
     }
 
-    /// The key of that name, in any case.
+    /// The kind of the key with this name; for constants, which do not compile if there is none.
+    const fn kind_of(self, name: &str) -> Kind {
+        let own = match self {
+            Self::V1 => v1::KEYS,
+            Self::V2 => v2::KEYS,
+        };
+        let tables = [own, server::KEYS];
+        let mut table = 0;
+        while table < tables.len() {
+            let mut row = 0;
+            while row < tables[table].len() {
+                if is_same(tables[table][row].name, name) {
+                    return tables[table][row].kind;
+                }
+                row += 1;
+            }
+            table += 1;
+        }
+        panic!("the schema has no such key")
+    }
+
+    /// The key with this name, in any case.
     pub(super) fn key(self, name: &str) -> Option<&'static Key> {
         self.keys().find(|key| key.names().any(|known| known.eq_ignore_ascii_case(name)))
     }
 }
 
-/// The marker of the schema in a file.
+/// Whether two texts are equal; `==` is not available in constants.
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut index = 0;
+    while index < one.len() && index < other.len() && one[index] == other[index] {
+        index += 1;
+    }
+    index == one.len() && index == other.len()
+}
+
+/// The key that names the schema of a file.
 pub(super) const VERSION_KEY: &str = "configVersion";

@@ -1,4 +1,4 @@
-//! The keys of the server. They are ours, and the same in both schemas.
+//! The keys of the server, which the Go tool does not have. Both schemas have them.
 
 use super::Key;
 use super::Kind::{Bool, Count, Duration, List, Listen, SecretList, Size, Text, Whole};
@@ -7,7 +7,7 @@ const fn key(name: &'static str, kind: super::Kind, default: &'static str) -> Ke
     Key::new(name, kind, default).becomes(name)
 }
 
-/// The keys, in the order in which they are shown and written.
+/// The keys, in the order in which they are shown and written to files.
 pub(in crate::config) static KEYS: &[Key] = &[
     key("server.listen", Listen, "8080").env("SERVER_PORT"),
     key("server.grpc_listen", Listen, ""),

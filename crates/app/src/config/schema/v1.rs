@@ -1,4 +1,4 @@
-//! Schema v1: the keys of 0.4.15 and 0.5.16. Defaults are 0.5.16's where the two differ.
+//! Schema v1: the keys of 0.4.15 and 0.5.16. Where their defaults differ, those of 0.5.16 are used.
 
 use super::Kind::{
     Account, Bool, Count, Duration, List, Port, Provider, Secret, Size, Text, Url, Whole, Word,
@@ -10,7 +10,7 @@ const fn key(name: &'static str, kind: super::Kind, default: &'static str) -> Ke
     Key::new(name, kind, default)
 }
 
-/// The keys. Those without `becomes` are read and have nothing to set in this program.
+/// The keys. Those without `becomes` are accepted and have no effect in this program.
 pub(in crate::config) static KEYS: &[Key] = &[
     key(VERSION_KEY, Text, "v1").becomes(VERSION_KEY),
     key("log.level", Word(LOG_LEVELS), "info").becomes("log.level"),

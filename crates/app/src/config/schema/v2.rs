@@ -1,4 +1,4 @@
-//! Schema v2. Every configuration, v1 too, ends as values of these keys.
+//! Schema v2. A v1 configuration is translated to these keys too.
 
 use super::Kind::{
     Account, Bool, Count, Duration, List, OptionalPort, Port, Provider, Secret, Size, Text, Url, Whole, Word,
@@ -8,7 +8,7 @@ use super::{Key, VERSION_KEY};
 const AUTH_TYPES: &[&str] = &["static", "iam", "default", "sharedKey", "serviceAccount"];
 const ADDRESSING: &[&str] = &["auto", "path", "virtualHost"];
 
-/// Log levels, with zap's names for what has no level of its own here.
+/// The log levels, each with the names of the Go tool that mean the same.
 pub(super) const LOG_LEVELS: &[&str] =
     &["debug", "info", "warn|warning", "error|panic|fatal|dpanic", "trace"];
 
@@ -19,7 +19,7 @@ const fn key(name: &'static str, kind: super::Kind, default: &'static str) -> Ke
     Key::new(name, kind, default)
 }
 
-/// The keys, in the order in which they are shown and written.
+/// The keys, in the order in which they are shown and written to files.
 pub(in crate::config) static KEYS: &[Key] = &[
     key(VERSION_KEY, Text, "v2"),
     key("log.level", Word(LOG_LEVELS), "info"),

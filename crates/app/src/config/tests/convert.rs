@@ -66,10 +66,10 @@ fn logins_become_keys_or_the_chain() {
     );
     assert_eq!(
         credentials("{provider: hwc, auth: {type: iam}}").unwrap_err(),
-        "c.yaml line 2: milvus.storage.auth.type: login without keys at hwc comes with a later version; set an access key pair"
+        "c.yaml line 2: milvus.storage.auth.type: login without keys at hwc is not supported yet; set an access key pair"
     );
     assert!(credentials("{provider: azure, accountName: a, auth: {type: sharedKey, accountKey: k}}").unwrap_err().starts_with(
-        "c.yaml line 2: milvus.storage.provider: azure comes with a later version; this one serves local disks and S3"
+        "c.yaml line 2: milvus.storage.provider: azure is not supported yet; use local or an S3 provider"
     ));
 }
 
@@ -109,7 +109,7 @@ fn local_roots_become_absolute() {
 }
 
 #[test]
-fn certificates_are_looked_at() {
+fn certificate_files_are_checked() {
     let case =
         Case::new("configVersion: v2\nmilvus:\n  grpc:\n    tlsMode: server\n    caCertPath: /none/ca.pem\n");
     let error = case.load([]).engine(&Environment::default()).unwrap_err();
@@ -120,16 +120,19 @@ fn certificates_are_looked_at() {
     let no_pem = case.file("ca.pem", "nothing").display().to_string();
     let case = case.set(&[&format!("milvus.grpc.caCertPath={no_pem}")]);
     let error = case.load([]).engine(&Environment::default()).unwrap_err();
-    assert!(error.to_string().ends_with("ca.pem holds no PEM (`-----BEGIN …`)"), "{error}");
+    assert!(
+        error.to_string().ends_with("ca.pem is not a PEM file (it contains no `-----BEGIN …`)"),
+        "{error}"
+    );
     case.file("ca.pem", "-----BEGIN CERTIFICATE-----\n");
     let engine = case.load([]).engine(&Environment::default()).unwrap_or_else(|e| panic!("{e}"));
     assert!(matches!(engine.milvus.tls, Tls::Server { ca: Some(_), server_name: None }));
 }
 
 #[test]
-fn roots_of_buckets_lose_their_slashes_with_a_word() {
+fn slashes_around_roots_in_buckets_are_removed_with_a_warning() {
     let config = Case::new("minio: {rootPath: /files/, backupRootPath: backup}\n").load([]);
-    assert_eq!(config.warnings, ["milvus.storage.rootPath: \"/files/\" is read as \"files\""]);
+    assert_eq!(config.warnings, ["milvus.storage.rootPath: \"/files/\" is used as \"files\""]);
 }
 
 #[test]
@@ -137,8 +140,5 @@ fn a_token_replaces_the_password() {
     let config = Case::new("configVersion: v2\n").load([("MILVUS_TOKEN", "t")]);
     assert!(matches!(config.engine(&Environment::default()).unwrap().milvus.auth, Auth::Token(_)));
     let error = Case::new("configVersion: v2\nmilvus: {user: u}\n").error([("MILVUS_TOKEN", "t")]);
-    assert_eq!(
-        error,
-        "environment variable MILVUS_TOKEN: milvus.user is set too; only one way to log in can be"
-    );
+    assert_eq!(error, "environment variable MILVUS_TOKEN: milvus.user is set too; set only one of them");
 }

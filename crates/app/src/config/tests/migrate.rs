@@ -59,10 +59,10 @@ fn secrets_of_the_environment_are_named_and_not_written() {
     let migration = migrate(&case.path(), &Environment::from(variables)).unwrap_or_else(|e| panic!("{e}"));
     let text = &migration.text;
     assert!(!text.contains("from-env") && !text.contains("from-file"), "{text}");
-    assert!(text.contains("      # secretAccessKey comes from the environment: MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY, before MINIO_SECRET_KEY\n"), "{text}");
+    assert!(text.contains("      # secretAccessKey is read from the environment variable MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY, formerly MINIO_SECRET_KEY\n"), "{text}");
     assert!(
         text.contains(
-            "  # password comes from the environment: MILVUS_PASSWORD_FILE, before MILVUS_PASSWORD_FILE\n"
+            "  # password is read from the environment variable MILVUS_PASSWORD_FILE, formerly MILVUS_PASSWORD_FILE\n"
         ),
         "{text}"
     );
@@ -78,21 +78,24 @@ fn secrets_of_the_environment_are_named_and_not_written() {
 }
 
 #[test]
-fn values_that_v2_refuses_are_reported() {
+fn values_that_v2_rejects_are_reported() {
     let case = Case::new("storage: {storageType: gcpnative}\n");
     let migration = migrate(&case.path(), &Environment::default()).unwrap_or_else(|e| panic!("{e}"));
     let problems: Vec<_> =
         migration.problems.iter().map(|problem| case.plain(&problem.to_string())).collect();
     assert_eq!(problems.len(), 3, "{problems:?}");
-    assert!(problems[0].contains("gcpnative comes with a later version"), "{problems:?}");
-    assert!(problems[1].ends_with("auth.credentialsFile: auth.type serviceAccount needs it"), "{problems:?}");
+    assert!(problems[0].contains("gcpnative is not supported yet"), "{problems:?}");
+    assert!(
+        problems[1].ends_with("auth.credentialsFile: required by auth.type serviceAccount"),
+        "{problems:?}"
+    );
 }
 
 #[test]
-fn a_v2_file_is_refused() {
+fn a_v2_file_is_rejected() {
     let case = Case::new("configVersion: v2\n");
     let error = migrate(&case.path(), &Environment::default()).err().unwrap();
-    assert_eq!(case.plain(&error.to_string()), "c.yaml is a v2 configuration already");
+    assert_eq!(case.plain(&error.to_string()), "c.yaml is already a v2 configuration");
     let error = migrate("", &Environment::default()).err().unwrap();
     assert_eq!(error.to_string(), "there is no configuration file to migrate");
 }

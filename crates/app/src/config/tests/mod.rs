@@ -1,4 +1,4 @@
-//! The configuration as a user meets it: files, variables and arguments in, values and messages out.
+//! Tests of the configuration: from files, variables and arguments to values and messages.
 
 mod convert;
 mod migrate;

@@ -1,9 +1,10 @@
+use super::super::keys;
 use super::{Case, Config, Environment, Request};
 
 const V1: &str = "milvus:\n  address: db\n  port: \"19531\"\nminio:\n  cloudProvider: ali\n  address: store\n  bucketName: mb\n";
 
 #[test]
-fn the_sample_says_the_defaults() {
+fn the_sample_contains_the_defaults() {
     let sample = include_str!("../../../../../configs/backup.yaml");
     let from_sample = Case::new(sample).load([]);
     assert!(from_sample.warnings.is_empty(), "{:?}", from_sample.warnings);
@@ -28,7 +29,7 @@ fn no_file_means_v2_and_its_defaults() {
     assert_eq!(
         config.warnings,
         [
-            "environment variable MINIO_ADDRESS is not read without a v1 configuration file; use --set milvus.storage.address=…"
+            "environment variable MINIO_ADDRESS is ignored without a v1 configuration file; use --set milvus.storage.address=…"
         ]
     );
 }
@@ -42,7 +43,7 @@ fn flag_beats_set_beats_environment_beats_file_beats_default() {
     let case = case.set(&["Milvus.User=from-set", "log.level=error"]);
     assert_eq!(case.load(variables).shown("milvus.user"), "from-set (--set)");
     assert_eq!(case.load(variables).shown("log.level"), "error (--set)");
-    let case = case.flag(("log.level", "debug".to_owned(), "-v"));
+    let case = case.flag((keys::LOG_LEVEL.any(), "debug".to_owned(), "-v"));
     assert_eq!(case.load(variables).shown("log.level"), "debug (flag -v)");
     assert_eq!(case.load(variables).shown("log.console"), "true (default)");
 }
@@ -120,7 +121,7 @@ backup:
 }
 
 #[test]
-fn v1_logins_keep_only_what_belongs_to_them() {
+fn v1_logins_keep_only_their_own_credentials() {
     let azure = Case::new("storage: {storageType: azure}\nminio: {accessKeyID: acc, secretAccessKey: key}\n")
         .load([]);
     assert_eq!(azure.shown("milvus.storage.accountName"), "acc (c.yaml:2 minio.accessKeyID)");
@@ -136,7 +137,7 @@ fn v1_logins_keep_only_what_belongs_to_them() {
 }
 
 #[test]
-fn v1_tls_modes_get_their_names() {
+fn v1_tls_modes_become_words() {
     let mode = |text: &str| Case::new(text).load([]).shown("milvus.grpc.tlsMode");
     assert_eq!(mode("milvus: {tlsMode: 1}"), "server (c.yaml:1 milvus.tlsMode)");
     assert_eq!(
@@ -160,7 +161,7 @@ fn secrets_may_come_from_files() {
     assert_eq!(config.shown("milvus.password"), "**** (env MILVUS_PASSWORD_FILE)");
     assert_eq!(
         case.error([("MILVUS_PASSWORD_FILE", &secret), ("MILVUS_PASSWORD", "x")]),
-        "environment variable MILVUS_PASSWORD: MILVUS_PASSWORD_FILE is set too; only one of them can be"
+        "environment variable MILVUS_PASSWORD: MILVUS_PASSWORD_FILE is set too; set only one of them"
     );
     assert_eq!(
         case.error([("MINIO_SECRET_KEY_FILE", "/none")]),
@@ -169,13 +170,13 @@ fn secrets_may_come_from_files() {
 }
 
 #[test]
-fn odd_variables_are_told_and_left_out() {
+fn unusable_variables_are_ignored_with_a_warning() {
     let config = Case::new(V1).load([("MILVUS_PORT", "tcp://10.0.0.7:19530"), ("MILVUS_USER", "")]);
     assert_eq!(config.shown("milvus.grpc.port"), "19531 (c.yaml:3 milvus.port)");
     assert_eq!(
         config.warnings,
         [
-            "environment variable MILVUS_PORT is ignored: tcp://10.0.0.7:19530 is how Kubernetes announces a service, not a port",
+            "environment variable MILVUS_PORT is ignored: tcp://10.0.0.7:19530 is a service link of Kubernetes, not a port",
             "environment variable MILVUS_USER is ignored: it is empty",
         ]
     );
@@ -202,7 +203,7 @@ fn errors_name_file_line_and_key() {
     );
     assert_eq!(
         v2("milvus: {grpc: {tlsMode: mutual, port: 0}, storage: {provider: floppy}}\n"),
-        "2 configuration values cannot be used\n  \
+        "2 configuration values are invalid\n  \
          c.yaml line 2: milvus.grpc.port: expected a port (1 to 65535), not \"0\"\n  \
          c.yaml line 2: milvus.storage.provider: expected one of local, minio, s3, aws, ceph, gcp, gcpnative, azure, aliyun, tencent, hwc, not \"floppy\""
     );
@@ -222,7 +223,7 @@ fn errors_name_file_line_and_key() {
 }
 
 #[test]
-fn rules_across_keys_are_told_together() {
+fn violations_are_reported_together() {
     let text = "configVersion: v2
 milvus:
   password: p
@@ -231,13 +232,13 @@ milvus:
 ";
     let error = Case::new(text).error([]);
     for part in [
-        "8 configuration values cannot be used\n  c.yaml line 5: milvus.storage.provider: azure comes with a later version",
-        "milvus.grpc.address: expected a host alone, not \"host:19530\"; the port goes to milvus.grpc.port",
-        "\n  milvus.grpc.mtlsCertPath: tlsMode mutual needs this file",
-        "c.yaml line 3: milvus.password: milvus.user is missing",
-        "c.yaml line 5: milvus.storage.localPath: belongs to provider local, not azure",
-        "milvus.storage.accountName: provider azure needs the name of the account",
-        "milvus.storage.auth.type: static does not suit provider azure; use sharedKey or default",
+        "8 configuration values are invalid\n  c.yaml line 5: milvus.storage.provider: azure is not supported yet",
+        "milvus.grpc.address: expected a host without port, not \"host:19530\"; set the port with milvus.grpc.port",
+        "\n  milvus.grpc.mtlsCertPath: required by tlsMode mutual",
+        "c.yaml line 3: milvus.password: milvus.user is required too",
+        "c.yaml line 5: milvus.storage.localPath: allowed only with provider local, not azure",
+        "milvus.storage.accountName: the name of the account is required by provider azure",
+        "milvus.storage.auth.type: static is not available for provider azure; use sharedKey or default",
     ] {
         assert!(error.contains(part), "{part}\n{error}");
     }
@@ -264,18 +265,18 @@ fn a_secret_file_that_is_empty_is_ignored_with_a_warning() {
 }
 
 #[test]
-fn unknown_keys_are_told_with_the_nearest() {
+fn unknown_keys_are_reported_with_the_most_similar_key() {
     let case = Case::new("milvus:\n  adress: x\n  grpc:\n    port: 1\nminio:\n  bucket: x\nfoo: 1\n")
         .set(&["MINIO_ADRESS=1"]);
     let warnings: Vec<_> = case.load([]).warnings.iter().map(|warning| case.plain(warning)).collect();
     assert_eq!(
         warnings,
         [
-            "c.yaml line 7: foo is no known key and ignored",
-            "c.yaml line 2: milvus.adress is no known key and ignored; did you mean milvus.address",
-            "c.yaml line 4: milvus.grpc.port is a v2 key and ignored in a v1 configuration; write milvus.port",
-            "c.yaml line 6: minio.bucket is no known key and ignored",
-            "--set MINIO_ADRESS is no known key and ignored; did you mean minio.address",
+            "c.yaml line 7: unknown key foo is ignored",
+            "c.yaml line 2: unknown key milvus.adress is ignored; did you mean milvus.address?",
+            "c.yaml line 4: v2 key milvus.grpc.port is ignored in a v1 configuration; use milvus.port",
+            "c.yaml line 6: unknown key minio.bucket is ignored",
+            "--set: unknown key MINIO_ADRESS is ignored; did you mean minio.address?",
         ]
     );
     let case =
@@ -284,15 +285,15 @@ fn unknown_keys_are_told_with_the_nearest() {
     assert_eq!(
         warnings,
         [
-            "c.yaml line 5: http.enabled is a v1 key without a place in v2 and ignored",
-            "c.yaml line 3: minio.address is a v1 key and ignored in a v2 configuration; write milvus.storage.address",
-            "c.yaml line 4: minio.crossStorage is a v1 key and ignored in a v2 configuration; write transfer.mode",
+            "c.yaml line 5: v1 key http.enabled is ignored; v2 has no such key",
+            "c.yaml line 3: v1 key minio.address is ignored in a v2 configuration; use milvus.storage.address",
+            "c.yaml line 4: v1 key minio.crossStorage is ignored in a v2 configuration; use transfer.mode",
         ]
     );
 }
 
 #[test]
-fn the_file_is_looked_for_in_three_places() {
+fn the_file_is_searched_in_three_directories() {
     let case = Case::new("x: 1");
     let conf = case.dir.path().join("conf");
     std::fs::create_dir(&conf).unwrap();
@@ -309,7 +310,7 @@ fn the_file_is_looked_for_in_three_places() {
     assert_eq!(case.plain(&error.to_string()), "there is no configuration file DIR/c.json");
     assert_eq!(
         case.plain(&error.hint()),
-        "looked for DIR/c.json, configs/c.json; name one with --config FILE, or use --config \"\" for the defaults alone"
+        "tried DIR/c.json, configs/c.json; name a file with --config FILE, or use --config \"\" to run with the defaults"
     );
     let toml = case.file("c.toml", "").display().to_string();
     let error =

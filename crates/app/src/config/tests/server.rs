@@ -9,7 +9,7 @@ fn settings(case: &Case) -> Settings {
     case.load([]).server(false).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Why the settings cannot be used.
+/// The error for invalid settings.
 fn refused(text: &str) -> String {
     let case = Case::new(text);
     match case.load([]).server(false) {
@@ -49,24 +49,23 @@ fn variables_set_the_port_and_the_names() {
     let settings = config.server(false).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((settings.listen.to_string(), settings.access.tokens.len()), (":81".to_owned(), 2));
     assert_eq!(settings.access.users.len(), 1);
-    // Kubernetes, beside a service called `server`.
+    // Kubernetes sets this if a service is named `server`.
     let config = case.load([("SERVER_PORT", "tcp://10.0.0.1:80")]);
     assert_eq!(config.shown("server.listen"), "8080 (default)");
 }
 
 #[test]
-fn what_does_not_fit_is_told_without_secrets() {
+fn invalid_settings_are_reported_without_secrets() {
     let of = |keys: &str| refused(&format!("configVersion: v2\nserver:\n{keys}"));
-    let item =
-        "c.yaml line 3: server.tokens: item 1 is not NAME:ROLE:sha256:HEX, as `server token` prints it";
+    let item = "c.yaml line 3: server.tokens: item 1 is not NAME:ROLE:sha256:HEX, as `milvus-backup server token` prints it";
     for wrong in ["hunter2", "ci:read:hunter2", "ci:root:sha256:00", "ci:read:sha256:zz", ":read:sha256:00"] {
         assert_eq!(of(&format!("  tokens: ['{wrong}']\n")), item);
     }
     assert!(of("  users: ['ops:admin:hunter2']\n").contains("item 1 is not NAME:ROLE:$argon2id$"));
     let twice = of(&format!("  users: ['o:read:{PASSWORD}', 'o:admin:{PASSWORD}']\n"));
-    assert!(twice.ends_with("o stands there twice"), "{twice}");
+    assert!(twice.ends_with("user o is listed twice"), "{twice}");
     assert!(of("  client_names: ['a']\n").contains("expected NAME:ROLE"));
-    assert!(of("  tls: {cert: a.pem}\n").contains("server.tls.cert needs it"));
-    assert!(of("  tls: {cert: a, key: b, client_ca: c}\n").contains("whose certificates may do what"));
+    assert!(of("  tls: {cert: a.pem}\n").contains("required by server.tls.cert"));
+    assert!(of("  tls: {cert: a, key: b, client_ca: c}\n").contains("the roles of the certificates"));
     assert!(of("  client_names: ['a:read']\n").contains("client certificates need server.tls.cert"));
 }

@@ -1,13 +1,14 @@
-//! `create` for people.
+//! The plan and the report of a backup as text.
 
 use std::fmt::Write;
+
+use wire::{self, BackupPlan, BackupReport};
 
 use super::super::units::{bytes, columns, count, counted, duration, time_of_day};
 use super::{names, warnings};
 use crate::render::CommandTerms;
-use wire::{self, BackupPlan, BackupReport};
 
-/// What a backup would do.
+/// The plan of a backup.
 pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
     let mut text = format!(
         "Would back up {} in {} as {} ({}): {}, {}, {}\n",
@@ -40,7 +41,7 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
     text
 }
 
-/// What a backup did.
+/// The report of a backup.
 pub(crate) fn backup_report(report: &BackupReport, terms: &CommandTerms) -> String {
     let deleted = match report.deletes {
         0 => String::new(),
@@ -70,7 +71,7 @@ pub(crate) fn backup_report(report: &BackupReport, terms: &CommandTerms) -> Stri
         let vanished = names(&report.vanished);
         let _ = writeln!(
             text,
-            "  not included: {vanished}, dropped while it was read (exit code {})",
+            "  not included: {vanished}, dropped during the backup (exit code {})",
             report.exit_code
         );
     }

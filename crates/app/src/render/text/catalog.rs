@@ -1,12 +1,13 @@
-//! `list`, `get` and `delete` for people.
+//! Backups as text: `list`, `get` and `delete`.
 
 use std::fmt::Write;
 
-use super::super::units::{bytes, columns, count, counted, minute};
-use super::names;
 use wire::{Collection, Deleted, Detail, List};
 
-/// Which backups there are.
+use super::super::units::{bytes, columns, count, counted, minute};
+use super::names;
+
+/// The table of backups.
 pub(crate) fn list(list: &List) -> String {
     let mut rows =
         vec![["NAME", "STATE", "TAKEN (UTC)", "SIZE", "COLLECTIONS", "MILVUS", "BY"].map(str::to_owned)];
@@ -17,8 +18,8 @@ pub(crate) fn list(list: &List) -> String {
             backup.taken.map_or_else(dash, minute),
             backup.bytes.map_or_else(dash, bytes),
             backup.collections.map_or_else(dash, count),
-            backup.milvus.as_deref().map_or_else(dash, without_v),
-            backup.tool.as_deref().map_or_else(dash, by),
+            backup.milvus.as_deref().map_or_else(dash, version_number),
+            backup.tool.as_deref().map_or_else(dash, tool_name),
         ]
     }));
     let mut text = columns(&rows);
@@ -34,16 +35,16 @@ fn dash() -> String {
     "-".to_owned()
 }
 
-fn without_v(version: &str) -> String {
+fn version_number(version: &str) -> String {
     version.trim_start_matches('v').to_owned()
 }
 
-/// `0.1.0` for this tool, other names as they are.
-fn by(tool: &str) -> String {
+/// The version of this program, or the name of another tool.
+fn tool_name(tool: &str) -> String {
     tool.strip_prefix("milvus-backup ").unwrap_or(tool).to_owned()
 }
 
-/// One backup.
+/// The details of one backup.
 pub(crate) fn detail(backup: &Detail) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
     let mut head = vec![
@@ -52,7 +53,7 @@ pub(crate) fn detail(backup: &Detail) -> String {
         line("Taken", backup.taken.map_or_else(dash, |time| format!("{} UTC", minute(time)))),
         line("Size", format!("{} in {}", bytes(backup.bytes), counted(backup.objects, "object"))),
         line("Rows", rows(backup.rows, backup.deletes)),
-        line("Milvus", backup.milvus.as_deref().map_or_else(dash, without_v)),
+        line("Milvus", backup.milvus.as_deref().map_or_else(dash, version_number)),
         line("By", backup.tool.clone().unwrap_or_else(dash)),
     ];
     if let Some(source) = &backup.source {
@@ -80,7 +81,7 @@ pub(crate) fn detail(backup: &Detail) -> String {
     text
 }
 
-/// Rows, and how many of them are deleted where that is known.
+/// The number of rows, and of deleted ones if it is known.
 fn rows(rows: u64, deletes: Option<u64>) -> String {
     match deletes.unwrap_or_default() {
         0 => count(rows),
@@ -103,7 +104,7 @@ fn collection(backup: &Collection) -> [String; 8] {
     ]
 }
 
-/// A collection's partitions and segments, where they were asked for.
+/// The table of partitions and segments of a collection, if they were requested.
 fn segments(backup: &Collection) -> Option<String> {
     let partitions = backup.partitions.as_ref()?;
     let mut rows = vec![[
@@ -135,7 +136,7 @@ fn segments(backup: &Collection) -> Option<String> {
     Some(columns(&rows))
 }
 
-/// What is asked before a deletion.
+/// The question before a deletion.
 pub(crate) fn delete_question(found: &Deleted) -> String {
     format!(
         "Delete backup {} ({}, {}, {})?",
@@ -146,7 +147,7 @@ pub(crate) fn delete_question(found: &Deleted) -> String {
     )
 }
 
-/// What a deletion would do.
+/// The plan of a deletion.
 pub(crate) fn delete_plan(found: &Deleted) -> String {
     format!(
         "Would delete backup {} ({}): {}, {}, below {}\n",
@@ -158,7 +159,7 @@ pub(crate) fn delete_plan(found: &Deleted) -> String {
     )
 }
 
-/// What a deletion did.
+/// The report of a deletion.
 pub(crate) fn deleted(outcome: &Deleted) -> String {
     format!(
         "Deleted backup {}: {}, {}.\n",

@@ -3,7 +3,7 @@
 use super::super::units::columns;
 use crate::config::Config;
 
-/// Every value and its source.
+/// The table of all values and their sources.
 pub(crate) fn config(config: &Config) -> String {
     let mut rows = vec![["KEY", "VALUE", "SOURCE"].map(str::to_owned)];
     rows.extend(config.rows().into_iter().map(|row| {

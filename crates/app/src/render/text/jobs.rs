@@ -1,13 +1,15 @@
-//! Jobs for people.
+//! Jobs of a server as text.
 
 use std::fmt::Write;
 
+use wire::{Job, JobCollection, JobPage, JobResult, Time};
+
+use super::super::progress::words::percent_and_totals;
 use super::super::units::{bytes, columns, count, counted, duration, minute};
 use super::{backup_report, deleted, warnings};
 use crate::render::CommandTerms;
-use wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Time};
 
-/// Which jobs there are.
+/// The table of jobs.
 pub(crate) fn jobs(page: &JobPage) -> String {
     let mut rows =
         vec![["ID", "KIND", "BACKUP", "STATE", "DONE", "CREATED (UTC)", "TOOK", "BY"].map(str::to_owned)];
@@ -25,7 +27,7 @@ pub(crate) fn jobs(page: &JobPage) -> String {
     }));
     let mut text = columns(&rows);
     if page.next_page_token.is_some() {
-        text.push_str("There are more; --limit N shows more of them.\n");
+        text.push_str("There are more jobs; use --limit N to show more.\n");
     }
     text
 }
@@ -40,7 +42,7 @@ fn took(job: &Job) -> String {
     took.map_or_else(dash, |ms| duration(std::time::Duration::from_millis(ms)))
 }
 
-/// One job.
+/// The details of one job.
 pub(crate) fn job(job: &Job, terms: &CommandTerms) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
     let at = |time: Option<Time>| time.map_or_else(dash, |time| format!("{} UTC", minute(time)));
@@ -59,7 +61,7 @@ pub(crate) fn job(job: &Job, terms: &CommandTerms) -> String {
     if let Some(phase) = job.progress.phase {
         head.push(line("Phase", phase.to_string()));
     }
-    head.push(line("Progress", progress(&job.progress)));
+    head.push(line("Progress", percent_and_totals(&job.progress)));
     let mut text = columns(&head);
     if !job.progress.collections.is_empty() {
         let mut rows =
@@ -81,44 +83,24 @@ pub(crate) fn job(job: &Job, terms: &CommandTerms) -> String {
     }
     if let Some(error) = &job.error {
         let _ = writeln!(text, "Error: {}", error.message);
-        for (name, said) in [("  ", &error.context), ("  hint: ", &error.hint)] {
-            if let Some(said) = said {
-                let _ = writeln!(text, "{name}{said}");
+        for (name, text_of) in [("  ", &error.context), ("  hint: ", &error.hint)] {
+            if let Some(value) = text_of {
+                let _ = writeln!(text, "{name}{value}");
             }
         }
     }
     text
 }
 
-/// How far a job is, in words.
+/// The state of a job, and its position in the queue.
 pub(crate) fn state(job: &Job) -> String {
     let state = job.state;
     match job.ahead {
         _ if job.cancelling => format!("{state}, cancelling"),
-        Some(0) => format!("{state}, the next to run"),
-        Some(ahead) => format!("{state}, {} before it", counted(ahead, "job")),
+        Some(0) => format!("{state}, next to run"),
+        Some(ahead) => format!("{state} after {}", counted(ahead, "job")),
         None => state.to_string(),
     }
-}
-
-fn progress(progress: &JobProgress) -> String {
-    let mut parts = vec![format!("{} %", progress.percent)];
-    if progress.objects.are_copied(progress.import_jobs) {
-        parts.push(format!("{}/{} objects", count(progress.objects.done), count(progress.objects.all)));
-        parts.push(format!("{} of {}", bytes(progress.bytes.done), bytes(progress.bytes.all)));
-    }
-    if progress.import_jobs.all > 0 {
-        let jobs = progress.import_jobs;
-        parts.push(format!("{}/{} import jobs", count(jobs.done), count(jobs.all)));
-    }
-    if progress.deleted > 0 {
-        parts.push(format!("{} deleted", counted(progress.deleted, "object")));
-    }
-    parts.extend(progress.bytes_per_second.map(|rate| format!("{}/s", bytes(rate))));
-    parts.extend(
-        progress.seconds_left.map(|left| format!("{} left", duration(std::time::Duration::from_secs(left)))),
-    );
-    parts.join(" · ")
 }
 
 fn collection(of: &JobCollection) -> [String; 6] {
@@ -135,7 +117,7 @@ fn collection(of: &JobCollection) -> [String; 6] {
     ]
 }
 
-/// What became of the wish to cancel a job.
+/// The result of a request to cancel a job.
 pub(crate) fn cancelled(job: &Job) -> String {
     let (id, backup, kind) = (&job.id, &job.backup, job.kind);
     if job.cancelling {

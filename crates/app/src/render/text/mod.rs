@@ -1,4 +1,4 @@
-//! Outcomes for people.
+//! Plans, reports and tables as text for people.
 
 mod backup;
 mod catalog;
@@ -14,7 +14,7 @@ pub(crate) use diagnosis::config;
 pub(crate) use jobs::{cancelled, job, jobs, state};
 pub(crate) use restore::{restore_failure, restore_plan, restore_report};
 
-/// Warnings below a plan.
+/// Appends warnings, one line each.
 fn warnings(text: &mut String, warnings: &[String]) {
     for warning in warnings {
         text.push_str("Warning: ");
@@ -23,7 +23,7 @@ fn warnings(text: &mut String, warnings: &[String]) {
     }
 }
 
-/// Names by commas; of many the first few.
+/// Comma-separated names; at most ten, and the number of the others.
 fn names<T: ToString>(names: &[T]) -> String {
     const SHOWN: usize = 10;
     let mut text = names.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");

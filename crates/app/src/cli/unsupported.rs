@@ -1,27 +1,26 @@
-//! Verbs of the Go tool that are not built yet: answered by name.
+//! The commands of the Go tool that are recognised but not implemented yet.
 
 use clap::{Args, Subcommand};
-
 use wire::Failure;
 
 #[derive(Subcommand, Debug)]
-pub(super) enum Verb {
+pub(super) enum Command {
     #[command(hide = true)]
-    Migrate(Rest),
+    Migrate(AnyArguments),
     #[command(hide = true)]
-    L0compact(Rest),
+    L0compact(AnyArguments),
 }
 
-/// Whatever follows.
 #[derive(Args, Debug)]
 #[command(disable_help_flag = true)]
-pub(super) struct Rest {
+pub(super) struct AnyArguments {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<std::ffi::OsString>,
+    ignored: Vec<std::ffi::OsString>,
 }
 
-impl Verb {
-    pub(super) fn answer(&self) -> Failure {
+impl Command {
+    /// The failure that names the command (exit code 2).
+    pub(super) fn failure(&self) -> Failure {
         match self {
             Self::Migrate(_) => Failure::later("migrate (to Zilliz Cloud)"),
             Self::L0compact(_) => {

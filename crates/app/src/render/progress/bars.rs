@@ -1,0 +1,76 @@
+//! The bars of a terminal: one for the job and one for each active collection.
+
+use std::collections::HashMap;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use wire::{JobCollection, JobProgress, Part};
+
+use super::super::Out;
+use super::changes::Change;
+use super::words;
+
+/// The largest number of collections for which the terminal keeps a line for each one that succeeded.
+const MAX_LINES_OF_SUCCESS: usize = 50;
+
+/// The columns before the message of the total: its name, its bar and the spaces between them.
+const COLUMNS_BEFORE_MESSAGE: usize = 28 + 1 + 20 + 1;
+
+/// The bars on the terminal.
+#[derive(Default)]
+pub(super) struct Bars {
+    total: Option<ProgressBar>,
+    /// By name of the collection.
+    collections: HashMap<String, ProgressBar>,
+}
+
+impl Bars {
+    /// Updates all bars, and prints a line for each collection that ended.
+    pub(super) fn draw(&mut self, out: &Out, now: &JobProgress, changes: &[Change<'_>]) {
+        if changes.contains(&Change::Overview) {
+            out.line(&words::overview(now));
+        }
+        let bars = out.bars();
+        let total =
+            self.total.get_or_insert_with(|| bars.add(new_bar("Total", "{prefix:28} {bar:20} {wide_msg}")));
+        let columns = usize::from(console::Term::stderr().size().1);
+        let message = words::totals_within(now, columns.saturating_sub(COLUMNS_BEFORE_MESSAGE));
+        update(total, Part { done: now.percent.into(), all: 100 }, message);
+        for collection in &now.collections {
+            if words::has_ended(collection) {
+                if let Some(bar) = self.collections.remove(&collection.name) {
+                    bars.remove(&bar);
+                }
+                continue;
+            }
+            let bar = self.collections.entry(collection.name.clone()).or_insert_with(|| {
+                bars.insert_before(total, new_bar(&collection.name, "  {prefix:26} {bar:20} {wide_msg}"))
+            });
+            update(bar, done_part(collection), words::collection(collection));
+        }
+        for change in changes {
+            if let Change::CollectionPhase(collection) = change
+                && words::has_ended(collection)
+                && (words::has_failed(collection) || now.selected <= MAX_LINES_OF_SUCCESS)
+            {
+                out.line(&format!("  {:<26} {}", collection.name, words::collection(collection)));
+            }
+        }
+    }
+}
+
+/// The import jobs once the import has begun, the bytes before that.
+fn done_part(collection: &JobCollection) -> Part {
+    let imports = collection.import_jobs.all > 0 || words::phase(collection) == "importing";
+    if imports { collection.import_jobs } else { collection.bytes }
+}
+
+fn new_bar(name: &str, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style.progress_chars("━╸ ")).with_prefix(name.to_owned())
+}
+
+fn update(bar: &ProgressBar, part: Part, message: String) {
+    bar.set_length(part.all.max(1));
+    bar.set_position(part.done);
+    bar.set_message(message);
+}

@@ -1,0 +1,184 @@
+//! The errors of the lower crates as the command line prints them. Errors of calls to Milvus and to stores have no public
+//! constructor: integration tests cover them.
+
+use std::io;
+use std::path::PathBuf;
+
+use engine::{Activity, Advice, BackupState, Error};
+use insta::assert_snapshot;
+use jobs::{JobState, JobsError, StoreError};
+use milvus::ImportJobId;
+use model::mapping::MappingError;
+use model::name::{CollectionRef, NameError};
+use model::plan::backup::StrategyError;
+use model::plan::restore::{PlanError, RowRange};
+use model::selection::SelectionError;
+use model::version::{ServerVersion, UnsupportedVersion};
+use wire::{Failure, Reword, exit_code};
+
+use super::super::CommandTerms;
+use super::super::out::failure_text;
+use crate::config::ConfigError;
+
+/// The printed errors, each with its exit code.
+fn printed(failures: impl IntoIterator<Item = Failure>) -> String {
+    let texts = failures.into_iter().map(|mut failure| {
+        failure.reword(&CommandTerms::default());
+        format!("[exit code {}] error: {}\n", exit_code(failure.kind), failure_text(&failure))
+    });
+    texts.collect()
+}
+
+fn books() -> CollectionRef {
+    CollectionRef::new("", "books")
+}
+
+#[test]
+fn invalid_requests() {
+    let name = || "nightly".to_owned();
+    let errors = [
+        Error::Name(NameError::NotOnePart("..".into())),
+        Error::Name(NameError::NotAWord("a-b".into())),
+        Error::Name(NameError::Reserved("insert_log".into())),
+        Error::Name(NameError::NotQualified("books".into())),
+        Error::Place { place: "a//b".into(), reason: "it has an empty part" },
+        Error::Selection(
+            SelectionError::InvalidRule { rule: "a b".into(), reason: "a name has no blanks" },
+            None,
+        ),
+        Error::Selection(SelectionError::NoMatch { rules: vec!["shop.*".into()] }, None),
+        Error::Selection(
+            SelectionError::NoMatch { rules: vec!["shop.*".into()] },
+            Some(Box::new(Advice::FilterBySourceNames { names: vec![books()] })),
+        ),
+        Error::Mapping(MappingError::InvalidRule { rule: "a".into(), reason: "it lacks a colon" }),
+        Error::Mapping(MappingError::DuplicateRule("default.a".into())),
+        Error::Mapping(MappingError::InvalidSuffix("-".into())),
+        Error::Mapping(MappingError::NoMatch(vec!["a:b".into()])),
+        Error::Mapping(MappingError::InvalidTarget { from: "a".into(), to: "1".into() }),
+        Error::Mapping(MappingError::SameTarget {
+            target: "c".into(),
+            first: "a".into(),
+            second: "b".into(),
+        }),
+        Error::Strategy(StrategyError::ServerTooOld),
+        Error::Strategy(StrategyError::NotSupported),
+        Error::Version(UnsupportedVersion::TooOld(ServerVersion::parse("v2.1.4"))),
+        Error::Version(UnsupportedVersion::TooNew(ServerVersion::parse("v2.6.0"))),
+        Error::Plan(PlanError::NotInBackup(books())),
+        Error::Plan(PlanError::TargetsExist(vec![books()])),
+        Error::Plan(PlanError::DropsUnconfirmed(vec![books()])),
+        Error::Plan(PlanError::TargetsMissing(vec![books()])),
+        Error::Plan(PlanError::L0(books())),
+        Error::Plan(PlanError::StorageVersion(books(), 2)),
+        Error::TargetIsAlias("default.b".into()),
+        Error::NameTaken { name: name(), state: BackupState::Complete },
+        Error::NameTaken { name: name(), state: BackupState::Running },
+    ];
+    assert_snapshot!("errors_requests", printed(errors.map(Failure::from)));
+}
+
+#[test]
+fn backups_that_cannot_be_used() {
+    let (name, place) = (|| "nightly".to_owned(), || "s3://a-bucket/backup/nightly/".to_owned());
+    let errors = [
+        Error::Occupied { place: place() },
+        Error::NoSuchBackup { name: name(), place: place() },
+        Error::NotComplete { name: name(), state: BackupState::Unfinished },
+        Error::NotComplete { name: name(), state: BackupState::Running },
+        Error::Running { name: name(), owner: "process 7 on db".into(), seconds: 12 },
+        Error::NotABackup { place: place() },
+        Error::Damaged { name: name(), problems: vec!["a is missing".into(), "b has another size".into()] },
+        Error::Format { name: name(), format: "snapshot".into() },
+    ];
+    assert_snapshot!("errors_backups", printed(errors.map(Failure::from)));
+}
+
+#[test]
+fn failures_of_backup_and_restore() {
+    let job = || ImportJobId("7".to_owned());
+    let rows = |counted| Error::Rows {
+        target: books(),
+        partition: "_default".into(),
+        counted,
+        expected: RowRange { min: 6, max: 8 },
+    };
+    let (collection, place) = (|| "default.books".to_owned(), || "default.books/_default".to_owned());
+    let errors = [
+        Error::WrongRoot { collection: collection(), root: "s3://a-bucket/files/".into(), rows: 8 },
+        Error::Schema {
+            version: "2.2.9".into(),
+            collection: collection(),
+            problems: vec!["JSON fields".into()],
+        },
+        Error::Segments { collection: collection(), problems: vec!["segment 7 lacks a file".into()] },
+        Error::Vanished(collection()),
+        Error::RowsDiffer { collection: collection(), listed: 5, counted: (8, 8) },
+        Error::RowsDiffer { collection: collection(), listed: 5, counted: (8, 9) },
+        Error::NotFlushed { collection: collection(), segments: vec!["7 (Flushing)".into()], seconds: 600 },
+        Error::Unsteady { collection: collection(), rounds: 8 },
+        Error::Import { job: job(), place: place(), reason: "no binlog file".into() },
+        Error::Import { job: job(), place: place(), reason: "unknown".into() },
+        Error::Stalled { job: job(), place: place(), seconds: 900 },
+        rows(0),
+        rows(7),
+        Error::Copied { key: "backup/a".into(), found: "1 byte".into(), expected: "2 bytes".into() },
+        Error::NotProven(collection()),
+        Error::Foreign { target: collection(), found: 16, counted: 8 },
+        Error::During {
+            activity: Activity::BackUp(books()),
+            source: Box::new(Error::TargetIsAlias(collection())),
+        },
+        Error::During {
+            activity: Activity::Import { job: job(), place: place() },
+            source: Box::new(Error::Cancelled),
+        },
+        Error::Cancelled,
+        Error::Task("panicked".into()),
+    ];
+    assert_snapshot!("errors_runs", printed(errors.map(Failure::from)));
+}
+
+#[test]
+fn errors_of_jobs() {
+    let dir = || PathBuf::from("/var/lib/milvus-backup");
+    let errors = [
+        JobsError::NoSuchJob("j".into()),
+        JobsError::Busy { claim: "backup nightly".into(), holder: "j".into() },
+        JobsError::QueueFull(100),
+        JobsError::IdTaken("j".into()),
+        JobsError::KeyReused { key: "k".into(), job: "j".into() },
+        JobsError::BadText { what: "the id of a job", problem: "must not be empty" },
+        JobsError::Over { id: "j".into(), state: JobState::Succeeded },
+        JobsError::BadPage("x".into()),
+        JobsError::ShuttingDown,
+        JobsError::Engine(Error::Cancelled),
+        JobsError::Store(StoreError::Dir { path: dir(), source: io::ErrorKind::PermissionDenied.into() }),
+        JobsError::Store(StoreError::Locked { dir: dir(), pid: Some(7) }),
+        JobsError::Store(StoreError::Newer { file: dir().join("jobs.db"), found: 3, known: 2 }),
+        JobsError::Store(StoreError::Task("panicked".into())),
+    ];
+    assert_snapshot!("errors_jobs", printed(errors.map(Failure::from)));
+}
+
+#[test]
+fn errors_of_the_configuration() {
+    let path = || PathBuf::from("backup.yaml");
+    let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+    let errors = [
+        ConfigError::Missing {
+            wanted: "a.yaml".into(),
+            candidates: vec!["a.yaml".into(), "configs/a.yaml".into()],
+        },
+        ConfigError::Missing { wanted: "to migrate".into(), candidates: Vec::new() },
+        ConfigError::Unreadable { path: path(), source: denied() },
+        ConfigError::Format(path()),
+        ConfigError::Syntax { path: path(), line: Some(3), reason: "expected a plain value".into() },
+        ConfigError::Syntax { path: path(), line: None, reason: "expected a plain value".into() },
+        ConfigError::Set("milvus.password".into()),
+        ConfigError::AlreadyV2(path()),
+        ConfigError::Exists(path()),
+        ConfigError::Unwritable { path: path(), source: denied() },
+    ];
+    assert_snapshot!("errors_configuration", printed(errors.map(Failure::from)));
+}
