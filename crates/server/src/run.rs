@@ -38,7 +38,7 @@ pub async fn run(
 ) -> Result<(), Failure> {
     log_panics();
     let no_auth = settings.access.open;
-    let access = settings.access.clone().or_disabled();
+    let access = settings.access.clone().open_if_no_callers();
     let settings = Arc::new(Settings { access, limits: cap_connections(&settings.limits), ..settings });
     let tls = load_certificates(&settings)?;
     let listeners = bind(&settings, no_auth).await?;

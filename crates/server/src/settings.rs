@@ -66,7 +66,7 @@ impl Access {
     }
 
     /// Disables authentication if no caller is configured.
-    pub(super) fn or_disabled(mut self) -> Self {
+    pub(super) fn open_if_no_callers(mut self) -> Self {
         self.open |= !self.has_callers();
         self
     }

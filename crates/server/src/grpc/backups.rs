@@ -23,7 +23,7 @@ use crate::{FoundBackup, RequestContext, ServerState, Service};
 use wire::{Failure, Kind};
 
 /// The number of manifests that a list reads at the same time.
-const READ_AT_ONCE: usize = 4;
+const CONCURRENT_READS: usize = 4;
 /// The message of a successful response.
 const SUCCESS: &str = "success";
 
@@ -96,7 +96,7 @@ impl BackupCalls {
         let complete = backups.filter(|backup| backup.state == BackupState::Complete);
         let names: Vec<BackupName> = complete.filter_map(|backup| backup.name.parse().ok()).collect();
         let reads: Vec<_> = names.iter().map(|name| self.service().get(&context, name)).collect();
-        let mut reads = stream::iter(reads).buffered(READ_AT_ONCE);
+        let mut reads = stream::iter(reads).buffered(CONCURRENT_READS);
         let mut data = Vec::new();
         while let Some(read) = reads.next().await {
             let detail = match read {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 use secrecy::SecretString;
 
-use super::credentials::{self, Credentials};
+use super::credentials::{self, PresentedCredentials};
 use super::known_callers::KnownCallers;
 use super::password_attempts::PasswordAttempts;
 use super::refusal::Refusal;
@@ -38,17 +38,19 @@ impl Authenticator {
             return Ok(Caller::anyone());
         }
         let found = match credentials::read(headers) {
-            Credentials::Missing => {
+            PresentedCredentials::Missing => {
                 let known = self.known.find_by_certificate(&peer.names);
                 return known.ok_or_else(|| Refusal::unauthenticated(&describe_missing(&peer.names)));
             }
             // A token cannot be guessed and is cheap to look up, so there is nothing to slow down.
-            Credentials::Token(token) => self.known.find_by_token(&token),
-            Credentials::Password(user, password) => match self.known.find_verified(&user, &password) {
-                None => self.verify_password(peer.client(), &user, &password).await?,
-                found => found,
-            },
-            Credentials::Unreadable => None,
+            PresentedCredentials::Token(token) => self.known.find_by_token(&token),
+            PresentedCredentials::Password(user, password) => {
+                match self.known.find_verified(&user, &password) {
+                    None => self.verify_password(peer.client(), &user, &password).await?,
+                    found => found,
+                }
+            }
+            PresentedCredentials::Unreadable => None,
         };
         found.ok_or_else(|| {
             metrics::count_refused_login();

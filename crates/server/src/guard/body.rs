@@ -15,14 +15,14 @@ use crate::settings::ServerLimits;
 /// The size up to which a body need not wait in the queue, in bytes.
 const SMALL: usize = 64 << 10;
 /// The number of large bodies that are read at the same time; the others wait, which bounds memory.
-const LARGE_AT_ONCE: usize = 16;
+const CONCURRENT_LARGE_BODIES: usize = 16;
 
 /// The queue for large bodies.
 pub(super) struct Queue(Semaphore);
 
 impl Default for Queue {
     fn default() -> Self {
-        Self(Semaphore::new(LARGE_AT_ONCE))
+        Self(Semaphore::new(CONCURRENT_LARGE_BODIES))
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(send(SMALL, &closed).await, Some(SMALL));
         assert_eq!(send(SMALL + 1, &closed).await, None);
         let queue = Queue::default();
-        for _ in 0..2 * LARGE_AT_ONCE {
+        for _ in 0..2 * CONCURRENT_LARGE_BODIES {
             assert_eq!(send(limits.max_body, &queue).await, Some(limits.max_body));
         }
         assert_eq!(send(limits.max_body + 1, &queue).await, None);

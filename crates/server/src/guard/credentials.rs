@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use secrecy::SecretString;
 
 /// The credentials of a request.
-pub(super) enum Credentials {
+pub(super) enum PresentedCredentials {
     /// The request has none.
     Missing,
     /// A bearer token.
@@ -19,27 +19,27 @@ pub(super) enum Credentials {
 }
 
 /// Reads the `authorization` header; gRPC metadata is the same.
-pub(super) fn read(headers: &HeaderMap) -> Credentials {
+pub(super) fn read(headers: &HeaderMap) -> PresentedCredentials {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Credentials::Missing };
+    let Some(value) = values.next() else { return PresentedCredentials::Missing };
     if values.next().is_some() {
-        return Credentials::Unreadable;
+        return PresentedCredentials::Unreadable;
     }
-    value.to_str().ok().and_then(parse).unwrap_or(Credentials::Unreadable)
+    value.to_str().ok().and_then(parse).unwrap_or(PresentedCredentials::Unreadable)
 }
 
-fn parse(value: &str) -> Option<Credentials> {
+fn parse(value: &str) -> Option<PresentedCredentials> {
     let (scheme, rest) = value.trim().split_once(' ')?;
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return (!rest.is_empty()).then(|| Credentials::Token(rest.into()));
+        return (!rest.is_empty()).then(|| PresentedCredentials::Token(rest.into()));
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
     let pair = String::from_utf8(BASE64_STANDARD.decode(rest).ok()?).ok()?;
     let (user, password) = pair.split_once(':')?;
-    Some(Credentials::Password(user.to_owned(), password.into()))
+    Some(PresentedCredentials::Password(user.to_owned(), password.into()))
 }
 
 #[cfg(test)]
@@ -51,10 +51,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, value.parse().unwrap());
         match read(&headers) {
-            Credentials::Missing => "missing".to_owned(),
-            Credentials::Token(token) => format!("token {}", token.expose_secret()),
-            Credentials::Password(user, password) => format!("{user} {}", password.expose_secret()),
-            Credentials::Unreadable => "unreadable".to_owned(),
+            PresentedCredentials::Missing => "missing".to_owned(),
+            PresentedCredentials::Token(token) => format!("token {}", token.expose_secret()),
+            PresentedCredentials::Password(user, password) => format!("{user} {}", password.expose_secret()),
+            PresentedCredentials::Unreadable => "unreadable".to_owned(),
         }
     }
 
@@ -66,6 +66,6 @@ mod tests {
         for wrong in ["Bearer", "Bearer ", "abc", "Basic !", "Basic dQ==", "Digest x"] {
             assert_eq!(of(wrong), "unreadable", "{wrong}");
         }
-        assert!(matches!(read(&HeaderMap::new()), Credentials::Missing));
+        assert!(matches!(read(&HeaderMap::new()), PresentedCredentials::Missing));
     }
 }

@@ -1,4 +1,4 @@
-//! Routes of REST with their policies and their OpenAPI description.
+//! Routes of REST with their policies and their `OpenAPI` description.
 
 use http::Method;
 use utoipa::openapi::path::PathItem;

@@ -1,4 +1,4 @@
-//! The OpenAPI descriptions as JSON, and Swagger UI, all contained in the binary.
+//! The `OpenAPI` descriptions as JSON, and Swagger UI, all contained in the binary.
 
 use std::sync::Arc;
 
@@ -13,6 +13,11 @@ use utoipa_swagger_ui::{Config, Url};
 use super::openapi::ApiVersion;
 use crate::policy::{DeclaredRoutes, Policy, RefusalForm};
 
+/// The policy of what belongs to `/api/v1`.
+const V1: Policy = Policy::reads(RefusalForm::Envelope).public();
+/// The policy of what belongs to `/api/v2`.
+const V2: Policy = Policy::reads(RefusalForm::Problem).public();
+
 /// Returns the routes; `base` is the path that a proxy adds before them.
 pub(super) fn routes(base: &str) -> DeclaredRoutes {
     let [v1, v2] = [ApiVersion::V1, ApiVersion::V2].map(|version| Json(version.description(base)));
@@ -20,8 +25,6 @@ pub(super) fn routes(base: &str) -> DeclaredRoutes {
     let urls =
         [Url::with_primary("v2", "../../v2/openapi.json", false), Url::with_primary("v1", "doc.json", true)];
     let config = Config::new(urls).validator_url("none").persist_authorization(true);
-    const V1: Policy = Policy::reads(RefusalForm::Envelope).public();
-    const V2: Policy = Policy::reads(RefusalForm::Problem).public();
     let files = DeclaredRoutes::new()
         .get("/api/v1/docs", V1, to_the_page)
         .get("/api/v1/docs/", V1, page)

@@ -1,4 +1,4 @@
-//! The OpenAPI descriptions of `/api/v1` and `/api/v2`, generated from the handlers.
+//! The `OpenAPI` descriptions of `/api/v1` and `/api/v2`, generated from the handlers.
 
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
@@ -23,7 +23,7 @@ pub enum ApiVersion {
 }
 
 impl ApiVersion {
-    /// Returns the OpenAPI description; `base` is the path that a proxy adds before the routes.
+    /// Returns the `OpenAPI` description; `base` is the path that a proxy adds before the routes.
     ///
     /// The base path of the Go tool ends with `/api/v1`, which is a part of the paths here.
     pub fn description(self, base: &str) -> OpenApi {

@@ -1,4 +1,4 @@
-//! The OpenAPI description of the trees in a backup; [`model::manifest::json`] writes them.
+//! The `OpenAPI` description of the trees in a backup; [`model::manifest::json`] writes them.
 #![expect(dead_code, clippy::struct_field_names, reason = "these describe what another crate writes")]
 
 use std::collections::BTreeMap;

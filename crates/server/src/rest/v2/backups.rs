@@ -22,7 +22,7 @@ use wire::{Failure, Kind};
 
 /// The number of manifests that the filter by collection reads at the same time; small, so that other requests are
 /// served too.
-const READ_AT_ONCE: usize = 2;
+const CONCURRENT_READS: usize = 2;
 
 /// The parameters of the list of backups.
 #[derive(Deserialize, IntoParams)]
@@ -93,7 +93,7 @@ async fn keep_with_collection(
         };
         Ok(holds.then_some(backup))
     });
-    let found = read.buffered(READ_AT_ONCE).try_filter_map(async |backup| Ok(backup));
+    let found = read.buffered(CONCURRENT_READS).try_filter_map(async |backup| Ok(backup));
     found.take(limit).try_collect().await
 }
 
