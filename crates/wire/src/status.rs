@@ -203,10 +203,11 @@ impl Failure {
         Self { hint: hint_of(Some(&advice)), advice: Some(Box::new(advice)), ..Self::new(kind, message) }
     }
 
-    /// The same with a hint.
+    /// The same with this hint instead of an advice.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self.advice = None;
         self
     }
 }

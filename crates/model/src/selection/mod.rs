@@ -44,7 +44,7 @@ pub enum SelectionError {
     },
     /// The JSON is not an object whose values are lists of names.
     #[error(
-        "cannot understand the selection: it must be a JSON object of databases, each with a list of collections"
+        "cannot parse the selection: it must be a JSON object of databases, each with a list of collections"
     )]
     InvalidJson(#[source] serde_json::Error),
     /// One or more rules match nothing in the source.
