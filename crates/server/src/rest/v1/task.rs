@@ -85,14 +85,14 @@ pub(crate) struct RestoreCollectionTask {
     pub target_db_name: String,
     /// The options of the restore.
     #[serde(flatten)]
-    pub options: RestoreOptions,
+    pub options: V1RestoreOptions,
 }
 
 /// The options of a restore.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = v1::RestoreOptions)]
-pub(crate) struct RestoreOptions {
+pub(crate) struct V1RestoreOptions {
     /// Whether the data is omitted.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false)]
@@ -119,7 +119,7 @@ pub(crate) struct RestoreOptions {
     pub skip_create_collection: bool,
 }
 
-impl From<&RestoreRequest> for RestoreOptions {
+impl From<&RestoreRequest> for V1RestoreOptions {
     fn from(request: &RestoreRequest) -> Self {
         Self {
             meta_only: request.meta_only,
@@ -215,7 +215,7 @@ fn task(
 ) -> RestoreCollectionTask {
     let options = match &job.request {
         Request::Restore(request) => request.into(),
-        _ => RestoreOptions::default(),
+        _ => V1RestoreOptions::default(),
     };
     let seen = job.progress.collections.get(job.display_name(source, target));
     let (state_code, error_message) = ending(job, target, seen);
