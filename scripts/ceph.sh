@@ -48,6 +48,9 @@ mon warn on pool no redundancy = false
 osd pool default pg num = 8
 osd pool default pg autoscale mode = off
 mon max pg per osd = 2000
+# The monitor refuses to start on a disk that is 95 % full [default: 5], however many GB are left.
+mon data avail warn = 1
+mon data avail crit = 0
 osd crush chooseleaf type = 0
 # This script places the OSD. Otherwise the OSD reports its location to the monitor as soon as it is connected,
 # sometimes before it knows its cluster; the monitor then rejects it ("wrong fsid") and the OSD exits.
@@ -110,6 +113,9 @@ start() {
     # The daemons print a lot, so show their output only if they failed.
     echo "ceph: attempt $attempt of $attempts to start failed:" >&2
     tail -n 20 "$dir/start.log" >&2
+    # A daemon writes its errors (level -1) to its log file, and to stderr only sometimes.
+    grep -hs -A 1 -e ' -1 ' "$dir"/log/*.log | tail -n 20 >&2 || true
+    df -h "$dir" >&2
     stop "$dir"
   done
   return 1
