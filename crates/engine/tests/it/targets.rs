@@ -1,4 +1,4 @@
-//! ExistingTargetPolicy and missing targets of a restore (simulated Milvus).
+//! Existing and missing targets of a restore (simulated Milvus).
 
 use engine::{FailureKind, RestoreReport};
 use milvus::CreateCollection;

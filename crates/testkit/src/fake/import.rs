@@ -85,7 +85,7 @@ impl FakeState {
                 infos.push(key_value("failed_reason", reason));
             }
             ImportOutcome::Rows(rows) if job.polls > 1 => {
-                row_count = i64::try_from(*rows).unwrap_or_default()
+                row_count = i64::try_from(*rows).unwrap_or_default();
             }
             _ => {}
         }
