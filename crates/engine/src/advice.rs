@@ -3,7 +3,7 @@
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, PlanError, RestoreOptions, RestoreRequest, SkipParams};
 use model::version::UnsupportedVersion;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::lease::LEASE_SECONDS;
 use crate::{Activity, BackupState, Error};
@@ -90,6 +90,11 @@ pub enum Advice {
     },
     /// Restore the collections that a restore did not complete.
     RestoreRemaining(Box<RemainingRestore>),
+    /// Inspect the targets of a restore, which may be incomplete, then restore the backup again.
+    InspectTargets {
+        /// The name of the backup.
+        backup: String,
+    },
     /// Inspect the aliases of the restored collections; some may be missing.
     InspectAliases,
     /// Choose what happens to the existing targets: other names, import into them, or replacement.
@@ -237,6 +242,22 @@ impl RemainingRestore {
             rows_may_repeat: options.existing == ExistingTargetPolicy::Use && !options.meta_only,
         }
     }
+}
+
+/// Deserializes an optional advice; an unknown one, from a later version, becomes `None`.
+///
+/// Fails if the input is not well-formed.
+pub fn known_advice<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Advice>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Lenient {
+        Known(Advice),
+        Unknown(serde::de::IgnoredAny),
+    }
+    Ok(match Option::<Lenient>::deserialize(deserializer)? {
+        Some(Lenient::Known(advice)) => Some(advice),
+        Some(Lenient::Unknown(_)) | None => None,
+    })
 }
 
 impl Error {

@@ -37,10 +37,13 @@ pub struct DeleteOutcome {
     /// The summary of the backup before the deletion.
     pub backup: BackupSummary,
     /// The store and directory of the backup.
+    #[serde(default)]
     pub place: String,
     /// The number of objects in the directory.
+    #[serde(default)]
     pub objects: u64,
     /// Their total size in bytes.
+    #[serde(default)]
     pub bytes: u64,
 }
 

@@ -24,7 +24,7 @@ mod report;
 mod restore;
 
 pub use admit::{Admission, Admit, Claim};
-pub use advice::{Advice, RemainingCollection, RemainingRestore, Setting};
+pub use advice::{Advice, RemainingCollection, RemainingRestore, Setting, known_advice};
 pub use backup::PreparedBackup;
 pub use catalog::{BackupDetail, BackupState, BackupSummary, CollectionExtra, Damage, Extra, PartitionExtra};
 pub use check::{Check, CheckState};

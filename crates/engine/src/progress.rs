@@ -19,6 +19,7 @@ const MIN_RATE_WINDOW_MS: i64 = 100;
 
 /// The state of one job according to its events so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Progress {
     /// The current phase of the job; `None` before the first event.
     pub phase: Option<Phase>,
@@ -43,12 +44,13 @@ pub struct Progress {
     /// The times of the first and the last copied object, in milliseconds since 1970.
     copied_ms: Option<(i64, i64)>,
     /// The sums over the collections, if these were split off by [`Progress::split`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     sums: Option<CollectionSums>,
 }
 
 /// The sums over all collections of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 struct CollectionSums {
     objects: Completion,
     bytes: Completion,
@@ -59,6 +61,7 @@ struct CollectionSums {
 
 /// The progress of one collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CollectionProgress {
     /// The current phase of the collection.
     pub phase: Option<CollectionPhase>,

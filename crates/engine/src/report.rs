@@ -1,4 +1,7 @@
 //! The reports that backups and restores return.
+//!
+//! They are stored with the jobs that made them, so a reader ignores unknown fields and sets missing ones to their
+//! defaults.
 
 use std::time::Duration;
 
@@ -9,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Advice, FailureKind, RemainingRestore};
 
 /// The report of a backup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct BackupReport {
     /// The name of the backup.
     pub name: String,
@@ -34,7 +38,6 @@ pub struct BackupReport {
     /// The selected collections that were dropped during the backup.
     pub vanished: Vec<CollectionRef>,
     /// The selected collections that were left out because rows of them would be missing.
-    #[serde(default)]
     pub failed: Vec<FailedCollection>,
     /// The warnings of the backup, in the order in which they occurred.
     pub warnings: Vec<String>,
@@ -53,14 +56,16 @@ pub struct FailedCollection {
     /// The name of the collection in the source.
     pub collection: CollectionRef,
     /// The error and its causes in one line.
+    #[serde(default)]
     pub reason: String,
     /// The suggested next step.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::known_advice")]
     pub advice: Option<Advice>,
 }
 
 /// The report of a restore.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RestoreReport {
     /// The name of the backup.
     pub name: String,
@@ -71,10 +76,8 @@ pub struct RestoreReport {
     /// The warnings of the plan, of the aliases and of the staging directory.
     pub warnings: Vec<String>,
     /// Whether data was left out on request.
-    #[serde(default)]
     pub meta_only: bool,
     /// The collections that are not restored, and how to restore them; `None` if all are restored.
-    #[serde(default)]
     pub remaining: Option<RemainingRestore>,
 }
 
@@ -139,10 +142,12 @@ pub struct CollectionRestored {
     /// The name of the collection in the target.
     pub target: CollectionRef,
     /// Whether this restore created the target collection and did not drop it again.
+    #[serde(default)]
     pub created: bool,
     /// The outcome of the restore of this collection.
     pub outcome: CollectionOutcome,
     /// The row counts of the partitions that contain data; empty if an import job failed.
+    #[serde(default)]
     pub partitions: Vec<PartitionRows>,
 }
 
@@ -164,9 +169,10 @@ pub struct CollectionFailure {
     /// The kind of the error.
     pub kind: FailureKind,
     /// The error and its causes in one line.
+    #[serde(default)]
     pub message: String,
     /// The suggested next step.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::known_advice")]
     pub advice: Option<Advice>,
     /// The partition whose number of imported rows is outside its row range, if that is the cause.
     #[serde(default)]
@@ -174,7 +180,8 @@ pub struct CollectionFailure {
 }
 
 /// The number of imported and expected rows of one partition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PartitionRows {
     /// The name of the partition.
     pub partition: String,

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::claims::Claims;
-use crate::job::{Job, JobState};
+use crate::job::{JobSnapshot, JobState};
 use crate::store::{EndRecord, StoredJob};
 
 /// The reason for which a job was requested to stop.
@@ -27,7 +27,7 @@ pub(crate) struct ActiveJob {
     /// The claims of the job.
     pub(crate) claims: Claims,
     /// The current state of the job; subscribers are notified of every change.
-    pub(crate) job: watch::Sender<Job>,
+    pub(crate) job: watch::Sender<JobSnapshot>,
     /// Cancelled when the job is finished.
     pub(crate) finished: CancellationToken,
     /// Cancelled to make the job stop at a safe point.
@@ -58,7 +58,7 @@ impl ActiveJob {
     }
 
     /// Returns a copy of the current state of the job.
-    pub(crate) fn snapshot(&self) -> Job {
+    pub(crate) fn snapshot(&self) -> JobSnapshot {
         self.job.borrow().clone()
     }
 

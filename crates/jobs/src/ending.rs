@@ -1,12 +1,12 @@
 //! The end of a job: the final state, the outcome and the failure, derived from the result of the engine.
 
-use engine::{BackupReport, CollectionOutcome, FailureKind, RestoreReport};
+use engine::{Advice, BackupReport, CollectionOutcome, FailureKind, RestoreReport};
 
 use crate::active_job::StopReason;
 use crate::interruption::{
     InterruptionCause, describe_interruption, describe_queue_cancellation, format_names,
 };
-use crate::job::{Job, JobFailure, JobState, OtherPlace, Outcome};
+use crate::job::{JobFailure, JobKind, JobOutcome, JobSnapshot, JobState, OtherPlace};
 
 /// The end of a job, without the time and the progress.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Ending {
     /// The final state of the job.
     pub(crate) state: JobState,
     /// The outcome; `None` if the engine returned an error or the job was not executed to its end.
-    pub(crate) outcome: Option<Outcome>,
+    pub(crate) outcome: Option<JobOutcome>,
     /// The failure; `None` if the job succeeded.
     pub(crate) failure: Option<JobFailure>,
 }
@@ -22,8 +22,8 @@ pub(crate) struct Ending {
 impl Ending {
     /// Creates the end of a job that the engine has executed.
     pub(crate) fn from_result(
-        result: Result<Outcome, engine::Error>,
-        job: &Job,
+        result: Result<JobOutcome, engine::Error>,
+        job: &JobSnapshot,
         stop_reason: Option<StopReason>,
     ) -> Self {
         let (outcome, failure) = match result.map(|outcome| outcome.at_location(job)) {
@@ -44,7 +44,7 @@ impl Ending {
     }
 
     /// Creates the end of a job that stopped at a safe point on request.
-    fn after_stop(job: &Job, outcome: Option<Outcome>, reason: StopReason) -> Self {
+    fn after_stop(job: &JobSnapshot, outcome: Option<JobOutcome>, reason: StopReason) -> Self {
         let state = match reason {
             StopReason::Cancelled => JobState::Cancelled,
             StopReason::Shutdown => JobState::Interrupted,
@@ -54,7 +54,7 @@ impl Ending {
     }
 
     /// Creates the end of a job that was running when the server ended, or that was aborted.
-    pub(crate) fn after_crash(job: &Job) -> Self {
+    pub(crate) fn after_crash(job: &JobSnapshot) -> Self {
         let failure = describe_interruption(job, None, InterruptionCause::Crash);
         Self { state: JobState::Interrupted, outcome: None, failure: Some(failure) }
     }
@@ -65,15 +65,32 @@ impl Ending {
         Self { state: JobState::Cancelled, outcome: None, failure: Some(failure) }
     }
 
+    /// Creates the end of a job whose request a later version of this program stored, so that it is not executed.
+    pub(crate) fn of_unknown_request(job: &JobSnapshot) -> Self {
+        let backup = job.backup.clone();
+        let advice = match job.kind {
+            JobKind::Backup => Advice::CreateAgain,
+            JobKind::Restore => Advice::RestoreAgain { backup },
+            JobKind::Delete => Advice::DeleteAgain { backup, may_be_gone: false },
+        };
+        Self::from_failure(JobFailure {
+            kind: FailureKind::Failed,
+            message: "a later version of this program stored the request, so this version cannot execute it"
+                .to_owned(),
+            context: None,
+            advice: Some(advice),
+        })
+    }
+
     /// Creates the end of a job that failed before the engine was called.
     pub(crate) fn from_failure(failure: JobFailure) -> Self {
         Self { state: JobState::Failed, outcome: None, failure: Some(failure) }
     }
 }
 
-impl Outcome {
+impl JobOutcome {
     /// Notes in the advice of a restore that its options do not name the location of the backup, where it has another.
-    fn at_location(mut self, job: &Job) -> Self {
+    fn at_location(mut self, job: &JobSnapshot) -> Self {
         if let Self::Restore(RestoreReport { remaining: Some(remaining), .. }) = &mut self {
             remaining.options_are_complete &= job.place == OtherPlace::default();
         }
@@ -131,10 +148,10 @@ mod tests {
     use model::name::CollectionRef;
 
     use super::*;
-    use crate::interruption::tests::{backup_request, job_after_events};
+    use crate::sample::{backup_request, job_after_events};
 
-    fn backup_outcome(vanished: Vec<CollectionRef>) -> Outcome {
-        Outcome::Backup(BackupReport {
+    fn backup_outcome(vanished: Vec<CollectionRef>) -> JobOutcome {
+        JobOutcome::Backup(BackupReport {
             name: "nightly".to_owned(),
             collections: 1,
             rows: 1,
@@ -151,7 +168,7 @@ mod tests {
         })
     }
 
-    fn final_state(result: Result<Outcome, Error>, stop_reason: Option<StopReason>) -> JobState {
+    fn final_state(result: Result<JobOutcome, Error>, stop_reason: Option<StopReason>) -> JobState {
         Ending::from_result(result, &job_after_events(backup_request(), &[]), stop_reason).state
     }
 

@@ -12,7 +12,7 @@ use tracing::{Instrument, Span};
 use crate::active_job::ActiveJob;
 use crate::ending::Ending;
 use crate::error::JobsError;
-use crate::job::{Job, JobFailure, JobState, OtherPlace, Outcome, Request};
+use crate::job::{EngineRequest, JobFailure, JobOutcome, JobSnapshot, JobState, OtherPlace};
 use crate::shared_state::SharedState;
 use crate::store::{EndRecord, StoreError, statements};
 
@@ -41,12 +41,7 @@ impl SharedState {
 /// Runs a job, finishes it, and starts the next queued ones.
 async fn run_job(shared: Arc<SharedState>, active: Arc<ActiveJob>) {
     let job = active.snapshot();
-    let span = tracing::info_span!(
-        "job",
-        id = job.id,
-        kind = job.request.kind().as_str(),
-        backup = job.request.backup()
-    );
+    let span = tracing::info_span!("job", id = job.id, kind = job.kind.as_str(), backup = job.backup);
     async {
         let ending = match start_job(&shared, &active).await {
             Ok(()) => execute_and_save_progress(&shared, &active).await,
@@ -66,7 +61,7 @@ async fn run_job(shared: Arc<SharedState>, active: Arc<ActiveJob>) {
 async fn start_job(shared: &SharedState, active: &ActiveJob) -> Result<(), StoreError> {
     let (id, started_ms) = (active.id(), now_ms());
     shared.store.write(move |connection| statements::update_start(connection, &id, started_ms)).await?;
-    let kind = active.job.borrow().request.kind();
+    let kind = active.job.borrow().kind;
     active.mark_running(started_ms);
     shared.lock_table().count_transition(kind, Some(JobState::Queued), Some(JobState::Running));
     tracing::info!("begins");
@@ -78,7 +73,10 @@ async fn start_job(shared: &SharedState, active: &ActiveJob) -> Result<(), Store
 /// On a thread of its own, the computations of the engine do not block request handlers, and a panic fails this job
 /// only.
 async fn execute_and_save_progress(shared: &SharedState, active: &Arc<ActiveJob>) -> Ending {
-    let Job { id, request, place, .. } = active.snapshot();
+    let job = active.snapshot();
+    let JobSnapshot { id, request: Some(request), place, .. } = job else {
+        return Ending::of_unknown_request(&job);
+    };
     let sink = Arc::clone(active);
     let ctx = JobCtx::with_id(id, active.cancel.clone(), move |event| sink.apply_event(&event));
     let (engine, abort) = (shared.engine.clone(), active.abort.clone());
@@ -117,23 +115,23 @@ async fn execute_and_save_progress(shared: &SharedState, active: &Arc<ActiveJob>
 /// Plans and executes a request with the engine, at the given backup location.
 async fn execute_request(
     engine: &Engine,
-    request: &Request,
+    request: &EngineRequest,
     place: &OtherPlace,
     ctx: &JobCtx,
-) -> Result<Outcome, engine::Error> {
+) -> Result<JobOutcome, engine::Error> {
     let engine = engine.with_backup(place.bucket.as_deref(), place.root.as_deref())?;
     match request {
-        Request::Backup(request) => {
+        EngineRequest::Backup(request) => {
             let prepared = engine.plan_backup(request, ctx).await?;
-            engine.backup(prepared, ctx).await.map(Outcome::Backup)
+            engine.backup(prepared, ctx).await.map(JobOutcome::Backup)
         }
-        Request::Restore(request) => {
+        EngineRequest::Restore(request) => {
             let prepared = engine.plan_restore(request, ctx).await?;
-            engine.restore(prepared, ctx).await.map(Outcome::Restore)
+            engine.restore(prepared, ctx).await.map(JobOutcome::Restore)
         }
-        Request::Delete(request) => {
+        EngineRequest::Delete(request) => {
             let prepared = engine.plan_delete(request, ctx).await?;
-            engine.delete(prepared, ctx).await.map(Outcome::Delete)
+            engine.delete(prepared, ctx).await.map(JobOutcome::Delete)
         }
     }
 }
@@ -141,7 +139,7 @@ async fn execute_request(
 /// Saves the progress of a job and returns whether that succeeded; a failure is logged, and the next save makes up
 /// for it.
 async fn save_progress(shared: &SharedState, active: &ActiveJob) -> bool {
-    let Job { id, progress, .. } = active.snapshot();
+    let JobSnapshot { id, progress, .. } = active.snapshot();
     let saved = shared.store.write(move |connection| statements::update_progress(connection, &id, progress));
     match timeout(SAVE_TIMEOUT, saved).await {
         Ok(Ok(())) => return true,
@@ -153,7 +151,7 @@ async fn save_progress(shared: &SharedState, active: &ActiveJob) -> bool {
 
 /// Creates the record of the end of a job, with the current time and the final progress.
 pub(crate) fn create_end_record(active: &ActiveJob, ending: Ending) -> EndRecord {
-    let Job { id, progress, .. } = active.snapshot();
+    let JobSnapshot { id, progress, .. } = active.snapshot();
     let Ending { state, outcome, failure } = ending;
     EndRecord { id, state, at_ms: now_ms(), outcome, failure, progress }
 }
@@ -177,7 +175,7 @@ pub(crate) fn finish_job(
     let job = active.snapshot();
     {
         let mut table = shared.lock_table();
-        table.count_end(job.request.kind(), job.state, &end);
+        table.count_end(job.kind, job.state, &end);
         if ran {
             table.release_slot();
         }
@@ -201,7 +199,7 @@ pub(crate) fn finish_job(
 pub(crate) async fn save_unsaved_ends(shared: &SharedState) {
     let unsaved = shared.lock_table().unsaved_jobs();
     for active in unsaved {
-        let Job { id, state, ended_ms, outcome, failure, progress, .. } = active.snapshot();
+        let JobSnapshot { id, state, ended_ms, outcome, failure, progress, .. } = active.snapshot();
         let at_ms = ended_ms.unwrap_or_else(now_ms);
         let end = EndRecord { id, state, at_ms, outcome, failure, progress };
         if !timeout(SAVE_TIMEOUT, save_end(shared, &end)).await.is_ok_and(|saved| saved.is_ok()) {

@@ -9,7 +9,7 @@ use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 
 use crate::active_job::StopReason;
-use crate::job::{Job, JobFailure, OtherPlace, Outcome, Request};
+use crate::job::{EngineRequest, JobFailure, JobKind, JobOutcome, JobSnapshot, OtherPlace};
 
 /// The largest number of collections that a message lists.
 const MAX_NAMES: usize = 5;
@@ -27,15 +27,18 @@ pub(crate) enum InterruptionCause {
 ///
 /// `outcome` is the report of the engine, if it returned one.
 pub(crate) fn describe_interruption(
-    job: &Job,
-    outcome: Option<&Outcome>,
+    job: &JobSnapshot,
+    outcome: Option<&JobOutcome>,
     cause: InterruptionCause,
 ) -> JobFailure {
     let crash = cause == InterruptionCause::Crash;
-    let (result, advice) = match &job.request {
-        Request::Backup(_) => describe_backup(job, crash),
-        Request::Restore(request) => describe_restore(job, request, outcome, crash),
-        Request::Delete(_) => describe_deletion(job, crash),
+    let (result, advice) = match (job.kind, &job.request) {
+        (JobKind::Backup, _) => describe_backup(job, crash),
+        (JobKind::Restore, Some(EngineRequest::Restore(request))) => {
+            describe_restore(job, request, outcome, crash)
+        }
+        (JobKind::Restore, _) => describe_unknown_restore(&job.backup),
+        (JobKind::Delete, _) => describe_deletion(job, crash),
     };
     let stopped = match cause {
         InterruptionCause::Requested(StopReason::Cancelled) => "cancelled",
@@ -61,8 +64,8 @@ pub(crate) fn describe_queue_cancellation() -> JobFailure {
 }
 
 /// Returns what an interrupted backup wrote, and the advice.
-fn describe_backup(job: &Job, crash: bool) -> (String, Advice) {
-    let backup = job.request.backup().to_string();
+fn describe_backup(job: &JobSnapshot, crash: bool) -> (String, Advice) {
+    let backup = job.backup.clone();
     // Until the lease of a crashed run expires, its backup counts as running.
     let lease_seconds = crash.then_some(LEASE_SECONDS);
     match (job.progress.phase, crash) {
@@ -83,8 +86,8 @@ fn describe_backup(job: &Job, crash: bool) -> (String, Advice) {
 }
 
 /// Returns what an interrupted deletion removed, and the advice.
-fn describe_deletion(job: &Job, crash: bool) -> (String, Advice) {
-    let backup = job.request.backup().to_string();
+fn describe_deletion(job: &JobSnapshot, crash: bool) -> (String, Advice) {
+    let backup = job.backup.clone();
     let result = match (job.progress.phase, crash) {
         (None | Some(Phase::Preflight), false) => "nothing was deleted".to_owned(),
         (None | Some(Phase::Preflight), true) => {
@@ -97,13 +100,19 @@ fn describe_deletion(job: &Job, crash: bool) -> (String, Advice) {
     (result, Advice::DeleteAgain { backup, may_be_gone })
 }
 
+/// Returns what a restore changed whose request a later version of this program stored, and the advice.
+fn describe_unknown_restore(backup: &str) -> (String, Advice) {
+    let result = "the target collections may be incomplete".to_owned();
+    (result, Advice::InspectTargets { backup: backup.to_owned() })
+}
+
 /// Returns what an interrupted restore changed, and the advice.
 ///
 /// The progress of collections is stored with a delay, so after a crash more may have been changed than is known.
 fn describe_restore(
-    job: &Job,
+    job: &JobSnapshot,
     request: &RestoreRequest,
-    outcome: Option<&Outcome>,
+    outcome: Option<&JobOutcome>,
     crash: bool,
 ) -> (String, Advice) {
     let progress = &job.progress;
@@ -144,9 +153,12 @@ fn describe_restore(
 }
 
 /// Returns the sources and targets that are not known to be restored.
-fn find_remaining<'a>(job: &'a Job, outcome: Option<&Outcome>) -> Vec<&'a (CollectionRef, CollectionRef)> {
+fn find_remaining<'a>(
+    job: &'a JobSnapshot,
+    outcome: Option<&JobOutcome>,
+) -> Vec<&'a (CollectionRef, CollectionRef)> {
     let is_done = |(source, target): &(CollectionRef, CollectionRef)| match outcome {
-        Some(Outcome::Restore(report)) => {
+        Some(JobOutcome::Restore(report)) => {
             report.collections.iter().any(|c| c.target == *target && c.outcome == CollectionOutcome::Done)
         }
         _ => job
@@ -159,9 +171,9 @@ fn find_remaining<'a>(job: &'a Job, outcome: Option<&Outcome>) -> Vec<&'a (Colle
 }
 
 /// Returns the targets whose restore was started but not completed, so that they may contain some of the data.
-fn find_incomplete_targets(job: &Job, outcome: Option<&Outcome>) -> Vec<CollectionRef> {
-    if let Some(Outcome::Restore(report)) = outcome {
-        let uses_existing = matches!(&job.request, Request::Restore(request) if request.existing == ExistingTargetPolicy::Use);
+fn find_incomplete_targets(job: &JobSnapshot, outcome: Option<&JobOutcome>) -> Vec<CollectionRef> {
+    if let Some(JobOutcome::Restore(report)) = outcome {
+        let uses_existing = matches!(&job.request, Some(EngineRequest::Restore(request)) if request.existing == ExistingTargetPolicy::Use);
         let incomplete = report.collections.iter().filter(|c| match c.outcome {
             CollectionOutcome::Done | CollectionOutcome::NotBegun => false,
             CollectionOutcome::Failed(_) => c.created || uses_existing,
@@ -185,60 +197,23 @@ pub(crate) fn format_names(names: &[CollectionRef]) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use engine::{CollectionPhase, DeleteRequest, Event, Progress};
-    use model::plan::backup::BackupRequest;
-    use model::plan::restore::RestoreRequest;
+mod tests {
+    use engine::{CollectionPhase, DeleteRequest, Event};
 
     use super::*;
-    use crate::job::{JobState, OtherPlace, Request};
+    use crate::sample::{backup_request, collection, job_after_events};
 
-    fn collection(name: &str) -> CollectionRef {
-        CollectionRef::new("default", name)
+    fn restore_request() -> EngineRequest {
+        EngineRequest::Restore(RestoreRequest::with_defaults("nightly".parse().unwrap()))
     }
 
-    /// Creates a running job with the progress that these events add up to.
-    pub(crate) fn job_after_events(request: Request, events: &[Event]) -> Job {
-        let mut progress = Progress::default();
-        for event in events {
-            progress.take(event, 0);
-        }
-        let pair = |name: &str| (collection(name), collection(&format!("{name}_copy")));
-        Job {
-            id: "1".into(),
-            request,
-            place: OtherPlace::default(),
-            by: "alice".into(),
-            state: JobState::Running,
-            cancelling: false,
-            ahead: None,
-            created_ms: 0,
-            started_ms: Some(0),
-            ended_ms: None,
-            milvus_version: None,
-            targets: vec![pair("books"), pair("tags"), pair("pens")],
-            progress,
-            outcome: None,
-            failure: None,
-        }
-    }
-
-    /// Creates the request for a backup named `nightly`.
-    pub(crate) fn backup_request() -> Request {
-        Request::Backup(BackupRequest::with_defaults("nightly".parse().unwrap()))
-    }
-
-    fn restore_request() -> Request {
-        Request::Restore(RestoreRequest::with_defaults("nightly".parse().unwrap()))
-    }
-
-    fn describe(job: &Job, cause: InterruptionCause) -> (String, Advice) {
+    fn describe(job: &JobSnapshot, cause: InterruptionCause) -> (String, Advice) {
         let JobFailure { kind, message, advice, .. } = describe_interruption(job, None, cause);
         assert_eq!(kind, FailureKind::Interrupted);
         (message, advice.unwrap())
     }
 
-    fn describe_remaining(job: &Job, cause: InterruptionCause) -> (String, RemainingRestore) {
+    fn describe_remaining(job: &JobSnapshot, cause: InterruptionCause) -> (String, RemainingRestore) {
         match describe(job, cause) {
             (message, Advice::RestoreRemaining(remaining)) => (message, *remaining),
             other => panic!("{other:?}"),
@@ -325,7 +300,7 @@ pub(crate) mod tests {
     fn collections_that_existed_before_are_not_dropped() {
         let mut request = RestoreRequest::with_defaults("nightly".parse().unwrap());
         request.existing = ExistingTargetPolicy::Use;
-        let job = job_after_events(Request::Restore(request), &importing_events());
+        let job = job_after_events(EngineRequest::Restore(request), &importing_events());
         let (message, remaining) = describe_remaining(&job, InterruptionCause::Crash);
         assert!(message.contains("rows may have been imported into: default.tags_copy;"), "{message}");
         assert_eq!(
@@ -354,7 +329,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_deletion_continues_where_it_stopped() {
-        let request = || Request::Delete(DeleteRequest { name: "nightly".parse().unwrap() });
+        let request = || EngineRequest::Delete(DeleteRequest { name: "nightly".parse().unwrap() });
         let deleting = job_after_events(request(), &[Event::Phase(Phase::Delete)]);
         let (message, advice) = describe(&deleting, InterruptionCause::Requested(StopReason::Shutdown));
         assert!(message.ends_with("nightly is deleted in part and cannot be restored"), "{message}");
@@ -365,6 +340,16 @@ pub(crate) mod tests {
         assert!(message.contains("nothing was deleted"), "{message}");
         let (message, _) = describe(&job_after_events(request(), &[]), InterruptionCause::Crash);
         assert!(message.contains("may be deleted in part"), "{message}");
+    }
+
+    #[test]
+    fn a_restore_with_an_unknown_request_asks_to_inspect_its_targets() {
+        let job = JobSnapshot { request: None, ..job_after_events(restore_request(), &importing_events()) };
+        let message = "the server ended while the job was running: the target collections may be incomplete";
+        assert_eq!(
+            describe(&job, InterruptionCause::Crash),
+            (message.to_owned(), Advice::InspectTargets { backup: nightly() })
+        );
     }
 
     #[test]

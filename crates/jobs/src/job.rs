@@ -6,11 +6,11 @@ use model::plan::backup::BackupRequest;
 use model::plan::restore::RestoreRequest;
 use serde::{Deserialize, Serialize};
 
-/// The request that a job executes.
+/// The request to the engine that a job executes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "at most a few hundred requests exist, and each is moved once")]
-pub enum Request {
+pub enum EngineRequest {
     /// Creates a backup.
     Backup(BackupRequest),
     /// Restores a backup.
@@ -19,7 +19,7 @@ pub enum Request {
     Delete(DeleteRequest),
 }
 
-impl Request {
+impl EngineRequest {
     /// Returns the kind of the job that executes the request.
     pub fn kind(&self) -> JobKind {
         match self {
@@ -139,7 +139,7 @@ pub struct OtherPlace {
 #[derive(Clone, Debug)]
 pub struct Submission {
     /// The request that the job executes.
-    pub request: Request,
+    pub request: EngineRequest,
     /// The backup location; the default is the configured one.
     pub place: OtherPlace,
     /// The id of the job, at most 128 bytes without control characters; `None` for a random UUID.
@@ -158,7 +158,7 @@ pub struct Submission {
 /// The outcome of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum JobOutcome {
     /// The report of a backup.
     Backup(BackupReport),
     /// The report of a restore.
@@ -177,17 +177,21 @@ pub struct JobFailure {
     /// The operation or phase in which the failure occurred, if known.
     pub context: Option<String>,
     /// The suggested next step, if one is known.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "engine::known_advice")]
     pub advice: Option<Advice>,
 }
 
 /// The current state of a job.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct JobSnapshot {
     /// The id, unique among all stored jobs.
     pub id: String,
-    /// The request that the job executes.
-    pub request: Request,
+    /// The kind of the job.
+    pub kind: JobKind,
+    /// The name of the backup that is created, restored or deleted.
+    pub backup: String,
+    /// The request that the job executes; `None` if a later version of this program stored it.
+    pub request: Option<EngineRequest>,
     /// The backup location; the default is the configured one.
     pub place: OtherPlace,
     /// The name of the caller who submitted the job.
@@ -211,17 +215,17 @@ pub struct Job {
     /// The progress, of the job and of each collection.
     pub progress: Progress,
     /// The outcome, if the engine returned a report.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<JobOutcome>,
     /// The failure; `None` if the job is active or succeeded.
     pub failure: Option<JobFailure>,
 }
 
-impl Job {
+impl JobSnapshot {
     /// Returns the short form used in lists of finished jobs, without the data of single collections, of which there
     /// may be thousands.
     pub(crate) fn into_list_entry(self) -> Self {
         let (progress, _) = self.progress.split();
-        let outcome = self.outcome.filter(|outcome| !matches!(outcome, Outcome::Restore(_)));
+        let outcome = self.outcome.filter(|outcome| !matches!(outcome, JobOutcome::Restore(_)));
         Self { targets: Vec::new(), progress, outcome, ..self }
     }
 
@@ -254,7 +258,7 @@ pub struct JobFilter {
 pub struct JobPage {
     /// The jobs. Finished jobs have no data of single collections: no progress of collections, and for a restore no
     /// targets and no outcome.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<JobSnapshot>,
     /// The opaque token of the next page; `None` on the last page.
     pub next: Option<String>,
 }

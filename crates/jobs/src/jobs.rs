@@ -15,7 +15,7 @@ use crate::active_job::{ActiveJob, StopReason};
 use crate::ending::Ending;
 use crate::error::JobsError;
 use crate::execution;
-use crate::job::{Job, JobFilter, JobKind, JobPage, JobState, Submission};
+use crate::job::{JobFilter, JobKind, JobPage, JobSnapshot, JobState, Submission};
 use crate::job_table::{JobCounts, JobLimits, JobTable};
 use crate::retention::remove_expired_jobs_periodically;
 use crate::shared_state::SharedState;
@@ -81,21 +81,21 @@ impl Jobs {
     ///
     /// Fails without creating a job if the job is certain to fail, if it conflicts with an active job, or if the queue
     /// is full.
-    pub async fn submit(&self, submission: Submission) -> Result<Job, JobsError> {
+    pub async fn submit(&self, submission: Submission) -> Result<JobSnapshot, JobsError> {
         self.shared.submit(submission).await
     }
 
     /// Returns the current state of a job.
-    pub fn get(&self, id: &str) -> Result<Job, JobsError> {
+    pub fn get(&self, id: &str) -> Result<JobSnapshot, JobsError> {
         self.shared.find_job(id)?.ok_or_else(|| JobsError::NoSuchJob(id.to_owned()))
     }
 
     /// Returns the newest active job that creates a backup with this name.
-    pub fn by_backup(&self, name: &str) -> Result<Option<Job>, JobsError> {
+    pub fn by_backup(&self, name: &str) -> Result<Option<JobSnapshot>, JobsError> {
         let mut backups = self.shared.lock_table().active_jobs();
         backups.retain(|active| {
-            let request = &active.job.borrow().request;
-            request.kind() == JobKind::Backup && request.backup() == name
+            let job = active.job.borrow();
+            job.kind == JobKind::Backup && job.backup == name
         });
         Ok(backups.into_iter().max_by_key(|active| active.seq).map(|active| active.snapshot()))
     }
@@ -130,13 +130,13 @@ impl Jobs {
     /// Cancels a job: a queued job is finished at once, a running job stops at a safe point.
     ///
     /// Returns the job, which may still be stopping. Fails if the job is finished.
-    pub fn cancel(&self, id: &str) -> Result<Job, JobsError> {
+    pub fn cancel(&self, id: &str) -> Result<JobSnapshot, JobsError> {
         let (active, was_queued) = {
             let mut table = self.shared.lock_table();
             (table.get(id).cloned(), table.remove_from_queue(id))
         };
         let Some(active) = active else {
-            let Job { id, state, .. } = self.get(id)?;
+            let JobSnapshot { id, state, .. } = self.get(id)?;
             return Err(JobsError::Over { id, state });
         };
         let state = active.state();
@@ -157,7 +157,7 @@ impl Jobs {
     ///
     /// The last item is the finished job. If the server shuts down before the job has started, the last item is a
     /// queued job.
-    pub fn watch(&self, id: &str) -> Result<BoxStream<'static, Job>, JobsError> {
+    pub fn watch(&self, id: &str) -> Result<BoxStream<'static, JobSnapshot>, JobsError> {
         let active = self.shared.lock_table().get(id).cloned();
         Ok(match active {
             Some(active) => watch_job(active, self.shared.closed.clone()).boxed(),
@@ -168,7 +168,7 @@ impl Jobs {
     /// Waits until the job is finished and returns it.
     ///
     /// Fails with `JobsError::ShuttingDown` if the server shuts down before the job has started.
-    pub async fn wait(&self, id: &str) -> Result<Job, JobsError> {
+    pub async fn wait(&self, id: &str) -> Result<JobSnapshot, JobsError> {
         let active = self.shared.lock_table().get(id).cloned();
         let Some(active) = active else { return self.get(id) };
         tokio::select! {
@@ -194,7 +194,7 @@ impl Jobs {
     ///
     /// It is called at once with each job that was interrupted by the end of the previous server, and later with each
     /// job that ends.
-    pub fn on_end(&self, call: impl Fn(&Job) + Send + Sync + 'static) {
+    pub fn on_end(&self, call: impl Fn(&JobSnapshot) + Send + Sync + 'static) {
         self.shared.add_end_listener(call);
     }
 
@@ -225,7 +225,7 @@ impl Jobs {
 }
 
 /// Marks the jobs that were running when the previous server ended as interrupted, and returns them.
-fn interrupt_running_jobs(connection: &mut rusqlite::Connection) -> Result<Vec<Job>, RowError> {
+fn interrupt_running_jobs(connection: &mut rusqlite::Connection) -> Result<Vec<JobSnapshot>, RowError> {
     let transaction = connection.transaction()?;
     let mut interrupted = Vec::new();
     for StoredJob { job, .. } in statements::select_jobs_in_state(&transaction, JobState::Running)? {
@@ -234,8 +234,8 @@ fn interrupt_running_jobs(connection: &mut rusqlite::Connection) -> Result<Vec<J
             tracing::warn!(job = job.id, "{}", failure.message);
         }
         let at_ms = now_ms();
-        let job = Job { state, ended_ms: Some(at_ms), outcome, failure, ..job };
-        let Job { id, progress, outcome, failure, .. } = job.clone();
+        let job = JobSnapshot { state, ended_ms: Some(at_ms), outcome, failure, ..job };
+        let JobSnapshot { id, progress, outcome, failure, .. } = job.clone();
         statements::update_end(&transaction, &EndRecord { id, state, at_ms, outcome, failure, progress })?;
         interrupted.push(job);
     }

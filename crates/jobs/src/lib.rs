@@ -10,6 +10,8 @@ mod job;
 mod job_table;
 mod jobs;
 mod retention;
+#[cfg(test)]
+mod sample;
 mod shared_state;
 mod store;
 mod submission;
@@ -17,7 +19,8 @@ mod watch;
 
 pub use error::JobsError;
 pub use job::{
-    Job, JobFailure, JobFilter, JobKind, JobPage, JobState, OtherPlace, Outcome, Request, Submission,
+    EngineRequest, JobFailure, JobFilter, JobKind, JobOutcome, JobPage, JobSnapshot, JobState, OtherPlace,
+    Submission,
 };
 pub use job_table::JobCounts;
 pub use jobs::{Jobs, JobsConfig};

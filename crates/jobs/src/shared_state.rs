@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use engine::Engine;
 use tokio_util::sync::CancellationToken;
 
-use crate::job::Job;
+use crate::job::JobSnapshot;
 use crate::job_table::JobTable;
 use crate::store::JobStore;
 
 /// A callback that receives each job that ends.
-type EndListener = Arc<dyn Fn(&Job) + Send + Sync>;
+type EndListener = Arc<dyn Fn(&JobSnapshot) + Send + Sync>;
 
 /// The state that all handles on the jobs share.
 pub(crate) struct SharedState {
@@ -23,7 +23,7 @@ pub(crate) struct SharedState {
     pub(crate) closed: CancellationToken,
     table: Mutex<JobTable>,
     /// The jobs that were running when the previous server ended, as they were marked at the start of this one.
-    interrupted_at_start: Vec<Job>,
+    interrupted_at_start: Vec<JobSnapshot>,
     end_listeners: Mutex<Vec<EndListener>>,
 }
 
@@ -32,7 +32,7 @@ impl SharedState {
         engine: Engine,
         store: JobStore,
         table: JobTable,
-        interrupted_at_start: Vec<Job>,
+        interrupted_at_start: Vec<JobSnapshot>,
     ) -> Self {
         Self {
             engine,
@@ -51,13 +51,13 @@ impl SharedState {
     }
 
     /// Calls the listener with each job that was interrupted at the start, then registers it for later ends.
-    pub(crate) fn add_end_listener(&self, listener: impl Fn(&Job) + Send + Sync + 'static) {
+    pub(crate) fn add_end_listener(&self, listener: impl Fn(&JobSnapshot) + Send + Sync + 'static) {
         self.interrupted_at_start.iter().for_each(&listener);
         self.end_listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(listener));
     }
 
     /// Calls all registered listeners with a finished job.
-    pub(crate) fn announce_end(&self, job: &Job) {
+    pub(crate) fn announce_end(&self, job: &JobSnapshot) {
         // The lock is released before the calls, so that a listener can use the jobs.
         let listeners = self.end_listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for listener in listeners {

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use crate::active_job::ActiveJob;
 use crate::claims::Claims;
 use crate::error::JobsError;
-use crate::job::{Job, JobKind, JobState, OtherPlace, Request, Submission};
+use crate::job::{EngineRequest, JobKind, JobSnapshot, JobState, OtherPlace, Submission};
 use crate::shared_state::SharedState;
 use crate::store::{StoreError, StoredJob, statements};
 
@@ -20,7 +20,7 @@ const MAX_TEXT_BYTES: usize = 128;
 
 impl SharedState {
     /// Accepts a new job and starts it if a slot is free; returns the existing job for a repeated submission.
-    pub(crate) async fn submit(self: &Arc<Self>, submission: Submission) -> Result<Job, JobsError> {
+    pub(crate) async fn submit(self: &Arc<Self>, submission: Submission) -> Result<JobSnapshot, JobsError> {
         validate_submission(&submission)?;
         if let Some(job) = self.find_repeated_job(&submission)? {
             return Ok(job);
@@ -33,7 +33,7 @@ impl SharedState {
     }
 
     /// Accepts a submission that does not repeat an earlier one.
-    async fn accept_new(self: &Arc<Self>, submission: Submission) -> Result<Job, JobsError> {
+    async fn accept_new(self: &Arc<Self>, submission: Submission) -> Result<JobSnapshot, JobsError> {
         if let Some(id) = &submission.id
             && self.find_job(id)?.is_some()
         {
@@ -56,9 +56,9 @@ impl SharedState {
         let place = &submission.place;
         let engine = self.engine.with_backup(place.bucket.as_deref(), place.root.as_deref())?;
         let request = match &submission.request {
-            Request::Backup(request) => Admit::Backup(request),
-            Request::Restore(request) => Admit::Restore(request),
-            Request::Delete(request) => Admit::Delete(request),
+            EngineRequest::Backup(request) => Admit::Backup(request),
+            EngineRequest::Restore(request) => Admit::Restore(request),
+            EngineRequest::Delete(request) => Admit::Delete(request),
         };
         let ctx = JobCtx::with_id(id, CancellationToken::new(), |_| {});
         engine.admit(request, &ctx).await
@@ -86,7 +86,7 @@ impl SharedState {
         id: String,
         submission: Submission,
         admission: Admission,
-    ) -> Result<Job, JobsError> {
+    ) -> Result<JobSnapshot, JobsError> {
         let _guard = self.submission_lock.lock().await;
         if let Some(job) = self.find_repeated_job(&submission)? {
             return Ok(job);
@@ -94,13 +94,15 @@ impl SharedState {
         let claims = Claims::from_admission(&admission);
         let Submission { mut request, place, id: _, idempotency_key: key, name_generated, by } = submission;
         // Only the targets that exist now may be dropped, not those that are created before the job runs.
-        if let Request::Restore(request) = &mut request {
+        if let EngineRequest::Restore(request) = &mut request {
             request.confirmed_drops = Some(admission.drops.clone());
         }
         self.check_conflicts_and_capacity(&request, &place, &claims)?;
-        let job = Job {
+        let job = JobSnapshot {
             id,
-            request,
+            kind: request.kind(),
+            backup: request.backup().to_owned(),
+            request: Some(request),
             place,
             by,
             state: JobState::Queued,
@@ -124,7 +126,7 @@ impl SharedState {
         let seq = seq.map_err(|error| {
             if is_duplicate_id(&error) { JobsError::IdTaken(unnumbered.job.id.clone()) } else { error.into() }
         })?;
-        let kind = unnumbered.job.request.kind();
+        let kind = unnumbered.job.kind;
         let active = Arc::new(ActiveJob::new(StoredJob { seq, ..unnumbered }));
         {
             let mut table = self.lock_table();
@@ -132,13 +134,7 @@ impl SharedState {
             table.enqueue(Arc::clone(&active));
         }
         let job = active.snapshot();
-        tracing::info!(
-            job = job.id,
-            kind = kind.as_str(),
-            backup = job.request.backup(),
-            by = job.by,
-            "is taken in"
-        );
+        tracing::info!(job = job.id, kind = kind.as_str(), backup = job.backup, by = job.by, "is taken in");
         self.start_queued_jobs();
         Ok(active.snapshot())
     }
@@ -149,7 +145,7 @@ impl SharedState {
     /// check can be made before the admission, which determines the claims.
     fn check_conflicts_and_capacity(
         &self,
-        request: &Request,
+        request: &EngineRequest,
         place: &OtherPlace,
         claims: &Claims,
     ) -> Result<(), JobsError> {
@@ -157,8 +153,8 @@ impl SharedState {
         let others = self.lock_table().active_jobs();
         for other in others {
             let job = other.job.borrow();
-            let both_read = request.kind() == JobKind::Restore && job.request.kind() == JobKind::Restore;
-            let same_backup = job.request.backup() == request.backup() && job.place == *place;
+            let both_read = request.kind() == JobKind::Restore && job.kind == JobKind::Restore;
+            let same_backup = job.backup == request.backup() && job.place == *place;
             let claim = if same_backup && !both_read {
                 Some(format!("backup {}", request.backup()))
             } else {
@@ -174,34 +170,37 @@ impl SharedState {
     /// Returns the job of an earlier submission by the same caller with the same idempotency key.
     ///
     /// Fails with `JobsError::KeyReused` if that submission had another request.
-    fn find_repeated_job(&self, submission: &Submission) -> Result<Option<Job>, JobsError> {
+    fn find_repeated_job(&self, submission: &Submission) -> Result<Option<JobSnapshot>, JobsError> {
         let Some(key) = &submission.idempotency_key else { return Ok(None) };
         let stored =
             self.store.read(|connection| statements::select_job_by_key(connection, &submission.by, key))?;
         let Some(StoredJob { job: stored, name_generated, .. }) = stored else { return Ok(None) };
         let job = self.find_job(&stored.id)?.unwrap_or(stored);
+        let reused = || JobsError::KeyReused { key: key.clone(), job: job.id.clone() };
+        let Some(earlier) = &job.request else { return Err(reused()) };
         let mut repeated = submission.request.clone();
         // A request without a backup name gets a new generated name each time, which makes no difference.
-        if let (Request::Backup(repeated), Request::Backup(earlier)) = (&mut repeated, &job.request)
+        if let (EngineRequest::Backup(repeated), EngineRequest::Backup(earlier)) = (&mut repeated, earlier)
             && submission.name_generated
             && name_generated
         {
             repeated.name = earlier.name.clone();
         }
-        if let (Request::Restore(repeated), Request::Restore(earlier)) = (&mut repeated, &job.request) {
+        if let (EngineRequest::Restore(repeated), EngineRequest::Restore(earlier)) = (&mut repeated, earlier)
+        {
             repeated.confirmed_drops.clone_from(&earlier.confirmed_drops);
         }
         // The stored forms are compared, so that fields that are not stored make no difference.
-        let to_stored_form = |request: &Request| serde_json::to_value(request).ok();
-        if to_stored_form(&job.request) == to_stored_form(&repeated) && job.place == submission.place {
+        let to_stored_form = |request: &EngineRequest| serde_json::to_value(request).ok();
+        if to_stored_form(earlier) == to_stored_form(&repeated) && job.place == submission.place {
             Ok(Some(job))
         } else {
-            Err(JobsError::KeyReused { key: key.clone(), job: job.id })
+            Err(reused())
         }
     }
 
     /// Returns a job, from memory if it is active and from the store otherwise; `None` if there is no such job.
-    pub(crate) fn find_job(&self, id: &str) -> Result<Option<Job>, JobsError> {
+    pub(crate) fn find_job(&self, id: &str) -> Result<Option<JobSnapshot>, JobsError> {
         let active = self.lock_table().get(id).cloned();
         match active {
             Some(active) => Ok(Some(active.snapshot())),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::active_job::ActiveJob;
-use crate::job::Job;
+use crate::job::JobSnapshot;
 
 /// The shortest time between two items of a stream; the last item does not wait for it.
 const MIN_INTERVAL: Duration = Duration::from_millis(250);
@@ -21,7 +21,7 @@ const MIN_INTERVAL: Duration = Duration::from_millis(250);
 pub(crate) fn watch_job(
     active: Arc<ActiveJob>,
     closed: CancellationToken,
-) -> impl Stream<Item = Job> + Send + 'static {
+) -> impl Stream<Item = JobSnapshot> + Send + 'static {
     let changes = active.job.subscribe();
     unfold(Some((changes, None)), move |state| {
         let (active, closed) = (Arc::clone(&active), closed.clone());

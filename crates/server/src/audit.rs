@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use jobs::Job;
+use jobs::JobSnapshot;
 use tracing::Instrument as _;
 
 use super::caller::Caller;
@@ -53,8 +53,8 @@ pub(super) fn record_refusal(caller: Option<&Caller>, action: &str, status: &str
 }
 
 /// Records the end of a job.
-pub(crate) fn record_end(job: &Job) {
-    let (who, action, subject) = (job.by.as_str(), job.request.kind().as_str(), job.request.backup());
+pub(crate) fn record_end(job: &JobSnapshot) {
+    let (who, action, subject) = (job.by.as_str(), job.kind.as_str(), job.backup.as_str());
     let reason = job.failure.as_ref().map(|failure| failure.message.as_str());
     tracing::info!(target: "audit", who, action, subject, job = job.id, result = job.state.as_str(), reason);
 }

@@ -1,7 +1,7 @@
 //! Finds a backup by id or name, among the jobs and on the store.
 
 use engine::BackupDetail;
-use jobs::{Job, JobFilter, JobKind, JobState, OtherPlace, Request};
+use jobs::{JobFilter, JobKind, JobSnapshot, JobState, OtherPlace};
 use model::name::BackupName;
 
 use super::{RequestContext, Service};
@@ -17,11 +17,11 @@ pub(crate) enum FoundBackup {
         place: OtherPlace,
     },
     /// A job creates the backup, or has failed to.
-    Job(Box<Job>),
+    Job(Box<JobSnapshot>),
 }
 
-impl From<Job> for FoundBackup {
-    fn from(job: Job) -> Self {
+impl From<JobSnapshot> for FoundBackup {
+    fn from(job: JobSnapshot) -> Self {
         Self::Job(Box::new(job))
     }
 }
@@ -46,13 +46,13 @@ impl Service {
     /// Finds a backup by the id of its job, else by the ids in the stored backups.
     async fn find_by_id(&self, context: &RequestContext, id: &str) -> Result<FoundBackup, Failure> {
         let job = match self.job(&context.caller, id) {
-            Ok(job) => Some(job).filter(|job| matches!(job.request, Request::Backup(_))),
+            Ok(job) => Some(job).filter(|job| job.kind == JobKind::Backup),
             Err(failure) if failure.kind == Kind::NotFound => None,
             Err(failure) => return Err(failure),
         };
         let (context, name) = match job {
             Some(job) if left_a_backup(job.state) => {
-                let name = job.request.backup().to_owned();
+                let name = job.backup.clone();
                 (RequestContext { place: job.place, ..context.clone() }, Some(name))
             }
             Some(job) => return Ok(job.into()),
@@ -74,7 +74,7 @@ impl Service {
         context: &RequestContext,
         name: &BackupName,
     ) -> Result<FoundBackup, Failure> {
-        let is_here = |job: &Job| job.place == context.place;
+        let is_here = |job: &JobSnapshot| job.place == context.place;
         if let Some(job) = self.active_backup_job(&context.caller, name.as_str())?.filter(is_here) {
             return Ok(job.into());
         }
@@ -88,7 +88,7 @@ impl Service {
             ..JobFilter::default()
         };
         let newest = self.jobs(&context.caller, &filter, None, 1)?.jobs.into_iter().next();
-        let failed = |job: &Job| matches!(job.request, Request::Backup(_)) && !left_a_backup(job.state);
+        let failed = |job: &JobSnapshot| job.kind == JobKind::Backup && !left_a_backup(job.state);
         match newest.filter(|job| is_here(job) && failed(job)) {
             Some(job) if failure.kind != Kind::Unreachable => Ok(job.into()),
             _ => Err(failure),

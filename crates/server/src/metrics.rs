@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use engine::now_ms;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
-use jobs::{Job, JobKind, JobState, Jobs};
+use jobs::{JobKind, JobSnapshot, JobState, Jobs};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -126,8 +126,8 @@ async fn scrape(State(state): State<Arc<(PrometheusHandle, Jobs)>>) -> impl Into
 }
 
 /// Counts a finished job.
-pub(super) fn count_finished_job(job: &Job) {
-    let (kind, result) = (job.request.kind().as_str(), job.state.as_str());
+pub(super) fn count_finished_job(job: &JobSnapshot) {
+    let (kind, result) = (job.kind.as_str(), job.state.as_str());
     counter!("milvus_backup_jobs_ended_total", "kind" => kind, "result" => result).increment(1);
     counter!("milvus_backup_job_bytes_total", "kind" => kind).increment(job.progress.bytes().done);
     counter!("milvus_backup_job_objects_total", "kind" => kind).increment(job.progress.objects().done);

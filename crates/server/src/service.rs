@@ -10,7 +10,9 @@ use engine::{
 };
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use jobs::{Job, JobFilter, JobKind, JobPage, Jobs, JobsError, OtherPlace, Request, Submission};
+use jobs::{
+    EngineRequest, JobFilter, JobKind, JobPage, JobSnapshot, Jobs, JobsError, OtherPlace, Submission,
+};
 use model::name::BackupName;
 use model::plan::backup::{BackupPreview, BackupRequest};
 use model::plan::restore::RestoreRequest;
@@ -92,8 +94,8 @@ impl Service {
         &self,
         context: RequestContext,
         request: BackupRequest,
-    ) -> Result<Job, Failure> {
-        self.submit(context, Request::Backup(request)).await
+    ) -> Result<JobSnapshot, Failure> {
+        self.submit(context, EngineRequest::Backup(request)).await
     }
 
     /// Submits a restore.
@@ -101,8 +103,8 @@ impl Service {
         &self,
         context: RequestContext,
         request: RestoreRequest,
-    ) -> Result<Job, Failure> {
-        self.submit(context, Request::Restore(request)).await
+    ) -> Result<JobSnapshot, Failure> {
+        self.submit(context, EngineRequest::Restore(request)).await
     }
 
     /// Submits a deletion.
@@ -110,11 +112,11 @@ impl Service {
         &self,
         context: RequestContext,
         request: DeleteRequest,
-    ) -> Result<Job, Failure> {
-        self.submit(context, Request::Delete(request)).await
+    ) -> Result<JobSnapshot, Failure> {
+        self.submit(context, EngineRequest::Delete(request)).await
     }
 
-    async fn submit(&self, context: RequestContext, request: Request) -> Result<Job, Failure> {
+    async fn submit(&self, context: RequestContext, request: EngineRequest) -> Result<JobSnapshot, Failure> {
         let RequestContext { caller, id, any_id, idempotency_key, name_generated, place } = context;
         let (action, subject) = (request.kind().as_str(), request.backup().to_owned());
         let role = role_for(request.kind());
@@ -128,7 +130,7 @@ impl Service {
         submitted
     }
 
-    async fn submit_to_queue(&self, submission: Submission, any_id: bool) -> Result<Job, JobsError> {
+    async fn submit_to_queue(&self, submission: Submission, any_id: bool) -> Result<JobSnapshot, JobsError> {
         let without_id = any_id.then(|| Submission { id: None, ..submission.clone() });
         match (self.jobs.submit(submission).await, without_id) {
             (Err(JobsError::IdTaken(_)), Some(without_id)) => self.jobs.submit(without_id).await,
@@ -221,23 +223,27 @@ impl Service {
     }
 
     /// Gets a job.
-    pub(crate) fn job(&self, caller: &Caller, id: &str) -> Result<Job, Failure> {
+    pub(crate) fn job(&self, caller: &Caller, id: &str) -> Result<JobSnapshot, Failure> {
         caller.require(Role::Read)?;
         Ok(self.jobs.get(id)?)
     }
 
     /// Returns the active job that creates a backup of this name.
-    pub(crate) fn active_backup_job(&self, caller: &Caller, name: &str) -> Result<Option<Job>, Failure> {
+    pub(crate) fn active_backup_job(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<Option<JobSnapshot>, Failure> {
         caller.require(Role::Read)?;
         Ok(self.jobs.by_backup(name)?)
     }
 
     /// Cancels a job. It needs the role that submits such a job.
-    pub(crate) fn cancel(&self, caller: &Caller, id: &str) -> Result<Job, Failure> {
+    pub(crate) fn cancel(&self, caller: &Caller, id: &str) -> Result<JobSnapshot, Failure> {
         // Callers that cannot cancel any job do not learn which ids exist.
         let job = caller.require(Role::Backup).and_then(|()| self.job(caller, id));
         let cancelled = job.and_then(|job| {
-            caller.require(role_for(job.request.kind()))?;
+            caller.require(role_for(job.kind))?;
             Ok(self.jobs.cancel(id)?)
         });
         audit::record_request(caller, "cancel", id, cancelled.as_ref().map(|job| job.id.as_str()));
@@ -245,13 +251,17 @@ impl Service {
     }
 
     /// Returns a stream of the states of a job until it is finished.
-    pub(crate) fn watch(&self, caller: &Caller, id: &str) -> Result<BoxStream<'static, Job>, Failure> {
+    pub(crate) fn watch(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<BoxStream<'static, JobSnapshot>, Failure> {
         caller.require(Role::Read)?;
         Ok(self.jobs.watch(id)?.boxed())
     }
 
     /// Waits for the end of a job.
-    pub(crate) async fn wait(&self, id: &str) -> Result<Job, Failure> {
+    pub(crate) async fn wait(&self, id: &str) -> Result<JobSnapshot, Failure> {
         Ok(self.jobs.wait(id).await?)
     }
 }

@@ -3,7 +3,6 @@
 use engine::{Advice, RemainingRestore, Setting};
 use model::name::CollectionRef;
 use model::plan::restore::ExistingTargetPolicy;
-use serde::{Deserialize, Deserializer};
 
 use crate::NewRestore;
 
@@ -153,6 +152,9 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         }
         Advice::RestoreAgain { backup } => format!("restore {backup} again"),
         Advice::RestoreRemaining(remaining) => describe_remaining(remaining, terms),
+        Advice::InspectTargets { backup } => {
+            format!("inspect the target collections, then restore {backup} again")
+        }
         Advice::InspectAliases => "inspect the aliases of the collections; some may be missing".into(),
         Advice::ChooseExistingTargets => format!(
             "restore under other names ({} or {}), into the existing collections ({}), or in their place ({})",
@@ -356,18 +358,4 @@ pub(crate) fn reword_hint(hint: &mut Option<String>, advice: Option<&Advice>, te
 /// Writes the hint of a document: the text of an advice in the terms of the API.
 pub(crate) fn hint_of(advice: Option<&Advice>) -> Option<String> {
     advice.map(|advice| describe_advice(advice, &ApiTerms))
-}
-
-/// Deserializes an advice; an unknown one, from a later version, becomes `None`, and its text remains.
-pub(crate) fn known_advice<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Advice>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Lenient {
-        Known(Advice),
-        Unknown(serde::de::IgnoredAny),
-    }
-    Ok(match Option::<Lenient>::deserialize(deserializer)? {
-        Some(Lenient::Known(advice)) => Some(advice),
-        Some(Lenient::Unknown(_)) | None => None,
-    })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::CheckState;
-use crate::advice::{Reword, Terms, hint_of, known_advice, reword_hint};
+use crate::advice::{Reword, Terms, hint_of, reword_hint};
 use crate::{Failure, Kind, exit_code};
 
 /// What a check found.
@@ -34,7 +34,7 @@ pub struct CheckLine {
     #[schema(nullable = false)]
     pub hint: Option<String>,
     /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_advice")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "engine::known_advice")]
     #[schema(value_type = Object, nullable = false)]
     pub advice: Option<Advice>,
 }

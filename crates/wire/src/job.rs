@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{BackupReport, Deleted, Existing, JobKind, JobState, Phase, RestoreReport, Strategy, Time};
-use crate::advice::{Reword, Terms, hint_of, known_advice, reword_hint};
+use crate::advice::{Reword, Terms, hint_of, reword_hint};
 use crate::{Failure, Kind};
 
 /// A page of jobs, newest first.
@@ -233,7 +233,7 @@ pub struct JobError {
     /// The suggested next step.
     pub hint: Option<String>,
     /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_advice")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "engine::known_advice")]
     #[schema(value_type = Object, nullable = false)]
     pub advice: Option<Advice>,
 }
@@ -270,24 +270,24 @@ impl From<&jobs::JobFailure> for JobError {
     }
 }
 
-impl From<&jobs::Outcome> for JobResult {
-    fn from(outcome: &jobs::Outcome) -> Self {
+impl From<&jobs::JobOutcome> for JobResult {
+    fn from(outcome: &jobs::JobOutcome) -> Self {
         match outcome {
-            jobs::Outcome::Backup(report) => Self::Backup(report.into()),
-            jobs::Outcome::Restore(report) => Self::Restore(report.into()),
-            jobs::Outcome::Delete(outcome) => Self::Delete(Deleted::of(outcome, false)),
+            jobs::JobOutcome::Backup(report) => Self::Backup(report.into()),
+            jobs::JobOutcome::Restore(report) => Self::Restore(report.into()),
+            jobs::JobOutcome::Delete(outcome) => Self::Delete(Deleted::of(outcome, false)),
         }
     }
 }
 
-impl From<&jobs::Job> for Job {
-    fn from(job: &jobs::Job) -> Self {
+impl From<&jobs::JobSnapshot> for Job {
+    fn from(job: &jobs::JobSnapshot) -> Self {
         let Pace { percent, bytes_per_second, seconds_left } = Pace::from(job);
         let progress = JobProgress::from(&job.progress);
         Self {
             id: job.id.clone(),
-            kind: job.request.kind().into(),
-            backup: job.request.backup().to_owned(),
+            kind: job.kind.into(),
+            backup: job.backup.clone(),
             state: job.state.into(),
             cancelling: job.cancelling,
             ahead: job.ahead,
@@ -313,8 +313,8 @@ pub struct Pace {
     pub seconds_left: Option<u64>,
 }
 
-impl From<&jobs::Job> for Pace {
-    fn from(job: &jobs::Job) -> Self {
+impl From<&jobs::JobSnapshot> for Pace {
+    fn from(job: &jobs::JobSnapshot) -> Self {
         let progress = &job.progress;
         // Copies that were cut off look as if they went on.
         let copies = Some(progress).filter(|_| !job.state.is_over());
@@ -328,7 +328,7 @@ impl From<&jobs::Job> for Pace {
 }
 
 impl JobRequest {
-    fn of(job: &jobs::Job) -> Self {
+    fn of(job: &jobs::JobSnapshot) -> Self {
         let targets = job
             .targets
             .iter()
@@ -340,13 +340,13 @@ impl JobRequest {
             ..Self::default()
         };
         match &job.request {
-            jobs::Request::Backup(request) => Self {
+            Some(jobs::EngineRequest::Backup(request)) => Self {
                 filter: Some(request.selection.to_string()),
                 strategy: Some(request.strategy.into()),
                 strict: Some(request.strict),
                 ..common
             },
-            jobs::Request::Restore(request) => Self {
+            Some(jobs::EngineRequest::Restore(request)) => Self {
                 filter: Some(request.selection.to_string()),
                 meta_only: Some(request.meta_only),
                 existing: Some(request.existing.into()),
@@ -358,7 +358,7 @@ impl JobRequest {
                 cleanup_on_failure: Some(request.cleanup_on_failure),
                 ..common
             },
-            jobs::Request::Delete(_) => common,
+            Some(jobs::EngineRequest::Delete(_)) | None => common,
         }
     }
 }

@@ -5,7 +5,6 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::advice::known_advice;
 use crate::{Failure, Kind};
 
 /// What went wrong with a request (RFC 9457).
@@ -30,7 +29,7 @@ pub struct Problem {
     /// What to do.
     pub hint: Option<String>,
     /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known_advice")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "engine::known_advice")]
     #[schema(value_type = Object, nullable = false)]
     pub advice: Option<Advice>,
 }

@@ -7,7 +7,7 @@ use engine::{
     Advice, BackupReport, CollectionFailure, CollectionOutcome, CollectionPhase, CollectionRestored, Event,
     FailedCollection, PartitionRows, Phase, Progress, RemainingRestore, RestoreReport, Setting,
 };
-use jobs::{Job, JobFailure, JobState, OtherPlace, Outcome, Request};
+use jobs::{EngineRequest, JobFailure, JobKind, JobOutcome, JobSnapshot, JobState, OtherPlace};
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::BackupRequest;
 use model::plan::restore::{RestoreRequest, RowRange};
@@ -161,11 +161,11 @@ fn restore_request() -> impl Strategy<Value = RestoreRequest> {
     backup_name().prop_map(RestoreRequest::with_defaults)
 }
 
-fn request() -> impl Strategy<Value = Request> {
+fn request() -> impl Strategy<Value = EngineRequest> {
     prop_oneof![
-        backup_name().prop_map(|name| Request::Backup(BackupRequest::with_defaults(name))),
-        restore_request().prop_map(Request::Restore),
-        backup_name().prop_map(|name| Request::Delete(engine::DeleteRequest { name })),
+        backup_name().prop_map(|name| EngineRequest::Backup(BackupRequest::with_defaults(name))),
+        restore_request().prop_map(EngineRequest::Restore),
+        backup_name().prop_map(|name| EngineRequest::Delete(engine::DeleteRequest { name })),
     ]
 }
 
@@ -176,15 +176,16 @@ prop_compose! {
         times in (moment(), option::of(moment()), option::of(moment())),
         targets in prop::collection::vec((collection(), collection()), 0..3), progress in progress(),
         outcome in option::of(prop_oneof![
-            backup_report().prop_map(Outcome::Backup), restore_report().prop_map(Outcome::Restore),
+            backup_report().prop_map(JobOutcome::Backup), restore_report().prop_map(JobOutcome::Restore),
         ]),
         failure in option::of((kind(), text(), option::of(text()), option::of(advice()))),
-    ) -> Job {
+    ) -> JobSnapshot {
         let [id, by] = names;
         let (created_ms, started_ms, ended_ms) = times;
         let failure = failure.map(|(kind, message, context, advice)| JobFailure { kind, message, context, advice });
-        Job {
-            id, request, place: OtherPlace { bucket, root: None }, by, state, cancelling, ahead, created_ms, started_ms,
+        JobSnapshot {
+            id, kind: request.kind(), backup: request.backup().to_owned(), request: Some(request),
+            place: OtherPlace { bucket, root: None }, by, state, cancelling, ahead, created_ms, started_ms,
             ended_ms, milvus_version: None, targets, progress, outcome, failure,
         }
     }
@@ -243,9 +244,13 @@ fn only_a_job_that_goes_on_has_time_left() {
         progress.take(&Event::ObjectCopied { collection: books.clone(), bytes: 1_000 }, at);
     }
     for state in JobState::ALL {
-        let job = Job {
+        let job = JobSnapshot {
             id: "j".to_owned(),
-            request: Request::Backup(BackupRequest::with_defaults(BackupName::for_create("b").unwrap())),
+            kind: JobKind::Backup,
+            backup: "b".to_owned(),
+            request: Some(EngineRequest::Backup(BackupRequest::with_defaults(
+                BackupName::for_create("b").unwrap(),
+            ))),
             place: OtherPlace::default(),
             by: "ci".to_owned(),
             state,

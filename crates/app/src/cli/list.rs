@@ -20,7 +20,7 @@ Examples:
 pub(super) struct Arguments {
     /// Show only these states (comma-separated): complete, unfinished, running, damaged [default: all]
     #[arg(long, value_name = "STATE,…", value_delimiter = ',', hide_possible_values = true)]
-    state: Vec<State>,
+    state: Vec<StateArgument>,
     /// Sort by taken (newest first), name or size (largest first) [default: taken]
     #[arg(
         long,
@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum State {
+enum StateArgument {
     Complete,
     Unfinished,
     Running,
@@ -76,7 +76,9 @@ impl Arguments {
 
     /// Filters, sorts and limits the backups, which must be sorted by name.
     fn select(&self, mut backups: Vec<Summary>) -> Vec<Summary> {
-        backups.retain(|backup| self.state.is_empty() || self.state.contains(&State::from(backup.state)));
+        backups.retain(|backup| {
+            self.state.is_empty() || self.state.contains(&StateArgument::from(backup.state))
+        });
         match self.sort {
             Sort::Name => {}
             Sort::Taken => backups.sort_by_key(|backup| Reverse(backup.taken)),
@@ -100,7 +102,7 @@ async fn list_locally(session: &Session<'_>) -> Result<Vec<Summary>, Failure> {
     Ok(found.iter().map(Summary::from).collect())
 }
 
-impl From<BackupState> for State {
+impl From<BackupState> for StateArgument {
     fn from(state: BackupState) -> Self {
         match state {
             BackupState::Complete => Self::Complete,

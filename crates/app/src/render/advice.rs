@@ -192,6 +192,7 @@ mod tests {
             Advice::RestoreRemaining(Box::new(remaining)),
             Advice::RestoreRemaining(Box::new(into_existing)),
             Advice::RestoreRemaining(Box::new(several_targets)),
+            Advice::InspectTargets { backup: backup() },
             Advice::InspectAliases,
             Advice::ChooseExistingTargets,
             Advice::ReviewNewTargets,

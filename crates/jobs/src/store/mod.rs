@@ -4,6 +4,7 @@
 //! disk. Writes never block a thread that serves other tasks.
 
 mod error;
+mod format;
 mod lock;
 mod row;
 mod schema;
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::job::{Job, JobFilter};
+use crate::job::{JobFilter, JobSnapshot};
 pub use error::StoreError;
 use lock::DirLock;
 pub(crate) use row::StoredJob;
@@ -89,7 +90,7 @@ impl JobStore {
         &self,
         filter: &JobFilter,
         query: PageQuery,
-    ) -> Result<Vec<(i64, Job)>, StoreError> {
+    ) -> Result<Vec<(i64, JobSnapshot)>, StoreError> {
         let read_jobs = || {
             let rows = statements::select_page(&lock_connection(&self.reader), filter, query)?;
             rows.into_iter().map(|row| Ok((row.seq(), row.into_job()?))).collect::<Result<_, RowError>>()

@@ -2,18 +2,17 @@
 
 use engine::Progress;
 use rusqlite::Row;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::RowError;
+use super::format::{Decoder, encode, encode_versioned};
 use crate::claims::Claims;
-use crate::job::{Job, JobState};
+use crate::job::{EngineRequest, JobKind, JobSnapshot, JobState};
 
 /// A job as it is stored, with the data that is not shown to users.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredJob {
     /// The job.
-    pub(crate) job: Job,
+    pub(crate) job: JobSnapshot,
     /// The position of the job in the order of submission; 0 before it is stored.
     pub(crate) seq: i64,
     /// The claims of the job.
@@ -23,11 +22,11 @@ pub(crate) struct StoredJob {
 }
 
 /// The columns of a [`JobRow`] with all data.
-pub(super) const ALL_COLUMNS: &str = "seq, id, state, caller, name_generated, request, place, claims, created_ms, started_ms, \
+pub(super) const ALL_COLUMNS: &str = "seq, id, kind, state, backup, caller, name_generated, request, place, claims, created_ms, started_ms, \
                                 ended_ms, milvus_version, targets, progress, outcome, failure, collections";
 
 /// The columns of a [`JobRow`] for lists, without the data of single collections, of which a job may have thousands.
-pub(super) const LIST_COLUMNS: &str = "seq, id, state, caller, name_generated, request, place, '' AS claims, created_ms, \
+pub(super) const LIST_COLUMNS: &str = "seq, id, kind, state, backup, caller, name_generated, request, place, NULL AS claims, created_ms, \
                                  started_ms, ended_ms, milvus_version, '[]' AS targets, progress, \
                                  CASE kind WHEN 'restore' THEN NULL ELSE outcome END AS outcome, failure, \
                                  NULL AS collections";
@@ -36,12 +35,14 @@ pub(super) const LIST_COLUMNS: &str = "seq, id, state, caller, name_generated, r
 pub(super) struct JobRow {
     seq: i64,
     id: String,
+    kind: JobKind,
     state: JobState,
+    backup: String,
     caller: String,
     name_generated: bool,
     request: String,
     place: String,
-    claims: String,
+    claims: Option<String>,
     created_ms: i64,
     started_ms: Option<i64>,
     ended_ms: Option<i64>,
@@ -59,7 +60,9 @@ impl JobRow {
         Ok(Self {
             seq: row.get("seq")?,
             id: row.get("id")?,
+            kind: parse_column(row, "kind", JobKind::from_name)?,
             state: parse_column(row, "state", JobState::from_name)?,
+            backup: row.get("backup")?,
             caller: row.get("caller")?,
             name_generated: row.get("name_generated")?,
             request: row.get("request")?,
@@ -82,17 +85,37 @@ impl JobRow {
         self.seq
     }
 
-    /// Decodes the job.
-    pub(super) fn into_job(self) -> Result<Job, RowError> {
-        let id = &self.id;
-        let progress: Progress = decode_json(id, &self.progress)?;
-        let progress = match &self.collections {
-            Some(collections) => progress.join(decode_json(id, collections)?),
+    /// Decodes the job, one that a later version of this program stored as far as possible.
+    pub(super) fn into_job(self) -> Result<JobSnapshot, RowError> {
+        self.into_stored_job().map(|stored| stored.job)
+    }
+
+    /// Decodes the job and its claims, which a row of [`LIST_COLUMNS`] lacks.
+    pub(super) fn into_stored_job(self) -> Result<StoredJob, RowError> {
+        let mut decoder = Decoder::new(&self.id);
+        let request: Option<EngineRequest> = decoder.decode(&self.request)?;
+        let request = request.filter(|_| !decoder.is_later_format());
+        let place = decoder.decode_unversioned(&self.place)?;
+        let targets = decoder.decode_unversioned(&self.targets)?;
+        let claims = self.claims.as_deref().map(|text| decoder.decode_unversioned(text)).transpose()?;
+        let progress: Progress = decoder.decode(&self.progress)?.unwrap_or_default();
+        let mut progress = match &self.collections {
+            Some(collections) => progress.join(decoder.decode_unversioned(collections)?),
             None => progress,
         };
-        Ok(Job {
-            request: decode_json(id, &self.request)?,
-            place: decode_json(id, &self.place)?,
+        let outcome = self.outcome.as_deref().map(|text| decoder.decode(text)).transpose()?.flatten();
+        let failure = self.failure.as_deref().map(|text| decoder.decode(text)).transpose()?.flatten();
+        if decoder.is_later_format() {
+            progress.warnings.push(format!(
+                "a later version of this program stored this job (format version {}); only a part of it can be shown",
+                decoder.latest_version
+            ));
+        }
+        let job = JobSnapshot {
+            kind: self.kind,
+            backup: self.backup,
+            request,
+            place,
             by: self.caller,
             state: self.state,
             cancelling: false,
@@ -101,22 +124,17 @@ impl JobRow {
             started_ms: self.started_ms,
             ended_ms: self.ended_ms,
             milvus_version: self.milvus_version,
-            targets: decode_json(id, &self.targets)?,
+            targets,
             progress,
-            outcome: self.outcome.as_deref().map(|text| decode_json(id, text)).transpose()?,
-            failure: self.failure.as_deref().map(|text| decode_json(id, text)).transpose()?,
+            outcome,
+            failure,
             id: self.id,
-        })
-    }
-
-    /// Decodes the job and its claims; requires [`ALL_COLUMNS`].
-    pub(super) fn into_stored_job(self) -> Result<StoredJob, RowError> {
-        let (seq, name_generated) = (self.seq, self.name_generated);
+        };
         Ok(StoredJob {
-            seq,
-            claims: decode_json(&self.id, &self.claims)?,
-            name_generated,
-            job: self.into_job()?,
+            seq: self.seq,
+            claims: claims.unwrap_or_default(),
+            name_generated: self.name_generated,
+            job,
         })
     }
 }
@@ -126,16 +144,7 @@ impl JobRow {
 /// They are stored apart, because a job may have thousands of collections and lists need only the sums.
 pub(super) fn encode_progress(id: &str, progress: Progress) -> Result<(String, String), RowError> {
     let (sums, collections) = progress.split();
-    Ok((encode_json(id, &sums)?, encode_json(id, &collections)?))
-}
-
-/// Encodes a part of the job with this id as JSON.
-pub(super) fn encode_json(id: &str, value: &impl Serialize) -> Result<String, RowError> {
-    serde_json::to_string(value).map_err(|source| RowError::Json { id: id.to_owned(), source })
-}
-
-fn decode_json<T: DeserializeOwned>(id: &str, text: &str) -> Result<T, RowError> {
-    serde_json::from_str(text).map_err(|source| RowError::Json { id: id.to_owned(), source })
+    Ok((encode_versioned(id, &sums)?, encode(id, &collections)?))
 }
 
 /// Reads a column with the name of a kind or a state and parses it.

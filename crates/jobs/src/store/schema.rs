@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-/// The version of the tables and of the JSON in them; it is raised when older programs cannot read the new form.
+/// The version of the tables; it is raised when older programs cannot use them. The JSON in them has its own version.
 const SCHEMA_VERSION: i64 = 1;
 
 /// The time for which a connection waits for a write by another connection.

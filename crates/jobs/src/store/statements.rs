@@ -8,8 +8,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::RowError;
-use super::row::{ALL_COLUMNS, JobRow, LIST_COLUMNS, StoredJob, encode_json, encode_progress, parse_column};
-use crate::job::{Job, JobFailure, JobFilter, JobKind, JobState, Outcome};
+use super::format::{encode, encode_versioned};
+use super::row::{ALL_COLUMNS, JobRow, LIST_COLUMNS, StoredJob, encode_progress, parse_column};
+use crate::job::{JobFailure, JobFilter, JobKind, JobOutcome, JobSnapshot, JobState};
 
 /// The data that is stored when a job ends.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct EndRecord {
     /// The time of the end, in milliseconds since 1970.
     pub(crate) at_ms: i64,
     /// The outcome, if the engine returned a report.
-    pub(crate) outcome: Option<Outcome>,
+    pub(crate) outcome: Option<JobOutcome>,
     /// The failure; `None` if the job succeeded.
     pub(crate) failure: Option<JobFailure>,
     /// The progress at the end.
@@ -48,18 +49,18 @@ pub(crate) fn insert_job(
     let text = |value: Result<String, RowError>| value.map(Value::Text);
     let values = [
         Value::Text(job.id.clone()),
-        Value::Text(job.request.kind().as_str().to_owned()),
+        Value::Text(job.kind.as_str().to_owned()),
         Value::Text(job.state.as_str().to_owned()),
-        Value::Text(job.request.backup().to_owned()),
+        Value::Text(job.backup.clone()),
         Value::Text(job.by.clone()),
         key.map_or(Value::Null, |key| Value::Text(key.to_owned())),
         Value::Integer((*name_generated).into()),
-        text(encode_json(&job.id, &job.request))?,
-        text(encode_json(&job.id, &job.place))?,
-        text(encode_json(&job.id, claims))?,
+        text(encode_versioned(&job.id, &job.request))?,
+        text(encode(&job.id, &job.place))?,
+        text(encode(&job.id, claims))?,
         Value::Integer(job.created_ms),
         job.milvus_version.clone().map_or(Value::Null, Value::Text),
-        text(encode_json(&job.id, &job.targets))?,
+        text(encode(&job.id, &job.targets))?,
         Value::Text(progress),
         Value::Text(collections),
     ];
@@ -95,8 +96,8 @@ pub(crate) fn update_progress(connection: &Connection, id: &str, progress: Progr
 pub(crate) fn update_end(connection: &Connection, end: &EndRecord) -> Result<(), RowError> {
     let EndRecord { id, state, at_ms, outcome, failure, progress } = end;
     let (progress, collections) = encode_progress(id, progress.clone())?;
-    let outcome = outcome.as_ref().map(|outcome| encode_json(id, outcome)).transpose()?;
-    let failure = failure.as_ref().map(|failure| encode_json(id, failure)).transpose()?;
+    let outcome = outcome.as_ref().map(|outcome| encode_versioned(id, outcome)).transpose()?;
+    let failure = failure.as_ref().map(|failure| encode_versioned(id, failure)).transpose()?;
     connection
         .prepare_cached(
             "UPDATE jobs SET state = ?, ended_ms = ?, outcome = ?, failure = ?, progress = ?, collections = ? \
@@ -107,7 +108,7 @@ pub(crate) fn update_end(connection: &Connection, end: &EndRecord) -> Result<(),
 }
 
 /// Reads one job with all its data.
-pub(crate) fn select_job(connection: &Connection, id: &str) -> Result<Option<Job>, RowError> {
+pub(crate) fn select_job(connection: &Connection, id: &str) -> Result<Option<JobSnapshot>, RowError> {
     let sql = format!("SELECT {ALL_COLUMNS} FROM jobs WHERE id = ?");
     let found = connection.prepare_cached(&sql)?.query_row([id], JobRow::from_row).optional()?;
     found.map(JobRow::into_job).transpose()

@@ -1,7 +1,7 @@
 //! Cancellation of jobs (simulated Milvus).
 
 use engine::{Advice, CollectionPhase, DeleteRequest, FailureKind, JobCtx};
-use jobs::{JobState, JobsError, Outcome, Request};
+use jobs::{EngineRequest, JobOutcome, JobState, JobsError};
 use model::plan::restore::ExistingTargetPolicy;
 use testkit::fake::Fault;
 
@@ -68,7 +68,7 @@ async fn a_restore_names_the_targets_that_are_incomplete() {
     jobs.cancel(&id).unwrap();
     let job = within_deadline(jobs.wait(&id)).await.unwrap();
     assert_eq!(job.state, JobState::Cancelled);
-    assert!(matches!(job.outcome, Some(Outcome::Restore(_))));
+    assert!(matches!(job.outcome, Some(JobOutcome::Restore(_))));
     let failure = job.failure.unwrap();
     let message =
         "cancelled: 0 of 1 collections are restored, left in place and incomplete: default.books_copy";
@@ -77,7 +77,7 @@ async fn a_restore_names_the_targets_that_are_incomplete() {
     assert_eq!(remaining.options.existing, ExistingTargetPolicy::Drop);
     // The advice is followed.
     let mut resumed = restore_submission("nightly", "_copy");
-    if let Request::Restore(request) = &mut resumed.request {
+    if let EngineRequest::Restore(request) = &mut resumed.request {
         request.existing = ExistingTargetPolicy::Drop;
     }
     let resumed = within_deadline(jobs.submit(resumed)).await.unwrap();

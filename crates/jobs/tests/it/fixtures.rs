@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use engine::{DeleteRequest, Engine, EngineConfig, EngineLimits, FileLocation};
 use futures::StreamExt;
-use jobs::{Job, JobState, Jobs, JobsConfig, JobsError, OtherPlace, Request, Submission};
+use jobs::{EngineRequest, JobSnapshot, JobState, Jobs, JobsConfig, JobsError, OtherPlace, Submission};
 use milvus::{Auth, ConnectConfig, Milvus, Tls};
 use model::key::ObjectKey;
 use model::mapping::Mapping;
@@ -159,7 +159,7 @@ impl TestEnvironment {
     }
 
     /// Submits a backup and waits until it has succeeded.
-    pub(crate) async fn run_backup(&self, jobs: &Jobs, name: &str) -> Job {
+    pub(crate) async fn run_backup(&self, jobs: &Jobs, name: &str) -> JobSnapshot {
         let job = within_deadline(jobs.submit(backup_submission(name))).await.unwrap();
         let job = within_deadline(jobs.wait(&job.id)).await.unwrap();
         assert_eq!(job.state, JobState::Succeeded, "{job:?}");
@@ -168,7 +168,11 @@ impl TestEnvironment {
 }
 
 /// Watches a job until the condition holds, which must be before the job is finished.
-pub(crate) async fn watch_until(jobs: &Jobs, id: &str, condition: impl Fn(&Job) -> bool) -> Job {
+pub(crate) async fn watch_until(
+    jobs: &Jobs,
+    id: &str,
+    condition: impl Fn(&JobSnapshot) -> bool,
+) -> JobSnapshot {
     let mut stream = jobs.watch(id).unwrap();
     within_deadline(async {
         loop {
@@ -182,7 +186,7 @@ pub(crate) async fn watch_until(jobs: &Jobs, id: &str, condition: impl Fn(&Job) 
 }
 
 /// Creates a submission by `alice` at the configured backup location.
-pub(crate) fn new_submission(request: Request) -> Submission {
+pub(crate) fn new_submission(request: EngineRequest) -> Submission {
     Submission {
         request,
         place: OtherPlace::default(),
@@ -195,13 +199,13 @@ pub(crate) fn new_submission(request: Request) -> Submission {
 
 /// Creates the submission of a backup of everything.
 pub(crate) fn backup_submission(name: &str) -> Submission {
-    new_submission(Request::Backup(BackupRequest::with_defaults(BackupName::for_create(name).unwrap())))
+    new_submission(EngineRequest::Backup(BackupRequest::with_defaults(BackupName::for_create(name).unwrap())))
 }
 
 /// Creates the submission of a restore of everything, with a suffix for the target collections.
 pub(crate) fn restore_submission(name: &str, suffix: &str) -> Submission {
     let mapping = Mapping::new(None, Some(suffix)).unwrap();
-    new_submission(Request::Restore(RestoreRequest {
+    new_submission(EngineRequest::Restore(RestoreRequest {
         mapping,
         ..RestoreRequest::with_defaults(name.parse().unwrap())
     }))
@@ -209,7 +213,7 @@ pub(crate) fn restore_submission(name: &str, suffix: &str) -> Submission {
 
 /// Creates the submission of a deletion.
 pub(crate) fn delete_submission(name: &str) -> Submission {
-    new_submission(Request::Delete(DeleteRequest { name: name.parse().unwrap() }))
+    new_submission(EngineRequest::Delete(DeleteRequest { name: name.parse().unwrap() }))
 }
 
 pub(crate) fn non_zero(n: usize) -> NonZeroUsize {

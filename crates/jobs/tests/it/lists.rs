@@ -56,10 +56,7 @@ async fn a_list_can_be_filtered_by_kind_state_and_backup() {
     env.wait_until_stalled().await;
     let list = |filter: JobFilter| -> Vec<String> {
         let page = jobs.list(&filter, None, 10).unwrap();
-        page.jobs
-            .iter()
-            .map(|job| format!("{} {}", job.request.kind().as_str(), job.request.backup()))
-            .collect()
+        page.jobs.iter().map(|job| format!("{} {}", job.kind.as_str(), job.backup)).collect()
     };
     assert_eq!(list(JobFilter::default()), ["backup weekly", "delete nightly", "backup nightly"]);
     let by_kind = JobFilter { kinds: vec![JobKind::Delete, JobKind::Restore], ..JobFilter::default() };
@@ -91,7 +88,7 @@ async fn finished_jobs_are_listed_with_sums_and_without_collections() {
         let sums =
             |progress: &Progress| (progress.objects(), progress.bytes(), progress.jobs(), progress.percent());
         assert_eq!(sums(&listed.progress), sums(&full.progress));
-        let is_restore = listed.request.kind() == JobKind::Restore;
+        let is_restore = listed.kind == JobKind::Restore;
         assert_eq!((listed.targets.is_empty(), full.targets.is_empty()), (true, !is_restore));
         assert_eq!((listed.outcome.is_none(), full.outcome.is_some()), (is_restore, true));
     }

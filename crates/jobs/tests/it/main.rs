@@ -13,4 +13,5 @@ mod queue;
 mod restart;
 mod resubmission;
 mod retention;
+mod stored_formats;
 mod watch;

@@ -1,7 +1,7 @@
 //! The queue: order, limits and admission (simulated Milvus).
 
 use engine::{Advice, FailureKind};
-use jobs::{JobFailure, JobKind, JobState, JobsError, Outcome, Request};
+use jobs::{EngineRequest, JobFailure, JobKind, JobOutcome, JobState, JobsError};
 use model::plan::restore::ExistingTargetPolicy;
 
 use crate::fixtures::{
@@ -14,7 +14,7 @@ async fn a_backup_its_restore_and_its_deletion_succeed_and_are_stored() {
     let jobs = env.open_jobs();
     let job = env.run_backup(&jobs, "nightly").await;
     assert_eq!((job.by.as_str(), job.milvus_version.as_deref()), ("alice", Some("v2.3.6")));
-    let Some(Outcome::Backup(report)) = &job.outcome else { panic!("{job:?}") };
+    let Some(JobOutcome::Backup(report)) = &job.outcome else { panic!("{job:?}") };
     assert_eq!((report.rows, report.collections), (5, 1));
     assert!(job.started_ms >= Some(job.created_ms) && job.ended_ms >= job.started_ms);
     assert_eq!(job.progress.over(), 1);
@@ -27,7 +27,7 @@ async fn a_backup_its_restore_and_its_deletion_succeed_and_are_stored() {
 
     let deleted = within_deadline(jobs.submit(delete_submission("nightly"))).await.unwrap();
     let deleted = within_deadline(jobs.wait(&deleted.id)).await.unwrap();
-    assert!(matches!(deleted.outcome, Some(Outcome::Delete(_))), "{deleted:?}");
+    assert!(matches!(deleted.outcome, Some(JobOutcome::Delete(_))), "{deleted:?}");
     assert!(!env.backup_path("nightly").exists());
 
     assert_eq!(jobs.counts()[&(JobKind::Backup, JobState::Succeeded)], 1);
@@ -46,7 +46,7 @@ async fn a_target_created_while_its_restore_is_queued_is_not_dropped() {
     let first = within_deadline(jobs.submit(backup_submission("first"))).await.unwrap();
     env.wait_until_stalled().await;
     let mut restore = restore_submission("nightly", "_copy");
-    if let Request::Restore(request) = &mut restore.request {
+    if let EngineRequest::Restore(request) = &mut restore.request {
         request.existing = ExistingTargetPolicy::Drop;
     }
     restore.idempotency_key = Some("key".to_owned());

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::{Advice, FailureKind, LEASE_SECONDS, Phase, RemainingCollection};
-use jobs::{JobFilter, JobKind, JobState, Request};
+use jobs::{EngineRequest, JobFilter, JobKind, JobState};
 use model::mapping::Mapping;
 use model::name::CollectionRef;
 use model::plan::restore::ExistingTargetPolicy;
@@ -146,7 +146,7 @@ async fn after_a_crash_the_advice_resumes_a_restore() {
         (ExistingTargetPolicy::Drop, true)
     );
     let mut resumed = restore_submission("nightly", "");
-    let Request::Restore(request) = &mut resumed.request else { unreachable!("it is a restore") };
+    let EngineRequest::Restore(request) = &mut resumed.request else { unreachable!("it is a restore") };
     request.selection = Selection::from_filter("default.books").unwrap();
     request.mapping = Mapping::new(Some("default.books:default.books_copy"), None).unwrap();
     request.existing = ExistingTargetPolicy::Drop;

@@ -46,7 +46,7 @@ async fn requests_that_differ_only_in_generated_names_are_the_same() {
     };
     let first = within_deadline(jobs.submit(with_generated_name(5))).await.unwrap();
     let repeated = within_deadline(jobs.submit(with_generated_name(6))).await.unwrap();
-    assert_eq!((&repeated.id, repeated.request.backup()), (&first.id, "backup_2026_01_02_03_04_05_0"));
+    assert_eq!((&repeated.id, repeated.backup.as_str()), (&first.id, "backup_2026_01_02_03_04_05_0"));
     let chosen = with_key("k", backup_submission("backup_2026_01_02_03_04_06_0"));
     let chosen = within_deadline(jobs.submit(chosen)).await;
     assert!(

@@ -17,12 +17,13 @@ pub use targets::Targets;
 
 /// The rules by which the target names of a restore follow from the source names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Mapping {
     databases: BTreeMap<String, Vec<String>>,
     collections: BTreeMap<CollectionRef, Vec<CollectionRef>>,
     suffix: String,
     /// Whether rules that match nothing are allowed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     lenient: bool,
 }
 

@@ -8,7 +8,7 @@ use api::backup::{
 };
 use engine::BackupState;
 use futures::{StreamExt, stream};
-use jobs::{JobKind, Request as JobRequest};
+use jobs::JobKind;
 use model::name::BackupName;
 use model::plan::restore::RestoreRequest;
 use tonic::{Request, Response, Status};
@@ -160,7 +160,7 @@ impl BackupCalls {
             return Err(Failure::usage("the restore id is missing"));
         }
         let job = self.service().job(&caller(request.extensions())?, id)?;
-        if !matches!(job.request, JobRequest::Restore(_)) {
+        if job.kind != JobKind::Restore {
             let message = format!("there is no restore with the id {id}");
             return Err(Failure::new(Kind::NotFound, message));
         }

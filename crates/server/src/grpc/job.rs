@@ -2,7 +2,7 @@
 
 use api::v1;
 use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, CollectionRestored, FailedCollection};
-use jobs::{Job, JobKind, JobState, Outcome};
+use jobs::{JobKind, JobOutcome, JobSnapshot, JobState};
 use model::name::CollectionRef;
 
 use super::info::count;
@@ -10,11 +10,11 @@ use super::status;
 use wire::{ApiTerms, Pace, describe_advice};
 
 /// Converts a job.
-pub(super) fn job(job: &Job) -> v1::Job {
+pub(super) fn job(job: &JobSnapshot) -> v1::Job {
     v1::Job {
         id: job.id.clone(),
-        kind: kind(job.request.kind()).into(),
-        backup: job.request.backup().to_owned(),
+        kind: kind(job.kind).into(),
+        backup: job.backup.clone(),
         state: state(job.state).into(),
         cancelling: job.cancelling,
         by: job.by.clone(),
@@ -51,7 +51,7 @@ pub(super) const fn state(state: JobState) -> v1::JobState {
     }
 }
 
-fn progress(job: &Job) -> v1::Progress {
+fn progress(job: &JobSnapshot) -> v1::Progress {
     let progress = &job.progress;
     let Pace { percent, bytes_per_second, seconds_left } = Pace::from(job);
     v1::Progress {
@@ -83,11 +83,11 @@ fn part(part: engine::Completion) -> v1::Part {
     v1::Part { done: count(part.done), all: count(part.all) }
 }
 
-fn result(outcome: &Outcome) -> v1::Result {
+fn result(outcome: &JobOutcome) -> v1::Result {
     use v1::result::Of;
 
     let of = match outcome {
-        Outcome::Backup(report) => Of::Backup(v1::BackupResult {
+        JobOutcome::Backup(report) => Of::Backup(v1::BackupResult {
             collections: count(report.collections),
             rows: count(report.rows),
             deletes: count(report.deletes),
@@ -97,12 +97,12 @@ fn result(outcome: &Outcome) -> v1::Result {
             warnings: report.warnings.clone(),
             failed: report.failed.iter().map(failed).collect(),
         }),
-        Outcome::Restore(report) => Of::Restore(v1::RestoreResult {
+        JobOutcome::Restore(report) => Of::Restore(v1::RestoreResult {
             collections: report.collections.iter().map(restored).collect(),
             rows: count(report.rows()),
             warnings: report.warnings.clone(),
         }),
-        Outcome::Delete(outcome) => {
+        JobOutcome::Delete(outcome) => {
             Of::Delete(v1::DeleteResult { objects: count(outcome.objects), bytes: count(outcome.bytes) })
         }
     };

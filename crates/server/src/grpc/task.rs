@@ -1,7 +1,7 @@
 //! Jobs in the messages of release 0.4.15: an unfinished backup, and a restore.
 
 use api::backup;
-use jobs::Request;
+use jobs::EngineRequest;
 use model::name::CollectionRef;
 use model::plan::restore::ExistingTargetPolicy;
 
@@ -10,7 +10,7 @@ use crate::rest::v1::info::BackupInfo;
 use crate::rest::v1::task::{BackupContents, RestoreBackupTask, RestoreCollectionTask};
 
 /// Converts the backup that a job creates or has created.
-pub(super) fn backup(job: &jobs::Job) -> backup::BackupInfo {
+pub(super) fn backup(job: &jobs::JobSnapshot) -> backup::BackupInfo {
     let info = BackupInfo::of_job(job);
     backup::BackupInfo {
         id: info.id,
@@ -27,7 +27,7 @@ pub(super) fn backup(job: &jobs::Job) -> backup::BackupInfo {
 }
 
 /// Converts the restore that a job executes or has executed.
-pub(super) fn restore(job: &jobs::Job) -> backup::RestoreBackupTask {
+pub(super) fn restore(job: &jobs::JobSnapshot) -> backup::RestoreBackupTask {
     let task = RestoreBackupTask::of_job(job, &BackupContents::default());
     let sources = job.targets.iter().map(|(source, _)| source);
     let collections = task.collection_restore_tasks.into_iter().zip(sources);
@@ -38,7 +38,7 @@ pub(super) fn restore(job: &jobs::Job) -> backup::RestoreBackupTask {
         start_time: task.start_time,
         end_time: task.end_time,
         collection_restore_tasks: collections
-            .map(|(task, source)| collection(task, source, &job.request))
+            .map(|(task, source)| collection(task, source, job.request.as_ref()))
             .collect(),
         restored_size: count(task.restored_size),
         to_restore_size: count(task.to_restore_size),
@@ -49,7 +49,7 @@ pub(super) fn restore(job: &jobs::Job) -> backup::RestoreBackupTask {
 fn collection(
     task: RestoreCollectionTask,
     source: &CollectionRef,
-    request: &Request,
+    request: Option<&EngineRequest>,
 ) -> backup::RestoreCollectionTask {
     let named = backup::CollectionBackupInfo {
         db_name: source.database.clone(),
@@ -71,7 +71,7 @@ fn collection(
         target_db_name: task.target_db_name,
         ..Default::default()
     };
-    let Request::Restore(context) = request else { return task_message };
+    let Some(EngineRequest::Restore(context)) = request else { return task_message };
     backup::RestoreCollectionTask {
         meta_only: context.meta_only,
         restore_index: context.indexes,

@@ -1,6 +1,6 @@
 //! Calls that last as long as their job.
 
-use jobs::{Job, JobState, Request};
+use jobs::{JobKind, JobSnapshot, JobState};
 
 use crate::{Caller, Service};
 use wire::Failure;
@@ -12,18 +12,18 @@ use wire::Failure;
 pub(super) async fn wait_for_job(
     service: &Service,
     caller: &Caller,
-    job: &Job,
+    job: &JobSnapshot,
     outlives_call: bool,
-) -> Result<Job, Failure> {
+) -> Result<JobSnapshot, Failure> {
     let mut guard = CancelOnDrop { service, caller, id: &job.id, disarmed: outlives_call };
     let job = service.wait(&job.id).await;
     guard.disarmed = true;
     let job = job?;
     // Collections that vanished are missing, but the backup can be restored.
-    let usable = job.state == JobState::Partial && matches!(job.request, Request::Backup(_));
+    let usable = job.state == JobState::Partial && job.kind == JobKind::Backup;
     match job.failure {
         Some(failure) if !usable => Err(failure.into()),
-        failure => Ok(Job { failure, ..job }),
+        failure => Ok(JobSnapshot { failure, ..job }),
     }
 }
 

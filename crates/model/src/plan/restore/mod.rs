@@ -104,6 +104,7 @@ pub struct PartitionPlan {
 
 /// The range of correct row counts: from the rows minus the delete entries, up to the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct RowRange {
     /// The count if every delete entry deletes a different row.
     pub min: u64,

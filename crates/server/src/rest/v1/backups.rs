@@ -5,7 +5,7 @@ use std::io;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use engine::{BackupState, BackupSummary, DeleteRequest, now_ms};
-use jobs::{Job, JobKind, OtherPlace};
+use jobs::{JobKind, JobSnapshot, OtherPlace};
 use model::name::BackupName;
 
 use super::envelope::{self, BadBody, CodeRule, Envelope, Head, Wrong};
@@ -63,7 +63,7 @@ pub(super) async fn create(
     }
 }
 
-async fn make(exchange: &Exchange, request: &V1CreateRequest) -> Result<Job, Failure> {
+async fn make(exchange: &Exchange, request: &V1CreateRequest) -> Result<JobSnapshot, Failure> {
     exchange.check_role(JobKind::Backup, &request.backup_name)?;
     let root = Some(request.backup_root_path.clone());
     let context = exchange.context(OtherPlace { bucket: None, root })?;

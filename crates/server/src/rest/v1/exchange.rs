@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use jobs::{Job, JobKind, JobState, OtherPlace};
+use jobs::{JobKind, JobSnapshot, JobState, OtherPlace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -83,9 +83,12 @@ impl Exchange {
     }
 
     /// Submits a job, even if the caller disconnects meanwhile.
-    pub(super) async fn submit<F>(&self, submission: impl FnOnce(Service) -> F) -> Result<Job, Failure>
+    pub(super) async fn submit<F>(
+        &self,
+        submission: impl FnOnce(Service) -> F,
+    ) -> Result<JobSnapshot, Failure>
     where
-        F: Future<Output = Result<Job, Failure>> + Send + 'static,
+        F: Future<Output = Result<JobSnapshot, Failure>> + Send + 'static,
     {
         run_detached(submission(self.service().clone())).await?
     }
@@ -182,7 +185,7 @@ impl<T: DeserializeOwned> FromRequest<ServerState> for GoJsonBody<T> {
 }
 
 /// Fails if a finished job did not do what was requested; with `partly`, a partial success is enough.
-pub(super) fn result_of(job: &Job, partly: bool) -> Result<(), Failure> {
+pub(super) fn result_of(job: &JobSnapshot, partly: bool) -> Result<(), Failure> {
     match job.state {
         JobState::Queued | JobState::Running | JobState::Succeeded => return Ok(()),
         JobState::Partial if partly => return Ok(()),

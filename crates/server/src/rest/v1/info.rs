@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::{BackupDetail, BackupSummary};
-use jobs::{Job, JobState, Outcome};
+use jobs::{JobOutcome, JobSnapshot, JobState};
 use model::manifest::{Manifest, json};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -116,9 +116,9 @@ impl BackupInfo {
     }
 
     /// Converts the backup that a job creates or has created.
-    pub(crate) fn of_job(job: &Job) -> Self {
+    pub(crate) fn of_job(job: &JobSnapshot) -> Self {
         let size = match &job.outcome {
-            Some(Outcome::Backup(report)) => report.bytes,
+            Some(JobOutcome::Backup(report)) => report.bytes,
             _ => 0,
         };
         Self {
@@ -134,7 +134,7 @@ impl BackupInfo {
             start_time: job.started_ms.unwrap_or(job.created_ms),
             end_time: job.ended_ms.unwrap_or_default(),
             progress: progress(job),
-            name: job.request.backup().to_owned(),
+            name: job.backup.clone(),
             size,
             milvus_version: job.milvus_version.clone().unwrap_or_default(),
             ..Self::default()
@@ -143,12 +143,12 @@ impl BackupInfo {
 }
 
 /// Returns the reason why a job did not do everything that was requested.
-pub(super) fn error_message(job: &Job) -> String {
+pub(super) fn error_message(job: &JobSnapshot) -> String {
     job.failure.as_ref().map(|failure| failure.message.clone()).unwrap_or_default()
 }
 
 /// Returns the progress of a job in percent: at least 1 until the job is finished.
-pub(super) fn progress(job: &Job) -> i32 {
+pub(super) fn progress(job: &JobSnapshot) -> i32 {
     let percent = i32::from(job.progress.percent());
     match job.state {
         JobState::Queued | JobState::Running => percent.max(1),

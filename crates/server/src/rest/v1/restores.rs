@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use jobs::{Job, JobKind, JobState, Request};
+use jobs::{JobKind, JobSnapshot, JobState};
 use model::plan::restore::RestoreRequest;
 
 use super::envelope::{BadBody, CodeRule, Envelope, Wrong};
@@ -56,7 +56,7 @@ pub(super) async fn restore(
     }
 }
 
-async fn make(exchange: &Exchange, request: &V1RestoreRequest) -> Result<Job, Failure> {
+async fn make(exchange: &Exchange, request: &V1RestoreRequest) -> Result<JobSnapshot, Failure> {
     exchange.check_role(JobKind::Restore, &request.backup_name)?;
     let id = if request.id.is_empty() { generated_names::restore_id() } else { request.id.clone() };
     let context = RequestContext { id: Some(id), ..exchange.context(request.place())? };
@@ -72,16 +72,16 @@ fn request_id(exchange: &Exchange, body: &str) -> String {
 
 /// Describes a restore with the contents of its backup, unless `http.simpleResponse` is set or the backup cannot be
 /// read.
-async fn task(exchange: &Exchange, job: &Job) -> RestoreBackupTask {
+async fn task(exchange: &Exchange, job: &JobSnapshot) -> RestoreBackupTask {
     let contents = if exchange.settings().simple_response { None } else { contents(exchange, job).await };
     RestoreBackupTask::of_job(job, &contents.unwrap_or_default())
 }
 
-async fn contents(exchange: &Exchange, job: &Job) -> Option<Arc<BackupContents>> {
+async fn contents(exchange: &Exchange, job: &JobSnapshot) -> Option<Arc<BackupContents>> {
     if let Some(cache) = exchange.cache.get(&job.id) {
         return Some(cache);
     }
-    let name = job.request.backup().parse().ok()?;
+    let name = job.backup.parse().ok()?;
     let context =
         RequestContext { place: job.place.clone(), ..RequestContext::by(exchange.caller().ok()?.clone()) };
     let backup = exchange.service().get(&context, &name).await.ok()?;
@@ -134,12 +134,12 @@ pub(super) async fn get_restore(exchange: Exchange, GoQuery(query): GoQuery<GetR
     }
 }
 
-fn find(exchange: &Exchange, id: &str) -> Result<Job, Failure> {
+fn find(exchange: &Exchange, id: &str) -> Result<JobSnapshot, Failure> {
     if id.is_empty() {
         return Err(Failure::usage("empty restore id"));
     }
     match exchange.service().job(exchange.caller()?, id) {
-        Ok(job) if matches!(job.request, Request::Restore(_)) => Ok(job),
+        Ok(job) if job.kind == JobKind::Restore => Ok(job),
         Err(failure) if failure.kind != Kind::NotFound => Err(failure),
         _ => {
             let message = format!("there is no restore with the id {id}");

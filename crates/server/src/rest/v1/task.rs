@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::{CollectionOutcome, CollectionPhase, CollectionProgress, Completion};
-use jobs::{Job, JobState, Outcome, Request};
+use jobs::{EngineRequest, JobOutcome, JobSnapshot, JobState};
 use model::manifest::{Manifest, json};
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
@@ -177,7 +177,7 @@ impl BackupContents {
 
 impl RestoreBackupTask {
     /// Converts the restore that a job executes or has executed; `contents` may be empty.
-    pub(crate) fn of_job(job: &Job, contents: &BackupContents) -> Self {
+    pub(crate) fn of_job(job: &JobSnapshot, contents: &BackupContents) -> Self {
         let tasks: Vec<_> = job
             .targets
             .iter()
@@ -207,14 +207,14 @@ impl RestoreBackupTask {
 }
 
 fn task(
-    job: &Job,
+    job: &JobSnapshot,
     contents: &BackupContents,
     place: usize,
     source: &CollectionRef,
     target: &CollectionRef,
 ) -> RestoreCollectionTask {
     let options = match &job.request {
-        Request::Restore(request) => request.into(),
+        Some(EngineRequest::Restore(request)) => request.into(),
         _ => V1RestoreOptions::default(),
     };
     let seen = job.progress.collections.get(job.display_name(source, target));
@@ -242,9 +242,9 @@ fn task(
 
 /// Returns the state and error of a collection: from the outcome, else from the progress, else from the state of the
 /// job.
-fn ending(job: &Job, target: &CollectionRef, seen: Option<&CollectionProgress>) -> (i32, String) {
+fn ending(job: &JobSnapshot, target: &CollectionRef, seen: Option<&CollectionProgress>) -> (i32, String) {
     let outcome = match &job.outcome {
-        Some(Outcome::Restore(report)) => report.collections.iter().find(|done| done.target == *target),
+        Some(JobOutcome::Restore(report)) => report.collections.iter().find(|done| done.target == *target),
         _ => None,
     };
     match (outcome.map(|done| &done.outcome), seen.and_then(|seen| seen.phase.as_ref())) {
@@ -265,7 +265,7 @@ fn share(part: Completion, of: u64) -> u64 {
 }
 
 /// Returns the start and end of a job, in seconds since 1970.
-fn times(job: &Job) -> (i64, i64) {
+fn times(job: &JobSnapshot) -> (i64, i64) {
     (job.started_ms.unwrap_or(job.created_ms) / 1000, job.ended_ms.unwrap_or_default() / 1000)
 }
 
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
     use crate::rest::v1::info::BackupInfo;
 
-    fn job(state: JobState, request: Request) -> Job {
+    fn job(state: JobState, request: EngineRequest) -> JobSnapshot {
         let (a, b) = (CollectionRef::new("db", "a"), CollectionRef::new("db", "b"));
         let mut progress = Progress::default();
         let planned = |collection: &CollectionRef| Event::Planned {
@@ -289,9 +289,11 @@ mod tests {
         for event in [Event::Phase(Phase::Import), planned(&a), planned(&b), importing] {
             progress.take(&event, 0);
         }
-        Job {
+        JobSnapshot {
             id: "r".to_owned(),
-            request,
+            kind: request.kind(),
+            backup: request.backup().to_owned(),
+            request: Some(request),
             place: OtherPlace::default(),
             by: "me".to_owned(),
             state,
@@ -308,8 +310,8 @@ mod tests {
         }
     }
 
-    fn restore(state: JobState) -> Job {
-        job(state, Request::Restore(RestoreRequest::with_defaults("nightly".parse().unwrap())))
+    fn restore(state: JobState) -> JobSnapshot {
+        job(state, EngineRequest::Restore(RestoreRequest::with_defaults("nightly".parse().unwrap())))
     }
 
     #[test]
@@ -330,7 +332,9 @@ mod tests {
         let backup = |state| {
             job(
                 state,
-                Request::Backup(model::plan::backup::BackupRequest::with_defaults("x".parse().unwrap())),
+                EngineRequest::Backup(model::plan::backup::BackupRequest::with_defaults(
+                    "x".parse().unwrap(),
+                )),
             )
         };
         for (state, code, start) in [
@@ -358,7 +362,7 @@ mod tests {
     fn a_failed_restore_says_why() {
         let failure =
             JobFailure { kind: FailureKind::Failed, message: "no".to_owned(), context: None, advice: None };
-        let failed = Job { failure: Some(failure), ..restore(JobState::Failed) };
+        let failed = JobSnapshot { failure: Some(failure), ..restore(JobState::Failed) };
         let task = RestoreBackupTask::of_job(&failed, &BackupContents::default());
         assert_eq!((task.state_code, task.error_message.as_str()), (3, "no"));
         assert!(task.collection_restore_tasks.iter().all(|task| task.state_code == 3));

@@ -46,8 +46,8 @@ pub(super) enum Submitted<P> {
     Accepted(Box<Job>),
 }
 
-impl<P> From<jobs::Job> for Submitted<P> {
-    fn from(job: jobs::Job) -> Self {
+impl<P> From<jobs::JobSnapshot> for Submitted<P> {
+    fn from(job: jobs::JobSnapshot) -> Self {
         Self::Accepted(Box::new(Job::from(&job)))
     }
 }
