@@ -3,7 +3,7 @@
 use super::Shared;
 use super::session::Session;
 use clap::Args;
-use wire::{Checks, Reword};
+use wire::{CheckReport, Reword};
 use wire::{DONE, Failure, Kind, exit_code};
 
 /// Try Milvus and both storages: connection, rights, root path, the way between them
@@ -29,9 +29,9 @@ impl Arguments {
         }
         let engine = session.engine()?;
         let job = session.silent_job()?;
-        let mut checks = Checks::from(engine.check(job.ctx()).await?.as_slice());
+        let mut checks = CheckReport::from(engine.check(job.ctx()).await?.as_slice());
         checks.reword(session.terms());
-        session.show(&checks, Checks::to_string)?;
+        session.show(&checks, CheckReport::to_string)?;
         Ok(if checks.ok { DONE } else { exit_code(Kind::Unreachable) })
     }
 }

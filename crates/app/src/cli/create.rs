@@ -1,7 +1,6 @@
 //! `create`: takes a backup.
 
 use clap::Args;
-use model::plan::backup::FlushStrategy;
 use reqwest::Method;
 
 use super::Shared;
@@ -9,7 +8,7 @@ use super::remote::{JobFlags, Order};
 use super::selection::Selectors;
 use super::session::Session;
 use crate::render;
-use wire::{BackupPlan, BackupReport, NewBackup, Reword, Strategy};
+use wire::{BackupPlan, BackupReport, FlushStrategy, NewBackup, Reword};
 use wire::{DONE, Failure};
 
 /// Take a backup
@@ -77,7 +76,7 @@ impl Arguments {
             return self.there.carry_out(session, client, order).await;
         }
         self.there.refuse_alone()?;
-        let request = asked.request()?;
+        let request = asked.to_engine_request()?;
         let engine = session.engine()?;
         let job = session.job()?;
         let prepared = job.finish_if_failed(engine.plan_backup(&request, job.ctx()).await)?;
@@ -109,15 +108,16 @@ impl Arguments {
 
     fn refuse_what_comes_later(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("create --rbac (users, roles and grants)").hint("leave out --rbac"));
+            return Err(Failure::not_supported_yet("create --rbac (users, roles and grants)")
+                .hint("leave out --rbac"));
         }
         if self.backup_index_extra {
-            return Err(Failure::later("create --backup_index_extra (index details from etcd)")
+            return Err(Failure::not_supported_yet("create --backup_index_extra (index details from etcd)")
                 .hint("leave it out: indexes are taken with the parameters they were created with"));
         }
         match self.format.as_deref() {
             None | Some("" | "auto" | "binlog") => Ok(()),
-            Some("snapshot") => Err(Failure::later("create --format snapshot (Milvus 3.0)")
+            Some("snapshot") => Err(Failure::not_supported_yet("create --format snapshot (Milvus 3.0)")
                 .hint("use --format binlog, or leave it out")),
             Some(other) => {
                 Err(Failure::usage(format!("--format {other}: expected auto, binlog or snapshot")))
@@ -126,13 +126,13 @@ impl Arguments {
     }
 
     /// `--strategy` over `--meta_only` over `--force`; the last two together leave the data out, as in 0.4.15.
-    fn strategy(&self, session: &Session<'_>) -> Result<Strategy, Failure> {
+    fn strategy(&self, session: &Session<'_>) -> Result<FlushStrategy, Failure> {
         let word = self.strategy.as_deref().unwrap_or_default();
         if self.meta_only && self.force && word.is_empty() {
             session.note(
                 "--meta_only is deprecated and --force beside it is ignored; write --strategy meta_only",
             );
-            return Ok(Strategy::MetaOnly);
+            return Ok(FlushStrategy::MetaOnly);
         }
         for (given, flag, instead) in
             [(self.meta_only, "--meta_only", "meta_only"), (self.force, "--force", "skip_flush")]
@@ -144,14 +144,16 @@ impl Arguments {
             }
         }
         match word {
-            "" if self.meta_only => Ok(Strategy::MetaOnly),
-            "" if self.force => Ok(Strategy::Skip),
+            "" if self.meta_only => Ok(FlushStrategy::MetaOnly),
+            "" if self.force => Ok(FlushStrategy::Skip),
             "snapshot" => Err(Failure::usage("--strategy snapshot: snapshot is a format, not a strategy")
                 .hint("formats are chosen with --format; snapshot comes with a later version")),
-            word => FlushStrategy::from_word(word).map(Strategy::from).ok_or_else(|| {
-                let words = FlushStrategy::WORDS.join(", ");
-                Failure::usage(format!("--strategy {word}: expected one of {words}"))
-            }),
+            word => model::plan::backup::FlushStrategy::from_word(word).map(FlushStrategy::from).ok_or_else(
+                || {
+                    let words = model::plan::backup::FlushStrategy::WORDS.join(", ");
+                    Failure::usage(format!("--strategy {word}: expected one of {words}"))
+                },
+            ),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::{Named, Shared};
 use crate::render;
 use wire::{DONE, Failure};
-use wire::{Deleted, deletion};
+use wire::{DeletionReport, parse_delete_request};
 
 /// Delete a backup
 ///
@@ -39,7 +39,7 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let request = deletion(self.named.name.as_deref())?;
+        let request = parse_delete_request(self.named.name.as_deref())?;
         let ask = !self.yes && !self.dry_run && std::io::stdin().is_terminal();
         if let Some(client) = session.server() {
             let path = &["backups", request.name.as_str()];
@@ -51,14 +51,14 @@ impl Arguments {
                 to: (Method::DELETE, path),
                 query: &[("dry_run", if self.dry_run { "true" } else { "false" })],
                 body: None::<&()>,
-                plan: render::text::delete_plan as fn(&Deleted) -> String,
+                plan: render::text::delete_plan as fn(&DeletionReport) -> String,
             };
             return self.there.carry_out(session, client, order).await;
         }
         self.there.refuse_alone()?;
         let engine = session.engine()?;
         let prepared = engine.plan_delete(&request, session.silent_job()?.ctx()).await?;
-        let would_delete = Deleted::of(prepared.contents(), true);
+        let would_delete = DeletionReport::new(prepared.contents(), true);
         if self.dry_run {
             return report_deletion(session, &would_delete);
         }
@@ -69,12 +69,12 @@ impl Arguments {
         let job = session.job()?;
         let deleted = engine.delete(prepared, job.ctx()).await;
         job.finish();
-        report_deletion(session, &Deleted::of(&deleted?, false))
+        report_deletion(session, &DeletionReport::new(&deleted?, false))
     }
 }
 
 /// Prints what a deletion did, or would do; returns the exit code.
-pub(super) fn report_deletion(session: &Session<'_>, deleted: &Deleted) -> Result<u8, Failure> {
+pub(super) fn report_deletion(session: &Session<'_>, deleted: &DeletionReport) -> Result<u8, Failure> {
     if deleted.dry_run {
         session.show(deleted, render::text::delete_plan)?;
     } else {
@@ -84,7 +84,7 @@ pub(super) fn report_deletion(session: &Session<'_>, deleted: &Deleted) -> Resul
 }
 
 /// Asks on the terminal; anything but yes means no.
-fn confirm(found: &Deleted) -> std::io::Result<bool> {
+fn confirm(found: &DeletionReport) -> std::io::Result<bool> {
     let mut stderr = std::io::stderr();
     write!(stderr, "{} [y/N] ", render::text::delete_question(found))?;
     stderr.flush()?;

@@ -6,7 +6,7 @@ use super::remote::ServerFlags;
 use super::session::Session;
 use super::{Named, Shared};
 use crate::render;
-use wire::Detail;
+use wire::BackupDetail;
 use wire::{DONE, Failure};
 
 /// Show one backup
@@ -37,7 +37,7 @@ impl Arguments {
         } else {
             let engine = session.engine()?;
             let job = session.silent_job()?;
-            Detail::of(&engine.get(&name, job.ctx()).await?, self.detail)
+            BackupDetail::new(&engine.get(&name, job.ctx()).await?, self.detail)
         };
         session.show(&backup, render::text::detail)?;
         Ok(DONE)

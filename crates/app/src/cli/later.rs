@@ -23,10 +23,9 @@ pub(super) struct Rest {
 impl Verb {
     pub(super) fn answer(&self) -> Failure {
         match self {
-            Self::Migrate(_) => Failure::later("migrate (to Zilliz Cloud)"),
-            Self::L0compact(_) => {
-                Failure::later("l0compact").hint("backups of Milvus 2.2 and 2.3 have nothing to compact")
-            }
+            Self::Migrate(_) => Failure::not_supported_yet("migrate (to Zilliz Cloud)"),
+            Self::L0compact(_) => Failure::not_supported_yet("l0compact")
+                .hint("backups of Milvus 2.2 and 2.3 have nothing to compact"),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::session::Session;
 use super::{Format, Shared};
 use crate::render;
 use clap::{Args, ValueEnum};
-use wire::{BackupState, List, Summary};
+use wire::{BackupList, BackupState, BackupSummary};
 use wire::{DONE, Failure};
 
 /// List backups, newest first
@@ -68,21 +68,21 @@ impl Arguments {
             Some(client) => all_backups(client).await?,
             None => Self::here(session).await?,
         };
-        session.show(&List { backups: self.arrange(found) }, render::text::list)?;
+        session.show(&BackupList { backups: self.arrange(found) }, render::text::list)?;
         Ok(DONE)
     }
 
-    async fn here(session: &Session<'_>) -> Result<Vec<Summary>, Failure> {
+    async fn here(session: &Session<'_>) -> Result<Vec<BackupSummary>, Failure> {
         let engine = session.engine()?;
         let job = session.silent_job()?;
         let found = engine.list(job.ctx()).await?;
         if found.is_empty() && session.format() == Format::Text {
             session.note(&format!("no backups below {}", session.config.backup_place()));
         }
-        Ok(found.iter().map(Summary::from).collect())
+        Ok(found.iter().map(BackupSummary::from).collect())
     }
 
-    fn arrange(&self, mut backups: Vec<Summary>) -> Vec<Summary> {
+    fn arrange(&self, mut backups: Vec<BackupSummary>) -> Vec<BackupSummary> {
         backups.retain(|backup| self.state.is_empty() || self.state.contains(&State::from(backup.state)));
         // They come sorted by name, which stays the order among equals.
         match self.sort {

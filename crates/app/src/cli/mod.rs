@@ -31,7 +31,7 @@ pub(crate) use args::{Format, ProgressMode};
 use args::{Globals, Shared, Style};
 use remote::ServerFlags;
 use session::{Session, Starting};
-use wire::existing_name;
+use wire::parse_existing_name;
 use wire::{DONE, Failure, Kind, exit_code};
 
 /// Back up Milvus collections and restore them.
@@ -293,6 +293,6 @@ struct Named {
 
 impl Named {
     fn parse(&self) -> Result<model::name::BackupName, Failure> {
-        existing_name(self.name.as_deref())
+        parse_existing_name(self.name.as_deref())
     }
 }

@@ -222,7 +222,7 @@ fn report(session: &Session<'_>, job: Job) -> Result<u8, Failure> {
 }
 
 /// Every backup of a server.
-pub(super) async fn all_backups(client: &Client) -> Result<Vec<wire::Summary>, Failure> {
+pub(super) async fn all_backups(client: &Client) -> Result<Vec<wire::BackupSummary>, Failure> {
     let mut backups = Vec::new();
     let mut token: Option<String> = None;
     loop {

@@ -95,7 +95,7 @@ impl Arguments {
     /// Runs the verb.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let asked = self.asked(session)?;
-        let request = asked.request(session.config.keep_staged())?;
+        let request = asked.to_engine_request(session.config.keep_staged())?;
         if let Some(client) = session.server() {
             let order = Order {
                 to: (Method::POST, &["restores"]),
@@ -111,7 +111,7 @@ impl Arguments {
         let prepared = job.finish_if_failed(engine.plan_restore(&request, job.ctx()).await)?;
         if self.dry_run {
             job.finish();
-            session.show(&RestorePlan::of(&prepared), render::text::restore_plan)?;
+            session.show(&RestorePlan::new(&prepared), render::text::restore_plan)?;
             return Ok(DONE);
         }
         let report = engine.restore(prepared, job.ctx()).await;
@@ -171,7 +171,8 @@ impl Arguments {
 
     fn refuse_what_comes_later(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("restore --rbac (users, roles and grants)").hint("leave out --rbac"));
+            return Err(Failure::not_supported_yet("restore --rbac (users, roles and grants)")
+                .hint("leave out --rbac"));
         }
         Ok(())
     }
@@ -193,7 +194,7 @@ pub(super) fn report_restore(session: &Session<'_>, mut report: RestoreReport) -
 
 /// The answer to `restore secondary`.
 pub(super) fn secondary() -> Failure {
-    Failure::later("restore secondary (the standby of a cluster pair)")
+    Failure::not_supported_yet("restore secondary (the standby of a cluster pair)")
 }
 
 fn non_empty(text: Option<&String>) -> Option<&str> {

@@ -67,7 +67,7 @@ impl Selectors {
             session.note(&format!("{} is deprecated; write --filter {}", given.flag, given.instead));
         }
         (given.read)(given.text).map_err(|error| {
-            let failure = Failure::from(engine::Error::Selection(error, None)).of_usage();
+            let failure = Failure::from(engine::Error::Selection(error, None)).into_usage();
             match given.flag {
                 JSON => failure.hint(
                     r#"for example -a '{"default": ["books"], "shop": []}'; [] takes all of a database"#,

@@ -9,7 +9,7 @@ use indicatif::MultiProgress;
 use super::advice::CommandTerms;
 use super::json;
 use crate::cli::Format;
-use wire::Failed;
+use wire::FailureDocument;
 use wire::{Failure, Reword};
 
 /// The target of log lines that are told whatever the level of the log.
@@ -106,7 +106,7 @@ impl Out {
     pub(crate) fn failure_document(&self, failure: &Failure) {
         if self.format == Format::Json {
             // Nothing is left to tell it to, should stdout be gone.
-            let _ = self.print(&json::text(&Failed::from(failure)));
+            let _ = self.print(&json::text(&FailureDocument::from(failure)));
         }
     }
 

@@ -6,7 +6,7 @@ use engine::{CollectionPhase, CollectionProgress, Event, Progress};
 use model::name::CollectionRef;
 
 use super::units::{bytes, count, counted, duration};
-use wire::Part;
+use wire::Completion;
 
 const SEPARATOR: &str = " · ";
 
@@ -53,7 +53,7 @@ impl Tracker {
         if progress.selected > 1 && !progress.collections.is_empty() {
             parts.push(format!("{}/{} collections", progress.over(), progress.selected));
         }
-        if Part::from(objects).are_copied(jobs.into()) {
+        if Completion::from(objects).is_of_copied_objects(jobs.into()) {
             parts.push(format!("{}/{} objects", count(objects.done), count(objects.all)));
             parts.push(format!("{} of {}", bytes(size.done), bytes(size.all)));
             if let Some(rate) = progress.rate() {

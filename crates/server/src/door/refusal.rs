@@ -47,7 +47,7 @@ pub(super) struct Refusal {
 impl Refusal {
     fn new(kind: Kind, message: &str) -> Self {
         let failure = Failure::new(kind, message);
-        Self { failure, status: kind.status().http, retry_after: None }
+        Self { failure, status: kind.codes().http, retry_after: None }
     }
 
     /// Nobody known asks.
@@ -97,7 +97,7 @@ impl Refusal {
 
     /// The role does not suffice.
     pub(super) fn forbidden(failure: Failure) -> Self {
-        let status = failure.kind.status().http;
+        let status = failure.kind.codes().http;
         Self { failure, status, retry_after: None }
     }
 
@@ -128,13 +128,13 @@ impl Refusal {
         let mut response = match form {
             Form::Grpc => crate::grpc::status(self.failure).into_http(),
             Form::Envelope => {
-                let code = self.failure.kind.status().go;
+                let code = self.failure.kind.codes().go;
                 let body =
                     serde_json::json!({ "requestId": id, "code": code, "msg": self.text(), "data": null });
                 json("application/json; charset=utf-8", self.status, &body)
             }
             Form::Problem => {
-                let problem = Problem::of(self.failure, self.status);
+                let problem = Problem::new(self.failure, self.status);
                 json("application/problem+json", self.status, &problem)
             }
         };

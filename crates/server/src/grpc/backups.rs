@@ -105,7 +105,7 @@ impl Backups {
         may(&request, JobKind::Delete, &request.get_ref().backup_name)?;
         let asked = self.asked(&request, "", "")?;
         let (caller, goes_on) = (asked.caller.clone(), asked.idempotency_key.is_some());
-        let deletion = wire::deletion(Some(&request.get_ref().backup_name))?;
+        let deletion = wire::parse_delete_request(Some(&request.get_ref().backup_name))?;
         let job = self.service().delete(asked, deletion).await?;
         until_over(self.service(), &caller, &job, goes_on).await?;
         let request_id = request_id(&request.get_ref().request_id, request.extensions());
@@ -156,7 +156,7 @@ impl Backups {
 
     async fn look(&self, request: &Request<CheckRequest>) -> Result<CheckResponse, Failure> {
         let checks =
-            wire::Checks::from(self.service().check(&self.asked(request, "", "")?).await?.as_slice());
+            wire::CheckReport::from(self.service().check(&self.asked(request, "", "")?).await?.as_slice());
         let code = if checks.ok { ResponseCode::Success } else { ResponseCode::Fail };
         Ok(CheckResponse { code: code.into(), msg: checks.to_string() })
     }

@@ -34,12 +34,12 @@ impl Catalog {
         let asked = asked(request.metadata(), request.extensions())?;
         let ListBackupsRequest { page_size, page_token } = request.into_inner();
         let limit = limit(page_size)?;
-        let after = wire::after(&page_token)?;
+        let after = wire::decode_page_token(&page_token)?;
         let backups = self.service.list(&asked).await?;
         let mut rest = backups.iter().filter(|backup| backup.name > after);
         let page: Vec<_> = rest.by_ref().take(limit).map(summary).collect();
         let last = page.last().filter(|_| rest.next().is_some());
-        let next_page_token = last.map(|backup| wire::token_after(&backup.name)).unwrap_or_default();
+        let next_page_token = last.map(|backup| wire::encode_page_token(&backup.name)).unwrap_or_default();
         Ok(ListBackupsResponse { backups: page, next_page_token })
     }
 
@@ -47,7 +47,7 @@ impl Catalog {
         let (metadata, extensions, wanted) = request.into_parts();
         let asked = asked(&metadata, &extensions)?;
         let ListSegmentsRequest { backup, database, collection } = wanted;
-        let detail = self.service.get(&asked, &wire::existing_name(Some(&backup))?).await?;
+        let detail = self.service.get(&asked, &wire::parse_existing_name(Some(&backup))?).await?;
         let root = self.service.config().source.root_text.clone();
         let matches = |wanted: &str, name: &str| wanted.is_empty() || wanted == name;
         let wanted = |c: &CollectionBackup| {

@@ -40,7 +40,7 @@ pub(crate) fn status(failure: Failure) -> Status {
         context: failure.context.map(|context| cut(context, CONTEXT)),
         ..failure
     };
-    let code = failure.kind.status().grpc;
+    let code = failure.kind.codes().grpc;
     let text = match &failure.hint {
         Some(hint) => format!("{}\nhint: {hint}", failure.message),
         None => failure.message.clone(),
@@ -79,7 +79,7 @@ mod tests {
         for kind in Kind::ALL {
             let failure = Failure::new(kind, "it is so").hint("do so");
             let status = status(failure);
-            assert_eq!(i32::from(status.code()), kind.status().grpc);
+            assert_eq!(i32::from(status.code()), kind.codes().grpc);
             assert_eq!(status.message(), "it is so\nhint: do so");
             let details = RpcStatus::decode(status.details()).unwrap();
             let detail = v1::Failure::decode(details.details[0].value.as_slice()).unwrap();

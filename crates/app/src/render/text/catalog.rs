@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::super::units::{bytes, columns, count, counted, minute};
 use super::names;
-use wire::{Collection, Deleted, Detail, List};
+use wire::{BackupDetail, BackupList, CollectionDetail, DeletionReport};
 
 /// Which backups there are.
-pub(crate) fn list(list: &List) -> String {
+pub(crate) fn list(list: &BackupList) -> String {
     let mut rows =
         vec![["NAME", "STATE", "TAKEN (UTC)", "SIZE", "COLLECTIONS", "MILVUS", "BY"].map(str::to_owned)];
     rows.extend(list.backups.iter().map(|backup| {
@@ -44,7 +44,7 @@ fn by(tool: &str) -> String {
 }
 
 /// One backup.
-pub(crate) fn detail(backup: &Detail) -> String {
+pub(crate) fn detail(backup: &BackupDetail) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
     let mut head = vec![
         line("Backup", backup.name.clone()),
@@ -88,7 +88,7 @@ fn rows(rows: u64, deletes: Option<u64>) -> String {
     }
 }
 
-fn collection(backup: &Collection) -> [String; 8] {
+fn collection(backup: &CollectionDetail) -> [String; 8] {
     let indexes: Vec<_> = backup.indexes.iter().map(|index| index.name.as_str()).collect();
     let or_dash = |text: String| if text.is_empty() { dash() } else { text };
     [
@@ -104,7 +104,7 @@ fn collection(backup: &Collection) -> [String; 8] {
 }
 
 /// A collection's partitions and segments, where they were asked for.
-fn segments(backup: &Collection) -> Option<String> {
+fn segments(backup: &CollectionDetail) -> Option<String> {
     let partitions = backup.partitions.as_ref()?;
     let mut rows = vec![[
         backup.name.clone(),
@@ -136,7 +136,7 @@ fn segments(backup: &Collection) -> Option<String> {
 }
 
 /// What is asked before a deletion.
-pub(crate) fn delete_question(found: &Deleted) -> String {
+pub(crate) fn delete_question(found: &DeletionReport) -> String {
     format!(
         "Delete backup {} ({}, {}, {})?",
         found.name,
@@ -147,7 +147,7 @@ pub(crate) fn delete_question(found: &Deleted) -> String {
 }
 
 /// What a deletion would do.
-pub(crate) fn delete_plan(found: &Deleted) -> String {
+pub(crate) fn delete_plan(found: &DeletionReport) -> String {
     format!(
         "Would delete backup {} ({}): {}, {}, below {}\n",
         found.name,
@@ -159,7 +159,7 @@ pub(crate) fn delete_plan(found: &Deleted) -> String {
 }
 
 /// What a deletion did.
-pub(crate) fn deleted(outcome: &Deleted) -> String {
+pub(crate) fn deleted(outcome: &DeletionReport) -> String {
     format!(
         "Deleted backup {}: {}, {}.\n",
         outcome.name,

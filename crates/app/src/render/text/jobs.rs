@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::super::units::{bytes, columns, count, counted, duration, minute};
 use super::{backup_report, deleted, warnings};
 use crate::render::CommandTerms;
-use wire::{Job, JobCollection, JobPage, JobProgress, JobResult, Time};
+use wire::{Job, JobCollection, JobPage, JobProgress, JobResult, UtcTime};
 
 /// Which jobs there are.
 pub(crate) fn jobs(page: &JobPage) -> String {
@@ -35,7 +35,7 @@ fn dash() -> String {
 }
 
 fn took(job: &Job) -> String {
-    let milliseconds = |from: Time, to: Time| u64::try_from(to.ms() - from.ms()).ok();
+    let milliseconds = |from: UtcTime, to: UtcTime| u64::try_from(to.ms() - from.ms()).ok();
     let took = job.started.zip(job.ended).and_then(|(from, to)| milliseconds(from, to));
     took.map_or_else(dash, |ms| duration(std::time::Duration::from_millis(ms)))
 }
@@ -43,7 +43,7 @@ fn took(job: &Job) -> String {
 /// One job.
 pub(crate) fn job(job: &Job, terms: &CommandTerms) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
-    let at = |time: Option<Time>| time.map_or_else(dash, |time| format!("{} UTC", minute(time)));
+    let at = |time: Option<UtcTime>| time.map_or_else(dash, |time| format!("{} UTC", minute(time)));
     let mut head = vec![
         line("Job", job.id.clone()),
         line("Kind", job.kind.to_string()),
@@ -103,7 +103,7 @@ pub(crate) fn state(job: &Job) -> String {
 
 fn progress(progress: &JobProgress) -> String {
     let mut parts = vec![format!("{} %", progress.percent)];
-    if progress.objects.are_copied(progress.import_jobs) {
+    if progress.objects.is_of_copied_objects(progress.import_jobs) {
         parts.push(format!("{}/{} objects", count(progress.objects.done), count(progress.objects.all)));
         parts.push(format!("{} of {}", bytes(progress.bytes.done), bytes(progress.bytes.all)));
     }
@@ -122,7 +122,7 @@ fn progress(progress: &JobProgress) -> String {
 }
 
 fn collection(of: &JobCollection) -> [String; 6] {
-    let copied = of.objects.are_copied(of.import_jobs);
+    let copied = of.objects.is_of_copied_objects(of.import_jobs);
     let if_copied = |text: String| if copied { text } else { dash() };
     let reason = of.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     [

@@ -68,18 +68,16 @@ impl CreateRequest {
 
     fn refuse_what_comes_later(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("rbac (users, roles and grants)").hint("leave out rbac"));
+            return Err(Failure::not_supported_yet("rbac (users, roles and grants)").hint("leave out rbac"));
         }
         if self.with_index_extra {
-            return Err(Failure::later("with_index_extra (index details from etcd)")
+            return Err(Failure::not_supported_yet("with_index_extra (index details from etcd)")
                 .hint("leave it out: indexes are taken with the parameters they were created with"));
         }
         match self.format.as_str() {
             "" | "auto" | "binlog" => Ok(()),
-            "snapshot" => {
-                Err(Failure::later("format snapshot (Milvus 3.0)")
-                    .hint("use the format binlog, or leave it out"))
-            }
+            "snapshot" => Err(Failure::not_supported_yet("format snapshot (Milvus 3.0)")
+                .hint("use the format binlog, or leave it out")),
             other => Err(Failure::usage(format!("format {other:?}: expected auto, binlog or snapshot"))),
         }
     }

@@ -116,7 +116,7 @@ impl Codes {
             Self::Restore => matches!(kind, Kind::NotFound | Kind::AlreadyExists),
             Self::Fail => kind != Kind::Forbidden,
         };
-        if fails { FAIL } else { kind.status().go }
+        if fails { FAIL } else { kind.codes().go }
     }
 }
 

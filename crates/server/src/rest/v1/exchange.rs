@@ -112,7 +112,7 @@ impl Exchange {
 
     /// The status of a failure: the truth, or 200 as the Go tool answers whatever happens.
     pub(super) fn status(&self, kind: Kind) -> StatusCode {
-        if self.settings().legacy_status { StatusCode::OK } else { kind.status().http }
+        if self.settings().legacy_status { StatusCode::OK } else { kind.codes().http }
     }
 
     /// The answer of a failed request, with data where there is some.

@@ -6,7 +6,7 @@ use jobs::OtherPlace;
 
 use super::envelope::{self, BadBody, Refused, Wrong};
 use super::exchange::Exchange;
-use wire::Checks;
+use wire::CheckReport;
 use wire::{Failure, Kind};
 
 /// Greets, so that a client can tell that the server is there.
@@ -40,7 +40,7 @@ pub(super) async fn check(exchange: Exchange) -> Response {
     let lines = async { exchange.service().check(&exchange.asked(OtherPlace::default())?).await }.await;
     match lines {
         Ok(lines) => {
-            let checks = Checks::from(lines.as_slice());
+            let checks = CheckReport::from(lines.as_slice());
             let text = checks.to_string();
             if !checks.ok {
                 return envelope::answer(exchange.status(Kind::Unreachable), &text);

@@ -104,13 +104,13 @@ impl RestoreRequest {
 
     fn refuse_what_comes_later(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("rbac (users, roles and grants)").hint("leave out rbac"));
+            return Err(Failure::not_supported_yet("rbac (users, roles and grants)").hint("leave out rbac"));
         }
         if self.truncate_binlog_by_ts {
-            return Err(Failure::later("truncateBinlogByTs").hint("leave it out"));
+            return Err(Failure::not_supported_yet("truncateBinlogByTs").hint("leave it out"));
         }
         if !self.ezk_mapping.is_empty() {
-            return Err(Failure::later("ezkMapping (encryption zones)").hint("leave it out"));
+            return Err(Failure::not_supported_yet("ezkMapping (encryption zones)").hint("leave it out"));
         }
         Ok(())
     }

@@ -104,7 +104,7 @@ pub(super) async fn restore_secondary(
     Asking(request): Asking<RestoreSecondaryRequest>,
 ) -> Response {
     let id = request_id(&exchange, &request.request_id);
-    let failure = Failure::later("restore_secondary (the standby of a cluster pair)");
+    let failure = Failure::not_supported_yet("restore_secondary (the standby of a cluster pair)");
     exchange.failure(&id, &failure, Codes::Restore, None::<RestoreBackupTask>)
 }
 

@@ -15,8 +15,9 @@ use super::page::{Limit, words};
 use super::submit::{IdempotencyKey, Submitted, understood};
 use crate::{self as server, Asked, Service};
 use wire::{
-    BackupPage, BackupPlan, BackupState, Deleted, Detail, Existing, Job, NewBackup, NewRestore, RestorePlan,
-    Summary, after, deletion, existing_name, token_after,
+    BackupDetail, BackupPage, BackupPlan, BackupState, BackupSummary, DeletionReport, Existing, Job,
+    NewBackup, NewRestore, RestorePlan, decode_page_token, encode_page_token, parse_delete_request,
+    parse_existing_name,
 };
 use wire::{Failure, Kind};
 
@@ -53,9 +54,9 @@ pub(super) async fn list(
 ) -> Answer<Json<BackupPage>> {
     let Limit(limit) = asks.limit;
     let states: Vec<BackupState> = words("state", asks.state.as_deref())?;
-    let after = asks.page_token.as_deref().map(after).transpose()?;
+    let after = asks.page_token.as_deref().map(decode_page_token).transpose()?;
     let found = state.service.list(&asked).await?;
-    let mut backups: Vec<Summary> = found.iter().map(Summary::from).collect();
+    let mut backups: Vec<BackupSummary> = found.iter().map(BackupSummary::from).collect();
     backups.retain(|backup| {
         after.as_ref().is_none_or(|after| backup.name > *after)
             && (states.is_empty() || states.contains(&backup.state))
@@ -67,7 +68,7 @@ pub(super) async fn list(
     let more = backups.len() > limit;
     backups.truncate(limit);
     let last = backups.last().filter(|_| more);
-    let next_page_token = last.map(|backup| token_after(&backup.name));
+    let next_page_token = last.map(|backup| encode_page_token(&backup.name));
     Ok(Json(BackupPage { backups, next_page_token }))
 }
 
@@ -75,15 +76,15 @@ pub(super) async fn list(
 async fn holding(
     service: &Service,
     asked: &Asked,
-    mut backups: Vec<Summary>,
+    mut backups: Vec<BackupSummary>,
     collection: &str,
     most: usize,
-) -> Result<Vec<Summary>, Failure> {
+) -> Result<Vec<BackupSummary>, Failure> {
     let (database, collection) = collection.split_once('.').unwrap_or(("", collection));
     let wanted = &CollectionRef::new(database, collection);
     backups.retain(|backup| backup.state == BackupState::Complete);
     let read = stream::iter(backups).map(|backup| async move {
-        let holds = match service.get(asked, &existing_name(Some(&backup.name))?).await {
+        let holds = match service.get(asked, &parse_existing_name(Some(&backup.name))?).await {
             Ok(detail) => detail.manifest.collections.iter().any(|c| c.name == *wanted),
             // Deleted meanwhile, made anew, or not to be read: it has none that could be restored.
             Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Damaged | Kind::Busy) => false,
@@ -115,10 +116,10 @@ pub(super) async fn create(
     let may = |subject: &str| Service::may(&asked.caller, JobKind::Backup, subject);
     let Body(body) = understood(body, || may(""))?;
     if body.dry_run {
-        let plan = state.service.plan_backup(&asked, &body.request()?).await?;
+        let plan = state.service.plan_backup(&asked, &body.to_engine_request()?).await?;
         return Ok(Submitted::Planned(BackupPlan::from(&plan)));
     }
-    let request = understood(body.request(), || may(body.name.as_deref().unwrap_or_default()))?;
+    let request = understood(body.to_engine_request(), || may(body.name.as_deref().unwrap_or_default()))?;
     Ok(state.service.backup(asked, request).await?.into())
 }
 
@@ -135,15 +136,15 @@ pub(super) struct DetailAsked {
 /// One backup
 #[utoipa::path(get, path = "/backups/{name}", tag = "backups", operation_id = "get_backup",
     params(("name" = String, Path, description = "The backup"), DetailAsked),
-    responses((status = 200, description = "The backup", body = Detail), Refusal))]
+    responses((status = 200, description = "The backup", body = BackupDetail), Refusal))]
 pub(super) async fn get(
     State(state): State<server::State>,
     By(asked): By,
     Named(name): Named,
     Parameters(asks): Parameters<DetailAsked>,
-) -> Answer<Json<Detail>> {
-    let backup = state.service.get(&asked, &existing_name(Some(&name))?).await?;
-    Ok(Json(Detail::of(&backup, asks.detail)))
+) -> Answer<Json<BackupDetail>> {
+    let backup = state.service.get(&asked, &parse_existing_name(Some(&name))?).await?;
+    Ok(Json(BackupDetail::new(&backup, asks.detail)))
 }
 
 /// Whether to do it.
@@ -166,7 +167,7 @@ pub(super) struct DryRun {
         DryRun,
     ),
     responses(
-        (status = 200, description = "What would be deleted", body = Deleted),
+        (status = 200, description = "What would be deleted", body = DeletionReport),
         (status = 202, description = "The job that does it", body = Job,
             headers(("Location" = String, description = "The job"))),
         Refusal,
@@ -176,11 +177,11 @@ pub(super) async fn delete(
     By(asked): By,
     Named(name): Named,
     Parameters(asks): Parameters<DryRun>,
-) -> Answer<Submitted<Deleted>> {
-    let request = deletion(Some(&name));
+) -> Answer<Submitted<DeletionReport>> {
+    let request = parse_delete_request(Some(&name));
     if asks.dry_run {
         let outcome = state.service.plan_delete(&asked, &request?).await?;
-        return Ok(Submitted::Planned(Deleted::of(&outcome, true)));
+        return Ok(Submitted::Planned(DeletionReport::new(&outcome, true)));
     }
     let request = understood(request, || Service::may(&asked.caller, JobKind::Delete, &name))?;
     Ok(state.service.delete(asked, request).await?.into())
@@ -231,6 +232,6 @@ pub(super) async fn plan_as_asked(
     if body.backup.as_ref().is_some_and(|other| *other != name) {
         return Err(Failure::usage("the body names another backup than the path").into());
     }
-    let request = NewRestore { backup: Some(name), ..body }.request(state.settings.keep_staged)?;
-    Ok(Json(RestorePlan::of(&state.service.plan_restore(&asked, &request).await?)))
+    let request = NewRestore { backup: Some(name), ..body }.to_engine_request(state.settings.keep_staged)?;
+    Ok(Json(RestorePlan::new(&state.service.plan_restore(&asked, &request).await?)))
 }

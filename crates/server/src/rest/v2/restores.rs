@@ -29,10 +29,10 @@ pub(super) async fn create(
 ) -> Answer<Submitted<RestorePlan>> {
     let may = |subject: &str| Service::may(&asked.caller, jobs::JobKind::Restore, subject);
     let Body(body) = understood(body, || may(""))?;
-    let request = body.request(state.settings.keep_staged);
+    let request = body.to_engine_request(state.settings.keep_staged);
     if body.dry_run {
         let prepared = state.service.plan_restore(&asked, &request?).await?;
-        return Ok(Submitted::Planned(RestorePlan::of(&prepared)));
+        return Ok(Submitted::Planned(RestorePlan::new(&prepared)));
     }
     let request = understood(request, || may(body.backup.as_deref().unwrap_or_default()))?;
     Ok(state.service.restore(asked, request).await?.into())
