@@ -50,11 +50,10 @@ impl Failure {
         Self { hint: hint_of(Some(&advice)), advice: Some(Box::new(advice)), ..Self::new(kind, message) }
     }
 
-    /// Returns the failure with this hint.
+    /// Returns the failure with this hint, which replaces an advice.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), advice: None, ..self }
     }
 }
 

@@ -17,7 +17,7 @@ use proptest::sample::select;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Existing, Failure, FlushStrategy, Kind, NewBackup, NewRestore, Problem};
+use crate::{ApiTerms, Existing, Failure, FlushStrategy, Kind, NewBackup, NewRestore, Problem, Reword};
 
 /// Asserts that the document is the same after a round trip through JSON.
 fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: &T) {
@@ -297,4 +297,11 @@ fn an_unknown_advice_of_a_later_version_keeps_its_text() {
     });
     let failure = Failure::from(serde_json::from_value::<Problem>(problem).unwrap());
     assert_eq!((failure.hint.as_deref(), failure.advice), (Some("water the server"), None));
+}
+
+#[test]
+fn a_hint_replaces_the_advice_in_all_terms() {
+    let mut failure = Failure::with_advice(Kind::Usage, "no", Advice::CorrectFilter).hint("write JSON");
+    failure.reword(&ApiTerms);
+    assert_eq!((failure.hint.as_deref(), failure.advice), (Some("write JSON"), None));
 }
