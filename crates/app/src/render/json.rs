@@ -1,4 +1,4 @@
-//! Documents as they are printed for programs; the outcomes' stand in [`crate::wire`].
+//! Documents as they are printed for programs; those of outcomes are in [`wire`].
 
 use serde::Serialize;
 
