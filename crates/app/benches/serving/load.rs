@@ -15,7 +15,7 @@ const COLLECTIONS: usize = 40;
 /// Makes collections and flushes them, so that there are files.
 pub(crate) async fn fill(world: &World) {
     for number in 0..COLLECTIONS {
-        world.fill(&format!("books_{number}_now"), 50).await;
+        world.create_collection(&format!("books_{number}_now"), 50).await;
     }
 }
 

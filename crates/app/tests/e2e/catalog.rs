@@ -1,15 +1,15 @@
-//! The backups themselves: names, list, get, delete, damage.
+//! The catalog: names, list, get, delete and damaged backups.
 
-use crate::source::shelf;
+use crate::source::create_collections;
 use crate::tool::Tool;
 use testkit::servers;
 
 #[tokio::test]
-async fn from_create_to_delete() {
+async fn a_backup_is_created_listed_shown_and_deleted() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple", "banana"]).await;
-    let create = |name: &str| format!("create -n {name} --filter {}.*", shelf[0].database);
+    let collections = create_collections(&milvus, &["apple", "banana"]).await;
+    let create = |name: &str| format!("create -n {name} --filter {}.*", collections[0].database);
     let tool = Tool::on_disk(&server);
 
     tool.run("list").ends_with(0);
@@ -18,7 +18,7 @@ async fn from_create_to_delete() {
     tool.run("restore -n fruit").ends_with(3).says(&["fruit"]);
 
     tool.run(&create("fruit_2")).ends_with(0).says(&["fruit_2", "200 rows"]);
-    // A name that another begins with is free; a name that is taken is not.
+    // The prefix of another name is free; an existing name is taken.
     tool.run(&create("fruit")).ends_with(0);
     tool.run(&create("fruit")).ends_with(4).says(&["fruit", "hint:", "delete"]);
     for bad in ["1fruit", "fruit-salad", "insert_log"] {
@@ -43,12 +43,12 @@ async fn from_create_to_delete() {
 }
 
 #[tokio::test]
-async fn damage_is_named() {
+async fn damaged_files_are_named() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple"]).await;
+    let collections = create_collections(&milvus, &["apple"]).await;
     let tool = Tool::on_disk(&server);
-    tool.run(&format!("create -n fruit --filter {}", shelf[0])).ends_with(0);
+    tool.run(&format!("create -n fruit --filter {}", collections[0])).ends_with(0);
     let meta = tool.backup_dir("fruit").join("meta/full_meta.json");
     let text = std::fs::read(&meta).unwrap();
     std::fs::write(&meta, &text[..text.len() / 2]).unwrap();

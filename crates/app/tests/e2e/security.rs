@@ -1,4 +1,4 @@
-//! Login and TLS against servers that ask for them.
+//! Login and TLS with servers that require them.
 
 use crate::tool::Tool;
 use milvus::{Auth, ConnectConfig, Milvus, Tls};
@@ -8,7 +8,7 @@ use testkit::seed;
 use testkit::tls::Certificates;
 
 #[tokio::test]
-async fn login_and_a_server_that_shows_its_certificate() {
+async fn login_and_server_certificate_are_supported() {
     let certificates = Certificates::generate();
     let Some(guard) = milvus_server::start(&Options::default().login().tls(&certificates)) else { return };
     let ca = certificates.ca();
@@ -43,7 +43,7 @@ async fn login_and_a_server_that_shows_its_certificate() {
     ]);
     assert!(!wrong.stderr.contains("not-the-password"));
     run("create -n wrong", "", "").ends_with(5).says(&["hint:"]);
-    // Without TLS, and with authorities that do not know this one.
+    // Without TLS, and without the certificate authority of the server.
     tool.run("create -n wrong").ends_with(5).says(&["hint:"]);
     tool.run_with("create -n wrong", &[("milvus.grpc.tlsMode", &"server")])
         .ends_with(5)
@@ -51,7 +51,7 @@ async fn login_and_a_server_that_shows_its_certificate() {
 }
 
 #[tokio::test]
-async fn both_sides_show_a_certificate() {
+async fn mutual_tls_is_supported() {
     let certificates = Certificates::generate();
     let Some(guard) = milvus_server::start(&Options::default().mutual_tls(&certificates)) else { return };
     let tool = Tool::on_disk(guard.server());
@@ -67,7 +67,7 @@ async fn both_sides_show_a_certificate() {
     tool.run_with("create -n wrong", &[("milvus.grpc.tlsMode", &"server"), ("milvus.grpc.caCertPath", &ca)])
         .ends_with(5)
         .says(&["hint:"]);
-    // A key that is not there is the configuration's fault.
+    // A missing key file is an error of the configuration.
     let missing = [mutual[0], mutual[1], mutual[2], ("milvus.grpc.mtlsKeyPath", &"/no/such.key" as _)];
     tool.run_with("create -n wrong", &missing).ends_with(2).says(&["/no/such.key"]);
 }

@@ -1,16 +1,16 @@
-//! The commonest mistakes: another bucket, another root, another key, another port.
+//! The most frequent mistakes of a configuration: a wrong bucket, root path, key or port.
 
-use crate::source::shelf;
+use crate::source::create_collections;
 use crate::tool::Tool;
 use std::net::TcpListener;
 use testkit::servers;
 
 #[tokio::test]
-async fn on_s3() {
+async fn mistakes_with_s3_are_reported() {
     let (Some(server), Some(s3)) = (servers::milvus_s3(), servers::s3()) else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple"]).await;
-    let create = format!("create -n fruit --filter {}", shelf[0]);
+    let collections = create_collections(&milvus, &["apple"]).await;
+    let create = format!("create -n fruit --filter {}", collections[0]);
     let tool = Tool::on_s3(&server, &s3).await;
 
     tool.run_with(&create, &[("milvus.storage.bucketName", &"no-such-bucket")])
@@ -26,7 +26,7 @@ async fn on_s3() {
     assert!(!wrong_key.stderr.contains("not-the-secret-key"));
     tool.run_with(&create, &[("milvus.storage.rootPath", &"elsewhere")]).ends_with(2).says(&[
         "elsewhere",
-        &shelf[0].to_string(),
+        &collections[0].to_string(),
         "hint:",
     ]);
     tool.run("list").ends_with(0);
@@ -34,11 +34,11 @@ async fn on_s3() {
 }
 
 #[tokio::test]
-async fn on_local_disk() {
+async fn mistakes_with_local_disks_are_reported() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple"]).await;
-    let create = format!("create -n fruit --filter {}", shelf[0]);
+    let collections = create_collections(&milvus, &["apple"]).await;
+    let create = format!("create -n fruit --filter {}", collections[0]);
     let tool = Tool::on_disk(&server);
     let empty = tempfile::tempdir().unwrap();
     tool.run_with(&create, &[("milvus.storage.rootPath", &empty.path().display())])
@@ -51,10 +51,10 @@ async fn on_local_disk() {
 }
 
 #[tokio::test]
-async fn check_names_what_is_wrong() {
+async fn check_reports_mistakes() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    shelf(&milvus, &["apple"]).await;
+    create_collections(&milvus, &["apple"]).await;
     let tool = Tool::on_disk(&server);
     tool.run("check").ends_with(0).says(&["ok", "2.3.5"]);
     let empty = tempfile::tempdir().unwrap();
@@ -63,7 +63,7 @@ async fn check_names_what_is_wrong() {
     tool.run_with("check", &[("milvus.grpc.port", &free_port())]).ends_with(5).says(&["FAIL"]);
 }
 
-/// A port at which nothing listens.
+/// Returns a port at which nothing listens.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

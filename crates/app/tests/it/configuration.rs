@@ -1,4 +1,4 @@
-//! `config show`, `config migrate`, and what a wrong configuration answers.
+//! `config show`, `config migrate`, and the errors of invalid configurations.
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -7,14 +7,14 @@ use crate::tool::Tool;
 
 const V1: &str = "milvus:\n  address: db\n  user: root\n  password: hunter2-secret\nminio:\n  address: store\n  secretAccessKey: mini-secret\n  backupBucketName: bak\n";
 
-/// The lines of a table whose key begins so.
-fn lines(table: &str, keys: &[&str]) -> String {
+/// Returns the lines of a table that begin with one of these keys, with single spaces.
+fn lines_of(table: &str, keys: &[&str]) -> String {
     let wanted = table.lines().filter(|line| keys.iter().any(|key| line.starts_with(key)));
     wanted.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
 }
 
 #[test]
-fn show_tells_values_and_sources_and_no_secret() {
+fn show_prints_values_and_sources_but_no_secrets() {
     let tool = Tool::new(V1);
     let environment = [("MINIO_BACKUP_SECRET_KEY", "env-secret"), ("MILVUS_PORT", "19531")];
     let arguments = ["config", "show", "--set", "minio.token=set-secret,minio.rootPath=data"];
@@ -38,7 +38,7 @@ fn show_tells_values_and_sources_and_no_secret() {
         "backup.storage.auth.s",
         "transfer.concurrency",
     ];
-    assert_snapshot!(lines(&shown.stdout, &keys), @"
+    assert_snapshot!(lines_of(&shown.stdout, &keys), @"
     KEY VALUE SOURCE
     configVersion v1 default
     milvus.user root backup.yaml:3
@@ -60,7 +60,7 @@ fn show_tells_values_and_sources_and_no_secret() {
 }
 
 #[test]
-fn show_has_a_document_for_programs() {
+fn show_prints_a_json_document() {
     let tool = Tool::new(V1);
     let run = tool.run(&["config", "show", "--output", "json"]).ends_with(0);
     let document: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -74,7 +74,7 @@ fn show_has_a_document_for_programs() {
 }
 
 #[test]
-fn both_old_names_of_show_lead_to_it() {
+fn both_old_names_of_show_still_work() {
     let tool = Tool::new(V1);
     let table = tool.run(&["config", "show"]).stdout;
     for old in ["config", "backup_yaml"] {
@@ -85,7 +85,7 @@ fn both_old_names_of_show_lead_to_it() {
 }
 
 #[test]
-fn a_wrong_configuration_is_told_with_line_and_key() {
+fn errors_of_the_configuration_name_line_and_key() {
     let tells = |config: &str, text: &str| {
         let run = Tool::new(config).run(&["list"]).ends_with(2);
         assert_eq!(run.stdout, "");
@@ -112,7 +112,7 @@ fn a_wrong_configuration_is_told_with_line_and_key() {
 }
 
 #[test]
-fn a_missing_file_is_told_with_the_places_looked_at() {
+fn the_error_of_a_missing_file_names_the_searched_paths() {
     let tool = Tool::without_config();
     let run = tool.run_with(&["list"], &[("MILVUSCONF", "/etc/mb")]).ends_with(2);
     assert_snapshot!(run.stderr, @r#"
@@ -126,10 +126,10 @@ fn a_missing_file_is_told_with_the_places_looked_at() {
 }
 
 #[test]
-fn the_configuration_may_be_named_before_and_after_the_verb() {
+fn the_configuration_may_be_given_before_and_after_the_command() {
     let tool = Tool::new("x: [");
     tool.write("conf/other.yaml", "milvus: {port: 7}\n");
-    let port = |arguments: &[&str]| lines(&tool.run(arguments).ends_with(0).stdout, &["milvus.grpc.port"]);
+    let port = |arguments: &[&str]| lines_of(&tool.run(arguments).ends_with(0).stdout, &["milvus.grpc.port"]);
     let from_file = "milvus.grpc.port 7 conf/other.yaml:1 (milvus.port)\n";
     assert_eq!(port(&["--config", "conf/other.yaml", "config", "show"]), from_file);
     assert_eq!(port(&["config", "--config=conf/other.yaml", "show"]), from_file);
@@ -140,7 +140,7 @@ fn the_configuration_may_be_named_before_and_after_the_verb() {
 }
 
 #[test]
-fn unknown_keys_warn_and_quiet_is_quiet() {
+fn unknown_keys_cause_a_warning_that_quiet_suppresses() {
     let tool = Tool::new("milvus:\n  adress: x\n");
     let told = "warning: backup.yaml line 2: milvus.adress is no known key and ignored; did you mean milvus.address\n";
     assert_eq!(tool.run(&["config", "show"]).ends_with(0).stderr, told);
@@ -148,7 +148,7 @@ fn unknown_keys_warn_and_quiet_is_quiet() {
 }
 
 #[test]
-fn migrate_writes_a_file_for_its_owner_alone() {
+fn migrate_writes_a_file_that_only_its_owner_can_read() {
     use std::os::unix::fs::PermissionsExt;
     let tool = Tool::new(V1);
     let environment = [("MINIO_SECRET_KEY", "env-secret"), ("MILVUS_PORT", "19531")];
@@ -182,7 +182,7 @@ fn migrate_writes_a_file_for_its_owner_alone() {
 }
 
 #[test]
-fn strict_migration_writes_nothing_that_v2_refuses() {
+fn strict_migration_writes_nothing_that_v2_rejects() {
     let tool = Tool::new("storage: {storageType: gcpnative}\nhttp: {enabled: true}\n");
     tool.run(&["config", "migrate", "-o", "v2.yaml"]).ends_with(0).tells(&[
         "warning: v2 refuses",
@@ -196,7 +196,7 @@ fn strict_migration_writes_nothing_that_v2_refuses() {
 }
 
 #[test]
-fn the_log_file_is_written_where_configured() {
+fn the_log_file_is_written_to_the_configured_path() {
     let tool = Tool::new(
         "configVersion: v2\nlog: {file: {path: logs/b.log}, level: debug}\nmilvus: {storage: {provider: local, rootPath: data}}\n",
     );

@@ -1,4 +1,4 @@
-//! Verbs on a backup root on disk, which need no Milvus.
+//! Commands that need only a backup root on disk, and no Milvus.
 
 use std::path::Path;
 
@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use crate::tool::{NOWHERE, Tool};
 
-/// A backup root with two backups of the Go releases, an unfinished and a damaged one.
-pub(crate) fn shelf() -> Tool {
+/// Creates a backup root with two backups of the Go tool (`older`, `newer`), an unfinished one (`begun`), a damaged one
+/// (`broken`), and two directories that are not backups.
+pub(crate) fn backup_root() -> Tool {
     let tool = Tool::new(NOWHERE);
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
     for (from, to) in [("full_v0415", "older"), ("full_v0516", "newer")] {
-        copy(&fixtures.join(from), &tool.path("backup").join(to));
+        copy_directory(&fixtures.join(from), &tool.path("backup").join(to));
     }
     tool.write("backup/begun/binlogs/insert_log/1/2/3/100/4", "x");
     tool.write("backup/broken/meta/backup_meta.json", "{\"name\": ");
@@ -20,12 +21,12 @@ pub(crate) fn shelf() -> Tool {
     tool
 }
 
-fn copy(from: &Path, to: &Path) {
+fn copy_directory(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
+            copy_directory(&entry.path(), &target);
         } else {
             std::fs::copy(entry.path(), target).unwrap();
         }
@@ -33,8 +34,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn list_shows_states_and_nothing_that_is_no_backup() {
-    let tool = shelf();
+fn list_shows_the_states_of_backups_and_no_other_directories() {
+    let tool = backup_root();
     let table = tool.run(&["list", "--sort", "name"]).ends_with(0).stdout;
     let names: Vec<_> = table.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(names[..5], ["NAME", "begun", "broken", "newer", "older"], "{table}");
@@ -64,8 +65,8 @@ fn list_shows_states_and_nothing_that_is_no_backup() {
 }
 
 #[test]
-fn get_shows_a_backup_of_either_release() {
-    let tool = shelf();
+fn get_shows_backups_of_both_releases() {
+    let tool = backup_root();
     for name in ["older", "newer"] {
         let text = tool.run(&["get", "-n", name]).ends_with(0).stdout;
         assert!(text.contains("default.books") && text.contains("shop.orders"), "{text}");
@@ -84,8 +85,8 @@ fn get_shows_a_backup_of_either_release() {
 }
 
 #[test]
-fn delete_removes_what_is_a_backup_and_nothing_else() {
-    let tool = shelf();
+fn delete_removes_backups_and_nothing_else() {
+    let tool = backup_root();
     let plan = tool.run(&["delete", "-n", "older", "--dry-run"]).ends_with(0).stdout;
     assert!(plan.starts_with("Would delete backup older (complete): "), "{plan}");
     assert!(tool.path("backup/older").exists());
@@ -102,7 +103,7 @@ fn delete_removes_what_is_a_backup_and_nothing_else() {
 }
 
 #[test]
-fn an_empty_root_is_an_empty_list() {
+fn an_empty_backup_root_gives_an_empty_list() {
     let tool = Tool::new(NOWHERE);
     assert_eq!(
         tool.run(&["list"]).ends_with(0).stdout,
@@ -112,8 +113,8 @@ fn an_empty_root_is_an_empty_list() {
 }
 
 #[test]
-fn check_tells_each_part_and_fails_with_5() {
-    let tool = shelf();
+fn check_prints_a_line_for_each_component_and_fails_with_5() {
+    let tool = backup_root();
     let run = tool.run(&["check"]).ends_with(5);
     let milvus = run.stdout.lines().next().unwrap_or_default();
     assert!(milvus.starts_with("FAIL  milvus "), "{}", run.stdout);

@@ -1,14 +1,14 @@
-//! Flags of all releases: taken, told to be old, or answered by name.
+//! The flags of all releases: accepted, reported as deprecated, or recognised but not supported.
 
 use crate::tool::{NOWHERE, Tool};
 
-/// Runs up to the point where Milvus would be asked.
-fn unreachable(arguments: &[&str]) -> String {
+/// Runs a command until it fails to reach Milvus, and returns its stderr.
+fn stderr_without_milvus(arguments: &[&str]) -> String {
     Tool::new(NOWHERE).run(arguments).ends_with(5).stderr
 }
 
 #[test]
-fn old_selectors_are_taken_with_a_note() {
+fn old_selection_flags_are_accepted_with_a_note() {
     let cases: [(&[&str], &str); 7] = [
         (&["create", "-c", "a,b.c"], "note: --colls is deprecated; write --filter 'db.coll,coll'\n"),
         (&["create", "--colls=a"], "note: --colls is deprecated; write --filter 'db.coll,coll'\n"),
@@ -25,29 +25,29 @@ fn old_selectors_are_taken_with_a_note() {
         (&["create", "--meta_only"], "note: --meta_only is deprecated; write --strategy meta_only\n"),
     ];
     for (arguments, note) in cases {
-        let told = unreachable(arguments);
+        let told = stderr_without_milvus(arguments);
         assert!(told.starts_with(note), "{arguments:?}: {told}");
     }
-    assert!(unreachable(&["create", "--filter", "a", "-c", ""]).starts_with("preflight"));
+    assert!(stderr_without_milvus(&["create", "--filter", "a", "-c", ""]).starts_with("preflight"));
 }
 
 #[test]
-fn of_several_selectors_create_takes_the_first_and_says_so() {
-    let told = unreachable(&["create", "-c", "a", "--filter", "db.*", "-d", "x"]);
+fn create_uses_the_first_of_several_selection_flags_with_a_note() {
+    let told = stderr_without_milvus(&["create", "-c", "a", "--filter", "db.*", "-d", "x"]);
     assert!(told.contains("note: --colls is ignored, since --filter is given\n"), "{told}");
     assert!(told.contains("note: --databases is ignored, since --filter is given\n"), "{told}");
-    let told = unreachable(&["create", "--strategy", "skip_flush", "--force", "--meta_only"]);
+    let told = stderr_without_milvus(&["create", "--strategy", "skip_flush", "--force", "--meta_only"]);
     assert!(told.contains("note: --force is ignored, since --strategy is given\n"), "{told}");
     let tool = Tool::new(NOWHERE);
     tool.run(&["restore", "-n", "x", "-c", "a", "--filter", "b"])
         .ends_with(2)
         .tells(&["--filter and --collections exclude each other"]);
-    let told = unreachable(&["create", "--force", "--meta_only"]);
+    let told = stderr_without_milvus(&["create", "--force", "--meta_only"]);
     assert_eq!(told.lines().filter(|line| line.starts_with("note: ")).count(), 1, "{told}");
 }
 
 #[test]
-fn what_comes_later_is_answered_by_name() {
+fn unsupported_features_are_rejected_by_name() {
     let tool = Tool::new(NOWHERE);
     let cases: [(&[&str], &str); 11] = [
         (&["migrate", "-n", "x", "-c", "in01"], "migrate (to Zilliz Cloud)"),
@@ -80,12 +80,12 @@ fn what_comes_later_is_answered_by_name() {
         &["create", "--rbac=false", "--format=binlog"][..],
         &["create", "--format", "auto", "--backup-index-extra=0"],
     ] {
-        unreachable(fine);
+        stderr_without_milvus(fine);
     }
 }
 
 #[test]
-fn flags_are_written_as_go_takes_them() {
+fn flags_may_be_written_as_in_the_go_tool() {
     let tool = Tool::new(NOWHERE);
     for get in [
         &["get", "-n=x"][..],
@@ -135,7 +135,7 @@ fn both_drop_flags_of_0_4_mean_drop() {
 }
 
 #[test]
-fn names_and_rules_are_checked_before_anything_is_asked() {
+fn names_and_rules_are_validated_before_milvus_is_contacted() {
     let tool = Tool::new(NOWHERE);
     let cases: [(&[&str], &str); 8] = [
         (&["create", "-n", "a-b"], "begins with a letter or `_`, goes on with letters, digits or `_`"),
@@ -153,8 +153,8 @@ fn names_and_rules_are_checked_before_anything_is_asked() {
 }
 
 #[test]
-fn milvus_out_of_reach_is_told_with_its_address() {
-    let told = unreachable(&["create", "-n", "x"]);
+fn the_error_of_an_unreachable_milvus_names_its_address() {
+    let told = stderr_without_milvus(&["create", "-n", "x"]);
     for part in ["error: cannot connect to Milvus at 127.0.0.1:1", "hint: "] {
         assert!(told.contains(part), "no {part:?} in {told}");
     }

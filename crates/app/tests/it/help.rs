@@ -1,11 +1,11 @@
-//! Help, version, completion, man pages.
+//! Help, version, shell completions and man pages.
 
 use insta::assert_snapshot;
 
 use crate::tool::Tool;
 
 #[test]
-fn the_root_shows_its_verbs() {
+fn the_help_lists_the_commands() {
     let help = Tool::without_config().run(&["--help"]).ends_with(0);
     assert_eq!(help.stderr, "");
     assert_snapshot!(help.stdout, @r#"
@@ -56,14 +56,14 @@ fn the_root_shows_its_verbs() {
 }
 
 #[test]
-fn no_verb_is_a_usage_error_with_the_same_text() {
+fn a_missing_command_is_a_usage_error_with_the_help_as_text() {
     let tool = Tool::without_config();
     let bare = tool.run(&[]).ends_with(2);
     assert_eq!((bare.stdout.as_str(), bare.stderr), ("", tool.run(&["-h"]).stdout));
 }
 
 #[test]
-fn help_of_a_verb_is_the_same_however_asked_for() {
+fn all_forms_of_help_for_a_command_print_the_same() {
     let tool = Tool::without_config();
     let help = tool.run(&["restore", "--help"]).ends_with(0).stdout;
     assert_eq!(help, tool.run(&["help", "restore"]).ends_with(0).stdout);
@@ -124,7 +124,7 @@ fn help_of_a_verb_is_the_same_however_asked_for() {
 }
 
 #[test]
-fn every_verb_has_help_with_an_example() {
+fn every_command_has_help_with_an_example() {
     for verb in ["create", "list", "get", "delete", "restore", "check", "server", "completion", "man"] {
         let help = Tool::without_config().run(&[verb, "--help"]).ends_with(0).stdout;
         assert!(help.contains("Examples:\n  milvus-backup "), "{help}");
@@ -135,7 +135,7 @@ fn every_verb_has_help_with_an_example() {
 }
 
 #[test]
-fn the_version_names_commit_and_build() {
+fn the_version_contains_commit_and_build() {
     let tool = Tool::without_config();
     let version = tool.run(&["--version"]).ends_with(0).stdout;
     assert!(
@@ -148,7 +148,7 @@ fn the_version_names_commit_and_build() {
 }
 
 #[test]
-fn shells_get_their_completions() {
+fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish"] {
         let script = Tool::without_config().run(&["completion", shell]).ends_with(0).stdout;
         for word in ["milvus-backup", "restore", "drop-exist-collection"] {
@@ -160,7 +160,7 @@ fn shells_get_their_completions() {
 }
 
 #[test]
-fn man_pages_are_written_one_a_verb() {
+fn one_man_page_is_written_for_each_command() {
     let tool = Tool::without_config();
     tool.run(&["man", "pages/man1"]).ends_with(0);
     let page = tool.read("pages/man1/milvus-backup-restore.1");

@@ -1,4 +1,4 @@
-//! The program as a shell and as clients of its server meet it, as far as that needs no real Milvus.
+//! The program as seen by a shell and by clients of its server, in tests that need no real Milvus.
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test, and panicking says so")]
 
 mod browser;

@@ -1,4 +1,4 @@
-//! What clients that were written for the Go tool's routes do, and go on doing here.
+//! Behaviour of the Go tool's routes on which existing clients rely.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use crate::described::Described;
 use crate::serving::{DEADLINE, Reply, Serving, World};
 
-/// A server over `default.books` and `default.tags` with a backup of both, `nightly`.
-async fn with_a_backup(server: Value) -> (World, Serving) {
+/// Starts a server over `default.books` and `default.tags`, with the backup `nightly` of both.
+async fn serve_backup(server: Value) -> (World, Serving) {
     let world = World::with_books().await;
     let serving = world.serve(server, &["--no-auth"]);
     serving.post("/api/v1/create", &json!({"backup_name": "nightly"})).await.is(200);
@@ -26,8 +26,8 @@ fn names(reply: &Value, key: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn renames_that_find_nothing_are_passed_over() {
-    let (_world, serving) = with_a_backup(json!({})).await;
+async fn renames_of_unknown_collections_are_ignored() {
+    let (_world, serving) = serve_backup(json!({})).await;
     let renames = json!({"tags": "tags_a", "shop.books": "shop.books_a", "shop.*": "mall.*"});
     let plan = json!({"mapping": [
         {"source": "default", "target": "default", "colls": [
@@ -49,11 +49,11 @@ async fn renames_that_find_nothing_are_passed_over() {
     serving.post("/api/v2/restores", &strict).await.is(400);
 }
 
-/// Sends a request and leaves once the server has asked Milvus `ListDatabases` for it.
-async fn ask_and_leave(world: &World, serving: &Serving, path: &str, body: &Value) {
+/// Sends a request, and disconnects when the server has called `ListDatabases` of Milvus for it.
+async fn send_and_disconnect(world: &World, serving: &Serving, path: &str, body: &Value) {
     let asked = || world.fake.calls().iter().filter(|call| *call == "ListDatabases").count();
     let before = asked();
-    // it takes a while until it is answered
+    // Retries after the rate limit delay the response.
     world.fake.inject(Fault::RateLimited { call: "ListDatabases", times: 3 });
     let body = body.to_string();
     let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nrequest_id: left\r\ncontent-length:");
@@ -67,15 +67,15 @@ async fn ask_and_leave(world: &World, serving: &Serving, path: &str, body: &Valu
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_ends_nothing() {
-    let (world, serving) = with_a_backup(json!({})).await;
+async fn a_job_continues_when_its_caller_disconnects() {
+    let (world, serving) = serve_backup(json!({})).await;
     let create = json!({"backup_name": "later", "meta_only": true});
     let restore = json!({"backup_name": "nightly", "collection_suffix": "_x", "id": "mine"});
     for (path, body, found) in [
         ("/api/v1/create", create, "/api/v1/get_backup?backup_name=later"),
         ("/api/v1/restore", restore, "/api/v1/get_restore?id=mine"),
     ] {
-        ask_and_leave(&world, &serving, path, &body).await;
+        send_and_disconnect(&world, &serving, path, &body).await;
         let deadline = Instant::now() + DEADLINE;
         loop {
             let reply = serving.get(found).await;
@@ -86,7 +86,7 @@ async fn a_caller_that_leaves_ends_nothing() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    // one line each for what is asked for, with the id of its request; and for what is refused, too
+    // Accepted and rejected requests have one audit line each, with the id of the request.
     let taken = serving.request(Method::POST, "/api/v1/create").header("request_id", "taken");
     taken.body(r#"{"backup_name": "later"}"#).send().await.unwrap();
     serving.delete("/api/v1/delete?backup_name=none").await.is(404);
@@ -104,13 +104,18 @@ async fn a_caller_that_leaves_ends_nothing() {
 }
 
 #[tokio::test]
-async fn one_id_for_requests_at_once_is_none_of_their_troubles() {
-    let (_world, serving) = with_a_backup(json!({})).await;
-    let made = join_all((0..6).map(|number| {
-        let request = serving.request(Method::POST, "/api/v1/create").header("request_id", "same");
-        let body = json!({"backup_name": format!("b{number}"), "meta_only": true});
-        async move { Reply::of(request.body(body.to_string()).send().await.unwrap()).await.is(200).json() }
-    }));
+async fn concurrent_requests_with_the_same_id_do_not_disturb_each_other() {
+    let (_world, serving) = serve_backup(json!({})).await;
+    let made =
+        join_all(
+            (0..6).map(|number| {
+                let request = serving.request(Method::POST, "/api/v1/create").header("request_id", "same");
+                let body = json!({"backup_name": format!("b{number}"), "meta_only": true});
+                async move {
+                    Reply::read(request.body(body.to_string()).send().await.unwrap()).await.is(200).json()
+                }
+            }),
+        );
     let made = made.await;
     assert!(made.iter().all(|reply| reply["requestId"] == "same"), "{made:?}");
     let with_it = made.iter().filter(|reply| reply["data"]["id"] == "same").count();
@@ -118,8 +123,8 @@ async fn one_id_for_requests_at_once_is_none_of_their_troubles() {
 }
 
 #[tokio::test]
-async fn the_first_of_two_parameters_counts() {
-    let (_world, serving) = with_a_backup(json!({})).await;
+async fn the_first_of_repeated_parameters_counts() {
+    let (_world, serving) = serve_backup(json!({})).await;
     let list = serving.get("/api/v1/list?collection_name=books&collection_name=none&x=1&x=2").await;
     assert_eq!(names(&list.is(200).json()["data"], "name"), ["nightly"]);
     let list = serving.get("/api/v1/list?collection_name=none&collection_name=books").await;
@@ -131,8 +136,8 @@ async fn the_first_of_two_parameters_counts() {
 }
 
 #[tokio::test]
-async fn short_answers_are_short_for_one_collection_too() {
-    let (_world, serving) = with_a_backup(json!({"simpleResponse": true})).await;
+async fn short_responses_also_apply_to_one_collection() {
+    let (_world, serving) = serve_backup(json!({"simpleResponse": true})).await;
     let all = serving.get("/api/v1/list").await.is(200).json();
     assert!(all["data"][0].get("collection_backups").is_none(), "{all}");
     let some = serving.get("/api/v1/list?collection_name=books").await.is(200).json();
@@ -141,7 +146,7 @@ async fn short_answers_are_short_for_one_collection_too() {
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_404_in_plain_text() {
+async fn unknown_routes_are_404_in_plain_text() {
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -152,7 +157,8 @@ async fn what_is_no_route_is_404_in_plain_text() {
         (Method::POST, "/api/v1/list/"),
         (Method::GET, "/nothing/"),
     ] {
-        let reply = Reply::of(client.request(method, serving.url(path)).send().await.unwrap()).await.is(404);
+        let reply =
+            Reply::read(client.request(method, serving.url(path)).send().await.unwrap()).await.is(404);
         assert_eq!((reply.text.as_str(), reply.header("content-type")), ("404 page not found", "text/plain"));
     }
     for path in ["/api/v1/docs/", "/api/v1/docs/index.html"] {
@@ -161,14 +167,14 @@ async fn what_is_no_route_is_404_in_plain_text() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_body_is_told_to_who_may_ask() {
-    let (reads, may_read) = crate::server_door::token("read");
-    let (backs_up, may_back_up) = crate::server_door::token("backup");
+async fn errors_of_a_body_are_explained_to_authorised_callers_only() {
+    let (reads, may_read) = crate::server_door::create_token("read");
+    let (backs_up, may_back_up) = crate::server_door::create_token("backup");
     let world = World::new();
     let serving = world.serve(json!({"tokens": [may_read, may_back_up]}), &[]);
     let ask = async |token: &str, path: &str, body: &str| {
         let request = serving.request(Method::POST, path).bearer_auth(token).body(body.to_owned());
-        Reply::of(request.send().await.unwrap()).await
+        Reply::read(request.send().await.unwrap()).await
     };
     let described = Described::v1(&serving).await;
     for body in ["", "[1", r#"{"backup_name": "../x"}"#] {
@@ -183,7 +189,7 @@ async fn what_is_wrong_with_a_body_is_told_to_who_may_ask() {
     }
 }
 
-/// Every route that is described, with a path to ask.
+/// Every route of the description, with a path to request.
 const ROUTES: [(&str, &str); 9] = [
     ("GET", "/api/v1/hello"),
     ("GET", "/api/v1/check"),
@@ -197,14 +203,14 @@ const ROUTES: [(&str, &str); 9] = [
 ];
 
 #[tokio::test]
-async fn what_the_door_answers_is_described() {
-    let (_, item) = crate::server_door::token("read");
+async fn responses_to_unauthenticated_requests_match_the_description() {
+    let (_, item) = crate::server_door::create_token("read");
     let world = World::new();
     let named = world.serve(json!({"tokens": [item]}), &[]);
     let described = Described::v1(&named).await;
     let ask = async |serving: &Serving, method: &str, path: &str, host: &str| {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        Reply::of(serving.request(method, path).header("host", host).send().await.unwrap()).await
+        Reply::read(serving.request(method, path).header("host", host).send().await.unwrap()).await
     };
     for (method, path) in ROUTES.into_iter().filter(|(_, path)| *path != "/api/v1/hello") {
         described.answers(method, path, &ask(&named, method, path, "localhost").await.is(401));

@@ -1,4 +1,4 @@
-//! `/api/v2`, each answer held against its description.
+//! `/api/v2`, with every response validated against the description.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,21 @@ use testkit::fake::Fault;
 use crate::described::Described;
 use crate::serving::{DEADLINE, Reply, Serving, World};
 
-/// A server, its description, and the requests of a test.
+/// A client of a server, which validates every response against the description of the server.
 pub(crate) struct Api {
     pub(crate) serving: Serving,
     pub(crate) described: Described,
 }
 
 impl Api {
-    pub(crate) async fn of(world: &World) -> Self {
+    /// Starts a server and fetches its description.
+    pub(crate) async fn start(world: &World) -> Self {
         let serving = world.serve(json!({}), &[]);
         let described = Described::v2(&serving).await;
         Self { serving, described }
     }
 
-    /// Sends a request, and holds the answer against the description.
+    /// Sends a request, and validates the response against the description.
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -38,7 +39,7 @@ impl Api {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let reply = Reply::of(request.send().await.unwrap()).await;
+        let reply = Reply::read(request.send().await.unwrap()).await;
         self.described.answers(method, &path, &reply);
         reply
     }
@@ -51,15 +52,15 @@ impl Api {
         self.send("POST", path, Some(body), &[]).await
     }
 
-    /// The job of an accepted request, once it is over.
-    async fn over(&self, accepted: &Reply) -> Value {
+    /// Waits until the job of an accepted request is finished, and returns it.
+    async fn wait_for_end(&self, accepted: &Reply) -> Value {
         assert_eq!(accepted.status, 202, "{accepted:?}");
-        let place = accepted.header("location").to_owned();
-        let place = place.strip_prefix("/api/v2").unwrap();
-        assert_eq!(place, format!("/jobs/{}", accepted.json()["id"].as_str().unwrap()));
+        let location = accepted.header("location").to_owned();
+        let location = location.strip_prefix("/api/v2").unwrap();
+        assert_eq!(location, format!("/jobs/{}", accepted.json()["id"].as_str().unwrap()));
         let deadline = Instant::now() + DEADLINE;
         loop {
-            let job = self.get(place).await.is(200).json();
+            let job = self.get(location).await.is(200).json();
             if !matches!(job["state"].as_str(), Some("queued" | "running")) {
                 return job;
             }
@@ -70,16 +71,16 @@ impl Api {
 
     pub(crate) async fn backup(&self, name: &str) -> Value {
         let accepted = self.post("/backups", &json!({ "name": name })).await;
-        let job = self.over(&accepted).await;
+        let job = self.wait_for_end(&accepted).await;
         assert_eq!(job["state"], "succeeded", "{job:#}");
         job
     }
 }
 
 #[tokio::test]
-async fn a_backup_is_planned_made_shown_restored_and_deleted() {
+async fn a_backup_is_planned_created_shown_restored_and_deleted() {
     let world = World::with_books().await;
-    let api = Api::of(&world).await;
+    let api = Api::start(&world).await;
     let plan = api.post("/backups", &json!({ "name": "b", "dry_run": true })).await.is(200).json();
     assert_eq!((&plan["dry_run"], plan["collections"].as_array().map(Vec::len)), (&json!(true), Some(2)));
     assert_eq!(api.get("/backups").await.json()["backups"], json!([]));
@@ -117,7 +118,7 @@ async fn a_backup_is_planned_made_shown_restored_and_deleted() {
     api.post("/backups/b/plan", &json!({ "backup": "other" })).await.is(400);
 
     let accepted = api.post("/restores", &json!({ "backup": "b", "suffix": "_2" })).await;
-    let restored = api.over(&accepted).await;
+    let restored = api.wait_for_end(&accepted).await;
     assert_eq!(
         (&restored["state"], &restored["result"]["rows"]),
         (&json!("succeeded"), &json!(9)),
@@ -129,7 +130,7 @@ async fn a_backup_is_planned_made_shown_restored_and_deleted() {
     let would = api.send("DELETE", "/backups/b?dry_run=true", None, &[]).await.is(200).json();
     assert_eq!(would["dry_run"], true);
     let accepted = api.send("DELETE", "/backups/b", None, &[]).await;
-    let deleted = api.over(&accepted).await;
+    let deleted = api.wait_for_end(&accepted).await;
     assert_eq!((&deleted["state"], &deleted["result"]["name"]), (&json!("succeeded"), &json!("b")));
     let gone = api.get("/backups/b").await.is(404).json();
     assert_eq!((&gone["kind"], &gone["status"]), (&json!("not_found"), &json!(404)));
@@ -146,9 +147,9 @@ async fn a_backup_is_planned_made_shown_restored_and_deleted() {
 }
 
 #[tokio::test]
-async fn backups_come_in_pages_and_are_filtered() {
+async fn backups_are_listed_in_pages_and_filtered() {
     let world = World::with_books().await;
-    let api = Api::of(&world).await;
+    let api = Api::start(&world).await;
     for name in ["night_1", "night_2", "noon"] {
         api.backup(name).await;
     }
@@ -183,7 +184,7 @@ async fn backups_come_in_pages_and_are_filtered() {
     }
     let jobs = api.get("/jobs?limit=1&page_token=").await.is(200).json();
     assert_eq!(jobs["jobs"][0]["backup"], "noon", "an empty token is none");
-    // The list tells by their heads what backups are; what they hold is read for a filter alone.
+    // A list reads only the heads of backups; it reads their manifests only for a filter on collections.
     for file in ["full_meta.json", "collection_meta.json"] {
         std::fs::write(world.path(&format!("backup/night_1/meta/{file}")), "{").unwrap();
     }
@@ -192,9 +193,9 @@ async fn backups_come_in_pages_and_are_filtered() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_understood_is_refused_and_named() {
+async fn invalid_requests_are_rejected_by_name() {
     let world = World::new();
-    let api = Api::of(&world).await;
+    let api = Api::start(&world).await;
     for (path, body, detail) in [
         ("/backups", json!({ "nmae": "b" }), "unknown field `nmae`"),
         ("/backups", json!({ "name": "../b" }), "../b"),
@@ -212,11 +213,11 @@ async fn what_cannot_be_understood_is_refused_and_named() {
     }
     let broken =
         api.serving.request(Method::POST, "/api/v2/backups").header("content-type", "application/json");
-    let broken = Reply::of(broken.body("{\n  \"name\": }").send().await.unwrap()).await.is(400);
+    let broken = Reply::read(broken.body("{\n  \"name\": }").send().await.unwrap()).await.is(400);
     api.described.answers("POST", "/api/v2/backups", &broken);
     assert!(broken.json()["detail"].as_str().unwrap().contains("line 2 column 11"), "{}", broken.text);
     let plain = api.serving.request(Method::POST, "/api/v2/backups").header("content-type", "text/plain");
-    let plain = Reply::of(plain.body("{\"name\": \"b\"}").send().await.unwrap()).await.is(415);
+    let plain = Reply::read(plain.body("{\"name\": \"b\"}").send().await.unwrap()).await.is(415);
     assert!(
         plain.json()["hint"].as_str().unwrap().contains("application/json"),
         "a form of a web page is no client"
@@ -234,10 +235,10 @@ async fn what_cannot_be_understood_is_refused_and_named() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_means_nothing_is_refused() {
+async fn unknown_parameters_are_rejected() {
     let world = World::with_books().await;
-    let api = Api::of(&world).await;
-    // Passed over, the first two would do what was only to be told.
+    let api = Api::start(&world).await;
+    // If the parameter were ignored, the first two would execute what was meant as a dry run.
     for (path, body) in [
         ("/backups?dry_run=true", json!({ "name": "b" })),
         ("/restores?dry_run=true", json!({ "backup": "b", "suffix": "_2" })),
@@ -260,7 +261,7 @@ async fn a_parameter_that_means_nothing_is_refused() {
 }
 
 #[tokio::test]
-async fn what_no_route_takes_is_a_problem_too() {
+async fn unknown_paths_and_methods_are_problems_too() {
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
     let problem = |reply: Reply| {
@@ -276,26 +277,26 @@ async fn what_no_route_takes_is_a_problem_too() {
         [("PUT", "/api/v2/backups"), ("DELETE", "/api/v2/jobs/x"), ("POST", "/api/v2/check")]
     {
         let reply = serving.request(method.parse().unwrap(), path).send().await.unwrap();
-        let reply = Reply::of(reply).await.is(405);
+        let reply = Reply::read(reply).await.is(405);
         assert!(reply.header("allow").contains("GET"), "{reply:?}");
         problem(reply);
     }
-    // The Go tool's answer, on its routes.
+    // The routes of the Go tool answer in its form.
     assert_eq!(serving.get("/api/v1/nothing").await.is(404).text, "404 page not found");
     let put = serving.request(Method::PUT, "/api/v1/create").send().await.unwrap();
-    assert_eq!(Reply::of(put).await.is(404).text, "404 page not found");
+    assert_eq!(Reply::read(put).await.is(404).text, "404 page not found");
 }
 
 #[tokio::test]
-async fn a_request_sent_twice_is_one_job() {
+async fn a_repeated_request_with_the_same_key_is_one_job() {
     let world = World::with_books().await;
-    let api = Api::of(&world).await;
+    let api = Api::start(&world).await;
     let body = json!({ "name": "once" });
     let key = [("Idempotency-Key", "night of the 22nd")];
     let first = api.send("POST", "/backups", Some(&body), &key).await.is(202);
     let second = api.send("POST", "/backups", Some(&body), &key).await.is(202);
     assert_eq!(first.json()["id"], second.json()["id"]);
-    api.over(&first).await;
+    api.wait_for_end(&first).await;
     let later = api.send("POST", "/backups", Some(&body), &key).await.is(202).json();
     assert_eq!(later["id"], first.json()["id"], "also once it is over");
     api.send("POST", "/backups", Some(&json!({ "name": "other" })), &key).await;
@@ -312,12 +313,12 @@ async fn a_request_sent_twice_is_one_job() {
 }
 
 #[tokio::test]
-async fn a_job_is_followed_event_by_event() {
+async fn a_job_is_followed_with_events() {
     let world = World::with_books().await;
-    let api = Api::of(&world).await;
+    let api = Api::start(&world).await;
     let accepted = api.post("/backups", &json!({ "name": "b" })).await.is(202).json();
     let path = format!("/jobs/{}/events", accepted["id"].as_str().unwrap());
-    // The stream ends with the job, so all of it can be read.
+    // The stream ends with the job, so it can be read completely.
     let stream = api.get(&path).await.is(200);
     assert_eq!(stream.header("content-type"), "text/event-stream");
     let events: Vec<Vec<(&str, &str)>> = stream
@@ -351,7 +352,7 @@ async fn a_job_is_followed_event_by_event() {
 }
 
 #[tokio::test]
-async fn events_are_counted_on_from_the_last_that_was_seen() {
+async fn event_ids_continue_from_the_last_event_id() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
     world.fake.inject(Fault::Hangs { call: "Flush" });
@@ -369,9 +370,9 @@ async fn events_are_counted_on_from_the_last_that_was_seen() {
 }
 
 #[tokio::test]
-async fn check_tells_what_is_wrong() {
+async fn check_reports_problems() {
     let world = World::with_books().await;
-    let api = Api::of(&world).await;
+    let api = Api::start(&world).await;
     let checks = api.get("/check").await.is(200).json();
     assert_eq!(checks["ok"], true, "{checks:#}");
     assert!(
