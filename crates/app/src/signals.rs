@@ -4,7 +4,7 @@ use std::io::Write;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use wire::{Kind, exit_code};
+use wire::{FailureKind, exit_code};
 
 /// Cancels `job` after `notify` at the first signal, and exits immediately at the second.
 ///
@@ -27,7 +27,7 @@ pub(crate) fn cancel_on_signal(
         notify();
         job.cancel();
         next().await;
-        exit_immediately(exit_code(Kind::Interrupted));
+        exit_immediately(exit_code(FailureKind::Interrupted));
     });
     Ok(())
 }

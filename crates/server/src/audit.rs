@@ -6,7 +6,7 @@ use jobs::JobSnapshot;
 use tracing::Instrument as _;
 
 use super::caller::Caller;
-use wire::{Failure, Kind, kind_name};
+use wire::{Failure, FailureKind, kind_name};
 
 tokio::task_local! {
     /// Whether the current request has an audit line.
@@ -24,7 +24,7 @@ pub(crate) async fn run_detached<T: Send + 'static>(
 ) -> Result<T, Failure> {
     let done = tokio::spawn(watch_for_line(work).in_current_span()).await;
     let (done, recorded) =
-        done.map_err(|error| Failure::new(Kind::Failed, format!("internal server error: {error}")))?;
+        done.map_err(|error| Failure::new(FailureKind::Failed, format!("internal server error: {error}")))?;
     if recorded {
         let _ = RECORDED.try_with(|noticed| noticed.set(true));
     }

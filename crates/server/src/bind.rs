@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 use super::{ListenAddress, Settings};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The protocols of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ async fn bind_one(
 ) -> Result<TcpListener, Failure> {
     let may_be_public = no_auth || !settings.access.open;
     let cannot = |error: std::io::Error| {
-        Failure::new(Kind::Failed, format!("cannot listen on {listen}: {}", describe_error(&error)))
+        Failure::new(FailureKind::Failed, format!("cannot listen on {listen}: {}", describe_error(&error)))
             .hint(hint(&error))
     };
     let addresses = listen.resolve(may_be_public).await.map_err(cannot)?;

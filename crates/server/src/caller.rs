@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The role of a caller. Each role includes the permissions of the roles before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,7 +66,7 @@ impl Caller {
             return Ok(());
         }
         Err(Failure::new(
-            Kind::Forbidden,
+            FailureKind::Forbidden,
             format!(
                 "permission denied: {} has role {}, this needs {}",
                 self.name,
@@ -87,7 +87,7 @@ mod tests {
         let caller = Caller { name: "ci".to_owned(), role: "Backup".parse().unwrap() };
         assert!(caller.require(Role::Read).is_ok() && caller.require(Role::Backup).is_ok());
         let refused = caller.require(Role::Admin).unwrap_err();
-        assert_eq!(refused.kind, Kind::Forbidden);
+        assert_eq!(refused.kind, FailureKind::Forbidden);
         assert_eq!(refused.message, "permission denied: ci has role backup, this needs admin");
     }
 }

@@ -5,7 +5,7 @@ use jobs::{JobFilter, JobKind, JobSnapshot, JobState, OtherPlace};
 use model::name::BackupName;
 
 use super::{RequestContext, Service};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// A backup that was found.
 pub(crate) enum FoundBackup {
@@ -47,7 +47,7 @@ impl Service {
     async fn find_by_id(&self, context: &RequestContext, id: &str) -> Result<FoundBackup, Failure> {
         let job = match self.job(&context.caller, id) {
             Ok(job) => Some(job).filter(|job| job.kind == JobKind::Backup),
-            Err(failure) if failure.kind == Kind::NotFound => None,
+            Err(failure) if failure.kind == FailureKind::NotFound => None,
             Err(failure) => return Err(failure),
         };
         let (context, name) = match job {
@@ -90,7 +90,7 @@ impl Service {
         let newest = self.jobs(&context.caller, &filter, None, 1)?.jobs.into_iter().next();
         let failed = |job: &JobSnapshot| job.kind == JobKind::Backup && !left_a_backup(job.state);
         match newest.filter(|job| is_here(job) && failed(job)) {
-            Some(job) if failure.kind != Kind::Unreachable => Ok(job.into()),
+            Some(job) if failure.kind != FailureKind::Unreachable => Ok(job.into()),
             _ => Err(failure),
         }
     }
@@ -106,6 +106,6 @@ fn stored(detail: BackupDetail, context: RequestContext) -> FoundBackup {
 }
 
 fn no_such_id(id: &str) -> Failure {
-    Failure::new(Kind::NotFound, format!("there is no backup with the id {id}"))
+    Failure::new(FailureKind::NotFound, format!("there is no backup with the id {id}"))
         .hint("list the backups to see their ids")
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::caller::Caller;
 use super::policy::{DeclaredRoutes, Policy, RefusalForm};
-use wire::{Failure, Kind, kind_name};
+use wire::{Failure, FailureKind, kind_name};
 
 /// The time for which a result is reused.
 const CACHE_TIME: Duration = Duration::from_secs(5);
@@ -116,7 +116,7 @@ impl Health {
 }
 
 fn timeout_failure() -> Failure {
-    Failure::new(Kind::Timeout, format!("no answer within {} s", CHECK_TIMEOUT.as_secs()))
+    Failure::new(FailureKind::Timeout, format!("no answer within {} s", CHECK_TIMEOUT.as_secs()))
 }
 
 impl DependencyStatus {

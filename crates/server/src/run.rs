@@ -19,7 +19,7 @@ use super::health::Health;
 use super::routes::Routes;
 use super::tls::{Certificates, TlsError};
 use super::{ServerLimits, ServerState, Service, Settings, audit, health, metrics, process};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The time for which streams may continue after the last response.
 const STREAM_GRACE: Duration = Duration::from_secs(5);
@@ -169,5 +169,5 @@ fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {
 }
 
 fn failed(message: String) -> Failure {
-    Failure::new(Kind::Failed, message)
+    Failure::new(FailureKind::Failed, message)
 }

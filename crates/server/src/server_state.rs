@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jobs::OtherPlace;
 
 use super::{Service, Settings};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The state of the handlers.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ impl ServerState {
             return Ok(place);
         }
         let message = "the request has another bucket or backup root, which this server does not allow";
-        Err(Failure::new(Kind::Forbidden, message)
+        Err(Failure::new(FailureKind::Forbidden, message)
             .hint("omit it, or set server.allow_backup_root_path in the configuration of the server"))
     }
 }

@@ -1,32 +1,46 @@
-//! The documents that leave and enter the program: those of `--output json` and those of `/api/v2`, which are the same.
+//! The documents of `/api/v2` and of `--output json`, their conversions, and the table of exit codes and statuses.
 //!
-//! They are owned types, made of the engine's, so that what a server answered is rendered by the code that renders
-//! what was done here. Described in docs/json.md and docs/api.md; fields are only ever added.
+//! Both interfaces have the same documents. These own their data, so the command line renders the document of a server
+//! with the code that renders the result of a local run. The documents are described in docs/json.md and docs/api.md.
+//! New versions add fields and never remove any.
 
 mod advice;
-mod backup;
-mod catalog;
-mod diagnosis;
+mod backup_detail;
+mod backup_list;
+mod backup_report;
+mod check_report;
+mod deletion_report;
+mod enumerations;
+mod failure;
 mod job;
-mod page;
+mod job_progress;
+mod job_request;
+mod page_token;
 mod problem;
 mod request;
-mod restore;
-mod status;
+mod restore_plan;
+mod restore_report;
+mod status_codes;
 #[cfg(test)]
 mod tests;
 mod time;
-mod word;
 
 pub use advice::{ApiTerms, RequestOption, Reword, Terms, describe_advice};
-pub use backup::{BackupPlan, BackupReport};
-pub use catalog::{BackupPage, Collection, Deleted, Detail, List, Summary};
-pub use diagnosis::{Checks, Failed};
-pub use job::{Job, JobCollection, JobPage, JobProgress, JobResult, Pace, Part};
-pub use page::{after, token_after};
+pub use backup_detail::{BackupDetail, CollectionDetail};
+pub use backup_list::{BackupList, BackupPage, BackupSummary};
+pub use backup_report::{BackupPlan, BackupReport};
+pub use check_report::CheckReport;
+pub use deletion_report::DeletionReport;
+pub use enumerations::{
+    BackupState, CheckState, Existing, FlushStrategy, JobKind, JobState, LoadState, Phase, TargetAction,
+};
+pub use failure::{Failure, FailureDocument};
+pub use job::{Job, JobPage, JobResult};
+pub use job_progress::{Completion, JobCollection, JobPace, JobProgress};
+pub use page_token::{decode_page_token, encode_page_token};
 pub use problem::Problem;
-pub use request::{NewBackup, NewRestore, deletion, existing_name};
-pub use restore::{PlannedRestore, RestoreOutcome, RestorePlan, RestoreReport, Restored, RestoredFailure};
-pub use status::{DONE, Failure, Kind, Status, exit_code, kind_name};
-pub use time::{Time, duration, seconds};
-pub use word::{Action, BackupState, CheckState, Existing, JobKind, JobState, LoadState, Phase, Strategy};
+pub use request::{NewBackup, NewRestore, parse_delete_request, parse_existing_name};
+pub use restore_plan::{PlannedCollectionRestore, RestorePlan};
+pub use restore_report::{CollectionFailure, CollectionOutcome, RestoreReport, RestoredCollection};
+pub use status_codes::{DONE, FailureKind, StatusCodes, exit_code, kind_name};
+pub use time::{UtcTime, duration_from_seconds};

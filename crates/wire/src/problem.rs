@@ -1,32 +1,32 @@
-//! What went wrong with a request, as RFC 9457 has it.
+//! The problem document of a rejected or failed request (RFC 9457).
 
 use engine::Advice;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Failure, Kind};
+use crate::{Failure, FailureKind};
 
-/// What went wrong with a request (RFC 9457).
+/// The reason why a request was rejected or failed, as a problem document (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// `about:blank`: `kind` tells more than the status does.
+    /// Always `about:blank`; `kind` identifies the type of the problem.
     #[schema(example = "about:blank")]
     pub r#type: String,
-    /// The status in words.
+    /// The name of the HTTP status.
     #[schema(example = "Not Found")]
     pub title: String,
     /// The HTTP status.
     #[schema(example = 404)]
     pub status: u16,
-    /// What happened, to what, with its causes.
+    /// What failed, on which object, and why.
     #[schema(example = "there is no backup nightly")]
     pub detail: String,
-    /// What kind of failure.
-    pub kind: Kind,
-    /// What was being done.
+    /// The kind of the failure.
+    pub kind: FailureKind,
+    /// The operation during which the failure occurred; null if `detail` says it.
     pub context: Option<String>,
-    /// What to do.
+    /// The suggested next step as text; null if there is none.
     pub hint: Option<String>,
     /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "engine::known_advice")]
@@ -35,11 +35,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The document of a failure that is answered with this status.
-    pub fn of(failure: Failure, status: StatusCode) -> Self {
+    /// Creates the document of a failure that is answered with this status.
+    pub fn new(failure: Failure, status: StatusCode) -> Self {
         Self {
             r#type: "about:blank".to_owned(),
-            title: status.canonical_reason().unwrap_or(failure.kind.status().name).to_owned(),
+            title: status.canonical_reason().unwrap_or(failure.kind.codes().name).to_owned(),
             status: status.as_u16(),
             detail: failure.message,
             kind: failure.kind,

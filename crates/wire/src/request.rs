@@ -1,4 +1,5 @@
-//! What is asked for: the flags of a verb and the bodies of `/api/v2`, before they are the engine's requests.
+//! The requests of `/api/v2`, which the command line also builds from its flags, and their conversions to requests of
+//! the engine.
 
 use std::collections::BTreeMap;
 
@@ -11,85 +12,91 @@ use model::selection::Selection;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Existing, Strategy};
-use crate::{Failure, Kind};
+use crate::{Existing, Failure, FailureKind, FlushStrategy};
 
-/// A backup to make.
+/// The request to create a backup.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"name": "nightly", "filter": "shop.*,default.books"}))]
 pub struct NewBackup {
-    /// Its name: a letter or `_`, then letters, digits, `_`; made of the time if not given.
+    /// The name of the backup: a letter or `_`, then up to 127 letters, digits or `_`. Default: generated from the
+    /// current time.
     #[schema(pattern = "^([A-Za-z_][A-Za-z0-9_]{0,127})?$")]
     pub name: Option<String>,
-    /// What to take: `db.*`, `db.coll`, `coll` (of `default`), `db.` alone; globs; by commas. Everything without it.
+    /// The collections to back up, as a comma-separated list of `db.*`, `db.collection`, `collection` (in the database
+    /// `default`) and `db.` (the database without its collections). Names may contain `*` and `?`. Default: everything.
     pub filter: Option<String>,
-    /// How the newest rows get into it.
-    pub strategy: Option<Strategy>,
-    /// Whether to fail if a collection is dropped while it is read.
+    /// The way in which the newest rows get into the backup. Default: `auto`.
+    pub strategy: Option<FlushStrategy>,
+    /// Whether the backup fails if a collection is dropped while it is read or would lack rows. Otherwise, such a
+    /// collection is left out and reported.
     pub strict: bool,
-    /// Whether to hold Milvus's garbage collection meanwhile, whatever the configuration says.
+    /// Whether to pause Milvus's garbage collection during the backup, even if the configuration does not say so.
     pub pause_gc: bool,
-    /// Whether to only tell what would be done.
+    /// Whether to return the plan and change nothing.
     pub dry_run: bool,
 }
 
 impl NewBackup {
-    /// The name, unless one is to be generated.
+    /// Returns the name, unless one is to be generated.
     pub fn chosen_name(&self) -> Option<&str> {
         self.name.as_deref().filter(|name| !name.is_empty())
     }
 
-    /// The request of the engine.
-    pub fn request(&self) -> Result<BackupRequest, Failure> {
+    /// Converts this to the request of the engine; generates the name if there is none.
+    ///
+    /// Fails if the name or the filter is invalid.
+    pub fn to_engine_request(&self) -> Result<BackupRequest, Failure> {
         let name = match self.chosen_name() {
-            None => generated_name(),
+            None => generate_name(),
             Some(name) => BackupName::for_create(name).map_err(engine::Error::Name)?,
         };
         Ok(BackupRequest {
             name,
-            selection: selection(self.filter.as_deref())?,
-            strategy: self.strategy.unwrap_or(Strategy::Auto).into(),
+            selection: parse_filter(self.filter.as_deref())?,
+            strategy: self.strategy.unwrap_or(FlushStrategy::Auto).into(),
             strict: self.strict,
             pause_gc: self.pause_gc,
         })
     }
 }
 
-/// A restore to do.
+/// The request to restore collections of a backup.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"backup": "nightly", "filter": "shop.orders", "suffix": "_copy"}))]
 pub struct NewRestore {
-    /// The backup.
+    /// The name of the backup.
     pub backup: Option<String>,
-    /// Which of its collections: `db.*`, `db.coll`, `coll` (of `default`), `db.` alone; globs; by commas.
+    /// The collections to restore, by their names in the backup, as a comma-separated list of `db.*`, `db.collection`,
+    /// `collection` (in the database `default`) and `db.` (the database without its collections). Names may contain `*`
+    /// and `?`. Default: everything.
     pub filter: Option<String>,
-    /// New names by old ones: `db.coll` by `db.coll`, or `db.*` by `db.*`.
+    /// The new names by the names in the backup: `db.collection` to `db.collection`, or `db.*` to `db.*`.
     pub rename: BTreeMap<String, String>,
-    /// Appended to the name of every collection that is not renamed.
+    /// The suffix that is appended to the name of every collection that is not renamed.
     pub suffix: Option<String>,
-    /// Whether to leave the data out.
+    /// Whether to restore collections without their data.
     pub meta_only: bool,
     /// Whether to create the backup's indexes.
     #[schema(default = true)]
     pub indexes: bool,
-    /// Whether vector indexes become AUTOINDEX with the same metric.
+    /// Whether vector indexes become AUTOINDEX, with the same metric.
     pub auto_index: bool,
-    /// What to do with target collections that exist.
+    /// The treatment of target collections that exist already.
     #[schema(default = "refuse")]
     pub existing: Existing,
-    /// Whether to drop the indexes of target collections that exist.
+    /// Whether to drop the indexes of target collections that exist already.
     pub drop_indexes: bool,
-    /// Whether to load what was loaded.
+    /// Whether to load the collections that were loaded in the source.
     #[schema(default = true)]
     pub load: bool,
-    /// Whether to create the aliases.
+    /// Whether to create the backup's aliases.
     #[schema(default = true)]
     pub aliases: bool,
-    /// Whether to drop what was created for a collection that then fails.
+    /// Whether to drop a collection that the restore created and whose import failed.
     pub cleanup_on_failure: bool,
-    /// Whether to only tell what would be done.
+    /// Whether to return the plan and change nothing.
     pub dry_run: bool,
 }
 
@@ -114,12 +121,15 @@ impl Default for NewRestore {
 }
 
 impl NewRestore {
-    /// The request of the engine; `keep_staged` is what the configuration says about staged files.
-    pub fn request(&self, keep_staged: bool) -> Result<RestoreRequest, Failure> {
+    /// Converts this to the request of the engine; `keep_staged` is the setting of the configuration that keeps staged
+    /// files.
+    ///
+    /// Fails if the backup is missing, or if a name, the filter or a rename rule is invalid.
+    pub fn to_engine_request(&self, keep_staged: bool) -> Result<RestoreRequest, Failure> {
         let renames = self.rename.iter().map(|(from, to)| (from.as_str(), to.as_str()));
         let mapping = Mapping::from_renames(renames, self.suffix.as_deref());
         Ok(RestoreRequest {
-            selection: selection(self.filter.as_deref())?,
+            selection: parse_filter(self.filter.as_deref())?,
             mapping: mapping.map_err(engine::Error::Mapping)?,
             meta_only: self.meta_only,
             indexes: self.indexes,
@@ -130,33 +140,38 @@ impl NewRestore {
             aliases: self.aliases,
             cleanup_on_failure: self.cleanup_on_failure,
             keep_staged,
-            ..RestoreRequest::with_defaults(existing_name(self.backup.as_deref())?)
+            ..RestoreRequest::with_defaults(parse_existing_name(self.backup.as_deref())?)
         })
     }
 }
 
-/// The name of a backup that is there.
-pub fn existing_name(name: Option<&str>) -> Result<BackupName, Failure> {
+/// Parses the name of an existing backup, which may be one that this program would not create.
+///
+/// Fails if the name is missing, empty or invalid.
+pub fn parse_existing_name(name: Option<&str>) -> Result<BackupName, Failure> {
     match name {
         None | Some("") => {
-            Err(Failure::with_advice(Kind::Usage, "the request names no backup", Advice::NameBackup))
+            Err(Failure::with_advice(FailureKind::Usage, "the request names no backup", Advice::NameBackup))
         }
         Some(name) => name.parse().map_err(|error| engine::Error::Name(error).into()),
     }
 }
 
-/// The request to delete a backup.
-pub fn deletion(name: Option<&str>) -> Result<DeleteRequest, Failure> {
-    Ok(DeleteRequest { name: existing_name(name)? })
+/// Parses the request to delete the backup with this name.
+///
+/// Fails like [`parse_existing_name`].
+pub fn parse_delete_request(name: Option<&str>) -> Result<DeleteRequest, Failure> {
+    Ok(DeleteRequest { name: parse_existing_name(name)? })
 }
 
-fn selection(filter: Option<&str>) -> Result<Selection, Failure> {
+/// Parses a filter; every error means that the request is wrong, also those that mean something else in the engine.
+fn parse_filter(filter: Option<&str>) -> Result<Selection, Failure> {
     let selection = Selection::from_filter(filter.unwrap_or_default());
-    selection.map_err(|error| Failure::from(engine::Error::Selection(error, None)).of_usage())
+    selection.map_err(|error| Failure::from(engine::Error::Selection(error, None)).into_usage())
 }
 
-/// `backup_<UTC time>_<nanoseconds>`, as the Go tool names them.
-pub(crate) fn generated_name() -> BackupName {
+/// Generates a name from the current time, like the Go tool: `backup_<UTC time>_<nanoseconds>`.
+fn generate_name() -> BackupName {
     let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     BackupName::generated(
         now.year(),

@@ -1,4 +1,4 @@
-//! Every document is read back as it was written, and an unknown advice does not make it unreadable.
+//! Documents survive a round trip through JSON, including those with an advice of a later version.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -17,11 +17,12 @@ use proptest::sample::select;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Existing, NewBackup, NewRestore, Problem, Strategy as Flush};
-use crate::{Failure, Kind};
+use crate::{
+    ApiTerms, Existing, Failure, FailureKind, FlushStrategy, NewBackup, NewRestore, Problem, Reword,
+};
 
-/// Writes and reads.
-fn both_ways<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: &T) {
+/// Asserts that the document is the same after a round trip through JSON.
+fn assert_round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: &T) {
     let text = serde_json::to_string(document).unwrap();
     let read: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     assert_eq!(read, *document, "{text}");
@@ -39,12 +40,12 @@ fn collection() -> impl Strategy<Value = CollectionRef> {
     (word(), word()).prop_map(|(database, name)| CollectionRef::new(database, name))
 }
 
-fn took() -> impl Strategy<Value = Duration> {
+fn duration() -> impl Strategy<Value = Duration> {
     (0..100_000_000_u64).prop_map(Duration::from_millis)
 }
 
-/// Milliseconds since 1970, of years that a calendar has and others.
-fn moment() -> impl Strategy<Value = i64> {
+/// Milliseconds since 1970, in years that a calendar has and in others.
+fn time_ms() -> impl Strategy<Value = i64> {
     prop_oneof![0..4_000_000_000_000_i64, any::<i64>()]
 }
 
@@ -63,7 +64,7 @@ fn kind() -> impl Strategy<Value = engine::FailureKind> {
 
 prop_compose! {
     fn backup_report()(
-        name in word(), numbers in any::<[u32; 4]>(), times in [took(), took(), took()],
+        name in word(), numbers in any::<[u32; 4]>(), times in [duration(), duration(), duration()],
         cut in option::of((any::<i64>(), any::<i64>())),
         vanished in prop::collection::vec(collection(), 0..3),
         failed in prop::collection::vec((collection(), text(), option::of(advice())), 0..3),
@@ -80,7 +81,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn rows()(partition in word(), [counted, min, max] in any::<[u32; 3]>()) -> PartitionRows {
+    fn partition_rows()(partition in word(), [counted, min, max] in any::<[u32; 3]>()) -> PartitionRows {
         let expected = RowRange { min: min.into(), max: max.into() };
         PartitionRows { partition, counted: counted.into(), expected }
     }
@@ -94,8 +95,8 @@ fn advice() -> impl Strategy<Value = Advice> {
     ]
 }
 
-fn outcome() -> impl Strategy<Value = CollectionOutcome> {
-    let failure = (kind(), text(), option::of(advice()), option::of(rows()))
+fn collection_outcome() -> impl Strategy<Value = CollectionOutcome> {
+    let failure = (kind(), text(), option::of(advice()), option::of(partition_rows()))
         .prop_map(|(kind, message, advice, rows)| CollectionFailure { kind, message, advice, rows });
     prop_oneof![
         Just(CollectionOutcome::Done),
@@ -105,9 +106,9 @@ fn outcome() -> impl Strategy<Value = CollectionOutcome> {
 }
 
 prop_compose! {
-    fn restored()(
-        source in collection(), target in collection(), created in any::<bool>(), outcome in outcome(),
-        partitions in prop::collection::vec(rows(), 0..3),
+    fn collection_restored()(
+        source in collection(), target in collection(), created in any::<bool>(), outcome in collection_outcome(),
+        partitions in prop::collection::vec(partition_rows(), 0..3),
     ) -> CollectionRestored {
         CollectionRestored { source, target, created, outcome, partitions }
     }
@@ -115,7 +116,13 @@ prop_compose! {
 
 fn restore_report() -> impl Strategy<Value = RestoreReport> {
     let remaining = option::of((restore_request(), collection(), collection()));
-    (word(), prop::collection::vec(restored(), 0..3), took(), prop::collection::vec(text(), 0..2), remaining)
+    (
+        word(),
+        prop::collection::vec(collection_restored(), 0..3),
+        duration(),
+        prop::collection::vec(text(), 0..2),
+        remaining,
+    )
         .prop_map(|(name, collections, elapsed, warnings, remaining)| {
             let remaining = remaining
                 .map(|(request, source, target)| RemainingRestore::new(&request, [(&source, &target)], true));
@@ -173,7 +180,7 @@ prop_compose! {
     fn job()(
         request in request(), state in select(JobState::ALL.to_vec()), cancelling in any::<bool>(),
         ahead in option::of(0..9_usize), names in [text(), text()], bucket in option::of(text()),
-        times in (moment(), option::of(moment()), option::of(moment())),
+        times in (time_ms(), option::of(time_ms()), option::of(time_ms())),
         targets in prop::collection::vec((collection(), collection()), 0..3), progress in progress(),
         outcome in option::of(prop_oneof![
             backup_report().prop_map(JobOutcome::Backup), restore_report().prop_map(JobOutcome::Restore),
@@ -207,35 +214,35 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn reports(backup in backup_report(), restore in restore_report()) {
-        both_ways(&super::BackupReport::from(&backup));
-        both_ways(&super::RestoreReport::from(&restore));
+    fn reports_survive_a_round_trip(backup in backup_report(), restore in restore_report()) {
+        assert_round_trip(&crate::BackupReport::from(&backup));
+        assert_round_trip(&crate::RestoreReport::from(&restore));
     }
 
     #[test]
-    fn jobs(job in job()) {
-        both_ways(&super::Job::from(&job));
-        both_ways(&super::JobPage { jobs: vec![super::Job::from(&job)], next_page_token: None });
+    fn jobs_survive_a_round_trip(job in job()) {
+        assert_round_trip(&crate::Job::from(&job));
+        assert_round_trip(&crate::JobPage { jobs: vec![crate::Job::from(&job)], next_page_token: None });
     }
 
     #[test]
-    fn requests(restore in new_restore(), name in option::of(text()), filter in option::of(text()), flags in any::<[bool; 3]>()) {
-        both_ways(&restore);
+    fn requests_survive_a_round_trip(restore in new_restore(), name in option::of(text()), filter in option::of(text()), flags in any::<[bool; 3]>()) {
+        assert_round_trip(&restore);
         let [strict, pause_gc, dry_run] = flags;
-        both_ways(&NewBackup { name, filter, strategy: Some(Flush::Skip), strict, pause_gc, dry_run });
+        assert_round_trip(&NewBackup { name, filter, strategy: Some(FlushStrategy::Skip), strict, pause_gc, dry_run });
     }
 
     #[test]
-    fn problems(message in text(), context in option::of(text()), hint in option::of(text()), kind in select(Kind::ALL.to_vec())) {
-        let problem = Problem::of(Failure { kind, message: message.clone(), context, hint, advice: None }, kind.status().http);
-        both_ways(&problem);
+    fn problems_survive_a_round_trip(message in text(), context in option::of(text()), hint in option::of(text()), kind in select(FailureKind::ALL.to_vec())) {
+        let problem = Problem::new(Failure { kind, message: message.clone(), context, hint, advice: None }, kind.codes().http);
+        assert_round_trip(&problem);
         let failure = Failure::from(problem);
         prop_assert_eq!((failure.kind, failure.message), (kind, message));
     }
 }
 
 #[test]
-fn only_a_job_that_goes_on_has_time_left() {
+fn only_an_active_job_has_a_copy_rate_and_remaining_seconds() {
     let books = CollectionRef::new("", "books");
     let mut progress = Progress::default();
     progress.take(&Event::Collection { collection: books.clone(), phase: CollectionPhase::Copying }, 0);
@@ -265,35 +272,44 @@ fn only_a_job_that_goes_on_has_time_left() {
             outcome: None,
             failure: None,
         };
-        let told = super::Job::from(&job).progress;
-        let goes_on = (!state.is_over()).then_some(());
-        assert_eq!(told.bytes_per_second, goes_on.map(|()| 2_000), "{state:?}");
-        assert_eq!(told.seconds_left, goes_on.map(|()| 3), "{state:?}");
+        let progress = crate::Job::from(&job).progress;
+        let if_active = (!state.is_over()).then_some(());
+        assert_eq!(progress.bytes_per_second, if_active.map(|()| 2_000), "{state:?}");
+        assert_eq!(progress.seconds_left, if_active.map(|()| 3), "{state:?}");
     }
 }
 
 #[test]
-fn requests_have_the_defaults_of_the_verbs() {
+fn requests_have_the_defaults_of_the_commands() {
     assert_eq!(serde_json::from_str::<NewRestore>("{}").unwrap(), NewRestore::default());
-    let request = NewRestore { backup: Some("b".into()), ..NewRestore::default() }.request(false).unwrap();
+    let request =
+        NewRestore { backup: Some("b".into()), ..NewRestore::default() }.to_engine_request(false).unwrap();
     assert_eq!(request, RestoreRequest::with_defaults("b".parse().unwrap()));
-    let request = NewBackup { name: Some("b".into()), ..NewBackup::default() }.request().unwrap();
+    let request = NewBackup { name: Some("b".into()), ..NewBackup::default() }.to_engine_request().unwrap();
     assert_eq!(request, BackupRequest::with_defaults("b".parse().unwrap()));
 }
 
 #[test]
-fn the_names_of_kinds_are_those_of_the_table() {
-    for kind in Kind::ALL {
+fn a_kind_is_serialised_as_its_name_in_the_table() {
+    for kind in FailureKind::ALL {
         assert_eq!(serde_json::to_value(kind).unwrap(), crate::kind_name(kind));
     }
 }
 
 #[test]
-fn an_advice_of_a_later_version_leaves_the_text() {
+fn an_unknown_advice_of_a_later_version_keeps_its_text() {
     let problem = serde_json::json!({
         "type": "about:blank", "title": "Conflict", "status": 409, "detail": "no", "kind": "busy", "context": null,
         "hint": "water the server", "advice": {"action": "water_server", "litres": 2},
     });
     let failure = Failure::from(serde_json::from_value::<Problem>(problem).unwrap());
     assert_eq!((failure.hint.as_deref(), failure.advice), (Some("water the server"), None));
+}
+
+#[test]
+fn a_hint_replaces_the_advice_in_all_terms() {
+    let mut failure =
+        Failure::with_advice(FailureKind::Usage, "no", Advice::CorrectFilter).hint("write JSON");
+    failure.reword(&ApiTerms);
+    assert_eq!((failure.hint.as_deref(), failure.advice), (Some("write JSON"), None));
 }

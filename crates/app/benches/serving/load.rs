@@ -15,7 +15,7 @@ const COLLECTIONS: usize = 40;
 /// Makes collections and flushes them, so that there are files.
 pub(crate) async fn fill(world: &World) {
     for number in 0..COLLECTIONS {
-        world.fill(&format!("books_{number}_now"), 50).await;
+        world.create_collection(&format!("books_{number}_now"), 50).await;
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn work(serving: Arc<Serving>, seen: Arc<Seen>, stop: Cancellat
     let backups = async {
         while !stop.is_cancelled() {
             run(&serving, &seen, "/api/v2/backups", &backup("again")).await;
-            serving.delete("/api/v1/delete?backup_name=again").await.is(200);
+            serving.delete("/api/v1/delete?backup_name=again").await.has_status(200);
         }
     };
     tokio::join!(restores, backups);
@@ -41,11 +41,11 @@ pub(crate) async fn work(serving: Arc<Serving>, seen: Arc<Seen>, stop: Cancellat
 
 /// Hands a job in and waits for its end.
 async fn run(serving: &Serving, seen: &Seen, path: &str, request: &Value) {
-    let job = serving.post(path, request).await.is(202).json();
+    let job = serving.post(path, request).await.has_status(202).json();
     let id = job["id"].as_str().unwrap().to_owned();
     seen.began(id.clone());
     loop {
-        let job = serving.get(&format!("/api/v2/jobs/{id}")).await.is(200).json();
+        let job = serving.get(&format!("/api/v2/jobs/{id}")).await.has_status(200).json();
         match job["state"].as_str().unwrap() {
             "queued" | "running" => tokio::time::sleep(Duration::from_millis(200)).await,
             "succeeded" => return,

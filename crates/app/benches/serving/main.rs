@@ -31,7 +31,7 @@ async fn main() {
         println!("not run: scripts/bench-server [SECONDS] [CLIENTS] [PROGRAM]");
         return;
     };
-    let world = arguments.next().map_or_else(World::new, World::of);
+    let world = arguments.next().map_or_else(World::new, World::with_program);
     load::fill(&world).await;
     let limits = json!({ "requests_per_second": 0, "max_connections": 4 * clients, "max_running_jobs": 2 });
     let serving = Arc::new(world.serve(limits, &[]));

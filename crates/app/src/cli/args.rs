@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args, Command};
 use model::name::BackupName;
-use wire::{Failure, existing_name};
+use wire::{Failure, parse_existing_name};
 
 use crate::config;
 use crate::render::{Format, ProgressMode};
@@ -132,7 +132,7 @@ pub(super) struct BackupFlag {
 impl BackupFlag {
     /// The name; a usage error if it is missing or invalid.
     pub(super) fn parse(&self) -> Result<BackupName, Failure> {
-        existing_name(self.name.as_deref())
+        parse_existing_name(self.name.as_deref())
     }
 }
 

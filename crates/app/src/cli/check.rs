@@ -1,7 +1,7 @@
 //! `check`: whether backup and restore can work with this configuration.
 
 use clap::Args;
-use wire::{Checks, DONE, Failure, Kind, Reword, exit_code};
+use wire::{CheckReport, DONE, Failure, FailureKind, Reword, exit_code};
 
 use super::args::CommonFlags;
 use super::session::Session;
@@ -29,9 +29,9 @@ impl Arguments {
         }
         let engine = session.engine()?;
         let job = session.silent_job()?;
-        let mut checks = Checks::from(engine.check(job.ctx()).await?.as_slice());
+        let mut checks = CheckReport::from(engine.check(job.ctx()).await?.as_slice());
         checks.reword(session.terms());
-        session.show(&checks, Checks::to_string)?;
-        Ok(if checks.ok { DONE } else { exit_code(Kind::Unreachable) })
+        session.show(&checks, CheckReport::to_string)?;
+        Ok(if checks.ok { DONE } else { exit_code(FailureKind::Unreachable) })
     }
 }

@@ -1,9 +1,8 @@
 //! `create`: creates a backup.
 
 use clap::Args;
-use model::plan::backup::FlushStrategy;
 use reqwest::Method;
-use wire::{BackupPlan, BackupReport, DONE, Failure, NewBackup, Strategy};
+use wire::{BackupPlan, BackupReport, DONE, Failure, FlushStrategy, NewBackup};
 
 use super::args::CommonFlags;
 use super::remote::{JobFlags, Submission};
@@ -77,7 +76,7 @@ impl Arguments {
             return self.job.submit(session, client, submission).await;
         }
         self.job.reject_without_server()?;
-        let request = new_backup.request()?;
+        let request = new_backup.to_engine_request()?;
         let engine = session.engine()?;
         let job = session.job()?;
         let prepared = job.finish_if_failed(engine.plan_backup(&request, job.ctx()).await)?;
@@ -109,15 +108,17 @@ impl Arguments {
 
     fn reject_unsupported(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("create --rbac (users, roles and grants)").hint("omit --rbac"));
+            return Err(
+                Failure::not_supported_yet("create --rbac (users, roles and grants)").hint("omit --rbac")
+            );
         }
         if self.backup_index_extra {
-            return Err(Failure::later("create --backup_index_extra (index details from etcd)")
+            return Err(Failure::not_supported_yet("create --backup_index_extra (index details from etcd)")
                 .hint("omit it: indexes are backed up with the parameters with which they were created"));
         }
         match self.format.as_deref() {
             None | Some("" | "auto" | "binlog") => Ok(()),
-            Some("snapshot") => Err(Failure::later("create --format snapshot (Milvus 3.0)")
+            Some("snapshot") => Err(Failure::not_supported_yet("create --format snapshot (Milvus 3.0)")
                 .hint("use --format binlog, or omit it")),
             Some(other) => {
                 Err(Failure::usage(format!("--format {other}: expected auto, binlog or snapshot")))
@@ -126,12 +127,12 @@ impl Arguments {
     }
 
     /// `--strategy` overrides `--meta_only`, which overrides `--force`, as in 0.4.15.
-    fn strategy(&self, session: &Session<'_>) -> Result<Strategy, Failure> {
+    fn strategy(&self, session: &Session<'_>) -> Result<FlushStrategy, Failure> {
         let word = self.strategy.as_deref().unwrap_or_default();
         if self.meta_only && self.force && word.is_empty() {
             session
                 .note("--meta_only is deprecated, and --force is ignored with it; use --strategy meta_only");
-            return Ok(Strategy::MetaOnly);
+            return Ok(FlushStrategy::MetaOnly);
         }
         for (given, flag, replacement) in
             [(self.meta_only, "--meta_only", "meta_only"), (self.force, "--force", "skip_flush")]
@@ -143,14 +144,16 @@ impl Arguments {
             }
         }
         match word {
-            "" if self.meta_only => Ok(Strategy::MetaOnly),
-            "" if self.force => Ok(Strategy::Skip),
+            "" if self.meta_only => Ok(FlushStrategy::MetaOnly),
+            "" if self.force => Ok(FlushStrategy::Skip),
             "snapshot" => Err(Failure::usage("--strategy snapshot: snapshot is a format, not a strategy")
                 .hint("--format chooses the format; snapshot is not supported yet")),
-            word => FlushStrategy::from_word(word).map(Strategy::from).ok_or_else(|| {
-                let words = FlushStrategy::WORDS.join(", ");
-                Failure::usage(format!("--strategy {word}: expected one of {words}"))
-            }),
+            word => model::plan::backup::FlushStrategy::from_word(word).map(FlushStrategy::from).ok_or_else(
+                || {
+                    let words = model::plan::backup::FlushStrategy::WORDS.join(", ");
+                    Failure::usage(format!("--strategy {word}: expected one of {words}"))
+                },
+            ),
         }
     }
 }

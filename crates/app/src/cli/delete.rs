@@ -6,7 +6,7 @@ use clap::Args;
 use reqwest::Method;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use wire::{DONE, Deleted, Failure, Kind, deletion};
+use wire::{DONE, DeletionReport, Failure, FailureKind, parse_delete_request};
 
 use super::args::{BackupFlag, CommonFlags};
 use super::remote::{JobFlags, Submission};
@@ -41,7 +41,7 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let request = deletion(self.backup.name.as_deref())?;
+        let request = parse_delete_request(self.backup.name.as_deref())?;
         let asks = !self.yes && !self.dry_run && std::io::stdin().is_terminal();
         if let Some(client) = session.server() {
             let path = &["backups", request.name.as_str()];
@@ -56,7 +56,7 @@ impl Arguments {
                 path,
                 query: &[("dry_run", if self.dry_run { "true" } else { "false" })],
                 body: None::<&()>,
-                plan_text: render::text::delete_plan as fn(&Deleted) -> String,
+                plan_text: render::text::delete_plan as fn(&DeletionReport) -> String,
             };
             return self.job.submit(session, client, submission).await;
         }
@@ -64,7 +64,7 @@ impl Arguments {
         let engine = session.engine()?;
         let planning = session.silent_job()?;
         let prepared = engine.plan_delete(&request, planning.ctx()).await?;
-        let plan = Deleted::of(prepared.contents(), true);
+        let plan = DeletionReport::new(prepared.contents(), true);
         if self.dry_run {
             return report_deletion(session, &plan);
         }
@@ -75,14 +75,14 @@ impl Arguments {
         let job = session.shown_job(planning.ctx().cancel().clone());
         let deleted = engine.delete(prepared, job.ctx()).await;
         job.display().finish();
-        report_deletion(session, &Deleted::of(&deleted?, false))
+        report_deletion(session, &DeletionReport::new(&deleted?, false))
     }
 }
 
 /// Asks for confirmation on the terminal; every answer but `y` and `yes` means no.
 ///
 /// Fails if `cancel` is cancelled before there is an answer.
-async fn confirm(plan: &Deleted, cancel: &CancellationToken) -> Result<bool, Failure> {
+async fn confirm(plan: &DeletionReport, cancel: &CancellationToken) -> Result<bool, Failure> {
     let mut stderr = std::io::stderr();
     write!(stderr, "{} [y/N] ", render::text::delete_question(plan))?;
     stderr.flush()?;
@@ -99,6 +99,6 @@ async fn confirm(plan: &Deleted, cancel: &CancellationToken) -> Result<bool, Fai
             let answer = answer.map_err(std::io::Error::other)??;
             Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
         }
-        () = cancel.cancelled() => Err(Failure::new(Kind::Interrupted, "interrupted")),
+        () = cancel.cancelled() => Err(Failure::new(FailureKind::Interrupted, "interrupted")),
     }
 }

@@ -1,7 +1,7 @@
 //! `get`: shows one backup.
 
 use clap::Args;
-use wire::{DONE, Detail, Failure};
+use wire::{BackupDetail, DONE, Failure};
 
 use super::args::{BackupFlag, CommonFlags};
 use super::remote::ServerFlags;
@@ -36,7 +36,7 @@ impl Arguments {
         } else {
             let engine = session.engine()?;
             let job = session.silent_job()?;
-            Detail::of(&engine.get(&name, job.ctx()).await?, self.detail)
+            BackupDetail::new(&engine.get(&name, job.ctx()).await?, self.detail)
         };
         session.show(&backup, render::text::detail)?;
         Ok(DONE)

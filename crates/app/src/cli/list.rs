@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use clap::{Args, ValueEnum};
-use wire::{BackupState, DONE, Failure, List, Summary};
+use wire::{BackupList, BackupState, BackupSummary, DONE, Failure};
 
 use super::args::CommonFlags;
 use super::remote::{ServerFlags, all_backups};
@@ -70,12 +70,12 @@ impl Arguments {
             Some(client) => all_backups(client).await?,
             None => list_locally(session).await?,
         };
-        session.show(&List { backups: self.select(found) }, render::text::list)?;
+        session.show(&BackupList { backups: self.select(found) }, render::text::list)?;
         Ok(DONE)
     }
 
     /// Filters, sorts and limits the backups, which must be sorted by name.
-    fn select(&self, mut backups: Vec<Summary>) -> Vec<Summary> {
+    fn select(&self, mut backups: Vec<BackupSummary>) -> Vec<BackupSummary> {
         backups.retain(|backup| {
             self.state.is_empty() || self.state.contains(&StateArgument::from(backup.state))
         });
@@ -92,14 +92,14 @@ impl Arguments {
     }
 }
 
-async fn list_locally(session: &Session<'_>) -> Result<Vec<Summary>, Failure> {
+async fn list_locally(session: &Session<'_>) -> Result<Vec<BackupSummary>, Failure> {
     let engine = session.engine()?;
     let job = session.silent_job()?;
     let found = engine.list(job.ctx()).await?;
     if found.is_empty() && session.format() == Format::Text {
         session.note(&format!("no backups below {}", session.config.backup_place()));
     }
-    Ok(found.iter().map(Summary::from).collect())
+    Ok(found.iter().map(BackupSummary::from).collect())
 }
 
 impl From<BackupState> for StateArgument {

@@ -200,7 +200,7 @@ async fn report_queue(state: &RefCell<Option<String>>, shown: &ShownJob) -> Infa
 }
 
 /// Requests all backups of a server, page by page.
-pub(super) async fn all_backups(client: &Client) -> Result<Vec<wire::Summary>, Failure> {
+pub(super) async fn all_backups(client: &Client) -> Result<Vec<wire::BackupSummary>, Failure> {
     let mut backups = Vec::new();
     let mut token: Option<String> = None;
     loop {

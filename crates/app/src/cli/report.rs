@@ -1,6 +1,6 @@
 //! Prints the outcome of a command, whether this process or a server produced it.
 
-use wire::{BackupReport, DONE, Deleted, Failure, Job, JobResult, Kind, RestoreReport, Reword};
+use wire::{BackupReport, DONE, DeletionReport, Failure, FailureKind, Job, JobResult, RestoreReport, Reword};
 
 use super::session::Session;
 use crate::render;
@@ -14,7 +14,7 @@ pub(super) fn report_backup(session: &Session<'_>, mut report: BackupReport) -> 
 }
 
 /// Prints the report of a deletion, or its plan; returns the exit code.
-pub(super) fn report_deletion(session: &Session<'_>, deleted: &Deleted) -> Result<u8, Failure> {
+pub(super) fn report_deletion(session: &Session<'_>, deleted: &DeletionReport) -> Result<u8, Failure> {
     if deleted.dry_run {
         session.show(deleted, render::text::delete_plan)?;
     } else {
@@ -46,8 +46,8 @@ pub(super) fn report_job(session: &Session<'_>, job: Job) -> Result<u8, Failure>
         (None, Some(error)) => Err(error.into()),
         (None, None) => {
             let kind = match job.state.into() {
-                jobs::JobState::Cancelled | jobs::JobState::Interrupted => Kind::Interrupted,
-                _ => Kind::Failed,
+                jobs::JobState::Cancelled | jobs::JobState::Interrupted => FailureKind::Interrupted,
+                _ => FailureKind::Failed,
             };
             Err(Failure::new(kind, format!("the job is {}", job.state)))
         }

@@ -95,7 +95,7 @@ impl Arguments {
     /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let new_restore = self.new_restore(session)?;
-        let request = new_restore.request(session.config.keep_staged())?;
+        let request = new_restore.to_engine_request(session.config.keep_staged())?;
         if let Some(client) = session.server() {
             let submission = Submission {
                 method: Method::POST,
@@ -112,7 +112,7 @@ impl Arguments {
         let prepared = job.finish_if_failed(engine.plan_restore(&request, job.ctx()).await)?;
         if self.dry_run {
             job.display().finish();
-            session.show(&RestorePlan::of(&prepared), render::text::restore_plan)?;
+            session.show(&RestorePlan::new(&prepared), render::text::restore_plan)?;
             return Ok(DONE);
         }
         let report = engine.restore(prepared, job.ctx()).await;
@@ -124,7 +124,9 @@ impl Arguments {
 
     fn new_restore(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {
         if self.rbac {
-            return Err(Failure::later("restore --rbac (users, roles and grants)").hint("omit --rbac"));
+            return Err(
+                Failure::not_supported_yet("restore --rbac (users, roles and grants)").hint("omit --rbac")
+            );
         }
         if self.use_v2_restore {
             session.note(
@@ -178,7 +180,7 @@ impl Arguments {
 
 /// The failure of `restore secondary`.
 pub(super) fn secondary() -> Failure {
-    Failure::later("restore secondary (the standby of a cluster pair)")
+    Failure::not_supported_yet("restore secondary (the standby of a cluster pair)")
 }
 
 fn non_empty(text: Option<&String>) -> Option<&str> {

@@ -79,7 +79,7 @@ fn parse(given: Option<&Given<'_>>, session: &Session<'_>) -> Result<Selection, 
         session.note(&format!("{} is deprecated; use --filter {}", given.flag, given.replacement));
     }
     (given.read)(given.text).map_err(|error| {
-        let failure = Failure::from(engine::Error::Selection(error, None)).of_usage();
+        let failure = Failure::from(engine::Error::Selection(error, None)).into_usage();
         match given.flag {
             JSON => failure
                 .hint(r#"for example -a '{"default": ["books"], "shop": []}'; [] selects a whole database"#),

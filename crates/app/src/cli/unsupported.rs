@@ -22,10 +22,9 @@ impl Command {
     /// The failure that names the command (exit code 2).
     pub(super) fn failure(&self) -> Failure {
         match self {
-            Self::Migrate(_) => Failure::later("migrate (to Zilliz Cloud)"),
-            Self::L0compact(_) => {
-                Failure::later("l0compact").hint("backups of Milvus 2.2 and 2.3 have nothing to compact")
-            }
+            Self::Migrate(_) => Failure::not_supported_yet("migrate (to Zilliz Cloud)"),
+            Self::L0compact(_) => Failure::not_supported_yet("l0compact")
+                .hint("backups of Milvus 2.2 and 2.3 have nothing to compact"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory};
-use wire::{DONE, Failure, Kind, exit_code};
+use wire::{DONE, Failure, FailureKind, exit_code};
 
 use super::Cli;
 use crate::config::Environment;
@@ -25,7 +25,7 @@ pub(super) fn print_usage(error: &clap::Error, arguments: &[OsString], environme
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = write!(std::io::stderr(), "{}", requested_page(arguments).render_help());
-            exit_code(Kind::Usage)
+            exit_code(FailureKind::Usage)
         }
         _ => {
             let _ = error.print();
@@ -35,7 +35,7 @@ pub(super) fn print_usage(error: &clap::Error, arguments: &[OsString], environme
                 let failure = Failure::usage(first.trim_start_matches("error: "));
                 Out::new(Format::Json, false, environment.no_color()).failure_document(&failure);
             }
-            exit_code(Kind::Usage)
+            exit_code(FailureKind::Usage)
         }
     }
 }

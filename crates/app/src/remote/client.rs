@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
-use wire::{Failure, Job, Kind, Problem};
+use wire::{Failure, FailureKind, Job, Problem};
 
 use super::Server;
 
@@ -119,7 +119,7 @@ impl Client {
         };
         let mut sent = self.send(request()).await;
         for _ in 0..SUBMIT_RETRIES {
-            if !matches!(&sent, Err(failure) if failure.kind == Kind::Unreachable) {
+            if !matches!(&sent, Err(failure) if failure.kind == FailureKind::Unreachable) {
                 break;
             }
             tokio::time::sleep(SUBMIT_RETRY_PAUSE).await;
@@ -156,7 +156,10 @@ impl Client {
     async fn document<T: DeserializeOwned>(&self, response: Response) -> Result<T, Failure> {
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         serde_json::from_slice(&body).map_err(|error| {
-            Failure::new(Kind::Failed, format!("cannot read the response of the server at {self}: {error}"))
+            Failure::new(
+                FailureKind::Failed,
+                format!("cannot read the response of the server at {self}: {error}"),
+            )
         })
     }
 
@@ -167,24 +170,24 @@ impl Client {
         if let Ok(problem) = serde_json::from_slice::<Problem>(&body) {
             let failure = Failure::from(problem);
             return match failure.kind {
-                Kind::Unauthenticated => {
+                FailureKind::Unauthenticated => {
                     failure.hint("set a token of the server with --token-file FILE or MILVUS_BACKUP_TOKEN")
                 }
                 _ => failure,
             };
         }
         let kind = match status {
-            StatusCode::UNAUTHORIZED => Kind::Unauthenticated,
-            StatusCode::FORBIDDEN => Kind::Forbidden,
-            status if status.is_client_error() => Kind::Usage,
-            _ => Kind::Unreachable,
+            StatusCode::UNAUTHORIZED => FailureKind::Unauthenticated,
+            StatusCode::FORBIDDEN => FailureKind::Forbidden,
+            status if status.is_client_error() => FailureKind::Usage,
+            _ => FailureKind::Unreachable,
         };
         Failure::new(kind, format!("the server at {self} answered {status}"))
             .hint("check that the URL is that of a milvus-backup server, and that its version has /api/v2")
     }
 
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let kind = if error.is_timeout() { Kind::Timeout } else { Kind::Unreachable };
+        let kind = if error.is_timeout() { FailureKind::Timeout } else { FailureKind::Unreachable };
         let message = chain(&format!("cannot reach the server at {self}"), error);
         let hint = hint_of(&message);
         Failure::new(kind, message).hint(hint)
@@ -289,7 +292,7 @@ mod tests {
             "http://h#x",
         ] {
             let refused = client(url).err().unwrap();
-            assert_eq!(refused.kind, Kind::Usage, "{url}");
+            assert_eq!(refused.kind, FailureKind::Usage, "{url}");
             assert!(!refused.message.contains("secret"), "{}", refused.message);
         }
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use reqwest::Response;
 use sse_stream::{Sse, SseByteStream};
-use wire::{Failure, Job, Kind};
+use wire::{Failure, FailureKind, Job};
 
 use super::Client;
 
@@ -61,7 +61,10 @@ impl Events {
 
     fn unreadable(&self, error: &dyn std::error::Error) -> Failure {
         let client = &self.client;
-        Failure::new(Kind::Failed, format!("cannot read the job that the server at {client} sent: {error}"))
+        Failure::new(
+            FailureKind::Failed,
+            format!("cannot read the job that the server at {client} sent: {error}"),
+        )
     }
 }
 
@@ -71,7 +74,7 @@ fn read(client: Client, response: Response) -> impl Stream<Item = Result<Bytes, 
         let chunk = match tokio::time::timeout(MAX_SILENCE, response.chunk()).await {
             Err(_) => {
                 let reason = format!("has sent nothing for {} s", MAX_SILENCE.as_secs());
-                Err(read_error(&client, Kind::Timeout, &reason))
+                Err(read_error(&client, FailureKind::Timeout, &reason))
             }
             Ok(Err(error)) => Err(ReadError(client.unreachable(&error))),
             Ok(Ok(None)) => return None,
@@ -81,7 +84,7 @@ fn read(client: Client, response: Response) -> impl Stream<Item = Result<Bytes, 
                     Ok(chunk)
                 } else {
                     let reason = format!("has sent a line of more than {MAX_LINE_BYTES} bytes");
-                    Err(read_error(&client, Kind::Failed, &reason))
+                    Err(read_error(&client, FailureKind::Failed, &reason))
                 }
             }
         };
@@ -89,6 +92,6 @@ fn read(client: Client, response: Response) -> impl Stream<Item = Result<Bytes, 
     })
 }
 
-fn read_error(client: &Client, kind: Kind, reason: &str) -> ReadError {
+fn read_error(client: &Client, kind: FailureKind, reason: &str) -> ReadError {
     ReadError(Failure::new(kind, format!("the server at {client} {reason}")))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use wire::{Failure, Job, Kind};
+use wire::{Failure, FailureKind, Job};
 
 use super::Client;
 use super::events::Events;
@@ -106,10 +106,10 @@ impl Follower<'_> {
 
     async fn handle_signal(&mut self) -> Result<(), Failure> {
         if self.action == SignalAction::StopFollowing {
-            return Err(Failure::new(Kind::Interrupted, "interrupted"));
+            return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
         }
         match self.client.act::<Job>(&["jobs", &format!("{}:cancel", self.id)]).await {
-            Err(failure) if failure.kind == Kind::Forbidden => Err(failure),
+            Err(failure) if failure.kind == FailureKind::Forbidden => Err(failure),
             Err(failure) if is_temporary(failure.kind) => {
                 self.signalled = false;
                 Err(failure)
@@ -121,13 +121,19 @@ impl Follower<'_> {
 }
 
 /// Whether a retry may succeed.
-fn is_temporary(kind: Kind) -> bool {
-    matches!(kind, Kind::Unreachable | Kind::Timeout | Kind::TooMany | Kind::Interrupted)
+fn is_temporary(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Unreachable | FailureKind::Timeout | FailureKind::TooMany | FailureKind::Interrupted
+    )
 }
 
 fn gave_up(client: &Client, id: &str, reason: Option<Failure>, watch: &str) -> Failure {
     let reason = reason.unwrap_or_else(|| {
-        Failure::new(Kind::Unreachable, format!("the server at {client} closes the connection repeatedly"))
+        Failure::new(
+            FailureKind::Unreachable,
+            format!("the server at {client} closes the connection repeatedly"),
+        )
     });
     Failure { context: Some(format!("while following job {id}")), ..reason }
         .hint(format!("once the server is available again, run: {watch}"))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use indicatif::MultiProgress;
-use wire::{Failed, Failure, Reword};
+use wire::{Failure, FailureDocument, Reword};
 
 use super::advice::CommandTerms;
 use super::json;
@@ -95,7 +95,7 @@ impl Out {
     pub(crate) fn failure_document(&self, failure: &Failure) {
         if self.format == Format::Json {
             // The failure is on stderr too, and there is no other way to report that stdout is closed.
-            let _ = self.print(&json::text(&Failed::from(failure)));
+            let _ = self.print(&json::text(&FailureDocument::from(failure)));
         }
     }
 

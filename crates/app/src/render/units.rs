@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wire::Time;
+use wire::UtcTime;
 
 /// A size in its largest fitting unit: `360 KiB`, `5.0 MiB`.
 pub(super) fn bytes(bytes: u64) -> String {
@@ -59,12 +59,12 @@ pub(super) fn duration(duration: Duration) -> String {
 }
 
 /// `2026-11-22 14:58`, in UTC.
-pub(super) fn minute(time: Time) -> String {
+pub(super) fn minute(time: UtcTime) -> String {
     time.format("%Y-%m-%d %H:%M")
 }
 
 /// `14:58:20`, in UTC.
-pub(super) fn time_of_day(time: Time) -> String {
+pub(super) fn time_of_day(time: UtcTime) -> String {
     time.format("%H:%M:%S")
 }
 
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn times_are_utc() {
-        let time = Time::from_ms(1_795_359_500_000).unwrap();
+        let time = UtcTime::from_ms(1_795_359_500_000).unwrap();
         assert_eq!((minute(time), time_of_day(time)), ("2026-11-22 14:58".into(), "14:58:20".into()));
     }
 

@@ -1,4 +1,4 @@
-//! Many small collections, filled a moment before they are backed up and written to meanwhile: none may lose a row.
+//! Many small collections that are filled just before the backup, and some of them during it: none may lose a row.
 
 use crate::tool::Tool;
 use futures::stream::{self, StreamExt};
@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use testkit::seed::keyed;
 use testkit::{names, servers};
 
-/// Enough that a list taken right after a flush meets segments in state Flushing now and then.
+/// The number of collections: so many that some segments are still in state Flushing after their flush.
 const COLLECTIONS: usize = 300;
-/// Rows that were acknowledged before the backup began.
+/// The number of rows of each collection that are acknowledged before the backup begins.
 const ROWS: u64 = 10;
-/// Of so many collections one is written to meanwhile.
-const WRITTEN: usize = 10;
+/// One of this many collections is written to during the backup.
+const WRITTEN_INTERVAL: usize = 10;
 const DIM: usize = 2;
 
 async fn insert(milvus: &Milvus, target: &CollectionRef, first: i64) {
@@ -22,7 +22,7 @@ async fn insert(milvus: &Milvus, target: &CollectionRef, first: i64) {
 }
 
 #[tokio::test]
-async fn hundreds_of_fresh_collections_lose_no_row() {
+async fn hundreds_of_fresh_collections_are_backed_up_completely() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
     let database = names::unique("fresh");
@@ -39,14 +39,14 @@ async fn hundreds_of_fresh_collections_lose_no_row() {
         })
         .await;
 
-    let over = Arc::new(AtomicBool::new(false));
+    let stop = Arc::new(AtomicBool::new(false));
     let writer = tokio::spawn({
-        let (milvus, over, targets) = (milvus.clone(), Arc::clone(&over), targets.clone());
+        let (milvus, stop, targets) = (milvus.clone(), Arc::clone(&stop), targets.clone());
         async move {
             let mut next = 0;
-            while !over.load(Ordering::Relaxed) {
+            while !stop.load(Ordering::Relaxed) {
                 next += ROWS.cast_signed();
-                for target in targets.iter().step_by(WRITTEN) {
+                for target in targets.iter().step_by(WRITTEN_INTERVAL) {
                     insert(&milvus, target, next).await;
                 }
             }
@@ -56,19 +56,19 @@ async fn hundreds_of_fresh_collections_lose_no_row() {
     let run = tokio::task::spawn_blocking(move || {
         let settings: [(&str, &dyn std::fmt::Display); 1] = [("backup.concurrency.collections", &32)];
         let create = format!("create -n fresh --output json --filter {database}.*");
-        let report = tool.run_with(&create, &settings).ends_with(0).json();
+        let report = tool.run_with(&create, &settings).exits_with(0).json();
         assert_eq!(report["collections"], COLLECTIONS, "{report}");
-        tool.run("get -n fresh --output json").ends_with(0).json()
+        tool.run("get -n fresh --output json").exits_with(0).json()
     });
     let kept = run.await.unwrap();
-    over.store(true, Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
     writer.await.unwrap();
 
     for (n, target) in targets.iter().enumerate() {
         let found = kept["collections"].as_array().unwrap().iter();
         let found = found.filter(|each| each["name"] == target.to_string()).collect::<Vec<_>>();
         let rows = found[0]["rows"].as_u64().unwrap();
-        let is_right = if n % WRITTEN == 0 { rows >= ROWS } else { rows == ROWS };
+        let is_right = if n % WRITTEN_INTERVAL == 0 { rows >= ROWS } else { rows == ROWS };
         assert!(is_right, "{target} has {rows} rows in the backup");
     }
     stream::iter(targets)

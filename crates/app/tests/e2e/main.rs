@@ -1,6 +1,6 @@
-//! The binary against real servers: what an operator types, what comes back, and what Milvus holds then.
+//! The program against real servers: commands, their output, and the content of Milvus afterwards.
 //!
-//! Needs the servers of `scripts/servers`; see `testkit::servers` for what happens without them.
+//! These tests need the servers of `scripts/servers`; `testkit::servers` describes what happens without them.
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 mod catalog;
@@ -9,11 +9,11 @@ mod go_backups;
 mod interrupted;
 mod old_server;
 mod options;
+mod remote_commands;
 mod rest_v1;
 mod round_trip;
 mod security;
 mod serving;
 mod source;
-mod there;
 mod tool;
 mod wrong_place;

@@ -1,13 +1,13 @@
-//! What a restore takes, where it puts it, and what it does about what is there.
+//! The options of backup and restore: filters, existing targets, renaming, dry runs, and schemas without data.
 
-use crate::source::shelf;
+use crate::source::create_collections;
 use crate::tool::Tool;
 use milvus::Milvus;
 use model::name::CollectionRef;
 use testkit::rows::Rows;
 use testkit::servers;
 
-async fn collections(milvus: &Milvus, database: &str) -> Vec<String> {
+async fn collection_names(milvus: &Milvus, database: &str) -> Vec<String> {
     let mut names: Vec<_> =
         milvus.list_collections(database).await.unwrap().into_iter().map(|(name, _)| name).collect();
     names.sort();
@@ -19,115 +19,118 @@ async fn row_count(milvus: &Milvus, collection: &CollectionRef) -> usize {
 }
 
 #[tokio::test]
-async fn filters_match_source_names() {
+async fn filters_match_the_names_in_the_source() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple", "apricot", "banana"]).await;
-    let database = shelf[0].database.as_str();
+    let collections = create_collections(&milvus, &["apple", "apricot", "banana"]).await;
+    let database = collections[0].database.as_str();
     let tool = Tool::on_disk(&server);
 
-    tool.run(&format!("create -n none --filter {database}.cherry")).ends_with(3).says(&["cherry"]);
-    tool.run(&format!("create -n fruit --filter {database}.*")).ends_with(0);
-    tool.run("restore -n fruit --suffix _x --filter nowhere.*").ends_with(3).says(&["nowhere"]);
-    // The name it would have is not its name: said, and nothing is done.
+    tool.run(&format!("create -n none --filter {database}.cherry")).exits_with(3).prints(&["cherry"]);
+    tool.run(&format!("create -n fruit --filter {database}.*")).exits_with(0);
+    tool.run("restore -n fruit --suffix _x --filter nowhere.*").exits_with(3).prints(&["nowhere"]);
+    // A filter with the new name matches nothing.
     tool.run(&format!("restore -n fruit --suffix _x --filter {database}.apple_x"))
-        .ends_with(3)
-        .says(&[&format!("{database}.apple_x")]);
-    tool.run(&format!("restore -n fruit --suffix _x --filter {database}.ap*")).ends_with(0);
-    assert_eq!(collections(&milvus, database).await, ["apple", "apple_x", "apricot", "apricot_x", "banana"]);
+        .exits_with(3)
+        .prints(&[&format!("{database}.apple_x")]);
+    tool.run(&format!("restore -n fruit --suffix _x --filter {database}.ap*")).exits_with(0);
+    assert_eq!(
+        collection_names(&milvus, database).await,
+        ["apple", "apple_x", "apricot", "apricot_x", "banana"]
+    );
     assert_eq!(row_count(&milvus, &CollectionRef::new(database, "apple_x")).await, 100);
 }
 
 #[tokio::test]
-async fn an_existing_target_is_refused_dropped_or_filled_as_asked() {
+async fn an_existing_target_is_rejected_replaced_or_filled_on_request() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple", "banana"]).await;
-    let (apple, banana) = (&shelf[0], &shelf[1]);
+    let collections = create_collections(&milvus, &["apple", "banana"]).await;
+    let (apple, banana) = (&collections[0], &collections[1]);
     let tool = Tool::on_disk(&server);
-    tool.run(&format!("create -n fruit --filter {}.*", apple.database)).ends_with(0);
+    tool.run(&format!("create -n fruit --filter {}.*", apple.database)).exits_with(0);
 
     milvus.drop_collection(apple).await.unwrap();
-    tool.run("restore -n fruit").ends_with(4).says(&[&banana.to_string(), "--drop-exist-collection"]);
+    tool.run("restore -n fruit").exits_with(4).prints(&[&banana.to_string(), "--drop-exist-collection"]);
     assert!(!milvus.has_collection(apple).await.unwrap(), "refused as a whole, before anything is created");
-    tool.run("restore -n fruit --skip_create_collection").ends_with(3).says(&[&apple.to_string()]);
+    tool.run("restore -n fruit --skip_create_collection").exits_with(3).prints(&[&apple.to_string()]);
 
     milvus.delete(banana, "id in [1, 2, 3]").await.unwrap();
-    tool.run("restore -n fruit --drop_exist_collection").ends_with(0);
+    tool.run("restore -n fruit --drop_exist_collection").exits_with(0);
     assert_eq!(row_count(&milvus, apple).await, 100);
     assert_eq!(row_count(&milvus, banana).await, 100);
 
     milvus.delete(banana, "id in [1, 2, 3]").await.unwrap();
-    tool.run("restore -n fruit --skip_create_collection").ends_with(0);
+    tool.run("restore -n fruit --skip_create_collection").exits_with(0);
     assert_eq!(row_count(&milvus, banana).await, 100, "the rows that were missing are back");
-    // Both flags together are what 0.4 needed to replace a collection.
-    tool.run("restore -n fruit --drop_exist_collection --skip_create_collection").ends_with(0);
+    // Release 0.4 needs both flags to replace a collection.
+    tool.run("restore -n fruit --drop_exist_collection --skip_create_collection").exits_with(0);
     assert_eq!(row_count(&milvus, banana).await, 100);
 }
 
 #[tokio::test]
-async fn names_are_mapped_in_all_forms() {
+async fn collections_are_renamed_by_rules_and_suffix() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple", "banana"]).await;
-    let database = shelf[0].database.as_str();
+    let collections = create_collections(&milvus, &["apple", "banana"]).await;
+    let database = collections[0].database.as_str();
     let other = format!("{database}_2");
     let tool = Tool::on_disk(&server);
-    tool.run(&format!("create -n fruit --filter {database}.*")).ends_with(0);
+    tool.run(&format!("create -n fruit --filter {database}.*")).exits_with(0);
 
-    // One collection by name into another database, the rest by a suffix.
-    tool.run(&format!("restore -n fruit --rename {database}.apple:{other}.pear --suffix _x")).ends_with(0);
-    assert_eq!(collections(&milvus, &other).await, ["pear"]);
-    assert_eq!(collections(&milvus, database).await, ["apple", "banana", "banana_x"]);
+    // One collection is renamed into another database, the others get a suffix.
+    tool.run(&format!("restore -n fruit --rename {database}.apple:{other}.pear --suffix _x")).exits_with(0);
+    assert_eq!(collection_names(&milvus, &other).await, ["pear"]);
+    assert_eq!(collection_names(&milvus, database).await, ["apple", "banana", "banana_x"]);
     assert_eq!(row_count(&milvus, &CollectionRef::new(other.as_str(), "pear")).await, 100);
-    // A rule for nothing, and two collections into one.
+    // A rule that matches nothing, and two collections with the same target.
     tool.run(&format!("restore -n fruit --rename {database}.cherry:{database}.x"))
-        .ends_with(2)
-        .says(&["cherry"]);
+        .exits_with(2)
+        .prints(&["cherry"]);
     tool.run(&format!(
         "restore -n fruit --rename {database}.apple:{other}.one,{database}.banana:{other}.one"
     ))
-    .ends_with(2)
-    .says(&[&format!("{other}.one")]);
+    .exits_with(2)
+    .prints(&[&format!("{other}.one")]);
 }
 
 #[tokio::test]
 async fn a_dry_run_changes_nothing() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple"]).await;
-    let database = shelf[0].database.as_str();
+    let collections = create_collections(&milvus, &["apple"]).await;
+    let database = collections[0].database.as_str();
     let tool = Tool::on_disk(&server);
 
-    tool.run(&format!("create -n fruit --filter {database}.* --dry-run")).ends_with(0).says(&[
+    tool.run(&format!("create -n fruit --filter {database}.* --dry-run")).exits_with(0).prints(&[
         "Would",
         "apple",
         "before the flush",
     ]);
     assert!(!tool.backup_dir("fruit").exists());
 
-    tool.run(&format!("create -n fruit --filter {database}.*")).ends_with(0);
-    let plan = tool.run("restore -n fruit --suffix _x --dry-run").ends_with(0);
-    plan.says(&[&format!("{database}.apple_x"), "100 rows", "1 job"]);
-    assert_eq!(collections(&milvus, database).await, ["apple"]);
+    tool.run(&format!("create -n fruit --filter {database}.*")).exits_with(0);
+    let plan = tool.run("restore -n fruit --suffix _x --dry-run").exits_with(0);
+    plan.prints(&[&format!("{database}.apple_x"), "100 rows", "1 job"]);
+    assert_eq!(collection_names(&milvus, database).await, ["apple"]);
 
-    tool.run("delete -n fruit --dry-run").ends_with(0).says(&["Would"]);
-    tool.run("get -n fruit").ends_with(0);
+    tool.run("delete -n fruit --dry-run").exits_with(0).prints(&["Would"]);
+    tool.run("get -n fruit").exits_with(0);
 }
 
 #[tokio::test]
-async fn the_schema_alone_can_be_saved_and_restored() {
+async fn schemas_can_be_backed_up_and_restored_without_data() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple"]).await;
+    let collections = create_collections(&milvus, &["apple"]).await;
     let tool = Tool::on_disk(&server);
-    tool.run(&format!("create -n plan --strategy meta_only --filter {}", shelf[0])).ends_with(0);
-    tool.run("restore -n plan --suffix _x").ends_with(0);
-    let copy = CollectionRef::new(shelf[0].database.as_str(), "apple_x");
+    tool.run(&format!("create -n plan --strategy meta_only --filter {}", collections[0])).exits_with(0);
+    tool.run("restore -n plan --suffix _x").exits_with(0);
+    let copy = CollectionRef::new(collections[0].database.as_str(), "apple_x");
     assert_eq!(row_count(&milvus, &copy).await, 0);
 
-    tool.run(&format!("create -n full --filter {}", shelf[0])).ends_with(0);
-    tool.run("restore -n full --suffix _y --meta_only").ends_with(0);
-    let copy = CollectionRef::new(shelf[0].database.as_str(), "apple_y");
+    tool.run(&format!("create -n full --filter {}", collections[0])).exits_with(0);
+    tool.run("restore -n full --suffix _y --meta_only").exits_with(0);
+    let copy = CollectionRef::new(collections[0].database.as_str(), "apple_y");
     assert_eq!(row_count(&milvus, &copy).await, 0);
 }

@@ -1,7 +1,7 @@
-//! The exchanges that were recorded with the REST servers of 0.4.15 and 0.5.16, against ours.
+//! Recorded requests to the REST servers of the Go tool 0.4.15 and 0.5.16, repeated with our server.
 //!
-//! What they answered ours answers too: the same keys with the same types, the same codes, the same meaning. Where it
-//! does not, the tables below say so and why; `docs/compatibility.md` has the same list.
+//! The responses of our server have the same keys with the same types, the same codes and the same meaning. The tables
+//! below list the exceptions and their reasons, as does `docs/compatibility.md`.
 
 mod recorded;
 mod shape;
@@ -17,7 +17,7 @@ use testkit::seed::Library;
 use testkit::servers;
 use tokio::sync::OnceCell;
 
-/// The statuses of ours that are not 200, where the Go tool answers 200 or crashes with 500: the truth.
+/// The requests for which our status reports the failure, while the Go tool answers 200 or crashes with 500.
 const STATUSES: &[(&str, u16)] = &[
     ("create, name taken", 409),
     ("create, bad name", 400),
@@ -32,7 +32,8 @@ const STATUSES: &[(&str, u16)] = &[
     ("delete, no argument", 400),
 ];
 
-/// The codes of ours that are others than those of 0.5.16, and why. Those of 0.4.15 are all the same.
+/// The requests for which our code differs from that of 0.5.16, with our code and the reason. The codes of 0.4.15 are all
+/// the same as ours.
 const CODES: &[(&str, i64, &str)] = &[
     ("list by collection", 0, "0.4.15 filters; 0.5.16 refuses the parameter"),
     ("get_backup by id", 0, "0.5.16 does not find what its answer had no id of"),
@@ -42,7 +43,7 @@ const CODES: &[(&str, i64, &str)] = &[
     ("create, name taken", 400, "0.5.16 crashes"),
 ];
 
-/// Requests to which 0.5.16 answers with data of another form, or with none, and why.
+/// The requests for which 0.5.16 returns data of another form, or none, with the reason.
 const OTHER_DATA: &[(&str, &str)] = &[
     ("check", "a JSON string, as in 0.4.15"),
     ("list by collection", "0.5.16 refuses the parameter"),
@@ -53,20 +54,21 @@ const OTHER_DATA: &[(&str, &str)] = &[
     ("get_backup, missing", "0.5.16 shows an empty backup where there is none"),
 ];
 
-/// Requests that our server answers in another way altogether, and why.
-const OTHERWISE: &[(&str, &str)] = &[("healthz", "ours has health checks"), ("metrics", "ours has metrics")];
+/// The requests that are not compared, with the reason.
+const NOT_COMPARED: &[(&str, &str)] =
+    &[("healthz", "ours has health checks"), ("metrics", "ours has metrics")];
 
-/// The collections that were there when the exchanges were recorded; filled by whichever test comes first.
+/// The collections that existed when the exchanges were recorded; the first test creates them.
 static LIBRARY: OnceCell<()> = OnceCell::const_new();
 
-async fn fill(milvus: &Milvus) {
+async fn create_library(milvus: &Milvus) {
     let library = Library::as_recorded();
     library.drop(milvus).await.unwrap();
     library.fill(milvus).await.unwrap();
 }
 
-/// Drops what an earlier run restored.
-async fn clear(milvus: &Milvus, release: Release) {
+/// Drops the collections that an earlier run restored.
+async fn drop_restored(milvus: &Milvus, release: Release) {
     let suffix = release.suffix();
     for (database, name) in [
         ("default", format!("tenants_{suffix}rs")),
@@ -81,40 +83,40 @@ async fn clear(milvus: &Milvus, release: Release) {
 }
 
 #[tokio::test]
-async fn what_0_4_15_answered() {
+async fn recorded_requests_of_0_4_15_are_answered_alike() {
     replay(Release::V0415).await;
 }
 
 #[tokio::test]
-async fn what_0_5_16_answered() {
+async fn recorded_requests_of_0_5_16_are_answered_alike() {
     replay(Release::V0516).await;
 }
 
 async fn replay(release: Release) {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    LIBRARY.get_or_init(|| Box::pin(fill(&milvus))).await;
-    clear(&milvus, release).await;
+    LIBRARY.get_or_init(|| Box::pin(create_library(&milvus))).await;
+    drop_restored(&milvus, release).await;
     let tool = Tool::on_disk(&server);
-    // the recorded servers had backups to list
-    tool.run("create -n before --filter default.books,default.tenants,shop.*").ends_with(0);
+    // The recorded servers had a backup to list.
+    tool.run("create -n before --filter default.books,default.tenants,shop.*").exits_with(0);
     let serving = Serving::start(&tool, "");
     let mut ids = recorded::Ids::default();
     for exchange in recorded::exchanges(release) {
-        if OTHERWISE.iter().any(|(label, _)| *label == exchange.label) {
+        if NOT_COMPARED.iter().any(|(label, _)| *label == exchange.label) {
             continue;
         }
-        let (status, reply) = ask(&serving, &exchange, &ids).await;
+        let (status, reply) = send_until_final(&serving, &exchange, &ids).await;
         let seen = format!("{}: {} {status} {reply}", exchange.label, exchange.path);
-        assert_eq!(status, wanted_status(&exchange), "{seen}");
-        compare(release, &exchange, &reply, &seen);
+        assert_eq!(status, expected_status(&exchange), "{seen}");
+        assert_matches_recorded(release, &exchange, &reply, &seen);
         ids.learn(&exchange.label, &reply);
     }
-    clear(&milvus, release).await;
+    drop_restored(&milvus, release).await;
 }
 
-/// Sends a recorded request; where its answer told of an end, until ours does.
-async fn ask(serving: &Serving, exchange: &Exchange, ids: &recorded::Ids) -> (u16, Value) {
+/// Sends a recorded request; if the recorded response shows a final state, repeats it until ours does.
+async fn send_until_final(serving: &Serving, exchange: &Exchange, ids: &recorded::Ids) -> (u16, Value) {
     let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         let path = ids.path_of(exchange);
@@ -134,13 +136,13 @@ async fn ask(serving: &Serving, exchange: &Exchange, ids: &recorded::Ids) -> (u1
     }
 }
 
-fn wanted_status(exchange: &Exchange) -> u16 {
+fn expected_status(exchange: &Exchange) -> u16 {
     let known = STATUSES.iter().find(|(label, _)| *label == exchange.label);
     known.map_or(exchange.status, |(_, status)| *status)
 }
 
-/// Holds an answer against the recorded one.
-fn compare(release: Release, exchange: &Exchange, reply: &Value, seen: &str) {
+/// Asserts that a response matches the recorded one.
+fn assert_matches_recorded(release: Release, exchange: &Exchange, reply: &Value, seen: &str) {
     let label = exchange.label.as_str();
     let code = |reply: &Value| reply["code"].as_i64().unwrap_or_default();
     let crashed = exchange.reply == Value::String(String::new());
@@ -153,10 +155,10 @@ fn compare(release: Release, exchange: &Exchange, reply: &Value, seen: &str) {
     if code(&exchange.reply) == 0 && exchange.reply["msg"].is_string() && other.is_none() {
         assert_eq!(reply["msg"], exchange.reply["msg"], "{seen}");
     }
-    let otherwise = release == Release::V0516 && OTHER_DATA.iter().any(|(known, _)| *known == label);
-    if crashed || otherwise {
+    let has_other_data = release == Release::V0516 && OTHER_DATA.iter().any(|(known, _)| *known == label);
+    if crashed || has_other_data {
         return;
     }
-    let missing = shape::missing(&exchange.reply, reply);
+    let missing = shape::missing_paths(&exchange.reply, reply);
     assert!(missing.is_empty(), "{missing:?} of what was recorded: {seen}\nrecorded: {}", exchange.reply);
 }

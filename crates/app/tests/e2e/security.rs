@@ -1,4 +1,4 @@
-//! Login and TLS against servers that ask for them.
+//! Login and TLS with servers that require them.
 
 use crate::tool::Tool;
 use milvus::{Auth, ConnectConfig, Milvus, Tls};
@@ -8,7 +8,7 @@ use testkit::seed;
 use testkit::tls::Certificates;
 
 #[tokio::test]
-async fn login_and_a_server_that_shows_its_certificate() {
+async fn login_and_server_certificate_are_supported() {
     let certificates = Certificates::generate();
     let Some(guard) = milvus_server::start(&Options::default().login().tls(&certificates)) else { return };
     let ca = certificates.ca();
@@ -32,26 +32,26 @@ async fn login_and_a_server_that_shows_its_certificate() {
         ];
         tool.run_with(arguments, &settings)
     };
-    run("create -n fruit", "root", "Milvus").ends_with(0);
-    run("restore -n fruit --suffix _copy", "root", "Milvus").ends_with(0);
+    run("create -n fruit", "root", "Milvus").exits_with(0);
+    run("restore -n fruit --suffix _copy", "root", "Milvus").exits_with(0);
     assert!(milvus.has_collection(&CollectionRef::new("default", "apple_copy")).await.unwrap());
 
-    let wrong = run("create -n wrong", "root", "not-the-password").ends_with(5).says(&[
+    let wrong = run("create -n wrong", "root", "not-the-password").exits_with(5).prints(&[
         "password",
         "hint:",
         "milvus.user",
     ]);
     assert!(!wrong.stderr.contains("not-the-password"));
-    run("create -n wrong", "", "").ends_with(5).says(&["hint:"]);
-    // Without TLS, and with authorities that do not know this one.
-    tool.run("create -n wrong").ends_with(5).says(&["hint:"]);
+    run("create -n wrong", "", "").exits_with(5).prints(&["hint:"]);
+    // Without TLS, and without the certificate authority of the server.
+    tool.run("create -n wrong").exits_with(5).prints(&["hint:"]);
     tool.run_with("create -n wrong", &[("milvus.grpc.tlsMode", &"server")])
-        .ends_with(5)
-        .says(&["certificate"]);
+        .exits_with(5)
+        .prints(&["certificate"]);
 }
 
 #[tokio::test]
-async fn both_sides_show_a_certificate() {
+async fn mutual_tls_is_supported() {
     let certificates = Certificates::generate();
     let Some(guard) = milvus_server::start(&Options::default().mutual_tls(&certificates)) else { return };
     let tool = Tool::on_disk(guard.server());
@@ -63,11 +63,11 @@ async fn both_sides_show_a_certificate() {
         ("milvus.grpc.mtlsCertPath", &cert),
         ("milvus.grpc.mtlsKeyPath", &key),
     ];
-    tool.run_with("create -n nothing", &mutual).ends_with(0);
+    tool.run_with("create -n nothing", &mutual).exits_with(0);
     tool.run_with("create -n wrong", &[("milvus.grpc.tlsMode", &"server"), ("milvus.grpc.caCertPath", &ca)])
-        .ends_with(5)
-        .says(&["hint:"]);
-    // A key that is not there is the configuration's fault.
+        .exits_with(5)
+        .prints(&["hint:"]);
+    // A missing key file is an error of the configuration.
     let missing = [mutual[0], mutual[1], mutual[2], ("milvus.grpc.mtlsKeyPath", &"/no/such.key" as _)];
-    tool.run_with("create -n wrong", &missing).ends_with(2).says(&["/no/such.key"]);
+    tool.run_with("create -n wrong", &missing).exits_with(2).prints(&["/no/such.key"]);
 }

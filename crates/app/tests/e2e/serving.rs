@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr};
 use std::time::Duration;
 
-/// How long an answer may take; restores are waited for.
+/// The time that the server has to answer, which includes synchronous restores.
 const DEADLINE: Duration = Duration::from_mins(5);
 
 /// A server on a free port; it is killed when this is dropped.
@@ -18,7 +18,7 @@ pub(crate) struct Serving {
     client: reqwest::Client,
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -33,21 +33,21 @@ impl Serving {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let url = address(&mut log);
-        // read on, or it would stand still with a full pipe
+        let url = read_url(&mut log);
+        // The log must be read, because a full pipe would block the server.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        // another client of this process may have done so
+        // Fails if another test of this process has installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(DEADLINE).no_proxy().build().unwrap();
         Self { child, url, client }
     }
 
-    /// Its URL.
+    /// Returns the URL of the server.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Sends a request with headers and a body, if there is one, and reads the answer.
+    /// Sends a request with headers and an optional body, and reads the response.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -63,21 +63,21 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Reply {
-    /// The body as JSON; as a text where it is none.
+    /// Parses the body as JSON; returns it as a JSON string if it is not JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| Value::String(self.text.clone()))
     }
 }
 
-/// The URL in the line that says where the server listens.
-fn address(log: &mut BufReader<ChildStderr>) -> String {
+/// Reads the log until the line with the URL of the server.
+fn read_url(log: &mut BufReader<ChildStderr>) -> String {
     let mut seen = String::new();
     loop {
         let mut line = String::new();

@@ -1,4 +1,4 @@
-//! The data set the tests back up: filled once a server, only read from then on.
+//! The data set that the tests back up: created once for each server, and only read afterwards.
 
 use crate::tool::Tool;
 use milvus::Milvus;
@@ -12,7 +12,7 @@ use testkit::servers::MilvusServer;
 use testkit::shape::shape;
 use tokio::sync::OnceCell;
 
-/// What one collection holds and is.
+/// The rows of a collection, and its shape: schema, indexes, aliases and properties.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Content {
     pub(crate) rows: Rows,
@@ -20,55 +20,58 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    pub(crate) async fn of(milvus: &Milvus, collection: &CollectionRef) -> Self {
+    /// Reads a collection.
+    pub(crate) async fn read(milvus: &Milvus, collection: &CollectionRef) -> Self {
         let shape = shape(milvus, collection).await.unwrap();
         Self { rows: Box::pin(Rows::fetch(milvus, collection)).await.unwrap(), shape }
     }
 
-    /// Asserts that a collection holds the same; aliases of one name cannot be compared on one server.
+    /// Asserts that a restored collection has the same rows and shape.
+    ///
+    /// Without `with_aliases`, aliases are not compared: an alias can exist only once on a server.
     #[track_caller]
-    pub(crate) fn is_same_as(&self, restored: &Self, aliases_too: bool) {
+    pub(crate) fn assert_same(&self, restored: &Self, with_aliases: bool) {
         let none: [&str; 0] = [];
         assert_eq!(self.rows.differences(&restored.rows), none);
         let mut shape = restored.shape.clone();
-        if !aliases_too {
+        if !with_aliases {
             shape["aliases"] = self.shape["aliases"].clone();
         }
         assert_eq!(shape, self.shape);
     }
 }
 
-/// The library on one server.
+/// The library on one server, with its content.
 pub(crate) struct Source {
     pub(crate) library: Library,
     pub(crate) contents: BTreeMap<CollectionRef, Content>,
 }
 
 impl Source {
-    /// The library of a server, filled by whichever test comes first.
+    /// Returns the library of a server; the first test creates it.
     pub(crate) async fn on(server: &MilvusServer, cell: &'static OnceCell<Source>) -> &'static Source {
-        cell.get_or_init(|| Box::pin(Self::fill(server))).await
+        cell.get_or_init(|| Box::pin(Self::create(server))).await
     }
 
-    async fn fill(server: &MilvusServer) -> Self {
+    async fn create(server: &MilvusServer) -> Self {
         let milvus = server.connect().await;
         let library = Library::in_databases(&names::unique("library"), &names::unique("shop"));
         library.fill(&milvus).await.unwrap();
         let mut contents = BTreeMap::new();
         for collection in library.collections() {
-            contents.insert(collection.clone(), Content::of(&milvus, collection).await);
+            contents.insert(collection.clone(), Content::read(&milvus, collection).await);
         }
         Self { library, contents }
     }
 
-    /// The selection of exactly this library.
+    /// Returns the filter that selects exactly this library.
     pub(crate) fn filter(&self) -> String {
         format!("{}.*,{}.*", self.library.books.database, self.library.orders.database)
     }
 
-    /// Backs the library up under a name.
+    /// Backs up the library under this name.
     pub(crate) fn back_up(&self, tool: &Tool, name: &str) {
-        tool.run(&format!("create -n {name} --filter {}", self.filter())).ends_with(0);
+        tool.run(&format!("create -n {name} --filter {}", self.filter())).exits_with(0);
     }
 }
 
@@ -79,13 +82,13 @@ pub(crate) static ON_S3: OnceCell<Source> = OnceCell::const_new();
 /// The library on the server of release 2.2.16.
 pub(crate) static OLD: OnceCell<Source> = OnceCell::const_new();
 
-/// A new database with collections of 100 rows each.
-pub(crate) async fn shelf(milvus: &Milvus, collections: &[&str]) -> Vec<CollectionRef> {
+/// Creates a database with these collections of 100 rows each.
+pub(crate) async fn create_collections(milvus: &Milvus, collections: &[&str]) -> Vec<CollectionRef> {
     let database = names::unique("shelf");
     milvus.create_database(&database).await.unwrap();
     let collections: Vec<_> =
         collections.iter().map(|name| CollectionRef::new(database.as_str(), *name)).collect();
-    let filled = collections.iter().map(|collection| seed::hundred_rows(milvus, collection));
-    futures::future::try_join_all(filled).await.unwrap();
+    let creations = collections.iter().map(|collection| seed::hundred_rows(milvus, collection));
+    futures::future::try_join_all(creations).await.unwrap();
     collections
 }

@@ -1,4 +1,4 @@
-//! Runs `milvus-backup` with a configuration of its own.
+//! Runs `milvus-backup` with its own configuration.
 
 use serde_json::{Value, json};
 use std::fmt::Display;
@@ -10,19 +10,19 @@ use tempfile::TempDir;
 use testkit::servers::{MilvusServer, S3Server, ServerStorage};
 use testkit::{names, process};
 
-/// How long any run may take.
+/// The longest time that a run may take.
 const DEADLINE: Duration = Duration::from_mins(5);
-/// The bucket that the backups of all tests share, each below a root path of its own.
+/// The bucket for the backups of all tests, each below its own root path.
 const BACKUP_BUCKET: &str = "backups";
 
-/// The binary with a configuration file.
+/// The program with a configuration file.
 pub(crate) struct Tool {
     dir: TempDir,
     backup_root: String,
 }
 
 impl Tool {
-    /// Backs up a server to local disk, or restores to it from there.
+    /// Configures a server, with a new backup root on local disk.
     pub(crate) fn on_disk(server: &MilvusServer) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let backups = dir.path().join("backups");
@@ -35,14 +35,14 @@ impl Tool {
         )
     }
 
-    /// The same with the backups of another.
+    /// Configures a server, with the backup root on local disk of another tool.
     pub(crate) fn on_disk_of(other: &Tool, server: &MilvusServer) -> Self {
         let backups = PathBuf::from(&other.backup_root);
         let storage = json!({"provider": "local", "rootPath": backups});
         Self::new(tempfile::tempdir().unwrap(), server, &storage, other.backup_root.clone())
     }
 
-    /// Backs up a server to a bucket of the S3 store, or restores to it from there.
+    /// Configures a server, with a new backup root in the S3 store.
     pub(crate) async fn on_s3(server: &MilvusServer, s3: &S3Server) -> Self {
         s3.create_bucket(BACKUP_BUCKET).await;
         let root = names::unique("root");
@@ -50,7 +50,7 @@ impl Tool {
         Self::new(tempfile::tempdir().unwrap(), server, &storage, root)
     }
 
-    /// The same with the backups of another.
+    /// Configures a server, with the backup root in the S3 store of another tool.
     pub(crate) fn on_s3_of(other: &Tool, server: &MilvusServer, s3: &S3Server) -> Self {
         let storage = s3_storage(&s3.endpoint, BACKUP_BUCKET, &other.backup_root);
         Self::new(tempfile::tempdir().unwrap(), server, &storage, other.backup_root.clone())
@@ -65,28 +65,28 @@ impl Tool {
             "configVersion": "v2",
             "milvus": {
                 "grpc": {"address": server.address, "port": server.port},
-                // Not served by these releases; whatever listens at its default is not ours to ask.
+                // These releases have no management endpoint, and another process may listen at its default.
                 "management": {"endpoint": ""},
                 "storage": storage,
             },
             "backup": {"storage": backups},
         });
-        // JSON is YAML.
+        // Every JSON document is a YAML document.
         std::fs::write(dir.path().join("backup.yaml"), config.to_string()).unwrap();
         Self { dir, backup_root }
     }
 
-    /// Where a backup lies, on local disk.
+    /// Returns the directory of a backup on local disk.
     pub(crate) fn backup_dir(&self, name: &str) -> PathBuf {
         Path::new(&self.backup_root).join(name)
     }
 
-    /// Runs a verb with its arguments, split at blanks.
+    /// Runs a command; its arguments are separated by spaces.
     pub(crate) fn run(&self, arguments: &str) -> Run {
         self.run_with(arguments, &[])
     }
 
-    /// The same with `--set KEY=VALUE` for each pair.
+    /// Runs a command like [`Tool::run`], with `--set KEY=VALUE` for each pair.
     pub(crate) fn run_with(&self, arguments: &str, settings: &[(&str, &dyn Display)]) -> Run {
         let mut command = assert_cmd::Command::from_std(self.command(arguments));
         for (key, value) in settings {
@@ -101,14 +101,14 @@ impl Tool {
         }
     }
 
-    /// Starts a verb that will be looked at while it runs.
+    /// Starts a command in the background, with its progress as JSON.
     pub(crate) fn start(&self, arguments: &str) -> Running {
         let mut child = self.command(arguments).args(["--progress", "json"]).spawn().unwrap();
         let progress = BufReader::new(child.stderr.take().unwrap());
         Running { arguments: arguments.to_owned(), child, progress, seen: String::new() }
     }
 
-    /// The command, not yet started; nothing of the environment reaches its configuration.
+    /// Creates a command without the environment of the test.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-backup"));
         command
@@ -123,7 +123,7 @@ impl Tool {
     }
 }
 
-/// A run that goes on, with its progress as JSON lines on stderr.
+/// A command that runs in the background, with its progress as JSON lines on stderr.
 pub(crate) struct Running {
     arguments: String,
     child: Child,
@@ -132,7 +132,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Reads progress until a line holds all words, and answers it.
+    /// Reads the progress until a line contains all these words, and returns that line.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, words: &[&str]) -> String {
         loop {
@@ -146,12 +146,12 @@ impl Running {
         }
     }
 
-    /// Interrupts it as Ctrl-C does.
+    /// Interrupts the command like Ctrl-C.
     pub(crate) fn interrupt(&self) {
         process::signal(self.child.id(), "INT");
     }
 
-    /// Waits for its end.
+    /// Waits until the command has ended.
     pub(crate) fn finish(mut self) -> Run {
         self.progress.read_to_string(&mut self.seen).unwrap();
         let output = self.child.wait_with_output().unwrap();
@@ -176,7 +176,7 @@ fn s3_storage(endpoint: &str, bucket: &str, root: &str) -> Value {
     })
 }
 
-/// A run that has ended.
+/// A finished run.
 #[derive(Debug)]
 pub(crate) struct Run {
     arguments: String,
@@ -188,7 +188,7 @@ pub(crate) struct Run {
 impl Run {
     /// Asserts the exit code.
     #[track_caller]
-    pub(crate) fn ends_with(self, code: i32) -> Self {
+    pub(crate) fn exits_with(self, code: i32) -> Self {
         assert_eq!(
             self.code,
             Some(code),
@@ -200,9 +200,9 @@ impl Run {
         self
     }
 
-    /// Asserts that every word stands in what a person would read.
+    /// Asserts that stdout and stderr together contain every word.
     #[track_caller]
-    pub(crate) fn says(self, words: &[&str]) -> Self {
+    pub(crate) fn prints(self, words: &[&str]) -> Self {
         let all = format!("{}{}", self.stdout, self.stderr);
         for word in words {
             assert!(all.contains(word), "`milvus-backup {}` does not say `{word}`:\n{all}", self.arguments);
@@ -210,7 +210,7 @@ impl Run {
         self
     }
 
-    /// The document of `--output json`.
+    /// Parses stdout as the document of `--output json`.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in:\n{}", self.stdout))

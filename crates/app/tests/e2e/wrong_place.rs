@@ -1,69 +1,71 @@
-//! The commonest mistakes: another bucket, another root, another key, another port.
+//! The most frequent mistakes of a configuration: a wrong bucket, root path, key or port.
 
-use crate::source::shelf;
+use crate::source::create_collections;
 use crate::tool::Tool;
 use std::net::TcpListener;
 use testkit::servers;
 
 #[tokio::test]
-async fn on_s3() {
+async fn mistakes_with_s3_are_reported() {
     let (Some(server), Some(s3)) = (servers::milvus_s3(), servers::s3()) else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple"]).await;
-    let create = format!("create -n fruit --filter {}", shelf[0]);
+    let collections = create_collections(&milvus, &["apple"]).await;
+    let create = format!("create -n fruit --filter {}", collections[0]);
     let tool = Tool::on_s3(&server, &s3).await;
 
     tool.run_with(&create, &[("milvus.storage.bucketName", &"no-such-bucket")])
-        .ends_with(5)
-        .says(&["no-such-bucket", "hint:"]);
+        .exits_with(5)
+        .prints(&["no-such-bucket", "hint:"]);
     tool.run_with(&create, &[("backup.storage.bucketName", &"no-such-bucket")])
-        .ends_with(5)
-        .says(&["no-such-bucket", "hint:"]);
+        .exits_with(5)
+        .prints(&["no-such-bucket", "hint:"]);
     let wrong_key = tool
         .run_with(&create, &[("milvus.storage.auth.secretAccessKey", &"not-the-secret-key")])
-        .ends_with(5)
-        .says(&["SignatureDoesNotMatch", "hint:"]);
+        .exits_with(5)
+        .prints(&["SignatureDoesNotMatch", "hint:"]);
     assert!(!wrong_key.stderr.contains("not-the-secret-key"));
-    tool.run_with(&create, &[("milvus.storage.rootPath", &"elsewhere")]).ends_with(2).says(&[
+    tool.run_with(&create, &[("milvus.storage.rootPath", &"elsewhere")]).exits_with(2).prints(&[
         "elsewhere",
-        &shelf[0].to_string(),
+        &collections[0].to_string(),
         "hint:",
     ]);
-    tool.run("list").ends_with(0);
-    tool.run(&create).ends_with(0);
+    tool.run("list").exits_with(0);
+    tool.run(&create).exits_with(0);
 }
 
 #[tokio::test]
-async fn on_local_disk() {
+async fn mistakes_with_local_disks_are_reported() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    let shelf = shelf(&milvus, &["apple"]).await;
-    let create = format!("create -n fruit --filter {}", shelf[0]);
+    let collections = create_collections(&milvus, &["apple"]).await;
+    let create = format!("create -n fruit --filter {}", collections[0]);
     let tool = Tool::on_disk(&server);
     let empty = tempfile::tempdir().unwrap();
     tool.run_with(&create, &[("milvus.storage.rootPath", &empty.path().display())])
-        .ends_with(2)
-        .says(&[&empty.path().display().to_string(), "hint:"]);
+        .exits_with(2)
+        .prints(&[&empty.path().display().to_string(), "hint:"]);
     assert!(!tool.backup_dir("fruit").join("meta/backup_meta.json").exists());
 
     let port = free_port();
-    tool.run_with(&create, &[("milvus.grpc.port", &port)]).ends_with(5).says(&[&port.to_string(), "hint:"]);
+    tool.run_with(&create, &[("milvus.grpc.port", &port)])
+        .exits_with(5)
+        .prints(&[&port.to_string(), "hint:"]);
 }
 
 #[tokio::test]
-async fn check_names_what_is_wrong() {
+async fn check_reports_mistakes() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
-    shelf(&milvus, &["apple"]).await;
+    create_collections(&milvus, &["apple"]).await;
     let tool = Tool::on_disk(&server);
-    tool.run("check").ends_with(0).says(&["ok", "2.3.5"]);
+    tool.run("check").exits_with(0).prints(&["ok", "2.3.5"]);
     let empty = tempfile::tempdir().unwrap();
-    let wrong = tool.run_with("check", &[("milvus.storage.rootPath", &empty.path().display())]).ends_with(5);
-    wrong.says(&["FAIL", &empty.path().display().to_string()]);
-    tool.run_with("check", &[("milvus.grpc.port", &free_port())]).ends_with(5).says(&["FAIL"]);
+    let wrong = tool.run_with("check", &[("milvus.storage.rootPath", &empty.path().display())]).exits_with(5);
+    wrong.prints(&["FAIL", &empty.path().display().to_string()]);
+    tool.run_with("check", &[("milvus.grpc.port", &free_port())]).exits_with(5).prints(&["FAIL"]);
 }
 
-/// A port at which nothing listens.
+/// Returns a port at which nothing listens.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -34,14 +34,14 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A browser without a window that finds no host but this machine.
-async fn browser(driver: &Driver, profile: &std::path::Path) -> Client {
+/// Starts a headless browser that resolves no host names, so that it loads nothing from the internet.
+async fn start_browser(driver: &Driver, profile: &std::path::Path) -> Client {
     let arguments = [
         "--headless=new",
         "--no-sandbox",
@@ -60,18 +60,18 @@ async fn browser(driver: &Driver, profile: &std::path::Path) -> Client {
         .unwrap()
 }
 
-/// Opens an operation, tries it, and waits until its answer has a status and holds a text.
-async fn try_out(page: &Client, operation: &str, status: &str, part: &str) {
+/// Opens an operation, executes it, and waits until the page shows this status and a response that contains this text.
+async fn execute_operation(page: &Client, operation: &str, status: &str, part: &str) {
     for button in [".opblock-summary-control", ".try-out__btn", ".btn.execute"] {
         click(page, &format!("{operation} {button}")).await;
     }
     let answer = format!("{operation} .live-responses-table tr.response .response-col_");
-    text_with(page, &format!("{answer}status"), status).await;
-    text_with(page, &format!("{answer}description"), part).await;
+    wait_for_text(page, &format!("{answer}status"), status).await;
+    wait_for_text(page, &format!("{answer}description"), part).await;
 }
 
-/// The text of what a selector finds, once it holds a part.
-async fn text_with(page: &Client, selector: &str, part: &str) -> String {
+/// Waits until the selected element contains this text, and returns its whole text.
+async fn wait_for_text(page: &Client, selector: &str, part: &str) -> String {
     let found = tokio::time::timeout(DEADLINE, async {
         loop {
             if let Ok(element) = page.find(Locator::Css(selector)).await
@@ -96,32 +96,32 @@ async fn click(page: &Client, selector: &str) {
 }
 
 #[tokio::test]
-async fn the_pages_list_the_operations_and_try_one() {
+async fn the_documentation_pages_list_the_operations_and_execute_them() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
     for name in ["nightly", "monthly"] {
-        serving.post("/api/v1/create", &json!({ "backup_name": name })).await.is(200);
+        serving.post("/api/v1/create", &json!({ "backup_name": name })).await.has_status(200);
     }
     let driver = Driver::start();
     let profile = tempfile::tempdir().unwrap();
-    let page = browser(&driver, profile.path()).await;
+    let page = start_browser(&driver, profile.path()).await;
     for path in ["/api/v1/docs/", "/api/v1/docs/index.html"] {
         page.goto(&serving.url(path)).await.unwrap();
-        text_with(&page, "#swagger-ui", "/api/v1/restore").await;
+        wait_for_text(&page, "#swagger-ui", "/api/v1/restore").await;
     }
-    let operations = text_with(&page, "#swagger-ui", "/api/v1/list").await;
+    let operations = wait_for_text(&page, "#swagger-ui", "/api/v1/list").await;
     for path in ["/api/v1/create", "/api/v1/get_backup", "/api/v1/delete", "/api/v1/get_restore"] {
         assert!(operations.contains(path), "no {path} in\n{operations}");
     }
     let list = page.find(Locator::Css("[data-path='/api/v1/list']")).await.unwrap();
     let list = list.find(Locator::XPath("./ancestor::div[starts-with(@id, 'operations-')]")).await.unwrap();
     let list = format!("#{}", list.attr("id").await.unwrap().unwrap());
-    try_out(&page, &list, "200", "nightly").await;
+    execute_operation(&page, &list, "200", "nightly").await;
 
     let select = page.find(Locator::Css("#select")).await.unwrap();
     select.select_by_label("v2").await.unwrap();
-    text_with(&page, "#swagger-ui", "/api/v2/jobs/{id}:cancel").await;
-    // As it is offered, without a filter.
-    try_out(&page, "#operations-backups-list_backups", "200", "monthly").await;
+    wait_for_text(&page, "#swagger-ui", "/api/v2/jobs/{id}:cancel").await;
+    // With the parameters as the page offers them, without a filter.
+    execute_operation(&page, "#operations-backups-list_backups", "200", "monthly").await;
     page.close().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! `config show`, `config migrate`, and what a wrong configuration answers.
+//! `config show`, `config migrate`, and the errors of invalid configurations.
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -7,18 +7,18 @@ use crate::tool::Tool;
 
 const V1: &str = "milvus:\n  address: db\n  user: root\n  password: hunter2-secret\nminio:\n  address: store\n  secretAccessKey: mini-secret\n  backupBucketName: bak\n";
 
-/// The lines of a table whose key begins so.
-fn lines(table: &str, keys: &[&str]) -> String {
+/// Returns the lines of a table that begin with one of these keys, with single spaces.
+fn lines_of(table: &str, keys: &[&str]) -> String {
     let wanted = table.lines().filter(|line| keys.iter().any(|key| line.starts_with(key)));
     wanted.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
 }
 
 #[test]
-fn show_tells_values_and_sources_and_no_secret() {
+fn show_prints_values_and_sources_but_no_secrets() {
     let tool = Tool::new(V1);
     let environment = [("MINIO_BACKUP_SECRET_KEY", "env-secret"), ("MILVUS_PORT", "19531")];
     let arguments = ["config", "show", "--set", "minio.token=set-secret,minio.rootPath=data"];
-    let shown = tool.run_with(&arguments, &environment).ends_with(0);
+    let shown = tool.run_with(&arguments, &environment).exits_with(0);
     assert_eq!(shown.stderr, "");
     for secret in ["hunter2", "mini-secret", "env-secret", "set-secret"] {
         assert!(!shown.stdout.contains(secret), "{}", shown.stdout);
@@ -38,7 +38,7 @@ fn show_tells_values_and_sources_and_no_secret() {
         "backup.storage.auth.s",
         "transfer.concurrency",
     ];
-    assert_snapshot!(lines(&shown.stdout, &keys), @"
+    assert_snapshot!(lines_of(&shown.stdout, &keys), @"
     KEY VALUE SOURCE
     configVersion v1 default
     milvus.user root backup.yaml:3
@@ -60,9 +60,9 @@ fn show_tells_values_and_sources_and_no_secret() {
 }
 
 #[test]
-fn show_has_a_document_for_programs() {
+fn show_prints_a_json_document() {
     let tool = Tool::new(V1);
-    let run = tool.run(&["config", "show", "--output", "json"]).ends_with(0);
+    let run = tool.run(&["config", "show", "--output", "json"]).exits_with(0);
     let document: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((&document["schema"], &document["file"]), (&"v1".into(), &"backup.yaml".into()));
     let value = |key: &str| {
@@ -74,20 +74,22 @@ fn show_has_a_document_for_programs() {
 }
 
 #[test]
-fn both_old_names_of_show_lead_to_it() {
+fn both_old_names_of_show_still_work() {
     let tool = Tool::new(V1);
     let table = tool.run(&["config", "show"]).stdout;
     for old in ["config", "backup_yaml"] {
-        let run =
-            tool.run(&["check", old]).ends_with(0).tells(&[&format!("`check {old}` is now `config show`")]);
+        let run = tool
+            .run(&["check", old])
+            .exits_with(0)
+            .prints_on_stderr(&[&format!("`check {old}` is now `config show`")]);
         assert_eq!(run.stdout, table);
     }
 }
 
 #[test]
-fn a_wrong_configuration_is_told_with_line_and_key() {
+fn errors_of_the_configuration_name_line_and_key() {
     let tells = |config: &str, text: &str| {
-        let run = Tool::new(config).run(&["list"]).ends_with(2);
+        let run = Tool::new(config).run(&["list"]).exits_with(2);
         assert_eq!(run.stdout, "");
         assert!(run.stderr.starts_with(&format!("error: {text}")), "{}", run.stderr);
     };
@@ -112,24 +114,25 @@ fn a_wrong_configuration_is_told_with_line_and_key() {
 }
 
 #[test]
-fn a_missing_file_is_told_with_the_places_looked_at() {
+fn the_error_of_a_missing_file_names_the_searched_paths() {
     let tool = Tool::without_config();
-    let run = tool.run_with(&["list"], &[("MILVUSCONF", "/etc/mb")]).ends_with(2);
+    let run = tool.run_with(&["list"], &[("MILVUSCONF", "/etc/mb")]).exits_with(2);
     assert_snapshot!(run.stderr, @r#"
     error: there is no configuration file backup.yaml
       hint: tried backup.yaml, /etc/mb/backup.yaml, configs/backup.yaml; name a file with --config FILE, or use --config "" to run with the defaults
     "#);
-    let run = tool.run(&["list", "--output", "json", "--config", "x.yml"]).ends_with(2);
+    let run = tool.run(&["list", "--output", "json", "--config", "x.yml"]).exits_with(2);
     let document: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(document["error"]["kind"], "usage");
     assert_eq!(document["error"]["exit_code"], 2);
 }
 
 #[test]
-fn the_configuration_may_be_named_before_and_after_the_verb() {
+fn the_configuration_may_be_given_before_and_after_the_command() {
     let tool = Tool::new("x: [");
     tool.write("conf/other.yaml", "milvus: {port: 7}\n");
-    let port = |arguments: &[&str]| lines(&tool.run(arguments).ends_with(0).stdout, &["milvus.grpc.port"]);
+    let port =
+        |arguments: &[&str]| lines_of(&tool.run(arguments).exits_with(0).stdout, &["milvus.grpc.port"]);
     let from_file = "milvus.grpc.port 7 conf/other.yaml:1 (milvus.port)\n";
     assert_eq!(port(&["--config", "conf/other.yaml", "config", "show"]), from_file);
     assert_eq!(port(&["config", "--config=conf/other.yaml", "show"]), from_file);
@@ -140,20 +143,20 @@ fn the_configuration_may_be_named_before_and_after_the_verb() {
 }
 
 #[test]
-fn unknown_keys_warn_and_quiet_is_quiet() {
+fn unknown_keys_cause_a_warning_that_quiet_suppresses() {
     let tool = Tool::new("milvus:\n  adress: x\n");
-    let told =
+    let stderr =
         "warning: backup.yaml line 2: unknown key milvus.adress is ignored; did you mean milvus.address?\n";
-    assert_eq!(tool.run(&["config", "show"]).ends_with(0).stderr, told);
-    assert_eq!(tool.run(&["config", "show", "-q"]).ends_with(0).stderr, "");
+    assert_eq!(tool.run(&["config", "show"]).exits_with(0).stderr, stderr);
+    assert_eq!(tool.run(&["config", "show", "-q"]).exits_with(0).stderr, "");
 }
 
 #[test]
-fn migrate_writes_a_file_for_its_owner_alone() {
+fn migrate_writes_a_file_that_only_its_owner_can_read() {
     use std::os::unix::fs::PermissionsExt;
     let tool = Tool::new(V1);
     let environment = [("MINIO_SECRET_KEY", "env-secret"), ("MILVUS_PORT", "19531")];
-    let run = tool.run_with(&["config", "migrate", "--output", "v2.yaml"], &environment).ends_with(0);
+    let run = tool.run_with(&["config", "migrate", "--output", "v2.yaml"], &environment).exits_with(0);
     assert_snapshot!(run.stderr, @"
     note: MILVUS_PORT -> milvus.grpc.port (in the file)
     note: MINIO_SECRET_KEY -> MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY
@@ -174,37 +177,39 @@ fn migrate_writes_a_file_for_its_owner_alone() {
     assert_eq!(values(&before), values(&after));
 
     tool.run(&["config", "migrate", "-o", "v2.yaml"])
-        .ends_with(2)
-        .tells(&["v2.yaml already exists", "--force"]);
-    tool.run(&["config", "migrate", "-o", "v2.yaml", "--force"]).ends_with(0);
+        .exits_with(2)
+        .prints_on_stderr(&["v2.yaml already exists", "--force"]);
+    tool.run(&["config", "migrate", "-o", "v2.yaml", "--force"]).exits_with(0);
     tool.run(&["config", "migrate", "--config", "v2.yaml"])
-        .ends_with(2)
-        .tells(&["v2.yaml is already a v2 configuration"]);
-    let printed = tool.run(&["config", "migrate", "-o", "-"]).ends_with(0).stdout;
+        .exits_with(2)
+        .prints_on_stderr(&["v2.yaml is already a v2 configuration"]);
+    let printed = tool.run(&["config", "migrate", "-o", "-"]).exits_with(0).stdout;
     assert_eq!(printed, tool.read("v2.yaml"));
 }
 
 #[test]
-fn strict_migration_writes_nothing_that_v2_refuses() {
+fn strict_migration_writes_nothing_that_v2_rejects() {
     let tool = Tool::new("storage: {storageType: gcpnative}\nhttp: {enabled: true}\n");
-    tool.run(&["config", "migrate", "-o", "v2.yaml"]).ends_with(0).tells(&[
+    tool.run(&["config", "migrate", "-o", "v2.yaml"]).exits_with(0).prints_on_stderr(&[
         "warning: v2 rejects",
         "note: wrote v2.yaml, migrated from backup.yaml\n",
         "note: not migrated, because v2 has no such keys: http.enabled\n",
     ]);
     tool.run(&["config", "migrate", "-o", "strict.yaml", "--strict"])
-        .ends_with(2)
-        .tells(&["auth.credentialsFile"]);
+        .exits_with(2)
+        .prints_on_stderr(&["auth.credentialsFile"]);
     assert!(!tool.path("strict.yaml").exists());
 }
 
 #[test]
-fn the_log_file_is_written_where_configured() {
+fn the_log_file_is_written_to_the_configured_path() {
     let tool = Tool::new(
         "configVersion: v2\nlog: {file: {path: logs/b.log}, level: debug}\nmilvus: {storage: {provider: local, rootPath: data}}\n",
     );
-    tool.run(&["list"]).ends_with(0).tells(&["note: no backups below DIR/backup\n"]);
+    tool.run(&["list"]).exits_with(0).prints_on_stderr(&["note: no backups below DIR/backup\n"]);
     assert!(tool.path("logs/b.log").is_file());
     let tool = Tool::new("configVersion: v2\nlog: {file: {path: /proc/b.log}}\n");
-    tool.run(&["list"]).ends_with(2).tells(&["cannot write the log file /proc/b.log", "log.file.path"]);
+    tool.run(&["list"])
+        .exits_with(2)
+        .prints_on_stderr(&["cannot write the log file /proc/b.log", "log.file.path"]);
 }

@@ -1,14 +1,14 @@
-//! Flags of all releases: taken, told to be old, or answered by name.
+//! The flags of all releases: accepted, reported as deprecated, or recognised but not supported.
 
 use crate::tool::{NOWHERE, Tool};
 
-/// Runs up to the point where Milvus would be asked.
-fn unreachable(arguments: &[&str]) -> String {
-    Tool::new(NOWHERE).run(arguments).ends_with(5).stderr
+/// Runs a command until it fails to reach Milvus, and returns its stderr.
+fn stderr_without_milvus(arguments: &[&str]) -> String {
+    Tool::new(NOWHERE).run(arguments).exits_with(5).stderr
 }
 
 #[test]
-fn old_selectors_are_taken_with_a_note() {
+fn old_selection_flags_are_accepted_with_a_note() {
     let cases: [(&[&str], &str); 7] = [
         (&["create", "-c", "a,b.c"], "note: --colls is deprecated; use --filter 'db.coll,coll'\n"),
         (&["create", "--colls=a"], "note: --colls is deprecated; use --filter 'db.coll,coll'\n"),
@@ -25,29 +25,29 @@ fn old_selectors_are_taken_with_a_note() {
         (&["create", "--meta_only"], "note: --meta_only is deprecated; use --strategy meta_only\n"),
     ];
     for (arguments, note) in cases {
-        let told = unreachable(arguments);
-        assert!(told.starts_with(note), "{arguments:?}: {told}");
+        let stderr = stderr_without_milvus(arguments);
+        assert!(stderr.starts_with(note), "{arguments:?}: {stderr}");
     }
-    assert!(unreachable(&["create", "--filter", "a", "-c", ""]).starts_with("preflight"));
+    assert!(stderr_without_milvus(&["create", "--filter", "a", "-c", ""]).starts_with("preflight"));
 }
 
 #[test]
-fn of_several_selectors_create_takes_the_first_and_says_so() {
-    let told = unreachable(&["create", "-c", "a", "--filter", "db.*", "-d", "x"]);
-    assert!(told.contains("note: --colls is ignored, because --filter is given\n"), "{told}");
-    assert!(told.contains("note: --databases is ignored, because --filter is given\n"), "{told}");
-    let told = unreachable(&["create", "--strategy", "skip_flush", "--force", "--meta_only"]);
-    assert!(told.contains("note: --force is ignored, because --strategy is given\n"), "{told}");
+fn create_uses_the_first_of_several_selection_flags_with_a_note() {
+    let stderr = stderr_without_milvus(&["create", "-c", "a", "--filter", "db.*", "-d", "x"]);
+    assert!(stderr.contains("note: --colls is ignored, because --filter is given\n"), "{stderr}");
+    assert!(stderr.contains("note: --databases is ignored, because --filter is given\n"), "{stderr}");
+    let stderr = stderr_without_milvus(&["create", "--strategy", "skip_flush", "--force", "--meta_only"]);
+    assert!(stderr.contains("note: --force is ignored, because --strategy is given\n"), "{stderr}");
     let tool = Tool::new(NOWHERE);
     tool.run(&["restore", "-n", "x", "-c", "a", "--filter", "b"])
-        .ends_with(2)
-        .tells(&["--filter and --collections exclude each other"]);
-    let told = unreachable(&["create", "--force", "--meta_only"]);
-    assert_eq!(told.lines().filter(|line| line.starts_with("note: ")).count(), 1, "{told}");
+        .exits_with(2)
+        .prints_on_stderr(&["--filter and --collections exclude each other"]);
+    let stderr = stderr_without_milvus(&["create", "--force", "--meta_only"]);
+    assert_eq!(stderr.lines().filter(|line| line.starts_with("note: ")).count(), 1, "{stderr}");
 }
 
 #[test]
-fn what_comes_later_is_answered_by_name() {
+fn unsupported_features_are_rejected_by_name() {
     let tool = Tool::new(NOWHERE);
     let cases: [(&[&str], &str); 11] = [
         (&["migrate", "-n", "x", "-c", "in01"], "migrate (to Zilliz Cloud)"),
@@ -69,23 +69,23 @@ fn what_comes_later_is_answered_by_name() {
         (&["list", "-c", "books"], "list --collection was removed in 0.5"),
     ];
     for (arguments, text) in cases {
-        let run = tool.run(arguments).ends_with(2).tells(&["error: ", text]);
+        let run = tool.run(arguments).exits_with(2).prints_on_stderr(&["error: ", text]);
         assert_eq!(run.stdout, "");
     }
     Tool::without_config()
         .run(&["restore", "secondary", "-n", "x", "-o", "json"])
-        .ends_with(2)
-        .tells(&["restore secondary (the standby of a cluster pair) comes with a later version"]);
+        .exits_with(2)
+        .prints_on_stderr(&["restore secondary (the standby of a cluster pair) comes with a later version"]);
     for fine in [
         &["create", "--rbac=false", "--format=binlog"][..],
         &["create", "--format", "auto", "--backup-index-extra=0"],
     ] {
-        unreachable(fine);
+        stderr_without_milvus(fine);
     }
 }
 
 #[test]
-fn flags_are_written_as_go_takes_them() {
+fn flags_may_be_written_as_in_the_go_tool() {
     let tool = Tool::new(NOWHERE);
     for get in [
         &["get", "-n=x"][..],
@@ -93,10 +93,12 @@ fn flags_are_written_as_go_takes_them() {
         &["get", "--name=y", "-n", "x"],
         &["get", "--detail=false", "-dn", "x"],
     ] {
-        tool.run(get).ends_with(3).tells(&["there is no backup x "]);
+        tool.run(get).exits_with(3).prints_on_stderr(&["there is no backup x "]);
     }
-    tool.run(&["get", "--detail=perhaps", "-n", "x"]).ends_with(2).tells(&["expected true or false"]);
-    let run = tool.run(&["get", "-n", "x", "please"]).ends_with(3);
+    tool.run(&["get", "--detail=perhaps", "-n", "x"])
+        .exits_with(2)
+        .prints_on_stderr(&["expected true or false"]);
+    let run = tool.run(&["get", "-n", "x", "please"]).exits_with(3);
     assert!(
         run.stderr.starts_with("note: \"please\" is ignored: the command accepts flags only\n"),
         "{}",
@@ -111,11 +113,11 @@ fn flags_are_written_as_go_takes_them() {
         "--skip_create_collection",
         "--use_v2_restore",
     ] {
-        tool.run(&["restore", "-n", "x", old]).ends_with(3);
-        tool.run(&["restore", "-n", "x", &format!("{}=false", old.replace('_', "-"))]).ends_with(3);
+        tool.run(&["restore", "-n", "x", old]).exits_with(3);
+        tool.run(&["restore", "-n", "x", &format!("{}=false", old.replace('_', "-"))]).exits_with(3);
     }
-    tool.run(&["restore", "--nam", "x"]).ends_with(2).tells(&["unexpected argument '--nam'"]);
-    let run = tool.run(&["restore", "--nam", "x", "-o", "json"]).ends_with(2);
+    tool.run(&["restore", "--nam", "x"]).exits_with(2).prints_on_stderr(&["unexpected argument '--nam'"]);
+    let run = tool.run(&["restore", "--nam", "x", "-o", "json"]).exits_with(2);
     let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(document["error"]["kind"], "usage");
     assert_eq!(document["error"]["message"], "unexpected argument '--nam' found");
@@ -130,12 +132,13 @@ fn both_drop_flags_of_0_4_mean_drop() {
         "--drop_exist_collection",
         "--skip_create_collection",
     ]);
-    run.ends_with(3)
-        .tells(&["note: --skip_create_collection is ignored, because --drop_exist_collection is given\n"]);
+    run.exits_with(3).prints_on_stderr(&[
+        "note: --skip_create_collection is ignored, because --drop_exist_collection is given\n",
+    ]);
 }
 
 #[test]
-fn names_and_rules_are_checked_before_anything_is_asked() {
+fn names_and_rules_are_validated_before_milvus_is_contacted() {
     let tool = Tool::new(NOWHERE);
     let cases: [(&[&str], &str); 8] = [
         (&["create", "-n", "a-b"], "begins with a letter or `_`, goes on with letters, digits or `_`"),
@@ -148,15 +151,15 @@ fn names_and_rules_are_checked_before_anything_is_asked() {
         (&["create", "-a", "[]"], r#"hint: for example -a '{"default": ["books"]"#),
     ];
     for (arguments, text) in cases {
-        tool.run(arguments).ends_with(2).tells(&[text]);
+        tool.run(arguments).exits_with(2).prints_on_stderr(&[text]);
     }
 }
 
 #[test]
-fn milvus_out_of_reach_is_told_with_its_address() {
-    let told = unreachable(&["create", "-n", "x"]);
+fn the_error_of_an_unreachable_milvus_names_its_address() {
+    let stderr = stderr_without_milvus(&["create", "-n", "x"]);
     for part in ["error: cannot connect to Milvus at 127.0.0.1:1", "hint: "] {
-        assert!(told.contains(part), "no {part:?} in {told}");
+        assert!(stderr.contains(part), "no {part:?} in {stderr}");
     }
-    assert_eq!(told.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{told}");
+    assert_eq!(stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! The service of release 0.4.15 and that of jobs, call by call.
+//! The calls of the service of release 0.4.15 and of the service for jobs.
 
 use api::backup::{
     BackupTaskStateCode, CheckRequest, CreateBackupRequest, DeleteBackupRequest, GetBackupRequest,
@@ -9,7 +9,7 @@ use serde_json::json;
 use testkit::fake::Fault;
 use tonic::Code;
 
-use crate::calling::{Calls, failure};
+use crate::grpc_client::{Calls, failure};
 use crate::serving::World;
 
 fn create(name: &str) -> CreateBackupRequest {
@@ -21,10 +21,10 @@ fn get(name: &str) -> GetBackupRequest {
 }
 
 #[tokio::test]
-async fn a_backup_is_made_shown_listed_restored_and_deleted() {
+async fn a_backup_is_created_shown_listed_restored_and_deleted() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
-    let mut calls = Calls::open(&serving).await;
+    let mut calls = Calls::connect_without_token(&serving).await;
 
     let request = CreateBackupRequest {
         request_id: "first".to_owned(),
@@ -101,18 +101,18 @@ async fn a_backup_is_made_shown_listed_restored_and_deleted() {
 }
 
 #[tokio::test]
-async fn what_fails_is_a_status_of_the_one_table_with_the_failure_as_its_detail() {
+async fn a_failed_call_has_the_status_of_its_kind_and_the_failure_as_detail() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
-    let mut calls = Calls::open(&serving).await;
+    let mut calls = Calls::connect_without_token(&serving).await;
     calls.backups.create_backup(create("nightly")).await.unwrap();
 
     let again = calls.backups.create_backup(create("nightly")).await.unwrap_err();
     assert_eq!(again.code(), Code::AlreadyExists);
-    let told = failure(&again);
-    assert_eq!(told.kind, "already_exists");
+    let stderr = failure(&again);
+    assert_eq!(stderr.kind, "already_exists");
     assert!(
-        !told.hint.is_empty() && again.message().ends_with(&format!("\nhint: {}", told.hint)),
+        !stderr.hint.is_empty() && again.message().ends_with(&format!("\nhint: {}", stderr.hint)),
         "{again:?}"
     );
 
@@ -142,17 +142,17 @@ async fn what_fails_is_a_status_of_the_one_table_with_the_failure_as_its_detail(
 }
 
 #[tokio::test]
-async fn an_asynchronous_call_leaves_a_job_that_is_watched_listed_and_cancelled() {
+async fn an_asynchronous_call_creates_a_job_that_can_be_watched_listed_and_cancelled() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
-    let mut calls = Calls::open(&serving).await;
+    let mut calls = Calls::connect_without_token(&serving).await;
     world.fake.inject(Fault::Hangs { call: "Flush" });
 
     let request = CreateBackupRequest { r#async: true, ..create("nightly") };
     let accepted = calls.backups.create_backup(request).await.unwrap().into_inner();
     let id = accepted.data.unwrap().id;
     assert_eq!(accepted.request_id, id);
-    calls.becomes(&id, JobState::Running).await;
+    calls.wait_for_state(&id, JobState::Running).await;
     let running = calls.backups.get_backup(get("nightly")).await.unwrap().into_inner().data.unwrap();
     assert_eq!(
         (running.id.as_str(), running.state_code()),
@@ -169,7 +169,7 @@ async fn an_asynchronous_call_leaves_a_job_that_is_watched_listed_and_cancelled(
     assert_eq!((running.jobs[0].id.as_str(), running.next_page_token.as_str()), (id.as_str(), ""));
 
     calls.jobs.cancel_job(CancelJobRequest { id: id.clone() }).await.unwrap();
-    let over = calls.over(&id).await;
+    let over = calls.wait_for_end(&id).await;
     assert_eq!(over.state(), JobState::Cancelled);
     assert_eq!(over.failure.unwrap().kind, "interrupted");
     let late = calls.jobs.cancel_job(CancelJobRequest { id }).await.unwrap_err();

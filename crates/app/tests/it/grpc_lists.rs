@@ -1,4 +1,4 @@
-//! Backups that are many or large, in one message and in pieces.
+//! Many backups and large backups, in one message and in pages.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,14 +15,14 @@ use prost::Message;
 use serde_json::json;
 use tonic::Code;
 
-use crate::calling::Calls;
+use crate::grpc_client::Calls;
 use crate::serving::World;
 
 const SEGMENTS: i64 = 100_000;
-/// What clients take in one message unless told otherwise.
-const USUAL_LIMIT: usize = 4 << 20;
+/// The default limit of gRPC clients for the size of a message, in bytes.
+const DEFAULT_CLIENT_LIMIT: usize = 4 << 20;
 
-/// Writes a complete backup of one collection, half of whose segments are of a partition and half of all.
+/// Writes a complete backup of one collection with segments in one partition and as many for all partitions.
 fn write_backup(world: &World, name: &str, segments: i64) {
     let segment = |id: i64| Segment {
         id: SegmentId(id),
@@ -81,26 +81,26 @@ fn write_backup(world: &World, name: &str, segments: i64) {
 }
 
 #[tokio::test]
-async fn a_backup_of_a_hundred_thousand_segments_is_told_whole_and_in_pieces() {
+async fn a_backup_of_a_hundred_thousand_segments_is_returned_as_a_whole_and_in_pages() {
     let world = World::new();
     write_backup(&world, "large", SEGMENTS);
     let serving = world.serve(json!({}), &[]);
-    let mut calls = Calls::open(&serving).await;
+    let mut calls = Calls::connect_without_token(&serving).await;
 
     let get = GetBackupRequest { backup_name: "large".to_owned(), ..Default::default() };
     let whole = calls.backups.get_backup(get).await.unwrap().into_inner();
-    assert!(whole.encoded_len() > USUAL_LIMIT, "{}", whole.encoded_len());
+    assert!(whole.encoded_len() > DEFAULT_CLIENT_LIMIT, "{}", whole.encoded_len());
     let collection = &whole.data.unwrap().collection_backups[0];
-    let told = collection.partition_backups[0].segment_backups.len() + collection.l0_segments.len();
-    assert_eq!(i64::try_from(told).unwrap(), SEGMENTS);
+    let stderr = collection.partition_backups[0].segment_backups.len() + collection.l0_segments.len();
+    assert_eq!(i64::try_from(stderr).unwrap(), SEGMENTS);
     let list = calls.backups.list_backups(ListBackupsRequest::default()).await.unwrap().into_inner();
-    assert!(list.encoded_len() > USUAL_LIMIT && list.data.len() == 1);
+    assert!(list.encoded_len() > DEFAULT_CLIENT_LIMIT && list.data.len() == 1);
 
     let segments = ListSegmentsRequest { backup: "large".to_owned(), ..Default::default() };
     let mut pieces = calls.catalog.list_segments(segments).await.unwrap().into_inner();
     let mut ids = BTreeSet::new();
     while let Some(piece) = pieces.message().await.unwrap() {
-        assert!(piece.encoded_len() < USUAL_LIMIT / 4, "{}", piece.encoded_len());
+        assert!(piece.encoded_len() < DEFAULT_CLIENT_LIMIT / 4, "{}", piece.encoded_len());
         assert_eq!((piece.database.as_str(), piece.collection.as_str()), ("shop", "orders"));
         for segment in piece.segments {
             assert_eq!(segment.binlogs.len(), 1);
@@ -111,13 +111,13 @@ async fn a_backup_of_a_hundred_thousand_segments_is_told_whole_and_in_pieces() {
 }
 
 #[tokio::test]
-async fn backups_come_in_pages() {
+async fn backups_are_listed_in_pages() {
     let world = World::new();
     for number in 0..7 {
         write_backup(&world, &format!("b{number}"), 2);
     }
     let serving = world.serve(json!({}), &[]);
-    let mut calls = Calls::open(&serving).await;
+    let mut calls = Calls::connect_without_token(&serving).await;
     let (mut names, mut sizes, mut page_token) = (Vec::new(), Vec::new(), String::new());
     loop {
         let request = v1::ListBackupsRequest { page_size: 3, page_token };
@@ -140,11 +140,11 @@ async fn backups_come_in_pages() {
 }
 
 #[tokio::test]
-async fn less_is_told_where_less_is_asked_for() {
+async fn details_are_returned_only_on_request() {
     let world = World::new();
     write_backup(&world, "small", 10);
     let serving = world.serve(json!({}), &[]);
-    let mut calls = Calls::open(&serving).await;
+    let mut calls = Calls::connect_without_token(&serving).await;
     let brief =
         GetBackupRequest { backup_name: "small".to_owned(), without_detail: true, ..Default::default() };
     let brief = calls.backups.get_backup(brief).await.unwrap().into_inner().data.unwrap();
@@ -159,11 +159,11 @@ async fn less_is_told_where_less_is_asked_for() {
     for (database, collection) in [("", ""), ("shop", ""), ("", "orders"), ("shop", "orders")] {
         let asked = wanted("small", database, collection);
         let mut pieces = calls.catalog.list_segments(asked).await.unwrap().into_inner();
-        let mut told = 0;
+        let mut stderr = 0;
         while let Some(piece) = pieces.message().await.unwrap() {
-            told += piece.segments.len();
+            stderr += piece.segments.len();
         }
-        assert_eq!(told, 10, "{database:?} {collection:?}");
+        assert_eq!(stderr, 10, "{database:?} {collection:?}");
     }
     for (backup, database, collection, what) in [
         ("missing", "", "", "backup missing"),

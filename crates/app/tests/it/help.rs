@@ -1,4 +1,4 @@
-//! Help, version, completion, man pages.
+//! Help, version, shell completions and man pages.
 
 use std::path::Path;
 
@@ -24,33 +24,33 @@ fn every_command_prints_its_recorded_page() {
     assert!(pages.len() > 20);
     for (command, page) in pages {
         let arguments: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
-        let help = Tool::without_config().run(&arguments).ends_with(0);
+        let help = Tool::without_config().run(&arguments).exits_with(0);
         assert_eq!((help.stdout.trim_end(), help.stderr.as_str()), (page.as_str(), ""), "{command}");
     }
 }
 
 #[test]
-fn no_verb_is_a_usage_error_with_the_same_text() {
+fn a_missing_command_is_a_usage_error_with_the_help_as_text() {
     let tool = Tool::without_config();
-    let bare = tool.run(&[]).ends_with(2);
+    let bare = tool.run(&[]).exits_with(2);
     assert_eq!((bare.stdout.as_str(), bare.stderr), ("", tool.run(&["-h"]).stdout));
 }
 
 #[test]
-fn help_of_a_verb_is_the_same_however_asked_for() {
+fn all_forms_of_help_for_a_command_print_the_same() {
     let tool = Tool::without_config();
-    let help = tool.run(&["restore", "--help"]).ends_with(0).stdout;
-    assert_eq!(help, tool.run(&["help", "restore"]).ends_with(0).stdout);
-    assert_eq!(help, tool.run(&["restore", "-n", "x", "-h"]).ends_with(0).stdout);
-    let migrate = tool.run(&["config", "migrate", "--help"]).ends_with(0).stdout;
-    assert_eq!(migrate, tool.run(&["help", "config", "migrate"]).ends_with(0).stdout);
+    let help = tool.run(&["restore", "--help"]).exits_with(0).stdout;
+    assert_eq!(help, tool.run(&["help", "restore"]).exits_with(0).stdout);
+    assert_eq!(help, tool.run(&["restore", "-n", "x", "-h"]).exits_with(0).stdout);
+    let migrate = tool.run(&["config", "migrate", "--help"]).exits_with(0).stdout;
+    assert_eq!(migrate, tool.run(&["help", "config", "migrate"]).exits_with(0).stdout);
     assert!(migrate.starts_with("Migrate a v1 configuration"), "{migrate}");
 }
 
 #[test]
-fn every_verb_has_help_with_an_example() {
+fn every_command_has_help_with_an_example() {
     for verb in ["create", "list", "get", "delete", "restore", "check", "server", "completion", "man"] {
-        let help = Tool::without_config().run(&[verb, "--help"]).ends_with(0).stdout;
+        let help = Tool::without_config().run(&[verb, "--help"]).exits_with(0).stdout;
         assert!(help.contains("Examples:\n  milvus-backup "), "{help}");
         for hidden in ["--colls", "meta_only:", "--rbac", "--restore-index", "=<"] {
             assert!(!help.contains(hidden) || help.contains("rebuild-index[=<BOOL>]"), "{hidden} in\n{help}");
@@ -59,34 +59,34 @@ fn every_verb_has_help_with_an_example() {
 }
 
 #[test]
-fn the_version_names_commit_and_build() {
+fn the_version_contains_commit_and_build() {
     let tool = Tool::without_config();
-    let version = tool.run(&["--version"]).ends_with(0).stdout;
+    let version = tool.run(&["--version"]).exits_with(0).stdout;
     assert!(
         version.starts_with(concat!("milvus-backup ", env!("CARGO_PKG_VERSION"), " (commit ")),
         "{version}"
     );
     assert!(version.contains(std::env::consts::ARCH), "{version}");
-    assert_eq!(version, tool.run(&["-v"]).ends_with(0).stdout);
-    assert_eq!(version, tool.run(&["-V"]).ends_with(0).stdout);
+    assert_eq!(version, tool.run(&["-v"]).exits_with(0).stdout);
+    assert_eq!(version, tool.run(&["-V"]).exits_with(0).stdout);
 }
 
 #[test]
-fn shells_get_their_completions() {
+fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish"] {
-        let script = Tool::without_config().run(&["completion", shell]).ends_with(0).stdout;
+        let script = Tool::without_config().run(&["completion", shell]).exits_with(0).stdout;
         for word in ["milvus-backup", "restore", "drop-exist-collection"] {
             assert!(script.contains(word), "{shell} does not complete {word}");
         }
         assert!(!script.contains("l0compact"), "{shell} completes what is hidden");
     }
-    Tool::without_config().run(&["completion", "basic"]).ends_with(2).tells(&["bash"]);
+    Tool::without_config().run(&["completion", "basic"]).exits_with(2).prints_on_stderr(&["bash"]);
 }
 
 #[test]
-fn man_pages_are_written_one_a_verb() {
+fn one_man_page_is_written_for_each_command() {
     let tool = Tool::without_config();
-    tool.run(&["man", "pages/man1"]).ends_with(0);
+    tool.run(&["man", "pages/man1"]).exits_with(0);
     let page = tool.read("pages/man1/milvus-backup-restore.1");
     assert!(page.contains("drop\\-exist\\-collection"), "{page}");
     for verb in ["", "-create", "-list", "-get", "-delete", "-check", "-config-show", "-config-migrate"] {
@@ -94,5 +94,5 @@ fn man_pages_are_written_one_a_verb() {
     }
     assert!(!tool.path("pages/man1/milvus-backup-migrate.1").exists());
     tool.write("file", "");
-    tool.run(&["man", "file"]).ends_with(1).tells(&["error: cannot write man pages to file: "]);
+    tool.run(&["man", "file"]).exits_with(1).prints_on_stderr(&["error: cannot write man pages to file: "]);
 }

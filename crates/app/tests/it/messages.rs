@@ -90,7 +90,7 @@ async fn calls_that_milvus_rejects() {
     let with_login = World::with_login("root:right");
     let denied = World::new();
     // One collection, because several are backed up at the same time.
-    denied.fill("books", 5).await;
+    denied.create_collection("books", 5).await;
     denied.fake.inject(Fault::Denied { call: "Flush" });
     let mut text = String::new();
     for world in [with_login, denied] {

@@ -1,4 +1,4 @@
-//! What clients that were written for the Go tool's routes do, and go on doing here.
+//! Behaviour of the Go tool's routes on which existing clients rely.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use testkit::fake::Fault;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::described::Described;
+use crate::api_descriptions::Described;
 use crate::serving::{DEADLINE, Reply, Serving, World};
 
-/// A server over `default.books` and `default.tags` with a backup of both, `nightly`.
-async fn with_a_backup(server: Value) -> (World, Serving) {
+/// Starts a server over `default.books` and `default.tags`, with the backup `nightly` of both.
+async fn serve_backup(server: Value) -> (World, Serving) {
     let world = World::with_books().await;
     let serving = world.serve(server, &["--no-auth"]);
-    serving.post("/api/v1/create", &json!({"backup_name": "nightly"})).await.is(200);
+    serving.post("/api/v1/create", &json!({"backup_name": "nightly"})).await.has_status(200);
     (world, serving)
 }
 
@@ -26,8 +26,8 @@ fn names(reply: &Value, key: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn renames_that_find_nothing_are_passed_over() {
-    let (_world, serving) = with_a_backup(json!({})).await;
+async fn renames_of_unknown_collections_are_ignored() {
+    let (_world, serving) = serve_backup(json!({})).await;
     let renames = json!({"tags": "tags_a", "shop.books": "shop.books_a", "shop.*": "mall.*"});
     let plan = json!({"mapping": [
         {"source": "default", "target": "default", "colls": [
@@ -38,7 +38,7 @@ async fn renames_that_find_nothing_are_passed_over() {
     for (key, rules, target) in [("collection_renames", renames, "tags_a"), ("restorePlan", plan, "tags_b")] {
         let body =
             json!({"backup_name": "nightly", "metaOnly": true, "collection_names": ["tags"], key: rules});
-        let done = serving.post("/api/v1/restore", &body).await.is(200).json();
+        let done = serving.post("/api/v1/restore", &body).await.has_status(200).json();
         let tasks = &done["data"]["collection_restore_tasks"];
         assert_eq!(names(tasks, "target_collection_name"), [target], "{done}");
     }
@@ -46,14 +46,14 @@ async fn renames_that_find_nothing_are_passed_over() {
     serving.logs("no collection matches the rename rule shop.*:mall.*, default.books:default.books_b").await;
 
     let strict = json!({"backup": "nightly", "filter": "tags", "rename": "tags:tags_c,books:books_c"});
-    serving.post("/api/v2/restores", &strict).await.is(400);
+    serving.post("/api/v2/restores", &strict).await.has_status(400);
 }
 
-/// Sends a request and leaves once the server has asked Milvus `ListDatabases` for it.
-async fn ask_and_leave(world: &World, serving: &Serving, path: &str, body: &Value) {
+/// Sends a request, and disconnects when the server has called `ListDatabases` of Milvus for it.
+async fn send_and_disconnect(world: &World, serving: &Serving, path: &str, body: &Value) {
     let asked = || world.fake.calls().iter().filter(|call| *call == "ListDatabases").count();
     let before = asked();
-    // it takes a while until it is answered
+    // Retries after the rate limit delay the response.
     world.fake.inject(Fault::RateLimited { call: "ListDatabases", times: 3 });
     let body = body.to_string();
     let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nrequest_id: left\r\ncontent-length:");
@@ -67,15 +67,15 @@ async fn ask_and_leave(world: &World, serving: &Serving, path: &str, body: &Valu
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_ends_nothing() {
-    let (world, serving) = with_a_backup(json!({})).await;
+async fn a_job_continues_when_its_caller_disconnects() {
+    let (world, serving) = serve_backup(json!({})).await;
     let create = json!({"backup_name": "later", "meta_only": true});
     let restore = json!({"backup_name": "nightly", "collection_suffix": "_x", "id": "mine"});
     for (path, body, found) in [
         ("/api/v1/create", create, "/api/v1/get_backup?backup_name=later"),
         ("/api/v1/restore", restore, "/api/v1/get_restore?id=mine"),
     ] {
-        ask_and_leave(&world, &serving, path, &body).await;
+        send_and_disconnect(&world, &serving, path, &body).await;
         let deadline = Instant::now() + DEADLINE;
         loop {
             let reply = serving.get(found).await;
@@ -86,10 +86,10 @@ async fn a_caller_that_leaves_ends_nothing() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    // one line each for what is asked for, with the id of its request; and for what is refused, too
+    // Accepted and rejected requests have one audit line each, with the id of the request.
     let taken = serving.request(Method::POST, "/api/v1/create").header("request_id", "taken");
     taken.body(r#"{"backup_name": "later"}"#).send().await.unwrap();
-    serving.delete("/api/v1/delete?backup_name=none").await.is(404);
+    serving.delete("/api/v1/delete?backup_name=none").await.has_status(404);
     serving.logs("path=/api/v1/delete").await;
     let log = serving.log();
     let lines = |words: &[&str]| {
@@ -104,12 +104,14 @@ async fn a_caller_that_leaves_ends_nothing() {
 }
 
 #[tokio::test]
-async fn one_id_for_requests_at_once_is_none_of_their_troubles() {
-    let (_world, serving) = with_a_backup(json!({})).await;
+async fn concurrent_requests_with_the_same_id_do_not_disturb_each_other() {
+    let (_world, serving) = serve_backup(json!({})).await;
     let made = join_all((0..6).map(|number| {
         let request = serving.request(Method::POST, "/api/v1/create").header("request_id", "same");
         let body = json!({"backup_name": format!("b{number}"), "meta_only": true});
-        async move { Reply::of(request.body(body.to_string()).send().await.unwrap()).await.is(200).json() }
+        async move {
+            Reply::read(request.body(body.to_string()).send().await.unwrap()).await.has_status(200).json()
+        }
     }));
     let made = made.await;
     assert!(made.iter().all(|reply| reply["requestId"] == "same"), "{made:?}");
@@ -118,30 +120,33 @@ async fn one_id_for_requests_at_once_is_none_of_their_troubles() {
 }
 
 #[tokio::test]
-async fn the_first_of_two_parameters_counts() {
-    let (_world, serving) = with_a_backup(json!({})).await;
+async fn the_first_of_repeated_parameters_counts() {
+    let (_world, serving) = serve_backup(json!({})).await;
     let list = serving.get("/api/v1/list?collection_name=books&collection_name=none&x=1&x=2").await;
-    assert_eq!(names(&list.is(200).json()["data"], "name"), ["nightly"]);
+    assert_eq!(names(&list.has_status(200).json()["data"], "name"), ["nightly"]);
     let list = serving.get("/api/v1/list?collection_name=none&collection_name=books").await;
-    assert_eq!(list.is(200).json()["data"], json!([]));
-    serving.get("/api/v1/get_backup?backup_name=nightly&backup_name=none").await.is(200);
-    serving.get("/api/v1/get_restore?id=none&id=other").await.is(404);
-    serving.delete("/api/v1/delete?backup_name=none&backup_name=nightly").await.is(404);
-    serving.delete("/api/v1/delete?backup_name=nightly&backup_name=none").await.is(200);
+    assert_eq!(list.has_status(200).json()["data"], json!([]));
+    serving.get("/api/v1/get_backup?backup_name=nightly&backup_name=none").await.has_status(200);
+    serving.get("/api/v1/get_restore?id=none&id=other").await.has_status(404);
+    serving.delete("/api/v1/delete?backup_name=none&backup_name=nightly").await.has_status(404);
+    serving.delete("/api/v1/delete?backup_name=nightly&backup_name=none").await.has_status(200);
 }
 
 #[tokio::test]
-async fn short_answers_are_short_for_one_collection_too() {
-    let (_world, serving) = with_a_backup(json!({"simpleResponse": true})).await;
-    let all = serving.get("/api/v1/list").await.is(200).json();
+async fn short_responses_also_apply_to_one_collection() {
+    let (_world, serving) = serve_backup(json!({"simpleResponse": true})).await;
+    let all = serving.get("/api/v1/list").await.has_status(200).json();
     assert!(all["data"][0].get("collection_backups").is_none(), "{all}");
-    let some = serving.get("/api/v1/list?collection_name=books").await.is(200).json();
+    let some = serving.get("/api/v1/list?collection_name=books").await.has_status(200).json();
     assert_eq!(some["data"], all["data"]);
-    assert_eq!(serving.get("/api/v1/list?collection_name=none").await.is(200).json()["data"], json!([]));
+    assert_eq!(
+        serving.get("/api/v1/list?collection_name=none").await.has_status(200).json()["data"],
+        json!([])
+    );
 }
 
 #[tokio::test]
-async fn what_is_no_route_is_404_in_plain_text() {
+async fn unknown_routes_are_404_in_plain_text() {
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -152,38 +157,43 @@ async fn what_is_no_route_is_404_in_plain_text() {
         (Method::POST, "/api/v1/list/"),
         (Method::GET, "/nothing/"),
     ] {
-        let reply = Reply::of(client.request(method, serving.url(path)).send().await.unwrap()).await.is(404);
+        let reply = Reply::read(client.request(method, serving.url(path)).send().await.unwrap())
+            .await
+            .has_status(404);
         assert_eq!((reply.text.as_str(), reply.header("content-type")), ("404 page not found", "text/plain"));
     }
     for path in ["/api/v1/docs/", "/api/v1/docs/index.html"] {
-        assert_eq!(serving.get(path).await.is(200).header("content-type"), "text/html; charset=utf-8");
+        assert_eq!(
+            serving.get(path).await.has_status(200).header("content-type"),
+            "text/html; charset=utf-8"
+        );
     }
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_body_is_told_to_who_may_ask() {
-    let (reads, may_read) = crate::server_door::token("read");
-    let (backs_up, may_back_up) = crate::server_door::token("backup");
+async fn errors_of_a_body_are_explained_to_authorised_callers_only() {
+    let (reads, may_read) = crate::server_access::create_token("read");
+    let (backs_up, may_back_up) = crate::server_access::create_token("backup");
     let world = World::new();
     let serving = world.serve(json!({"tokens": [may_read, may_back_up]}), &[]);
     let ask = async |token: &str, path: &str, body: &str| {
         let request = serving.request(Method::POST, path).bearer_auth(token).body(body.to_owned());
-        Reply::of(request.send().await.unwrap()).await
+        Reply::read(request.send().await.unwrap()).await
     };
     let described = Described::v1(&serving).await;
     for body in ["", "[1", r#"{"backup_name": "../x"}"#] {
         for (token, path) in
             [(&reads, "/api/v1/create"), (&reads, "/api/v1/restore"), (&backs_up, "/api/v1/restore")]
         {
-            let reply = ask(token, path, body).await.is(403);
+            let reply = ask(token, path, body).await.has_status(403);
             assert_eq!(reply.json()["code"], 2, "{reply:?}");
             described.answers("POST", path, &reply);
         }
-        ask(&backs_up, "/api/v1/create", body).await.is(400);
+        ask(&backs_up, "/api/v1/create", body).await.has_status(400);
     }
 }
 
-/// Every route that is described, with a path to ask.
+/// Every route of the description, with a path to request.
 const ROUTES: [(&str, &str); 9] = [
     ("GET", "/api/v1/hello"),
     ("GET", "/api/v1/check"),
@@ -197,21 +207,25 @@ const ROUTES: [(&str, &str); 9] = [
 ];
 
 #[tokio::test]
-async fn what_the_door_answers_is_described() {
-    let (_, item) = crate::server_door::token("read");
+async fn responses_to_unauthenticated_requests_match_the_description() {
+    let (_, item) = crate::server_access::create_token("read");
     let world = World::new();
     let named = world.serve(json!({"tokens": [item]}), &[]);
     let described = Described::v1(&named).await;
     let ask = async |serving: &Serving, method: &str, path: &str, host: &str| {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        Reply::of(serving.request(method, path).header("host", host).send().await.unwrap()).await
+        Reply::read(serving.request(method, path).header("host", host).send().await.unwrap()).await
     };
     for (method, path) in ROUTES.into_iter().filter(|(_, path)| *path != "/api/v1/hello") {
-        described.answers(method, path, &ask(&named, method, path, "localhost").await.is(401));
+        described.answers(method, path, &ask(&named, method, path, "localhost").await.has_status(401));
     }
     drop(named);
     let alone = world.serve(json!({}), &[]);
     for (method, path) in ROUTES {
-        described.answers(method, path, &ask(&alone, method, path, "elsewhere.example").await.is(403));
+        described.answers(
+            method,
+            path,
+            &ask(&alone, method, path, "elsewhere.example").await.has_status(403),
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Backups that the Go tool made, over its routes: shown as they stand in their own files. The Milvus is simulated.
+//! Backups of the Go tool over its routes, which show them as their own files describe them. Milvus is simulated.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,36 +9,37 @@ use testkit::fixtures;
 use crate::serving::World;
 
 #[tokio::test]
-async fn they_are_listed_and_shown_with_all_that_their_files_hold() {
+async fn backups_of_the_go_tool_are_shown_with_all_facts_of_their_files() {
     let world = World::new();
     let names = ["filter_v0516", "full_v0415", "full_v0516", "meta_only_v0516", "some_v0415"];
     for name in names {
-        copy(&fixtures::path(&format!("backups/{name}")), &world.path("backup").join(name));
+        copy_directory(&fixtures::path(&format!("backups/{name}")), &world.path("backup").join(name));
     }
     let serving = world.serve(json!({}), &[]);
-    let list = serving.get("/api/v1/list").await.is(200).json();
+    let list = serving.get("/api/v1/list").await.has_status(200).json();
     let listed = list["data"].as_array().unwrap();
     assert_eq!(listed.iter().map(|backup| backup["name"].as_str().unwrap()).collect::<Vec<_>>(), names);
     for (name, listed) in names.iter().zip(listed) {
         let file = fixtures::path(&format!("backups/{name}/meta/full_meta.json"));
         let mut file: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-        // later releases leave it 0; what is complete is 2
+        // Later releases write 0; the state of a complete backup is 2.
         file["state_code"] = json!(2);
         let id = file["id"].as_str().unwrap();
-        let shown = serving.get(&format!("/api/v1/get_backup?backup_name={name}")).await.is(200).json();
-        let by_id = serving.get(&format!("/api/v1/get_backup?backup_id={id}")).await.is(200).json();
+        let shown =
+            serving.get(&format!("/api/v1/get_backup?backup_name={name}")).await.has_status(200).json();
+        let by_id = serving.get(&format!("/api/v1/get_backup?backup_id={id}")).await.has_status(200).json();
         assert_eq!(by_id["data"], shown["data"], "{name}");
         for shown in [listed, &shown["data"]] {
-            let (wanted, shown) = (facts(&file), facts(shown));
+            let (wanted, shown) = (collect_facts(&file), collect_facts(shown));
             let missing: Vec<_> = wanted.difference(&shown).take(20).collect();
             assert!(missing.is_empty(), "{name}: {missing:#?}");
         }
     }
 }
 
-/// Every value with the keys that lead to it, whatever its place in a list. Paths of files begin at the kind of log:
-/// the rest is where Milvus keeps its files, which is another place here.
-fn facts(value: &Value) -> BTreeSet<String> {
+/// Returns every value with its keys, without its position in lists. Paths of files are cut before the kind of log,
+/// because the root path of Milvus differs here.
+fn collect_facts(value: &Value) -> BTreeSet<String> {
     fn collect(value: &Value, path: &str, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(object) => {
@@ -59,12 +60,12 @@ fn facts(value: &Value) -> BTreeSet<String> {
     found
 }
 
-fn copy(from: &Path, to: &Path) {
+fn copy_directory(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let to = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &to);
+            copy_directory(&entry.path(), &to);
         } else {
             std::fs::copy(entry.path(), to).unwrap();
         }

@@ -1,4 +1,4 @@
-//! Requests that are too large, too slow, too many or no requests at all: each is answered, and the server goes on.
+//! Requests that are too large, too slow, too many or malformed: each is answered, and the server keeps running.
 
 use std::time::Duration;
 
@@ -9,34 +9,34 @@ use tokio::net::TcpStream;
 
 use crate::serving::{DEADLINE, Reply, Serving, World};
 
-async fn still_serves(serving: &Serving) {
-    serving.get("/api/v2/jobs").await.is(200);
+async fn assert_still_serves(serving: &Serving) {
+    serving.get("/api/v2/jobs").await.has_status(200);
 }
 
 #[tokio::test]
-async fn an_oversized_body_is_refused() {
+async fn an_oversized_body_is_rejected() {
     let world = World::new();
     let serving = world.serve(json!({ "max_body": "1KiB" }), &[]);
     let body = json!({ "backup_name": "x".repeat(2000) });
-    let refused = serving.post("/api/v1/create", &body).await.is(413);
+    let refused = serving.post("/api/v1/create", &body).await.has_status(413);
     assert!(refused.json()["msg"].as_str().unwrap().contains("larger than 1024 bytes"), "{refused:?}");
-    // One that does not say how long it is, too.
+    // A body without a declared length is rejected too.
     let chunked =
         reqwest::Body::wrap_stream(futures::stream::repeat_with(|| Ok::<_, std::io::Error>("x".repeat(100))));
     let request = serving.request(Method::POST, "/api/v2/backups").body(chunked);
     if let Ok(response) = request.send().await {
-        let refused = Reply::of(response).await.is(413);
+        let refused = Reply::read(response).await.has_status(413);
         assert_eq!(refused.json()["kind"], "too_large");
     }
-    still_serves(&serving).await;
+    assert_still_serves(&serving).await;
 }
 
 #[tokio::test]
-async fn who_sends_all_of_a_large_body_before_looking_is_answered() {
+async fn a_client_that_sends_its_whole_body_before_reading_receives_the_response() {
     let world = World::new();
-    let (_, token) = crate::server_door::token("read");
+    let (_, token) = crate::server_access::create_token("read");
     let serving = world.serve(json!({ "max_body": "1KiB", "tokens": [token] }), &[]);
-    // More than the system holds on its way.
+    // More than the socket buffers of the system hold.
     let body = "x".repeat(12 << 20);
     for (path, status) in [("/", "413"), ("/api/v1/list", "401")] {
         for length in [format!("content-length: {}", body.len()), "transfer-encoding: chunked".to_owned()] {
@@ -46,32 +46,32 @@ async fn who_sends_all_of_a_large_body_before_looking_is_answered() {
             } else {
                 format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
             };
-            let answer = serving.raw(all.as_bytes()).await;
+            let answer = serving.send_raw(all.as_bytes()).await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {length}: {answer}");
         }
     }
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_refused_body_is_not_waited_for() {
+async fn the_rest_of_a_rejected_body_is_not_awaited() {
     let world = World::new();
     let serving = world.serve(json!({ "max_body": "1KiB" }), &[]);
     for head in ["content-length: 100000", "content-length: 100000\r\nexpect: 100-continue"] {
         let head = format!("POST /api/v1/create HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n");
-        let answer = serving.raw(head.as_bytes()).await;
+        let answer = serving.send_raw(head.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{head}: {answer}");
     }
 }
 
 #[tokio::test]
-async fn the_limits_hold_for_rest_whatever_a_body_is_called() {
+async fn the_limits_apply_to_rest_for_every_content_type() {
     let world = World::new();
     let serving = world.serve(json!({ "max_body": "1KiB", "body_timeout": "1s" }), &[]);
     let called = "host: x\r\ncontent-type: application/grpc\r\nconnection: close\r\n";
     for path in ["/api/v1/create", "/api/v2/backups"] {
         let body = "x".repeat(2000);
         let large = format!("POST {path} HTTP/1.1\r\n{called}content-length: 2000\r\n\r\n{body}");
-        let answer = serving.raw(large.as_bytes()).await;
+        let answer = serving.send_raw(large.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
 
         let mut stream = TcpStream::connect(serving.address()).await.unwrap();
@@ -94,74 +94,74 @@ async fn the_limits_hold_for_rest_whatever_a_body_is_called() {
 }
 
 #[tokio::test]
-async fn a_head_is_as_large_as_it_may_be() {
+async fn an_oversized_header_is_rejected() {
     let world = World::new();
     let serving = world.serve(json!({ "max_header": "10KiB" }), &[]);
     let ask = async |path: &str, bytes: usize, kind: &str| {
         let request = serving.request(Method::GET, path).header("x", "x".repeat(bytes));
-        Reply::of(request.header("content-type", kind).send().await.unwrap()).await
+        Reply::read(request.header("content-type", kind).send().await.unwrap()).await
     };
-    ask("/api/v2/jobs", 10_000, "").await.is(200);
-    let problem = ask("/api/v2/jobs", 10_300, "").await.is(431).json();
+    ask("/api/v2/jobs", 10_000, "").await.has_status(200);
+    let problem = ask("/api/v2/jobs", 10_300, "").await.has_status(431).json();
     assert_eq!((&problem["kind"], &problem["status"]), (&json!("too_large"), &json!(431)), "{problem}");
-    let envelope = ask("/api/v1/list", 10_300, "application/grpc").await.is(431).json();
+    let envelope = ask("/api/v1/list", 10_300, "application/grpc").await.has_status(431).json();
     assert!(envelope["msg"].as_str().unwrap().contains("larger than 10240 bytes"), "{envelope}");
-    ask(&format!("/healthz?{}", "x".repeat(6000)), 6000, "").await.is(431);
-    // What is larger by far is refused before it is read.
+    ask(&format!("/healthz?{}", "x".repeat(6000)), 6000, "").await.has_status(431);
+    // A much larger header is rejected before it is read completely.
     assert_eq!(ask("/healthz", 100_000, "").await.status, 431);
 }
 
 #[tokio::test]
-async fn bad_json_is_refused_in_the_form_of_its_route() {
+async fn invalid_json_is_rejected_in_the_form_of_the_route() {
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
     for body in ["{", "[]", "nothing", "\u{0}"] {
         let post = |path: &str| {
             serving.request(Method::POST, path).header("content-type", "application/json").body(body).send()
         };
-        Reply::of(post("/api/v1/create").await.unwrap()).await.is(400).json();
-        let problem = Reply::of(post("/api/v2/backups").await.unwrap()).await;
+        Reply::read(post("/api/v1/create").await.unwrap()).await.has_status(400).json();
+        let problem = Reply::read(post("/api/v2/backups").await.unwrap()).await;
         assert!((400..=422).contains(&problem.status), "{problem:?}");
         assert_eq!(problem.header("content-type"), "application/problem+json");
     }
-    still_serves(&serving).await;
+    assert_still_serves(&serving).await;
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn a_body_that_does_not_arrive_times_out() {
     let world = World::new();
     let serving = world.serve(json!({ "body_timeout": "1s" }), &[]);
     let head = "POST /api/v1/create HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
-    let answer = serving.raw(head.as_bytes()).await;
+    let answer = serving.send_raw(head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("did not arrive within 1 s"), "{answer}");
-    still_serves(&serving).await;
+    assert_still_serves(&serving).await;
 }
 
 #[tokio::test]
-async fn heads_that_do_not_end_are_cut_off() {
+async fn an_incomplete_header_times_out() {
     let world = World::new();
     let serving = world.serve(json!({ "header_timeout": "1s", "max_header": "16KiB" }), &[]);
     for start in ["", "GET / HT", "PRI * HT", "GET / HTTP/1.1\r\nhost: x\r\n"] {
-        let answer = serving.raw(start.as_bytes()).await;
+        let answer = serving.send_raw(start.as_bytes()).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{start:?}: {answer}");
     }
     let huge = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(100_000));
-    let answer = serving.raw(huge.as_bytes()).await;
+    let answer = serving.send_raw(huge.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    let answer = serving.raw(b"\x16\x03\x01\x02\x00 this is no HTTP\r\n\r\n").await;
+    let answer = serving.send_raw(b"\x16\x03\x01\x02\x00 this is no HTTP\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-    still_serves(&serving).await;
+    assert_still_serves(&serving).await;
 }
 
 #[tokio::test]
-async fn a_thousand_connections_are_borne() {
+async fn a_thousand_connections_are_handled() {
     let world = World::new();
     let serving = world.serve(json!({ "max_connections": 200, "requests_per_second": 0 }), &[]);
     let mut open = Vec::new();
     for _ in 0..1000 {
         open.push(TcpStream::connect(serving.address()).await.unwrap());
     }
-    // Those beyond the limit are told so, and closed.
+    // Connections beyond the limit receive a 503 and are closed.
     let mut refused = 0;
     for stream in &mut open[200..] {
         let mut answer = String::new();
@@ -172,7 +172,7 @@ async fn a_thousand_connections_are_borne() {
         }
     }
     assert!(refused >= 700, "{refused}");
-    // Those within it are served, and their places are free again once they are gone.
+    // Connections within the limit are served, and others are accepted when they are closed.
     let answered = &mut open[0];
     answered.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
@@ -184,11 +184,11 @@ async fn a_thousand_connections_are_borne() {
         assert!(tokio::time::Instant::now() < deadline, "no place is free again");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    still_serves(&serving).await;
+    assert_still_serves(&serving).await;
 }
 
 #[tokio::test]
-async fn who_asks_too_often_waits() {
+async fn clients_with_too_many_requests_must_wait() {
     let world = World::new();
     let serving = world.serve(json!({ "requests_per_second": 5 }), &[]);
     let mut last = serving.get("/healthz").await;
@@ -202,31 +202,31 @@ async fn who_asks_too_often_waits() {
     let wait: u64 = last.header("retry-after").parse().unwrap();
     assert!((1..=2).contains(&wait), "{last:?}");
     tokio::time::sleep(Duration::from_secs(wait)).await;
-    still_serves(&serving).await;
+    assert_still_serves(&serving).await;
 }
 
 #[tokio::test]
-async fn nothing_is_found_as_the_go_tool_has_it() {
+async fn unknown_routes_are_answered_like_the_go_tool() {
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
     for path in ["/nothing", "/api/v1/nothing", "/api/v3"] {
-        let reply = serving.get(path).await.is(404);
+        let reply = serving.get(path).await.has_status(404);
         assert_eq!(
             (reply.text.as_str(), reply.header("content-type").contains("text/plain")),
             ("404 page not found", true)
         );
     }
-    // A method that a route does not take is no route there.
-    serving.post("/api/v1/list", &json!({})).await.is(404);
+    // The Go tool treats an unsupported method like an unknown route.
+    serving.post("/api/v1/list", &json!({})).await.has_status(404);
 }
 
 #[tokio::test]
-async fn ids_of_requests_come_back() {
+async fn request_ids_are_returned() {
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
     let send = async |name: &str, id: &str| {
         let request = serving.request(Method::GET, "/healthz").header(name, id);
-        Reply::of(request.send().await.unwrap()).await.header("x-request-id").to_owned()
+        Reply::read(request.send().await.unwrap()).await.header("x-request-id").to_owned()
     };
     assert_eq!(send("request_id", "mine-1").await, "mine-1");
     assert_eq!(send("X-Request-Id", "mine-2").await, "mine-2");

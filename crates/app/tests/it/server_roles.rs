@@ -1,4 +1,4 @@
-//! Who may do what: every route and every call, for nobody, for a stranger and for each role.
+//! Permissions: every route and every call without credentials, with unknown credentials, and with each role.
 
 use std::collections::BTreeSet;
 
@@ -13,35 +13,36 @@ use serde_json::{Value, json};
 
 use crate::serving::{DEADLINE, Serving, World};
 
-/// The roles, the least first.
+/// The roles, from the fewest to the most permissions.
 const ROLES: [&str; 4] = ["read", "backup", "restore", "admin"];
 
-/// Who asks, as the header says it, and what they may.
-struct Asker {
+/// A caller: its authorization header and its role.
+struct Caller {
     header: Option<String>,
-    /// The place among [`ROLES`], of somebody known.
+    /// The index in [`ROLES`]; `None` if the credentials are missing or unknown.
     role: Option<usize>,
 }
 
-/// Nobody, strangers of both schemes, and somebody of each role; with the configuration that knows those.
-fn askers() -> (Vec<Asker>, Value) {
-    let stranger = |header: &str| Asker { header: Some(header.to_owned()), role: None };
-    let mut askers = vec![
-        Asker { header: None, role: None },
-        stranger("Bearer read"),
-        stranger("Basic cmVhZDpyZWFk"),
-        stranger("nothing readable"),
+/// Returns callers without credentials, with unknown credentials of both schemes, and with each role; also the
+/// configuration of their tokens.
+fn create_callers() -> (Vec<Caller>, Value) {
+    let unknown = |header: &str| Caller { header: Some(header.to_owned()), role: None };
+    let mut callers = vec![
+        Caller { header: None, role: None },
+        unknown("Bearer read"),
+        unknown("Basic cmVhZDpyZWFk"),
+        unknown("nothing readable"),
     ];
     let mut items = Vec::new();
-    for (place, role) in ROLES.into_iter().enumerate() {
-        let (token, item) = crate::server_door::token(role);
-        askers.push(Asker { header: Some(format!("Bearer {token}")), role: Some(place) });
+    for (index, role) in ROLES.into_iter().enumerate() {
+        let (token, item) = crate::server_access::create_token(role);
+        callers.push(Caller { header: Some(format!("Bearer {token}")), role: Some(index) });
         items.push(item);
     }
-    (askers, json!({ "tokens": items, "requests_per_second": 0 }))
+    (callers, json!({ "tokens": items, "requests_per_second": 0 }))
 }
 
-/// Everything that is described: the method, the path to ask, the body, and the role it needs, if any.
+/// Every described route: the method, the path, the body, and the required role, if any.
 const ROUTES: &[(&str, &str, &str, Option<&str>)] = &[
     ("get", "/api/v1/hello", "", None),
     ("get", "/api/v1/check", "", Some("read")),
@@ -67,8 +68,8 @@ const ROUTES: &[(&str, &str, &str, Option<&str>)] = &[
     ("get", "/api/v2/check", "", Some("read")),
 ];
 
-/// What no description holds.
-const BESIDE: &[(&str, &str, &str, Option<&str>)] = &[
+/// The routes that are not in a description.
+const UNDESCRIBED_ROUTES: &[(&str, &str, &str, Option<&str>)] = &[
     ("get", "/", "", None),
     ("get", "/healthz", "", None),
     ("get", "/readyz", "", None),
@@ -80,11 +81,11 @@ const BESIDE: &[(&str, &str, &str, Option<&str>)] = &[
 ];
 
 #[tokio::test]
-async fn every_route_takes_the_roles_that_it_needs() {
-    let (askers, settings) = askers();
+async fn every_route_requires_its_role() {
+    let (callers, settings) = create_callers();
     let world = World::with_books().await;
     let serving = world.serve(settings, &[]);
-    let admin = askers.last().unwrap().header.clone().unwrap();
+    let admin = callers.last().unwrap().header.clone().unwrap();
     let first = serving.request(Method::POST, "/api/v1/create").header("authorization", &admin);
     let first = first.header("request_id", "made").body(r#"{"backup_name":"first"}"#).send().await.unwrap();
     assert_eq!(first.status(), 200);
@@ -92,31 +93,31 @@ async fn every_route_takes_the_roles_that_it_needs() {
     let template = |path: &str| path.split('?').next().unwrap().to_owned();
     let listed: BTreeSet<_> =
         ROUTES.iter().map(|(method, path, ..)| ((*method).to_owned(), template(path))).collect();
-    assert_eq!(listed, described(&serving).await, "a route without a line here");
+    assert_eq!(listed, described_routes(&serving).await, "a route without a line here");
 
-    for (method, path, body, needed) in ROUTES.iter().chain(BESIDE) {
+    for (method, path, body, needed) in ROUTES.iter().chain(UNDESCRIBED_ROUTES) {
         let path = path.replace("{name}", "none").replace("{id}", "made");
         let needed = needed.map(|role| ROLES.iter().position(|known| *known == role).unwrap());
-        for asker in &askers {
+        for caller in &callers {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let mut request = serving.request(method.clone(), &path).body((*body).to_owned());
             request = request.header("content-type", "application/json");
-            if let Some(header) = &asker.header {
+            if let Some(header) = &caller.header {
                 request = request.header("authorization", header);
             }
             let status = request.send().await.unwrap().status().as_u16();
-            let expected = match (needed, asker.role) {
+            let expected = match (needed, caller.role) {
                 (Some(_), None) => Some(401),
                 (Some(needed), Some(role)) if role < needed => Some(403),
                 _ => None,
             };
-            let who = asker.role.map_or("a stranger", |role| ROLES[role]);
+            let who = caller.role.map_or("a stranger", |role| ROLES[role]);
             match expected {
                 Some(expected) => assert_eq!(status, expected, "{method} {path} by {who}"),
                 None => assert!(status != 401 && status != 403, "{method} {path} by {who}: {status}"),
             }
         }
-        // Called gRPC, a route of REST stays one.
+        // The content type of gRPC does not turn a REST route into a call.
         let request = serving.request(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(), &path);
         let reply = request.header("content-type", "application/grpc").send().await.unwrap();
         let grpc = reply.headers().contains_key("grpc-status");
@@ -125,11 +126,11 @@ async fn every_route_takes_the_roles_that_it_needs() {
     }
 }
 
-/// The methods and paths of both descriptions.
-async fn described(serving: &Serving) -> BTreeSet<(String, String)> {
+/// Returns the methods and paths of both descriptions.
+async fn described_routes(serving: &Serving) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
     for document in ["/api/v1/docs/doc.json", "/api/v2/openapi.json"] {
-        let document = serving.get(document).await.is(200).json();
+        let document = serving.get(document).await.has_status(200).json();
         for (path, operations) in document["paths"].as_object().unwrap() {
             all.extend(operations.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())));
         }
@@ -137,8 +138,8 @@ async fn described(serving: &Serving) -> BTreeSet<(String, String)> {
     all
 }
 
-/// Every call: its path, a request, and the role it needs.
-fn calls() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+/// Returns every call: its path, a request, and the required role.
+fn all_calls() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let name = || "none".to_owned();
     let id = || "made".to_owned();
     let create =
@@ -171,7 +172,7 @@ fn calls() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     ]
 }
 
-/// The calls of our own services, as they are described.
+/// Returns the calls in the descriptors of our own services.
 fn described_calls() -> BTreeSet<String> {
     let files = prost_types::FileDescriptorSet::decode(api::DESCRIPTORS).unwrap().file;
     let ours = files.iter().filter(|file| !file.package().starts_with("google."));
@@ -183,11 +184,11 @@ fn described_calls() -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn every_call_takes_the_roles_that_it_needs() {
-    let (askers, settings) = askers();
+async fn every_call_requires_its_role() {
+    let (callers, settings) = create_callers();
     let world = World::with_books().await;
     let serving = world.serve(settings, &[]);
-    let calls = calls();
+    let calls = all_calls();
     let listed: BTreeSet<_> = calls.iter().map(|(call, ..)| (*call).to_owned()).collect();
     let missing: Vec<_> = described_calls().into_iter().filter(|call| !listed.contains(call)).collect();
     assert!(missing.is_empty(), "calls without a line here: {missing:?}");
@@ -197,17 +198,17 @@ async fn every_call_takes_the_roles_that_it_needs() {
         let needed = ROLES.iter().position(|known| *known == needed).unwrap();
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         let frame = [&[0][..], &length, &message].concat();
-        for asker in &askers {
+        for caller in &callers {
             let mut request = client.post(serving.url(&format!("/{call}"))).body(frame.clone());
             request = request.header("content-type", "application/grpc").header("te", "trailers");
-            if let Some(header) = &asker.header {
+            if let Some(header) = &caller.header {
                 request = request.header("authorization", header);
             }
             let response = request.send().await.unwrap();
-            // Of what goes well the status comes behind the messages.
+            // The status of a successful call is in the trailers, after the messages.
             let status = response.headers().get("grpc-status").map_or("", |status| status.to_str().unwrap());
-            let who = asker.role.map_or("a stranger", |role| ROLES[role]);
-            match asker.role {
+            let who = caller.role.map_or("a stranger", |role| ROLES[role]);
+            match caller.role {
                 None => assert_eq!(status, "16", "{call} by {who}"),
                 Some(role) if role < needed => assert_eq!(status, "7", "{call} by {who}"),
                 Some(_) => assert!(status != "16" && status != "7", "{call} by {who}: {status}"),
@@ -215,8 +216,8 @@ async fn every_call_takes_the_roles_that_it_needs() {
         }
     }
 
-    // Who may not ask is not told what else is wrong.
-    let reader = askers.iter().find(|asker| asker.role == Some(0)).unwrap().header.clone().unwrap();
+    // Errors of a request are explained to authorised callers only.
+    let reader = callers.iter().find(|caller| caller.role == Some(0)).unwrap().header.clone().unwrap();
     let bad_name = CreateBackupRequest { backup_name: "../x".to_owned(), ..Default::default() };
     for (call, message) in [
         ("milvus.proto.backup.MilvusBackupService/CreateBackup", bad_name.encode_to_vec()),
@@ -235,12 +236,12 @@ async fn every_call_takes_the_roles_that_it_needs() {
 }
 
 #[tokio::test]
-async fn who_may_not_ask_for_a_change_is_not_told_what_else_is_wrong_with_it() {
-    let (askers, settings) = askers();
+async fn errors_of_a_change_are_explained_to_authorised_callers_only() {
+    let (callers, settings) = create_callers();
     let world = World::with_books().await;
     let serving = world.serve(settings, &[]);
     let ask = async |role: usize, method: Method, path: &str, body: &str| {
-        let header = askers.iter().find(|asker| asker.role == Some(role)).unwrap().header.clone().unwrap();
+        let header = callers.iter().find(|caller| caller.role == Some(role)).unwrap().header.clone().unwrap();
         let request = serving.request(method, &format!("/api/v2{path}")).header("authorization", header);
         let request = request.header("content-type", "application/json").body(body.to_owned());
         request.send().await.unwrap().status().as_u16()

@@ -1,4 +1,4 @@
-//! TLS: certificates of the server and of clients, and new ones while it runs.
+//! TLS: certificates of the server and of clients, and their renewal while the server runs.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use testkit::tls::Certificates;
 
 use crate::serving::{DEADLINE, World};
 
-fn keys(certificates: &Certificates, more: &Value) -> Value {
+fn tls_settings(certificates: &Certificates, more: &Value) -> Value {
     let mut keys = json!({
         "tls": { "cert": certificates.server_cert(), "key": certificates.server_key() },
     });
@@ -16,8 +16,8 @@ fn keys(certificates: &Certificates, more: &Value) -> Value {
     keys
 }
 
-/// A client that trusts an authority, with a certificate of its own where it has one.
-fn client(authority: &Certificates, own: Option<&Certificates>) -> Client {
+/// Creates a client that trusts an authority and has its own certificate, if given.
+fn create_client(authority: &Certificates, own: Option<&Certificates>) -> Client {
     let read = |path| std::fs::read(path).unwrap();
     let trusted = Certificate::from_pem(&read(authority.ca())).unwrap();
     let builder =
@@ -32,13 +32,14 @@ fn client(authority: &Certificates, own: Option<&Certificates>) -> Client {
 }
 
 #[tokio::test]
-async fn new_certificates_are_taken_and_bad_ones_are_not() {
+async fn renewed_certificates_are_loaded_and_invalid_ones_are_not() {
     let (old, new) = (Certificates::generate(), Certificates::generate());
     let world = World::new();
-    let serving = world.serve(keys(&old, &json!({})), &[]);
+    let serving = world.serve(tls_settings(&old, &json!({})), &[]);
     assert!(serving.urls[0].starts_with("https://"), "{:?}", serving.urls);
-    let fetch =
-        async |authority: &Certificates| client(authority, None).get(serving.url("/healthz")).send().await;
+    let fetch = async |authority: &Certificates| {
+        create_client(authority, None).get(serving.url("/healthz")).send().await
+    };
     assert_eq!(fetch(&old).await.unwrap().status(), 200);
     assert!(fetch(&new).await.is_err(), "a stranger's certificate was taken");
 
@@ -56,15 +57,15 @@ async fn new_certificates_are_taken_and_bad_ones_are_not() {
 }
 
 #[tokio::test]
-async fn new_certificates_are_seen_without_a_signal() {
+async fn renewed_certificates_are_loaded_without_a_signal() {
     let (old, new) = (Certificates::generate(), Certificates::generate());
     let world = World::new();
-    let serving = world.serve(keys(&old, &json!({})), &[]);
+    let serving = world.serve(tls_settings(&old, &json!({})), &[]);
     std::fs::copy(new.server_key(), old.server_key()).unwrap();
     std::fs::copy(new.server_cert(), old.server_cert()).unwrap();
-    // Both are looked at together within ten seconds, or one after the other.
+    // The server inspects the files every ten seconds and may see them together or one after the other.
     let deadline = Instant::now() + DEADLINE;
-    while client(&new, None).get(serving.url("/healthz")).send().await.is_err() {
+    while create_client(&new, None).get(serving.url("/healthz")).send().await.is_err() {
         assert!(Instant::now() < deadline, "the old certificate is still shown: {}", serving.log());
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -72,31 +73,31 @@ async fn new_certificates_are_seen_without_a_signal() {
 }
 
 #[tokio::test]
-async fn plain_requests_and_silence_do_not_hurt_a_tls_listener() {
+async fn a_tls_listener_survives_plain_requests_and_silent_connections() {
     let certificates = Certificates::generate();
     let world = World::new();
-    let serving = world.serve(keys(&certificates, &json!({ "handshake_timeout": "1s" })), &[]);
+    let serving = world.serve(tls_settings(&certificates, &json!({ "handshake_timeout": "1s" })), &[]);
     let silent = tokio::net::TcpStream::connect(serving.address()).await.unwrap();
     let plain = format!("http://{}/healthz", serving.address());
-    assert!(client(&certificates, None).get(plain).send().await.is_err());
+    assert!(create_client(&certificates, None).get(plain).send().await.is_err());
     let closed = tokio::time::timeout(DEADLINE, silent.readable()).await;
     assert!(closed.is_ok(), "a silent connection is kept");
     let url = serving.url("/healthz");
-    assert_eq!(client(&certificates, None).get(url).send().await.unwrap().status(), 200);
+    assert_eq!(create_client(&certificates, None).get(url).send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]
-async fn a_certificate_is_a_name_where_it_is_mapped() {
+async fn a_mapped_client_certificate_authenticates_its_name() {
     let (ours, strange) = (Certificates::generate(), Certificates::generate());
-    let mut settings = keys(&ours, &json!({ "client_names": ["client:read"] }));
+    let mut settings = tls_settings(&ours, &json!({ "client_names": ["client:read"] }));
     settings["tls"]["client_ca"] = json!(ours.ca());
     let world = World::new();
     let serving = world.serve(settings.clone(), &[]);
     let ask = async |own: Option<&Certificates>, path: &str| {
-        client(&ours, own).get(serving.url(path)).send().await.map(|reply| reply.status().as_u16())
+        create_client(&ours, own).get(serving.url(path)).send().await.map(|reply| reply.status().as_u16())
     };
     assert_eq!(ask(Some(&ours), "/api/v2/jobs").await.unwrap(), 200);
-    let write = client(&ours, Some(&ours)).post(serving.url("/api/v1/create")).body("{}");
+    let write = create_client(&ours, Some(&ours)).post(serving.url("/api/v1/create")).body("{}");
     assert_eq!(write.send().await.unwrap().status(), 403);
     assert!(ask(None, "/healthz").await.is_err(), "no certificate was asked for");
     assert!(ask(Some(&strange), "/healthz").await.is_err(), "a stranger's certificate was taken");
@@ -106,20 +107,20 @@ async fn a_certificate_is_a_name_where_it_is_mapped() {
     std::fs::copy(world.path("client.pem"), ours.client_cert()).unwrap();
     drop(serving);
 
-    // Known by another name only: in, but nobody.
+    // The certificate is trusted, but its name is not mapped.
     settings["client_names"] = json!(["somebody:admin"]);
     let serving = world.serve(settings, &[]);
-    let reply = client(&ours, Some(&ours)).get(serving.url("/api/v2/jobs")).send().await.unwrap();
+    let reply = create_client(&ours, Some(&ours)).get(serving.url("/api/v2/jobs")).send().await.unwrap();
     assert_eq!(reply.status(), 401);
-    let told = reply.text().await.unwrap();
-    assert!(told.contains("in server.client_names") && told.contains("client"), "{told}");
+    let stderr = reply.text().await.unwrap();
+    assert!(stderr.contains("in server.client_names") && stderr.contains("client"), "{stderr}");
 }
 
 #[test]
-fn certificates_that_cannot_be_used_stop_the_start() {
+fn invalid_certificates_stop_the_start() {
     let certificates = Certificates::generate();
     let world = World::new();
-    let mut settings = keys(&certificates, &json!({}));
+    let mut settings = tls_settings(&certificates, &json!({}));
     settings["tls"]["key"] = json!(world.path("none.pem"));
     let (status, log) = world.try_serve(settings, &[]).err().unwrap();
     assert_eq!(status.code(), Some(2), "{log}");

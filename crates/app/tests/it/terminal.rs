@@ -1,14 +1,15 @@
-//! Signals, questions and colour: what needs a process or a terminal. `script` (bsdutils) makes the terminal.
+//! Signals, questions and colour, which need a process or a terminal. The program `script` (bsdutils) provides the
+//! terminal.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use crate::documents::shelf;
+use crate::documents::backup_root;
 use crate::tool::Tool;
 
-/// Runs a command line on a terminal of its own, with `typed` as what is typed; returns what the terminal showed.
-fn on_terminal(tool: &Tool, arguments: &str, typed: &str, environment: &[(&str, &str)]) -> String {
+/// Runs a command line on a new terminal with `typed` as input, and returns the output of the terminal.
+fn run_on_terminal(tool: &Tool, arguments: &str, typed: &str, environment: &[(&str, &str)]) -> String {
     let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_milvus-backup"));
     let mut script = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
@@ -25,22 +26,22 @@ fn on_terminal(tool: &Tool, arguments: &str, typed: &str, environment: &[(&str, 
 }
 
 #[test]
-fn delete_asks_on_a_terminal() {
-    let tool = shelf();
-    let shown = on_terminal(&tool, "delete -n older", "n\n", &[]);
+fn delete_asks_for_confirmation_on_a_terminal() {
+    let tool = backup_root();
+    let shown = run_on_terminal(&tool, "delete -n older", "n\n", &[]);
     assert!(shown.contains("Delete backup older (complete, "), "{shown}");
     assert!(shown.contains("nothing was deleted"), "{shown}");
     assert!(tool.path("backup/older").exists());
-    let shown = on_terminal(&tool, "delete -n older", "yes\n", &[]);
+    let shown = run_on_terminal(&tool, "delete -n older", "yes\n", &[]);
     assert!(shown.contains("Deleted backup older: "), "{shown}");
     assert!(!tool.path("backup/older").exists());
-    let shown = on_terminal(&tool, "delete -n newer --yes", "", &[]);
+    let shown = run_on_terminal(&tool, "delete -n newer --yes", "", &[]);
     assert!(!shown.contains("[y/N]") && shown.contains("Deleted backup newer: "), "{shown}");
 }
 
 #[test]
 fn one_ctrl_c_ends_delete_at_its_question() {
-    let tool = shelf();
+    let tool = backup_root();
     let line = format!("{} delete -n older", env!("CARGO_BIN_EXE_milvus-backup"));
     let mut script = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
@@ -65,15 +66,15 @@ fn one_ctrl_c_ends_delete_at_its_question() {
 }
 
 #[test]
-fn colour_is_for_terminals_that_want_it() {
-    let tool = shelf();
-    assert!(on_terminal(&tool, "get -n nothing", "", &[]).contains("\u{1b}[1;31merror:"));
-    assert!(!on_terminal(&tool, "get -n nothing", "", &[("NO_COLOR", "1")]).contains('\u{1b}'));
+fn colour_is_written_only_to_terminals_that_support_it() {
+    let tool = backup_root();
+    assert!(run_on_terminal(&tool, "get -n nothing", "", &[]).contains("\u{1b}[1;31merror:"));
+    assert!(!run_on_terminal(&tool, "get -n nothing", "", &[("NO_COLOR", "1")]).contains('\u{1b}'));
     assert!(!tool.run(&["get", "-n", "nothing"]).stderr.contains('\u{1b}'));
 }
 
-/// A create on a Milvus that takes the connection and never answers.
-fn waiting(tool: &Tool, silent: &TcpListener) -> Child {
+/// Starts a `create` on a Milvus that accepts the connection and never answers.
+fn start_hanging_create(tool: &Tool, silent: &TcpListener) -> Child {
     let port = silent.local_addr().unwrap().port();
     let child = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
         .args(["create", "-n", "x", "--set", &format!("milvus.grpc.port={port}")])
@@ -87,23 +88,23 @@ fn waiting(tool: &Tool, silent: &TcpListener) -> Child {
 }
 
 #[test]
-fn the_first_signal_ends_a_job_cleanly() {
+fn the_first_signal_interrupts_a_job_cleanly() {
     for signal in ["INT", "TERM"] {
-        let tool = shelf();
+        let tool = backup_root();
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-        let child = waiting(&tool, &silent);
+        let child = start_hanging_create(&tool, &silent);
         testkit::process::signal(child.id(), signal);
         let output = child.wait_with_output().unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(130), "{told}");
-        assert!(told.contains("note: stopping; press Ctrl-C again to quit immediately\n"), "{told}");
-        assert!(told.ends_with("error: interrupted\n"), "{told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{stderr}");
+        assert!(stderr.contains("note: stopping; press Ctrl-C again to quit immediately\n"), "{stderr}");
+        assert!(stderr.ends_with("error: interrupted\n"), "{stderr}");
     }
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
-    let tool = shelf();
+fn a_closed_pipe_is_not_a_failure() {
+    let tool = backup_root();
     let line = format!("{} config show | head -n 1", env!("CARGO_BIN_EXE_milvus-backup"));
     let output = Command::new("bash")
         .args(["-o", "pipefail", "-c", &line])
@@ -114,7 +115,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
-fn secrets_stay_out_of_all_output_and_logs() {
+fn output_and_logs_contain_no_secrets() {
     let config = "configVersion: v2
 log: {level: trace, file: {path: b.log}}
 milvus:

@@ -1,11 +1,12 @@
-//! Runs `milvus-backup` in a directory of its own, with nothing of the environment.
+//! Runs `milvus-backup` in its own directory and without the environment of the test.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use assert_cmd::Command;
 
-/// A port nobody listens at: bound and left by the test itself would be a race, port 1 needs root.
+/// A configuration whose Milvus address refuses connections. Only root can listen at port 1; a port that the test had
+/// bound and closed could be taken by another process.
 pub(crate) const NOWHERE: &str = "configVersion: v2\nmilvus:\n  grpc: {address: 127.0.0.1, port: 1}\n  storage: {provider: local, rootPath: data}\n";
 
 /// A working directory with a `backup.yaml`.
@@ -54,7 +55,7 @@ impl Tool {
     }
 }
 
-/// A run that has ended; the working directory shows as `DIR`.
+/// A finished run; `DIR` replaces the working directory in its output.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -65,14 +66,14 @@ pub(crate) struct Run {
 impl Run {
     /// Asserts the exit code.
     #[track_caller]
-    pub(crate) fn ends_with(self, code: i32) -> Self {
+    pub(crate) fn exits_with(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Asserts what stderr says.
+    /// Asserts that stderr contains these texts.
     #[track_caller]
-    pub(crate) fn tells(self, parts: &[&str]) -> Self {
+    pub(crate) fn prints_on_stderr(self, parts: &[&str]) -> Self {
         for part in parts {
             assert!(self.stderr.contains(part), "no {part:?} in\n{}", self.stderr);
         }

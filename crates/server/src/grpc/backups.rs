@@ -20,7 +20,7 @@ use super::{CHANGES, READS, info, task};
 use crate::policy::Policy;
 use crate::rest::v1::requests::{V1CreateRequest, V1RestoreRequest};
 use crate::{FoundBackup, RequestContext, ServerState, Service};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The number of manifests that a list reads at the same time.
 const CONCURRENT_READS: usize = 4;
@@ -120,7 +120,7 @@ impl BackupCalls {
         check_role(&request, JobKind::Delete, &request.get_ref().backup_name)?;
         let context = self.context(&request, "", "")?;
         let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
-        let deletion = wire::deletion(Some(&request.get_ref().backup_name))?;
+        let deletion = wire::parse_delete_request(Some(&request.get_ref().backup_name))?;
         let job = self.service().delete(context, deletion).await?;
         wait_for_job(self.service(), &caller, &job, outlives_call).await?;
         let request_id = request_id(&request.get_ref().request_id, request.extensions());
@@ -162,7 +162,7 @@ impl BackupCalls {
         let job = self.service().job(&caller(request.extensions())?, id)?;
         if job.kind != JobKind::Restore {
             let message = format!("there is no restore with the id {id}");
-            return Err(Failure::new(Kind::NotFound, message));
+            return Err(Failure::new(FailureKind::NotFound, message));
         }
         let request_id = request_id(&request.get_ref().request_id, request.extensions());
         let data = Some(task::restore(&job));
@@ -171,7 +171,7 @@ impl BackupCalls {
 
     async fn run_check(&self, request: &Request<CheckRequest>) -> Result<CheckResponse, Failure> {
         let checks =
-            wire::Checks::from(self.service().check(&self.context(request, "", "")?).await?.as_slice());
+            wire::CheckReport::from(self.service().check(&self.context(request, "", "")?).await?.as_slice());
         let code = if checks.ok { ResponseCode::Success } else { ResponseCode::Fail };
         Ok(CheckResponse { code: code.into(), msg: checks.to_string() })
     }
@@ -202,8 +202,11 @@ fn log_notes(notes: &[&'static str]) {
 }
 
 /// Returns whether a failure concerns one backup and not the store.
-fn concerns_one_backup(kind: Kind) -> bool {
-    matches!(kind, Kind::NotFound | Kind::Damaged | Kind::Busy | Kind::Unsupported)
+fn concerns_one_backup(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::NotFound | FailureKind::Damaged | FailureKind::Busy | FailureKind::Unsupported
+    )
 }
 
 #[tonic::async_trait]

@@ -5,7 +5,7 @@ use tonic::Extensions;
 use tonic::metadata::MetadataMap;
 
 use crate::{Caller, RequestContext, RequestId};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The metadata key of the idempotency key.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -16,7 +16,7 @@ pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Failure> {
     extensions
         .get::<Caller>()
         .cloned()
-        .ok_or_else(|| Failure::new(Kind::Unauthenticated, "authentication required"))
+        .ok_or_else(|| Failure::new(FailureKind::Unauthenticated, "authentication required"))
 }
 
 /// Returns the context of a call, with its idempotency key.

@@ -19,7 +19,7 @@ use super::page::limit;
 use super::status::status;
 use crate::Service;
 use crate::policy::Policy;
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The number of files after which a message ends; a segment is never divided.
 const FILES_PER_MESSAGE: usize = 2000;
@@ -39,12 +39,12 @@ impl CatalogCalls {
         let context = call_context(request.metadata(), request.extensions())?;
         let ListBackupsRequest { page_size, page_token } = request.into_inner();
         let limit = limit(page_size)?;
-        let after = wire::after(&page_token)?;
+        let after = wire::decode_page_token(&page_token)?;
         let backups = self.service.list(&context).await?;
         let mut rest = backups.iter().filter(|backup| backup.name > after);
         let page: Vec<_> = rest.by_ref().take(limit).map(summary).collect();
         let last = page.last().filter(|_| rest.next().is_some());
-        let next_page_token = last.map(|backup| wire::token_after(&backup.name)).unwrap_or_default();
+        let next_page_token = last.map(|backup| wire::encode_page_token(&backup.name)).unwrap_or_default();
         Ok(ListBackupsResponse { backups: page, next_page_token })
     }
 
@@ -52,7 +52,7 @@ impl CatalogCalls {
         let (metadata, extensions, wanted) = request.into_parts();
         let context = call_context(&metadata, &extensions)?;
         let ListSegmentsRequest { backup, database, collection } = wanted;
-        let detail = self.service.get(&context, &wire::existing_name(Some(&backup))?).await?;
+        let detail = self.service.get(&context, &wire::parse_existing_name(Some(&backup))?).await?;
         let root = self.service.config().source.root_text.clone();
         let matches = |wanted: &str, name: &str| wanted.is_empty() || wanted == name;
         let wanted = |c: &CollectionBackup| {
@@ -79,7 +79,7 @@ fn missing(database: &str, collection: &str) -> Failure {
         ("", _) => format!("collection {collection}"),
         _ => format!("collection {database}.{collection}"),
     };
-    Failure::new(Kind::NotFound, format!("the backup does not contain {what}"))
+    Failure::new(FailureKind::NotFound, format!("the backup does not contain {what}"))
 }
 
 fn summary(backup: &BackupSummary) -> Backup {

@@ -10,7 +10,7 @@ use tonic::Status;
 use tonic::metadata::MetadataMap;
 
 use super::status::status;
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// Ends a stream of messages at the deadline of its call, with that error.
 pub(super) fn until_deadline<T: Send + 'static>(
@@ -33,7 +33,7 @@ pub(super) fn until_deadline<T: Send + 'static>(
 }
 
 fn late() -> Status {
-    status(Failure::new(Kind::Timeout, "the deadline of the call has passed"))
+    status(Failure::new(FailureKind::Timeout, "the deadline of the call has passed"))
 }
 
 /// Returns the time that the header `grpc-timeout` allows for a call: up to eight digits and a unit.

@@ -7,7 +7,7 @@ use model::name::CollectionRef;
 
 use super::info::count;
 use super::status;
-use wire::{ApiTerms, Pace, describe_advice};
+use wire::{ApiTerms, JobPace, describe_advice};
 
 /// Converts a job.
 pub(super) fn job(job: &JobSnapshot) -> v1::Job {
@@ -53,7 +53,7 @@ pub(super) const fn state(state: JobState) -> v1::JobState {
 
 fn progress(job: &JobSnapshot) -> v1::Progress {
     let progress = &job.progress;
-    let Pace { percent, bytes_per_second, seconds_left } = Pace::from(job);
+    let JobPace { percent, bytes_per_second, seconds_left } = JobPace::from(job);
     v1::Progress {
         percent: percent.into(),
         phase: progress.phase.map(engine::Phase::as_str).unwrap_or_default().to_owned(),

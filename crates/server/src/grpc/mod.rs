@@ -29,7 +29,7 @@ use tonic::{Code, Status};
 
 use crate::policy::{DeclaredRoutes, Policy, PolicyTable, RefusalForm};
 use crate::{ServerState, Service, Settings};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 pub(crate) use self::status::status;
 
@@ -78,7 +78,7 @@ async fn explain_tonic_error(response: Response) -> Response {
         return response;
     };
     let failure = match error.code() {
-        Code::OutOfRange => Failure::new(Kind::TooLarge, "the message is larger than server.max_body"),
+        Code::OutOfRange => Failure::new(FailureKind::TooLarge, "the message is larger than server.max_body"),
         Code::Internal => Failure::usage(format!("cannot parse the request: {}", error.message())),
         _ => return response,
     };

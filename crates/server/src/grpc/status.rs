@@ -39,7 +39,7 @@ pub(crate) fn status(failure: Failure) -> Status {
         context: failure.context.map(|context| truncate(context, MAX_CONTEXT)),
         ..failure
     };
-    let code = failure.kind.status().grpc;
+    let code = failure.kind.codes().grpc;
     let text = match &failure.hint {
         Some(hint) => format!("{}\nhint: {hint}", failure.message),
         None => failure.message.clone(),
@@ -71,14 +71,14 @@ pub(super) fn message(failure: Failure) -> v1::Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::Kind;
+    use wire::FailureKind;
 
     #[test]
     fn every_kind_has_the_code_of_the_table_and_the_failure_as_detail() {
-        for kind in Kind::ALL {
+        for kind in FailureKind::ALL {
             let failure = Failure::new(kind, "it is so").hint("do so");
             let status = status(failure);
-            assert_eq!(i32::from(status.code()), kind.status().grpc);
+            assert_eq!(i32::from(status.code()), kind.codes().grpc);
             assert_eq!(status.message(), "it is so\nhint: do so");
             let details = RpcStatus::decode(status.details()).unwrap();
             let detail = v1::Failure::decode(details.details[0].value.as_slice()).unwrap();

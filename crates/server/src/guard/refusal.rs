@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::policy::RefusalForm;
-use wire::{Failure, Kind, Problem};
+use wire::{Failure, FailureKind, Problem};
 
 /// A refused request.
 pub(super) struct Refusal {
@@ -19,14 +19,14 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn new(kind: Kind, message: &str) -> Self {
+    fn new(kind: FailureKind, message: &str) -> Self {
         let failure = Failure::new(kind, message);
-        Self { failure, status: kind.status().http, retry_after: None }
+        Self { failure, status: kind.codes().http, retry_after: None }
     }
 
     /// The request has no valid credentials.
     pub(super) fn unauthenticated(message: &str) -> Self {
-        let mut refusal = Self::new(Kind::Unauthenticated, message);
+        let mut refusal = Self::new(FailureKind::Unauthenticated, message);
         refusal.failure.hint =
             Some("send `Authorization: Bearer TOKEN`, or Basic with user and password".to_owned());
         refusal
@@ -34,51 +34,57 @@ impl Refusal {
 
     /// The client sends too many requests; it may retry after `wait`.
     pub(super) fn rate_limited(message: &str, wait: Duration) -> Self {
-        Self { retry_after: Some(wait), ..Self::new(Kind::TooMany, message) }
+        Self { retry_after: Some(wait), ..Self::new(FailureKind::TooMany, message) }
     }
 
     /// The head is too large.
     pub(super) fn large_head(limit: usize) -> Self {
         let message = format!("the head of the request is larger than {limit} bytes");
-        Self { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ..Self::new(Kind::TooLarge, &message) }
+        Self {
+            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            ..Self::new(FailureKind::TooLarge, &message)
+        }
     }
 
     /// The body is too large.
     pub(super) fn large_body(limit: usize) -> Self {
-        Self::new(Kind::TooLarge, &format!("the body of the request is larger than {limit} bytes"))
+        Self::new(FailureKind::TooLarge, &format!("the body of the request is larger than {limit} bytes"))
     }
 
     /// The body ended early.
     pub(super) fn incomplete_body() -> Self {
-        Self::new(Kind::Usage, "the body of the request ended early")
+        Self::new(FailureKind::Usage, "the body of the request ended early")
     }
 
     /// The body did not arrive in time.
     pub(super) fn slow_body(waited: Duration) -> Self {
         let message = format!("the body of the request did not arrive within {} s", waited.as_secs());
-        Self { status: StatusCode::REQUEST_TIMEOUT, ..Self::new(Kind::Timeout, &message) }
+        Self { status: StatusCode::REQUEST_TIMEOUT, ..Self::new(FailureKind::Timeout, &message) }
     }
 
     /// The handler did not respond in time.
     pub(super) fn slow_response(waited: Duration) -> Self {
-        Self::new(Kind::Timeout, &format!("no answer within {} s", waited.as_secs_f64()))
+        Self::new(FailureKind::Timeout, &format!("no answer within {} s", waited.as_secs_f64()))
     }
 
     /// The handler panicked.
     pub(super) fn panicked(id: &str) -> Self {
-        Self::new(Kind::Failed, &format!("internal server error; see the server log for request id {id}"))
+        Self::new(
+            FailureKind::Failed,
+            &format!("internal server error; see the server log for request id {id}"),
+        )
     }
 
     /// The role of the caller does not suffice.
     pub(super) fn forbidden(failure: Failure) -> Self {
-        let status = failure.kind.status().http;
+        let status = failure.kind.codes().http;
         Self { failure, status, retry_after: None }
     }
 
     /// A page of another site requests a change.
     pub(super) fn cross_site() -> Self {
         Self::forbidden(
-            Failure::new(Kind::Forbidden, "a page of another site cannot request changes")
+            Failure::new(FailureKind::Forbidden, "a page of another site cannot request changes")
                 .hint("send the request from a page of this server or from a program"),
         )
     }
@@ -86,7 +92,7 @@ impl Refusal {
     /// The host of the request is a name that others can point at this machine.
     pub(super) fn foreign_host() -> Self {
         Self::forbidden(
-            Failure::new(Kind::Forbidden, "the server accepts requests for local names only")
+            Failure::new(FailureKind::Forbidden, "the server accepts requests for local names only")
                 .hint("use localhost or an IP address, set the name in server.listen, or configure tokens"),
         )
     }
@@ -102,17 +108,17 @@ impl Refusal {
         let mut response = match form {
             RefusalForm::GrpcStatus => crate::grpc::status(self.failure).into_http(),
             RefusalForm::Envelope => {
-                let code = self.failure.kind.status().go;
+                let code = self.failure.kind.codes().go;
                 let body =
                     serde_json::json!({ "requestId": id, "code": code, "msg": self.text(), "data": null });
                 json("application/json; charset=utf-8", self.status, &body)
             }
             RefusalForm::Problem => {
-                let problem = Problem::of(self.failure, self.status);
+                let problem = Problem::new(self.failure, self.status);
                 json("application/problem+json", self.status, &problem)
             }
         };
-        if kind == Kind::Unauthenticated {
+        if kind == FailureKind::Unauthenticated {
             response
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer, Basic realm=\"milvus-backup\""));

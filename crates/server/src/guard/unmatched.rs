@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use crate::policy::{Policy, PolicyTable, RefusalForm};
 use crate::rest::{ProblemResponse, v2};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The path below which the routes of the Go tool are.
 const V1: &str = "/api/v1";
@@ -55,7 +55,8 @@ pub(super) fn answer(
 ) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     if form == RefusalForm::GrpcStatus {
-        return crate::grpc::status(Failure::new(Kind::Unsupported, "unknown method or service")).into_http();
+        return crate::grpc::status(Failure::new(FailureKind::Unsupported, "unknown method or service"))
+            .into_http();
     }
     if is_below(path, v2::BASE) {
         let declared = route.map_or(&[][..], |route| policies.of_path(route));
@@ -83,7 +84,7 @@ pub(super) fn answer(
 }
 
 fn no_such_path(path: &str) -> Response {
-    let failure = Failure::new(Kind::NotFound, format!("there is nothing at {path}"));
+    let failure = Failure::new(FailureKind::NotFound, format!("there is nothing at {path}"));
     ProblemResponse::from(failure.hint("/api/v1/docs/ lists all paths")).into_response()
 }
 

@@ -32,13 +32,13 @@ pub(crate) type ProblemOr<T> = Result<T, ProblemResponse>;
 impl<F: Into<Failure>> From<F> for ProblemResponse {
     fn from(failure: F) -> Self {
         let failure = failure.into();
-        Self { status: failure.kind.status().http, failure }
+        Self { status: failure.kind.codes().http, failure }
     }
 }
 
 impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
-        let problem = Problem::of(self.failure, self.status);
+        let problem = Problem::new(self.failure, self.status);
         (self.status, [(CONTENT_TYPE, PROBLEM_JSON)], Json(problem)).into_response()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use wire::{JobCollection, JobProgress, Part};
+use wire::{Completion, JobCollection, JobProgress};
 
 use super::super::Out;
 use super::changes::Change;
@@ -34,7 +34,7 @@ impl Bars {
             self.total.get_or_insert_with(|| bars.add(new_bar("Total", "{prefix:28} {bar:20} {wide_msg}")));
         let columns = usize::from(console::Term::stderr().size().1);
         let message = words::totals_within(now, columns.saturating_sub(COLUMNS_BEFORE_MESSAGE));
-        update(total, Part { done: now.percent.into(), all: 100 }, message);
+        update(total, Completion { done: now.percent.into(), all: 100 }, message);
         for collection in &now.collections {
             if words::has_ended(collection) {
                 if let Some(bar) = self.collections.remove(&collection.name) {
@@ -59,7 +59,7 @@ impl Bars {
 }
 
 /// The import jobs once the import has begun, the bytes before that.
-fn done_part(collection: &JobCollection) -> Part {
+fn done_part(collection: &JobCollection) -> Completion {
     let imports = collection.import_jobs.all > 0 || words::phase(collection) == "importing";
     if imports { collection.import_jobs } else { collection.bytes }
 }
@@ -69,7 +69,7 @@ fn new_bar(name: &str, template: &str) -> ProgressBar {
     ProgressBar::new(0).with_style(style.progress_chars("━╸ ")).with_prefix(name.to_owned())
 }
 
-fn update(bar: &ProgressBar, part: Part, message: String) {
+fn update(bar: &ProgressBar, part: Completion, message: String) {
     bar.set_length(part.all.max(1));
     bar.set_position(part.done);
     bar.set_message(message);

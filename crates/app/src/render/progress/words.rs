@@ -72,7 +72,7 @@ fn totals(progress: &JobProgress) -> Vec<String> {
     if progress.selected > 1 && !progress.collections.is_empty() {
         parts.push(format!("{}/{} collections", ended_or(|_| false), progress.selected));
     }
-    if objects.are_copied(jobs) {
+    if objects.is_of_copied_objects(jobs) {
         parts.push(format!("{}/{} objects", count(objects.done), count(objects.all)));
         parts.push(format!("{} of {}", bytes(progress.bytes.done), bytes(progress.bytes.all)));
         parts.extend(progress.bytes_per_second.map(|rate| format!("{}/s", bytes(rate))));

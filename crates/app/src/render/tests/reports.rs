@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wire::{
-    BackupPlan, BackupReport, Checks, Deleted, Detail, Job, JobPage, List, RestorePlan, RestoreReport,
+    BackupDetail, BackupList, BackupPlan, BackupReport, CheckReport, DeletionReport, Job, JobPage,
+    RestorePlan, RestoreReport,
 };
 
 use super::super::CommandTerms;
@@ -55,7 +56,7 @@ fn backup_reports() {
 
 #[test]
 fn lists_of_backups() {
-    let backups: List = document(json!({"backups": [
+    let backups: BackupList = document(json!({"backups": [
         {"name": "nightly", "state": "complete", "taken": "2026-11-22T14:58:20Z", "bytes": 5_368_709_120_u64, "collections": 2, "rows": 9, "milvus": "v2.3.5", "tool": "milvus-backup 0.1.0"},
         {"name": "from_go", "state": "damaged", "taken": null, "bytes": null, "collections": null, "rows": null, "milvus": null, "tool": null, "problem": "backup_meta.json is damaged"},
     ]}));
@@ -63,7 +64,7 @@ fn lists_of_backups() {
     assert_snapshot!("list_empty", list(&document(json!({"backups": []}))));
 }
 
-fn detail_document(deep: bool) -> Detail {
+fn detail_document(deep: bool) -> BackupDetail {
     let segment = |id| json!({"id": id, "rows": 5000, "bytes": 2_097_152, "objects": 14, "binlogs": 12, "delete_logs": 1});
     let mut books = json!({
         "name": "default.books", "id": 1, "rows": 10_000, "bytes": 4_194_304, "objects": 28, "shards": 2,
@@ -96,7 +97,7 @@ fn details_of_a_backup() {
 
 #[test]
 fn deletions() {
-    let plan: Deleted = document(json!({
+    let plan: DeletionReport = document(json!({
         "dry_run": true, "name": "nightly", "state": "unfinished", "place": "s3://a-bucket/backup/nightly/",
         "objects": 4096, "bytes": 5_368_709_120_u64,
     }));
@@ -217,7 +218,7 @@ fn positions_in_the_queue_and_cancellations() {
 
 #[test]
 fn checks() {
-    let checks: Checks = document(json!({"ok": false, "checks": [
+    let checks: CheckReport = document(json!({"ok": false, "checks": [
         {"state": "ok", "subject": "Milvus", "detail": "2.3.5 at db:19530"},
         {"state": "fail", "subject": "backup storage", "detail": "cannot write", "hint": "grant the permission"},
     ]}));

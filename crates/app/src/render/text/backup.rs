@@ -54,9 +54,9 @@ pub(crate) fn backup_report(report: &BackupReport, terms: &CommandTerms) -> Stri
         counted(report.rows, "row"),
         counted(report.objects, "object"),
         bytes(report.bytes),
-        duration(wire::duration(report.seconds)),
-        duration(wire::duration(report.flush_seconds)),
-        duration(wire::duration(report.copy_seconds)),
+        duration(wire::duration_from_seconds(report.seconds)),
+        duration(wire::duration_from_seconds(report.flush_seconds)),
+        duration(wire::duration_from_seconds(report.copy_seconds)),
     );
     // Writing to a String cannot fail.
     let _ = match report.cut_from.zip(report.cut_to) {

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use wire::{Collection, Deleted, Detail, List};
+use wire::{BackupDetail, BackupList, CollectionDetail, DeletionReport};
 
 use super::super::units::{bytes, columns, count, counted, minute};
 use super::names;
 
 /// The table of backups.
-pub(crate) fn list(list: &List) -> String {
+pub(crate) fn list(list: &BackupList) -> String {
     let mut rows =
         vec![["NAME", "STATE", "TAKEN (UTC)", "SIZE", "COLLECTIONS", "MILVUS", "BY"].map(str::to_owned)];
     rows.extend(list.backups.iter().map(|backup| {
@@ -45,7 +45,7 @@ fn tool_name(tool: &str) -> String {
 }
 
 /// The details of one backup.
-pub(crate) fn detail(backup: &Detail) -> String {
+pub(crate) fn detail(backup: &BackupDetail) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
     let mut head = vec![
         line("Backup", backup.name.clone()),
@@ -89,7 +89,7 @@ fn rows(rows: u64, deletes: Option<u64>) -> String {
     }
 }
 
-fn collection(backup: &Collection) -> [String; 8] {
+fn collection(backup: &CollectionDetail) -> [String; 8] {
     let indexes: Vec<_> = backup.indexes.iter().map(|index| index.name.as_str()).collect();
     let or_dash = |text: String| if text.is_empty() { dash() } else { text };
     [
@@ -105,7 +105,7 @@ fn collection(backup: &Collection) -> [String; 8] {
 }
 
 /// The table of partitions and segments of a collection, if they were requested.
-fn segments(backup: &Collection) -> Option<String> {
+fn segments(backup: &CollectionDetail) -> Option<String> {
     let partitions = backup.partitions.as_ref()?;
     let mut rows = vec![[
         backup.name.clone(),
@@ -137,7 +137,7 @@ fn segments(backup: &Collection) -> Option<String> {
 }
 
 /// The question before a deletion.
-pub(crate) fn delete_question(found: &Deleted) -> String {
+pub(crate) fn delete_question(found: &DeletionReport) -> String {
     format!(
         "Delete backup {} ({}, {}, {})?",
         found.name,
@@ -148,7 +148,7 @@ pub(crate) fn delete_question(found: &Deleted) -> String {
 }
 
 /// The plan of a deletion.
-pub(crate) fn delete_plan(found: &Deleted) -> String {
+pub(crate) fn delete_plan(found: &DeletionReport) -> String {
     format!(
         "Would delete backup {} ({}): {}, {}, below {}\n",
         found.name,
@@ -160,7 +160,7 @@ pub(crate) fn delete_plan(found: &Deleted) -> String {
 }
 
 /// The report of a deletion.
-pub(crate) fn deleted(outcome: &Deleted) -> String {
+pub(crate) fn deleted(outcome: &DeletionReport) -> String {
     format!(
         "Deleted backup {}: {}, {}.\n",
         outcome.name,

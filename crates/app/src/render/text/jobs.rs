@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use wire::{Job, JobCollection, JobPage, JobResult, Time};
+use wire::{Job, JobCollection, JobPage, JobResult, UtcTime};
 
 use super::super::progress::words::percent_and_totals;
 use super::super::units::{bytes, columns, count, counted, duration, minute};
@@ -37,7 +37,7 @@ fn dash() -> String {
 }
 
 fn took(job: &Job) -> String {
-    let milliseconds = |from: Time, to: Time| u64::try_from(to.ms() - from.ms()).ok();
+    let milliseconds = |from: UtcTime, to: UtcTime| u64::try_from(to.ms() - from.ms()).ok();
     let took = job.started.zip(job.ended).and_then(|(from, to)| milliseconds(from, to));
     took.map_or_else(dash, |ms| duration(std::time::Duration::from_millis(ms)))
 }
@@ -45,7 +45,7 @@ fn took(job: &Job) -> String {
 /// The details of one job.
 pub(crate) fn job(job: &Job, terms: &CommandTerms) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
-    let at = |time: Option<Time>| time.map_or_else(dash, |time| format!("{} UTC", minute(time)));
+    let at = |time: Option<UtcTime>| time.map_or_else(dash, |time| format!("{} UTC", minute(time)));
     let mut head = vec![
         line("Job", job.id.clone()),
         line("Kind", job.kind.to_string()),
@@ -104,7 +104,7 @@ pub(crate) fn state(job: &Job) -> String {
 }
 
 fn collection(of: &JobCollection) -> [String; 6] {
-    let copied = of.objects.are_copied(of.import_jobs);
+    let copied = of.objects.is_of_copied_objects(of.import_jobs);
     let if_copied = |text: String| if copied { text } else { dash() };
     let reason = of.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     [

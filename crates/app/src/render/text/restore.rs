@@ -7,13 +7,14 @@ use engine::Advice;
 use super::super::units::{bytes, columns, count, counted, duration};
 use super::{names, warnings};
 use wire::{
-    self, Action, PlannedRestore, RestoreOutcome, RestorePlan, RestoreReport, Restored, RestoredFailure,
+    self, CollectionFailure, CollectionOutcome, PlannedCollectionRestore, RestorePlan, RestoreReport,
+    RestoredCollection, TargetAction,
 };
-use wire::{Kind, exit_code};
+use wire::{FailureKind, exit_code};
 
 /// What a restore would do.
 pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
-    let sum = |of: fn(&PlannedRestore) -> u64| plan.collections.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&PlannedCollectionRestore) -> u64| plan.collections.iter().map(of).sum::<u64>();
     let mut text = format!(
         "Would restore {} of {} ({}, {}) from {} into Milvus {} at {}\n",
         count(plan.collections.len() as u64),
@@ -41,12 +42,12 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
     text
 }
 
-fn collection(plan: &PlannedRestore) -> [String; 6] {
+fn collection(plan: &PlannedCollectionRestore) -> [String; 6] {
     let mut extras = Vec::new();
     match plan.action {
-        Action::Create => {}
-        Action::DropAndCreate => extras.push("drops what is there".to_owned()),
-        Action::Use => extras.push("into what is there".to_owned()),
+        TargetAction::Create => {}
+        TargetAction::DropAndCreate => extras.push("drops what is there".to_owned()),
+        TargetAction::Use => extras.push("into what is there".to_owned()),
     }
     if !plan.indexes.is_empty() {
         extras.push(format!("indexes {}", names(&plan.indexes)));
@@ -91,14 +92,15 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
     format!(
         "Restored {collections} from {} in {}: {proof}.\n",
         report.name,
-        duration(wire::duration(report.seconds))
+        duration(wire::duration_from_seconds(report.seconds))
     )
 }
 
 /// What a restore did that did not do all of it: what failed and why, what was not begun, what is left.
 pub(crate) fn restore_failure(report: &RestoreReport) -> String {
-    let done = report.collections.iter().filter(|c| c.outcome == RestoreOutcome::Done).count();
-    let interrupted = if report.exit_code == exit_code(Kind::Interrupted) { "interrupted; " } else { "" };
+    let done = report.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
+    let interrupted =
+        if report.exit_code == exit_code(FailureKind::Interrupted) { "interrupted; " } else { "" };
     let mut text = format!(
         "{interrupted}restored {} of {} from {}\n",
         count(done as u64),
@@ -119,18 +121,18 @@ pub(crate) fn restore_failure(report: &RestoreReport) -> String {
         let _ = writeln!(text, "  hint: {hint}");
     }
     let not_begun: Vec<_> =
-        of(report, |c| c.outcome == RestoreOutcome::NotBegun).map(|c| &c.source).collect();
+        of(report, |c| c.outcome == CollectionOutcome::NotBegun).map(|c| &c.source).collect();
     if !not_begun.is_empty() {
         let _ = writeln!(text, "  not begun: {}", names(&not_begun));
     }
-    let left: Vec<_> = of(report, |c| c.created && c.outcome != RestoreOutcome::Done).collect();
+    let left: Vec<_> = of(report, |c| c.created && c.outcome != CollectionOutcome::Done).collect();
     if !left.is_empty() {
         let _ = writeln!(text, "  left in place, incomplete: {}", targets(&left));
     }
     if let Some(Advice::RestoreRemaining(remaining)) = &report.advice
         && remaining.rows_may_repeat
     {
-        let filled: Vec<_> = of(report, |c| !c.created && c.outcome == RestoreOutcome::Failed).collect();
+        let filled: Vec<_> = of(report, |c| !c.created && c.outcome == CollectionOutcome::Failed).collect();
         let _ = writeln!(text, "  rows may have been imported into: {}", targets(&filled));
     }
     if let Some(hint) = &report.hint {
@@ -139,15 +141,18 @@ pub(crate) fn restore_failure(report: &RestoreReport) -> String {
     text
 }
 
-fn targets(restored: &[&Restored]) -> String {
+fn targets(restored: &[&RestoredCollection]) -> String {
     names(&restored.iter().map(|restored| &restored.target).collect::<Vec<_>>())
 }
 
-fn of(report: &RestoreReport, which: fn(&Restored) -> bool) -> impl Iterator<Item = &Restored> {
+fn of(
+    report: &RestoreReport,
+    which: fn(&RestoredCollection) -> bool,
+) -> impl Iterator<Item = &RestoredCollection> {
     report.collections.iter().filter(move |collection| which(collection))
 }
 
-fn target(restored: &Restored) -> String {
+fn target(restored: &RestoredCollection) -> String {
     if restored.source == restored.target {
         restored.target.clone()
     } else {
@@ -156,7 +161,7 @@ fn target(restored: &Restored) -> String {
 }
 
 /// Writes why a collection failed; its name precedes the text.
-fn reason(failure: &RestoredFailure) -> String {
+fn reason(failure: &CollectionFailure) -> String {
     let Some(rows) = &failure.rows else { return failure.message.clone() };
     let expected = match rows.rows_max.saturating_sub(rows.rows_min) {
         0 => count(rows.rows_max),

@@ -1,11 +1,11 @@
-//! The recorded exchanges, and what of them differs from run to run.
+//! The recorded exchanges, and the ids in them, which differ from run to run.
 
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use testkit::fixtures;
 
-/// Whose answers were recorded.
+/// A release of the Go tool whose responses were recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Release {
     V0415,
@@ -13,7 +13,7 @@ pub(crate) enum Release {
 }
 
 impl Release {
-    /// What its recorded names end with.
+    /// Returns the suffix of the recorded names and of the file.
     pub(crate) const fn suffix(self) -> &'static str {
         match self {
             Self::V0415 => "v0415",
@@ -22,7 +22,7 @@ impl Release {
     }
 }
 
-/// A request and its answer.
+/// A recorded request and its response.
 pub(crate) struct Exchange {
     pub(crate) label: String,
     pub(crate) method: Method,
@@ -59,20 +59,20 @@ impl Exchange {
         }
     }
 
-    /// Whether it looks how far something is.
+    /// Returns whether the request polls the state of a backup or restore.
     pub(crate) fn is_polled(&self) -> bool {
         ["get_backup by id", "get_restore"].contains(&self.label.as_str())
     }
 }
 
-/// Every exchange of a release, in order.
+/// Returns the recorded exchanges of a release, in their order.
 pub(crate) fn exchanges(release: Release) -> Vec<Exchange> {
     let file = fixtures::path(&format!("rest/{}.json", release.suffix()));
     let recorded: Vec<Value> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     recorded.iter().map(Exchange::of).collect()
 }
 
-/// The ids that our server gave.
+/// The ids of the jobs of our server.
 #[derive(Default)]
 pub(crate) struct Ids {
     backup: String,
@@ -80,7 +80,7 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Takes an id from an answer that tells one.
+    /// Remembers the id in the response to an asynchronous request.
     pub(crate) fn learn(&mut self, label: &str, reply: &Value) {
         let id = || reply["data"]["id"].as_str().unwrap().to_owned();
         match label {
@@ -90,7 +90,7 @@ impl Ids {
         }
     }
 
-    /// The path of an exchange with our ids in it.
+    /// Returns the path of an exchange with our ids instead of the recorded ones.
     pub(crate) fn path_of(&self, exchange: &Exchange) -> String {
         match exchange.path.split_once("_id=") {
             Some((before, _)) => format!("{before}_id={}", self.backup),

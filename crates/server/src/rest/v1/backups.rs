@@ -14,7 +14,7 @@ use super::info::{BackupInfo, state};
 use super::requests::{DeleteQuery, GetBackupQuery, ListQuery, V1CreateRequest};
 use super::stream::{self, Sink};
 use crate::{FoundBackup, RequestContext};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// Creates a backup and responds when it is finished; with `async`, when it is accepted.
 ///
@@ -47,7 +47,7 @@ pub(super) async fn create(
         Err(failure) => {
             // 0.4.15 has started the backup when it finds that a collection does not exist.
             let begun = match failure.kind {
-                Kind::NotFound => Some(refused(&exchange, &request, &failure).await),
+                FailureKind::NotFound => Some(refused(&exchange, &request, &failure).await),
                 _ => None,
             };
             return exchange.failure(id, &failure, CodeRule::Create, begun);
@@ -175,8 +175,11 @@ async fn write_list(
 const END: &str = "]}";
 
 /// Returns whether a failure concerns one backup and not the store.
-fn concerns_one_backup(kind: Kind) -> bool {
-    !matches!(kind, Kind::Unreachable | Kind::Timeout | Kind::Interrupted | Kind::Forbidden)
+fn concerns_one_backup(kind: FailureKind) -> bool {
+    !matches!(
+        kind,
+        FailureKind::Unreachable | FailureKind::Timeout | FailureKind::Interrupted | FailureKind::Forbidden
+    )
 }
 
 /// Gets a backup: the contents of a complete backup, or the progress of a backup job.

@@ -69,17 +69,16 @@ impl V1CreateRequest {
 
     fn reject_unsupported(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("rbac (users, roles and grants)").hint("omit rbac"));
+            return Err(Failure::not_supported_yet("rbac (users, roles and grants)").hint("omit rbac"));
         }
         if self.with_index_extra {
-            return Err(Failure::later("with_index_extra (index details from etcd)")
+            return Err(Failure::not_supported_yet("with_index_extra (index details from etcd)")
                 .hint("omit it: indexes are backed up with the parameters of their creation"));
         }
         match self.format.as_str() {
             "" | "auto" | "binlog" => Ok(()),
-            "snapshot" => {
-                Err(Failure::later("format snapshot (Milvus 3.0)").hint("use the format binlog, or omit it"))
-            }
+            "snapshot" => Err(Failure::not_supported_yet("format snapshot (Milvus 3.0)")
+                .hint("use the format binlog, or omit it")),
             other => Err(Failure::usage(format!("format {other:?}: expected auto, binlog or snapshot"))),
         }
     }
@@ -91,7 +90,7 @@ mod tests {
 
     use super::super::go_json;
     use super::*;
-    use wire::Kind;
+    use wire::FailureKind;
 
     fn read(body: &Value) -> Result<BackupRequest, Failure> {
         go_json::from_slice::<V1CreateRequest>(body.to_string().as_bytes()).unwrap().backup()
@@ -106,7 +105,7 @@ mod tests {
         assert!(read(&json!({})).unwrap().name.as_str().starts_with("backup_20"));
         assert_eq!(read(&json!({"backup_name": "nightly"})).unwrap().name.as_str(), "nightly");
         for wrong in ["rest bad/name!", "../x", "insert_log", "9"] {
-            assert_eq!(read(&json!({"backup_name": wrong})).unwrap_err().kind, Kind::Usage, "{wrong}");
+            assert_eq!(read(&json!({"backup_name": wrong})).unwrap_err().kind, FailureKind::Usage, "{wrong}");
         }
     }
 
@@ -131,16 +130,16 @@ mod tests {
         assert_eq!(strategy(json!({"meta_only": true, "force": true})).unwrap(), FlushStrategy::MetaOnly);
         let both = json!({"strategy": "serial_flush", "meta_only": true});
         assert_eq!(strategy(both).unwrap(), FlushStrategy::Serial);
-        assert_eq!(strategy(json!({"strategy": "fast"})).unwrap_err().kind, Kind::Usage);
+        assert_eq!(strategy(json!({"strategy": "fast"})).unwrap_err().kind, FailureKind::Usage);
     }
 
     #[test]
     fn unsupported_options_are_named() {
         for body in [json!({"rbac": true}), json!({"with_index_extra": true}), json!({"format": "snapshot"})]
         {
-            assert_eq!(read(&body).unwrap_err().kind, Kind::Unsupported, "{body}");
+            assert_eq!(read(&body).unwrap_err().kind, FailureKind::Unsupported, "{body}");
         }
-        assert_eq!(read(&json!({"format": "tar"})).unwrap_err().kind, Kind::Usage);
+        assert_eq!(read(&json!({"format": "tar"})).unwrap_err().kind, FailureKind::Usage);
     }
 
     #[test]

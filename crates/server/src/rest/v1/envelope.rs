@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::stream;
-use wire::{ApiTerms, Failure, Kind, NewRestore, RequestOption, Terms, describe_advice};
+use wire::{ApiTerms, Failure, FailureKind, NewRestore, RequestOption, Terms, describe_advice};
 
 /// The code of every failure without a code of its own.
 const FAIL: i32 = 3;
@@ -109,14 +109,14 @@ pub(crate) enum CodeRule {
 }
 
 impl CodeRule {
-    fn of(self, kind: Kind) -> i32 {
+    fn of(self, kind: FailureKind) -> i32 {
         let fails = match self {
             Self::Table => false,
-            Self::Create => kind == Kind::NotFound,
-            Self::Restore => matches!(kind, Kind::NotFound | Kind::AlreadyExists),
-            Self::Fail => kind != Kind::Forbidden,
+            Self::Create => kind == FailureKind::NotFound,
+            Self::Restore => matches!(kind, FailureKind::NotFound | FailureKind::AlreadyExists),
+            Self::Fail => kind != FailureKind::Forbidden,
         };
-        if fails { FAIL } else { kind.status().go }
+        if fails { FAIL } else { kind.codes().go }
     }
 }
 
@@ -178,7 +178,7 @@ pub(super) fn message(failure: &Failure) -> String {
     };
     let hint = hint.map(|hint| format!("; hint: {hint}"));
     // 0.4.15 says nothing else if something is missing, and scripts look for it.
-    let known = if failure.kind == Kind::NotFound { "not found: " } else { "" };
+    let known = if failure.kind == FailureKind::NotFound { "not found: " } else { "" };
     [known.to_owned(), failure.message.clone()].into_iter().chain(while_doing).chain(hint).collect()
 }
 
@@ -217,28 +217,28 @@ mod tests {
 
     #[test]
     fn hints_name_request_fields() {
-        let failure = Failure::with_advice(Kind::AlreadyExists, "no", Advice::ChooseExistingTargets);
+        let failure = Failure::with_advice(FailureKind::AlreadyExists, "no", Advice::ChooseExistingTargets);
         let message_of_failure = message(&failure);
         for field in
             ["collection_suffix", "collection_renames", "skipCreateCollection", "dropExistCollection"]
         {
             assert!(message_of_failure.contains(field), "{message_of_failure}");
         }
-        let missing = Failure::new(Kind::NotFound, "no x");
+        let missing = Failure::new(FailureKind::NotFound, "no x");
         assert_eq!(message(&missing), "not found: no x", "as 0.4.15 begins");
     }
 
     #[test]
     fn codes_depend_on_the_route() {
         for (rule, kind, code) in [
-            (CodeRule::Table, Kind::NotFound, 404),
-            (CodeRule::Create, Kind::NotFound, 3),
-            (CodeRule::Create, Kind::AlreadyExists, 400),
-            (CodeRule::Restore, Kind::AlreadyExists, 3),
-            (CodeRule::Restore, Kind::Usage, 400),
-            (CodeRule::Fail, Kind::Usage, 3),
-            (CodeRule::Fail, Kind::Forbidden, 2),
-            (CodeRule::Table, Kind::Unsupported, 1),
+            (CodeRule::Table, FailureKind::NotFound, 404),
+            (CodeRule::Create, FailureKind::NotFound, 3),
+            (CodeRule::Create, FailureKind::AlreadyExists, 400),
+            (CodeRule::Restore, FailureKind::AlreadyExists, 3),
+            (CodeRule::Restore, FailureKind::Usage, 400),
+            (CodeRule::Fail, FailureKind::Usage, 3),
+            (CodeRule::Fail, FailureKind::Forbidden, 2),
+            (CodeRule::Table, FailureKind::Unsupported, 1),
         ] {
             assert_eq!(rule.of(kind), code, "{rule:?} {kind:?}");
         }

@@ -17,7 +17,7 @@ use super::envelope::{self, BadBody, CodeRule, Envelope, Head};
 use super::restore_cache::RestoreCache;
 use super::{go_json, stream};
 use crate::{Caller, RequestContext, RequestId, ServerState, Service, Settings, run_detached};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The data of a request that all handlers need.
 pub(super) struct Exchange {
@@ -63,7 +63,9 @@ impl Exchange {
 
     /// Returns the authenticated caller.
     pub(super) fn caller(&self) -> Result<&Caller, Failure> {
-        self.caller.as_ref().ok_or_else(|| Failure::new(Kind::Unauthenticated, "authentication required"))
+        self.caller
+            .as_ref()
+            .ok_or_else(|| Failure::new(FailureKind::Unauthenticated, "authentication required"))
     }
 
     /// Returns the context of the request, with a backup location if the request may use it.
@@ -114,8 +116,8 @@ impl Exchange {
     }
 
     /// Returns the status of a failure; 200 with `server.legacy_status`, as in the Go tool.
-    pub(super) fn status(&self, kind: Kind) -> StatusCode {
-        if self.settings().legacy_status { StatusCode::OK } else { kind.status().http }
+    pub(super) fn status(&self, kind: FailureKind) -> StatusCode {
+        if self.settings().legacy_status { StatusCode::OK } else { kind.codes().http }
     }
 
     /// Responds with a failure, and with data if there is some.
@@ -193,6 +195,6 @@ pub(super) fn result_of(job: &JobSnapshot, partly: bool) -> Result<(), Failure> 
     }
     let failure = job.failure.clone().map(Failure::from);
     Err(failure.unwrap_or_else(|| {
-        Failure::new(Kind::Failed, format!("the job {} is {}", job.id, job.state.as_str()))
+        Failure::new(FailureKind::Failed, format!("the job {} is {}", job.id, job.state.as_str()))
     }))
 }

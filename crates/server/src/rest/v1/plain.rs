@@ -6,8 +6,8 @@ use jobs::OtherPlace;
 
 use super::envelope::{self, BadBody, WithoutData, Wrong};
 use super::exchange::Exchange;
-use wire::Checks;
-use wire::{Failure, Kind};
+use wire::CheckReport;
+use wire::{Failure, FailureKind};
 
 /// Greets the client, which shows that the server is running.
 #[utoipa::path(
@@ -40,10 +40,10 @@ pub(super) async fn check(exchange: Exchange) -> Response {
     let lines = async { exchange.service().check(&exchange.context(OtherPlace::default())?).await }.await;
     match lines {
         Ok(lines) => {
-            let checks = Checks::from(lines.as_slice());
+            let checks = CheckReport::from(lines.as_slice());
             let text = checks.to_string();
             if !checks.ok {
-                return envelope::answer(exchange.status(Kind::Unreachable), &text);
+                return envelope::answer(exchange.status(FailureKind::Unreachable), &text);
             }
             envelope::answer(StatusCode::OK, &format!("{CHECKED}\n{text}"))
         }

@@ -105,13 +105,13 @@ impl V1RestoreRequest {
 
     fn reject_unsupported(&self) -> Result<(), Failure> {
         if self.rbac {
-            return Err(Failure::later("rbac (users, roles and grants)").hint("omit rbac"));
+            return Err(Failure::not_supported_yet("rbac (users, roles and grants)").hint("omit rbac"));
         }
         if self.truncate_binlog_by_ts {
-            return Err(Failure::later("truncateBinlogByTs").hint("omit it"));
+            return Err(Failure::not_supported_yet("truncateBinlogByTs").hint("omit it"));
         }
         if !self.ezk_mapping.is_empty() {
-            return Err(Failure::later("ezkMapping (encryption zones)").hint("omit it"));
+            return Err(Failure::not_supported_yet("ezkMapping (encryption zones)").hint("omit it"));
         }
         Ok(())
     }
@@ -177,7 +177,7 @@ mod tests {
 
     use super::super::go_json;
     use super::*;
-    use wire::Kind;
+    use wire::FailureKind;
 
     fn read(mut body: Value) -> Result<RestoreRequest, Failure> {
         body["backup_name"] = json!("nightly");
@@ -203,7 +203,7 @@ mod tests {
     fn the_backup_name_is_validated() {
         for wrong in ["", "a/b", ".."] {
             let request = V1RestoreRequest { backup_name: wrong.to_owned(), ..V1RestoreRequest::default() };
-            assert_eq!(request.restore().unwrap_err().kind, Kind::Usage, "{wrong}");
+            assert_eq!(request.restore().unwrap_err().kind, FailureKind::Usage, "{wrong}");
         }
     }
 
@@ -266,7 +266,7 @@ mod tests {
         let other = CollectionOverride { shards: Some(3), description: Some("new".to_owned()) };
         assert_eq!(request.overrides, BTreeMap::from([(CollectionRef::new("d2", "b2"), other)]));
         let both = json!({"restorePlan": plan["restorePlan"], "collection_suffix": "_x"});
-        assert_eq!(read(both).unwrap_err().kind, Kind::Usage);
+        assert_eq!(read(both).unwrap_err().kind, FailureKind::Usage);
     }
 
     #[test]
@@ -275,7 +275,7 @@ mod tests {
             assert!(read(json!({"restorePlan": plan})).unwrap().targets.is_everything());
         }
         let nameless = json!({"restorePlan": {"mapping": [{"source": "", "target": "a"}]}});
-        assert_eq!(read(nameless).unwrap_err().kind, Kind::Usage);
+        assert_eq!(read(nameless).unwrap_err().kind, FailureKind::Usage);
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
         for body in
             [json!({"rbac": true}), json!({"truncateBinlogByTs": true}), json!({"ezkMapping": {"a": "b"}})]
         {
-            assert_eq!(read(body.clone()).unwrap_err().kind, Kind::Unsupported, "{body}");
+            assert_eq!(read(body.clone()).unwrap_err().kind, FailureKind::Unsupported, "{body}");
         }
     }
 }

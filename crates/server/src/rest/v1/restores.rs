@@ -12,7 +12,7 @@ use super::generated_names;
 use super::requests::{GetRestoreQuery, RestoreSecondaryRequest, V1RestoreRequest};
 use super::task::{BackupContents, RestoreBackupTask};
 use crate::RequestContext;
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// Restores a backup and responds when it is finished; with `async`, when it is accepted.
 ///
@@ -109,7 +109,7 @@ pub(super) async fn restore_secondary(
     GoJsonBody(request): GoJsonBody<RestoreSecondaryRequest>,
 ) -> Response {
     let id = request_id(&exchange, &request.request_id);
-    let failure = Failure::later("restore_secondary (the standby of a cluster pair)");
+    let failure = Failure::not_supported_yet("restore_secondary (the standby of a cluster pair)");
     exchange.failure(&id, &failure, CodeRule::Restore, None::<RestoreBackupTask>)
 }
 
@@ -140,10 +140,10 @@ fn find(exchange: &Exchange, id: &str) -> Result<JobSnapshot, Failure> {
     }
     match exchange.service().job(exchange.caller()?, id) {
         Ok(job) if job.kind == JobKind::Restore => Ok(job),
-        Err(failure) if failure.kind != Kind::NotFound => Err(failure),
+        Err(failure) if failure.kind != FailureKind::NotFound => Err(failure),
         _ => {
             let message = format!("there is no restore with the id {id}");
-            Err(Failure::new(Kind::NotFound, message))
+            Err(Failure::new(FailureKind::NotFound, message))
         }
     }
 }

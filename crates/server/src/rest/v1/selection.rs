@@ -7,7 +7,7 @@ use model::selection::{Selection, SelectionError};
 use serde_json::Value;
 
 use super::requests::CollectionNames;
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// Parses databases with lists of collections: an object, or a text that contains one. Other values count as missing.
 pub(super) fn databases(key: &'static str, given: Option<&Value>) -> Result<Option<Selection>, Failure> {
@@ -59,7 +59,7 @@ fn single<'a>(key: &'static str, name: &'a str) -> Result<&'a str, Failure> {
 /// Returns the failure for a selector that cannot be parsed, which is always an error of the request.
 fn unclear(key: &'static str, error: SelectionError) -> Failure {
     let failure = Failure::from(engine::Error::Selection(error, None));
-    Failure { kind: Kind::Usage, message: format!("{key}: {}", failure.message), ..failure }
+    Failure { kind: FailureKind::Usage, message: format!("{key}: {}", failure.message), ..failure }
 }
 
 #[cfg(test)]

@@ -15,10 +15,11 @@ use super::page::{Limit, parse_list};
 use super::submit::{IdempotencyKey, Submitted, hide_errors_without_role};
 use crate::{self as server, RequestContext, Service};
 use wire::{
-    BackupPage, BackupPlan, BackupState, Deleted, Detail, Existing, Job, NewBackup, NewRestore, RestorePlan,
-    Summary, after, deletion, existing_name, token_after,
+    BackupDetail, BackupPage, BackupPlan, BackupState, BackupSummary, DeletionReport, Existing, Job,
+    NewBackup, NewRestore, RestorePlan, decode_page_token, encode_page_token, parse_delete_request,
+    parse_existing_name,
 };
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The number of manifests that the filter by collection reads at the same time; small, so that other requests are
 /// served too.
@@ -55,9 +56,9 @@ pub(super) async fn list(
 ) -> ProblemOr<Json<BackupPage>> {
     let Limit(limit) = query.limit;
     let states: Vec<BackupState> = parse_list("state", query.state.as_deref())?;
-    let after = query.page_token.as_deref().map(after).transpose()?;
+    let after = query.page_token.as_deref().map(decode_page_token).transpose()?;
     let found = state.service.list(&context).await?;
-    let mut backups: Vec<Summary> = found.iter().map(Summary::from).collect();
+    let mut backups: Vec<BackupSummary> = found.iter().map(BackupSummary::from).collect();
     backups.retain(|backup| {
         after.as_ref().is_none_or(|after| backup.name > *after)
             && (states.is_empty() || states.contains(&backup.state))
@@ -69,7 +70,7 @@ pub(super) async fn list(
     let more = backups.len() > limit;
     backups.truncate(limit);
     let last = backups.last().filter(|_| more);
-    let next_page_token = last.map(|backup| token_after(&backup.name));
+    let next_page_token = last.map(|backup| encode_page_token(&backup.name));
     Ok(Json(BackupPage { backups, next_page_token }))
 }
 
@@ -77,18 +78,25 @@ pub(super) async fn list(
 async fn keep_with_collection(
     service: &Service,
     context: &RequestContext,
-    mut backups: Vec<Summary>,
+    mut backups: Vec<BackupSummary>,
     collection: &str,
     limit: usize,
-) -> Result<Vec<Summary>, Failure> {
+) -> Result<Vec<BackupSummary>, Failure> {
     let (database, collection) = collection.split_once('.').unwrap_or(("", collection));
     let wanted = &CollectionRef::new(database, collection);
     backups.retain(|backup| backup.state == BackupState::Complete);
     let read = stream::iter(backups).map(|backup| async move {
-        let holds = match service.get(context, &existing_name(Some(&backup.name))?).await {
+        let holds = match service.get(context, &parse_existing_name(Some(&backup.name))?).await {
             Ok(detail) => detail.manifest.collections.iter().any(|c| c.name == *wanted),
             // It was deleted or replaced meanwhile, or cannot be read: there is nothing to restore.
-            Err(failure) if matches!(failure.kind, Kind::NotFound | Kind::Damaged | Kind::Busy) => false,
+            Err(failure)
+                if matches!(
+                    failure.kind,
+                    FailureKind::NotFound | FailureKind::Damaged | FailureKind::Busy
+                ) =>
+            {
+                false
+            }
             Err(failure) => return Err(failure),
         };
         Ok(holds.then_some(backup))
@@ -117,11 +125,12 @@ pub(super) async fn create(
     let check_role = |subject: &str| Service::check_role(&context.caller, JobKind::Backup, subject);
     let JsonBody(body) = hide_errors_without_role(body, || check_role(""))?;
     if body.dry_run {
-        let plan = state.service.plan_backup(&context, &body.request()?).await?;
+        let plan = state.service.plan_backup(&context, &body.to_engine_request()?).await?;
         return Ok(Submitted::Planned(BackupPlan::from(&plan)));
     }
-    let request =
-        hide_errors_without_role(body.request(), || check_role(body.name.as_deref().unwrap_or_default()))?;
+    let request = hide_errors_without_role(body.to_engine_request(), || {
+        check_role(body.name.as_deref().unwrap_or_default())
+    })?;
     let context = RequestContext { name_generated: body.chosen_name().is_none(), ..context };
     Ok(state.service.backup(context, request).await?.into())
 }
@@ -139,15 +148,15 @@ pub(super) struct BackupDetailQuery {
 /// Get a backup
 #[utoipa::path(get, path = "/backups/{name}", tag = "backups", operation_id = "get_backup",
     params(("name" = String, Path, description = "Name of the backup"), BackupDetailQuery),
-    responses((status = 200, description = "The backup", body = Detail), ProblemResponses))]
+    responses((status = 200, description = "The backup", body = BackupDetail), ProblemResponses))]
 pub(super) async fn get(
     State(state): State<server::ServerState>,
     Authenticated(context): Authenticated,
     PathName(name): PathName,
     QueryParameters(query): QueryParameters<BackupDetailQuery>,
-) -> ProblemOr<Json<Detail>> {
-    let backup = state.service.get(&context, &existing_name(Some(&name))?).await?;
-    Ok(Json(Detail::of(&backup, query.detail)))
+) -> ProblemOr<Json<BackupDetail>> {
+    let backup = state.service.get(&context, &parse_existing_name(Some(&name))?).await?;
+    Ok(Json(BackupDetail::new(&backup, query.detail)))
 }
 
 /// The parameters of a deletion.
@@ -170,7 +179,7 @@ pub(super) struct DryRunQuery {
         DryRunQuery,
     ),
     responses(
-        (status = 200, description = "What would be deleted", body = Deleted),
+        (status = 200, description = "What would be deleted", body = DeletionReport),
         (status = 202, description = "The job", body = Job,
             headers(("Location" = String, description = "URL of the job"))),
         ProblemResponses,
@@ -180,11 +189,11 @@ pub(super) async fn delete(
     Authenticated(context): Authenticated,
     PathName(name): PathName,
     QueryParameters(query): QueryParameters<DryRunQuery>,
-) -> ProblemOr<Submitted<Deleted>> {
-    let request = deletion(Some(&name));
+) -> ProblemOr<Submitted<DeletionReport>> {
+    let request = parse_delete_request(Some(&name));
     if query.dry_run {
         let outcome = state.service.plan_delete(&context, &request?).await?;
-        return Ok(Submitted::Planned(Deleted::of(&outcome, true)));
+        return Ok(Submitted::Planned(DeletionReport::new(&outcome, true)));
     }
     let request =
         hide_errors_without_role(request, || Service::check_role(&context.caller, JobKind::Delete, &name))?;
@@ -237,6 +246,6 @@ pub(super) async fn plan_with_options(
     if body.backup.as_ref().is_some_and(|other| *other != name) {
         return Err(Failure::usage("the body and the path name different backups").into());
     }
-    let request = NewRestore { backup: Some(name), ..body }.request(state.settings.keep_staged)?;
-    Ok(Json(RestorePlan::of(&state.service.plan_restore(&context, &request).await?)))
+    let request = NewRestore { backup: Some(name), ..body }.to_engine_request(state.settings.keep_staged)?;
+    Ok(Json(RestorePlan::new(&state.service.plan_restore(&context, &request).await?)))
 }

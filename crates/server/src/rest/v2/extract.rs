@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::super::problem::ProblemResponse;
 use crate::{Caller, RequestContext};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 
 /// The largest length of an idempotency key, in bytes.
 const MAX_KEY_BYTES: usize = 128;
@@ -51,7 +51,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn explain_rejection(rejection: BytesRejection) -> Failure {
     let too_large = rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE;
-    let kind = if too_large { Kind::TooLarge } else { Kind::Usage };
+    let kind = if too_large { FailureKind::TooLarge } else { FailureKind::Usage };
     Failure::new(kind, "cannot read the body")
 }
 
@@ -112,7 +112,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ProblemResponse> {
         let caller = parts.extensions.get::<Caller>().cloned();
         // The guard authenticates every request of these routes.
-        let caller = caller.ok_or_else(|| Failure::new(Kind::Unauthenticated, "authentication required"))?;
+        let caller =
+            caller.ok_or_else(|| Failure::new(FailureKind::Unauthenticated, "authentication required"))?;
         let key = parts.headers.get("idempotency-key").map(|key| key.to_str().unwrap_or_default());
         if key.is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
             return Err(Failure::usage(format!(

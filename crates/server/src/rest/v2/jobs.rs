@@ -9,7 +9,7 @@ use super::super::problem::{ProblemOr, ProblemResponses};
 use super::extract::{Authenticated, NoQueryParameters, PathName, QueryParameters};
 use super::page::{Limit, parse_list};
 use crate::{self as server, Caller, Service};
-use wire::{Failure, Kind};
+use wire::{Failure, FailureKind};
 use wire::{Job, JobKind, JobPage, JobState};
 
 /// The parameters of the list of restores.
@@ -109,7 +109,7 @@ pub(super) async fn cancel(
     _: NoQueryParameters,
 ) -> ProblemOr<Json<Job>> {
     let Some(id) = target.strip_suffix(":cancel") else {
-        let failure = Failure::new(Kind::NotFound, "unknown action on a job");
+        let failure = Failure::new(FailureKind::NotFound, "unknown action on a job");
         return Err(failure.hint("cancel a job with POST /api/v2/jobs/ID:cancel").into());
     };
     Ok(Json(Job::from(&state.service.cancel(&context.caller, id)?)))

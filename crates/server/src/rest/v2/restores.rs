@@ -29,10 +29,10 @@ pub(super) async fn create(
 ) -> ProblemOr<Submitted<RestorePlan>> {
     let check_role = |subject: &str| Service::check_role(&context.caller, jobs::JobKind::Restore, subject);
     let JsonBody(body) = hide_errors_without_role(body, || check_role(""))?;
-    let request = body.request(state.settings.keep_staged);
+    let request = body.to_engine_request(state.settings.keep_staged);
     if body.dry_run {
         let prepared = state.service.plan_restore(&context, &request?).await?;
-        return Ok(Submitted::Planned(RestorePlan::of(&prepared)));
+        return Ok(Submitted::Planned(RestorePlan::new(&prepared)));
     }
     let request =
         hide_errors_without_role(request, || check_role(body.backup.as_deref().unwrap_or_default()))?;

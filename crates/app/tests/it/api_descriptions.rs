@@ -1,4 +1,4 @@
-//! What the server says it answers, held against what it answers.
+//! Validation of responses against the description that the server serves.
 
 use std::collections::BTreeSet;
 
@@ -6,26 +6,26 @@ use serde_json::{Value, json};
 
 use crate::serving::{Reply, Serving};
 
-/// The schema of documents of `OpenAPI` 3.1 by the initiative of that name, as published with its date in `$id`.
+/// The JSON schema of `OpenAPI` 3.1 documents, as published by the `OpenAPI` Initiative; its `$id` contains the date.
 const OPENAPI_3_1: &str = include_str!("schema/openapi-3.1.json");
 
-/// A description of an interface, as its server gives it.
+/// The `OpenAPI` description of an interface, as the server serves it.
 pub(crate) struct Described {
     document: Value,
 }
 
 impl Described {
-    /// The description of `/api/v1`.
+    /// Fetches the description of `/api/v1`.
     pub(crate) async fn v1(serving: &Serving) -> Self {
-        Self { document: serving.get("/api/v1/docs/doc.json").await.is(200).json() }
+        Self { document: serving.get("/api/v1/docs/doc.json").await.has_status(200).json() }
     }
 
-    /// The description of `/api/v2`.
+    /// Fetches the description of `/api/v2`.
     pub(crate) async fn v2(serving: &Serving) -> Self {
-        Self { document: serving.get("/api/v2/openapi.json").await.is(200).json() }
+        Self { document: serving.get("/api/v2/openapi.json").await.has_status(200).json() }
     }
 
-    /// Asserts that the answer to `method path` is one that is described: its status, its type and its body.
+    /// Asserts that the description contains this response to `method path`: its status, its content type and its body.
     #[track_caller]
     pub(crate) fn answers(&self, method: &str, path: &str, reply: &Reply) {
         let path = path.split('?').next().unwrap_or_default();
@@ -38,12 +38,13 @@ impl Described {
             .unwrap_or_else(|| {
                 panic!("{method} {template} does not describe {}: {}", reply.status, reply.text)
             });
-        let kind = essence(reply.header("content-type"));
+        let kind = strip_parameters(reply.header("content-type"));
         let Some(content) = response.get("content") else {
             assert_eq!(reply.text, "", "{method} {template}: {} has no body", reply.status);
             return;
         };
-        let described = content.as_object().unwrap().iter().find(|(described, _)| essence(described) == kind);
+        let described =
+            content.as_object().unwrap().iter().find(|(described, _)| strip_parameters(described) == kind);
         let (_, media) = described.unwrap_or_else(|| {
             panic!("{method} {template}: {} is described as {content}, not {kind}", reply.status)
         });
@@ -52,11 +53,11 @@ impl Described {
         }
     }
 
-    /// Asserts that a value is as a schema of the description says.
+    /// Asserts that a value is valid for a schema of the description.
     #[track_caller]
     pub(crate) fn validates(&self, schema: &Value, value: &Value, what: &str) {
         let mut whole = schema.clone();
-        whole["components"] = closed(&self.document["components"]);
+        whole["components"] = forbid_additional_properties(&self.document["components"]);
         let validator = jsonschema::draft202012::new(&whole).unwrap();
         let wrong: Vec<_> = validator
             .iter_errors(value)
@@ -68,7 +69,7 @@ impl Described {
     fn operation(&self, method: &str, path: &str) -> (&str, &Value) {
         let paths = self.document["paths"].as_object().unwrap();
         let mut found: Vec<_> = paths.iter().filter(|(template, _)| matches(template, path)).collect();
-        // A path without parameters goes before one with.
+        // A path without parameters has precedence over one with parameters.
         found.sort_by_key(|(template, _)| template.matches('{').count());
         let named = found
             .iter()
@@ -77,12 +78,12 @@ impl Described {
     }
 }
 
-/// A media type without its parameters.
-fn essence(media: &str) -> &str {
+/// Returns a media type without its parameters.
+fn strip_parameters(media: &str) -> &str {
     media.split(';').next().unwrap_or_default()
 }
 
-/// Whether a path is one of a template: `/jobs/{id}:cancel`.
+/// Returns whether a path matches a template such as `/jobs/{id}:cancel`.
 fn matches(template: &str, path: &str) -> bool {
     let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
     template.len() == path.len()
@@ -97,11 +98,11 @@ fn matches(template: &str, path: &str) -> bool {
         })
 }
 
-/// The schemas without room for what they do not describe, but for those that are parts of others.
-fn closed(components: &Value) -> Value {
+/// Returns the schemas with additional properties forbidden, except in schemas that are below an `allOf`.
+fn forbid_additional_properties(components: &Value) -> Value {
     let mut components = components.clone();
     let mut parts = BTreeSet::new();
-    parts_of(&components, &mut parts);
+    collect_all_of(&components, &mut parts);
     let schemas = components["schemas"].as_object_mut().unwrap();
     for (name, schema) in schemas {
         let plain = schema.get("properties").is_some() && schema.get("additionalProperties").is_none();
@@ -112,22 +113,22 @@ fn closed(components: &Value) -> Value {
     components
 }
 
-/// What stands below an `allOf`.
-fn parts_of(value: &Value, parts: &mut BTreeSet<String>) {
+/// Collects the references below every `allOf`.
+fn collect_all_of(value: &Value, parts: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
             if let Some(Value::Array(all)) = object.get("allOf") {
                 parts.extend(all.iter().filter_map(|part| Some(part.get("$ref")?.as_str()?.to_owned())));
             }
-            object.values().for_each(|value| parts_of(value, parts));
+            object.values().for_each(|value| collect_all_of(value, parts));
         }
-        Value::Array(items) => items.iter().for_each(|value| parts_of(value, parts)),
+        Value::Array(items) => items.iter().for_each(|value| collect_all_of(value, parts)),
         _ => {}
     }
 }
 
 #[tokio::test]
-async fn descriptions_are_what_openapi_says_they_are() {
+async fn the_descriptions_are_valid_openapi_documents() {
     let world = crate::serving::World::new();
     let serving = world.serve(json!({ "swaggerBasePath": "/ops/milvus" }), &[]);
     let schema: Value = serde_json::from_str(OPENAPI_3_1).unwrap();
@@ -165,7 +166,7 @@ async fn descriptions_are_what_openapi_says_they_are() {
 }
 
 #[tokio::test]
-async fn v1_answers_as_it_says() {
+async fn responses_of_v1_match_its_description() {
     let world = crate::serving::World::with_books().await;
     let serving = world.serve(json!({}), &[]);
     let described = Described::v1(&serving).await;
@@ -178,7 +179,7 @@ async fn v1_answers_as_it_says() {
         ("/api/v1/restore", json!({ "backup_name": "none" }), 404),
         ("/api/v1/restore_secondary", json!({ "backup_name": "b" }), 501),
     ] {
-        described.answers("POST", path, &serving.post(path, &body).await.is(status));
+        described.answers("POST", path, &serving.post(path, &body).await.has_status(status));
     }
     for (path, status) in [
         ("/api/v1/hello", 200),
@@ -189,11 +190,11 @@ async fn v1_answers_as_it_says() {
         ("/api/v1/get_restore?id=r", 200),
         ("/api/v1/get_restore?id=none", 404),
     ] {
-        described.answers("GET", path, &serving.get(path).await.is(status));
+        described.answers("GET", path, &serving.get(path).await.has_status(status));
     }
     for status in [200, 404] {
         let path = "/api/v1/delete?backup_name=b";
-        described.answers("DELETE", path, &serving.delete(path).await.is(status));
+        described.answers("DELETE", path, &serving.delete(path).await.has_status(status));
     }
 }
 

@@ -15,16 +15,16 @@ use tonic::{Request, Status};
 
 use crate::serving::{DEADLINE, Serving};
 
-/// The services of a server.
+/// The clients of all gRPC services of a server.
 pub(crate) struct Calls {
-    pub(crate) backups: MilvusBackupServiceClient<Door>,
-    pub(crate) jobs: JobServiceClient<Door>,
-    pub(crate) catalog: CatalogServiceClient<Door>,
-    pub(crate) door: Door,
+    pub(crate) backups: MilvusBackupServiceClient<AuthorizedChannel>,
+    pub(crate) jobs: JobServiceClient<AuthorizedChannel>,
+    pub(crate) catalog: CatalogServiceClient<AuthorizedChannel>,
+    pub(crate) channel: AuthorizedChannel,
 }
 
-/// A connection on which every call shows a token, if there is one.
-pub(crate) type Door = InterceptedService<Channel, Token>;
+/// A connection whose calls contain the token, if there is one.
+pub(crate) type AuthorizedChannel = InterceptedService<Channel, Token>;
 
 #[derive(Clone)]
 pub(crate) struct Token(Option<String>);
@@ -40,27 +40,27 @@ impl Interceptor for Token {
 }
 
 impl Calls {
-    /// Of the listener with this place among those of the server.
-    pub(crate) async fn of(serving: &Serving, listener: usize, token: Option<&str>) -> Self {
+    /// Connects to the listener with this index in [`Serving::urls`].
+    pub(crate) async fn connect(serving: &Serving, listener: usize, token: Option<&str>) -> Self {
         let endpoint = Endpoint::from_shared(serving.urls[listener].clone()).unwrap();
-        let channel = endpoint.connect_timeout(DEADLINE).timeout(DEADLINE).connect().await.unwrap();
-        let door = InterceptedService::new(channel, Token(token.map(str::to_owned)));
-        let most = usize::MAX;
+        let connection = endpoint.connect_timeout(DEADLINE).timeout(DEADLINE).connect().await.unwrap();
+        let channel = InterceptedService::new(connection, Token(token.map(str::to_owned)));
+        let unlimited = usize::MAX;
         Self {
-            backups: MilvusBackupServiceClient::new(door.clone()).max_decoding_message_size(most),
-            jobs: JobServiceClient::new(door.clone()),
-            catalog: CatalogServiceClient::new(door.clone()),
-            door,
+            backups: MilvusBackupServiceClient::new(channel.clone()).max_decoding_message_size(unlimited),
+            jobs: JobServiceClient::new(channel.clone()),
+            catalog: CatalogServiceClient::new(channel.clone()),
+            channel,
         }
     }
 
-    /// Of the first listener, as nobody.
-    pub(crate) async fn open(serving: &Serving) -> Self {
-        Self::of(serving, 0, None).await
+    /// Connects to the first listener without a token.
+    pub(crate) async fn connect_without_token(serving: &Serving) -> Self {
+        Self::connect(serving, 0, None).await
     }
 
-    /// Follows a job until it is over.
-    pub(crate) async fn over(&mut self, id: &str) -> Job {
+    /// Watches a job until it is finished, and returns its last state.
+    pub(crate) async fn wait_for_end(&mut self, id: &str) -> Job {
         let watch = WatchJobRequest { id: id.to_owned() };
         let mut watch = self.jobs.watch_job(watch).await.unwrap().into_inner();
         let mut last = None;
@@ -70,8 +70,8 @@ impl Calls {
         last.unwrap()
     }
 
-    /// Waits until a job is in a state.
-    pub(crate) async fn becomes(&mut self, id: &str, state: JobState) {
+    /// Waits until a job is in this state.
+    pub(crate) async fn wait_for_state(&mut self, id: &str, state: JobState) {
         let watch = WatchJobRequest { id: id.to_owned() };
         let mut watch = self.jobs.watch_job(watch).await.unwrap().into_inner();
         let reached = async {
@@ -80,20 +80,20 @@ impl Calls {
                     return;
                 }
             }
-            panic!("job {id} is over and never was {state:?}");
+            panic!("job {id} is finished and was never {state:?}");
         };
         tokio::time::timeout(DEADLINE, reached).await.unwrap();
     }
 }
 
-/// A request with a deadline.
-pub(crate) fn within<T>(deadline: Duration, message: T) -> Request<T> {
+/// Creates a request with a deadline.
+pub(crate) fn request_with_deadline<T>(deadline: Duration, message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(deadline);
     request
 }
 
-/// What a status says of the failure in its details.
+/// Decodes the failure in the details of a status.
 pub(crate) fn failure(status: &Status) -> Failure {
     #[derive(Message)]
     struct Details {

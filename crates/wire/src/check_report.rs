@@ -1,4 +1,4 @@
-//! What a check found, and why something failed.
+//! The report of a check of Milvus and both storages.
 
 use std::fmt;
 
@@ -6,30 +6,29 @@ use engine::Advice;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::CheckState;
+use crate::CheckState;
 use crate::advice::{Reword, Terms, hint_of, reword_hint};
-use crate::{Failure, Kind, exit_code};
 
-/// What a check found.
+/// The report of a check of Milvus and both storages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Checks {
-    /// Whether no line failed.
+pub struct CheckReport {
+    /// Whether no check failed.
     pub ok: bool,
-    /// The lines.
-    pub checks: Vec<CheckLine>,
+    /// The results of the checks.
+    pub checks: Vec<CheckResult>,
 }
 
-/// One line of a check.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct CheckLine {
-    /// How it ended.
+pub struct CheckResult {
+    /// Whether the requirement is met.
     pub state: CheckState,
-    /// What was looked at.
+    /// The object of the check.
     #[schema(example = "backup storage")]
     pub subject: String,
-    /// What was seen.
+    /// The finding, in words.
     pub detail: String,
-    /// What to do.
+    /// The suggested next step as text; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub hint: Option<String>,
@@ -39,9 +38,9 @@ pub struct CheckLine {
     pub advice: Option<Advice>,
 }
 
-impl From<&[engine::Check]> for Checks {
+impl From<&[engine::Check]> for CheckReport {
     fn from(lines: &[engine::Check]) -> Self {
-        let checks = lines.iter().map(|line| CheckLine {
+        let checks = lines.iter().map(|line| CheckResult {
             state: line.state.into(),
             subject: line.subject.to_owned(),
             detail: line.detail.clone(),
@@ -52,8 +51,8 @@ impl From<&[engine::Check]> for Checks {
     }
 }
 
-/// The lines as text, each with its hint below it; `/api/v1/check` and the command line print this.
-impl fmt::Display for Checks {
+/// Writes a line for each check, with its hint below it, as `/api/v1/check` and the command line show it.
+impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.checks.iter().map(|line| line.subject.chars().count()).max().unwrap_or_default();
         for line in &self.checks {
@@ -68,42 +67,10 @@ impl fmt::Display for Checks {
     }
 }
 
-impl Reword for Checks {
+impl Reword for CheckReport {
     fn reword(&mut self, terms: &dyn Terms) {
         for line in &mut self.checks {
             reword_hint(&mut line.hint, line.advice.as_ref(), terms);
-        }
-    }
-}
-
-/// Why a verb ended without its result.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Failed {
-    error: FailureOf,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct FailureOf {
-    kind: Kind,
-    message: String,
-    context: Option<String>,
-    hint: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<Advice>,
-    exit_code: u8,
-}
-
-impl From<&Failure> for Failed {
-    fn from(failure: &Failure) -> Self {
-        Self {
-            error: FailureOf {
-                kind: failure.kind,
-                message: failure.message.clone(),
-                context: failure.context.clone(),
-                hint: failure.hint.clone(),
-                advice: failure.advice.as_deref().cloned(),
-                exit_code: exit_code(failure.kind),
-            },
         }
     }
 }

@@ -1,4 +1,4 @@
-//! gRPC at the door: who may call, how long calls last, how large they are, and what the standard services tell.
+//! The limits of gRPC calls: authorization, deadlines and sizes. Also the standard services: health and reflection.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1alpha;
 use tower::{Service, ServiceExt};
 
-use crate::calling::{Calls, failure, within};
+use crate::grpc_client::{Calls, failure, request_with_deadline};
 use crate::serving::{DEADLINE, Serving, World};
 
 fn create(id: &str) -> CreateBackupRequest {
@@ -33,46 +33,51 @@ fn token(name: &str, role: &str) -> String {
 }
 
 #[tokio::test]
-async fn roles_hold_for_calls() {
+async fn calls_need_a_role() {
     let world = World::with_books().await;
     let serving = world.serve(json!({ "tokens": [token("reader", "read"), token("maker", "backup")] }), &[]);
 
-    let mut nobody = Calls::open(&serving).await;
+    let mut nobody = Calls::connect_without_token(&serving).await;
     let refused = nobody.backups.get_backup(GetBackupRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     let refused = nobody.jobs.list_jobs(ListJobsRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
-    HealthClient::new(nobody.door).check(HealthCheckRequest::default()).await.unwrap();
+    HealthClient::new(nobody.channel).check(HealthCheckRequest::default()).await.unwrap();
 
-    let mut wrong = Calls::of(&serving, 0, Some("wrong")).await;
+    let mut wrong = Calls::connect(&serving, 0, Some("wrong")).await;
     let refused = wrong.catalog.list_backups(ListBackupsRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
 
-    let mut reader = Calls::of(&serving, 0, Some("reader")).await;
+    let mut reader = Calls::connect(&serving, 0, Some("reader")).await;
     reader.backups.check(CheckRequest {}).await.unwrap();
     reader.catalog.list_backups(ListBackupsRequest::default()).await.unwrap();
     let refused = reader.backups.create_backup(create("r")).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
 
-    let mut maker = Calls::of(&serving, 0, Some("maker")).await;
+    let mut maker = Calls::connect(&serving, 0, Some("maker")).await;
     maker.backups.create_backup(create("m")).await.unwrap();
     let job = reader.jobs.get_job(GetJobRequest { id: "m".to_owned() }).await.unwrap().into_inner();
     assert_eq!(job.by, "maker");
 }
 
 #[tokio::test]
-async fn grpc_may_have_a_listener_of_its_own() {
+async fn grpc_can_have_its_own_listener() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &["--grpc-listen", "127.0.0.1:0"]);
-    let mut calls = Calls::of(&serving, 1, None).await;
+    let mut calls = Calls::connect(&serving, 1, None).await;
     calls.backups.create_backup(create("first")).await.unwrap();
-    serving.get("/api/v2/jobs/first").await.is(200);
-    let there = Calls::open(&serving).await.backups.create_backup(create("second")).await.unwrap_err();
-    assert_eq!(there.code(), Code::Unimplemented);
+    serving.get("/api/v2/jobs/first").await.has_status(200);
+    let on_rest = Calls::connect_without_token(&serving)
+        .await
+        .backups
+        .create_backup(create("second"))
+        .await
+        .unwrap_err();
+    assert_eq!(on_rest.code(), Code::Unimplemented);
 }
 
-/// A world in which a backup takes for ever, and a server in it.
-async fn endless() -> (World, Serving) {
+/// Starts a server over a Milvus on which no backup ends.
+async fn serve_endless_backups() -> (World, Serving) {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
     world.fake.inject(Fault::Hangs { call: "Flush" });
@@ -80,31 +85,35 @@ async fn endless() -> (World, Serving) {
 }
 
 #[tokio::test]
-async fn the_job_of_a_call_whose_deadline_passes_is_cancelled() {
-    let (_world, serving) = endless().await;
-    let mut calls = Calls::open(&serving).await;
-    let late = calls.backups.create_backup(within(Duration::from_secs(2), create("late"))).await.unwrap_err();
+async fn a_job_is_cancelled_when_the_deadline_of_its_call_passes() {
+    let (_world, serving) = serve_endless_backups().await;
+    let mut calls = Calls::connect_without_token(&serving).await;
+    let late = calls
+        .backups
+        .create_backup(request_with_deadline(Duration::from_secs(2), create("late")))
+        .await
+        .unwrap_err();
     assert!(matches!(late.code(), Code::DeadlineExceeded | Code::Cancelled), "{late:?}");
-    assert_eq!(calls.over("late").await.state(), JobState::Cancelled);
+    assert_eq!(calls.wait_for_end("late").await.state(), JobState::Cancelled);
 }
 
 #[tokio::test]
-async fn the_job_of_a_call_whose_caller_leaves_is_cancelled() {
-    let (_world, serving) = endless().await;
-    let mut calls = Calls::open(&serving).await;
-    let mut leaving = Calls::open(&serving).await;
+async fn a_job_is_cancelled_when_its_caller_disconnects() {
+    let (_world, serving) = serve_endless_backups().await;
+    let mut calls = Calls::connect_without_token(&serving).await;
+    let mut leaving = Calls::connect_without_token(&serving).await;
     let left = tokio::spawn(async move { leaving.backups.create_backup(create("left")).await });
     serving.logs("left").await;
-    calls.becomes("left", JobState::Running).await;
+    calls.wait_for_state("left", JobState::Running).await;
     left.abort();
-    assert_eq!(calls.over("left").await.state(), JobState::Cancelled);
+    assert_eq!(calls.wait_for_end("left").await.state(), JobState::Cancelled);
 }
 
 #[tokio::test]
-async fn jobs_that_were_not_to_be_waited_for_go_on_without_their_callers() {
-    let (_world, serving) = endless().await;
-    let mut calls = Calls::open(&serving).await;
-    let mut request = within(Duration::from_secs(2), create("goes_on"));
+async fn a_job_with_an_idempotency_key_continues_without_its_caller() {
+    let (_world, serving) = serve_endless_backups().await;
+    let mut calls = Calls::connect_without_token(&serving).await;
+    let mut request = request_with_deadline(Duration::from_secs(2), create("goes_on"));
     request.metadata_mut().insert("idempotency-key", "key".parse().unwrap());
     calls.backups.create_backup(request).await.unwrap_err();
     let job = calls.jobs.get_job(GetJobRequest { id: "goes_on".to_owned() }).await.unwrap().into_inner();
@@ -117,10 +126,10 @@ async fn jobs_that_were_not_to_be_waited_for_go_on_without_their_callers() {
 }
 
 #[tokio::test]
-async fn requests_are_as_large_as_bodies_may_be() {
+async fn the_body_limit_applies_to_messages() {
     let world = World::with_books().await;
     let serving = world.serve(json!({ "max_body": "1MiB" }), &[]);
-    let mut calls = Calls::open(&serving).await;
+    let mut calls = Calls::connect_without_token(&serving).await;
     let large = |bytes: usize| CreateBackupRequest { gc_pause_address: "x".repeat(bytes), ..create("large") };
     let refused = calls.backups.create_backup(large(2 << 20)).await.unwrap_err();
     assert_eq!((refused.code(), failure(&refused).kind.as_str()), (Code::ResourceExhausted, "too_large"));
@@ -128,11 +137,11 @@ async fn requests_are_as_large_as_bodies_may_be() {
 }
 
 #[tokio::test]
-async fn a_message_that_does_not_come_or_drips_is_not_waited_for() {
+async fn a_message_that_is_missing_or_arrives_slowly_times_out() {
     const DRIPS: Option<Duration> = Some(Duration::from_millis(100));
     let world = World::new();
     let serving = world.serve(json!({ "body_timeout": "1s" }), &[]);
-    let mut door = Calls::open(&serving).await.door;
+    let mut channel = Calls::connect_without_token(&serving).await.channel;
     for (call, drips) in [
         ("milvus.proto.backup.MilvusBackupService/CreateBackup", None),
         ("milvus.proto.backup.MilvusBackupService/CreateBackup", DRIPS),
@@ -140,7 +149,7 @@ async fn a_message_that_does_not_come_or_drips_is_not_waited_for() {
         ("milvus_backup.v1.JobService/CancelJob", DRIPS),
         ("milvus_backup.v1.JobService/WatchJob", DRIPS),
     ] {
-        // The start of a message that is longer than what ever comes of it.
+        // The header of a message that never arrives completely.
         let start = stream::iter([Ok::<_, Status>(Bytes::from_static(&[0, 0, 1, 0, 0, 10]))]);
         let rest = stream::unfold((), move |()| async move {
             match drips {
@@ -152,21 +161,24 @@ async fn a_message_that_does_not_come_or_drips_is_not_waited_for() {
         let body = http_body_util::StreamBody::new(start.chain(rest).map_ok(hyper::body::Frame::data));
         let request = http::Request::post(format!("/{call}")).header("content-type", "application/grpc");
         let request = request.body(tonic::body::Body::new(body)).unwrap();
-        let answer = door.ready().await.unwrap().call(request);
-        let answer = tokio::time::timeout(DEADLINE, answer).await.expect("it is waited for").unwrap();
+        let answer = channel.ready().await.unwrap().call(request);
+        let answer = tokio::time::timeout(DEADLINE, answer)
+            .await
+            .expect("a message that never arrives is awaited")
+            .unwrap();
         let status = Status::from_header_map(answer.headers()).unwrap();
         assert_eq!(status.code(), Code::DeadlineExceeded, "{call}: {status:?}");
-        let told = failure(&status);
-        assert_eq!(told.kind, "timeout");
-        assert!(told.message.ends_with("did not arrive within 1 s"), "{told:?}");
+        let stderr = failure(&status);
+        assert_eq!(stderr.kind, "timeout");
+        assert!(stderr.message.ends_with("did not arrive within 1 s"), "{stderr:?}");
     }
 }
 
 #[tokio::test]
-async fn metadata_is_as_large_as_heads_may_be() {
+async fn the_header_limit_applies_to_metadata() {
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
-    let mut calls = Calls::open(&serving).await;
+    let mut calls = Calls::connect_without_token(&serving).await;
     let mut list = async |bytes: usize| {
         let mut request = Request::new(ListJobsRequest::default());
         request.metadata_mut().insert("x", "x".repeat(bytes).parse().unwrap());
@@ -178,7 +190,7 @@ async fn metadata_is_as_large_as_heads_may_be() {
 }
 
 #[tokio::test]
-async fn health_and_reflection_tell_of_every_service() {
+async fn health_and_reflection_know_every_service() {
     const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
     const SERVICES: [&str; 3] = [
         "milvus.proto.backup.MilvusBackupService",
@@ -187,9 +199,9 @@ async fn health_and_reflection_tell_of_every_service() {
     ];
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
-    let calls = Calls::open(&serving).await;
+    let calls = Calls::connect_without_token(&serving).await;
 
-    let mut health = HealthClient::new(calls.door.clone());
+    let mut health = HealthClient::new(calls.channel.clone());
     for service in SERVICES.into_iter().chain([""]) {
         let answer =
             health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap().into_inner();
@@ -207,8 +219,8 @@ async fn health_and_reflection_tell_of_every_service() {
         ask(MessageRequest::FileContainingSymbol("milvus.proto.backup.MilvusBackupService".to_owned())),
         ask(MessageRequest::FileContainingSymbol("google.protobuf.Value".to_owned())),
     ]);
-    let older = calls.door.clone();
-    let mut reflection = ServerReflectionClient::new(calls.door);
+    let older = calls.channel.clone();
+    let mut reflection = ServerReflectionClient::new(calls.channel);
     let mut answers = reflection.server_reflection_info(asked).await.unwrap().into_inner();
     let mut next = async || answers.message().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(list) = next().await else { panic!("not a list") };
@@ -238,37 +250,37 @@ async fn health_and_reflection_tell_of_every_service() {
 }
 
 #[tokio::test]
-async fn who_watches_health_is_told_that_the_server_stops() {
+async fn watchers_of_health_are_notified_when_the_server_stops() {
     let world = World::new();
     let mut serving = world.serve(json!({}), &[]);
-    let door = Calls::open(&serving).await.door;
+    let channel = Calls::connect_without_token(&serving).await.channel;
     let ask = HealthCheckRequest { service: "milvus_backup.v1.JobService".to_owned() };
-    let mut watch = HealthClient::new(door).watch(ask).await.unwrap().into_inner();
+    let mut watch = HealthClient::new(channel).watch(ask).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
     serving.signal("TERM");
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
-    assert!(serving.ended().await.success());
+    assert!(serving.wait_for_end().await.success());
 }
 
 #[tokio::test]
-async fn what_is_no_call_or_cannot_be_read_is_told_as_the_table_says() {
-    // its first field is a number, where a text is asked for
+async fn unknown_calls_and_unreadable_messages_have_the_status_of_their_kind() {
+    // A message whose first field is a number instead of a text.
     const NUMBER: &[u8] = &[0, 0, 0, 0, 2, 8, 1];
     const CUT_OFF: &[u8] = &[0, 0, 0, 0, 9, 8];
     let world = World::new();
     let serving = world.serve(json!({}), &[]);
-    let mut door = Calls::open(&serving).await.door;
+    let mut channel = Calls::connect_without_token(&serving).await.channel;
     let mut call = async |path: &str, body: &'static [u8]| {
         let request = http::Request::post(path)
             .header("content-type", "application/grpc")
             .body(tonic::body::Body::new(Full::new(Bytes::from_static(body))));
-        let answer = door.ready().await.unwrap().call(request.unwrap()).await.unwrap();
+        let answer = channel.ready().await.unwrap().call(request.unwrap()).await.unwrap();
         Status::from_header_map(answer.headers()).unwrap()
     };
     for body in [NUMBER, CUT_OFF, b""] {
         let status = call("/milvus.proto.backup.MilvusBackupService/CreateBackup", body).await;
-        let told = (status.code(), failure(&status).kind);
-        assert_eq!(told, (Code::InvalidArgument, "usage".to_owned()), "{status:?}");
+        let stderr = (status.code(), failure(&status).kind);
+        assert_eq!(stderr, (Code::InvalidArgument, "usage".to_owned()), "{status:?}");
     }
     for path in ["/milvus.proto.backup.MilvusBackupService/Nothing", "/nothing.Nothing/Nothing"] {
         let unknown = call(path, NUMBER).await;
@@ -277,11 +289,11 @@ async fn what_is_no_call_or_cannot_be_read_is_told_as_the_table_says() {
 }
 
 #[tokio::test]
-async fn watching_ends_at_its_deadline_and_the_job_goes_on() {
-    let (_world, serving) = endless().await;
-    let mut calls = Calls::open(&serving).await;
+async fn a_watch_ends_at_its_deadline_and_the_job_continues() {
+    let (_world, serving) = serve_endless_backups().await;
+    let mut calls = Calls::connect_without_token(&serving).await;
     calls.backups.create_backup(CreateBackupRequest { r#async: true, ..create("long") }).await.unwrap();
-    let watch = within(Duration::from_secs(3), WatchJobRequest { id: "long".to_owned() });
+    let watch = request_with_deadline(Duration::from_secs(3), WatchJobRequest { id: "long".to_owned() });
     let mut watch = calls.jobs.watch_job(watch).await.unwrap().into_inner();
     let ended = loop {
         match watch.message().await {

@@ -1,56 +1,56 @@
-//! What a backup would do, and what it did.
+//! The plan and the report of a backup.
 
 use engine::Advice;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{BackupState, Strategy, Time, seconds};
 use crate::advice::{Reword, Terms, hint_of, reword_hint};
-use crate::{DONE, exit_code};
+use crate::time::duration_to_seconds;
+use crate::{BackupState, DONE, FlushStrategy, UtcTime, exit_code};
 
-/// What a backup would do.
+/// The plan of a backup, which changed nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BackupPlan {
     /// Always true.
     pub dry_run: bool,
-    /// The backup's name.
+    /// The name of the backup.
     pub name: String,
-    /// How collections would be flushed.
-    pub strategy: Strategy,
-    /// How bytes would travel, in words.
+    /// The way in which collections would be flushed.
+    pub strategy: FlushStrategy,
+    /// The way in which files would be copied, in words.
     pub copy: String,
-    /// Selected databases.
+    /// The names of the selected databases.
     pub databases: Vec<String>,
-    /// Selected collections.
-    pub collections: Vec<PlannedBackup>,
-    /// Rows, deleted ones included.
+    /// The plans of the selected collections.
+    pub collections: Vec<PlannedCollectionBackup>,
+    /// The number of rows, including deleted ones.
     pub rows: u64,
-    /// Files.
+    /// The number of files.
     pub objects: u64,
-    /// Their bytes.
+    /// The total size of the files in bytes.
     pub bytes: u64,
-    /// What the operator should know.
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
 
-/// What would be taken of one collection.
+/// The plan of one collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct PlannedBackup {
-    /// `database.collection`.
+pub struct PlannedCollectionBackup {
+    /// The name of the collection: `database.collection`.
     pub name: String,
     /// The number of partitions.
     pub partitions: usize,
     /// The number of segments.
     pub segments: usize,
-    /// Rows, deleted ones included.
+    /// The number of rows, including deleted ones.
     pub rows: u64,
-    /// Files.
+    /// The number of files.
     pub objects: u64,
-    /// Their bytes.
+    /// The total size of the files in bytes.
     pub bytes: u64,
 }
 
-impl From<&model::plan::backup::PlannedCollection> for PlannedBackup {
+impl From<&model::plan::backup::PlannedCollection> for PlannedCollectionBackup {
     fn from(c: &model::plan::backup::PlannedCollection) -> Self {
         Self {
             name: c.name.to_string(),
@@ -65,7 +65,7 @@ impl From<&model::plan::backup::PlannedCollection> for PlannedBackup {
 
 impl From<&model::plan::backup::BackupPreview> for BackupPlan {
     fn from(plan: &model::plan::backup::BackupPreview) -> Self {
-        let collections: Vec<_> = plan.collections.iter().map(PlannedBackup::from).collect();
+        let collections: Vec<_> = plan.collections.iter().map(PlannedCollectionBackup::from).collect();
         Self {
             dry_run: true,
             name: plan.name.to_string(),
@@ -81,53 +81,53 @@ impl From<&model::plan::backup::BackupPreview> for BackupPlan {
     }
 }
 
-/// What a backup did.
+/// The report of a backup that was executed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BackupReport {
     /// Always false.
     pub dry_run: bool,
-    /// The backup's name.
+    /// The name of the backup.
     pub name: String,
-    /// What the backup is now.
+    /// The state of the backup, always `complete`.
     pub state: BackupState,
-    /// The number of collections in it.
+    /// The number of collections in the backup.
     pub collections: usize,
-    /// Rows, deleted ones included.
+    /// The number of rows, including deleted ones.
     pub rows: u64,
-    /// Entries of delete logs.
+    /// The number of delete entries; several may delete the same row.
     pub deletes: u64,
-    /// Files.
+    /// The number of files.
     pub objects: u64,
-    /// Their bytes.
+    /// The total size of the files in bytes.
     pub bytes: u64,
-    /// How long all took.
+    /// The duration of the whole backup in seconds.
     pub seconds: f64,
-    /// The longest flush of a collection.
+    /// The duration of the longest flush of a collection, in seconds.
     pub flush_seconds: f64,
-    /// From the first copied object to the last.
+    /// The time in which all collections were flushed, copied and verified, in seconds.
     pub copy_seconds: f64,
-    /// When the first collection was sealed.
-    pub cut_from: Option<Time>,
-    /// When the last one was.
-    pub cut_to: Option<Time>,
-    /// Collections that were dropped while they were read.
+    /// The time at which the flush sealed the first collection; null if nothing was flushed.
+    pub cut_from: Option<UtcTime>,
+    /// The time at which the flush sealed the last collection; null if nothing was flushed.
+    pub cut_to: Option<UtcTime>,
+    /// The collections that were dropped during the backup.
     pub vanished: Vec<String>,
-    /// Collections that were left out because rows of them would have been missing.
+    /// The collections that were left out because they would have lacked rows.
     pub failed: Vec<FailedCollection>,
-    /// What the operator should know.
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
-    /// What the command line ends with: 0, or 6 if something is missing.
+    /// The exit code of the command: 0, or 6 if a collection was left out.
     pub exit_code: u8,
 }
 
-/// A collection that a backup left out.
+/// A collection that was left out of a backup because it would have lacked rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FailedCollection {
-    /// `database.collection`.
+    /// The name of the collection: `database.collection`.
     pub name: String,
-    /// Why it was left out.
+    /// The reason why the collection was left out.
     pub reason: String,
-    /// What to do about it.
+    /// The suggested next step as text; null if there is none.
     pub hint: Option<String>,
     /// The suggested next step as data: `action` names it, the other fields depend on it (see docs/json.md).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "engine::known_advice")]
@@ -156,7 +156,7 @@ impl Reword for BackupReport {
 
 impl From<&engine::BackupReport> for BackupReport {
     fn from(report: &engine::BackupReport) -> Self {
-        let time = |seconds: i64| Time::from_ms(seconds.saturating_mul(1000));
+        let time = |seconds: i64| UtcTime::from_ms(seconds.saturating_mul(1000));
         Self {
             dry_run: false,
             name: report.name.clone(),
@@ -166,9 +166,9 @@ impl From<&engine::BackupReport> for BackupReport {
             deletes: report.deletes,
             objects: report.objects,
             bytes: report.bytes,
-            seconds: seconds(report.elapsed),
-            flush_seconds: seconds(report.flush),
-            copy_seconds: seconds(report.copy),
+            seconds: duration_to_seconds(report.elapsed),
+            flush_seconds: duration_to_seconds(report.flush),
+            copy_seconds: duration_to_seconds(report.copy),
             cut_from: report.cut.and_then(|(from, _)| time(from)),
             cut_to: report.cut.and_then(|(_, to)| time(to)),
             vanished: report.vanished.iter().map(ToString::to_string).collect(),

@@ -1,0 +1,141 @@
+//! The plan of a restore.
+
+use model::ids::PartitionScope;
+use model::plan::restore::{CollectionPlan, ImportFiles, PartitionPlan};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::TargetAction;
+
+/// The plan of a restore, which changed nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RestorePlan {
+    /// Always true.
+    pub dry_run: bool,
+    /// The name of the backup.
+    pub name: String,
+    /// The version of the target Milvus.
+    pub milvus: String,
+    /// The host and port of the target Milvus.
+    pub address: String,
+    /// The number of collections in the backup, whether selected or not.
+    pub collections_in_backup: usize,
+    /// The databases that the target lacks and the restore would create.
+    pub databases_to_create: Vec<String>,
+    /// The reason why files would be copied to the store of the target first; null if Milvus imports them in place.
+    pub staging: Option<String>,
+    /// The plans of the selected collections.
+    pub collections: Vec<PlannedCollectionRestore>,
+    /// The number of import jobs.
+    pub jobs: usize,
+    /// The number of files to import.
+    pub objects: u64,
+    /// The total size of these files in bytes.
+    pub bytes: u64,
+    /// Warnings for the operator.
+    pub warnings: Vec<String>,
+}
+
+/// The plan of one collection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedCollectionRestore {
+    /// The name of the collection in the backup: `database.collection`.
+    pub source: String,
+    /// The name of the collection in the target: `database.collection`.
+    pub target: String,
+    /// Whether the target collection is created, replaced or used.
+    pub action: TargetAction,
+    /// The smallest number of imported rows that matches the backup: its rows minus its delete entries.
+    pub rows_min: u64,
+    /// The largest number of imported rows that matches the backup: its rows.
+    pub rows_max: u64,
+    /// Whether the collection is loaded at the end.
+    pub load: bool,
+    /// The aliases to create.
+    pub aliases: Vec<String>,
+    /// The names of the indexes to create.
+    pub indexes: Vec<String>,
+    /// The plans of the partitions.
+    pub partitions: Vec<PlannedPartitionRestore>,
+}
+
+/// The plan of one partition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedPartitionRestore {
+    /// The name of the partition.
+    pub name: String,
+    /// The smallest number of imported rows that matches the backup: its rows minus its delete entries.
+    pub rows_min: u64,
+    /// The largest number of imported rows that matches the backup: its rows.
+    pub rows_max: u64,
+    /// The import jobs of the partition; empty if it has no data to import.
+    pub jobs: Vec<PlannedImportJob>,
+}
+
+/// The plan of one import job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedImportJob {
+    /// Whether the files are copied to the store of the target first.
+    pub staged: bool,
+    /// The number of files.
+    pub objects: u64,
+    /// The total size of the files in bytes.
+    pub bytes: u64,
+}
+
+impl RestorePlan {
+    /// Creates the document of a restore that was prepared and not executed.
+    pub fn new(prepared: &engine::PreparedRestore) -> Self {
+        let (plan, server) = (prepared.plan(), prepared.server());
+        Self {
+            dry_run: true,
+            name: plan.name.to_string(),
+            milvus: server.version.to_string(),
+            address: server.address.clone(),
+            collections_in_backup: prepared.collections_in_backup(),
+            databases_to_create: plan.databases.clone(),
+            staging: plan.staging.clone(),
+            collections: plan.collections.iter().map(PlannedCollectionRestore::from).collect(),
+            jobs: plan.jobs().count(),
+            objects: plan.jobs().map(|job| job.objects).sum(),
+            bytes: plan.jobs().map(|job| job.bytes).sum(),
+            warnings: plan.warnings.clone(),
+        }
+    }
+}
+
+impl From<&CollectionPlan> for PlannedCollectionRestore {
+    fn from(plan: &CollectionPlan) -> Self {
+        Self {
+            source: plan.source.to_string(),
+            target: plan.target.to_string(),
+            action: plan.action.into(),
+            rows_min: plan.rows().min,
+            rows_max: plan.rows().max,
+            load: plan.load,
+            aliases: plan.aliases.clone(),
+            indexes: plan.indexes.iter().map(|index| index.name.clone()).collect(),
+            partitions: plan
+                .partitions
+                .iter()
+                .map(|partition| PlannedPartitionRestore::new(plan, partition))
+                .collect(),
+        }
+    }
+}
+
+impl PlannedPartitionRestore {
+    fn new(collection: &CollectionPlan, plan: &PartitionPlan) -> Self {
+        let jobs = collection.jobs_of(PartitionScope::One(plan.id)).map(|job| PlannedImportJob {
+            staged: matches!(job.files, ImportFiles::Staged(_)),
+            objects: job.objects,
+            bytes: job.bytes,
+        });
+        Self {
+            name: plan.name.clone(),
+            rows_min: plan.rows.min,
+            rows_max: plan.rows.max,
+            jobs: jobs.collect(),
+        }
+    }
+}
