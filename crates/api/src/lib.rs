@@ -24,7 +24,7 @@ pub mod milvus {
 #[doc(hidden)]
 pub mod milvus_backup {
     generated! {
-        /// The services for jobs and for lists of backups and segments, and their messages.
+        /// The services for backups, jobs and lists, and their messages.
         v1 = "milvus_backup.v1",
     }
 }
@@ -34,3 +34,8 @@ pub use milvus_backup::v1;
 
 /// The encoded file descriptors of all packages, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Whether a field of a request has the default value of its type, which means that it is not set.
+fn is_unset<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

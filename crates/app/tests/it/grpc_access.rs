@@ -38,7 +38,7 @@ async fn calls_need_a_role() {
     let serving = world.serve(json!({ "tokens": [token("reader", "read"), token("maker", "backup")] }), &[]);
 
     let mut nobody = Calls::connect_without_token(&serving).await;
-    let refused = nobody.backups.get_backup(GetBackupRequest::default()).await.unwrap_err();
+    let refused = nobody.go_service.get_backup(GetBackupRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     let refused = nobody.jobs.list_jobs(ListJobsRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
@@ -49,13 +49,13 @@ async fn calls_need_a_role() {
     assert_eq!(refused.code(), Code::Unauthenticated);
 
     let mut reader = Calls::connect(&serving, 0, Some("reader")).await;
-    reader.backups.check(CheckRequest {}).await.unwrap();
+    reader.go_service.check(CheckRequest {}).await.unwrap();
     reader.catalog.list_backups(ListBackupsRequest::default()).await.unwrap();
-    let refused = reader.backups.create_backup(create("r")).await.unwrap_err();
+    let refused = reader.go_service.create_backup(create("r")).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
 
     let mut maker = Calls::connect(&serving, 0, Some("maker")).await;
-    maker.backups.create_backup(create("m")).await.unwrap();
+    maker.go_service.create_backup(create("m")).await.unwrap();
     let job = reader.jobs.get_job(GetJobRequest { id: "m".to_owned() }).await.unwrap().into_inner();
     assert_eq!(job.by, "maker");
 }
@@ -65,11 +65,11 @@ async fn grpc_can_have_its_own_listener() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &["--grpc-listen", "127.0.0.1:0"]);
     let mut calls = Calls::connect(&serving, 1, None).await;
-    calls.backups.create_backup(create("first")).await.unwrap();
+    calls.go_service.create_backup(create("first")).await.unwrap();
     serving.get("/api/v2/jobs/first").await.has_status(200);
     let on_rest = Calls::connect_without_token(&serving)
         .await
-        .backups
+        .go_service
         .create_backup(create("second"))
         .await
         .unwrap_err();
@@ -89,7 +89,7 @@ async fn a_job_is_cancelled_when_the_deadline_of_its_call_passes() {
     let (_world, serving) = serve_endless_backups().await;
     let mut calls = Calls::connect_without_token(&serving).await;
     let late = calls
-        .backups
+        .go_service
         .create_backup(request_with_deadline(Duration::from_secs(2), create("late")))
         .await
         .unwrap_err();
@@ -102,7 +102,7 @@ async fn a_job_is_cancelled_when_its_caller_disconnects() {
     let (_world, serving) = serve_endless_backups().await;
     let mut calls = Calls::connect_without_token(&serving).await;
     let mut leaving = Calls::connect_without_token(&serving).await;
-    let left = tokio::spawn(async move { leaving.backups.create_backup(create("left")).await });
+    let left = tokio::spawn(async move { leaving.go_service.create_backup(create("left")).await });
     serving.logs("left").await;
     calls.wait_for_state("left", JobState::Running).await;
     left.abort();
@@ -115,13 +115,13 @@ async fn a_job_with_an_idempotency_key_continues_without_its_caller() {
     let mut calls = Calls::connect_without_token(&serving).await;
     let mut request = request_with_deadline(Duration::from_secs(2), create("goes_on"));
     request.metadata_mut().insert("idempotency-key", "key".parse().unwrap());
-    calls.backups.create_backup(request).await.unwrap_err();
+    calls.go_service.create_backup(request).await.unwrap_err();
     let job = calls.jobs.get_job(GetJobRequest { id: "goes_on".to_owned() }).await.unwrap().into_inner();
     assert!(job.state() == JobState::Running && !job.cancelling, "{job:?}");
 
     let mut again = Request::new(CreateBackupRequest { r#async: true, ..create("goes_on") });
     again.metadata_mut().insert("idempotency-key", "key".parse().unwrap());
-    let same = calls.backups.create_backup(again).await.unwrap().into_inner();
+    let same = calls.go_service.create_backup(again).await.unwrap().into_inner();
     assert_eq!(same.data.unwrap().id, "goes_on");
 }
 
@@ -131,9 +131,9 @@ async fn the_body_limit_applies_to_messages() {
     let serving = world.serve(json!({ "max_body": "1MiB" }), &[]);
     let mut calls = Calls::connect_without_token(&serving).await;
     let large = |bytes: usize| CreateBackupRequest { gc_pause_address: "x".repeat(bytes), ..create("large") };
-    let refused = calls.backups.create_backup(large(2 << 20)).await.unwrap_err();
+    let refused = calls.go_service.create_backup(large(2 << 20)).await.unwrap_err();
     assert_eq!((refused.code(), failure(&refused).kind.as_str()), (Code::ResourceExhausted, "too_large"));
-    calls.backups.create_backup(large(1 << 19)).await.unwrap();
+    calls.go_service.create_backup(large(1 << 19)).await.unwrap();
 }
 
 #[tokio::test]
@@ -192,8 +192,9 @@ async fn the_header_limit_applies_to_metadata() {
 #[tokio::test]
 async fn health_and_reflection_know_every_service() {
     const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
-    const SERVICES: [&str; 3] = [
+    const SERVICES: [&str; 4] = [
         "milvus.proto.backup.MilvusBackupService",
+        "milvus_backup.v1.BackupService",
         "milvus_backup.v1.CatalogService",
         "milvus_backup.v1.JobService",
     ];
@@ -292,7 +293,7 @@ async fn unknown_calls_and_unreadable_messages_have_the_status_of_their_kind() {
 async fn a_watch_ends_at_its_deadline_and_the_job_continues() {
     let (_world, serving) = serve_endless_backups().await;
     let mut calls = Calls::connect_without_token(&serving).await;
-    calls.backups.create_backup(CreateBackupRequest { r#async: true, ..create("long") }).await.unwrap();
+    calls.go_service.create_backup(CreateBackupRequest { r#async: true, ..create("long") }).await.unwrap();
     let watch = request_with_deadline(Duration::from_secs(3), WatchJobRequest { id: "long".to_owned() });
     let mut watch = calls.jobs.watch_job(watch).await.unwrap().into_inner();
     let ended = loop {

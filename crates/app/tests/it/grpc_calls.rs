@@ -31,7 +31,7 @@ async fn a_backup_is_created_shown_listed_restored_and_deleted() {
         collection_names: vec!["books".to_owned()],
         ..create("nightly")
     };
-    let made = calls.backups.create_backup(request).await.unwrap().into_inner();
+    let made = calls.go_service.create_backup(request).await.unwrap().into_inner();
     assert_eq!(
         (made.request_id.as_str(), made.code(), made.msg.as_str()),
         ("first", ResponseCode::Success, "success")
@@ -43,7 +43,7 @@ async fn a_backup_is_created_shown_listed_restored_and_deleted() {
 
     for request in [get("nightly"), GetBackupRequest { backup_id: "first".to_owned(), ..Default::default() }]
     {
-        let info = calls.backups.get_backup(request).await.unwrap().into_inner().data.unwrap();
+        let info = calls.go_service.get_backup(request).await.unwrap().into_inner().data.unwrap();
         let books = &info.collection_backups[0];
         assert_eq!(
             (info.id.as_str(), books.db_name.as_str(), books.collection_name.as_str()),
@@ -58,12 +58,12 @@ async fn a_backup_is_created_shown_listed_restored_and_deleted() {
         );
     }
     let brief = GetBackupRequest { without_detail: true, ..get("nightly") };
-    let brief = calls.backups.get_backup(brief).await.unwrap().into_inner().data.unwrap();
+    let brief = calls.go_service.get_backup(brief).await.unwrap().into_inner().data.unwrap();
     assert!(brief.collection_backups[0].partition_backups.is_empty());
 
     for (collection, found) in [("", 1), ("books", 1), ("tags", 0)] {
         let request = ListBackupsRequest { collection_name: collection.to_owned(), ..Default::default() };
-        let list = calls.backups.list_backups(request).await.unwrap().into_inner();
+        let list = calls.go_service.list_backups(request).await.unwrap().into_inner();
         assert_eq!(list.data.len(), found, "{collection:?}");
     }
 
@@ -73,9 +73,9 @@ async fn a_backup_is_created_shown_listed_restored_and_deleted() {
         id: "second".to_owned(),
         ..Default::default()
     };
-    let restored = calls.backups.restore_backup(request).await.unwrap().into_inner().data.unwrap();
+    let restored = calls.go_service.restore_backup(request).await.unwrap().into_inner().data.unwrap();
     let state = GetRestoreStateRequest { id: "second".to_owned(), ..Default::default() };
-    let state = calls.backups.get_restore(state).await.unwrap().into_inner().data.unwrap();
+    let state = calls.go_service.get_restore(state).await.unwrap().into_inner().data.unwrap();
     assert_eq!(restored, state);
     assert_eq!((state.state_code(), state.progress), (RestoreTaskStateCode::Success, 100));
     let task = &state.collection_restore_tasks[0];
@@ -93,10 +93,13 @@ async fn a_backup_is_created_shown_listed_restored_and_deleted() {
     assert_eq!(listed, [("second", 100), ("first", 100)]);
 
     let delete = DeleteBackupRequest { backup_name: "nightly".to_owned(), ..Default::default() };
-    assert_eq!(calls.backups.delete_backup(delete).await.unwrap().into_inner().code(), ResponseCode::Success);
-    assert_eq!(calls.backups.get_backup(get("nightly")).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        calls.go_service.delete_backup(delete).await.unwrap().into_inner().code(),
+        ResponseCode::Success
+    );
+    assert_eq!(calls.go_service.get_backup(get("nightly")).await.unwrap_err().code(), Code::NotFound);
 
-    let check = calls.backups.check(CheckRequest {}).await.unwrap().into_inner();
+    let check = calls.go_service.check(CheckRequest {}).await.unwrap().into_inner();
     assert!(check.code() == ResponseCode::Success && check.msg.contains("backup storage"), "{check:?}");
 }
 
@@ -105,9 +108,9 @@ async fn a_failed_call_has_the_status_of_its_kind_and_the_failure_as_detail() {
     let world = World::with_books().await;
     let serving = world.serve(json!({}), &[]);
     let mut calls = Calls::connect_without_token(&serving).await;
-    calls.backups.create_backup(create("nightly")).await.unwrap();
+    calls.go_service.create_backup(create("nightly")).await.unwrap();
 
-    let again = calls.backups.create_backup(create("nightly")).await.unwrap_err();
+    let again = calls.go_service.create_backup(create("nightly")).await.unwrap_err();
     assert_eq!(again.code(), Code::AlreadyExists);
     let stderr = failure(&again);
     assert_eq!(stderr.kind, "already_exists");
@@ -117,7 +120,7 @@ async fn a_failed_call_has_the_status_of_its_kind_and_the_failure_as_detail() {
     );
 
     let mut create_fails = async |request: CreateBackupRequest, code: Code, kind: &str| {
-        let status = calls.backups.create_backup(request).await.unwrap_err();
+        let status = calls.go_service.create_backup(request).await.unwrap_err();
         assert_eq!((status.code(), failure(&status).kind.as_str()), (code, kind), "{status:?}");
     };
     create_fails(create("../x"), Code::InvalidArgument, "usage").await;
@@ -128,13 +131,13 @@ async fn a_failed_call_has_the_status_of_its_kind_and_the_failure_as_detail() {
     create_fails(elsewhere, Code::PermissionDenied, "forbidden").await;
 
     let restore = RestoreBackupRequest { backup_name: "nightly".to_owned(), ..Default::default() };
-    assert_eq!(calls.backups.restore_backup(restore).await.unwrap_err().code(), Code::AlreadyExists);
+    assert_eq!(calls.go_service.restore_backup(restore).await.unwrap_err().code(), Code::AlreadyExists);
     let missing = RestoreBackupRequest { backup_name: "missing".to_owned(), ..Default::default() };
-    assert_eq!(calls.backups.restore_backup(missing).await.unwrap_err().code(), Code::NotFound);
-    let nameless = calls.backups.get_backup(GetBackupRequest::default()).await.unwrap_err();
+    assert_eq!(calls.go_service.restore_backup(missing).await.unwrap_err().code(), Code::NotFound);
+    let nameless = calls.go_service.get_backup(GetBackupRequest::default()).await.unwrap_err();
     assert_eq!(nameless.code(), Code::InvalidArgument);
     let unknown = GetRestoreStateRequest { id: "x".to_owned(), ..Default::default() };
-    assert_eq!(calls.backups.get_restore(unknown).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(calls.go_service.get_restore(unknown).await.unwrap_err().code(), Code::NotFound);
     let no_id = calls.jobs.get_job(GetJobRequest::default()).await.unwrap_err();
     assert_eq!(no_id.code(), Code::InvalidArgument);
     let no_kind = ListJobsRequest { kinds: vec![99], ..Default::default() };
@@ -149,18 +152,18 @@ async fn an_asynchronous_call_creates_a_job_that_can_be_watched_listed_and_cance
     world.fake.inject(Fault::Hangs { call: "Flush" });
 
     let request = CreateBackupRequest { r#async: true, ..create("nightly") };
-    let accepted = calls.backups.create_backup(request).await.unwrap().into_inner();
+    let accepted = calls.go_service.create_backup(request).await.unwrap().into_inner();
     let id = accepted.data.unwrap().id;
     assert_eq!(accepted.request_id, id);
     calls.wait_for_state(&id, JobState::Running).await;
-    let running = calls.backups.get_backup(get("nightly")).await.unwrap().into_inner().data.unwrap();
+    let running = calls.go_service.get_backup(get("nightly")).await.unwrap().into_inner().data.unwrap();
     assert_eq!(
         (running.id.as_str(), running.state_code()),
         (id.as_str(), BackupTaskStateCode::BackupExecuting)
     );
 
     let same = CreateBackupRequest { r#async: true, ..create("nightly") };
-    assert_eq!(calls.backups.create_backup(same).await.unwrap_err().code(), Code::Aborted);
+    assert_eq!(calls.go_service.create_backup(same).await.unwrap_err().code(), Code::Aborted);
 
     let restores = ListJobsRequest { kinds: vec![JobKind::Restore.into()], ..Default::default() };
     assert!(calls.jobs.list_jobs(restores).await.unwrap().into_inner().jobs.is_empty());

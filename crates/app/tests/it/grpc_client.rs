@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::backup::milvus_backup_service_client::MilvusBackupServiceClient;
+use api::v1::backup_service_client::BackupServiceClient;
 use api::v1::catalog_service_client::CatalogServiceClient;
 use api::v1::job_service_client::JobServiceClient;
 use api::v1::{Failure, Job, JobState, WatchJobRequest};
@@ -17,7 +18,8 @@ use crate::serving::{DEADLINE, Serving};
 
 /// The clients of all gRPC services of a server.
 pub(crate) struct Calls {
-    pub(crate) backups: MilvusBackupServiceClient<AuthorizedChannel>,
+    pub(crate) backups: BackupServiceClient<AuthorizedChannel>,
+    pub(crate) go_service: MilvusBackupServiceClient<AuthorizedChannel>,
     pub(crate) jobs: JobServiceClient<AuthorizedChannel>,
     pub(crate) catalog: CatalogServiceClient<AuthorizedChannel>,
     pub(crate) channel: AuthorizedChannel,
@@ -47,7 +49,8 @@ impl Calls {
         let channel = InterceptedService::new(connection, Token(token.map(str::to_owned)));
         let unlimited = usize::MAX;
         Self {
-            backups: MilvusBackupServiceClient::new(channel.clone()).max_decoding_message_size(unlimited),
+            backups: BackupServiceClient::new(channel.clone()),
+            go_service: MilvusBackupServiceClient::new(channel.clone()).max_decoding_message_size(unlimited),
             jobs: JobServiceClient::new(channel.clone()),
             catalog: CatalogServiceClient::new(channel.clone()),
             channel,

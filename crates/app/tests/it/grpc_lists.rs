@@ -88,12 +88,12 @@ async fn a_backup_of_a_hundred_thousand_segments_is_returned_as_a_whole_and_in_p
     let mut calls = Calls::connect_without_token(&serving).await;
 
     let get = GetBackupRequest { backup_name: "large".to_owned(), ..Default::default() };
-    let whole = calls.backups.get_backup(get).await.unwrap().into_inner();
+    let whole = calls.go_service.get_backup(get).await.unwrap().into_inner();
     assert!(whole.encoded_len() > DEFAULT_CLIENT_LIMIT, "{}", whole.encoded_len());
     let collection = &whole.data.unwrap().collection_backups[0];
     let stderr = collection.partition_backups[0].segment_backups.len() + collection.l0_segments.len();
     assert_eq!(i64::try_from(stderr).unwrap(), SEGMENTS);
-    let list = calls.backups.list_backups(ListBackupsRequest::default()).await.unwrap().into_inner();
+    let list = calls.go_service.list_backups(ListBackupsRequest::default()).await.unwrap().into_inner();
     assert!(list.encoded_len() > DEFAULT_CLIENT_LIMIT && list.data.len() == 1);
 
     let segments = ListSegmentsRequest { backup: "large".to_owned(), ..Default::default() };
@@ -147,7 +147,7 @@ async fn details_are_returned_only_on_request() {
     let mut calls = Calls::connect_without_token(&serving).await;
     let brief =
         GetBackupRequest { backup_name: "small".to_owned(), without_detail: true, ..Default::default() };
-    let brief = calls.backups.get_backup(brief).await.unwrap().into_inner().data.unwrap();
+    let brief = calls.go_service.get_backup(brief).await.unwrap().into_inner().data.unwrap();
     let collection = &brief.collection_backups[0];
     assert!(collection.partition_backups.is_empty() && collection.l0_segments.is_empty(), "{collection:?}");
 

@@ -8,6 +8,7 @@ mod deploy;
 mod documents;
 mod flags;
 mod grpc_access;
+mod grpc_backups;
 mod grpc_calls;
 mod grpc_client;
 mod grpc_lists;

@@ -1,44 +1,34 @@
-//! The service of release 0.4.15.
+//! The service that creates, restores and deletes backups, and plans that.
 
-use api::backup::milvus_backup_service_server::MilvusBackupService;
-use api::backup::{
-    BackupInfoResponse, CheckRequest, CheckResponse, CreateBackupRequest, DeleteBackupRequest,
-    DeleteBackupResponse, GetBackupRequest, GetRestoreStateRequest, ListBackupsRequest, ListBackupsResponse,
-    ResponseCode, RestoreBackupRequest, RestoreBackupResponse,
+use api::v1::backup_service_server::BackupService;
+use api::v1::{
+    BackupPlan, CreateBackupRequest, DeleteBackupRequest, DeletionPlan, Job, RestoreBackupRequest,
+    RestorePlan,
 };
-use engine::BackupState;
-use futures::{StreamExt, stream};
 use jobs::JobKind;
-use model::name::BackupName;
-use model::plan::restore::RestoreRequest;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tonic::{Request, Response, Status};
 
-use super::call_context::{call_context, caller, place, request_id};
+use super::call_context::{call_context, caller};
+use super::job::job;
 use super::status::status;
-use super::wait_for_job::wait_for_job;
-use super::{CHANGES, READS, info, task};
+use super::{CHANGES, READS};
 use crate::policy::Policy;
-use crate::rest::v1::requests::{V1CreateRequest, V1RestoreRequest};
-use crate::{FoundBackup, RequestContext, ServerState, Service};
-use wire::{Failure, FailureKind};
-
-/// The number of manifests that a list reads at the same time.
-const CONCURRENT_READS: usize = 4;
-/// The message of a successful response.
-const SUCCESS: &str = "success";
+use crate::{RequestContext, ServerState, Service};
+use wire::{DeletionReport, Failure, FailureKind, NewBackup, NewRestore, parse_delete_request};
 
 /// The policies of the calls.
 pub(super) const POLICIES: &[(&str, Policy)] = &[
     ("CreateBackup", CHANGES),
-    ("GetBackup", READS),
-    ("ListBackups", READS),
-    ("DeleteBackup", CHANGES),
+    ("PlanBackup", READS),
     ("RestoreBackup", CHANGES),
-    ("GetRestore", READS),
-    ("Check", READS),
+    ("PlanRestore", READS),
+    ("DeleteBackup", CHANGES),
+    ("PlanDeletion", READS),
 ];
 
-/// The calls of release 0.4.15.
+/// The calls that submit jobs for backups and plan them.
 pub(super) struct BackupCalls {
     pub state: ServerState,
 }
@@ -48,212 +38,255 @@ impl BackupCalls {
         &self.state.service
     }
 
-    fn context<T>(&self, request: &Request<T>, bucket: &str, root: &str) -> Result<RequestContext, Failure> {
-        let place = self.state.place(place(bucket, root))?;
-        Ok(RequestContext { place, ..call_context(request.metadata(), request.extensions())? })
+    async fn create(&self, request: Request<CreateBackupRequest>) -> Result<Job, Failure> {
+        let message = request.get_ref();
+        let context = job_context(&request, JobKind::Backup, &message.name, &message.job_id)?;
+        let body: NewBackup = to_document(message)?;
+        let context = RequestContext { name_generated: body.chosen_name().is_none(), ..context };
+        Ok(job(&self.service().backup(context, body.to_engine_request()?).await?))
     }
 
-    async fn create(&self, request: Request<CreateBackupRequest>) -> Result<BackupInfoResponse, Failure> {
-        check_role(&request, JobKind::Backup, &request.get_ref().backup_name)?;
-        let id = request.get_ref().request_id.clone();
-        let context = self.context(&request, "", &request.get_ref().backup_root_path)?;
-        let name_generated = request.get_ref().backup_name.is_empty();
-        let context = RequestContext { id: non_empty(&id), name_generated, ..context };
-        let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
-        let wanted = V1CreateRequest::from(request.into_inner());
-        log_notes(&wanted.notes());
-        let mut job = self.service().backup(context, wanted.backup()?).await?;
-        let msg = if wanted.asynchronous {
-            "create backup is executing asynchronously"
-        } else {
-            job = wait_for_job(self.service(), &caller, &job, outlives_call).await?;
-            SUCCESS
-        };
-        let data = task::backup(&job);
-        let request_id = non_empty(&id).unwrap_or(job.id);
-        Ok(BackupInfoResponse { request_id, code: SUCCEEDED, msg: msg.to_owned(), data: Some(data) })
+    async fn plan_backup(&self, request: Request<CreateBackupRequest>) -> Result<BackupPlan, Failure> {
+        let context = call_context(request.metadata(), request.extensions())?;
+        let body: NewBackup = to_document(request.get_ref())?;
+        let plan = self.service().plan_backup(&context, &body.to_engine_request()?).await?;
+        to_message(&wire::BackupPlan::from(&plan))
     }
 
-    async fn get(&self, request: Request<GetBackupRequest>) -> Result<BackupInfoResponse, Failure> {
-        let wanted = request.get_ref();
-        let context = self.context(&request, &wanted.bucket_name, &wanted.path)?;
-        let found = self.service().find_backup(&context, &wanted.backup_id, &wanted.backup_name).await?;
-        let data = match found {
-            FoundBackup::Stored { detail, .. } => {
-                info::stored(&detail, self.milvus_root(), !wanted.without_detail)
-            }
-            FoundBackup::Job(job) => task::backup(&job),
-        };
-        let request_id = request_id(&wanted.request_id, request.extensions());
-        Ok(BackupInfoResponse { request_id, code: SUCCEEDED, msg: SUCCESS.to_owned(), data: Some(data) })
+    async fn restore(&self, request: Request<RestoreBackupRequest>) -> Result<Job, Failure> {
+        let message = request.get_ref();
+        let context = job_context(&request, JobKind::Restore, &message.backup, &message.job_id)?;
+        let body: NewRestore = to_document(message)?;
+        let restore = body.to_engine_request(self.state.settings.keep_staged)?;
+        Ok(job(&self.service().restore(context, restore).await?))
     }
 
-    /// Lists the complete backups that can be read, as release 0.4.15 does.
-    async fn list(&self, request: Request<ListBackupsRequest>) -> Result<ListBackupsResponse, Failure> {
-        let context = self.context(&request, "", "")?;
-        let wanted = &request.get_ref().collection_name;
-        let backups = self.service().list(&context).await?.into_iter();
-        let complete = backups.filter(|backup| backup.state == BackupState::Complete);
-        let names: Vec<BackupName> = complete.filter_map(|backup| backup.name.parse().ok()).collect();
-        let reads: Vec<_> = names.iter().map(|name| self.service().get(&context, name)).collect();
-        let mut reads = stream::iter(reads).buffered(CONCURRENT_READS);
-        let mut data = Vec::new();
-        while let Some(read) = reads.next().await {
-            let detail = match read {
-                Ok(detail) => detail,
-                Err(failure) if concerns_one_backup(failure.kind) => {
-                    tracing::warn!("omitted from the list: {}", failure.message);
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
-            let holds = |name: &str| detail.manifest.collections.iter().any(|c| c.name.collection == name);
-            if wanted.is_empty() || holds(wanted) {
-                data.push(info::stored(&detail, self.milvus_root(), true));
-            }
-        }
-        let request_id = request_id(&request.get_ref().request_id, request.extensions());
-        Ok(ListBackupsResponse { request_id, code: SUCCEEDED, msg: SUCCESS.to_owned(), data })
+    async fn plan_restore(&self, request: Request<RestoreBackupRequest>) -> Result<RestorePlan, Failure> {
+        let context = call_context(request.metadata(), request.extensions())?;
+        let body: NewRestore = to_document(request.get_ref())?;
+        let restore = body.to_engine_request(self.state.settings.keep_staged)?;
+        to_message(&wire::RestorePlan::new(&self.service().plan_restore(&context, &restore).await?))
     }
 
-    async fn delete(&self, request: Request<DeleteBackupRequest>) -> Result<DeleteBackupResponse, Failure> {
-        check_role(&request, JobKind::Delete, &request.get_ref().backup_name)?;
-        let context = self.context(&request, "", "")?;
-        let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
-        let deletion = wire::parse_delete_request(Some(&request.get_ref().backup_name))?;
-        let job = self.service().delete(context, deletion).await?;
-        wait_for_job(self.service(), &caller, &job, outlives_call).await?;
-        let request_id = request_id(&request.get_ref().request_id, request.extensions());
-        Ok(DeleteBackupResponse { request_id, code: SUCCEEDED, msg: SUCCESS.to_owned() })
+    async fn delete(&self, request: Request<DeleteBackupRequest>) -> Result<Job, Failure> {
+        let message = request.get_ref();
+        let context = job_context(&request, JobKind::Delete, &message.backup, &message.job_id)?;
+        let deletion = parse_delete_request(Some(&message.backup))?;
+        Ok(job(&self.service().delete(context, deletion).await?))
     }
 
-    async fn restore(
-        &self,
-        request: Request<RestoreBackupRequest>,
-    ) -> Result<RestoreBackupResponse, Failure> {
-        let wanted = request.get_ref();
-        check_role(&request, JobKind::Restore, &wanted.backup_name)?;
-        let context = self.context(&request, &wanted.bucket_name, &wanted.path)?;
-        let context = RequestContext { id: non_empty(&wanted.id), ..context };
-        let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
-        let request_id = request_id(&wanted.request_id, request.extensions());
-        let wanted = V1RestoreRequest::from(request.into_inner());
-        log_notes(&wanted.notes());
-        let restore = RestoreRequest { keep_staged: self.state.settings.keep_staged, ..wanted.restore()? };
-        let mut job = self.service().restore(context, restore).await?;
-        let msg = if wanted.asynchronous {
-            "restore backup is executing asynchronously"
-        } else {
-            job = wait_for_job(self.service(), &caller, &job, outlives_call).await?;
-            SUCCESS
-        };
-        let data = Some(task::restore(&job));
-        Ok(RestoreBackupResponse { request_id, code: SUCCEEDED, msg: msg.to_owned(), data })
-    }
-
-    fn restore_state(
-        &self,
-        request: &Request<GetRestoreStateRequest>,
-    ) -> Result<RestoreBackupResponse, Failure> {
-        let id = &request.get_ref().id;
-        if id.is_empty() {
-            return Err(Failure::usage("the restore id is missing"));
-        }
-        let job = self.service().job(&caller(request.extensions())?, id)?;
-        if job.kind != JobKind::Restore {
-            let message = format!("there is no restore with the id {id}");
-            return Err(Failure::new(FailureKind::NotFound, message));
-        }
-        let request_id = request_id(&request.get_ref().request_id, request.extensions());
-        let data = Some(task::restore(&job));
-        Ok(RestoreBackupResponse { request_id, code: SUCCEEDED, msg: SUCCESS.to_owned(), data })
-    }
-
-    async fn run_check(&self, request: &Request<CheckRequest>) -> Result<CheckResponse, Failure> {
-        let checks =
-            wire::CheckReport::from(self.service().check(&self.context(request, "", "")?).await?.as_slice());
-        let code = if checks.ok { ResponseCode::Success } else { ResponseCode::Fail };
-        Ok(CheckResponse { code: code.into(), msg: checks.to_string() })
-    }
-
-    fn milvus_root(&self) -> &str {
-        &self.service().config().source.root_text
+    async fn plan_deletion(&self, request: Request<DeleteBackupRequest>) -> Result<DeletionPlan, Failure> {
+        let context = call_context(request.metadata(), request.extensions())?;
+        let deletion = parse_delete_request(Some(&request.get_ref().backup))?;
+        let contents = self.service().plan_delete(&context, &deletion).await?;
+        to_message(&DeletionReport::new(&contents, true))
     }
 }
 
-/// The code of every response that is not a status.
-const SUCCEEDED: i32 = ResponseCode::Success as i32;
-
-/// Checks the role for a job before the rest of the request.
-fn check_role<T>(request: &Request<T>, kind: JobKind, subject: &str) -> Result<(), Failure> {
-    Service::check_role(&caller(request.extensions())?, kind, subject)
+/// Returns the context of a call that submits a job; checks the role before the rest of the request.
+fn job_context<T>(
+    request: &Request<T>,
+    kind: JobKind,
+    subject: &str,
+    job_id: &str,
+) -> Result<RequestContext, Failure> {
+    Service::check_role(&caller(request.extensions())?, kind, subject)?;
+    let context = call_context(request.metadata(), request.extensions())?;
+    Ok(RequestContext { id: (!job_id.is_empty()).then(|| job_id.to_owned()), ..context })
 }
 
-/// Returns the text if it is not empty.
-fn non_empty(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
+/// Converts a request to its document in `/api/v2`, which has fields of the same names; fails for unknown words.
+fn to_document<D: DeserializeOwned>(message: &impl Serialize) -> Result<D, Failure> {
+    let document = serde_json::to_value(message).and_then(serde_json::from_value);
+    document.map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// Logs the options of a request that have no effect.
-fn log_notes(notes: &[&'static str]) {
-    for note in notes {
-        tracing::info!("{note}");
-    }
-}
-
-/// Returns whether a failure concerns one backup and not the store.
-fn concerns_one_backup(kind: FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::NotFound | FailureKind::Damaged | FailureKind::Busy | FailureKind::Unsupported
-    )
+/// Converts a document of `/api/v2` to the message that has fields of the same names.
+fn to_message<M: DeserializeOwned>(document: &impl Serialize) -> Result<M, Failure> {
+    let message = serde_json::to_value(document).and_then(serde_json::from_value);
+    message.map_err(|error| Failure::new(FailureKind::Failed, format!("cannot express the plan: {error}")))
 }
 
 #[tonic::async_trait]
-impl MilvusBackupService for BackupCalls {
-    async fn create_backup(
-        &self,
-        request: Request<CreateBackupRequest>,
-    ) -> Result<Response<BackupInfoResponse>, Status> {
+impl BackupService for BackupCalls {
+    async fn create_backup(&self, request: Request<CreateBackupRequest>) -> Result<Response<Job>, Status> {
         self.create(request).await.map(Response::new).map_err(status)
     }
 
-    async fn get_backup(
+    async fn plan_backup(
         &self,
-        request: Request<GetBackupRequest>,
-    ) -> Result<Response<BackupInfoResponse>, Status> {
-        self.get(request).await.map(Response::new).map_err(status)
+        request: Request<CreateBackupRequest>,
+    ) -> Result<Response<BackupPlan>, Status> {
+        self.plan_backup(request).await.map(Response::new).map_err(status)
     }
 
-    async fn list_backups(
-        &self,
-        request: Request<ListBackupsRequest>,
-    ) -> Result<Response<ListBackupsResponse>, Status> {
-        self.list(request).await.map(Response::new).map_err(status)
-    }
-
-    async fn delete_backup(
-        &self,
-        request: Request<DeleteBackupRequest>,
-    ) -> Result<Response<DeleteBackupResponse>, Status> {
-        self.delete(request).await.map(Response::new).map_err(status)
-    }
-
-    async fn restore_backup(
-        &self,
-        request: Request<RestoreBackupRequest>,
-    ) -> Result<Response<RestoreBackupResponse>, Status> {
+    async fn restore_backup(&self, request: Request<RestoreBackupRequest>) -> Result<Response<Job>, Status> {
         self.restore(request).await.map(Response::new).map_err(status)
     }
 
-    async fn get_restore(
+    async fn plan_restore(
         &self,
-        request: Request<GetRestoreStateRequest>,
-    ) -> Result<Response<RestoreBackupResponse>, Status> {
-        self.restore_state(&request).map(Response::new).map_err(status)
+        request: Request<RestoreBackupRequest>,
+    ) -> Result<Response<RestorePlan>, Status> {
+        self.plan_restore(request).await.map(Response::new).map_err(status)
     }
 
-    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
-        self.run_check(&request).await.map(Response::new).map_err(status)
+    async fn delete_backup(&self, request: Request<DeleteBackupRequest>) -> Result<Response<Job>, Status> {
+        self.delete(request).await.map(Response::new).map_err(status)
+    }
+
+    async fn plan_deletion(
+        &self,
+        request: Request<DeleteBackupRequest>,
+    ) -> Result<Response<DeletionPlan>, Status> {
+        self.plan_deletion(request).await.map(Response::new).map_err(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use api::v1;
+    use prost::Message as _;
+    use prost_types::FileDescriptorSet;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Returns the names of the fields of a message of this package.
+    fn fields_of(message: &str) -> BTreeSet<String> {
+        let set = FileDescriptorSet::decode(api::DESCRIPTORS).unwrap();
+        let files = set.file.iter().filter(|file| file.package() == "milvus_backup.v1");
+        let mut messages = files.flat_map(|file| &file.message_type);
+        let message = messages.find(|of| of.name() == message).unwrap();
+        message.field.iter().map(|field| field.name().to_owned()).collect()
+    }
+
+    /// Returns the names of the fields of a document, without one.
+    fn keys_of(document: &Value, without: &str) -> BTreeSet<String> {
+        document.as_object().unwrap().keys().filter(|key| *key != without).cloned().collect()
+    }
+
+    #[test]
+    fn requests_have_the_fields_of_their_documents() {
+        let documents = [
+            ("CreateBackupRequest", serde_json::to_value(NewBackup::default()).unwrap()),
+            ("RestoreBackupRequest", serde_json::to_value(NewRestore::default()).unwrap()),
+        ];
+        for (message, document) in documents {
+            let mut fields = fields_of(message);
+            assert!(fields.remove("job_id"));
+            // A plan is a call of its own.
+            assert_eq!(fields, keys_of(&document, "dry_run"), "{message}");
+        }
+    }
+
+    #[test]
+    fn requests_have_the_defaults_of_their_documents() {
+        let backup: NewBackup = to_document(&CreateBackupRequest::default()).unwrap();
+        assert_eq!(backup, NewBackup::default());
+        let message = RestoreBackupRequest { backup: "b".to_owned(), ..RestoreBackupRequest::default() };
+        let restore: NewRestore = to_document(&message).unwrap();
+        assert_eq!(restore, NewRestore { backup: Some("b".to_owned()), ..NewRestore::default() });
+    }
+
+    #[test]
+    fn every_field_of_a_request_reaches_its_document() {
+        let message = CreateBackupRequest {
+            job_id: "j".to_owned(),
+            name: "n".to_owned(),
+            filter: "shop.*".to_owned(),
+            strategy: "skip_flush".to_owned(),
+            strict: true,
+            pause_gc: true,
+        };
+        let document = serde_json::to_value(to_document::<NewBackup>(&message).unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "name": "n", "filter": "shop.*", "strategy": "skip_flush", "strict": true, "pause_gc": true,
+            "dry_run": false,
+        });
+        assert_eq!(document, expected);
+        let message = RestoreBackupRequest {
+            job_id: "j".to_owned(),
+            backup: "n".to_owned(),
+            filter: "shop.*".to_owned(),
+            rename: [("a".to_owned(), "b".to_owned())].into(),
+            suffix: "_copy".to_owned(),
+            meta_only: true,
+            indexes: Some(false),
+            auto_index: true,
+            existing: "drop".to_owned(),
+            drop_indexes: true,
+            load: Some(false),
+            aliases: Some(false),
+            cleanup_on_failure: true,
+        };
+        let document = serde_json::to_value(to_document::<NewRestore>(&message).unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "backup": "n", "filter": "shop.*", "rename": {"a": "b"}, "suffix": "_copy", "meta_only": true,
+            "indexes": false, "auto_index": true, "existing": "drop", "drop_indexes": true, "load": false,
+            "aliases": false, "cleanup_on_failure": true, "dry_run": false,
+        });
+        assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn unknown_words_are_errors_of_the_request() {
+        let message = RestoreBackupRequest { existing: "burn".to_owned(), ..RestoreBackupRequest::default() };
+        let failure = to_document::<NewRestore>(&message).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Usage);
+        assert!(failure.message.contains("burn") && failure.message.contains("refuse"), "{failure:?}");
+    }
+
+    #[test]
+    fn every_field_of_a_plan_reaches_its_message() {
+        let document = serde_json::json!({
+            "dry_run": true, "name": "n", "milvus": "2.3.5", "address": "localhost:19530",
+            "collections_in_backup": 2, "databases_to_create": ["shop"], "staging": "another store",
+            "collections": [{
+                "source": "shop.orders", "target": "shop.orders_copy", "action": "create", "rows_min": 1,
+                "rows_max": 2, "load": true, "aliases": ["o"], "indexes": ["i"],
+                "partitions": [{
+                    "name": "_default", "rows_min": 1, "rows_max": 2,
+                    "jobs": [{ "staged": true, "objects": 3, "bytes": 4 }],
+                }],
+            }],
+            "jobs": 1, "objects": 3, "bytes": 4, "warnings": ["w"],
+        });
+        let document: wire::RestorePlan = serde_json::from_value(document).unwrap();
+        assert_eq!(keys_of(&serde_json::to_value(&document).unwrap(), "dry_run"), fields_of("RestorePlan"));
+        let job = v1::PlannedImportJob { staged: true, objects: 3, bytes: 4 };
+        let partition = v1::PlannedPartitionRestore {
+            name: "_default".to_owned(),
+            rows_min: 1,
+            rows_max: 2,
+            jobs: vec![job],
+        };
+        let collection = v1::PlannedCollectionRestore {
+            source: "shop.orders".to_owned(),
+            target: "shop.orders_copy".to_owned(),
+            action: "create".to_owned(),
+            rows_min: 1,
+            rows_max: 2,
+            load: true,
+            aliases: vec!["o".to_owned()],
+            indexes: vec!["i".to_owned()],
+            partitions: vec![partition],
+        };
+        let expected = RestorePlan {
+            name: "n".to_owned(),
+            milvus: "2.3.5".to_owned(),
+            address: "localhost:19530".to_owned(),
+            collections_in_backup: 2,
+            databases_to_create: vec!["shop".to_owned()],
+            staging: Some("another store".to_owned()),
+            collections: vec![collection],
+            jobs: 1,
+            objects: 3,
+            bytes: 4,
+            warnings: vec!["w".to_owned()],
+        };
+        assert_eq!(to_message::<RestorePlan>(&document).unwrap(), expected);
     }
 }

@@ -1,6 +1,7 @@
 //! The standard health service, for load balancers and supervisors.
 
-use api::backup::milvus_backup_service_server::SERVICE_NAME as BACKUPS;
+use api::backup::milvus_backup_service_server::SERVICE_NAME as GO_SERVICE;
+use api::v1::backup_service_server::SERVICE_NAME as BACKUPS;
 use api::v1::catalog_service_server::SERVICE_NAME as CATALOG;
 use api::v1::job_service_server::SERVICE_NAME as JOBS;
 use futures::FutureExt;
@@ -13,7 +14,7 @@ use super::READS;
 use crate::policy::Policy;
 
 /// Each service, and the empty name for the server as a whole.
-const SERVICES: [&str; 4] = ["", BACKUPS, JOBS, CATALOG];
+const SERVICES: [&str; 5] = ["", GO_SERVICE, BACKUPS, JOBS, CATALOG];
 
 /// The policies of the calls.
 pub(super) const POLICIES: &[(&str, Policy)] = &[("Check", READS.public()), ("Watch", READS.public())];

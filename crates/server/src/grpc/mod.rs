@@ -1,14 +1,16 @@
-//! gRPC: the service of release 0.4.15, the services for jobs and backups, and the standard ones for health and
+//! gRPC: the services for backups, jobs and lists, the service of release 0.4.15, and the standard ones for health and
 //! reflection.
 
 mod backups;
 mod call_context;
 mod catalog;
 pub(crate) mod deadline;
+mod go_service;
 mod health;
 mod info;
 mod job;
 mod jobs;
+mod json;
 mod page;
 mod requests;
 mod schema;
@@ -19,6 +21,7 @@ mod wait_for_job;
 use std::sync::Arc;
 
 use api::backup::milvus_backup_service_server::{self, MilvusBackupServiceServer};
+use api::v1::backup_service_server::{self, BackupServiceServer};
 use api::v1::catalog_service_server::{self, CatalogServiceServer};
 use api::v1::job_service_server::{self, JobServiceServer};
 use axum::middleware::map_response;
@@ -45,9 +48,11 @@ pub(crate) fn routes(service: Service, settings: Arc<Settings>, stop: Cancellati
     let limit = settings.limits.max_body;
     let jobs = JobServiceServer::new(jobs::JobCalls { service: service.clone() });
     let catalog = CatalogServiceServer::new(catalog::CatalogCalls { service: service.clone() });
-    let backups =
-        MilvusBackupServiceServer::new(backups::BackupCalls { state: ServerState { service, settings } });
-    let routes = Routes::new(backups.max_decoding_message_size(limit))
+    let state = ServerState { service, settings };
+    let backups = BackupServiceServer::new(backups::BackupCalls { state: state.clone() });
+    let go_service = MilvusBackupServiceServer::new(go_service::GoServiceCalls { state });
+    let routes = Routes::new(go_service.max_decoding_message_size(limit))
+        .add_service(backups.max_decoding_message_size(limit))
         .add_service(jobs.max_decoding_message_size(limit))
         .add_service(catalog.max_decoding_message_size(limit))
         .add_service(health::service(stop));
@@ -60,7 +65,8 @@ fn policies() -> PolicyTable {
     // Only the calls of reflection take more than one message.
     const REFLECTION: &[(&str, Policy)] = &[("ServerReflectionInfo", READS.streamed())];
     let mut policies = PolicyTable::default();
-    policies.declare_calls(milvus_backup_service_server::SERVICE_NAME, backups::POLICIES);
+    policies.declare_calls(milvus_backup_service_server::SERVICE_NAME, go_service::POLICIES);
+    policies.declare_calls(backup_service_server::SERVICE_NAME, backups::POLICIES);
     policies.declare_calls(job_service_server::SERVICE_NAME, jobs::POLICIES);
     policies.declare_calls(catalog_service_server::SERVICE_NAME, catalog::POLICIES);
     policies.declare_calls(tonic_health::pb::health_server::SERVICE_NAME, health::POLICIES);
@@ -138,6 +144,6 @@ mod tests {
                 services.insert(name);
             }
         }
-        assert_eq!(services.len(), 6, "{services:?}");
+        assert_eq!(services.len(), 7, "{services:?}");
     }
 }

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use api::backup;
-use prost_types::value::Kind;
-use serde_json::{Number, Value};
 
+use super::json::to_json;
 use crate::rest::v1::requests::{
     CollectionMapping, CollectionNames, CollectionOverride, DatabaseMapping, V1CreateRequest, V1RestorePlan,
     V1RestoreRequest, V1SkipParams,
@@ -17,7 +16,7 @@ impl From<backup::CreateBackupRequest> for V1CreateRequest {
             backup_name: request.backup_name,
             asynchronous: request.r#async,
             collection_names: request.collection_names,
-            db_collections: request.db_collections.map(value),
+            db_collections: request.db_collections.map(to_json),
             filter: filter(request.filter),
             force: request.force,
             meta_only: request.meta_only,
@@ -41,8 +40,8 @@ impl From<backup::RestoreBackupRequest> for V1RestoreRequest {
             asynchronous: request.r#async,
             id: request.id,
             collection_names: request.collection_names,
-            db_collections: request.db_collections.map(value),
-            db_collections_after_rename: request.db_collections_after_rename.map(value),
+            db_collections: request.db_collections.map(to_json),
+            db_collections_after_rename: request.db_collections_after_rename.map(to_json),
             collection_suffix: request.collection_suffix,
             collection_renames: request.collection_renames.into_iter().collect(),
             bucket_name: request.bucket_name,
@@ -107,22 +106,9 @@ fn filter(filter: HashMap<String, backup::CollFilter>) -> Option<BTreeMap<String
     Some(lists.collect::<BTreeMap<_, _>>()).filter(|lists| !lists.is_empty())
 }
 
-/// Converts a `google.protobuf.Value` to JSON.
-fn value(value: prost_types::Value) -> Value {
-    match value.kind {
-        None | Some(Kind::NullValue(_)) => Value::Null,
-        Some(Kind::BoolValue(value)) => Value::Bool(value),
-        Some(Kind::NumberValue(number)) => Number::from_f64(number).map_or(Value::Null, Value::Number),
-        Some(Kind::StringValue(text)) => Value::String(text),
-        Some(Kind::ListValue(list)) => Value::Array(list.values.into_iter().map(self::value).collect()),
-        Some(Kind::StructValue(object)) => {
-            Value::Object(object.fields.into_iter().map(|(key, of)| (key, self::value(of))).collect())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use prost_types::value::Kind;
     use prost_types::{ListValue, Struct};
 
     use super::*;

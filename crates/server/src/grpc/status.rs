@@ -4,6 +4,7 @@ use api::v1;
 use prost::Message;
 use tonic::{Code, Status};
 
+use super::json::to_struct;
 use wire::{Failure, kind_name};
 
 /// The type of the detail.
@@ -16,6 +17,8 @@ const DETAIL: &str = "type.googleapis.com/milvus_backup.v1.Failure";
 const MAX_MESSAGE: usize = 800;
 const MAX_HINT: usize = 300;
 const MAX_CONTEXT: usize = 300;
+/// The largest encoded size of an advice in a status, in bytes; a larger one is left out, because the hint says the same.
+const MAX_ADVICE: usize = 600;
 /// The end of a truncated text.
 const ELLIPSIS: &str = " …";
 
@@ -44,7 +47,9 @@ pub(crate) fn status(failure: Failure) -> Status {
         Some(hint) => format!("{}\nhint: {hint}", failure.message),
         None => failure.message.clone(),
     };
-    let detail = prost_types::Any { type_url: DETAIL.to_owned(), value: message(failure).encode_to_vec() };
+    let mut failure = message(failure);
+    failure.advice = failure.advice.filter(|advice| advice.encoded_len() <= MAX_ADVICE);
+    let detail = prost_types::Any { type_url: DETAIL.to_owned(), value: failure.encode_to_vec() };
     let details = RpcStatus { code, message: text.clone(), details: vec![detail] };
     Status::with_details(Code::from(code), text, details.encode_to_vec().into())
 }
@@ -60,7 +65,12 @@ fn truncate(mut text: String, limit: usize) -> String {
 
 /// Converts a failure to a message without truncation.
 pub(super) fn message(failure: Failure) -> v1::Failure {
+    let advice = match serde_json::to_value(failure.advice) {
+        Ok(serde_json::Value::Object(advice)) => Some(to_struct(advice)),
+        _ => None,
+    };
     v1::Failure {
+        advice,
         kind: kind_name(failure.kind).to_owned(),
         message: failure.message,
         context: failure.context.unwrap_or_default(),
@@ -70,8 +80,10 @@ pub(super) fn message(failure: Failure) -> v1::Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use engine::Advice;
     use wire::FailureKind;
+
+    use super::*;
 
     #[test]
     fn every_kind_has_the_code_of_the_table_and_the_failure_as_detail() {
@@ -87,15 +99,34 @@ mod tests {
     }
 
     #[test]
+    fn the_advice_is_in_the_detail_unless_it_is_large() {
+        let advice_of = |name: String| {
+            let failure = Failure::with_advice(FailureKind::Busy, "it is so", Advice::DeleteBackup { name });
+            let details = RpcStatus::decode(status(failure).details()).unwrap();
+            v1::Failure::decode(details.details[0].value.as_slice()).unwrap().advice
+        };
+        let advice = advice_of("nightly".to_owned()).unwrap();
+        let expected = serde_json::json!({"action": "delete_backup", "name": "nightly"});
+        assert_eq!(advice, to_struct(expected.as_object().unwrap().clone()));
+        assert_eq!(advice_of("n".repeat(10_000)), None);
+    }
+
+    #[test]
     fn long_failures_fit_into_the_metadata_of_every_client() {
         for name in ["a_collection_of_a_shop", "\"{}\"", "集合的名称", "ä\n"] {
             let long = vec![name; 10_000].join(", ");
-            let failure = Failure { context: Some(long.clone()), ..Failure::usage(long.clone()).hint(long) };
+            let advice = Advice::DeleteBackup { name: "n".repeat(MAX_ADVICE - 60) };
+            let failure = Failure {
+                context: Some(long.clone()),
+                advice: Some(Box::new(advice)),
+                ..Failure::usage(long.clone()).hint(long)
+            };
             let status = status(failure);
             assert!(status.message().starts_with(name) && status.message().ends_with(ELLIPSIS), "{status:?}");
             let details = RpcStatus::decode(status.details()).unwrap();
             assert_eq!(details.message, status.message());
             let detail = v1::Failure::decode(details.details[0].value.as_slice()).unwrap();
+            assert!(detail.advice.is_some());
             for (text, limit) in
                 [(&detail.message, MAX_MESSAGE), (&detail.hint, MAX_HINT), (&detail.context, MAX_CONTEXT)]
             {
