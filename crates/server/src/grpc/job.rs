@@ -114,6 +114,7 @@ fn failed(failed: &FailedCollection) -> v1::FailedCollection {
         name: failed.collection.to_string(),
         reason: failed.reason.clone(),
         hint: failed.advice.as_ref().map(|advice| describe_advice(advice, &ApiTerms)).unwrap_or_default(),
+        advice: failed.advice.as_ref().and_then(status::advice),
     }
 }
 

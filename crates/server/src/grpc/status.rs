@@ -1,6 +1,7 @@
 //! Failures as gRPC statuses: the code of the status table, and the failure as a detail.
 
 use api::v1;
+use engine::Advice;
 use prost::Message;
 use tonic::{Code, Status};
 
@@ -18,7 +19,7 @@ const MAX_MESSAGE: usize = 800;
 const MAX_HINT: usize = 300;
 const MAX_CONTEXT: usize = 300;
 /// The largest encoded size of an advice in a status, in bytes; a larger one is left out, because the hint says the same.
-const MAX_ADVICE: usize = 600;
+const MAX_ADVICE: usize = 500;
 /// The end of a truncated text.
 const ELLIPSIS: &str = " …";
 
@@ -65,12 +66,8 @@ fn truncate(mut text: String, limit: usize) -> String {
 
 /// Converts a failure to a message without truncation.
 pub(super) fn message(failure: Failure) -> v1::Failure {
-    let advice = match serde_json::to_value(failure.advice) {
-        Ok(serde_json::Value::Object(advice)) => Some(to_struct(advice)),
-        _ => None,
-    };
     v1::Failure {
-        advice,
+        advice: failure.advice.as_deref().and_then(advice),
         kind: kind_name(failure.kind).to_owned(),
         message: failure.message,
         context: failure.context.unwrap_or_default(),
@@ -78,9 +75,16 @@ pub(super) fn message(failure: Failure) -> v1::Failure {
     }
 }
 
+/// Converts an advice, with the fields of its document.
+pub(super) fn advice(advice: &Advice) -> Option<prost_types::Struct> {
+    match serde_json::to_value(advice) {
+        Ok(serde_json::Value::Object(fields)) => Some(to_struct(fields)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use engine::Advice;
     use wire::FailureKind;
 
     use super::*;
@@ -101,12 +105,13 @@ mod tests {
     #[test]
     fn the_advice_is_in_the_detail_unless_it_is_large() {
         let advice_of = |name: String| {
-            let failure = Failure::with_advice(FailureKind::Busy, "it is so", Advice::DeleteBackup { name });
+            let failure =
+                Failure::with_advice(FailureKind::Busy, "it is so", Advice::RestoreAgain { backup: name });
             let details = RpcStatus::decode(status(failure).details()).unwrap();
             v1::Failure::decode(details.details[0].value.as_slice()).unwrap().advice
         };
         let advice = advice_of("nightly".to_owned()).unwrap();
-        let expected = serde_json::json!({"action": "delete_backup", "name": "nightly"});
+        let expected = serde_json::json!({"action": "restore_again", "backup": "nightly"});
         assert_eq!(advice, to_struct(expected.as_object().unwrap().clone()));
         assert_eq!(advice_of("n".repeat(10_000)), None);
     }
@@ -115,7 +120,7 @@ mod tests {
     fn long_failures_fit_into_the_metadata_of_every_client() {
         for name in ["a_collection_of_a_shop", "\"{}\"", "集合的名称", "ä\n"] {
             let long = vec![name; 10_000].join(", ");
-            let advice = Advice::DeleteBackup { name: "n".repeat(MAX_ADVICE - 60) };
+            let advice = Advice::RestoreAgain { backup: "n".repeat(MAX_ADVICE - 60) };
             let failure = Failure {
                 context: Some(long.clone()),
                 advice: Some(Box::new(advice)),
