@@ -19,7 +19,7 @@ const MAX_MESSAGE: usize = 800;
 const MAX_HINT: usize = 300;
 const MAX_CONTEXT: usize = 300;
 /// The largest encoded size of an advice in a status, in bytes; a larger one is left out, because the hint says the same.
-const MAX_ADVICE: usize = 500;
+const MAX_ADVICE: usize = 300;
 /// The end of a truncated text.
 const ELLIPSIS: &str = " …";
 
