@@ -5,6 +5,8 @@ mod config;
 mod logging;
 mod remote;
 mod render;
+mod restore_flags;
+mod shell_word;
 mod signals;
 
 use std::process::ExitCode;

@@ -224,7 +224,7 @@ impl RemainingRestore {
         remaining: impl IntoIterator<Item = (&'a CollectionRef, &'a CollectionRef)>,
         may_exist: bool,
     ) -> Self {
-        let mut options = RestoreOptions::from(request);
+        let mut options = request.options;
         if may_exist && options.existing == ExistingTargetPolicy::Refuse {
             options.existing = ExistingTargetPolicy::Drop;
         }

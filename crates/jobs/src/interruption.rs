@@ -129,7 +129,7 @@ fn describe_restore(
     let mut result = format!("{} of {total} collections are restored", total - remaining.len().min(total));
     let incomplete = find_incomplete_targets(job, outcome);
     if !incomplete.is_empty() {
-        let condition = match (request.existing, crash) {
+        let condition = match (request.options.existing, crash) {
             (ExistingTargetPolicy::Use, _) => "rows may have been imported into",
             (_, false) => "left in place and incomplete",
             (_, true) => "left in place and possibly incomplete",
@@ -173,7 +173,7 @@ fn find_remaining<'a>(
 /// Returns the targets whose restore was started but not completed, so that they may contain some of the data.
 fn find_incomplete_targets(job: &JobSnapshot, outcome: Option<&JobOutcome>) -> Vec<CollectionRef> {
     if let Some(JobOutcome::Restore(report)) = outcome {
-        let uses_existing = matches!(&job.request, Some(EngineRequest::Restore(request)) if request.existing == ExistingTargetPolicy::Use);
+        let uses_existing = matches!(&job.request, Some(EngineRequest::Restore(request)) if request.options.existing == ExistingTargetPolicy::Use);
         let incomplete = report.collections.iter().filter(|c| match c.outcome {
             CollectionOutcome::Done | CollectionOutcome::NotBegun => false,
             CollectionOutcome::Failed(_) => c.created || uses_existing,
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn collections_that_existed_before_are_not_dropped() {
         let mut request = RestoreRequest::with_defaults("nightly".parse().unwrap());
-        request.existing = ExistingTargetPolicy::Use;
+        request.options.existing = ExistingTargetPolicy::Use;
         let job = job_after_events(EngineRequest::Restore(request), &importing_events());
         let (message, remaining) = describe_remaining(&job, InterruptionCause::Crash);
         assert!(message.contains("rows may have been imported into: default.tags_copy;"), "{message}");

@@ -293,22 +293,12 @@ impl NewRestore {
         {
             return None;
         }
-        let options = remaining.options;
         let renamed = collections.iter().filter(|c| c.source != c.target);
         Some(Self {
             backup: Some(remaining.backup.clone()),
             filter: Some(join_names(sources)),
             rename: renamed.map(|c| (c.source.to_string(), c.target.to_string())).collect(),
-            suffix: None,
-            meta_only: options.meta_only,
-            indexes: options.indexes,
-            auto_index: options.auto_index,
-            existing: options.existing.into(),
-            drop_indexes: options.drop_indexes,
-            load: options.load,
-            aliases: options.aliases,
-            cleanup_on_failure: options.cleanup_on_failure,
-            dry_run: false,
+            ..Self::from(remaining.options)
         })
     }
 }

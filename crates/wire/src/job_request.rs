@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Existing, FlushStrategy};
+use crate::FlushStrategy;
+use crate::restore_request::JobRestoreOptions;
 
 /// The request of a job, with the fields of its kind of job and with all defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -23,38 +24,9 @@ pub struct JobRequest {
     /// The source and the target of each collection of a restore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<RestoreTarget>,
-    /// Whether collections are restored without their data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub meta_only: Option<bool>,
-    /// The treatment of target collections that exist already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub existing: Option<Existing>,
-    /// Whether the backup's indexes are created.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub indexes: Option<bool>,
-    /// Whether vector indexes become AUTOINDEX, with the same metric.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub auto_index: Option<bool>,
-    /// Whether the indexes of target collections that exist already are dropped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub drop_indexes: Option<bool>,
-    /// Whether the collections that were loaded in the source are loaded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub load: Option<bool>,
-    /// Whether the backup's aliases are created.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub aliases: Option<bool>,
-    /// Whether a collection is dropped that the restore created and whose import failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub cleanup_on_failure: Option<bool>,
+    /// The options of a restore.
+    #[serde(flatten)]
+    pub restore: JobRestoreOptions,
     /// The bucket of the backup; absent if it is the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -95,14 +67,7 @@ impl From<&jobs::JobSnapshot> for JobRequest {
             },
             Some(jobs::EngineRequest::Restore(request)) => Self {
                 filter: Some(request.selection.to_string()),
-                meta_only: Some(request.meta_only),
-                existing: Some(request.existing.into()),
-                indexes: Some(request.indexes),
-                auto_index: Some(request.auto_index),
-                drop_indexes: Some(request.drop_indexes),
-                load: Some(request.load),
-                aliases: Some(request.aliases),
-                cleanup_on_failure: Some(request.cleanup_on_failure),
+                restore: request.options.into(),
                 ..common
             },
             Some(jobs::EngineRequest::Delete(_)) | None => common,

@@ -20,6 +20,7 @@ mod problem;
 mod request;
 mod restore_plan;
 mod restore_report;
+mod restore_request;
 mod status_codes;
 #[cfg(test)]
 mod tests;
@@ -39,8 +40,9 @@ pub use job::{Job, JobPage, JobResult};
 pub use job_progress::{Completion, JobCollection, JobPace, JobProgress};
 pub use page_token::{decode_page_token, encode_page_token};
 pub use problem::Problem;
-pub use request::{NewBackup, NewRestore, parse_delete_request, parse_existing_name};
+pub use request::{NewBackup, parse_delete_request, parse_existing_name};
 pub use restore_plan::{PlannedCollectionRestore, RestorePlan};
 pub use restore_report::{CollectionFailure, CollectionOutcome, RestoreReport, RestoredCollection};
+pub use restore_request::NewRestore;
 pub use status_codes::{DONE, FailureKind, StatusCodes, exit_code, kind_name};
 pub use time::{UtcTime, duration_from_seconds};

@@ -1,18 +1,14 @@
-//! The requests of `/api/v2`, which the command line also builds from its flags, and their conversions to requests of
-//! the engine.
-
-use std::collections::BTreeMap;
+//! The requests of `/api/v2` to create and delete a backup, which the command line also builds from its flags, and
+//! their conversions to requests of the engine.
 
 use engine::{Advice, DeleteRequest};
-use model::mapping::Mapping;
 use model::name::BackupName;
 use model::plan::backup::BackupRequest;
-use model::plan::restore::RestoreRequest;
 use model::selection::Selection;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Existing, Failure, FailureKind, FlushStrategy};
+use crate::{Failure, FailureKind, FlushStrategy};
 
 /// The request to create a backup.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -61,90 +57,6 @@ impl NewBackup {
     }
 }
 
-/// The request to restore collections of a backup.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schema(example = json!({"backup": "nightly", "filter": "shop.orders", "suffix": "_copy"}))]
-pub struct NewRestore {
-    /// The name of the backup.
-    pub backup: Option<String>,
-    /// The collections to restore, by their names in the backup, as a comma-separated list of `db.*`, `db.collection`,
-    /// `collection` (in the database `default`) and `db.` (the database without its collections). Names may contain `*`
-    /// and `?`. Default: everything.
-    pub filter: Option<String>,
-    /// The new names by the names in the backup: `db.collection` to `db.collection`, or `db.*` to `db.*`.
-    pub rename: BTreeMap<String, String>,
-    /// The suffix that is appended to the name of every collection that is not renamed.
-    pub suffix: Option<String>,
-    /// Whether to restore collections without their data.
-    pub meta_only: bool,
-    /// Whether to create the backup's indexes.
-    #[schema(default = true)]
-    pub indexes: bool,
-    /// Whether vector indexes become AUTOINDEX, with the same metric.
-    pub auto_index: bool,
-    /// The treatment of target collections that exist already.
-    #[schema(default = "refuse")]
-    pub existing: Existing,
-    /// Whether to drop the indexes of target collections that exist already.
-    pub drop_indexes: bool,
-    /// Whether to load the collections that were loaded in the source.
-    #[schema(default = true)]
-    pub load: bool,
-    /// Whether to create the backup's aliases.
-    #[schema(default = true)]
-    pub aliases: bool,
-    /// Whether to drop a collection that the restore created and whose import failed.
-    pub cleanup_on_failure: bool,
-    /// Whether to return the plan and change nothing.
-    pub dry_run: bool,
-}
-
-impl Default for NewRestore {
-    fn default() -> Self {
-        Self {
-            backup: None,
-            filter: None,
-            rename: BTreeMap::new(),
-            suffix: None,
-            meta_only: false,
-            indexes: true,
-            auto_index: false,
-            existing: Existing::Refuse,
-            drop_indexes: false,
-            load: true,
-            aliases: true,
-            cleanup_on_failure: false,
-            dry_run: false,
-        }
-    }
-}
-
-impl NewRestore {
-    /// Converts this to the request of the engine; `keep_staged` is the setting of the configuration that keeps staged
-    /// files.
-    ///
-    /// Fails if the backup is missing, or if a name, the filter or a rename rule is invalid.
-    pub fn to_engine_request(&self, keep_staged: bool) -> Result<RestoreRequest, Failure> {
-        let renames = self.rename.iter().map(|(from, to)| (from.as_str(), to.as_str()));
-        let mapping = Mapping::from_renames(renames, self.suffix.as_deref());
-        Ok(RestoreRequest {
-            selection: parse_filter(self.filter.as_deref())?,
-            mapping: mapping.map_err(engine::Error::Mapping)?,
-            meta_only: self.meta_only,
-            indexes: self.indexes,
-            auto_index: self.auto_index,
-            existing: self.existing.into(),
-            drop_indexes: self.drop_indexes,
-            load: self.load,
-            aliases: self.aliases,
-            cleanup_on_failure: self.cleanup_on_failure,
-            keep_staged,
-            ..RestoreRequest::with_defaults(parse_existing_name(self.backup.as_deref())?)
-        })
-    }
-}
-
 /// Parses the name of an existing backup, which may be one that this program would not create.
 ///
 /// Fails if the name is missing, empty or invalid.
@@ -165,7 +77,7 @@ pub fn parse_delete_request(name: Option<&str>) -> Result<DeleteRequest, Failure
 }
 
 /// Parses a filter; every error means that the request is wrong, also those that mean something else in the engine.
-fn parse_filter(filter: Option<&str>) -> Result<Selection, Failure> {
+pub(crate) fn parse_filter(filter: Option<&str>) -> Result<Selection, Failure> {
     let selection = Selection::from_filter(filter.unwrap_or_default());
     selection.map_err(|error| Failure::from(engine::Error::Selection(error, None)).into_usage())
 }

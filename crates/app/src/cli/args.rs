@@ -6,6 +6,7 @@ use wire::{Failure, parse_existing_name};
 
 use crate::config;
 use crate::render::{Format, ProgressMode};
+use crate::restore_flags::parse_boolean;
 
 /// The flags for the configuration; accepted before and after the command.
 #[derive(Args, Clone, Debug, Default)]
@@ -159,9 +160,4 @@ fn accept_go_flag(argument: clap::Arg) -> clap::Arg {
         .default_missing_value("true")
         .value_parser(parse_boolean)
         .default_value("false")
-}
-
-/// Parses a boolean as the Go tool writes it.
-pub(super) fn parse_boolean(text: &str) -> Result<bool, String> {
-    config::parse_bool(text).ok_or_else(|| "expected true or false".to_owned())
 }

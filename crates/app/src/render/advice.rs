@@ -3,7 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use wire::{Existing, NewRestore, RequestOption, Terms};
+use wire::{NewRestore, RequestOption, Terms};
+
+use crate::restore_flags::write_flags;
+use crate::shell_word::shell_word;
 
 /// The terms of the command line, with the options of this run that a further command needs.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +70,7 @@ impl Terms for CommandTerms {
     }
 
     fn restore(&self, request: &NewRestore) -> Option<String> {
-        Some(self.command("restore", &restore_arguments(request)))
+        Some(self.command("restore", &write_flags(request)))
     }
 
     fn option(&self, option: RequestOption) -> &'static str {
@@ -84,47 +87,12 @@ impl Terms for CommandTerms {
     }
 }
 
-/// Writes a restore as arguments of the command line, each after a space; defaults are left out.
-fn restore_arguments(request: &NewRestore) -> String {
-    let renames: Vec<String> = request.rename.iter().map(|(from, to)| format!("{from}:{to}")).collect();
-    let values = [
-        ("-n", request.backup.as_deref()),
-        ("--filter", request.filter.as_deref()),
-        ("--rename", Some(renames.join(",")).as_deref().filter(|renames| !renames.is_empty())),
-        ("--suffix", request.suffix.as_deref()),
-    ]
-    .map(|(flag, value)| value.map(|value| format!(" {flag} {}", shell_word(value))));
-    let flags = [
-        ("--drop-exist-collection", request.existing == Existing::Drop),
-        ("--skip-create-collection", request.existing == Existing::Use),
-        ("--meta-only", request.meta_only),
-        ("--rebuild-index=false", !request.indexes),
-        ("--use-auto-index", request.auto_index),
-        ("--drop-exist-index", request.drop_indexes),
-        ("--no-load", !request.load),
-        ("--no-aliases", !request.aliases),
-        ("--cleanup-on-failure", request.cleanup_on_failure),
-    ]
-    .map(|(flag, given)| given.then(|| format!(" {flag}")));
-    values.into_iter().chain(flags).flatten().collect()
-}
-
-/// Quotes a word for a shell where that is necessary.
-pub(crate) fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use engine::{Advice, RemainingRestore, Setting};
     use model::name::CollectionRef;
-    use model::plan::restore::RestoreRequest;
-    use wire::{ApiTerms, describe_advice};
+    use model::plan::restore::{RestoreOptions, RestoreRequest};
+    use wire::{ApiTerms, Existing, describe_advice};
 
     use super::*;
 
@@ -158,8 +126,10 @@ mod tests {
     fn every_advice_names_the_next_step() {
         let backup = || "nightly".to_owned();
         let collection = |name: &str| CollectionRef::new("default", name);
-        let request =
-            RestoreRequest { meta_only: true, ..RestoreRequest::with_defaults("nightly".parse().unwrap()) };
+        let request = RestoreRequest {
+            options: RestoreOptions { meta_only: true, ..RestoreOptions::default() },
+            ..RestoreRequest::with_defaults("nightly".parse().unwrap())
+        };
         let (books, copy) = (collection("books"), collection("books_copy"));
         let remaining = RemainingRestore::new(&request, [(&books, &copy)], true);
         let mut into_existing = RemainingRestore { rows_may_repeat: true, ..remaining.clone() };

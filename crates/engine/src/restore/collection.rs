@@ -42,7 +42,7 @@ impl RestoreRun<'_> {
             }
         };
         let mut created = created.into_inner();
-        if outcome != CollectionOutcome::Done && created && self.prepared.request.cleanup_on_failure {
+        if outcome != CollectionOutcome::Done && created && self.prepared.request.options.cleanup_on_failure {
             created = match self.milvus().drop_collection(&plan.target).await {
                 Ok(()) => false,
                 Err(error) => {

@@ -82,14 +82,14 @@ impl RestoreRun<'_> {
     pub(super) async fn create_indexes(&self, plan: &CollectionPlan) -> Result<(), Error> {
         let target = &plan.target;
         let present = self.milvus().list_indexes(target).await?;
-        if self.prepared.request.drop_indexes && !present.is_empty() {
+        if self.prepared.request.options.drop_indexes && !present.is_empty() {
             self.milvus().release(target).await?;
             for index in &present {
                 self.milvus().drop_index(target, &index.index).await?;
             }
         }
         for index in &plan.indexes {
-            let kept = !self.prepared.request.drop_indexes
+            let kept = !self.prepared.request.options.drop_indexes
                 && present.iter().any(|p| p.index.field_name == index.field_name);
             if kept {
                 continue;

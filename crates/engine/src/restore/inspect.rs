@@ -28,11 +28,14 @@ pub(super) async fn inspect_target(
         .try_filter_map(|found| async move { Ok(found) })
         .try_collect()
         .await?;
-    if request.existing == ExistingTargetPolicy::Drop {
+    if request.options.existing == ExistingTargetPolicy::Drop {
         reject_aliases(target, &existing).await?;
     }
-    let aliases =
-        if request.aliases { find_taken_aliases(checked, &databases).await? } else { BTreeMap::new() };
+    let aliases = if request.options.aliases {
+        find_taken_aliases(checked, &databases).await?
+    } else {
+        BTreeMap::new()
+    };
     let access = determine_data_access(&checked.catalog.store, &target.store);
     Ok(TargetFacts { databases, existing, aliases, access, prefixes: BTreeMap::new() })
 }

@@ -113,7 +113,7 @@ impl RestoreRun<'_> {
             collections,
             elapsed: prepared.started.elapsed(),
             warnings,
-            meta_only: prepared.request.meta_only,
+            meta_only: prepared.request.options.meta_only,
             remaining: None,
         };
         Ok(RestoreReport { remaining: report.find_remaining(&prepared.request), ..report })

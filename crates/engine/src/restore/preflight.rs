@@ -106,7 +106,7 @@ pub(super) async fn prepare_restore(
     if !checked.targets.unused.is_empty() {
         ctx.warn(format!("no collection matches the rename rule {}", checked.targets.unused.join(", ")));
     }
-    if !request.meta_only {
+    if !request.options.meta_only {
         checked.facts.prefixes = inspect_prefixes(&checked, request).await?;
     }
     let plan = checked.build_plan(request)?;
@@ -115,7 +115,9 @@ pub(super) async fn prepare_restore(
     // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
     let absolute_paths = target.store.traits().absolute_paths;
     if plan.jobs().next().is_some()
-        && (!absolute_paths || plan.staging.is_some() || request.existing == ExistingTargetPolicy::Drop)
+        && (!absolute_paths
+            || plan.staging.is_some()
+            || request.options.existing == ExistingTargetPolicy::Drop)
     {
         let contents = list_collections_of(&target, facts.databases).await?;
         confirm_source_root(&target, &contents.collections).await?;

@@ -5,7 +5,7 @@ use std::fs;
 use engine::{Admission, Admit, Claim, DeleteRequest, Error, FailureKind, JobCtx, now_ms};
 use model::mapping::Mapping;
 use model::plan::backup::BackupRequest;
-use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
 use model::selection::Selection;
 use serde_json::json;
 
@@ -83,7 +83,10 @@ async fn a_restore_that_is_certain_to_fail_is_rejected() {
     let world = World::with_books().await;
     world.back_up(&backup_request("nightly")).await.unwrap();
     disk::write_file(&world.backup_path("half/meta/collection_meta.json"), "{}");
-    let drop = RestoreRequest { existing: ExistingTargetPolicy::Drop, ..restore_request("nightly") };
+    let drop = RestoreRequest {
+        options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() },
+        ..restore_request("nightly")
+    };
     assert!(admit(&world, Admit::Restore(&drop)).await.is_ok());
     let gone = Mapping::new(Some("films:films_2"), None).unwrap();
     for (request, kind) in [
@@ -98,7 +101,10 @@ async fn a_restore_that_is_certain_to_fail_is_rejected() {
             FailureKind::NotFound,
         ),
         (
-            RestoreRequest { existing: ExistingTargetPolicy::Use, ..restore_copy_request("nightly") },
+            RestoreRequest {
+                options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+                ..restore_copy_request("nightly")
+            },
             FailureKind::NotFound,
         ),
         (RestoreRequest { mapping: gone, ..restore_copy_request("nightly") }, FailureKind::Usage),

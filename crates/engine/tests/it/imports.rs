@@ -9,7 +9,7 @@ use engine::{
 };
 use model::ids::CollectionId;
 use model::mapping::Mapping;
-use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
 use model::selection::Selection;
 use testkit::fake::Fault;
 
@@ -55,7 +55,10 @@ async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
         world.back_up(&backup_request("nightly")).await.unwrap();
         let before = collection_ids(&world).await;
         world.fake.inject(Fault::ImportEmpty);
-        let request = RestoreRequest { existing: ExistingTargetPolicy::Drop, ..restore_request("nightly") };
+        let request = RestoreRequest {
+            options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() },
+            ..restore_request("nightly")
+        };
         let report = world.restore(&request).await.unwrap();
 
         let books = failure(result_of(&report, "books"));
@@ -202,7 +205,10 @@ async fn the_error_names_a_partition_with_missing_rows() {
 #[tokio::test]
 async fn an_incomplete_collection_is_dropped_on_request() {
     let world = world_with_backup().await;
-    let request = RestoreRequest { cleanup_on_failure: true, ..restore_copy_request("nightly") };
+    let request = RestoreRequest {
+        options: RestoreOptions { cleanup_on_failure: true, ..RestoreOptions::default() },
+        ..restore_copy_request("nightly")
+    };
     world.fake.inject(Fault::ImportEmpty);
     let report = world.restore(&request).await.unwrap();
     assert!(failure(result_of(&report, "books")).rows.is_some());
@@ -213,8 +219,13 @@ async fn an_incomplete_collection_is_dropped_on_request() {
     samples::create_with_rows(&world.connect().await, "books_copy", &[("old", 1)]).await;
     samples::create_with_rows(&world.connect().await, "tags_copy", &[]).await;
     world.fake.inject(Fault::ImportEmpty);
-    let report =
-        world.restore(&RestoreRequest { existing: ExistingTargetPolicy::Use, ..request }).await.unwrap();
+    let report = world
+        .restore(&RestoreRequest {
+            options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+            ..request
+        })
+        .await
+        .unwrap();
     assert!(failure(result_of(&report, "books")).rows.is_some());
     assert_eq!(world.collection_names("default").await, ["books", "books_copy", "tags", "tags_copy"]);
 }
@@ -291,7 +302,10 @@ async fn an_interrupted_restore_reports_the_outcome_of_each_collection() {
 async fn an_interrupted_restore_drops_incomplete_collections_on_request() {
     let world = world_with_backup().await;
     let watched = WatchedJob::cancelled_at(|event| is_import_event(event, "books", 1));
-    let request = RestoreRequest { cleanup_on_failure: true, ..restore_copy_request("nightly") };
+    let request = RestoreRequest {
+        options: RestoreOptions { cleanup_on_failure: true, ..RestoreOptions::default() },
+        ..restore_copy_request("nightly")
+    };
     let report = world.restore_watched(&request, &watched).await.unwrap();
     assert_eq!((report.kind(), result_of(&report, "books").created), (Some(FailureKind::Interrupted), false));
     assert_eq!(world.collection_names("default").await, ["books", "tags"]);
@@ -319,7 +333,10 @@ async fn the_import_uses_the_path_under_which_the_server_sees_the_disk() {
     assert_eq!((report.kind(), report.rows()), (None, 9));
 
     world.config.backup.seen_as = Some("/nonexistent/backup".to_owned());
-    let request = RestoreRequest { existing: ExistingTargetPolicy::Drop, ..restore_copy_request("nightly") };
+    let request = RestoreRequest {
+        options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() },
+        ..restore_copy_request("nightly")
+    };
     let report = world.restore(&request).await.unwrap();
     let books = result_of(&report, "books");
     assert!(failure(books).rows.is_some(), "nothing is read there: {books:?}");

@@ -8,7 +8,7 @@ use engine::{
 use milvus::CreateCollection;
 use model::manifest::{DataType, Field, KeyValue, LoadState};
 use model::mapping::Mapping;
-use model::plan::restore::{ImportFiles, RestoreRequest, RowRange, TargetAction};
+use model::plan::restore::{ImportFiles, RestoreOptions, RestoreRequest, RowRange, TargetAction};
 use model::selection::Selection;
 use testkit::fake::Fault;
 
@@ -172,7 +172,10 @@ async fn indexes_aliases_and_load_state_can_be_left_out() {
     milvus.load(&books).await.unwrap();
     world.back_up(&backup_request("nightly")).await.unwrap();
     let target = World::new();
-    let bare = RestoreRequest { indexes: false, aliases: false, load: false, ..restore_request("nightly") };
+    let bare = RestoreRequest {
+        options: RestoreOptions { indexes: false, aliases: false, load: false, ..RestoreOptions::default() },
+        ..restore_request("nightly")
+    };
     let report = restore(&world.engine_with_target(&target), &bare, &JobCtx::detached()).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
     for call in ["CreateIndex", "CreateAlias", "LoadCollection"] {
@@ -180,7 +183,10 @@ async fn indexes_aliases_and_load_state_can_be_left_out() {
     }
     // A collection cannot be loaded without its index.
     let target = World::new();
-    let request = RestoreRequest { indexes: false, ..restore_request("nightly") };
+    let request = RestoreRequest {
+        options: RestoreOptions { indexes: false, ..RestoreOptions::default() },
+        ..restore_request("nightly")
+    };
     let report = restore(&world.engine_with_target(&target), &request, &JobCtx::detached()).await.unwrap();
     let warning = "default.books was loaded, but cannot be without its index; create one and load it";
     assert_eq!((report.kind(), report.warnings), (None, vec![warning.to_owned()]));
@@ -191,7 +197,10 @@ async fn indexes_can_be_restored_as_auto_indexes() {
     let world = World::with_books().await;
     world.connect().await.create_index(&collection("books"), &samples::vector_index()).await.unwrap();
     world.back_up(&backup_request("nightly")).await.unwrap();
-    let request = RestoreRequest { auto_index: true, ..restore_copy_request("nightly") };
+    let request = RestoreRequest {
+        options: RestoreOptions { auto_index: true, ..RestoreOptions::default() },
+        ..restore_copy_request("nightly")
+    };
     world.restore(&request).await.unwrap();
     let indexes = world.connect().await.list_indexes(&collection("books_copy")).await.unwrap();
     let index = &indexes[0].index;
@@ -325,7 +334,10 @@ async fn a_metadata_only_restore_imports_nothing() {
     let (world, _) = world_with_backup().await;
     // The data files are not needed.
     std::fs::remove_dir_all(world.backup_path("nightly/binlogs")).unwrap();
-    let request = RestoreRequest { meta_only: true, ..restore_copy_request("nightly") };
+    let request = RestoreRequest {
+        options: RestoreOptions { meta_only: true, ..RestoreOptions::default() },
+        ..restore_copy_request("nightly")
+    };
     let report = world.restore(&request).await.unwrap();
     assert_eq!((report.kind(), report.rows(), report.expected().max), (None, 0, 0));
     assert_eq!((world.count_calls("Import"), world.flushed_rows("books_copy").await), (0, 0));

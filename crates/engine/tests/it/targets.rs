@@ -4,7 +4,7 @@ use engine::{FailureKind, RestoreReport};
 use milvus::CreateCollection;
 use model::ids::CollectionId;
 use model::mapping::Mapping;
-use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
+use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
 use model::selection::Selection;
 
 use crate::samples::{self, collection};
@@ -23,7 +23,10 @@ async fn collection_id(world: &World, name: &str) -> CollectionId {
 }
 
 fn request_with(existing: ExistingTargetPolicy) -> RestoreRequest {
-    RestoreRequest { existing, ..restore_request("nightly") }
+    RestoreRequest {
+        options: RestoreOptions { existing, ..RestoreOptions::default() },
+        ..restore_request("nightly")
+    }
 }
 
 fn kind_and_rows(report: &RestoreReport) -> (Option<FailureKind>, u64) {
@@ -46,7 +49,10 @@ async fn the_error_names_all_existing_targets() {
 #[tokio::test]
 async fn targets_that_should_be_used_must_exist() {
     let world = world_with_backup().await;
-    let request = RestoreRequest { existing: ExistingTargetPolicy::Use, ..restore_copy_request("nightly") };
+    let request = RestoreRequest {
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+        ..restore_copy_request("nightly")
+    };
     let error = world.restore(&request).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::NotFound);
     let expected = "target collections do not exist: default.books_copy, default.tags_copy\n\
@@ -67,7 +73,7 @@ async fn an_existing_target_is_used_with_its_own_indexes() {
     let before = collection_id(&world, "books_copy").await;
     let selection = Selection::from_filter("books").unwrap();
     let request = RestoreRequest {
-        existing: ExistingTargetPolicy::Use,
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
         selection: selection.clone(),
         ..restore_copy_request("nightly")
     };
@@ -83,7 +89,13 @@ async fn an_existing_target_is_used_with_its_own_indexes() {
 
     // A second restore replaces the index, although the collection is loaded.
     milvus.load(&collection("books_copy")).await.unwrap();
-    let report = world.restore(&RestoreRequest { drop_indexes: true, ..request }).await.unwrap();
+    let report = world
+        .restore(&RestoreRequest {
+            options: RestoreOptions { drop_indexes: true, ..RestoreOptions::default() },
+            ..request
+        })
+        .await
+        .unwrap();
     assert_eq!((kind_and_rows(&report), world.flushed_rows("books_copy").await), ((None, 5), 10));
     let indexes = milvus.list_indexes(&collection("books_copy")).await.unwrap();
     assert_eq!((indexes.len(), indexes[0].index.name.as_str()), (1, "near"));
@@ -195,7 +207,7 @@ async fn a_target_with_other_fields_fails_with_the_reason_of_milvus() {
     }
     milvus.create_collection(&other).await.unwrap();
     let request = RestoreRequest {
-        existing: ExistingTargetPolicy::Use,
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
         selection: Selection::from_filter("books").unwrap(),
         mapping: Mapping::new(Some("books:elsewhere"), None).unwrap(),
         ..restore_request("nightly")
@@ -217,9 +229,12 @@ async fn a_target_that_cannot_be_loaded_is_restored_with_a_warning() {
     world.back_up(&backup_request("loaded")).await.unwrap();
     milvus.create_collection(&samples::small_collection("books_copy")).await.unwrap();
     let request = RestoreRequest {
-        existing: ExistingTargetPolicy::Use,
+        options: RestoreOptions {
+            existing: ExistingTargetPolicy::Use,
+            indexes: false,
+            ..RestoreOptions::default()
+        },
         selection: Selection::from_filter("books").unwrap(),
-        indexes: false,
         ..restore_copy_request("loaded")
     };
     let watched = WatchedJob::new(|_, _| {});

@@ -78,7 +78,7 @@ async fn a_restore_names_the_targets_that_are_incomplete() {
     // The advice is followed.
     let mut resumed = restore_submission("nightly", "_copy");
     if let EngineRequest::Restore(request) = &mut resumed.request {
-        request.existing = ExistingTargetPolicy::Drop;
+        request.options.existing = ExistingTargetPolicy::Drop;
     }
     let resumed = within_deadline(jobs.submit(resumed)).await.unwrap();
     assert_eq!(within_deadline(jobs.wait(&resumed.id)).await.unwrap().state, JobState::Succeeded);

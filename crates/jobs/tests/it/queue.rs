@@ -47,7 +47,7 @@ async fn a_target_created_while_its_restore_is_queued_is_not_dropped() {
     env.wait_until_stalled().await;
     let mut restore = restore_submission("nightly", "_copy");
     if let EngineRequest::Restore(request) = &mut restore.request {
-        request.existing = ExistingTargetPolicy::Drop;
+        request.options.existing = ExistingTargetPolicy::Drop;
     }
     restore.idempotency_key = Some("key".to_owned());
     let waiting = within_deadline(jobs.submit(restore.clone())).await.unwrap();

@@ -149,7 +149,7 @@ async fn after_a_crash_the_advice_resumes_a_restore() {
     let EngineRequest::Restore(request) = &mut resumed.request else { unreachable!("it is a restore") };
     request.selection = Selection::from_filter("default.books").unwrap();
     request.mapping = Mapping::new(Some("default.books:default.books_copy"), None).unwrap();
-    request.existing = ExistingTargetPolicy::Drop;
+    request.options.existing = ExistingTargetPolicy::Drop;
     let resumed = within_deadline(jobs.submit(resumed)).await.unwrap();
     assert_eq!(within_deadline(jobs.wait(&resumed.id)).await.unwrap().state, JobState::Succeeded);
 }

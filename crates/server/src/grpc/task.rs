@@ -73,12 +73,12 @@ fn collection(
     };
     let Some(EngineRequest::Restore(context)) = request else { return task_message };
     backup::RestoreCollectionTask {
-        meta_only: context.meta_only,
-        restore_index: context.indexes,
-        use_auto_index: context.auto_index,
-        drop_exist_collection: context.existing == ExistingTargetPolicy::Drop,
-        drop_exist_index: context.drop_indexes,
-        skip_create_collection: context.existing == ExistingTargetPolicy::Use,
+        meta_only: context.options.meta_only,
+        restore_index: context.options.indexes,
+        use_auto_index: context.options.auto_index,
+        drop_exist_collection: context.options.existing == ExistingTargetPolicy::Drop,
+        drop_exist_index: context.options.drop_indexes,
+        skip_create_collection: context.options.existing == ExistingTargetPolicy::Use,
         ..task_message
     }
 }

@@ -261,7 +261,7 @@ mod tests {
             ("d", CollectionOutcome::NotBegun),
         ];
         let mut request = RestoreRequest::with_defaults("nightly".parse().unwrap());
-        request.load = false;
+        request.options.load = false;
         assert_snapshot!(restore_failure(&report_of(&request, outcomes)), @"
         restored 1 of 4 collections from nightly
           default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although Milvus reported the import as completed
@@ -271,7 +271,7 @@ mod tests {
           left in place, incomplete: default.b_x, default.c_x
           to restore the remaining collections: milvus-backup restore -n nightly --filter default.b,default.c,default.d --rename default.b:default.b_x,default.c:default.c_x,default.d:default.d_x --drop-exist-collection --no-load
         ");
-        request.existing = ExistingTargetPolicy::Use;
+        request.options.existing = ExistingTargetPolicy::Use;
         let mut into_others = report_of(&request, vec![("a", CollectionOutcome::Done), ("b", failed())]);
         into_others.collections[1].created = false;
         assert_snapshot!(restore_failure(&into_others), @"

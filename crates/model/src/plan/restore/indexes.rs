@@ -8,7 +8,7 @@ pub(super) fn index_to_create(index: &Index, backup: &CollectionBackup, request:
     let vector = backup.schema.fields.iter().any(|f| f.name == index.field_name && f.data_type.is_vector());
     let mut index = index.clone();
     index.params.retain(|key, _| !request.skip.index_params.contains(key));
-    if request.auto_index && vector {
+    if request.options.auto_index && vector {
         index.params.retain(|key, _| key == "metric_type");
         set_index_type(&mut index, "AUTOINDEX");
     } else if index.index_type == "marisa-trie" {
@@ -27,6 +27,7 @@ fn set_index_type(index: &mut Index, word: &str) {
 mod tests {
     use super::*;
     use crate::manifest::{DataType, Field};
+    use crate::plan::restore::RestoreOptions;
     use crate::plan::sample;
 
     fn index(field: &str, index_type: &str) -> Index {
@@ -44,7 +45,14 @@ mod tests {
         let mut backup = sample::collection("books", vec![]);
         let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
         backup.schema.fields = vec![field("emb", DataType::FLOAT_VECTOR), field("title", DataType::VARCHAR)];
-        index_to_create(index, &backup, &RestoreRequest { auto_index: auto, ..sample::request() })
+        index_to_create(
+            index,
+            &backup,
+            &RestoreRequest {
+                options: RestoreOptions { auto_index: auto, ..RestoreOptions::default() },
+                ..sample::request()
+            },
+        )
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl RestorePlan {
         request: &RestoreRequest,
         facts: &TargetFacts,
     ) -> Result<Self, PlanError> {
-        targets::check_existence(pairs, request.existing, facts)?;
+        targets::check_existence(pairs, request.options.existing, facts)?;
         let positions: HashMap<&CollectionRef, usize> =
             manifest.collections.iter().enumerate().map(|(at, c)| (&c.name, at)).collect();
         let mut warnings = Vec::new();
@@ -214,7 +214,7 @@ impl CollectionPlan {
         facts: &TargetFacts,
         warnings: &mut Vec<String>,
     ) -> Self {
-        let action = targets::target_action(target, request.existing, facts);
+        let action = targets::target_action(target, request.options.existing, facts);
         // an existing target keeps its properties
         let properties = if action == TargetAction::Use {
             Properties::default()
@@ -229,10 +229,10 @@ impl CollectionPlan {
         let indexes: Vec<Index> = backup
             .indexes
             .iter()
-            .filter(|_| request.indexes)
+            .filter(|_| request.options.indexes)
             .map(|index| indexes::index_to_create(index, backup, request))
             .collect();
-        let wanted = request.load && backup.load_state != LoadState::NotLoad;
+        let wanted = request.options.load && backup.load_state != LoadState::NotLoad;
         // an existing target may have indexes already
         let load = wanted && (!indexes.is_empty() || action == TargetAction::Use);
         if wanted && !load {
@@ -240,7 +240,7 @@ impl CollectionPlan {
                 "{target} was loaded, but cannot be without its index; create one and load it"
             ));
         }
-        let (partitions, jobs) = if request.meta_only {
+        let (partitions, jobs) = if request.options.meta_only {
             (backup.partitions.iter().map(jobs::plan_without_data).collect(), Vec::new())
         } else {
             jobs::plan_partitions(backup, facts)
@@ -258,7 +258,7 @@ impl CollectionPlan {
             indexes,
             load,
             load_only: if load { loaded_partitions(backup) } else { Vec::new() },
-            aliases: if request.aliases { backup.aliases.clone() } else { Vec::new() },
+            aliases: if request.options.aliases { backup.aliases.clone() } else { Vec::new() },
             shards: shards_to_create(backup.shards, other.and_then(|o| o.shards), request.max_shards),
             description: description.clone(),
             properties: properties.before,

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ExistingTargetPolicy, RestoreRequest};
+use super::ExistingTargetPolicy;
 
-/// The options of a restore that a command line, a request and an advice share.
+/// The options of a restore that the command line, the APIs and an advice share.
+///
+/// They are stored with the job that executes the restore, so missing ones get their defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RestoreOptions {
@@ -37,21 +39,6 @@ impl Default for RestoreOptions {
             load: true,
             aliases: true,
             cleanup_on_failure: false,
-        }
-    }
-}
-
-impl From<&RestoreRequest> for RestoreOptions {
-    fn from(request: &RestoreRequest) -> Self {
-        Self {
-            existing: request.existing,
-            meta_only: request.meta_only,
-            indexes: request.indexes,
-            auto_index: request.auto_index,
-            drop_indexes: request.drop_indexes,
-            load: request.load,
-            aliases: request.aliases,
-            cleanup_on_failure: request.cleanup_on_failure,
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::mapping::Mapping;
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
 
+use super::RestoreOptions;
+
 /// A request to restore a backup.
 ///
 /// It is stored with the job that executes it, so a reader ignores unknown fields and sets missing ones to their
@@ -27,30 +29,9 @@ pub struct RestoreRequest {
     /// filter restores nothing for a `restorePlan`, and succeeds.)
     #[serde(default = "Selection::everything")]
     pub targets: Selection,
-    /// Whether to restore collections without their data.
-    #[serde(default)]
-    pub meta_only: bool,
-    /// Whether to create the backup's indexes.
-    #[serde(default = "default_true")]
-    pub indexes: bool,
-    /// Whether vector indexes become AUTOINDEX, with the same metric.
-    #[serde(default)]
-    pub auto_index: bool,
-    /// What to do with existing targets.
-    #[serde(default)]
-    pub existing: ExistingTargetPolicy,
-    /// Whether to drop the indexes of an existing target first.
-    #[serde(default)]
-    pub drop_indexes: bool,
-    /// Whether to load the collections that were loaded in the source.
-    #[serde(default = "default_true")]
-    pub load: bool,
-    /// Whether to create the backup's aliases.
-    #[serde(default = "default_true")]
-    pub aliases: bool,
-    /// Whether to drop a collection that the restore created and whose import failed.
-    #[serde(default)]
-    pub cleanup_on_failure: bool,
+    /// The options that every front end offers.
+    #[serde(flatten)]
+    pub options: RestoreOptions,
     /// Whether to keep the staging directory at the end.
     #[serde(default)]
     pub keep_staged: bool,
@@ -76,14 +57,7 @@ impl RestoreRequest {
             selection: Selection::everything(),
             mapping: Mapping::identity(),
             targets: Selection::everything(),
-            meta_only: false,
-            indexes: true,
-            auto_index: false,
-            existing: ExistingTargetPolicy::default(),
-            drop_indexes: false,
-            load: true,
-            aliases: true,
-            cleanup_on_failure: false,
+            options: RestoreOptions::default(),
             keep_staged: false,
             skip: SkipParams::default(),
             max_shards: None,
@@ -91,11 +65,6 @@ impl RestoreRequest {
             confirmed_drops: None,
         }
     }
-}
-
-/// The default of options that are on unless a request turns them off.
-fn default_true() -> bool {
-    true
 }
 
 /// Keys of properties and parameters that are not restored, because the target would not accept them.

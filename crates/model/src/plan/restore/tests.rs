@@ -58,7 +58,7 @@ fn every_partition_is_planned_and_those_with_data_get_a_job() {
 fn a_target_whose_drop_was_not_confirmed_is_not_dropped() {
     let backup = || sample::collection("books", two_partitions());
     let request = |confirmed_drops| RestoreRequest {
-        existing: ExistingTargetPolicy::Drop,
+        options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() },
         confirmed_drops,
         ..sample::request()
     };
@@ -95,7 +95,10 @@ fn a_plan_states_why_it_stages() {
 
 #[test]
 fn a_restore_without_data_has_partitions_but_no_jobs() {
-    let request = RestoreRequest { meta_only: true, ..sample::request() };
+    let request = RestoreRequest {
+        options: RestoreOptions { meta_only: true, ..RestoreOptions::default() },
+        ..sample::request()
+    };
     let far = TargetFacts { access: DataAccess::Staged("far".to_owned()), ..sample::facts() };
     let plan = plan_backup(sample::collection("books", two_partitions()), &request, &far).unwrap();
     assert_eq!((plan.jobs().count(), plan.staging), (0, None));
@@ -117,7 +120,10 @@ fn a_backup_of_0_4_without_data_restores_no_rows() {
 #[test]
 fn existing_targets_are_rejected_dropped_or_used() {
     let backup = || sample::collection("books", two_partitions());
-    let with = |existing| RestoreRequest { existing, ..sample::request() };
+    let with = |existing| RestoreRequest {
+        options: RestoreOptions { existing, ..RestoreOptions::default() },
+        ..sample::request()
+    };
     assert_eq!(
         plan_backup(backup(), &with(ExistingTargetPolicy::Refuse), &target_exists()).unwrap_err().to_string(),
         "target collections exist already: copy.books"
@@ -135,7 +141,10 @@ fn existing_targets_are_rejected_dropped_or_used() {
 #[test]
 fn missing_targets_are_created_or_rejected() {
     let backup = || sample::collection("books", two_partitions());
-    let with = |existing| RestoreRequest { existing, ..sample::request() };
+    let with = |existing| RestoreRequest {
+        options: RestoreOptions { existing, ..RestoreOptions::default() },
+        ..sample::request()
+    };
     assert_eq!(
         plan_collection(backup(), &with(ExistingTargetPolicy::Refuse), &sample::facts()).action,
         TargetAction::Create
@@ -230,7 +239,10 @@ fn load_state_indexes_and_aliases_are_restored_unless_turned_off() {
     assert!(plan.load);
     assert_eq!((plan.indexes.len(), plan.aliases), (1, vec!["library".to_owned()]));
 
-    let request = RestoreRequest { load: false, aliases: false, ..sample::request() };
+    let request = RestoreRequest {
+        options: RestoreOptions { load: false, aliases: false, ..RestoreOptions::default() },
+        ..sample::request()
+    };
     let plan = plan_collection(loaded_with_index(), &request, &sample::facts());
     assert_eq!((plan.load, plan.indexes.len(), plan.aliases.len()), (false, 1, 0));
 
@@ -266,12 +278,18 @@ fn only_the_partitions_that_were_loaded_are_loaded() {
 
 #[test]
 fn a_new_collection_without_an_index_is_not_loaded_and_a_warning_says_so() {
-    let request = RestoreRequest { indexes: false, ..sample::request() };
+    let request = RestoreRequest {
+        options: RestoreOptions { indexes: false, ..RestoreOptions::default() },
+        ..sample::request()
+    };
     let plan = plan_backup(loaded_with_index(), &request, &sample::facts()).unwrap();
     assert!(!plan.collections[0].load && plan.collections[0].indexes.is_empty());
     assert!(plan.warnings.iter().any(|w| w.starts_with("copy.books was loaded, but cannot be without")));
 
-    let request = RestoreRequest { existing: ExistingTargetPolicy::Use, ..request };
+    let request = RestoreRequest {
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+        ..request
+    };
     let plan = plan_backup(loaded_with_index(), &request, &target_exists()).unwrap();
     assert!(plan.collections[0].load, "one that exists may have an index");
     assert_eq!(plan.warnings, Vec::<String>::new());
@@ -285,7 +303,10 @@ fn a_ttl_is_set_after_the_import_with_a_warning_and_existing_targets_keep_their_
     assert_eq!(collection.properties_after, [KeyValue::new("collection.ttl.seconds", "60")]);
     assert!(plan.warnings[0].starts_with("copy.books has a TTL of 60 s, which begins anew"));
 
-    let request = RestoreRequest { existing: ExistingTargetPolicy::Use, ..sample::request() };
+    let request = RestoreRequest {
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+        ..sample::request()
+    };
     let plan = plan_backup(loaded_with_index(), &request, &target_exists()).unwrap();
     assert!(plan.collections[0].properties.is_empty() && plan.collections[0].properties_after.is_empty());
     assert_eq!(plan.warnings, Vec::<String>::new());

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use jobs::OtherPlace;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
-use model::plan::restore::{CollectionOverride, ExistingTargetPolicy, RestoreRequest, SkipParams};
+use model::plan::restore::{
+    CollectionOverride, ExistingTargetPolicy, RestoreOptions, RestoreRequest, SkipParams,
+};
 use model::selection::Selection;
 
 use super::requests::{CollectionMapping, DatabaseMapping, V1RestorePlan, V1RestoreRequest, V1SkipParams};
@@ -25,13 +27,16 @@ impl V1RestoreRequest {
             selection: self.selection()?,
             mapping: self.mapping()?.lenient(),
             targets: self.targets()?,
-            meta_only: self.meta_only,
-            indexes: self.restore_index,
-            auto_index: self.use_auto_index,
-            existing: self.existing(),
-            drop_indexes: self.drop_exist_index,
-            load: false,
-            aliases: false,
+            options: RestoreOptions {
+                meta_only: self.meta_only,
+                indexes: self.restore_index,
+                auto_index: self.use_auto_index,
+                existing: self.existing(),
+                drop_indexes: self.drop_exist_index,
+                load: false,
+                aliases: false,
+                ..RestoreOptions::default()
+            },
             skip: (&self.skip_params).into(),
             max_shards: (self.max_shard_num > 0).then_some(self.max_shard_num),
             overrides: self.restore_plan.as_ref().map(V1RestorePlan::overrides).unwrap_or_default(),
@@ -194,8 +199,13 @@ mod tests {
     fn the_defaults_are_those_of_the_go_tool() {
         let request = read(json!({})).unwrap();
         assert!(request.selection.is_everything() && request.targets.is_everything());
-        assert_eq!(request.existing, ExistingTargetPolicy::Refuse);
-        assert!(!request.indexes && !request.load && !request.aliases && !request.meta_only);
+        assert_eq!(request.options.existing, ExistingTargetPolicy::Refuse);
+        assert!(
+            !request.options.indexes
+                && !request.options.load
+                && !request.options.aliases
+                && !request.options.meta_only
+        );
         assert_eq!(targets(&request, "shop.books"), "shop.books");
     }
 
@@ -214,7 +224,12 @@ mod tests {
             "skipParams": {"collectionProperties": ["a"], "indexParams": ["b"]},
         }))
         .unwrap();
-        assert!(request.meta_only && request.indexes && request.auto_index && request.drop_indexes);
+        assert!(
+            request.options.meta_only
+                && request.options.indexes
+                && request.options.auto_index
+                && request.options.drop_indexes
+        );
         assert_eq!(request.max_shards, Some(2));
         assert_eq!(
             (request.skip.collection_properties, request.skip.index_params),
@@ -226,7 +241,7 @@ mod tests {
             (false, true, ExistingTargetPolicy::Use),
         ] {
             let body = json!({"dropExistCollection": drop, "skipCreateCollection": skip});
-            assert_eq!(read(body).unwrap().existing, existing);
+            assert_eq!(read(body).unwrap().options.existing, existing);
         }
     }
 

@@ -122,12 +122,12 @@ pub(crate) struct V1RestoreOptions {
 impl From<&RestoreRequest> for V1RestoreOptions {
     fn from(request: &RestoreRequest) -> Self {
         Self {
-            meta_only: request.meta_only,
-            restore_index: request.indexes,
-            use_auto_index: request.auto_index,
-            drop_exist_collection: request.existing == ExistingTargetPolicy::Drop,
-            drop_exist_index: request.drop_indexes,
-            skip_create_collection: request.existing == ExistingTargetPolicy::Use,
+            meta_only: request.options.meta_only,
+            restore_index: request.options.indexes,
+            use_auto_index: request.options.auto_index,
+            drop_exist_collection: request.options.existing == ExistingTargetPolicy::Drop,
+            drop_exist_index: request.options.drop_indexes,
+            skip_create_collection: request.options.existing == ExistingTargetPolicy::Use,
         }
     }
 }
