@@ -11,17 +11,6 @@ use model::plan::restore::RestoreRequest;
 use crate::catalog::Catalog;
 use crate::{DeleteRequest, Engine, Error, JobCtx, backup, restore};
 
-/// The request of a job whose admission is checked.
-#[derive(Clone, Copy, Debug)]
-pub enum Admit<'a> {
-    /// Creates a backup.
-    Backup(&'a BackupRequest),
-    /// Restores collections of a backup.
-    Restore(&'a RestoreRequest),
-    /// Deletes a backup.
-    Delete(&'a DeleteRequest),
-}
-
 /// The facts about a job that are known before it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
@@ -55,57 +44,61 @@ impl fmt::Display for Claim {
     }
 }
 
+/// Each call rejects a job that is certain to fail, and returns the claims of an admitted one. It changes nothing and
+/// reads no data files, so an admitted job can still fail.
 impl Engine {
-    /// Rejects a job that is certain to fail, and returns the claims of an admitted one.
+    /// Admits a job that creates a backup.
     ///
-    /// Fails if:
-    /// - the name of a new backup exists already,
-    /// - the backup to restore or delete does not exist, or the one to restore is not complete,
-    /// - the selection matches nothing,
-    /// - a target exists and the request does not allow that,
-    /// - Milvus or a store is unreachable.
-    ///
-    /// Changes nothing and reads no data files, so an admitted job can still fail.
-    pub async fn admit(&self, what: Admit<'_>, ctx: &JobCtx) -> Result<Admission, Error> {
-        // Boxed one by one: the compiler cannot prove that the combined future is `Send`.
-        let admission = match what {
-            Admit::Backup(request) => self.admit_backup(request).boxed(),
-            Admit::Restore(request) => self.admit_restore(request).boxed(),
-            Admit::Delete(request) => self.admit_delete(request).boxed(),
+    /// Fails if the name exists already, if the selection matches nothing, or if Milvus or a store is unreachable.
+    pub async fn admit_backup(&self, request: &BackupRequest, ctx: &JobCtx) -> Result<Admission, Error> {
+        let admission = async {
+            let checked = backup::check_backup_request(self, request).await?;
+            if checked.flush.copies_rows() {
+                checked.source.check_store_access().await?;
+            }
+            Ok::<_, Error>(Admission {
+                server: Some(checked.source.milvus.server().version.to_string()),
+                writes: vec![claim_of_backup(&checked.catalog, &request.name)],
+                ..Admission::default()
+            })
         };
-        ctx.run(admission).await
+        ctx.run(admission.boxed()).await
     }
 
-    async fn admit_backup(&self, request: &BackupRequest) -> Result<Admission, Error> {
-        let checked = backup::check_backup_request(self, request).await?;
-        if checked.flush.copies_rows() {
-            checked.source.check_store_access().await?;
-        }
-        Ok(Admission {
-            server: Some(checked.source.milvus.server().version.to_string()),
-            writes: vec![claim_of_backup(&checked.catalog, &request.name)],
-            ..Admission::default()
-        })
+    /// Admits a job that restores a backup.
+    ///
+    /// Fails if the backup does not exist or is not complete, if the selection matches nothing, if a target exists and
+    /// the request does not allow that, or if Milvus or a store is unreachable.
+    pub async fn admit_restore(&self, request: &RestoreRequest, ctx: &JobCtx) -> Result<Admission, Error> {
+        let admission = async {
+            let checked = restore::check_restore_request(self, request).await?;
+            checked.target.check_store_access().await?;
+            let drops = checked.drops;
+            let targets = checked.targets.collections;
+            Ok::<_, Error>(Admission {
+                drops,
+                server: Some(checked.target.milvus.server().version.to_string()),
+                writes: targets.iter().map(|(_, target)| Claim::Collection(target.clone())).collect(),
+                reads: vec![claim_of_backup(&checked.catalog, &request.name)],
+                targets,
+            })
+        };
+        ctx.run(admission.boxed()).await
     }
 
-    async fn admit_restore(&self, request: &RestoreRequest) -> Result<Admission, Error> {
-        let checked = restore::check_restore_request(self, request).await?;
-        checked.target.check_store_access().await?;
-        let drops = checked.drops;
-        let targets = checked.targets.collections;
-        Ok(Admission {
-            drops,
-            server: Some(checked.target.milvus.server().version.to_string()),
-            writes: targets.iter().map(|(_, target)| Claim::Collection(target.clone())).collect(),
-            reads: vec![claim_of_backup(&checked.catalog, &request.name)],
-            targets,
-        })
-    }
-
-    async fn admit_delete(&self, request: &DeleteRequest) -> Result<Admission, Error> {
-        let catalog = Catalog::open(self)?;
-        catalog.find_deletable_backup(&request.name).await?;
-        Ok(Admission { writes: vec![claim_of_backup(&catalog, &request.name)], ..Admission::default() })
+    /// Admits a job that deletes a backup.
+    ///
+    /// Fails if the backup does not exist or is being written, or if its store is unreachable.
+    pub async fn admit_delete(&self, request: &DeleteRequest, ctx: &JobCtx) -> Result<Admission, Error> {
+        let admission = async {
+            let catalog = Catalog::open(self)?;
+            catalog.find_deletable_backup(&request.name).await?;
+            Ok::<_, Error>(Admission {
+                writes: vec![claim_of_backup(&catalog, &request.name)],
+                ..Admission::default()
+            })
+        };
+        ctx.run(admission.boxed()).await
     }
 }
 

@@ -23,7 +23,7 @@ mod ready;
 mod report;
 mod restore;
 
-pub use admit::{Admission, Admit, Claim};
+pub use admit::{Admission, Claim};
 pub use advice::{Advice, RemainingCollection, RemainingRestore, Setting, known_advice};
 pub use backup::PreparedBackup;
 pub use catalog::{BackupDetail, BackupState, BackupSummary, CollectionExtra, Damage, Extra, PartitionExtra};

@@ -1,12 +1,12 @@
 //! The end of a job: the final state, the outcome and the failure, derived from the result of the engine.
 
-use engine::{Advice, BackupReport, CollectionOutcome, FailureKind, RestoreReport};
+use engine::FailureKind;
 
 use crate::active_job::StopReason;
-use crate::interruption::{
-    InterruptionCause, describe_interruption, describe_queue_cancellation, format_names,
-};
-use crate::job::{JobFailure, JobKind, JobOutcome, JobSnapshot, JobState, OtherPlace};
+use crate::failure::JobFailure;
+use crate::interruption::{InterruptionCause, describe_interruption, describe_queue_cancellation};
+use crate::job::{JobSnapshot, JobState};
+use crate::kind::JobOutcome;
 
 /// The end of a job, without the time and the progress.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl Ending {
         job: &JobSnapshot,
         stop_reason: Option<StopReason>,
     ) -> Self {
-        let (outcome, failure) = match result.map(|outcome| outcome.at_location(job)) {
+        let (outcome, failure) = match result.map(|outcome| outcome.with_location(job.is_elsewhere())) {
             Ok(outcome) => match outcome.describe_failure() {
                 None => return Self { state: JobState::Succeeded, outcome: Some(outcome), failure: None },
                 Some(failure) => (Some(outcome), failure),
@@ -67,12 +67,7 @@ impl Ending {
 
     /// Creates the end of a job whose request a later version of this program stored, so that it is not executed.
     pub(crate) fn of_unknown_request(job: &JobSnapshot) -> Self {
-        let backup = job.backup.clone();
-        let advice = match job.kind {
-            JobKind::Backup => Advice::CreateAgain,
-            JobKind::Restore => Advice::RestoreAgain { backup },
-            JobKind::Delete => Advice::DeleteAgain { backup, may_be_gone: false },
-        };
+        let advice = job.kind.advise_again(job.backup.clone());
         Self::from_failure(JobFailure {
             kind: FailureKind::Failed,
             message: "a later version of this program stored the request, so this version cannot execute it"
@@ -88,63 +83,11 @@ impl Ending {
     }
 }
 
-impl JobOutcome {
-    /// Notes in the advice of a restore that its options do not name the location of the backup, where it has another.
-    fn at_location(mut self, job: &JobSnapshot) -> Self {
-        if let Self::Restore(RestoreReport { remaining: Some(remaining), .. }) = &mut self {
-            remaining.options_are_complete &= job.place == OtherPlace::default();
-        }
-        self
-    }
-
-    /// Describes what the job did not do; `None` if it did everything.
-    fn describe_failure(&self) -> Option<JobFailure> {
-        match self {
-            Self::Backup(report) => report.kind().map(|kind| describe_backup_failure(report, kind)),
-            Self::Restore(report) => report.kind().map(|kind| describe_restore_failure(report, kind)),
-            Self::Delete(_) => None,
-        }
-    }
-}
-
-/// Describes the failure of a backup that is complete but lacks collections.
-fn describe_backup_failure(report: &BackupReport, kind: FailureKind) -> JobFailure {
-    let mut missing = Vec::new();
-    if !report.vanished.is_empty() {
-        missing.push(format!("what was dropped during the backup: {}", format_names(&report.vanished)));
-    }
-    missing.extend(report.failed.iter().map(|failed| format!("{}: {}", failed.collection, failed.reason)));
-    JobFailure {
-        kind,
-        message: format!("{} is complete, but without {}", report.name, missing.join("; ")),
-        context: None,
-        advice: report.failed.iter().find_map(|failed| failed.advice.clone()),
-    }
-}
-
-/// Describes the failure of a restore by the first collection that failed; the report contains the others.
-fn describe_restore_failure(report: &RestoreReport, kind: FailureKind) -> JobFailure {
-    let done = report.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
-    let failed = report.collections.iter().find_map(|c| match &c.outcome {
-        CollectionOutcome::Failed(failure) => Some((&c.target, failure)),
-        _ => None,
-    });
-    let total = report.collections.len();
-    let cause =
-        failed.map(|(target, failure)| format!("; {target}: {}", failure.message)).unwrap_or_default();
-    JobFailure {
-        kind,
-        message: format!("restored {done} of {total} collections from {}{cause}", report.name),
-        context: None,
-        advice: failed.and_then(|(_, failure)| failure.advice.clone()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use engine::Error;
+    use engine::{BackupReport, Error};
     use model::name::CollectionRef;
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use engine::FailureKind;
 
-use crate::job::JobFailure;
+use crate::failure::JobFailure;
 use crate::{JobState, StoreError};
 
 /// The error of an operation on jobs.

@@ -12,7 +12,9 @@ use tracing::{Instrument, Span};
 use crate::active_job::ActiveJob;
 use crate::ending::Ending;
 use crate::error::JobsError;
-use crate::job::{EngineRequest, JobFailure, JobOutcome, JobSnapshot, JobState, OtherPlace};
+use crate::failure::JobFailure;
+use crate::job::{JobSnapshot, JobState, OtherPlace};
+use crate::kind::{EngineRequest, JobOutcome};
 use crate::shared_state::SharedState;
 use crate::store::{EndRecord, StoreError, statements};
 
@@ -112,7 +114,7 @@ async fn execute_and_save_progress(shared: &SharedState, active: &Arc<ActiveJob>
     }
 }
 
-/// Plans and executes a request with the engine, at the given backup location.
+/// Executes a request with the engine, at the given backup location.
 async fn execute_request(
     engine: &Engine,
     request: &EngineRequest,
@@ -120,20 +122,7 @@ async fn execute_request(
     ctx: &JobCtx,
 ) -> Result<JobOutcome, engine::Error> {
     let engine = engine.with_backup(place.bucket.as_deref(), place.root.as_deref())?;
-    match request {
-        EngineRequest::Backup(request) => {
-            let prepared = engine.plan_backup(request, ctx).await?;
-            engine.backup(prepared, ctx).await.map(JobOutcome::Backup)
-        }
-        EngineRequest::Restore(request) => {
-            let prepared = engine.plan_restore(request, ctx).await?;
-            engine.restore(prepared, ctx).await.map(JobOutcome::Restore)
-        }
-        EngineRequest::Delete(request) => {
-            let prepared = engine.plan_delete(request, ctx).await?;
-            engine.delete(prepared, ctx).await.map(JobOutcome::Delete)
-        }
-    }
+    request.execute(&engine, ctx).await
 }
 
 /// Saves the progress of a job and returns whether that succeeded; a failure is logged, and the next save makes up

@@ -1,74 +1,11 @@
-//! The types of a job: its request, its caller, its state, its progress and its outcome.
+//! The types of a job: its submission, its state and its snapshot.
 
-use engine::{Advice, BackupReport, DeleteOutcome, DeleteRequest, FailureKind, Progress, RestoreReport};
+use engine::Progress;
 use model::name::CollectionRef;
-use model::plan::backup::BackupRequest;
-use model::plan::restore::RestoreRequest;
 use serde::{Deserialize, Serialize};
 
-/// The request to the engine that a job executes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "at most a few hundred requests exist, and each is moved once")]
-pub enum EngineRequest {
-    /// Creates a backup.
-    Backup(BackupRequest),
-    /// Restores a backup.
-    Restore(RestoreRequest),
-    /// Deletes a backup.
-    Delete(DeleteRequest),
-}
-
-impl EngineRequest {
-    /// Returns the kind of the job that executes the request.
-    pub fn kind(&self) -> JobKind {
-        match self {
-            Self::Backup(_) => JobKind::Backup,
-            Self::Restore(_) => JobKind::Restore,
-            Self::Delete(_) => JobKind::Delete,
-        }
-    }
-
-    /// Returns the name of the backup that is created, restored or deleted.
-    pub fn backup(&self) -> &str {
-        match self {
-            Self::Backup(request) => request.name.as_str(),
-            Self::Restore(request) => request.name.as_str(),
-            Self::Delete(request) => request.name.as_str(),
-        }
-    }
-}
-
-/// The kind of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobKind {
-    /// A backup is created.
-    Backup,
-    /// A backup is restored.
-    Restore,
-    /// A backup is deleted.
-    Delete,
-}
-
-impl JobKind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Backup, Self::Restore, Self::Delete];
-
-    /// Returns the kind with this name, the inverse of `as_str`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-
-    /// Returns the name of the kind, as stored and as shown to users.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Backup => "backup",
-            Self::Restore => "restore",
-            Self::Delete => "delete",
-        }
-    }
-}
+use crate::failure::JobFailure;
+use crate::kind::{EngineRequest, JobKind, JobOutcome, display_name};
 
 /// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -155,32 +92,6 @@ pub struct Submission {
     pub by: String,
 }
 
-/// The outcome of a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobOutcome {
-    /// The report of a backup.
-    Backup(BackupReport),
-    /// The report of a restore.
-    Restore(RestoreReport),
-    /// The result of a deletion.
-    Delete(DeleteOutcome),
-}
-
-/// The reason why a job did not do everything that was requested.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobFailure {
-    /// The kind of the failure.
-    pub kind: FailureKind,
-    /// The message, which includes the causes.
-    pub message: String,
-    /// The operation or phase in which the failure occurred, if known.
-    pub context: Option<String>,
-    /// The suggested next step, if one is known.
-    #[serde(default, deserialize_with = "engine::known_advice")]
-    pub advice: Option<Advice>,
-}
-
 /// The current state of a job.
 #[derive(Clone, Debug)]
 pub struct JobSnapshot {
@@ -225,20 +136,22 @@ impl JobSnapshot {
     /// may be thousands.
     pub(crate) fn into_list_entry(self) -> Self {
         let (progress, _) = self.progress.split();
-        let outcome = self.outcome.filter(|outcome| !matches!(outcome, JobOutcome::Restore(_)));
+        let outcome = self.outcome.filter(|outcome| !outcome.is_large());
         Self { targets: Vec::new(), progress, outcome, ..self }
     }
 
     /// Returns the name under which the progress of a restored collection is recorded.
-    ///
-    /// This is the name of the source, or of the target if the source has several targets.
     pub fn display_name<'a>(
         &self,
         source: &'a CollectionRef,
         target: &'a CollectionRef,
     ) -> &'a CollectionRef {
-        let several = self.targets.iter().filter(|(other, _)| other == source).nth(1).is_some();
-        if several { target } else { source }
+        display_name(&self.targets, source, target)
+    }
+
+    /// Returns whether the backup is at another location than the configured one.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.place != OtherPlace::default()
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::active_job::ActiveJob;
 use crate::error::JobsError;
-use crate::job::{JobKind, JobState};
+use crate::job::JobState;
+use crate::kind::JobKind;
 use crate::store::EndRecord;
 
 /// The number of stored jobs of each kind in each state.

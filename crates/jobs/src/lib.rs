@@ -5,10 +5,12 @@ mod claims;
 mod ending;
 mod error;
 mod execution;
+mod failure;
 mod interruption;
 mod job;
 mod job_table;
 mod jobs;
+mod kind;
 mod retention;
 #[cfg(test)]
 mod sample;
@@ -18,10 +20,9 @@ mod submission;
 mod watch;
 
 pub use error::JobsError;
-pub use job::{
-    EngineRequest, JobFailure, JobFilter, JobKind, JobOutcome, JobPage, JobSnapshot, JobState, OtherPlace,
-    Submission,
-};
+pub use failure::JobFailure;
+pub use job::{JobFilter, JobPage, JobSnapshot, JobState, OtherPlace, Submission};
 pub use job_table::JobCounts;
 pub use jobs::{Jobs, JobsConfig};
+pub use kind::{EngineRequest, JobEffect, JobKind, JobOutcome};
 pub use store::StoreError;

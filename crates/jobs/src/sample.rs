@@ -4,7 +4,8 @@ use engine::{Event, Progress};
 use model::name::CollectionRef;
 use model::plan::backup::BackupRequest;
 
-use crate::job::{EngineRequest, JobSnapshot, JobState, OtherPlace};
+use crate::job::{JobSnapshot, JobState, OtherPlace};
+use crate::kind::EngineRequest;
 
 /// Returns the name of a collection in the default database.
 pub(crate) fn collection(name: &str) -> CollectionRef {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{Admission, Admit, Claim, JobCtx, Progress, now_ms};
+use engine::{Admission, Claim, JobCtx, Progress, now_ms};
 use model::plan::restore::PlanError;
 use rusqlite::ErrorCode;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,8 @@ use tracing::Instrument as _;
 use crate::active_job::ActiveJob;
 use crate::claims::Claims;
 use crate::error::JobsError;
-use crate::job::{EngineRequest, JobKind, JobSnapshot, JobState, OtherPlace, Submission};
+use crate::job::{JobSnapshot, JobState, OtherPlace, Submission};
+use crate::kind::{EngineRequest, JobKind};
 use crate::shared_state::SharedState;
 use crate::store::{StoreError, StoredJob, statements};
 
@@ -55,13 +56,8 @@ impl SharedState {
     async fn request_admission(&self, id: &str, submission: &Submission) -> Result<Admission, engine::Error> {
         let place = &submission.place;
         let engine = self.engine.with_backup(place.bucket.as_deref(), place.root.as_deref())?;
-        let request = match &submission.request {
-            EngineRequest::Backup(request) => Admit::Backup(request),
-            EngineRequest::Restore(request) => Admit::Restore(request),
-            EngineRequest::Delete(request) => Admit::Delete(request),
-        };
         let ctx = JobCtx::with_id(id, CancellationToken::new(), |_| {});
-        engine.admit(request, &ctx).await
+        submission.request.admit(&engine, &ctx).await
     }
 
     /// Replaces the error "targets exist" with `JobsError::Busy` if an active job writes one of the targets.
@@ -93,10 +89,7 @@ impl SharedState {
         }
         let claims = Claims::from_admission(&admission);
         let Submission { mut request, place, id: _, idempotency_key: key, name_generated, by } = submission;
-        // Only the targets that exist now may be dropped, not those that are created before the job runs.
-        if let EngineRequest::Restore(request) = &mut request {
-            request.confirmed_drops = Some(admission.drops.clone());
-        }
+        request.confirm(&admission);
         self.check_conflicts_and_capacity(&request, &place, &claims)?;
         let job = JobSnapshot {
             id,

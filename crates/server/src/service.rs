@@ -11,7 +11,8 @@ use engine::{
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use jobs::{
-    EngineRequest, JobFilter, JobKind, JobPage, JobSnapshot, Jobs, JobsError, OtherPlace, Submission,
+    EngineRequest, JobEffect, JobFilter, JobKind, JobPage, JobSnapshot, Jobs, JobsError, OtherPlace,
+    Submission,
 };
 use model::name::BackupName;
 use model::plan::backup::{BackupPreview, BackupRequest};
@@ -89,34 +90,12 @@ impl Service {
         })
     }
 
-    /// Submits a backup.
-    pub(crate) async fn backup(
+    /// Submits a job.
+    pub(crate) async fn submit(
         &self,
         context: RequestContext,
-        request: BackupRequest,
+        request: EngineRequest,
     ) -> Result<JobSnapshot, Failure> {
-        self.submit(context, EngineRequest::Backup(request)).await
-    }
-
-    /// Submits a restore.
-    pub(crate) async fn restore(
-        &self,
-        context: RequestContext,
-        request: RestoreRequest,
-    ) -> Result<JobSnapshot, Failure> {
-        self.submit(context, EngineRequest::Restore(request)).await
-    }
-
-    /// Submits a deletion.
-    pub(crate) async fn delete(
-        &self,
-        context: RequestContext,
-        request: DeleteRequest,
-    ) -> Result<JobSnapshot, Failure> {
-        self.submit(context, EngineRequest::Delete(request)).await
-    }
-
-    async fn submit(&self, context: RequestContext, request: EngineRequest) -> Result<JobSnapshot, Failure> {
         let RequestContext { caller, id, any_id, idempotency_key, name_generated, place } = context;
         let (action, subject) = (request.kind().as_str(), request.backup().to_owned());
         let role = role_for(request.kind());
@@ -274,9 +253,9 @@ struct EngineAccess {
 
 /// Returns the role that a kind of job needs.
 const fn role_for(kind: JobKind) -> Role {
-    match kind {
-        JobKind::Backup => Role::Backup,
-        JobKind::Restore => Role::Restore,
-        JobKind::Delete => Role::Admin,
+    match kind.effect() {
+        JobEffect::AddsBackup => Role::Backup,
+        JobEffect::ChangesMilvus => Role::Restore,
+        JobEffect::DeletesBackup => Role::Admin,
     }
 }

@@ -48,6 +48,8 @@ macro_rules! word_enum {
     };
 }
 
+pub(crate) use word_enum;
+
 word_enum! {
     /// The state of a backup.
     BackupState of engine::BackupState {
@@ -125,18 +127,6 @@ word_enum! {
         Drop = "drop",
         /// The data is imported into them; all targets must exist.
         Use = "use",
-    }
-}
-
-word_enum! {
-    /// The kind of a job.
-    JobKind of jobs::JobKind {
-        /// The job creates a backup.
-        Backup = "backup",
-        /// The job restores a backup.
-        Restore = "restore",
-        /// The job deletes a backup.
-        Delete = "delete",
     }
 }
 

@@ -5,11 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::advice::{Reword, Terms, hint_of, reword_hint};
-use crate::job_request::JobRequest;
-use crate::{
-    BackupReport, DeletionReport, Failure, FailureKind, JobKind, JobPace, JobProgress, JobState,
-    RestoreReport, UtcTime,
-};
+use crate::job_kind::JobRequest;
+use crate::{Failure, FailureKind, JobKind, JobPace, JobProgress, JobResult, JobState, UtcTime};
 
 /// One page of the list of jobs, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -62,18 +59,6 @@ pub struct Job {
     pub error: Option<JobError>,
 }
 
-/// The report of a job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum JobResult {
-    /// The report of a backup.
-    Backup(BackupReport),
-    /// The report of a restore.
-    Restore(RestoreReport),
-    /// The report of a deletion.
-    Delete(DeletionReport),
-}
-
 /// The reason why a job did not do everything that was requested.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobError {
@@ -96,10 +81,8 @@ impl Reword for Job {
         if let Some(error) = &mut self.error {
             reword_hint(&mut error.hint, error.advice.as_ref(), terms);
         }
-        match &mut self.result {
-            Some(JobResult::Backup(report)) => report.reword(terms),
-            Some(JobResult::Restore(report)) => report.reword(terms),
-            Some(JobResult::Delete(_)) | None => {}
+        if let Some(result) = &mut self.result {
+            result.reword(terms);
         }
     }
 }
@@ -119,16 +102,6 @@ impl From<&jobs::JobFailure> for JobError {
             context: failure.context.clone(),
             hint: hint_of(failure.advice.as_ref()),
             advice: failure.advice.clone(),
-        }
-    }
-}
-
-impl From<&jobs::JobOutcome> for JobResult {
-    fn from(outcome: &jobs::JobOutcome) -> Self {
-        match outcome {
-            jobs::JobOutcome::Backup(report) => Self::Backup(report.into()),
-            jobs::JobOutcome::Restore(report) => Self::Restore(report.into()),
-            jobs::JobOutcome::Delete(outcome) => Self::Delete(DeletionReport::new(outcome, false)),
         }
     }
 }

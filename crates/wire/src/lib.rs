@@ -13,8 +13,8 @@ mod deletion_report;
 mod enumerations;
 mod failure;
 mod job;
+mod job_kind;
 mod job_progress;
-mod job_request;
 mod page_token;
 mod problem;
 mod request;
@@ -33,10 +33,11 @@ pub use backup_report::{BackupPlan, BackupReport};
 pub use check_report::CheckReport;
 pub use deletion_report::DeletionReport;
 pub use enumerations::{
-    BackupState, CheckState, Existing, FlushStrategy, JobKind, JobState, LoadState, Phase, TargetAction,
+    BackupState, CheckState, Existing, FlushStrategy, JobState, LoadState, Phase, TargetAction,
 };
 pub use failure::{Failure, FailureDocument};
-pub use job::{Job, JobPage, JobResult};
+pub use job::{Job, JobPage};
+pub use job_kind::{JobKind, JobResult};
 pub use job_progress::{Completion, JobCollection, JobPace, JobProgress};
 pub use page_token::{decode_page_token, encode_page_token};
 pub use problem::Problem;

@@ -5,6 +5,7 @@ use wire::{DONE, Failure, Job, JobPage, Reword};
 
 use super::args::CommonFlags;
 use super::remote::{ServerFlags, follow_job};
+use super::report::describe_result;
 use super::session::Session;
 use crate::remote::{Client, SignalAction};
 use crate::render;
@@ -142,7 +143,8 @@ impl Arguments {
             Command::Show(Show { job: JobArguments { id, .. } }) => {
                 let mut job: Job = client.get(&["jobs", id], &[]).await?;
                 job.reword(session.terms());
-                session.show(&job, |job| render::text::job(job, session.terms()))?;
+                let result = job.result.as_ref().map(|result| describe_result(result, session.terms()));
+                session.show(&job, |job| render::text::job(job, &result.unwrap_or_default()))?;
             }
             Command::Cancel(Cancel { job: JobArguments { id, .. } }) => {
                 let job: Job = client.act(&["jobs", &format!("{id}:cancel")]).await?;

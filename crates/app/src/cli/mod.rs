@@ -10,7 +10,7 @@ mod get;
 mod jobs;
 mod list;
 mod remote;
-mod report;
+pub(crate) mod report;
 mod restore;
 mod run;
 mod selection;

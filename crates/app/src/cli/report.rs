@@ -3,8 +3,7 @@
 use wire::{BackupReport, DONE, DeletionReport, Failure, FailureKind, Job, JobResult, RestoreReport, Reword};
 
 use super::session::Session;
-use crate::render;
-use crate::render::Format;
+use crate::render::{self, CommandTerms, Format};
 
 /// Prints the report of a backup; returns the exit code.
 pub(super) fn report_backup(session: &Session<'_>, mut report: BackupReport) -> Result<u8, Failure> {
@@ -35,6 +34,15 @@ pub(super) fn report_restore(session: &Session<'_>, mut report: RestoreReport) -
         }
     }
     Ok(report.exit_code)
+}
+
+/// The description of the result of a job, in the details of the job.
+pub(crate) fn describe_result(result: &JobResult, terms: &CommandTerms) -> String {
+    match result {
+        JobResult::Backup(report) => render::text::backup_report(report, terms),
+        JobResult::Delete(outcome) => render::text::deleted(outcome),
+        JobResult::Restore(report) => render::text::restored_rows(report),
+    }
 }
 
 /// Prints the outcome of a job of a server as the command of its kind does; returns the exit code.

@@ -6,7 +6,7 @@ use api::backup::{
     CheckRequest, CreateBackupRequest, DeleteBackupRequest, GetBackupRequest, GetRestoreStateRequest,
     ListBackupsRequest, RestoreBackupRequest,
 };
-use api::v1::{CancelJobRequest, GetJobRequest, ListJobsRequest, ListSegmentsRequest, WatchJobRequest};
+use api::v1::{self, CancelJobRequest, GetJobRequest, ListJobsRequest, ListSegmentsRequest, WatchJobRequest};
 use prost::Message;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -149,7 +149,17 @@ fn all_calls() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let get = GetBackupRequest { backup_name: name(), ..Default::default() };
     let state = GetRestoreStateRequest { id: id(), ..Default::default() };
     let segments = ListSegmentsRequest { backup: name(), ..Default::default() };
+    let new_backup =
+        v1::CreateBackupRequest { name: "second".to_owned(), ..Default::default() }.encode_to_vec();
+    let new_restore = v1::RestoreBackupRequest { backup: name(), ..Default::default() }.encode_to_vec();
+    let deletion = v1::DeleteBackupRequest { backup: name(), ..Default::default() }.encode_to_vec();
     vec![
+        ("milvus_backup.v1.BackupService/PlanBackup", new_backup.clone(), "read"),
+        ("milvus_backup.v1.BackupService/PlanRestore", new_restore.clone(), "read"),
+        ("milvus_backup.v1.BackupService/PlanDeletion", deletion.clone(), "read"),
+        ("milvus_backup.v1.BackupService/CreateBackup", new_backup, "backup"),
+        ("milvus_backup.v1.BackupService/RestoreBackup", new_restore, "restore"),
+        ("milvus_backup.v1.BackupService/DeleteBackup", deletion, "admin"),
         ("milvus.proto.backup.MilvusBackupService/CreateBackup", create.encode_to_vec(), "backup"),
         ("milvus.proto.backup.MilvusBackupService/GetBackup", get.encode_to_vec(), "read"),
         (

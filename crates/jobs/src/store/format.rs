@@ -95,7 +95,8 @@ mod tests {
     use model::plan::backup::BackupRequest;
 
     use super::*;
-    use crate::job::{EngineRequest, JobFailure, JobOutcome};
+    use crate::failure::JobFailure;
+    use crate::kind::{EngineRequest, JobOutcome};
 
     fn decode(text: &str) -> Result<Option<EngineRequest>, RowError> {
         Decoder::new("1").decode(text)

@@ -6,7 +6,8 @@ use rusqlite::Row;
 use super::RowError;
 use super::format::{Decoder, encode, encode_versioned};
 use crate::claims::Claims;
-use crate::job::{EngineRequest, JobKind, JobSnapshot, JobState};
+use crate::job::{JobSnapshot, JobState};
+use crate::kind::{EngineRequest, JobKind};
 
 /// A job as it is stored, with the data that is not shown to users.
 #[derive(Clone, Debug)]

@@ -10,7 +10,9 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use super::RowError;
 use super::format::{encode, encode_versioned};
 use super::row::{ALL_COLUMNS, JobRow, LIST_COLUMNS, StoredJob, encode_progress, parse_column};
-use crate::job::{JobFailure, JobFilter, JobKind, JobOutcome, JobSnapshot, JobState};
+use crate::failure::JobFailure;
+use crate::job::{JobFilter, JobSnapshot, JobState};
+use crate::kind::{JobKind, JobOutcome};
 
 /// The data that is stored when a job ends.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use api::v1::{
     BackupPlan, CreateBackupRequest, DeleteBackupRequest, DeletionPlan, Job, RestoreBackupRequest,
     RestorePlan,
 };
-use jobs::JobKind;
+use jobs::{EngineRequest, JobKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::{Request, Response, Status};
@@ -43,7 +43,7 @@ impl BackupCalls {
         let context = job_context(&request, JobKind::Backup, &message.name, &message.job_id)?;
         let body: NewBackup = to_document(message)?;
         let context = RequestContext { name_generated: body.chosen_name().is_none(), ..context };
-        Ok(job(&self.service().backup(context, body.to_engine_request()?).await?))
+        Ok(job(&self.service().submit(context, EngineRequest::Backup(body.to_engine_request()?)).await?))
     }
 
     async fn plan_backup(&self, request: Request<CreateBackupRequest>) -> Result<BackupPlan, Failure> {
@@ -58,7 +58,7 @@ impl BackupCalls {
         let context = job_context(&request, JobKind::Restore, &message.backup, &message.job_id)?;
         let body: NewRestore = to_document(message)?;
         let restore = body.to_engine_request(self.state.settings.keep_staged)?;
-        Ok(job(&self.service().restore(context, restore).await?))
+        Ok(job(&self.service().submit(context, EngineRequest::Restore(restore)).await?))
     }
 
     async fn plan_restore(&self, request: Request<RestoreBackupRequest>) -> Result<RestorePlan, Failure> {
@@ -72,7 +72,7 @@ impl BackupCalls {
         let message = request.get_ref();
         let context = job_context(&request, JobKind::Delete, &message.backup, &message.job_id)?;
         let deletion = parse_delete_request(Some(&message.backup))?;
-        Ok(job(&self.service().delete(context, deletion).await?))
+        Ok(job(&self.service().submit(context, EngineRequest::Delete(deletion)).await?))
     }
 
     async fn plan_deletion(&self, request: Request<DeleteBackupRequest>) -> Result<DeletionPlan, Failure> {

@@ -8,7 +8,7 @@ use api::backup::{
 };
 use engine::BackupState;
 use futures::{StreamExt, stream};
-use jobs::JobKind;
+use jobs::{EngineRequest, JobKind};
 use model::name::BackupName;
 use model::plan::restore::RestoreRequest;
 use tonic::{Request, Response, Status};
@@ -62,7 +62,7 @@ impl GoServiceCalls {
         let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
         let wanted = V1CreateRequest::from(request.into_inner());
         log_notes(&wanted.notes());
-        let mut job = self.service().backup(context, wanted.backup()?).await?;
+        let mut job = self.service().submit(context, EngineRequest::Backup(wanted.backup()?)).await?;
         let msg = if wanted.asynchronous {
             "create backup is executing asynchronously"
         } else {
@@ -121,7 +121,7 @@ impl GoServiceCalls {
         let context = self.context(&request, "", "")?;
         let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
         let deletion = wire::parse_delete_request(Some(&request.get_ref().backup_name))?;
-        let job = self.service().delete(context, deletion).await?;
+        let job = self.service().submit(context, EngineRequest::Delete(deletion)).await?;
         wait_for_job(self.service(), &caller, &job, outlives_call).await?;
         let request_id = request_id(&request.get_ref().request_id, request.extensions());
         Ok(DeleteBackupResponse { request_id, code: SUCCEEDED, msg: SUCCESS.to_owned() })
@@ -140,7 +140,7 @@ impl GoServiceCalls {
         let wanted = V1RestoreRequest::from(request.into_inner());
         log_notes(&wanted.notes());
         let restore = RestoreRequest { keep_staged: self.state.settings.keep_staged, ..wanted.restore()? };
-        let mut job = self.service().restore(context, restore).await?;
+        let mut job = self.service().submit(context, EngineRequest::Restore(restore)).await?;
         let msg = if wanted.asynchronous {
             "restore backup is executing asynchronously"
         } else {

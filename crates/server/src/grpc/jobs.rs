@@ -16,17 +16,6 @@ use crate::policy::Policy;
 use crate::{Role, Service};
 use wire::Failure;
 
-const KINDS: [JobKind; 3] = [JobKind::Backup, JobKind::Restore, JobKind::Delete];
-const STATES: [JobState; 7] = [
-    JobState::Queued,
-    JobState::Running,
-    JobState::Succeeded,
-    JobState::Partial,
-    JobState::Failed,
-    JobState::Cancelled,
-    JobState::Interrupted,
-];
-
 /// The policies of the calls.
 pub(super) const POLICIES: &[(&str, Policy)] =
     &[("GetJob", READS), ("ListJobs", READS), ("CancelJob", CHANGES), ("WatchJob", READS)];
@@ -41,10 +30,10 @@ impl JobCalls {
         let wanted = request.get_ref();
         let filter = JobFilter {
             kinds: parse_enum("kind", &wanted.kinds, |number| {
-                KINDS.into_iter().find(|kind| i32::from(job::kind(*kind)) == number)
+                JobKind::ALL.into_iter().find(|kind| i32::from(job::kind(*kind)) == number)
             })?,
             states: parse_enum("state", &wanted.states, |number| {
-                STATES.into_iter().find(|state| i32::from(job::state(*state)) == number)
+                JobState::ALL.into_iter().find(|state| i32::from(job::state(*state)) == number)
             })?,
             backup: (!wanted.backup.is_empty()).then(|| wanted.backup.clone()),
         };

@@ -13,6 +13,7 @@ use super::super::text::{
     backup_plan, backup_report, cancelled, delete_plan, delete_question, deleted, detail, job, jobs, list,
     restore_failure, restore_plan, restore_report,
 };
+use crate::cli::report::describe_result;
 
 fn document<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
@@ -159,6 +160,12 @@ fn restore_reports() {
     assert_snapshot!("restore_report", restore_report(&report));
 }
 
+fn shown_job(fields: Value) -> String {
+    let shown: Job = document(fields);
+    let result = shown.result.as_ref().map(|result| describe_result(result, &CommandTerms::default()));
+    job(&shown, &result.unwrap_or_default())
+}
+
 fn job_document(state: &str) -> Value {
     let part = |done, all| json!({"done": done, "all": all});
     json!({
@@ -190,18 +197,18 @@ fn lists_of_jobs() {
 
 #[test]
 fn details_of_jobs() {
-    assert_snapshot!("jobs_show_running", job(&document(job_document("running")), &CommandTerms::default()));
+    assert_snapshot!("jobs_show_running", shown_job(job_document("running")));
     let mut failed = job_document("failed");
     failed["ended"] = json!("2026-11-22T15:08:21Z");
     failed["error"] = json!({"kind": "unreachable", "message": "cannot connect", "context": "while flushing", "hint": "check the address"});
-    assert_snapshot!("jobs_show_failed", job(&document(failed), &CommandTerms::default()));
+    assert_snapshot!("jobs_show_failed", shown_job(failed));
     let mut partial = job_document("partial");
     partial["result"] = report_of_backup();
-    assert_snapshot!("jobs_show_backup", job(&document(partial), &CommandTerms::default()));
+    assert_snapshot!("jobs_show_backup", shown_job(partial));
     let mut restore = job_document("partial");
     restore["kind"] = json!("restore");
     restore["result"] = serde_json::to_value(report_of_restore()).unwrap();
-    assert_snapshot!("jobs_show_restore", job(&document(restore), &CommandTerms::default()));
+    assert_snapshot!("jobs_show_restore", shown_job(restore));
 }
 
 #[test]

@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use wire::{Job, JobCollection, JobPage, JobResult, UtcTime};
+use wire::{Job, JobCollection, JobPage, UtcTime};
 
 use super::super::progress::words::percent_and_totals;
 use super::super::units::{bytes, columns, count, counted, duration, minute};
-use super::{backup_report, deleted, warnings};
-use crate::render::CommandTerms;
+use super::warnings;
 
 /// The table of jobs.
 pub(crate) fn jobs(page: &JobPage) -> String {
@@ -42,8 +41,8 @@ fn took(job: &Job) -> String {
     took.map_or_else(dash, |ms| duration(std::time::Duration::from_millis(ms)))
 }
 
-/// The details of one job.
-pub(crate) fn job(job: &Job, terms: &CommandTerms) -> String {
+/// The details of one job; `result` describes its result.
+pub(crate) fn job(job: &Job, result: &str) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
     let at = |time: Option<UtcTime>| time.map_or_else(dash, |time| format!("{} UTC", minute(time)));
     let mut head = vec![
@@ -71,16 +70,8 @@ pub(crate) fn job(job: &Job, terms: &CommandTerms) -> String {
         text.push_str(&columns(&rows));
     }
     warnings(&mut text, &job.progress.warnings);
+    text.push_str(result);
     // Writing to a String cannot fail.
-    match &job.result {
-        Some(JobResult::Backup(report)) => text.push_str(&backup_report(report, terms)),
-        Some(JobResult::Delete(outcome)) => text.push_str(&deleted(outcome)),
-        Some(JobResult::Restore(report)) => {
-            let collections = counted(report.collections.len(), "collection");
-            let _ = writeln!(text, "Rows: {} counted in {collections}", count(report.rows));
-        }
-        None => {}
-    }
     if let Some(error) = &job.error {
         let _ = writeln!(text, "Error: {}", error.message);
         for (name, text_of) in [("  ", &error.context), ("  hint: ", &error.hint)] {

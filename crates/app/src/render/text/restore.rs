@@ -12,6 +12,12 @@ use wire::{
 };
 use wire::{FailureKind, exit_code};
 
+/// The rows of a restore, for the details of its job, which list the collections.
+pub(crate) fn restored_rows(report: &RestoreReport) -> String {
+    let collections = counted(report.collections.len(), "collection");
+    format!("Rows: {} counted in {collections}\n", count(report.rows))
+}
+
 /// What a restore would do.
 pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
     let sum = |of: fn(&PlannedCollectionRestore) -> u64| plan.collections.iter().map(of).sum::<u64>();

@@ -5,7 +5,7 @@ use std::io;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use engine::{BackupState, BackupSummary, DeleteRequest, now_ms};
-use jobs::{JobKind, JobSnapshot, OtherPlace};
+use jobs::{EngineRequest, JobKind, JobSnapshot, OtherPlace};
 use model::name::BackupName;
 
 use super::envelope::{self, BadBody, CodeRule, Envelope, Head, Wrong};
@@ -71,7 +71,9 @@ async fn make(exchange: &Exchange, request: &V1CreateRequest) -> Result<JobSnaps
     let name_generated = request.backup_name.is_empty();
     let context = RequestContext { id: Some(exchange.id.clone()), any_id: true, name_generated, ..context };
     let backup = request.backup()?;
-    let job = exchange.submit(|service| async move { service.backup(context, backup).await }).await?;
+    let job = exchange
+        .submit(|service| async move { service.submit(context, EngineRequest::Backup(backup)).await })
+        .await?;
     if request.asynchronous { Ok(job) } else { exchange.service().wait(&job.id).await }
 }
 
@@ -243,7 +245,9 @@ pub(super) async fn delete(exchange: Exchange, GoQuery(query): GoQuery<DeleteQue
         let name = query.backup_name.parse().map_err(engine::Error::Name)?;
         let request = DeleteRequest { name };
         let context = exchange.context(OtherPlace::default())?;
-        let job = exchange.submit(|service| async move { service.delete(context, request).await }).await?;
+        let job = exchange
+            .submit(|service| async move { service.submit(context, EngineRequest::Delete(request)).await })
+            .await?;
         exchange::result_of(&exchange.service().wait(&job.id).await?, false)
     };
     match deleted.await {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use jobs::{JobKind, JobSnapshot, JobState};
+use jobs::{EngineRequest, JobKind, JobSnapshot, JobState};
 use model::plan::restore::RestoreRequest;
 
 use super::envelope::{BadBody, CodeRule, Envelope, Wrong};
@@ -61,7 +61,9 @@ async fn make(exchange: &Exchange, request: &V1RestoreRequest) -> Result<JobSnap
     let id = if request.id.is_empty() { generated_names::restore_id() } else { request.id.clone() };
     let context = RequestContext { id: Some(id), ..exchange.context(request.place())? };
     let restore = RestoreRequest { keep_staged: exchange.settings().keep_staged, ..request.restore()? };
-    let job = exchange.submit(|service| async move { service.restore(context, restore).await }).await?;
+    let job = exchange
+        .submit(|service| async move { service.submit(context, EngineRequest::Restore(restore)).await })
+        .await?;
     if request.asynchronous { Ok(job) } else { exchange.service().wait(&job.id).await }
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use futures::{StreamExt, TryStreamExt, stream};
-use jobs::JobKind;
+use jobs::{EngineRequest, JobKind};
 use model::name::CollectionRef;
 use model::selection::matches;
 use serde::Deserialize;
@@ -132,7 +132,7 @@ pub(super) async fn create(
         check_role(body.name.as_deref().unwrap_or_default())
     })?;
     let context = RequestContext { name_generated: body.chosen_name().is_none(), ..context };
-    Ok(state.service.backup(context, request).await?.into())
+    Ok(state.service.submit(context, EngineRequest::Backup(request)).await?.into())
 }
 
 /// The parameters of a backup.
@@ -197,7 +197,7 @@ pub(super) async fn delete(
     }
     let request =
         hide_errors_without_role(request, || Service::check_role(&context.caller, JobKind::Delete, &name))?;
-    Ok(state.service.delete(context, request).await?.into())
+    Ok(state.service.submit(context, EngineRequest::Delete(request)).await?.into())
 }
 
 /// The parameters of the plan of a restore.

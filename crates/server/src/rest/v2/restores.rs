@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use jobs::EngineRequest;
 
 use super::super::problem::{ProblemOr, ProblemResponse, ProblemResponses};
 use super::extract::{Authenticated, JsonBody, NoQueryParameters, QueryParameters};
@@ -36,7 +37,7 @@ pub(super) async fn create(
     }
     let request =
         hide_errors_without_role(request, || check_role(body.backup.as_deref().unwrap_or_default()))?;
-    Ok(state.service.restore(context, request).await?.into())
+    Ok(state.service.submit(context, EngineRequest::Restore(request)).await?.into())
 }
 
 /// List restore jobs, newest first

@@ -1,10 +1,24 @@
-//! The request of a job, as the server understood it.
+//! What depends on the kind of a job: its word, its request as the server understood it, and its report.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::FlushStrategy;
+use crate::advice::{Reword, Terms};
+use crate::enumerations::word_enum;
 use crate::restore_request::JobRestoreOptions;
+use crate::{BackupReport, DeletionReport, FlushStrategy, RestoreReport};
+
+word_enum! {
+    /// The kind of a job.
+    JobKind of jobs::JobKind {
+        /// The job creates a backup.
+        Backup = "backup",
+        /// The job restores a backup.
+        Restore = "restore",
+        /// The job deletes a backup.
+        Delete = "delete",
+    }
+}
 
 /// The request of a job, with the fields of its kind of job and with all defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -71,6 +85,38 @@ impl From<&jobs::JobSnapshot> for JobRequest {
                 ..common
             },
             Some(jobs::EngineRequest::Delete(_)) | None => common,
+        }
+    }
+}
+
+/// The report of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum JobResult {
+    /// The report of a backup.
+    Backup(BackupReport),
+    /// The report of a restore.
+    Restore(RestoreReport),
+    /// The report of a deletion.
+    Delete(DeletionReport),
+}
+
+impl Reword for JobResult {
+    fn reword(&mut self, terms: &dyn Terms) {
+        match self {
+            Self::Backup(report) => report.reword(terms),
+            Self::Restore(report) => report.reword(terms),
+            Self::Delete(_) => {}
+        }
+    }
+}
+
+impl From<&jobs::JobOutcome> for JobResult {
+    fn from(outcome: &jobs::JobOutcome) -> Self {
+        match outcome {
+            jobs::JobOutcome::Backup(report) => Self::Backup(report.into()),
+            jobs::JobOutcome::Restore(report) => Self::Restore(report.into()),
+            jobs::JobOutcome::Delete(outcome) => Self::Delete(DeletionReport::new(outcome, false)),
         }
     }
 }
