@@ -19,7 +19,7 @@ use model::manifest::{
     PartitionBackup, Schema,
 };
 use model::name::{BackupName, CollectionRef};
-use model::plan::backup::{Totals, object_pairs};
+use model::plan::backup::{CollectionCopyPlan, Origin, Totals};
 use model::plan::{ExpectedFiles, FileId, SegmentFiles};
 use model::segment::{
     ReportedSegment, SegmentKind, SegmentLevel, SegmentState, StorageFormat, StorageVersion,
@@ -63,7 +63,7 @@ pub(crate) async fn measure_plans(dir: &Path) {
     let collection = list_collection(&from);
     end_step("list", &watch);
     let watch = Stopwatch::start();
-    let written_keys = hash_object_pairs(&collection, &from, &to);
+    let written_keys = hash_planned_copies(&collection, &from, &to);
     end_step("plan", &watch);
     let watch = Stopwatch::start();
     check_copy(&collection, &from, &to);
@@ -81,7 +81,7 @@ pub(crate) async fn measure_plans(dir: &Path) {
     assert_eq!(totals.objects, 1_000_000);
     let read = detail.manifest.collections.first().expect("the collection");
     assert_eq!(
-        (Totals::of_collection(read), hash_object_pairs(read, &from, &to)),
+        (Totals::of_collection(read), hash_planned_copies(read, &from, &to)),
         (totals, written_keys),
         "what was written was read"
     );
@@ -161,11 +161,12 @@ fn schema() -> Schema {
     Schema { name: "bench".to_owned(), fields: (100..98 + COLUMNS).map(field).collect(), ..Schema::default() }
 }
 
-/// Builds the pairs of keys of all objects once, and returns their hash.
-fn hash_object_pairs(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) -> u64 {
+/// Plans the copies of all objects once, and returns the hash of their keys.
+fn hash_planned_copies(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for pair in object_pairs(collection, from, to) {
-        (pair.from.as_str(), pair.to.as_str(), pair.size).hash(&mut hasher);
+    for action in CollectionCopyPlan::new(collection, from, to, |_| false, None).actions() {
+        let Origin::Milvus(source) = &action.origin else { panic!("nothing is copied yet") };
+        (source.as_str(), action.to.as_str(), action.size).hash(&mut hasher);
     }
     hasher.finish()
 }
@@ -173,8 +174,8 @@ fn hash_object_pairs(collection: &CollectionBackup, from: &MilvusLayout, to: &Ba
 /// Compares a simulated listing of the backup with the expected files.
 fn check_copy(collection: &CollectionBackup, from: &MilvusLayout, to: &BackupLayout) {
     let mut expected = ExpectedFiles::new(collection);
-    for pair in object_pairs(collection, from, to) {
-        let (key, _) = to.parse_insert(&pair.to).expect("a binlog");
+    for action in CollectionCopyPlan::new(collection, from, to, |_| false, None).actions() {
+        let (key, _) = to.parse_insert(&action.to).expect("a binlog");
         let file = FileId { segment: key.segment, field: Some(key.field), log: key.log };
         assert!(expected.mark_found(file).is_some(), "it is expected");
     }

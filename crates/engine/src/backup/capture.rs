@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::{CollectionInfo, MilvusError};
+use milvus::CollectionInfo;
 use model::ids::{PartitionId, PartitionScope};
 use model::manifest::{CollectionBackup, Index, LoadState, PartitionBackup, Segment};
 use model::name::CollectionRef;
 use model::plan::SegmentFiles;
-use model::plan::backup::{PlannedCollection, ResolvedFlush};
+use model::plan::backup::{CollectionCopyPlan, PlannedCollection, ResolvedFlush};
 use model::segment::{ReportedSegment, SegmentState};
 
+use super::capture_error::{CaptureError, is_not_found};
 use super::settle::{Cut, SettledSegments};
 use super::{BackupRun, PreparedBackup};
 use crate::clock::now_ms;
@@ -41,39 +42,6 @@ pub(super) struct Snapshot {
     pub(super) checksums: Checksums,
     /// The warnings about the collection, which are emitted once its copy is verified.
     pub(super) warnings: Vec<String>,
-}
-
-/// The reason why a collection was not captured.
-pub(super) enum CaptureError {
-    /// The collection was dropped.
-    Vanished,
-    /// Rows of the collection would be missing, so it is left out and the others are backed up.
-    Incomplete(Error),
-    /// Any other error, which ends the backup.
-    Failed(Error),
-}
-
-impl From<MilvusError> for CaptureError {
-    fn from(error: MilvusError) -> Self {
-        Error::from(error).into()
-    }
-}
-
-impl From<Error> for CaptureError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Milvus(error) if is_not_found(&error) => Self::Vanished,
-            other => Self::Failed(other),
-        }
-    }
-}
-
-/// Returns whether Milvus answered that the collection or its database does not exist.
-fn is_not_found(error: &MilvusError) -> bool {
-    matches!(
-        error.kind(),
-        milvus::MilvusErrorKind::CollectionNotFound | milvus::MilvusErrorKind::DatabaseNotFound
-    )
 }
 
 /// The number of attempts to resolve answers of Milvus that contradict each other.
@@ -285,7 +253,11 @@ impl PreparedBackup {
         name: &CollectionRef,
     ) -> Result<Option<PlannedCollection>, Error> {
         match self.take_preview_snapshot(name).await {
-            Ok(snapshot) => Ok(Some(PlannedCollection::from(&snapshot.backup))),
+            Ok(Snapshot { backup, .. }) => {
+                let to = self.catalog.layout(&self.request.name);
+                let plan = CollectionCopyPlan::new(&backup, &self.source.layout, &to, |_| false, None);
+                Ok(Some(PlannedCollection::new(&backup, plan.totals())))
+            }
             Err(CaptureError::Vanished) => Ok(None),
             Err(CaptureError::Incomplete(error) | CaptureError::Failed(error)) => Err(error),
         }

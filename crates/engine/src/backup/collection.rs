@@ -1,16 +1,15 @@
 //! Backs up one collection: captures, copies and verifies it, and repeats this if Milvus changed it meanwhile.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::borrow::Borrow;
 
-use model::ids::LogId;
 use model::name::CollectionRef;
-use model::plan::backup::{Totals, object_pairs};
+use model::plan::FileId;
+use model::plan::backup::{CollectionCopyPlan, CopyAction, Origin};
 use storage::CopyItem;
 
-use super::capture::{
-    CONTRADICTION_ATTEMPTS, CaptureError, DescribedCollection, Snapshot, contradiction_pauses,
-};
+use super::capture::{CONTRADICTION_ATTEMPTS, DescribedCollection, Snapshot, contradiction_pauses};
+use super::capture_error::CaptureError;
+use super::copied_files::CopiedFiles;
 use super::{BackupRun, CapturedCollection, CollectionResult, verify};
 use crate::{Activity, CollectionPhase, Error, Event, FailedCollection};
 
@@ -142,23 +141,22 @@ impl BackupRun<'_> {
         copied: &CopiedFiles,
     ) -> Result<SnapshotCopy, Error> {
         self.emit_phase(name, CollectionPhase::Copying);
-        let totals = Totals::of_collection(&snapshot.backup);
+        let to = self.prepared.catalog.layout(&self.prepared.request.name);
+        let is_present = |file: FileId| copied.contains(file.log);
+        let plan =
+            CollectionCopyPlan::new(&snapshot.backup, &self.prepared.source.layout, &to, is_present, None);
+        let totals = plan.totals();
         self.ctx.emit(Event::Planned {
             collection: name.clone(),
             objects: totals.objects,
             bytes: totals.bytes,
         });
-        let to = self.prepared.catalog.layout(&self.prepared.request.name);
-        let items = object_pairs(&snapshot.backup, &self.prepared.source.layout, &to)
-            .filter(|pair| parse_log_id(pair.to.file_name()).is_none_or(|log| !copied.contains(log)))
-            .map(|pair| CopyItem { from: pair.from, to: pair.to, size: pair.size });
-        let on_copied = |item: &CopyItem, _: &storage::CopyResult| {
-            if let Some(log) = parse_log_id(item.to.file_name()) {
-                copied.insert(log);
-            }
-            self.ctx.emit(Event::ObjectCopied { collection: name.clone(), bytes: item.size });
+        let on_copied = |planned: &PlannedCopy, _: &storage::CopyResult| {
+            copied.insert(planned.file.log);
+            self.ctx.emit(Event::ObjectCopied { collection: name.clone(), bytes: planned.item.size });
         };
-        match self.prepared.mover.copy_all(items, self.ctx.cancel(), on_copied).await {
+        let copies = plan.actions().filter_map(PlannedCopy::from_action);
+        match self.prepared.mover.copy_all(copies, self.ctx.cancel(), on_copied).await {
             Ok(()) => Ok(SnapshotCopy::Copied),
             Err(error) if error.source_vanished() => Ok(SnapshotCopy::Changed),
             Err(error) => Err(Error::from(error.error)),
@@ -176,34 +174,26 @@ impl BackupRun<'_> {
     }
 }
 
-/// The log ids of the files of a collection that the rounds so far have copied.
-#[derive(Default)]
-pub(super) struct CopiedFiles(Mutex<HashSet<LogId>>);
+/// A file to copy.
+struct PlannedCopy {
+    file: FileId,
+    item: CopyItem,
+}
 
-impl CopiedFiles {
-    pub(super) fn is_empty(&self) -> bool {
-        self.lock_logs().is_empty()
-    }
-
-    /// Removes a file, so that the next round copies it again.
-    pub(super) fn remove(&self, log: LogId) {
-        self.lock_logs().remove(&log);
-    }
-
-    fn contains(&self, log: LogId) -> bool {
-        self.lock_logs().contains(&log)
-    }
-
-    fn insert(&self, log: LogId) {
-        self.lock_logs().insert(log);
-    }
-
-    fn lock_logs(&self) -> MutexGuard<'_, HashSet<LogId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl PlannedCopy {
+    /// Returns the copy that an action needs; `None` if the file is present already.
+    fn from_action(action: CopyAction) -> Option<Self> {
+        let CopyAction { file, size, origin, to } = action;
+        match origin {
+            Origin::Milvus(from) => Some(Self { file, item: CopyItem { from, to, size } }),
+            // A backup is not made on a base yet; a file that is not copied is found by the verification.
+            Origin::Base(_) | Origin::Present => None,
+        }
     }
 }
 
-/// Parses the name of a file as a log id.
-fn parse_log_id(file_name: &str) -> Option<LogId> {
-    file_name.parse().ok().map(LogId)
+impl Borrow<CopyItem> for PlannedCopy {
+    fn borrow(&self) -> &CopyItem {
+        &self.item
+    }
 }

@@ -1,8 +1,10 @@
 //! The backup: the preflight, then capture, copy and verification of each collection, then the commit.
 
 mod capture;
+mod capture_error;
 mod collection;
 mod commit;
+mod copied_files;
 mod gc_pause;
 mod preflight;
 mod settle;

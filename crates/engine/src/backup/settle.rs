@@ -16,7 +16,7 @@ use model::name::CollectionRef;
 use model::segment::{ReportedSegment, SegmentState};
 
 use super::BackupRun;
-use super::capture::CaptureError;
+use super::capture_error::CaptureError;
 use crate::Error;
 
 /// The first and the longest pause between two observations of a collection.

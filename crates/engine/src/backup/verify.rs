@@ -7,7 +7,7 @@ use storage::ObjectMetadata;
 
 use super::BackupRun;
 use super::capture::Snapshot;
-use super::collection::CopiedFiles;
+use super::copied_files::CopiedFiles;
 use crate::Error;
 use crate::catalog::{ObjectLine, ObjectListWriter, parse_file_id};
 use crate::instance::md5_prefix;

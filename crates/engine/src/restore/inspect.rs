@@ -3,22 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, RestoreRequest, TargetFacts};
+use storage::Store;
 
-use super::preflight::{CONCURRENT_CALLS, CheckedRestore, determine_data_access};
+use super::data_access::determine_data_access;
 use crate::Error;
 use crate::instance::Instance;
 
+/// The number of collections that are inspected concurrently.
+pub(super) const CONCURRENT_CALLS: usize = 8;
+
 /// Reads the databases, existing targets and taken aliases of the target; the files of the backup are not inspected.
+///
+/// `aliases` are those that the restore would create.
 pub(super) async fn inspect_target(
-    checked: &CheckedRestore,
+    backup: &Store,
+    target: &Instance,
+    targets: &Targets,
+    aliases: BTreeSet<CollectionRef>,
     request: &RestoreRequest,
 ) -> Result<TargetFacts, Error> {
-    let target = &checked.target;
     let databases: BTreeSet<String> = target.milvus.list_databases().await?.into_iter().collect();
     let has_database = |name: &CollectionRef| databases.contains(&name.database);
-    let wanted = checked.targets.collections.iter().map(|(_, target)| target.clone()).filter(has_database);
+    let wanted = targets.collections.iter().map(|(_, target)| target.clone()).filter(has_database);
     let existing = stream::iter(wanted.collect::<Vec<_>>())
         .map(|name| async move {
             let exists = target.milvus.has_collection(&name).await?;
@@ -32,11 +41,11 @@ pub(super) async fn inspect_target(
         reject_aliases(target, &existing).await?;
     }
     let aliases = if request.options.aliases {
-        find_taken_aliases(checked, &databases).await?
+        find_taken_aliases(target, aliases, &databases).await?
     } else {
         BTreeMap::new()
     };
-    let access = determine_data_access(&checked.catalog.store, &target.store);
+    let access = determine_data_access(backup, &target.store);
     Ok(TargetFacts { databases, existing, aliases, access, prefixes: BTreeMap::new() })
 }
 
@@ -51,13 +60,13 @@ async fn reject_aliases(target: &Instance, existing: &BTreeSet<CollectionRef>) -
     Ok(())
 }
 
-/// Returns the aliases of the restore that exist in the target already, with their collections.
+/// Returns those of the aliases that exist in the target already, with their collections.
 async fn find_taken_aliases(
-    checked: &CheckedRestore,
+    target: &Instance,
+    aliases: BTreeSet<CollectionRef>,
     databases: &BTreeSet<String>,
 ) -> Result<BTreeMap<CollectionRef, CollectionRef>, Error> {
-    let target = &checked.target;
-    stream::iter(checked.wanted_aliases().into_iter().filter(|alias| databases.contains(&alias.database)))
+    stream::iter(aliases.into_iter().filter(|alias| databases.contains(&alias.database)))
         .map(|alias| async move {
             match target.milvus.describe_collection(&alias).await {
                 Ok(holder) => {

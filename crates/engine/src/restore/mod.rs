@@ -2,6 +2,7 @@
 
 mod collection;
 mod create;
+mod data_access;
 mod finish;
 mod import;
 mod inspect;
@@ -11,7 +12,8 @@ mod proof;
 mod queue;
 mod stage;
 
-pub(crate) use preflight::{check_restore_request, determine_data_access};
+pub(crate) use data_access::determine_data_access;
+pub(crate) use preflight::check_restore_request;
 
 use std::time::Instant;
 

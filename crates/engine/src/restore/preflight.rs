@@ -9,19 +9,14 @@ use model::ids::PartitionId;
 use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
-use model::plan::restore::{
-    DataAccess, ExistingTargetPolicy, PrefixFacts, RestorePlan, RestoreRequest, TargetFacts,
-};
-use storage::Store;
+use model::plan::restore::{ExistingTargetPolicy, PrefixFacts, RestorePlan, RestoreRequest, TargetFacts};
 
 use super::PreparedRestore;
+use super::inspect::{CONCURRENT_CALLS, inspect_target};
 use crate::backup::{confirm_source_root, list_collections_of};
 use crate::catalog::{BackupDetail, Catalog};
 use crate::instance::Instance;
 use crate::{Advice, Engine, Error, Event, JobCtx};
-
-/// The number of collections that are inspected concurrently.
-pub(super) const CONCURRENT_CALLS: usize = 8;
 
 /// A request that passed the checks of admission, with open connections; the files of the backup are not listed yet.
 pub(crate) struct CheckedRestore {
@@ -55,14 +50,17 @@ pub(crate) async fn check_restore_request(
     let (drops, facts) = (BTreeSet::new(), TargetFacts::default());
     let mut checked = CheckedRestore { catalog, target, targets, drops, detail, facts };
     check_schemas(&checked.target, &checked.selected_collections())?;
-    checked.facts = super::inspect::inspect_target(&checked, request).await?;
+    let aliases = checked.wanted_aliases();
+    let facts =
+        inspect_target(&checked.catalog.store, &checked.target, &checked.targets, aliases, request).await?;
+    checked.facts = facts;
     // This plan lacks the files, which take longer to list, but finds every target that is not allowed.
     checked.drops = checked.build_plan(request)?.dropped_targets().cloned().collect();
     Ok(checked)
 }
 
 impl CheckedRestore {
-    pub(super) fn manifest(&self) -> &Manifest {
+    fn manifest(&self) -> &Manifest {
         &self.detail.manifest
     }
 
@@ -73,7 +71,7 @@ impl CheckedRestore {
     }
 
     /// Returns the aliases to create, in the databases of their targets.
-    pub(super) fn wanted_aliases(&self) -> BTreeSet<CollectionRef> {
+    fn wanted_aliases(&self) -> BTreeSet<CollectionRef> {
         let backups: HashMap<&CollectionRef, &CollectionBackup> =
             self.manifest().collections.iter().map(|c| (&c.name, c)).collect();
         let pairs = self.targets.collections.iter();
@@ -222,64 +220,4 @@ async fn inspect_prefixes(
         problems.push(format!("and {more} more"));
     }
     Err(Error::Damaged { name: name.to_string(), problems })
-}
-
-/// Returns whether, according to the configuration, the target Milvus can import the backup in place.
-pub(crate) fn determine_data_access(backup: &Store, target: &Store) -> DataAccess {
-    let (from, to) = (backup.location(), target.location());
-    if from == to {
-        return DataAccess::InPlace;
-    }
-    match (from.bucket(), to.bucket()) {
-        (Some(backup), Some(target)) if from.has_same_endpoint(to) => {
-            DataAccess::Staged(format!("the target reads bucket {target}, the backup lies in {backup}"))
-        }
-        _ => DataAccess::Staged(format!("the target reads {to}, the backup lies on {from}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use storage::{S3Addressing, S3Config, S3Credentials, StoreConfig};
-
-    use super::*;
-
-    fn s3(endpoint: &str, bucket: &str) -> Store {
-        let config = S3Config {
-            endpoint: endpoint.to_owned(),
-            region: String::new(),
-            bucket: bucket.to_owned(),
-            addressing: S3Addressing::Path,
-            credentials: S3Credentials::Static {
-                access_key_id: "key".to_owned(),
-                secret_access_key: "secret".to_owned().into(),
-                session_token: None,
-            },
-            ca_cert: None,
-        };
-        Store::open(&StoreConfig::S3(config)).unwrap()
-    }
-
-    fn staging_reason(backup: &Store, target: &Store) -> Option<String> {
-        match determine_data_access(backup, target) {
-            DataAccess::InPlace => None,
-            DataAccess::Staged(why) => Some(why),
-        }
-    }
-
-    #[test]
-    fn a_backup_is_imported_in_place_only_from_the_same_bucket_or_disk() {
-        let (here, there) = ("http://127.0.0.1:9000", "http://127.0.0.1:9001");
-        let disk = Store::open(&StoreConfig::Disk).unwrap();
-        let (files, backups) = (s3(here, "files"), s3(here, "backups"));
-        assert_eq!(staging_reason(&disk, &disk), None);
-        assert_eq!(staging_reason(&files, &s3("http://127.0.0.1:9000/", "files")), None);
-        let buckets = "the target reads bucket files, the backup lies in backups";
-        assert_eq!(staging_reason(&backups, &files).as_deref(), Some(buckets));
-        let stores = format!("the target reads s3 {here} bucket files, the backup lies on local disk");
-        assert_eq!(staging_reason(&disk, &files), Some(stores));
-        let elsewhere =
-            format!("the target reads s3 {here} bucket files, the backup lies on s3 {there} bucket files");
-        assert_eq!(staging_reason(&s3(there, "files"), &files), Some(elsewhere));
-    }
 }

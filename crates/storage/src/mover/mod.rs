@@ -3,6 +3,7 @@
 mod attempt;
 mod copier;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,15 +107,15 @@ impl Mover {
 
     /// Copies all items concurrently and calls `on_copied` after each copy.
     ///
-    /// The next item is requested only when fewer copies than the limit are running. Temporary failures are retried
+    /// An item may carry further data of the caller beside its `CopyItem`. The next item is requested only when fewer copies than the limit are running. Temporary failures are retried
     /// with growing waits. The first permanent failure or a cancellation stops all other copies, and the call
     /// returns after the unfinished ones are removed. Each request has a time limit that grows with its bytes, and
     /// the number of retries is limited, so the call always ends.
-    pub async fn copy_all(
+    pub async fn copy_all<I: Borrow<CopyItem> + Send + Sync>(
         &self,
-        items: impl Iterator<Item = CopyItem> + Send,
+        items: impl Iterator<Item = I> + Send,
         cancel: &CancellationToken,
-        on_copied: impl Fn(&CopyItem, &CopyResult) + Sync,
+        on_copied: impl Fn(&I, &CopyResult) + Sync,
     ) -> Result<(), CopyError> {
         let stop = cancel.child_token();
         let mut items = items.fuse();
@@ -136,14 +137,14 @@ impl Mover {
         }
     }
 
-    async fn copy_item(
+    async fn copy_item<I: Borrow<CopyItem>>(
         &self,
-        item: CopyItem,
+        item: I,
         stop: &CancellationToken,
-    ) -> Result<(CopyItem, CopyResult), CopyError> {
-        match self.copy_with_retries(&item, stop).await {
+    ) -> Result<(I, CopyResult), CopyError> {
+        match self.copy_with_retries(item.borrow(), stop).await {
             Ok(copied) => Ok((item, copied)),
-            Err(error) => Err(CopyError { item, error }),
+            Err(error) => Err(CopyError { item: item.borrow().clone(), error }),
         }
     }
 

@@ -8,26 +8,11 @@ use proto::milvus as wire;
 
 use super::fault::Fault;
 use super::files::{self, Log};
+use super::import_job::{FakeImportJob, ImportOutcome};
 use super::reply::Refusal;
 use super::state::FakeState;
 
 type Answer<R> = Result<R, Refusal>;
-
-/// An import job, which makes one step of progress at each call of `GetImportState`.
-#[derive(Clone, Debug)]
-pub(super) struct FakeImportJob {
-    outcome: ImportOutcome,
-    polls: u32,
-    collection: i64,
-    segments: Vec<i64>,
-}
-
-#[derive(Clone, Debug)]
-enum ImportOutcome {
-    Rows(u64),
-    Failed(String),
-    Stuck,
-}
 
 impl FakeState {
     pub(super) fn import(&mut self, request: &wire::ImportRequest) -> Answer<wire::ImportResponse> {

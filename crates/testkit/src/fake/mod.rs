@@ -16,10 +16,12 @@ mod data;
 mod fault;
 mod files;
 mod import;
+mod import_job;
 mod index;
 mod management;
 mod reply;
 mod segment;
+mod segments;
 mod service;
 mod state;
 

@@ -9,7 +9,7 @@ use proto::schema::CollectionSchema;
 
 use super::FakeConfig;
 use super::fault::Faults;
-use super::import::FakeImportJob;
+use super::import_job::FakeImportJob;
 use super::reply::{Refusal, Version};
 use super::segment::{Segment, SegmentDelays};
 

@@ -1,10 +1,12 @@
 //! The request and the preview of a backup, and the copying of its files.
 
-mod objects;
+mod copy_plan;
 mod strategy;
+mod totals;
 
-pub use objects::{ObjectPair, Totals, object_pairs, segments};
+pub use copy_plan::{BaseFiles, CollectionCopyPlan, CopyAction, FileTotals, Origin};
 pub use strategy::{FlushStrategy, ResolvedFlush, StrategyError};
+pub use totals::{Totals, segments};
 
 use serde::{Deserialize, Serialize};
 
@@ -81,16 +83,17 @@ pub struct PlannedCollection {
     pub bytes: u64,
 }
 
-impl From<&CollectionBackup> for PlannedCollection {
-    fn from(c: &CollectionBackup) -> Self {
-        let totals = Totals::of_collection(c);
+impl PlannedCollection {
+    /// Sums up the plan of copying this snapshot.
+    pub fn new(snapshot: &CollectionBackup, files: FileTotals) -> Self {
+        let totals = Totals::of_collection(snapshot);
         Self {
-            name: c.name.clone(),
-            partitions: c.partitions.len(),
+            name: snapshot.name.clone(),
+            partitions: snapshot.partitions.len(),
             segments: totals.segments,
             rows: totals.rows,
-            objects: totals.objects,
-            bytes: totals.bytes,
+            objects: files.objects,
+            bytes: files.bytes,
         }
     }
 }
