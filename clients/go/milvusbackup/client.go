@@ -32,21 +32,21 @@ var retried = backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.
 // New makes a client of the server at an address, HOST:PORT or any other gRPC target. It does not connect yet: the
 // first call does. Without options it speaks TLS and trusts the system's certificates.
 func New(address string, options ...Option) (*Client, error) {
-	var set settings
+	var settings clientSettings
 	for _, option := range options {
-		option(&set)
+		option(&settings)
 	}
 	if strings.HasPrefix(address, "http://") || strings.HasPrefix(address, "https://") {
 		return nil, fmt.Errorf("milvusbackup: %s is a URL; the address is HOST:PORT, and WithInsecure speaks no TLS", address)
 	}
-	if set.insecure && set.tls != nil {
+	if settings.insecure && settings.tls != nil {
 		return nil, errors.New("milvusbackup: WithInsecure and WithTLS exclude each other")
 	}
-	if strings.ContainsFunc(set.authorization, func(c rune) bool { return c < ' ' || c > '~' }) {
+	if strings.ContainsFunc(settings.authorization, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return nil, errors.New("milvusbackup: the token holds a character that is not printable ASCII, and cannot be sent")
 	}
-	transport := credentials.NewTLS(set.tls)
-	if set.insecure {
+	transport := credentials.NewTLS(settings.tls)
+	if settings.insecure {
 		transport = insecure.NewCredentials()
 	}
 	dial := []grpc.DialOption{
@@ -56,13 +56,13 @@ func New(address string, options ...Option) (*Client, error) {
 		// A server that vanishes without a word is noticed where a job is waited for that has nothing to tell.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retried, MinConnectTimeout: 20 * time.Second}),
-		grpc.WithChainUnaryInterceptor(typedUnary),
-		grpc.WithChainStreamInterceptor(typedStream),
+		grpc.WithChainUnaryInterceptor(convertUnaryErrors),
+		grpc.WithChainStreamInterceptor(convertStreamErrors),
 	}
-	if set.authorization != "" {
-		dial = append(dial, grpc.WithPerRPCCredentials(authorization{set.authorization, !set.insecure}))
+	if settings.authorization != "" {
+		dial = append(dial, grpc.WithPerRPCCredentials(authorization{settings.authorization, !settings.insecure}))
 	}
-	conn, err := grpc.NewClient(address, append(dial, set.dial...)...)
+	conn, err := grpc.NewClient(address, append(dial, settings.dial...)...)
 	if err != nil {
 		return nil, fmt.Errorf("milvusbackup: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/milvus-backup/milvus-backup/clients/go/backuppb"
 	"github.com/milvus-backup/milvus-backup/clients/go/backupv1"
@@ -108,9 +109,13 @@ func TestAJobThatDidAPartIsAnErrorWithTheJob(t *testing.T) {
 
 func TestTheHintOfAFailureArrives(t *testing.T) {
 	server := through()
+	advice, err := structpb.NewStruct(map[string]any{"action": "choose_name_or_delete", "backup": "nightly"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server.create = func(*backuppb.CreateBackupRequest) (*backuppb.BackupInfoResponse, error) {
 		answer, err := status.New(codes.AlreadyExists, "there is one\nhint: delete it").WithDetails(&backupv1.Failure{
-			Kind: "already_exists", Message: "there is one", Hint: "delete it",
+			Kind: "already_exists", Message: "there is one", Hint: "delete it", Advice: advice,
 		})
 		if err != nil {
 			return nil, err
@@ -118,7 +123,11 @@ func TestTheHintOfAFailureArrives(t *testing.T) {
 		return nil, answer.Err()
 	}
 	client := connect(t, server)
-	_, err := client.StartBackup(deadline(t), milvusbackup.BackupRequest{Name: "nightly"})
+	_, err = client.StartBackup(deadline(t), milvusbackup.BackupRequest{Name: "nightly"})
+	var failure *milvusbackup.Error
+	if !errors.As(err, &failure) || failure.Advice["backup"] != "nightly" {
+		t.Errorf("the advice of %#v", err)
+	}
 	if !errors.Is(err, milvusbackup.ErrExists) || err.Error() != "there is one; hint: delete it" {
 		t.Errorf("%v", err)
 	}

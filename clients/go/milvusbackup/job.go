@@ -153,7 +153,7 @@ func outcome(job *Job) error {
 			failure.Kind = "interrupted"
 		}
 	}
-	return failed(failure, job.GetId(), nil)
+	return newError(failure, job.GetId(), nil)
 }
 
 // do hands a job in under an id and waits for it, and cancels it where the context ends first.
