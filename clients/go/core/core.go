@@ -1,6 +1,7 @@
-// Package core has the calls of the package core of Milvus Backup (Go) 0.4.15, against a server: the same requests and
-// responses, failures in Code and Msg and no error value, so that code written for them moves over by its imports.
-// Where that code gave parameters, which the server has in its configuration, it gives a client:
+// Package core has the functions of the package core of Milvus Backup (Go) 0.4.15 and runs them on a server. Requests
+// and responses are the same, and failures are in Code and Msg instead of an error value, so that code for that package
+// needs only other imports and another setup. It passes a client instead of parameters, which are in the configuration
+// of the server:
 //
 //	client, err := milvusbackup.New("backup.example.com:8080", milvusbackup.WithToken(token))
 //	if err != nil {
@@ -11,16 +12,20 @@
 //		return err
 //	}
 //	defer backup.Close()
-//	answer := backup.CreateBackup(ctx, &backuppb.CreateBackupRequest{BackupName: "nightly"})
-//	if answer.GetCode() != backuppb.ResponseCode_Success {
-//		return errors.New(answer.GetMsg())
+//	response := backup.CreateBackup(ctx, &backuppb.CreateBackupRequest{BackupName: "nightly"})
+//	if response.GetCode() != backuppb.ResponseCode_Success {
+//		return errors.New(response.GetMsg())
 //	}
 //
-// Code is that of 0.4.15: Parameter_Error for what is wrong with a request or a name that is taken,
-// Request_Object_Not_Found for a backup that GetBackup or DeleteBackup does not find, else Fail; besides, Not_Support
-// for what the server does not do and No_Permission for what the caller may not.
+// Code has the values of 0.4.15:
+//   - Parameter_Error if the request is invalid or the name of the backup is taken;
+//   - Request_Object_Not_Found if GetBackup or DeleteBackup does not find the backup;
+//   - Fail for other failures.
 //
-// New code is better served by the package milvusbackup.
+// There are two more values: Not_Support if the server does not support the request, and No_Permission if the caller is
+// not authenticated or its role is not sufficient.
+//
+// New code should use the package milvusbackup.
 package core
 
 import (
@@ -37,7 +42,7 @@ import (
 	"github.com/milvus-backup/milvus-backup/clients/go/milvusbackup"
 )
 
-// Backup is what can be asked for.
+// Backup is the interface of the functions that 0.4.15 has.
 type Backup interface {
 	CreateBackup(context.Context, *backuppb.CreateBackupRequest) *backuppb.BackupInfoResponse
 	GetBackup(context.Context, *backuppb.GetBackupRequest) *backuppb.BackupInfoResponse
@@ -47,7 +52,7 @@ type Backup interface {
 	GetRestore(context.Context, *backuppb.GetRestoreStateRequest) *backuppb.RestoreBackupResponse
 }
 
-// BackupContext asks a server.
+// BackupContext runs the functions on a server.
 type BackupContext struct {
 	ctx    context.Context
 	client *milvusbackup.Client
@@ -56,17 +61,17 @@ type BackupContext struct {
 
 var _ Backup = (*BackupContext)(nil)
 
-// CreateBackupContext asks the server of a client. The context is that of Start; each call has its own.
+// CreateBackupContext returns a BackupContext that uses a client. Start uses the context; every other call has its own.
 func CreateBackupContext(ctx context.Context, client *milvusbackup.Client) *BackupContext {
 	return &BackupContext{ctx, client, client.Raw()}
 }
 
-// Start tells whether the server is there. The calls work without it.
+// Start returns an error if the server does not serve requests. Calling it is optional.
 func (b *BackupContext) Start() error {
 	health := grpc_health_v1.NewHealthClient(b.client.Conn())
-	answer, err := health.Check(b.ctx, &grpc_health_v1.HealthCheckRequest{})
-	if err == nil && answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
-		err = fmt.Errorf("the server does not serve: %w", milvusbackup.ErrUnavailable)
+	response, err := health.Check(b.ctx, &grpc_health_v1.HealthCheckRequest{})
+	if err == nil && response.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		err = fmt.Errorf("the server does not serve requests: %w", milvusbackup.ErrUnavailable)
 	}
 	return err
 }
@@ -76,41 +81,41 @@ func (b *BackupContext) Close() error {
 	return b.client.Close()
 }
 
-// CreateBackup takes a backup.
+// CreateBackup creates a backup.
 func (b *BackupContext) CreateBackup(ctx context.Context, request *backuppb.CreateBackupRequest) *backuppb.BackupInfoResponse {
-	return ask(ctx, request, b.server.CreateBackup, noBackupInfo, milvusbackup.ErrNotFound)
+	return call(ctx, request, b.server.CreateBackup, failedBackup, milvusbackup.ErrNotFound)
 }
 
-// GetBackup tells what a backup holds.
+// GetBackup returns what a backup contains.
 func (b *BackupContext) GetBackup(ctx context.Context, request *backuppb.GetBackupRequest) *backuppb.BackupInfoResponse {
-	return ask(ctx, request, b.server.GetBackup, noBackupInfo)
+	return call(ctx, request, b.server.GetBackup, failedBackup)
 }
 
-// ListBackups tells which backups there are and what they hold.
+// ListBackups returns the complete backups and what they contain.
 func (b *BackupContext) ListBackups(ctx context.Context, request *backuppb.ListBackupsRequest) *backuppb.ListBackupsResponse {
-	return ask(ctx, request, b.server.ListBackups, func(f failure) *backuppb.ListBackupsResponse {
+	return call(ctx, request, b.server.ListBackups, func(f failure) *backuppb.ListBackupsResponse {
 		return &backuppb.ListBackupsResponse{RequestId: f.requestID, Code: f.code, Msg: f.msg}
 	})
 }
 
-// DeleteBackup removes a backup.
+// DeleteBackup deletes a backup.
 func (b *BackupContext) DeleteBackup(ctx context.Context, request *backuppb.DeleteBackupRequest) *backuppb.DeleteBackupResponse {
-	return ask(ctx, request, b.server.DeleteBackup, func(f failure) *backuppb.DeleteBackupResponse {
+	return call(ctx, request, b.server.DeleteBackup, func(f failure) *backuppb.DeleteBackupResponse {
 		return &backuppb.DeleteBackupResponse{RequestId: f.requestID, Code: f.code, Msg: f.msg}
 	})
 }
 
 // RestoreBackup restores a backup.
 func (b *BackupContext) RestoreBackup(ctx context.Context, request *backuppb.RestoreBackupRequest) *backuppb.RestoreBackupResponse {
-	return ask(ctx, request, b.server.RestoreBackup, noRestore, milvusbackup.ErrNotFound, milvusbackup.ErrExists)
+	return call(ctx, request, b.server.RestoreBackup, failedRestore, milvusbackup.ErrNotFound, milvusbackup.ErrExists)
 }
 
-// GetRestore tells how far a restore is.
+// GetRestore returns the state and the progress of a restore.
 func (b *BackupContext) GetRestore(ctx context.Context, request *backuppb.GetRestoreStateRequest) *backuppb.RestoreBackupResponse {
-	return ask(ctx, request, b.server.GetRestore, noRestore, milvusbackup.ErrNotFound, milvusbackup.ErrInvalid)
+	return call(ctx, request, b.server.GetRestore, failedRestore, milvusbackup.ErrNotFound, milvusbackup.ErrInvalid)
 }
 
-// Check tells whether the server can work with Milvus and its stores.
+// Check checks whether the server can work with Milvus and its stores, and returns a report.
 func (b *BackupContext) Check(ctx context.Context) string {
 	response, err := b.server.Check(ctx, &backuppb.CheckRequest{})
 	if err != nil {
@@ -119,56 +124,58 @@ func (b *BackupContext) Check(ctx context.Context) string {
 	return response.GetMsg()
 }
 
-// failure is what an answer tells of a call that failed.
+// failure is the part of a response that describes a failed call.
 type failure struct {
 	requestID string
 	code      backuppb.ResponseCode
 	msg       string
 }
 
-func noBackupInfo(f failure) *backuppb.BackupInfoResponse {
+func failedBackup(f failure) *backuppb.BackupInfoResponse {
 	return &backuppb.BackupInfoResponse{RequestId: f.requestID, Code: f.code, Msg: f.msg}
 }
 
-func noRestore(f failure) *backuppb.RestoreBackupResponse {
+func failedRestore(f failure) *backuppb.RestoreBackupResponse {
 	return &backuppb.RestoreBackupResponse{RequestId: f.requestID, Code: f.code, Msg: f.msg}
 }
 
-// ask makes a call; where it fails, of the kinds in fails the code says no more than that.
-func ask[Q interface{ GetRequestId() string }, A any](
+// call makes a call and converts its error to a response. Errors of the kinds in plainFailures have the code Fail.
+func call[Request interface{ GetRequestId() string }, Response any](
 	ctx context.Context,
-	request Q,
-	call func(context.Context, Q, ...grpc.CallOption) (A, error),
-	failed func(failure) A,
-	fails ...error,
-) A {
-	var said metadata.MD
-	answer, err := call(ctx, request, grpc.Trailer(&said))
+	request Request,
+	method func(context.Context, Request, ...grpc.CallOption) (Response, error),
+	failed func(failure) Response,
+	plainFailures ...error,
+) Response {
+	var trailer metadata.MD
+	response, err := method(ctx, request, grpc.Trailer(&trailer))
 	if err != nil {
-		return failed(failure{requestID(request, said), code(err, fails...), err.Error()})
+		return failed(failure{requestID(request, trailer), responseCode(err, plainFailures...), err.Error()})
 	}
-	return answer
+	return response
 }
 
-// requestID is the id of a request that failed: the caller's, else the one the server gave it, else a new one.
-func requestID(request interface{ GetRequestId() string }, said metadata.MD) string {
+// requestID returns the id of a request that failed: the one that the caller set, or the one that the server generated,
+// or a new one.
+func requestID(request interface{ GetRequestId() string }, trailer metadata.MD) string {
 	if id := request.GetRequestId(); id != "" {
 		return id
 	}
-	if ids := said.Get("x-request-id"); len(ids) > 0 {
+	if ids := trailer.Get("x-request-id"); len(ids) > 0 {
 		return ids[0]
 	}
 	return uuid.New()
 }
 
-// code is what the Go tool says of such a failure. Of some kinds a call of its says no more than that it failed.
-func code(err error, fails ...error) backuppb.ResponseCode {
-	for _, kind := range fails {
+// responseCode returns the code that the Go tool has for a failure: Fail for the kinds in plainFailures, for which the
+// function of the Go tool has no code of its own.
+func responseCode(err error, plainFailures ...error) backuppb.ResponseCode {
+	for _, kind := range plainFailures {
 		if errors.Is(err, kind) {
 			return backuppb.ResponseCode_Fail
 		}
 	}
-	for _, line := range []struct {
+	for _, row := range []struct {
 		kind error
 		code backuppb.ResponseCode
 	}{
@@ -180,8 +187,8 @@ func code(err error, fails ...error) backuppb.ResponseCode {
 		{milvusbackup.ErrUnauthenticated, backuppb.ResponseCode_No_Permission},
 		{milvusbackup.ErrForbidden, backuppb.ResponseCode_No_Permission},
 	} {
-		if errors.Is(err, line.kind) {
-			return line.code
+		if errors.Is(err, row.kind) {
+			return row.code
 		}
 	}
 	return backuppb.ResponseCode_Fail

@@ -21,27 +21,32 @@ import (
 
 const rows = 1000
 
-func TestABackupIsTakenRestoredAndDeleted(t *testing.T) {
+func TestCreateRestoreAndDelete(t *testing.T) {
 	m := runningMilvus(t)
-	name := m.collection(t, rows)
-	client := connect(t, serve(t, m, ""), milvusbackup.WithInsecure(), milvusbackup.WithToken(admin))
-	ctx := deadline(t)
+	name := m.createCollection(t, rows)
+	client := connect(t, startServer(t, m, ""), milvusbackup.WithInsecure(), milvusbackup.WithToken(admin))
+	ctx := testContext(t)
 
+	request := milvusbackup.BackupRequest{Name: "nightly", JobID: "backup-1", Filter: name}
+	plan, err := client.PlanBackup(ctx, request)
+	if err != nil || plan.GetName() != "nightly" || len(plan.GetCollections()) != 1 || plan.GetCollections()[0].GetName() != "default."+name {
+		t.Errorf("the plan of the backup is %v, error: %v", plan, err)
+	}
 	var states []backupv1.JobState
-	job, err := client.CreateBackup(ctx, milvusbackup.BackupRequest{Name: "nightly", ID: "backup-1", Collections: []string{name}},
+	job, err := client.CreateBackup(ctx, request,
 		milvusbackup.OnProgress(func(job *milvusbackup.Job) { states = append(states, job.GetState()) }))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made := job.GetResult().GetBackup(); job.GetId() != "backup-1" || made.GetRows() != rows || made.GetCollections() != 1 {
-		t.Errorf("made %v", job)
+	if result := job.GetResult().GetBackup(); job.GetId() != "backup-1" || result.GetRows() != rows || result.GetCollections() != 1 {
+		t.Errorf("the job is %v", job)
 	}
 	if len(states) == 0 || states[len(states)-1] != backupv1.JobState_JOB_STATE_SUCCEEDED {
-		t.Errorf("went through %v", states)
+		t.Errorf("the states of the job are %v", states)
 	}
 
 	if _, err := client.CreateBackup(ctx, milvusbackup.BackupRequest{Name: "nightly"}); !errors.Is(err, milvusbackup.ErrExists) {
-		t.Errorf("the same name again: %v", err)
+		t.Errorf("a second backup of the same name: %v", err)
 	}
 
 	info, err := client.GetBackup(ctx, "nightly")
@@ -50,158 +55,185 @@ func TestABackupIsTakenRestoredAndDeleted(t *testing.T) {
 	}
 	if info.GetId() != "backup-1" || info.GetStateCode() != backuppb.BackupTaskStateCode_BACKUP_SUCCESS ||
 		info.GetCollectionBackups()[0].GetCollectionName() != name || len(info.GetCollectionBackups()[0].GetPartitionBackups()) != 1 {
-		t.Errorf("it is %v", info)
+		t.Errorf("the backup is %v", info)
 	}
 	brief, err := client.GetBackup(ctx, "nightly", milvusbackup.WithoutFiles())
 	if err != nil || len(brief.GetCollectionBackups()[0].GetPartitionBackups()) != 0 {
 		t.Errorf("without files: %v, %v", brief, err)
 	}
 
-	var told int64
-	segments := client.Segments(ctx, "nightly")
+	var segmentRows int64
+	segments := client.ListSegments(ctx, "nightly")
 	for segments.Next() {
-		told += segments.Value().GetNumOfRows()
+		segmentRows += segments.Value().GetNumOfRows()
 		if segments.Value().Collection != name || len(segments.Value().GetBinlogs()) == 0 {
 			t.Errorf("%v", segments.Value())
 		}
 	}
-	if segments.Err() != nil || told != rows {
-		t.Errorf("segments of %d rows, %v", told, segments.Err())
+	if segments.Err() != nil || segmentRows != rows {
+		t.Errorf("segments of %d rows, %v", segmentRows, segments.Err())
 	}
 
-	job, err = client.Restore(ctx, milvusbackup.RestoreRequest{Backup: "nightly", Suffix: "_back"})
+	restore := milvusbackup.RestoreRequest{Backup: "nightly", Suffix: "_back"}
+	restorePlan, err := client.PlanRestore(ctx, restore)
+	if err != nil || len(restorePlan.GetCollections()) != 1 {
+		t.Fatalf("the plan of the restore is %v, error: %v", restorePlan, err)
+	}
+	if collection := restorePlan.GetCollections()[0]; collection.GetTarget() != "default."+name+"_back" ||
+		collection.GetAction() != "create" || collection.GetRowsMax() != rows {
+		t.Errorf("the plan of the restore is %v", restorePlan)
+	}
+	if slices.Contains(m.collections(t), name+"_back") {
+		t.Errorf("the plan created %s_back in Milvus", name)
+	}
+	job, err = client.RestoreBackup(ctx, restore)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if back := job.GetResult().GetRestore(); back.GetRows() != rows || !strings.HasSuffix(back.GetCollections()[0].GetTarget(), name+"_back") {
-		t.Errorf("restored %v", job)
+	if result := job.GetResult().GetRestore(); result.GetRows() != rows || !strings.HasSuffix(result.GetCollections()[0].GetTarget(), name+"_back") {
+		t.Errorf("the job is %v", job)
 	}
 	if !slices.Contains(m.collections(t), name+"_back") {
-		t.Errorf("there is no %s_back in Milvus", name)
+		t.Errorf("%s_back does not exist in Milvus", name)
 	}
-	if _, err := client.Restore(ctx, milvusbackup.RestoreRequest{Backup: "nightly"}); !errors.Is(err, milvusbackup.ErrExists) {
-		t.Errorf("into a collection that exists: %v", err)
+	if _, err := client.RestoreBackup(ctx, milvusbackup.RestoreRequest{Backup: "nightly"}); !errors.Is(err, milvusbackup.ErrExists) {
+		t.Errorf("a restore into a collection that exists: %v", err)
 	}
 
-	jobs := client.Jobs(ctx, milvusbackup.JobFilter{Kinds: []backupv1.JobKind{backupv1.JobKind_JOB_KIND_RESTORE}})
+	jobs := client.ListJobs(ctx, milvusbackup.JobFilter{Kinds: []backupv1.JobKind{backupv1.JobKind_JOB_KIND_RESTORE}})
 	if !jobs.Next() || jobs.Value().GetBackup() != "nightly" {
-		t.Errorf("the jobs do not have the restore first: %v", jobs.Err())
+		t.Errorf("the restore is not the first job of the list: %v", jobs.Err())
 	}
 
-	if err := client.DeleteBackup(ctx, "nightly"); err != nil {
+	deletion := milvusbackup.DeletionRequest{Backup: "nightly"}
+	deletionPlan, err := client.PlanDeletion(ctx, deletion)
+	if err != nil || deletionPlan.GetName() != "nightly" || deletionPlan.GetState() != "complete" || deletionPlan.GetObjects() == 0 {
+		t.Errorf("the plan of the deletion is %v, error: %v", deletionPlan, err)
+	}
+	job, err = client.DeleteBackup(ctx, deletion)
+	if err != nil {
 		t.Fatal(err)
 	}
-	backups := client.Backups(ctx)
+	if job.GetKind() != backupv1.JobKind_JOB_KIND_DELETE || job.GetResult().GetDelete().GetObjects() == 0 {
+		t.Errorf("the job is %v", job)
+	}
+	backups := client.ListBackups(ctx)
 	if backups.Next() || backups.Err() != nil {
-		t.Errorf("after the deletion there is %v, %v", backups.Value(), backups.Err())
+		t.Errorf("a backup after the deletion: %v, %v", backups.Value(), backups.Err())
 	}
 	var failure *milvusbackup.Error
 	if _, err := client.GetBackup(ctx, "nightly"); !errors.Is(err, milvusbackup.ErrNotFound) || !errors.As(err, &failure) || failure.Hint == "" {
-		t.Errorf("a backup that is gone: %v", err)
+		t.Errorf("a deleted backup: %v", err)
+	}
+	if _, err := client.DeleteBackup(ctx, deletion); !errors.Is(err, milvusbackup.ErrNotFound) {
+		t.Errorf("the deletion of a deleted backup: %v", err)
 	}
 }
 
-func TestCodeForCoreMovesOver(t *testing.T) {
+func TestCodeWrittenForTheGoToolRuns(t *testing.T) {
 	m := runningMilvus(t)
-	name := m.collection(t, rows)
-	ctx := deadline(t)
-	backup := core.CreateBackupContext(ctx, connect(t, serve(t, m, ""), milvusbackup.WithInsecure(), milvusbackup.WithToken(admin)))
+	name := m.createCollection(t, rows)
+	ctx := testContext(t)
+	backup := core.CreateBackupContext(ctx, connect(t, startServer(t, m, ""), milvusbackup.WithInsecure(), milvusbackup.WithToken(admin)))
 	if err := backup.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer backup.Close()
 
-	made := backup.CreateBackup(ctx, &backuppb.CreateBackupRequest{BackupName: "nightly", CollectionNames: []string{name}})
-	if made.GetCode() != backuppb.ResponseCode_Success || made.GetData().GetStateCode() != backuppb.BackupTaskStateCode_BACKUP_SUCCESS {
-		t.Fatal(made)
+	created := backup.CreateBackup(ctx, &backuppb.CreateBackupRequest{BackupName: "nightly", CollectionNames: []string{name}})
+	if created.GetCode() != backuppb.ResponseCode_Success || created.GetData().GetStateCode() != backuppb.BackupTaskStateCode_BACKUP_SUCCESS {
+		t.Fatal(created)
 	}
 	list := backup.ListBackups(ctx, &backuppb.ListBackupsRequest{CollectionName: name})
 	if list.GetCode() != backuppb.ResponseCode_Success || len(list.GetData()) != 1 || len(list.GetData()[0].GetCollectionBackups()) != 1 {
 		t.Error(list)
 	}
-	back := backup.RestoreBackup(ctx, &backuppb.RestoreBackupRequest{BackupName: "nightly", CollectionSuffix: "_back"})
-	if back.GetCode() != backuppb.ResponseCode_Success || back.GetData().GetStateCode() != backuppb.RestoreTaskStateCode_SUCCESS {
-		t.Fatal(back)
+	restored := backup.RestoreBackup(ctx, &backuppb.RestoreBackupRequest{BackupName: "nightly", CollectionSuffix: "_back"})
+	if restored.GetCode() != backuppb.ResponseCode_Success || restored.GetData().GetStateCode() != backuppb.RestoreTaskStateCode_SUCCESS {
+		t.Fatal(restored)
 	}
-	task := backup.GetRestore(ctx, &backuppb.GetRestoreStateRequest{Id: back.GetData().GetId()})
+	task := backup.GetRestore(ctx, &backuppb.GetRestoreStateRequest{Id: restored.GetData().GetId()})
 	if task.GetData().GetProgress() != 100 || task.GetData().GetCollectionRestoreTasks()[0].GetTargetCollectionName() != name+"_back" {
 		t.Error(task)
 	}
-	if said := backup.Check(ctx); !strings.Contains(said, "milvus") {
-		t.Error(said)
+	if report := backup.Check(ctx); !strings.Contains(report, "milvus") {
+		t.Error(report)
 	}
-	if gone := backup.DeleteBackup(ctx, &backuppb.DeleteBackupRequest{BackupName: "nightly"}); gone.GetCode() != backuppb.ResponseCode_Success {
-		t.Error(gone)
+	if deleted := backup.DeleteBackup(ctx, &backuppb.DeleteBackupRequest{BackupName: "nightly"}); deleted.GetCode() != backuppb.ResponseCode_Success {
+		t.Error(deleted)
 	}
-	named := metadata.AppendToOutgoingContext(ctx, "x-request-id", "request-1")
-	missing := backup.GetBackup(named, &backuppb.GetBackupRequest{BackupName: "nightly"})
+	withID := metadata.AppendToOutgoingContext(ctx, "x-request-id", "request-1")
+	missing := backup.GetBackup(withID, &backuppb.GetBackupRequest{BackupName: "nightly"})
 	if missing.GetCode() != backuppb.ResponseCode_Request_Object_Not_Found || missing.GetRequestId() != "request-1" {
 		t.Error(missing)
 	}
-	again := backup.RestoreBackup(ctx, &backuppb.RestoreBackupRequest{BackupName: "nightly"})
-	if again.GetCode() != backuppb.ResponseCode_Fail {
-		t.Error(again)
+	failed := backup.RestoreBackup(ctx, &backuppb.RestoreBackupRequest{BackupName: "nightly"})
+	if failed.GetCode() != backuppb.ResponseCode_Fail {
+		t.Error(failed)
 	}
-	refused := backup.CreateBackup(ctx, &backuppb.CreateBackupRequest{BackupName: "no name"})
-	if refused.GetCode() != backuppb.ResponseCode_Parameter_Error || refused.GetMsg() == "" {
-		t.Error(refused)
+	invalid := backup.CreateBackup(ctx, &backuppb.CreateBackupRequest{BackupName: "no name"})
+	if invalid.GetCode() != backuppb.ResponseCode_Parameter_Error || invalid.GetMsg() == "" {
+		t.Error(invalid)
 	}
 }
 
-func TestTheDoorIsLocked(t *testing.T) {
-	address := serve(t, runningMilvus(t), "")
-	ctx := deadline(t)
-	nobody := connect(t, address, milvusbackup.WithInsecure())
-	if _, err := nobody.GetBackup(ctx, "nightly"); !errors.Is(err, milvusbackup.ErrUnauthenticated) {
+func TestAuthenticationAndPermissions(t *testing.T) {
+	address := startServer(t, runningMilvus(t), "")
+	ctx := testContext(t)
+	anonymous := connect(t, address, milvusbackup.WithInsecure())
+	if _, err := anonymous.GetBackup(ctx, "nightly"); !errors.Is(err, milvusbackup.ErrUnauthenticated) {
 		t.Errorf("without a token: %v", err)
 	}
-	if _, err := grpc_health_v1.NewHealthClient(nobody.Conn()).Check(ctx, &grpc_health_v1.HealthCheckRequest{}); err != nil {
-		t.Errorf("health needs a token: %v", err)
+	if _, err := grpc_health_v1.NewHealthClient(anonymous.Conn()).Check(ctx, &grpc_health_v1.HealthCheckRequest{}); err != nil {
+		t.Errorf("the health service requires a token: %v", err)
 	}
-	wrong := connect(t, address, milvusbackup.WithInsecure(), milvusbackup.WithToken("wrong"))
-	if backups := wrong.Backups(ctx); backups.Next() || !errors.Is(backups.Err(), milvusbackup.ErrUnauthenticated) {
-		t.Errorf("with a wrong token: %v", backups.Err())
+	unknown := connect(t, address, milvusbackup.WithInsecure(), milvusbackup.WithToken("wrong"))
+	if backups := unknown.ListBackups(ctx); backups.Next() || !errors.Is(backups.Err(), milvusbackup.ErrUnauthenticated) {
+		t.Errorf("with an unknown token: %v", backups.Err())
 	}
-	reads := connect(t, address, milvusbackup.WithInsecure(), milvusbackup.WithToken(reader))
-	if backups := reads.Backups(ctx); backups.Next() || backups.Err() != nil {
-		t.Errorf("a reader may not read: %v", backups.Err())
+	readOnly := connect(t, address, milvusbackup.WithInsecure(), milvusbackup.WithToken(reader))
+	if backups := readOnly.ListBackups(ctx); backups.Next() || backups.Err() != nil {
+		t.Errorf("the role read cannot list backups: %v", backups.Err())
 	}
-	if _, err := reads.StartBackup(ctx, milvusbackup.BackupRequest{Name: "nightly"}); !errors.Is(err, milvusbackup.ErrForbidden) {
-		t.Errorf("a reader takes a backup: %v", err)
+	if _, err := readOnly.StartBackup(ctx, milvusbackup.BackupRequest{Name: "nightly"}); !errors.Is(err, milvusbackup.ErrForbidden) {
+		t.Errorf("the role read creates a backup: %v", err)
+	}
+	if _, err := readOnly.StartDeletion(ctx, milvusbackup.DeletionRequest{Backup: "nightly"}); !errors.Is(err, milvusbackup.ErrForbidden) {
+		t.Errorf("the role read deletes a backup: %v", err)
 	}
 }
 
-func TestEndingTheContextCancelsTheJob(t *testing.T) {
+func TestEndOfContextCancelsTheJob(t *testing.T) {
 	m := runningMilvus(t)
-	name := m.collection(t, rows)
-	client := connect(t, serve(t, m, ""), milvusbackup.WithInsecure(), milvusbackup.WithToken(admin))
-	ctx, cancel := context.WithCancel(deadline(t))
+	name := m.createCollection(t, rows)
+	client := connect(t, startServer(t, m, ""), milvusbackup.WithInsecure(), milvusbackup.WithToken(admin))
+	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()
-	_, err := client.CreateBackup(ctx, milvusbackup.BackupRequest{Name: "nightly", ID: "backup-1", Collections: []string{name}},
+	_, err := client.CreateBackup(ctx, milvusbackup.BackupRequest{Name: "nightly", JobID: "backup-1", Filter: name},
 		milvusbackup.OnProgress(func(*milvusbackup.Job) { cancel() }))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	// It may have been done when it was told to stop, but it does not go on.
-	job, err := client.WaitJob(deadline(t), "backup-1")
-	if !milvusbackup.Over(job) || (err != nil && !errors.Is(err, milvusbackup.ErrCancelled)) {
+	// The job may have succeeded before it was cancelled, but it does not continue.
+	job, err := client.WaitJob(testContext(t), "backup-1")
+	if !milvusbackup.Finished(job) || (err != nil && !errors.Is(err, milvusbackup.ErrCancelled)) {
 		t.Errorf("%v with %v", err, job)
 	}
 }
 
-func TestTheExampleRuns(t *testing.T) {
+func TestExampleRuns(t *testing.T) {
 	m := runningMilvus(t)
-	name := m.collection(t, rows)
-	address := serve(t, m, "")
-	command := exec.CommandContext(deadline(t), "go", "run", "../examples/backup_and_restore",
-		"-server", address, "-insecure", "-token", admin, "-name", "example", "-collection", name, "-suffix", "_back")
-	said, err := command.CombinedOutput()
+	name := m.createCollection(t, rows)
+	address := startServer(t, m, "")
+	command := exec.CommandContext(testContext(t), "go", "run", "../examples/backup_and_restore",
+		"-server", address, "-insecure", "-token", admin, "-name", "example", "-filter", name, "-suffix", "_back")
+	output, err := command.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, said)
+		t.Fatalf("%v\n%s", err, output)
 	}
 	for _, line := range []string{"backup example: 1 collections, 1000 rows", "_back: 1000 rows"} {
-		if !strings.Contains(string(said), line) {
-			t.Errorf("it does not say %q:\n%s", line, said)
+		if !strings.Contains(string(output), line) {
+			t.Errorf("the output does not contain %q:\n%s", line, output)
 		}
 	}
 }

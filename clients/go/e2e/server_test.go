@@ -1,8 +1,8 @@
 //go:build e2e
 
-// Package e2e has the tests of the client against a real server over a real Milvus. MB_TEST_SERVER is the program
-// milvus-backup, MB_TEST_MILVUS what scripts/milvus_server.py says of a running Milvus on a disk; `scripts/test-go`
-// sets both.
+// Package e2e tests the client against a real server with a real Milvus. MB_TEST_SERVER is the path of the program
+// milvus-backup. MB_TEST_MILVUS is the file in which scripts/milvus_server.py describes a running Milvus with local
+// storage. `scripts/test-go` sets both.
 package e2e
 
 import (
@@ -25,24 +25,24 @@ import (
 	"github.com/milvus-backup/milvus-backup/clients/go/milvusbackup"
 )
 
-// Tokens the server knows, by their roles.
+// The tokens in the configuration of the server, by their roles.
 const (
 	admin  = "the-token-of-an-administrator"
 	reader = "the-token-of-a-reader"
 )
 
-// How long anything here may take.
-const patience = 3 * time.Minute
+// The maximum duration of the calls of a test.
+const callTimeout = 3 * time.Minute
 
-func deadline(t *testing.T) context.Context {
+func testContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// needed is an environment variable that has to be there.
-func needed(t *testing.T, name string) string {
+// requireEnv returns the value of an environment variable, and fails the test if it is not set.
+func requireEnv(t *testing.T, name string) string {
 	t.Helper()
 	value := os.Getenv(name)
 	if value == "" {
@@ -51,7 +51,7 @@ func needed(t *testing.T, name string) string {
 	return value
 }
 
-// milvus is a running Milvus.
+// milvus describes a running Milvus.
 type milvus struct {
 	Port    int `json:"port"`
 	Storage struct {
@@ -61,18 +61,18 @@ type milvus struct {
 
 func runningMilvus(t *testing.T) milvus {
 	t.Helper()
-	text, err := os.ReadFile(needed(t, "MB_TEST_MILVUS"))
+	text, err := os.ReadFile(requireEnv(t, "MB_TEST_MILVUS"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var known milvus
-	if err := json.Unmarshal(text, &known); err != nil {
+	var m milvus
+	if err := json.Unmarshal(text, &m); err != nil {
 		t.Fatal(err)
 	}
-	return known
+	return m
 }
 
-// call makes a call of Milvus's own REST interface.
+// call sends a request to the REST interface of Milvus and returns the data of the response.
 func (m milvus) call(t *testing.T, method, path string, body any) json.RawMessage {
 	t.Helper()
 	text, err := json.Marshal(body)
@@ -80,7 +80,7 @@ func (m milvus) call(t *testing.T, method, path string, body any) json.RawMessag
 		t.Fatal(err)
 	}
 	url := fmt.Sprintf("http://127.0.0.1:%d/v1/vector/%s", m.Port, path)
-	request, err := http.NewRequestWithContext(deadline(t), method, url, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(testContext(t), method, url, bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,26 +94,27 @@ func (m milvus) call(t *testing.T, method, path string, body any) json.RawMessag
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answer struct {
+	var content struct {
 		Code    int
 		Message string
 		Data    json.RawMessage
 	}
-	if err := json.Unmarshal(text, &answer); err != nil || answer.Code != http.StatusOK {
+	if err := json.Unmarshal(text, &content); err != nil || content.Code != http.StatusOK {
 		t.Fatalf("%s: %s", path, text)
 	}
-	return answer.Data
+	return content.Data
 }
 
-// collection makes a collection with so many rows; it and whatever is named after it are dropped at the end.
-func (m milvus) collection(t *testing.T, rows int) string {
+// createCollection creates a collection with this number of rows. At the end of the test, it is dropped together with
+// all collections whose names start with its name.
+func (m milvus) createCollection(t *testing.T, rows int) string {
 	t.Helper()
 	name := fmt.Sprintf("go_%d_%d", os.Getpid(), time.Now().UnixNano())
 	m.call(t, http.MethodPost, "collections/create", map[string]any{"collectionName": name, "dimension": 4, "metricType": "L2"})
 	t.Cleanup(func() {
-		for _, known := range m.collections(t) {
-			if strings.HasPrefix(known, name) {
-				m.call(t, http.MethodPost, "collections/drop", map[string]any{"collectionName": known})
+		for _, existing := range m.collections(t) {
+			if strings.HasPrefix(existing, name) {
+				m.call(t, http.MethodPost, "collections/drop", map[string]any{"collectionName": existing})
 			}
 		}
 	})
@@ -125,6 +126,7 @@ func (m milvus) collection(t *testing.T, rows int) string {
 	return name
 }
 
+// collections returns the names of all collections.
 func (m milvus) collections(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -134,9 +136,9 @@ func (m milvus) collections(t *testing.T) []string {
 	return names
 }
 
-// serve starts a server with its backups and jobs in a directory of the test, and gives its address. `more` is added
-// below `server:` of its configuration.
-func serve(t *testing.T, m milvus, more string) string {
+// startServer starts a server with its backups and jobs in a directory of the test, and returns its address. It appends
+// serverConfig to the section `server:` of the configuration.
+func startServer(t *testing.T, m milvus, serverConfig string) string {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "backup.yaml")
@@ -151,12 +153,12 @@ backup:
 server:
   data_dir: %q
   tokens: ["admin:admin:sha256:%s", "reader:read:sha256:%s"]
-%s`, m.Port, m.Storage.Root, filepath.Join(dir, "backups"), filepath.Join(dir, "jobs"), hash(admin), hash(reader), more)
+%s`, m.Port, m.Storage.Root, filepath.Join(dir, "backups"), filepath.Join(dir, "jobs"), hash(admin), hash(reader), serverConfig)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(needed(t, "MB_TEST_SERVER"), "--config", config, "server", "--listen", "127.0.0.1:0")
-	out, err := command.StderrPipe()
+	command := exec.Command(requireEnv(t, "MB_TEST_SERVER"), "--config", config, "server", "--listen", "127.0.0.1:0")
+	stderr, err := command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,24 +167,24 @@ server:
 	}
 	listening := make(chan string, 1)
 	ended := make(chan struct{})
-	var said bytes.Buffer // read once `ended` is closed
+	var log bytes.Buffer // must not be read before `ended` is closed
 	go func() {
 		defer close(ended)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			fmt.Fprintln(&said, lines.Text())
-			_, at, found := strings.Cut(lines.Text(), "listening on ")
-			if _, address, scheme := strings.Cut(at, "://"); found && scheme && len(listening) == 0 {
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			fmt.Fprintln(&log, lines.Text())
+			_, url, found := strings.Cut(lines.Text(), "listening on ")
+			if _, address, isURL := strings.Cut(url, "://"); found && isURL && len(listening) == 0 {
 				listening <- strings.Fields(address)[0]
 			}
 		}
 	}()
 	t.Cleanup(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
-		late := time.AfterFunc(time.Minute, func() { _ = command.Process.Kill() })
-		defer late.Stop()
+		kill := time.AfterFunc(time.Minute, func() { _ = command.Process.Kill() })
+		defer kill.Stop()
 		<-ended
 		_ = command.Wait()
-		t.Logf("the server said:\n%s", said.String())
+		t.Logf("the log of the server:\n%s", log.String())
 	})
 	select {
 	case address := <-listening:
@@ -190,7 +192,7 @@ server:
 	case <-ended:
 		t.Fatal("the server ended before it listened")
 	case <-time.After(time.Minute):
-		t.Fatal("the server does not say where it listens")
+		t.Fatal("the server did not print its address within a minute")
 	}
 	return ""
 }

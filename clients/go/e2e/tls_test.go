@@ -22,7 +22,7 @@ import (
 	"github.com/milvus-backup/milvus-backup/clients/go/milvusbackup"
 )
 
-// authority signs certificates for a test.
+// authority is a certificate authority for a test.
 type authority struct {
 	dir  string
 	cert *x509.Certificate
@@ -47,7 +47,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-// sign writes NAME.pem and NAME.key.
+// sign signs a certificate and writes it and its key to NAME.pem and NAME.key.
 func (a *authority) sign(t *testing.T, name string, template, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) *x509.Certificate {
 	t.Helper()
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())
@@ -80,6 +80,7 @@ func (a *authority) path(name, kind string) string {
 	return filepath.Join(a.dir, name+"."+kind)
 }
 
+// certify issues a certificate for this name and usage.
 func (a *authority) certify(t *testing.T, name string, usage x509.ExtKeyUsage) {
 	t.Helper()
 	template := &x509.Certificate{
@@ -91,34 +92,34 @@ func (a *authority) certify(t *testing.T, name string, usage x509.ExtKeyUsage) {
 	a.sign(t, name, template, a.cert, newKey(t), a.key)
 }
 
-func TestTLSWithCertificatesOfClients(t *testing.T) {
+func TestTLSWithClientCertificates(t *testing.T) {
 	ca := newAuthority(t)
 	ca.certify(t, "server", x509.ExtKeyUsageServerAuth)
 	ca.certify(t, "agent", x509.ExtKeyUsageClientAuth)
-	address := serve(t, runningMilvus(t), fmt.Sprintf("  tls: {cert: %q, key: %q, client_ca: %q}\n  client_names: [\"agent:read\"]\n",
+	address := startServer(t, runningMilvus(t), fmt.Sprintf("  tls: {cert: %q, key: %q, client_ca: %q}\n  client_names: [\"agent:read\"]\n",
 		ca.path("server", "pem"), ca.path("server", "key"), ca.path("authority", "pem")))
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.cert)
-	ctx := deadline(t)
+	ctx := testContext(t)
 
-	trusting := milvusbackup.WithTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
-	token := connect(t, address, trusting, milvusbackup.WithToken(reader))
-	if backups := token.Backups(ctx); backups.Next() || backups.Err() != nil {
+	trustCA := milvusbackup.WithTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+	withToken := connect(t, address, trustCA, milvusbackup.WithToken(reader))
+	if backups := withToken.ListBackups(ctx); backups.Next() || backups.Err() != nil {
 		t.Errorf("with a token: %v", backups.Err())
 	}
-	if _, err := connect(t, address, trusting).GetBackup(ctx, "x"); !errors.Is(err, milvusbackup.ErrUnauthenticated) {
-		t.Errorf("as nobody: %v", err)
+	if _, err := connect(t, address, trustCA).GetBackup(ctx, "x"); !errors.Is(err, milvusbackup.ErrUnauthenticated) {
+		t.Errorf("without a token or a certificate: %v", err)
 	}
 	certificate, err := tls.LoadX509KeyPair(ca.path("agent", "pem"), ca.path("agent", "key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := milvusbackup.WithTLS(&tls.Config{RootCAs: roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
-	if backups := connect(t, address, named).Backups(ctx); backups.Next() || backups.Err() != nil {
-		t.Errorf("by a certificate: %v", backups.Err())
+	withCertificate := milvusbackup.WithTLS(&tls.Config{RootCAs: roots, Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	if backups := connect(t, address, withCertificate).ListBackups(ctx); backups.Next() || backups.Err() != nil {
+		t.Errorf("with a client certificate: %v", backups.Err())
 	}
-	stranger := connect(t, address, milvusbackup.WithToken(reader))
-	if _, err := stranger.GetBackup(ctx, "x"); !errors.Is(err, milvusbackup.ErrUnavailable) {
-		t.Errorf("an authority nobody trusts: %v", err)
+	untrusting := connect(t, address, milvusbackup.WithToken(reader))
+	if _, err := untrusting.GetBackup(ctx, "x"); !errors.Is(err, milvusbackup.ErrUnavailable) {
+		t.Errorf("with an untrusted certificate authority: %v", err)
 	}
 }

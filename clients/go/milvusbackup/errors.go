@@ -13,37 +13,38 @@ import (
 	"github.com/milvus-backup/milvus-backup/clients/go/backupv1"
 )
 
-// What kind of failure an [*Error] is; errors.Is tells.
+// The kinds of failures, for errors.Is with an [*Error].
 var (
-	// ErrInvalid: the request is wrong as it stands.
+	// ErrInvalid means that the request is invalid.
 	ErrInvalid = errors.New("invalid request")
-	// ErrNotFound: no such backup, collection or job.
+	// ErrNotFound means that there is no such backup, collection or job.
 	ErrNotFound = errors.New("not found")
-	// ErrExists: the backup or the target collection exists already.
+	// ErrExists means that the backup, a target collection or the job id exists already.
 	ErrExists = errors.New("already exists")
-	// ErrBusy: another job is at it.
+	// ErrBusy means that another job uses the same backup or collection, or that the job to cancel has already
+	// finished.
 	ErrBusy = errors.New("busy")
-	// ErrUnavailable: the server, its Milvus or one of its stores cannot be reached.
+	// ErrUnavailable means that the server, its Milvus or one of its stores cannot be reached.
 	ErrUnavailable = errors.New("unavailable")
-	// ErrPartial: a part was done; the job's result tells which.
-	ErrPartial = errors.New("done in part")
-	// ErrDamaged: the backup is damaged.
+	// ErrPartial means that the job completed only a part, which its result describes.
+	ErrPartial = errors.New("partly done")
+	// ErrDamaged means that the backup is damaged.
 	ErrDamaged = errors.New("damaged")
-	// ErrCancelled: the job was cancelled, or its server ended while it ran.
+	// ErrCancelled means that the job was cancelled, or that the server stopped while the job was running.
 	ErrCancelled = errors.New("cancelled")
-	// ErrUnsupported: the server does not do it.
+	// ErrUnsupported means that this version of the server does not support the request.
 	ErrUnsupported = errors.New("not supported")
-	// ErrUnauthenticated: the server does not know who asks.
+	// ErrUnauthenticated means that the token, the user or the certificate is missing or unknown.
 	ErrUnauthenticated = errors.New("unauthenticated")
-	// ErrForbidden: who asks may not.
+	// ErrForbidden means that the role of the caller is not sufficient.
 	ErrForbidden = errors.New("forbidden")
-	// ErrTooLarge: the request is too large.
+	// ErrTooLarge means that the request is too large.
 	ErrTooLarge = errors.New("too large")
-	// ErrTooMany: too many requests or jobs.
+	// ErrTooMany means that there are too many requests or too many queued jobs.
 	ErrTooMany = errors.New("too many")
 )
 
-// The kinds as the server names them.
+// The kinds by the names that the server gives them.
 var kinds = map[string]error{
 	"usage":           ErrInvalid,
 	"not_found":       ErrNotFound,
@@ -61,7 +62,7 @@ var kinds = map[string]error{
 	"timeout":         context.DeadlineExceeded,
 }
 
-// The kinds of answers that do not name theirs, such as those of a proxy or of gRPC itself.
+// The kinds of errors without a Failure, such as those of a proxy or of gRPC itself.
 var codeKinds = map[codes.Code]string{
 	codes.Canceled:           "interrupted",
 	codes.InvalidArgument:    "usage",
@@ -78,23 +79,26 @@ var codeKinds = map[codes.Code]string{
 	codes.FailedPrecondition: "usage",
 }
 
-// Error is why a call failed or a job did not do all it was to.
+// Error is the reason why a call failed or a job did not complete everything.
 type Error struct {
-	// Kind is the server's name of the kind of failure, such as "not_found".
+	// Kind is the server's name for the kind of the failure, such as "not_found".
 	Kind string
-	// Message says what happened, to what, with its causes.
+	// Message states what failed, on which object, and why.
 	Message string
-	// Context says what was being done; it may be empty.
+	// Context names the operation that failed; it may be empty.
 	Context string
-	// Hint says what to do; it may be empty.
+	// Hint describes the next step; it may be empty.
 	Hint string
-	// JobID is the job that failed; empty where a call did.
+	// Advice is the next step as data: "action" names it, and the other keys depend on the action, as docs/json.md of
+	// the server describes. It is nil if there is none.
+	Advice map[string]any
+	// JobID is the id of the job that failed; empty if a call failed.
 	JobID string
 
 	cause error
 }
 
-// Error says what happened and, where something can be done, what.
+// Error returns the message, the context and the hint as one text.
 func (e *Error) Error() string {
 	text := e.Message
 	if e.Context != "" {
@@ -106,70 +110,76 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Is tells whether the error is of the kind of one of this package's variables.
+// Is reports whether the error is of a kind, such as [ErrNotFound].
 func (e *Error) Is(target error) bool {
 	kind, known := kinds[e.Kind]
 	return known && kind == target
 }
 
-// Unwrap gives gRPC's error, for status.FromError; nil where a job failed.
+// Unwrap returns the error of gRPC, for status.FromError, or nil if a job failed.
 func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// typed makes an error of gRPC one of ours, or where the context has ended the context's, with gRPC's code.
-func typed(ctx context.Context, err error) error {
+// convertError converts an error of gRPC to an [*Error] or, if the context has ended, to the error of the context. Both
+// keep the code of gRPC.
+func convertError(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	if ended := ctx.Err(); ended != nil {
-		return fmt.Errorf("milvusbackup: %w (%w)", ended, err)
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return fmt.Errorf("milvusbackup: %w (%w)", ctxErr, err)
 	}
-	answer, ok := status.FromError(err)
+	grpcStatus, ok := status.FromError(err)
 	if !ok {
 		return err
 	}
-	for _, detail := range answer.Details() {
+	for _, detail := range grpcStatus.Details() {
 		if failure, ok := detail.(*backupv1.Failure); ok {
-			return failed(failure, "", err)
+			return newError(failure, "", err)
 		}
 	}
-	kind, known := codeKinds[answer.Code()]
+	kind, known := codeKinds[grpcStatus.Code()]
 	if !known {
 		kind = "failed"
 	}
-	return &Error{Kind: kind, Message: answer.Message(), cause: err}
+	return &Error{Kind: kind, Message: grpcStatus.Message(), cause: err}
 }
 
-func failed(failure *backupv1.Failure, job string, cause error) *Error {
-	return &Error{
+func newError(failure *backupv1.Failure, jobID string, cause error) *Error {
+	converted := &Error{
 		Kind:    failure.GetKind(),
 		Message: failure.GetMessage(),
 		Context: failure.GetContext(),
 		Hint:    failure.GetHint(),
-		JobID:   job,
+		JobID:   jobID,
 		cause:   cause,
 	}
-}
-
-func typedUnary(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
-	return typed(ctx, invoke(ctx, method, request, answer, conn, options...))
-}
-
-func typedStream(ctx context.Context, about *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
-	stream, err := open(ctx, about, conn, method, options...)
-	if err != nil {
-		return nil, typed(ctx, err)
+	if advice := failure.GetAdvice(); advice != nil {
+		converted.Advice = advice.AsMap()
 	}
-	return typedMessages{stream, ctx}, nil
+	return converted
 }
 
-type typedMessages struct {
+func convertUnaryErrors(ctx context.Context, method string, request, response any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	return convertError(ctx, invoke(ctx, method, request, response, conn, options...))
+}
+
+func convertStreamErrors(ctx context.Context, description *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := open(ctx, description, conn, method, options...)
+	if err != nil {
+		return nil, convertError(ctx, err)
+	}
+	return convertingStream{stream, ctx}, nil
+}
+
+// convertingStream converts the errors of the messages that it receives.
+type convertingStream struct {
 	grpc.ClientStream
-	// The caller's; the stream's own ends with the stream.
+	// The context of the caller; the context of the stream ends with the stream.
 	ctx context.Context
 }
 
-func (s typedMessages) RecvMsg(message any) error {
-	return typed(s.ctx, s.ClientStream.RecvMsg(message))
+func (s convertingStream) RecvMsg(message any) error {
+	return convertError(s.ctx, s.ClientStream.RecvMsg(message))
 }

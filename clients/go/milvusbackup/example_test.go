@@ -8,7 +8,7 @@ import (
 	"github.com/milvus-backup/milvus-backup/clients/go/milvusbackup"
 )
 
-// A backup is taken and restored under other names.
+// This example creates a backup and restores its collections under new names.
 func Example() {
 	if err := backupAndRestore(context.Background(), os.Getenv("MILVUS_BACKUP_TOKEN")); err != nil {
 		log.Fatal(err)
@@ -26,10 +26,10 @@ func backupAndRestore(ctx context.Context, token string) error {
 	if _, err := client.CreateBackup(ctx, milvusbackup.BackupRequest{Name: "nightly"}, progress); err != nil {
 		return err
 	}
-	job, err := client.Restore(ctx, milvusbackup.RestoreRequest{Backup: "nightly", Suffix: "_copy"}, progress)
+	job, err := client.RestoreBackup(ctx, milvusbackup.RestoreRequest{Backup: "nightly", Suffix: "_copy"}, progress)
 	if err != nil {
 		return err
 	}
-	log.Print(job.GetResult().GetRestore().GetRows(), " rows are back")
+	log.Print(job.GetResult().GetRestore().GetRows(), " rows restored")
 	return nil
 }

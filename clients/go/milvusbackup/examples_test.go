@@ -27,24 +27,35 @@ func ExampleNew_clientCertificate() {
 }
 
 func ExampleClient_StartBackup() {
-	client, ctx := server()
+	client, ctx := newClient()
 	job, err := client.StartBackup(ctx, milvusbackup.BackupRequest{Name: "nightly"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Later, in another program too:
+	// Later, or in another program:
 	job, err = client.WaitJob(ctx, job.GetId())
 	switch {
 	case errors.Is(err, milvusbackup.ErrPartial):
-		log.Print("dropped meanwhile: ", job.GetResult().GetBackup().GetVanished())
+		log.Print("dropped during the backup: ", job.GetResult().GetBackup().GetVanished())
 	case err != nil:
 		log.Fatal(err)
 	}
 }
 
-func ExampleClient_Backups() {
-	client, ctx := server()
-	backups := client.Backups(ctx)
+func ExampleClient_PlanRestore() {
+	client, ctx := newClient()
+	plan, err := client.PlanRestore(ctx, milvusbackup.RestoreRequest{Backup: "nightly", Filter: "shop.*", Suffix: "_copy"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, collection := range plan.GetCollections() {
+		fmt.Println(collection.GetSource(), collection.GetTarget(), collection.GetAction())
+	}
+}
+
+func ExampleClient_ListBackups() {
+	client, ctx := newClient()
+	backups := client.ListBackups(ctx)
 	defer backups.Close()
 	for backups.Next() {
 		fmt.Println(backups.Value().GetName(), backups.Value().GetState())
@@ -54,9 +65,9 @@ func ExampleClient_Backups() {
 	}
 }
 
-func ExampleClient_Segments() {
-	client, ctx := server()
-	segments := client.Segments(ctx, "nightly")
+func ExampleClient_ListSegments() {
+	client, ctx := newClient()
+	segments := client.ListSegments(ctx, "nightly")
 	defer segments.Close()
 	for segments.Next() {
 		segment := segments.Value()
@@ -68,18 +79,19 @@ func ExampleClient_Segments() {
 }
 
 func ExampleError() {
-	client, ctx := server()
+	client, ctx := newClient()
 	_, err := client.GetBackup(ctx, "nightly")
 	if errors.Is(err, milvusbackup.ErrNotFound) {
-		fmt.Println("there is none yet")
+		fmt.Println("the backup does not exist")
 	}
 	var failure *milvusbackup.Error
 	if errors.As(err, &failure) {
-		fmt.Println(failure.Kind, failure.Message, failure.Hint)
+		fmt.Println(failure.Kind, failure.Message, failure.Hint, failure.Advice["action"])
 	}
 }
 
-func server() (*milvusbackup.Client, context.Context) {
+// newClient returns a client and a context for the examples.
+func newClient() (*milvusbackup.Client, context.Context) {
 	client, err := milvusbackup.New("backup.example.com:8080")
 	if err != nil {
 		log.Fatal(err)
@@ -87,7 +99,7 @@ func server() (*milvusbackup.Client, context.Context) {
 	return client, context.Background()
 }
 
-func TestTheFifteenLinesOfTheReadmeAreThoseOfTheExample(t *testing.T) {
+func TestReadmeContainsTheLinesOfTheExample(t *testing.T) {
 	read := func(name string) string {
 		text, err := os.ReadFile(name)
 		if err != nil {

@@ -6,81 +6,83 @@ import (
 	"io"
 )
 
-// Iterator gives the elements of a list one after the other, and asks the server for more when it needs them:
+// Iterator returns the elements of a list one at a time, and requests more from the server when it needs them:
 //
-//	backups := client.Backups(ctx)
+//	backups := client.ListBackups(ctx)
 //	defer backups.Close()
 //	for backups.Next() {
 //		fmt.Println(backups.Value().GetName())
 //	}
 //	return backups.Err()
 //
-// From Go 1.23 on there is All, for a loop over the elements. An iterator is for one goroutine.
+// With Go 1.23 or later, All returns a sequence for a range loop. An iterator must not be used by several goroutines at
+// the same time.
 type Iterator[T any] struct {
-	more  func() (elements []T, last bool, err error)
-	close func()
-	ready []T
-	value T
-	last  bool
-	err   error
+	fetch   func() (elements []T, last bool, err error)
+	release func()
+	fetched []T
+	value   T
+	last    bool
+	err     error
 }
 
-// Next goes to the next element and tells whether there is one. It waits for the server where it has to.
+// Next advances to the next element and reports whether there is one. It waits for the server if necessary.
 func (it *Iterator[T]) Next() bool {
-	for len(it.ready) == 0 {
+	for len(it.fetched) == 0 {
 		if it.last {
 			return false
 		}
-		it.ready, it.last, it.err = it.more()
+		it.fetched, it.last, it.err = it.fetch()
 		if it.err != nil {
 			it.last = true
 			return false
 		}
 	}
-	it.value, it.ready = it.ready[0], it.ready[1:]
+	it.value, it.fetched = it.fetched[0], it.fetched[1:]
 	return true
 }
 
-// Value is the element Next went to.
+// Value returns the element to which Next advanced.
 func (it *Iterator[T]) Value() T {
 	return it.value
 }
 
-// Err is why Next found no more, or nil at the end of the list.
+// Err returns the error that ended the iteration, or nil if it reached the end of the list.
 func (it *Iterator[T]) Err() error {
 	return it.err
 }
 
-// Close lets go of what the iterator holds; needed where it is not read to its end, and harmless where it is.
+// Close releases the resources of the iterator. It is necessary if the iterator is not read to its end, and otherwise
+// has no effect.
 func (it *Iterator[T]) Close() {
-	it.last, it.ready = true, nil
-	it.close()
+	it.last, it.fetched = true, nil
+	it.release()
 }
 
-// paged reads a list that comes in pages.
-func paged[T any](page func(token string) ([]T, string, error)) *Iterator[T] {
+// iteratePages iterates over a list that the server returns in pages.
+func iteratePages[T any](fetchPage func(token string) (elements []T, next string, err error)) *Iterator[T] {
 	token := ""
 	return &Iterator[T]{
-		more: func() ([]T, bool, error) {
-			elements, next, err := page(token)
+		fetch: func() ([]T, bool, error) {
+			elements, next, err := fetchPage(token)
 			token = next
 			return elements, next == "", err
 		},
-		close: func() {},
+		release: func() {},
 	}
 }
 
-// messages is a stream of a server's answers.
-type messages[M any] interface {
+// receiver is the part of a gRPC stream that receives messages.
+type receiver[M any] interface {
 	Recv() (M, error)
 }
 
-// streamed reads a list that comes in a stream; it begins with the first element that is asked for.
-func streamed[M, T any](ctx context.Context, open func(context.Context) (messages[M], error), elements func(M) []T) *Iterator[T] {
+// iterateStream iterates over a list that the server sends as a stream. The first call of Next opens the stream.
+func iterateStream[M, T any](ctx context.Context, open func(context.Context) (receiver[M], error), elements func(M) []T) *Iterator[T] {
 	ctx, cancel := context.WithCancel(ctx)
-	var stream messages[M]
+	var stream receiver[M]
 	return &Iterator[T]{
-		more: func() ([]T, bool, error) {
+		fetch: func() ([]T, bool, error) {
 			var err error
 			if stream == nil {
 				if stream, err = open(ctx); err != nil {
@@ -100,6 +102,6 @@ func streamed[M, T any](ctx context.Context, open func(context.Context) (message
 				return elements(message), false, nil
 			}
 		},
-		close: cancel,
+		release: cancel,
 	}
 }

@@ -9,47 +9,49 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Option says how a client reaches its server.
-type Option func(*settings)
+// Option changes how a client connects to its server.
+type Option func(*clientSettings)
 
-type settings struct {
+type clientSettings struct {
 	tls           *tls.Config
 	insecure      bool
 	authorization string
 	dial          []grpc.DialOption
 }
 
-// WithTLS speaks TLS as the configuration says: other authorities, a client certificate, another server name.
+// WithTLS uses TLS with this configuration, for example with other certificate authorities, a client certificate or
+// another server name.
 func WithTLS(config *tls.Config) Option {
-	return func(set *settings) { set.tls = config }
+	return func(settings *clientSettings) { settings.tls = config }
 }
 
-// WithInsecure speaks no TLS. Whoever listens on the way then reads the token or password too.
+// WithInsecure disables TLS. Anyone who can read the network traffic can then read the token or the password.
 func WithInsecure() Option {
-	return func(set *settings) { set.insecure = true }
+	return func(settings *clientSettings) { settings.insecure = true }
 }
 
-// WithToken says who asks by a bearer token, one of server.tokens in the server's configuration.
-// White space around it does not count, and an empty one is none.
+// WithToken authenticates with a bearer token, which must be one of server.tokens in the configuration of the server.
+// It removes white space around the token. With an empty token, it sends none.
 func WithToken(token string) Option {
-	return func(set *settings) {
-		set.authorization = ""
+	return func(settings *clientSettings) {
+		settings.authorization = ""
 		if token = strings.TrimSpace(token); token != "" {
-			set.authorization = "Bearer " + token
+			settings.authorization = "Bearer " + token
 		}
 	}
 }
 
-// WithBasicAuth says who asks by a user's name and password, one of server.users in the server's configuration.
+// WithBasicAuth authenticates with the name and the password of a user, who must be one of server.users in the
+// configuration of the server.
 func WithBasicAuth(user, password string) Option {
-	return func(set *settings) {
-		set.authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+	return func(settings *clientSettings) {
+		settings.authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 	}
 }
 
-// WithDialOptions adds options of gRPC's own, such as interceptors, a dialer, or keepalive.
+// WithDialOptions adds options of gRPC, such as interceptors, a dialer or keepalive parameters.
 func WithDialOptions(options ...grpc.DialOption) Option {
-	return func(set *settings) { set.dial = append(set.dial, options...) }
+	return func(settings *clientSettings) { settings.dial = append(settings.dial, options...) }
 }
 
 // authorization sends one header with every call.

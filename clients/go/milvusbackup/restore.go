@@ -3,107 +3,104 @@ package milvusbackup
 import (
 	"context"
 
-	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/proto"
 
-	"github.com/milvus-backup/milvus-backup/clients/go/backuppb"
 	"github.com/milvus-backup/milvus-backup/clients/go/backupv1"
 )
 
-// RestoreRequest says what to restore, and how. Collections are left unloaded and aliases uncreated, as the service of
-// release 0.4.15 does.
+// RestoreRequest describes a restore. With Backup alone, it restores all collections under their names in the backup,
+// creates their indexes and aliases, and loads those that were loaded in the source.
 type RestoreRequest struct {
 	// Backup is the name of the backup.
 	Backup string
-	// ID of the job. The server makes one where it is empty.
-	ID string
-	// Collections to restore by their names in the backup, as "collection" or "database.collection"; all where this
-	// and Databases are empty.
-	Collections []string
-	// Databases to restore, with their collections: none is all of them. Goes before Collections.
-	Databases map[string][]string
-	// Suffix is appended to the name of every collection.
+	// JobID is the id of the job; generated if it is empty. The server rejects an id that another job has.
+	JobID string
+	// Filter selects the collections to restore by their names in the backup. It is written like the filter of a
+	// [BackupRequest]; an empty filter selects everything.
+	Filter string
+	// Rename maps names in the backup to new names: "db.collection" to "db.collection", or "db.*" to "db.*".
+	Rename map[string]string
+	// Suffix is appended to the name of every collection that is not renamed.
 	Suffix string
-	// Renames gives collections other names: "old" to "new", "db1.old" to "db2.new", or "db1.*" to "db2.*".
-	Renames map[string]string
-	// Plan says what goes where, one by one; it excludes Suffix and Renames.
-	Plan *backuppb.RestorePlan
-	// MetaOnly leaves the data out.
-	MetaOnly bool
-	// SkipIndexes leaves the indexes out.
-	SkipIndexes bool
-	// AutoIndex makes vector indexes AUTOINDEX with the same metric.
-	AutoIndex bool
-	// Existing says what to do with target collections that exist.
+	// Existing is the treatment of target collections that exist already.
 	Existing Existing
-	// MaxShards bounds the number of shards; 0 does not.
-	MaxShards int32
-	// Bucket and Root are where the backup lies, if not where the server's configuration says, where it allows that.
-	Bucket, Root string
+	// MetaOnly restores collections without their data.
+	MetaOnly bool
+	// SkipIndexes creates no indexes.
+	SkipIndexes bool
+	// AutoIndex creates vector indexes as AUTOINDEX, with the same metric.
+	AutoIndex bool
+	// DropIndexes drops the indexes of target collections that exist already.
+	DropIndexes bool
+	// SkipLoad loads no collections.
+	SkipLoad bool
+	// SkipAliases creates no aliases.
+	SkipAliases bool
+	// CleanupOnFailure drops a collection that the restore created and whose import failed.
+	CleanupOnFailure bool
 }
 
-// Existing is what to do with target collections that exist.
-type Existing int
+// Existing is the treatment of target collections that exist already.
+type Existing string
 
-// What can be done.
+// The treatments of target collections that exist already.
 const (
-	// Refuse refuses the restore.
-	Refuse Existing = iota
-	// Drop drops them and creates them anew.
-	Drop
-	// Use imports into them; they must exist.
-	Use
+	// ExistingRefuse rejects the restore if a target collection exists.
+	ExistingRefuse Existing = ""
+	// ExistingDrop drops a target collection that exists and creates it from the backup.
+	ExistingDrop Existing = "drop"
+	// ExistingUse imports into target collections that exist, and requires that all of them do.
+	ExistingUse Existing = "use"
 )
 
-func (r RestoreRequest) message() *backuppb.RestoreBackupRequest {
-	message := &backuppb.RestoreBackupRequest{
-		Id:                   r.ID,
-		BackupName:           r.Backup,
-		Async:                true,
-		CollectionNames:      r.Collections,
-		CollectionSuffix:     r.Suffix,
-		CollectionRenames:    r.Renames,
-		RestorePlan:          r.Plan,
-		MetaOnly:             r.MetaOnly,
-		RestoreIndex:         !r.SkipIndexes,
-		UseAutoIndex:         r.AutoIndex,
-		DropExistCollection:  r.Existing == Drop,
-		SkipCreateCollection: r.Existing == Use,
-		MaxShardNum:          r.MaxShards,
-		BucketName:           r.Bucket,
-		Path:                 r.Root,
+func (r RestoreRequest) message() *backupv1.RestoreBackupRequest {
+	return &backupv1.RestoreBackupRequest{
+		JobId:            r.JobID,
+		Backup:           r.Backup,
+		Filter:           r.Filter,
+		Rename:           r.Rename,
+		Suffix:           r.Suffix,
+		Existing:         string(r.Existing),
+		MetaOnly:         r.MetaOnly,
+		Indexes:          falseIf(r.SkipIndexes),
+		AutoIndex:        r.AutoIndex,
+		DropIndexes:      r.DropIndexes,
+		Load:             falseIf(r.SkipLoad),
+		Aliases:          falseIf(r.SkipAliases),
+		CleanupOnFailure: r.CleanupOnFailure,
 	}
-	if len(r.Databases) > 0 {
-		databases := make(map[string]*structpb.Value, len(r.Databases))
-		for database, collections := range r.Databases {
-			names := make([]*structpb.Value, 0, len(collections))
-			for _, collection := range collections {
-				names = append(names, structpb.NewStringValue(collection))
-			}
-			databases[database] = structpb.NewListValue(&structpb.ListValue{Values: names})
-		}
-		message.DbCollections = structpb.NewStructValue(&structpb.Struct{Fields: databases})
-	}
-	return message
 }
 
-// Restore restores a backup and waits for its end. Ending the context cancels it; what was restored by then stays, as
-// the hint of the error says.
+// falseIf returns false if a step is to be skipped, and otherwise nil, which is the default of the server.
+func falseIf(skip bool) *bool {
+	if skip {
+		return proto.Bool(false)
+	}
+	return nil
+}
+
+// RestoreBackup restores collections of a backup and waits until the job has finished. If the context ends first, it
+// cancels the job; collections that were restored by then remain, and the hint of the job's failure describes them.
 //
-// The job is returned together with an error where it began and did not do all: errors.Is(err, ErrPartial) where some
-// collections are restored; the job's result tells which.
-func (c *Client) Restore(ctx context.Context, request RestoreRequest, options ...WaitOption) (*Job, error) {
-	start := func(id string) (*Job, error) {
-		request.ID = id
+// If the job started but did not complete everything, RestoreBackup returns the job and an error. errors.Is(err,
+// ErrPartial) means that some collections are restored, which the result of the job names.
+func (c *Client) RestoreBackup(ctx context.Context, request RestoreRequest, options ...WaitOption) (*Job, error) {
+	submit := func(id string) (*Job, error) {
+		request.JobID = id
 		return c.StartRestore(ctx, request)
 	}
-	return c.do(ctx, request.ID, start, options)
+	return c.runJob(ctx, request.JobID, submit, options)
 }
 
-// StartRestore hands in a restore and returns its job at once, as it was handed in.
+// StartRestore submits a job that restores collections of a backup and returns the job at once.
 func (c *Client) StartRestore(ctx context.Context, request RestoreRequest) (*Job, error) {
-	answer, err := c.raw.RestoreBackup(ctx, request.message())
-	if err != nil {
-		return nil, err
-	}
-	return handedIn(backupv1.JobKind_JOB_KIND_RESTORE, answer.GetData().GetId(), request.Backup), nil
+	return c.backups.RestoreBackup(ctx, request.message())
+}
+
+// RestorePlan describes what a restore would do.
+type RestorePlan = backupv1.RestorePlan
+
+// PlanRestore returns what RestoreBackup would do, and changes nothing. It ignores JobID.
+func (c *Client) PlanRestore(ctx context.Context, request RestoreRequest) (*RestorePlan, error) {
+	return c.backups.PlanRestore(ctx, request.message())
 }

@@ -4,9 +4,10 @@ package milvusbackup
 
 import "iter"
 
-// All gives the elements to a loop, with an error in the last round where the list broke off:
+// All returns the elements as a sequence for a range loop. If the list cannot be read to its end, the last round has
+// the error:
 //
-//	for backup, err := range client.Backups(ctx).All() {
+//	for backup, err := range client.ListBackups(ctx).All() {
 //		if err != nil {
 //			return err
 //		}

@@ -9,23 +9,28 @@ import (
 	"github.com/milvus-backup/milvus-backup/clients/go/milvusbackup"
 )
 
-func TestALoopGoesOverAList(t *testing.T) {
-	server := through()
+func TestAllIteratesOverAList(t *testing.T) {
+	server := serverWithStates()
 	server.segments = map[string]int{"a": 3}
 	client := connect(t, server)
 	count := 0
-	for _, err := range client.Segments(deadline(t), "a").All() {
+	for _, err := range client.ListSegments(testContext(t), "a").All() {
 		if err != nil {
 			t.Fatal(err)
 		}
 		count++
 	}
 	if count != 3 {
-		t.Error(count)
+		t.Errorf("%d segments", count)
 	}
-	for _, err := range client.Segments(deadline(t), "missing").All() {
+	rounds := 0
+	for _, err := range client.ListSegments(testContext(t), "missing").All() {
+		rounds++
 		if !errors.Is(err, milvusbackup.ErrNotFound) {
-			t.Error(err)
+			t.Errorf("%v", err)
 		}
+	}
+	if rounds != 1 {
+		t.Errorf("%d rounds for a missing backup", rounds)
 	}
 }

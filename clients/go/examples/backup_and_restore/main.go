@@ -1,6 +1,6 @@
-// Backup_and_restore takes a backup of a collection, restores it under another name, and removes the backup:
+// Backup_and_restore creates a backup, restores its collections under new names, and deletes the backup:
 //
-//	go run ./examples/backup_and_restore -server 127.0.0.1:8080 -insecure -collection books
+//	go run ./examples/backup_and_restore -server 127.0.0.1:8080 -insecure -filter books
 package main
 
 import (
@@ -15,16 +15,16 @@ import (
 )
 
 func main() {
-	server := flag.String("server", "127.0.0.1:8080", "the server's host and port")
-	token := flag.String("token", os.Getenv("MILVUS_BACKUP_TOKEN"), "a token the server knows")
-	insecure := flag.Bool("insecure", false, "speak no TLS")
-	name := flag.String("name", "example", "the name of the backup")
-	collection := flag.String("collection", "", "the collection to take, as collection or database.collection; all without it")
-	suffix := flag.String("suffix", "_restored", "what restored collections are called in addition")
-	keep := flag.Bool("keep", false, "leave the backup")
+	server := flag.String("server", "127.0.0.1:8080", "connect to the server at this `host:port`")
+	token := flag.String("token", os.Getenv("MILVUS_BACKUP_TOKEN"), "authenticate with this token (default: MILVUS_BACKUP_TOKEN)")
+	insecure := flag.Bool("insecure", false, "connect without TLS")
+	name := flag.String("name", "example", "give the backup this name")
+	filter := flag.String("filter", "", "back up what matches these comma-separated `rules`: db.*, db.collection, collection (default: everything)")
+	suffix := flag.String("suffix", "_restored", "append this text to the names of restored collections")
+	keep := flag.Bool("keep", false, "do not delete the backup")
 	flag.Parse()
 
-	// Ctrl-C ends the context, and with it the job that is waited for.
+	// Ctrl-C ends the context, and the client then cancels the job for which it waits.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
@@ -35,7 +35,7 @@ func main() {
 	if *token != "" {
 		options = append(options, milvusbackup.WithToken(*token))
 	}
-	if err := run(ctx, *server, options, *name, *collection, *suffix, *keep); err != nil {
+	if err := run(ctx, *server, options, *name, *filter, *suffix, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		var failure *milvusbackup.Error
 		if errors.As(err, &failure) && failure.JobID != "" {
@@ -46,46 +46,42 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, server string, options []milvusbackup.Option, name, collection, suffix string, keep bool) error {
+func run(ctx context.Context, server string, options []milvusbackup.Option, name, filter, suffix string, keep bool) error {
 	client, err := milvusbackup.New(server, options...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 
-	var collections []string
-	if collection != "" {
-		collections = []string{collection}
-	}
-	job, err := client.CreateBackup(ctx, milvusbackup.BackupRequest{Name: name, Collections: collections},
-		milvusbackup.OnProgress(tell))
+	progress := milvusbackup.OnProgress(printProgress)
+	job, err := client.CreateBackup(ctx, milvusbackup.BackupRequest{Name: name, Filter: filter}, progress)
 	if err != nil {
 		return err
 	}
-	made := job.GetResult().GetBackup()
-	fmt.Printf("backup %s: %d collections, %d rows, %d bytes\n", name, made.GetCollections(), made.GetRows(), made.GetBytes())
+	backup := job.GetResult().GetBackup()
+	fmt.Printf("backup %s: %d collections, %d rows, %d bytes\n", name, backup.GetCollections(), backup.GetRows(), backup.GetBytes())
 
-	job, err = client.Restore(ctx, milvusbackup.RestoreRequest{Backup: name, Suffix: suffix}, milvusbackup.OnProgress(tell))
+	job, err = client.RestoreBackup(ctx, milvusbackup.RestoreRequest{Backup: name, Suffix: suffix}, progress)
 	if err != nil {
 		return err
 	}
-	for _, restored := range job.GetResult().GetRestore().GetCollections() {
-		fmt.Printf("restored %s as %s: %d rows\n", restored.GetSource(), restored.GetTarget(), restored.GetRows())
+	for _, collection := range job.GetResult().GetRestore().GetCollections() {
+		fmt.Printf("restored %s as %s: %d rows\n", collection.GetSource(), collection.GetTarget(), collection.GetRows())
 	}
 
 	if !keep {
-		if err := client.DeleteBackup(ctx, name); err != nil {
+		if _, err := client.DeleteBackup(ctx, milvusbackup.DeletionRequest{Backup: name}, progress); err != nil {
 			return err
 		}
 	}
-	backups := client.Backups(ctx)
+	backups := client.ListBackups(ctx)
 	defer backups.Close()
 	for backups.Next() {
-		fmt.Printf("there is %s (%s)\n", backups.Value().GetName(), backups.Value().GetState())
+		fmt.Printf("backup on the server: %s (%s)\n", backups.Value().GetName(), backups.Value().GetState())
 	}
 	return backups.Err()
 }
 
-func tell(job *milvusbackup.Job) {
+func printProgress(job *milvusbackup.Job) {
 	fmt.Fprintf(os.Stderr, "%s %s: %d %%\n", job.GetKind(), job.GetProgress().GetPhase(), job.GetProgress().GetPercent())
 }
