@@ -221,7 +221,7 @@ async fn an_incomplete_collection_is_dropped_on_request() {
     world.fake.inject(Fault::ImportEmpty);
     let report = world
         .restore(&RestoreRequest {
-            options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+            options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..request.options },
             ..request
         })
         .await

@@ -91,7 +91,7 @@ async fn an_existing_target_is_used_with_its_own_indexes() {
     milvus.load(&collection("books_copy")).await.unwrap();
     let report = world
         .restore(&RestoreRequest {
-            options: RestoreOptions { drop_indexes: true, ..RestoreOptions::default() },
+            options: RestoreOptions { drop_indexes: true, ..request.options },
             ..request
         })
         .await

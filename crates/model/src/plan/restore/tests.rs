@@ -287,7 +287,7 @@ fn a_new_collection_without_an_index_is_not_loaded_and_a_warning_says_so() {
     assert!(plan.warnings.iter().any(|w| w.starts_with("copy.books was loaded, but cannot be without")));
 
     let request = RestoreRequest {
-        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..request.options },
         ..request
     };
     let plan = plan_backup(loaded_with_index(), &request, &target_exists()).unwrap();
