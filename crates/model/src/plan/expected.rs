@@ -48,14 +48,7 @@ impl<'a> ExpectedFiles<'a> {
     /// Returns `None` if the collection does not have the file, or if the file was found before.
     pub fn mark_found(&mut self, file: FileId) -> Option<(PartitionScope, u64)> {
         let files = self.0.get_mut(&file.segment)?;
-        let Segment { binlogs, delta_logs, .. } = files.segment;
-        let (at, size) = if let Some(field) = file.field {
-            let at = binlogs.binary_search_by_key(&(field, file.log), |b| (b.field, b.log)).ok()?;
-            (at, binlogs.get(at)?.size)
-        } else {
-            let at = delta_logs.binary_search_by_key(&file.log, |d| d.log).ok()?;
-            (binlogs.len() + at, delta_logs.get(at)?.size)
-        };
+        let (at, size) = find_file(files.segment, file)?;
         let found = files.found.get_mut(at)?;
         (!std::mem::replace(found, true)).then_some((files.scope, size))
     }
@@ -63,12 +56,29 @@ impl<'a> ExpectedFiles<'a> {
     /// Returns every file that was not found, in no particular order.
     pub fn missing(&self) -> impl Iterator<Item = (PartitionScope, FileId)> {
         self.0.values().flat_map(|files| {
-            let segment = files.segment.id;
-            let inserts = files.segment.binlogs.iter().map(move |b| (Some(b.field), b.log));
-            let deltas = files.segment.delta_logs.iter().map(|d| (None, d.log));
-            let all = inserts.chain(deltas).map(move |(field, log)| FileId { segment, field, log });
-            all.zip(&files.found).filter(|(_, found)| !**found).map(|(file, _)| (files.scope, file))
+            let all = list_files(files.segment).zip(&files.found);
+            all.filter(|(_, found)| !**found).map(|((file, _), _)| (files.scope, file))
         })
+    }
+}
+
+/// Returns every file of a segment with its size in bytes: insert binlogs first, then delta logs.
+pub(super) fn list_files(of: &Segment) -> impl Iterator<Item = (FileId, u64)> {
+    let segment = of.id;
+    let inserts = of.binlogs.iter().map(|b| (Some(b.field), b.log, b.size));
+    let deltas = of.delta_logs.iter().map(|d| (None, d.log, d.size));
+    inserts.chain(deltas).map(move |(field, log, size)| (FileId { segment, field, log }, size))
+}
+
+/// Returns the position of a file in the list of [`list_files`] and its size in bytes; the files must be sorted.
+pub(super) fn find_file(of: &Segment, file: FileId) -> Option<(usize, u64)> {
+    let Segment { binlogs, delta_logs, .. } = of;
+    if let Some(field) = file.field {
+        let at = binlogs.binary_search_by_key(&(field, file.log), |b| (b.field, b.log)).ok()?;
+        Some((at, binlogs.get(at)?.size))
+    } else {
+        let at = delta_logs.binary_search_by_key(&file.log, |d| d.log).ok()?;
+        Some((binlogs.len() + at, delta_logs.get(at)?.size))
     }
 }
 

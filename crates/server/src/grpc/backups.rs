@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::{Request, Response, Status};
 
-use super::call_context::{call_context, caller};
+use super::call_context::{call_context, check_role, non_empty};
 use super::job::job;
 use super::status::status;
 use super::{CHANGES, READS};
@@ -90,9 +90,9 @@ fn job_context<T>(
     subject: &str,
     job_id: &str,
 ) -> Result<RequestContext, Failure> {
-    Service::check_role(&caller(request.extensions())?, kind, subject)?;
+    check_role(request, kind, subject)?;
     let context = call_context(request.metadata(), request.extensions())?;
-    Ok(RequestContext { id: (!job_id.is_empty()).then(|| job_id.to_owned()), ..context })
+    Ok(RequestContext { id: non_empty(job_id), ..context })
 }
 
 /// Converts a request to its document in `/api/v2`, which has fields of the same names; fails for unknown words.

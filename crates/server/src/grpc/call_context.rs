@@ -1,10 +1,10 @@
 //! The caller of a gRPC call, and the options in its metadata.
 
-use jobs::OtherPlace;
-use tonic::Extensions;
+use jobs::{JobKind, OtherPlace};
 use tonic::metadata::MetadataMap;
+use tonic::{Extensions, Request};
 
-use crate::{Caller, RequestContext, RequestId};
+use crate::{Caller, RequestContext, RequestId, Service};
 use wire::{Failure, FailureKind};
 
 /// The metadata key of the idempotency key.
@@ -42,4 +42,14 @@ pub(super) fn request_id(of_message: &str, extensions: &Extensions) -> String {
 /// Returns the backup location in a request; empty texts mean the configured one.
 pub(super) fn place(bucket: &str, root: &str) -> OtherPlace {
     OtherPlace { bucket: Some(bucket.to_owned()), root: Some(root.to_owned()) }
+}
+
+/// Checks the role for a job before the rest of the request.
+pub(super) fn check_role<T>(request: &Request<T>, kind: JobKind, subject: &str) -> Result<(), Failure> {
+    Service::check_role(&caller(request.extensions())?, kind, subject)
+}
+
+/// Returns the text if it is not empty.
+pub(super) fn non_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }

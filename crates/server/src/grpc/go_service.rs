@@ -13,7 +13,7 @@ use model::name::BackupName;
 use model::plan::restore::RestoreRequest;
 use tonic::{Request, Response, Status};
 
-use super::call_context::{call_context, caller, place, request_id};
+use super::call_context::{call_context, caller, check_role, non_empty, place, request_id};
 use super::status::status;
 use super::wait_for_job::wait_for_job;
 use super::{CHANGES, READS, info, task};
@@ -183,16 +183,6 @@ impl GoServiceCalls {
 
 /// The code of every response that is not a status.
 const SUCCEEDED: i32 = ResponseCode::Success as i32;
-
-/// Checks the role for a job before the rest of the request.
-fn check_role<T>(request: &Request<T>, kind: JobKind, subject: &str) -> Result<(), Failure> {
-    Service::check_role(&caller(request.extensions())?, kind, subject)
-}
-
-/// Returns the text if it is not empty.
-fn non_empty(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
-}
 
 /// Logs the options of a request that have no effect.
 fn log_notes(notes: &[&'static str]) {

@@ -1,9 +1,7 @@
 //! Jobs in the messages of release 0.4.15: an unfinished backup, and a restore.
 
 use api::backup;
-use jobs::EngineRequest;
 use model::name::CollectionRef;
-use model::plan::restore::ExistingTargetPolicy;
 
 use super::info::count;
 use crate::rest::v1::info::BackupInfo;
@@ -37,26 +35,21 @@ pub(super) fn restore(job: &jobs::JobSnapshot) -> backup::RestoreBackupTask {
         error_message: task.error_message,
         start_time: task.start_time,
         end_time: task.end_time,
-        collection_restore_tasks: collections
-            .map(|(task, source)| collection(task, source, job.request.as_ref()))
-            .collect(),
+        collection_restore_tasks: collections.map(|(task, source)| collection(task, source)).collect(),
         restored_size: count(task.restored_size),
         to_restore_size: count(task.to_restore_size),
         progress: task.progress,
     }
 }
 
-fn collection(
-    task: RestoreCollectionTask,
-    source: &CollectionRef,
-    request: Option<&EngineRequest>,
-) -> backup::RestoreCollectionTask {
+fn collection(task: RestoreCollectionTask, source: &CollectionRef) -> backup::RestoreCollectionTask {
     let named = backup::CollectionBackupInfo {
         db_name: source.database.clone(),
         collection_name: source.collection.clone(),
         ..Default::default()
     };
-    let task_message = backup::RestoreCollectionTask {
+    let options = task.options;
+    backup::RestoreCollectionTask {
         id: task.id,
         state_code: task.state_code,
         error_message: task.error_message,
@@ -69,16 +62,11 @@ fn collection(
         to_restore_size: count(task.to_restore_size),
         progress: task.progress,
         target_db_name: task.target_db_name,
-        ..Default::default()
-    };
-    let Some(EngineRequest::Restore(context)) = request else { return task_message };
-    backup::RestoreCollectionTask {
-        meta_only: context.options.meta_only,
-        restore_index: context.options.indexes,
-        use_auto_index: context.options.auto_index,
-        drop_exist_collection: context.options.existing == ExistingTargetPolicy::Drop,
-        drop_exist_index: context.options.drop_indexes,
-        skip_create_collection: context.options.existing == ExistingTargetPolicy::Use,
-        ..task_message
+        meta_only: options.meta_only,
+        restore_index: options.restore_index,
+        use_auto_index: options.use_auto_index,
+        drop_exist_collection: options.drop_exist_collection,
+        drop_exist_index: options.drop_exist_index,
+        skip_create_collection: options.skip_create_collection,
     }
 }

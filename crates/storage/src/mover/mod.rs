@@ -107,10 +107,11 @@ impl Mover {
 
     /// Copies all items concurrently and calls `on_copied` after each copy.
     ///
-    /// An item may carry further data of the caller beside its `CopyItem`. The next item is requested only when fewer copies than the limit are running. Temporary failures are retried
-    /// with growing waits. The first permanent failure or a cancellation stops all other copies, and the call
-    /// returns after the unfinished ones are removed. Each request has a time limit that grows with its bytes, and
-    /// the number of retries is limited, so the call always ends.
+    /// An item may carry further data of the caller beside its `CopyItem`. The next item is requested only when fewer
+    /// copies than the limit are running. Temporary failures are retried with growing waits. The first permanent
+    /// failure or a cancellation stops all other copies, and the call returns after the unfinished ones are removed.
+    /// Each request has a time limit that grows with its bytes, and the number of retries is limited, so the call
+    /// always ends.
     pub async fn copy_all<I: Borrow<CopyItem> + Send + Sync>(
         &self,
         items: impl Iterator<Item = I> + Send,

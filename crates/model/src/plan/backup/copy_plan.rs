@@ -3,17 +3,19 @@
 use std::collections::HashMap;
 
 use super::segments;
-use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
+use crate::ids::{PartitionScope, SegmentId};
 use crate::key::ObjectKey;
 use crate::layout::backup::BackupLayout;
 use crate::layout::milvus::MilvusLayout;
 use crate::manifest::{CollectionBackup, Segment};
 use crate::plan::FileId;
+use crate::plan::expected::{find_file, list_files};
 
 /// The plan of copying the files of one collection, from a snapshot of its segments.
 ///
 /// It is computed lazily: the keys of a file exist only while its action is used. The order of the actions is that of
-/// the snapshot: partitions, then the segments that belong to all of them; in a segment, insert binlogs, then delta logs.
+/// the snapshot: partitions, then the segments that belong to all of them; in a segment, insert binlogs, then delta
+/// logs.
 pub struct CollectionCopyPlan<'a, P> {
     snapshot: &'a CollectionBackup,
     from: &'a MilvusLayout,
@@ -90,12 +92,9 @@ impl<'a, P: Fn(FileId) -> bool> CollectionCopyPlan<'a, P> {
 
     fn files(&self) -> impl Iterator<Item = PlannedFile<'a>> {
         segments(self.snapshot).flat_map(|(scope, segment)| {
-            list_files(scope, segment).map(move |(field, log, size)| PlannedFile {
-                scope,
-                segment,
-                file: FileId { segment: segment.id, field, log },
-                size,
-            })
+            list_files(segment)
+                .filter(move |(file, _)| can_contain(scope, *file))
+                .map(move |(file, size)| PlannedFile { scope, segment, file, size })
         })
     }
 
@@ -118,7 +117,8 @@ pub struct BaseFiles<'a> {
 }
 
 impl<'a> BaseFiles<'a> {
-    /// Reads the files of a collection from the manifest of a backup with this layout.
+    /// Reads the files of a collection from the manifest of a backup with this layout; the files of each segment must be
+    /// sorted.
     pub fn new(collection: &'a CollectionBackup, layout: &'a BackupLayout) -> Self {
         let by_id = |(scope, segment): (_, &'a Segment)| (segment.id, (scope, segment));
         Self { collection, layout, segments: segments(collection).map(by_id).collect() }
@@ -127,9 +127,10 @@ impl<'a> BaseFiles<'a> {
     /// Returns the key of a file that the base contains with this size.
     fn find(&self, file: FileId, size: u64) -> Option<ObjectKey> {
         let (scope, segment) = *self.segments.get(&file.segment)?;
-        let same = |(field, log, own_size)| (field, log, own_size) == (file.field, file.log, size);
+        let (_, own_size) = find_file(segment, file)?;
+        let is_same = own_size == size && can_contain(scope, file);
         let planned = PlannedFile { scope, segment, file, size };
-        list_files(scope, segment).any(same).then(|| planned.key_in_backup(self.layout, self.collection))
+        is_same.then(|| planned.key_in_backup(self.layout, self.collection))
     }
 }
 
@@ -164,15 +165,9 @@ impl PlannedFile<'_> {
     }
 }
 
-/// Returns the field, the log id and the size of every file of a segment; `None` is the field of a delta log.
-fn list_files(
-    scope: PartitionScope,
-    segment: &Segment,
-) -> impl Iterator<Item = (Option<FieldId>, LogId, u64)> {
-    // A segment of all partitions has no insert binlogs.
-    let has_rows = matches!(scope, PartitionScope::One(_));
-    let inserts = segment.binlogs.iter().filter(move |_| has_rows).map(|b| (Some(b.field), b.log, b.size));
-    inserts.chain(segment.delta_logs.iter().map(|d| (None, d.log, d.size)))
+/// Returns whether a segment of these partitions can contain a file: one of all partitions has no insert binlogs.
+fn can_contain(scope: PartitionScope, file: FileId) -> bool {
+    file.field.is_none() || scope != PartitionScope::All
 }
 
 #[cfg(test)]
@@ -180,6 +175,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ids::{FieldId, LogId};
     use crate::layout::milvus::{DeltaKey, InsertKey};
     use crate::manifest::PartitionBackup;
     use crate::plan::backup::totals::tests::{l0, segment};
@@ -278,9 +274,10 @@ mod tests {
             let plan = CollectionCopyPlan::new(&collection, &from, &to, |_| false, None);
             let actions: Vec<CopyAction> = plan.actions().collect();
             prop_assert_eq!(actions.len(), segment.objects());
-            for (action, (field, log, size)) in actions.iter().zip(list_files(PartitionScope::One(partition.id), segment)) {
+            for (action, (file, size)) in actions.iter().zip(list_files(segment)) {
                 prop_assert_eq!(action.size, size);
-                prop_assert_eq!(action.file, FileId { segment: segment.id, field, log });
+                let FileId { field, log, .. } = file;
+                prop_assert_eq!(action.file, file);
                 let Origin::Milvus(source) = &action.origin else { panic!("{action:?}") };
                 let (collection, segment_id) = (collection.id, segment.id);
                 if let Some(field) = field {
