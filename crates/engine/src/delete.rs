@@ -2,7 +2,7 @@
 
 use futures::TryStreamExt;
 use model::key::ObjectKey;
-use model::layout::backup::{BACKUP_META, FULL_META, MB_BEGIN};
+use model::layout::backup::{MB_BEGIN, ManifestFile};
 use model::name::BackupName;
 use serde::{Deserialize, Serialize};
 
@@ -118,8 +118,8 @@ impl Catalog {
         // An interruption after this check leaves an unfinished backup.
         ctx.emit(Event::Phase(Phase::Delete));
         ctx.check()?;
-        for file in [BACKUP_META, FULL_META] {
-            self.store.delete(&[layout.meta_file(file)]).await?;
+        for file in [ManifestFile::Head, ManifestFile::Full] {
+            self.store.delete(&[layout.manifest_file(file)]).await?;
         }
         // The begin marker stays until the data is gone. Backups of other tools get one here.
         let begin_marker = layout.meta_file(MB_BEGIN);

@@ -26,7 +26,9 @@ mod restore;
 pub use admit::{Admission, Claim};
 pub use advice::{Advice, RemainingCollection, RemainingRestore, Setting, known_advice};
 pub use backup::PreparedBackup;
-pub use catalog::{BackupDetail, BackupState, BackupSummary, CollectionExtra, Damage, Extra, PartitionExtra};
+pub use catalog::{
+    BackupDetail, BackupFacts, BackupState, BackupSummary, CollectionFacts, Damage, PartitionFacts,
+};
 pub use check::{Check, CheckState};
 pub use clock::now_ms;
 pub use delete::{DeleteOutcome, DeleteRequest, PreparedDeletion};

@@ -1,7 +1,7 @@
-//! Calls on aliases: list, create, drop.
+//! Calls on aliases: list, create.
 
 use model::name::CollectionRef;
-use proto::milvus::{CreateAliasRequest, DropAliasRequest, ListAliasesRequest};
+use proto::milvus::{CreateAliasRequest, ListAliasesRequest};
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
@@ -31,13 +31,5 @@ impl Milvus {
             alias: alias.to_owned(),
         };
         self.rpc.call(call, request, rpc!(create_alias)).await.map(drop)
-    }
-
-    /// Drops an alias, whichever collection of the database it belongs to.
-    pub async fn drop_alias(&self, database: &str, alias: &str) -> Result<(), MilvusError> {
-        let subject = format!("{database}.{alias}");
-        let call = Call::unrepeatable("drop alias", &subject, database);
-        let request = DropAliasRequest { db_name: database.to_owned(), alias: alias.to_owned() };
-        self.rpc.call(call, request, rpc!(drop_alias)).await.map(drop)
     }
 }

@@ -1,7 +1,7 @@
-//! Calls on databases: list, create, drop.
+//! Calls on databases: list, create.
 
 use model::name::DEFAULT_DATABASE;
-use proto::milvus::{CreateDatabaseRequest, DropDatabaseRequest, ListDatabasesRequest};
+use proto::milvus::{CreateDatabaseRequest, ListDatabasesRequest};
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
@@ -25,12 +25,5 @@ impl Milvus {
         let call = Call::unrepeatable("create database", &name, "");
         let request = CreateDatabaseRequest { db_name: name.to_owned() };
         self.rpc.call(call, request, rpc!(create_database)).await.map(drop)
-    }
-
-    /// Drops a database; fails if it contains collections.
-    pub async fn drop_database(&self, name: &str) -> Result<(), MilvusError> {
-        let call = Call::unrepeatable("drop database", &name, "");
-        let request = DropDatabaseRequest { db_name: name.to_owned() };
-        self.rpc.call(call, request, rpc!(drop_database)).await.map(drop)
     }
 }

@@ -36,6 +36,17 @@ impl FieldId {
     pub const TIMESTAMP: Self = Self(1);
 }
 
+/// Identifies one file of a segment: an insert binlog of a field, or a delta log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId {
+    /// The segment that the file belongs to.
+    pub segment: SegmentId,
+    /// The field of an insert binlog; `None` for a delta log.
+    pub field: Option<FieldId>,
+    /// The id of the file.
+    pub log: LogId,
+}
+
 /// The partitions that a segment belongs to: one, or all of its collection (L0 segments).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PartitionScope {

@@ -5,11 +5,12 @@
 //!   demo compare PORT DIR   compares the collections with DIR, row by row
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for people, not a library")]
 
-use milvus::{Milvus, MilvusError};
+use milvus::MilvusError;
 use milvus_backup_testkit::rows::Rows;
 use milvus_backup_testkit::seed::Library;
 use milvus_backup_testkit::servers::{MilvusServer, ServerStorage};
 use milvus_backup_testkit::shape::shape;
+use milvus_backup_testkit::test_milvus::TestMilvus;
 use model::name::CollectionRef;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ async fn main() -> ExitCode {
     if done.expect("Milvus answers") { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn connect(port: &str) -> Milvus {
+async fn connect(port: &str) -> TestMilvus {
     let server = MilvusServer {
         version: String::new(),
         address: "127.0.0.1".to_owned(),
@@ -41,7 +42,7 @@ async fn connect(port: &str) -> Milvus {
     server.connect().await
 }
 
-async fn fill(milvus: &Milvus, dir: &Path) -> Result<bool, MilvusError> {
+async fn fill(milvus: &TestMilvus, dir: &Path) -> Result<bool, MilvusError> {
     let library = Library::as_recorded();
     library.drop(milvus).await?;
     library.fill(milvus).await?;
@@ -61,7 +62,7 @@ async fn fill(milvus: &Milvus, dir: &Path) -> Result<bool, MilvusError> {
     Ok(true)
 }
 
-async fn drop_all(milvus: &Milvus) -> Result<bool, MilvusError> {
+async fn drop_all(milvus: &TestMilvus) -> Result<bool, MilvusError> {
     let library = Library::as_recorded();
     library.drop(milvus).await?;
     for database in [&library.books.database, &library.orders.database] {
@@ -70,7 +71,7 @@ async fn drop_all(milvus: &Milvus) -> Result<bool, MilvusError> {
     Ok(true)
 }
 
-async fn compare(milvus: &Milvus, dir: &Path) -> Result<bool, MilvusError> {
+async fn compare(milvus: &TestMilvus, dir: &Path) -> Result<bool, MilvusError> {
     let library = Library::as_recorded();
     let mut equal = true;
     for (collection, (rows, shape)) in
@@ -101,7 +102,7 @@ async fn compare(milvus: &Milvus, dir: &Path) -> Result<bool, MilvusError> {
 }
 
 /// Reads the rows and the shape of every collection of the library, in the library's order.
-async fn read_collections(milvus: &Milvus, library: &Library) -> Result<Vec<(Rows, Value)>, MilvusError> {
+async fn read_collections(milvus: &TestMilvus, library: &Library) -> Result<Vec<(Rows, Value)>, MilvusError> {
     let reads = library.collections().map(async |collection| {
         let shape = shape(milvus, collection).await?;
         Ok((Rows::fetch(milvus, collection).await?, shape))

@@ -11,9 +11,9 @@ use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use milvus::Milvus;
 use milvus_backup_testkit::seed::keyed;
 use milvus_backup_testkit::servers::{MilvusServer, ServerStorage};
+use milvus_backup_testkit::test_milvus::TestMilvus;
 use model::name::CollectionRef;
 use serde_json::Value;
 
@@ -128,7 +128,7 @@ fn default_collection(name: &str) -> CollectionRef {
     CollectionRef::new("default", name)
 }
 
-async fn create_collections(milvus: &Milvus) {
+async fn create_collections(milvus: &TestMilvus) {
     for name in WORKLOADS.iter().map(|workload| workload.name).chain(QUIET) {
         milvus.drop_collection(&default_collection(name)).await.expect("dropped");
         keyed::create(milvus, &default_collection(name), DIM).await.expect("created");
@@ -141,12 +141,12 @@ async fn create_collections(milvus: &Milvus) {
     imported.inserted.store(imported.rows.unsigned_abs(), Ordering::SeqCst);
 }
 
-async fn insert(milvus: &Milvus, name: &str, first: i64, rows: i64) {
-    keyed::insert(milvus, &default_collection(name), first..first + rows, DIM).await.expect("inserted");
+async fn insert(milvus: &TestMilvus, name: &str, first: i64, rows: i64) {
+    keyed::insert(milvus, &default_collection(name), first..first + rows, DIM).await;
 }
 
 /// Writes to a collection until the backups are finished.
-async fn run_writer(milvus: Milvus, workload: &'static Workload) {
+async fn run_writer(milvus: TestMilvus, workload: &'static Workload) {
     if workload.every.as_secs() > 3600 {
         return;
     }
@@ -158,10 +158,7 @@ async fn run_writer(milvus: Milvus, workload: &'static Workload) {
             // counted before the request is sent, because from then on the rows may be deleted
             workload.deleted.fetch_add(workload.deletes.unsigned_abs(), Ordering::SeqCst);
             let ids: Vec<String> = (next..next + workload.deletes).map(|id| id.to_string()).collect();
-            milvus
-                .delete(&default_collection(workload.name), &format!("id in [{}]", ids.join(",")))
-                .await
-                .expect("deleted");
+            milvus.delete(&default_collection(workload.name), &format!("id in [{}]", ids.join(","))).await;
         }
         next += workload.rows;
         let until = Instant::now() + workload.every;

@@ -15,4 +15,6 @@ pub mod seed;
 pub mod servers;
 #[cfg(feature = "milvus")]
 pub mod shape;
+#[cfg(feature = "milvus")]
+pub mod test_milvus;
 pub mod tls;

@@ -3,6 +3,8 @@
 //! A test that needs a server begins with `let Some(server) = servers::milvus() else { return };`. Without servers, the
 //! test prints that it did not run; under `CI=true` it fails instead, so that no test is skipped unnoticed.
 
+#[cfg(feature = "milvus")]
+use crate::test_milvus::TestMilvus;
 use reqsign_aws_v4::{RequestSigner, StaticCredentialProvider};
 use reqsign_core::{Context, Signer};
 use serde::Deserialize;
@@ -41,8 +43,8 @@ impl MilvusServer {
     ///
     /// # Panics
     /// Panics if the server does not reply.
-    pub async fn connect(&self) -> milvus::Milvus {
-        milvus::Milvus::connect(&self.config()).await.expect("the server answers")
+    pub async fn connect(&self) -> TestMilvus {
+        TestMilvus::connect(&self.config()).await.expect("the server answers")
     }
 }
 

@@ -61,17 +61,17 @@ pub struct BackupSource {
     pub failed: Vec<String>,
 }
 
-impl From<&engine::Extra> for BackupSource {
-    fn from(extra: &engine::Extra) -> Self {
+impl From<&engine::BackupFacts> for BackupSource {
+    fn from(facts: &engine::BackupFacts) -> Self {
         Self {
-            address: extra.milvus_address.clone(),
-            storage: extra.source.clone(),
-            selection: extra.selection.clone(),
-            strategy: extra.strategy.clone(),
-            started: UtcTime::from_ms(extra.started_ms),
-            ended: UtcTime::from_ms(extra.ended_ms),
-            vanished: extra.vanished.clone(),
-            failed: extra.failed.clone(),
+            address: facts.milvus_address.clone(),
+            storage: facts.source.clone(),
+            selection: facts.selection.clone(),
+            strategy: facts.strategy.clone(),
+            started: UtcTime::from_ms(facts.started_ms),
+            ended: UtcTime::from_ms(facts.ended_ms),
+            vanished: facts.vanished.clone(),
+            failed: facts.failed.clone(),
         }
     }
 }
@@ -189,7 +189,7 @@ impl BackupDetail {
     /// Creates the document of a backup, if `with_segments` including partitions and segments.
     pub fn new(backup: &engine::BackupDetail, with_segments: bool) -> Self {
         let totals = Totals::of_manifest(&backup.manifest);
-        let extra = backup.extra.as_ref();
+        let facts = backup.facts.as_ref();
         let collections = backup.manifest.collections.iter();
         Self {
             name: backup.summary.name.clone(),
@@ -198,20 +198,20 @@ impl BackupDetail {
             bytes: totals.bytes,
             objects: totals.objects,
             rows: totals.rows,
-            deletes: extra.map(|extra| extra.deletes().map(|(_, deletes)| deletes).sum()),
+            deletes: facts.map(|facts| facts.deletes().map(|(_, deletes)| deletes).sum()),
             milvus: backup.summary.milvus_version.clone(),
             tool: backup.summary.tool.clone(),
-            source: extra.map(BackupSource::from),
+            source: facts.map(BackupSource::from),
             databases: backup.manifest.databases.iter().map(|database| database.name.clone()).collect(),
-            collections: collections.map(|c| CollectionDetail::new(c, extra, with_segments)).collect(),
+            collections: collections.map(|c| CollectionDetail::new(c, facts, with_segments)).collect(),
         }
     }
 }
 
 impl CollectionDetail {
-    fn new(backup: &CollectionBackup, extra: Option<&engine::Extra>, with_segments: bool) -> Self {
+    fn new(backup: &CollectionBackup, facts: Option<&engine::BackupFacts>, with_segments: bool) -> Self {
         let totals = Totals::of_collection(backup);
-        let known = extra.and_then(|extra| extra.collections.get(&backup.name.to_string()));
+        let known = facts.and_then(|facts| facts.collections.get(&backup.name.to_string()));
         let partitions = || {
             let partitions = backup.partitions.iter().map(|partition| PartitionDetail {
                 name: partition.name.clone(),

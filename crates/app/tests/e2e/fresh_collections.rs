@@ -2,11 +2,11 @@
 
 use crate::tool::Tool;
 use futures::stream::{self, StreamExt};
-use milvus::Milvus;
 use model::name::CollectionRef;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use testkit::seed::keyed;
+use testkit::test_milvus::TestMilvus;
 use testkit::{names, servers};
 
 /// The number of collections: so many that some segments are still in state Flushing after their flush.
@@ -17,8 +17,8 @@ const ROWS: u64 = 10;
 const WRITTEN_INTERVAL: usize = 10;
 const DIM: usize = 2;
 
-async fn insert(milvus: &Milvus, target: &CollectionRef, first: i64) {
-    keyed::insert(milvus, target, first..first + ROWS.cast_signed(), DIM).await.unwrap();
+async fn insert(milvus: &TestMilvus, target: &CollectionRef, first: i64) {
+    keyed::insert(milvus, target, first..first + ROWS.cast_signed(), DIM).await;
 }
 
 #[tokio::test]

@@ -2,12 +2,12 @@
 
 use crate::source::Content;
 use crate::tool::Tool;
-use milvus::Milvus;
 use serde_json::{Value, json};
 use std::path::Path;
 use testkit::rows::Rows;
 use testkit::seed::Library;
 use testkit::servers::{self, MilvusServer};
+use testkit::test_milvus::TestMilvus;
 use testkit::{fixtures, names};
 
 /// Restores a recorded backup into new databases of a server, and asserts that the report counts `rows`.
@@ -51,7 +51,7 @@ fn assert_same_rows(expected: &Rows, content: &Content) {
 }
 
 /// Asserts that a library has all recorded rows, partitions, indexes and properties.
-async fn assert_restored(target: &Library, milvus: &Milvus, ttl: &Value) {
+async fn assert_restored(target: &Library, milvus: &TestMilvus, ttl: &Value) {
     let books = Content::read(milvus, &target.books).await;
     assert_same_rows(&Rows::recorded("default.books.jsonl", "id"), &books);
     assert_eq!(books.shape["partitions"], json!(["_default", "y2023", "y2024"]));
@@ -109,7 +109,7 @@ async fn a_backup_of_milvus_2_2_is_restored_to_2_2_and_2_3() {
 }
 
 /// Asserts which of the five collections exist, and their numbers of rows.
-async fn assert_row_counts(target: &Library, milvus: &Milvus, expected: [Option<usize>; 5]) {
+async fn assert_row_counts(target: &Library, milvus: &TestMilvus, expected: [Option<usize>; 5]) {
     for (collection, expected) in target.collections().into_iter().zip(expected) {
         let known = milvus.list_databases().await.unwrap().contains(&collection.database);
         let found = if known && milvus.has_collection(collection).await.unwrap() {

@@ -2,19 +2,19 @@
 
 use crate::source::create_collections;
 use crate::tool::Tool;
-use milvus::Milvus;
 use model::name::CollectionRef;
 use testkit::rows::Rows;
 use testkit::servers;
+use testkit::test_milvus::TestMilvus;
 
-async fn collection_names(milvus: &Milvus, database: &str) -> Vec<String> {
+async fn collection_names(milvus: &TestMilvus, database: &str) -> Vec<String> {
     let mut names: Vec<_> =
         milvus.list_collections(database).await.unwrap().into_iter().map(|(name, _)| name).collect();
     names.sort();
     names
 }
 
-async fn row_count(milvus: &Milvus, collection: &CollectionRef) -> usize {
+async fn row_count(milvus: &TestMilvus, collection: &CollectionRef) -> usize {
     Box::pin(Rows::fetch(milvus, collection)).await.unwrap().len()
 }
 
@@ -55,12 +55,12 @@ async fn an_existing_target_is_rejected_replaced_or_filled_on_request() {
     assert!(!milvus.has_collection(apple).await.unwrap(), "refused as a whole, before anything is created");
     tool.run("restore -n fruit --skip_create_collection").exits_with(3).prints(&[&apple.to_string()]);
 
-    milvus.delete(banana, "id in [1, 2, 3]").await.unwrap();
+    milvus.delete(banana, "id in [1, 2, 3]").await;
     tool.run("restore -n fruit --drop_exist_collection").exits_with(0);
     assert_eq!(row_count(&milvus, apple).await, 100);
     assert_eq!(row_count(&milvus, banana).await, 100);
 
-    milvus.delete(banana, "id in [1, 2, 3]").await.unwrap();
+    milvus.delete(banana, "id in [1, 2, 3]").await;
     tool.run("restore -n fruit --skip_create_collection").exits_with(0);
     assert_eq!(row_count(&milvus, banana).await, 100, "the rows that were missing are back");
     // Release 0.4 needs both flags to replace a collection.

@@ -8,13 +8,13 @@ mod shape;
 
 use crate::serving::Serving;
 use crate::tool::Tool;
-use milvus::Milvus;
 use model::name::CollectionRef;
 use recorded::{Exchange, Release};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use testkit::seed::Library;
 use testkit::servers;
+use testkit::test_milvus::TestMilvus;
 use tokio::sync::OnceCell;
 
 /// The requests for which our status reports the failure, while the Go tool answers 200 or crashes with 500.
@@ -61,14 +61,14 @@ const NOT_COMPARED: &[(&str, &str)] =
 /// The collections that existed when the exchanges were recorded; the first test creates them.
 static LIBRARY: OnceCell<()> = OnceCell::const_new();
 
-async fn create_library(milvus: &Milvus) {
+async fn create_library(milvus: &TestMilvus) {
     let library = Library::as_recorded();
     library.drop(milvus).await.unwrap();
     library.fill(milvus).await.unwrap();
 }
 
 /// Drops the collections that an earlier run restored.
-async fn drop_restored(milvus: &Milvus, release: Release) {
+async fn drop_restored(milvus: &TestMilvus, release: Release) {
     let suffix = release.suffix();
     for (database, name) in [
         ("default", format!("tenants_{suffix}rs")),

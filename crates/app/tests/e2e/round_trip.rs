@@ -2,14 +2,14 @@
 
 use crate::source::{Content, MAIN, ON_S3, Source};
 use crate::tool::Tool;
-use milvus::Milvus;
 use model::name::CollectionRef;
 use testkit::names;
 use testkit::seed::Library;
 use testkit::servers;
+use testkit::test_milvus::TestMilvus;
 
 /// Asserts that a server has the collections of the source under the names of another library.
-async fn assert_restored(source: &Source, target: &Library, milvus: &Milvus) {
+async fn assert_restored(source: &Source, target: &Library, milvus: &TestMilvus) {
     for (from, to) in source.library.collections().into_iter().zip(target.collections()) {
         source.contents[from].assert_same(&Content::read(milvus, to).await, true);
     }

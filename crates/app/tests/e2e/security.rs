@@ -1,10 +1,11 @@
 //! Login and TLS with servers that require them.
 
 use crate::tool::Tool;
-use milvus::{Auth, ConnectConfig, Milvus, Tls};
+use milvus::{Auth, ConnectConfig, Tls};
 use model::name::CollectionRef;
 use testkit::milvus_server::{self, Options};
 use testkit::seed;
+use testkit::test_milvus::TestMilvus;
 use testkit::tls::Certificates;
 
 #[tokio::test]
@@ -17,7 +18,7 @@ async fn login_and_server_certificate_are_supported() {
         auth: Auth::Password { user: "root".to_owned(), password: "Milvus".into() },
         ..guard.server().config()
     };
-    let milvus = Milvus::connect(&config).await.unwrap();
+    let milvus = TestMilvus::connect(&config).await.unwrap();
     let apple = CollectionRef::new("default", "apple");
     seed::hundred_rows(&milvus, &apple).await.unwrap();
 

@@ -1,7 +1,6 @@
 //! The data set that the tests back up: created once for each server, and only read afterwards.
 
 use crate::tool::Tool;
-use milvus::Milvus;
 use model::name::CollectionRef;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -10,6 +9,7 @@ use testkit::rows::Rows;
 use testkit::seed::{self, Library};
 use testkit::servers::MilvusServer;
 use testkit::shape::shape;
+use testkit::test_milvus::TestMilvus;
 use tokio::sync::OnceCell;
 
 /// The rows of a collection, and its shape: schema, indexes, aliases and properties.
@@ -21,7 +21,7 @@ pub(crate) struct Content {
 
 impl Content {
     /// Reads a collection.
-    pub(crate) async fn read(milvus: &Milvus, collection: &CollectionRef) -> Self {
+    pub(crate) async fn read(milvus: &TestMilvus, collection: &CollectionRef) -> Self {
         let shape = shape(milvus, collection).await.unwrap();
         Self { rows: Box::pin(Rows::fetch(milvus, collection)).await.unwrap(), shape }
     }
@@ -83,7 +83,7 @@ pub(crate) static ON_S3: OnceCell<Source> = OnceCell::const_new();
 pub(crate) static OLD: OnceCell<Source> = OnceCell::const_new();
 
 /// Creates a database with these collections of 100 rows each.
-pub(crate) async fn create_collections(milvus: &Milvus, collections: &[&str]) -> Vec<CollectionRef> {
+pub(crate) async fn create_collections(milvus: &TestMilvus, collections: &[&str]) -> Vec<CollectionRef> {
     let database = names::unique("shelf");
     milvus.create_database(&database).await.unwrap();
     let collections: Vec<_> =

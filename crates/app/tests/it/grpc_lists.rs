@@ -6,6 +6,7 @@ use std::fs;
 use api::backup::{GetBackupRequest, ListBackupsRequest};
 use api::v1::{self, ListSegmentsRequest};
 use model::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
+use model::layout::backup::ManifestFile;
 use model::manifest::{
     Binlog, CollectionBackup, ConsistencyLevel, LoadState, Manifest, PartitionBackup, Schema, Segment, json,
 };
@@ -73,10 +74,10 @@ fn write_backup(world: &World, name: &str, segments: i64) {
     let meta = world.path("backup").join(name).join("meta");
     fs::create_dir_all(&meta).unwrap();
     let mut file = Vec::new();
-    json::write_full_meta(&manifest, "files", &mut file).unwrap();
+    json::write_manifest_file(ManifestFile::Full, &manifest, "files", &mut file).unwrap();
     fs::write(meta.join("full_meta.json"), &file).unwrap();
     file.clear();
-    json::write_backup_meta(&manifest, "files", &mut file).unwrap();
+    json::write_manifest_file(ManifestFile::Head, &manifest, "files", &mut file).unwrap();
     fs::write(meta.join("backup_meta.json"), &file).unwrap();
 }
 

@@ -7,13 +7,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use milvus::{Auth, ConnectConfig, Milvus, Tls};
+use milvus::{Auth, ConnectConfig, Tls};
 use model::name::CollectionRef;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use testkit::fake::{FakeConfig, FakeMilvus};
 use testkit::process::signal;
 use testkit::seed::keyed;
+use testkit::test_milvus::TestMilvus;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -63,11 +64,11 @@ impl World {
         let milvus = self.client().await;
         let target = CollectionRef::new("default", name);
         keyed::create(&milvus, &target, 2).await.unwrap();
-        keyed::insert(&milvus, &target, 0..rows, 2).await.unwrap();
+        keyed::insert(&milvus, &target, 0..rows, 2).await;
     }
 
     /// Connects to the simulated Milvus.
-    pub(crate) async fn client(&self) -> Milvus {
+    pub(crate) async fn client(&self) -> TestMilvus {
         let config = ConnectConfig {
             address: self.fake.host(),
             port: self.fake.port(),
@@ -76,7 +77,7 @@ impl World {
             management_endpoint: None,
             limits: milvus::CallLimits::default(),
         };
-        Milvus::connect(&config).await.unwrap()
+        TestMilvus::connect(&config).await.unwrap()
     }
 
     /// Returns a path in the directory; backups are in `backup/`, jobs in `jobs/`.

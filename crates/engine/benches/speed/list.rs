@@ -3,9 +3,7 @@
 use engine::{BackupState, JobCtx};
 use futures::stream::{self, StreamExt};
 use model::key::ObjectKey;
-use model::layout::backup::{
-    BACKUP_META, BackupLayout, COLLECTION_META, FULL_META, MB_MANIFEST, PARTITION_META, SEGMENT_META,
-};
+use model::layout::backup::{BackupLayout, MB_MANIFEST, ManifestFile};
 use model::manifest::{Manifest, ManifestSummary, json};
 use testkit::names;
 use testkit::servers::S3Server;
@@ -45,7 +43,8 @@ pub(crate) async fn measure_list(endpoint: &str) {
                 let bare = BareClient::new(endpoint);
                 let dirs = bare.list_dirs(&bucket, "backup/").await;
                 assert_eq!(dirs.len(), BACKUPS);
-                let heads = dirs.into_iter().map(|dir| format!("{bucket}/{dir}meta/{BACKUP_META}"));
+                let heads =
+                    dirs.into_iter().map(|dir| format!("{bucket}/{dir}meta/{}", ManifestFile::Head.as_str()));
                 assert!(bare.get_all(heads, CONCURRENCY).await > 0);
                 theirs.push(watch.wall_s());
             }
@@ -91,17 +90,17 @@ async fn write_backup(store: &storage::Store, root: &ObjectKey, n: usize) {
         ..Manifest::default()
     };
     let mut head = Vec::new();
-    json::write_backup_meta(&manifest, "files", &mut head).expect("a head");
+    json::write_manifest_file(ManifestFile::Head, &manifest, "files", &mut head).expect("a head");
     let mut full = Vec::new();
-    json::write_full_meta(&manifest, "files", &mut full).expect("a manifest");
+    json::write_manifest_file(ManifestFile::Full, &manifest, "files", &mut full).expect("a manifest");
     let empty = b"{}".to_vec();
     for (file, body) in [
-        (COLLECTION_META, empty.clone()),
-        (PARTITION_META, empty.clone()),
-        (SEGMENT_META, empty.clone()),
+        (ManifestFile::Collections.as_str(), empty.clone()),
+        (ManifestFile::Partitions.as_str(), empty.clone()),
+        (ManifestFile::Segments.as_str(), empty.clone()),
         (MB_MANIFEST, empty),
-        (FULL_META, full),
-        (BACKUP_META, head),
+        (ManifestFile::Full.as_str(), full),
+        (ManifestFile::Head.as_str(), head),
     ] {
         store.write(&layout.meta_file(file), body.into()).await.expect("a file");
     }

@@ -7,20 +7,17 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use engine::JobCtx;
-use model::ids::{CollectionId, PartitionId, PartitionScope, SegmentId, Tso};
+use model::ids::{CollectionId, FileId, PartitionId, PartitionScope, SegmentId, Tso};
 use model::key::ObjectKey;
-use model::layout::backup::{
-    BACKUP_META, BackupLayout, COLLECTION_META, FULL_META, PARTITION_META, SEGMENT_META,
-};
+use model::layout::backup::{BackupLayout, ManifestFile};
 use model::layout::milvus::MilvusLayout;
-use model::manifest::json::{self, JsonError};
 use model::manifest::{
     CollectionBackup, ConsistencyLevel, DataType, Field, LoadState, Manifest, ManifestSummary,
-    PartitionBackup, Schema,
+    PartitionBackup, Schema, json,
 };
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{CollectionCopyPlan, Origin, Totals};
-use model::plan::{ExpectedFiles, FileId, SegmentFiles};
+use model::plan::{ExpectedFiles, SegmentFiles};
 use model::segment::{
     ReportedSegment, SegmentKind, SegmentLevel, SegmentState, StorageFormat, StorageVersion,
 };
@@ -33,18 +30,6 @@ const SEGMENTS: i64 = 1250;
 /// The number of columns of a segment, including the two system fields.
 const COLUMNS: i64 = 16;
 const COLLECTION: CollectionId = CollectionId(long_id(1));
-
-/// Encodes a manifest as one of the files.
-type Encode = fn(&Manifest, &mut BufWriter<File>) -> Result<(), JsonError>;
-
-/// The metadata files of the Go format with their encoders.
-const FILES: [(&str, Encode); 5] = [
-    (COLLECTION_META, |manifest, out| json::write_collection_meta(manifest, "files", out)),
-    (PARTITION_META, |manifest, out| json::write_partition_meta(manifest, "files", out)),
-    (SEGMENT_META, |manifest, out| json::write_segment_meta(manifest, "files", out)),
-    (FULL_META, |manifest, out| json::write_full_meta(manifest, "files", out)),
-    (BACKUP_META, |manifest, out| json::write_backup_meta(manifest, "files", out)),
-];
 
 /// Runs and measures the steps, and prints times and memory.
 pub(crate) async fn measure_plans(dir: &Path) {
@@ -202,9 +187,10 @@ fn build_manifest(collection: CollectionBackup, totals: Totals) -> Manifest {
 
 fn write_manifest(manifest: &Manifest, dir: &Path) {
     std::fs::create_dir_all(dir).expect("a directory");
-    for (file, encode) in FILES {
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(dir.join(file)).expect("a file"));
-        encode(manifest, &mut out).expect("a manifest");
+    for file in ManifestFile::ALL {
+        let mut out =
+            BufWriter::with_capacity(1 << 20, File::create(dir.join(file.as_str())).expect("a file"));
+        json::write_manifest_file(file, manifest, "files", &mut out).expect("a manifest");
         out.flush().expect("a whole file");
     }
 }

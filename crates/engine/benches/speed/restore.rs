@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use engine::{CollectionOutcome, Engine, JobCtx};
-use milvus::{ImportPrefixes, ImportRequest, ImportState, IndexState, Milvus};
+use milvus::{ImportPrefixes, ImportRequest, ImportState, IndexState};
 use model::key::ObjectKey;
 use model::layout::backup::BackupLayout;
 use model::mapping::Mapping;
@@ -17,6 +17,7 @@ use model::plan::backup::{BackupRequest, Totals};
 use model::plan::restore::RestoreRequest;
 use model::selection::Selection;
 use testkit::servers::{MilvusServer, ServerStorage};
+use testkit::test_milvus::TestMilvus;
 
 use crate::measure::{Stopwatch, median, peak_mb, print_result};
 use crate::setup;
@@ -149,7 +150,7 @@ async fn restore_copy(paths: Paths<'_>, shape: Shape) {
 
 /// Imports the prefix of each partition, one after the other, and returns the duration in seconds.
 async fn import_without_engine(
-    target: &Milvus,
+    target: &TestMilvus,
     paths: Paths<'_>,
     shape: Shape,
     collection: &CollectionRef,
@@ -191,7 +192,7 @@ async fn import_without_engine(
 }
 
 /// Waits until Milvus has built all indexes of a collection.
-async fn wait_until_indexed(milvus: &Milvus, collection: &CollectionRef) {
+async fn wait_until_indexed(milvus: &TestMilvus, collection: &CollectionRef) {
     let wait = async {
         loop {
             let indexes = milvus.list_indexes(collection).await.expect("its indexes");

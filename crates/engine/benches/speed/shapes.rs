@@ -1,8 +1,9 @@
 //! Two collections that are hard to restore: `many` has many small files, `big` has big ones.
 
-use milvus::{Column, CreateCollection, Milvus, MilvusError, Values};
+use milvus::{CreateCollection, MilvusError};
 use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, Schema};
 use model::name::CollectionRef;
+use testkit::test_milvus::{Column, TestMilvus, Values};
 
 /// A collection for the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Shape {
     }
 
     /// Drops the collection if it exists, and creates it with its partitions and index.
-    pub(crate) async fn create(self, milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+    pub(crate) async fn create(self, milvus: &TestMilvus, target: &CollectionRef) -> Result<(), MilvusError> {
         if milvus.has_collection(target).await? {
             milvus.drop_collection(target).await?;
         }
@@ -95,7 +96,7 @@ impl Shape {
     }
 
     /// Inserts the rows and flushes the collection.
-    pub(crate) async fn fill(self, milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+    pub(crate) async fn fill(self, milvus: &TestMilvus, target: &CollectionRef) -> Result<(), MilvusError> {
         match self {
             Self::Many => {
                 for flush in 0..FLUSHES {
@@ -107,7 +108,7 @@ impl Shape {
                         let columns: Vec<Column> = numbers
                             .chain([int64_column("id", keys.clone()), vector_column(&keys, 4)])
                             .collect();
-                        milvus.insert(target, Some(&partition_name(n)), &columns).await?;
+                        milvus.insert(target, Some(&partition_name(n)), &columns).await;
                     }
                     milvus.flush(target).await?;
                 }
@@ -116,7 +117,7 @@ impl Shape {
                 for first in (0..ROWS).step_by(usize::try_from(ROWS_PER_INSERT).unwrap_or_default()) {
                     let keys: Vec<i64> = (first..first + ROWS_PER_INSERT).collect();
                     let columns = [vector_column(&keys, DIM), int64_column("id", keys)];
-                    milvus.insert(target, None, &columns).await?;
+                    milvus.insert(target, None, &columns).await;
                 }
                 milvus.flush(target).await?;
             }

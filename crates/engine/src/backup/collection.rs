@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 
+use model::ids::FileId;
 use model::name::CollectionRef;
-use model::plan::FileId;
 use model::plan::backup::{CollectionCopyPlan, CopyAction, Origin};
 use storage::CopyItem;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::manifest::{BackupFormat, DatabaseBackup, Manifest, ManifestSummary};
+use model::manifest::{BackupFormat, DatabaseBackup, Manifest};
 use model::plan::backup::FlushStrategy;
 
 use super::{BackupRun, CapturedCollection, PreparedBackup, SharedManifest};
-use crate::catalog::{CollectionExtra, Extra, PartitionExtra};
+use crate::catalog::{BackupFacts, CollectionFacts, PartitionFacts};
 use crate::clock::now_ms;
 use crate::lease::Lease;
 use crate::{BackupReport, Error};
@@ -19,11 +19,11 @@ pub(super) async fn commit_backup(
     report: &BackupReport,
     lease: &Lease,
 ) -> Result<(), Error> {
-    let extra = build_extra(run, &captured, report);
-    let manifest = build_manifest(run, captured, report);
+    let facts = build_facts(run, &captured, report);
+    let manifest = build_manifest(run, captured, &facts, report.bytes);
     let PreparedBackup { request, catalog, .. } = &run.prepared;
     let (name, log_root) = (&request.name, &run.engine.config.source.root_text);
-    catalog.write_manifest_files(name, &manifest, &extra, log_root).await?;
+    catalog.write_manifest_files(name, &manifest, &facts, log_root).await?;
     // If this process stalled until the lease expired, another run may own the name now.
     if let Some(owner) = lease.other_owner().await? {
         return Err(run.name_taken_error(&owner));
@@ -34,15 +34,16 @@ pub(super) async fn commit_backup(
 fn build_manifest(
     run: &BackupRun<'_>,
     captured: Vec<CapturedCollection>,
-    report: &BackupReport,
+    facts: &BackupFacts,
+    size: u64,
 ) -> SharedManifest {
     Arc::new(Manifest {
-        id: run.ctx.id().to_owned(),
+        id: facts.job.clone(),
         name: run.prepared.request.name.to_string(),
-        start_time_ms: Some(run.prepared.started_ms),
-        end_time_ms: Some(now_ms()),
-        size: report.bytes,
-        milvus_version: run.prepared.source.milvus.server().version.to_string(),
+        start_time_ms: Some(facts.started_ms),
+        end_time_ms: Some(facts.ended_ms),
+        size,
+        milvus_version: facts.milvus_version.clone(),
         format: BackupFormat::Binlog,
         databases: run
             .prepared
@@ -52,21 +53,13 @@ fn build_manifest(
             .collect(),
         collections: captured.into_iter().map(|c| c.backup).collect(),
         rbac: None,
-        summary: Some(ManifestSummary {
-            format_version: 1,
-            tool: run.engine.config.tool.clone(),
-            taken_ms: run.prepared.started_ms,
-            collections: report.collections as u64,
-            rows: report.rows,
-            deletes: report.deletes,
-            objects: report.objects,
-        }),
+        summary: Some(facts.summarize()),
     })
 }
 
-fn build_extra(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &BackupReport) -> Extra {
+fn build_facts(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &BackupReport) -> BackupFacts {
     let server = run.prepared.source.milvus.server();
-    Extra {
+    BackupFacts {
         format_version: 1,
         tool: run.engine.config.tool.clone(),
         job: run.ctx.id().to_owned(),
@@ -79,23 +72,23 @@ fn build_extra(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &Ba
         ended_ms: now_ms(),
         vanished: report.vanished.iter().map(ToString::to_string).collect(),
         failed: report.failed.iter().map(|failed| failed.collection.to_string()).collect(),
-        collections: captured.iter().map(|c| (c.backup.name.to_string(), collection_extra(c))).collect(),
+        collections: captured.iter().map(|c| (c.backup.name.to_string(), collection_facts(c))).collect(),
     }
 }
 
-fn collection_extra(captured: &CapturedCollection) -> CollectionExtra {
+fn collection_facts(captured: &CapturedCollection) -> CollectionFacts {
     let backup = &captured.backup;
     let totals = model::plan::backup::Totals::of_collection(backup);
-    let partitions: BTreeMap<String, PartitionExtra> = backup
+    let partitions: BTreeMap<String, PartitionFacts> = backup
         .partitions
         .iter()
         .map(|p| {
             let rows = p.segments.iter().map(|s| s.rows).sum();
             let deletes = captured.deletes.get(&p.id).copied().unwrap_or_default();
-            (p.name.clone(), PartitionExtra { id: p.id.0, rows, deletes })
+            (p.name.clone(), PartitionFacts { id: p.id.0, rows, deletes })
         })
         .collect();
-    CollectionExtra {
+    CollectionFacts {
         id: backup.id.0,
         aliases: backup.aliases.clone(),
         load_state: backup.load_state.as_str().to_owned(),

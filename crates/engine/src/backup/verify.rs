@@ -1,15 +1,16 @@
 //! Compares every copied object with its source: the size, and the `ETag` if both stores report an MD5.
 
-use futures::TryStreamExt;
-use model::ids::LogId;
-use model::plan::{ExpectedFiles, FileId};
-use storage::ObjectMetadata;
+use std::borrow::Cow;
+
+use model::ids::FileId;
+use model::manifest::object_list::ListedFile;
+use storage::ListedObject;
 
 use super::BackupRun;
 use super::capture::Snapshot;
 use super::copied_files::CopiedFiles;
 use crate::Error;
-use crate::catalog::{ObjectLine, ObjectListWriter, parse_file_id};
+use crate::catalog::{CollectionComparison, ComparedFile, ComparedObject, ObjectListWriter};
 use crate::instance::md5_prefix;
 
 /// The result of comparing a copy with its source.
@@ -30,38 +31,31 @@ pub(super) async fn verify_copy(
     copied: &CopiedFiles,
 ) -> Result<Verdict, Error> {
     let backup = &snapshot.backup;
-    let mut expected = ExpectedFiles::new(backup);
-    if expected.is_empty() && copied.is_empty() {
-        return Ok(Verdict::Complete);
-    }
     let layout = run.prepared.catalog.layout(&run.prepared.request.name);
     let store = &run.prepared.catalog.store;
+    let mut comparison = CollectionComparison::new(store, layout.clone(), backup);
+    if comparison.expects_nothing() && copied.is_empty() {
+        return Ok(Verdict::Complete);
+    }
     let mut list = ObjectListWriter::create(store, &layout, backup.id).await?;
     let mut stale = Vec::new();
     let mut differs = None;
-    for dir in [layout.insert_collection_dir(backup.id), layout.delta_collection_dir(backup.id)] {
-        let mut entries = store.list(&dir);
-        while let Some(entry) = entries.try_next().await? {
-            let known = parse_file_id(&layout, &entry.key)
-                .and_then(|file| expected.mark_found(file).map(|known| (file, known)));
-            let Some((file, (partition, size))) = known else {
-                stale.push(entry.key);
-                continue;
-            };
-            let FileId { segment, field, log } = file;
-            let etag = entry.meta.etag.as_deref();
-            if let Some(error) =
-                find_difference(snapshot, log, size, &entry.meta, || store.describe(&entry.key))
-            {
-                copied.remove(log);
-                differs.get_or_insert(error);
-                continue;
-            }
-            list.push(&ObjectLine { partition, segment, field, log, size, etag }).await?;
+    while let Some(ComparedObject { object, file }) = comparison.next().await? {
+        let Some(file) = file else {
+            stale.push(object.key);
+            continue;
+        };
+        if let Some(error) = find_difference(snapshot, &file, &object, || store.describe(&object.key)) {
+            copied.remove(file.id.log);
+            differs.get_or_insert(error);
+            continue;
         }
+        let ComparedFile { scope, id, size } = file;
+        let etag = object.meta.etag.as_deref().map(Cow::Borrowed);
+        list.push(&ListedFile { scope, file: id, size, etag }).await?;
     }
     list.close().await?;
-    for (_, file) in expected.missing() {
+    for (_, file) in comparison.missing() {
         copied.remove(file.log);
         differs.get_or_insert_with(|| missing_file_error(&backup.name.to_string(), file));
     }
@@ -74,17 +68,16 @@ pub(super) async fn verify_copy(
 /// Compares one copied object with its source; returns the difference as an error.
 fn find_difference(
     snapshot: &Snapshot,
-    log: LogId,
-    size: u64,
-    found: &ObjectMetadata,
+    file: &ComparedFile,
+    object: &ListedObject,
     key: impl Fn() -> String,
 ) -> Option<Error> {
-    if size != found.size {
-        let (found, expected) = (format!("{} bytes", found.size), format!("{size} bytes"));
+    if !file.has_size_of(object) {
+        let (found, expected) = (format!("{} bytes", object.meta.size), format!("{} bytes", file.size));
         return Some(Error::Copied { key: key(), found, expected });
     }
-    let source = snapshot.checksums.find_by_log(log)?;
-    let copy = found.etag.as_deref().and_then(md5_prefix)?;
+    let source = snapshot.checksums.find_by_log(file.id.log)?;
+    let copy = object.meta.etag.as_deref().and_then(md5_prefix)?;
     (source != copy).then(|| Error::Copied {
         key: key(),
         found: format!("an ETag that begins with {copy:016x}"),

@@ -3,9 +3,7 @@
 use std::fmt;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use model::layout::backup::{
-    BACKUP_META, COLLECTION_META, FULL_META, MB_BEGIN, PARTITION_META, SEGMENT_META,
-};
+use model::layout::backup::{MB_BEGIN, ManifestFile};
 use model::manifest::{Manifest, json};
 use model::name::BackupName;
 use serde::{Deserialize, Serialize};
@@ -114,14 +112,16 @@ impl Catalog {
 
     /// Reads the summary of one backup; returns `None` if the directory does not exist or is not a backup.
     pub(crate) async fn read_summary(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
-        let key = self.layout(name).meta_file(BACKUP_META);
+        let key = self.layout(name).manifest_file(ManifestFile::Head);
         let Some(bytes) = self.read_optional_file(&key).await? else {
             return self.summarize_without_head(name).await;
         };
         match json::read_backup_meta(bytes.as_ref()) {
             Ok(head) if head.summary.is_some() => Ok(Some(summary_from_head(name, &head))),
             Ok(head) => self.summarize_go_backup(name, &head).await.map(Some),
-            Err(error) => Ok(Some(damaged_summary(name, format!("{BACKUP_META}: {error}")))),
+            Err(error) => {
+                Ok(Some(damaged_summary(name, format!("{}: {error}", ManifestFile::Head.as_str()))))
+            }
         }
     }
 
@@ -130,10 +130,15 @@ impl Catalog {
     /// A listing of the metadata files shows whether the backup is complete.
     async fn summarize_go_backup(&self, name: &BackupName, head: &Manifest) -> Result<BackupSummary, Error> {
         let meta = self.list_meta_files(name).await?;
-        let has = |file: &str| meta.iter().any(|(name, _)| name == file);
-        let has_manifest =
-            has(FULL_META) || (has(COLLECTION_META) && has(PARTITION_META) && has(SEGMENT_META));
-        let written = meta.iter().find(|(file, _)| file == BACKUP_META).and_then(|(_, modified)| *modified);
+        let has = |file: ManifestFile| meta.iter().any(|(name, _)| name == file.as_str());
+        let has_manifest = has(ManifestFile::Full)
+            || (has(ManifestFile::Collections)
+                && has(ManifestFile::Partitions)
+                && has(ManifestFile::Segments));
+        let written = meta
+            .iter()
+            .find(|(file, _)| file == ManifestFile::Head.as_str())
+            .and_then(|(_, modified)| *modified);
         let mut summary = summary_from_head(name, head);
         if !has_manifest {
             summary.state = BackupState::Unfinished;
@@ -187,8 +192,7 @@ impl Catalog {
 
 /// Returns whether a file name is one of the metadata files of a backup.
 fn is_known_file(file: &str) -> bool {
-    file.starts_with("mb_")
-        || [BACKUP_META, COLLECTION_META, PARTITION_META, SEGMENT_META, FULL_META].contains(&file)
+    file.starts_with("mb_") || ManifestFile::ALL.iter().any(|known| known.as_str() == file)
 }
 
 /// Returns the summary of an unfinished backup without any facts.

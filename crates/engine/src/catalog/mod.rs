@@ -1,6 +1,7 @@
 //! The catalog: the backups below a backup root, their states and contents.
 
-mod extra;
+mod compare;
+mod facts;
 mod head;
 mod objects;
 mod read;
@@ -11,11 +12,12 @@ use model::layout::backup::BackupLayout;
 use model::name::BackupName;
 use storage::Store;
 
-pub use extra::{CollectionExtra, Extra, PartitionExtra};
+pub use compare::Damage;
+pub(crate) use compare::{CollectionComparison, ComparedFile, ComparedObject};
+pub use facts::{BackupFacts, CollectionFacts, PartitionFacts};
 pub use head::{BackupState, BackupSummary};
-pub(crate) use objects::{ObjectLine, ObjectListWriter};
-pub(crate) use read::parse_file_id;
-pub use read::{BackupDetail, Damage};
+pub(crate) use objects::ObjectListWriter;
+pub use read::BackupDetail;
 
 use crate::{Engine, Error};
 

@@ -1,38 +1,16 @@
-//! Writes the object list `meta/mb_objects_<collection id>.jsonl.gz`.
-//!
-//! It contains every object of a collection with size and `ETag`, one on each line. Lines contain ids instead of paths
-//! to keep the file small. It can be written and read as a stream. The first line names the format and the columns.
-
-use std::io::Write;
+//! Writes the object list of a collection, compressed with gzip, as a stream.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use model::ids::{CollectionId, FieldId, LogId, PartitionScope, SegmentId};
-use serde::Serialize;
+use model::ids::CollectionId;
+use model::layout::backup::{BackupLayout, mb_objects};
+use model::manifest::object_list::{self, ListedFile};
 use storage::{ObjectWriter, Store};
 
 use crate::Error;
 
 /// The size in bytes from which the compressed text is sent to the store.
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// One object; written as `[partition, segment, field or null for a delta log, log, size, etag or null]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ObjectLine<'a> {
-    pub(crate) partition: PartitionScope,
-    pub(crate) segment: SegmentId,
-    pub(crate) field: Option<FieldId>,
-    pub(crate) log: LogId,
-    pub(crate) size: u64,
-    pub(crate) etag: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Header {
-    format_version: u32,
-    collection: i64,
-    columns: [&'static str; 6],
-}
 
 /// Writes the object list of one collection.
 pub(crate) struct ObjectListWriter {
@@ -46,31 +24,22 @@ impl ObjectListWriter {
     /// Creates the file and writes its first line; an existing file is replaced when the new one is closed.
     pub(crate) async fn create(
         store: &Store,
-        layout: &model::layout::backup::BackupLayout,
+        layout: &BackupLayout,
         collection: CollectionId,
     ) -> Result<Self, Error> {
-        let key = layout.meta_file(&model::layout::backup::mb_objects(collection));
+        let key = layout.meta_file(&mb_objects(collection));
         let location = store.describe(&key);
         let writer = store.open_writer(&key).await?;
         let mut list = Self { encoder: GzEncoder::new(Vec::new(), Compression::fast()), writer, location };
-        list.write_line(&Header {
-            format_version: 1,
-            collection: collection.0,
-            columns: ["partition", "segment", "field", "log", "size", "etag"],
-        })?;
+        let written = object_list::write_header(collection, &mut list.encoder);
+        written.map_err(|source| list.encode_error(source))?;
         Ok(list)
     }
 
-    /// Appends one object.
-    pub(crate) async fn push(&mut self, object: &ObjectLine<'_>) -> Result<(), Error> {
-        self.write_line(&(
-            object.partition.to_wire(),
-            object.segment.0,
-            object.field.map(|f| f.0),
-            object.log.0,
-            object.size,
-            object.etag,
-        ))?;
+    /// Appends one file.
+    pub(crate) async fn push(&mut self, file: &ListedFile<'_>) -> Result<(), Error> {
+        let written = object_list::write_file(file, &mut self.encoder);
+        written.map_err(|source| self.encode_error(source))?;
         if self.encoder.get_ref().len() >= CHUNK_BYTES { self.send_buffer().await } else { Ok(()) }
     }
 
@@ -79,11 +48,6 @@ impl ObjectListWriter {
         self.encoder.try_finish().map_err(|e| self.encode_error(e.into()))?;
         self.send_buffer().await?;
         self.writer.close().await.map(drop).map_err(Error::from)
-    }
-
-    fn write_line(&mut self, value: &impl Serialize) -> Result<(), Error> {
-        serde_json::to_writer(&mut self.encoder, value).map_err(|e| self.encode_error(e.into()))?;
-        self.encoder.write_all(b"\n").map_err(|e| self.encode_error(e.into()))
     }
 
     fn encode_error(&self, source: model::manifest::json::JsonError) -> Error {

@@ -1,22 +1,18 @@
 //! Reads the contents of a backup of this program or of the Go tool.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::{PartitionId, PartitionScope};
 use model::key::ObjectKey;
-use model::layout::backup::{
-    BACKUP_META, BackupLayout, COLLECTION_META, FULL_META, PARTITION_META, SEGMENT_META,
-};
+use model::layout::backup::{BackupLayout, ManifestFile};
 use model::manifest::{CollectionBackup, Manifest, json};
 use model::name::BackupName;
-use model::plan::restore::PrefixFacts;
-use model::plan::{ExpectedFiles, FileId};
 use tokio::sync::mpsc;
 
-use super::{BackupState, BackupSummary, Catalog, Extra};
+use super::{BackupFacts, BackupState, BackupSummary, Catalog};
 use crate::{Engine, Error, JobCtx};
 
 /// The number of delta logs that are read concurrently.
@@ -30,32 +26,7 @@ pub struct BackupDetail {
     /// The databases, collections, partitions, segments and files of the backup.
     pub manifest: Manifest,
     /// The contents of `mb_manifest.json`; `None` for a backup of the Go tool.
-    pub extra: Option<Extra>,
-}
-
-/// A difference between the files of a backup and its manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Damage {
-    /// An object of the manifest does not exist; contains its path.
-    Missing(String),
-    /// An object has a different size than in the manifest.
-    Size {
-        /// The store and key of the object.
-        key: String,
-        /// Its actual size in bytes.
-        found: u64,
-        /// Its size in bytes according to the manifest.
-        expected: u64,
-    },
-}
-
-impl std::fmt::Display for Damage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Missing(key) => write!(f, "{key} is missing"),
-            Self::Size { key, found, expected } => write!(f, "{key} has {found} bytes instead of {expected}"),
-        }
-    }
+    pub facts: Option<BackupFacts>,
 }
 
 impl Engine {
@@ -78,28 +49,28 @@ impl Catalog {
             return Err(Error::NotComplete { name: name.to_string(), state: summary.state });
         }
         let manifest = self.read_manifest(name).await?;
-        let extra = self.read_extra(name).await?;
+        let facts = self.read_facts(name).await?;
         summary.collections.get_or_insert(manifest.collections.len() as u64);
         summary.rows.get_or_insert(model::plan::backup::Totals::of_manifest(&manifest).rows);
-        Ok(BackupDetail { summary, manifest, extra })
+        Ok(BackupDetail { summary, manifest, facts })
     }
 
     /// Reads the manifest from `full_meta.json` if it exists, otherwise from the four level files.
     async fn read_manifest(&self, name: &BackupName) -> Result<Manifest, Error> {
         let layout = self.layout(name);
-        let full = layout.meta_file(FULL_META);
-        let head = self.read_level_file(&layout, BACKUP_META).await?;
+        let full = layout.manifest_file(ManifestFile::Full);
+        let head = self.read_level_file(&layout, ManifestFile::Head).await?;
         if let Some(source) = self.open_reader(&full).await? {
             let mut manifest = parse_on_thread(source, json::read_full, self.store.describe(&full)).await?;
             // The format of full_meta.json has no summary; only the head of our own backups contains one.
-            let file = || self.store.describe(&layout.meta_file(BACKUP_META));
+            let file = || self.store.describe(&layout.manifest_file(ManifestFile::Head));
             let head = json::read_backup_meta(head.as_ref())
                 .map_err(|source| Error::DamagedFile { file: file(), source })?;
             manifest.summary = head.summary;
             return Ok(manifest);
         }
         let mut levels = Vec::with_capacity(3);
-        for file in [COLLECTION_META, PARTITION_META, SEGMENT_META] {
+        for file in [ManifestFile::Collections, ManifestFile::Partitions, ManifestFile::Segments] {
             levels.push(self.read_level_file(&layout, file).await?);
         }
         let [collection, partition, segment] = &levels[..] else { return Err(Error::Task("levels".into())) };
@@ -108,8 +79,8 @@ impl Catalog {
     }
 
     /// Reads one of the level files; a missing one is a damage of the backup.
-    async fn read_level_file(&self, layout: &BackupLayout, file: &str) -> Result<Bytes, Error> {
-        let key = layout.meta_file(file);
+    async fn read_level_file(&self, layout: &BackupLayout, file: ManifestFile) -> Result<Bytes, Error> {
+        let key = layout.manifest_file(file);
         self.read_optional_file(&key).await?.ok_or_else(|| Error::Damaged {
             name: layout.dir().file_name().to_owned(),
             problems: vec![format!("{} is missing", self.store.describe(&key))],
@@ -131,45 +102,6 @@ impl Catalog {
             }
         });
         Ok(Some(ChunkReader { chunks, rest: Bytes::new() }))
-    }
-
-    /// Lists the objects of a collection in a backup and compares them with the manifest.
-    ///
-    /// Returns for each partition whether its prefix contains foreign objects, and all damages. The delete entries are
-    /// not counted.
-    pub(crate) async fn inspect_collection(
-        &self,
-        name: &BackupName,
-        collection: &CollectionBackup,
-    ) -> Result<(BTreeMap<PartitionId, PrefixFacts>, Vec<Damage>), Error> {
-        let layout = self.layout(name);
-        let mut expected = ExpectedFiles::new(collection);
-        let mut damages = Vec::new();
-        let mut foreign = BTreeSet::new();
-        for dir in [layout.insert_collection_dir(collection.id), layout.delta_collection_dir(collection.id)] {
-            let mut entries = self.store.list(&dir);
-            while let Some(entry) = entries.try_next().await? {
-                match parse_file_id(&layout, &entry.key).and_then(|file| expected.mark_found(file)) {
-                    Some((_, size)) if size > 0 && size != entry.meta.size => damages.push(Damage::Size {
-                        key: self.store.describe(&entry.key),
-                        found: entry.meta.size,
-                        expected: size,
-                    }),
-                    Some(_) => {}
-                    None => foreign.extend(parse_partition_of_key(&entry.key, &dir)),
-                }
-            }
-        }
-        let dir = self.store.describe(layout.dir());
-        damages.extend(expected.missing().map(|(scope, file)| {
-            Damage::Missing(format!("{dir}{}", describe_missing_file(collection, scope, file)))
-        }));
-        let seen = collection
-            .partitions
-            .iter()
-            .map(|p| (p.id, PrefixFacts { foreign: foreign.contains(&p.id), deletes: 0 }))
-            .collect();
-        Ok((seen, damages))
     }
 
     /// Counts the delete entries in the delta logs of a collection, by partition.
@@ -205,28 +137,6 @@ impl Catalog {
             name: key.to_string(),
             problems: vec![format!("delete log {place}: {e}")],
         })
-    }
-}
-
-/// Returns the partition below whose prefix an object is stored, whatever the rest of its key is.
-fn parse_partition_of_key(key: &ObjectKey, collection_dir: &ObjectKey) -> Option<PartitionId> {
-    key.relative_to(collection_dir)?.split('/').next()?.parse().ok().map(PartitionId)
-}
-
-/// Parses the key of a binlog or delta log in a backup; returns `None` for any other key.
-pub(crate) fn parse_file_id(layout: &BackupLayout, key: &ObjectKey) -> Option<FileId> {
-    let insert = layout.parse_insert(key).map(|(k, _)| (k.segment, Some(k.field), k.log));
-    let file = insert.or_else(|| layout.parse_delta(key).map(|(k, _)| (k.segment, None, k.log)));
-    file.map(|(segment, field, log)| FileId { segment, field, log })
-}
-
-/// Returns the path of a missing file below the backup, with `…` for the id of its group, which is not known.
-fn describe_missing_file(collection: &CollectionBackup, scope: PartitionScope, file: FileId) -> String {
-    let FileId { segment, field, log } = file;
-    let (collection, partition) = (collection.id, scope.to_wire());
-    match field {
-        Some(field) => format!("binlogs/insert_log/{collection}/{partition}/…/{segment}/{field}/{log}"),
-        None => format!("binlogs/delta_log/{collection}/{partition}/…/{segment}/{log}"),
     }
 }
 

@@ -4,22 +4,17 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use model::key::ObjectKey;
-use model::layout::backup::{
-    BACKUP_META, COLLECTION_META, FULL_META, MB_MANIFEST, PARTITION_META, SEGMENT_META,
-};
+use model::layout::backup::{MB_MANIFEST, ManifestFile};
 use model::manifest::{Manifest, json};
 use model::name::BackupName;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-use super::{Catalog, Extra};
+use super::{BackupFacts, Catalog};
 use crate::Error;
 
 /// The size in bytes of the chunks in which a file is sent to the store.
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// Encodes a manifest, with the root path of Milvus's files, as one of the JSON files.
-type Encode = fn(&Manifest, &str, &mut ChunkWriter) -> Result<(), json::JsonError>;
 
 impl Catalog {
     /// Writes all metadata files except the commit marker.
@@ -27,20 +22,14 @@ impl Catalog {
         &self,
         name: &BackupName,
         manifest: &Arc<Manifest>,
-        extra: &Extra,
+        facts: &BackupFacts,
         log_root: &str,
     ) -> Result<(), Error> {
-        let files: [(&str, Encode); 4] = [
-            (COLLECTION_META, |m, root, w| json::write_collection_meta(m, root, w)),
-            (PARTITION_META, |m, root, w| json::write_partition_meta(m, root, w)),
-            (SEGMENT_META, |m, root, w| json::write_segment_meta(m, root, w)),
-            (FULL_META, |m, root, w| json::write_full_meta(m, root, w)),
-        ];
-        for (file, encode) in files {
-            self.write_streamed(&self.layout(name).meta_file(file), manifest, log_root, encode).await?;
+        for file in ManifestFile::ALL.into_iter().filter(|file| *file != ManifestFile::Head) {
+            self.write_streamed(name, file, manifest, log_root).await?;
         }
         let key = self.layout(name).meta_file(MB_MANIFEST);
-        let bytes = serde_json::to_vec(extra)
+        let bytes = serde_json::to_vec(facts)
             .map_err(|e| Error::Encode { file: self.store.describe(&key), source: e.into() })?;
         self.write_file(&key, bytes.into()).await
     }
@@ -52,9 +41,9 @@ impl Catalog {
         manifest: &Manifest,
         log_root: &str,
     ) -> Result<(), Error> {
-        let key = self.layout(name).meta_file(BACKUP_META);
+        let key = self.layout(name).manifest_file(ManifestFile::Head);
         let mut bytes = Vec::new();
-        json::write_backup_meta(manifest, log_root, &mut bytes)
+        json::write_manifest_file(ManifestFile::Head, manifest, log_root, &mut bytes)
             .map_err(|source| Error::Encode { file: self.store.describe(&key), source })?;
         self.write_file(&key, bytes.into()).await
     }
@@ -66,17 +55,18 @@ impl Catalog {
     /// Encodes a file on a blocking thread and sends it in chunks, so that its whole text is never in memory.
     async fn write_streamed(
         &self,
-        key: &ObjectKey,
+        name: &BackupName,
+        file: ManifestFile,
         manifest: &Arc<Manifest>,
         log_root: &str,
-        encode: Encode,
     ) -> Result<(), Error> {
+        let key = &self.layout(name).manifest_file(file);
         let location = self.store.describe(key);
         let (sender, mut chunks) = mpsc::channel(2);
         let (manifest, log_root) = (Arc::clone(manifest), log_root.to_owned());
         let encoding = tokio::task::spawn_blocking(move || {
             let mut out = ChunkWriter { buffer: Vec::with_capacity(CHUNK_BYTES), sender };
-            encode(&manifest, &log_root, &mut out)?;
+            json::write_manifest_file(file, &manifest, &log_root, &mut out)?;
             out.flush().map_err(json::JsonError::from)
         });
         let Some(first) = chunks.recv().await else {

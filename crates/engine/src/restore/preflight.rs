@@ -187,7 +187,7 @@ async fn inspect_prefixes(
     let CheckedRestore { catalog, detail, .. } = checked;
     let name = &request.name;
     let recorded: Option<BTreeMap<PartitionId, u64>> =
-        detail.extra.as_ref().map(|extra| extra.deletes().map(|(id, n)| (PartitionId(id), n)).collect());
+        detail.facts.as_ref().map(|facts| facts.deletes().map(|(id, n)| (PartitionId(id), n)).collect());
     let recorded = recorded.as_ref();
     let inspections: Vec<_> = checked
         .selected_collections()

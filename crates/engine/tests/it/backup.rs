@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
+use std::io::BufReader;
 
 use engine::{Advice, BackupState, CollectionPhase, Event, FailureKind, JobCtx, Phase, Setting};
 use flate2::read::GzDecoder;
+use model::ids::{CollectionId, FileId};
+use model::manifest::object_list::{self, ListedFile};
 use model::manifest::{KeyValue, LoadState};
 use model::plan::backup::{BackupRequest, FlushStrategy, ResolvedFlush};
 use model::selection::Selection;
-use serde_json::{Value, json};
 
 use crate::samples::{self, collection};
 use crate::watch::{WatchedJob, on_first_event};
@@ -108,18 +109,13 @@ async fn an_object_list_names_every_file_with_its_size() {
         else {
             continue;
         };
-        let id: i64 = id.parse().unwrap();
-        let mut text = String::new();
         let file = fs::File::open(world.backup_path("nightly/meta").join(&name)).unwrap();
-        GzDecoder::new(file).read_to_string(&mut text).unwrap();
-        let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let columns = ["partition", "segment", "field", "log", "size", "etag"];
-        let header = json!({"format_version": 1, "collection": id, "columns": columns});
-        assert_eq!(lines.next(), Some(header));
-        for line in lines {
-            let (partition, segment, field, log) = (&line[0], &line[1], &line[2], &line[3]);
+        let lines = BufReader::new(GzDecoder::new(file));
+        for line in object_list::read_files(CollectionId(id.parse().unwrap()), lines).unwrap() {
+            let ListedFile { scope, file: FileId { segment, field, log }, size, .. } = line.unwrap();
+            let (partition, field) = (scope.to_wire(), field.unwrap());
             let path = format!("insert_log/{id}/{partition}/{segment}/{segment}/{field}/{log}");
-            assert!(listed.insert(path, line[4].as_u64().unwrap()).is_none());
+            assert!(listed.insert(path, size).is_none());
         }
     }
     assert_eq!(listed, disk::list_files(&world.backup_path("nightly/binlogs")));
@@ -163,12 +159,12 @@ async fn the_manifest_contains_the_whole_description_of_a_collection() {
     assert_eq!(partitions, [("_default", 3), ("late", 0)]);
     assert!(kept.seal_time_s.is_some());
 
-    let extra = detail.extra.expect("we made it");
-    assert_eq!((extra.format_version, extra.strategy.as_str()), (1, "serial_flush"));
-    assert_eq!((extra.tool.as_str(), extra.milvus_version.as_str()), ("milvus-backup 0.0.1", "v2.3.6"));
-    assert_eq!(extra.selection, "*.*");
-    assert_eq!(extra.milvus_address, format!("127.0.0.1:{}", world.fake.port()));
-    let of_orders = &extra.collections["shop.orders"];
+    let facts = detail.facts.expect("we made it");
+    assert_eq!((facts.format_version, facts.strategy.as_str()), (1, "serial_flush"));
+    assert_eq!((facts.tool.as_str(), facts.milvus_version.as_str()), ("milvus-backup 0.0.1", "v2.3.6"));
+    assert_eq!(facts.selection, "*.*");
+    assert_eq!(facts.milvus_address, format!("127.0.0.1:{}", world.fake.port()));
+    let of_orders = &facts.collections["shop.orders"];
     assert_eq!((&of_orders.aliases, of_orders.objects), (&vec!["sales".to_owned()], FILES_PER_SEGMENT));
     assert_eq!((of_orders.partitions["_default"].rows, of_orders.partitions["late"].rows), (3, 0));
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine::{Advice, BackupReport, BackupState, Error, Event, FailureKind, JobCtx};
-use milvus::{ConnectConfig, Milvus};
+use milvus::ConnectConfig;
 use model::plan::backup::BackupRequest;
 use testkit::fake::Fault;
+use testkit::test_milvus::TestMilvus;
 
 use crate::disk;
 use crate::samples::{self, FILES_PER_SEGMENT, collection};
@@ -42,7 +43,7 @@ fn compact_books(world: &World) {
     world.fake.inject(Fault::Compacted { collection: "books".to_owned() });
     let config: ConnectConfig = world.config.milvus.clone();
     let list_segments = async move {
-        let milvus = Milvus::connect(&config).await.unwrap();
+        let milvus = TestMilvus::connect(&config).await.unwrap();
         milvus.segments(&collection("books")).await.unwrap();
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -71,8 +72,8 @@ async fn assert_only_tags_are_backed_up(
     let listed = world.find_listed("nightly").await.unwrap();
     assert_eq!((listed.state, listed.collections), (BackupState::Complete, Some(1)), "{when}");
     let name = "nightly".parse().unwrap();
-    let extra = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap().extra.unwrap();
-    assert_eq!(extra.vanished, ["default.books"], "{when}");
+    let facts = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap().facts.unwrap();
+    assert_eq!(facts.vanished, ["default.books"], "{when}");
     assert_eq!(
         disk::list_files(&world.backup_path("nightly/binlogs")).len() as u64,
         FILES_PER_SEGMENT,

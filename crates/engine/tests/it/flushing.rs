@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Advice, BackupReport, BackupState, Event, FailureKind, JobCtx};
-use milvus::{ConnectConfig, Milvus};
+use milvus::ConnectConfig;
 use model::manifest::CollectionBackup;
 use model::plan::backup::{BackupRequest, FlushStrategy};
 use testkit::fake::{Fault, SegmentDelays};
+use testkit::test_milvus::TestMilvus;
 
 use crate::disk;
 use crate::samples::{self, FILES_PER_SEGMENT, collection};
@@ -107,7 +108,7 @@ async fn a_quiet_collection_with_missing_rows_is_left_out_and_the_others_are_bac
         assert_eq!(disk::list_files(&world.backup_path("nightly/binlogs")).len() as u64, FILES_PER_SEGMENT);
         let name = "nightly".parse().unwrap();
         let kept = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap();
-        assert_eq!(kept.extra.unwrap().failed, ["default.books"]);
+        assert_eq!(kept.facts.unwrap().failed, ["default.books"]);
     }
 }
 
@@ -232,7 +233,7 @@ async fn a_load_state_that_is_not_found_for_a_moment_is_requested_again() {
     world.fake.inject(Fault::NotFound { call: "GetLoadState", times: ALWAYS });
     let report = world.back_up(&backup_request("second")).await.unwrap();
     assert_eq!((report.collections, report.rows, report.kind()), (2, 9, None), "data comes first");
-    let expected = "default.tags: Milvus does not tell its load state; it is kept as not loaded";
+    let expected = "default.tags: TestMilvus does not tell its load state; it is kept as not loaded";
     assert!(report.warnings.iter().any(|warning| warning == expected), "{:?}", report.warnings);
 }
 
@@ -285,11 +286,11 @@ async fn a_partition_that_is_dropped_at_any_stage_is_left_out_with_a_warning() {
 }
 
 /// Runs an action on Milvus and returns afterwards; can be called from a task of another runtime.
-fn run_with_milvus(config: &ConnectConfig, act: impl AsyncFnOnce(&Milvus) + Send + 'static) {
+fn run_with_milvus(config: &ConnectConfig, act: impl AsyncFnOnce(&TestMilvus) + Send + 'static) {
     let config = config.clone();
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async { act(&Milvus::connect(&config).await.unwrap()).await });
+        runtime.block_on(async { act(&TestMilvus::connect(&config).await.unwrap()).await });
     };
     std::thread::spawn(run).join().unwrap();
 }

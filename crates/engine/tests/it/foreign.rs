@@ -95,7 +95,7 @@ async fn recorded_backups_are_read_down_to_their_files() {
         );
         assert_eq!(detail.summary.collections, Some(rows.len() as u64), "counted, once it is read");
         assert_eq!(detail.summary.rows, Some(totals.rows));
-        assert!(detail.extra.is_none(), "what only we write");
+        assert!(detail.facts.is_none(), "what only we write");
     }
 }
 

@@ -34,7 +34,7 @@ async fn any_text_can_be_the_id_of_a_job_and_its_backup() {
     let meta = disk::read_json(&world.backup_path("nightly/meta/backup_meta.json"));
     assert_eq!(meta["id"], id);
     let detail = within_deadline(world.engine().get(&"nightly".parse().unwrap(), &ctx)).await.unwrap();
-    assert_eq!((detail.manifest.id.as_str(), detail.extra.unwrap().job.as_str()), (id, id));
+    assert_eq!((detail.manifest.id.as_str(), detail.facts.unwrap().job.as_str()), (id, id));
 
     // A second job with the same id is a different run, so the name is taken.
     let error = world.back_up_watched(&backup_request("nightly"), &ctx).await.unwrap_err();

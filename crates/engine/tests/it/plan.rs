@@ -121,7 +121,7 @@ async fn the_plan_names_the_aliases_that_are_taken() {
     milvus.create_alias(&collection("books"), "library").await.unwrap();
     milvus.create_alias(&collection("books"), "reading").await.unwrap();
     world.back_up(&backup_request("nightly")).await.unwrap();
-    milvus.drop_alias("default", "reading").await.unwrap();
+    milvus.drop_alias("default", "reading").await;
     let mapping = mapping_of(&[("books", "books_a"), ("books", "books_b"), ("tags", "tags_a")]);
     let request = RestoreRequest { mapping, ..restore_request("nightly") };
     let prepared = world.plan_restore(&request).await.unwrap();

@@ -1,8 +1,9 @@
 //! The collections that the tests create.
 
-use milvus::{Column, CreateCollection, Milvus, Values};
+use milvus::CreateCollection;
 use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, Schema};
 use model::name::CollectionRef;
+use testkit::test_milvus::{Column, TestMilvus, Values};
 
 /// Parses `name` or `database.name` as the name of a collection.
 pub(crate) fn collection(name: &str) -> CollectionRef {
@@ -53,7 +54,7 @@ pub(crate) fn vector_index() -> Index {
 }
 
 /// Creates a [`small_collection`] and inserts rows into its partitions without a flush.
-pub(crate) async fn create_with_rows(milvus: &Milvus, name: &str, partitions: &[(&str, i64)]) {
+pub(crate) async fn create_with_rows(milvus: &TestMilvus, name: &str, partitions: &[(&str, i64)]) {
     milvus.create_collection(&small_collection(name)).await.unwrap();
     for (partition, rows) in partitions {
         if *partition != "_default" {
@@ -64,9 +65,9 @@ pub(crate) async fn create_with_rows(milvus: &Milvus, name: &str, partitions: &[
 }
 
 /// Inserts rows into a partition of a [`small_collection`].
-pub(crate) async fn insert_rows(milvus: &Milvus, name: &str, partition: &str, rows: i64) {
+pub(crate) async fn insert_rows(milvus: &TestMilvus, name: &str, partition: &str, rows: i64) {
     if rows > 0 {
-        milvus.insert(&collection(name), Some(partition), &columns(rows)).await.unwrap();
+        milvus.insert(&collection(name), Some(partition), &columns(rows)).await;
     }
 }
 

@@ -8,7 +8,7 @@ use engine::{
     BackupReport, BackupSummary, DeleteOutcome, DeleteRequest, Engine, EngineConfig, EngineLimits, Error,
     FileLocation, JobCtx, PreparedRestore, RestoreReport,
 };
-use milvus::{Auth, ConnectConfig, Milvus, Tls};
+use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
 use model::mapping::Mapping;
 use model::name::BackupName;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use storage::{CopyMode, StoreConfig};
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus};
+use testkit::test_milvus::TestMilvus;
 
 use crate::watch::WatchedJob;
 use crate::{disk, samples};
@@ -93,8 +94,8 @@ impl World {
     }
 
     /// Connects to the simulated Milvus.
-    pub(crate) async fn connect(&self) -> Milvus {
-        within_deadline(Milvus::connect(&self.config.milvus)).await.unwrap()
+    pub(crate) async fn connect(&self) -> TestMilvus {
+        within_deadline(TestMilvus::connect(&self.config.milvus)).await.unwrap()
     }
 
     /// Creates an engine with the configuration of this world.

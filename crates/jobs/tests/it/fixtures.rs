@@ -8,7 +8,7 @@ use std::time::Duration;
 use engine::{DeleteRequest, Engine, EngineConfig, EngineLimits, FileLocation};
 use futures::StreamExt;
 use jobs::{EngineRequest, JobSnapshot, JobState, Jobs, JobsConfig, JobsError, OtherPlace, Submission};
-use milvus::{Auth, ConnectConfig, Milvus, Tls};
+use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
@@ -18,6 +18,7 @@ use storage::{CopyMode, StoreConfig};
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault};
 use testkit::seed::keyed;
+use testkit::test_milvus::TestMilvus;
 
 use crate::panics;
 
@@ -91,7 +92,7 @@ impl TestEnvironment {
             keep: Duration::from_hours(24),
             sweep: Duration::from_hours(24),
         };
-        let client = within_deadline(Milvus::connect(&engine.milvus)).await.unwrap();
+        let client = within_deadline(TestMilvus::connect(&engine.milvus)).await.unwrap();
         create_collection(&client, "books", 5).await;
         Self { dir, fake, engine, jobs, expected_flushes: AtomicUsize::new(0) }
     }
@@ -147,14 +148,14 @@ impl TestEnvironment {
 
     /// Creates a collection with `rows` flushed rows.
     pub(crate) async fn add_flushed_collection(&self, name: &str, rows: i64) {
-        let milvus = within_deadline(Milvus::connect(&self.engine.milvus)).await.unwrap();
+        let milvus = within_deadline(TestMilvus::connect(&self.engine.milvus)).await.unwrap();
         create_collection(&milvus, name, rows).await;
         within_deadline(milvus.flush(&CollectionRef::new("default", name))).await.unwrap();
     }
 
     /// Counts the flushed rows of a collection.
     pub(crate) async fn count_rows(&self, name: &str) -> u64 {
-        let milvus = within_deadline(Milvus::connect(&self.engine.milvus)).await.unwrap();
+        let milvus = within_deadline(TestMilvus::connect(&self.engine.milvus)).await.unwrap();
         within_deadline(milvus.flushed_rows(&CollectionRef::new("default", name))).await.unwrap()
     }
 
@@ -226,8 +227,8 @@ fn local_place(root: &Path) -> FileLocation {
 }
 
 /// Creates a collection with a primary key and a vector, and inserts `rows` rows without flushing them.
-async fn create_collection(milvus: &Milvus, name: &str, rows: i64) {
+async fn create_collection(milvus: &TestMilvus, name: &str, rows: i64) {
     let target = CollectionRef::new("default", name);
     keyed::create(milvus, &target, 2).await.unwrap();
-    keyed::insert(milvus, &target, 0..rows, 2).await.unwrap();
+    keyed::insert(milvus, &target, 0..rows, 2).await;
 }

@@ -10,6 +10,7 @@ use model::name::CollectionRef;
 use model::segment::SegmentState;
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault, SegmentDelays};
+use testkit::test_milvus::TestMilvus;
 
 use crate::fixtures::{flat_index, small_collection, small_rows};
 use crate::{collections, imports};
@@ -60,7 +61,7 @@ async fn the_fake_server_passes_the_tests_of_real_servers() {
     for version in ["2.2.16", "2.3.5"] {
         let root = tempfile::tempdir().unwrap();
         let fake = FakeMilvus::start(FakeConfig::new(version, root.path()));
-        let milvus = Milvus::connect(&connect_config(&fake)).await.unwrap();
+        let milvus = TestMilvus::connect(&connect_config(&fake)).await.unwrap();
         collections::check_databases(&milvus).await;
         collections::check_parts(&milvus).await;
         collections::check_missing_objects(&milvus).await;
@@ -181,13 +182,13 @@ async fn a_collection_dropped_between_two_calls_is_reported() {
 /// Starts a fake server with these delays, and creates a collection with 10 rows that are not flushed.
 ///
 /// `limit` is the time limit of a flush.
-async fn start_slow_fake(delays: SegmentDelays, limit: Duration) -> (TempDir, FakeMilvus, Milvus) {
+async fn start_slow_fake(delays: SegmentDelays, limit: Duration) -> (TempDir, FakeMilvus, TestMilvus) {
     let root = tempfile::tempdir().unwrap();
     let fake = FakeMilvus::start(FakeConfig::new("2.3.15", root.path()).delays(delays));
     let limits = CallLimits { flush: limit, ..CallLimits::default() };
-    let milvus = Milvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
+    let milvus = TestMilvus::connect(&ConnectConfig { limits, ..connect_config(&fake) }).await.unwrap();
     milvus.create_collection(&small_collection(&shop())).await.unwrap();
-    milvus.insert(&shop(), None, &small_rows(0..10)).await.unwrap();
+    milvus.insert(&shop(), None, &small_rows(0..10)).await;
     (root, fake, milvus)
 }
 
@@ -276,10 +277,10 @@ async fn import_jobs_complete_fail_or_hang() {
 async fn the_fake_server_imports_the_files_it_wrote() {
     let root = tempfile::tempdir().unwrap();
     let fake = FakeMilvus::start(FakeConfig::new("2.3.5", root.path()));
-    let milvus = Milvus::connect(&connect_config(&fake)).await.unwrap();
+    let milvus = TestMilvus::connect(&connect_config(&fake)).await.unwrap();
     milvus.create_collection(&small_collection(&shop())).await.unwrap();
     milvus.create_index(&shop(), &flat_index()).await.unwrap();
-    milvus.insert(&shop(), None, &small_rows(0..30)).await.unwrap();
+    milvus.insert(&shop(), None, &small_rows(0..30)).await;
     milvus.flush(&shop()).await.unwrap();
     fake.inject(Fault::Compacted { collection: "shop".to_owned() });
     let before = milvus.segments(&shop()).await.unwrap();
@@ -292,7 +293,7 @@ async fn the_fake_server_imports_the_files_it_wrote() {
     let (states, rows) = import_states(&milvus, &import_request(&prefix)).await;
     assert_eq!((states.last(), rows), (Some(&ImportState::Completed), 30));
     crate::fixtures::load_and_wait(&milvus, &shop()).await;
-    assert_eq!(milvus.row_count(&shop()).await.unwrap(), 60);
+    assert_eq!(milvus.row_count(&shop()).await, 60);
 
     let wide = CollectionRef::new("", "wide");
     let mut create = small_collection(&wide);

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use milvus::{Auth, CallLimits, Column, ConnectConfig, CreateCollection, Milvus, Tls, Values};
+use milvus::{Auth, CallLimits, ConnectConfig, CreateCollection, Tls};
 use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, LoadState, Schema};
 use model::name::CollectionRef;
 use testkit::names;
 use testkit::servers::MilvusServer;
+use testkit::test_milvus::{Column, TestMilvus, Values};
 
 /// Returns the settings for a server without TLS and authentication.
 pub(crate) fn plain_config(server: &MilvusServer) -> ConnectConfig {
@@ -20,8 +21,8 @@ pub(crate) fn plain_config(server: &MilvusServer) -> ConnectConfig {
     }
 }
 
-pub(crate) async fn connect(server: &MilvusServer) -> Milvus {
-    Milvus::connect(&plain_config(server)).await.expect("the server is running")
+pub(crate) async fn connect(server: &MilvusServer) -> TestMilvus {
+    TestMilvus::connect(&plain_config(server)).await.expect("the server is running")
 }
 
 /// Returns a unique collection name in the default database.
@@ -88,7 +89,7 @@ pub(crate) fn flat_index() -> Index {
 }
 
 /// Loads a collection and waits until it is loaded, at most two minutes.
-pub(crate) async fn load_and_wait(milvus: &Milvus, collection: &CollectionRef) {
+pub(crate) async fn load_and_wait(milvus: &TestMilvus, collection: &CollectionRef) {
     milvus.load(collection).await.expect("it can be loaded");
     let loaded = async {
         while milvus.load_state(collection, None).await.expect("it exists") != LoadState::Loaded {

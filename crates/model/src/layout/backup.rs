@@ -6,16 +6,37 @@ use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, Segm
 use crate::key::ObjectKey;
 use crate::name::BackupName;
 
-/// The head of a backup, written last as its commit marker: without it a backup is not complete.
-pub const BACKUP_META: &str = "backup_meta.json";
-/// The level file of the collections.
-pub const COLLECTION_META: &str = "collection_meta.json";
-/// The level file of the partitions of all collections.
-pub const PARTITION_META: &str = "partition_meta.json";
-/// The level file of the segments of all partitions.
-pub const SEGMENT_META: &str = "segment_meta.json";
-/// The file with the whole tree of the manifest.
-pub const FULL_META: &str = "full_meta.json";
+/// One of the JSON files that contain the manifest of a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManifestFile {
+    /// `backup_meta.json`: everything but the collections; written last as the commit marker.
+    Head,
+    /// `collection_meta.json`: the level file of the collections.
+    Collections,
+    /// `partition_meta.json`: the level file of the partitions of all collections.
+    Partitions,
+    /// `segment_meta.json`: the level file of the segments of all partitions.
+    Segments,
+    /// `full_meta.json`: the whole tree.
+    Full,
+}
+
+impl ManifestFile {
+    /// All files, in the order in which they are written.
+    pub const ALL: [Self; 5] = [Self::Collections, Self::Partitions, Self::Segments, Self::Full, Self::Head];
+
+    /// Returns the name of the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "backup_meta.json",
+            Self::Collections => "collection_meta.json",
+            Self::Partitions => "partition_meta.json",
+            Self::Segments => "segment_meta.json",
+            Self::Full => "full_meta.json",
+        }
+    }
+}
+
 /// The begin marker: identifies the run that makes the backup, and records when it last renewed its lease.
 pub const MB_BEGIN: &str = "mb_begin.json";
 /// The file with facts about the backup that the Go format does not have.
@@ -46,6 +67,11 @@ impl BackupLayout {
     /// Returns the prefix of the backup's meta files.
     pub fn meta_dir(&self) -> ObjectKey {
         self.dir.join("meta/")
+    }
+
+    /// Returns the key of one of the files with the manifest.
+    pub fn manifest_file(&self, file: ManifestFile) -> ObjectKey {
+        self.meta_file(file.as_str())
     }
 
     /// Returns the key of a meta file, given its file name.
@@ -169,7 +195,7 @@ mod tests {
     fn the_keys_of_a_backup() {
         let b = layout("/backup/");
         assert_eq!(b.dir().as_str(), "backup/b/");
-        assert_eq!(b.meta_file(FULL_META).as_str(), "backup/b/meta/full_meta.json");
+        assert_eq!(b.manifest_file(ManifestFile::Full).as_str(), "backup/b/meta/full_meta.json");
         assert_eq!(b.meta_file(&mb_objects(CollectionId(4))).as_str(), "backup/b/meta/mb_objects_4.jsonl.gz");
         let (collection, partition, segment) = (CollectionId(1), PartitionId(2), SegmentId(3));
         assert_eq!(

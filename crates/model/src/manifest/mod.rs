@@ -4,6 +4,7 @@
 
 mod collection;
 pub mod json;
+pub mod object_list;
 mod rbac;
 mod schema;
 mod segment;

@@ -3,19 +3,8 @@
 use std::collections::HashMap;
 
 use super::backup::segments;
-use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
+use crate::ids::{FileId, PartitionScope, SegmentId};
 use crate::manifest::{CollectionBackup, Segment};
-
-/// Identifies one file of a segment: an insert binlog of a field, or a delta log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileId {
-    /// The segment that the file belongs to.
-    pub segment: SegmentId,
-    /// The field of an insert binlog; `None` for a delta log.
-    pub field: Option<FieldId>,
-    /// The id of the file.
-    pub log: LogId,
-}
 
 /// The files that a collection should have, and which of them were found.
 #[derive(Debug)]
@@ -85,7 +74,7 @@ pub(super) fn find_file(of: &Segment, file: FileId) -> Option<(usize, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::PartitionId;
+    use crate::ids::{FieldId, LogId, PartitionId};
     use crate::manifest::{Binlog, DeltaLog};
     use crate::plan::sample;
 

@@ -10,5 +10,5 @@ pub mod restore;
 mod sample;
 mod segments;
 
-pub use expected::{ExpectedFiles, FileId};
+pub use expected::ExpectedFiles;
 pub use segments::{SegmentFiles, SegmentProblem, UnsupportedSegment};

@@ -10,8 +10,6 @@ use crate::manifest::{DataType, Field, Schema};
 pub struct Capabilities {
     /// Can list aliases; older releases report them in a collection's description (2.3.0).
     pub list_aliases: bool,
-    /// Can count the live rows of a loaded collection (2.3.0).
-    pub count_star: bool,
     /// Writes at a flush also the deletes of rows flushed earlier; older releases take up to ten minutes longer (2.3.0).
     pub flush_persists_deletes: bool,
     /// Keeps the id that a flush reported for a segment until the segment is compacted. From 2.6 on, a sorted copy with
@@ -51,7 +49,6 @@ impl Capabilities {
     pub fn from_version(version: &ServerVersion) -> Self {
         Self {
             list_aliases: version.at_least((2, 3, 0)),
-            count_star: version.at_least((2, 3, 0)),
             flush_persists_deletes: version.at_least((2, 3, 0)),
             flush_keeps_ids: !version.at_least((2, 6, 0)),
             bulk_flush: version.at_least((2, 6, 11)),
@@ -142,8 +139,8 @@ mod tests {
     #[test]
     fn features_depend_on_the_version() {
         let (old, new) = (capabilities_of("2.2.16"), capabilities_of("2.3.5"));
-        assert!(!old.list_aliases && !old.count_star && !old.flush_persists_deletes);
-        assert!(new.list_aliases && new.count_star && new.flush_persists_deletes);
+        assert!(!old.list_aliases && !old.flush_persists_deletes);
+        assert!(new.list_aliases && new.flush_persists_deletes);
         assert!(!capabilities_of("2.6.10").bulk_flush && capabilities_of("2.6.11").bulk_flush);
     }
 

@@ -6,6 +6,7 @@ use std::io;
 use milvus_backup_model as model;
 
 use model::ids::{LogId, PartitionScope, Tso};
+use model::layout::backup::ManifestFile;
 use model::manifest::{
     BackupFormat, CollectionBackup, LoadState, Manifest, ManifestSummary, Rbac, User, json,
 };
@@ -22,7 +23,7 @@ fn read_collection(keys: &str) -> CollectionBackup {
 
 fn written(manifest: &Manifest) -> String {
     let mut bytes = Vec::new();
-    json::write_full_meta(manifest, "files", &mut bytes).unwrap();
+    json::write_manifest_file(ManifestFile::Full, manifest, "files", &mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
@@ -91,7 +92,10 @@ fn a_failing_reader_is_not_reported_as_a_damaged_file() {
         }
     }
     assert!(matches!(json::read_full(Broken), Err(json::JsonError::Io(_))));
-    assert!(matches!(json::write_full_meta(&Manifest::default(), "", Broken), Err(json::JsonError::Io(_))));
+    assert!(matches!(
+        json::write_manifest_file(ManifestFile::Full, &Manifest::default(), "", Broken),
+        Err(json::JsonError::Io(_))
+    ));
 }
 
 #[test]
@@ -268,7 +272,7 @@ fn secrets_are_only_in_the_full_file() {
     let manifest = Manifest { id: "a".into(), rbac: Some(rbac), ..Manifest::default() };
     assert!(written(&manifest).contains("hush"));
     let mut head = Vec::new();
-    json::write_backup_meta(&manifest, "files", &mut head).unwrap();
+    json::write_manifest_file(ManifestFile::Head, &manifest, "files", &mut head).unwrap();
     assert!(!String::from_utf8(head).unwrap().contains("hush"));
     assert!(!format!("{manifest:?}").contains("hush"));
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use milvus_backup_model as model;
 
 use model::ids::PartitionScope;
+use model::layout::backup::ManifestFile;
 use model::manifest::{CollectionBackup, KeyValue, LoadState, Manifest, json};
 use serde_json::Value;
 
@@ -164,27 +165,20 @@ fn a_written_manifest_is_read_back() {
     for backup in BACKUPS {
         let manifest = full(backup);
         let mut out = Vec::new();
-        json::write_full_meta(&manifest, log_root(backup), &mut out).unwrap();
+        json::write_manifest_file(ManifestFile::Full, &manifest, log_root(backup), &mut out).unwrap();
         assert_eq!(json::read_full(&out[..]).unwrap(), manifest, "{backup}");
     }
 }
 
 #[test]
 fn a_written_manifest_has_the_keys_and_values_of_the_original() {
-    type Write = fn(&Manifest, &str, &mut Vec<u8>) -> Result<(), json::JsonError>;
-    let files: [(&str, Write); 5] = [
-        ("full_meta.json", |m, root, to| json::write_full_meta(m, root, to)),
-        ("collection_meta.json", |m, root, to| json::write_collection_meta(m, root, to)),
-        ("partition_meta.json", |m, root, to| json::write_partition_meta(m, root, to)),
-        ("segment_meta.json", |m, root, to| json::write_segment_meta(m, root, to)),
-        ("backup_meta.json", |m, root, to| json::write_backup_meta(m, root, to)),
-    ];
     for backup in BACKUPS {
         let manifest = full(backup);
-        for (file, write) in files {
+        for file in ManifestFile::ALL {
             let mut ours = Vec::new();
-            write(&manifest, log_root(backup), &mut ours).unwrap();
-            let bare = file == "collection_meta.json";
+            json::write_manifest_file(file, &manifest, log_root(backup), &mut ours).unwrap();
+            let bare = file == ManifestFile::Collections;
+            let file = file.as_str();
             let [ours, theirs] = [ours, meta(backup, file)]
                 .map(|bytes| to_comparable(serde_json::from_slice(&bytes).unwrap(), bare));
             assert_eq!(ours, theirs, "{backup} {file}");

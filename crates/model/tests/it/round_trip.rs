@@ -2,6 +2,7 @@
 
 use milvus_backup_model as model;
 
+use model::layout::backup::ManifestFile;
 use model::manifest::{Manifest, json};
 use proptest::prelude::*;
 
@@ -29,23 +30,23 @@ proptest! {
 
     #[test]
     fn the_full_tree_reads_back(manifest in manifest(), root in "(/?[a-z]{1,3}){0,2}/?") {
-        let bytes = written(|to| json::write_full_meta(&manifest, &root, to));
+        let bytes = written(|to| json::write_manifest_file(ManifestFile::Full, &manifest, &root, to));
         prop_assert_eq!(json::read_full(&bytes[..]).unwrap(), Manifest { summary: None, ..manifest });
     }
 
     #[test]
     fn the_head_reads_back(manifest in manifest()) {
-        let bytes = written(|to| json::write_backup_meta(&manifest, "files", to));
+        let bytes = written(|to| json::write_manifest_file(ManifestFile::Head, &manifest, "files", to));
         let head = Manifest { databases: Vec::new(), collections: Vec::new(), rbac: None, ..manifest };
         prop_assert_eq!(json::read_backup_meta(&bytes[..]).unwrap(), head);
     }
 
     #[test]
     fn the_levels_read_back(manifest in manifest()) {
-        let head = written(|to| json::write_backup_meta(&manifest, "files", to));
-        let collections = written(|to| json::write_collection_meta(&manifest, "files", to));
-        let partitions = written(|to| json::write_partition_meta(&manifest, "files", to));
-        let segments = written(|to| json::write_segment_meta(&manifest, "files", to));
+        let head = written(|to| json::write_manifest_file(ManifestFile::Head, &manifest, "files", to));
+        let collections = written(|to| json::write_manifest_file(ManifestFile::Collections, &manifest, "files", to));
+        let partitions = written(|to| json::write_manifest_file(ManifestFile::Partitions, &manifest, "files", to));
+        let segments = written(|to| json::write_manifest_file(ManifestFile::Segments, &manifest, "files", to));
         let read = json::read_levels(&head[..], &collections[..], &partitions[..], &segments[..]).unwrap();
         prop_assert_eq!(read, Manifest { databases: Vec::new(), rbac: None, ..manifest });
     }
@@ -74,7 +75,7 @@ proptest! {
 
 #[test]
 fn a_truncated_file_is_an_error() {
-    let bytes = written(|to| json::write_full_meta(&full("some_v0415"), "files", to));
+    let bytes = written(|to| json::write_manifest_file(ManifestFile::Full, &full("some_v0415"), "files", to));
     for end in (0..bytes.len()).step_by(97) {
         assert!(json::read_full(&bytes[..end]).is_err(), "{end} of {} bytes", bytes.len());
     }

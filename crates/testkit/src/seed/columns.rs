@@ -1,6 +1,6 @@
 //! Columns computed from row numbers, so that every run makes the same rows.
 
-use milvus::{Column, Values};
+use crate::test_milvus::{Column, Values};
 use model::manifest::DataType;
 use std::ops::Range;
 

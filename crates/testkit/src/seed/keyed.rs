@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use milvus::{CreateCollection, Milvus, MilvusError, Values};
+use crate::test_milvus::{TestMilvus, Values};
+use milvus::{CreateCollection, MilvusError};
 use model::manifest::{ConsistencyLevel, DataType, Field, KeyValue, Schema};
 use model::name::CollectionRef;
 
 use super::columns::column;
 
 /// Creates an empty collection with vectors of `dim` numbers and one shard; its database must exist.
-pub async fn create(milvus: &Milvus, target: &CollectionRef, dim: usize) -> Result<(), MilvusError> {
+pub async fn create(milvus: &TestMilvus, target: &CollectionRef, dim: usize) -> Result<(), MilvusError> {
     let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
     let dim = KeyValue::new("dim", dim.to_string());
     let fields = vec![
@@ -28,12 +29,7 @@ pub async fn create(milvus: &Milvus, target: &CollectionRef, dim: usize) -> Resu
 }
 
 /// Inserts a row for each key, into the partition or partitions that the server chooses; does not flush.
-pub async fn insert(
-    milvus: &Milvus,
-    target: &CollectionRef,
-    keys: Range<i64>,
-    dim: usize,
-) -> Result<u64, MilvusError> {
+pub async fn insert(milvus: &TestMilvus, target: &CollectionRef, keys: Range<i64>, dim: usize) -> u64 {
     #[expect(clippy::cast_precision_loss, reason = "vectors need not be exact")]
     let data = keys.clone().flat_map(|key| std::iter::repeat_n(key as f32, dim)).collect();
     let columns = [

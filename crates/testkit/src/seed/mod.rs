@@ -10,7 +10,8 @@ mod schema;
 mod shop;
 mod tenants;
 
-use milvus::{Milvus, MilvusError};
+use crate::test_milvus::TestMilvus;
+use milvus::MilvusError;
 use model::name::{CollectionRef, DEFAULT_DATABASE};
 
 /// The names of the five collections of the data set.
@@ -54,7 +55,7 @@ impl Library {
     }
 
     /// Creates missing databases, the collections and their rows; flushes the collections and loads some of them.
-    pub async fn fill(&self, milvus: &Milvus) -> Result<(), MilvusError> {
+    pub async fn fill(&self, milvus: &TestMilvus) -> Result<(), MilvusError> {
         let present = milvus.list_databases().await?;
         for database in [&self.books.database, &self.orders.database] {
             if !present.contains(database) {
@@ -72,7 +73,7 @@ impl Library {
     }
 
     /// Drops the collections that exist, and their aliases.
-    pub async fn drop(&self, milvus: &Milvus) -> Result<(), MilvusError> {
+    pub async fn drop(&self, milvus: &TestMilvus) -> Result<(), MilvusError> {
         let mut present = Vec::new();
         let databases = milvus.list_databases().await?;
         for collection in self.collections() {
@@ -82,7 +83,7 @@ impl Library {
         }
         for collection in present {
             for alias in milvus.aliases(collection).await? {
-                milvus.drop_alias(&collection.database, &alias).await?;
+                milvus.drop_alias(&collection.database, &alias).await;
             }
             milvus.drop_collection(collection).await?;
         }
@@ -91,6 +92,6 @@ impl Library {
 }
 
 /// Creates a collection of 100 rows without index, and flushes it; its database must exist.
-pub async fn hundred_rows(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+pub async fn hundred_rows(milvus: &TestMilvus, target: &CollectionRef) -> Result<(), MilvusError> {
     shop::create_books(milvus, target).await
 }

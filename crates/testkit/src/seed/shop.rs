@@ -3,7 +3,8 @@
 use super::columns::{column, doubles, longs, numbered_vectors, pseudo_random};
 use super::schema::{field, field_with_param, index, plain_collection, primary_key};
 use crate::load::load_and_wait;
-use milvus::{Milvus, MilvusError, Values};
+use crate::test_milvus::{TestMilvus, Values};
+use milvus::MilvusError;
 use model::manifest::{DataType, Field};
 use model::name::CollectionRef;
 
@@ -14,18 +15,18 @@ fn id_and_vector() -> Vec<Field> {
     vec![primary_key(field("id", DataType::INT64)), field_with_param("v", DataType::FLOAT_VECTOR, "dim", 4)]
 }
 
-pub(super) async fn create_empty(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+pub(super) async fn create_empty(milvus: &TestMilvus, target: &CollectionRef) -> Result<(), MilvusError> {
     milvus.create_collection(&plain_collection(target, id_and_vector())).await
 }
 
-pub(super) async fn create_books(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+pub(super) async fn create_books(milvus: &TestMilvus, target: &CollectionRef) -> Result<(), MilvusError> {
     milvus.create_collection(&plain_collection(target, id_and_vector())).await?;
     let columns = [longs("id", 0..100), numbered_vectors("v", 0..100, [0.0; 3])];
-    milvus.insert(target, None, &columns).await?;
+    milvus.insert(target, None, &columns).await;
     milvus.flush(target).await.map(drop)
 }
 
-pub(super) async fn create_orders(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+pub(super) async fn create_orders(milvus: &TestMilvus, target: &CollectionRef) -> Result<(), MilvusError> {
     let fields = vec![
         Field { auto_id: true, ..primary_key(field("id", DataType::INT64)) },
         field("amount", DataType::DOUBLE),
@@ -40,7 +41,7 @@ pub(super) async fn create_orders(milvus: &Milvus, target: &CollectionRef) -> Re
         doubles("amount", rows, |row| row * 1.5),
         column("bits", DataType::BINARY_VECTOR, Values::BinaryVector { dim: BITS, data }),
     ];
-    milvus.insert(target, None, &columns).await?;
+    milvus.insert(target, None, &columns).await;
     milvus.flush(target).await?;
     milvus.create_index(target, &index("bits", "bits", "BIN_IVF_FLAT", "JACCARD", r#"{"nlist":16}"#)).await?;
     load_and_wait(milvus, target).await

@@ -2,12 +2,13 @@
 
 use super::columns::{numbered_vectors, texts};
 use super::schema::{field_with_param, index, plain_collection, primary_key};
-use milvus::{CreateCollection, Milvus, MilvusError};
+use crate::test_milvus::TestMilvus;
+use milvus::{CreateCollection, MilvusError};
 use model::manifest::{DataType, Field};
 use model::name::CollectionRef;
 
 /// Creates the collection with its rows, deletes and index, and does not load it.
-pub(super) async fn create(milvus: &Milvus, target: &CollectionRef) -> Result<(), MilvusError> {
+pub(super) async fn create(milvus: &TestMilvus, target: &CollectionRef) -> Result<(), MilvusError> {
     let tenant =
         Field { is_partition_key: true, ..field_with_param("tenant", DataType::VARCHAR, "max_length", 32) };
     let fields = vec![
@@ -24,9 +25,9 @@ pub(super) async fn create(milvus: &Milvus, target: &CollectionRef) -> Result<()
         texts("tenant", rows.clone(), |row| format!("t{}", row % 10)),
         numbered_vectors("v", rows, [1.0, 2.0, 3.0]),
     ];
-    milvus.insert(target, None, &columns).await?;
+    milvus.insert(target, None, &columns).await;
     milvus.flush(target).await?;
-    milvus.delete(target, r#"pk in ["k1","k2"]"#).await?;
+    milvus.delete(target, r#"pk in ["k1","k2"]"#).await;
     milvus.flush(target).await?;
     milvus.create_index(target, &index("v", "v", "AUTOINDEX", "L2", "{}")).await
 }

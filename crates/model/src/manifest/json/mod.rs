@@ -18,7 +18,7 @@ use std::io::{self, BufReader, BufWriter};
 use serde::Serialize;
 
 use super::{CollectionBackup, DatabaseBackup, Manifest};
-use crate::layout::backup::{BACKUP_META, COLLECTION_META, PARTITION_META, SEGMENT_META};
+use crate::layout::backup::ManifestFile;
 use codec::{Decode, Encode, Encoded};
 use read::{CollectionRead, PartitionRead, SegmentRead};
 use tree::{BackupWire, Infos};
@@ -46,6 +46,18 @@ pub enum JsonError {
         /// The missing collection or partition.
         parent: String,
     },
+    /// An object list has a format that this version does not know.
+    #[error("the object list has format version {version}, which this version does not read")]
+    UnknownObjectList {
+        /// The format version.
+        version: u32,
+    },
+    /// An object list belongs to another collection.
+    #[error("the object list belongs to collection {collection}")]
+    ObjectListOf {
+        /// The id of that collection.
+        collection: i64,
+    },
     /// One of the level files cannot be read.
     #[error("{file} is damaged")]
     Level {
@@ -58,8 +70,8 @@ pub enum JsonError {
 
 impl JsonError {
     /// Returns a function that adds the name of a level file to an error.
-    fn in_level_file(file: &'static str) -> impl Fn(Self) -> Self {
-        move |source| Self::Level { file, source: Box::new(source) }
+    fn in_level_file(file: ManifestFile) -> impl Fn(Self) -> Self {
+        move |source| Self::Level { file: file.as_str(), source: Box::new(source) }
     }
 }
 
@@ -91,9 +103,9 @@ pub fn read_levels(
     partition: impl io::Read,
     segment: impl io::Read,
 ) -> Result<Manifest, JsonError> {
-    let mut manifest = read_backup_meta(backup).map_err(JsonError::in_level_file(BACKUP_META))?;
+    let mut manifest = read_backup_meta(backup).map_err(JsonError::in_level_file(ManifestFile::Head))?;
     let collections: Infos<Vec<CollectionRead>> =
-        read_file(collection).map_err(JsonError::in_level_file(COLLECTION_META))?;
+        read_file(collection).map_err(JsonError::in_level_file(ManifestFile::Collections))?;
     // some writers store the tree here too; like every reader, this one uses the other files
     let bare = |wire| read::to_collection(CollectionRead { partitions: Vec::new(), ..wire });
     manifest.collections = collections.infos.into_iter().map(bare).collect();
@@ -101,46 +113,27 @@ pub fn read_levels(
         .and_then(|file: Infos<Vec<PartitionRead>>| {
             read::join_partitions(&mut manifest.collections, file.infos)
         })
-        .map_err(JsonError::in_level_file(PARTITION_META))?;
+        .map_err(JsonError::in_level_file(ManifestFile::Partitions))?;
     read_file(segment)
         .and_then(|file: Infos<Vec<SegmentRead>>| read::join_segments(&mut manifest.collections, file.infos))
-        .map_err(JsonError::in_level_file(SEGMENT_META))?;
+        .map_err(JsonError::in_level_file(ManifestFile::Segments))?;
     Ok(manifest)
 }
 
-/// Writes `backup_meta.json`: everything but the collections, with the summary.
-///
-/// Ignores `log_root`: all five writers have the same signature, so that a caller can iterate over them.
-pub fn write_backup_meta(manifest: &Manifest, _log_root: &str, to: impl io::Write) -> Result<(), JsonError> {
-    write_file(&write::head(manifest), to)
-}
-
-/// Writes `collection_meta.json`; `log_root` is Milvus's root path, with which recorded paths begin.
-pub fn write_collection_meta(
+/// Writes one of the files; `log_root` is Milvus's root path, with which recorded paths begin.
+pub fn write_manifest_file(
+    file: ManifestFile,
     manifest: &Manifest,
     log_root: &str,
     to: impl io::Write,
 ) -> Result<(), JsonError> {
-    write_file(&write::collections(manifest, log_root), to)
-}
-
-/// Writes `partition_meta.json`; ignores `log_root`.
-pub fn write_partition_meta(
-    manifest: &Manifest,
-    _log_root: &str,
-    to: impl io::Write,
-) -> Result<(), JsonError> {
-    write_file(&write::partitions(manifest), to)
-}
-
-/// Writes `segment_meta.json`; `log_root` is as for [`write_collection_meta`].
-pub fn write_segment_meta(manifest: &Manifest, log_root: &str, to: impl io::Write) -> Result<(), JsonError> {
-    write_file(&write::all_segments(manifest, log_root), to)
-}
-
-/// Writes `full_meta.json`; `log_root` is as for [`write_collection_meta`].
-pub fn write_full_meta(manifest: &Manifest, log_root: &str, to: impl io::Write) -> Result<(), JsonError> {
-    write_file(&write::full(manifest, log_root), to)
+    match file {
+        ManifestFile::Head => write_file(&write::head(manifest), to),
+        ManifestFile::Collections => write_file(&write::collections(manifest, log_root), to),
+        ManifestFile::Partitions => write_file(&write::partitions(manifest), to),
+        ManifestFile::Segments => write_file(&write::all_segments(manifest, log_root), to),
+        ManifestFile::Full => write_file(&write::full(manifest, log_root), to),
+    }
 }
 
 /// Returns a collection with its whole tree as `full_meta.json` represents it, for other documents in this encoding.

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use super::segments;
-use crate::ids::{PartitionScope, SegmentId};
+use crate::ids::{FileId, PartitionScope, SegmentId};
 use crate::key::ObjectKey;
 use crate::layout::backup::BackupLayout;
 use crate::layout::milvus::MilvusLayout;
 use crate::manifest::{CollectionBackup, Segment};
-use crate::plan::FileId;
 use crate::plan::expected::{find_file, list_files};
 
 /// The plan of copying the files of one collection, from a snapshot of its segments.

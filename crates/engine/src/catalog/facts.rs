@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::layout::backup::MB_MANIFEST;
+use model::manifest::ManifestSummary;
 use model::name::BackupName;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use crate::Error;
 /// The contents of `meta/mb_manifest.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Extra {
+pub struct BackupFacts {
     /// The version of the file format: 1.
     pub format_version: u32,
     /// The name and version of the program that created the backup.
@@ -38,13 +39,13 @@ pub struct Extra {
     /// The selected collections that were left out because rows of them would be missing.
     pub failed: Vec<String>,
     /// The collections of the backup, by `database.collection`.
-    pub collections: BTreeMap<String, CollectionExtra>,
+    pub collections: BTreeMap<String, CollectionFacts>,
 }
 
 /// The facts about one collection of a backup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct CollectionExtra {
+pub struct CollectionFacts {
     /// The id of the collection in Milvus, which the name of the object list contains.
     pub id: i64,
     /// The aliases of the collection.
@@ -56,13 +57,13 @@ pub struct CollectionExtra {
     /// The total size of the files in bytes.
     pub bytes: u64,
     /// The partitions of the collection, by name.
-    pub partitions: BTreeMap<String, PartitionExtra>,
+    pub partitions: BTreeMap<String, PartitionFacts>,
 }
 
 /// The facts about one partition of a backup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PartitionExtra {
+pub struct PartitionFacts {
     /// The id of the partition in Milvus.
     pub id: i64,
     /// The number of rows, including deleted ones.
@@ -71,7 +72,22 @@ pub struct PartitionExtra {
     pub deletes: u64,
 }
 
-impl Extra {
+impl BackupFacts {
+    /// Returns the facts that the head of the backup repeats, so that `list` reads one file.
+    pub(crate) fn summarize(&self) -> ManifestSummary {
+        let collections = || self.collections.values();
+        let partitions = || collections().flat_map(|c| c.partitions.values());
+        ManifestSummary {
+            format_version: self.format_version,
+            tool: self.tool.clone(),
+            taken_ms: self.started_ms,
+            collections: self.collections.len() as u64,
+            rows: partitions().map(|p| p.rows).sum(),
+            deletes: partitions().map(|p| p.deletes).sum(),
+            objects: collections().map(|c| c.objects).sum(),
+        }
+    }
+
     /// Returns the id of every partition with the number of its delete entries.
     pub fn deletes(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         self.collections.values().flat_map(|c| c.partitions.values()).map(|p| (p.id, p.deletes))
@@ -80,7 +96,7 @@ impl Extra {
 
 impl Catalog {
     /// Reads `mb_manifest.json`; returns `None` for a backup of the Go tool, which has no such file.
-    pub(crate) async fn read_extra(&self, name: &BackupName) -> Result<Option<Extra>, Error> {
+    pub(crate) async fn read_facts(&self, name: &BackupName) -> Result<Option<BackupFacts>, Error> {
         let key = self.layout(name).meta_file(MB_MANIFEST);
         let Some(bytes) = self.read_optional_file(&key).await? else { return Ok(None) };
         serde_json::from_slice(&bytes)

@@ -83,7 +83,7 @@ impl Values {
 }
 
 /// Converts a column to its protobuf message.
-pub(crate) fn to_wire(column: &Column) -> FieldData {
+pub(super) fn to_wire(column: &Column) -> FieldData {
     use wire::vector_field::Data;
     let vector = |dim: usize, data| {
         let dim = i64::try_from(dim).unwrap_or(i64::MAX);
@@ -123,8 +123,8 @@ fn scalars_to_wire(values: &Values) -> Option<wire::scalar_field::Data> {
     })
 }
 
-/// Converts a protobuf message to a column; returns `None` for types that this crate does not support.
-pub(crate) fn from_wire(data: FieldData) -> Option<Column> {
+/// Converts a protobuf message to a column; returns `None` for types that [`Values`] does not have.
+pub(super) fn from_wire(data: FieldData) -> Option<Column> {
     use wire::vector_field::Data;
     let values = match data.field? {
         wire::field_data::Field::Scalars(scalars) => scalars_from_wire(scalars.data?)?,

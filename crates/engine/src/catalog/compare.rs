@@ -1,0 +1,158 @@
+//! Compares the files of a collection in a backup with its manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use model::ids::{FileId, PartitionId, PartitionScope};
+use model::key::ObjectKey;
+use model::layout::backup::BackupLayout;
+use model::manifest::CollectionBackup;
+use model::name::BackupName;
+use model::plan::ExpectedFiles;
+use model::plan::restore::PrefixFacts;
+use storage::{ListedObject, StorageError, Store};
+
+use super::Catalog;
+use crate::Error;
+
+/// A difference between the files of a backup and its manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// An object of the manifest does not exist; contains its path.
+    Missing(String),
+    /// An object has a different size than in the manifest.
+    Size {
+        /// The store and key of the object.
+        key: String,
+        /// Its actual size in bytes.
+        found: u64,
+        /// Its size in bytes according to the manifest.
+        expected: u64,
+    },
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing(key) => write!(f, "{key} is missing"),
+            Self::Size { key, found, expected } => write!(f, "{key} has {found} bytes instead of {expected}"),
+        }
+    }
+}
+
+/// The walk over the files of one collection in a backup, which compares them with the manifest.
+pub(crate) struct CollectionComparison<'a> {
+    layout: BackupLayout,
+    listing: BoxStream<'static, Result<ListedObject, StorageError>>,
+    expected: ExpectedFiles<'a>,
+}
+
+/// An object below the prefixes of a collection in a backup.
+pub(crate) struct ComparedObject {
+    pub(crate) object: ListedObject,
+    /// The file of the manifest that the object is; `None` for an object that the manifest does not contain.
+    pub(crate) file: Option<ComparedFile>,
+}
+
+/// The file of a manifest that an object is.
+#[derive(Clone, Copy)]
+pub(crate) struct ComparedFile {
+    pub(crate) scope: PartitionScope,
+    pub(crate) id: FileId,
+    /// The size in bytes according to the manifest; 0 if the manifest does not know it.
+    pub(crate) size: u64,
+}
+
+impl ComparedFile {
+    /// Returns whether the object has the size of the manifest.
+    pub(crate) fn has_size_of(&self, object: &ListedObject) -> bool {
+        self.size == 0 || self.size == object.meta.size
+    }
+}
+
+impl<'a> CollectionComparison<'a> {
+    /// Begins the walk; the files of each segment of `collection` must be sorted.
+    pub(crate) fn new(store: &Store, layout: BackupLayout, collection: &'a CollectionBackup) -> Self {
+        let inserts = store.list(&layout.insert_collection_dir(collection.id));
+        let deletes = store.list(&layout.delta_collection_dir(collection.id));
+        let listing = inserts.chain(deletes).boxed();
+        Self { layout, listing, expected: ExpectedFiles::new(collection) }
+    }
+
+    /// Returns whether the manifest contains no files.
+    pub(crate) fn expects_nothing(&self) -> bool {
+        self.expected.is_empty()
+    }
+
+    /// Returns the next object; `None` after the last one.
+    pub(crate) async fn next(&mut self) -> Result<Option<ComparedObject>, Error> {
+        let Some(object) = self.listing.try_next().await? else { return Ok(None) };
+        let file = parse_file_id(&self.layout, &object.key).and_then(|id| {
+            self.expected.mark_found(id).map(|(scope, size)| ComparedFile { scope, id, size })
+        });
+        Ok(Some(ComparedObject { object, file }))
+    }
+
+    /// Returns the files that [`Self::next`] did not find, in no particular order.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = (PartitionScope, FileId)> {
+        self.expected.missing()
+    }
+}
+
+impl Catalog {
+    /// Lists the objects of a collection in a backup and compares them with the manifest.
+    ///
+    /// Returns for each partition whether its prefix contains foreign objects, and all damages. The delete entries are
+    /// not counted.
+    pub(crate) async fn inspect_collection(
+        &self,
+        name: &BackupName,
+        collection: &CollectionBackup,
+    ) -> Result<(BTreeMap<PartitionId, PrefixFacts>, Vec<Damage>), Error> {
+        let layout = self.layout(name);
+        let dir = self.store.describe(layout.dir());
+        let dirs = [layout.insert_collection_dir(collection.id), layout.delta_collection_dir(collection.id)];
+        let mut comparison = CollectionComparison::new(&self.store, layout, collection);
+        let mut damages = Vec::new();
+        let mut foreign = BTreeSet::new();
+        while let Some(ComparedObject { object, file }) = comparison.next().await? {
+            match file {
+                Some(file) if !file.has_size_of(&object) => damages.push(Damage::Size {
+                    key: self.store.describe(&object.key),
+                    found: object.meta.size,
+                    expected: file.size,
+                }),
+                Some(_) => {}
+                None => foreign.extend(dirs.iter().find_map(|dir| parse_partition_of_key(&object.key, dir))),
+            }
+        }
+        damages.extend(comparison.missing().map(|(scope, file)| {
+            Damage::Missing(format!("{dir}{}", describe_missing_file(collection, scope, file)))
+        }));
+        let partitions = collection.partitions.iter();
+        let facts = partitions.map(|p| (p.id, PrefixFacts { foreign: foreign.contains(&p.id), deletes: 0 }));
+        Ok((facts.collect(), damages))
+    }
+}
+
+/// Returns the partition below whose prefix an object is stored, whatever the rest of its key is.
+fn parse_partition_of_key(key: &ObjectKey, collection_dir: &ObjectKey) -> Option<PartitionId> {
+    key.relative_to(collection_dir)?.split('/').next()?.parse().ok().map(PartitionId)
+}
+
+/// Parses the key of a binlog or delta log in a backup; returns `None` for any other key.
+fn parse_file_id(layout: &BackupLayout, key: &ObjectKey) -> Option<FileId> {
+    let insert = layout.parse_insert(key).map(|(k, _)| (k.segment, Some(k.field), k.log));
+    let file = insert.or_else(|| layout.parse_delta(key).map(|(k, _)| (k.segment, None, k.log)));
+    file.map(|(segment, field, log)| FileId { segment, field, log })
+}
+
+/// Returns the path of a missing file below the backup, with `…` for the id of its group, which is not known.
+fn describe_missing_file(collection: &CollectionBackup, scope: PartitionScope, file: FileId) -> String {
+    let FileId { segment, field, log } = file;
+    let (collection, partition) = (collection.id, scope.to_wire());
+    match field {
+        Some(field) => format!("binlogs/insert_log/{collection}/{partition}/…/{segment}/{field}/{log}"),
+        None => format!("binlogs/delta_log/{collection}/{partition}/…/{segment}/{log}"),
+    }
+}
