@@ -26,18 +26,6 @@ pub enum CheckState {
     Fail,
 }
 
-impl CheckState {
-    /// Returns the word that the output shows for the state.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Fail => "FAIL",
-        }
-    }
-}
-
 /// One line of the result of [`Engine::check`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -57,7 +45,7 @@ impl Check {
     }
 
     fn from_error(subject: &'static str, error: &Error) -> Self {
-        Self { advice: error.advice(), ..Self::new(CheckState::Fail, subject, error.chain()) }
+        Self { advice: error.advice(), ..Self::new(CheckState::Fail, subject, crate::error::chain(error)) }
     }
 }
 

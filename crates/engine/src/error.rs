@@ -314,11 +314,6 @@ impl Error {
             other => other,
         }
     }
-
-    /// Returns the error and its causes in one line.
-    pub fn chain(&self) -> String {
-        chain(self)
-    }
 }
 
 /// Returns an error and its causes in one line, without causes whose text is already contained.

@@ -69,23 +69,6 @@ pub enum Event {
     Note(String),
 }
 
-impl Event {
-    /// Returns the collection that the event names, if any.
-    pub fn collection(&self) -> Option<&CollectionRef> {
-        match self {
-            Self::Collection { collection, .. }
-            | Self::Planned { collection, .. }
-            | Self::ObjectCopied { collection, .. }
-            | Self::Import { collection, .. } => Some(collection),
-            Self::Phase(_)
-            | Self::Overview { .. }
-            | Self::Deleted { .. }
-            | Self::Warning(_)
-            | Self::Note(_) => None,
-        }
-    }
-}
-
 /// A phase of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

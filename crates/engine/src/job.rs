@@ -36,7 +36,7 @@ impl JobCtx {
     }
 
     /// Returns the id of the job, a random UUID unless one was given.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
@@ -46,24 +46,24 @@ impl JobCtx {
     }
 
     /// Passes an event to the receiver of this context.
-    pub fn emit(&self, event: Event) {
+    pub(crate) fn emit(&self, event: Event) {
         (self.sink)(event);
     }
 
     /// Logs a warning and emits it as an event.
-    pub fn warn(&self, text: impl Into<String>) {
+    pub(crate) fn warn(&self, text: impl Into<String>) {
         let text = text.into();
         tracing::warn!("{text}");
         self.emit(Event::Warning(text));
     }
 
     /// Returns [`Error::Cancelled`] if the job was cancelled.
-    pub fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     /// Awaits a future until it ends or the job is cancelled; a cancellation drops the future at any await point.
-    pub async fn run<T, E: Into<Error>>(
+    pub(crate) async fn run<T, E: Into<Error>>(
         &self,
         future: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {

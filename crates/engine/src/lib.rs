@@ -26,9 +26,7 @@ mod restore;
 pub use admit::{Admission, Claim};
 pub use advice::{Advice, RemainingCollection, RemainingRestore, Setting, known_advice};
 pub use backup::PreparedBackup;
-pub use catalog::{
-    BackupDetail, BackupFacts, BackupState, BackupSummary, CollectionFacts, Damage, PartitionFacts,
-};
+pub use catalog::{BackupDetail, BackupFacts, BackupState, BackupSummary, CollectionFacts, PartitionFacts};
 pub use check::{Check, CheckState};
 pub use clock::now_ms;
 pub use delete::{DeleteOutcome, DeleteRequest, PreparedDeletion};
@@ -38,8 +36,7 @@ pub use event::{CollectionPhase, Event, Phase};
 pub use failure_kind::FailureKind;
 pub use job::JobCtx;
 pub use lease::LEASE_SECONDS;
-pub use progress::{CollectionProgress, Completion, Progress};
-pub use ready::Answered;
+pub use progress::{CollectionProgress, Completion, Progress, ProgressTotals};
 pub use report::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, FailedCollection, PartitionRows,
     RestoreReport,

@@ -59,6 +59,26 @@ struct CollectionSums {
     over: usize,
 }
 
+/// The totals of a job, over all its collections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgressTotals {
+    /// The number of copied objects and of all objects to copy, as far as it is known.
+    pub objects: Completion,
+    /// The number of copied bytes and of all bytes to copy, as far as it is known.
+    pub bytes: Completion,
+    /// The number of completed import jobs and of all import jobs, as far as it is known.
+    pub jobs: Completion,
+    /// The completed share of the job, from 0 to 100, rounded down; always 0 for a deletion, whose total is unknown.
+    ///
+    /// It is that of the bytes if the bytes of all collections are known. Otherwise each collection counts the same,
+    /// because the files and import jobs of a collection are unknown before it starts.
+    pub percent: u8,
+    /// The copy rate in bytes per second; `None` if no collection is being copied.
+    pub rate: Option<u64>,
+    /// The remaining time of copying at this rate, in whole seconds; `None` while it cannot be estimated.
+    pub left: Option<Duration>,
+}
+
 /// The progress of one collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -144,13 +164,7 @@ impl Progress {
     /// The returned progress keeps the sums over the collections.
     #[must_use]
     pub fn split(mut self) -> (Self, BTreeMap<CollectionRef, CollectionProgress>) {
-        self.sums.get_or_insert(CollectionSums {
-            objects: self.objects(),
-            bytes: self.bytes(),
-            jobs: self.jobs(),
-            part: self.part(),
-            over: self.over(),
-        });
+        self.sums = Some(self.sum_collections());
         let collections = std::mem::take(&mut self.collections);
         (self, collections)
     }
@@ -161,90 +175,56 @@ impl Progress {
         Self { collections, sums: None, ..self }
     }
 
-    /// Returns the sum of the objects of all collections.
-    pub fn objects(&self) -> Completion {
-        self.sums.map_or_else(|| self.sum_collections(|state| state.objects), |sums| sums.objects)
+    /// Returns the totals of the whole job.
+    pub fn totals(&self) -> ProgressTotals {
+        let CollectionSums { objects, bytes, jobs, part, .. } = self.sum_collections();
+        let rate = self.copy_rate(bytes);
+        let left = rate
+            .filter(|_| self.all_planned())
+            .and_then(|rate| (bytes.all - bytes.done).checked_div(rate))
+            .map(Duration::from_secs);
+        let percent = u8::try_from(part.scaled_to(100)).unwrap_or(100);
+        ProgressTotals { objects, bytes, jobs, percent, rate, left }
     }
 
-    /// Returns the sum of the bytes of all collections.
-    pub fn bytes(&self) -> Completion {
-        self.sums.map_or_else(|| self.sum_collections(|state| state.bytes), |sums| sums.bytes)
-    }
-
-    /// Returns the sum of the import jobs of all collections.
-    pub fn jobs(&self) -> Completion {
-        self.sums.map_or_else(|| self.sum_collections(|state| state.jobs), |sums| sums.jobs)
-    }
-
-    fn sum_collections(&self, part_of: impl Fn(&CollectionProgress) -> Completion) -> Completion {
-        self.collections.values().map(part_of).fold(Completion::default(), |sum, part| Completion {
-            done: sum.done.saturating_add(part.done),
-            all: sum.all.saturating_add(part.all),
-        })
-    }
-
-    /// Returns the number of collections that ended: done, failed or vanished.
-    pub fn over(&self) -> usize {
+    fn sum_collections(&self) -> CollectionSums {
         if let Some(sums) = self.sums {
-            return sums.over;
+            return sums;
         }
-        self.collections.values().filter(|state| state.is_over()).count()
-    }
-
-    /// Returns the progress of the whole job, including the collections that have not started.
-    ///
-    /// The unit is bytes if the bytes of all collections are known. Otherwise each collection counts as 1000, because
-    /// the files and import jobs of a collection are unknown before it starts.
-    pub fn part(&self) -> Completion {
-        if let Some(sums) = self.sums {
-            return sums.part;
-        }
-        let bytes = self.bytes();
-        if self.jobs().all == 0 && bytes.all > 0 && self.all_planned() {
-            return bytes;
-        }
-        let done = self.collections.values().map(|state| {
-            if state.is_over() { COLLECTION_WEIGHT } else { state.part().scaled_to(COLLECTION_WEIGHT) }
-        });
-        Completion {
-            done: done.sum(),
-            all: COLLECTION_WEIGHT * self.selected.max(self.collections.len()) as u64,
-        }
-    }
-
-    /// Returns [`Progress::part`] in percent, rounded down; always 0 for a deletion, whose total is unknown.
-    pub fn percent(&self) -> u8 {
-        u8::try_from(self.part().scaled_to(100)).unwrap_or(100)
+        let states = || self.collections.values();
+        let sum = |of: fn(&CollectionProgress) -> Completion| {
+            states().map(of).fold(Completion::default(), |sum, part| Completion {
+                done: sum.done.saturating_add(part.done),
+                all: sum.all.saturating_add(part.all),
+            })
+        };
+        let [objects, bytes, jobs] =
+            [sum(|state| state.objects), sum(|state| state.bytes), sum(|state| state.jobs)];
+        let part = if jobs.all == 0 && bytes.all > 0 && self.all_planned() {
+            bytes
+        } else {
+            Completion {
+                done: states().map(CollectionProgress::weight).sum(),
+                all: COLLECTION_WEIGHT * self.selected.max(self.collections.len()) as u64,
+            }
+        };
+        CollectionSums { objects, bytes, jobs, part, over: states().filter(|state| state.is_over()).count() }
     }
 
     /// Returns the copy rate in bytes per second, from the first copied object to the last.
-    ///
-    /// Returns `None` if no collection is being copied.
-    pub fn rate(&self) -> Option<u64> {
+    fn copy_rate(&self, bytes: Completion) -> Option<u64> {
         if !self.collections.values().any(CollectionProgress::is_copying) {
             return None;
         }
         let (first, last) = self.copied_ms?;
         let elapsed = u64::try_from(last.saturating_sub(first).max(MIN_RATE_WINDOW_MS)).ok()?;
-        self.bytes().done.saturating_mul(1000).checked_div(elapsed)
+        bytes.done.saturating_mul(1000).checked_div(elapsed)
     }
 
-    /// Returns the remaining time of copying at the current rate, in whole seconds.
-    ///
-    /// Returns `None` while the number of bytes or the rate is unknown.
-    pub fn left(&self) -> Option<Duration> {
-        let rate = self.rate().filter(|_| self.all_planned())?;
-        let bytes = self.bytes();
-        (bytes.all - bytes.done).checked_div(rate).map(Duration::from_secs)
-    }
-
+    /// Returns whether the files of every collection to process that has not ended are known.
     fn all_planned(&self) -> bool {
-        self.all_known(|state| state.planned)
-    }
-
-    /// Returns whether `is_known` holds for every collection to process that has not ended.
-    pub fn all_known(&self, is_known: impl Fn(&CollectionProgress) -> bool) -> bool {
-        self.collections.values().filter(|state| is_known(state) || state.is_over()).count() >= self.selected
+        let planned = self.collections.values().filter(|state| state.planned || state.is_over());
+        planned.count() >= self.selected
     }
 }
 
@@ -258,18 +238,18 @@ impl CollectionProgress {
         }
     }
 
+    /// Returns the completed part of [`COLLECTION_WEIGHT`].
+    fn weight(&self) -> u64 {
+        if self.is_over() { COLLECTION_WEIGHT } else { self.part().scaled_to(COLLECTION_WEIGHT) }
+    }
+
     fn is_copying(&self) -> bool {
         use CollectionPhase::{Copying, Staging};
         matches!(self.phase, Some(Copying | Staging)) && self.bytes.done < self.bytes.all
     }
 
-    /// Returns whether the collection succeeded.
-    pub fn is_done(&self) -> bool {
-        self.phase == Some(CollectionPhase::Done)
-    }
-
     /// Returns whether the collection has ended: done, failed or vanished.
-    pub fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         use CollectionPhase::{Done, Failed, Vanished};
         matches!(self.phase, Some(Done | Failed(_) | Vanished))
     }
@@ -326,14 +306,19 @@ mod tests {
             (1000, copied(&books)),
             (3000, copied(&books)),
         ]);
-        assert_eq!(progress.rate(), Some(1000));
-        assert_eq!(progress.left(), None, "nobody knows how much the other holds");
-        assert_eq!((progress.part(), progress.percent()), (Completion { done: 500, all: 2000 }, 25));
+        let totals = progress.totals();
+        assert_eq!(totals.rate, Some(1000));
+        assert_eq!(totals.left, None, "nobody knows how much the other holds");
+        assert_eq!(totals.percent, 25);
         progress.take(&planned(&orders), 3000);
-        assert_eq!(progress.left(), Some(Duration::from_secs(6)));
-        assert_eq!((progress.part(), progress.percent()), (Completion { done: 2000, all: 8000 }, 25));
+        let totals = progress.totals();
+        assert_eq!((totals.left, totals.percent), (Some(Duration::from_secs(6)), 25));
         progress.take(&Event::Collection { collection: books, phase: CollectionPhase::Done }, 3000);
-        assert_eq!((progress.rate(), progress.over()), (None, 1), "nothing is being copied");
+        assert_eq!(
+            (progress.totals().rate, progress.sum_collections().over),
+            (None, 1),
+            "nothing is being copied"
+        );
     }
 
     #[test]
@@ -345,9 +330,9 @@ mod tests {
             (5000, Event::ObjectCopied { collection: books.clone(), bytes: u64::MAX / 2 }),
             (1000, Event::ObjectCopied { collection: books, bytes: 1 }),
         ]);
-        assert!(progress.rate().is_some());
-        assert_eq!(progress.percent(), 50);
-        assert_eq!(Progress::default().percent(), 0);
+        assert!(progress.totals().rate.is_some());
+        assert_eq!(progress.totals().percent, 50);
+        assert_eq!(Progress::default().totals().percent, 0);
     }
 
     #[test]
@@ -368,8 +353,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<Progress>(&text).unwrap(), progress);
         let (sums, collections) = progress.clone().split();
         let sums = serde_json::from_str::<Progress>(&serde_json::to_string(&sums).unwrap()).unwrap();
-        let sums_of = |p: &Progress| (p.objects(), p.bytes(), p.jobs(), p.percent(), p.over());
-        assert_eq!((sums_of(&sums), sums.collections.len()), (sums_of(&progress), 0));
+        let without_rate = |p: &Progress| ProgressTotals { rate: None, left: None, ..p.totals() };
+        assert_eq!((without_rate(&sums), sums.collections.len()), (without_rate(&progress), 0));
         assert_eq!(sums.join(collections), progress);
     }
 }

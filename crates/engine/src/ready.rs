@@ -6,14 +6,11 @@ use tokio::time::timeout;
 
 use crate::{Engine, Error};
 
-/// The name of a service and its answer; `None` if it did not answer in time.
-pub type Answered = (&'static str, Option<Result<(), Error>>);
-
 impl Engine {
     /// Sends one small request to Milvus, the source storage and the backup storage, all at the same time.
     ///
-    /// Each service has `patience` to answer.
-    pub async fn ready(&self, patience: Duration) -> [Answered; 3] {
+    /// Returns the name of each service with its answer; `None` if it did not answer within `patience`.
+    pub async fn ready(&self, patience: Duration) -> [(&'static str, Option<Result<(), Error>>); 3] {
         let milvus = async {
             self.connect_milvus().await?.list_databases().await?;
             Ok(())

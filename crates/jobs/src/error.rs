@@ -107,6 +107,11 @@ impl From<&JobsError> for JobFailure {
 
 impl From<&engine::Error> for JobFailure {
     fn from(error: &engine::Error) -> Self {
-        Self { kind: error.kind(), message: error.chain(), context: error.context(), advice: error.advice() }
+        Self {
+            kind: error.kind(),
+            message: engine::chain(&error),
+            context: error.context(),
+            advice: error.advice(),
+        }
     }
 }

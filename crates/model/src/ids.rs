@@ -31,9 +31,9 @@ id! {
 
 impl FieldId {
     /// The system field with the row ids.
-    pub const ROW_ID: Self = Self(0);
+    pub(crate) const ROW_ID: Self = Self(0);
     /// The system field with the timestamps of the rows.
-    pub const TIMESTAMP: Self = Self(1);
+    pub(crate) const TIMESTAMP: Self = Self(1);
 }
 
 /// Identifies one file of a segment: an insert binlog of a field, or a delta log.
@@ -74,10 +74,3 @@ impl PartitionScope {
 /// A hybrid timestamp: physical milliseconds since 1970 shifted left by 18, plus a logical counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tso(pub u64);
-
-impl Tso {
-    /// Returns the physical part, in milliseconds since 1970 (UTC).
-    pub const fn physical_ms(self) -> u64 {
-        self.0 >> 18
-    }
-}

@@ -66,7 +66,7 @@ impl TryFrom<String> for CollectionRef {
 /// Returns whether Milvus accepts this name for a new database or collection.
 ///
 /// A name consists of ASCII letters, digits and `_`, does not begin with a digit, and has at most 255 bytes.
-pub fn is_milvus_name(name: &str) -> bool {
+pub(crate) fn is_milvus_name(name: &str) -> bool {
     is_word(name) && name.len() <= MAX_MILVUS_NAME
 }
 

@@ -105,7 +105,7 @@ impl Health {
     }
 
     async fn check_dependencies(&self) -> Readiness {
-        let status = |(name, answer): engine::Answered| {
+        let status = |(name, answer): (&'static str, Option<Result<(), engine::Error>>)| {
             let result =
                 answer.map_or_else(|| Err(timeout_failure()), |answer| answer.map_err(Failure::from));
             DependencyStatus::from_result(name, result)

@@ -129,8 +129,9 @@ async fn scrape(State(state): State<Arc<(PrometheusHandle, Jobs)>>) -> impl Into
 pub(super) fn count_finished_job(job: &JobSnapshot) {
     let (kind, result) = (job.kind.as_str(), job.state.as_str());
     counter!("milvus_backup_jobs_ended_total", "kind" => kind, "result" => result).increment(1);
-    counter!("milvus_backup_job_bytes_total", "kind" => kind).increment(job.progress.bytes().done);
-    counter!("milvus_backup_job_objects_total", "kind" => kind).increment(job.progress.objects().done);
+    let totals = job.progress.totals();
+    counter!("milvus_backup_job_bytes_total", "kind" => kind).increment(totals.bytes.done);
+    counter!("milvus_backup_job_objects_total", "kind" => kind).increment(totals.objects.done);
     if let (Some(started), Some(ended)) = (job.started_ms, job.ended_ms) {
         let seconds = (ended - started).max(0) as f64 / 1000.0;
         histogram!("milvus_backup_job_seconds", "kind" => kind, "result" => result).record(seconds);

@@ -62,7 +62,7 @@ impl From<engine::Error> for Failure {
         let advice = error.advice();
         Self {
             kind: error.kind().into(),
-            message: error.chain(),
+            message: engine::chain(&error),
             context: error.context(),
             hint: hint_of(advice.as_ref()),
             advice: advice.map(Box::new),

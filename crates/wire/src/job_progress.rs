@@ -94,14 +94,15 @@ pub struct JobCollection {
 
 impl From<&engine::Progress> for JobProgress {
     fn from(progress: &engine::Progress) -> Self {
+        let totals = progress.totals();
         Self {
             phase: progress.phase.map(Phase::from),
-            percent: progress.percent(),
-            objects: progress.objects().into(),
-            bytes: progress.bytes().into(),
-            import_jobs: progress.jobs().into(),
-            bytes_per_second: progress.rate(),
-            seconds_left: progress.left().map(|left| left.as_secs()),
+            percent: totals.percent,
+            objects: totals.objects.into(),
+            bytes: totals.bytes.into(),
+            import_jobs: totals.jobs.into(),
+            bytes_per_second: totals.rate,
+            seconds_left: totals.left.map(|left| left.as_secs()),
             deleted: progress.deleted,
             milvus: progress.server.clone(),
             address: progress.address.clone(),
@@ -149,14 +150,14 @@ pub struct JobPace {
 
 impl From<&jobs::JobSnapshot> for JobPace {
     fn from(job: &jobs::JobSnapshot) -> Self {
-        let progress = &job.progress;
+        let totals = job.progress.totals();
         // The progress of a job that failed during its copies still shows their rate.
-        let active = Some(progress).filter(|_| !job.state.is_over());
+        let active = Some(totals).filter(|_| !job.state.is_over());
         Self {
             // The progress of a deletion has no total, so it never shows 100 percent.
-            percent: if job.state == jobs::JobState::Succeeded { 100 } else { progress.percent() },
-            bytes_per_second: active.and_then(engine::Progress::rate),
-            seconds_left: active.and_then(engine::Progress::left).map(|left| left.as_secs()),
+            percent: if job.state == jobs::JobState::Succeeded { 100 } else { totals.percent },
+            bytes_per_second: active.and_then(|totals| totals.rate),
+            seconds_left: active.and_then(|totals| totals.left).map(|left| left.as_secs()),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::tool::{Run, Tool};
 
 const REASON: &str = "the flushed segments of default.books contain 5 rows, but Milvus counts 8";
 
-/// Creates two collections; for one of them, TestMilvus always reports three rows more than its segments contain.
+/// Creates two collections; for one of them, Milvus always reports three rows more than its segments contain.
 async fn world_with_missing_rows() -> World {
     let world = World::with_books().await;
     world.fake.inject(Fault::CountsMore { collection: "books".to_owned(), rows: 3, times: u32::MAX });

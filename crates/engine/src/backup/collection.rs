@@ -42,10 +42,10 @@ impl BackupRun<'_> {
             }
             Err(CaptureError::Incomplete(error)) if self.prepared.request.strict => Err(error),
             Err(CaptureError::Incomplete(error)) => {
-                self.emit_phase(name, CollectionPhase::Failed(error.chain()));
+                self.emit_phase(name, CollectionPhase::Failed(crate::error::chain(&error)));
                 Ok(CollectionResult::Failed(FailedCollection {
                     collection: name.clone(),
-                    reason: error.chain(),
+                    reason: crate::error::chain(&error),
                     advice: error.advice(),
                 }))
             }

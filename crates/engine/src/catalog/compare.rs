@@ -17,7 +17,7 @@ use crate::Error;
 
 /// A difference between the files of a backup and its manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Damage {
+pub(crate) enum Damage {
     /// An object of the manifest does not exist; contains its path.
     Missing(String),
     /// An object has a different size than in the manifest.

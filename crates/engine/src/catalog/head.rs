@@ -30,21 +30,14 @@ pub enum BackupState {
     Damaged,
 }
 
-impl BackupState {
-    /// Returns the name of the state.
-    pub const fn as_str(self) -> &'static str {
-        match self {
+impl fmt::Display for BackupState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
             Self::Complete => "complete",
             Self::Unfinished => "unfinished",
             Self::Running => "running",
             Self::Damaged => "damaged",
-        }
-    }
-}
-
-impl fmt::Display for BackupState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+        })
     }
 }
 

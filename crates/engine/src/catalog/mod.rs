@@ -12,7 +12,6 @@ use model::layout::backup::BackupLayout;
 use model::name::BackupName;
 use storage::Store;
 
-pub use compare::Damage;
 pub(crate) use compare::{CollectionComparison, ComparedFile, ComparedObject};
 pub use facts::{BackupFacts, CollectionFacts, PartitionFacts};
 pub use head::{BackupState, BackupSummary};

@@ -37,7 +37,7 @@ impl RestoreRun<'_> {
                 CollectionOutcome::Done
             }
             Err(error) => {
-                self.emit_phase(plan, CollectionPhase::Failed(error.chain()));
+                self.emit_phase(plan, CollectionPhase::Failed(crate::error::chain(&error)));
                 CollectionOutcome::Failed(CollectionFailure::from(&error))
             }
         };

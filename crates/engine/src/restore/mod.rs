@@ -173,8 +173,8 @@ impl From<&Error> for CollectionFailure {
         Self {
             kind: error.kind(),
             message: match error.context() {
-                Some(doing) => format!("{} ({doing})", error.chain()),
-                None => error.chain(),
+                Some(doing) => format!("{} ({doing})", crate::error::chain(&error)),
+                None => crate::error::chain(&error),
             },
             advice: error.advice(),
             rows: match error {

@@ -122,7 +122,11 @@ async fn the_error_names_a_damaged_manifest() {
             let error = get_backup(&world, "nightly").await.unwrap_err();
             assert_eq!(error.kind(), FailureKind::Damaged, "{file}");
             assert_eq!(error.to_string(), format!("{} is damaged", path.display()));
-            assert!(error.chain().len() > error.to_string().len(), "and why: {}", error.chain());
+            assert!(
+                engine::chain(&error).len() > error.to_string().len(),
+                "and why: {}",
+                engine::chain(&error)
+            );
         }
         fs::write(&path, text).unwrap();
     }

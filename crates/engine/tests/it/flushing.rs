@@ -233,7 +233,7 @@ async fn a_load_state_that_is_not_found_for_a_moment_is_requested_again() {
     world.fake.inject(Fault::NotFound { call: "GetLoadState", times: ALWAYS });
     let report = world.back_up(&backup_request("second")).await.unwrap();
     assert_eq!((report.collections, report.rows, report.kind()), (2, 9, None), "data comes first");
-    let expected = "default.tags: TestMilvus does not tell its load state; it is kept as not loaded";
+    let expected = "default.tags: Milvus does not tell its load state; it is kept as not loaded";
     assert!(report.warnings.iter().any(|warning| warning == expected), "{:?}", report.warnings);
 }
 

@@ -211,7 +211,7 @@ pub(crate) async fn restore(
 
 /// Returns an error with its causes and, on a second line, its advice with its values.
 pub(crate) fn describe_error(error: &Error) -> String {
-    let mut text = format!("{}\n", error.chain());
+    let mut text = format!("{}\n", engine::chain(&error));
     if let Some(Value::Object(mut advice)) = error.advice().map(|advice| json!(advice)) {
         text.push_str(advice.remove("action").unwrap().as_str().unwrap());
         for (name, value) in advice.iter().filter(|(_, value)| !value.is_null()) {

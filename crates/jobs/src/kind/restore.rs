@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use engine::{Advice, CollectionOutcome, CollectionProgress, Phase, RemainingRestore, RestoreReport};
+use engine::{
+    Advice, CollectionOutcome, CollectionPhase, CollectionProgress, Phase, RemainingRestore, RestoreReport,
+};
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 
@@ -65,9 +67,13 @@ fn find_remaining<'a>(
         Some(report) => {
             report.collections.iter().any(|c| c.target == *target && c.outcome == CollectionOutcome::Done)
         }
-        None => progress_of(job, source, target).is_some_and(CollectionProgress::is_done),
+        None => progress_of(job, source, target).is_some_and(has_succeeded),
     };
     job.targets.iter().filter(|pair| !is_done(pair)).collect()
+}
+
+fn has_succeeded(progress: &CollectionProgress) -> bool {
+    progress.phase == Some(CollectionPhase::Done)
 }
 
 /// Returns the targets whose restore was started but not completed, so that they may contain some of the data.
@@ -86,7 +92,7 @@ fn find_incomplete_targets(
     }
     let is_incomplete = |(source, target): &&(CollectionRef, CollectionRef)| {
         let progress = progress_of(job, source, target);
-        progress.is_some_and(|progress| progress.phase.is_some() && !progress.is_done())
+        progress.is_some_and(|progress| progress.phase.is_some() && !has_succeeded(progress))
     };
     job.targets.iter().filter(is_incomplete).map(|(_, target)| target.clone()).collect()
 }

@@ -1,6 +1,6 @@
 //! Lists of jobs (simulated Milvus).
 
-use engine::{FailureKind, Progress};
+use engine::{FailureKind, Progress, ProgressTotals};
 use jobs::{JobFilter, JobKind, JobState};
 
 use crate::fixtures::{
@@ -84,9 +84,8 @@ async fn finished_jobs_are_listed_with_sums_and_without_collections() {
     for listed in page.jobs {
         let full = jobs.get(&listed.id).unwrap();
         assert!(listed.progress.collections.is_empty() && !full.progress.collections.is_empty());
-        assert!(full.progress.objects().done + full.progress.jobs().done > 0, "{full:?}");
-        let sums =
-            |progress: &Progress| (progress.objects(), progress.bytes(), progress.jobs(), progress.percent());
+        assert!(full.progress.totals().objects.done + full.progress.totals().jobs.done > 0, "{full:?}");
+        let sums = |progress: &Progress| ProgressTotals { rate: None, left: None, ..progress.totals() };
         assert_eq!(sums(&listed.progress), sums(&full.progress));
         let is_restore = listed.kind == JobKind::Restore;
         assert_eq!((listed.targets.is_empty(), full.targets.is_empty()), (true, !is_restore));

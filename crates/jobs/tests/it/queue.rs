@@ -17,7 +17,7 @@ async fn a_backup_its_restore_and_its_deletion_succeed_and_are_stored() {
     let Some(JobOutcome::Backup(report)) = &job.outcome else { panic!("{job:?}") };
     assert_eq!((report.rows, report.collections), (5, 1));
     assert!(job.started_ms >= Some(job.created_ms) && job.ended_ms >= job.started_ms);
-    assert_eq!(job.progress.over(), 1);
+    assert_eq!(job.progress.totals().percent, 100);
 
     let restored = within_deadline(jobs.submit(restore_submission("nightly", "_copy"))).await.unwrap();
     assert_eq!(restored.targets.len(), 1);

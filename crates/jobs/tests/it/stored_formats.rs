@@ -76,7 +76,7 @@ async fn the_first_form_of_a_stored_job_is_read() {
         (JobKind::Restore, "nightly", JobState::Succeeded)
     );
     assert!(job.request.is_some() && job.outcome.is_some() && job.targets.len() == 1, "{job:?}");
-    assert_eq!(job.progress.jobs().done, 1);
+    assert_eq!(job.progress.totals().jobs.done, 1);
     assert_eq!(jobs.list(&JobFilter::default(), None, 10).unwrap().jobs.len(), 1);
 }
 

@@ -14,6 +14,8 @@ const HEADER_BYTES: usize = 17;
 const TIMESTAMP_RANGE_BYTES: usize = 16;
 /// The type of the descriptor event.
 const DESCRIPTOR: u8 = 0;
+/// The type of an event with primary keys of deleted rows and the times of their deletion.
+const DELETE: u8 = 2;
 
 /// The reason why bytes cannot be read as a binlog.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,34 +37,31 @@ pub enum BinlogError {
     Parquet,
 }
 
-/// The type of a data event, by Milvus's number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EventKind(pub u8);
-
-impl EventKind {
-    /// Contains values of one column.
-    pub const INSERT: Self = Self(1);
-    /// Contains primary keys of deleted rows with the times of their deletion.
-    pub const DELETE: Self = Self(2);
+/// Counts the delete entries of a delta log, given the whole file.
+///
+/// A key that was deleted twice counts twice, so the file deletes at most this many rows.
+pub fn delta_entries(file: &[u8]) -> Result<u64, BinlogError> {
+    let mut entries = 0_u64;
+    for event in events(file)? {
+        if event.kind != DELETE {
+            return Err(BinlogError::Kind(event.kind));
+        }
+        let rows = parquet::num_rows(event.payload).ok_or(BinlogError::Parquet)?;
+        entries = entries.saturating_add(rows);
+    }
+    Ok(entries)
 }
 
-/// One data event of a binlog file, with its payload.
+/// One data event of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BinlogEvent<'a> {
-    /// Whether the payload contains inserted values or deletes.
-    pub kind: EventKind,
+struct DataEvent<'a> {
+    /// Milvus's number of the type: 1 for values of one column, 2 for deletes.
+    kind: u8,
     payload: &'a [u8],
 }
 
-impl BinlogEvent<'_> {
-    /// Reads the number of rows in the payload; fails if the Parquet footer is missing or broken.
-    pub fn rows(&self) -> Result<u64, BinlogError> {
-        parquet::num_rows(self.payload).ok_or(BinlogError::Parquet)
-    }
-}
-
 /// Parses the frame of a whole file and returns its data events in order.
-pub fn events(file: &[u8]) -> Result<Vec<BinlogEvent<'_>>, BinlogError> {
+fn events(file: &[u8]) -> Result<Vec<DataEvent<'_>>, BinlogError> {
     let mut rest = file;
     if split_bytes(&mut rest).map(u32::from_le_bytes) != Some(MAGIC) {
         return Err(BinlogError::Magic);
@@ -73,24 +72,10 @@ pub fn events(file: &[u8]) -> Result<Vec<BinlogEvent<'_>>, BinlogError> {
         let (kind, body) = split_event(&mut rest).ok_or(BinlogError::Event { at })?;
         if kind != DESCRIPTOR {
             let payload = body.get(TIMESTAMP_RANGE_BYTES..).ok_or(BinlogError::Event { at })?;
-            events.push(BinlogEvent { kind: EventKind(kind), payload });
+            events.push(DataEvent { kind, payload });
         }
     }
     Ok(events)
-}
-
-/// Counts the delete entries of a delta log, given the whole file.
-///
-/// A key that was deleted twice counts twice, so the file deletes at most this many rows.
-pub fn delta_entries(file: &[u8]) -> Result<u64, BinlogError> {
-    let mut entries = 0_u64;
-    for event in events(file)? {
-        if event.kind != EventKind::DELETE {
-            return Err(BinlogError::Kind(event.kind.0));
-        }
-        entries = entries.saturating_add(event.rows()?);
-    }
-    Ok(entries)
 }
 
 /// Splits off the next event and returns its type and its body.
@@ -135,7 +120,7 @@ mod tests {
         let bytes =
             build_file(&[(0, b"whatever"), (1, b"0123456789abcdefpayload"), (2, b"0123456789abcdef")]);
         let found: Vec<_> = events(&bytes).unwrap().iter().map(|e| (e.kind, e.payload.len())).collect();
-        assert_eq!(found, [(EventKind::INSERT, 7), (EventKind::DELETE, 0)]);
+        assert_eq!(found, [(1, 7), (DELETE, 0)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, Segm
 use crate::key::ObjectKey;
 
 /// Directories below Milvus's root path in which Milvus stores its own files, without staging directories.
-pub const RESERVED_DIRS: &[&str] = &[
+pub(crate) const RESERVED_DIRS: &[&str] = &[
     "insert_log",
     "delta_log",
     "stats_log",

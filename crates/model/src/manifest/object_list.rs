@@ -98,7 +98,9 @@ mod tests {
         let files = [listed(Some(100), Some("\"abc\"")), listed(None, None)];
         let mut text = Vec::new();
         write_header(CollectionId(4), &mut text).unwrap();
-        files.iter().for_each(|file| write_file(file, &mut text).unwrap());
+        for file in &files {
+            write_file(file, &mut text).unwrap();
+        }
         assert_eq!(
             String::from_utf8(text.clone()).unwrap(),
             "{\"format_version\":1,\"collection\":4,\

@@ -156,7 +156,7 @@ impl Mapping {
     }
 
     /// Returns the targets of a database, usually one.
-    pub fn target_databases(&self, source: &str) -> Vec<String> {
+    fn target_databases(&self, source: &str) -> Vec<String> {
         self.databases.get(source).cloned().unwrap_or_else(|| vec![source.to_owned()])
     }
 

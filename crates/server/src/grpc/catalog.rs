@@ -85,7 +85,7 @@ fn missing(database: &str, collection: &str) -> Failure {
 fn summary(backup: &BackupSummary) -> Backup {
     Backup {
         name: backup.name.clone(),
-        state: backup.state.as_str().to_owned(),
+        state: backup.state.to_string(),
         taken_ms: backup.taken_ms.unwrap_or_default(),
         size: backup.size.map(count),
         collections: backup.collections.map(count),

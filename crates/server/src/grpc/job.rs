@@ -52,14 +52,14 @@ pub(super) const fn state(state: JobState) -> v1::JobState {
 }
 
 fn progress(job: &JobSnapshot) -> v1::Progress {
-    let progress = &job.progress;
+    let (progress, totals) = (&job.progress, job.progress.totals());
     let JobPace { percent, bytes_per_second, seconds_left } = JobPace::from(job);
     v1::Progress {
         percent: percent.into(),
         phase: progress.phase.map(engine::Phase::as_str).unwrap_or_default().to_owned(),
-        objects: Some(part(progress.objects())),
-        bytes: Some(part(progress.bytes())),
-        imports: Some(part(progress.jobs())),
+        objects: Some(part(totals.objects)),
+        bytes: Some(part(totals.bytes)),
+        imports: Some(part(totals.jobs)),
         bytes_per_second: bytes_per_second.map(count),
         seconds_left: seconds_left.map(count),
         collections: progress.collections.iter().map(|(name, of)| collection(name, of)).collect(),

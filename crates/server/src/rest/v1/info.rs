@@ -149,7 +149,7 @@ pub(super) fn error_message(job: &JobSnapshot) -> String {
 
 /// Returns the progress of a job in percent: at least 1 until the job is finished.
 pub(super) fn progress(job: &JobSnapshot) -> i32 {
-    let percent = i32::from(job.progress.percent());
+    let percent = i32::from(job.progress.totals().percent);
     match job.state {
         JobState::Queued | JobState::Running => percent.max(1),
         JobState::Succeeded => 100,
