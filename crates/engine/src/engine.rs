@@ -45,13 +45,13 @@ impl FileLocation {
         let mut place = self.clone();
         if let Some(bucket) = bucket {
             let Some(configured) = place.store.bucket_mut() else {
-                return Err(unusable(bucket, "backups lie on a disk, which has no buckets"));
+                return Err(unusable(bucket, "backups are stored on a disk, which has no buckets"));
             };
             bucket.clone_into(configured);
         }
         let Some(root) = root else { return Ok(place) };
         if root.split('/').any(|part| part == "..") {
-            return Err(unusable(root, "a root holds no `..`"));
+            return Err(unusable(root, "a root must not contain `..`"));
         }
         if place.store.traits().absolute_paths && !root.starts_with('/') {
             return Err(unusable(root, "on a disk a root is an absolute path"));

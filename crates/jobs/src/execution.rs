@@ -132,8 +132,8 @@ async fn save_progress(shared: &SharedState, active: &ActiveJob) -> bool {
     let saved = shared.store.write(move |connection| statements::update_progress(connection, &id, progress));
     match timeout(SAVE_TIMEOUT, saved).await {
         Ok(Ok(())) => return true,
-        Ok(Err(error)) => tracing::warn!("its progress is not kept: {}", engine::chain(&error)),
-        Err(_) => tracing::warn!("its progress is not kept: the disk does not answer"),
+        Ok(Err(error)) => tracing::warn!("its progress cannot be stored: {}", engine::chain(&error)),
+        Err(_) => tracing::warn!("its progress cannot be stored: the disk does not answer"),
     }
     false
 }
@@ -192,7 +192,12 @@ pub(crate) async fn save_unsaved_ends(shared: &SharedState) {
         let at_ms = ended_ms.unwrap_or_else(now_ms);
         let end = EndRecord { id, state, at_ms, outcome, failure, progress };
         if !timeout(SAVE_TIMEOUT, save_end(shared, &end)).await.is_ok_and(|saved| saved.is_ok()) {
-            tracing::error!(job = end.id, "its end ({}) is not kept: {:?}", end.state.as_str(), end.outcome);
+            tracing::error!(
+                job = end.id,
+                "its result ({}) cannot be stored: {:?}",
+                end.state.as_str(),
+                end.outcome
+            );
         }
     }
 }
@@ -201,7 +206,11 @@ pub(crate) async fn save_unsaved_ends(shared: &SharedState) {
 async fn save_end_with_retries(shared: Arc<SharedState>, end: EndRecord) {
     let mut wait = Duration::from_secs(1);
     while let Err(error) = save_end(&shared, &end).await {
-        tracing::error!("its end ({}) is not kept yet: {}", end.state.as_str(), engine::chain(&error));
+        tracing::error!(
+            "its result ({}) cannot be stored yet: {}",
+            end.state.as_str(),
+            engine::chain(&error)
+        );
         sleep(wait).await;
         wait = (wait * 2).min(MAX_RETRY_WAIT);
     }

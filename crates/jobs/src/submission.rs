@@ -127,7 +127,7 @@ impl SharedState {
             table.enqueue(Arc::clone(&active));
         }
         let job = active.snapshot();
-        tracing::info!(job = job.id, kind = kind.as_str(), backup = job.backup, by = job.by, "is taken in");
+        tracing::info!(job = job.id, kind = kind.as_str(), backup = job.backup, by = job.by, "accepted");
         self.start_queued_jobs();
         Ok(active.snapshot())
     }
@@ -218,7 +218,7 @@ fn validate_text(what: &'static str, text: Option<&str>) -> Result<(), JobsError
     let problem = match text {
         Some("") => "must not be empty",
         Some(text) if text.len() > MAX_TEXT_BYTES => "may have at most 128 bytes",
-        Some(text) if text.chars().any(char::is_control) => "must not hold control characters",
+        Some(text) if text.chars().any(char::is_control) => "must not contain control characters",
         _ => return Ok(()),
     };
     Err(JobsError::BadText { what, problem })

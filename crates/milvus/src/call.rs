@@ -150,7 +150,7 @@ impl Rpc {
         }
         if !call.database.is_empty() {
             let database = MetadataValue::try_from(call.database).map_err(|_| {
-                call.error(MilvusErrorKind::Invalid, "the database's name holds forbidden characters")
+                call.error(MilvusErrorKind::Invalid, "the name of the database contains invalid characters")
             })?;
             metadata.insert("dbname", database);
         }

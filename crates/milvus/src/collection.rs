@@ -116,6 +116,6 @@ impl Milvus {
         let reply = self.rpc.call(call, request, rpc!(get_collection_statistics)).await?;
         let rows = reply.stats.iter().find(|stat| stat.key == "row_count");
         rows.and_then(|stat| stat.value.parse().ok())
-            .ok_or_else(|| call.error(MilvusErrorKind::Server, "the server told no row count"))
+            .ok_or_else(|| call.error(MilvusErrorKind::Server, "the server returned no row count"))
     }
 }

@@ -53,8 +53,9 @@ impl Milvus {
             collection_name: collection.collection.clone(),
         };
         let reply = self.rpc.call(call, request, rpc!(describe_collection)).await?;
-        let schema =
-            reply.schema.ok_or_else(|| call.error(MilvusErrorKind::Server, "the server told no schema"))?;
+        let schema = reply
+            .schema
+            .ok_or_else(|| call.error(MilvusErrorKind::Server, "the server returned no schema"))?;
         let schema = schema::from_wire(schema);
         let mut properties = schema::pairs_from_wire(reply.properties);
         for property in &schema.properties {

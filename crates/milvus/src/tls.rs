@@ -40,7 +40,7 @@ async fn read_pem(path: &Path) -> Result<Vec<u8>, MilvusError> {
     let bytes = tokio::fs::read(path).await.map_err(|error| unreadable(&error.to_string()))?;
     // Without this check, any other file would count as one without certificates and fail much later.
     let is_pem = bytes.windows(PEM_BEGIN.len()).any(|window| window == PEM_BEGIN);
-    if is_pem { Ok(bytes) } else { Err(unreadable("it holds no PEM block")) }
+    if is_pem { Ok(bytes) } else { Err(unreadable("it contains no PEM block")) }
 }
 
 const PEM_BEGIN: &[u8] = b"-----BEGIN ";

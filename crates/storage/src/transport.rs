@@ -55,7 +55,7 @@ pub(crate) fn build_http_client(
         })?;
         let certs = reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|certs| !certs.is_empty());
         let certs = certs.ok_or_else(|| {
-            Cause::new(StorageErrorKind::Config, "it holds no PEM certificate").during("use", subject)
+            Cause::new(StorageErrorKind::Config, "it contains no PEM certificate").during("use", subject)
         })?;
         builder = builder.tls_certs_merge(certs);
     } else if !uses_tls {
@@ -78,7 +78,7 @@ pub(crate) fn add_layers(operator: Operator, transporter: HttpTransporter) -> Op
         .with_jitter()
         .with_notify(|event: RetryEvent<'_>| {
             measure::count_retry(event.op.into_static());
-            tracing::debug!(operation = %event.op, attempt = event.attempt, error = %event.err, "asking the store again");
+            tracing::debug!(operation = %event.op, attempt = event.attempt, error = %event.err, "sending the request to the store again");
         });
     let context = operator.context().with_http_transport(transporter);
     operator

@@ -222,7 +222,7 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         ),
         Advice::FreeSpace => "free space, then delete the unfinished backup and create it again".into(),
         Advice::ReduceConcurrency => {
-            "the store is slow or asks for fewer requests; lower transfer.concurrency (backup.parallelism.copydata)".into()
+            "the store is slow or limits the request rate; lower transfer.concurrency (backup.parallelism.copydata)".into()
         }
         Advice::GrantPrivilege => "the user lacks a privilege; grant it, or use root".into(),
         Advice::WaitForRateLimit => {

@@ -34,7 +34,10 @@ impl Failure {
 
     /// Creates the failure of a request for a feature that this version does not support yet.
     pub fn not_supported_yet(feature: &str) -> Self {
-        Self::new(FailureKind::Unsupported, format!("{feature} comes with a later version of milvus-backup"))
+        Self::new(
+            FailureKind::Unsupported,
+            format!("{feature} is not supported by this version of milvus-backup"),
+        )
     }
 
     /// Returns the failure with the kind [`FailureKind::Usage`]: a text that cannot be parsed is an error of the request, whatever

@@ -75,7 +75,7 @@ fn unsupported_features_are_rejected_by_name() {
     Tool::without_config()
         .run(&["restore", "secondary", "-n", "x", "-o", "json"])
         .exits_with(2)
-        .prints_on_stderr(&["restore secondary (the standby of a cluster pair) comes with a later version"]);
+        .prints_on_stderr(&["restore secondary (the standby of a cluster pair) is not supported"]);
     for fine in [
         &["create", "--rbac=false", "--format=binlog"][..],
         &["create", "--format", "auto", "--backup-index-extra=0"],

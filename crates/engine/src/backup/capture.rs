@@ -138,7 +138,7 @@ impl BackupRun<'_> {
         }
         let object = partition.map_or_else(|| name.to_string(), |partition| format!("{name}/{partition}"));
         self.record_warning(format!(
-            "{object}: Milvus does not tell its load state; it is kept as not loaded"
+            "{object}: Milvus does not report its load state; it is recorded as not loaded"
         ));
         Ok(Some(LoadState::NotLoad))
     }

@@ -41,7 +41,7 @@ impl BackupRun<'_> {
         };
         if let Err(error) = lifted {
             self.ctx.warn(format!(
-                "garbage collection of Milvus stays paused for up to {} s: {error}",
+                "garbage collection of Milvus remains paused for up to {} s: {error}",
                 PAUSE_DURATION.as_secs()
             ));
         }

@@ -221,7 +221,7 @@ impl Observation {
     fn describe_disagreement(&self) -> String {
         let (least, most) = self.counted.unwrap_or_default();
         let counted = if least == most { most.to_string() } else { format!("{least} to {most}") };
-        format!("its flushed segments hold {} rows, Milvus counts {counted}", self.flushed_rows())
+        format!("its flushed segments contain {} rows, Milvus counts {counted}", self.flushed_rows())
     }
 }
 

@@ -135,7 +135,7 @@ impl Catalog {
     }
 }
 
-/// Returns the partition below whose prefix an object is stored, whatever the rest of its key is.
+/// Returns the partition whose prefix contains an object; the rest of the key may have any form.
 fn parse_partition_of_key(key: &ObjectKey, collection_dir: &ObjectKey) -> Option<PartitionId> {
     key.relative_to(collection_dir)?.split('/').next()?.parse().ok().map(PartitionId)
 }

@@ -11,9 +11,9 @@ pub(crate) fn determine_data_access(backup: &Store, target: &Store) -> DataAcces
     }
     match (from.bucket(), to.bucket()) {
         (Some(backup), Some(target)) if from.has_same_endpoint(to) => {
-            DataAccess::Staged(format!("the target reads bucket {target}, the backup lies in {backup}"))
+            DataAccess::Staged(format!("the target reads bucket {target}, the backup is in {backup}"))
         }
-        _ => DataAccess::Staged(format!("the target reads {to}, the backup lies on {from}")),
+        _ => DataAccess::Staged(format!("the target reads {to}, the backup is on {from}")),
     }
 }
 
@@ -53,12 +53,12 @@ mod tests {
         let (files, backups) = (s3(here, "files"), s3(here, "backups"));
         assert_eq!(staging_reason(&disk, &disk), None);
         assert_eq!(staging_reason(&files, &s3("http://127.0.0.1:9000/", "files")), None);
-        let buckets = "the target reads bucket files, the backup lies in backups";
+        let buckets = "the target reads bucket files, the backup is in backups";
         assert_eq!(staging_reason(&backups, &files).as_deref(), Some(buckets));
-        let stores = format!("the target reads s3 {here} bucket files, the backup lies on local disk");
+        let stores = format!("the target reads s3 {here} bucket files, the backup is on local disk");
         assert_eq!(staging_reason(&disk, &files), Some(stores));
         let elsewhere =
-            format!("the target reads s3 {here} bucket files, the backup lies on s3 {there} bucket files");
+            format!("the target reads s3 {here} bucket files, the backup is on s3 {there} bucket files");
         assert_eq!(staging_reason(&s3(there, "files"), &files), Some(elsewhere));
     }
 }

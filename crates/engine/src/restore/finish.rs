@@ -74,7 +74,7 @@ impl RestoreRun<'_> {
                     Ok(()) => {}
                     Err(error) if error.kind() == milvus::MilvusErrorKind::AlreadyExists => {
                         warnings.push(format!(
-                            "alias {alias} of {} is taken in the target and stays as it is",
+                            "alias {alias} of {} is not created: the target already uses this name",
                             plan.source
                         ));
                     }

@@ -127,9 +127,9 @@ impl Importer {
                 Err(error) if error.is_temporary() && last_answer.elapsed() < MAX_OUTAGE => {
                     if !std::mem::replace(&mut is_away, true) {
                         let seconds = MAX_OUTAGE.saturating_sub(last_answer.elapsed()).as_secs();
-                        task.run.ctx.warn(format!(
-                            "Milvus does not answer; asking again for up to {seconds} s: {error}"
-                        ));
+                        task.run
+                            .ctx
+                            .warn(format!("Milvus does not answer; retrying for up to {seconds} s: {error}"));
                     }
                     continue;
                 }

@@ -46,7 +46,7 @@ impl StagingDirectory {
         let dir = run.prepared.target.layout.staging_dir(&uuid::Uuid::new_v4().to_string());
         let mover = crate::backup::create_mover(&run.prepared.catalog.store, &store, &engine.config.limits)?;
         let Claimed::Ours(lease) = Lease::claim(engine, &store, &dir.join(OWNER_FILE)).await? else {
-            return Err(Error::Task(format!("{dir} is taken")));
+            return Err(Error::Task(format!("{dir} exists already")));
         };
         let (keep, ctx) = (run.prepared.request.keep_staged, run.ctx.clone());
         Ok(Self { mover, store, dir, job_count: AtomicUsize::new(0), lease, keep, ctx })

@@ -166,7 +166,8 @@ async fn a_collection_under_constant_writes_is_backed_up_with_a_warning() {
     assert!(report.rows > 9, "{report:?}");
     let [warning] = &report.warnings[..] else { panic!("{report:?}") };
     assert!(
-        warning.starts_with("default.books is written to while it is backed up: its flushed segments hold ")
+        warning
+            .starts_with("default.books is written to while it is backed up: its flushed segments contain ")
     );
 }
 
@@ -233,7 +234,7 @@ async fn a_load_state_that_is_not_found_for_a_moment_is_requested_again() {
     world.fake.inject(Fault::NotFound { call: "GetLoadState", times: ALWAYS });
     let report = world.back_up(&backup_request("second")).await.unwrap();
     assert_eq!((report.collections, report.rows, report.kind()), (2, 9, None), "data comes first");
-    let expected = "default.tags: Milvus does not tell its load state; it is kept as not loaded";
+    let expected = "default.tags: Milvus does not report its load state; it is recorded as not loaded";
     assert!(report.warnings.iter().any(|warning| warning == expected), "{:?}", report.warnings);
 }
 

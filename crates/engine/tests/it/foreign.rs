@@ -228,7 +228,7 @@ fn find_segment_with_deletes(meta: &mut Value) -> (i64, &mut Value) {
 #[tokio::test]
 async fn unsupported_formats_are_rejected_before_anything_is_changed() {
     type Edit = fn(&mut Value, &Path);
-    let l0 = "holds segments of deletes (L0), which come with Milvus 2.4; restoring them comes with a later release";
+    let l0 = "contains L0 segments (deletes, Milvus 2.4 and later), which this version cannot restore";
     let cases: [(Edit, &str); 4] = [
         (
             |meta, _| {
@@ -261,7 +261,7 @@ async fn unsupported_formats_are_rejected_before_anything_is_changed() {
         ),
         (
             |meta, _| find_segment_with_deletes(meta).1["storage_version"] = 2.into(),
-            "holds segments of storage version 2, which come with Milvus 2.6; restoring them comes with a later release",
+            "contains segments of storage version 2 (Milvus 2.6 and later), which this version cannot restore",
         ),
         (
             |meta, _| meta["format"] = "snapshot".into(),

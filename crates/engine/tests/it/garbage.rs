@@ -130,5 +130,5 @@ async fn a_pause_that_cannot_be_lifted_causes_a_warning_with_its_duration() {
     let report = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap();
     assert_eq!(report.kind(), None, "the backup itself is complete");
     let words = watched.messages();
-    assert!(words.starts_with("garbage collection of Milvus stays paused for up to 600 s: "), "{words}");
+    assert!(words.starts_with("garbage collection of Milvus remains paused for up to 600 s: "), "{words}");
 }

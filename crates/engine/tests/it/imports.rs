@@ -256,7 +256,7 @@ async fn an_unavailable_server_is_asked_again_with_one_warning() {
     let report = world.restore_watched(&request, &watched).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 4));
     let words = watched.messages();
-    assert!(words.starts_with("Milvus does not answer; asking again for up to 1"), "{words}");
+    assert!(words.starts_with("Milvus does not answer; retrying for up to 1"), "{words}");
     assert_eq!(words.lines().count(), 1, "{words}");
 }
 

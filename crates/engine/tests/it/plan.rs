@@ -126,8 +126,9 @@ async fn the_plan_names_the_aliases_that_are_taken() {
     let request = RestoreRequest { mapping, ..restore_request("nightly") };
     let prepared = world.plan_restore(&request).await.unwrap();
     let plan = prepared.plan();
-    let taken =
-        |alias: &str| format!("alias {alias} of default.books is taken in the target and stays as it is");
+    let taken = |alias: &str| {
+        format!("alias {alias} of default.books is not created: the target already uses this name")
+    };
     assert_eq!(plan.warnings, [taken("library"), taken("library"), taken("reading")]);
     let aliases: Vec<&[String]> = plan.collections.iter().map(|c| c.aliases.as_slice()).collect();
     assert_eq!(aliases, [&["reading".to_owned()][..], &[], &[]]);

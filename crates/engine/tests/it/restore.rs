@@ -137,7 +137,7 @@ async fn indexes_aliases_load_state_and_properties_are_restored() {
             .await
             .unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
-    let ttl = "default.books has a TTL of 3600 s, which begins anew for its rows with the restore";
+    let ttl = "default.books has a TTL of 3600 s, which restarts for its rows at the restore";
     assert_eq!(report.warnings, [ttl]);
     let milvus = target.connect().await;
     let restored = milvus.describe_collection(&books).await.unwrap();
@@ -188,7 +188,8 @@ async fn indexes_aliases_and_load_state_can_be_left_out() {
         ..restore_request("nightly")
     };
     let report = restore(&world.engine_with_target(&target), &request, &JobCtx::detached()).await.unwrap();
-    let warning = "default.books was loaded, but cannot be without its index; create one and load it";
+    let warning =
+        "default.books was loaded, but cannot be loaded without its index; create an index and load it";
     assert_eq!((report.kind(), report.warnings), (None, vec![warning.to_owned()]));
 }
 
@@ -319,7 +320,7 @@ async fn an_impossible_mapping_fails_before_anything_is_changed() {
     let (world, _) = world_with_backup().await;
     for (rename, expected) in [
         ("boots:shoes", "no collection matches the rename rule default.boots:default.shoes"),
-        ("books:tags", "both default.books and default.tags would become default.tags"),
+        ("books:tags", "both default.books and default.tags would be renamed to default.tags"),
     ] {
         let request = RestoreRequest { mapping: mapping(rename, ""), ..restore_request("nightly") };
         let error = world.restore(&request).await.unwrap_err();

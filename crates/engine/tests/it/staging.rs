@@ -15,7 +15,8 @@ use crate::samples::{FILES_PER_SEGMENT, collection};
 use crate::watch::{WatchedJob, on_first_event};
 use crate::world::{World, backup_request, describe_error, nonzero, restore, restore_copy_request};
 
-const STAGING_REASON: &str = "a partition is split, or foreign objects lie among its files";
+const STAGING_REASON: &str =
+    "a partition is split, or its directory contains objects that are not part of the backup";
 
 /// Creates a world with a backup that has a foreign file in the partition `old` of `books`.
 async fn world_with_foreign_file() -> Arc<World> {

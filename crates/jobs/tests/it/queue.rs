@@ -60,7 +60,7 @@ async fn a_target_created_while_its_restore_is_queued_is_not_dropped() {
     jobs.cancel(&first.id).unwrap();
     let failure = within_deadline(jobs.wait(&waiting.id)).await.unwrap().failure.unwrap();
     assert_eq!(failure.kind, FailureKind::AlreadyExists);
-    let message = "target collections exist whose drop was not confirmed: default.books_copy";
+    let message = "the drop of these existing target collections was not confirmed: default.books_copy";
     assert_eq!(failure.message, message);
     assert_eq!(env.count_rows("books_copy").await, 9);
 }

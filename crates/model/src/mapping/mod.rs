@@ -49,7 +49,7 @@ pub enum MappingError {
     NoMatch(Vec<String>),
     /// Milvus would reject the target name.
     #[error(
-        "{from} cannot become {to}: names hold letters, digits and `_`, no digit first, at most 255 characters"
+        "{from} cannot be renamed to {to}: a name consists of letters, digits and `_`, does not begin with a digit, and has at most 255 characters"
     )]
     InvalidTarget {
         /// The name of the source.
@@ -58,7 +58,7 @@ pub enum MappingError {
         to: String,
     },
     /// Two collections have the same target.
-    #[error("both {first} and {second} would become {target}")]
+    #[error("both {first} and {second} would be renamed to {target}")]
     SameTarget {
         /// The name of the common target.
         target: String,
@@ -86,7 +86,7 @@ impl Mapping {
         let rules =
             rename.filter(|text| !text.trim().is_empty()).into_iter().flat_map(|text| text.split(','));
         let invalid =
-            |rule: &str| MappingError::InvalidRule { rule: rule.to_owned(), reason: "it is written old:new" };
+            |rule: &str| MappingError::InvalidRule { rule: rule.to_owned(), reason: "expected old:new" };
         let rules: Vec<(&str, &str)> =
             rules.map(|rule| rule.split_once(':').ok_or_else(|| invalid(rule))).collect::<Result<_, _>>()?;
         Self::from_renames(rules, suffix)
@@ -141,7 +141,11 @@ impl Mapping {
             (Side::Collection(from), Side::Collection(to)) => {
                 self.collections.insert(from, vec![to]).is_some()
             }
-            _ => return Err(invalid("a database becomes a database and a collection a collection")),
+            _ => {
+                return Err(invalid(
+                    "a database can only be renamed to a database, and a collection to a collection",
+                ));
+            }
         };
         if twice { Err(MappingError::DuplicateRule(from.trim().to_owned())) } else { Ok(()) }
     }
@@ -242,7 +246,7 @@ impl Side {
     fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.contains(':') {
-            return Err("it is written old:new");
+            return Err("expected old:new");
         }
         let (database, collection) = text.split_once('.').unwrap_or(("", text));
         let dotted = text.len() > collection.len();
@@ -251,16 +255,16 @@ impl Side {
         }
         if dotted && matches!(collection, "" | "*") {
             return if database.contains('*') {
-                Err("a name holds no star")
+                Err("a name cannot contain a star")
             } else {
                 Ok(Self::Database(database.to_owned()))
             };
         }
         if collection.contains('.') {
-            return Err("a name holds no dot");
+            return Err("a name cannot contain a dot");
         }
         if text.contains('*') {
-            return Err("a name holds no star");
+            return Err("a name cannot contain a star");
         }
         Ok(Self::Collection(CollectionRef::new(database, collection)))
     }

@@ -72,7 +72,7 @@ fn resolving_rejects_unused_rules_and_invalid_targets() {
     assert_eq!(targets.unused, ["gone.*:y.*", "default.nope:default.x"]);
     assert_eq!(
         resolve(Some("a:b"), None).unwrap_err().to_string(),
-        "both default.a and default.b would become default.b"
+        "both default.a and default.b would be renamed to default.b"
     );
     assert!(matches!(resolve(Some("db1.*:default.*"), None), Err(MappingError::SameTarget { .. })));
     assert!(matches!(resolve(Some("a:1x"), None), Err(MappingError::InvalidTarget { .. })));

@@ -320,7 +320,7 @@ mod tests {
             assert!(Selection::from_json(text).is_err(), "{text}");
         }
         let error = Selection::from_filter("a.b.c").unwrap_err().to_string();
-        assert_eq!(error, "cannot parse the filter \"a.b.c\": a name holds no dot");
+        assert_eq!(error, "cannot parse the filter \"a.b.c\": a name cannot contain a dot");
     }
 
     proptest! {

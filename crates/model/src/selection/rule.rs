@@ -82,10 +82,10 @@ fn validate_part(name: &str) -> Result<String, Reason> {
         return Err("a name is missing");
     }
     if name.contains('.') {
-        return Err("a name holds no dot");
+        return Err("a name cannot contain a dot");
     }
     if name.contains([',', ' ']) {
-        return Err("a name holds no comma and no blank");
+        return Err("a name cannot contain a comma or a space");
     }
     Ok(name.to_owned())
 }

@@ -71,7 +71,7 @@ impl Capabilities {
         needs(!schema.struct_array_fields.is_empty(), "arrays of structs", (2, 6, 0));
         needs(
             has_field_id_gaps(schema),
-            "gaps in the fields' ids, left by fields added or dropped later",
+            "gaps in the field ids, because fields were added or dropped later",
             (2, 6, 0),
         );
         problems
@@ -179,7 +179,7 @@ mod tests {
             "field odd: type 999",
             "more than one vector field (since Milvus 2.4.0)",
             "functions (since Milvus 2.5.0)",
-            "gaps in the fields' ids, left by fields added or dropped later (since Milvus 2.6.0)",
+            "gaps in the field ids, because fields were added or dropped later (since Milvus 2.6.0)",
         ];
         assert_eq!(problems("2.3.5", &schema), on_2_3);
         assert_eq!(problems("2.2.16", &schema)[0], "field tags: type Array (since Milvus 2.3.0)");

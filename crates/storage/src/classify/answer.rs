@@ -25,12 +25,12 @@ pub(crate) fn answer(status: Option<u16>, code: Option<&str>, message: &str) -> 
 /// Returns the meaning of an HTTP status without a known error code; `None` if it says nothing.
 fn classify_status(status: u16) -> Option<Meaning> {
     Some(match status {
-        301 => (StorageErrorKind::Config, false, "the bucket lies in another region"),
+        301 => (StorageErrorKind::Config, false, "the bucket is in another region"),
         401 | 403 => (StorageErrorKind::PermissionDenied, false, "access denied"),
         404 => (StorageErrorKind::NotFound, false, "it does not exist"),
         412 => (StorageErrorKind::AlreadyExists, false, "the object exists already"),
         408 => (StorageErrorKind::Timeout, true, ""),
-        429 => (StorageErrorKind::RateLimited, true, "the store asks for fewer requests"),
+        429 => (StorageErrorKind::RateLimited, true, "the store limits the request rate"),
         507 => (StorageErrorKind::NoSpace, false, "no space is left in the store"),
         499 | 500 | 502 | 503 | 504 => (StorageErrorKind::Unexpected, true, "the store is in trouble"),
         _ => return None,

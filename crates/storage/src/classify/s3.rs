@@ -27,13 +27,13 @@ pub(super) fn classify_code(code: &str) -> Option<Meaning> {
         | "Throttling"
         | "ThrottlingException"
         | "SlowDownRead"
-        | "SlowDownWrite" => (K::RateLimited, true, "the store asks for fewer requests"),
+        | "SlowDownWrite" => (K::RateLimited, true, "the store limits the request rate"),
         "RequestTimeout" => (K::Timeout, true, "the store waited too long for data"),
         "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage" | "UserQuotaExceeded" => {
             (K::NoSpace, false, "no space is left in the store")
         }
         "InvalidBucketName" => (K::Config, false, "the bucket name is not valid"),
-        "PermanentRedirect" => (K::Config, false, "the bucket lies in another region"),
+        "PermanentRedirect" => (K::Config, false, "the bucket is in another region"),
         // No text of ours: the store's message names the header or the request.
         "NotImplemented" => (K::Unsupported, false, ""),
         // No text of ours: the store's message names the region that it expects.

@@ -101,7 +101,7 @@ impl MoverState {
         if size == item.size {
             return Ok(());
         }
-        let reason = format!("the source gave {size} bytes where its listing told {}", item.size);
+        let reason = format!("the source returned {size} bytes, but its listing showed {}", item.size);
         Err(Cause::new(StorageErrorKind::Unexpected, reason).during("copy", self.describe_pair(item)))
     }
 }

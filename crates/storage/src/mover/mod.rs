@@ -74,7 +74,10 @@ impl Mover {
         let copier = match (options.mode, Copier::between(&from, &to)) {
             (CopyMode::Streaming, _) => Copier::Streamed,
             (CopyMode::Direct, Copier::Streamed) => {
-                let cause = Cause::new(StorageErrorKind::Config, "only one endpoint can copy by itself");
+                let cause = Cause::new(
+                    StorageErrorKind::Config,
+                    "a server-side copy needs one endpoint for both stores",
+                );
                 return Err(
                     cause.during("copy directly", format!("from {} to {}", from.location(), to.location()))
                 );
@@ -186,7 +189,7 @@ impl Mover {
                     // If streaming fails too, its error is the one to report.
                     let copied = state.copy_streamed(item, stop).await?;
                     if !state.refused.swap(true, Ordering::Relaxed) {
-                        tracing::warn!(%error, "the store does not copy by itself; streaming instead");
+                        tracing::warn!(%error, "the store cannot copy objects itself; streaming them instead");
                     }
                     Ok(copied)
                 }

@@ -131,7 +131,7 @@ impl ObjectWriter {
             self.store.operator().delete(self.written_key.as_str()).await
         };
         if let Err(error) = removed {
-            tracing::warn!(object = %self.store.describe(&self.key), %error, "an unfinished upload stays behind");
+            tracing::warn!(object = %self.store.describe(&self.key), %error, "an unfinished upload remains in the store");
         }
     }
 }

@@ -365,7 +365,7 @@ async fn a_failed_stream_leaves_no_file() {
     let gone = copy(&mover, vec![item("gone", disk.key("gone").as_str(), 4)]).await.unwrap_err();
     assert!(gone.source_vanished(), "{gone}");
     let short = copy(&mover, vec![item("a", disk.key("a").as_str(), 5)]).await.unwrap_err();
-    assert!(short.to_string().ends_with("the source gave 4 bytes where its listing told 5"), "{short}");
+    assert!(short.to_string().ends_with("the source returned 4 bytes, but its listing showed 5"), "{short}");
     let remaining: Vec<_> = std::fs::read_dir(format!("/{}", disk.base)).unwrap().collect();
     assert!(remaining.is_empty(), "{remaining:?}");
 }

@@ -140,7 +140,7 @@ fn an_invalid_certificate_file_is_a_configuration_error() {
     let useless = Store::open(&StoreConfig::S3(config)).unwrap_err();
     assert_eq!(
         useless.to_string(),
-        format!("cannot use certificate file {file}: it holds no PEM certificate")
+        format!("cannot use certificate file {file}: it contains no PEM certificate")
     );
 }
 
@@ -154,7 +154,7 @@ async fn a_store_that_asks_for_fewer_requests_is_retried() {
     server.inject(Method::GET, "/bucket", 9, slow);
     let error = list_all(&store).await.unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (StorageErrorKind::RateLimited, true));
-    assert!(error.to_string().ends_with("the store asks for fewer requests (SlowDown)"), "{error}");
+    assert!(error.to_string().ends_with("the store limits the request rate (SlowDown)"), "{error}");
     assert!(error.detail().is_some_and(|detail| detail.contains("503")));
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
         (Some(why), objects) => {
             writeln!(text, "Data: {} staged first ({why}), removed afterwards", counted(objects, "object"))
         }
-        (None, objects) => writeln!(text, "Data: {} read where they lie", counted(objects, "object")),
+        (None, objects) => writeln!(text, "Data: {} imported in place", counted(objects, "object")),
     };
     warnings(&mut text, &plan.warnings);
     text
@@ -102,7 +102,7 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
     )
 }
 
-/// What a restore did that did not do all of it: what failed and why, what was not begun, what is left.
+/// Describes a restore that failed or was stopped: the failures, the collections that were not started, and the rest.
 pub(crate) fn restore_failure(report: &RestoreReport) -> String {
     let done = report.collections.iter().filter(|c| c.outcome == CollectionOutcome::Done).count();
     let interrupted =
@@ -129,7 +129,7 @@ pub(crate) fn restore_failure(report: &RestoreReport) -> String {
     let not_begun: Vec<_> =
         of(report, |c| c.outcome == CollectionOutcome::NotBegun).map(|c| &c.source).collect();
     if !not_begun.is_empty() {
-        let _ = writeln!(text, "  not begun: {}", names(&not_begun));
+        let _ = writeln!(text, "  not started: {}", names(&not_begun));
     }
     let left: Vec<_> = of(report, |c| c.created && c.outcome != CollectionOutcome::Done).collect();
     if !left.is_empty() {
@@ -273,7 +273,7 @@ mod tests {
           default.b_x (from default.b): 0 of 1,997 to 2,000 rows in partition _default, although Milvus reported the import as completed
           default.c_x (from default.c): 0 of 1,997 to 2,000 rows in partition _default, although Milvus reported the import as completed
           hint: compare minio.rootPath (milvus.storage.rootPath) with Milvus's own milvus.yaml; to test them: milvus-backup check
-          not begun: default.d
+          not started: default.d
           left in place, incomplete: default.b_x, default.c_x
           to restore the remaining collections: milvus-backup restore -n nightly --filter default.b,default.c,default.d --rename default.b:default.b_x,default.c:default.c_x,default.d:default.d_x --drop-exist-collection --no-load
         ");

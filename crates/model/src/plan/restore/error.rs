@@ -12,19 +12,17 @@ pub enum PlanError {
     #[error("target collections exist already: {}", join_names(.0))]
     TargetsExist(Vec<CollectionRef>),
     /// Target collections exist whose drop was not confirmed, because they did not exist at that time.
-    #[error("target collections exist whose drop was not confirmed: {}", join_names(.0))]
+    #[error("the drop of these existing target collections was not confirmed: {}", join_names(.0))]
     DropsUnconfirmed(Vec<CollectionRef>),
     /// Target collections that should be used do not exist.
     #[error("target collections do not exist: {}", join_names(.0))]
     TargetsMissing(Vec<CollectionRef>),
     /// A collection has L0 segments, which no supported Milvus can import.
-    #[error(
-        "{0} holds segments of deletes (L0), which come with Milvus 2.4; restoring them comes with a later release"
-    )]
+    #[error("{0} contains L0 segments (deletes, Milvus 2.4 and later), which this version cannot restore")]
     L0(CollectionRef),
     /// A collection has segments of a storage version that no supported Milvus can import.
     #[error(
-        "{0} holds segments of storage version {1}, which come with Milvus 2.6; restoring them comes with a later release"
+        "{0} contains segments of storage version {1} (Milvus 2.6 and later), which this version cannot restore"
     )]
     StorageVersion(CollectionRef, i64),
 }

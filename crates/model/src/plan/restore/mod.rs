@@ -160,7 +160,10 @@ impl RestorePlan {
             .any(|job| matches!(job.files, ImportFiles::Staged(_)));
         let staging = staged.then(|| match &facts.access {
             DataAccess::Staged(why) => why.clone(),
-            DataAccess::InPlace => "a partition is split, or foreign objects lie among its files".to_owned(),
+            DataAccess::InPlace => {
+                "a partition is split, or its directory contains objects that are not part of the backup"
+                    .to_owned()
+            }
         });
         Ok(Self {
             name: request.name.clone(),
@@ -222,9 +225,8 @@ impl CollectionPlan {
             Properties::new(backup, &request.skip)
         };
         if let Some(ttl) = properties.ttl_s() {
-            warnings.push(format!(
-                "{target} has a TTL of {ttl} s, which begins anew for its rows with the restore"
-            ));
+            warnings
+                .push(format!("{target} has a TTL of {ttl} s, which restarts for its rows at the restore"));
         }
         let indexes: Vec<Index> = backup
             .indexes
@@ -237,7 +239,7 @@ impl CollectionPlan {
         let load = wanted && (!indexes.is_empty() || action == TargetAction::Use);
         if wanted && !load {
             warnings.push(format!(
-                "{target} was loaded, but cannot be without its index; create one and load it"
+                "{target} was loaded, but cannot be loaded without its index; create an index and load it"
             ));
         }
         let (partitions, jobs) = if request.options.meta_only {

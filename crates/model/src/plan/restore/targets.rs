@@ -62,7 +62,9 @@ pub(super) fn remove_taken_aliases(
             let holder = taken.get(&name).filter(|holder| *holder != target && !dropped.contains(*holder));
             let free = holder.is_none() && given.insert(name);
             if !free {
-                warnings.push(format!("alias {alias} of {source} is taken in the target and stays as it is"));
+                warnings.push(format!(
+                    "alias {alias} of {source} is not created: the target already uses this name"
+                ));
             }
             free
         });

@@ -88,7 +88,10 @@ fn a_plan_states_why_it_stages() {
         ..sample::facts()
     };
     let plan = plan_backup(backup(), &sample::request(), &dirty).unwrap();
-    assert_eq!(plan.staging.as_deref(), Some("a partition is split, or foreign objects lie among its files"));
+    assert_eq!(
+        plan.staging.as_deref(),
+        Some("a partition is split, or its directory contains objects that are not part of the backup")
+    );
     let files: Vec<_> = plan.jobs().map(|job| &job.files).collect();
     assert_eq!(files, [&ImportFiles::InPlace, &ImportFiles::Staged(vec![SegmentId(7), SegmentId(8)])]);
 }
@@ -284,7 +287,9 @@ fn a_new_collection_without_an_index_is_not_loaded_and_a_warning_says_so() {
     };
     let plan = plan_backup(loaded_with_index(), &request, &sample::facts()).unwrap();
     assert!(!plan.collections[0].load && plan.collections[0].indexes.is_empty());
-    assert!(plan.warnings.iter().any(|w| w.starts_with("copy.books was loaded, but cannot be without")));
+    assert!(
+        plan.warnings.iter().any(|w| w.starts_with("copy.books was loaded, but cannot be loaded without"))
+    );
 
     let request = RestoreRequest {
         options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..request.options },
@@ -301,7 +306,7 @@ fn a_ttl_is_set_after_the_import_with_a_warning_and_existing_targets_keep_their_
     let collection = &plan.collections[0];
     assert_eq!(collection.properties, [KeyValue::new("a", "b")]);
     assert_eq!(collection.properties_after, [KeyValue::new("collection.ttl.seconds", "60")]);
-    assert!(plan.warnings[0].starts_with("copy.books has a TTL of 60 s, which begins anew"));
+    assert!(plan.warnings[0].starts_with("copy.books has a TTL of 60 s, which restarts"));
 
     let request = RestoreRequest {
         options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },

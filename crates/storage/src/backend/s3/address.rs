@@ -41,7 +41,7 @@ impl S3Address {
             return Err(fail("it must look like http://host:port or https://host:port"));
         }
         if !matches!(url.path(), "" | "/") || url.query().is_some() || !url.username().is_empty() {
-            return Err(fail("it must hold no path, query or user"));
+            return Err(fail("it must not contain a path, a query or a user"));
         }
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         Ok(Self {

@@ -70,7 +70,7 @@ impl S3Copier {
         if copied.is_err() {
             let aborted = tokio::time::timeout(STOP_GRACE, target.abort_upload(&upload)).await;
             if !matches!(aborted, Ok(Ok(()))) {
-                tracing::warn!(object = %item.to, "an unfinished upload stays behind in the store");
+                tracing::warn!(object = %item.to, "an unfinished upload remains in the store");
             }
         }
         copied
