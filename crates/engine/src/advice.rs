@@ -344,7 +344,7 @@ fn advice_for_import_failure(reason: &str) -> Option<Advice> {
 fn advice_for_store_error(kind: storage::StorageErrorKind) -> Option<Advice> {
     use storage::StorageErrorKind as E;
     Some(match kind {
-        E::PermissionDenied => Advice::CheckStorePermissions,
+        E::Credentials | E::PermissionDenied => Advice::CheckStorePermissions,
         E::Unreachable => Advice::CompareSettings {
             settings: vec![Setting::StorageAddress, Setting::StoragePort, Setting::StorageTls],
         },

@@ -11,6 +11,7 @@ use crate::backup::{confirm_source_root, create_mover, describe_copy_method, lis
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
 use crate::instance::Instance;
+use crate::restore::determine_data_access;
 use crate::{Advice, Engine, Error, JobCtx};
 
 /// The result of one check.
@@ -52,6 +53,9 @@ impl Check {
 /// The difference between the clocks of this machine and of a store that causes a warning, in milliseconds.
 const MAX_CLOCK_SKEW_MS: i64 = 60_000;
 
+/// The content of the objects that a check writes.
+const PROBE: &[u8] = b"milvus-backup check";
+
 impl Engine {
     /// Checks Milvus, both storages and their permissions, and copying between them.
     ///
@@ -75,14 +79,7 @@ impl Engine {
             let written = self.check_backup(catalog, &mut lines).await;
             if let (Some(source), true) = (&source, written) {
                 lines.push(self.check_copy(source, catalog, ctx).await);
-                lines.push(match crate::restore::determine_data_access(&catalog.store, source) {
-                    DataAccess::InPlace => Check::new(
-                        CheckState::Ok,
-                        "restores",
-                        "the target's Milvus reads the backup in place",
-                    ),
-                    DataAccess::Staged(why) => Check::new(CheckState::Info, "restores will be staged", why),
-                });
+                self.check_restores(source, catalog, &mut lines).await;
             }
         }
         if let Some(milvus) = &milvus {
@@ -208,6 +205,31 @@ impl Engine {
         }
     }
 
+    /// Determines how restores give Milvus access to a backup; where they stage it, writes, reads and deletes an object
+    /// in Milvus's own store.
+    async fn check_restores(&self, source: &Store, catalog: &Catalog, lines: &mut Vec<Check>) {
+        let subject = "restores";
+        let probe = new_probe_key(&self.config.backup.root);
+        let written = catalog.store.write(&probe, Bytes::from_static(PROBE)).await;
+        let mode = self.config.limits.copy_mode;
+        let access = determine_data_access(&catalog.store, source, mode, &probe).await;
+        if let Err(error) = written.and(catalog.store.delete(&[probe]).await) {
+            lines.push(Check::from_error(subject, &Error::from(error)));
+            return;
+        }
+        let DataAccess::Staged(why) = access else {
+            let text = "the target's Milvus reads the backup in place";
+            lines.push(Check::new(CheckState::Ok, subject, text));
+            return;
+        };
+        lines.push(Check::new(CheckState::Info, "restores will be staged", why));
+        let key = new_probe_key(&self.config.source.root);
+        if let Err(error) = probe_store(source, &key).await {
+            let failed = Check::from_error(subject, &error);
+            lines.push(Check { state: CheckState::Warn, ..failed });
+        }
+    }
+
     /// Pauses the garbage collection of Milvus for one second and lifts the pause, if backups would pause it.
     async fn check_gc(&self, milvus: &Milvus) -> Check {
         let subject = "garbage collection";
@@ -257,7 +279,7 @@ async fn check_root(source: &Instance) -> Check {
 /// Returns by how many milliseconds the clock of this machine is ahead of that of the store; `None` if the store
 /// reports no time of change.
 async fn probe_store(store: &Store, key: &ObjectKey) -> Result<Option<i64>, Error> {
-    let content = Bytes::from_static(b"milvus-backup check");
+    let content = Bytes::from_static(PROBE);
     store.write(key, content.clone()).await?;
     let written = now_ms();
     let read = store.read(key).await.map_err(Error::from);

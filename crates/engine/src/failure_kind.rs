@@ -81,7 +81,9 @@ impl Error {
 fn kind_of_storage_error(error: &StorageError) -> FailureKind {
     use storage::StorageErrorKind as E;
     match error.kind() {
-        E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => FailureKind::Unreachable,
+        E::Credentials | E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => {
+            FailureKind::Unreachable
+        }
         E::Config => FailureKind::Usage,
         E::Cancelled => FailureKind::Interrupted,
         _ => FailureKind::Failed,

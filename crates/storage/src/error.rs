@@ -10,7 +10,9 @@ pub enum StorageErrorKind {
     NotFound,
     /// The object exists already, or a condition on its existence did not hold.
     AlreadyExists,
-    /// The credentials are missing, wrong or expired, or lack the permission.
+    /// The credentials are missing, wrong or expired, or their provider does not answer.
+    Credentials,
+    /// The credentials lack the permission.
     PermissionDenied,
     /// No connection could be made: name not found, connection refused, or TLS handshake failed.
     Unreachable,
@@ -20,7 +22,7 @@ pub enum StorageErrorKind {
     NoSpace,
     /// The store does not implement the request, or an option of it.
     Unsupported,
-    /// The store asks for fewer requests.
+    /// The store limits the request rate.
     RateLimited,
     /// The store did not answer within the time limit.
     Timeout,
@@ -50,7 +52,6 @@ pub(crate) struct Cause {
     pub(crate) kind: StorageErrorKind,
     pub(crate) temporary: bool,
     pub(crate) reason: String,
-    pub(crate) detail: Option<String>,
 }
 
 impl StorageError {
@@ -63,17 +64,12 @@ impl StorageError {
     pub fn is_temporary(&self) -> bool {
         self.0.cause.temporary
     }
-
-    /// Returns the store's raw answer with its request id for verbose output, without credentials.
-    pub fn detail(&self) -> Option<&str> {
-        self.0.cause.detail.as_deref()
-    }
 }
 
 impl Cause {
-    /// Creates a permanent cause (see [`Self::temporary`]) without a raw answer.
+    /// Creates a permanent cause (see [`Self::temporary`]).
     pub(crate) fn new(kind: StorageErrorKind, reason: impl Into<String>) -> Self {
-        Self { kind, temporary: false, reason: reason.into(), detail: None }
+        Self { kind, temporary: false, reason: reason.into() }
     }
 
     /// Creates the cause of an operation that the caller cancelled.
@@ -84,12 +80,6 @@ impl Cause {
     /// Marks the cause as temporary, so that the operation is retried.
     pub(crate) fn temporary(mut self) -> Self {
         self.temporary = true;
-        self
-    }
-
-    /// Attaches the store's raw answer for verbose output.
-    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
         self
     }
 

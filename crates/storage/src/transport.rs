@@ -4,8 +4,10 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use http::{Request, Response};
 use opendal::layers::{RetryEvent, RetryLayer, TimeoutLayer};
-use opendal::{HttpTransporter, Operator};
+use opendal::{Buffer, HttpBody, HttpTransport, HttpTransporter, Operator};
+use opendal_http_transport_reqwest::ReqwestTransport;
 
 use crate::classify;
 use crate::error::{Cause, Result, StorageErrorKind};
@@ -34,19 +36,10 @@ pub(crate) fn build_http_client(
     endpoint: &str,
     ca_cert: Option<&Path>,
     uses_tls: bool,
-) -> Result<reqwest::Client> {
+) -> Result<HttpTransporter> {
     // An error means that the program has already installed a provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .http1_only()
-        .connect_timeout(CONNECT_LIMIT)
-        .pool_idle_timeout(IDLE_LIMIT)
-        .tcp_keepalive(IDLE_LIMIT)
-        .tcp_nodelay(true);
-    if is_loopback(endpoint) {
-        // A proxy set in the environment cannot be meant for this machine, as other tools assume too.
-        builder = builder.no_proxy();
-    }
+    let mut certificates = None;
     if let Some(path) = ca_cert {
         let subject = format!("certificate file {}", path.display());
         let pem = std::fs::read(path).map_err(|error| {
@@ -54,18 +47,52 @@ pub(crate) fn build_http_client(
                 .during("read", subject.as_str())
         })?;
         let certs = reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|certs| !certs.is_empty());
-        let certs = certs.ok_or_else(|| {
+        certificates = Some(certs.ok_or_else(|| {
             Cause::new(StorageErrorKind::Config, "it contains no PEM certificate").during("use", subject)
-        })?;
-        builder = builder.tls_certs_merge(certs);
-    } else if !uses_tls {
-        // The client must also work on a machine without system certificates.
-        builder = builder.tls_certs_only([]);
+        })?);
     }
-    builder.build().map_err(|error| {
-        let reason = Cause { kind: StorageErrorKind::Config, ..classify::http_error(&error) };
-        reason.during("prepare TLS for", endpoint)
-    })
+    let build = |builder: reqwest::ClientBuilder| {
+        let builder = match &certificates {
+            Some(certificates) => builder.tls_certs_merge(certificates.clone()),
+            // The client must also work on a machine without system certificates.
+            None if !uses_tls => builder.tls_certs_only([]),
+            None => builder,
+        };
+        let client = builder.build().map_err(|error| {
+            let reason = Cause { kind: StorageErrorKind::Config, ..classify::http_error(&error) };
+            reason.during("prepare TLS for", endpoint)
+        })?;
+        Ok(ReqwestTransport::new(client))
+    };
+    Ok(HttpTransporter::new(HttpClient {
+        direct: build(client_builder().no_proxy())?,
+        other: build(client_builder())?,
+    }))
+}
+
+fn client_builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .http1_only()
+        .connect_timeout(CONNECT_LIMIT)
+        .pool_idle_timeout(IDLE_LIMIT)
+        .tcp_keepalive(IDLE_LIMIT)
+        .tcp_nodelay(true)
+}
+
+/// Sends requests to this machine and its network link directly, and others through the proxy that the environment
+/// names, if any.
+///
+/// A proxy cannot be meant for the former, as other tools assume too. Credentials come from such addresses.
+struct HttpClient {
+    direct: ReqwestTransport,
+    other: ReqwestTransport,
+}
+
+impl HttpTransport for HttpClient {
+    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        let is_local = request.uri().host().is_some_and(is_local_host);
+        if is_local { self.direct.fetch(request).await } else { self.other.fetch(request).await }
+    }
 }
 
 /// Makes an operator send its requests through `transporter`, and adds measurements, time limits and retries.
@@ -88,12 +115,13 @@ pub(crate) fn add_layers(operator: Operator, transporter: HttpTransporter) -> Op
         .layer(retries)
 }
 
-/// Returns whether the host of an endpoint is this machine.
-fn is_loopback(endpoint: &str) -> bool {
-    let url = reqwest::Url::parse(endpoint).ok();
-    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+/// Returns whether a host, as in a URL, is this machine or reachable on its network link only.
+fn is_local_host(host: &str) -> bool {
+    match host.trim_start_matches('[').trim_end_matches(']').parse() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unicast_link_local(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
 }
 
 #[cfg(test)]
@@ -101,12 +129,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_endpoints_are_recognised() {
-        for endpoint in ["http://localhost:1", "https://127.0.0.2", "http://[::1]:9000/"] {
-            assert!(is_loopback(endpoint), "{endpoint}");
+    fn hosts_of_this_machine_and_its_link_are_local() {
+        for host in ["localhost", "127.0.0.2", "[::1]", "169.254.169.254", "[fe80::1]"] {
+            assert!(is_local_host(host), "{host}");
         }
-        for endpoint in ["http://localhost.example", "http://10.0.0.1", ""] {
-            assert!(!is_loopback(endpoint), "{endpoint}");
+        for host in ["localhost.example", "10.0.0.1", "", "[fd00:ec2::254]"] {
+            assert!(!is_local_host(host), "{host}");
         }
     }
 }

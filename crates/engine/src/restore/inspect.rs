@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::mapping::Targets;
 use model::name::CollectionRef;
-use model::plan::restore::{ExistingTargetPolicy, RestoreRequest, TargetFacts};
-use storage::Store;
+use model::plan::restore::{DataAccess, ExistingTargetPolicy, RestoreRequest, TargetFacts};
 
-use super::data_access::determine_data_access;
 use crate::Error;
 use crate::instance::Instance;
 
@@ -17,12 +15,12 @@ pub(super) const CONCURRENT_CALLS: usize = 8;
 
 /// Reads the databases, existing targets and taken aliases of the target; the files of the backup are not inspected.
 ///
-/// `aliases` are those that the restore would create.
+/// `aliases` are those that the restore would create, `access` says how the target reads the backup.
 pub(super) async fn inspect_target(
-    backup: &Store,
     target: &Instance,
     targets: &Targets,
     aliases: BTreeSet<CollectionRef>,
+    access: DataAccess,
     request: &RestoreRequest,
 ) -> Result<TargetFacts, Error> {
     let databases: BTreeSet<String> = target.milvus.list_databases().await?.into_iter().collect();
@@ -45,7 +43,6 @@ pub(super) async fn inspect_target(
     } else {
         BTreeMap::new()
     };
-    let access = determine_data_access(backup, &target.store);
     Ok(TargetFacts { databases, existing, aliases, access, prefixes: BTreeMap::new() })
 }
 

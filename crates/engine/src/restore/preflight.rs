@@ -6,12 +6,14 @@ use std::time::Instant;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
+use model::layout::backup::ManifestFile;
 use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, PrefixFacts, RestorePlan, RestoreRequest, TargetFacts};
 
 use super::PreparedRestore;
+use super::data_access::determine_data_access;
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
 use crate::backup::{confirm_source_root, list_collections_of};
 use crate::catalog::{BackupDetail, Catalog};
@@ -51,8 +53,10 @@ pub(crate) async fn check_restore_request(
     let mut checked = CheckedRestore { catalog, target, targets, drops, detail, facts };
     check_schemas(&checked.target, &checked.selected_collections())?;
     let aliases = checked.wanted_aliases();
-    let facts =
-        inspect_target(&checked.catalog.store, &checked.target, &checked.targets, aliases, request).await?;
+    let head = checked.catalog.layout(&request.name).manifest_file(ManifestFile::Head);
+    let (backup, target) = (&checked.catalog.store, &checked.target);
+    let access = determine_data_access(backup, &target.store, engine.config.limits.copy_mode, &head).await;
+    let facts = inspect_target(target, &checked.targets, aliases, access, request).await?;
     checked.facts = facts;
     // This plan lacks the files, which take longer to list, but finds every target that is not allowed.
     checked.drops = checked.build_plan(request)?.dropped_targets().cloned().collect();

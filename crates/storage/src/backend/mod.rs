@@ -1,6 +1,7 @@
 //! What each kind of store does in its own way. OpenDAL does the rest, for all of them alike.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use model::key::ObjectKey;
 use opendal::Operator;
@@ -46,6 +47,22 @@ impl Backend {
         match self {
             Self::Disk => disk::remove_empty_dirs(prefix).await,
             Self::S3(_) => Ok(()),
+        }
+    }
+
+    /// Returns whether one request may delete many objects.
+    pub(crate) fn deletes_in_bulk(&self) -> bool {
+        match self {
+            Self::Disk => true,
+            Self::S3(client) => client.deletes_in_bulk.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Remembers that the store refuses requests that delete many objects.
+    pub(crate) fn stop_bulk_deletes(&self) {
+        match self {
+            Self::Disk => {}
+            Self::S3(client) => client.deletes_in_bulk.store(false, Ordering::Relaxed),
         }
     }
 }

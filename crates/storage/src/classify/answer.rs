@@ -19,16 +19,18 @@ pub(crate) fn answer(status: Option<u16>, code: Option<&str>, message: &str) -> 
         (None, Some(status)) => format!("{text} (HTTP {status})"),
         (None, None) => text.to_owned(),
     };
-    Cause { kind, temporary, reason, detail: None }
+    Cause { kind, temporary, reason }
 }
 
 /// Returns the meaning of an HTTP status without a known error code; `None` if it says nothing.
 fn classify_status(status: u16) -> Option<Meaning> {
     Some(match status {
         301 => (StorageErrorKind::Config, false, "the bucket is in another region"),
-        401 | 403 => (StorageErrorKind::PermissionDenied, false, "access denied"),
+        401 => (StorageErrorKind::Credentials, false, "the credentials are not accepted"),
+        403 => (StorageErrorKind::PermissionDenied, false, "access denied"),
         404 => (StorageErrorKind::NotFound, false, "it does not exist"),
         412 => (StorageErrorKind::AlreadyExists, false, "the object exists already"),
+        405 | 501 => (StorageErrorKind::Unsupported, false, "the store does not implement the request"),
         408 => (StorageErrorKind::Timeout, true, ""),
         429 => (StorageErrorKind::RateLimited, true, "the store limits the request rate"),
         507 => (StorageErrorKind::NoSpace, false, "no space is left in the store"),

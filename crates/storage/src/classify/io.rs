@@ -18,7 +18,7 @@ pub(crate) fn io_error(error: &io::Error) -> Cause {
         Io::Interrupted | Io::WouldBlock | Io::StaleNetworkFileHandle => (StorageErrorKind::Unexpected, true),
         _ => (StorageErrorKind::Unexpected, false),
     };
-    Cause { kind, temporary, reason: sentence_part(error), detail: None }
+    Cause { kind, temporary, reason: sentence_part(error) }
 }
 
 #[cfg(test)]

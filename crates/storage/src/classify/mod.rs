@@ -21,7 +21,7 @@ use crate::error::{Cause, StorageErrorKind};
 /// the store's message is clearer.
 type Meaning = (StorageErrorKind, bool, &'static str);
 
-fn timeout_cause() -> Cause {
+pub(crate) fn timeout_cause() -> Cause {
     Cause::new(StorageErrorKind::Timeout, "no answer within the time limit").temporary()
 }
 

@@ -9,21 +9,22 @@ use crate::error::{Cause, StorageErrorKind};
 ///
 /// OpenDAL 0.59 keeps the store's code and status only in its error text, so they are parsed from there.
 pub(crate) fn opendal_error(error: &opendal::Error) -> Cause {
-    let detail = error.to_string();
+    let text = error.to_string();
+    // The answer with its request id, which the operator of the store asks for; OpenDAL leaves out credentials.
+    tracing::debug!(answer = text, "a request to the store failed");
     if let Some(cause) = find_library_cause(error) {
-        return cause.with_detail(detail);
+        return cause;
     }
     if error.message() == "operation timeout reached" {
-        return timeout_cause().with_detail(detail);
+        return timeout_cause();
     }
-    let cause = match (find_quoted(error.message(), "code: \""), find_status(&detail)) {
+    match (find_quoted(error.message(), "code: \""), find_status(&text)) {
         (Some(code), status) => {
             answer(status, Some(code), find_quoted(error.message(), "message: \"").unwrap_or_default())
         }
         (None, Some(status)) => answer(Some(status), None, ""),
         (None, None) => Cause::new(kind_from_opendal(error.kind()), error.message()),
-    };
-    cause.with_detail(detail)
+    }
 }
 
 /// Classifies the HTTP, signing or system error that caused an error of OpenDAL, if there is one.

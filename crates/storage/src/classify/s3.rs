@@ -9,14 +9,14 @@ pub(super) fn classify_code(code: &str) -> Option<Meaning> {
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => {
             (K::PermissionDenied, false, "access denied")
         }
-        "InvalidAccessKeyId" => (K::PermissionDenied, false, "the store does not know the access key"),
-        "SignatureDoesNotMatch" => (K::PermissionDenied, false, "the secret key does not fit the access key"),
-        "ExpiredToken" | "TokenRefreshRequired" => {
-            (K::PermissionDenied, false, "the session token has expired")
+        "InvalidAccessKeyId" | "NotSignedUp" => {
+            (K::Credentials, false, "the store does not know the access key")
         }
-        "InvalidToken" => (K::PermissionDenied, false, "the session token is not valid"),
+        "SignatureDoesNotMatch" => (K::Credentials, false, "the secret key does not fit the access key"),
+        "ExpiredToken" | "TokenRefreshRequired" => (K::Credentials, false, "the session token has expired"),
+        "InvalidToken" => (K::Credentials, false, "the session token is not valid"),
         "RequestTimeTooSkewed" => {
-            (K::PermissionDenied, false, "this machine's clock differs too much from the store's")
+            (K::Credentials, false, "this machine's clock differs too much from the store's")
         }
         "NoSuchBucket" => (K::BucketMissing, false, "the bucket does not exist"),
         "NoSuchKey" => (K::NotFound, false, "the object does not exist"),

@@ -91,9 +91,11 @@ impl ServerSideCopier {
 
 /// Returns whether a store refused a server-side copy in a way that does not exclude streaming.
 ///
-/// Reading and writing may need different credentials, or the store may not support the request.
+/// The credentials of the target may not be allowed to read the source, or may reach another bucket of the same name
+/// (that of another tenant), or the store may not support the request. Invalid credentials are no refusal.
 pub(crate) fn is_refusal(error: &StorageError) -> bool {
-    matches!(error.kind(), StorageErrorKind::PermissionDenied | StorageErrorKind::Unsupported)
+    use StorageErrorKind as K;
+    matches!(error.kind(), K::PermissionDenied | K::Unsupported | K::BucketMissing | K::NotFound)
 }
 
 #[cfg(test)]
@@ -148,12 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn only_missing_rights_and_missing_support_are_refusals() {
+    fn missing_rights_and_support_and_a_source_that_is_not_visible_are_refusals() {
         use StorageErrorKind as K;
         let refused = |kind| is_refusal(&Cause::new(kind, "no").during("copy", "a to b"));
-        assert!(refused(K::PermissionDenied) && refused(K::Unsupported));
-        for kind in [K::NotFound, K::BucketMissing, K::Unreachable, K::RateLimited, K::Timeout, K::Unexpected]
-        {
+        for kind in [K::PermissionDenied, K::Unsupported, K::NotFound, K::BucketMissing] {
+            assert!(refused(kind), "{kind:?}");
+        }
+        for kind in [K::Credentials, K::Unreachable, K::RateLimited, K::Timeout, K::Unexpected] {
             assert!(!refused(kind), "{kind:?}");
         }
     }

@@ -1,16 +1,19 @@
 //! Deletion of objects, in batches.
 
-use futures::stream::{BoxStream, TryStreamExt};
+use futures::stream::{self, BoxStream, TryStreamExt};
 use model::key::ObjectKey;
 use opendal::Entry;
 use tokio_util::sync::CancellationToken;
 
 use super::Store;
 use crate::classify;
-use crate::error::{Cause, Result, StorageErrorKind};
+use crate::error::{Cause, Result, StorageError};
 
 /// The number of objects in one request; S3 accepts at most this many.
 const BATCH_SIZE: usize = 1000;
+
+/// The number of objects that are deleted concurrently where each needs a request.
+const CONCURRENT_DELETES: usize = 16;
 
 impl Store {
     /// Deletes objects; objects that do not exist are ignored. Directories of a disk remain.
@@ -72,16 +75,31 @@ impl Store {
         Ok(batch)
     }
 
-    async fn delete_batch(&self, keys: Vec<String>) -> Result<()> {
-        let first = keys.first().cloned().unwrap_or_default();
-        let Err(error) = self.operator().delete_iter(keys).await else { return Ok(()) };
-        let mut cause = classify::opendal_error(&error);
-        if cause.kind == StorageErrorKind::Unexpected && !cause.temporary {
-            // OpenDAL drops the store's reasons if a whole batch is refused; deleting one object reveals them.
-            if let Err(error) = self.operator().delete(&first).await {
-                cause = classify::opendal_error(&error);
+    /// Deletes up to [`BATCH_SIZE`] objects: with one request, or with one for each if the store refuses that.
+    async fn delete_batch(&self, mut keys: Vec<String>) -> Result<()> {
+        if keys.len() > 1 && self.backend().deletes_in_bulk() {
+            let Err(error) = self.operator().delete_iter(keys.clone()).await else { return Ok(()) };
+            let cause = classify::opendal_error(&error);
+            if cause.temporary || self.traits().has_directories {
+                return Err(self.delete_error(&keys[0], cause));
             }
+            // Not every store accepts a request for many objects. If one request for one object fails too, its error
+            // has the reason, which OpenDAL drops for a batch.
+            self.delete_one(&keys.swap_remove(0)).await?;
+            tracing::info!(%error, "the store refuses to delete many objects at once; deleting them one by one");
+            self.backend().stop_bulk_deletes();
         }
-        Err(cause.during("delete", self.location().describe_object(&ObjectKey::new(&first))))
+        stream::iter(keys.into_iter().map(Ok))
+            .try_for_each_concurrent(CONCURRENT_DELETES, async |key| self.delete_one(&key).await)
+            .await
+    }
+
+    async fn delete_one(&self, key: &str) -> Result<()> {
+        let deleted = self.operator().delete(key).await;
+        deleted.map_err(|error| self.delete_error(key, classify::opendal_error(&error)))
+    }
+
+    fn delete_error(&self, key: &str, cause: Cause) -> StorageError {
+        cause.during("delete", self.location().describe_object(&ObjectKey::new(key)))
     }
 }

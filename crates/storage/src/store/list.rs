@@ -55,6 +55,13 @@ impl Store {
         self.list(prefix).try_next().await.map(|first| first.is_some())
     }
 
+    /// Finds an object in a listing of the keys that begin with its key; it is the first of them.
+    pub(super) async fn find_in_listing(&self, key: &ObjectKey) -> opendal::Result<Option<ObjectMetadata>> {
+        let mut entries = self.operator().lister_with(key.as_str()).recursive(true).limit(1).await?;
+        let first = entries.try_next().await?.filter(|entry| entry.path() == key.as_str());
+        Ok(first.map(|entry| ObjectMetadata::from_opendal(entry.metadata())))
+    }
+
     /// Lists the entries of OpenDAL below a prefix, including directories, directory markers and temporary files.
     pub(super) fn raw_entries(
         &self,

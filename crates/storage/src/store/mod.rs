@@ -45,20 +45,36 @@ impl Store {
         self.0.traits
     }
 
+    /// Returns whether both stores are used with the same credentials, as far as their configuration tells.
+    pub fn has_same_credentials(&self, other: &Self) -> bool {
+        match (self.backend(), other.backend()) {
+            (Backend::S3(one), Backend::S3(other)) => one.identity == other.identity,
+            (Backend::Disk, Backend::Disk) => true,
+            (Backend::Disk, Backend::S3(_)) | (Backend::S3(_), Backend::Disk) => false,
+        }
+    }
+
     /// Names an object for messages: `s3://bucket/key` or `/path`.
     pub fn describe(&self, key: &ObjectKey) -> String {
         self.location().describe(key)
     }
 
     /// Returns the metadata of an object, or `None` if it does not exist or is a directory.
+    ///
+    /// Where the credentials may list the store but not request the metadata, a listing answers.
     pub async fn metadata(&self, key: &ObjectKey) -> Result<Option<ObjectMetadata>> {
-        match self.operator().stat(key.as_str()).await {
-            Ok(meta) if meta.is_dir() => Ok(None),
-            Ok(meta) => Ok(Some(ObjectMetadata::from_opendal(&meta))),
-            Err(error) => match classify::opendal_error(&error) {
-                cause if cause.kind == StorageErrorKind::NotFound => Ok(None),
-                cause => Err(cause.during("look up", self.location().describe_object(key))),
-            },
+        let cause = match self.operator().stat(key.as_str()).await {
+            Ok(meta) if meta.is_dir() => return Ok(None),
+            Ok(meta) => return Ok(Some(ObjectMetadata::from_opendal(&meta))),
+            Err(error) => classify::opendal_error(&error),
+        };
+        match cause.kind {
+            StorageErrorKind::NotFound => Ok(None),
+            StorageErrorKind::PermissionDenied => {
+                let listed = self.find_in_listing(key).await;
+                listed.map_err(|_| cause.during("look up", self.location().describe_object(key)))
+            }
+            _ => Err(cause.during("look up", self.location().describe_object(key))),
         }
     }
 

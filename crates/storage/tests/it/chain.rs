@@ -3,6 +3,9 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -86,6 +89,29 @@ fn the_key_pair_is_read_from_the_instance_metadata() {
 }
 
 #[test]
+fn a_metadata_service_in_trouble_is_asked_again() {
+    let home = tempfile::tempdir().unwrap();
+    run_ignored_test("chain::with_an_instance_role_in_trouble", home.path(), &[]);
+}
+
+#[test]
+fn a_key_pair_that_cannot_be_renewed_is_used_until_it_expires() {
+    let home = tempfile::tempdir().unwrap();
+    run_ignored_test("chain::with_a_key_pair_that_cannot_be_renewed", home.path(), &[]);
+}
+
+#[test]
+fn the_metadata_service_is_not_asked_through_a_proxy() {
+    let home = tempfile::tempdir().unwrap();
+    let proxy = "http://127.0.0.1:1";
+    run_ignored_test(
+        "chain::with_an_instance_role",
+        home.path(),
+        &[("HTTP_PROXY", proxy), ("http_proxy", proxy)],
+    );
+}
+
+#[test]
 fn missing_credentials_are_reported() {
     let home = tempfile::tempdir().unwrap();
     run_ignored_test("chain::without_credentials", home.path(), &[("AWS_EC2_METADATA_DISABLED", "true")]);
@@ -100,10 +126,27 @@ async fn with_credentials_in_environment_or_profile() {
 #[tokio::test]
 #[ignore = "run by the tests above in a process with its own environment"]
 async fn with_an_instance_role() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(metadata_service(listener));
-    write_and_copy(Some(endpoint)).await;
+    write_and_copy(Some(metadata_service("2099-01-01T00:00:00Z".to_owned(), |_| false).await)).await;
+}
+
+#[tokio::test]
+#[ignore = "run by the tests above in a process with its own environment"]
+async fn with_an_instance_role_in_trouble() {
+    let every_other = |request: usize| request % 2 == 0;
+    write_and_copy(Some(metadata_service("2099-01-01T00:00:00Z".to_owned(), every_other).await)).await;
+}
+
+#[tokio::test]
+#[ignore = "run by the tests above in a process with its own environment"]
+async fn with_a_key_pair_that_cannot_be_renewed() {
+    // A pair is renewed two minutes before it expires. The first pair takes three requests.
+    let expiration = (jiff::Timestamp::now() + Duration::from_mins(1)).to_string();
+    let endpoint = metadata_service(expiration, |request| request >= 3).await;
+    let server = Server::start().await;
+    let store = open_with_chain(&server, "bucket", Some(endpoint));
+    for key in ["a", "b", "c"] {
+        store.write(&ObjectKey::new(key), Bytes::from("text")).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -111,26 +154,41 @@ async fn with_an_instance_role() {
 async fn without_credentials() {
     let server = Server::start().await;
     let error = open_with_chain(&server, "source", None).read(&ObjectKey::new("a")).await.unwrap_err();
-    assert_eq!(error.kind(), StorageErrorKind::PermissionDenied);
+    assert_eq!(error.kind(), StorageErrorKind::Credentials);
     let expected =
         "no credentials were found in the configuration, the environment, a profile or from an instance role";
     assert!(error.to_string().contains(expected), "{error}");
 }
 
-/// Serves the instance metadata of a virtual machine with one role.
-async fn metadata_service(listener: TcpListener) {
-    loop {
-        let (socket, _) = listener.accept().await.unwrap();
-        let answer = service_fn(async |request: http::Request<hyper::body::Incoming>| {
-            let body = match (request.method(), request.uri().path()) {
-                (&Method::PUT, "/latest/api/token") => "token".to_owned(),
-                (&Method::GET, "/latest/meta-data/iam/security-credentials/") => "role".to_owned(),
-                _ => format!(
-                    r#"{{"Code":"Success","AccessKeyId":"{KEY}","SecretAccessKey":"{SECRET}","Token":"session","Expiration":"2099-01-01T00:00:00Z"}}"#
-                ),
-            };
-            Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from(body))))
-        });
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), answer));
-    }
+/// Serves the instance metadata of a virtual machine with one role; returns the endpoint.
+///
+/// The requests for whose number, counted from 0, `fails` returns true are answered with an error of the server.
+async fn metadata_service(
+    expiration: String,
+    fails: impl Fn(usize) -> bool + Send + Sync + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let state = Arc::new((expiration, fails, AtomicUsize::new(0)));
+    tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let state = Arc::clone(&state);
+            let answer = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                let (expiration, fails, count) = &*state;
+                let body = match (request.method(), request.uri().path()) {
+                    (&Method::PUT, "/latest/api/token") => "token".to_owned(),
+                    (&Method::GET, "/latest/meta-data/iam/security-credentials/") => "role".to_owned(),
+                    _ => format!(
+                        r#"{{"Code":"Success","AccessKeyId":"{KEY}","SecretAccessKey":"{SECRET}","Token":"session","Expiration":"{expiration}"}}"#
+                    ),
+                };
+                let status = if fails(count.fetch_add(1, Ordering::Relaxed)) { 503 } else { 200 };
+                let response = Response::builder().status(status).body(Full::new(Bytes::from(body)));
+                std::future::ready(response)
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), answer));
+        }
+    });
+    endpoint
 }

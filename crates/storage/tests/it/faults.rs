@@ -35,7 +35,7 @@ async fn a_wrong_secret_key_is_reported_without_showing_it() {
     for (endpoint, _server) in endpoints().await {
         let config = S3Config { credentials: key_pair(KEY, "hunter2"), ..s3_config(&endpoint, "bucket") };
         let error = list_all(&open(config)).await.unwrap_err();
-        assert_eq!(error.kind(), StorageErrorKind::PermissionDenied);
+        assert_eq!(error.kind(), StorageErrorKind::Credentials);
         let host = host(&endpoint);
         let expected = format!(
             "cannot list bucket \"bucket\" at {host}: the secret key does not fit the access key (SignatureDoesNotMatch)"
@@ -46,11 +46,11 @@ async fn a_wrong_secret_key_is_reported_without_showing_it() {
 }
 
 #[tokio::test]
-async fn an_unknown_access_key_is_permission_denied() {
+async fn an_unknown_access_key_is_an_error_of_the_credentials() {
     for (endpoint, _server) in endpoints().await {
         let config = S3Config { credentials: key_pair("nobody", "x"), ..s3_config(&endpoint, "bucket") };
         let error = list_all(&open(config)).await.unwrap_err();
-        assert_eq!(error.kind(), StorageErrorKind::PermissionDenied, "{error}");
+        assert_eq!(error.kind(), StorageErrorKind::Credentials, "{error}");
         assert!(!error.is_temporary());
     }
 }
@@ -155,7 +155,6 @@ async fn a_store_that_asks_for_fewer_requests_is_retried() {
     let error = list_all(&store).await.unwrap_err();
     assert_eq!((error.kind(), error.is_temporary()), (StorageErrorKind::RateLimited, true));
     assert!(error.to_string().ends_with("the store limits the request rate (SlowDown)"), "{error}");
-    assert!(error.detail().is_some_and(|detail| detail.contains("503")));
 }
 
 #[tokio::test]

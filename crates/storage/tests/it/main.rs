@@ -8,5 +8,6 @@ mod copies;
 mod disk;
 mod faults;
 mod fixtures;
+mod gateways;
 mod measured;
 mod server;

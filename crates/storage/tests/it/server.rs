@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -32,7 +33,12 @@ pub(crate) enum Fault {
     Cut(usize),
     /// The server never answers.
     Stall,
+    /// The server executes the request and answers with this status.
+    Status(u16),
 }
+
+/// Returns the status, a header and the body with which a request is refused; `None` to execute it.
+type Refusal = dyn Fn(&Parts) -> Option<(u16, (&'static str, &'static str), &'static str)> + Send + Sync;
 
 /// A fault for the next requests of a method whose URL contains a text.
 struct Trap {
@@ -47,6 +53,7 @@ struct Trap {
 struct RequestLog {
     traps: Arc<Mutex<Vec<Trap>>>,
     requests: Arc<Mutex<Vec<String>>>,
+    refusal: Arc<Mutex<Option<Box<Refusal>>>>,
 }
 
 /// A running server with its data in a temporary directory, which is removed with it.
@@ -105,6 +112,17 @@ impl Server {
         self.log.traps.lock().unwrap().push(Trap { method, url_part, remaining: times, fault });
     }
 
+    /// Refuses requests as `refusal` says.
+    pub(crate) fn refuse(
+        &self,
+        refusal: impl Fn(&Parts) -> Option<(u16, (&'static str, &'static str), &'static str)>
+        + Send
+        + Sync
+        + 'static,
+    ) {
+        *self.log.refusal.lock().unwrap() = Some(Box::new(refusal));
+    }
+
     /// Counts the received requests of a method whose URL contains `url_part`.
     pub(crate) fn count_requests(&self, method: &Method, url_part: &str) -> usize {
         let requests = self.log.requests.lock().unwrap();
@@ -144,12 +162,27 @@ impl RequestLog {
         request: Request<Incoming>,
     ) -> Result<Response<s3s::Body>, BoxedError> {
         let fault = self.record(request.method(), &request.uri().to_string());
+        let (parts, body) = request.into_parts();
+        let refused = self.refusal.lock().unwrap().as_ref().and_then(|refusal| refusal(&parts));
+        if let Some((status, (name, value), document)) = refused {
+            body.collect().await?;
+            return Ok(Response::builder()
+                .status(status)
+                .header(name, value)
+                .body(document.to_owned().into())?);
+        }
+        let request = Request::from_parts(parts, body);
         match fault {
             None => Ok(service.call(request.map(s3s::Body::from)).await?),
             Some(Fault::Answer(status, body)) => {
                 // The body is read to the end, so that the client gets the answer and not a closed connection.
                 request.into_body().collect().await?;
                 Ok(Response::builder().status(status).body(body.to_owned().into())?)
+            }
+            Some(Fault::Status(status)) => {
+                let mut response = service.call(request.map(s3s::Body::from)).await?;
+                *response.status_mut() = http::StatusCode::from_u16(status)?;
+                Ok(response)
             }
             Some(Fault::Drop) => Err("closed on purpose".into()),
             Some(Fault::Stall) => std::future::pending().await,

@@ -1,5 +1,7 @@
 //! The endpoint of a bucket, and the place of its name in the URL of a request.
 
+use std::net::Ipv4Addr;
+
 use super::config::{S3Addressing, S3Config};
 use crate::error::{Cause, Result, StorageErrorKind};
 
@@ -18,6 +20,8 @@ const VIRTUAL_HOSTS: [&str; 6] = [
 pub(super) struct S3Address {
     /// Scheme, host in lower case, and port unless it is the default of the scheme.
     pub(super) endpoint: String,
+    /// The host in lower case, without the port.
+    pub(super) host: String,
     /// The name of the bucket.
     pub(super) bucket: String,
     /// Whether requests carry the bucket in the host name, not in the path.
@@ -46,6 +50,7 @@ impl S3Address {
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         Ok(Self {
             endpoint: format!("{}://{host}{port}", url.scheme()),
+            host: host.to_owned(),
             bucket: config.bucket.clone(),
             virtual_host: uses_virtual_host(config.addressing, host, &config.bucket),
         })
@@ -53,7 +58,7 @@ impl S3Address {
 
     /// Returns the URL of the bucket, without a trailing slash.
     pub(super) fn bucket_url(&self) -> String {
-        let Self { endpoint, bucket, virtual_host } = self;
+        let Self { endpoint, bucket, virtual_host, .. } = self;
         match endpoint.split_once("://") {
             Some((scheme, host)) if *virtual_host => format!("{scheme}://{bucket}.{host}"),
             _ => format!("{endpoint}/{bucket}"),
@@ -62,7 +67,9 @@ impl S3Address {
 }
 
 fn uses_virtual_host(addressing: S3Addressing, host: &str, bucket: &str) -> bool {
-    let fits = !bucket.contains('.');
+    // No certificate covers a bucket with a dot, and no name can precede an IP address.
+    let is_address = host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok();
+    let fits = !bucket.contains('.') && !is_address;
     match addressing {
         S3Addressing::Path => false,
         S3Addressing::VirtualHost => fits,
@@ -121,6 +128,9 @@ mod tests {
         assert_eq!(auto("https://s3.amazonaws.com", "a.b"), "https://s3.amazonaws.com/a.b");
         assert_eq!(auto("http://minio:9000", "b"), "http://minio:9000/b");
         assert_eq!(url("http://minio:9000", "b", S3Addressing::VirtualHost), "http://b.minio:9000");
+        for address in ["http://127.0.0.1:9000", "https://[::1]:9000"] {
+            assert_eq!(url(address, "b", S3Addressing::VirtualHost), format!("{address}/b"));
+        }
         assert_eq!(url("https://s3.amazonaws.com", "b", S3Addressing::Path), "https://s3.amazonaws.com/b");
     }
 }

@@ -1,15 +1,17 @@
-//! The client for requests that OpenDAL does not offer: it signs and sends them, and reads the answers.
+//! The client for requests that OpenDAL does not offer: it sends them and reads the answers.
 
 use std::fmt::Write;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Request, header};
+use http::header;
 use model::key::ObjectKey;
-use reqsign_aws_v4::Credential;
-use reqsign_core::Signer;
+use opendal::{Buffer, HttpTransporter};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::address::S3Address;
+use super::config::S3Credentials;
 use crate::classify;
 use crate::error::{Cause, StorageErrorKind};
 use crate::measure;
@@ -17,13 +19,16 @@ use crate::measure;
 /// The time limit of a request that moves no object data.
 pub(super) const REQUEST_LIMIT: Duration = Duration::from_mins(1);
 
-/// Sends requests to one bucket, signed with its credentials.
+/// Sends requests to one bucket.
 pub(crate) struct S3Client {
-    http: reqwest::Client,
-    signer: Signer<Credential>,
+    http: HttpTransporter,
     /// The URL of the bucket, without a trailing slash.
     bucket_url: String,
     bucket: String,
+    /// Identifies the credentials, without secrets.
+    pub(crate) identity: String,
+    /// Whether the store accepts requests that delete many objects; true until it refuses one.
+    pub(crate) deletes_in_bulk: AtomicBool,
 }
 
 /// The fields that are read from result and error documents; an answer with status 200 may contain either.
@@ -39,11 +44,17 @@ pub(super) struct S3Answer {
 
 impl S3Client {
     /// Creates a client for one bucket.
-    pub(super) fn new(http: reqwest::Client, signer: Signer<Credential>, address: &S3Address) -> Self {
-        Self { http, signer, bucket_url: address.bucket_url(), bucket: address.bucket.clone() }
+    pub(super) fn new(http: HttpTransporter, address: &S3Address, credentials: &S3Credentials) -> Self {
+        Self {
+            http,
+            bucket_url: address.bucket_url(),
+            bucket: address.bucket.clone(),
+            identity: identify(credentials),
+            deletes_in_bulk: AtomicBool::new(true),
+        }
     }
 
-    /// Signs and sends a request and reads the answer within `limit`; metrics record it as `operation`.
+    /// Sends a request and reads the answer within `limit`; metrics record it as `operation`.
     pub(super) async fn send(
         &self,
         operation: &'static str,
@@ -51,22 +62,17 @@ impl S3Client {
         body: String,
         limit: Duration,
     ) -> Result<S3Answer, Cause> {
-        let invalid =
-            |error: &dyn std::error::Error| Cause::new(StorageErrorKind::Unexpected, error.to_string());
-        let (mut parts, ()) = request.body(()).map_err(|error| invalid(&error))?.into_parts();
-        self.signer.sign(&mut parts, None).await.map_err(|error| classify::signing_error(&error))?;
-        // The HTTP client adds this header itself, with the same value.
-        parts.headers.remove(header::HOST);
-        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-        let request = reqwest::Request::try_from(Request::from_parts(parts, body));
-        let mut request = request.map_err(|error| classify::http_error(&error))?;
-        *request.timeout_mut() = Some(limit);
-
+        let request = request
+            .header(header::CONTENT_LENGTH, body.len())
+            .body(Buffer::from(body))
+            .map_err(|error| Cause::new(StorageErrorKind::Unexpected, error.to_string()))?;
         let started = Instant::now();
-        let response = self.http.execute(request).await.map_err(|error| classify::http_error(&error))?;
-        let status = response.status();
         // A store sends the headers before it copies, so only the body contains the result.
-        let body = response.bytes().await.map_err(|error| classify::http_error(&error))?;
+        let response = timeout(limit, self.http.send(request))
+            .await
+            .map_err(|_| classify::timeout_cause())?
+            .map_err(|error| classify::opendal_error(&error))?;
+        let (status, body) = (response.status(), response.into_body().to_bytes());
         measure::count_throttle(operation, status.as_u16());
         if status.is_success() {
             measure::record_duration(operation, started.elapsed());
@@ -84,7 +90,9 @@ impl S3Client {
             None if status.is_success() => Err(malformed_answer()),
             _ => Err(classify::answer(Some(status.as_u16()), None, "")),
         }
-        .map_err(|cause| cause.with_detail(String::from_utf8_lossy(&body)))
+        .inspect_err(
+            |_| tracing::debug!(answer = %String::from_utf8_lossy(&body), "a request to the store failed"),
+        )
     }
 
     /// Returns the URL of an object.
@@ -95,6 +103,15 @@ impl S3Client {
     /// Returns the value of the header `x-amz-copy-source` for an object of this bucket.
     pub(super) fn copy_source(&self, key: &ObjectKey) -> String {
         format!("/{}/{}", self.bucket, percent_encode(key.as_str(), true))
+    }
+}
+
+fn identify(credentials: &S3Credentials) -> String {
+    match credentials {
+        S3Credentials::Static { access_key_id, .. } => access_key_id.clone(),
+        S3Credentials::Chain { iam_endpoint } => {
+            format!("credential chain {}", iam_endpoint.as_deref().unwrap_or_default())
+        }
     }
 }
 

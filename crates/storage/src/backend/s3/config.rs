@@ -9,7 +9,8 @@ use secrecy::SecretString;
 pub struct S3Config {
     /// `http://host:port` or `https://host:port`, without a path; the port may be left out.
     pub endpoint: String,
-    /// The region that signatures name; empty means `us-east-1`, which every store but AWS accepts.
+    /// The region that signatures name. If it is empty, it is read from the host of the endpoint, and else
+    /// `us-east-1`; if the store names another one, that is used.
     pub region: String,
     /// The name of the bucket; must not be empty.
     pub bucket: String,
@@ -29,8 +30,8 @@ pub enum S3Addressing {
     Auto,
     /// In the path: `http://host/bucket/key`.
     Path,
-    /// In the host name: `http://bucket.host/key`; a bucket whose name contains a dot still uses `Path`,
-    /// because no certificate covers such a host.
+    /// In the host name: `http://bucket.host/key`; a bucket whose name contains a dot and an endpoint with an
+    /// IP address still use `Path`.
     VirtualHost,
 }
 
