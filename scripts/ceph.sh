@@ -6,7 +6,8 @@
 #                                      Prints the endpoint [default PORT: a free one]
 #   scripts/ceph.sh stop DIR           stop the gateway of DIR
 #
-# The S3 user is minioadmin / minioadmin, the default of Milvus and of Milvus Backup. The daemons do not authenticate
+# The S3 user is minioadmin / minioadmin, the default of Milvus and of Milvus Backup. A second user, otheradmin /
+# otheradmin, belongs to another tenant, whose buckets have names of their own. The daemons do not authenticate
 # each other; all of them listen on 127.0.0.1 only.
 set -euo pipefail
 
@@ -153,6 +154,8 @@ attempt() {
   if [ -n "$fresh" ]; then
     radosgw-admin -n client.rgw user create --uid=tests --display-name=tests \
       --access-key=minioadmin --secret=minioadmin >/dev/null
+    radosgw-admin -n client.rgw user create --uid=tests --tenant=other --display-name=other \
+      --access-key=otheradmin --secret=otheradmin >/dev/null
     touch "$dir/ready"
   fi
 }

@@ -5,11 +5,12 @@ use milvus::Milvus;
 use model::key::ObjectKey;
 use model::layout::milvus::MilvusLayout;
 use model::plan::restore::DataAccess;
-use storage::{CopyItem, Store};
+use storage::{CopyItem, StorageErrorKind, Store};
 
 use crate::backup::{confirm_source_root, create_mover, describe_copy_method, list_instance};
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
+use crate::error::chain;
 use crate::instance::Instance;
 use crate::restore::determine_data_access;
 use crate::{Advice, Engine, Error, JobCtx};
@@ -40,13 +41,20 @@ pub struct Check {
     pub advice: Option<Advice>,
 }
 
+/// What the credentials of the backup storage may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BackupAccess {
+    Full,
+    ReadOnly,
+}
+
 impl Check {
     fn new(state: CheckState, subject: &'static str, detail: impl Into<String>) -> Self {
         Self { state, subject, detail: detail.into(), advice: None }
     }
 
     fn from_error(subject: &'static str, error: &Error) -> Self {
-        Self { advice: error.advice(), ..Self::new(CheckState::Fail, subject, crate::error::chain(error)) }
+        Self { advice: error.advice(), ..Self::new(CheckState::Fail, subject, chain(error)) }
     }
 }
 
@@ -76,10 +84,12 @@ impl Engine {
         let catalog =
             Catalog::open(self).map_err(|e| lines.push(Check::from_error("backup storage", &e))).ok();
         if let Some(catalog) = &catalog {
-            let written = self.check_backup(catalog, &mut lines).await;
-            if let (Some(source), true) = (&source, written) {
-                lines.push(self.check_copy(source, catalog, ctx).await);
-                self.check_restores(source, catalog, &mut lines).await;
+            let access = self.check_backup(catalog, &mut lines).await;
+            if let (Some(source), Some(access)) = (&source, access) {
+                if access == BackupAccess::Full {
+                    lines.push(self.check_copy(source, catalog, ctx).await);
+                }
+                self.check_restores(source, catalog, access, &mut lines).await;
             }
         }
         if let Some(milvus) = &milvus {
@@ -135,8 +145,8 @@ impl Engine {
         }
     }
 
-    /// Writes, reads and deletes one object below the backup root; returns whether all three succeeded.
-    async fn check_backup(&self, catalog: &Catalog, lines: &mut Vec<Check>) -> bool {
+    /// Writes, reads and deletes one object below the backup root; returns `None` if not even reading succeeds.
+    async fn check_backup(&self, catalog: &Catalog, lines: &mut Vec<Check>) -> Option<BackupAccess> {
         let subject = "backup storage";
         let key = new_probe_key(&self.config.backup.root);
         match probe_store(&catalog.store, &key).await {
@@ -159,13 +169,30 @@ impl Engine {
                     line.advice = Some(Advice::SynchroniseClock);
                     lines.push(line);
                 }
-                true
+                Some(BackupAccess::Full)
+            }
+            Err(error) if self.may_only_read(catalog, &error).await => {
+                let detail = format!(
+                    "{}: read; backups cannot be created or deleted: {}",
+                    catalog.describe_root(),
+                    chain(&error)
+                );
+                let advice = error.advice();
+                lines.push(Check { advice, ..Check::new(CheckState::Warn, subject, detail) });
+                Some(BackupAccess::ReadOnly)
             }
             Err(error) => {
                 lines.push(Check::from_error(subject, &error));
-                false
+                None
             }
         }
+    }
+
+    /// Returns whether writing failed for lack of permission, and the backup store can be listed.
+    async fn may_only_read(&self, catalog: &Catalog, error: &Error) -> bool {
+        let is_denied =
+            matches!(error, Error::Storage(error) if error.kind() == StorageErrorKind::PermissionDenied);
+        is_denied && catalog.store.has_objects_below(&self.config.backup.root.as_prefix()).await.is_ok()
     }
 
     /// Copies one file of Milvus to the backup root with the mover of a backup, and removes the copy.
@@ -207,17 +234,29 @@ impl Engine {
 
     /// Determines how restores give Milvus access to a backup; where they stage it, writes, reads and deletes an object
     /// in Milvus's own store.
-    async fn check_restores(&self, source: &Store, catalog: &Catalog, lines: &mut Vec<Check>) {
+    async fn check_restores(
+        &self,
+        source: &Store,
+        catalog: &Catalog,
+        access: BackupAccess,
+        lines: &mut Vec<Check>,
+    ) {
         let subject = "restores";
         let probe = new_probe_key(&self.config.backup.root);
-        let written = catalog.store.write(&probe, Bytes::from_static(PROBE)).await;
         let mode = self.config.limits.copy_mode;
-        let access = determine_data_access(&catalog.store, source, mode, &probe).await;
-        if let Err(error) = written.and(catalog.store.delete(&[probe]).await) {
-            lines.push(Check::from_error(subject, &Error::from(error)));
-            return;
-        }
-        let DataAccess::Staged(why) = access else {
+        // Without permission to write, no object is known by which the two stores could be compared.
+        let data_access = if access == BackupAccess::Full {
+            let written = catalog.store.write(&probe, Bytes::from_static(PROBE)).await;
+            let data_access = determine_data_access(&catalog.store, source, mode, &probe).await;
+            if let Err(error) = written.and(catalog.store.delete(&[probe]).await) {
+                lines.push(Check::from_error(subject, &Error::from(error)));
+                return;
+            }
+            data_access
+        } else {
+            determine_data_access(&catalog.store, source, mode, &probe).await
+        };
+        let DataAccess::Staged(why) = data_access else {
             let text = "the target's Milvus reads the backup in place";
             lines.push(Check::new(CheckState::Ok, subject, text));
             return;

@@ -3,6 +3,7 @@
 
 pub mod fake;
 pub mod fixtures;
+pub mod gateway;
 #[cfg(feature = "milvus")]
 mod load;
 pub mod milvus_server;

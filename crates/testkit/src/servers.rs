@@ -76,20 +76,36 @@ pub struct S3Server {
 }
 
 impl S3Server {
-    /// The access key id of its only user.
+    /// The access key id of the user that Milvus uses.
     pub const ACCESS_KEY_ID: &str = "minioadmin";
-    /// The secret access key of its only user.
+    /// The secret access key of that user.
     pub const SECRET_ACCESS_KEY: &str = "minioadmin";
+    /// The access key id of a user of another tenant, whose buckets have names of their own.
+    pub const OTHER_ACCESS_KEY_ID: &str = "otheradmin";
+    /// The secret access key of that user.
+    pub const OTHER_SECRET_ACCESS_KEY: &str = "otheradmin";
 
     /// Creates a bucket if it does not exist.
     ///
     /// # Panics
     /// Panics if the store refuses.
     pub async fn create_bucket(&self, name: &str) {
+        self.create_bucket_with(name, Self::ACCESS_KEY_ID, Self::SECRET_ACCESS_KEY).await;
+    }
+
+    /// Creates a bucket of the other tenant if it does not exist.
+    ///
+    /// # Panics
+    /// Panics if the store refuses.
+    pub async fn create_bucket_of_other_tenant(&self, name: &str) {
+        self.create_bucket_with(name, Self::OTHER_ACCESS_KEY_ID, Self::OTHER_SECRET_ACCESS_KEY).await;
+    }
+
+    async fn create_bucket_with(&self, name: &str, access_key_id: &str, secret_access_key: &str) {
         // This fails only if a provider is installed already, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
-        let keys = StaticCredentialProvider::new(Self::ACCESS_KEY_ID, Self::SECRET_ACCESS_KEY);
+        let keys = StaticCredentialProvider::new(access_key_id, secret_access_key);
         let signer = Signer::new(Context::new(), keys, RequestSigner::new("s3", "us-east-1"));
         let request = http::Request::put(format!("{}/{name}", self.endpoint)).body(()).expect("a request");
         let (mut parts, ()) = request.into_parts();

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod fresh_collections;
+mod gateways;
 mod go_backups;
 mod interrupted;
 mod old_server;

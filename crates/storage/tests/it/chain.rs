@@ -132,7 +132,7 @@ async fn with_an_instance_role() {
 #[tokio::test]
 #[ignore = "run by the tests above in a process with its own environment"]
 async fn with_an_instance_role_in_trouble() {
-    let every_other = |request: usize| request % 2 == 0;
+    let every_other = |request: usize| request.is_multiple_of(2);
     write_and_copy(Some(metadata_service("2099-01-01T00:00:00Z".to_owned(), every_other).await)).await;
 }
 

@@ -66,7 +66,7 @@ async fn a_store_that_denies_every_deletion_is_reported_with_its_reason() {
     assert!(error.to_string().ends_with("access denied (AccessDenied)"), "{error}");
 }
 
-/// Refuses requests that are not signed for `eu-west-3`, as AWS and MinIO do.
+/// Refuses requests that are not signed for `eu-west-3`, as AWS does.
 fn demand_region(parts: &Parts) -> Option<(u16, (&'static str, &'static str), &'static str)> {
     let authorization = parts.headers.get("authorization")?.to_str().ok()?;
     (!authorization.contains("/eu-west-3/s3/")).then_some(match parts.method {

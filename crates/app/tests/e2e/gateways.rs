@@ -1,0 +1,145 @@
+//! Backups and restores through gateways that answer as those of other vendors do, in front of Ceph RGW.
+
+use http::Method;
+use http::request::Parts;
+use model::name::CollectionRef;
+use testkit::gateway::{Gateway, Treatment};
+use testkit::servers::{self, S3Server, ServerStorage};
+
+use crate::source::create_collections;
+use crate::tool::{Run, Tool};
+
+/// The Milvus whose files are in the store, a collection in it, and a tool that reaches the store through a gateway.
+struct Scene {
+    gateway: Gateway,
+    tool: Tool,
+    collection: CollectionRef,
+    milvus: testkit::test_milvus::TestMilvus,
+}
+
+impl Scene {
+    /// Returns `None` if there are no servers.
+    async fn new(rule: impl Fn(&Parts) -> Treatment + Send + Sync + 'static) -> Option<Self> {
+        let (Some(server), Some(s3)) = (servers::milvus_s3(), servers::s3()) else { return None };
+        let milvus = server.connect().await;
+        let collection = create_collections(&milvus, &["apple"]).await.remove(0);
+        let tool = Tool::on_s3(&server, &s3).await;
+        Some(Self { gateway: Gateway::start(&s3.endpoint, rule), tool, collection, milvus })
+    }
+
+    /// Runs a command with both storages behind the gateway.
+    fn run(&self, arguments: &str) -> Run {
+        let (address, port) = ("127.0.0.1", self.gateway.port());
+        self.tool.run_with(
+            arguments,
+            &[
+                ("milvus.storage.address", &address),
+                ("milvus.storage.port", &port),
+                ("backup.storage.address", &address),
+                ("backup.storage.port", &port),
+            ],
+        )
+    }
+
+    /// Creates a backup, restores it under another name, which stages it, and deletes it.
+    async fn back_up_restore_and_delete(&self) {
+        self.run("check").exits_with(0);
+        self.run(&format!("create -n fruit --filter {}", self.collection)).exits_with(0);
+        self.run("list").exits_with(0).prints(&["fruit"]);
+        self.run("get -n fruit").exits_with(0);
+        self.run("restore -n fruit --suffix _copy").exits_with(0);
+        let copy = CollectionRef::new(
+            self.collection.database.as_str(),
+            format!("{}_copy", self.collection.collection),
+        );
+        assert_eq!(self.milvus.flushed_rows(&copy).await.unwrap(), 100);
+        self.run("delete -n fruit --yes").exits_with(0);
+        self.run("get -n fruit").exits_with(3);
+    }
+
+    fn count_requests(&self, words: &[&str]) -> usize {
+        let requests = self.gateway.requests();
+        requests.iter().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_confirms_deletions_with_200_and_refuses_to_delete_many_objects_at_once() {
+    let rule = |request: &Parts| match (&request.method, request.uri.query()) {
+        (&Method::DELETE, _) => Treatment::Status(200),
+        (&Method::POST, Some(query)) if query.starts_with("delete") => {
+            Treatment::Answer(501, ("x-gateway", "1"), "")
+        }
+        _ => Treatment::Pass,
+    };
+    let Some(scene) = Scene::new(rule).await else { return };
+    scene.back_up_restore_and_delete().await;
+    assert!(scene.count_requests(&["POST", "?delete"]) > 0, "the rule was used");
+}
+
+#[tokio::test]
+async fn a_gateway_names_the_region_that_it_demands() {
+    let rule = |request: &Parts| {
+        let authorization = request.headers.get("authorization").and_then(|value| value.to_str().ok());
+        if authorization.is_some_and(|text| text.contains("/eu-west-3/s3/")) {
+            Treatment::Pass
+        } else if request.method == Method::HEAD {
+            Treatment::Answer(400, ("x-amz-bucket-region", "eu-west-3"), "")
+        } else {
+            let document =
+                "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-3</Region></Error>";
+            Treatment::Answer(400, ("x-gateway", "1"), document)
+        }
+    };
+    let Some(scene) = Scene::new(rule).await else { return };
+    scene.back_up_restore_and_delete().await;
+}
+
+#[tokio::test]
+async fn a_key_that_may_list_and_read_only_is_enough_to_list_get_and_restore() {
+    let Some(scene) = Scene::new(|_| Treatment::Pass).await else { return };
+    scene.run(&format!("create -n fruit --filter {}", scene.collection)).exits_with(0);
+    let rule = |request: &Parts| match request.method {
+        // The backup's bucket is read-only, and metadata may not be requested.
+        Method::HEAD => Treatment::Answer(403, ("x-gateway", "1"), ""),
+        Method::PUT | Method::POST | Method::DELETE if request.uri.path().starts_with("/backups") => {
+            let document = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+            Treatment::Answer(403, ("x-gateway", "1"), document)
+        }
+        _ => Treatment::Pass,
+    };
+    let s3 = servers::s3().unwrap();
+    let scene = Scene { gateway: Gateway::start(&s3.endpoint, rule), ..scene };
+    scene.run("list").exits_with(0).prints(&["fruit"]);
+    scene.run("get -n fruit").exits_with(0);
+    scene.run("restore -n fruit --suffix _copy").exits_with(0);
+    scene.run("check").exits_with(0).prints(&["backups cannot be created"]);
+    scene.run("create -n other").exits_with(5).prints(&["hint:"]);
+}
+
+#[tokio::test]
+async fn two_tenants_with_buckets_of_the_same_name_are_two_places() {
+    let (Some(server), Some(s3)) = (servers::milvus_s3(), servers::s3()) else { return };
+    let ServerStorage::S3 { bucket, .. } = &server.storage else { panic!("{server:?}") };
+    let milvus = server.connect().await;
+    let collection = create_collections(&milvus, &["apple"]).await.remove(0);
+    s3.create_bucket_of_other_tenant(bucket).await;
+    let tool = Tool::on_s3(&server, &s3).await;
+    let run = |arguments: &str| {
+        let key = S3Server::OTHER_ACCESS_KEY_ID;
+        tool.run_with(
+            arguments,
+            &[
+                ("backup.storage.bucketName", bucket),
+                ("backup.storage.auth.accessKeyID", &key),
+                ("backup.storage.auth.secretAccessKey", &S3Server::OTHER_SECRET_ACCESS_KEY),
+            ],
+        )
+    };
+    run("check").exits_with(0).prints(&["staged"]);
+    run(&format!("create -n fruit --filter {collection}")).exits_with(0);
+    run("restore -n fruit --suffix _copy").exits_with(0);
+    let copy = CollectionRef::new(collection.database.as_str(), format!("{}_copy", collection.collection));
+    assert_eq!(milvus.flushed_rows(&copy).await.unwrap(), 100);
+    run("delete -n fruit --yes").exits_with(0);
+}
