@@ -7,6 +7,7 @@ use model::name::BackupName;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Catalog;
+use crate::lease::Marker;
 use crate::{BackupState, BackupSummary, Engine, Error, Event, JobCtx, Phase};
 
 /// A request to delete a backup.
@@ -62,15 +63,20 @@ impl Engine {
         let backup = ctx.run(catalog.find_deletable_backup(&name)).await?;
         let dir = catalog.layout(&name).dir().clone();
         let place = catalog.store.describe(&dir);
-        let (objects, bytes) = ctx.run(catalog.measure_directory(&dir)).await?;
+        let measured = ctx.run(catalog.measure_directory(&dir)).await;
+        let (objects, bytes) = match (measured, backup.state) {
+            // The extent of what cannot be read is not known.
+            (Err(Error::Storage(_)), BackupState::Unreadable | BackupState::Damaged) => (0, 0),
+            (measured, _) => measured?,
+        };
         Ok(PreparedDeletion { name, catalog, contents: DeleteOutcome { backup, place, objects, bytes } })
     }
 
     /// Deletes the backup; fails if a `create` has started to write it since the deletion was planned.
     pub async fn delete(&self, prepared: PreparedDeletion, ctx: &JobCtx) -> Result<DeleteOutcome, Error> {
         let PreparedDeletion { name, catalog, contents } = prepared;
-        ctx.run(catalog.find_deletable_backup(&name)).await?;
-        catalog.remove_backup(&name, ctx).await?;
+        let state = ctx.run(catalog.find_deletable_backup(&name)).await?.state;
+        catalog.remove_backup(&name, state, ctx).await?;
         Ok(contents)
     }
 }
@@ -91,12 +97,15 @@ impl Catalog {
                 not_found()
             });
         };
-        if summary.state == BackupState::Running
-            && let Some(marker) = self.read_marker(name).await?
-        {
-            return Err(marker.running_error(name.as_str()));
-        }
-        Ok(summary)
+        let marker = match summary.state {
+            BackupState::Running => self.read_marker(name).await?,
+            // The marker may be readable, even if the head is not.
+            BackupState::Unreadable => {
+                self.read_marker(name).await.unwrap_or_default().filter(Marker::is_live)
+            }
+            _ => None,
+        };
+        marker.map_or(Ok(summary), |marker| Err(marker.running_error(name.as_str())))
     }
 
     /// Returns the number of objects in a directory and their total size in bytes.
@@ -113,7 +122,7 @@ impl Catalog {
     /// Removes a backup in an order that makes every interruption visible.
     ///
     /// The order is: the commit marker, the file by which the Go tool finds a backup, the data, everything else.
-    async fn remove_backup(&self, name: &BackupName, ctx: &JobCtx) -> Result<(), Error> {
+    async fn remove_backup(&self, name: &BackupName, state: BackupState, ctx: &JobCtx) -> Result<(), Error> {
         let layout = self.layout(name);
         // An interruption after this check leaves an unfinished backup.
         ctx.emit(Event::Phase(Phase::Delete));
@@ -123,9 +132,15 @@ impl Catalog {
         }
         // The begin marker stays until the data is gone. Backups of other tools get one here.
         let begin_marker = layout.meta_file(MB_BEGIN);
-        let exists = self.store.metadata(&begin_marker).await?.is_some();
-        if !exists {
-            self.store.write(&begin_marker, "{}".into()).await?;
+        let marked = async {
+            let exists = self.store.metadata(&begin_marker).await?.is_some();
+            if exists { Ok(()) } else { self.store.write(&begin_marker, "{}".into()).await }
+        };
+        // No marker can be written where a broken link or a file has the place of the directory.
+        if let Err(error) = marked.await
+            && state != BackupState::Unreadable
+        {
+            return Err(error.into());
         }
         for dir in [layout.binlogs_dir(), layout.dir().clone()] {
             let progress = |objects| ctx.emit(Event::Deleted { objects });

@@ -1,5 +1,7 @@
 //! Metadata of objects and results of listings.
 
+use std::time::UNIX_EPOCH;
+
 use model::key::ObjectKey;
 
 /// The metadata of one object, as reported by its store.
@@ -29,6 +31,8 @@ pub struct LevelListing {
     pub dirs: Vec<String>,
     /// The objects directly below the prefix, sorted by key.
     pub objects: Vec<ListedObject>,
+    /// The names of entries of a disk that cannot be read, such as broken links, with the reasons; sorted.
+    pub broken: Vec<(String, String)>,
 }
 
 impl ObjectMetadata {
@@ -39,6 +43,13 @@ impl ObjectMetadata {
             etag: meta.etag().map(|tag| clean_etag(tag).to_owned()),
             modified_ms: meta.last_modified().map(|time| time.into_inner().as_millisecond()),
         }
+    }
+
+    /// Converts the metadata of a file.
+    pub(crate) fn from_file(metadata: &std::fs::Metadata) -> Self {
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let modified_ms = modified.and_then(|time| i64::try_from(time.as_millis()).ok());
+        Self { size: metadata.len(), etag: None, modified_ms }
     }
 }
 

@@ -61,6 +61,8 @@ word_enum! {
         Running = "running",
         /// The metadata of the backup cannot be parsed.
         Damaged = "damaged",
+        /// The directory or a metadata file of the backup cannot be read.
+        Unreadable = "unreadable",
     }
 }
 

@@ -50,6 +50,7 @@ enum StateArgument {
     Unfinished,
     Running,
     Damaged,
+    Unreadable,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -109,6 +110,7 @@ impl From<BackupState> for StateArgument {
             BackupState::Unfinished => Self::Unfinished,
             BackupState::Running => Self::Running,
             BackupState::Damaged => Self::Damaged,
+            BackupState::Unreadable => Self::Unreadable,
         }
     }
 }

@@ -30,3 +30,4 @@ mod server_tls;
 mod serving;
 mod terminal;
 mod tool;
+mod unreadable_backups;

@@ -72,7 +72,7 @@ pub(super) async fn prepare_backup(
     }
     let CheckedBackup { catalog, source, flush, selected, warnings } = checked;
     let mover = create_mover(&source.store, &catalog.store, &engine.config.limits)?;
-    let Selected { databases, collections } = selected;
+    let Selected { databases, collections, .. } = selected;
     let request = request.clone();
     Ok(PreparedBackup {
         request,

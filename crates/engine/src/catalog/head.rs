@@ -7,7 +7,7 @@ use model::layout::backup::{MB_BEGIN, ManifestFile};
 use model::manifest::{Manifest, json};
 use model::name::BackupName;
 use serde::{Deserialize, Serialize};
-use storage::StorageErrorKind;
+use storage::{LevelListing, StorageError, StorageErrorKind};
 
 use super::Catalog;
 use crate::lease::Marker;
@@ -28,6 +28,8 @@ pub enum BackupState {
     Running,
     /// The head cannot be parsed.
     Damaged,
+    /// The directory or a file that decides about the state cannot be read.
+    Unreadable,
 }
 
 impl fmt::Display for BackupState {
@@ -37,6 +39,7 @@ impl fmt::Display for BackupState {
             Self::Unfinished => "unfinished",
             Self::Running => "running",
             Self::Damaged => "damaged",
+            Self::Unreadable => "unreadable",
         })
     }
 }
@@ -64,7 +67,7 @@ pub struct BackupSummary {
     pub milvus_version: Option<String>,
     /// The name and version of the program that created the backup.
     pub tool: Option<String>,
-    /// The reason why the backup is damaged.
+    /// The reason why the backup is damaged or unreadable.
     pub problem: Option<String>,
 }
 
@@ -99,12 +102,27 @@ impl Catalog {
             .try_filter_map(|summary| async move { Ok(summary) })
             .try_collect()
             .await?;
+        let broken = found.broken.iter().filter_map(|(entry, reason)| {
+            let name = entry.parse::<BackupName>().ok().filter(|name| !name.is_reserved())?;
+            Some(unreadable_summary(&name, reason.clone()))
+        });
+        summaries.extend(broken);
         summaries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(summaries)
     }
 
     /// Reads the summary of one backup; returns `None` if the directory does not exist or is not a backup.
+    ///
+    /// A backup that cannot be read is no error, so that it does not hide others; a store that cannot be read is one.
     pub(crate) async fn read_summary(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
+        match self.read_head(name).await {
+            Err(Error::Storage(error)) => summarize_error(name, error).map(Some),
+            read => read,
+        }
+    }
+
+    /// Does the same as [`Self::read_summary`], but fails if the backup cannot be read.
+    pub(crate) async fn read_head(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
         let key = self.layout(name).manifest_file(ManifestFile::Head);
         let Some(bytes) = self.read_optional_file(&key).await? else {
             return self.summarize_without_head(name).await;
@@ -123,15 +141,17 @@ impl Catalog {
     /// A listing of the metadata files shows whether the backup is complete.
     async fn summarize_go_backup(&self, name: &BackupName, head: &Manifest) -> Result<BackupSummary, Error> {
         let meta = self.list_meta_files(name).await?;
-        let has = |file: ManifestFile| meta.iter().any(|(name, _)| name == file.as_str());
+        if let Some(broken) = find_broken_file(name, &meta) {
+            return Ok(broken);
+        }
+        let find =
+            |file: ManifestFile| meta.objects.iter().find(|object| object.key.file_name() == file.as_str());
+        let has = |file: ManifestFile| find(file).is_some();
         let has_manifest = has(ManifestFile::Full)
             || (has(ManifestFile::Collections)
                 && has(ManifestFile::Partitions)
                 && has(ManifestFile::Segments));
-        let written = meta
-            .iter()
-            .find(|(file, _)| file == ManifestFile::Head.as_str())
-            .and_then(|(_, modified)| *modified);
+        let written = find(ManifestFile::Head).and_then(|head| head.meta.modified_ms);
         let mut summary = summary_from_head(name, head);
         if !has_manifest {
             summary.state = BackupState::Unfinished;
@@ -144,15 +164,16 @@ impl Catalog {
     /// Summarizes a directory without a head: an unfinished or running backup, or `None` if it is not a backup.
     async fn summarize_without_head(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
         let meta = self.list_meta_files(name).await?;
+        if let Some(broken) = find_broken_file(name, &meta) {
+            return Ok(Some(broken));
+        }
+        let mut files = meta.objects.iter().map(|object| object.key.file_name());
         let marker =
-            if meta.iter().any(|(file, _)| file == MB_BEGIN) { self.read_marker(name).await? } else { None };
-        let has_known_file = meta.iter().any(|(file, _)| is_known_file(file));
-        if !has_known_file {
-            let binlogs = self.layout(name).binlogs_dir();
-            let any = self.store.has_objects_below(&binlogs).await;
-            if !any? {
-                return Ok(None);
-            }
+            if files.clone().any(|file| file == MB_BEGIN) { self.read_marker(name).await? } else { None };
+        if !files.any(is_known_file)
+            && !self.store.has_objects_below(&self.layout(name).binlogs_dir()).await?
+        {
+            return self.find_broken_directory(name).await;
         }
         let is_live = marker.as_ref().is_some_and(Marker::is_live);
         Ok(Some(BackupSummary {
@@ -168,19 +189,26 @@ impl Catalog {
         Marker::read(&self.store, &self.layout(name).meta_file(MB_BEGIN)).await
     }
 
-    /// Lists the names and times of change of the metadata files; a missing directory has none.
-    async fn list_meta_files(&self, name: &BackupName) -> Result<Vec<(String, Option<i64>)>, Error> {
-        let dir = self.layout(name).meta_dir();
-        match self.store.list_level(&dir).await {
-            Ok(found) => Ok(found
-                .objects
-                .into_iter()
-                .map(|e| (e.key.file_name().to_owned(), e.meta.modified_ms))
-                .collect()),
-            Err(error) if error.kind() == StorageErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(Error::from(error)),
+    /// Returns the summary of a directory that is a broken link; `None` if there is no such entry.
+    async fn find_broken_directory(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
+        let found = self.store.list_level(&self.root.as_prefix()).await?;
+        let entry = found.broken.into_iter().find(|(entry, _)| entry == name.as_str());
+        Ok(entry.map(|(_, reason)| unreadable_summary(name, reason)))
+    }
+
+    /// Lists the metadata files; a missing directory has none.
+    async fn list_meta_files(&self, name: &BackupName) -> Result<LevelListing, Error> {
+        match self.store.list_level(&self.layout(name).meta_dir()).await {
+            Err(error) if error.kind() == StorageErrorKind::NotFound => Ok(LevelListing::default()),
+            listed => listed.map_err(Error::from),
         }
     }
+}
+
+/// Returns the summary of a backup one of whose metadata files is a broken link.
+fn find_broken_file(name: &BackupName, meta: &LevelListing) -> Option<BackupSummary> {
+    let (file, reason) = meta.broken.iter().find(|(file, _)| is_known_file(file))?;
+    Some(unreadable_summary(name, format!("{file}: {reason}")))
 }
 
 /// Returns whether a file name is one of the metadata files of a backup.
@@ -220,6 +248,21 @@ fn summary_from_head(name: &BackupName, head: &Manifest) -> BackupSummary {
         tool: summary.map(|s| s.tool.clone()),
         ..empty_summary(name)
     }
+}
+
+/// Returns the summary of a backup that cannot be read; fails if the error may concern the store as a whole.
+pub(super) fn summarize_error(name: &BackupName, error: StorageError) -> Result<BackupSummary, Error> {
+    use StorageErrorKind as K;
+    match error.kind() {
+        K::NotFound | K::AlreadyExists | K::PermissionDenied | K::Unsupported | K::Unexpected => {
+            Ok(unreadable_summary(name, error.to_string()))
+        }
+        _ => Err(error.into()),
+    }
+}
+
+fn unreadable_summary(name: &BackupName, problem: String) -> BackupSummary {
+    BackupSummary { state: BackupState::Unreadable, problem: Some(problem), ..empty_summary(name) }
 }
 
 /// Returns the summary of a damaged backup.

@@ -10,8 +10,10 @@ use model::key::ObjectKey;
 use model::layout::backup::{BackupLayout, ManifestFile};
 use model::manifest::{CollectionBackup, Manifest, json};
 use model::name::BackupName;
+use storage::StorageErrorKind;
 use tokio::sync::mpsc;
 
+use super::head::summarize_error;
 use super::{BackupFacts, BackupState, BackupSummary, Catalog};
 use crate::{Engine, Error, JobCtx};
 
@@ -44,7 +46,16 @@ impl Catalog {
         if name.is_reserved() {
             return Err(not_found());
         }
-        let mut summary = self.read_summary(name).await?.ok_or_else(not_found)?;
+        let mut summary = match self.read_head(name).await {
+            Err(Error::Storage(error)) if error.kind() != StorageErrorKind::PermissionDenied => {
+                summarize_error(name, error).map(Some)
+            }
+            read => read,
+        }?
+        .ok_or_else(not_found)?;
+        if let (BackupState::Unreadable, Some(problem)) = (summary.state, &summary.problem) {
+            return Err(Error::Damaged { name: name.to_string(), problems: vec![problem.clone()] });
+        }
         if let BackupState::Unfinished | BackupState::Running = summary.state {
             return Err(Error::NotComplete { name: name.to_string(), state: summary.state });
         }

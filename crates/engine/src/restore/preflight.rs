@@ -159,7 +159,7 @@ fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targ
         let advice = (!names.is_empty()).then(|| Box::new(Advice::FilterBySourceNames { names }));
         Error::Selection(error, advice)
     })?;
-    let targets = request.mapping.resolve(&selected.databases, &selected.collections)?;
+    let targets = request.mapping.resolve(&selected.whole_databases, &selected.collections)?;
     targets
         .only(&request.targets)
         .map_err(|error| Error::Selection(error, Some(Box::new(Advice::FilterByTargetNames))))

@@ -8,6 +8,7 @@ use engine::{
 use milvus::CreateCollection;
 use model::manifest::{DataType, Field, KeyValue, LoadState};
 use model::mapping::Mapping;
+use model::name::CollectionRef;
 use model::plan::restore::{ImportFiles, RestoreOptions, RestoreRequest, RowRange, TargetAction};
 use model::selection::Selection;
 use testkit::fake::Fault;
@@ -277,6 +278,29 @@ async fn an_empty_database_is_restored() {
             .unwrap();
     assert_eq!((report.kind(), report.collections.len()), (None, 0));
     assert_eq!(target.connect().await.list_databases().await.unwrap(), ["default", "hollow"]);
+}
+
+#[tokio::test]
+async fn only_databases_that_hold_a_target_or_are_selected_as_such_are_created() {
+    let world = World::new();
+    let milvus = world.connect().await;
+    milvus.create_database("prod").await.unwrap();
+    let collection = CollectionRef::new("prod", "a");
+    let create = CreateCollection { target: collection, ..samples::small_collection("a") };
+    milvus.create_collection(&create).await.unwrap();
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    for (selection, expected) in [
+        (filter("prod.a"), &["default", "staging"][..]),
+        (Selection::everything(), &["default", "staging"]),
+        (filter("prod.*"), &["default", "prod", "staging"]),
+    ] {
+        let target = World::new();
+        let mapping = mapping("prod.a:staging.a", "");
+        let request = RestoreRequest { selection, mapping, ..restore_request("nightly") };
+        let engine = world.engine_with_target(&target);
+        restore(&engine, &request, &JobCtx::detached()).await.unwrap();
+        assert_eq!(target.connect().await.list_databases().await.unwrap(), expected, "{request:?}");
+    }
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ impl Mapping {
         self.databases.get(source).cloned().unwrap_or_else(|| vec![source.to_owned()])
     }
 
-    /// Pairs every selected collection with its targets.
+    /// Pairs every selected collection with its targets; `databases` are those that are selected as such.
     ///
     /// Fails if a rule matches none of the selected databases and collections (unless the mapping is
     /// [lenient](Self::lenient)), if a target's name is invalid, or if two collections have the same target.

@@ -8,7 +8,7 @@ use crate::selection::{Selection, SelectionError};
 /// The databases and collections into which a restore imports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Targets {
-    /// The targets of the selected databases.
+    /// The targets of the databases that are selected as such.
     pub databases: Vec<String>,
     /// Every pair of a selected collection and a target; a source with several targets occurs several times.
     pub collections: Vec<(CollectionRef, CollectionRef)>,

@@ -27,6 +27,9 @@ pub struct Selection {
 pub struct Selected {
     /// The selected databases and those of selected collections, in the order of the source.
     pub databases: Vec<String>,
+    /// Those of the databases that are selected as such, not only for collections in them. If everything is selected,
+    /// these are the databases without collections.
+    pub whole_databases: Vec<String>,
     /// The selected collections, in the order of the source.
     pub collections: Vec<CollectionRef>,
 }
@@ -176,14 +179,16 @@ impl Selection {
             .cloned()
             .collect();
         let holding: BTreeSet<&str> = collections.iter().map(|c| c.database.as_str()).collect();
-        let databases = databases
+        let is_selected = |name: &&String| self.rules.iter().any(|rule| rule.selects_database(name));
+        let holds_collections = |name: &&String| holding.contains(name.as_str());
+        let whole_databases = databases
             .iter()
-            .filter(|name| {
-                holding.contains(name.as_str()) || self.rules.iter().any(|rule| rule.selects_database(name))
-            })
+            .filter(|name| is_selected(name) && !(self.is_everything() && holds_collections(name)))
             .cloned()
             .collect();
-        Ok(Selected { databases, collections })
+        let databases =
+            databases.iter().filter(|name| holds_collections(name) || is_selected(name)).cloned().collect();
+        Ok(Selected { databases, whole_databases, collections })
     }
 }
 
@@ -271,6 +276,19 @@ mod tests {
         assert_eq!(filter("*.book?"), "default shop | default.books shop.books");
         assert_eq!(filter("s*."), "shop | ");
         assert_eq!(filter("*."), "default shop hollow | ");
+    }
+
+    #[test]
+    fn a_collection_does_not_select_its_database_as_such() {
+        let (databases, collections) = source();
+        let whole = |filter: &str| {
+            let selected = Selection::from_filter(filter).unwrap().select(&databases, &collections);
+            selected.unwrap().whole_databases.join(" ")
+        };
+        assert_eq!(whole("shop.books"), "");
+        assert_eq!(whole("shop.books,hollow."), "hollow");
+        assert_eq!(whole("shop.*"), "shop");
+        assert_eq!(whole(""), "hollow", "the others hold collections");
     }
 
     #[test]

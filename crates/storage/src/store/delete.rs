@@ -1,11 +1,16 @@
 //! Deletion of objects, in batches.
 
+use std::sync::atomic::Ordering;
+
 use futures::stream::{self, BoxStream, TryStreamExt};
 use model::key::ObjectKey;
 use opendal::Entry;
 use tokio_util::sync::CancellationToken;
 
 use super::Store;
+use crate::backend::Backend;
+use crate::backend::disk;
+use crate::backend::s3::S3Client;
 use crate::classify;
 use crate::error::{Cause, Result, StorageError};
 
@@ -18,76 +23,69 @@ const CONCURRENT_DELETES: usize = 16;
 impl Store {
     /// Deletes objects; objects that do not exist are ignored. Directories of a disk remain.
     pub async fn delete(&self, keys: &[ObjectKey]) -> Result<()> {
-        for batch in keys.chunks(BATCH_SIZE) {
-            self.delete_batch(batch.iter().map(|key| key.as_str().to_owned()).collect()).await?;
+        match self.backend() {
+            Backend::Disk => {
+                disk::delete(keys).await.map_err(|(key, cause)| self.delete_error(key.as_str(), cause))
+            }
+            Backend::S3(client) => {
+                for batch in keys.chunks(BATCH_SIZE) {
+                    let batch = batch.iter().map(|key| key.as_str().to_owned()).collect();
+                    self.delete_batch(client, batch).await?;
+                }
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Deletes all objects below a prefix, and returns their number.
     ///
-    /// Directory markers and temporary files are deleted too; on a disk also the empty directories and the prefix
-    /// itself. `progress` is called after each batch with the number of objects deleted so far.
+    /// Directory markers and temporary files are deleted too; on a disk also the directories and the prefix itself.
+    /// `progress` is called after each batch with the number of objects deleted so far.
     pub async fn delete_below(
         &self,
         prefix: &ObjectKey,
         cancel: &CancellationToken,
         progress: impl Fn(u64) + Sync,
     ) -> Result<u64> {
+        let client = match self.backend() {
+            Backend::Disk => {
+                let deleted = disk::delete_below(prefix, cancel, progress).await;
+                return deleted.map_err(|(key, cause)| self.delete_error(key.as_str(), cause));
+            }
+            Backend::S3(client) => client,
+        };
         let mut deleted = 0;
+        let mut entries = self.raw_entries(prefix, true);
         loop {
-            let before = deleted;
-            let mut entries = self.raw_entries(prefix, true);
-            loop {
-                let batch = tokio::select! {
-                    biased;
-                    () = cancel.cancelled() => {
-                        return Err(Cause::cancelled().during("delete", self.location().describe_prefix(prefix)));
-                    }
-                    batch = self.next_batch(&mut entries) => batch?,
-                };
-                if batch.is_empty() {
-                    break;
+            let batch = tokio::select! {
+                biased;
+                () = cancel.cancelled() => {
+                    return Err(Cause::cancelled().during("delete", self.location().describe_prefix(prefix)));
                 }
-                deleted += batch.len() as u64;
-                self.delete_batch(batch).await?;
-                progress(deleted);
+                batch = next_batch(&mut entries) => batch?,
+            };
+            if batch.is_empty() {
+                return Ok(deleted);
             }
-            // A directory that shrinks while it is read may skip files, so it is read again.
-            if deleted == before || !self.traits().has_directories {
-                break;
-            }
+            deleted += batch.len() as u64;
+            self.delete_batch(client, batch).await?;
+            progress(deleted);
         }
-        let removed = self.backend().remove_empty_dirs(prefix).await;
-        removed.map_err(|cause| cause.during("delete", self.location().describe_prefix(prefix)))?;
-        Ok(deleted)
-    }
-
-    /// Collects the keys of the next batch; an empty batch means that no entries remain.
-    async fn next_batch(&self, entries: &mut BoxStream<'static, Result<Entry>>) -> Result<Vec<String>> {
-        let mut batch = Vec::new();
-        while batch.len() < BATCH_SIZE {
-            let Some(entry) = entries.try_next().await? else { break };
-            if !(self.traits().has_directories && entry.metadata().is_dir()) {
-                batch.push(entry.path().to_owned());
-            }
-        }
-        Ok(batch)
     }
 
     /// Deletes up to [`BATCH_SIZE`] objects: with one request, or with one for each if the store refuses that.
-    async fn delete_batch(&self, mut keys: Vec<String>) -> Result<()> {
-        if keys.len() > 1 && self.backend().deletes_in_bulk() {
+    async fn delete_batch(&self, client: &S3Client, mut keys: Vec<String>) -> Result<()> {
+        if keys.len() > 1 && client.deletes_in_bulk.load(Ordering::Relaxed) {
             let Err(error) = self.operator().delete_iter(keys.clone()).await else { return Ok(()) };
             let cause = classify::opendal_error(&error);
-            if cause.temporary || self.traits().has_directories {
+            if cause.temporary {
                 return Err(self.delete_error(&keys[0], cause));
             }
             // Not every store accepts a request for many objects. If one request for one object fails too, its error
             // has the reason, which OpenDAL drops for a batch.
             self.delete_one(&keys.swap_remove(0)).await?;
             tracing::info!(%error, "the store refuses to delete many objects at once; deleting them one by one");
-            self.backend().stop_bulk_deletes();
+            client.deletes_in_bulk.store(false, Ordering::Relaxed);
         }
         stream::iter(keys.into_iter().map(Ok))
             .try_for_each_concurrent(CONCURRENT_DELETES, async |key| self.delete_one(&key).await)
@@ -102,4 +100,14 @@ impl Store {
     fn delete_error(&self, key: &str, cause: Cause) -> StorageError {
         cause.during("delete", self.location().describe_object(&ObjectKey::new(key)))
     }
+}
+
+/// Collects the keys of the next batch; an empty batch means that no entries remain.
+async fn next_batch(entries: &mut BoxStream<'static, Result<Entry>>) -> Result<Vec<String>> {
+    let mut batch = Vec::new();
+    while batch.len() < BATCH_SIZE {
+        let Some(entry) = entries.try_next().await? else { break };
+        batch.push(entry.path().to_owned());
+    }
+    Ok(batch)
 }

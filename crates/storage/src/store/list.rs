@@ -5,7 +5,7 @@ use model::key::ObjectKey;
 use opendal::EntryMode;
 
 use super::Store;
-use crate::backend::disk;
+use crate::backend::{Backend, disk};
 use crate::classify;
 use crate::error::Result;
 use crate::object::{LevelListing, ListedObject, ObjectMetadata};
@@ -29,6 +29,19 @@ impl Store {
 
     /// Lists the directories and objects directly below a prefix; a prefix that does not exist is empty.
     pub async fn list_level(&self, prefix: &ObjectKey) -> Result<LevelListing> {
+        let mut listing = match self.backend() {
+            Backend::Disk => disk::list_level(prefix)
+                .await
+                .map_err(|cause| cause.during("list", self.location().describe_prefix(prefix)))?,
+            Backend::S3(_) => self.list_level_of_bucket(prefix).await?,
+        };
+        listing.dirs.sort_unstable();
+        listing.objects.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        listing.broken.sort_unstable();
+        Ok(listing)
+    }
+
+    async fn list_level_of_bucket(&self, prefix: &ObjectKey) -> Result<LevelListing> {
         let mut listing = LevelListing::default();
         let mut entries = self.raw_entries(prefix, false);
         while let Some(entry) = entries.try_next().await? {
@@ -37,7 +50,7 @@ impl Store {
                 EntryMode::DIR if key.as_prefix() != prefix.as_prefix() => {
                     listing.dirs.push(key.file_name().to_owned());
                 }
-                EntryMode::FILE if !disk::is_temp(&key) => {
+                EntryMode::FILE => {
                     listing
                         .objects
                         .push(ListedObject { meta: ObjectMetadata::from_opendal(entry.metadata()), key });
@@ -45,8 +58,6 @@ impl Store {
                 _ => {}
             }
         }
-        listing.dirs.sort_unstable();
-        listing.objects.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Ok(listing)
     }
 

@@ -25,7 +25,7 @@ use crate::error::Result;
 use crate::location::StoreLocation;
 
 /// The properties of every bucket.
-pub(crate) const TRAITS: StoreTraits = StoreTraits { absolute_paths: false, has_directories: false };
+pub(crate) const TRAITS: StoreTraits = StoreTraits { absolute_paths: false };
 
 /// The maximum number of parts of an upload.
 pub(crate) const MAX_PARTS: u64 = 10_000;
