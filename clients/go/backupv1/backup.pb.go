@@ -884,7 +884,7 @@ func (x *DeleteBackupRequest) GetBackup() string {
 type DeletionPlan struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"` // complete, unfinished, running or damaged
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"` // complete, unfinished, running, damaged or unreadable
 	Place         string                 `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"` // the store and directory of the backup
 	Objects       int64                  `protobuf:"varint,4,opt,name=objects,proto3" json:"objects,omitempty"`
 	Bytes         int64                  `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`

@@ -131,7 +131,7 @@ func (x *ListBackupsResponse) GetNextPageToken() string {
 type Backup struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`                     // complete, unfinished, running or damaged
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`                     // complete, unfinished, running, damaged or unreadable
 	TakenMs       int64                  `protobuf:"varint,3,opt,name=taken_ms,json=takenMs,proto3" json:"taken_ms,omitempty"` // milliseconds since 1970; 0 if unknown
 	Size          *int64                 `protobuf:"varint,4,opt,name=size,proto3,oneof" json:"size,omitempty"`                // bytes
 	Collections   *int64                 `protobuf:"varint,5,opt,name=collections,proto3,oneof" json:"collections,omitempty"`

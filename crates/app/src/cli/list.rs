@@ -18,7 +18,7 @@ Examples:
   milvus-backup list --state unfinished,damaged
   milvus-backup list --sort size --limit 10 --output json")]
 pub(super) struct Arguments {
-    /// Show only these states (comma-separated): complete, unfinished, running, damaged [default: all]
+    /// Show only these states (comma-separated): complete, unfinished, running, damaged, unreadable [default: all]
     #[arg(long, value_name = "STATE,…", value_delimiter = ',', hide_possible_values = true)]
     state: Vec<StateArgument>,
     /// Sort by taken (newest first), name or size (largest first) [default: taken]
