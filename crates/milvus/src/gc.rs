@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use model::is_local_host;
 use reqwest::StatusCode;
 
 use crate::connect::Milvus;
 use crate::error::{MilvusError, MilvusErrorKind};
+
+/// The text with which Milvus answers requests for unknown routes.
+const NOT_FOUND_TEXT: &str = "404 page not found";
 
 impl Milvus {
     /// Pauses the deletion of files for `time`, in whole seconds; not supported before Milvus 2.3.6.
@@ -46,14 +50,26 @@ impl Milvus {
                 .temporary(kind != MilvusErrorKind::Invalid)
                 .caused_by(error)
         };
-        let http = reqwest::Client::builder()
+        let url = reqwest::Url::parse(&url)
+            .map_err(|error| MilvusError::new(MilvusErrorKind::Invalid, &call, error.to_string()))?;
+        let mut builder = reqwest::Client::builder()
             .connect_timeout(self.rpc.limits.connect)
-            .timeout(self.rpc.limits.outage)
-            .build()
-            .map_err(failed)?;
-        let status = http.get(url).send().await.map_err(failed)?.status();
+            .timeout(self.rpc.limits.outage);
+        if url.host_str().is_some_and(is_local_host) {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(failed)?;
+        let response = http.get(url).send().await.map_err(failed)?;
+        let status = response.status();
         let kind = match status {
-            StatusCode::NOT_FOUND => MilvusErrorKind::Unsupported,
+            // Another server on the way, such as a proxy, has other texts.
+            StatusCode::NOT_FOUND if response.text().await.map_err(failed)?.starts_with(NOT_FOUND_TEXT) => {
+                MilvusErrorKind::Unsupported
+            }
+            StatusCode::NOT_FOUND => {
+                let reason = "something else than Milvus answered 404 Not Found";
+                return Err(MilvusError::new(MilvusErrorKind::Server, call, reason));
+            }
             StatusCode::UNAUTHORIZED => MilvusErrorKind::Unauthenticated,
             StatusCode::FORBIDDEN => MilvusErrorKind::PermissionDenied,
             _ if status.is_success() => return Ok(()),

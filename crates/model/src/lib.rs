@@ -4,6 +4,7 @@
 //! its arguments. Other crates collect the facts from which plans are made, and execute the plans.
 
 pub mod binlog;
+mod host;
 pub mod ids;
 pub mod key;
 pub mod layout;
@@ -14,3 +15,5 @@ pub mod plan;
 pub mod segment;
 pub mod selection;
 pub mod version;
+
+pub use host::is_local_host;

@@ -52,8 +52,7 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = base_of(&server.url)?;
         let mut builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
-        if is_loopback(&base) {
-            // A proxy set in the environment is not meant for this machine.
+        if base.host_str().is_some_and(model::is_local_host) {
             builder = builder.no_proxy();
         }
         if let Some(ca) = &server.ca {

@@ -11,6 +11,8 @@ use model::segment::SegmentState;
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault, SegmentDelays};
 use testkit::test_milvus::TestMilvus;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::fixtures::{flat_index, small_collection, small_rows};
 use crate::{collections, imports};
@@ -321,6 +323,26 @@ async fn garbage_collection_is_paused_if_the_server_supports_it() {
     let error = milvus.gc_resume().await.unwrap_err();
     assert_eq!(error.kind(), MilvusErrorKind::Server);
     assert!(error.to_string().contains("500"), "{error}");
+}
+
+#[tokio::test]
+async fn a_404_of_another_server_does_not_mean_that_milvus_cannot_pause_its_garbage_collection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.read_buf(&mut Vec::with_capacity(4096)).await.unwrap();
+            let reply =
+                "HTTP/1.1 404 Not Found\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>";
+            socket.write_all(reply.as_bytes()).await.unwrap();
+        }
+    });
+    let fake = FakeMilvus::start(FakeConfig::new("2.3.6", "/nonexistent"));
+    let config = ConnectConfig { management_endpoint: Some(endpoint), ..connect_config(&fake) };
+    let error = Milvus::connect(&config).await.unwrap().gc_resume().await.unwrap_err();
+    assert_eq!(error.kind(), MilvusErrorKind::Server);
+    assert!(error.to_string().contains("something else than Milvus"), "{error}");
 }
 
 #[tokio::test]
