@@ -322,6 +322,7 @@ fn advice_for_plan_error(error: &PlanError) -> Option<Advice> {
         PlanError::TargetsExist(_) => Advice::ChooseExistingTargets,
         PlanError::DropsUnconfirmed(_) => Advice::ReviewNewTargets,
         PlanError::TargetsMissing(_) => Advice::CreateTargets,
+        PlanError::SchemaDiffers { .. } => Advice::RecreateTarget { field_ids_differ: false },
         PlanError::NotInBackup(_) | PlanError::L0(_) | PlanError::StorageVersion(..) => return None,
     })
 }

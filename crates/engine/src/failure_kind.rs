@@ -46,9 +46,9 @@ impl Error {
             Self::NameTaken { .. }
             | Self::Occupied { .. }
             | Self::TargetIsAlias(_)
-            | Self::Plan(PlanError::TargetsExist(_) | PlanError::DropsUnconfirmed(_)) => {
-                FailureKind::AlreadyExists
-            }
+            | Self::Plan(
+                PlanError::TargetsExist(_) | PlanError::DropsUnconfirmed(_) | PlanError::SchemaDiffers { .. },
+            ) => FailureKind::AlreadyExists,
             Self::NotComplete { state: BackupState::Running, .. } | Self::Running { .. } => FailureKind::Busy,
             Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => {
                 FailureKind::Damaged

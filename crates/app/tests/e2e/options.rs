@@ -2,6 +2,7 @@
 
 use crate::source::create_collections;
 use crate::tool::Tool;
+use milvus::CreateCollection;
 use model::name::CollectionRef;
 use testkit::rows::Rows;
 use testkit::servers;
@@ -92,6 +93,38 @@ async fn collections_are_renamed_by_rules_and_suffix() {
     ))
     .exits_with(2)
     .prints(&[&format!("{other}.one")]);
+}
+
+#[tokio::test]
+async fn a_target_with_its_columns_in_another_order_is_refused() {
+    let Some(server) = servers::milvus() else { return };
+    let milvus = server.connect().await;
+    let collection = create_collections(&milvus, &["apple"]).await.remove(0);
+    let tool = Tool::on_disk(&server);
+    tool.run(&format!("create -n fruit --filter {collection}")).exits_with(0);
+
+    let described = milvus.describe_collection(&collection).await.unwrap();
+    let mut schema = described.schema.clone();
+    schema.fields.reverse();
+    let target = CollectionRef::new(collection.database.as_str(), "apple_swapped");
+    let create = CreateCollection {
+        target: target.clone(),
+        schema,
+        shards: described.shards,
+        consistency: described.consistency,
+        properties: Vec::new(),
+        num_partitions: None,
+    };
+    milvus.create_collection(&create).await.unwrap();
+    let restore = "restore -n fruit --suffix _swapped --skip-create-collection";
+    for dry_run in ["", " --dry-run"] {
+        tool.run(&format!("{restore}{dry_run}")).exits_with(4).prints(&[
+            "the schema of the target",
+            "has the id",
+            "hint:",
+        ]);
+    }
+    assert_eq!(milvus.flushed_rows(&target).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use model::manifest::Schema;
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{DataAccess, ExistingTargetPolicy, RestoreRequest, TargetFacts};
@@ -38,12 +39,32 @@ pub(super) async fn inspect_target(
     if request.options.existing == ExistingTargetPolicy::Drop {
         reject_aliases(target, &existing).await?;
     }
+    let schemas = if request.options.existing == ExistingTargetPolicy::Use {
+        describe_targets(target, &existing).await?
+    } else {
+        BTreeMap::new()
+    };
     let aliases = if request.options.aliases {
         find_taken_aliases(target, aliases, &databases).await?
     } else {
         BTreeMap::new()
     };
-    Ok(TargetFacts { databases, existing, aliases, access, prefixes: BTreeMap::new() })
+    Ok(TargetFacts { databases, existing, schemas, aliases, access, prefixes: BTreeMap::new() })
+}
+
+/// Returns the schema of every existing target and the number of partitions of its partition key.
+async fn describe_targets(
+    target: &Instance,
+    existing: &BTreeSet<CollectionRef>,
+) -> Result<BTreeMap<CollectionRef, (Schema, i64)>, Error> {
+    stream::iter(existing.iter().cloned())
+        .map(|name| async move {
+            let info = target.milvus.describe_collection(&name).await?;
+            Ok((name, (info.schema, info.num_partitions)))
+        })
+        .buffered(CONCURRENT_CALLS)
+        .try_collect()
+        .await
 }
 
 /// Fails if a target to drop is an alias: Milvus would reject the drop after other changes were made.

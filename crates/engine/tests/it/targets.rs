@@ -203,7 +203,7 @@ async fn an_alias_with_the_name_of_a_collection_causes_a_warning() {
 }
 
 #[tokio::test]
-async fn a_target_with_other_fields_fails_with_the_reason_of_milvus() {
+async fn a_target_with_another_schema_is_rejected_before_anything_is_written() {
     let world = world_with_backup().await;
     let milvus = world.connect().await;
     let mut other = CreateCollection { ..samples::small_collection("elsewhere") };
@@ -217,13 +217,11 @@ async fn a_target_with_other_fields_fails_with_the_reason_of_milvus() {
         mapping: Mapping::new(Some("books:elsewhere"), None).unwrap(),
         ..restore_request("nightly")
     };
-    let report = world.restore(&request).await.unwrap();
-    let engine::CollectionOutcome::Failed(failure) = &report.collections[0].outcome else {
-        panic!("{report:?}")
-    };
-    assert!(failure.message.contains("dimension 2 is not equal to schema dimension 4"), "{failure:?}");
-    assert_eq!(failure.advice, Some(engine::Advice::RecreateTarget { field_ids_differ: false }));
-    assert_eq!(report.kind(), Some(FailureKind::Failed));
+    let error = world.restore(&request).await.unwrap_err();
+    let expected = "the schema of the target default.elsewhere differs from the backup: field vector has dim 4 instead \
+                    of 2\nrecreate_target field_ids_differ=false";
+    assert_eq!((error.kind(), describe_error(&error).as_str()), (FailureKind::AlreadyExists, expected));
+    assert_eq!(world.count_calls("Import"), 0);
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ impl DataType {
 impl std::fmt::Display for DataType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
+            0 => "None",
             1 => "Bool",
             2 => "Int8",
             3 => "Int16",

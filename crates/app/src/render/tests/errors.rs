@@ -69,6 +69,10 @@ fn invalid_requests() {
         Error::Plan(PlanError::TargetsExist(vec![books()])),
         Error::Plan(PlanError::DropsUnconfirmed(vec![books()])),
         Error::Plan(PlanError::TargetsMissing(vec![books()])),
+        Error::Plan(PlanError::SchemaDiffers {
+            target: books(),
+            differences: vec!["field a is missing".into(), "field b has the id 101 instead of 100".into()],
+        }),
         Error::Plan(PlanError::L0(books())),
         Error::Plan(PlanError::StorageVersion(books(), 2)),
         Error::TargetIsAlias("default.b".into()),

@@ -14,6 +14,14 @@ pub enum PlanError {
     /// Target collections exist whose drop was not confirmed, because they did not exist at that time.
     #[error("the drop of these existing target collections was not confirmed: {}", join_names(.0))]
     DropsUnconfirmed(Vec<CollectionRef>),
+    /// A target collection that should be used has another schema than the backup.
+    #[error("the schema of the target {target} differs from the backup: {}", join_differences(.differences))]
+    SchemaDiffers {
+        /// The target collection.
+        target: CollectionRef,
+        /// The differences in words.
+        differences: Vec<String>,
+    },
     /// Target collections that should be used do not exist.
     #[error("target collections do not exist: {}", join_names(.0))]
     TargetsMissing(Vec<CollectionRef>),
@@ -25,6 +33,15 @@ pub enum PlanError {
         "{0} contains segments of storage version {1} (Milvus 2.6 and later), which this version cannot restore"
     )]
     StorageVersion(CollectionRef, i64),
+}
+
+/// Joins the first five differences.
+fn join_differences(differences: &[String]) -> String {
+    let shown: Vec<&str> = differences.iter().take(5).map(String::as_str).collect();
+    match differences.len().saturating_sub(shown.len()) {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more", shown.join("; ")),
+    }
 }
 
 fn join_names(names: &[CollectionRef]) -> String {

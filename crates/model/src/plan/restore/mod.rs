@@ -7,6 +7,7 @@ mod jobs;
 mod options;
 mod properties;
 mod request;
+mod target_schema;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -143,6 +144,7 @@ impl RestorePlan {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
             let (index, backup) = found.ok_or_else(|| PlanError::NotInBackup(source.clone()))?;
             targets::check_segments(backup)?;
+            targets::check_schema(backup, target, facts)?;
             collections.push(CollectionPlan::new(index, backup, target, request, facts, &mut warnings));
         }
         let mut sources: HashMap<CollectionRef, usize> = HashMap::new();

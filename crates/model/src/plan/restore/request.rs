@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::PartitionId;
+use crate::manifest::Schema;
 use crate::mapping::Mapping;
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
@@ -121,6 +122,9 @@ pub struct TargetFacts {
     pub databases: BTreeSet<String>,
     /// The target collections that exist.
     pub existing: BTreeSet<CollectionRef>,
+    /// The schemas of the target collections that are used as they are, each with the number of partitions over which
+    /// its partition key distributes rows.
+    pub schemas: BTreeMap<CollectionRef, (Schema, i64)>,
     /// The requested aliases that exist already, each with the collection that has it.
     pub aliases: BTreeMap<CollectionRef, CollectionRef>,
     /// Whether the target can read the data in place.

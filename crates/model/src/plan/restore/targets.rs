@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::target_schema::find_differences;
 use super::{CollectionPlan, ExistingTargetPolicy, PlanError, TargetAction, TargetFacts};
 use crate::manifest::CollectionBackup;
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
@@ -20,6 +21,21 @@ pub(super) fn check_existence(
         ExistingTargetPolicy::Refuse if !present.is_empty() => Err(PlanError::TargetsExist(present)),
         ExistingTargetPolicy::Use if !missing.is_empty() => Err(PlanError::TargetsMissing(missing)),
         _ => Ok(()),
+    }
+}
+
+/// Fails if an existing target that is used has another schema than the backup.
+pub(super) fn check_schema(
+    backup: &CollectionBackup,
+    target: &CollectionRef,
+    facts: &TargetFacts,
+) -> Result<(), PlanError> {
+    let Some((schema, num_partitions)) = facts.schemas.get(target) else { return Ok(()) };
+    let differences = find_differences(backup, schema, *num_partitions);
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(PlanError::SchemaDiffers { target: target.clone(), differences })
     }
 }
 
