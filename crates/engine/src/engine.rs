@@ -88,7 +88,9 @@ pub struct EngineConfig {
 #[derive(Clone, Debug)]
 pub struct EngineLimits {
     /// The maximum number of collections that a backup processes concurrently.
-    pub backup_collections: NonZeroUsize,
+    ///
+    /// `None` means 32, and half as many each time Milvus limits the rate of requests.
+    pub backup_collections: Option<NonZeroUsize>,
     /// The maximum number of collections that a restore processes concurrently.
     pub restore_collections: NonZeroUsize,
     /// The maximum number of import jobs that Milvus has at the same time.

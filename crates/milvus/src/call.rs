@@ -1,6 +1,8 @@
 //! Sending of every call: credentials and database, time limits, retries, and the status of the reply.
 
 use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backon::BackoffBuilder;
@@ -29,6 +31,8 @@ pub(crate) struct Rpc {
     pub(crate) client: Client,
     pub(crate) authorization: Option<MetadataValue<Ascii>>,
     pub(crate) limits: CallLimits,
+    /// The number of answers with which the server limited the rate of requests.
+    pub(crate) rate_limited: Arc<AtomicU64>,
 }
 
 /// Describes a call for errors and logs, and determines when it is retried.
@@ -129,7 +133,9 @@ impl Rpc {
                     retry: Retry::IfRepeatable,
                 },
             };
-            let limit = if failed.kind == MilvusErrorKind::RateLimited { limits.busy } else { limits.outage };
+            let is_rate_limited = failed.kind == MilvusErrorKind::RateLimited;
+            self.rate_limited.fetch_add(u64::from(is_rate_limited), Ordering::Relaxed);
+            let limit = if is_rate_limited { limits.busy } else { limits.outage };
             let delay = delays.next().unwrap_or(MAX_RETRY_DELAY);
             if !call.is_retried_after(&failed) || started.elapsed() + delay > limit {
                 let temporary = failed.retry != Retry::Never;

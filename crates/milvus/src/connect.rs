@@ -1,6 +1,7 @@
 //! Connecting to a server, and its version and capabilities.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use model::version::{Capabilities, ServerVersion};
 use proto::common::ClientInfo;
@@ -51,7 +52,12 @@ impl Milvus {
         let client = MilvusServiceClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        let rpc = Rpc { client, authorization: authorization_header(&config.auth)?, limits: config.limits };
+        let rpc = Rpc {
+            client,
+            authorization: authorization_header(&config.auth)?,
+            limits: config.limits,
+            rate_limited: Arc::default(),
+        };
         let limits = CallLimits { outage: config.limits.connect, ..config.limits };
         let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
         let capabilities = Capabilities::from_version(&server.version);
@@ -62,6 +68,11 @@ impl Milvus {
     /// Returns the facts that the server reported when the connection was opened.
     pub fn server(&self) -> &ServerInfo {
         &self.server
+    }
+
+    /// Returns how many requests of this connection and its clones the server has refused to limit their rate.
+    pub fn rate_limited_calls(&self) -> u64 {
+        self.rpc.rate_limited.load(Ordering::Relaxed)
     }
 
     /// Returns the capabilities that follow from the version of the server.

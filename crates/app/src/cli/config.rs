@@ -93,7 +93,7 @@ impl Migrate {
             out.warning(warning);
         }
         if self.strict && !migration.problems.is_empty() {
-            return Err(ConfigError::Values(migration.problems).into());
+            return Err(ConfigError::Values { problems: migration.problems, warnings: Vec::new() }.into());
         }
         for problem in &migration.problems {
             out.warning(&format!("v2 rejects {problem}"));

@@ -263,7 +263,9 @@ impl Config {
         let count = |key| NonZeroUsize::new(number(values, key)).unwrap_or(NonZeroUsize::MIN);
         let rate = values.number(keys::TRANSFER_BYTES_PER_SECOND);
         EngineLimits {
-            backup_collections: count(keys::BACKUP_CONCURRENCY_COLLECTIONS),
+            backup_collections: values
+                .is_set(keys::BACKUP_CONCURRENCY_COLLECTIONS)
+                .then(|| count(keys::BACKUP_CONCURRENCY_COLLECTIONS)),
             restore_collections: count(keys::RESTORE_CONCURRENCY_COLLECTIONS),
             import_jobs: count(keys::RESTORE_CONCURRENCY_IMPORT_JOBS),
             copies: count(keys::TRANSFER_CONCURRENCY),
@@ -292,6 +294,11 @@ pub(super) fn root_warnings(values: &Values) -> impl Iterator<Item = String> {
         let root = values.text(keys.root);
         let clean = ObjectKey::new(root.trim_end_matches('/'));
         let odd = values.provider(keys.provider) != Provider::Local && clean.as_str() != root;
-        odd.then(|| format!("{}: {root:?} is used as {:?}", keys.root, clean.as_str()))
+        let hint = if root.starts_with('/') && clean.as_str().contains('/') {
+            format!("; for a directory set {} to local", keys.provider)
+        } else {
+            String::new()
+        };
+        odd.then(|| format!("{}: {root:?} is used as {:?}{hint}", keys.root, clean.as_str()))
     })
 }

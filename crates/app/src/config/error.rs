@@ -39,9 +39,14 @@ pub(crate) enum ConfigError {
     /// A value of `--set` lacks a key or a value.
     #[error("--set {0}: expected KEY=VALUE")]
     Set(String),
-    /// Some values are invalid; contains all of them.
-    #[error("{}", ProblemList(.0))]
-    Values(Vec<Problem>),
+    /// Some values are invalid.
+    #[error("{}", ProblemList { problems, warnings })]
+    Values {
+        /// All of them.
+        problems: Vec<Problem>,
+        /// Warnings about unknown keys, which may be the cause.
+        warnings: Vec<String>,
+    },
     /// `config migrate` was called for a v2 file.
     #[error("{} is already a v2 configuration", .0.display())]
     AlreadyV2(PathBuf),
@@ -74,7 +79,7 @@ impl ConfigError {
                 "for example --set milvus.grpc.port=19530; separate several by commas".to_owned()
             }
             Self::Exists(_) => "add --force to overwrite it".to_owned(),
-            Self::Values(_) => "the sample configs/backup.yaml explains every key".to_owned(),
+            Self::Values { .. } => "the sample configs/backup.yaml explains every key".to_owned(),
             Self::Syntax { .. } => {
                 "indent with spaces, and quote texts that contain `: ` or ` #`; see the sample configs/backup.yaml"
                     .to_owned()
@@ -88,7 +93,7 @@ impl ConfigError {
 
 impl From<Problem> for ConfigError {
     fn from(problem: Problem) -> Self {
-        Self::Values(vec![problem])
+        Self::Values { problems: vec![problem], warnings: Vec::new() }
     }
 }
 
@@ -115,17 +120,21 @@ impl fmt::Display for Problem {
     }
 }
 
-struct ProblemList<'a>(&'a [Problem]);
+struct ProblemList<'a> {
+    problems: &'a [Problem],
+    warnings: &'a [String],
+}
 
 impl fmt::Display for ProblemList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [one] => one.fmt(f),
+        match self.problems {
+            [one] => one.fmt(f)?,
             many => {
                 write!(f, "{} configuration values are invalid", many.len())?;
-                many.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+                many.iter().try_for_each(|problem| write!(f, "\n  {problem}"))?;
             }
         }
+        self.warnings.iter().try_for_each(|warning| write!(f, "\n  warning: {warning}"))
     }
 }
 

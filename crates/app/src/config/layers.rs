@@ -73,7 +73,10 @@ impl Layers<'_> {
                 None => self.in_file(key)?,
             },
         };
-        if let Some((item, source)) = found {
+        if let Some((mut item, source)) = found {
+            if key.kind == Kind::Secret && trim_secret(&mut item) && !matches!(source, Source::Default) {
+                warnings.push(format!("{}: white space around the secret is removed ({source})", key.name));
+            }
             return parse(key, &item, source).map(Some);
         }
         match key.inherits {
@@ -157,6 +160,17 @@ fn parse(key: &Key, item: &Item, source: Source) -> Result<Value, Problem> {
         Ok(data) => Ok(Value { data, source, inherited: None }),
         Err(reason) => Err(Problem { key: key.name.to_owned(), source, reason }),
     }
+}
+
+/// Removes white space and a byte order mark around a secret; returns whether there were any.
+fn trim_secret(item: &mut Item) -> bool {
+    let Item::Scalar(text) = item else { return false };
+    let trimmed = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let has_some = trimmed.len() < text.len();
+    if has_some {
+        *text = trimmed.to_owned();
+    }
+    has_some
 }
 
 /// Whether a text is a service link: Kubernetes sets `MILVUS_PORT=tcp://…` in every pod if a service is named `milvus`.

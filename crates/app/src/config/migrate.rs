@@ -40,9 +40,10 @@ pub(crate) fn migrate(wanted: &str, environment: &Environment) -> Result<Migrati
     }
     let overrides = Overrides::default();
     let layers = Layers { flags: &[], overrides: &overrides, environment, file: Some(&file) };
-    let resolved = resolve(&layers, Schema::V1).map_err(ConfigError::Values)?;
+    let resolved = resolve(&layers, Schema::V1)
+        .map_err(|problems| ConfigError::Values { problems, warnings: Vec::new() })?;
     let mut warnings = resolved.warnings;
-    warnings.extend(unknown::unknown_keys(Schema::V1, Some(&file), &overrides));
+    warnings.extend(unknown::find_unknown_keys(Schema::V1, Some(&file), &overrides).into_warnings());
     Ok(Migration {
         text: write(&resolved.values, &file.path.display().to_string()),
         warnings,

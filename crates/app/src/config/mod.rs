@@ -70,13 +70,18 @@ impl Config {
         let overrides = Overrides::parse(request.set)?;
         let schema = schema_of(file.as_ref())?;
         let layers = Layers { flags: request.flags, overrides: &overrides, environment, file: file.as_ref() };
-        let mut resolved = resolve(&layers, schema).map_err(ConfigError::Values)?;
+        let unknown = unknown::find_unknown_keys(schema, file.as_ref(), &overrides);
+        let mut resolved = match resolve(&layers, schema) {
+            Ok(resolved) => resolved,
+            Err(problems) => return Err(unknown.into_error(problems)),
+        };
         let problems = validate::problems(&resolved.values);
-        if !problems.is_empty() {
-            return Err(ConfigError::Values(problems));
+        if !problems.is_empty() || !unknown.problems.is_empty() {
+            return Err(unknown.into_error(problems));
         }
+        resolved.warnings.extend(validate::warnings(&resolved.values));
         resolved.warnings.extend(convert::root_warnings(&resolved.values));
-        resolved.warnings.extend(unknown::unknown_keys(schema, file.as_ref(), &overrides));
+        resolved.warnings.extend(unknown.into_warnings());
         if file.is_none() {
             resolved.warnings.extend(ignored_variables(environment));
         }

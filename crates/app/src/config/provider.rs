@@ -54,6 +54,19 @@ impl Provider {
         Self::ALL.into_iter().find(is_named)
     }
 
+    /// Returns the provider with the most similar spelling, if one is similar.
+    pub(in crate::config) fn nearest(text: &str) -> Option<Self> {
+        let text = text.to_lowercase();
+        let scored = Self::ALL.into_iter().flat_map(|provider| {
+            let score = |name: &&str| strsim::normalized_damerau_levenshtein(name, &text);
+            provider.spellings().iter().map(score).map(move |score| (score, provider)).collect::<Vec<_>>()
+        });
+        scored
+            .filter(|(score, _)| *score >= 0.6)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, provider)| provider)
+    }
+
     /// Returns the name in configuration files and messages.
     pub(in crate::config) const fn name(self) -> &'static str {
         self.spellings()[0]
@@ -67,7 +80,7 @@ impl Provider {
             Self::S3 => &["s3"],
             Self::Aws => &["aws"],
             Self::Ceph => &["ceph"],
-            Self::Gcp => &["gcp"],
+            Self::Gcp => &["gcp", "gcs", "google"],
             Self::GcpNative => &["gcpnative"],
             Self::Azure => &["azure"],
             Self::Aliyun => &["aliyun", "ali", "alibaba", "alicloud"],

@@ -1,22 +1,64 @@
-//! Warnings about unknown keys, with the most similar known key.
+//! Unknown keys, with the most similar known key.
 
+use super::error::{ConfigError, Problem};
 use super::find::Found;
 use super::overrides::Overrides;
 use super::schema::Schema;
+use super::value::Source;
 
-/// Returns one warning for each key of the file and of `--set` that the schema does not have.
-pub(super) fn unknown_keys(schema: Schema, file: Option<&Found>, overrides: &Overrides) -> Vec<String> {
-    let mut warnings = Vec::new();
+/// The keys that the schema does not have.
+#[derive(Default)]
+pub(super) struct UnknownKeys {
+    /// One warning for each key of the file, and for each of `--set` that another schema or a variable has; with the
+    /// key.
+    warnings: Vec<(String, String)>,
+    /// The other keys of `--set`: a typing error there must not be ignored.
+    pub problems: Vec<Problem>,
+}
+
+impl UnknownKeys {
+    /// Returns the warnings.
+    pub(super) fn into_warnings(self) -> Vec<String> {
+        self.warnings.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// Returns an error of these problems and those of unknown keys, with the warnings about other keys.
+    pub(super) fn into_error(mut self, problems: Vec<Problem>) -> ConfigError {
+        let concerns =
+            |problem: &Problem, key: &str| key.to_lowercase().starts_with(&problem.key.to_lowercase());
+        self.warnings.retain(|(key, _)| !problems.iter().any(|problem| concerns(problem, key)));
+        let all = std::mem::take(&mut self.problems).into_iter().chain(problems).collect();
+        ConfigError::Values { problems: all, warnings: self.into_warnings() }
+    }
+}
+
+/// Finds the keys of the file and of `--set` that the schema does not have.
+pub(super) fn find_unknown_keys(schema: Schema, file: Option<&Found>, overrides: &Overrides) -> UnknownKeys {
+    let mut found = UnknownKeys::default();
     if let Some(file) = file {
         for (_, entry) in file.document.entries().filter(|(key, _)| schema.key(key).is_none()) {
             let place = format!("{} line {}", file.path.display(), entry.line);
-            warnings.push(format!("{place}: {}", describe(schema, &entry.key)));
+            let text = describe_foreign(schema, &entry.key).unwrap_or_else(|| {
+                format!("unknown key {} is ignored{}", entry.key, suggest(schema, &entry.key))
+            });
+            found.warnings.push((entry.key.clone(), format!("{place}: {text}")));
         }
     }
     for key in overrides.keys().filter(|key| !is_known(schema, key)) {
-        warnings.push(format!("--set: {}", describe(schema, key)));
+        match describe_foreign(schema, key) {
+            Some(text) => found.warnings.push((key.to_owned(), format!("--set: {text}"))),
+            None if key.contains('.') => found.problems.push(Problem {
+                key: key.to_owned(),
+                source: Source::Set(key.to_owned()),
+                reason: format!("unknown key{}", suggest(schema, key)),
+            }),
+            None => {
+                let text = format!("--set: unknown key {key} is ignored{}", suggest(schema, key));
+                found.warnings.push((key.to_owned(), text));
+            }
+        }
     }
-    warnings
+    found
 }
 
 /// Whether `--set` accepts the name: that of a key or of its environment variable.
@@ -28,47 +70,115 @@ fn key_of_variable(schema: Schema, name: &str) -> Option<&'static super::schema:
     schema.keys().find(|key| key.env.is_some_and(|env| env.eq_ignore_ascii_case(name)))
 }
 
-fn describe(schema: Schema, name: &str) -> String {
+/// Describes a key of the other schema, or one of its environment variables; `None` if neither has the name.
+fn describe_foreign(schema: Schema, name: &str) -> Option<String> {
     let other = schema.other();
-    match other.key(name).or_else(|| key_of_variable(other, name)) {
-        Some(known) => {
-            let replacement = match schema {
-                Schema::V2 => known.becomes,
-                Schema::V1 => Schema::V1.keys().find(|v1| v1.becomes == Some(known.name)).map(|v1| v1.name),
-            };
-            let (this, other) = (schema.name(), other.name());
-            match (replacement, schema) {
-                (Some(replacement), _) => {
-                    format!("{other} key {name} is ignored in a {this} configuration; use {replacement}")
-                }
-                (None, Schema::V1) => {
-                    format!(
-                        "v2 key {name} is ignored in a v1 configuration; to migrate the file: milvus-backup config migrate"
-                    )
-                }
-                (None, Schema::V2) => format!("v1 key {name} is ignored; v2 has no such key"),
-            }
+    let known = other.key(name).or_else(|| key_of_variable(other, name))?;
+    let replacement = match schema {
+        Schema::V2 => known.becomes,
+        Schema::V1 => Schema::V1.keys().find(|v1| v1.becomes == Some(known.name)).map(|v1| v1.name),
+    };
+    let (this, other) = (schema.name(), other.name());
+    Some(match (replacement, schema) {
+        (Some(replacement), _) => {
+            format!("{other} key {name} is ignored in a {this} configuration; use {replacement}")
         }
-        None => match nearest(schema, name) {
-            Some(nearest) => format!("unknown key {name} is ignored; did you mean {nearest}?"),
-            None => format!("unknown key {name} is ignored"),
-        },
+        (None, Schema::V1) => {
+            format!(
+                "v2 key {name} is ignored in a v1 configuration; to migrate the file: milvus-backup config migrate"
+            )
+        }
+        (None, Schema::V2) => format!("v1 key {name} is ignored; v2 has no such key"),
+    })
+}
+
+/// Returns a question that names the most similar known key, or nothing.
+fn suggest(schema: Schema, name: &str) -> String {
+    nearest(schema, name).map(|known| format!("; did you mean {known}?")).unwrap_or_default()
+}
+
+/// The share of equal words from which a key is suggested.
+const MIN_SIMILARITY: f64 = 0.6;
+
+/// Returns the key whose words are most similar to those of `name`; never one of the other storage.
+fn nearest(schema: Schema, name: &str) -> Option<&'static str> {
+    let wanted = split_words(name);
+    let concerns_backup = |words: &[String]| words.iter().any(|word| word == "backup");
+    let candidates = schema.keys().flat_map(super::schema::Key::names).filter_map(|known| {
+        let words = split_words(known);
+        let is_other_storage = concerns_backup(&words) != concerns_backup(&wanted);
+        (!is_other_storage).then(|| (compare_words(&wanted, &words), known))
+    });
+    let best = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    (best.0 >= MIN_SIMILARITY).then_some(best.1)
+}
+
+/// Splits a name into its words in lower case, at dots, underscores and capital letters.
+fn split_words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut after_capital = true;
+    for c in name.chars() {
+        let begins_word = c.is_uppercase() && !after_capital;
+        after_capital = c.is_uppercase();
+        if begins_word || matches!(c, '.' | '_') {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Returns the similarity of two lists of words, from 0 to 1, whatever their order.
+fn compare_words(wanted: &[String], known: &[String]) -> f64 {
+    let mut rest: Vec<&String> = known.iter().collect();
+    let mut similarity = 0.0;
+    for word in wanted {
+        let best = rest.iter().enumerate().map(|(at, other)| (compare_word(word, other), at));
+        if let Some((score, at)) = best.max_by(|(one, _), (other, _)| one.total_cmp(other))
+            && score > 0.0
+        {
+            similarity += score;
+            rest.swap_remove(at);
+        }
+    }
+    2.0 * similarity / (wanted.len() + known.len()).max(1) as f64
+}
+
+/// Returns the similarity of two words: 1 if they are equal, 0 if they have little in common.
+fn compare_word(one: &str, other: &str) -> f64 {
+    let is_beginning = |short: &str, long: &str| short.len() >= 3 && long.starts_with(short);
+    let score = strsim::normalized_damerau_levenshtein(one, other);
+    if is_beginning(one, other) || is_beginning(other, one) {
+        score.max(0.85)
+    } else if score >= 0.7 {
+        score
+    } else {
+        0.0
     }
 }
 
-/// Returns the most similar known key, by the whole name or its last part, if it is similar enough.
-fn nearest(schema: Schema, name: &str) -> Option<&'static str> {
-    let lower = name.to_lowercase();
-    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_lowercase();
-    schema
-        .keys()
-        .flat_map(super::schema::Key::names)
-        .map(|known| {
-            let whole = strsim::damerau_levenshtein(&known.to_lowercase(), &lower);
-            let end = strsim::damerau_levenshtein(&last(known), &last(&lower));
-            (whole.min(end + 1), whole, known)
-        })
-        .min()
-        .filter(|(distance, ..)| *distance <= 1 + lower.len() / 8)
-        .map(|(.., known)| known)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn place_and_last_part_of_a_key_decide_about_the_suggestion() {
+        for (schema, name, expected) in [
+            (Schema::V1, "milvus.username", Some("milvus.user")),
+            (Schema::V1, "milvus.adress", Some("milvus.address")),
+            (Schema::V1, "backup.storageType", Some("minio.backupStorageType")),
+            (Schema::V1, "minio.bucket", Some("minio.bucketName")),
+            (Schema::V1, "minio.backupBucket", Some("minio.backupBucketName")),
+            (Schema::V2, "backup.storage.bucket", Some("backup.storage.bucketName")),
+            (Schema::V2, "milvus.storage.bucket", Some("milvus.storage.bucketName")),
+            (Schema::V2, "milvus.grpc.adress", Some("milvus.grpc.address")),
+            (Schema::V2, "nonsense", None),
+            (Schema::V2, "milvus.nonsense", None),
+        ] {
+            assert_eq!(nearest(schema, name), expected, "{name}");
+        }
+    }
 }

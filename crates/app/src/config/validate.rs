@@ -29,6 +29,20 @@ pub(super) fn problems(values: &Values) -> Vec<Problem> {
     found.problems
 }
 
+/// Returns warnings about values that have no effect beside others, as in the Go releases.
+pub(super) fn warnings(values: &Values) -> Vec<String> {
+    let is_set = |key: &str| values.get(key).is_some_and(|value| !value.data.is_empty());
+    let [token, user, password] =
+        [keys::MILVUS_TOKEN.any(), keys::MILVUS_USER.any(), keys::MILVUS_PASSWORD.any()].map(AnyKey::name);
+    let mut warnings = Vec::new();
+    if is_set(token) && is_set(user) {
+        warnings.push(format!("{user} is ignored, because {token} is set"));
+    } else if is_set(password) && !is_set(user) && !is_set(token) {
+        warnings.push(format!("{password} is ignored, because {user} is empty"));
+    }
+    warnings
+}
+
 /// Returns the problem that this version does not support the provider of a storage yet.
 pub(super) fn unsupported_provider(values: &Values, keys: &StorageKeys) -> Problem {
     let provider = values.provider(keys.provider);
@@ -87,12 +101,6 @@ impl Found<'_> {
                 }
             }
         }
-        if !self.is_empty(keys::MILVUS_TOKEN) && !self.is_empty(keys::MILVUS_USER) {
-            self.add(keys::MILVUS_TOKEN, "milvus.user is set too; set only one of them");
-        }
-        if self.is_empty(keys::MILVUS_USER) && !self.is_empty(keys::MILVUS_PASSWORD) {
-            self.add(keys::MILVUS_PASSWORD, "milvus.user is required too");
-        }
     }
 
     /// Requires a host name or address without scheme, port and path.
@@ -128,9 +136,7 @@ impl Found<'_> {
             self.add(keys.local_path, format!("allowed only with provider local, not {provider}"));
         }
         self.host(keys.address, keys.port);
-        if values.text(keys.bucket).is_empty() {
-            self.add(keys.bucket, "expected the name of a bucket, it is empty");
-        }
+        self.bucket(keys);
         if !milvus_address.is_empty() {
             self.host(keys.milvus_address, keys.milvus_port);
         } else if values.number(keys.milvus_port) != 0 {
@@ -144,6 +150,28 @@ impl Found<'_> {
             self.add(keys.account, format!("allowed only with provider azure, not {provider}"));
         }
         self.login(keys, provider);
+    }
+
+    /// Requires the name of a bucket, without scheme and path.
+    fn bucket(&mut self, keys: &StorageKeys) {
+        let bucket = self.values.text(keys.bucket);
+        let expected = "expected the name of a bucket";
+        if bucket.is_empty() {
+            self.add(keys.bucket, format!("{expected}, it is empty"));
+        } else if bucket.starts_with('/') || bucket.starts_with("./") {
+            let provider = keys.provider;
+            self.add(
+                keys.bucket,
+                format!("{expected}, not {bucket:?}; for a directory set {provider} to local"),
+            );
+        } else if bucket.contains("://") {
+            self.add(keys.bucket, format!("{expected} without a scheme, not {bucket:?}"));
+        } else if bucket.contains('/') {
+            let root = keys.root;
+            self.add(keys.bucket, format!("{expected}, not {bucket:?}; set the path with {root}"));
+        } else if bucket.contains(char::is_whitespace) {
+            self.add(keys.bucket, format!("{expected} without white space, not {bucket:?}"));
+        }
     }
 
     /// Requires a root that is a directory of its own, and an absolute path for Milvus.

@@ -61,7 +61,7 @@ pub(crate) fn open_store(place: &FileLocation) -> Store {
 pub(crate) fn create_engine(milvus: ConnectConfig, source: FileLocation, backup: FileLocation) -> Engine {
     let count = |n| NonZeroUsize::new(n).expect("not zero");
     let limits = EngineLimits {
-        backup_collections: count(4),
+        backup_collections: None,
         restore_collections: count(2),
         import_jobs: count(768),
         copies: count(COPIES),

@@ -3,6 +3,7 @@
 mod capture;
 mod capture_error;
 mod collection;
+mod collection_limit;
 mod commit;
 mod copied_files;
 mod gc_pause;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
 use model::layout::backup::MB_BEGIN;
 use model::manifest::CollectionBackup;
@@ -25,6 +26,7 @@ use model::name::CollectionRef;
 use model::plan::backup::{BackupPreview, BackupRequest, PlannedCollection, ResolvedFlush, Totals};
 use storage::{CopyMethod, Mover, MoverOptions};
 
+use self::collection_limit::CollectionLimit;
 use crate::catalog::Catalog;
 use crate::instance::Instance;
 use crate::lease::{Claimed, Lease, OtherOwner};
@@ -169,11 +171,7 @@ impl BackupRun<'_> {
     /// Backs up every collection, then commits.
     async fn copy_and_commit(&self, lease: &Lease) -> Result<BackupReport, Error> {
         let copy_started = Instant::now();
-        let results: Vec<CollectionResult> = stream::iter(self.prepared.collections.clone())
-            .map(|name| async move { self.back_up_collection(&name).await })
-            .buffer_unordered(self.engine.config.limits.backup_collections.get())
-            .try_collect()
-            .await?;
+        let results = self.back_up_collections().await?;
         let copy = copy_started.elapsed();
         let sorted = SortedResults::new(results);
         if self.prepared.request.strict
@@ -185,6 +183,24 @@ impl BackupRun<'_> {
         let report = self.build_report(&sorted, copy);
         commit::commit_backup(self, sorted.captured, &report, lease).await?;
         Ok(report)
+    }
+
+    /// Backs up all collections, a limited number at the same time.
+    async fn back_up_collections(&self) -> Result<Vec<CollectionResult>, Error> {
+        let mut limit = CollectionLimit::new(self.engine.config.limits.backup_collections);
+        let mut names = self.prepared.collections.clone().into_iter();
+        let mut running = FuturesUnordered::new();
+        let mut results = Vec::with_capacity(names.len());
+        loop {
+            while running.len() < limit.update(self.prepared.source.milvus.rate_limited_calls()) {
+                let Some(name) = names.next() else { break };
+                running.push(async move { self.back_up_collection(&name).await });
+            }
+            match running.next().await {
+                Some(result) => results.push(result?),
+                None => return Ok(results),
+            }
+        }
     }
 
     /// Emits a warning and records it for the report.

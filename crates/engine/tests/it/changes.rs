@@ -19,7 +19,7 @@ use crate::world::{World, backup_request, nonzero, within_deadline};
 /// Creates a world whose backups process one collection and one object at a time, in a known order.
 async fn sequential_world() -> Arc<World> {
     let mut world = World::with_books().await;
-    world.config.limits.backup_collections = nonzero(1);
+    world.config.limits.backup_collections = Some(nonzero(1));
     world.config.limits.copies = nonzero(1);
     Arc::new(world)
 }

@@ -138,7 +138,7 @@ async fn rows_that_disagree_for_a_moment_are_compared_again() {
 async fn counted_rows_of_a_growing_segment_cause_a_second_flush() {
     let mut world = World::with_books().await;
     // One after the other, so that the rows are written after the flush of their collection.
-    world.config.limits.backup_collections = nonzero(1);
+    world.config.limits.backup_collections = Some(nonzero(1));
     world.fake.inject(Fault::Written {
         collection: "books".to_owned(),
         rows: 6,
@@ -153,7 +153,7 @@ async fn counted_rows_of_a_growing_segment_cause_a_second_flush() {
 #[tokio::test]
 async fn a_collection_under_constant_writes_is_backed_up_with_a_warning() {
     let mut world = World::with_books().await;
-    world.config.limits.backup_collections = nonzero(1);
+    world.config.limits.backup_collections = Some(nonzero(1));
     for _ in 0..200 {
         world.fake.inject(Fault::Written {
             collection: "books".to_owned(),
@@ -255,7 +255,7 @@ async fn a_collection_that_is_not_found_for_a_moment_does_not_count_as_dropped()
 async fn a_partition_that_is_dropped_at_any_stage_is_left_out_with_a_warning() {
     for before in ["GetLoadState", "Flush", "GetFlushState", "GetPersistentSegmentInfo", "ShowPartitions"] {
         let mut world = World::with_books().await;
-        world.config.limits.backup_collections = nonzero(1);
+        world.config.limits.backup_collections = Some(nonzero(1));
         world.back_up(&backup_request("first")).await.unwrap();
         let world = Arc::new(world);
         let is_books_describing = |event: &Event| {

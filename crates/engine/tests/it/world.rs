@@ -65,7 +65,7 @@ impl World {
             tool: "milvus-backup 0.0.1".to_owned(),
             host: "here".to_owned(),
             limits: EngineLimits {
-                backup_collections: nonzero(4),
+                backup_collections: None,
                 restore_collections: nonzero(2),
                 import_jobs: nonzero(8),
                 copies: nonzero(8),

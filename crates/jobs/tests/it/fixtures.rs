@@ -74,7 +74,7 @@ impl TestEnvironment {
             tool: "milvus-backup 0.0.1".to_owned(),
             host: "here".to_owned(),
             limits: EngineLimits {
-                backup_collections: non_zero(4),
+                backup_collections: Some(non_zero(4)),
                 restore_collections: non_zero(2),
                 import_jobs: non_zero(8),
                 copies: non_zero(8),

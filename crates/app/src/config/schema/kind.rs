@@ -55,8 +55,11 @@ impl Kind {
             Item::List(_) => return Err(format!("expected {}, not a list", self.expected())),
         };
         self.parse_text(text).ok_or_else(|| {
+            let nearest = (self == Self::Provider).then(|| Provider::nearest(text)).flatten();
             if text.is_empty() {
                 format!("expected {}, it is empty", self.expected())
+            } else if let Some(nearest) = nearest {
+                format!("expected {}, not {text:?}; did you mean {nearest}?", self.expected())
             } else {
                 format!("expected {}, not {text:?}", self.expected())
             }
@@ -75,7 +78,7 @@ impl Kind {
             Self::Whole => Data::Number(whole(trimmed)?),
             Self::Size => Data::Number(with_unit(trimmed, &SIZES)?),
             Self::Duration => Data::Number(with_unit(trimmed, &DURATIONS)?),
-            Self::Url if is_url(trimmed) => Data::Text(trimmed.to_owned()),
+            Self::Url => Data::Text(parse_url(trimmed)?),
             Self::List => {
                 let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Data::List(items.map(str::to_owned).collect())
@@ -84,7 +87,7 @@ impl Kind {
             Self::Listen if trimmed.is_empty() || trimmed.parse::<ListenAddress>().is_ok() => {
                 Data::Text(trimmed.to_owned())
             }
-            Self::Url | Self::Listen => return None,
+            Self::Listen => return None,
             Self::Provider => Data::Provider(Provider::parse(trimmed)?),
             Self::Word(words) => Data::Text(canonical(words, trimmed)?.to_owned()),
         })
@@ -164,9 +167,14 @@ fn canonical(words: &[&'static str], text: &str) -> Option<&'static str> {
         .map(|word| main_spelling(word))
 }
 
-fn is_url(text: &str) -> bool {
-    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    text.is_empty() || host.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
+/// Adds the scheme where it is missing, because the Go releases accept such values; `None` for no URL.
+fn parse_url(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some(String::new());
+    }
+    let (scheme, host) = text.split_once("://").unwrap_or(("http", text));
+    let is_host = !host.is_empty() && !host.starts_with('/') && !host.contains(char::is_whitespace);
+    (matches!(scheme, "http" | "https") && is_host).then(|| format!("{scheme}://{host}"))
 }
 
 #[cfg(test)]
@@ -201,9 +209,10 @@ mod tests {
             "expected a size in bytes, such as 500MiB, not \"99999999999g\""
         );
         assert_eq!(shown(Kind::Duration, "15m"), "900");
+        assert_eq!(shown(Kind::Url, "localhost:9091"), "http://localhost:9091");
         assert_eq!(
-            shown(Kind::Url, "localhost:9091"),
-            "expected a URL such as http://localhost:9091, not \"localhost:9091\""
+            shown(Kind::Url, "ftp://localhost"),
+            "expected a URL such as http://localhost:9091, not \"ftp://localhost\""
         );
         assert_eq!(shown(Kind::List, "a, b,,c"), "a,b,c");
         assert_eq!(shown(Kind::Provider, "ALI"), "aliyun");

@@ -123,7 +123,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("minio.crossStorage", Bool, "false").becomes("transfer.mode"),
     key("minio.multipartCopyThresholdMiB", Count, "500").becomes("transfer.multipartCopyThresholdMiB"),
     key("backup.maxSegmentGroupSize", Size, "2g"),
-    key("backup.parallelism.backupCollection", Count, "4")
+    key("backup.parallelism.backupCollection", Count, "32")
         .env("BACKUP_PARALLELISM_BACKUP_COLLECTION")
         .becomes("backup.concurrency.collections"),
     key("backup.parallelism.backupSegment", Count, "1024").becomes("backup.concurrency.segments"),

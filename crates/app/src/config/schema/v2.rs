@@ -97,7 +97,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
         .inherits("milvus.storage.auth.credentialsFile")
         .env("BACKUP_STORAGE_AUTH_CREDENTIALS_FILE"),
     key("backup.storage.auth.endpoint", Url, "").inherits("milvus.storage.auth.endpoint"),
-    key("backup.concurrency.collections", Count, "4"),
+    key("backup.concurrency.collections", Count, "32"),
     key("backup.concurrency.segments", Count, "1024"),
     key("backup.pauseGC", Bool, "true"),
     key("restore.concurrency.collections", Count, "2"),

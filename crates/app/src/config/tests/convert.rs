@@ -139,6 +139,56 @@ fn slashes_around_roots_in_buckets_are_removed_with_a_warning() {
 fn a_token_replaces_the_password() {
     let config = Case::new("configVersion: v2\n").load([("MILVUS_TOKEN", "t")]);
     assert!(matches!(config.engine(&Environment::default()).unwrap().milvus.auth, Auth::Token(_)));
-    let error = Case::new("configVersion: v2\nmilvus: {user: u}\n").error([("MILVUS_TOKEN", "t")]);
-    assert_eq!(error, "environment variable MILVUS_TOKEN: milvus.user is set too; set only one of them");
+    let both = Case::new("configVersion: v2\nmilvus: {user: u}\n").load([("MILVUS_TOKEN", "t")]);
+    assert!(matches!(both.engine(&Environment::default()).unwrap().milvus.auth, Auth::Token(_)));
+    assert_eq!(both.warnings, ["milvus.user is ignored, because milvus.token is set"]);
+}
+
+#[test]
+fn a_password_without_a_user_is_ignored_with_a_warning() {
+    let config = Case::new("milvus: {user: \"\", password: secret}\n").load([]);
+    assert!(matches!(config.engine(&Environment::default()).unwrap().milvus.auth, Auth::None));
+    assert_eq!(config.warnings, ["milvus.password is ignored, because milvus.user is empty"]);
+}
+
+#[test]
+fn urls_without_a_scheme_get_one() {
+    let case = Case::new(
+        "backup: {gcPause: {address: localhost}}\nminio: {useIAM: true, iamEndpoint: \"10.0.0.1:80\"}\n",
+    );
+    let config = case.load([]);
+    assert_eq!(
+        config.shown("milvus.management.endpoint"),
+        "http://localhost (c.yaml:1 backup.gcPause.address)"
+    );
+    assert_eq!(
+        config.shown("milvus.storage.auth.endpoint"),
+        "http://10.0.0.1:80 (c.yaml:2 minio.iamEndpoint)"
+    );
+}
+
+#[test]
+fn bucket_names_that_are_paths_or_urls_are_rejected_with_the_way_out() {
+    for (bucket, expected) in [
+        ("a/b", "not \"a/b\"; set the path with milvus.storage.rootPath"),
+        ("s3://b", "without a scheme, not \"s3://b\""),
+        ("/u01/b", "not \"/u01/b\"; for a directory set milvus.storage.provider to local"),
+        ("a b", "without white space, not \"a b\""),
+    ] {
+        let error = Case::new(&format!("minio: {{bucketName: \"{bucket}\"}}\n")).error([]);
+        assert!(error.contains("expected the name of a bucket") && error.contains(expected), "{error}");
+    }
+    let root = Case::new("minio: {rootPath: /u01/b}\n").load([]).warnings;
+    assert!(root[0].ends_with("for a directory set milvus.storage.provider to local"), "{root:?}");
+}
+
+#[test]
+fn other_words_for_providers_are_known_or_suggested() {
+    for word in ["gcs", "google", "gcp"] {
+        let config =
+            Case::new(&format!("minio: {{storageType: {word}, accessKeyID: a, secretAccessKey: b}}\n"));
+        assert!(config.load([]).shown("milvus.storage.provider").starts_with("gcp "), "{word}");
+    }
+    let error = Case::new("minio: {storageType: mino}\n").error([]);
+    assert!(error.ends_with("did you mean minio?"), "{error}");
 }

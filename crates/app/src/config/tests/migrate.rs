@@ -111,7 +111,8 @@ proptest::proptest! {
         let milvus::Auth::Password { user: read_user, password: read } = engine.milvus.auth else {
             panic!("no password in {}", migration.text)
         };
-        proptest::prop_assert_eq!(secrecy::ExposeSecret::expose_secret(&read), password.as_str());
+        let trimmed = password.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        proptest::prop_assert_eq!(secrecy::ExposeSecret::expose_secret(&read), trimmed);
         proptest::prop_assert_eq!(read_user, user);
     }
 }

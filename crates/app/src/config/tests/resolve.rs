@@ -1,3 +1,6 @@
+use milvus::Auth;
+use secrecy::ExposeSecret;
+
 use super::super::keys;
 use super::{Case, Config, Environment, Request};
 
@@ -232,10 +235,9 @@ milvus:
 ";
     let error = Case::new(text).error([]);
     for part in [
-        "8 configuration values are invalid\n  c.yaml line 5: milvus.storage.provider: azure is not supported yet",
+        "7 configuration values are invalid\n  c.yaml line 5: milvus.storage.provider: azure is not supported yet",
         "milvus.grpc.address: expected a host without port, not \"host:19530\"; set the port with milvus.grpc.port",
         "\n  milvus.grpc.mtlsCertPath: required by tlsMode mutual",
-        "c.yaml line 3: milvus.password: milvus.user is required too",
         "c.yaml line 5: milvus.storage.localPath: allowed only with provider local, not azure",
         "milvus.storage.accountName: the name of the account is required by provider azure",
         "milvus.storage.auth.type: static is not available for provider azure; use sharedKey or default",
@@ -265,6 +267,39 @@ fn a_secret_file_that_is_empty_is_ignored_with_a_warning() {
 }
 
 #[test]
+fn white_space_around_secrets_is_removed_with_a_warning() {
+    let case = Case::new("configVersion: v2\nmilvus: {user: root, password: \" a b \"}\n");
+    let config = case.load([("MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY", "\u{feff}key\n")]);
+    let warnings: Vec<_> = config.warnings.iter().map(|warning| case.plain(warning)).collect();
+    assert_eq!(
+        warnings,
+        [
+            "milvus.password: white space around the secret is removed (c.yaml:2)",
+            "milvus.storage.auth.secretAccessKey: white space around the secret is removed \
+             (env MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY)",
+        ]
+    );
+    let Auth::Password { password, .. } = config.engine(&Environment::default()).unwrap().milvus.auth else {
+        panic!("no password")
+    };
+    assert_eq!(password.expose_secret(), "a b");
+}
+
+#[test]
+fn an_unknown_key_of_set_is_an_error_unless_another_release_has_it() {
+    let case = Case::new("configVersion: v2\nmilvus: {username: x}\n").set(&["milvus.grpc.prot=1"]);
+    assert_eq!(
+        case.error([]),
+        "--set milvus.grpc.prot: unknown key; did you mean milvus.grpc.port?\n  \
+         warning: c.yaml line 2: unknown key milvus.username is ignored; did you mean milvus.user?"
+    );
+    for known in ["minio.port=1", "MINIO_PORT=1", "NO_SUCH_VARIABLE=1"] {
+        let config = Case::new("configVersion: v2\n").set(&[known]).load([]);
+        assert_eq!(config.warnings.len(), 1, "{known}: {:?}", config.warnings);
+    }
+}
+
+#[test]
 fn unknown_keys_are_reported_with_the_most_similar_key() {
     let case = Case::new("milvus:\n  adress: x\n  grpc:\n    port: 1\nminio:\n  bucket: x\nfoo: 1\n")
         .set(&["MINIO_ADRESS=1"]);
@@ -275,7 +310,7 @@ fn unknown_keys_are_reported_with_the_most_similar_key() {
             "c.yaml line 7: unknown key foo is ignored",
             "c.yaml line 2: unknown key milvus.adress is ignored; did you mean milvus.address?",
             "c.yaml line 4: v2 key milvus.grpc.port is ignored in a v1 configuration; use milvus.port",
-            "c.yaml line 6: unknown key minio.bucket is ignored",
+            "c.yaml line 6: unknown key minio.bucket is ignored; did you mean minio.bucketName?",
             "--set: unknown key MINIO_ADRESS is ignored; did you mean minio.address?",
         ]
     );

@@ -1,4 +1,7 @@
-//! The local disk: listing of directories, copies by the kernel, exclusive creation, temporary names, and deletion.
+//! The local disk: copies by the kernel, exclusive creation, temporary names, listing of directories, and deletion.
+
+mod listing;
+mod removal;
 
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -10,15 +13,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use model::key::ObjectKey;
 use opendal::{Operator, services};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use listing::list_level;
+pub(crate) use removal::delete_below;
 
 use super::{Backend, OpenedStore, StoreTraits};
 use crate::classify;
 use crate::error::{Cause, StorageErrorKind};
 use crate::location::StoreLocation;
 use crate::measure;
-use crate::object::{LevelListing, ListedObject, ObjectMetadata};
 
 /// The properties of the disk.
 pub(crate) const TRAITS: StoreTraits = StoreTraits { absolute_paths: true };
@@ -31,9 +35,6 @@ const CANCEL_CHECK_BYTES: u64 = 64 << 20;
 
 /// The error number of Linux for a path with a link that leads to itself.
 const ELOOP: i32 = 40;
-
-/// The number of deleted files between two reports of the progress.
-const PROGRESS_STEP: u64 = 1000;
 
 /// Opens the file system of this machine.
 pub(crate) fn open() -> crate::error::Result<OpenedStore> {
@@ -101,12 +102,6 @@ pub(crate) async fn copy(from: &ObjectKey, to: &ObjectKey, stop: &CancellationTo
     .await
 }
 
-/// Lists what is directly below a prefix; a directory that does not exist is empty.
-pub(crate) async fn list_level(prefix: &ObjectKey) -> Result<LevelListing, Cause> {
-    let (dir, prefix) = (absolute_path(prefix), prefix.clone());
-    run_blocking(move || list_directory(&dir, &prefix).map_err(|error| classify::io_error(&error))).await
-}
-
 /// Deletes files; those that do not exist, and directories, are ignored.
 pub(crate) async fn delete(keys: &[ObjectKey]) -> Result<(), (ObjectKey, Cause)> {
     let keys = keys.to_vec();
@@ -117,35 +112,6 @@ pub(crate) async fn delete(keys: &[ObjectKey]) -> Result<(), (ObjectKey, Cause)>
         }))
     };
     run_blocking(work).await.map_err(|cause| (ObjectKey::default(), cause))?
-}
-
-/// Deletes a directory with everything in it and returns the number of files; links in it are not followed.
-///
-/// `progress` is called after every [`PROGRESS_STEP`] files with the number of files deleted so far. An error names the
-/// file or directory that cannot be deleted.
-pub(crate) async fn delete_below(
-    prefix: &ObjectKey,
-    cancel: &CancellationToken,
-    progress: impl Fn(u64),
-) -> Result<u64, (ObjectKey, Cause)> {
-    let (sender, mut counts) = mpsc::unbounded_channel();
-    let mut removal = TreeRemoval { cancel: cancel.clone(), files: 0, counts: sender };
-    // With a trailing slash, the path of a link would be that of its target.
-    let dir = absolute_path(&ObjectKey::new(prefix.as_str().trim_end_matches('/')));
-    let work = move || {
-        let removed = removal.remove_prefix(&dir);
-        Ok(removed
-            .map(|()| removal.files)
-            .map_err(|(path, cause)| (ObjectKey::new(&path.to_string_lossy()), cause)))
-    };
-    let removing = run_blocking(work);
-    let report = async {
-        while let Some(count) = counts.recv().await {
-            progress(count);
-        }
-    };
-    let (removed, ()) = futures::join!(removing, report);
-    removed.map_err(|cause| (prefix.clone(), cause))?
 }
 
 /// Reports a missing target directory as unexpected, because `NotFound` would mean that the source vanished.
@@ -190,69 +156,6 @@ fn create_file(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The removal of a directory tree in progress.
-struct TreeRemoval {
-    cancel: CancellationToken,
-    files: u64,
-    counts: mpsc::UnboundedSender<u64>,
-}
-
-type PathResult<T> = Result<T, (PathBuf, Cause)>;
-
-impl TreeRemoval {
-    /// Removes the directory of a prefix, also if it is a link to a directory; of a broken link, removes the link.
-    fn remove_prefix(&mut self, dir: &Path) -> PathResult<()> {
-        let is_link = fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_symlink());
-        if is_link && !dir.is_dir() {
-            return at(dir, fs::remove_file(dir).or_else(ignore_missing));
-        }
-        self.remove_directory(dir)?;
-        if is_link { at(dir, fs::remove_file(dir).or_else(ignore_missing)) } else { Ok(()) }
-    }
-
-    fn remove_directory(&mut self, dir: &Path) -> PathResult<()> {
-        loop {
-            let before = self.files;
-            let entries = match fs::read_dir(dir) {
-                Err(error) if is_missing(&error) => return Ok(()),
-                entries => at(dir, entries)?,
-            };
-            for entry in entries {
-                if self.cancel.is_cancelled() {
-                    return Err((dir.to_owned(), Cause::cancelled()));
-                }
-                let entry = at(dir, entry)?;
-                let path = entry.path();
-                if at(&path, entry.file_type())?.is_dir() {
-                    self.remove_directory(&path)?;
-                } else {
-                    at(&path, fs::remove_file(&path).or_else(ignore_missing))?;
-                    self.files += 1;
-                    if self.files.is_multiple_of(PROGRESS_STEP) {
-                        // The receiver lives as long as this work.
-                        let _ = self.counts.send(self.files);
-                    }
-                }
-            }
-            match fs::remove_dir(dir) {
-                // A directory that shrinks while it is read may skip files, so it is read again. If another process
-                // writes to it, it remains.
-                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-                    if self.files == before {
-                        return Ok(());
-                    }
-                }
-                removed => return at(dir, removed.or_else(ignore_missing)),
-            }
-        }
-    }
-}
-
-/// Adds the path to an error.
-fn at<T>(path: &Path, result: io::Result<T>) -> PathResult<T> {
-    result.map_err(|error| (path.to_owned(), classify::io_error(&error)))
-}
-
 /// Returns whether an error says that there is no such file, or that it is not of the expected type.
 fn is_missing(error: &io::Error) -> bool {
     use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
@@ -261,36 +164,6 @@ fn is_missing(error: &io::Error) -> bool {
 
 fn ignore_missing(error: io::Error) -> io::Result<()> {
     if is_missing(&error) { Ok(()) } else { Err(error) }
-}
-
-fn list_directory(dir: &Path, prefix: &ObjectKey) -> io::Result<LevelListing> {
-    let mut listing = LevelListing::default();
-    let entries = match fs::read_dir(dir) {
-        Err(error) if is_missing(&error) => return Ok(listing),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // This follows links, so that a directory may be on another disk.
-        match fs::metadata(entry.path()) {
-            Ok(metadata) if metadata.is_dir() => listing.dirs.push(name),
-            Ok(metadata) if metadata.is_file() => {
-                let key = prefix.join(&name);
-                if !is_temp(&key) {
-                    listing.objects.push(ListedObject { key, meta: ObjectMetadata::from_file(&metadata) });
-                }
-            }
-            Ok(_) => {}
-            // Removed since the directory was read.
-            Err(_) if fs::symlink_metadata(entry.path()).is_err() => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                listing.broken.push((name, "it is a link to nothing".to_owned()));
-            }
-            Err(error) => listing.broken.push((name, classify::io_error(&error).reason)),
-        }
-    }
-    Ok(listing)
 }
 
 /// Runs blocking work on the thread pool of the runtime.
