@@ -16,7 +16,7 @@ const PROGRESS_STEP: u64 = 1000;
 
 /// Deletes a directory with everything in it and returns the number of files; links in it are not followed.
 ///
-/// `progress` is called after every [`PROGRESS_STEP`] files with the number of files deleted so far. An error names the
+/// `progress` is called after every [`PROGRESS_STEP`] files and at the end with the number of files deleted so far. An error names the
 /// file or directory that cannot be deleted.
 pub(crate) async fn delete_below(
     prefix: &ObjectKey,
@@ -29,6 +29,9 @@ pub(crate) async fn delete_below(
     let dir = absolute_path(&ObjectKey::new(prefix.as_str().trim_end_matches('/')));
     let work = move || {
         let removed = removal.remove_prefix(&dir);
+        if !removal.files.is_multiple_of(PROGRESS_STEP) {
+            removal.report();
+        }
         Ok(removed
             .map(|()| removal.files)
             .map_err(|(path, cause)| (ObjectKey::new(&path.to_string_lossy()), cause)))
@@ -63,6 +66,11 @@ impl TreeRemoval {
         if is_link { at(dir, fs::remove_file(dir).or_else(ignore_missing)) } else { Ok(()) }
     }
 
+    fn report(&self) {
+        // The receiver lives as long as this work.
+        let _ = self.counts.send(self.files);
+    }
+
     fn remove_directory(&mut self, dir: &Path) -> PathResult<()> {
         loop {
             let before = self.files;
@@ -82,8 +90,7 @@ impl TreeRemoval {
                     at(&path, fs::remove_file(&path).or_else(ignore_missing))?;
                     self.files += 1;
                     if self.files.is_multiple_of(PROGRESS_STEP) {
-                        // The receiver lives as long as this work.
-                        let _ = self.counts.send(self.files);
+                        self.report();
                     }
                 }
             }
