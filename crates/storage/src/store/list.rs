@@ -16,15 +16,24 @@ impl Store {
     /// The listing of a prefix that does not exist is empty. It omits directories, directory
     /// markers and temporary files.
     pub fn list(&self, prefix: &ObjectKey) -> BoxStream<'static, Result<ListedObject>> {
-        self.raw_entries(prefix, true)
-            .try_filter_map(|entry| {
-                let key = ObjectKey::new(entry.path());
-                let object = entry.metadata().mode() == EntryMode::FILE && !disk::is_temp(&key);
-                let entry = object
-                    .then(|| ListedObject { meta: ObjectMetadata::from_opendal(entry.metadata()), key });
-                futures::future::ready(Ok(entry))
-            })
-            .boxed()
+        match self.backend() {
+            Backend::Disk => {
+                let location = self.location().clone();
+                disk::list(prefix)
+                    .map_err(move |(key, cause)| cause.during("list", location.describe_prefix(&key)))
+                    .boxed()
+            }
+            Backend::S3(_) => self
+                .raw_entries(prefix, true)
+                .try_filter_map(|entry| {
+                    let object = (entry.metadata().mode() == EntryMode::FILE).then(|| ListedObject {
+                        meta: ObjectMetadata::from_opendal(entry.metadata()),
+                        key: ObjectKey::new(entry.path()),
+                    });
+                    std::future::ready(Ok(object))
+                })
+                .boxed(),
+        }
     }
 
     /// Lists the directories and objects directly below a prefix; a prefix that does not exist is empty.

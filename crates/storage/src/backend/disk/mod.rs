@@ -15,7 +15,7 @@ use model::key::ObjectKey;
 use opendal::{Operator, services};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use listing::list_level;
+pub(crate) use listing::{list, list_level};
 pub(crate) use removal::delete_below;
 
 use super::{Backend, OpenedStore, StoreTraits};
