@@ -1139,6 +1139,7 @@ type RestoredCollection struct {
 	Created       bool                   `protobuf:"varint,4,opt,name=created,proto3" json:"created,omitempty"`
 	Rows          int64                  `protobuf:"varint,5,opt,name=rows,proto3" json:"rows,omitempty"` // as counted in the target
 	Failure       *Failure               `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"`
+	Dropped       bool                   `protobuf:"varint,7,opt,name=dropped,proto3" json:"dropped,omitempty"` // whether a collection of this name was dropped first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1213,6 +1214,13 @@ func (x *RestoredCollection) GetFailure() *Failure {
 		return x.Failure
 	}
 	return nil
+}
+
+func (x *RestoredCollection) GetDropped() bool {
+	if x != nil {
+		return x.Dropped
+	}
+	return false
 }
 
 type DeleteResult struct {
@@ -1434,14 +1442,15 @@ const file_milvus_backup_v1_jobs_proto_rawDesc = "" +
 	"\rRestoreResult\x12F\n" +
 	"\vcollections\x18\x01 \x03(\v2$.milvus_backup.v1.RestoredCollectionR\vcollections\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x1a\n" +
-	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\xbb\x01\n" +
+	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\xd5\x01\n" +
 	"\x12RestoredCollection\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x12\n" +
 	"\x04done\x18\x03 \x01(\bR\x04done\x12\x18\n" +
 	"\acreated\x18\x04 \x01(\bR\acreated\x12\x12\n" +
 	"\x04rows\x18\x05 \x01(\x03R\x04rows\x123\n" +
-	"\afailure\x18\x06 \x01(\v2\x19.milvus_backup.v1.FailureR\afailure\">\n" +
+	"\afailure\x18\x06 \x01(\v2\x19.milvus_backup.v1.FailureR\afailure\x12\x18\n" +
+	"\adropped\x18\a \x01(\bR\adropped\">\n" +
 	"\fDeleteResult\x12\x18\n" +
 	"\aobjects\x18\x01 \x01(\x03R\aobjects\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"\x96\x01\n" +

@@ -144,6 +144,9 @@ pub struct CollectionRestored {
     /// Whether this restore created the target collection and did not drop it again.
     #[serde(default)]
     pub created: bool,
+    /// Whether this restore dropped a collection of this name first.
+    #[serde(default)]
+    pub dropped: bool,
     /// The outcome of the restore of this collection.
     pub outcome: CollectionOutcome,
     /// The row counts of the partitions that contain data; empty if an import job failed.

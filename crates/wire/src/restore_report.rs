@@ -62,6 +62,9 @@ pub struct RestoredCollection {
     pub outcome: CollectionOutcome,
     /// Whether this restore created the target collection and it still exists.
     pub created: bool,
+    /// Whether this restore dropped a collection of this name first.
+    #[serde(default)]
+    pub dropped: bool,
     /// The row counts of the partitions with data.
     pub partitions: Vec<PartitionRowCount>,
     /// The reason of the failure; only if `outcome` is `failed`.
@@ -149,6 +152,7 @@ impl From<&engine::CollectionRestored> for RestoredCollection {
             target: restored.target.to_string(),
             outcome,
             created: restored.created,
+            dropped: restored.dropped,
             partitions: restored.partitions.iter().map(PartitionRowCount::from).collect(),
             error,
         }

@@ -110,7 +110,7 @@ prop_compose! {
         source in collection(), target in collection(), created in any::<bool>(), outcome in collection_outcome(),
         partitions in prop::collection::vec(partition_rows(), 0..3),
     ) -> CollectionRestored {
-        CollectionRestored { source, target, created, outcome, partitions }
+        CollectionRestored { source, target, created, outcome, partitions, dropped: false }
     }
 }
 

@@ -1,18 +1,17 @@
 //! `delete`: deletes a backup.
 
-use std::io::{IsTerminal, Write};
-
 use clap::Args;
 use reqwest::Method;
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use wire::{DONE, DeletionReport, Failure, FailureKind, parse_delete_request};
+use wire::{DONE, DeletionReport, Failure, parse_delete_request};
 
 use super::args::{BackupFlag, CommonFlags};
+use super::confirm::{can_confirm, confirm};
 use super::remote::{JobFlags, Submission};
 use super::report::report_deletion;
 use super::session::Session;
 use crate::render;
+use crate::render::text::delete_question;
 
 /// Delete a backup
 ///
@@ -42,12 +41,12 @@ impl Arguments {
     /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let request = parse_delete_request(self.backup.name.as_deref())?;
-        let asks = !self.yes && !self.dry_run && std::io::stdin().is_terminal();
+        let asks = !self.yes && !self.dry_run && can_confirm();
         if let Some(client) = session.server() {
             let path = &["backups", request.name.as_str()];
             // Without a job of its own, a signal ends the program.
             let never = CancellationToken::new();
-            if asks && !confirm(&client.plan_deletion(path).await?, &never).await? {
+            if asks && !confirm(&delete_question(&client.plan_deletion(path).await?), &never).await? {
                 session.note("nothing was deleted");
                 return Ok(DONE);
             }
@@ -68,7 +67,7 @@ impl Arguments {
         if self.dry_run {
             return report_deletion(session, &plan);
         }
-        if asks && !confirm(&plan, planning.ctx().cancel()).await? {
+        if asks && !confirm(&delete_question(&plan), planning.ctx().cancel()).await? {
             session.note("nothing was deleted");
             return Ok(DONE);
         }
@@ -76,29 +75,5 @@ impl Arguments {
         let deleted = engine.delete(prepared, job.ctx()).await;
         job.display().finish();
         report_deletion(session, &DeletionReport::new(&deleted?, false))
-    }
-}
-
-/// Asks for confirmation on the terminal; every answer but `y` and `yes` means no.
-///
-/// Fails if `cancel` is cancelled before there is an answer.
-async fn confirm(plan: &DeletionReport, cancel: &CancellationToken) -> Result<bool, Failure> {
-    let mut stderr = std::io::stderr();
-    write!(stderr, "{} [y/N] ", render::text::delete_question(plan))?;
-    stderr.flush()?;
-    let (sender, answer) = oneshot::channel();
-    // A blocked read cannot be interrupted, so it must not belong to the runtime, whose end would wait for it.
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = std::io::stdin().read_line(&mut line).map(|_| line);
-        // After an interruption, the answer has no receiver.
-        let _ = sender.send(read);
-    });
-    tokio::select! {
-        answer = answer => {
-            let answer = answer.map_err(std::io::Error::other)??;
-            Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
-        }
-        () = cancel.cancelled() => Err(Failure::new(FailureKind::Interrupted, "interrupted")),
     }
 }

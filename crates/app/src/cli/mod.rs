@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod config;
+mod confirm;
 mod create;
 mod delete;
 mod docs;

@@ -1,10 +1,13 @@
 //! `restore`: restores collections of a backup.
 
 use clap::Args;
+use model::plan::restore::ExistingTargetPolicy;
 use reqwest::Method;
+use tokio_util::sync::CancellationToken;
 use wire::{DONE, Failure, NewRestore, RestorePlan, RestoreReport};
 
 use super::args::{BackupFlag, CommonFlags};
+use super::confirm::{can_confirm, confirm};
 use super::remote::{JobFlags, Submission};
 use super::report::report_restore;
 use super::selection::{RESTORE_COLLECTIONS, SelectionFlags};
@@ -15,7 +18,8 @@ use crate::restore_flags::RestoreFlags;
 /// Restore a backup, or part of it
 ///
 /// Creates databases, collections, partitions and indexes, imports the data, counts the rows, and loads the
-/// collections that were loaded. Fails if a target collection exists, unless a flag says what to do with it.
+/// collections that were loaded. Fails if a target collection exists, unless a flag says what to do with it. Asks for
+/// confirmation on a terminal before it drops collections.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Renames (--rename): old:new, db1.old:db2.new, db1.*:db2.* (a whole database); comma-separated.
@@ -38,6 +42,9 @@ pub(super) struct Arguments {
     rbac: bool,
     #[arg(long = "use-v2-restore", hide = true)]
     use_v2_restore: bool,
+    /// Drop existing collections (--drop-exist-collection) without confirmation
+    #[arg(long, short)]
+    yes: bool,
     /// Show the plan and change nothing
     #[arg(long = "dry-run")]
     dry_run: bool,
@@ -63,7 +70,15 @@ impl Arguments {
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let new_restore = self.new_restore(session)?;
         let request = new_restore.to_engine_request(session.config.keep_staged())?;
+        let asks = !self.yes && !self.dry_run && can_confirm();
         if let Some(client) = session.server() {
+            if asks && request.options.existing == ExistingTargetPolicy::Drop {
+                let plan = client.plan_restore(&NewRestore { dry_run: true, ..new_restore.clone() }).await?;
+                // Without a job of its own, a signal ends the program.
+                if !self.may_drop(session, &plan, &CancellationToken::new()).await? {
+                    return Ok(DONE);
+                }
+            }
             let submission = Submission {
                 method: Method::POST,
                 path: &["restores"],
@@ -82,11 +97,29 @@ impl Arguments {
             session.show(&RestorePlan::new(&prepared), render::text::restore_plan)?;
             return Ok(DONE);
         }
+        if asks && !self.may_drop(session, &RestorePlan::new(&prepared), job.ctx().cancel()).await? {
+            return Ok(DONE);
+        }
         let report = engine.restore(prepared, job.ctx()).await;
         job.display().finish();
         let report = report?;
         job.display().warn_of_new(&report.warnings);
         report_restore(session, RestoreReport::from(&report))
+    }
+
+    /// Asks whether collections may be dropped, if the plan drops some.
+    async fn may_drop(
+        &self,
+        session: &Session<'_>,
+        plan: &RestorePlan,
+        cancel: &CancellationToken,
+    ) -> Result<bool, Failure> {
+        let Some(question) = render::text::restore_question(plan) else { return Ok(true) };
+        let confirmed = confirm(&question, cancel).await?;
+        if !confirmed {
+            session.note("nothing was changed");
+        }
+        Ok(confirmed)
     }
 
     fn new_restore(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {

@@ -94,6 +94,15 @@ impl Client {
         self.document(self.send(request.timeout(RESPONSE_TIMEOUT)).await?).await
     }
 
+    /// Requests the plan of a restore; `body` must ask for a dry run.
+    pub(crate) async fn plan_restore<T: DeserializeOwned>(
+        &self,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let request = self.request(Method::POST, &["restores"], &[]).json(body);
+        self.document(self.send(request.timeout(RESPONSE_TIMEOUT)).await?).await
+    }
+
     /// Requests an action, and returns the document of the response.
     pub(crate) async fn act<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
         self.document(self.send(self.request(Method::POST, path, &[]).timeout(RESPONSE_TIMEOUT)).await?).await

@@ -17,17 +17,7 @@ async fn world_with_missing_rows() -> World {
 
 /// Runs a command with a configuration for this world.
 fn run(world: &World, arguments: &[&str]) -> Run {
-    let config = json!({
-        "configVersion": "v2",
-        "milvus": {
-            "grpc": { "address": world.fake.host(), "port": world.fake.port() },
-            "management": { "endpoint": "" },
-            "storage": { "provider": "local", "rootPath": world.path("milvus") },
-        },
-        "backup": { "storage": { "rootPath": world.path("backup") } },
-    });
-    // Every JSON document is a YAML document.
-    Tool::new(&config.to_string()).run(arguments)
+    Tool::new(&world.config().to_string()).run(arguments)
 }
 
 #[tokio::test]

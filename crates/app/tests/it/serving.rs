@@ -80,6 +80,19 @@ impl World {
         TestMilvus::connect(&config).await.unwrap()
     }
 
+    /// Returns the configuration for this world, as JSON and so as YAML.
+    pub(crate) fn config(&self) -> Value {
+        json!({
+            "configVersion": "v2",
+            "milvus": {
+                "grpc": { "address": self.fake.host(), "port": self.fake.port() },
+                "management": { "endpoint": "" },
+                "storage": { "provider": "local", "rootPath": self.path("milvus") },
+            },
+            "backup": { "storage": { "rootPath": self.path("backup") } },
+        })
+    }
+
     /// Returns a path in the directory; backups are in `backup/`, jobs in `jobs/`.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -99,16 +112,8 @@ impl World {
         let keys = server.as_object_mut().unwrap();
         keys.entry("data_dir").or_insert_with(|| json!(self.path("jobs")));
         keys.entry("listen").or_insert_with(|| json!("127.0.0.1:0"));
-        let config = json!({
-            "configVersion": "v2",
-            "milvus": {
-                "grpc": { "address": self.fake.host(), "port": self.fake.port() },
-                "management": { "endpoint": "" },
-                "storage": { "provider": "local", "rootPath": self.path("milvus") },
-            },
-            "backup": { "storage": { "rootPath": self.path("backup") } },
-            "server": server,
-        });
+        let mut config = self.config();
+        config["server"] = server;
         // Every JSON document is a YAML document.
         std::fs::write(self.path("backup.yaml"), config.to_string()).unwrap();
         Serving::start_program(&self.program, self.dir.path(), arguments)

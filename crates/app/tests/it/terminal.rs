@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use crate::documents::backup_root;
+use crate::serving::World;
 use crate::tool::Tool;
 
 /// Runs a command line on a new terminal with `typed` as input, and returns the output of the terminal.
@@ -37,6 +38,27 @@ fn delete_asks_for_confirmation_on_a_terminal() {
     assert!(!tool.path("backup/older").exists());
     let shown = run_on_terminal(&tool, "delete -n newer --yes", "", &[]);
     assert!(!shown.contains("[y/N]") && shown.contains("Deleted backup newer: "), "{shown}");
+}
+
+#[tokio::test]
+async fn a_restore_that_drops_collections_asks_for_confirmation_on_a_terminal() {
+    let world = World::with_books().await;
+    let tool = Tool::new(&world.config().to_string());
+    tool.run(&["create", "-n", "nightly"]).exits_with(0);
+    let restore = "restore -n nightly --drop-exist-collection";
+    let shown = run_on_terminal(&tool, restore, "n\n", &[]);
+    assert!(shown.contains("Drop 2 collections of Milvus (default.books, default.tags)"), "{shown}");
+    assert!(shown.contains("nothing was changed"), "{shown}");
+    assert!(!world.fake.calls().iter().any(|call| call == "DropCollection"));
+
+    let shown = run_on_terminal(&tool, restore, "y\n", &[]);
+    assert!(shown.contains("dropped first: default.books, default.tags"), "{shown}");
+    let shown = run_on_terminal(&tool, &format!("{restore} --yes"), "", &[]);
+    assert!(!shown.contains("[y/N]") && shown.contains("dropped first: "), "{shown}");
+    // Nothing is asked where nothing is dropped, or where nobody can answer.
+    let shown = run_on_terminal(&tool, "restore -n nightly --suffix _2 --drop-exist-collection", "", &[]);
+    assert!(!shown.contains("[y/N]"), "{shown}");
+    tool.run(&restore.split(' ').collect::<Vec<_>>()).exits_with(0);
 }
 
 #[test]

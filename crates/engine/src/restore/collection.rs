@@ -27,10 +27,11 @@ impl RestoreRun<'_> {
         proof: &Proof,
         staging: Option<&StagingDirectory>,
     ) -> CollectionRestored {
-        let created = AtomicBool::new(false);
+        let (dropped, created) = (AtomicBool::new(false), AtomicBool::new(false));
         let mut partitions = Vec::new();
-        let result =
-            self.restore_into_target(plan, importer, proof, staging, &created, &mut partitions).await;
+        let result = self
+            .restore_into_target(plan, importer, proof, staging, (&dropped, &created), &mut partitions)
+            .await;
         let outcome = match result {
             Ok(()) => {
                 self.emit_phase(plan, CollectionPhase::Done);
@@ -55,6 +56,7 @@ impl RestoreRun<'_> {
             source: plan.source.clone(),
             target: plan.target.clone(),
             created,
+            dropped: dropped.into_inner(),
             outcome,
             partitions,
         }
@@ -62,14 +64,14 @@ impl RestoreRun<'_> {
 
     /// Creates the target, imports and checks the data, sets the remaining properties and loads the collection.
     ///
-    /// Sets `created` and `partitions` before the steps that follow, so they are valid also after a failure.
+    /// Sets `dropped`, `created` and `partitions` before the steps that follow, so they are valid also after a failure.
     async fn restore_into_target(
         &self,
         plan: &CollectionPlan,
         importer: &Importer,
         proof: &Proof,
         staging: Option<&StagingDirectory>,
-        created: &AtomicBool,
+        (dropped, created): (&AtomicBool, &AtomicBool),
         partitions: &mut Vec<PartitionRows>,
     ) -> Result<(), Error> {
         let backup = self
@@ -82,6 +84,7 @@ impl RestoreRun<'_> {
         let turn = ctx.run(proof.wait_for_turn(!plan.jobs.is_empty(), &plan.target.to_string())).await?;
         self.emit_phase(plan, CollectionPhase::Creating);
         // A cancellation must not interrupt the creation: the report must say whether the collection exists.
+        dropped.store(self.drop_collection(plan).await?, Ordering::Relaxed);
         created.store(self.create_collection(plan, backup).await?, Ordering::Relaxed);
         ctx.run(self.create_partitions(plan, backup)).await?;
         ctx.run(self.create_indexes(plan)).await?;

@@ -26,16 +26,22 @@ impl RestoreRun<'_> {
         Ok(())
     }
 
-    /// Drops and creates the target collection as the plan demands; returns whether this restore created it.
+    /// Drops the target collection if the plan demands it; returns whether it did.
+    pub(super) async fn drop_collection(&self, plan: &CollectionPlan) -> Result<bool, Error> {
+        let drops = plan.action == TargetAction::DropAndCreate;
+        if drops {
+            self.milvus().drop_collection(&plan.target).await?;
+        }
+        Ok(drops)
+    }
+
+    /// Creates the target collection unless the plan uses an existing one; returns whether this restore created it.
     pub(super) async fn create_collection(
         &self,
         plan: &CollectionPlan,
         backup: &CollectionBackup,
     ) -> Result<bool, Error> {
         let target = &plan.target;
-        if plan.action == TargetAction::DropAndCreate {
-            self.milvus().drop_collection(target).await?;
-        }
         if plan.action == TargetAction::Use {
             return Ok(false);
         }

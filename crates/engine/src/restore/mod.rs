@@ -163,6 +163,7 @@ fn result_not_begun(plan: &CollectionPlan) -> CollectionRestored {
         source: plan.source.clone(),
         target: plan.target.clone(),
         created: false,
+        dropped: false,
         outcome: CollectionOutcome::NotBegun,
         partitions: Vec::new(),
     }

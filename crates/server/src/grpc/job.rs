@@ -128,6 +128,7 @@ fn restored(collection: &CollectionRestored) -> v1::RestoredCollection {
         target: collection.target.to_string(),
         done: collection.outcome == CollectionOutcome::Done,
         created: collection.created,
+        dropped: collection.dropped,
         rows: count(collection.partitions.iter().map(|partition| partition.counted).sum::<u64>()),
         failure,
     }

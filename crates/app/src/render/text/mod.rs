@@ -12,7 +12,7 @@ pub(crate) use backup::{backup_plan, backup_report};
 pub(crate) use catalog::{delete_plan, delete_question, deleted, detail, list};
 pub(crate) use diagnosis::config;
 pub(crate) use jobs::{cancelled, job, jobs, state};
-pub(crate) use restore::{restore_failure, restore_plan, restore_report, restored_rows};
+pub(crate) use restore::{restore_failure, restore_plan, restore_question, restore_report, restored_rows};
 
 /// Appends warnings, one line each.
 fn warnings(text: &mut String, warnings: &[String]) {

@@ -96,10 +96,27 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
         ),
     };
     format!(
-        "Restored {collections} from {} in {}: {proof}.\n",
+        "Restored {collections} from {} in {}: {proof}.\n{}",
         report.name,
-        duration(wire::duration_from_seconds(report.seconds))
+        duration(wire::duration_from_seconds(report.seconds)),
+        dropped_collections(report)
     )
+}
+
+/// A line with the collections that the restore dropped and created again; empty if there are none.
+fn dropped_collections(report: &RestoreReport) -> String {
+    let dropped: Vec<&str> = of(report, |c| c.dropped).map(|c| c.target.as_str()).collect();
+    if dropped.is_empty() { String::new() } else { format!("  dropped first: {}\n", names(&dropped)) }
+}
+
+/// The question before a restore that drops collections; `None` if it drops none.
+pub(crate) fn restore_question(plan: &RestorePlan) -> Option<String> {
+    let drops = plan.collections.iter().filter(|c| c.action == TargetAction::DropAndCreate);
+    let dropped: Vec<&str> = drops.map(|c| c.target.as_str()).collect();
+    let collections = counted(dropped.len(), "collection");
+    (!dropped.is_empty()).then(|| {
+        format!("Drop {collections} of Milvus ({}) and restore backup {}?", names(&dropped), plan.name)
+    })
 }
 
 /// Describes a restore that failed or was stopped: the failures, the collections that were not started, and the rest.
@@ -202,6 +219,7 @@ mod tests {
             source: CollectionRef::new("", name),
             target: CollectionRef::new("", format!("{name}_x")),
             created: outcome != CollectionOutcome::NotBegun,
+            dropped: false,
             outcome,
             partitions: vec![PartitionRows { partition: "_default".into(), counted: 1998, expected }],
         }
