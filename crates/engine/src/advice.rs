@@ -127,6 +127,8 @@ pub enum Advice {
     UseNewerTarget,
     /// Give the Milvus server itself the right to read the backup.
     AllowMilvusToRead,
+    /// Raise the time after which Milvus gives up an import task, because its tasks wait for each other.
+    RaiseImportExpiration,
     /// Inspect the logs of Milvus's data nodes, then back the collection up again.
     InspectMilvusLogs,
     /// Compare these settings with Milvus's own configuration file `milvus.yaml`.
@@ -335,6 +337,8 @@ fn advice_for_import_failure(reason: &str) -> Option<Advice> {
         ("dimension", Advice::RecreateTarget { field_ids_differ: false }),
         ("binlog file count", Advice::InspectBackupFiles),
         ("AccessDenied", Advice::AllowMilvusToRead),
+        // Milvus 2.2 and 2.3, also for a task that only waited for its turn.
+        ("the import task has timed out", Advice::RaiseImportExpiration),
         ("NoSuchBucket", Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket] }),
         ("partition not", Advice::CreatePartition),
         ("quota", Advice::FreeQuota),

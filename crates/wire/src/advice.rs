@@ -200,6 +200,10 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
             format!("files of the backup are missing, or there are too many; to see which: {}", terms.show_files())
         }
         Advice::UseNewerTarget => "restore into a Milvus of the version of the source, or of a later one".into(),
+        Advice::RaiseImportExpiration => {
+            "raise rootCoord.importTaskExpiration in milvus.yaml (900 s unless set), then restore the collection again"
+                .into()
+        }
         Advice::AllowMilvusToRead => {
             "the Milvus server itself cannot read the backup; grant its credentials read access".into()
         }

@@ -178,6 +178,7 @@ mod tests {
             Advice::InspectBackupFiles,
             Advice::UseNewerTarget,
             Advice::AllowMilvusToRead,
+            Advice::RaiseImportExpiration,
             Advice::InspectMilvusLogs,
             Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket, Setting::MilvusRootPath] },
             Advice::CompareSettings {

@@ -125,6 +125,7 @@ async fn known_reasons_of_milvus_come_with_an_advice() {
         ),
         ("binlog file count of each field must be equal", Advice::InspectBackupFiles),
         ("list objects: AccessDenied", Advice::AllowMilvusToRead),
+        ("the import task has timed out", Advice::RaiseImportExpiration),
         ("NoSuchBucket", Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket] }),
         ("partition not found[partition=old]", Advice::CreatePartition),
         ("disk quota exceeded", Advice::FreeQuota),
