@@ -61,7 +61,7 @@ pub struct Access {
 
 impl Access {
     /// Returns whether any caller is configured.
-    pub fn has_callers(&self) -> bool {
+    pub(crate) fn has_callers(&self) -> bool {
         !(self.tokens.is_empty() && self.users.is_empty() && self.client_names.is_empty())
     }
 

@@ -286,7 +286,7 @@ impl NewRestore {
     ///
     /// `None` if there are more than ten, if a source has several targets, or if the restore had options that such a
     /// request does not have.
-    pub fn of_remaining(remaining: &RemainingRestore) -> Option<Self> {
+    pub(crate) fn of_remaining(remaining: &RemainingRestore) -> Option<Self> {
         let collections = &remaining.collections;
         let mut sources: Vec<&CollectionRef> = collections.iter().map(|c| &c.source).collect();
         sources.sort_unstable();

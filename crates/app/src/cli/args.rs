@@ -108,9 +108,6 @@ pub(super) struct CommonFlags {
     /// Log to stderr at debug level; -vv for trace
     #[arg(long, short, action = ArgAction::Count, help_heading = "Output", display_order = 113)]
     pub verbose: u8,
-    /// Words that the command does not use; the Go tool ignores them.
-    #[arg(hide = true)]
-    pub extra: Vec<String>,
 }
 
 /// The flags that stand before the command.
@@ -122,18 +119,34 @@ pub(super) struct LeadingFlags {
     pub output: OutputFlags,
 }
 
-/// The flag that names an existing backup.
+/// The name of an existing backup.
 #[derive(Args, Debug)]
-pub(super) struct BackupFlag {
+pub(super) struct BackupArgument {
     /// Select the backup of this name (required)
+    #[arg(value_name = "NAME", id = "backup")]
+    pub word: Option<String>,
+    /// Select the backup of this name, in place of the argument
     #[arg(long, short, value_name = "NAME")]
     pub name: Option<String>,
 }
 
-impl BackupFlag {
+impl BackupArgument {
     /// The name; a usage error if it is missing or invalid.
     pub(super) fn parse(&self) -> Result<BackupName, Failure> {
-        parse_existing_name(self.name.as_deref())
+        parse_existing_name(choose_name(self.name.as_deref(), self.word.as_deref())?)
+    }
+}
+
+/// Returns the name that a flag or an argument gives; a usage error if both do.
+pub(super) fn choose_name<'a>(
+    flag: Option<&'a str>,
+    word: Option<&'a str>,
+) -> Result<Option<&'a str>, Failure> {
+    match (flag, word) {
+        (Some(flag), Some(word)) => {
+            Err(Failure::usage(format!("unexpected word {word:?}: --name names the backup {flag:?} already")))
+        }
+        (flag, word) => Ok(flag.or(word)),
     }
 }
 

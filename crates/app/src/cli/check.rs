@@ -15,6 +15,9 @@ Examples:
   milvus-backup check
   milvus-backup check --config prod.yaml --output json")]
 pub(super) struct Arguments {
+    /// The old name of `config show`: `config` or `backup_yaml`
+    #[arg(hide = true, value_parser = ["config", "backup_yaml"])]
+    old_word: Option<String>,
     #[command(flatten)]
     pub common: CommonFlags,
 }
@@ -22,7 +25,7 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        if let Some(word @ ("config" | "backup_yaml")) = self.common.extra.first().map(String::as_str) {
+        if let Some(word) = &self.old_word {
             session.note(&format!("`check {word}` is now `config show`"));
             session.show_config()?;
             return Ok(DONE);

@@ -4,7 +4,7 @@ use clap::Args;
 use reqwest::Method;
 use wire::{BackupPlan, BackupReport, DONE, Failure, FlushStrategy, NewBackup};
 
-use super::args::CommonFlags;
+use super::args::{CommonFlags, choose_name};
 use super::remote::{JobFlags, Submission};
 use super::report::report_backup;
 use super::selection::{CREATE_COLLECTIONS, SelectionFlags};
@@ -25,11 +25,14 @@ Strategies (--strategy):
   meta_only     copy schemas and indexes, no data
 
 Examples:
-  milvus-backup create -n nightly
-  milvus-backup create -n shop --filter 'shop.*,default.books'
-  milvus-backup create -n nightly --dry-run")]
+  milvus-backup create nightly
+  milvus-backup create shop --filter 'shop.*,default.books'
+  milvus-backup create nightly --dry-run")]
 pub(super) struct Arguments {
     /// Name the backup: a letter or _, then letters, digits or _ [default: generated from the current time]
+    #[arg(value_name = "NAME", id = "backup")]
+    word: Option<String>,
+    /// Name the backup, in place of the argument
     #[arg(long, short, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
@@ -97,7 +100,7 @@ impl Arguments {
         self.reject_unsupported()?;
         let selection = self.selection.first((CREATE_COLLECTIONS, self.collections.as_ref()), session)?;
         Ok(NewBackup {
-            name: self.name.clone(),
+            name: choose_name(self.name.as_deref(), self.word.as_deref())?.map(str::to_owned),
             filter: Some(selection.to_string()),
             strategy: Some(self.strategy(session)?),
             strict: self.strict,

@@ -1,11 +1,12 @@
 //! `delete`: deletes a backup.
 
 use clap::Args;
+use engine::DeleteRequest;
 use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 use wire::{DONE, DeletionReport, Failure, parse_delete_request};
 
-use super::args::{BackupFlag, CommonFlags};
+use super::args::CommonFlags;
 use super::confirm::{can_confirm, confirm};
 use super::remote::{JobFlags, Submission};
 use super::report::report_deletion;
@@ -13,18 +14,23 @@ use super::session::Session;
 use crate::render;
 use crate::render::text::delete_question;
 
-/// Delete a backup
+/// Delete backups
 ///
-/// Asks for confirmation on a terminal. Also deletes unfinished and partly deleted backups.
+/// Asks for confirmation on a terminal. Also deletes unfinished and partly deleted backups. Of several backups, deletes
+/// one after the other, and ends at the first failure.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  milvus-backup delete -n nightly
-  milvus-backup delete -n nightly --dry-run
-  milvus-backup delete -n nightly --yes")]
+  milvus-backup delete nightly
+  milvus-backup delete nightly weekly --dry-run
+  milvus-backup delete nightly --yes")]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    backup: BackupFlag,
+    /// Select the backups of these names (at least one)
+    #[arg(value_name = "NAME", id = "backups")]
+    words: Vec<String>,
+    /// Select the backup of this name, in addition to the arguments
+    #[arg(long, short, value_name = "NAME")]
+    name: Option<String>,
     /// Delete without confirmation
     #[arg(long, short)]
     yes: bool,
@@ -40,7 +46,22 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let request = parse_delete_request(self.backup.name.as_deref())?;
+        let mut names: Vec<_> = self.name.iter().chain(&self.words).map(|name| Some(name.as_str())).collect();
+        if names.is_empty() {
+            // The error of a missing name.
+            names.push(None);
+        }
+        let requests = names.into_iter().map(parse_delete_request).collect::<Result<Vec<_>, _>>()?;
+        for request in &requests {
+            let code = self.delete(request, session).await?;
+            if code != DONE {
+                return Ok(code);
+            }
+        }
+        Ok(DONE)
+    }
+
+    async fn delete(&self, request: &DeleteRequest, session: &Session<'_>) -> Result<u8, Failure> {
         let asks = !self.yes && !self.dry_run && can_confirm();
         if let Some(client) = session.server() {
             let path = &["backups", request.name.as_str()];
@@ -62,7 +83,7 @@ impl Arguments {
         self.job.reject_without_server()?;
         let engine = session.engine()?;
         let planning = session.silent_job()?;
-        let prepared = engine.plan_delete(&request, planning.ctx()).await?;
+        let prepared = engine.plan_delete(request, planning.ctx()).await?;
         let plan = DeletionReport::new(prepared.contents(), true);
         if self.dry_run {
             return report_deletion(session, &plan);

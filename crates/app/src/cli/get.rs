@@ -3,7 +3,7 @@
 use clap::Args;
 use wire::{BackupDetail, DONE, Failure};
 
-use super::args::{BackupFlag, CommonFlags};
+use super::args::{BackupArgument, CommonFlags};
 use super::remote::ServerFlags;
 use super::session::Session;
 use crate::render;
@@ -12,11 +12,11 @@ use crate::render;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  milvus-backup get -n nightly
-  milvus-backup get -n nightly --detail --output json")]
+  milvus-backup get nightly
+  milvus-backup get nightly --detail --output json")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    backup: BackupFlag,
+    backup: BackupArgument,
     /// Show partitions and segments too
     #[arg(long, short)]
     detail: bool,

@@ -6,7 +6,7 @@ use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 use wire::{DONE, Failure, NewRestore, RestorePlan, RestoreReport};
 
-use super::args::{BackupFlag, CommonFlags};
+use super::args::{BackupArgument, CommonFlags};
 use super::confirm::{can_confirm, confirm};
 use super::remote::{JobFlags, Submission};
 use super::report::report_restore;
@@ -25,13 +25,13 @@ use crate::restore_flags::RestoreFlags;
 Renames (--rename): old:new, db1.old:db2.new, db1.*:db2.* (a whole database); comma-separated.
 
 Examples:
-  milvus-backup restore -n nightly
-  milvus-backup restore -n nightly --filter shop.orders --suffix _copy
-  milvus-backup restore -n nightly --rename 'shop.*:shop2.*' --dry-run
-  milvus-backup restore -n nightly --drop-exist-collection")]
+  milvus-backup restore nightly
+  milvus-backup restore nightly --filter shop.orders --suffix _copy
+  milvus-backup restore nightly --rename 'shop.*:shop2.*' --dry-run
+  milvus-backup restore nightly --drop-exist-collection")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    backup: BackupFlag,
+    backup: BackupArgument,
     #[command(flatten)]
     selection: SelectionFlags,
     #[arg(long = "collections", short = 'c', hide = true, value_name = "COLL,…")]
@@ -61,7 +61,7 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Whether `restore secondary` or one of its flags is given.
     pub(super) fn is_secondary(&self) -> bool {
-        self.common.extra.first().is_some_and(|word| word == "secondary")
+        self.backup.word.as_deref() == Some("secondary")
             || self.source_cluster.is_some()
             || self.target_cluster.is_some()
     }

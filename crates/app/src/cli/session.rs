@@ -14,9 +14,6 @@ use crate::{logging, signals};
 /// The note at the first signal.
 const STOPPING: &str = "stopping; press Ctrl-C again to quit immediately";
 
-/// The words that `check` accepts.
-const CHECK_WORDS: [&str; 2] = ["config", "backup_yaml"];
-
 /// What a session needs beyond the common flags.
 #[derive(Default)]
 pub(super) struct SessionOptions {
@@ -71,9 +68,6 @@ impl<'a> Session<'a> {
             terms = terms.on_server(&client.to_string(), server.token_file.as_deref(), server.ca.as_deref());
         }
         out.set_terms(terms);
-        for word in flags.extra.iter().filter(|word| !CHECK_WORDS.contains(&word.as_str())) {
-            out.note(&format!("{word:?} is ignored: the command accepts flags only"));
-        }
         if let Some(client) = &server {
             if client.is_unencrypted() && options.server.is_some_and(|server| server.token.is_some()) {
                 out.warning(&format!("the token is sent to {client} unencrypted; use https"));

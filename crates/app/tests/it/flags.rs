@@ -1,5 +1,6 @@
 //! The flags of all releases: accepted, reported as deprecated, or recognised but not supported.
 
+use crate::documents::backup_root;
 use crate::tool::{NOWHERE, Tool};
 
 /// Runs a command until it fails to reach Milvus, and returns its stderr.
@@ -44,6 +45,29 @@ fn create_uses_the_first_of_several_selection_flags_with_a_note() {
         .prints_on_stderr(&["--filter and --collections exclude each other"]);
     let stderr = stderr_without_milvus(&["create", "--force", "--meta_only"]);
     assert_eq!(stderr.lines().filter(|line| line.starts_with("note: ")).count(), 1, "{stderr}");
+}
+
+#[test]
+fn the_name_of_a_backup_may_be_an_argument_and_other_words_are_errors() {
+    let tool = Tool::new(NOWHERE);
+    for command in ["get", "restore", "delete"] {
+        tool.run(&[command, "x"]).exits_with(3).prints_on_stderr(&["there is no backup x "]);
+        tool.run(&[command]).exits_with(2).prints_on_stderr(&["names no backup"]);
+    }
+    tool.run(&["get", "-n", "x", "y"]).exits_with(2).prints_on_stderr(&["unexpected word \"y\""]);
+    tool.run(&["create", "x", "y"]).exits_with(2).prints_on_stderr(&["unexpected argument 'y'"]);
+    tool.run(&["create", "-n", "x", "y"]).exits_with(2).prints_on_stderr(&["unexpected word \"y\""]);
+    tool.run(&["list", "x"]).exits_with(2).prints_on_stderr(&["unexpected argument 'x'"]);
+    tool.run(&["check", "x"]).exits_with(2);
+}
+
+#[test]
+fn several_backups_are_deleted_one_after_the_other() {
+    let tool = backup_root();
+    let planned = tool.run(&["delete", "older", "-n", "newer", "--dry-run"]).exits_with(0).stdout;
+    assert!(planned.contains("newer") && planned.contains("older"), "{planned}");
+    tool.run(&["delete", "older", "none", "newer", "--yes"]).exits_with(3).prints_on_stderr(&["none"]);
+    assert!(!tool.path("backup/older").exists() && tool.path("backup/newer").exists());
 }
 
 #[test]
@@ -98,12 +122,6 @@ fn flags_may_be_written_as_in_the_go_tool() {
     tool.run(&["get", "--detail=perhaps", "-n", "x"])
         .exits_with(2)
         .prints_on_stderr(&["expected true or false"]);
-    let run = tool.run(&["get", "-n", "x", "please"]).exits_with(3);
-    assert!(
-        run.stderr.starts_with("note: \"please\" is ignored: the command accepts flags only\n"),
-        "{}",
-        run.stderr
-    );
     for old in [
         "--meta_only",
         "--restore_index",

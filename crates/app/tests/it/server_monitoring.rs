@@ -205,7 +205,8 @@ async fn metrics_report_jobs_requests_and_memory() {
 async fn log_lines_are_json_documents_with_request_ids() {
     let world = World::with_books().await;
     // Other lines on stderr are JSON too: warnings, the addresses, and the stop.
-    let mut serving = world.serve(json!({ "debugMode": true }), &["--log-format", "json", "-v", "extra"]);
+    let mut serving = world
+        .serve(json!({ "debugMode": true }), &["--log-format", "json", "-v", "--set", "NO_SUCH_VARIABLE=1"]);
     let request = serving.request(Method::POST, "/api/v1/create").header("request_id", "mine-1");
     let made =
         Reply::read(request.body(json!({ "backup_name": "nightly" }).to_string()).send().await.unwrap())
