@@ -13,6 +13,7 @@ use storage::{StorageErrorKind, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
+use crate::process_identity::ProcessIdentity;
 use crate::{Engine, Error};
 
 /// The time between two renewals of a marker.
@@ -35,6 +36,9 @@ pub(crate) struct Marker {
     pub(crate) host: String,
     /// The process id of the run.
     pub(crate) pid: u32,
+    /// The process beyond its number; `None` where the system does not tell, and in markers of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) process: Option<ProcessIdentity>,
     /// The name and version of the program.
     pub(crate) tool: String,
     /// The time of creation, in milliseconds since 1970.
@@ -54,6 +58,7 @@ impl Marker {
             owner: uuid::Uuid::new_v4().to_string(),
             host: engine.config.host.clone(),
             pid: std::process::id(),
+            process: ProcessIdentity::of(std::process::id()),
             tool: engine.config.tool.clone(),
             started_ms: now,
             renewed_ms: now,
@@ -70,10 +75,12 @@ impl Marker {
         }
     }
 
-    /// Returns whether the lease is held: not stopped, and renewed within the last 180 seconds.
+    /// Returns whether the lease is held: not stopped, renewed within the last 180 seconds, and the run is not known to
+    /// have ended on this machine.
     pub(crate) fn is_live(&self) -> bool {
         let age_ms = u64::try_from(now_ms() - self.renewed_ms).unwrap_or_default();
-        !self.stopped && Duration::from_millis(age_ms) < EXPIRY
+        let has_ended = || self.process.as_ref().is_some_and(|process| process.has_ended(self.pid));
+        !self.stopped && Duration::from_millis(age_ms) < EXPIRY && !has_ended()
     }
 
     /// Creates the error for another run that wants to change the backup of this marker.
@@ -223,6 +230,7 @@ mod tests {
             owner: owner.to_owned(),
             host: "here".to_owned(),
             pid: 1,
+            process: None,
             tool: "milvus-backup 0.0.1".to_owned(),
             started_ms: 0,
             renewed_ms: 0,

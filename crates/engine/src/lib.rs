@@ -18,6 +18,7 @@ mod failure_kind;
 mod instance;
 mod job;
 mod lease;
+mod process_identity;
 mod progress;
 mod ready;
 mod report;
