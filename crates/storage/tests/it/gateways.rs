@@ -100,6 +100,20 @@ async fn requests_are_signed_for_the_region_that_the_store_names() {
 }
 
 #[tokio::test]
+async fn requests_at_the_same_time_are_all_sent_again_for_the_region_and_with_a_checksum() {
+    let server = Server::start().await;
+    server.create_bucket("bucket");
+    server.refuse(|parts| demand_region(parts).or_else(|| demand_checksum(parts)));
+    let store = open(server.config("bucket"));
+    let keys: Vec<ObjectKey> = (0..20).map(|n| ObjectKey::new(&format!("a/{n}"))).collect();
+    let writes = keys.iter().map(|key| store.write(key, Bytes::from_static(b"content")));
+    futures::future::try_join_all(writes).await.unwrap();
+    for key in &keys {
+        assert_eq!(store.read(key).await.unwrap(), "content");
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_without_a_region_is_an_error_of_the_configuration() {
     let server = Server::start().await;
     let store = server.store("bucket");

@@ -17,6 +17,9 @@ use reqsign_core::Signer;
 const REGION_HEADER: &str = "x-amz-bucket-region";
 const CONTENT_MD5: &str = "content-md5";
 
+/// How often a request is changed and sent again: for its region, and for a checksum.
+const MAX_LESSONS: usize = 2;
+
 /// Signs and sends the requests to one bucket. Clones share what was learned about the store.
 ///
 /// OpenDAL's requests and our own pass through it unsigned. It signs them last, so a request that the store refuses
@@ -32,6 +35,12 @@ struct TransportState {
     needs_checksum: AtomicBool,
     /// The bucket, for messages.
     bucket: String,
+}
+
+/// What was known about the store when a request was sent.
+struct SentWith {
+    region: String,
+    checksum: bool,
 }
 
 #[derive(Clone)]
@@ -55,62 +64,79 @@ impl S3Transport {
         self.0.signing.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn send_signed(&self, parts: &Parts, body: &Buffer) -> Result<Response<HttpBody>, Error> {
+    /// Signs and sends a request with what is known about the store, and returns that too.
+    async fn send_signed(
+        &self,
+        parts: &Parts,
+        body: &Buffer,
+    ) -> Result<(Response<HttpBody>, SentWith), Error> {
         let mut parts = parts.clone();
-        if self.0.needs_checksum.load(Ordering::Relaxed) && has_content(&parts, body) {
+        let Signing { region, signer } = self.signing();
+        let checksum = self.0.needs_checksum.load(Ordering::Relaxed) && has_content(&parts, body);
+        if checksum {
             parts.headers.insert(CONTENT_MD5, content_md5(body)?);
         }
-        self.signing().signer.sign(&mut parts, None).await.map_err(|error| {
+        signer.sign(&mut parts, None).await.map_err(|error| {
             Error::new(ErrorKind::Unexpected, "the request cannot be signed").set_source(error)
         })?;
         // The HTTP client adds this header itself, with the same value.
         parts.headers.remove(http::header::HOST);
-        self.0.http.fetch(Request::from_parts(parts, body.clone())).await
+        let response = self.0.http.fetch(Request::from_parts(parts, body.clone())).await?;
+        Ok((response, SentWith { region, checksum }))
     }
 
     /// Learns what a refused request lacked; returns whether the request may succeed if it is sent once more.
-    fn learn(&self, parts: &Parts, sent: &Buffer, answer: &Response<Buffer>) -> bool {
-        let text = answer.body().to_bytes();
-        let text = String::from_utf8_lossy(&text);
-        if let Some(region) = find_region(answer.headers(), &text) {
-            return self.learn_region(region);
+    ///
+    /// Other requests that were sent at the same time may have taught the same, so what this one was sent with decides.
+    fn learn(&self, parts: &Parts, body: &Buffer, sent_with: &SentWith, refusal: &Response<Buffer>) -> bool {
+        let document = refusal.body().to_bytes();
+        let document = String::from_utf8_lossy(&document);
+        if let Some(region) = find_region(refusal.headers(), &document).filter(|it| **it != sent_with.region)
+        {
+            self.learn_region(region);
+            return true;
         }
-        let asks_for_checksum = answer.status() == StatusCode::BAD_REQUEST
-            && (text.contains("Content-MD5") || text.contains("x-amz-checksum"));
-        asks_for_checksum && has_content(parts, sent) && !self.0.needs_checksum.swap(true, Ordering::Relaxed)
+        let asks_for_checksum = refusal.status() == StatusCode::BAD_REQUEST
+            && (document.contains("Content-MD5") || document.contains("x-amz-checksum"))
+            && has_content(parts, body);
+        if asks_for_checksum {
+            self.0.needs_checksum.store(true, Ordering::Relaxed);
+        }
+        asks_for_checksum && !sent_with.checksum
     }
 
-    /// Signs for another region from now on; returns `false` if requests are signed for it already.
-    fn learn_region(&self, region: &str) -> bool {
+    /// Signs for another region from now on.
+    fn learn_region(&self, region: &str) {
         let mut signing = self.0.signing.write().unwrap_or_else(PoisonError::into_inner);
-        if signing.region == region {
-            return false;
+        if signing.region != region {
+            tracing::info!(
+                bucket = self.0.bucket,
+                region,
+                instead_of = signing.region,
+                "the store names the region"
+            );
+            region.clone_into(&mut signing.region);
+            signing.signer = signing.signer.clone().with_request_signer(RequestSigner::new("s3", region));
         }
-        tracing::info!(
-            bucket = self.0.bucket,
-            region,
-            instead_of = signing.region,
-            "the store names the region"
-        );
-        region.clone_into(&mut signing.region);
-        signing.signer = signing.signer.clone().with_request_signer(RequestSigner::new("s3", region));
-        true
     }
 }
 
 impl HttpTransport for S3Transport {
     async fn fetch(&self, request: Request<Buffer>) -> Result<Response<HttpBody>, Error> {
         let (parts, body) = request.into_parts();
-        let mut response = self.send_signed(&parts, &body).await?;
-        if may_teach(response.status()) {
-            let (head, mut refusal) = response.into_parts();
-            let refusal = Response::from_parts(head, refusal.to_buffer().await?);
-            response = if self.learn(&parts, &body, &refusal) {
-                self.send_signed(&parts, &body).await?
-            } else {
-                refusal.map(to_http_body)
-            };
-        }
+        let mut lessons = 0;
+        let mut response = loop {
+            let (response, sent_with) = self.send_signed(&parts, &body).await?;
+            if !may_teach(response.status()) {
+                break response;
+            }
+            let (head, mut document) = response.into_parts();
+            let refusal = Response::from_parts(head, document.to_buffer().await?);
+            lessons += 1;
+            if lessons > MAX_LESSONS || !self.learn(&parts, &body, &sent_with, &refusal) {
+                break refusal.map(to_http_body);
+            }
+        };
         // Gateways confirm a deletion with any status of success; OpenDAL expects this one.
         if parts.method == Method::DELETE && response.status().is_success() {
             *response.status_mut() = StatusCode::NO_CONTENT;
