@@ -12,7 +12,7 @@ use storage::{CopyMode, S3Addressing, S3Config, S3Credentials, StoreConfig};
 
 use super::error::{ConfigError, Problem};
 use super::provider::{Provider, StorageProtocol};
-use super::schema::{AnyKey, TypedKey, keys};
+use super::schema::{AnyKey, Schema, TypedKey, keys};
 use super::storage_keys::StorageKeys;
 use super::value::Values;
 use super::{Config, Environment, validate};
@@ -289,16 +289,16 @@ fn number(values: &Values, key: TypedKey<u64>) -> usize {
 }
 
 /// Warnings about roots in buckets whose outer slashes are removed; other releases keep them as parts of keys.
-pub(super) fn root_warnings(values: &Values) -> impl Iterator<Item = String> {
-    [StorageKeys::SOURCE, StorageKeys::BACKUP].into_iter().filter_map(|keys| {
+pub(super) fn root_warnings(values: &Values, schema: Schema) -> impl Iterator<Item = String> {
+    [StorageKeys::SOURCE, StorageKeys::BACKUP].into_iter().filter_map(move |keys| {
         let root = values.text(keys.root);
         let clean = ObjectKey::new(root.trim_end_matches('/'));
         let odd = values.provider(keys.provider) != Provider::Local && clean.as_str() != root;
         let hint = if root.starts_with('/') && clean.as_str().contains('/') {
-            format!("; for a directory set {} to local", keys.provider)
+            format!("; for a directory set {} to local", schema.name_of(keys.provider))
         } else {
             String::new()
         };
-        odd.then(|| format!("{}: {root:?} is used as {:?}{hint}", keys.root, clean.as_str()))
+        odd.then(|| format!("{}: {root:?} is used as {:?}{hint}", schema.name_of(keys.root), clean.as_str()))
     })
 }

@@ -47,7 +47,7 @@ pub(crate) fn migrate(wanted: &str, environment: &Environment) -> Result<Migrati
     Ok(Migration {
         text: write(&resolved.values, &file.path.display().to_string()),
         warnings,
-        problems: validate::problems(&resolved.values),
+        problems: validate::problems(&resolved.values, Schema::V2),
         dropped: dropped(&file).collect(),
         variables: variables(environment),
     })

@@ -75,12 +75,12 @@ impl Config {
             Ok(resolved) => resolved,
             Err(problems) => return Err(unknown.into_error(problems)),
         };
-        let problems = validate::problems(&resolved.values);
+        let problems = validate::problems(&resolved.values, schema);
         if !problems.is_empty() || !unknown.problems.is_empty() {
             return Err(unknown.into_error(problems));
         }
-        resolved.warnings.extend(validate::warnings(&resolved.values));
-        resolved.warnings.extend(convert::root_warnings(&resolved.values));
+        resolved.warnings.extend(validate::warnings(&resolved.values, schema));
+        resolved.warnings.extend(convert::root_warnings(&resolved.values, schema));
         resolved.warnings.extend(unknown.into_warnings());
         if file.is_none() {
             resolved.warnings.extend(ignored_variables(environment));

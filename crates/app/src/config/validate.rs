@@ -6,38 +6,45 @@ use super::schema::{AnyKey, Schema, TypedKey, VERSION_KEY, keys};
 use super::storage_keys::StorageKeys;
 use super::value::{Source, Values};
 
-/// Returns all violations.
-pub(super) fn problems(values: &Values) -> Vec<Problem> {
-    let mut found = Found { values, problems: Vec::new() };
+/// Returns all violations; messages name keys as in `schema`.
+pub(super) fn problems(values: &Values, schema: Schema) -> Vec<Problem> {
+    let mut found = Found { values, schema, problems: Vec::new() };
     found.connection();
     found.storage(&StorageKeys::SOURCE);
     found.storage(&StorageKeys::BACKUP);
     if values.list(keys::MILVUS_ETCD_ENDPOINTS).is_empty() {
         found.add(keys::MILVUS_ETCD_ENDPOINTS, "expected at least one endpoint");
     }
-    if !found.problems.is_empty() {
+    let mut problems = found.problems;
+    if !problems.is_empty() {
         // Other problems do not matter if the provider is not supported.
         let unsupported = [StorageKeys::SOURCE, StorageKeys::BACKUP]
             .into_iter()
             .filter(|keys| !values.provider(keys.provider).protocol().is_supported())
             .map(|keys| unsupported_provider(values, &keys));
-        let mut problems: Vec<_> = unsupported.collect();
-        problems.dedup_by(|second, first| second.source == first.source);
-        problems.append(&mut found.problems);
-        return problems;
+        let mut first: Vec<_> = unsupported.collect();
+        first.dedup_by(|second, first| second.source == first.source);
+        first.append(&mut problems);
+        problems = first;
     }
-    found.problems
+    for problem in problems.iter_mut().filter(|problem| problem.source == Source::Default) {
+        if let Some(name) = schema.own_name(&problem.key) {
+            name.clone_into(&mut problem.key);
+        }
+    }
+    problems
 }
 
 /// Returns warnings about values that have no effect beside others, as in the Go releases.
-pub(super) fn warnings(values: &Values) -> Vec<String> {
+pub(super) fn warnings(values: &Values, schema: Schema) -> Vec<String> {
     let is_set = |key: &str| values.get(key).is_some_and(|value| !value.data.is_empty());
-    let [token, user, password] =
-        [keys::MILVUS_TOKEN.any(), keys::MILVUS_USER.any(), keys::MILVUS_PASSWORD.any()].map(AnyKey::name);
+    let keys = [keys::MILVUS_TOKEN.any(), keys::MILVUS_USER.any(), keys::MILVUS_PASSWORD.any()];
+    let [has_token, has_user, has_password] = keys.map(|key| is_set(key.name()));
+    let [token, user, password] = keys.map(|key| schema.name_of(key));
     let mut warnings = Vec::new();
-    if is_set(token) && is_set(user) {
+    if has_token && has_user {
         warnings.push(format!("{user} is ignored, because {token} is set"));
-    } else if is_set(password) && !is_set(user) && !is_set(token) {
+    } else if has_password && !has_user && !has_token {
         warnings.push(format!("{password} is ignored, because {user} is empty"));
     }
     warnings
@@ -70,20 +77,21 @@ pub(super) fn version(version: Option<(&str, Source)>) -> Result<Schema, Problem
 
 struct Found<'a> {
     values: &'a Values,
+    schema: Schema,
     problems: Vec<Problem>,
 }
 
 impl Found<'_> {
-    /// Adds a problem, unless the key inherits its value from a key with the same problem.
+    /// Adds a problem, unless the value has one already: a wrong value that other keys inherit counts once.
     fn add(&mut self, key: impl Into<AnyKey>, reason: impl Into<String>) {
-        let (key, reason) = (key.into(), reason.into());
+        let key = key.into();
+        let source = self.values.source(key);
         let above = self.values.get(key.name()).and_then(|value| value.inherited);
-        if !self.problems.iter().any(|found| Some(found.key.as_str()) == above && found.reason == reason) {
-            self.problems.push(Problem {
-                key: key.name().to_owned(),
-                source: self.values.source(key),
-                reason,
-            });
+        let is_same_value = |found: &Problem| {
+            Some(found.key.as_str()) == above || (source != Source::Default && found.source == source)
+        };
+        if !self.problems.iter().any(is_same_value) {
+            self.problems.push(Problem { key: key.name().to_owned(), source, reason: reason.into() });
         }
     }
 
@@ -114,6 +122,7 @@ impl Found<'_> {
         } else if host.contains(char::is_whitespace) {
             self.add(key, format!("expected a host, not {host:?}"));
         } else if host.contains(':') && !ipv6 {
+            let port_key = self.schema.name_of(port_key);
             self.add(
                 key,
                 format!("expected a host without port, not {host:?}; set the port with {port_key}"),
@@ -159,7 +168,7 @@ impl Found<'_> {
         if bucket.is_empty() {
             self.add(keys.bucket, format!("{expected}, it is empty"));
         } else if bucket.starts_with('/') || bucket.starts_with("./") {
-            let provider = keys.provider;
+            let provider = self.schema.name_of(keys.provider);
             self.add(
                 keys.bucket,
                 format!("{expected}, not {bucket:?}; for a directory set {provider} to local"),
@@ -167,7 +176,7 @@ impl Found<'_> {
         } else if bucket.contains("://") {
             self.add(keys.bucket, format!("{expected} without a scheme, not {bucket:?}"));
         } else if bucket.contains('/') {
-            let root = keys.root;
+            let root = self.schema.name_of(keys.root);
             self.add(keys.bucket, format!("{expected}, not {bucket:?}; set the path with {root}"));
         } else if bucket.contains(char::is_whitespace) {
             self.add(keys.bucket, format!("{expected} without white space, not {bucket:?}"));

@@ -94,6 +94,21 @@ impl Schema {
         own.iter().chain(server::KEYS)
     }
 
+    /// Returns the name that a v2 key has in this schema; its v2 name if this schema has no such key.
+    pub(super) fn name_of(self, key: impl Into<AnyKey>) -> &'static str {
+        let name = key.into().name();
+        self.own_name(name).unwrap_or(name)
+    }
+
+    /// Returns the name that the v2 key of this name has in this schema; `None` if this schema has no such key.
+    pub(super) fn own_name(self, name: &str) -> Option<&'static str> {
+        let is_it = |key: &&Key| match self {
+            Self::V2 => key.name == name,
+            Self::V1 => key.becomes == Some(name),
+        };
+        self.keys().find(is_it).map(|key| key.name)
+    }
+
     /// Returns the other schema, to recognise keys that belong there.
     pub(super) const fn other(self) -> Self {
         match self {

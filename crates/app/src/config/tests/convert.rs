@@ -132,7 +132,7 @@ fn certificate_files_are_checked() {
 #[test]
 fn slashes_around_roots_in_buckets_are_removed_with_a_warning() {
     let config = Case::new("minio: {rootPath: /files/, backupRootPath: backup}\n").load([]);
-    assert_eq!(config.warnings, ["milvus.storage.rootPath: \"/files/\" is used as \"files\""]);
+    assert_eq!(config.warnings, ["minio.rootPath: \"/files/\" is used as \"files\""]);
 }
 
 #[test]
@@ -170,16 +170,20 @@ fn urls_without_a_scheme_get_one() {
 #[test]
 fn bucket_names_that_are_paths_or_urls_are_rejected_with_the_way_out() {
     for (bucket, expected) in [
-        ("a/b", "not \"a/b\"; set the path with milvus.storage.rootPath"),
+        ("a/b", "not \"a/b\"; set the path with minio.rootPath"),
         ("s3://b", "without a scheme, not \"s3://b\""),
-        ("/u01/b", "not \"/u01/b\"; for a directory set milvus.storage.provider to local"),
+        ("/u01/b", "not \"/u01/b\"; for a directory set storage.storageType to local"),
         ("a b", "without white space, not \"a b\""),
     ] {
         let error = Case::new(&format!("minio: {{bucketName: \"{bucket}\"}}\n")).error([]);
-        assert!(error.contains("expected the name of a bucket") && error.contains(expected), "{error}");
+        assert!(
+            error.starts_with("c.yaml line 1: minio.bucketName: expected the name of a bucket"),
+            "{error}"
+        );
+        assert!(error.ends_with(expected), "a wrong value counts once: {error}");
     }
     let root = Case::new("minio: {rootPath: /u01/b}\n").load([]).warnings;
-    assert!(root[0].ends_with("for a directory set milvus.storage.provider to local"), "{root:?}");
+    assert!(root[0].ends_with("for a directory set storage.storageType to local"), "{root:?}");
 }
 
 #[test]
