@@ -3,7 +3,6 @@
 use clap::Args;
 use engine::DeleteRequest;
 use reqwest::Method;
-use tokio_util::sync::CancellationToken;
 use wire::{DONE, DeletionReport, Failure, parse_delete_request};
 
 use super::args::CommonFlags;
@@ -13,6 +12,9 @@ use super::report::report_deletion;
 use super::session::Session;
 use crate::render;
 use crate::render::text::delete_question;
+
+/// The note after a deletion that was not confirmed.
+const UNCHANGED: &str = "nothing was deleted";
 
 /// Delete backups
 ///
@@ -65,11 +67,11 @@ impl Arguments {
         let asks = !self.yes && !self.dry_run && can_confirm();
         if let Some(client) = session.server() {
             let path = &["backups", request.name.as_str()];
-            // Without a job of its own, a signal ends the program.
-            let never = CancellationToken::new();
-            if asks && !confirm(&delete_question(&client.plan_deletion(path).await?), &never).await? {
-                session.note("nothing was deleted");
-                return Ok(DONE);
+            if asks {
+                let question = delete_question(&client.plan_deletion(path).await?);
+                if !confirm(session, &question, UNCHANGED, None).await? {
+                    return Ok(DONE);
+                }
             }
             let submission = Submission {
                 method: Method::DELETE,
@@ -88,11 +90,11 @@ impl Arguments {
         if self.dry_run {
             return report_deletion(session, &plan);
         }
-        if asks && !confirm(&delete_question(&plan), planning.ctx().cancel()).await? {
-            session.note("nothing was deleted");
+        let cancel = planning.ctx().cancel();
+        if asks && !confirm(session, &delete_question(&plan), UNCHANGED, Some(cancel)).await? {
             return Ok(DONE);
         }
-        let job = session.shown_job(planning.ctx().cancel().clone());
+        let job = session.shown_job(cancel.clone());
         let deleted = engine.delete(prepared, job.ctx()).await;
         job.display().finish();
         report_deletion(session, &DeletionReport::new(&deleted?, false))

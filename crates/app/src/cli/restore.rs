@@ -74,8 +74,7 @@ impl Arguments {
         if let Some(client) = session.server() {
             if asks && request.options.existing == ExistingTargetPolicy::Drop {
                 let plan = client.plan_restore(&NewRestore { dry_run: true, ..new_restore.clone() }).await?;
-                // Without a job of its own, a signal ends the program.
-                if !self.may_drop(session, &plan, &CancellationToken::new()).await? {
+                if !may_drop(session, &plan, None).await? {
                     return Ok(DONE);
                 }
             }
@@ -97,7 +96,7 @@ impl Arguments {
             session.show(&RestorePlan::new(&prepared), render::text::restore_plan)?;
             return Ok(DONE);
         }
-        if asks && !self.may_drop(session, &RestorePlan::new(&prepared), job.ctx().cancel()).await? {
+        if asks && !may_drop(session, &RestorePlan::new(&prepared), Some(job.ctx().cancel())).await? {
             return Ok(DONE);
         }
         let report = engine.restore(prepared, job.ctx()).await;
@@ -105,21 +104,6 @@ impl Arguments {
         let report = report?;
         job.display().warn_of_new(&report.warnings);
         report_restore(session, RestoreReport::from(&report))
-    }
-
-    /// Asks whether collections may be dropped, if the plan drops some.
-    async fn may_drop(
-        &self,
-        session: &Session<'_>,
-        plan: &RestorePlan,
-        cancel: &CancellationToken,
-    ) -> Result<bool, Failure> {
-        let Some(question) = render::text::restore_question(plan) else { return Ok(true) };
-        let confirmed = confirm(&question, cancel).await?;
-        if !confirmed {
-            session.note("nothing was changed");
-        }
-        Ok(confirmed)
     }
 
     fn new_restore(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {
@@ -144,6 +128,18 @@ impl Arguments {
             dry_run: self.dry_run,
             ..new_restore
         })
+    }
+}
+
+/// Asks whether collections may be dropped, if the plan drops some.
+async fn may_drop(
+    session: &Session<'_>,
+    plan: &RestorePlan,
+    cancel: Option<&CancellationToken>,
+) -> Result<bool, Failure> {
+    match render::text::restore_question(plan) {
+        Some(question) => confirm(session, &question, "nothing was changed", cancel).await,
+        None => Ok(true),
     }
 }
 
