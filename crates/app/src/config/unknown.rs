@@ -35,27 +35,25 @@ impl UnknownKeys {
 /// Finds the keys of the file and of `--set` that the schema does not have.
 pub(super) fn find_unknown_keys(schema: Schema, file: Option<&Found>, overrides: &Overrides) -> UnknownKeys {
     let mut found = UnknownKeys::default();
+    let describe_ignored = |key: &str| {
+        describe_foreign(schema, key)
+            .unwrap_or_else(|| format!("unknown key {key} is ignored{}", suggest(schema, key)))
+    };
     if let Some(file) = file {
         for (_, entry) in file.document.entries().filter(|(key, _)| schema.key(key).is_none()) {
             let place = format!("{} line {}", file.path.display(), entry.line);
-            let text = describe_foreign(schema, &entry.key).unwrap_or_else(|| {
-                format!("unknown key {} is ignored{}", entry.key, suggest(schema, &entry.key))
-            });
-            found.warnings.push((entry.key.clone(), format!("{place}: {text}")));
+            found.warnings.push((entry.key.clone(), format!("{place}: {}", describe_ignored(&entry.key))));
         }
     }
     for key in overrides.keys().filter(|key| !is_known(schema, key)) {
-        match describe_foreign(schema, key) {
-            Some(text) => found.warnings.push((key.to_owned(), format!("--set: {text}"))),
-            None if key.contains('.') => found.problems.push(Problem {
+        if key.contains('.') && describe_foreign(schema, key).is_none() {
+            found.problems.push(Problem {
                 key: key.to_owned(),
                 source: Source::Set(key.to_owned()),
                 reason: format!("unknown key{}", suggest(schema, key)),
-            }),
-            None => {
-                let text = format!("--set: unknown key {key} is ignored{}", suggest(schema, key));
-                found.warnings.push((key.to_owned(), text));
-            }
+            });
+        } else {
+            found.warnings.push((key.to_owned(), format!("--set: {}", describe_ignored(key))));
         }
     }
     found
