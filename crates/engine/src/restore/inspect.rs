@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use model::manifest::Schema;
+use milvus::CollectionInfo;
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{DataAccess, ExistingTargetPolicy, RestoreRequest, TargetFacts};
@@ -36,13 +36,16 @@ pub(super) async fn inspect_target(
         .try_filter_map(|found| async move { Ok(found) })
         .try_collect()
         .await?;
-    if request.options.existing == ExistingTargetPolicy::Drop {
-        reject_aliases(target, &existing).await?;
-    }
-    let schemas = if request.options.existing == ExistingTargetPolicy::Use {
-        describe_targets(target, &existing).await?
-    } else {
-        BTreeMap::new()
+    let schemas = match request.options.existing {
+        ExistingTargetPolicy::Drop => {
+            reject_aliases(&describe_targets(target, &existing).await?)?;
+            BTreeMap::new()
+        }
+        ExistingTargetPolicy::Use => {
+            let described = describe_targets(target, &existing).await?.into_iter();
+            described.map(|(name, info)| (name, (info.schema, info.num_partitions))).collect()
+        }
+        ExistingTargetPolicy::Refuse => BTreeMap::new(),
     };
     let aliases = if request.options.aliases {
         find_taken_aliases(target, aliases, &databases).await?
@@ -52,15 +55,15 @@ pub(super) async fn inspect_target(
     Ok(TargetFacts { databases, existing, schemas, aliases, access, prefixes: BTreeMap::new() })
 }
 
-/// Returns the schema of every existing target and the number of partitions of its partition key.
+/// Describes every existing target.
 async fn describe_targets(
     target: &Instance,
     existing: &BTreeSet<CollectionRef>,
-) -> Result<BTreeMap<CollectionRef, (Schema, i64)>, Error> {
+) -> Result<BTreeMap<CollectionRef, CollectionInfo>, Error> {
     stream::iter(existing.iter().cloned())
         .map(|name| async move {
             let info = target.milvus.describe_collection(&name).await?;
-            Ok((name, (info.schema, info.num_partitions)))
+            Ok((name, info))
         })
         .buffered(CONCURRENT_CALLS)
         .try_collect()
@@ -68,14 +71,9 @@ async fn describe_targets(
 }
 
 /// Fails if a target to drop is an alias: Milvus would reject the drop after other changes were made.
-async fn reject_aliases(target: &Instance, existing: &BTreeSet<CollectionRef>) -> Result<(), Error> {
-    for name in existing {
-        let info = target.milvus.describe_collection(name).await;
-        if info?.is_alias {
-            return Err(Error::TargetIsAlias(name.to_string()));
-        }
-    }
-    Ok(())
+fn reject_aliases(targets: &BTreeMap<CollectionRef, CollectionInfo>) -> Result<(), Error> {
+    let alias = targets.iter().find(|(_, info)| info.is_alias);
+    alias.map_or(Ok(()), |(name, _)| Err(Error::TargetIsAlias(name.to_string())))
 }
 
 /// Returns those of the aliases that exist in the target already, with their collections.

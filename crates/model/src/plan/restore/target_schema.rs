@@ -27,12 +27,11 @@ pub(super) fn find_differences(
     for field in extra.filter(|field| !wanted().any(|other| other.name == field.name)) {
         differences.push(format!("field {} is not in the backup", field.name));
     }
-    compare(
-        "the dynamic field is",
-        target.enable_dynamic_field,
-        backup.schema.enable_dynamic_field,
-        &mut differences,
-    );
+    if target.enable_dynamic_field != backup.schema.enable_dynamic_field {
+        let [found, expected] = [target, &backup.schema]
+            .map(|schema| if schema.enable_dynamic_field { "enabled" } else { "disabled" });
+        differences.push(format!("the dynamic field is {found} instead of {expected}"));
+    }
     let expected = i64::try_from(backup.partitions.len()).unwrap_or(i64::MAX);
     let has_partition_key = wanted().any(|field| field.is_partition_key);
     if has_partition_key && num_partitions > 0 && num_partitions != expected {
@@ -79,13 +78,6 @@ fn compare_fields(backup: &Field, target: &Field, differences: &mut Vec<String>)
             let not = if expected { "not " } else { "" };
             differences.push(format!("field {name} is {not}{what}"));
         }
-    }
-}
-
-fn compare(what: &str, found: bool, expected: bool, differences: &mut Vec<String>) {
-    let word = |enabled: bool| if enabled { "enabled" } else { "disabled" };
-    if found != expected {
-        differences.push(format!("{what} {} instead of {}", word(found), word(expected)));
     }
 }
 
