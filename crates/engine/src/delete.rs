@@ -84,9 +84,8 @@ impl Engine {
 impl Catalog {
     /// Returns the summary of a backup; fails if it does not exist or is running.
     pub(crate) async fn find_deletable_backup(&self, name: &BackupName) -> Result<BackupSummary, Error> {
-        let not_found = || Error::NoSuchBackup { name: name.to_string(), place: self.describe_root() };
         if name.is_reserved() {
-            return Err(not_found());
+            return Err(self.no_such_backup(name));
         }
         let Some(summary) = self.read_summary(name).await? else {
             let dir = self.layout(name).dir().clone();
@@ -94,7 +93,7 @@ impl Catalog {
             return Err(if any {
                 Error::NotABackup { place: self.store.describe(&dir) }
             } else {
-                not_found()
+                self.no_such_backup(name)
             });
         };
         let marker = match summary.state {

@@ -43,6 +43,11 @@ impl Catalog {
         self.store.describe(&self.root.as_prefix())
     }
 
+    /// Creates the error for a name that no backup has.
+    pub(crate) fn no_such_backup(&self, name: &BackupName) -> Error {
+        Error::NoSuchBackup { name: name.to_string(), place: self.describe_root() }
+    }
+
     /// Reads a whole file; returns `None` if it does not exist.
     async fn read_optional_file(&self, key: &ObjectKey) -> Result<Option<bytes::Bytes>, Error> {
         match self.store.read(key).await {

@@ -42,9 +42,8 @@ impl Engine {
 impl Catalog {
     /// Reads a complete backup; for any other state, returns an error that names the state.
     pub(crate) async fn read_complete_backup(&self, name: &BackupName) -> Result<BackupDetail, Error> {
-        let not_found = || Error::NoSuchBackup { name: name.to_string(), place: self.describe_root() };
         if name.is_reserved() {
-            return Err(not_found());
+            return Err(self.no_such_backup(name));
         }
         let mut summary = match self.read_head(name).await {
             Err(Error::Storage(error)) if error.kind() != StorageErrorKind::PermissionDenied => {
@@ -52,7 +51,7 @@ impl Catalog {
             }
             read => read,
         }?
-        .ok_or_else(not_found)?;
+        .ok_or_else(|| self.no_such_backup(name))?;
         if let (BackupState::Unreadable, Some(problem)) = (summary.state, &summary.problem) {
             return Err(Error::Damaged { name: name.to_string(), problems: vec![problem.clone()] });
         }

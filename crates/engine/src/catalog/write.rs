@@ -1,13 +1,13 @@
 //! Writes the metadata files of a backup; the commit marker `backup_meta.json` is written last.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use model::key::ObjectKey;
 use model::layout::backup::{MB_MANIFEST, ManifestFile};
 use model::manifest::{Manifest, json};
 use model::name::BackupName;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{BackupFacts, Catalog};
