@@ -36,6 +36,11 @@ fn run_ignored_test(test: &str, home: &Path, environment: &[(&str, &str)]) {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
+fn run_with_empty_home(test: &str, environment: &[(&str, &str)]) {
+    let home = tempfile::tempdir().unwrap();
+    run_ignored_test(test, home.path(), environment);
+}
+
 fn open_with_chain(server: &Server, bucket: &str, iam_endpoint: Option<String>) -> Store {
     server.create_bucket(bucket);
     open(S3Config { credentials: S3Credentials::Chain { iam_endpoint }, ..server.config(bucket) })
@@ -64,9 +69,8 @@ async fn write_and_copy(iam_endpoint: Option<String>) {
 
 #[test]
 fn the_key_pair_is_read_from_the_environment() {
-    let home = tempfile::tempdir().unwrap();
     let pair = [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)];
-    run_ignored_test("chain::with_credentials_in_environment_or_profile", home.path(), &pair);
+    run_with_empty_home("chain::with_credentials_in_environment_or_profile", &pair);
 }
 
 #[test]
@@ -84,37 +88,28 @@ fn the_key_pair_is_read_from_a_profile() {
 
 #[test]
 fn the_key_pair_is_read_from_the_instance_metadata() {
-    let home = tempfile::tempdir().unwrap();
-    run_ignored_test("chain::with_an_instance_role", home.path(), &[]);
+    run_with_empty_home("chain::with_an_instance_role", &[]);
 }
 
 #[test]
 fn a_metadata_service_in_trouble_is_asked_again() {
-    let home = tempfile::tempdir().unwrap();
-    run_ignored_test("chain::with_an_instance_role_in_trouble", home.path(), &[]);
+    run_with_empty_home("chain::with_an_instance_role_in_trouble", &[]);
 }
 
 #[test]
 fn a_key_pair_that_cannot_be_renewed_is_used_until_it_expires() {
-    let home = tempfile::tempdir().unwrap();
-    run_ignored_test("chain::with_a_key_pair_that_cannot_be_renewed", home.path(), &[]);
+    run_with_empty_home("chain::with_a_key_pair_that_cannot_be_renewed", &[]);
 }
 
 #[test]
 fn the_metadata_service_is_not_asked_through_a_proxy() {
-    let home = tempfile::tempdir().unwrap();
     let proxy = "http://127.0.0.1:1";
-    run_ignored_test(
-        "chain::with_an_instance_role",
-        home.path(),
-        &[("HTTP_PROXY", proxy), ("http_proxy", proxy)],
-    );
+    run_with_empty_home("chain::with_an_instance_role", &[("HTTP_PROXY", proxy), ("http_proxy", proxy)]);
 }
 
 #[test]
 fn missing_credentials_are_reported() {
-    let home = tempfile::tempdir().unwrap();
-    run_ignored_test("chain::without_credentials", home.path(), &[("AWS_EC2_METADATA_DISABLED", "true")]);
+    run_with_empty_home("chain::without_credentials", &[("AWS_EC2_METADATA_DISABLED", "true")]);
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ const PROGRESS_STEP: u64 = 1000;
 
 /// Deletes a directory with everything in it and returns the number of files; links in it are not followed.
 ///
-/// `progress` is called after every [`PROGRESS_STEP`] files and at the end with the number of files deleted so far. An error names the
-/// file or directory that cannot be deleted.
+/// `progress` is called after every [`PROGRESS_STEP`] files and at the end with the number of files deleted so far. An
+/// error names the file or directory that cannot be deleted.
 pub(crate) async fn delete_below(
     prefix: &ObjectKey,
     cancel: &CancellationToken,
