@@ -41,9 +41,12 @@ type CreateBackupRequest struct {
 	// is left out and reported.
 	Strict bool `protobuf:"varint,5,opt,name=strict,proto3" json:"strict,omitempty"`
 	// Whether to pause Milvus's garbage collection during the backup, even if the configuration does not say so.
-	PauseGc       bool `protobuf:"varint,6,opt,name=pause_gc,json=pauseGc,proto3" json:"pause_gc,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PauseGc bool `protobuf:"varint,6,opt,name=pause_gc,json=pauseGc,proto3" json:"pause_gc,omitempty"`
+	// Whether to replace an unfinished backup of this name whose run has ended, even if the server's setting
+	// `server.replace_unfinished` does not say so.
+	ReplaceUnfinished bool `protobuf:"varint,7,opt,name=replace_unfinished,json=replaceUnfinished,proto3" json:"replace_unfinished,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *CreateBackupRequest) Reset() {
@@ -114,6 +117,13 @@ func (x *CreateBackupRequest) GetStrict() bool {
 func (x *CreateBackupRequest) GetPauseGc() bool {
 	if x != nil {
 		return x.PauseGc
+	}
+	return false
+}
+
+func (x *CreateBackupRequest) GetReplaceUnfinished() bool {
+	if x != nil {
+		return x.ReplaceUnfinished
 	}
 	return false
 }
@@ -831,7 +841,9 @@ type DeleteBackupRequest struct {
 	// The id of the new job; generated if it is empty. An id that another job has is rejected.
 	JobId string `protobuf:"bytes,1,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
 	// The name of the backup.
-	Backup        string `protobuf:"bytes,2,opt,name=backup,proto3" json:"backup,omitempty"`
+	Backup string `protobuf:"bytes,2,opt,name=backup,proto3" json:"backup,omitempty"`
+	// Whether to delete the backup even if another run is writing or reading it.
+	Force         bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -880,6 +892,13 @@ func (x *DeleteBackupRequest) GetBackup() string {
 	return ""
 }
 
+func (x *DeleteBackupRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
 // What a deletion would delete.
 type DeletionPlan struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -888,6 +907,7 @@ type DeletionPlan struct {
 	Place         string                 `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"` // the store and directory of the backup
 	Objects       int64                  `protobuf:"varint,4,opt,name=objects,proto3" json:"objects,omitempty"`
 	Bytes         int64                  `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Overridden    []string               `protobuf:"bytes,6,rep,name=overridden,proto3" json:"overridden,omitempty"` // the runs that use the backup, which a forced deletion overrides
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -957,18 +977,26 @@ func (x *DeletionPlan) GetBytes() int64 {
 	return 0
 }
 
+func (x *DeletionPlan) GetOverridden() []string {
+	if x != nil {
+		return x.Overridden
+	}
+	return nil
+}
+
 var File_milvus_backup_v1_backup_proto protoreflect.FileDescriptor
 
 const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmilvus_backup/v1/backup.proto\x12\x10milvus_backup.v1\x1a\x1bmilvus_backup/v1/jobs.proto\"\xa7\x01\n" +
+	"\x1dmilvus_backup/v1/backup.proto\x12\x10milvus_backup.v1\x1a\x1bmilvus_backup/v1/jobs.proto\"\xd6\x01\n" +
 	"\x13CreateBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x1a\n" +
 	"\bstrategy\x18\x04 \x01(\tR\bstrategy\x12\x16\n" +
 	"\x06strict\x18\x05 \x01(\bR\x06strict\x12\x19\n" +
-	"\bpause_gc\x18\x06 \x01(\bR\apauseGc\"\x9b\x02\n" +
+	"\bpause_gc\x18\x06 \x01(\bR\apauseGc\x12-\n" +
+	"\x12replace_unfinished\x18\a \x01(\bR\x11replaceUnfinished\"\x9b\x02\n" +
 	"\n" +
 	"BackupPlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
@@ -1048,16 +1076,20 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x10PlannedImportJob\x12\x16\n" +
 	"\x06staged\x18\x01 \x01(\bR\x06staged\x12\x18\n" +
 	"\aobjects\x18\x02 \x01(\x03R\aobjects\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"D\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"Z\n" +
 	"\x13DeleteBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x16\n" +
-	"\x06backup\x18\x02 \x01(\tR\x06backup\"~\n" +
+	"\x06backup\x18\x02 \x01(\tR\x06backup\x12\x14\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\"\x9e\x01\n" +
 	"\fDeletionPlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n" +
 	"\x05place\x18\x03 \x01(\tR\x05place\x12\x18\n" +
 	"\aobjects\x18\x04 \x01(\x03R\aobjects\x12\x14\n" +
-	"\x05bytes\x18\x05 \x01(\x03R\x05bytes2\xfb\x03\n" +
+	"\x05bytes\x18\x05 \x01(\x03R\x05bytes\x12\x1e\n" +
+	"\n" +
+	"overridden\x18\x06 \x03(\tR\n" +
+	"overridden2\xfb\x03\n" +
 	"\rBackupService\x12L\n" +
 	"\fCreateBackup\x12%.milvus_backup.v1.CreateBackupRequest\x1a\x15.milvus_backup.v1.Job\x12Q\n" +
 	"\n" +

@@ -92,7 +92,7 @@ impl Engine {
     pub async fn admit_delete(&self, request: &DeleteRequest, ctx: &JobCtx) -> Result<Admission, Error> {
         let admission = async {
             let catalog = Catalog::open(self)?;
-            catalog.find_deletable_backup(&request.name).await?;
+            catalog.find_deletable_backup(request).await?;
             Ok::<_, Error>(Admission {
                 writes: vec![claim_of_backup(&catalog, &request.name)],
                 ..Admission::default()

@@ -5,7 +5,7 @@ use model::plan::restore::{ExistingTargetPolicy, PlanError, RestoreOptions, Rest
 use model::version::UnsupportedVersion;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::lease::LEASE_SECONDS;
+use crate::marker::LEASE_SECONDS;
 use crate::{Activity, BackupState, Error};
 
 /// The suggested next step after a failure.
@@ -21,6 +21,11 @@ pub enum Advice {
         /// The name of the existing backup.
         backup: String,
     },
+    /// Choose another name, replace the unfinished backup that has this one, or delete it.
+    ChooseNameOrReplace {
+        /// The name of the unfinished backup.
+        backup: String,
+    },
     /// Choose another name, or wait for the run that writes the backup of this name.
     ChooseNameOrWait {
         /// The name of the backup.
@@ -32,7 +37,7 @@ pub enum Advice {
     InspectDirectory,
     /// List the backups that exist.
     ListBackups,
-    /// Wait for the run that writes the backup. If that run died, the backup can be deleted once its lease has expired.
+    /// Wait for the run that uses the backup. If that run died, the backup can be deleted once its lease has expired.
     WaitForRun {
         /// The name of the backup.
         backup: String,
@@ -43,15 +48,11 @@ pub enum Advice {
     DeleteAndCreateAgain {
         /// The name of the backup.
         backup: String,
-        /// The time for which it cannot be deleted yet, in seconds after the last sign of life of the run.
-        lease_seconds: Option<u64>,
     },
     /// Inspect the backup, which may be complete; if it is unfinished, delete it and create it again.
     InspectBackup {
         /// The name of the backup.
         backup: String,
-        /// The time for which it cannot be deleted yet, in seconds after the last sign of life of the run.
-        lease_seconds: Option<u64>,
     },
     /// Create the backup again; nothing was written.
     CreateAgain,
@@ -66,6 +67,8 @@ pub enum Advice {
     UseAnotherBackup,
     /// Create the backup again, or without the option `strict`.
     CreateAgainOrNotStrict,
+    /// Find out which run or person removed or took over what this run used, then run it again.
+    FindOtherRun,
     /// Use the flush strategy `serial_flush`, or the default.
     UseSerialFlush,
     /// Compact the collection, then back it up again.
@@ -270,15 +273,16 @@ impl Error {
             Self::NameTaken { name, state: BackupState::Running } => {
                 Advice::ChooseNameOrWait { backup: name.clone() }
             }
+            Self::NameTaken { name, state: BackupState::Unfinished } => {
+                Advice::ChooseNameOrReplace { backup: name.clone() }
+            }
             Self::NameTaken { name, .. } => Advice::ChooseNameOrDelete { backup: name.clone() },
             Self::Occupied { .. } => Advice::ChooseNameOrInspect,
             Self::NoSuchBackup { .. } => Advice::ListBackups,
             Self::NotComplete { name, state: BackupState::Running } | Self::Running { name, .. } => {
                 Advice::WaitForRun { backup: name.clone(), lease_seconds: LEASE_SECONDS }
             }
-            Self::NotComplete { name, .. } => {
-                Advice::DeleteAndCreateAgain { backup: name.clone(), lease_seconds: None }
-            }
+            Self::NotComplete { name, .. } => Advice::DeleteAndCreateAgain { backup: name.clone() },
             Self::NotABackup { .. } => Advice::InspectDirectory,
             Self::DamagedFile { .. } | Self::Damaged { .. } => Advice::UseAnotherBackup,
             Self::Rows { counted: 1.., .. } => Advice::ReplaceCollectionOrUseAnotherBackup,
@@ -307,6 +311,7 @@ impl Error {
             Self::Version(UnsupportedVersion::TooOld(_)) => Advice::UpgradeMilvus,
             Self::Version(UnsupportedVersion::TooNew(_)) => Advice::UseGoTool,
             Self::Copied { .. } => Advice::TryAgain,
+            Self::LeaseLost { .. } => Advice::FindOtherRun,
             // The messages of the first three contain the rule. The others need no action, or are bugs of this program.
             Self::Name(_)
             | Self::Place { .. }

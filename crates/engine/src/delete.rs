@@ -6,8 +6,9 @@ use model::layout::backup::{MB_BEGIN, ManifestFile};
 use model::name::BackupName;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Catalog;
-use crate::lease::Marker;
+use crate::catalog::{Catalog, LiveRun};
+use crate::lease::Lease;
+use crate::marker::MarkerUse;
 use crate::{BackupState, BackupSummary, Engine, Error, Event, JobCtx, Phase};
 
 /// A request to delete a backup.
@@ -15,12 +16,15 @@ use crate::{BackupState, BackupSummary, Engine, Error, Event, JobCtx, Phase};
 pub struct DeleteRequest {
     /// The name of the backup.
     pub name: BackupName,
+    /// Whether the backup is deleted even if another run is writing or reading it.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// A deletion that passed the preflight. [`Engine::delete`] executes it; until then nothing is changed.
 #[derive(Debug)]
 pub struct PreparedDeletion {
-    name: BackupName,
+    request: DeleteRequest,
     catalog: Catalog,
     contents: DeleteOutcome,
 }
@@ -46,12 +50,15 @@ pub struct DeleteOutcome {
     /// Their total size in bytes.
     #[serde(default)]
     pub bytes: u64,
+    /// The runs that use the backup, which a forced deletion overrides.
+    #[serde(default)]
+    pub overridden: Vec<String>,
 }
 
 impl Engine {
     /// Finds the backup and lists its objects. Changes nothing.
     ///
-    /// A backup in any state except running can be deleted, also one whose deletion was interrupted.
+    /// A backup that no run is writing or reading can be deleted, also one whose deletion was interrupted.
     pub async fn plan_delete(
         &self,
         request: &DeleteRequest,
@@ -59,9 +66,8 @@ impl Engine {
     ) -> Result<PreparedDeletion, Error> {
         ctx.emit(Event::Phase(Phase::Preflight));
         let catalog = Catalog::open(self)?;
-        let name = request.name.clone();
-        let backup = ctx.run(catalog.find_deletable_backup(&name)).await?;
-        let dir = catalog.layout(&name).dir().clone();
+        let DeletableBackup { backup, overridden } = ctx.run(catalog.find_deletable_backup(request)).await?;
+        let dir = catalog.layout(&request.name).dir().clone();
         let place = catalog.store.describe(&dir);
         let measured = ctx.run(catalog.measure_directory(&dir)).await;
         let (objects, bytes) = match (measured, backup.state) {
@@ -69,25 +75,47 @@ impl Engine {
             (Err(Error::Storage(_)), BackupState::Unreadable | BackupState::Damaged) => (0, 0),
             (measured, _) => measured?,
         };
-        Ok(PreparedDeletion { name, catalog, contents: DeleteOutcome { backup, place, objects, bytes } })
+        let contents = DeleteOutcome { backup, place, objects, bytes, overridden };
+        Ok(PreparedDeletion { request: request.clone(), catalog, contents })
     }
 
-    /// Deletes the backup; fails if a `create` has started to write it since the deletion was planned.
+    /// Deletes the backup; fails if a run has started to write or read it since the deletion was planned.
     pub async fn delete(&self, prepared: PreparedDeletion, ctx: &JobCtx) -> Result<DeleteOutcome, Error> {
-        let PreparedDeletion { name, catalog, contents } = prepared;
-        let state = ctx.run(catalog.find_deletable_backup(&name)).await?.state;
-        catalog.remove_backup(&name, state, ctx).await?;
-        Ok(contents)
+        let PreparedDeletion { request, catalog, contents } = prepared;
+        let DeletableBackup { backup, overridden } = ctx.run(catalog.find_deletable_backup(&request)).await?;
+        for run in &overridden {
+            ctx.warn(format!("deleting {} although it is {run}", request.name));
+        }
+        ctx.emit(Event::Phase(Phase::Delete));
+        // An interruption after this check leaves an unfinished backup.
+        ctx.check()?;
+        if backup.state == BackupState::Complete {
+            catalog.remove_complete_backup(self, &request, ctx).await?;
+        } else {
+            catalog.remove_backup(&request.name, backup.state, ctx).await?;
+        }
+        Ok(DeleteOutcome { overridden, ..contents })
     }
 }
 
+/// A backup that may be deleted.
+pub(crate) struct DeletableBackup {
+    pub(crate) backup: BackupSummary,
+    /// The runs that use it, which the request overrides.
+    pub(crate) overridden: Vec<String>,
+}
+
 impl Catalog {
-    /// Returns the summary of a backup; fails if it does not exist or is running.
-    pub(crate) async fn find_deletable_backup(&self, name: &BackupName) -> Result<BackupSummary, Error> {
+    /// Returns the backup to delete; fails if it does not exist, or if a run uses it and the request is not forced.
+    pub(crate) async fn find_deletable_backup(
+        &self,
+        request: &DeleteRequest,
+    ) -> Result<DeletableBackup, Error> {
+        let name = &request.name;
         if name.is_reserved() {
             return Err(self.no_such_backup(name));
         }
-        let Some(summary) = self.read_summary(name).await? else {
+        let Some(backup) = self.read_summary(name).await? else {
             let dir = self.layout(name).dir().clone();
             let any = self.store.has_objects_below(&dir).await?;
             return Err(if any {
@@ -96,15 +124,20 @@ impl Catalog {
                 self.no_such_backup(name)
             });
         };
-        let marker = match summary.state {
-            BackupState::Running => self.read_marker(name).await?,
-            // The marker may be readable, even if the head is not.
-            BackupState::Unreadable => {
-                self.read_marker(name).await.unwrap_or_default().filter(Marker::is_live)
-            }
-            _ => None,
+        let overridden = match self.find_users(name).await {
+            Ok(users) => override_users(request, &users)?,
+            // The markers of what cannot be read may be readable.
+            Err(Error::Storage(_)) if backup.state == BackupState::Unreadable => Vec::new(),
+            Err(error) => return Err(error),
         };
-        marker.map_or(Ok(summary), |marker| Err(marker.running_error(name.as_str())))
+        Ok(DeletableBackup { backup, overridden })
+    }
+
+    /// Returns the runs that are writing, deleting or reading a backup.
+    async fn find_users(&self, name: &BackupName) -> Result<Vec<LiveRun>, Error> {
+        let mut users: Vec<LiveRun> = self.find_writer(name).await?.into_iter().collect();
+        users.extend(self.find_readers(name).await?);
+        Ok(users)
     }
 
     /// Returns the number of objects in a directory and their total size in bytes.
@@ -118,33 +151,94 @@ impl Catalog {
         Ok((objects, bytes))
     }
 
-    /// Removes a backup in an order that makes every interruption visible.
-    ///
-    /// The order is: the commit marker, the file by which the Go tool finds a backup, the data, everything else.
-    async fn remove_backup(&self, name: &BackupName, state: BackupState, ctx: &JobCtx) -> Result<(), Error> {
-        let layout = self.layout(name);
-        // An interruption after this check leaves an unfinished backup.
-        ctx.emit(Event::Phase(Phase::Delete));
-        ctx.check()?;
-        for file in [ManifestFile::Head, ManifestFile::Full] {
-            self.store.delete(&[layout.manifest_file(file)]).await?;
+    /// Claims a complete backup, so that nothing begins to read it, and removes it.
+    async fn remove_complete_backup(
+        &self,
+        engine: &Engine,
+        request: &DeleteRequest,
+        ctx: &JobCtx,
+    ) -> Result<(), Error> {
+        // A cancellation does not interrupt the claim: a marker that is never stopped would look live.
+        let name = &request.name;
+        let Some(mut lease) = self.claim_backup(engine, name, MarkerUse::Delete).await? else {
+            // The marker of a deletion that stopped at its start, or of a forced one.
+            return self.remove_backup(name, BackupState::Complete, ctx).await;
+        };
+        let removed = self.remove_claimed_backup(request, &mut lease, ctx).await;
+        match &removed {
+            Ok(()) => {}
+            // A reader has come first, so nothing was removed.
+            Err(Error::Running { .. }) => lease.release().await,
+            Err(_) => lease.stop().await,
         }
-        // The begin marker stays until the data is gone. Backups of other tools get one here.
-        let begin_marker = layout.meta_file(MB_BEGIN);
+        removed
+    }
+
+    /// Removes a backup, with its begin marker last; fails before that if a run has begun to read it.
+    async fn remove_claimed_backup(
+        &self,
+        request: &DeleteRequest,
+        lease: &mut Lease,
+        ctx: &JobCtx,
+    ) -> Result<(), Error> {
+        // A reader looks for the begin marker after it has written its mark, so one of both finds the other.
+        override_users(request, &self.find_readers(&request.name).await?)?;
+        lease.run(self.remove_contents(&request.name, ctx)).await?;
+        // A renewal must not write the marker again after its removal.
+        lease.end_renewal().await;
+        self.remove_directory(&request.name, ctx).await
+    }
+
+    /// Removes a backup that no run uses.
+    pub(crate) async fn remove_backup(
+        &self,
+        name: &BackupName,
+        state: BackupState,
+        ctx: &JobCtx,
+    ) -> Result<(), Error> {
+        self.leave_trace(name, state).await?;
+        self.remove_contents(name, ctx).await?;
+        self.remove_directory(name, ctx).await
+    }
+
+    /// Creates a begin marker if there is none, so that an interrupted deletion can be seen.
+    async fn leave_trace(&self, name: &BackupName, state: BackupState) -> Result<(), Error> {
+        let begin_marker = self.layout(name).meta_file(MB_BEGIN);
         let marked = async {
             let exists = self.store.metadata(&begin_marker).await?.is_some();
             if exists { Ok(()) } else { self.store.write(&begin_marker, "{}".into()).await }
         };
-        // No marker can be written where a broken link or a file has the place of the directory.
-        if let Err(error) = marked.await
-            && state != BackupState::Unreadable
-        {
-            return Err(error.into());
+        match marked.await {
+            // No marker can be written where a broken link or a file has the place of the directory.
+            Err(_) if state == BackupState::Unreadable => Ok(()),
+            marked => marked.map_err(Error::from),
         }
-        for dir in [layout.binlogs_dir(), layout.dir().clone()] {
-            let progress = |objects| ctx.emit(Event::Deleted { objects });
-            self.store.delete_below(&dir, ctx.cancel(), progress).await?;
+    }
+
+    /// Removes the commit marker, the file by which the Go tool finds a backup, and then the data.
+    async fn remove_contents(&self, name: &BackupName, ctx: &JobCtx) -> Result<(), Error> {
+        let layout = self.layout(name);
+        for file in [ManifestFile::Head, ManifestFile::Full] {
+            self.store.delete(&[layout.manifest_file(file)]).await?;
         }
-        Ok(())
+        self.remove_below(&layout.binlogs_dir(), ctx).await
+    }
+
+    /// Removes what is left of a backup after its data.
+    async fn remove_directory(&self, name: &BackupName, ctx: &JobCtx) -> Result<(), Error> {
+        self.remove_below(self.layout(name).dir(), ctx).await
+    }
+
+    async fn remove_below(&self, dir: &ObjectKey, ctx: &JobCtx) -> Result<(), Error> {
+        let progress = |objects| ctx.emit(Event::Deleted { objects });
+        self.store.delete_below(dir, ctx.cancel(), progress).await.map(drop).map_err(Error::from)
+    }
+}
+
+/// Describes the runs that a forced deletion overrides; fails at the first one if the deletion is not forced.
+fn override_users(request: &DeleteRequest, users: &[LiveRun]) -> Result<Vec<String>, Error> {
+    match users.first() {
+        Some(first) if !request.force => Err(first.to_error(&request.name)),
+        _ => Ok(users.iter().map(LiveRun::describe_use).collect()),
     }
 }

@@ -7,7 +7,7 @@ use milvus::{ConnectConfig, Milvus};
 use model::key::ObjectKey;
 use storage::{CopyMode, Store, StoreConfig};
 
-use crate::Error;
+use crate::{Error, ServerIdentity};
 
 /// A location of files: a store and a root path in it.
 #[derive(Clone, Debug)]
@@ -80,6 +80,8 @@ pub struct EngineConfig {
     pub tool: String,
     /// The name of this host, which begin markers and owner files contain.
     pub host: String,
+    /// The server whose jobs this engine executes, so that it knows the interrupted runs of its earlier processes.
+    pub server: Option<ServerIdentity>,
     /// The limits on concurrency, rate and waiting time.
     pub limits: EngineLimits,
 }
@@ -133,6 +135,12 @@ impl Engine {
         let not_empty = |text: &&str| !text.is_empty();
         let backup = self.config.backup.relocated(bucket.filter(not_empty), root.filter(not_empty))?;
         Ok(Self::new(EngineConfig { backup, ..self.config.clone() }))
+    }
+
+    /// Returns an engine that executes the jobs of a server.
+    #[must_use]
+    pub fn with_server(self, server: ServerIdentity) -> Self {
+        Self::new(EngineConfig { server: Some(server), ..self.config })
     }
 
     /// Connects to Milvus and returns its version, such as `v2.3.5`.

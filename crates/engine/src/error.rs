@@ -70,15 +70,27 @@ pub enum Error {
         /// The state of the backup.
         state: BackupState,
     },
-    /// Another run is writing the backup.
-    #[error("backup {name} is being written by {owner} (last sign of life {seconds} s ago)")]
+    /// Another run is using the backup.
+    #[error("backup {name} is {usage}")]
     Running {
         /// The name of the backup.
         name: String,
-        /// The process and host of that run.
-        owner: String,
-        /// The seconds since that run renewed its lease.
-        seconds: i64,
+        /// What that run does, its process and host, and its last sign of life.
+        usage: String,
+    },
+    /// The marker of this run has vanished or belongs to another run, so this run has stopped.
+    #[error(
+        "{marker} {}, so this run has stopped",
+        match owner {
+            Some(owner) => format!("belongs to {owner} now"),
+            None => "has disappeared".to_owned(),
+        }
+    )]
+    LeaseLost {
+        /// The store and key of the marker.
+        marker: String,
+        /// The process and host to which it belongs now; `None` if it has vanished.
+        owner: Option<String>,
     },
     /// The directory exists but contains none of the files of a backup.
     #[error("{place} is not a backup (no backup files found)")]

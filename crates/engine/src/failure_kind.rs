@@ -49,7 +49,9 @@ impl Error {
             | Self::Plan(
                 PlanError::TargetsExist(_) | PlanError::DropsUnconfirmed(_) | PlanError::SchemaDiffers { .. },
             ) => FailureKind::AlreadyExists,
-            Self::NotComplete { state: BackupState::Running, .. } | Self::Running { .. } => FailureKind::Busy,
+            Self::NotComplete { state: BackupState::Running, .. }
+            | Self::Running { .. }
+            | Self::LeaseLost { .. } => FailureKind::Busy,
             Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => {
                 FailureKind::Damaged
             }

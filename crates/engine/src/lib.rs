@@ -18,6 +18,7 @@ mod failure_kind;
 mod instance;
 mod job;
 mod lease;
+mod marker;
 mod process_identity;
 mod progress;
 mod ready;
@@ -36,7 +37,7 @@ pub use error::{Activity, Error, chain};
 pub use event::{CollectionPhase, Event, Phase};
 pub use failure_kind::FailureKind;
 pub use job::JobCtx;
-pub use lease::LEASE_SECONDS;
+pub use marker::{LEASE_SECONDS, ServerIdentity};
 pub use progress::{CollectionProgress, Completion, Progress, ProgressTotals};
 pub use report::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, FailedCollection, PartitionRows,

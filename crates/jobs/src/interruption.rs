@@ -57,7 +57,7 @@ pub(crate) fn describe_queue_cancellation() -> JobFailure {
 
 #[cfg(test)]
 mod tests {
-    use engine::{Advice, CollectionPhase, DeleteRequest, Event, LEASE_SECONDS, Phase, RemainingRestore};
+    use engine::{Advice, CollectionPhase, DeleteRequest, Event, Phase, RemainingRestore};
     use model::plan::restore::{ExistingTargetPolicy, RestoreRequest};
 
     use super::*;
@@ -112,10 +112,9 @@ mod tests {
         let copying = job_after_events(backup_request(), &[Event::Phase(Phase::Copy)]);
         let (message, advice) = describe(&copying, InterruptionCause::Crash);
         assert!(message.ends_with("nightly is left unfinished"), "{message}");
-        let lease_seconds = Some(LEASE_SECONDS);
-        assert_eq!(advice, Advice::DeleteAndCreateAgain { backup: nightly(), lease_seconds });
+        assert_eq!(advice, Advice::DeleteAndCreateAgain { backup: nightly() });
         let (_, advice) = describe(&copying, CANCELLED);
-        assert_eq!(advice, Advice::DeleteAndCreateAgain { backup: nightly(), lease_seconds: None });
+        assert_eq!(advice, Advice::DeleteAndCreateAgain { backup: nightly() });
         let committing = job_after_events(backup_request(), &[Event::Phase(Phase::Commit)]);
         for cause in [CANCELLED, InterruptionCause::Crash] {
             let (message, advice) = describe(&committing, cause);
@@ -138,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_deletion_continues_where_it_stopped() {
-        let request = || EngineRequest::Delete(DeleteRequest { name: "nightly".parse().unwrap() });
+        let request =
+            || EngineRequest::Delete(DeleteRequest { name: "nightly".parse().unwrap(), force: false });
         let deleting = job_after_events(request(), &[Event::Phase(Phase::Delete)]);
         let (message, advice) = describe(&deleting, InterruptionCause::Requested(StopReason::Shutdown));
         assert!(message.ends_with("nightly is deleted in part and cannot be restored"), "{message}");

@@ -58,6 +58,7 @@ impl Jobs {
     pub fn open(engine: Engine, config: JobsConfig) -> Result<Self, JobsError> {
         let JobsConfig { data_dir, max_running, max_queued, keep, sweep } = config;
         let store = JobStore::open(&data_dir)?;
+        let engine = engine.with_server(store.identify()?);
         let interrupted = store.write_blocking(interrupt_running_jobs)?;
         let (queued, counts, last_backup) = store.read(|connection| {
             Ok((
@@ -76,6 +77,11 @@ impl Jobs {
         tokio::spawn(remove_expired_jobs_periodically(Arc::downgrade(&shared), closed, keep, sweep));
         shared.start_queued_jobs();
         Ok(Self { shared })
+    }
+
+    /// Returns the engine that executes the jobs; it knows the interrupted runs of earlier servers of the data directory.
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
     }
 
     /// Submits a job, which starts at once or waits in the queue.

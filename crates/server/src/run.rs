@@ -44,15 +44,18 @@ pub async fn run(
     let listeners = bind(&settings, no_auth).await?;
     let handle = metrics::install_recorder(settings.build)
         .map_err(|error| failed(format!("cannot collect metrics: {error}")))?;
-    let jobs = open_jobs(&engine, &settings)?;
+    let jobs = open_jobs(engine, &settings)?;
     jobs.on_end(|job| {
         metrics::count_finished_job(job);
         audit::record_end(job);
     });
     let guard = Guard::new(&settings, settings.access.open && !no_auth);
-    let health = Arc::new(Health::new(engine.clone(), stop.clone()));
+    let health = Arc::new(Health::new(jobs.engine().clone(), stop.clone()));
     let routes = Routes {
-        state: ServerState { service: Service::new(engine, jobs.clone()), settings: Arc::clone(&settings) },
+        state: ServerState {
+            service: Service::new(jobs.clone(), settings.replace_unfinished),
+            settings: Arc::clone(&settings),
+        },
         guard: Arc::clone(&guard),
         operations: health::routes(health).merge(metrics::routes(
             handle,
@@ -157,7 +160,7 @@ fn log_panics() {
     }));
 }
 
-fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {
+fn open_jobs(engine: Engine, settings: &Settings) -> Result<Jobs, Failure> {
     let config = JobsConfig {
         data_dir: settings.data_dir.clone(),
         max_running: settings.max_running_jobs,
@@ -165,7 +168,7 @@ fn open_jobs(engine: &Engine, settings: &Settings) -> Result<Jobs, Failure> {
         keep: settings.keep_jobs,
         sweep: SWEEP_INTERVAL,
     };
-    Ok(Jobs::open(engine.clone(), config)?)
+    Ok(Jobs::open(engine, config)?)
 }
 
 fn failed(message: String) -> Failure {

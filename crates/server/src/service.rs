@@ -64,13 +64,16 @@ impl RequestContext {
 pub(crate) struct Service {
     engine: Engine,
     jobs: Jobs,
+    /// Whether every backup replaces an unfinished one of its name.
+    replace_unfinished: bool,
     engine_permits: Arc<Semaphore>,
 }
 
 impl Service {
-    /// Creates the operations on an engine and its jobs.
-    pub(crate) fn new(engine: Engine, jobs: Jobs) -> Self {
-        Self { engine, jobs, engine_permits: Arc::new(Semaphore::new(CONCURRENT_READS)) }
+    /// Creates the operations on jobs and their engine.
+    pub(crate) fn new(jobs: Jobs, replace_unfinished: bool) -> Self {
+        let engine = jobs.engine().clone();
+        Self { engine, jobs, replace_unfinished, engine_permits: Arc::new(Semaphore::new(CONCURRENT_READS)) }
     }
 
     /// Returns the configuration of the engine.
@@ -99,6 +102,10 @@ impl Service {
         let RequestContext { caller, id, any_id, idempotency_key, name_generated, place } = context;
         let (action, subject) = (request.kind().as_str(), request.backup().to_owned());
         let role = role_for(request.kind());
+        let request = match request {
+            EngineRequest::Backup(backup) => EngineRequest::Backup(self.with_settings(backup)),
+            other => other,
+        };
         let submission =
             Submission { request, place, id, idempotency_key, name_generated, by: caller.name.clone() };
         let submitted = match caller.require(role) {
@@ -124,7 +131,14 @@ impl Service {
         request: &BackupRequest,
     ) -> Result<BackupPreview, Failure> {
         let (access, ctx) = (self.engine(context).await?, JobCtx::detached());
-        Ok(access.engine.plan_backup(request, &ctx).await?.preview(&ctx).await?)
+        let request = self.with_settings(request.clone());
+        Ok(access.engine.plan_backup(&request, &ctx).await?.preview(&ctx).await?)
+    }
+
+    /// Applies the settings of the server to the request of a backup.
+    fn with_settings(&self, request: BackupRequest) -> BackupRequest {
+        let replace_unfinished = request.replace_unfinished || self.replace_unfinished;
+        BackupRequest { replace_unfinished, ..request }
     }
 
     /// Plans a restore.

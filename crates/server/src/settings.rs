@@ -32,6 +32,8 @@ pub struct Settings {
     pub simple_response: bool,
     /// Whether restores keep their staging directories.
     pub keep_staged: bool,
+    /// Whether every backup replaces an unfinished one of its name whose run has ended.
+    pub replace_unfinished: bool,
     /// Whether a request may choose another bucket or backup root.
     pub allow_backup_root_path: bool,
     /// The path that a proxy adds before `/api/v1`, for the documentation pages.
@@ -145,6 +147,7 @@ impl Settings {
             legacy_status: false,
             simple_response: false,
             keep_staged: false,
+            replace_unfinished: false,
             allow_backup_root_path: false,
             swagger_base_path: String::new(),
             access: Access { open: true, ..Access::default() },

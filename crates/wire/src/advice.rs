@@ -54,6 +54,8 @@ pub trait Terms {
             RequestOption::UseExisting => "`existing`: `use`",
             RequestOption::DropExisting => "`existing`: `drop`",
             RequestOption::Strict => "`strict`",
+            RequestOption::ReplaceUnfinished => "`replace_unfinished` of /api/v2",
+            RequestOption::Force => "`force=true` of /api/v2",
             RequestOption::SerialFlush => "`strategy`: `serial_flush`",
         }
     }
@@ -82,6 +84,10 @@ pub enum RequestOption {
     DropExisting,
     /// Fail a backup from which a collection would be missing.
     Strict,
+    /// Replace an unfinished backup.
+    ReplaceUnfinished,
+    /// Delete a backup that a run uses.
+    Force,
     /// The flush strategy `serial_flush`.
     SerialFlush,
 }
@@ -97,6 +103,11 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         Advice::ChooseNameOrDelete { backup } => {
             format!("choose another name, or delete the backup first: {}", terms.delete(backup))
         }
+        Advice::ChooseNameOrReplace { backup } => format!(
+            "choose another name, replace it with {}, or delete it first: {}",
+            option(O::ReplaceUnfinished),
+            terms.delete(backup)
+        ),
         Advice::ChooseNameOrWait { backup } => {
             format!("choose another name, or wait until the run that writes {backup} has ended")
         }
@@ -106,16 +117,17 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         }
         Advice::ListBackups => format!("to see which backups exist: {}", terms.list()),
         Advice::WaitForRun { backup, lease_seconds } => format!(
-            "wait until the run that writes {backup} has ended; if it died, the backup can be deleted {lease_seconds} s \
-             after its last sign of life"
+            "wait until that run has ended; if it died, {backup} can be deleted {lease_seconds} s after its last sign of \
+             life, or at once with {}",
+            option(O::Force)
         ),
-        Advice::DeleteAndCreateAgain { backup, lease_seconds } => {
-            delete_and_create(backup, *lease_seconds, terms)
+        Advice::DeleteAndCreateAgain { backup } => delete_and_create(backup, terms),
+        Advice::InspectBackup { backup } => {
+            format!("inspect {backup} first; if it is unfinished, {}", delete_and_create(backup, terms))
         }
-        Advice::InspectBackup { backup, lease_seconds } => format!(
-            "inspect {backup} first; if it is unfinished, {}",
-            delete_and_create(backup, *lease_seconds, terms)
-        ),
+        Advice::FindOtherRun => {
+            "find out what removed or took over the files; then run it again, with other names if need be".into()
+        }
         Advice::CreateAgain => "create the backup again".into(),
         Advice::DeleteAgain { backup, may_be_gone } => {
             let gone = if *may_be_gone { "; if it is not found, it is deleted completely" } else { "" };
@@ -246,12 +258,8 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
     }
 }
 
-fn delete_and_create(backup: &str, lease_seconds: Option<u64>, terms: &dyn Terms) -> String {
-    let when = match lease_seconds {
-        Some(seconds) => format!(" (possible {seconds} s after the last sign of life of the server)"),
-        None => String::new(),
-    };
-    format!("delete the backup{when}: {}; then create it again", terms.delete(backup))
+fn delete_and_create(backup: &str, terms: &dyn Terms) -> String {
+    format!("delete the backup: {}; then create it again", terms.delete(backup))
 }
 
 fn describe_remaining(remaining: &RemainingRestore, terms: &dyn Terms) -> String {

@@ -21,6 +21,9 @@ pub struct DeletionReport {
     pub objects: u64,
     /// The total size of these objects in bytes.
     pub bytes: u64,
+    /// The runs that use the backup, which a forced deletion overrides.
+    #[serde(default)]
+    pub overridden: Vec<String>,
 }
 
 impl DeletionReport {
@@ -33,6 +36,7 @@ impl DeletionReport {
             place: outcome.place.clone(),
             objects: outcome.objects,
             bytes: outcome.bytes,
+            overridden: outcome.overridden.clone(),
         }
     }
 }

@@ -29,6 +29,9 @@ pub struct NewBackup {
     pub strict: bool,
     /// Whether to pause Milvus's garbage collection during the backup, even if the configuration does not say so.
     pub pause_gc: bool,
+    /// Whether to replace an unfinished backup of this name whose run has ended. The server's setting
+    /// `server.replace_unfinished` makes it so for every request.
+    pub replace_unfinished: bool,
     /// Whether to return the plan and change nothing.
     pub dry_run: bool,
 }
@@ -53,6 +56,7 @@ impl NewBackup {
             strategy: self.strategy.unwrap_or(FlushStrategy::Auto).into(),
             strict: self.strict,
             pause_gc: self.pause_gc,
+            replace_unfinished: self.replace_unfinished,
         })
     }
 }
@@ -69,11 +73,11 @@ pub fn parse_existing_name(name: Option<&str>) -> Result<BackupName, Failure> {
     }
 }
 
-/// Parses the request to delete the backup with this name.
+/// Parses the request to delete the backup with this name, by force if another run uses it.
 ///
 /// Fails like [`parse_existing_name`].
-pub fn parse_delete_request(name: Option<&str>) -> Result<DeleteRequest, Failure> {
-    Ok(DeleteRequest { name: parse_existing_name(name)? })
+pub fn parse_delete_request(name: Option<&str>, force: bool) -> Result<DeleteRequest, Failure> {
+    Ok(DeleteRequest { name: parse_existing_name(name)?, force })
 }
 
 /// Parses a filter; every error means that the request is wrong, also those that mean something else in the engine.

@@ -172,7 +172,8 @@ fn request() -> impl Strategy<Value = EngineRequest> {
     prop_oneof![
         backup_name().prop_map(|name| EngineRequest::Backup(BackupRequest::with_defaults(name))),
         restore_request().prop_map(EngineRequest::Restore),
-        backup_name().prop_map(|name| EngineRequest::Delete(engine::DeleteRequest { name })),
+        (backup_name(), any::<bool>())
+            .prop_map(|(name, force)| EngineRequest::Delete(engine::DeleteRequest { name, force })),
     ]
 }
 
@@ -226,10 +227,11 @@ proptest! {
     }
 
     #[test]
-    fn requests_survive_a_round_trip(restore in new_restore(), name in option::of(text()), filter in option::of(text()), flags in any::<[bool; 3]>()) {
+    fn requests_survive_a_round_trip(restore in new_restore(), name in option::of(text()), filter in option::of(text()), flags in any::<[bool; 4]>()) {
         assert_round_trip(&restore);
-        let [strict, pause_gc, dry_run] = flags;
-        assert_round_trip(&NewBackup { name, filter, strategy: Some(FlushStrategy::Skip), strict, pause_gc, dry_run });
+        let [strict, pause_gc, replace_unfinished, dry_run] = flags;
+        let strategy = Some(FlushStrategy::Skip);
+        assert_round_trip(&NewBackup { name, filter, strategy, strict, pause_gc, replace_unfinished, dry_run });
     }
 
     #[test]

@@ -27,6 +27,7 @@ Strategies (--strategy):
 Examples:
   milvus-backup create nightly
   milvus-backup create shop --filter 'shop.*,default.books'
+  milvus-backup create nightly --replace-unfinished
   milvus-backup create nightly --dry-run")]
 pub(super) struct Arguments {
     /// Name the backup: a letter or _, then letters, digits or _ [default: generated from the current time]
@@ -55,6 +56,9 @@ pub(super) struct Arguments {
     /// Fail if a collection is dropped during the backup, or if rows are missing in its files
     #[arg(long)]
     strict: bool,
+    /// Replace an unfinished backup of this name if the run that left it has ended
+    #[arg(long = "replace-unfinished")]
+    replace_unfinished: bool,
     /// Show the plan and change nothing, not even by a flush
     #[arg(long = "dry-run")]
     dry_run: bool,
@@ -105,6 +109,7 @@ impl Arguments {
             strategy: Some(self.strategy(session)?),
             strict: self.strict,
             pause_gc: false,
+            replace_unfinished: self.replace_unfinished,
             dry_run: self.dry_run,
         })
     }

@@ -36,6 +36,9 @@ pub(super) struct Arguments {
     /// Delete without confirmation
     #[arg(long, short)]
     yes: bool,
+    /// Delete even if another run is writing or reading the backup; it then stops with an error
+    #[arg(long)]
+    force: bool,
     /// Show what would be deleted and change nothing
     #[arg(long = "dry-run")]
     dry_run: bool,
@@ -43,6 +46,11 @@ pub(super) struct Arguments {
     pub job: JobFlags,
     #[command(flatten)]
     pub common: CommonFlags,
+}
+
+/// Returns the value of a flag in a query.
+const fn flag_word(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
 }
 
 impl Arguments {
@@ -53,7 +61,10 @@ impl Arguments {
             // The error of a missing name.
             names.push(None);
         }
-        let requests = names.into_iter().map(parse_delete_request).collect::<Result<Vec<_>, _>>()?;
+        let requests = names
+            .into_iter()
+            .map(|name| parse_delete_request(name, self.force))
+            .collect::<Result<Vec<_>, _>>()?;
         for request in &requests {
             let code = self.delete(request, session).await?;
             if code != DONE {
@@ -68,7 +79,7 @@ impl Arguments {
         if let Some(client) = session.server() {
             let path = &["backups", request.name.as_str()];
             if asks {
-                let question = delete_question(&client.plan_deletion(path).await?);
+                let question = delete_question(&client.plan_deletion(path, self.force).await?);
                 if !confirm(session, &question, UNCHANGED, None).await? {
                     return Ok(DONE);
                 }
@@ -76,7 +87,7 @@ impl Arguments {
             let submission = Submission {
                 method: Method::DELETE,
                 path,
-                query: &[("dry_run", if self.dry_run { "true" } else { "false" })],
+                query: &[("dry_run", flag_word(self.dry_run)), ("force", flag_word(self.force))],
                 body: None::<&()>,
                 plan_text: render::text::delete_plan as fn(&DeletionReport) -> String,
             };

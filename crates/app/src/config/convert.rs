@@ -69,6 +69,7 @@ impl Config {
             backup: self.place(&StorageKeys::BACKUP)?,
             tool: concat!("milvus-backup ", env!("CARGO_PKG_VERSION")).to_owned(),
             host: environment.host(),
+            server: None,
             limits: self.limits(),
         })
     }

@@ -36,6 +36,7 @@ impl Config {
             legacy_status: values.flag(keys::SERVER_LEGACY_STATUS),
             simple_response: values.flag(keys::SERVER_SIMPLE_RESPONSE),
             keep_staged: self.keep_staged(),
+            replace_unfinished: values.flag(keys::SERVER_REPLACE_UNFINISHED),
             allow_backup_root_path: values.flag(keys::SERVER_ALLOW_BACKUP_ROOT_PATH),
             build: env!("MILVUS_BACKUP_BUILD"),
             swagger_base_path: values.text(keys::SERVER_SWAGGER_BASE_PATH).trim_end_matches('/').to_owned(),

@@ -89,8 +89,13 @@ impl Client {
     }
 
     /// Requests the plan of a deletion.
-    pub(crate) async fn plan_deletion<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
-        let request = self.request(Method::DELETE, path, &[("dry_run", "true")]);
+    pub(crate) async fn plan_deletion<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        force: bool,
+    ) -> Result<T, Failure> {
+        let force = if force { "true" } else { "false" };
+        let request = self.request(Method::DELETE, path, &[("dry_run", "true"), ("force", force)]);
         self.document(self.send(request.timeout(RESPONSE_TIMEOUT)).await?).await
     }
 

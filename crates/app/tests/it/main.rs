@@ -16,6 +16,7 @@ mod help;
 mod hostile_clients;
 mod messages;
 mod missing_rows;
+mod other_runs;
 mod remote_commands;
 mod rest_v1;
 mod rest_v1_drop_in;

@@ -4,9 +4,6 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-use testkit::fake::SegmentDelays;
 
 use crate::documents::backup_root;
 use crate::serving::World;
@@ -161,29 +158,4 @@ zillizCloud: {apiKey: secret-four}
         assert!(!format!("{}{}", run.stdout, run.stderr).contains("secret-"), "{arguments:?}: {run:?}");
     }
     assert!(!tool.read("b.log").contains("secret-"));
-}
-
-#[tokio::test]
-async fn a_backup_of_a_killed_run_can_be_deleted_at_once_on_the_same_machine() {
-    let world = World::with_books().await;
-    world.fake.delay(SegmentDelays { flushing: Duration::from_hours(1), ..SegmentDelays::default() });
-    let tool = Tool::new(&world.config().to_string());
-    let mut create = Command::new(env!("CARGO_BIN_EXE_milvus-backup"))
-        .args(["create", "nightly", "--progress", "none"])
-        .current_dir(tool.path(""))
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let marker = world.path("backup/nightly/meta/mb_begin.json");
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !marker.exists() {
-        assert!(Instant::now() < deadline, "the run begins");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(tool.run(&["list"]).exits_with(0).stdout.contains("running"));
-    tool.run(&["delete", "nightly", "--yes"]).exits_with(1);
-    create.kill().unwrap();
-    create.wait().unwrap();
-    assert!(tool.run(&["list"]).exits_with(0).stdout.contains("unfinished"));
-    tool.run(&["delete", "nightly", "--yes"]).exits_with(0);
 }

@@ -72,7 +72,7 @@ pub(crate) fn create_engine(milvus: ConnectConfig, source: FileLocation, backup:
         pause_gc: false,
     };
     let (tool, host) = ("milvus-backup bench".to_owned(), "bench".to_owned());
-    Engine::new(EngineConfig { milvus, source, backup, tool, host, limits })
+    Engine::new(EngineConfig { milvus, source, backup, tool, host, server: None, limits })
 }
 
 /// Returns the configuration of a Milvus for engines that never connect to it.

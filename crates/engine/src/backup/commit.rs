@@ -25,9 +25,7 @@ pub(super) async fn commit_backup(
     let (name, log_root) = (&request.name, &run.engine.config.source.root_text);
     catalog.write_manifest_files(name, &manifest, &facts, log_root).await?;
     // If this process stalled until the lease expired, another run may own the name now.
-    if let Some(owner) = lease.other_owner().await? {
-        return Err(run.name_taken_error(&owner));
-    }
+    lease.confirm().await?;
     catalog.write_commit_marker(name, &manifest, log_root).await
 }
 

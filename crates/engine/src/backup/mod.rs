@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
-use model::layout::backup::MB_BEGIN;
+use model::layout::backup::ManifestFile;
 use model::manifest::CollectionBackup;
 use model::name::CollectionRef;
 use model::plan::backup::{BackupPreview, BackupRequest, PlannedCollection, ResolvedFlush, Totals};
@@ -29,7 +29,8 @@ use storage::{CopyMethod, Mover, MoverOptions};
 use self::collection_limit::CollectionLimit;
 use crate::catalog::Catalog;
 use crate::instance::Instance;
-use crate::lease::{Claimed, Lease, OtherOwner};
+use crate::lease::Lease;
+use crate::marker::MarkerUse;
 use crate::{BackupReport, BackupState, Engine, EngineLimits, Error, Event, FailedCollection, JobCtx, Phase};
 
 /// A backup that passed the preflight: what is selected, how it is flushed, and open connections.
@@ -126,11 +127,14 @@ impl BackupRun<'_> {
         let Self { prepared, ctx, .. } = &self;
         // A cancellation must not interrupt the claim: a marker that is never stopped would look live.
         ctx.check()?;
+        if prepared.request.replace_unfinished {
+            self.remove_unfinished().await?;
+        }
         ctx.emit(Event::Phase(Phase::Copy));
         let lease = self.claim_name().await?;
         let pause = prepared.request.pause_gc || self.engine.config.limits.pause_gc;
         let paused = if pause { self.pause_gc().await } else { None };
-        let result = ctx.run(self.copy_and_commit(&lease).boxed()).await;
+        let result = ctx.run(lease.run(self.copy_and_commit(&lease)).boxed()).await;
         if let Some(paused) = paused {
             self.resume_gc(paused).await;
         }
@@ -138,6 +142,10 @@ impl BackupRun<'_> {
             Ok(report) => {
                 lease.release().await;
                 Ok(BackupReport { elapsed: prepared.started.elapsed(), ..report })
+            }
+            Err(error @ Error::LeaseLost { .. }) => {
+                self.remove_later_files(&lease).await;
+                Err(error)
             }
             Err(error) => {
                 lease.stop().await;
@@ -150,21 +158,49 @@ impl BackupRun<'_> {
         }
     }
 
+    /// Removes an unfinished backup of this name that no run uses.
+    async fn remove_unfinished(&self) -> Result<(), Error> {
+        let PreparedBackup { catalog, request, .. } = &self.prepared;
+        let name = &request.name;
+        let Some(found) = self.ctx.run(catalog.read_summary(name)).await? else { return Ok(()) };
+        if found.state != BackupState::Unfinished {
+            return Err(Error::NameTaken { name: name.to_string(), state: found.state });
+        }
+        self.ctx.emit(Event::Note(format!("replacing the unfinished backup {name}")));
+        catalog.remove_backup(name, found.state, self.ctx).await
+    }
+
     /// Claims the name by a lease; of two runs that do so at the same time, one fails here or at the commit.
     async fn claim_name(&self) -> Result<Lease, Error> {
         let PreparedBackup { catalog, request, .. } = &self.prepared;
-        let key = catalog.layout(&request.name).meta_file(MB_BEGIN);
-        match Lease::claim(self.engine, &catalog.store, &key).await? {
-            Claimed::Ours(lease) => Ok(lease),
-            Claimed::Theirs(owner) => Err(self.name_taken_error(&owner)),
+        let name = &request.name;
+        if let Some(lease) = catalog.claim_backup(self.engine, name, MarkerUse::Write).await? {
+            return Ok(lease);
         }
+        let state = match catalog.find_writer(name).await? {
+            Some(_) => BackupState::Running,
+            None => BackupState::Unfinished,
+        };
+        Err(Error::NameTaken { name: name.to_string(), state })
     }
 
-    fn name_taken_error(&self, owner: &OtherOwner) -> Error {
-        let name = self.prepared.request.name.to_string();
-        match &owner.0 {
-            Some(marker) if marker.is_live() => Error::NameTaken { name, state: BackupState::Running },
-            _ => Error::NameTaken { name, state: BackupState::Unfinished },
+    /// Removes what this run wrote after its begin marker had vanished, unless another run has made a backup there.
+    async fn remove_later_files(&self, lease: &Lease) {
+        let PreparedBackup { catalog, request, .. } = &self.prepared;
+        let layout = catalog.layout(&request.name);
+        let removed = async {
+            let head = catalog.store.metadata(&layout.manifest_file(ManifestFile::Head)).await?;
+            if head.is_some() { Ok(false) } else { lease.remove_later_objects(layout.dir()).await }
+        };
+        match removed.await {
+            Ok(true) => {
+                self.ctx.emit(Event::Note("removed what this run wrote after that".to_owned()));
+            }
+            Ok(false) => {}
+            Err(error) => {
+                let place = catalog.store.describe(layout.dir());
+                self.ctx.warn(format!("cannot remove what this run wrote to {place}: {error}"));
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::MilvusError;
 use model::ids::CollectionId;
-use model::name::{BackupName, CollectionRef};
+use model::name::CollectionRef;
 use model::plan::backup::{BackupRequest, FlushStrategy, ResolvedFlush};
 use model::segment::SegmentState;
 use model::selection::Selected;
@@ -15,7 +15,7 @@ use super::{PreparedBackup, create_mover};
 use crate::catalog::Catalog;
 use crate::clock::now_ms;
 use crate::instance::Instance;
-use crate::{Engine, Error, Event, JobCtx};
+use crate::{BackupState, Engine, Error, Event, JobCtx};
 
 /// A request that passed the checks of admission, with open connections.
 pub(crate) struct CheckedBackup {
@@ -34,8 +34,7 @@ pub(crate) async fn check_backup_request(
 ) -> Result<CheckedBackup, Error> {
     let catalog = Catalog::open(engine)?;
     // Both run concurrently, so that an unreachable store does not delay the error of a wrong host.
-    let (name_check, source) =
-        tokio::join!(check_name_is_free(&catalog, &request.name), Instance::open(engine));
+    let (name_check, source) = tokio::join!(check_name_is_free(&catalog, request), Instance::open(engine));
     let source = source?;
     name_check?;
     source.milvus.server().version.supported()?;
@@ -88,16 +87,18 @@ pub(super) async fn prepare_backup(
     })
 }
 
-/// Fails if any object exists in the directory of the backup.
+/// Fails if any object exists in the directory of the backup, but for an unfinished backup that is to be replaced.
 ///
 /// The directory ends with `/`, so `nightly` does not conflict with `nightly_2`.
-async fn check_name_is_free(catalog: &Catalog, name: &BackupName) -> Result<(), Error> {
+async fn check_name_is_free(catalog: &Catalog, request: &BackupRequest) -> Result<(), Error> {
+    let name = &request.name;
     let dir = catalog.layout(name).dir().clone();
     let has_objects = catalog.store.has_objects_below(&dir).await?;
     if !has_objects {
         return Ok(());
     }
     Err(match catalog.read_summary(name).await? {
+        Some(found) if found.state == BackupState::Unfinished && request.replace_unfinished => return Ok(()),
         Some(found) => Error::NameTaken { name: name.to_string(), state: found.state },
         None => Error::Occupied { place: catalog.store.describe(&dir) },
     })

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use storage::{LevelListing, StorageError, StorageErrorKind};
 
 use super::Catalog;
-use crate::lease::Marker;
 use crate::{Engine, Error, JobCtx};
 
 /// The number of heads that are read concurrently.
@@ -24,7 +23,7 @@ pub enum BackupState {
     Complete,
     /// The backup or its deletion was started and not completed, and no run is writing it.
     Unfinished,
-    /// A `create` is writing the backup.
+    /// A `create` is writing the backup, or a `delete` is removing it.
     Running,
     /// The head cannot be parsed.
     Damaged,
@@ -168,25 +167,26 @@ impl Catalog {
             return Ok(Some(broken));
         }
         let mut files = meta.objects.iter().map(|object| object.key.file_name());
-        let marker =
-            if files.clone().any(|file| file == MB_BEGIN) { self.read_marker(name).await? } else { None };
+        let marker = if files.clone().any(|file| file == MB_BEGIN) {
+            self.read_begin_marker(name).await?
+        } else {
+            None
+        };
         if !files.any(is_known_file)
             && !self.store.has_objects_below(&self.layout(name).binlogs_dir()).await?
         {
             return self.find_broken_directory(name).await;
         }
-        let is_live = marker.as_ref().is_some_and(Marker::is_live);
+        let is_live = match &marker {
+            Some(marker) => self.find_last_sign_of_life(name, marker).await?.is_some(),
+            None => false,
+        };
         Ok(Some(BackupSummary {
             state: if is_live { BackupState::Running } else { BackupState::Unfinished },
             taken_ms: marker.as_ref().map(|m| m.started_ms),
             tool: marker.map(|m| m.tool),
             ..empty_summary(name)
         }))
-    }
-
-    /// Reads the begin marker of a backup; returns `None` if there is none.
-    pub(crate) async fn read_marker(&self, name: &BackupName) -> Result<Option<Marker>, Error> {
-        Marker::read(&self.store, &self.layout(name).meta_file(MB_BEGIN)).await
     }
 
     /// Returns the summary of a directory that is a broken link; `None` if there is no such entry.
@@ -197,7 +197,7 @@ impl Catalog {
     }
 
     /// Lists the metadata files; a missing directory has none.
-    async fn list_meta_files(&self, name: &BackupName) -> Result<LevelListing, Error> {
+    pub(super) async fn list_meta_files(&self, name: &BackupName) -> Result<LevelListing, Error> {
         match self.store.list_level(&self.layout(name).meta_dir()).await {
             Err(error) if error.kind() == StorageErrorKind::NotFound => Ok(LevelListing::default()),
             listed => listed.map_err(Error::from),

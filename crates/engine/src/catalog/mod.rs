@@ -5,6 +5,7 @@ mod facts;
 mod head;
 mod objects;
 mod read;
+mod runs;
 mod write;
 
 use model::key::ObjectKey;
@@ -17,20 +18,25 @@ pub use facts::{BackupFacts, CollectionFacts, PartitionFacts};
 pub use head::{BackupState, BackupSummary};
 pub(crate) use objects::ObjectListWriter;
 pub use read::BackupDetail;
+pub(crate) use runs::LiveRun;
 
-use crate::{Engine, Error};
+use crate::{Engine, Error, ServerIdentity};
 
 /// All backups below one backup root of a store.
 #[derive(Clone, Debug)]
 pub(crate) struct Catalog {
     pub(crate) store: Store,
     root: ObjectKey,
+    /// The server whose process this is, if it is one.
+    server: Option<ServerIdentity>,
 }
 
 impl Catalog {
     /// Opens the catalog at the backup location of an engine.
     pub(crate) fn open(engine: &Engine) -> Result<Self, Error> {
-        Ok(Self { store: engine.open_backup_store()?, root: engine.config.backup.root.clone() })
+        let config = &engine.config;
+        let (root, server) = (config.backup.root.clone(), config.server.clone());
+        Ok(Self { store: engine.open_backup_store()?, root, server })
     }
 
     /// Returns the layout of the keys of one backup.

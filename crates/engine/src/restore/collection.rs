@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use model::ids::{PartitionId, PartitionScope};
 use model::manifest::CollectionBackup;
 use model::plan::restore::{CollectionPlan, ImportJob, PartitionPlan, RowRange};
 
-use super::RestoreRun;
-use super::import::Importer;
 use super::job::ImportTask;
-use super::proof::{Proof, Turn};
+use super::proof::Turn;
 use super::queue::JobQueue;
-use super::stage::StagingDirectory;
+use super::{DataImport, RestoreRun};
 use crate::{
     CollectionFailure, CollectionOutcome, CollectionPhase, CollectionRestored, Error, Event, PartitionRows,
 };
@@ -23,15 +22,11 @@ impl RestoreRun<'_> {
     pub(super) async fn restore_collection(
         &self,
         plan: &CollectionPlan,
-        importer: &Importer,
-        proof: &Proof,
-        staging: Option<&StagingDirectory>,
+        data: &DataImport<'_>,
     ) -> CollectionRestored {
         let (dropped, created) = (AtomicBool::new(false), AtomicBool::new(false));
         let mut partitions = Vec::new();
-        let result = self
-            .restore_into_target(plan, importer, proof, staging, (&dropped, &created), &mut partitions)
-            .await;
+        let result = self.restore_into_target(plan, data, (&dropped, &created), &mut partitions).await;
         let outcome = match result {
             Ok(()) => {
                 self.emit_phase(plan, CollectionPhase::Done);
@@ -68,9 +63,7 @@ impl RestoreRun<'_> {
     async fn restore_into_target(
         &self,
         plan: &CollectionPlan,
-        importer: &Importer,
-        proof: &Proof,
-        staging: Option<&StagingDirectory>,
+        data: &DataImport<'_>,
         (dropped, created): (&AtomicBool, &AtomicBool),
         partitions: &mut Vec<PartitionRows>,
     ) -> Result<(), Error> {
@@ -81,7 +74,7 @@ impl RestoreRun<'_> {
             .get(plan.index)
             .ok_or_else(|| Error::Task("plan and manifest".into()))?;
         let ctx = self.ctx;
-        let turn = ctx.run(proof.wait_for_turn(!plan.jobs.is_empty(), &plan.target.to_string())).await?;
+        let turn = ctx.run(data.proof.wait_for_turn(!plan.jobs.is_empty(), &plan.target.to_string())).await?;
         self.emit_phase(plan, CollectionPhase::Creating);
         // A cancellation must not interrupt the creation: the report must say whether the collection exists.
         dropped.store(self.drop_collection(plan).await?, Ordering::Relaxed);
@@ -89,7 +82,8 @@ impl RestoreRun<'_> {
         ctx.run(self.create_partitions(plan, backup)).await?;
         ctx.run(self.create_indexes(plan)).await?;
         self.emit_phase(plan, CollectionPhase::Importing);
-        *partitions = ctx.run(self.import_collection(plan, backup, importer, staging, turn)).await?;
+        *partitions =
+            ctx.run(data.while_readable(self.import_collection(plan, backup, data, turn).boxed())).await?;
         check_row_counts(plan, partitions)?;
         if created.load(Ordering::Relaxed) {
             ctx.run(self.check_no_foreign_rows(plan, partitions)).await?;
@@ -97,7 +91,7 @@ impl RestoreRun<'_> {
         ctx.run(self.set_remaining_properties(plan)).await?;
         if plan.load {
             self.emit_phase(plan, CollectionPhase::Loading);
-            ctx.run(self.load_collection(plan, importer.stall_limit())).await?;
+            ctx.run(self.load_collection(plan, data.importer.stall_limit())).await?;
         }
         Ok(())
     }
@@ -124,10 +118,10 @@ impl RestoreRun<'_> {
         &self,
         plan: &CollectionPlan,
         backup: &CollectionBackup,
-        importer: &Importer,
-        staging: Option<&StagingDirectory>,
+        data: &DataImport<'_>,
         turn: Turn<'_>,
     ) -> Result<Vec<PartitionRows>, Error> {
+        let DataImport { importer, staging, .. } = data;
         let partitions: HashMap<PartitionId, &PartitionPlan> =
             plan.partitions.iter().map(|partition| (partition.id, partition)).collect();
         let task_of =
@@ -140,7 +134,7 @@ impl RestoreRun<'_> {
         if let Turn::First(prover) = turn
             && let Some(first) = queue.take_ready().map(task_of)
         {
-            let imported = importer.import_job(&first, staging).await;
+            let imported = importer.import_job(&first, *staging).await;
             let proven = imported.and_then(|rows| first.check_rows(rows));
             // An interruption counts as a failed proof, because it ends the restore anyway.
             prover.report_result(proven.is_ok());
@@ -153,7 +147,7 @@ impl RestoreRun<'_> {
                 && let Some(task) = queue.take_ready().map(task_of)
             {
                 running
-                    .push(async move { importer.import_job(&task, staging).await.map(|rows| (task, rows)) });
+                    .push(async move { importer.import_job(&task, *staging).await.map(|rows| (task, rows)) });
             }
             let Some(finished) = running.next().await else { break };
             let (task, rows) = finished?;

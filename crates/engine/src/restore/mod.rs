@@ -25,6 +25,7 @@ use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 
 use crate::catalog::Catalog;
 use crate::instance::Instance;
+use crate::lease::Lease;
 use crate::{
     CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, PartitionRows,
     Phase, RestoreReport,
@@ -70,6 +71,26 @@ struct RestoreRun<'a> {
     ctx: &'a JobCtx,
 }
 
+/// What the imports of a restore share.
+struct DataImport<'a> {
+    importer: Importer,
+    proof: Proof,
+    /// The staging directory; `None` if Milvus reads the backup in place.
+    staging: Option<&'a StagingDirectory>,
+    /// The mark by which the backup is protected; `None` if it cannot be written to.
+    reader: Option<&'a Lease>,
+}
+
+impl DataImport<'_> {
+    /// Awaits a future until it ends or the mark of this reader is removed, because the backup is deleted.
+    async fn while_readable<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match self.reader {
+            Some(reader) => reader.run(future).await,
+            None => future.await,
+        }
+    }
+}
+
 impl Engine {
     /// Reads the manifest, lists the files of the backup, inspects the target, and computes the plan. Changes nothing.
     pub async fn plan_restore(
@@ -89,20 +110,38 @@ impl Engine {
 }
 
 impl RestoreRun<'_> {
-    /// Executes the plan and removes the staging directory at the end.
+    /// Marks the backup as being read, and executes the plan.
     async fn execute(self) -> Result<RestoreReport, Error> {
-        let Self { prepared, engine, ctx } = &self;
+        let PreparedRestore { catalog, request, .. } = &self.prepared;
+        // A cancellation must not interrupt a claim: a marker that is never stopped would look live.
+        self.ctx.check()?;
+        let reader = catalog.claim_for_reading(self.engine, &request.name).await?;
+        if reader.is_none() {
+            self.ctx.emit(Event::Note(format!(
+                "{} cannot be written to, so this restore does not protect it from deletion",
+                catalog.store.describe(catalog.layout(&request.name).dir())
+            )));
+        }
+        let result = self.execute_plan(reader.as_ref()).await;
+        if let Some(reader) = reader {
+            reader.release().await;
+        }
+        result
+    }
+
+    /// Executes the plan and removes the staging directory at the end.
+    async fn execute_plan(&self, reader: Option<&Lease>) -> Result<RestoreReport, Error> {
+        let Self { prepared, engine, ctx } = self;
         let plan = &prepared.plan;
         ctx.emit(Event::Phase(Phase::Create));
         ctx.run(self.create_databases()).await?;
-        // A cancellation must not interrupt the claim: an owner file that is never stopped would look live.
         ctx.check()?;
         let staging =
-            if plan.staging.is_some() { Some(StagingDirectory::create(engine, &self).await?) } else { None };
+            if plan.staging.is_some() { Some(StagingDirectory::create(engine, self).await?) } else { None };
         ctx.emit(Event::Phase(Phase::Import));
         let importer = Importer::new(self.milvus().clone(), &engine.config.limits, plan.jobs().count());
-        let proof = Proof::new();
-        let collections = self.restore_collections(&importer, &proof, staging.as_ref()).boxed().await;
+        let data = DataImport { importer, proof: Proof::new(), staging: staging.as_ref(), reader };
+        let collections = self.restore_collections(&data).boxed().await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = plan.warnings.clone();
         warnings.extend(self.create_aliases(&collections).await);
@@ -126,12 +165,7 @@ impl RestoreRun<'_> {
     }
 
     /// Restores the collections of the plan; starts no further ones after a cancellation or a failed proof.
-    async fn restore_collections(
-        &self,
-        importer: &Importer,
-        proof: &Proof,
-        staging: Option<&StagingDirectory>,
-    ) -> Vec<CollectionRestored> {
+    async fn restore_collections(&self, data: &DataImport<'_>) -> Vec<CollectionRestored> {
         let restores: Vec<_> = self
             .prepared
             .plan
@@ -140,10 +174,10 @@ impl RestoreRun<'_> {
             .enumerate()
             .map(|(index, plan)| {
                 let restore = async move {
-                    if self.ctx.cancel().is_cancelled() || proof.has_failed() {
+                    if self.ctx.cancel().is_cancelled() || data.proof.has_failed() {
                         (index, result_not_begun(plan))
                     } else {
-                        (index, self.restore_collection(plan, importer, proof, staging).await)
+                        (index, self.restore_collection(plan, data).await)
                     }
                 };
                 restore.boxed()

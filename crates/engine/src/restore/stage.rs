@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::TryFutureExt;
 use milvus::ImportPrefixes;
 use model::ids::{PartitionId, SegmentId};
 use model::key::ObjectKey;
 use model::plan::restore::ImportFiles;
-use storage::{CopyItem, Mover, Store};
+use storage::{CopyItem, Mover, StorageErrorKind, Store};
 
 use super::RestoreRun;
 use super::job::ImportTask;
-use crate::lease::{Claimed, Lease, Marker};
+use crate::lease::Lease;
+use crate::marker::{Marker, MarkerUse};
 use crate::{Activity, CollectionPhase, Engine, Error, Event, JobCtx};
 
 /// The name of the owner file of a staging directory.
@@ -45,7 +47,7 @@ impl StagingDirectory {
         // The id of the job is not used, because it may be any text.
         let dir = run.prepared.target.layout.staging_dir(&uuid::Uuid::new_v4().to_string());
         let mover = crate::backup::create_mover(&run.prepared.catalog.store, &store, &engine.config.limits)?;
-        let Claimed::Ours(lease) = Lease::claim(engine, &store, &dir.join(OWNER_FILE)).await? else {
+        let Some(lease) = Lease::claim(engine, &store, &dir.join(OWNER_FILE), MarkerUse::Stage).await? else {
             return Err(Error::Task(format!("{dir} exists already")));
         };
         let (keep, ctx) = (run.prepared.request.keep_staged, run.ctx.clone());
@@ -69,10 +71,11 @@ impl StagingDirectory {
             self.ctx
                 .emit(Event::ObjectCopied { collection: task.plan.display_name.clone(), bytes: item.size });
         };
-        let copied = self.mover.copy_all(items, self.ctx.cancel(), on_copied).await;
-        copied.map_err(|e| {
-            Error::from(e.error).with_context(Activity::Stage(task.plan.display_name.clone()))
-        })?;
+        let copied = self
+            .mover
+            .copy_all(items, self.ctx.cancel(), on_copied)
+            .map_err(|e| Error::from(e.error).with_context(Activity::Stage(task.plan.display_name.clone())));
+        self.lease.run(copied).await?;
         run.emit_phase(task.plan, CollectionPhase::Importing);
         let staged_prefix =
             |prefix: ObjectKey| prefix.relative_to(&binlogs).map(|rest| dir.join(rest).as_prefix());
@@ -125,14 +128,19 @@ async fn remove_stale_directories(run: &RestoreRun<'_>, store: &Store) -> Result
     for name in found.dirs {
         let Some(id) = model::layout::milvus::staging_id(&name) else { continue };
         let dir = run.prepared.target.layout.staging_dir(id);
-        let owner = Marker::read(store, &dir.join(OWNER_FILE)).await?;
-        if owner.is_none_or(|owner| owner.is_live()) {
+        let key = dir.join(OWNER_FILE);
+        let Some(owner) = Marker::read(store, &key).await? else { continue };
+        if owner.last_sign_of_life(store, &key, run.engine.config.server.as_ref()).await?.is_some() {
             continue;
         }
         let place = store.describe(&dir);
         run.ctx.emit(Event::Note(format!("removing staged files of an earlier restore in {place}")));
-        let removed = store.delete_below(&dir, run.ctx.cancel(), |_| {}).await;
-        removed?;
+        if let Err(error) = store.delete_below(&dir, run.ctx.cancel(), |_| {}).await {
+            if error.kind() == StorageErrorKind::Cancelled {
+                return Err(error.into());
+            }
+            run.ctx.warn(format!("cannot remove staged files of an earlier restore in {place}: {error}"));
+        }
     }
     Ok(())
 }

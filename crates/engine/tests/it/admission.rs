@@ -30,7 +30,7 @@ fn rejection_kind(admitted: Result<Admission, Error>) -> FailureKind {
 }
 
 fn delete_request(name: &str) -> DeleteRequest {
-    DeleteRequest { name: name.parse().unwrap() }
+    DeleteRequest { name: name.parse().unwrap(), force: false }
 }
 
 fn backup_claim(world: &World, name: &str) -> Claim {

@@ -39,7 +39,7 @@ async fn planning_a_deletion_counts_the_objects_and_removes_nothing() {
     let world = World::with_books().await;
     world.back_up(&backup_request("nightly")).await.unwrap();
     let files = disk::list_files(&world.backup_path("nightly"));
-    let request = DeleteRequest { name: "nightly".parse().unwrap() };
+    let request = DeleteRequest { name: "nightly".parse().unwrap(), force: false };
     let prepared = within_deadline(world.engine().plan_delete(&request, &JobCtx::detached())).await.unwrap();
     let seen = prepared.contents();
     assert_eq!((seen.objects, seen.bytes), (files.len() as u64, files.values().sum()));

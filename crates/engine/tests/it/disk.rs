@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -35,6 +36,12 @@ pub(crate) fn find_file(dir: &Path, prefix: &str, suffix: &str) -> PathBuf {
 pub(crate) fn write_file(path: &Path, content: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();
+}
+
+/// Makes a file as old as if it was written so long ago.
+pub(crate) fn set_age(path: &Path, age: Duration) {
+    let file = fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(file.metadata().unwrap().modified().unwrap() - age).unwrap();
 }
 
 /// Copies all files of a directory.

@@ -29,7 +29,7 @@ async fn the_name_of_an_unfinished_backup_is_taken() {
         "{}",
         describe_error(&error)
     );
-    assert!(describe_error(&error).contains("choose_name_or_delete"));
+    assert!(describe_error(&error).contains("choose_name_or_replace"));
 }
 
 #[tokio::test]

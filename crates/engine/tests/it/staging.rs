@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use engine::{CollectionPhase, Event, FailureKind, Phase, now_ms};
+use engine::{CollectionPhase, Event, FailureKind, Phase};
 use model::plan::restore::{ImportFiles, RestoreRequest};
 use serde_json::json;
 use testkit::fake::Fault;
@@ -134,19 +135,20 @@ async fn staged_files_that_are_kept_survive_the_next_restore() {
 #[tokio::test]
 async fn only_staging_directories_of_crashed_restores_are_removed() {
     let world = world_with_foreign_file().await;
-    let stage = |id: &str, owner: Option<i64>| {
+    let stage = |id: &str, owner: Option<Duration>| {
         let dir = world.source_path(&format!("restore-temp-{id}"));
         disk::write_file(&dir.join("1-0/insert_log/1/2/3/3/100/4"), "staged");
-        if let Some(renewed_ms) = owner {
+        if let Some(age) = owner {
             let marker = json!({
                 "format_version": 1, "owner": "another", "host": "there", "pid": 7, "tool": "milvus-backup 9.9.9",
-                "started_ms": 0, "renewed_ms": renewed_ms,
+                "started_ms": 0, "renewed_ms": 0,
             });
             disk::write_file(&dir.join("mb_owner.json"), marker.to_string());
+            disk::set_age(&dir.join("mb_owner.json"), age);
         }
     };
-    stage("crashed", Some(now_ms() - 200_000));
-    stage("living", Some(now_ms()));
+    stage("crashed", Some(Duration::from_secs(200)));
+    stage("living", Some(Duration::ZERO));
     stage("of-the-go-tool", None);
     let watched = WatchedJob::new(|_, _| {});
     let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();

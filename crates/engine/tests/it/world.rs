@@ -64,6 +64,7 @@ impl World {
             backup: local_place(&dir.path().join("backup")),
             tool: "milvus-backup 0.0.1".to_owned(),
             host: "here".to_owned(),
+            server: None,
             limits: EngineLimits {
                 backup_collections: None,
                 restore_collections: nonzero(2),
@@ -161,7 +162,7 @@ impl World {
     }
 
     pub(crate) async fn delete_watched(&self, name: &str, ctx: &JobCtx) -> Result<DeleteOutcome, Error> {
-        let (engine, request) = (self.engine(), DeleteRequest { name: name.parse().unwrap() });
+        let (engine, request) = (self.engine(), DeleteRequest { name: name.parse().unwrap(), force: false });
         within_deadline(async { engine.delete(engine.plan_delete(&request, ctx).await?, ctx).await }).await
     }
 

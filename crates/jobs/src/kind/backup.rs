@@ -1,6 +1,6 @@
 //! Jobs that create a backup.
 
-use engine::{Advice, BackupReport, LEASE_SECONDS, Phase};
+use engine::{Advice, BackupReport, Phase};
 
 use super::interrupted::{Interrupted, format_names};
 use crate::failure::JobFailure;
@@ -8,22 +8,17 @@ use crate::failure::JobFailure;
 /// Returns what an interrupted backup wrote, and the advice.
 pub(super) fn describe_interruption(job: &Interrupted<'_>) -> (String, Advice) {
     let backup = job.backup.to_owned();
-    // Until the lease of a crashed run expires, its backup counts as running.
-    let lease_seconds = job.crash.then_some(LEASE_SECONDS);
     match (job.progress.phase, job.crash) {
         (None | Some(Phase::Preflight), false) => ("nothing was written".to_owned(), Advice::CreateAgain),
         (None | Some(Phase::Preflight), true) => (
             format!("the job had just started; {backup} may be left unfinished"),
-            Advice::DeleteAndCreateAgain { backup, lease_seconds },
+            Advice::DeleteAndCreateAgain { backup },
         ),
         // The commit marker may have reached the store before the job was stopped.
-        (Some(Phase::Commit), _) => (
-            format!("{backup} is either complete or left unfinished"),
-            Advice::InspectBackup { backup, lease_seconds },
-        ),
-        (Some(_), _) => {
-            (format!("{backup} is left unfinished"), Advice::DeleteAndCreateAgain { backup, lease_seconds })
+        (Some(Phase::Commit), _) => {
+            (format!("{backup} is either complete or left unfinished"), Advice::InspectBackup { backup })
         }
+        (Some(_), _) => (format!("{backup} is left unfinished"), Advice::DeleteAndCreateAgain { backup }),
     }
 }
 

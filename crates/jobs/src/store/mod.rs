@@ -11,11 +11,12 @@ mod schema;
 pub(crate) mod statements;
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use engine::ServerIdentity;
 use rusqlite::Connection;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -27,6 +28,8 @@ pub(crate) use statements::{EndRecord, PageQuery};
 
 /// The name of the database in the data directory.
 const DATABASE_FILE: &str = "jobs.db";
+/// The name of the file with the id of the data directory.
+const ID_FILE: &str = "server.id";
 
 /// The store of all jobs of a data directory, which it keeps locked.
 #[derive(Debug)]
@@ -49,6 +52,22 @@ impl JobStore {
         let writer = schema::open_database(&file)?;
         let reader = schema::open_database(&file)?;
         Ok(Self { file, writer: Arc::new(Mutex::new(writer)), reader: Mutex::new(reader), _lock: lock })
+    }
+
+    /// Returns the identity of this server process: the id of the data directory, which is created if it has none, and a
+    /// new id of the process.
+    pub(crate) fn identify(&self) -> Result<ServerIdentity, StoreError> {
+        let path = self.file.with_file_name(ID_FILE);
+        let failed = |source| StoreError::Dir { path: path.clone(), source };
+        let mut file = open_private_file(&path).map_err(failed)?;
+        let mut id = String::new();
+        file.read_to_string(&mut id).map_err(failed)?;
+        if id.trim().is_empty() {
+            id = uuid::Uuid::new_v4().to_string();
+            writeln!(file, "{id}").and_then(|()| file.sync_all()).map_err(failed)?;
+        }
+        let process = uuid::Uuid::new_v4().to_string();
+        Ok(ServerIdentity { data_dir: id.trim().to_owned(), process })
     }
 
     /// Runs `work` on a blocking thread with the connection for writing.

@@ -22,10 +22,10 @@ async fn a_cancelled_running_job_stops_and_describes_what_it_left() {
     assert_eq!(failure.kind, FailureKind::Interrupted);
     assert_eq!(failure.message, "cancelled: nightly is left unfinished");
     assert_eq!(failure.context.as_deref(), Some("in phase copy"));
-    let expected = Advice::DeleteAndCreateAgain { backup: "nightly".to_owned(), lease_seconds: None };
+    let expected = Advice::DeleteAndCreateAgain { backup: "nightly".to_owned() };
     assert_eq!(failure.advice, Some(expected));
     // The advice is followed.
-    let request = DeleteRequest { name: "nightly".parse().unwrap() };
+    let request = DeleteRequest { name: "nightly".parse().unwrap(), force: false };
     let (engine, ctx) = (env.engine(), JobCtx::detached());
     let prepared = within_deadline(engine.plan_delete(&request, &ctx)).await.unwrap();
     within_deadline(engine.delete(prepared, &ctx)).await.unwrap();

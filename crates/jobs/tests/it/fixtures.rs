@@ -73,6 +73,7 @@ impl TestEnvironment {
             backup: local_place(&dir.path().join("backup")),
             tool: "milvus-backup 0.0.1".to_owned(),
             host: "here".to_owned(),
+            server: None,
             limits: EngineLimits {
                 backup_collections: Some(non_zero(4)),
                 restore_collections: non_zero(2),
@@ -214,7 +215,7 @@ pub(crate) fn restore_submission(name: &str, suffix: &str) -> Submission {
 
 /// Creates the submission of a deletion.
 pub(crate) fn delete_submission(name: &str) -> Submission {
-    new_submission(EngineRequest::Delete(DeleteRequest { name: name.parse().unwrap() }))
+    new_submission(EngineRequest::Delete(DeleteRequest { name: name.parse().unwrap(), force: false }))
 }
 
 pub(crate) fn non_zero(n: usize) -> NonZeroUsize {

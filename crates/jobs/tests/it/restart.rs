@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use engine::{Advice, FailureKind, LEASE_SECONDS, Phase, RemainingCollection};
+use engine::{Advice, FailureKind, Phase, RemainingCollection};
 use jobs::{EngineRequest, JobFilter, JobKind, JobState};
 use model::mapping::Mapping;
 use model::name::CollectionRef;
@@ -13,7 +13,9 @@ use rusqlite::Connection;
 use testkit::fake::Fault;
 use tokio::runtime::Runtime;
 
-use crate::fixtures::{TestEnvironment, backup_submission, poll_until, restore_submission, within_deadline};
+use crate::fixtures::{
+    TestEnvironment, backup_submission, delete_submission, poll_until, restore_submission, within_deadline,
+};
 
 #[tokio::test]
 async fn a_shutdown_interrupts_running_jobs_and_keeps_queued_ones() {
@@ -29,10 +31,7 @@ async fn a_shutdown_interrupts_running_jobs_and_keeps_queued_ones() {
     assert_eq!(job.state, JobState::Interrupted);
     let failure = job.failure.unwrap();
     assert_eq!(failure.message, "stopped, because the server was shut down: first is left unfinished");
-    assert_eq!(
-        failure.advice,
-        Some(Advice::DeleteAndCreateAgain { backup: "first".to_owned(), lease_seconds: None })
-    );
+    assert_eq!(failure.advice, Some(Advice::DeleteAndCreateAgain { backup: "first".to_owned() }));
     assert_eq!(jobs.get(&second.id).unwrap().state, JobState::Queued);
     let error = within_deadline(jobs.submit(backup_submission("fourth"))).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Unreachable);
@@ -101,10 +100,12 @@ async fn after_a_crash_running_jobs_are_interrupted_and_queued_jobs_run() {
     let failure = job.failure.unwrap();
     assert_eq!(failure.kind, FailureKind::Interrupted);
     assert_eq!(failure.message, "the server ended while the job was running: first is left unfinished");
-    let lease_seconds = Some(LEASE_SECONDS);
-    let expected = Advice::DeleteAndCreateAgain { backup: "first".to_owned(), lease_seconds };
+    let expected = Advice::DeleteAndCreateAgain { backup: "first".to_owned() };
     assert_eq!(failure.advice, Some(expected));
     assert_eq!(within_deadline(jobs.wait(&second)).await.unwrap().state, JobState::Succeeded);
+    // The marker of the run is younger than a lease, but the server knows that its earlier process has ended.
+    let deletion = within_deadline(jobs.submit(delete_submission("first"))).await.unwrap();
+    assert_eq!(within_deadline(jobs.wait(&deletion.id)).await.unwrap().state, JobState::Succeeded);
     assert_eq!(jobs.get(&third).unwrap().state, JobState::Cancelled);
     assert_eq!(jobs.counts()[&(JobKind::Backup, JobState::Interrupted)], 1);
     let running = JobFilter { states: vec![JobState::Running, JobState::Queued], ..JobFilter::default() };

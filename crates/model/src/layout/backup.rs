@@ -39,6 +39,8 @@ impl ManifestFile {
 
 /// The begin marker: identifies the run that makes the backup, and records when it last renewed its lease.
 pub const MB_BEGIN: &str = "mb_begin.json";
+/// How the names of reader marks begin: each identifies a run that reads the backup, such as a restore.
+pub const MB_READER_PREFIX: &str = "mb_reader_";
 /// The file with facts about the backup that the Go format does not have.
 pub const MB_MANIFEST: &str = "mb_manifest.json";
 

@@ -71,13 +71,14 @@ impl BackupCalls {
     async fn delete(&self, request: Request<DeleteBackupRequest>) -> Result<Job, Failure> {
         let message = request.get_ref();
         let context = job_context(&request, JobKind::Delete, &message.backup, &message.job_id)?;
-        let deletion = parse_delete_request(Some(&message.backup))?;
+        let deletion = parse_delete_request(Some(&message.backup), message.force)?;
         Ok(job(&self.service().submit(context, EngineRequest::Delete(deletion)).await?))
     }
 
     async fn plan_deletion(&self, request: Request<DeleteBackupRequest>) -> Result<DeletionPlan, Failure> {
         let context = call_context(request.metadata(), request.extensions())?;
-        let deletion = parse_delete_request(Some(&request.get_ref().backup))?;
+        let message = request.get_ref();
+        let deletion = parse_delete_request(Some(&message.backup), message.force)?;
         let contents = self.service().plan_delete(&context, &deletion).await?;
         to_message(&DeletionReport::new(&contents, true))
     }
@@ -200,10 +201,12 @@ mod tests {
             strategy: "skip_flush".to_owned(),
             strict: true,
             pause_gc: true,
+            replace_unfinished: true,
         };
         let document = serde_json::to_value(to_document::<NewBackup>(&message).unwrap()).unwrap();
         let expected = serde_json::json!({
             "name": "n", "filter": "shop.*", "strategy": "skip_flush", "strict": true, "pause_gc": true,
+            "replace_unfinished": true,
             "dry_run": false,
         });
         assert_eq!(document, expected);

@@ -120,7 +120,7 @@ impl GoServiceCalls {
         check_role(&request, JobKind::Delete, &request.get_ref().backup_name)?;
         let context = self.context(&request, "", "")?;
         let (caller, outlives_call) = (context.caller.clone(), context.idempotency_key.is_some());
-        let deletion = wire::parse_delete_request(Some(&request.get_ref().backup_name))?;
+        let deletion = wire::parse_delete_request(Some(&request.get_ref().backup_name), false)?;
         let job = self.service().submit(context, EngineRequest::Delete(deletion)).await?;
         wait_for_job(self.service(), &caller, &job, outlives_call).await?;
         let request_id = request_id(&request.get_ref().request_id, request.extensions());

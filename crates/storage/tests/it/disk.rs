@@ -129,3 +129,16 @@ async fn on_a_small_disk() {
         std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(remaining, ["first"], "nothing half-written stays");
 }
+
+#[tokio::test]
+async fn the_disk_tells_the_time_by_which_it_dates_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&StoreConfig::Disk).unwrap();
+    let key = ObjectKey::new(dir.path().join("file").to_str().unwrap());
+    store.write(&key, "content".into()).await.unwrap();
+    let written = store.metadata(&key).await.unwrap().unwrap().modified_ms.unwrap();
+    let now = store.now_ms(&key).await.unwrap();
+    assert!((0..600_000).contains(&(now - written)), "{written} {now}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no file remains");
+    assert_eq!(store.now_ms(&key.join("missing/file")).await, None);
+}

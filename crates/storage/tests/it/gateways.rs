@@ -180,3 +180,15 @@ async fn a_bucket_is_part_of_the_path_where_the_endpoint_is_an_ip_address() {
     let store = open(S3Config { addressing, ..s3_config(&endpoint, "bucket") });
     assert!(is_empty(&store).await);
 }
+
+#[tokio::test]
+async fn a_bucket_tells_the_time_by_which_it_dates_objects() {
+    let server = Server::start().await;
+    let store = server.store("bucket");
+    let key = ObjectKey::new("a/0");
+    assert_eq!(store.now_ms(&key).await, None, "no request was sent yet");
+    write_objects(&store, 1).await;
+    let written = store.metadata(&key).await.unwrap().unwrap().modified_ms.unwrap();
+    let now = store.now_ms(&key).await.unwrap();
+    assert!((-1_000..600_000).contains(&(now - written)), "{written} {now}");
+}

@@ -59,6 +59,8 @@ pub(crate) const SERVER_MAX_QUEUED_JOBS: TypedKey<u64> =
     TypedKey::number(Schema::V2, "server.max_queued_jobs");
 pub(crate) const SERVER_KEEP_JOBS_DAYS: TypedKey<u64> = TypedKey::number(Schema::V2, "server.keep_jobs_days");
 pub(crate) const SERVER_LEGACY_STATUS: TypedKey<bool> = TypedKey::flag(Schema::V2, "server.legacy_status");
+pub(crate) const SERVER_REPLACE_UNFINISHED: TypedKey<bool> =
+    TypedKey::flag(Schema::V2, "server.replace_unfinished");
 pub(crate) const SERVER_ALLOW_BACKUP_ROOT_PATH: TypedKey<bool> =
     TypedKey::flag(Schema::V2, "server.allow_backup_root_path");
 pub(crate) const SERVER_TOKENS: TypedKey<Vec<SecretString>> = TypedKey::secrets(Schema::V2, "server.tokens");

@@ -15,6 +15,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("server.max_running_jobs", Count, "2"),
     key("server.max_queued_jobs", Whole, "100"),
     key("server.keep_jobs_days", Count, "30"),
+    key("server.replace_unfinished", Bool, "false"),
     key("server.legacy_status", Bool, "false"),
     key("server.allow_backup_root_path", Bool, "false"),
     key("server.tokens", SecretList, "").env("SERVER_TOKENS"),

@@ -90,7 +90,15 @@ fn backups_that_cannot_be_used() {
         Error::NoSuchBackup { name: name(), place: place() },
         Error::NotComplete { name: name(), state: BackupState::Unfinished },
         Error::NotComplete { name: name(), state: BackupState::Running },
-        Error::Running { name: name(), owner: "process 7 on db".into(), seconds: 12 },
+        Error::Running {
+            name: name(),
+            usage: "being read by process 7 on db (last sign of life 12 s ago)".into(),
+        },
+        Error::LeaseLost { marker: "/backup/nightly/meta/mb_begin.json".into(), owner: None },
+        Error::LeaseLost {
+            marker: "/backup/nightly/meta/mb_begin.json".into(),
+            owner: Some("process 7 on db".into()),
+        },
         Error::NotABackup { place: place() },
         Error::Damaged { name: name(), problems: vec!["a is missing".into(), "b has another size".into()] },
         Error::Format { name: name(), format: "snapshot".into() },

@@ -139,7 +139,8 @@ fn segments(backup: &CollectionDetail) -> Option<String> {
 /// The question before a deletion.
 pub(crate) fn delete_question(found: &DeletionReport) -> String {
     format!(
-        "Delete backup {} ({}, {}, {})?",
+        "{}Delete backup {} ({}, {}, {})?",
+        describe_overridden(found),
         found.name,
         found.state,
         counted(found.objects, "object"),
@@ -147,10 +148,18 @@ pub(crate) fn delete_question(found: &DeletionReport) -> String {
     )
 }
 
+/// The runs that a forced deletion overrides, one line each.
+fn describe_overridden(report: &DeletionReport) -> String {
+    let lines =
+        report.overridden.iter().map(|run| format!("{} is {run}: overridden by --force\n", report.name));
+    lines.collect::<Vec<_>>().concat()
+}
+
 /// The plan of a deletion.
 pub(crate) fn delete_plan(found: &DeletionReport) -> String {
     format!(
-        "Would delete backup {} ({}): {}, {}, below {}\n",
+        "{}Would delete backup {} ({}): {}, {}, below {}\n",
+        describe_overridden(found),
         found.name,
         found.state,
         counted(found.objects, "object"),
@@ -162,7 +171,8 @@ pub(crate) fn delete_plan(found: &DeletionReport) -> String {
 /// The report of a deletion.
 pub(crate) fn deleted(outcome: &DeletionReport) -> String {
     format!(
-        "Deleted backup {}: {}, {}.\n",
+        "{}Deleted backup {}: {}, {}.\n",
+        describe_overridden(outcome),
         outcome.name,
         counted(outcome.objects, "object"),
         bytes(outcome.bytes)

@@ -34,6 +34,9 @@ pub struct BackupRequest {
     /// Whether to pause Milvus's garbage collection during the backup, even if the configuration does not enable that.
     #[serde(default)]
     pub pause_gc: bool,
+    /// Whether the backup replaces an unfinished one of its name whose run has ended.
+    #[serde(default)]
+    pub replace_unfinished: bool,
 }
 
 impl BackupRequest {
@@ -45,6 +48,7 @@ impl BackupRequest {
             strategy: FlushStrategy::Auto,
             strict: false,
             pause_gc: false,
+            replace_unfinished: false,
         }
     }
 }

@@ -243,7 +243,7 @@ pub(super) async fn delete(exchange: Exchange, GoQuery(query): GoQuery<DeleteQue
             return Err(Failure::usage("empty backup name"));
         }
         let name = query.backup_name.parse().map_err(engine::Error::Name)?;
-        let request = DeleteRequest { name };
+        let request = DeleteRequest { name, force: false };
         let context = exchange.context(OtherPlace::default())?;
         let job = exchange
             .submit(|service| async move { service.submit(context, EngineRequest::Delete(request)).await })

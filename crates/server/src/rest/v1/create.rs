@@ -22,6 +22,7 @@ impl V1CreateRequest {
             strategy: self.strategy()?,
             pause_gc: self.gc_pause_enable,
             strict: false,
+            replace_unfinished: false,
         })
     }
 

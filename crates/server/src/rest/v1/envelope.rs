@@ -164,7 +164,10 @@ impl Terms for V1Terms {
             RequestOption::Rename => "collection_renames",
             RequestOption::UseExisting => "skipCreateCollection",
             RequestOption::DropExisting => "dropExistCollection",
-            RequestOption::Strict | RequestOption::SerialFlush => ApiTerms.option(option),
+            RequestOption::Strict
+            | RequestOption::SerialFlush
+            | RequestOption::ReplaceUnfinished
+            | RequestOption::Force => ApiTerms.option(option),
         }
     }
 }

@@ -163,10 +163,13 @@ pub(super) async fn get(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DryRunQuery {
+pub(super) struct DeletionQuery {
     /// Whether to return what would be deleted, without deleting it
     #[serde(default)]
     dry_run: bool,
+    /// Whether to delete the backup even if another run is writing or reading it
+    #[serde(default)]
+    force: bool,
 }
 
 /// Delete a backup
@@ -176,7 +179,7 @@ pub(super) struct DryRunQuery {
     params(
         ("name" = String, Path, description = "Name of the backup"),
         IdempotencyKey,
-        DryRunQuery,
+        DeletionQuery,
     ),
     responses(
         (status = 200, description = "What would be deleted", body = DeletionReport),
@@ -188,9 +191,9 @@ pub(super) async fn delete(
     State(state): State<server::ServerState>,
     Authenticated(context): Authenticated,
     PathName(name): PathName,
-    QueryParameters(query): QueryParameters<DryRunQuery>,
+    QueryParameters(query): QueryParameters<DeletionQuery>,
 ) -> ProblemOr<Submitted<DeletionReport>> {
-    let request = parse_delete_request(Some(&name));
+    let request = parse_delete_request(Some(&name), query.force);
     if query.dry_run {
         let outcome = state.service.plan_delete(&context, &request?).await?;
         return Ok(Submitted::Planned(DeletionReport::new(&outcome, true)));

@@ -23,6 +23,7 @@ use crate::classify;
 use crate::error::{Cause, StorageErrorKind};
 use crate::location::StoreLocation;
 use crate::measure;
+use crate::object::ObjectMetadata;
 
 /// The properties of the disk.
 pub(crate) const TRAITS: StoreTraits = StoreTraits { absolute_paths: true };
@@ -100,6 +101,19 @@ pub(crate) async fn copy(from: &ObjectKey, to: &ObjectKey, stop: &CancellationTo
         copied
     })
     .await
+}
+
+/// Returns the time by which the file system dates the files in the directory of `key`, in milliseconds since 1970.
+///
+/// The file system of a server has a clock of its own. Returns `None` where no file can be created.
+pub(crate) async fn now_ms(key: &ObjectKey) -> Option<i64> {
+    let path = absolute_path(key);
+    let work = move || {
+        let dir = path.parent().unwrap_or(&path);
+        let file = tempfile::tempfile_in(dir).and_then(|file| file.metadata());
+        file.map_err(|error| classify::io_error(&error))
+    };
+    ObjectMetadata::from_file(&run_blocking(work).await.ok()?).modified_ms
 }
 
 /// Deletes files; those that do not exist, and directories, are ignored.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::address::S3Address;
+use super::clock::StoreClock;
 use super::config::S3Credentials;
 use crate::classify;
 use crate::error::{Cause, StorageErrorKind};
@@ -29,6 +30,7 @@ pub(crate) struct S3Client {
     pub(crate) identity: String,
     /// Whether the store accepts requests that delete many objects; true until it refuses one.
     pub(crate) deletes_in_bulk: AtomicBool,
+    clock: StoreClock,
 }
 
 /// The fields that are read from result and error documents; an answer with status 200 may contain either.
@@ -44,14 +46,25 @@ pub(super) struct S3Answer {
 
 impl S3Client {
     /// Creates a client for one bucket.
-    pub(super) fn new(http: HttpTransporter, address: &S3Address, credentials: &S3Credentials) -> Self {
+    pub(super) fn new(
+        http: HttpTransporter,
+        address: &S3Address,
+        credentials: &S3Credentials,
+        clock: StoreClock,
+    ) -> Self {
         Self {
             http,
             bucket_url: address.bucket_url(),
             bucket: address.bucket.clone(),
             identity: identify(credentials),
             deletes_in_bulk: AtomicBool::new(true),
+            clock,
         }
+    }
+
+    /// Returns the time of the store in milliseconds since 1970; `None` if no answer had a date.
+    pub(crate) fn now_ms(&self) -> Option<i64> {
+        self.clock.now_ms()
     }
 
     /// Sends a request and reads the answer within `limit`; metrics record it as `operation`.

@@ -2,6 +2,7 @@
 
 mod address;
 mod client;
+mod clock;
 mod config;
 mod copier;
 mod credentials;
@@ -18,6 +19,7 @@ pub use config::{S3Addressing, S3Config, S3Credentials};
 pub(crate) use copier::S3Copier;
 
 use self::address::S3Address;
+use self::clock::StoreClock;
 use self::transport::S3Transport;
 use super::{Backend, OpenedStore, StoreTraits};
 use crate::classify;
@@ -44,7 +46,8 @@ pub(crate) fn open(config: &S3Config) -> Result<OpenedStore> {
         address.endpoint.starts_with("https://") || matches!(config.credentials, S3Credentials::Chain { .. });
     let http = crate::transport::build_http_client(&address.endpoint, config.ca_cert.as_deref(), uses_tls)?;
     let signer = credentials::build_signer(&config.credentials, &region, http.clone());
-    let http = HttpTransporter::new(S3Transport::new(http, signer, &region, &address.bucket));
+    let clock = StoreClock::default();
+    let http = HttpTransporter::new(S3Transport::new(http, signer, &region, &address.bucket, clock.clone()));
 
     let mut builder = services::S3::default()
         .endpoint(&address.endpoint)
@@ -58,6 +61,6 @@ pub(crate) fn open(config: &S3Config) -> Result<OpenedStore> {
     let operator = Operator::new(builder)
         .map_err(|error| classify::opendal_error(&error).during("open", location.to_string()))?;
     let operator = crate::transport::add_layers(operator, http.clone());
-    let client = S3Client::new(http, &address, &config.credentials);
+    let client = S3Client::new(http, &address, &config.credentials, clock);
     Ok(OpenedStore { location, traits: TRAITS, operator, backend: Backend::S3(Arc::new(client)) })
 }

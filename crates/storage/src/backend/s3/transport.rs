@@ -13,6 +13,8 @@ use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport, HttpTransporter
 use reqsign_aws_v4::{Credential, RequestSigner};
 use reqsign_core::Signer;
 
+use super::clock::StoreClock;
+
 /// The header that names the region of a bucket.
 const REGION_HEADER: &str = "x-amz-bucket-region";
 const CONTENT_MD5: &str = "content-md5";
@@ -35,6 +37,7 @@ struct TransportState {
     needs_checksum: AtomicBool,
     /// The bucket, for messages.
     bucket: String,
+    clock: StoreClock,
 }
 
 /// What was known about the store when a request was sent.
@@ -50,13 +53,20 @@ struct Signing {
 }
 
 impl S3Transport {
-    /// Creates a transport that signs for `region` until the store names another one.
-    pub(super) fn new(http: HttpTransporter, signer: Signer<Credential>, region: &str, bucket: &str) -> Self {
+    /// Creates a transport that signs for `region` until the store names another one, and sets `clock`.
+    pub(super) fn new(
+        http: HttpTransporter,
+        signer: Signer<Credential>,
+        region: &str,
+        bucket: &str,
+        clock: StoreClock,
+    ) -> Self {
         Self(Arc::new(TransportState {
             http,
             signing: RwLock::new(Signing { region: region.to_owned(), signer }),
             needs_checksum: AtomicBool::new(false),
             bucket: bucket.to_owned(),
+            clock,
         }))
     }
 
@@ -82,6 +92,7 @@ impl S3Transport {
         // The HTTP client adds this header itself, with the same value.
         parts.headers.remove(http::header::HOST);
         let response = self.0.http.fetch(Request::from_parts(parts, body.clone())).await?;
+        self.0.clock.record(response.headers());
         Ok((response, SentWith { region, checksum }))
     }
 
