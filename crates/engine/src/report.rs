@@ -95,7 +95,7 @@ impl RestoreReport {
         if interrupted {
             Some(FailureKind::Interrupted)
         } else if done == self.collections.len() {
-            None
+            self.collections.iter().any(|c| !c.lacks.is_empty()).then_some(FailureKind::Partial)
         } else if done > 0 || rows_differ {
             Some(FailureKind::Partial)
         } else {
@@ -149,6 +149,9 @@ pub struct CollectionRestored {
     pub dropped: bool,
     /// The outcome of the restore of this collection.
     pub outcome: CollectionOutcome,
+    /// What the collection lacks beside its data, such as an index that Milvus refused; a sentence each.
+    #[serde(default)]
+    pub lacks: Vec<String>,
     /// The row counts of the partitions that contain data; empty if an import job failed.
     #[serde(default)]
     pub partitions: Vec<PartitionRows>,

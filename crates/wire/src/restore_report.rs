@@ -38,7 +38,7 @@ pub struct RestoreReport {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "engine::known_advice")]
     #[schema(value_type = Object, nullable = false)]
     pub advice: Option<Advice>,
-    /// The exit code of the command: 0 if all collections are restored.
+    /// The exit code of the command: 0 if all collections are restored and lack nothing.
     pub exit_code: u8,
 }
 
@@ -65,6 +65,9 @@ pub struct RestoredCollection {
     /// Whether this restore dropped a collection of this name first.
     #[serde(default)]
     pub dropped: bool,
+    /// What the collection lacks beside its data, such as an index that Milvus refused; a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
     /// The row counts of the partitions with data.
     pub partitions: Vec<PartitionRowCount>,
     /// The reason of the failure; only if `outcome` is `failed`.
@@ -153,6 +156,7 @@ impl From<&engine::CollectionRestored> for RestoredCollection {
             outcome,
             created: restored.created,
             dropped: restored.dropped,
+            lacks: restored.lacks.clone(),
             partitions: restored.partitions.iter().map(PartitionRowCount::from).collect(),
             error,
         }

@@ -108,9 +108,9 @@ fn collection_outcome() -> impl Strategy<Value = CollectionOutcome> {
 prop_compose! {
     fn collection_restored()(
         source in collection(), target in collection(), created in any::<bool>(), outcome in collection_outcome(),
-        partitions in prop::collection::vec(partition_rows(), 0..3),
+        partitions in prop::collection::vec(partition_rows(), 0..3), lacks in prop::collection::vec(text(), 0..2),
     ) -> CollectionRestored {
-        CollectionRestored { source, target, created, outcome, partitions, dropped: false }
+        CollectionRestored { source, target, created, outcome, lacks, partitions, dropped: false }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Prints the outcome of a command, whether this process or a server produced it.
 
-use wire::{BackupReport, DONE, DeletionReport, Failure, FailureKind, Job, JobResult, RestoreReport, Reword};
+use wire::{
+    BackupReport, CollectionOutcome, DONE, DeletionReport, Failure, FailureKind, Job, JobResult,
+    RestoreReport, Reword,
+};
 
 use super::session::Session;
 use crate::render::{self, CommandTerms, Format};
@@ -25,7 +28,7 @@ pub(super) fn report_deletion(session: &Session<'_>, deleted: &DeletionReport) -
 /// Prints the report of a restore; returns the exit code.
 pub(super) fn report_restore(session: &Session<'_>, mut report: RestoreReport) -> Result<u8, Failure> {
     report.reword(session.terms());
-    if report.exit_code == DONE {
+    if report.collections.iter().all(|collection| collection.outcome == CollectionOutcome::Done) {
         session.report(&report, render::text::restore_report)?;
     } else {
         session.error(&render::text::restore_failure(&report));

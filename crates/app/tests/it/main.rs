@@ -14,6 +14,7 @@ mod grpc_client;
 mod grpc_lists;
 mod help;
 mod hostile_clients;
+mod lacking;
 mod messages;
 mod missing_rows;
 mod other_runs;

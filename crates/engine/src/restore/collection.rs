@@ -25,8 +25,9 @@ impl RestoreRun<'_> {
         data: &DataImport<'_>,
     ) -> CollectionRestored {
         let (dropped, created) = (AtomicBool::new(false), AtomicBool::new(false));
-        let mut partitions = Vec::new();
-        let result = self.restore_into_target(plan, data, (&dropped, &created), &mut partitions).await;
+        let (mut partitions, mut lacks) = (Vec::new(), Vec::new());
+        let result =
+            self.restore_into_target(plan, data, (&dropped, &created), (&mut partitions, &mut lacks)).await;
         let outcome = match result {
             Ok(()) => {
                 self.emit_phase(plan, CollectionPhase::Done);
@@ -53,19 +54,20 @@ impl RestoreRun<'_> {
             created,
             dropped: dropped.into_inner(),
             outcome,
+            lacks,
             partitions,
         }
     }
 
     /// Creates the target, imports and checks the data, sets the remaining properties and loads the collection.
     ///
-    /// Sets `dropped`, `created` and `partitions` before the steps that follow, so they are valid also after a failure.
+    /// Sets `dropped`, `created`, `partitions` and `lacks` before the steps that follow, so they are valid also after a failure.
     async fn restore_into_target(
         &self,
         plan: &CollectionPlan,
         data: &DataImport<'_>,
         (dropped, created): (&AtomicBool, &AtomicBool),
-        partitions: &mut Vec<PartitionRows>,
+        (partitions, lacks): (&mut Vec<PartitionRows>, &mut Vec<String>),
     ) -> Result<(), Error> {
         let backup = self
             .prepared
@@ -80,7 +82,7 @@ impl RestoreRun<'_> {
         dropped.store(self.drop_collection(plan).await?, Ordering::Relaxed);
         created.store(self.create_collection(plan, backup).await?, Ordering::Relaxed);
         ctx.run(self.create_partitions(plan, backup)).await?;
-        ctx.run(self.create_indexes(plan)).await?;
+        ctx.run(self.create_indexes(plan, lacks)).await?;
         self.emit_phase(plan, CollectionPhase::Importing);
         *partitions =
             ctx.run(data.while_readable(self.import_collection(plan, backup, data, turn).boxed())).await?;
@@ -88,10 +90,11 @@ impl RestoreRun<'_> {
         if created.load(Ordering::Relaxed) {
             ctx.run(self.check_no_foreign_rows(plan, partitions)).await?;
         }
-        ctx.run(self.set_remaining_properties(plan)).await?;
+        lacks.extend(ctx.run(self.set_remaining_properties(plan).map(Ok::<_, Error>)).await?);
         if plan.load {
             self.emit_phase(plan, CollectionPhase::Loading);
-            ctx.run(self.load_collection(plan, data.importer.stall_limit())).await?;
+            let limit = data.importer.stall_limit();
+            lacks.extend(ctx.run(self.load_collection(plan, limit).map(Ok::<_, Error>)).await?);
         }
         Ok(())
     }

@@ -85,7 +85,13 @@ impl RestoreRun<'_> {
     }
 
     /// Drops the indexes of the target if the request demands that, then creates the indexes of the plan.
-    pub(super) async fn create_indexes(&self, plan: &CollectionPlan) -> Result<(), Error> {
+    ///
+    /// An index that Milvus refuses costs no data, so it is only described in `lacks`.
+    pub(super) async fn create_indexes(
+        &self,
+        plan: &CollectionPlan,
+        lacks: &mut Vec<String>,
+    ) -> Result<(), Error> {
         let target = &plan.target;
         let present = self.milvus().list_indexes(target).await?;
         if self.prepared.request.options.drop_indexes && !present.is_empty() {
@@ -100,7 +106,9 @@ impl RestoreRun<'_> {
             if kept {
                 continue;
             }
-            self.milvus().create_index(target, index).await?;
+            if let Err(error) = self.milvus().create_index(target, index).await {
+                lacks.push(self.warn(format!("{target} is restored without an index: {error}")));
+            }
         }
         Ok(())
     }

@@ -6,53 +6,60 @@ use model::manifest::LoadState;
 use model::plan::restore::CollectionPlan;
 
 use super::RestoreRun;
-use crate::{CollectionOutcome, CollectionRestored, Error};
+use crate::{CollectionOutcome, CollectionRestored};
 
 /// The time between two requests for the state of a load.
 const LOAD_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl RestoreRun<'_> {
-    /// Sets the properties that are set only after the import, such as a TTL.
-    pub(super) async fn set_remaining_properties(&self, plan: &CollectionPlan) -> Result<(), Error> {
+    /// Emits a warning and returns it for the report.
+    pub(super) fn warn(&self, warning: String) -> String {
+        self.ctx.warn(warning.as_str());
+        warning
+    }
+
+    /// Sets the properties that are set only after the import, such as a TTL; returns what the collection lacks then.
+    pub(super) async fn set_remaining_properties(&self, plan: &CollectionPlan) -> Option<String> {
         if plan.properties_after.is_empty() {
-            return Ok(());
+            return None;
         }
-        Ok(self.milvus().alter_collection(&plan.target, &plan.properties_after).await?)
+        let error = self.milvus().alter_collection(&plan.target, &plan.properties_after).await.err()?;
+        let keys: Vec<&str> = plan.properties_after.iter().map(|property| property.key.as_str()).collect();
+        let (target, keys) = (&plan.target, keys.join(", "));
+        Some(self.warn(format!("{target} is restored, but without its properties {keys}: {error}")))
     }
 
     /// Loads the collection, or the partitions that were loaded, and waits for the end of the load.
     ///
-    /// A load that fails or does not end within `limit` is a warning, because the data is restored.
-    pub(super) async fn load_collection(&self, plan: &CollectionPlan, limit: Duration) -> Result<(), Error> {
+    /// A load that fails or does not end within `limit` costs no data, so this returns what the collection lacks then.
+    pub(super) async fn load_collection(&self, plan: &CollectionPlan, limit: Duration) -> Option<String> {
         let target = &plan.target;
         let sent = match plan.load_only.as_slice() {
             [] => self.milvus().load(target).await,
             some => self.milvus().load_partitions(target, some).await,
         };
         if let Err(error) = sent {
-            self.ctx.warn(format!("{target} is restored, but cannot be loaded: {error}"));
-            return Ok(());
+            return Some(self.warn(format!("{target} is restored, but cannot be loaded: {error}")));
         }
         let started = Instant::now();
         while started.elapsed() < limit {
             match self.milvus().load_state(target, None).await {
-                Ok(LoadState::Loaded) => return Ok(()),
+                Ok(LoadState::Loaded) => return None,
                 // Milvus sometimes answers for a moment that an existing collection does not exist.
                 Err(error)
                     if error.kind() != milvus::MilvusErrorKind::CollectionNotFound
                         && !error.is_temporary() =>
                 {
-                    self.ctx.warn(format!("{target} is restored, but its load state is not known: {error}"));
-                    return Ok(());
+                    let warning = format!("{target} is restored, but its load state is not known: {error}");
+                    return Some(self.warn(warning));
                 }
                 Ok(_) | Err(_) => tokio::time::sleep(LOAD_POLL_INTERVAL).await,
             }
         }
-        self.ctx.warn(format!(
+        Some(self.warn(format!(
             "{target} is restored, but not loaded after {} s; Milvus may still be loading it",
             limit.as_secs()
-        ));
-        Ok(())
+        )))
     }
 
     /// Creates the aliases of the restored collections; an alias that is taken stays unchanged. Returns the warnings.

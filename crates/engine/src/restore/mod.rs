@@ -199,6 +199,7 @@ fn result_not_begun(plan: &CollectionPlan) -> CollectionRestored {
         created: false,
         dropped: false,
         outcome: CollectionOutcome::NotBegun,
+        lacks: Vec::new(),
         partitions: Vec::new(),
     }
 }

@@ -11,6 +11,7 @@ use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, PrefixFacts, RestorePlan, RestoreRequest, TargetFacts};
+use model::version::Capabilities;
 
 use super::PreparedRestore;
 use super::data_access::determine_data_access;
@@ -111,7 +112,9 @@ pub(super) async fn prepare_restore(
     if !request.options.meta_only {
         checked.facts.prefixes = inspect_prefixes(&checked, request).await?;
     }
-    let plan = checked.build_plan(request)?;
+    let mut plan = checked.build_plan(request)?;
+    let index_warnings = describe_unknown_indexes(&plan, checked.target.milvus.capabilities());
+    plan.warnings.extend(index_warnings);
     let CheckedRestore { catalog, target, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
     // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
@@ -163,6 +166,15 @@ fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targ
     targets
         .only(&request.targets)
         .map_err(|error| Error::Selection(error, Some(Box::new(Advice::FilterByTargetNames))))
+}
+
+/// Describes the indexes of a plan whose type the target does not have.
+fn describe_unknown_indexes(plan: &RestorePlan, capabilities: &Capabilities) -> Vec<String> {
+    let indexes = plan.collections.iter().flat_map(|c| c.indexes.iter().map(move |index| (&c.target, index)));
+    let problems = indexes.filter_map(|(target, index)| Some((target, capabilities.index_problem(index)?)));
+    problems
+        .map(|(target, problem)| format!("{target}: the target cannot build the index of {problem}"))
+        .collect()
 }
 
 /// Fails if the version of the target does not support the schema of a collection.

@@ -127,7 +127,7 @@ async fn files_from_before_the_marker_disappeared_are_kept() {
         let dir = dir.clone();
         move || {
             for name in disk::list_files(&dir).into_keys() {
-                disk::set_age(&dir.join(name), Duration::from_secs(3600));
+                disk::set_age(&dir.join(name), Duration::from_hours(1));
             }
             std::fs::remove_file(dir.join("meta/mb_begin.json")).unwrap();
         }

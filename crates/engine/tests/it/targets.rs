@@ -1,11 +1,12 @@
 //! Existing and missing targets of a restore (simulated Milvus).
 
-use engine::{FailureKind, RestoreReport};
+use engine::{CollectionOutcome, FailureKind, RestoreReport};
 use milvus::CreateCollection;
 use model::ids::CollectionId;
 use model::mapping::Mapping;
 use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
 use model::selection::Selection;
+use testkit::fake::Fault;
 
 use crate::samples::{self, collection};
 use crate::watch::WatchedJob;
@@ -225,6 +226,30 @@ async fn a_target_with_another_schema_is_rejected_before_anything_is_written() {
 }
 
 #[tokio::test]
+async fn an_index_that_the_target_refuses_costs_no_data() {
+    let world = world_with_backup().await;
+    world.fake.inject(Fault::Denied { call: "CreateIndex" });
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    assert_eq!(kind_and_rows(&report), (Some(FailureKind::Partial), 9));
+    let lacks: Vec<&String> = report.collections.iter().flat_map(|c| &c.lacks).collect();
+    let expected = "default.books_copy is restored without an index: cannot create index near on vector of ";
+    assert!(lacks.len() == 1 && lacks[0].starts_with(expected), "{lacks:?}");
+    assert!(report.collections.iter().all(|c| c.outcome == CollectionOutcome::Done), "{report:?}");
+}
+
+#[tokio::test]
+async fn the_plan_names_indexes_that_the_target_cannot_build() {
+    let world = world_with_backup().await;
+    let meta = world.backup_path("nightly/meta/full_meta.json");
+    let manifest = std::fs::read_to_string(&meta).unwrap();
+    std::fs::write(&meta, manifest.replace("\"HNSW\"", "\"HNSW_SQ\"")).unwrap();
+    let plan = world.plan_restore(&restore_copy_request("nightly")).await.unwrap();
+    let expected = "default.books_copy: the target cannot build the index of field vector: index type HNSW_SQ (since \
+                    Milvus 2.5.0)";
+    assert!(plan.plan().warnings.iter().any(|warning| warning == expected), "{:?}", plan.plan().warnings);
+}
+
+#[tokio::test]
 async fn a_target_that_cannot_be_loaded_is_restored_with_a_warning() {
     let world = world_with_backup().await;
     let milvus = world.connect().await;
@@ -242,8 +267,9 @@ async fn a_target_that_cannot_be_loaded_is_restored_with_a_warning() {
     };
     let watched = WatchedJob::new(|_, _| {});
     let report = world.restore_watched(&request, &watched).await.unwrap();
-    assert_eq!(kind_and_rows(&report), (None, 5));
+    assert_eq!(kind_and_rows(&report), (Some(FailureKind::Partial), 5));
     let words = watched.messages();
+    assert_eq!(report.collections[0].lacks, [words.as_str()]);
     let expected =
         "default.books_copy is restored, but cannot be loaded: cannot load collection default.books_copy: ";
     assert!(words.starts_with(expected), "{words}");

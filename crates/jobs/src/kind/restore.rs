@@ -115,8 +115,11 @@ pub(super) fn describe_failure(report: &RestoreReport) -> Option<JobFailure> {
         _ => None,
     });
     let total = report.collections.len();
-    let cause =
-        failed.map(|(target, failure)| format!("; {target}: {}", failure.message)).unwrap_or_default();
+    let lack = || report.collections.iter().find_map(|c| c.lacks.first());
+    let cause = match failed {
+        Some((target, failure)) => format!("; {target}: {}", failure.message),
+        None => lack().map(|lack| format!("; {lack}")).unwrap_or_default(),
+    };
     Some(JobFailure {
         kind,
         message: format!("restored {done} of {total} collections from {}{cause}", report.name),

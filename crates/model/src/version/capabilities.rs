@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Release, ServerVersion};
-use crate::manifest::{DataType, Field, Schema};
+use crate::manifest::{DataType, Field, Index, Schema};
 
 /// The features of one Milvus, derived from its version; where the server answers otherwise, its answer has priority.
 #[derive(Clone, Debug)]
@@ -77,6 +77,16 @@ impl Capabilities {
         problems
     }
 
+    /// Returns the problem with an index whose type this Milvus does not have; `None` if it has it or may have it.
+    pub fn index_problem(&self, index: &Index) -> Option<SchemaProblem> {
+        let since = first_release_with_index(&index.index_type)?;
+        (!self.version.at_least(since)).then(|| SchemaProblem {
+            field: Some(index.field_name.clone()),
+            feature: format!("index type {}", index.index_type),
+            since: Some(since),
+        })
+    }
+
     fn field_problems(&self, field: &Field) -> impl Iterator<Item = SchemaProblem> + use<'_> {
         let name = field.name.clone();
         let typed =
@@ -107,6 +117,19 @@ fn first_release_with(data_type: DataType) -> Option<Release> {
         105 | 106 | 200 | 201 => Some((2, 6, 0)),
         24 | 26 => Some((2, 6, 6)),
         25 | 27 => Some((3, 0, 0)),
+        _ => None,
+    }
+}
+
+/// Returns the first release that builds indexes of a type; `None` for types that all have, or that are unknown.
+fn first_release_with_index(index_type: &str) -> Option<Release> {
+    match index_type.to_ascii_uppercase().as_str() {
+        "SCANN" | "GPU_IVF_FLAT" | "GPU_IVF_PQ" => Some((2, 3, 0)),
+        "INVERTED" | "SPARSE_INVERTED_INDEX" | "SPARSE_WAND" | "GPU_CAGRA" | "GPU_BRUTE_FORCE" => {
+            Some((2, 4, 0))
+        }
+        "BITMAP" | "HNSW_SQ" | "HNSW_PQ" | "HNSW_PRQ" => Some((2, 5, 0)),
+        "NGRAM" | "RTREE" | "IVF_RABITQ" | "MINHASH_LSH" => Some((2, 6, 0)),
         _ => None,
     }
 }
@@ -155,6 +178,20 @@ mod tests {
             ..Schema::default()
         };
         assert_eq!(problems("2.2.9", &schema), Vec::<String>::new());
+    }
+
+    #[test]
+    fn index_types_of_later_releases_are_named() {
+        let problem = |raw: &str, index_type: &str| {
+            let index =
+                Index { field_name: "v".to_owned(), index_type: index_type.to_owned(), ..Index::default() };
+            capabilities_of(raw).index_problem(&index).map(|problem| problem.to_string())
+        };
+        let inverted = problem("2.3.5", "INVERTED");
+        assert_eq!(inverted.as_deref(), Some("field v: index type INVERTED (since Milvus 2.4.0)"));
+        assert_eq!(problem("2.4.0", "INVERTED"), None);
+        assert_eq!(problem("2.2.9", "HNSW"), None);
+        assert_eq!(problem("2.2.9", "UNHEARD_OF"), None);
     }
 
     #[test]

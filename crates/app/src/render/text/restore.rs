@@ -81,7 +81,7 @@ fn rows_less_deletes(min: u64, max: u64) -> String {
     }
 }
 
-/// What a restore did that did all of it.
+/// What a restore did that brought all data.
 pub(crate) fn restore_report(report: &RestoreReport) -> String {
     let collections = counted(report.collections.len(), "collection");
     let proof = match report.rows_max.saturating_sub(report.rows_min) {
@@ -95,12 +95,17 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
             counted(deletes, "delete"),
         ),
     };
-    format!(
+    let mut text = format!(
         "Restored {collections} from {} in {}: {proof}.\n{}",
         report.name,
         duration(wire::duration_from_seconds(report.seconds)),
         dropped_collections(report)
-    )
+    );
+    for lack in report.collections.iter().flat_map(|restored| &restored.lacks) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  lacking: {lack}");
+    }
+    text
 }
 
 /// A line with the collections that the restore dropped and created again; empty if there are none.
@@ -216,6 +221,7 @@ mod tests {
     fn restored(name: &str, outcome: CollectionOutcome) -> CollectionRestored {
         let expected = RowRange { min: 1997, max: 2000 };
         CollectionRestored {
+            lacks: Vec::new(),
             source: CollectionRef::new("", name),
             target: CollectionRef::new("", format!("{name}_x")),
             created: outcome != CollectionOutcome::NotBegun,
