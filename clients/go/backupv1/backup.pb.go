@@ -28,7 +28,7 @@ type CreateBackupRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id of the new job; generated if it is empty. An id that another job has is rejected.
 	JobId string `protobuf:"bytes,1,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
-	// The name of the backup: a letter or `_`, then up to 127 letters, digits or `_`. Generated from the current time if it
+	// The name of the backup: a letter, a digit or `_`, then up to 127 letters, digits, `_`, `-` or `.`. Generated from the current time if it
 	// is empty.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// The collections to back up, as a comma-separated list of `db.*`, `db.collection`, `collection` (in the database

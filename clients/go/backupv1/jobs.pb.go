@@ -418,6 +418,7 @@ type Job struct {
 	Progress      *Progress              `protobuf:"bytes,12,opt,name=progress,proto3" json:"progress,omitempty"`
 	Result        *Result                `protobuf:"bytes,13,opt,name=result,proto3" json:"result,omitempty"`
 	Failure       *Failure               `protobuf:"bytes,14,opt,name=failure,proto3" json:"failure,omitempty"`
+	WaitsFor      []string               `protobuf:"bytes,15,rep,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"` // running jobs of which one must end first: `KIND BACKUP (job ID)`; only while queued
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,6 +547,13 @@ func (x *Job) GetResult() *Result {
 func (x *Job) GetFailure() *Failure {
 	if x != nil {
 		return x.Failure
+	}
+	return nil
+}
+
+func (x *Job) GetWaitsFor() []string {
+	if x != nil {
+		return x.WaitsFor
 	}
 	return nil
 }
@@ -1373,7 +1381,7 @@ const file_milvus_backup_v1_jobs_proto_rawDesc = "" +
 	"page_token\x18\x05 \x01(\tR\tpageToken\"e\n" +
 	"\x10ListJobsResponse\x12)\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x15.milvus_backup.v1.JobR\x04jobs\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x82\x04\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9f\x04\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12-\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x19.milvus_backup.v1.JobKindR\x04kind\x12\x16\n" +
@@ -1393,7 +1401,8 @@ const file_milvus_backup_v1_jobs_proto_rawDesc = "" +
 	"\x0emilvus_version\x18\v \x01(\tR\rmilvusVersion\x126\n" +
 	"\bprogress\x18\f \x01(\v2\x1a.milvus_backup.v1.ProgressR\bprogress\x120\n" +
 	"\x06result\x18\r \x01(\v2\x18.milvus_backup.v1.ResultR\x06result\x123\n" +
-	"\afailure\x18\x0e \x01(\v2\x19.milvus_backup.v1.FailureR\afailureB\b\n" +
+	"\afailure\x18\x0e \x01(\v2\x19.milvus_backup.v1.FailureR\afailure\x12\x1b\n" +
+	"\twaits_for\x18\x0f \x03(\tR\bwaitsForB\b\n" +
 	"\x06_ahead\"\xad\x03\n" +
 	"\bProgress\x12\x18\n" +
 	"\apercent\x18\x01 \x01(\x05R\apercent\x12\x14\n" +

@@ -278,7 +278,7 @@ impl Error {
             }
             Self::NameTaken { name, .. } => Advice::ChooseNameOrDelete { backup: name.clone() },
             Self::Occupied { .. } => Advice::ChooseNameOrInspect,
-            Self::NoSuchBackup { .. } => Advice::ListBackups,
+            Self::NoSuchBackup { .. } | Self::NoLatest { .. } | Self::DeletesLatest(_) => Advice::ListBackups,
             Self::NotComplete { name, state: BackupState::Running } | Self::Running { name, .. } => {
                 Advice::WaitForRun { backup: name.clone(), lease_seconds: LEASE_SECONDS }
             }

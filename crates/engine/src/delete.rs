@@ -113,15 +113,18 @@ impl Catalog {
     ) -> Result<DeletableBackup, Error> {
         let name = &request.name;
         if name.is_reserved() {
-            return Err(self.no_such_backup(name));
+            return Err(self.no_such_backup(name).await);
         }
         let Some(backup) = self.read_summary(name).await? else {
+            if name.latest_pattern().is_some() {
+                return Err(Error::DeletesLatest(name.to_string()));
+            }
             let dir = self.layout(name).dir().clone();
             let any = self.store.has_objects_below(&dir).await?;
             return Err(if any {
                 Error::NotABackup { place: self.store.describe(&dir) }
             } else {
-                self.no_such_backup(name)
+                self.no_such_backup(name).await
             });
         };
         let overridden = match self.find_users(name).await {

@@ -55,13 +55,29 @@ pub enum Error {
         place: String,
     },
     /// No backup of this name exists.
-    #[error("there is no backup {name} below {place}")]
+    #[error(
+        "there is no backup {name} below {place}{}",
+        similar.as_ref().map(|similar| format!("; did you mean {similar}?")).unwrap_or_default()
+    )]
     NoSuchBackup {
         /// The name of the backup.
         name: String,
         /// The backup root that was searched.
         place: String,
+        /// The most similar name of a directory there, if one is similar.
+        similar: Option<String>,
     },
+    /// No complete backup has a name that matches.
+    #[error("there is no complete backup whose name matches {pattern:?} below {place}")]
+    NoLatest {
+        /// The pattern of names.
+        pattern: String,
+        /// The backup root that was searched.
+        place: String,
+    },
+    /// The newest backup is not deleted by a word that means another backup tomorrow.
+    #[error("{0} means the newest backup; a deletion needs the name itself")]
+    DeletesLatest(String),
     /// The backup is not complete.
     #[error("backup {name} is {state}, not complete")]
     NotComplete {

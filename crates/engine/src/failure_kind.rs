@@ -35,12 +35,14 @@ impl Error {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Name(_)
+            | Self::DeletesLatest(_)
             | Self::Place { .. }
             | Self::Mapping(_)
             | Self::Strategy(_)
             | Self::WrongRoot { .. } => FailureKind::Usage,
             Self::Selection(..)
             | Self::NoSuchBackup { .. }
+            | Self::NoLatest { .. }
             | Self::NotABackup { .. }
             | Self::Plan(PlanError::NotInBackup(_) | PlanError::TargetsMissing(_)) => FailureKind::NotFound,
             Self::NameTaken { .. }

@@ -86,12 +86,23 @@ impl ActiveJob {
             job.state = JobState::Running;
             job.started_ms = Some(started_ms);
             job.ahead = None;
+            job.waits_for.clear();
         });
     }
 
-    /// Sets the number of queued jobs that start before this one.
-    pub(crate) fn set_jobs_ahead(&self, ahead: usize) {
-        self.job.send_if_modified(|job| job.ahead.replace(ahead) != Some(ahead));
+    /// Sets the number of queued jobs that start before this one, and the running jobs of which one must end first.
+    pub(crate) fn set_queue_position(&self, ahead: usize, waits_for: Vec<String>) {
+        self.job.send_if_modified(|job| {
+            let changed = job.ahead != Some(ahead) || job.waits_for != waits_for;
+            (job.ahead, job.waits_for) = (Some(ahead), waits_for);
+            changed
+        });
+    }
+
+    /// Describes the job for others that wait for it.
+    pub(crate) fn describe(&self) -> String {
+        let job = self.job.borrow();
+        format!("{} {} (job {})", job.kind.as_str(), job.backup, job.id)
     }
 
     /// Requests that the job stops at a safe point; only the first reason is kept.
@@ -116,6 +127,7 @@ impl ActiveJob {
             job.failure = end.failure;
             job.cancelling = false;
             job.ahead = None;
+            job.waits_for.clear();
         });
         self.finished.cancel();
     }

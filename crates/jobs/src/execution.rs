@@ -166,7 +166,7 @@ pub(crate) fn finish_job(
         let mut table = shared.lock_table();
         table.count_end(job.kind, job.state, &end);
         if ran {
-            table.release_slot();
+            table.release_slot(active);
         }
         // The job is removed before its end is announced, so that whoever reacts to the end reads the stored job.
         if saved {

@@ -113,6 +113,9 @@ pub struct JobSnapshot {
     pub cancelling: bool,
     /// The number of queued jobs that start before this one; `None` unless the job is queued.
     pub ahead: Option<usize>,
+    /// The running jobs of which one must end before a job of this kind starts, as `KIND BACKUP (job ID)`; empty unless the
+    /// job is queued.
+    pub waits_for: Vec<String>,
     /// The time of submission, in milliseconds since 1970.
     pub created_ms: i64,
     /// The time at which the job started, in milliseconds since 1970.

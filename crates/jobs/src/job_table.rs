@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::active_job::ActiveJob;
 use crate::error::JobsError;
 use crate::job::JobState;
-use crate::kind::JobKind;
+use crate::kind::{JobKind, JobSlot};
 use crate::store::EndRecord;
 
 /// The number of stored jobs of each kind in each state.
@@ -16,7 +16,7 @@ pub type JobCounts = BTreeMap<(JobKind, JobState), usize>;
 /// The limits on the number of active jobs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JobLimits {
-    /// The number of jobs that run at the same time.
+    /// The number of jobs that run at the same time in the slots of each resource.
     pub(crate) running: NonZeroUsize,
     /// The number of further jobs that may wait in the queue.
     pub(crate) queued: usize,
@@ -28,7 +28,7 @@ pub(crate) struct JobTable {
     limits: JobLimits,
     jobs: HashMap<String, Arc<ActiveJob>>,
     queue: VecDeque<Arc<ActiveJob>>,
-    running: usize,
+    running: Vec<Arc<ActiveJob>>,
     /// Set when the shutdown begins; no job is accepted or started after that.
     pub(crate) closed: bool,
     /// The counts of all jobs, including finished ones.
@@ -44,7 +44,7 @@ impl JobTable {
             limits,
             jobs: HashMap::new(),
             queue: VecDeque::new(),
-            running: 0,
+            running: Vec::new(),
             closed: false,
             counts,
             last_backup,
@@ -66,10 +66,10 @@ impl JobTable {
     }
 
     /// Fails if the server is shutting down or if a new job would have to wait and the queue is full.
-    pub(crate) fn check_capacity(&self) -> Result<(), JobsError> {
+    pub(crate) fn check_capacity(&self, kind: JobKind) -> Result<(), JobsError> {
         if self.closed {
             Err(JobsError::ShuttingDown)
-        } else if self.has_free_slot() || self.queue.len() < self.limits.queued {
+        } else if self.has_free_slot(kind.slot()) || self.queue.len() < self.limits.queued {
             Ok(())
         } else {
             Err(JobsError::QueueFull(self.queue.len()))
@@ -83,13 +83,14 @@ impl JobTable {
         self.update_queue_positions();
     }
 
-    /// Removes the first job from the queue and counts it as running; `None` if no job can be started.
+    /// Removes the first job that has a free slot from the queue, and counts it as running; `None` if no job can start.
     pub(crate) fn dequeue_next(&mut self) -> Option<Arc<ActiveJob>> {
-        if self.closed || !self.has_free_slot() {
+        if self.closed {
             return None;
         }
-        let job = self.queue.pop_front()?;
-        self.running += 1;
+        let at = self.queue.iter().position(|job| self.has_free_slot(slot_of(job)))?;
+        let job = self.queue.remove(at)?;
+        self.running.push(Arc::clone(&job));
         self.update_queue_positions();
         Some(job)
     }
@@ -111,8 +112,9 @@ impl JobTable {
     }
 
     /// Gives back the slot of a job that has finished running.
-    pub(crate) fn release_slot(&mut self) {
-        self.running = self.running.saturating_sub(1);
+    pub(crate) fn release_slot(&mut self, job: &Arc<ActiveJob>) {
+        self.running.retain(|running| !Arc::ptr_eq(running, job));
+        self.update_queue_positions();
     }
 
     /// Removes a job whose end is stored; from then on it is read from the store.
@@ -138,13 +140,25 @@ impl JobTable {
         }
     }
 
-    fn has_free_slot(&self) -> bool {
-        self.running < self.limits.running.get()
+    /// Returns the running jobs that use a resource.
+    fn running_in(&self, slot: JobSlot) -> impl Iterator<Item = &Arc<ActiveJob>> {
+        self.running.iter().filter(move |job| slot_of(job) == slot)
     }
 
+    fn has_free_slot(&self, slot: JobSlot) -> bool {
+        self.running_in(slot).count() < self.limits.running.get()
+    }
+
+    /// Tells each queued job how many jobs start before it, and for which running jobs it waits.
     fn update_queue_positions(&self) {
-        for (ahead, job) in self.queue.iter().enumerate() {
-            job.set_jobs_ahead(ahead);
+        for (at, job) in self.queue.iter().enumerate() {
+            let slot = slot_of(job);
+            let ahead = self.queue.iter().take(at).filter(|earlier| slot_of(earlier) == slot).count();
+            job.set_queue_position(ahead, self.running_in(slot).map(|running| running.describe()).collect());
         }
     }
+}
+
+fn slot_of(job: &ActiveJob) -> JobSlot {
+    job.job.borrow().kind.slot()
 }

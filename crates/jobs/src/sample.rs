@@ -29,6 +29,7 @@ pub(crate) fn job_after_events(request: EngineRequest, events: &[Event]) -> JobS
         state: JobState::Running,
         cancelling: false,
         ahead: None,
+        waits_for: Vec::new(),
         created_ms: 0,
         started_ms: Some(0),
         ended_ms: None,

@@ -101,6 +101,7 @@ impl SharedState {
             state: JobState::Queued,
             cancelling: false,
             ahead: None,
+            waits_for: Vec::new(),
             created_ms: now_ms(),
             started_ms: None,
             ended_ms: None,
@@ -157,7 +158,7 @@ impl SharedState {
                 return Err(JobsError::Busy { claim, holder: job.id.clone() });
             }
         }
-        self.lock_table().check_capacity()
+        self.lock_table().check_capacity(request.kind())
     }
 
     /// Returns the job of an earlier submission by the same caller with the same idempotency key.

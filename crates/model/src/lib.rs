@@ -14,6 +14,8 @@ pub mod name;
 pub mod plan;
 pub mod segment;
 pub mod selection;
+mod similar;
 pub mod version;
 
 pub use host::is_local_host;
+pub use similar::most_similar;

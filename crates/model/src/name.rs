@@ -72,8 +72,35 @@ pub(crate) fn is_milvus_name(name: &str) -> bool {
 
 /// Returns whether a name consists of ASCII letters, digits and `_` and does not begin with a digit.
 fn is_word(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    name.starts_with(begins_word) && name.chars().all(is_word_char)
+}
+
+/// Returns whether a new backup may have this character in its name.
+const fn is_new_name_char(c: char) -> bool {
+    is_word_char(c) || matches!(c, '-' | '.')
+}
+
+const fn begins_new_name(c: char) -> bool {
+    is_word_char(c)
+}
+
+const fn is_word_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+const fn begins_word(c: char) -> bool {
+    c.is_ascii_alphabetic() || c == '_'
+}
+
+/// Returns the end of an error that suggests a name with allowed characters only; empty if nothing of it would be left.
+fn suggestion(name: &str, begins: fn(char) -> bool, is_allowed: fn(char) -> bool) -> String {
+    let mut suggested: String =
+        name.chars().take(MAX_BACKUP_NAME - 1).map(|c| if is_allowed(c) { c } else { '_' }).collect();
+    if !suggested.starts_with(begins) {
+        suggested.insert(0, '_');
+    }
+    let says_something = suggested.chars().any(|c| c.is_ascii_alphanumeric());
+    if says_something { format!("; for example {suggested}") } else { String::new() }
 }
 
 /// The reason why a text is not a valid name.
@@ -87,10 +114,21 @@ pub enum NameError {
     NotOnePart(String),
     /// An existing backup may have this name, a new one may not.
     #[error(
-        "{0:?} cannot name a new backup: a name begins with a letter or `_`, goes on with letters, digits \
-         or `_`, and has at most {MAX_BACKUP_NAME} characters"
+        "{0:?} cannot name a new backup: a name begins with a letter, a digit or `_`, continues with letters, digits, \
+         `_`, `-` or `.`, and has at most {MAX_BACKUP_NAME} characters{suggestion}",
+        suggestion = suggestion(.0, begins_new_name, is_new_name_char)
+    )]
+    NotNew(String),
+    /// A backup of this name cannot be created by the API of the Go tool.
+    #[error(
+        "{0:?} cannot name a new backup here: a name begins with a letter or `_`, continues with letters, digits or \
+         `_`, and has at most {MAX_BACKUP_NAME} characters{suggestion}",
+        suggestion = suggestion(.0, begins_word, is_word_char)
     )]
     NotAWord(String),
+    /// The text means the newest backup.
+    #[error("{0:?} cannot name a new backup: it means the newest backup; choose another name")]
+    MeansLatest(String),
     /// Milvus stores its own files in a directory of this name.
     #[error("{0:?} cannot name a backup: it is the name of one of Milvus's own directories")]
     Reserved(String),
@@ -107,8 +145,27 @@ pub enum NameError {
 pub struct BackupName(String);
 
 impl BackupName {
-    /// Validates the name of a new backup: `^[A-Za-z_][A-Za-z0-9_]{0,127}$`, and not one of Milvus's own directories.
+    /// Validates the name of a new backup: `^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`, not one of Milvus's own directories,
+    /// and not `latest`. All releases of the Go tool read such backups.
     pub fn for_create(name: &str) -> Result<Self, NameError> {
+        let parsed: Self = name.parse()?;
+        if parsed.is_reserved() {
+            return Err(NameError::Reserved(parsed.0));
+        }
+        if parsed.latest_pattern().is_some() {
+            return Err(NameError::MeansLatest(parsed.0));
+        }
+        if !name.starts_with(begins_new_name)
+            || !name.chars().all(is_new_name_char)
+            || name.len() > MAX_BACKUP_NAME
+        {
+            return Err(NameError::NotNew(parsed.0));
+        }
+        Ok(parsed)
+    }
+
+    /// Validates the name of a new backup as the Go tool does: `^[A-Za-z_][A-Za-z0-9_]{0,127}$`.
+    pub fn for_create_by_go_api(name: &str) -> Result<Self, NameError> {
         let parsed: Self = name.parse()?;
         if parsed.is_reserved() {
             return Err(NameError::Reserved(parsed.0));
@@ -117,6 +174,13 @@ impl BackupName {
             return Err(NameError::NotAWord(parsed.0));
         }
         Ok(parsed)
+    }
+
+    /// Returns the pattern of names of which this means the newest backup: `*` for `latest`, `P` for `latest(P)`; `None`
+    /// for other names.
+    pub fn latest_pattern(&self) -> Option<&str> {
+        let rest = self.0.strip_prefix("latest")?;
+        if rest.is_empty() { Some("*") } else { rest.strip_prefix('(')?.strip_suffix(')') }
     }
 
     /// Generates a name from the time (UTC) at which the backup starts.
@@ -183,15 +247,39 @@ mod tests {
     }
 
     #[test]
-    fn a_new_backup_needs_a_name_of_letters_digits_and_underscores() {
+    fn a_new_backup_needs_a_name_of_letters_digits_and_a_few_marks() {
         let longest = "a".repeat(128);
-        for name in ["nightly", "_x9", "Z", longest.as_str()] {
+        for name in ["nightly", "_x9", "Z", "2026-11-29", "prod.v1-2", longest.as_str()] {
             assert_eq!(BackupName::for_create(name).unwrap().as_str(), name);
         }
         let too_long = "a".repeat(129);
-        for name in ["9a", "a-b", "a.b", " a", "a b", "naïve", too_long.as_str()] {
-            assert_eq!(BackupName::for_create(name), Err(NameError::NotAWord(name.to_owned())));
+        for name in ["-a", ".a", " a", "a b", "a+b", "naïve", too_long.as_str()] {
+            assert_eq!(BackupName::for_create(name), Err(NameError::NotNew(name.to_owned())));
         }
+        for name in ["latest", "latest(nightly-*)"] {
+            assert_eq!(BackupName::for_create(name), Err(NameError::MeansLatest(name.to_owned())));
+        }
+        assert!(BackupName::for_create("latest-nightly").is_ok());
+    }
+
+    #[test]
+    fn the_api_of_the_go_tool_accepts_fewer_names() {
+        for name in ["nightly", "_x9", "latest"] {
+            assert_eq!(BackupName::for_create_by_go_api(name).unwrap().as_str(), name);
+        }
+        for name in ["9a", "a-b", "a.b", " a"] {
+            assert_eq!(BackupName::for_create_by_go_api(name), Err(NameError::NotAWord(name.to_owned())));
+        }
+        let error = BackupName::for_create_by_go_api("2026-11.29").unwrap_err().to_string();
+        assert!(error.ends_with("; for example _2026_11_29"), "{error}");
+    }
+
+    #[test]
+    fn latest_means_the_newest_backup() {
+        let pattern = |name: &str| name.parse::<BackupName>().unwrap().latest_pattern().map(str::to_owned);
+        assert_eq!(pattern("latest").as_deref(), Some("*"));
+        assert_eq!(pattern("latest(nightly-*)").as_deref(), Some("nightly-*"));
+        assert_eq!((pattern("latest_1"), pattern("latest(a"), pattern("nightly")), (None, None, None));
     }
 
     #[test]
@@ -210,8 +298,9 @@ mod tests {
 
     #[test]
     fn the_error_states_the_rule() {
-        let error = BackupName::for_create("2024-01").unwrap_err().to_string();
-        assert!(error.contains("\"2024-01\"") && error.contains("letters, digits") && error.contains("128"));
+        let error = BackupName::for_create("2024 01").unwrap_err().to_string();
+        assert!(error.contains("\"2024 01\"") && error.contains("letters, digits") && error.contains("128"));
+        assert!(error.ends_with("; for example 2024_01"), "{error}");
     }
 
     #[test]

@@ -109,11 +109,25 @@ impl Service {
         let submission =
             Submission { request, place, id, idempotency_key, name_generated, by: caller.name.clone() };
         let submitted = match caller.require(role) {
-            Ok(()) => self.submit_to_queue(submission, any_id).boxed().await.map_err(Failure::from),
+            Ok(()) => self.resolve_and_submit(submission, any_id).boxed().await,
             Err(refused) => Err(refused),
         };
         audit::record_request(&caller, action, &subject, submitted.as_ref().map(|job| job.id.as_str()));
         submitted
+    }
+
+    /// Submits a job; one that restores the newest backup gets its name, which is another one tomorrow.
+    async fn resolve_and_submit(&self, submission: Submission, any_id: bool) -> Result<JobSnapshot, Failure> {
+        let Submission { request, place: OtherPlace { bucket, root }, .. } = &submission;
+        let request = match request {
+            EngineRequest::Restore(restore) if restore.name.latest_pattern().is_some() => {
+                let engine = self.engine.with_backup(bucket.as_deref(), root.as_deref())?;
+                let name = engine.resolve_name(restore.name.clone(), &JobCtx::detached()).await?;
+                EngineRequest::Restore(RestoreRequest { name, ..restore.clone() })
+            }
+            other => other.clone(),
+        };
+        Ok(self.submit_to_queue(Submission { request, ..submission }, any_id).await?)
     }
 
     async fn submit_to_queue(&self, submission: Submission, any_id: bool) -> Result<JobSnapshot, JobsError> {
@@ -147,7 +161,10 @@ impl Service {
         context: &RequestContext,
         request: &RestoreRequest,
     ) -> Result<PreparedRestore, Failure> {
-        Ok(self.engine(context).await?.engine.plan_restore(request, &JobCtx::detached()).await?)
+        let access = self.engine(context).await?;
+        let name = access.engine.resolve_name(request.name.clone(), &JobCtx::detached()).await?;
+        let request = RestoreRequest { name, ..request.clone() };
+        Ok(access.engine.plan_restore(&request, &JobCtx::detached()).await?)
     }
 
     /// Plans a deletion.
@@ -171,7 +188,9 @@ impl Service {
         context: &RequestContext,
         name: &BackupName,
     ) -> Result<BackupDetail, Failure> {
-        Ok(self.engine(context).await?.engine.get(name, &JobCtx::detached()).await?)
+        let access = self.engine(context).await?;
+        let name = access.engine.resolve_name(name.clone(), &JobCtx::detached()).await?;
+        Ok(access.engine.get(&name, &JobCtx::detached()).await?)
     }
 
     /// Returns the size of the metadata files of a backup, in bytes.

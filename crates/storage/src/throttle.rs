@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Admits bytes at a constant rate. A large amount is admitted at once, and later callers wait for it.
+/// Admits bytes at a constant rate: an amount is admitted when the rate has paid for all of it.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     bytes_per_second: u64,
@@ -23,15 +23,17 @@ impl Throttle {
         tokio::time::sleep_until(self.reserve(bytes, Instant::now())).await;
     }
 
-    /// Reserves `bytes` and returns the time from which they may be moved.
+    /// Reserves `bytes` and returns the time from which they may be moved: copies by a store or a kernel move all of
+    /// them at once, so they are paid for before.
     fn reserve(&self, bytes: u64, now: Instant) -> Instant {
         // Rates and sizes are far below 2^53, up to which a float is exact.
         let cost =
             Duration::try_from_secs_f64(bytes as f64 / self.bytes_per_second as f64).unwrap_or(Duration::MAX);
         let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
         let start = free_at.map_or(now, |free| free.max(now));
-        *free_at = Some(start.checked_add(cost).unwrap_or(start));
-        start
+        let paid = start.checked_add(cost).unwrap_or(start);
+        *free_at = Some(paid);
+        paid
     }
 }
 
@@ -40,11 +42,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_admitted_amount_delays_the_next_caller() {
+    fn an_amount_waits_for_itself_and_for_what_was_admitted_before() {
         let throttle = Throttle::new(1000);
         let now = Instant::now();
-        assert_eq!(throttle.reserve(500, now), now);
-        assert_eq!(throttle.reserve(1, now), now + Duration::from_millis(500));
+        assert_eq!(throttle.reserve(500, now), now + Duration::from_millis(500));
+        assert_eq!(throttle.reserve(1000, now), now + Duration::from_millis(1500));
     }
 
     #[test]
@@ -53,7 +55,7 @@ mod tests {
         let now = Instant::now();
         throttle.reserve(1000, now);
         let later = now + Duration::from_mins(1);
-        assert_eq!(throttle.reserve(1000, later), later);
         assert_eq!(throttle.reserve(1000, later), later + Duration::from_secs(1));
+        assert_eq!(throttle.reserve(1000, later), later + Duration::from_secs(2));
     }
 }

@@ -41,6 +41,10 @@ pub struct Job {
     pub cancelling: bool,
     /// The number of queued jobs that start before this one; null unless the job is queued.
     pub ahead: Option<usize>,
+    /// The running jobs of which one must end before this one starts, as `KIND BACKUP (job ID)`; empty unless the job is
+    /// queued.
+    #[serde(default)]
+    pub waits_for: Vec<String>,
     /// The name of the caller who submitted the job.
     pub by: String,
     /// The request that the job executes.
@@ -117,6 +121,7 @@ impl From<&jobs::JobSnapshot> for Job {
             state: job.state.into(),
             cancelling: job.cancelling,
             ahead: job.ahead,
+            waits_for: job.waits_for.clone(),
             by: job.by.clone(),
             request: JobRequest::from(job),
             created: UtcTime::from_ms(job.created_ms),

@@ -15,9 +15,9 @@ use crate::{Failure, FailureKind, FlushStrategy};
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"name": "nightly", "filter": "shop.*,default.books"}))]
 pub struct NewBackup {
-    /// The name of the backup: a letter or `_`, then up to 127 letters, digits or `_`. Default: generated from the
-    /// current time.
-    #[schema(pattern = "^([A-Za-z_][A-Za-z0-9_]{0,127})?$")]
+    /// The name of the backup: a letter, a digit or `_`, then up to 127 letters, digits, `_`, `-` or `.`. Default:
+    /// generated from the current time.
+    #[schema(pattern = "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")]
     pub name: Option<String>,
     /// The collections to back up, as a comma-separated list of `db.*`, `db.collection`, `collection` (in the database
     /// `default`) and `db.` (the database without its collections). Names may contain `*` and `?`. Default: everything.

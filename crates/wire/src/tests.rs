@@ -193,7 +193,7 @@ prop_compose! {
         let failure = failure.map(|(kind, message, context, advice)| JobFailure { kind, message, context, advice });
         JobSnapshot {
             id, kind: request.kind(), backup: request.backup().to_owned(), request: Some(request),
-            place: OtherPlace { bucket, root: None }, by, state, cancelling, ahead, created_ms, started_ms,
+            place: OtherPlace { bucket, root: None }, by, state, cancelling, ahead, waits_for: Vec::new(), created_ms, started_ms,
             ended_ms, milvus_version: None, targets, progress, outcome, failure,
         }
     }
@@ -265,6 +265,7 @@ fn only_an_active_job_has_a_copy_rate_and_remaining_seconds() {
             state,
             cancelling: false,
             ahead: None,
+            waits_for: Vec::new(),
             created_ms: 0,
             started_ms: Some(0),
             ended_ms: None,

@@ -30,7 +30,7 @@ Examples:
   milvus-backup create nightly --replace-unfinished
   milvus-backup create nightly --dry-run")]
 pub(super) struct Arguments {
-    /// Name the backup: a letter or _, then letters, digits or _ [default: generated from the current time]
+    /// Name the backup: a letter, digit or _, then letters, digits, _, - or . [default: generated from the current time]
     #[arg(value_name = "NAME", id = "backup")]
     word: Option<String>,
     /// Name the backup, in place of the argument

@@ -36,6 +36,7 @@ impl Arguments {
         } else {
             let engine = session.engine()?;
             let job = session.silent_job()?;
+            let name = engine.resolve_name(name, job.ctx()).await?;
             BackupDetail::new(&engine.get(&name, job.ctx()).await?, self.detail)
         };
         session.show(&backup, render::text::detail)?;

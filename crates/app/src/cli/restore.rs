@@ -68,8 +68,8 @@ impl Arguments {
 
     /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
-        let new_restore = self.new_restore(session)?;
-        let request = new_restore.to_engine_request(session.config.keep_staged())?;
+        let mut new_restore = self.new_restore(session)?;
+        let mut request = new_restore.to_engine_request(session.config.keep_staged())?;
         let asks = !self.yes && !self.dry_run && can_confirm();
         if let Some(client) = session.server() {
             if asks && request.options.existing == ExistingTargetPolicy::Drop {
@@ -77,6 +77,8 @@ impl Arguments {
                 if !may_drop(session, &plan, None).await? {
                     return Ok(DONE);
                 }
+                // The backup in question, even if a newer one was created meanwhile.
+                new_restore.backup = Some(plan.name);
             }
             let submission = Submission {
                 method: Method::POST,
@@ -90,6 +92,8 @@ impl Arguments {
         self.job.reject_without_server()?;
         let engine = session.engine()?;
         let job = session.job()?;
+        let resolved = engine.resolve_name(request.name.clone(), job.ctx()).await;
+        request.name = job.finish_if_failed(resolved)?;
         let prepared = job.finish_if_failed(engine.plan_restore(&request, job.ctx()).await)?;
         if self.dry_run {
             job.display().finish();

@@ -56,15 +56,8 @@ impl Provider {
 
     /// Returns the provider with the most similar spelling, if one is similar.
     pub(in crate::config) fn nearest(text: &str) -> Option<Self> {
-        let text = text.to_lowercase();
-        let scored = Self::ALL.into_iter().flat_map(|provider| {
-            let score = |name: &&str| strsim::normalized_damerau_levenshtein(name, &text);
-            provider.spellings().iter().map(score).map(move |score| (score, provider)).collect::<Vec<_>>()
-        });
-        scored
-            .filter(|(score, _)| *score >= 0.6)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, provider)| provider)
+        let spellings = Self::ALL.iter().flat_map(|provider| provider.spellings().iter().copied());
+        model::most_similar(text, spellings).and_then(Self::parse)
     }
 
     /// Returns the name in configuration files and messages.

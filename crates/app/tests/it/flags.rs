@@ -159,7 +159,10 @@ fn both_drop_flags_of_0_4_mean_drop() {
 fn names_and_rules_are_validated_before_milvus_is_contacted() {
     let tool = Tool::new(NOWHERE);
     let cases: [(&[&str], &str); 8] = [
-        (&["create", "-n", "a-b"], "begins with a letter or `_`, goes on with letters, digits or `_`"),
+        (
+            &["create", "-n", "a b"],
+            "begins with a letter, a digit or `_`, continues with letters, digits, `_`, `-` or `.`",
+        ),
         (&["create", "-n", "insert_log"], "one of Milvus's own directories"),
         (&["get"], "the request names no backup"),
         (&["delete", "-n", ".."], "cannot name a backup"),

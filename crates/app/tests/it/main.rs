@@ -17,6 +17,7 @@ mod hostile_clients;
 mod lacking;
 mod messages;
 mod missing_rows;
+mod names;
 mod other_runs;
 mod remote_commands;
 mod rest_v1;

@@ -288,7 +288,7 @@ async fn a_queued_job_is_reported() {
     world.fake.inject(Fault::Hangs { call: "Flush" });
     run_on(&serving, &create_client(), &["create", "-n", "b1", "--detach"]).exits_with(0);
     let mut command = BackgroundCommand::start(&world, &serving, &["create", "-n", "b2"]);
-    assert_eq!(command.next_line(), "note: the job is queued, next to run");
+    assert_eq!(command.next_line(), "note: the job is queued, waits for backup b1");
     command.interrupt();
     let (code, stderr) = command.wait_for_end();
     assert_eq!(code, Some(130), "{stderr}");

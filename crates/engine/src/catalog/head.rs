@@ -88,13 +88,9 @@ impl Engine {
 
 impl Catalog {
     /// Lists the directories of the root and reads the summary of each backup, sorted by name.
-    async fn list_summaries(&self) -> Result<Vec<BackupSummary>, Error> {
+    pub(super) async fn list_summaries(&self) -> Result<Vec<BackupSummary>, Error> {
         let found = self.store.list_level(&self.root.as_prefix()).await?;
-        let names = found
-            .dirs
-            .into_iter()
-            .filter_map(|dir| dir.parse::<BackupName>().ok())
-            .filter(|n| !n.is_reserved());
+        let names = names_of_directories(found.dirs);
         let mut summaries: Vec<BackupSummary> = stream::iter(names)
             .map(|name| async move { self.read_summary(&name).await })
             .buffer_unordered(CONCURRENT_HEAD_READS)
@@ -108,6 +104,12 @@ impl Catalog {
         summaries.extend(broken);
         summaries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(summaries)
+    }
+
+    /// Lists the names of the directories of the root that may be backups.
+    pub(super) async fn list_names(&self) -> Result<Vec<BackupName>, Error> {
+        let found = self.store.list_level(&self.root.as_prefix()).await?;
+        Ok(names_of_directories(found.dirs).collect())
     }
 
     /// Reads the summary of one backup; returns `None` if the directory does not exist or is not a backup.
@@ -203,6 +205,11 @@ impl Catalog {
             listed => listed.map_err(Error::from),
         }
     }
+}
+
+fn names_of_directories(dirs: Vec<String>) -> impl Iterator<Item = BackupName> {
+    let names = dirs.into_iter().filter_map(|dir| dir.parse::<BackupName>().ok());
+    names.filter(|name| !name.is_reserved())
 }
 
 /// Returns the summary of a backup one of whose metadata files is a broken link.

@@ -3,6 +3,7 @@
 mod compare;
 mod facts;
 mod head;
+mod latest;
 mod objects;
 mod read;
 mod runs;
@@ -49,9 +50,13 @@ impl Catalog {
         self.store.describe(&self.root.as_prefix())
     }
 
-    /// Creates the error for a name that no backup has.
-    pub(crate) fn no_such_backup(&self, name: &BackupName) -> Error {
-        Error::NoSuchBackup { name: name.to_string(), place: self.describe_root() }
+    /// Creates the error for a name that no backup has, with a similar name if there is one.
+    pub(crate) async fn no_such_backup(&self, name: &BackupName) -> Error {
+        // The error is about the name, so a root that cannot be listed suggests nothing.
+        let names = self.list_names().await.unwrap_or_default();
+        let similar = model::most_similar(name.as_str(), names.iter().map(BackupName::as_str));
+        let similar = similar.filter(|similar| *similar != name.as_str()).map(str::to_owned);
+        Error::NoSuchBackup { name: name.to_string(), place: self.describe_root(), similar }
     }
 
     /// Reads a whole file; returns `None` if it does not exist.

@@ -43,15 +43,15 @@ impl Catalog {
     /// Reads a complete backup; for any other state, returns an error that names the state.
     pub(crate) async fn read_complete_backup(&self, name: &BackupName) -> Result<BackupDetail, Error> {
         if name.is_reserved() {
-            return Err(self.no_such_backup(name));
+            return Err(self.no_such_backup(name).await);
         }
-        let mut summary = match self.read_head(name).await {
+        let read = match self.read_head(name).await {
             Err(Error::Storage(error)) if error.kind() != StorageErrorKind::PermissionDenied => {
                 summarize_error(name, error).map(Some)
             }
             read => read,
-        }?
-        .ok_or_else(|| self.no_such_backup(name))?;
+        }?;
+        let Some(mut summary) = read else { return Err(self.no_such_backup(name).await) };
         if let (BackupState::Unreadable, Some(problem)) = (summary.state, &summary.problem) {
             return Err(Error::Damaged { name: name.to_string(), problems: vec![problem.clone()] });
         }

@@ -223,7 +223,7 @@ async fn a_selection_without_a_match_is_an_error_and_changes_nothing() {
     let selection = Selection::from_filter("books,shop.*,default.boots").unwrap();
     let error = world.back_up(&BackupRequest { selection, ..backup_request("some") }).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::NotFound);
-    assert_eq!(error.to_string(), "nothing matches shop.*, default.boots");
+    assert_eq!(error.to_string(), "nothing matches shop.*, default.boots (did you mean default.books?)");
     assert_eq!(error.advice(), Some(Advice::CorrectFilter));
     assert_eq!(world.count_calls("Flush"), 0);
     assert!(world.list_backups().await.is_empty());
@@ -319,7 +319,7 @@ async fn an_empty_server_gives_a_valid_empty_backup() {
     assert_eq!(detail.manifest.databases.len(), 1);
     let selection = Selection::from_filter("books").unwrap();
     let error = world.back_up(&BackupRequest { selection, ..backup_request("books") }).await.unwrap_err();
-    assert_eq!(error.to_string(), "nothing matches default.books");
+    assert_eq!(error.to_string(), "nothing matches books");
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ async fn the_error_for_a_missing_backup_names_the_searched_root() {
     let error = delete(&world, "nightly").await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::NotFound);
     let place = world.backup_path("nightly").parent().unwrap().display().to_string();
-    let expected = format!("there is no backup nightly below {place}/\nlist_backups");
+    let expected =
+        format!("there is no backup nightly below {place}/; did you mean nightly_2?\nlist_backups");
     assert_eq!(describe_error(&error), expected);
     assert_eq!(world.list_backups().await.len(), 1);
 }

@@ -67,7 +67,7 @@ async fn targets_are_filtered_by_their_own_names() {
     assert_eq!(targets, ["shop.books_b"]);
     assert_eq!(world.collection_names("default").await, ["books", "tags"]);
     let error = world.restore(&filtered("books")).await.unwrap_err();
-    let expected = "nothing matches default.books\n\
+    let expected = "nothing matches books (did you mean default.books_a?)\n\
                     filter_by_target_names";
     assert_eq!(describe_error(&error), expected);
 }

@@ -318,7 +318,7 @@ async fn a_filter_that_matches_only_new_names_is_an_error_that_names_the_old_one
     let request = RestoreRequest { selection: filter("books_copy"), ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::NotFound);
-    let expected = "nothing matches default.books_copy\n\
+    let expected = "nothing matches books_copy\n\
                     filter_by_source_names names=[\"default.books\"]";
     assert_eq!(describe_error(&error), expected);
     let request = RestoreRequest {
@@ -334,7 +334,7 @@ async fn a_filter_that_matches_only_new_names_is_an_error_that_names_the_old_one
     );
     let request = RestoreRequest { selection: filter("boots"), ..restore_copy_request("nightly") };
     let error = world.restore(&request).await.unwrap_err();
-    assert_eq!(error.to_string(), "nothing matches default.boots");
+    assert_eq!(error.to_string(), "nothing matches boots (did you mean default.books?)");
     assert_eq!(error.advice(), Some(Advice::CorrectFilter));
     assert_eq!(world.count_calls("CreateCollection"), 2, "those of the source");
 }

@@ -120,6 +120,14 @@ impl JobKind {
         }
     }
 
+    /// Returns the resource for which jobs of this kind compete.
+    pub(crate) const fn slot(self) -> JobSlot {
+        match self {
+            Self::Backup | Self::Restore => JobSlot::Transfer,
+            Self::Delete => JobSlot::Catalog,
+        }
+    }
+
     /// Describes what a job of this kind changed that stopped before its end, and as the advice how to continue.
     ///
     /// `request` is `None` if a later version of this program stored it; `outcome` is the report of the engine, if it
@@ -155,6 +163,16 @@ impl JobKind {
             Self::Delete => Advice::DeleteAgain { backup, may_be_gone: false },
         }
     }
+}
+
+/// The resource for which jobs compete. Each has as many slots as the limit on running jobs, so that a short job does not
+/// wait behind long ones that use another resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobSlot {
+    /// Milvus, and the copying of data.
+    Transfer,
+    /// The listing and deletion of backups.
+    Catalog,
 }
 
 /// What a job changes.

@@ -121,6 +121,7 @@ impl JobRow {
             state: self.state,
             cancelling: false,
             ahead: None,
+            waits_for: Vec::new(),
             created_ms: self.created_ms,
             started_ms: self.started_ms,
             ended_ms: self.ended_ms,

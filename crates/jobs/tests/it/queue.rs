@@ -66,6 +66,25 @@ async fn a_target_created_while_its_restore_is_queued_is_not_dropped() {
 }
 
 #[tokio::test]
+async fn a_deletion_does_not_wait_behind_backups_and_a_waiting_job_names_the_running_one() {
+    let env = TestEnvironment::with_one_slot().await;
+    let jobs = env.open_jobs();
+    env.run_backup(&jobs, "old").await;
+    env.stall_backups(1);
+    let first = within_deadline(jobs.submit(backup_submission("first"))).await.unwrap();
+    env.wait_until_stalled().await;
+    let second = within_deadline(jobs.submit(backup_submission("second"))).await.unwrap();
+    assert_eq!((second.ahead, second.waits_for), (Some(0), vec![format!("backup first (job {})", first.id)]));
+    let deletion = within_deadline(jobs.submit(delete_submission("old"))).await.unwrap();
+    assert_eq!(within_deadline(jobs.wait(&deletion.id)).await.unwrap().state, JobState::Succeeded);
+    assert_eq!(jobs.get(&first.id).unwrap().state, JobState::Running);
+
+    jobs.cancel(&first.id).unwrap();
+    let second = within_deadline(jobs.wait(&second.id)).await.unwrap();
+    assert_eq!((second.state, second.waits_for), (JobState::Succeeded, Vec::new()));
+}
+
+#[tokio::test]
 async fn queued_jobs_run_in_the_order_of_submission() {
     let env = TestEnvironment::with_one_slot().await;
     env.stall_backups(1);

@@ -53,7 +53,7 @@ pub enum SelectionError {
     /// One or more rules match nothing in the source.
     #[error("nothing matches {}", .rules.join(", "))]
     NoMatch {
-        /// The rules without a match, in canonical form.
+        /// The rules without a match, each with a similar name if there is one.
         rules: Vec<String>,
     },
 }
@@ -168,7 +168,10 @@ impl Selection {
                 !databases.iter().any(|database| rule.selects_database(database))
                     && !collections.iter().any(|collection| rule.selects(collection))
             })
-            .map(ToString::to_string)
+            .map(|rule| match rule.suggest(databases, collections) {
+                Some(similar) => format!("{rule} (did you mean {similar}?)"),
+                None => rule.to_string(),
+            })
             .collect();
         if !unmatched.is_empty() && !self.is_everything() {
             return Err(SelectionError::NoMatch { rules: unmatched });
@@ -305,7 +308,12 @@ mod tests {
     #[test]
     fn rules_without_a_match_are_named() {
         let selection = Selection::from_filter("books,nope,shop.x*,gone.*,away.").unwrap();
-        assert_eq!(selected(&selection).unwrap_err(), "nothing matches default.nope, shop.x*, gone.*, away.");
+        assert_eq!(selected(&selection).unwrap_err(), "nothing matches nope, shop.x*, gone.*, away.");
+        let selection = Selection::from_filter("boks,orders,shp.,shop.ordres,holow.*").unwrap();
+        let expected = "nothing matches boks (did you mean default.books?), orders (did you mean shop.orders?), \
+                        shp. (did you mean shop.?), shop.ordres (did you mean shop.orders?), \
+                        holow.* (did you mean hollow.*?)";
+        assert_eq!(selected(&selection).unwrap_err(), expected);
         assert!(selected(&Selection::from_filter("*.*,nope.x").unwrap()).is_err());
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::most_similar;
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 
 /// The reason why a rule is invalid.
@@ -16,6 +17,8 @@ pub(super) enum Rule {
     Whole(String),
     /// Collections by the names of their databases and their own.
     Collection { database: String, collection: String },
+    /// Collections of the database `default`, written without it.
+    InDefault(String),
 }
 
 impl Rule {
@@ -28,7 +31,8 @@ impl Rule {
         match text.split_once('.') {
             Some((database, "")) => Self::database_alone(database),
             Some((database, collection)) => Self::collection(database, collection),
-            None => Self::collection(DEFAULT_DATABASE, text),
+            None if text == "*" => Self::whole_database(DEFAULT_DATABASE),
+            None => Ok(Self::InDefault(validate_part(text)?)),
         }
     }
 
@@ -51,7 +55,7 @@ impl Rule {
     pub(super) fn selects_database(&self, name: &str) -> bool {
         match self {
             Self::DatabaseAlone(pattern) | Self::Whole(pattern) => matches(pattern, name),
-            Self::Collection { .. } => false,
+            Self::Collection { .. } | Self::InDefault(_) => false,
         }
     }
 
@@ -62,7 +66,31 @@ impl Rule {
             Self::Collection { database, collection } => {
                 matches(database, &name.database) && matches(collection, &name.collection)
             }
+            Self::InDefault(collection) => {
+                name.database == DEFAULT_DATABASE && matches(collection, &name.collection)
+            }
         }
+    }
+}
+
+impl Rule {
+    /// Returns what may have been meant by a rule that matches nothing, in the syntax of a rule.
+    pub(super) fn suggest(&self, databases: &[String], collections: &[CollectionRef]) -> Option<String> {
+        let database_like =
+            |wanted: &str| most_similar(wanted, databases.iter().map(String::as_str)).map(str::to_owned);
+        let (database, collection) = match self {
+            Self::DatabaseAlone(database) => return Some(format!("{}.", database_like(database)?)),
+            Self::Whole(database) => return Some(format!("{}.*", database_like(database)?)),
+            Self::Collection { database, collection } => (database.as_str(), collection),
+            Self::InDefault(collection) => (DEFAULT_DATABASE, collection),
+        };
+        // A collection of the same name in another database comes first.
+        if let Some(elsewhere) = collections.iter().find(|name| name.collection == *collection) {
+            return Some(elsewhere.to_string());
+        }
+        let here = collections.iter().filter(|name| name.database == database);
+        let similar = most_similar(collection, here.map(|name| name.collection.as_str()))?;
+        Some(CollectionRef::new(database, similar).to_string())
     }
 }
 
@@ -72,6 +100,7 @@ impl fmt::Display for Rule {
             Self::DatabaseAlone(database) => write!(f, "{database}."),
             Self::Whole(database) => write!(f, "{database}.*"),
             Self::Collection { database, collection } => write!(f, "{database}.{collection}"),
+            Self::InDefault(collection) => f.write_str(collection),
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn job(job: &JobSnapshot) -> v1::Job {
         created_ms: job.created_ms,
         started_ms: job.started_ms.unwrap_or_default(),
         ended_ms: job.ended_ms.unwrap_or_default(),
+        waits_for: job.waits_for.clone(),
         ahead: job.ahead.map(|ahead| i32::try_from(ahead).unwrap_or(i32::MAX)),
         milvus_version: job.milvus_version.clone().unwrap_or_default(),
         progress: Some(progress(job)),

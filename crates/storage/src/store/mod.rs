@@ -80,8 +80,8 @@ impl Store {
 
     /// Returns the time of the store itself in milliseconds since 1970, by which it dates its objects.
     ///
-    /// A bucket tells it with its answers, so there it is known after a request; on a disk, a nameless file in the
-    /// directory of `key` shows it. Returns `None` if the store does not tell.
+    /// A bucket tells it with its answers, so there it is known after a request; on a disk, a temporary file in
+    /// the directory of `key` shows it. Returns `None` if the store does not tell.
     pub async fn now_ms(&self, key: &ObjectKey) -> Option<i64> {
         match self.backend() {
             Backend::Disk => disk::now_ms(key).await,

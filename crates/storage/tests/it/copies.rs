@@ -431,5 +431,15 @@ async fn a_rate_limit_applies_to_all_clones_together() {
     let (first, second) = tokio::join!(copy(&one, items("x")), copy(&other, items("y")));
     first.unwrap();
     second.unwrap();
-    assert!(started.elapsed() >= Duration::from_millis(590), "three objects are paid for before the fourth");
+    assert!(started.elapsed() >= Duration::from_millis(790), "each object is paid for before it is copied");
+}
+
+#[tokio::test]
+async fn a_single_object_that_the_store_copies_itself_takes_its_time() {
+    let (from, to, _server) = in_process().await.unwrap();
+    put(&from, "a", mixed_bytes(3000)).await;
+    let mover = Mover::new(from, to, MoverOptions { bytes_per_second: Some(5000), ..options() }).unwrap();
+    let started = Instant::now();
+    copy(&mover, vec![item("a", "b", 3000)]).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(590), "{:?}", started.elapsed());
 }

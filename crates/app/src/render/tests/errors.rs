@@ -39,6 +39,8 @@ fn invalid_requests() {
     let errors = [
         Error::Name(NameError::NotOnePart("..".into())),
         Error::Name(NameError::NotAWord("a-b".into())),
+        Error::Name(NameError::NotNew("a b".into())),
+        Error::Name(NameError::MeansLatest("latest".into())),
         Error::Name(NameError::Reserved("insert_log".into())),
         Error::Name(NameError::NotQualified("books".into())),
         Error::Place { place: "a//b".into(), reason: "it has an empty part" },
@@ -87,7 +89,10 @@ fn backups_that_cannot_be_used() {
     let (name, place) = (|| "nightly".to_owned(), || "s3://a-bucket/backup/nightly/".to_owned());
     let errors = [
         Error::Occupied { place: place() },
-        Error::NoSuchBackup { name: name(), place: place() },
+        Error::NoSuchBackup { name: name(), place: place(), similar: None },
+        Error::NoSuchBackup { name: "nigthly".into(), place: place(), similar: Some(name()) },
+        Error::NoLatest { pattern: "prod-*".into(), place: place() },
+        Error::DeletesLatest("latest".into()),
         Error::NotComplete { name: name(), state: BackupState::Unfinished },
         Error::NotComplete { name: name(), state: BackupState::Running },
         Error::Running {

@@ -57,6 +57,9 @@ pub(crate) fn job(job: &Job, result: &str) -> String {
     if let Some(filter) = &job.request.filter {
         head.push(line("Selection", filter.clone()));
     }
+    if !job.waits_for.is_empty() {
+        head.push(line("Waits for", format!("the end of {}", job.waits_for.join(" or "))));
+    }
     if let Some(phase) = job.progress.phase {
         head.push(line("Phase", phase.to_string()));
     }
@@ -88,7 +91,11 @@ pub(crate) fn state(job: &Job) -> String {
     let state = job.state;
     match job.ahead {
         _ if job.cancelling => format!("{state}, cancelling"),
-        Some(0) => format!("{state}, next to run"),
+        Some(0) => match job.waits_for.first() {
+            // The list has no room for the id.
+            Some(running) => format!("{state}, waits for {}", running.split(" (").next().unwrap_or_default()),
+            None => format!("{state}, next to run"),
+        },
         Some(ahead) => format!("{state} after {}", counted(ahead, "job")),
         None => state.to_string(),
     }

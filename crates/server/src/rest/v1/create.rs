@@ -14,7 +14,7 @@ impl V1CreateRequest {
         self.reject_unsupported()?;
         let name = match self.backup_name.as_str() {
             "" => generated_names::backup_name(),
-            name => BackupName::for_create(name).map_err(engine::Error::Name)?,
+            name => BackupName::for_create_by_go_api(name).map_err(engine::Error::Name)?,
         };
         Ok(BackupRequest {
             name,
@@ -115,7 +115,7 @@ mod tests {
         let mut body = json!({});
         assert!(read(&body).unwrap().selection.is_everything());
         body["collection_names"] = json!(["a"]);
-        assert_eq!(selected(&body), "default.a");
+        assert_eq!(selected(&body), "a");
         body["db_collections"] = json!({"b": []});
         assert_eq!(selected(&body), "b.*");
         body["filter"] = json!({"c": {"colls": ["d"]}});

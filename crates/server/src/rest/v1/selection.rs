@@ -95,7 +95,7 @@ mod tests {
             text(collections("collection_names", &names))
         };
         assert_eq!(read(&[]), Ok("unset".to_owned()));
-        assert_eq!(read(&["books", "shop.orders"]), Ok("default.books,shop.orders".to_owned()));
+        assert_eq!(read(&["books", "shop.orders"]), Ok("books,shop.orders".to_owned()));
         for wrong in [&["a.b.c"][..], &[""], &["a,b"], &["db."]] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }

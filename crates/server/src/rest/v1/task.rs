@@ -299,6 +299,7 @@ mod tests {
             state,
             cancelling: false,
             ahead: None,
+            waits_for: Vec::new(),
             created_ms: 5_000,
             started_ms: (state != JobState::Queued).then_some(7_999),
             ended_ms: state.is_over().then_some(9_001),

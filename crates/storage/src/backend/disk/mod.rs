@@ -107,11 +107,14 @@ pub(crate) async fn copy(from: &ObjectKey, to: &ObjectKey, stop: &CancellationTo
 ///
 /// The file system of a server has a clock of its own. Returns `None` where no file can be created.
 pub(crate) async fn now_ms(key: &ObjectKey) -> Option<i64> {
-    let path = absolute_path(key);
+    let temp = absolute_path(&temp_beside(key));
     let work = move || {
-        let dir = path.parent().unwrap_or(&path);
-        let file = tempfile::tempfile_in(dir).and_then(|file| file.metadata());
-        file.map_err(|error| classify::io_error(&error))
+        let dated = File::create_new(&temp).and_then(|file| file.metadata());
+        if dated.is_ok() {
+            // Ignored: a temporary file that remains is removed with its directory.
+            let _ = fs::remove_file(&temp);
+        }
+        dated.map_err(|error| classify::io_error(&error))
     };
     ObjectMetadata::from_file(&run_blocking(work).await.ok()?).modified_ms
 }
