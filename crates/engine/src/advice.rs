@@ -299,7 +299,9 @@ impl Error {
             Self::Unsteady { .. } => Advice::WaitForQuietCollection,
             Self::Segments { .. } => Advice::CompactCollection,
             Self::Import { reason, .. } => return advice_for_import_failure(reason),
-            Self::Stalled { .. } => Advice::ReplaceCollection { when_milvus_answers: false },
+            Self::Stalled { .. } | Self::JobLost { .. } => {
+                Advice::ReplaceCollection { when_milvus_answers: false }
+            }
             Self::Format { .. } | Self::Schema { .. } => Advice::UseNewerTarget,
             Self::Storage(error) => return advice_for_store_error(error.kind()),
             Self::Milvus(error) => return advice_for_milvus_error(error.kind()),

@@ -95,6 +95,8 @@ pub struct EngineLimits {
     pub backup_collections: Option<NonZeroUsize>,
     /// The maximum number of collections that a restore processes concurrently.
     pub restore_collections: NonZeroUsize,
+    /// The largest size in bytes of an import job with several segments.
+    pub import_job_bytes: u64,
     /// The maximum number of import jobs that Milvus has at the same time.
     pub import_jobs: NonZeroUsize,
     /// The maximum number of objects that are copied concurrently.

@@ -227,6 +227,19 @@ pub enum Error {
         /// The time without progress in seconds.
         seconds: u64,
     },
+    /// An import job was lost when Milvus restarted.
+    #[error(
+        "import job {job} of {place} was lost in an outage of Milvus: its state has not changed for {seconds} s, although \
+         later jobs have ended"
+    )]
+    JobLost {
+        /// The id of the job in Milvus.
+        job: ImportJobId,
+        /// The collection and partition.
+        place: String,
+        /// The time without a change in seconds.
+        seconds: u64,
+    },
     /// The number of imported rows is outside the row range.
     #[error(
         "{target}/{partition}: {counted} of {expected} rows, although Milvus reported the import as completed"
@@ -254,9 +267,9 @@ pub enum Error {
     /// The collection was not imported because the proof of this restore failed.
     #[error("{0} was not imported because the first import job of this restore failed")]
     NotProven(String),
-    /// The target contains more rows than this restore imported.
+    /// Another restore imported into the target at the same time.
     #[error(
-        "{target} contains {found} rows, but this restore imported {counted}: something else wrote to it"
+        "{target} contains {found} rows, but this restore imported {counted}: another restore imports into it"
     )]
     Foreign {
         /// The name of the collection.

@@ -57,7 +57,7 @@ impl Error {
             Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => {
                 FailureKind::Damaged
             }
-            Self::Rows { .. } | Self::Foreign { .. } => FailureKind::Partial,
+            Self::Rows { .. } | Self::Foreign { .. } | Self::JobLost { .. } => FailureKind::Partial,
             Self::Cancelled => FailureKind::Interrupted,
             Self::Storage(error) => kind_of_storage_error(error),
             Self::Milvus(error) => kind_of_milvus_error(error),

@@ -48,12 +48,14 @@ pub(crate) struct Call<'a> {
     repeatable: bool,
     /// A kind of error that is temporary for this call, so that it is retried as after an outage.
     temporary_kind: Option<MilvusErrorKind>,
+    /// Whether the caller retries the call itself.
+    retried_by_caller: bool,
 }
 
 impl<'a> Call<'a> {
     /// Describes a call that may be retried when its outcome is unknown.
     pub(crate) fn new(action: &'static str, subject: &'a (dyn Display + Sync), database: &'a str) -> Self {
-        Self { action, subject, database, repeatable: true, temporary_kind: None }
+        Self { action, subject, database, repeatable: true, temporary_kind: None, retried_by_caller: false }
     }
 
     /// Describes a call that is retried only if the server has certainly not executed it.
@@ -70,6 +72,11 @@ impl<'a> Call<'a> {
         Self { temporary_kind: Some(kind), ..self }
     }
 
+    /// Never retries the call, because the caller does, who wants to know at once that the server does not answer.
+    pub(crate) fn retried_by_caller(self) -> Self {
+        Self { retried_by_caller: true, ..self }
+    }
+
     /// Describes the call for errors and logs, such as "describe collection default.books".
     pub(crate) fn describe(&self) -> String {
         format!("{} {}", self.action, self.subject)
@@ -81,6 +88,9 @@ impl<'a> Call<'a> {
     }
 
     fn is_retried_after(&self, failure: &Failure) -> bool {
+        if self.retried_by_caller {
+            return false;
+        }
         match failure.retry {
             Retry::Never => self.temporary_kind == Some(failure.kind),
             Retry::IfRepeatable => self.repeatable,

@@ -5,7 +5,9 @@ use std::fmt;
 use model::ids::SegmentId;
 use model::name::CollectionRef;
 use proto::common::{self, KeyValuePair};
-use proto::milvus::{GetImportStateRequest, GetImportStateResponse, ImportRequest as Import};
+use proto::milvus::{
+    GetImportStateRequest, GetImportStateResponse, ImportRequest as Import, ListImportTasksRequest,
+};
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
@@ -95,9 +97,23 @@ impl Milvus {
         job.ok_or_else(|| call.error(MilvusErrorKind::Server, "the server named no job"))
     }
 
+    /// Returns the jobs that import or imported into a collection, as far as the server remembers them.
+    pub async fn list_imports(&self, collection: &CollectionRef) -> Result<Vec<ImportJobId>, MilvusError> {
+        let call = Call::new("list the import jobs of collection", collection, &collection.database);
+        let request = ListImportTasksRequest {
+            collection_name: collection.collection.clone(),
+            limit: 0,
+            db_name: collection.database.clone(),
+        };
+        let reply = self.rpc.call(call, request, rpc!(list_import_tasks)).await?;
+        Ok(reply.tasks.iter().map(|task| ImportJobId(task.id.to_string())).collect())
+    }
+
     /// Returns the status of an import job; fails with `NotFound` if the server does not know the job.
+    ///
+    /// A caller asks again and again, so a failure is not retried here.
     pub async fn import_state(&self, job: &ImportJobId) -> Result<ImportStatus, MilvusError> {
-        let call = Call::new("ask for import job", job, "");
+        let call = Call::new("ask for import job", job, "").retried_by_caller();
         let not_a_number = |_| call.error(MilvusErrorKind::Invalid, "the id of the job is not a number");
         let request = GetImportStateRequest { task: job.0.parse().map_err(not_a_number)? };
         Ok(status_from_wire(&self.rpc.call(call, request, rpc!(get_import_state)).await?))

@@ -59,6 +59,7 @@ replies!(
     GetCollectionStatisticsResponse,
     GetFlushStateResponse,
     GetImportStateResponse,
+    ListImportTasksResponse,
     GetLoadStateResponse,
     GetPersistentSegmentInfoResponse,
     GetVersionResponse,

@@ -133,7 +133,10 @@ impl Config {
             tls,
             auth,
             management_endpoint: (!management.is_empty()).then(|| management.to_owned()),
-            limits: milvus::CallLimits::default(),
+            limits: milvus::CallLimits {
+                flush: Duration::from_secs(values.number(keys::BACKUP_FLUSH_TIMEOUT)),
+                ..milvus::CallLimits::default()
+            },
         })
     }
 
@@ -268,6 +271,7 @@ impl Config {
                 .is_set(keys::BACKUP_CONCURRENCY_COLLECTIONS)
                 .then(|| count(keys::BACKUP_CONCURRENCY_COLLECTIONS)),
             restore_collections: count(keys::RESTORE_CONCURRENCY_COLLECTIONS),
+            import_job_bytes: values.number(keys::RESTORE_MAX_IMPORT_JOB_SIZE),
             import_jobs: count(keys::RESTORE_CONCURRENCY_IMPORT_JOBS),
             copies: count(keys::TRANSFER_CONCURRENCY),
             multipart_threshold: values

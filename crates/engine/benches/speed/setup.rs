@@ -63,6 +63,7 @@ pub(crate) fn create_engine(milvus: ConnectConfig, source: FileLocation, backup:
     let limits = EngineLimits {
         backup_collections: None,
         restore_collections: count(2),
+        import_job_bytes: 2 << 30,
         import_jobs: count(768),
         copies: count(COPIES),
         multipart_threshold: 500 << 20,

@@ -13,7 +13,7 @@ use model::plan::backup::{CollectionCopyPlan, PlannedCollection, ResolvedFlush};
 use model::segment::{ReportedSegment, SegmentState};
 
 use super::capture_error::{CaptureError, is_not_found};
-use super::settle::{Cut, SettledSegments};
+use super::settle::{Cut, SettledSegments, WAIT_NOTE_INTERVAL};
 use super::{BackupRun, PreparedBackup};
 use crate::clock::now_ms;
 use crate::instance::Checksums;
@@ -89,7 +89,14 @@ impl BackupRun<'_> {
     /// Flushes a collection and measures the duration.
     pub(super) async fn flush_collection(&self, name: &CollectionRef) -> Result<Cut, CaptureError> {
         let started = Instant::now();
-        let flushed = self.prepared.source.milvus.flush(name).await?;
+        let mut flush = std::pin::pin!(self.prepared.source.milvus.flush(name));
+        let flushed = loop {
+            if let Ok(flushed) = tokio::time::timeout(WAIT_NOTE_INTERVAL, flush.as_mut()).await {
+                break flushed?;
+            }
+            let seconds = started.elapsed().as_secs();
+            self.ctx.emit(Event::Note(format!("{name}: waiting for {seconds} s for Milvus to flush it")));
+        };
         let ids_remain_valid = self.prepared.source.milvus.capabilities().flush_keeps_ids;
         Ok(Cut::new(flushed, started.elapsed(), ids_remain_valid))
     }
@@ -158,11 +165,10 @@ impl BackupRun<'_> {
             });
         }
         self.emit_phase(name, CollectionPhase::Listing);
-        let SettledSegments { segments, disagreement } = match &mut described.cut {
+        let SettledSegments { segments, mut warnings } = match &mut described.cut {
             Some(cut) => self.wait_until_settled(name, cut).await?,
             None => self.prepared.list_flushed_segments(name).await?,
         };
-        let mut warnings = Vec::from_iter(disagreement);
         // Partitions are listed after the segments: so every partition of a segment is listed unless it was dropped.
         let partitions = self.prepared.source.milvus.list_partitions(name).await?;
         let is_listed = |id: PartitionId| partitions.iter().any(|(_, listed)| *listed == id);
@@ -202,7 +208,7 @@ impl PreparedBackup {
             let left_out = listed - segments.len();
             format!("{name}: segments that Milvus is still writing are left out: {left_out}")
         });
-        Ok(SettledSegments { segments, disagreement })
+        Ok(SettledSegments { segments, warnings: Vec::from_iter(disagreement) })
     }
 
     /// Lists the files of the segments of a collection, without segments of partitions that were dropped.

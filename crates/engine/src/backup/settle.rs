@@ -17,10 +17,13 @@ use model::segment::{ReportedSegment, SegmentState};
 
 use super::BackupRun;
 use super::capture_error::CaptureError;
-use crate::Error;
+use crate::{Error, Event};
 
 /// The first and the longest pause between two observations of a collection.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// The time between two notes about what a flush waits for.
+pub(super) const WAIT_NOTE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The minimum number of observations before segments or rows count as missing.
 const MIN_OBSERVATIONS: u32 = 3;
@@ -58,8 +61,8 @@ impl Cut {
 /// The flushed segments of a collection.
 pub(super) struct SettledSegments {
     pub(super) segments: Vec<ReportedSegment>,
-    /// The warning about rows that disagree, or about segments that are left out.
-    pub(super) disagreement: Option<String>,
+    /// The warnings about rows that disagree, and about segments that are left out.
+    pub(super) warnings: Vec<String>,
 }
 
 impl BackupRun<'_> {
@@ -90,8 +93,9 @@ impl BackupRun<'_> {
             let patience = if written { Duration::ZERO } else { SECOND_FLUSH_PATIENCE };
             last = self.observe_until_steady(name, &mut cut.awaited, patience).await?;
         }
+        let mut warnings = Vec::from_iter(last.describe_imports(name));
         if last.rows_agree() {
-            return Ok(SettledSegments { segments: last.into_flushed_segments(), disagreement: None });
+            return Ok(SettledSegments { segments: last.into_flushed_segments(), warnings });
         }
         if !written && !last.changed {
             return Err(CaptureError::Incomplete(Error::RowsDiffer {
@@ -100,9 +104,9 @@ impl BackupRun<'_> {
                 counted: last.counted.unwrap_or_default(),
             }));
         }
-        let disagreement =
-            format!("{name} is written to while it is backed up: {}", last.describe_disagreement());
-        Ok(SettledSegments { segments: last.into_flushed_segments(), disagreement: Some(disagreement) })
+        warnings
+            .push(format!("{name} is written to while it is backed up: {}", last.describe_disagreement()));
+        Ok(SettledSegments { segments: last.into_flushed_segments(), warnings })
     }
 
     /// Observes a collection until no awaited segment is missing and its rows agree.
@@ -117,6 +121,7 @@ impl BackupRun<'_> {
     ) -> Result<Observation, CaptureError> {
         let limit = self.prepared.source.milvus.flush_limit();
         let started = Instant::now();
+        let mut last_note = started;
         let mut pause = PAUSES.0;
         let mut previous: Option<Observation> = None;
         // The time since which no segment is pending, and the number of observations since then.
@@ -156,6 +161,13 @@ impl BackupRun<'_> {
                         segments: pending,
                         seconds: limit.as_secs(),
                     }));
+                }
+                if last_note.elapsed() >= WAIT_NOTE_INTERVAL {
+                    last_note = Instant::now();
+                    let (seconds, pending) = (started.elapsed().as_secs(), pending.join(", "));
+                    let note =
+                        format!("{name}: waiting for {seconds} s for segments to be flushed: {pending}");
+                    self.ctx.emit(Event::Note(note));
                 }
             }
             previous = Some(current);
@@ -213,9 +225,28 @@ impl Observation {
         self.segments.iter().filter(flushed).map(|segment| segment.rows).sum()
     }
 
+    /// Returns the segments of import jobs that are not finished.
+    fn importing_segments(&self) -> impl Iterator<Item = &ReportedSegment> {
+        self.segments.iter().filter(|segment| segment.state == SegmentState::Importing)
+    }
+
+    /// Describes the segments of unfinished imports, which are left out; `None` if there are none.
+    fn describe_imports(&self, name: &CollectionRef) -> Option<String> {
+        let segments = self.importing_segments().count();
+        let plural = if segments == 1 { "" } else { "s" };
+        (segments > 0)
+            .then(|| format!("{name}: {segments} segment{plural} of an import that is not finished left out"))
+    }
+
     /// Returns whether the flushed rows are within the counted range; true if there is no count.
+    ///
+    /// The statistics may count the rows of imports that are not finished.
     fn rows_agree(&self) -> bool {
-        self.counted.is_none_or(|(least, most)| (least..=most).contains(&self.flushed_rows()))
+        let importing: u64 = self.importing_segments().map(|segment| segment.rows).sum();
+        let agree = |(least, most): (u64, u64)| {
+            (least.saturating_sub(importing)..=most).contains(&self.flushed_rows())
+        };
+        self.counted.is_none_or(agree)
     }
 
     fn describe_disagreement(&self) -> String {

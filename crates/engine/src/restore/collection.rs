@@ -26,8 +26,19 @@ impl RestoreRun<'_> {
     ) -> CollectionRestored {
         let (dropped, created) = (AtomicBool::new(false), AtomicBool::new(false));
         let (mut partitions, mut lacks) = (Vec::new(), Vec::new());
-        let result =
+        let mut result =
             self.restore_into_target(plan, data, (&dropped, &created), (&mut partitions, &mut lacks)).await;
+        if let Err(lost @ Error::JobLost { .. }) = &result
+            && created.load(Ordering::Relaxed)
+        {
+            self.record_warning(format!("{lost}; {} is created anew and imported again", plan.target));
+            if self.drop_own_target(plan, &data.importer).await {
+                lacks.clear();
+                result = self
+                    .restore_into_target(plan, data, (&dropped, &created), (&mut partitions, &mut lacks))
+                    .await;
+            }
+        }
         let outcome = match result {
             Ok(()) => {
                 self.emit_phase(plan, CollectionPhase::Done);
@@ -40,13 +51,7 @@ impl RestoreRun<'_> {
         };
         let mut created = created.into_inner();
         if outcome != CollectionOutcome::Done && created && self.prepared.request.options.cleanup_on_failure {
-            created = match self.milvus().drop_collection(&plan.target).await {
-                Ok(()) => false,
-                Err(error) => {
-                    self.ctx.warn(format!("cannot drop the incomplete {}: {error}", plan.target));
-                    true
-                }
-            };
+            created = !self.drop_own_target(plan, &data.importer).await;
         }
         CollectionRestored {
             source: plan.source.clone(),
@@ -88,27 +93,13 @@ impl RestoreRun<'_> {
             ctx.run(data.while_readable(self.import_collection(plan, backup, data, turn).boxed())).await?;
         check_row_counts(plan, partitions)?;
         if created.load(Ordering::Relaxed) {
-            ctx.run(self.check_no_foreign_rows(plan, partitions)).await?;
+            ctx.run(self.compare_rows(plan, &data.importer, partitions)).await?;
         }
         lacks.extend(ctx.run(self.set_remaining_properties(plan).map(Ok::<_, Error>)).await?);
         if plan.load {
             self.emit_phase(plan, CollectionPhase::Loading);
             let limit = data.importer.stall_limit();
             lacks.extend(ctx.run(self.load_collection(plan, limit).map(Ok::<_, Error>)).await?);
-        }
-        Ok(())
-    }
-
-    /// Fails if the target contains more rows than this restore imported, for example those of a concurrent restore.
-    async fn check_no_foreign_rows(
-        &self,
-        plan: &CollectionPlan,
-        partitions: &[PartitionRows],
-    ) -> Result<(), Error> {
-        let counted = partitions.iter().map(|p| p.counted).sum();
-        let found = self.milvus().flushed_rows(&plan.target).await?;
-        if found > counted {
-            return Err(Error::Foreign { target: plan.target.to_string(), found, counted });
         }
         Ok(())
     }

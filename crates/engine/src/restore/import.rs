@@ -1,13 +1,15 @@
 //! Sends import jobs to Milvus and follows each to its end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use milvus::{ImportJobId, ImportRequest, ImportState, Milvus};
+use model::name::CollectionRef;
 use tokio::sync::Semaphore;
 
 use super::job::ImportTask;
+use super::job_history::{FollowedJob, JobHistory, SentJobs};
 use super::stage::StagingDirectory;
 use crate::{Activity, EngineLimits, Error};
 
@@ -45,6 +47,7 @@ pub(super) struct Importer {
     staging_permits: Semaphore,
     /// The time of the last progress of any job.
     last_progress: Mutex<Instant>,
+    history: Mutex<JobHistory>,
 }
 
 impl Importer {
@@ -61,6 +64,7 @@ impl Importer {
             working: AtomicUsize::new(0),
             staging_permits: Semaphore::new(width + WAITING_JOBS),
             last_progress: Mutex::new(Instant::now()),
+            history: Mutex::default(),
         }
     }
 
@@ -93,10 +97,14 @@ impl Importer {
                 partition: task.partition.map(|partition| partition.name.clone()),
                 files: vec![source.prefixes.clone()],
             };
+            self.history().send(&task.plan.target);
             let id = self.milvus.import(&request).await?;
             let (key, read) = (&task.job.key, &source.prefixes.insert);
             tracing::debug!("import job {id} ({key}) of {} reads {read}", task.describe_target());
-            self.follow_job(id, task).await?
+            let job = self.history().begin(&task.plan.target, &id);
+            let rows = self.follow_job(id, task, &job).await;
+            self.history().end(&job);
+            rows?
         };
         if let Some(staging) = staging {
             staging.remove_job_files(&source).await;
@@ -104,12 +112,27 @@ impl Importer {
         Ok(rows)
     }
 
-    /// Requests the state of a job until it ends; fails if no job makes progress or the server is away for too long.
-    async fn follow_job(&self, id: ImportJobId, task: &ImportTask<'_>) -> Result<u64, Error> {
+    /// Returns the jobs that were sent for a target.
+    pub(super) fn jobs_of(&self, target: &CollectionRef) -> SentJobs {
+        self.history().jobs_of(target)
+    }
+
+    fn history(&self) -> MutexGuard<'_, JobHistory> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Requests the state of a job until it ends; fails if the job is lost, if no job makes progress, or if the server is
+    /// away for too long.
+    async fn follow_job(
+        &self,
+        id: ImportJobId,
+        task: &ImportTask<'_>,
+        job: &FollowedJob,
+    ) -> Result<u64, Error> {
         let mut working = WorkingJob { importer: self, counted: false };
         let mut pause = POLL_PAUSES.0;
         let mut last = None;
-        let (mut last_answer, mut is_away) = (Instant::now(), false);
+        let (mut last_answer, mut last_change) = (Instant::now(), Instant::now());
         self.record_progress();
         loop {
             tokio::time::sleep(pause).await;
@@ -125,7 +148,7 @@ impl Importer {
                 }
                 // A restart of Milvus takes a minute, and it continues its jobs afterwards.
                 Err(error) if error.is_temporary() && last_answer.elapsed() < MAX_OUTAGE => {
-                    if !std::mem::replace(&mut is_away, true) {
+                    if self.history().begin_outage() {
                         let seconds = MAX_OUTAGE.saturating_sub(last_answer.elapsed()).as_secs();
                         task.run
                             .ctx
@@ -138,7 +161,8 @@ impl Importer {
                     return Err(Error::from(error).with_context(activity));
                 }
             };
-            (last_answer, is_away) = (Instant::now(), false);
+            last_answer = Instant::now();
+            self.history().end_outage();
             match status.state {
                 ImportState::Completed => return Ok(status.rows),
                 ImportState::Failed(reason) => {
@@ -150,7 +174,16 @@ impl Importer {
             let current = Some((status.state.clone(), status.progress, status.rows));
             if current != last {
                 last = current;
+                last_change = Instant::now();
                 self.record_progress();
+            }
+            let unchanged = last_change.elapsed();
+            if self.history().is_lost(job, unchanged) {
+                return Err(Error::JobLost {
+                    job: id,
+                    place: task.describe_target(),
+                    seconds: unchanged.as_secs(),
+                });
             }
             if self.time_since_progress() > self.stall {
                 return Err(Error::Stalled {

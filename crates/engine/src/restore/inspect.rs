@@ -52,7 +52,7 @@ pub(super) async fn inspect_target(
     } else {
         BTreeMap::new()
     };
-    Ok(TargetFacts { databases, existing, schemas, aliases, access, prefixes: BTreeMap::new() })
+    Ok(TargetFacts { databases, existing, schemas, aliases, access, ..TargetFacts::default() })
 }
 
 /// Describes every existing target.

@@ -4,9 +4,11 @@ mod collection;
 mod create;
 mod data_access;
 mod finish;
+mod foreign_rows;
 mod import;
 mod inspect;
 mod job;
+mod job_history;
 mod preflight;
 mod proof;
 mod queue;
@@ -15,6 +17,7 @@ mod stage;
 pub(crate) use data_access::determine_data_access;
 pub(crate) use preflight::check_restore_request;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use futures::FutureExt;
@@ -68,6 +71,8 @@ impl PreparedRestore {
 struct RestoreRun<'a> {
     prepared: PreparedRestore,
     engine: &'a Engine,
+    /// The warnings recorded so far, beside those of the plan.
+    warnings: Mutex<Vec<String>>,
     ctx: &'a JobCtx,
 }
 
@@ -105,7 +110,7 @@ impl Engine {
     /// Executes the plan; a failure of a single collection is part of the report, not an error.
     pub async fn restore(&self, prepared: PreparedRestore, ctx: &JobCtx) -> Result<RestoreReport, Error> {
         // Boxed to keep the future of the caller small.
-        RestoreRun { prepared, engine: self, ctx }.execute().boxed().await
+        RestoreRun { prepared, engine: self, warnings: Mutex::default(), ctx }.execute().boxed().await
     }
 }
 
@@ -131,7 +136,7 @@ impl RestoreRun<'_> {
 
     /// Executes the plan and removes the staging directory at the end.
     async fn execute_plan(&self, reader: Option<&Lease>) -> Result<RestoreReport, Error> {
-        let Self { prepared, engine, ctx } = self;
+        let Self { prepared, engine, warnings: recorded, ctx } = self;
         let plan = &prepared.plan;
         ctx.emit(Event::Phase(Phase::Create));
         ctx.run(self.create_databases()).await?;
@@ -144,6 +149,7 @@ impl RestoreRun<'_> {
         let collections = self.restore_collections(&data).boxed().await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = plan.warnings.clone();
+        warnings.append(&mut recorded.lock().unwrap_or_else(PoisonError::into_inner));
         warnings.extend(self.create_aliases(&collections).await);
         if let Some(staging) = staging {
             ctx.emit(Event::Phase(Phase::Cleanup));
@@ -158,6 +164,12 @@ impl RestoreRun<'_> {
             remaining: None,
         };
         Ok(RestoreReport { remaining: report.find_remaining(&prepared.request), ..report })
+    }
+
+    /// Emits a warning and records it for the report.
+    fn record_warning(&self, warning: String) {
+        self.ctx.warn(warning.as_str());
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
     }
 
     fn milvus(&self) -> &Milvus {

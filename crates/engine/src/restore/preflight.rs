@@ -52,12 +52,13 @@ pub(crate) async fn check_restore_request(
     target.milvus.server().version.supported()?;
     let (drops, facts) = (BTreeSet::new(), TargetFacts::default());
     let mut checked = CheckedRestore { catalog, target, targets, drops, detail, facts };
-    check_schemas(&checked.target, &checked.selected_collections())?;
+    check_schemas(&checked.target, &checked.selected_collections(), !request.options.meta_only)?;
     let aliases = checked.wanted_aliases();
     let head = checked.catalog.layout(&request.name).manifest_file(ManifestFile::Head);
     let (backup, target) = (&checked.catalog.store, &checked.target);
     let access = determine_data_access(backup, &target.store, engine.config.limits.copy_mode, &head).await;
     let facts = inspect_target(target, &checked.targets, aliases, access, request).await?;
+    let facts = TargetFacts { max_job_bytes: Some(engine.config.limits.import_job_bytes), ..facts };
     checked.facts = facts;
     // This plan lacks the files, which take longer to list, but finds every target that is not allowed.
     checked.drops = checked.build_plan(request)?.dropped_targets().cloned().collect();
@@ -177,10 +178,14 @@ fn describe_unknown_indexes(plan: &RestorePlan, capabilities: &Capabilities) -> 
         .collect()
 }
 
-/// Fails if the version of the target does not support the schema of a collection.
-fn check_schemas(target: &Instance, backups: &[&CollectionBackup]) -> Result<(), Error> {
+/// Fails if the version of the target does not support the schema of a collection, or the import of its data.
+fn check_schemas(target: &Instance, backups: &[&CollectionBackup], imports_data: bool) -> Result<(), Error> {
     for backup in backups {
-        let problems = target.milvus.capabilities().schema_problems(&backup.schema);
+        let capabilities = target.milvus.capabilities();
+        let mut problems = capabilities.schema_problems(&backup.schema);
+        if imports_data {
+            problems.extend(capabilities.import_problem(&backup.schema));
+        }
         if !problems.is_empty() {
             return Err(Error::Schema {
                 version: target.milvus.server().version.to_string(),

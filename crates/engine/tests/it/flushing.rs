@@ -318,3 +318,25 @@ async fn rows_of_a_partition_that_is_created_before_the_flush_are_in_the_backup(
     expected.push(("new".to_owned(), 8));
     assert_eq!(rows_by_partition(&world, "nightly", "books").await, expected);
 }
+
+#[tokio::test]
+async fn segments_of_an_unfinished_import_are_left_out_with_a_warning() {
+    let world = World::with_books().await;
+    world.fake.inject(Fault::OtherImport { collection: "books".to_owned(), rows: 7 });
+    let report = back_up(&world).await;
+    assert_eq!((report.kind(), report.rows), (None, 9));
+    assert_eq!(report.warnings, ["default.books: 1 segment of an import that is not finished left out"]);
+    assert_eq!(rows_by_partition(&world, "nightly", "books").await, rows_of_books(2));
+}
+
+#[tokio::test]
+async fn a_long_flush_says_what_it_waits_for() {
+    let world = World::with_books().await;
+    world.fake.delay(SegmentDelays { flushing: Duration::from_secs(12), ..SegmentDelays::default() });
+    let watched = WatchedJob::new(|_, _| {});
+    let report = world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap();
+    assert_eq!((report.kind(), report.rows), (None, 9));
+    let said = watched.messages();
+    assert!(said.contains("default.books: waiting for 1"), "{said}");
+    assert!(said.contains(" s for segments to be flushed: "), "{said}");
+}

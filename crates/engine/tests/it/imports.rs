@@ -281,7 +281,7 @@ async fn two_restores_into_one_target_do_not_both_succeed() {
                 .map(|c| failure(c).message.clone())
                 .collect(),
         };
-        let known = ["target collections exist already: ", "something else wrote to it"];
+        let known = ["target collections exist already: ", "another restore imports into it"];
         assert!(words.iter().all(|text| known.iter().any(|part| text.contains(part))), "{words:?}");
     }
 }
@@ -308,7 +308,11 @@ async fn an_interrupted_restore_drops_incomplete_collections_on_request() {
         ..restore_copy_request("nightly")
     };
     let report = world.restore_watched(&request, &watched).await.unwrap();
-    assert_eq!((report.kind(), result_of(&report, "books").created), (Some(FailureKind::Interrupted), false));
+    assert_eq!(
+        (report.kind(), result_of(&report, "books").created),
+        (Some(FailureKind::Interrupted), false),
+        "{report:?}"
+    );
     assert_eq!(world.collection_names("default").await, ["books", "tags"]);
 }
 
@@ -341,4 +345,91 @@ async fn the_import_uses_the_path_under_which_the_server_sees_the_disk() {
     let report = world.restore(&request).await.unwrap();
     let books = result_of(&report, "books");
     assert!(failure(books).rows.is_some(), "nothing is read there: {books:?}");
+}
+
+/// Rows that an application writes to `books_copy` just before a call.
+fn written_by_application(before: &'static str) -> Fault {
+    Fault::Written { collection: "books_copy".to_owned(), rows: 3, before }
+}
+
+#[tokio::test]
+async fn an_application_that_writes_to_a_target_costs_a_warning() {
+    let world = world_with_backup().await;
+    world.fake.inject(written_by_application("GetCollectionStatistics"));
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    let expected =
+        "default.books_copy contains 8 rows, but this restore imported 5: an application writes to it";
+    assert_eq!((report.kind(), report.warnings), (None, vec![expected.to_owned()]));
+}
+
+#[tokio::test]
+async fn rows_of_an_application_are_not_dropped_with_an_incomplete_collection() {
+    let world = world_with_backup().await;
+    world.fake.inject(written_by_application("GetImportState"));
+    world.fake.inject(Fault::ImportFails("no reason".to_owned()));
+    let request = RestoreRequest {
+        options: RestoreOptions { cleanup_on_failure: true, ..RestoreOptions::default() },
+        ..restore_copy_request("nightly")
+    };
+    let report = world.restore(&request).await.unwrap();
+    assert!(result_of(&report, "books").created);
+    let expected = "default.books_copy is not dropped: it contains 3 rows that this restore did not bring";
+    assert_eq!(report.warnings, [expected]);
+    assert_eq!(world.connect().await.flushed_rows(&collection("books_copy")).await.unwrap(), 3);
+}
+
+/// Restores three collections; an outage loses the job that is sent after the first one.
+async fn restore_with_lost_job(
+    mut world: World,
+    request: &RestoreRequest,
+) -> (Arc<World>, RestoreReport, WatchedJob) {
+    let milvus = world.connect().await;
+    samples::create_with_rows(&milvus, "zebras", &[("_default", 6)]).await;
+    world.config.limits.stall = Duration::from_mins(10);
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    let world = Arc::new(world);
+    let watched = on_first_event(|event| is_import_event(event, "books", 1), {
+        let world = Arc::clone(&world);
+        move || {
+            world.fake.inject(Fault::ImportStuck);
+            world.fake.inject(Fault::Unavailable { call: "GetImportState", times: 3 });
+        }
+    });
+    let report = world.restore_watched(request, &watched).await.unwrap();
+    (world, report, watched)
+}
+
+#[tokio::test]
+async fn a_job_that_an_outage_lost_is_imported_again_into_a_new_collection() {
+    let (world, report, watched) =
+        restore_with_lost_job(World::with_books().await, &restore_copy_request("nightly")).await;
+    assert_eq!((report.kind(), report.rows()), (None, 15), "{report:?}");
+    let said = watched.messages();
+    assert!(said.starts_with("Milvus does not answer; retrying for up to "), "{said}");
+    let [warning] = &report.warnings[..] else { panic!("{:?}", report.warnings) };
+    assert!(warning.starts_with("import job "), "{warning}");
+    assert!(
+        warning.contains(" was lost in an outage of Milvus: its state has not changed for "),
+        "{warning}"
+    );
+    assert!(warning.ends_with("_copy is created anew and imported again"), "{warning}");
+    let milvus = world.connect().await;
+    for (name, rows) in [("books_copy", 5), ("tags_copy", 4), ("zebras_copy", 6)] {
+        assert_eq!(milvus.flushed_rows(&collection(name)).await.unwrap(), rows, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_job_of_an_existing_target_is_reported() {
+    let world = World::with_books().await;
+    let request = RestoreRequest {
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+        ..restore_request("nightly")
+    };
+    let (_, report, _) = restore_with_lost_job(world, &request).await;
+    assert_eq!(report.kind(), Some(FailureKind::Partial));
+    let failed: Vec<&CollectionRestored> =
+        report.collections.iter().filter(|c| c.outcome != CollectionOutcome::Done).collect();
+    assert!(failed.len() == 1 && failure(failed[0]).message.contains("was lost in an outage"), "{failed:?}");
+    assert_eq!(failure(failed[0]).kind, FailureKind::Partial);
 }

@@ -68,6 +68,7 @@ impl World {
             limits: EngineLimits {
                 backup_collections: None,
                 restore_collections: nonzero(2),
+                import_job_bytes: 2 << 30,
                 import_jobs: nonzero(8),
                 copies: nonzero(8),
                 multipart_threshold: 1 << 30,

@@ -77,6 +77,7 @@ impl TestEnvironment {
             limits: EngineLimits {
                 backup_collections: Some(non_zero(4)),
                 restore_collections: non_zero(2),
+                import_job_bytes: 2 << 30,
                 import_jobs: non_zero(8),
                 copies: non_zero(8),
                 multipart_threshold: 1 << 30,

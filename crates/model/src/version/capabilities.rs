@@ -77,6 +77,17 @@ impl Capabilities {
         problems
     }
 
+    /// Returns the problem with importing rows into the partitions of a partition key, which the first releases refuse.
+    pub fn import_problem(&self, schema: &Schema) -> Option<SchemaProblem> {
+        let since = if self.version.at_least((2, 3, 0)) { (2, 3, 2) } else { (2, 2, 15) };
+        let has_key = schema.fields.iter().any(|field| field.is_partition_key);
+        (has_key && !self.version.at_least(since)).then(|| SchemaProblem {
+            field: None,
+            feature: "imports into a collection with a partition key".to_owned(),
+            since: Some(since),
+        })
+    }
+
     /// Returns the problem with an index whose type this Milvus does not have; `None` if it has it or may have it.
     pub fn index_problem(&self, index: &Index) -> Option<SchemaProblem> {
         let since = first_release_with_index(&index.index_type)?;
@@ -178,6 +189,18 @@ mod tests {
             ..Schema::default()
         };
         assert_eq!(problems("2.2.9", &schema), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_first_releases_import_nothing_into_partitions_of_a_key() {
+        let key = Field { is_partition_key: true, ..field(100, "tenant", DataType::INT64) };
+        let schema = Schema { fields: vec![key], ..Schema::default() };
+        let problem = |raw: &str| capabilities_of(raw).import_problem(&schema).map(|p| p.to_string());
+        let refused =
+            |since| Some(format!("imports into a collection with a partition key (since Milvus {since})"));
+        assert_eq!((problem("2.2.14"), problem("2.2.15")), (refused("2.2.15"), None));
+        assert_eq!((problem("2.3.1"), problem("2.3.2")), (refused("2.3.2"), None));
+        assert_eq!(capabilities_of("2.2.9").import_problem(&Schema::default()), None);
     }
 
     #[test]

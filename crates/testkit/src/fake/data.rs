@@ -1,6 +1,6 @@
 //! Calls about rows: insert, flush, segments, counts.
 
-use proto::common::{ErrorCode, KeyValuePair};
+use proto::common::{ErrorCode, KeyValuePair, SegmentState};
 use proto::milvus as wire;
 use proto::schema::field_data::Field;
 use proto::schema::{DataType, FieldData, LongArray, ScalarField, scalar_field};
@@ -100,6 +100,15 @@ impl FakeState {
             self.lists_with_gap += 1;
             infos.drain(at..infos.len().min(at + 1));
         }
+        if let Some(rows) = self.faults.other_import(&name) {
+            infos.push(wire::PersistentSegmentInfo {
+                segment_id: i64::MAX,
+                collection_id,
+                num_rows: i64::try_from(rows).unwrap_or_default(),
+                state: SegmentState::Importing.into(),
+                ..Default::default()
+            });
+        }
         if self.faults.take_equal(&Fault::Compacted { collection: name.clone() }) {
             self.compact_segments(&request.db_name, &name)?;
         }
@@ -127,7 +136,7 @@ impl FakeState {
             |fault: &Fault| matches!(fault, Fault::CountsMore { collection, .. } if collection == asked);
         let more = match self.faults.take_first(counts) {
             Some(Fault::CountsMore { rows, .. }) => rows,
-            _ => 0,
+            _ => self.faults.other_import(asked).unwrap_or_default(),
         };
         let rows = self.collection(&request.db_name, &request.collection_name)?.counted_rows() + more;
         let stats = vec![KeyValuePair { key: "row_count".to_owned(), value: rows.to_string() }];

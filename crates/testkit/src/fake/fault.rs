@@ -90,6 +90,14 @@ pub enum Fault {
         /// The number of times that the fault happens.
         times: u32,
     },
+    /// An import of another client is not finished: the list contains its segment, and the statistics count its rows;
+    /// this fault is permanent.
+    OtherImport {
+        /// The name of the collection, in any database.
+        collection: String,
+        /// The rows of the segment.
+        rows: u64,
+    },
     /// The next import job fails with this reason.
     ImportFails(String),
     /// The next import job starts and never finishes.
@@ -136,6 +144,14 @@ impl Faults {
     /// Returns whether the user lacks the privilege for a call.
     pub(super) fn denies(&self, call: &str) -> bool {
         self.0.iter().any(|fault| matches!(fault, Fault::Denied { call: denied } if *denied == call))
+    }
+
+    /// Returns the rows of an unfinished import of another client into a collection.
+    pub(super) fn other_import(&self, name: &str) -> Option<u64> {
+        self.0.iter().find_map(|fault| match fault {
+            Fault::OtherImport { collection, rows } if collection == name => Some(*rows),
+            _ => None,
+        })
     }
 
     /// Takes a [`Fault::NotFound`] for a call; returns whether there was one.

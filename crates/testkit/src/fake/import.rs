@@ -49,6 +49,16 @@ impl FakeState {
         Ok(wire::ImportResponse { tasks: vec![id], ..Default::default() })
     }
 
+    pub(super) fn list_import_tasks(
+        &mut self,
+        request: &wire::ListImportTasksRequest,
+    ) -> Answer<wire::ListImportTasksResponse> {
+        let collection = self.collection(&request.db_name, &request.collection_name)?.id;
+        let jobs = self.jobs.iter().filter(|(_, job)| job.collection == collection);
+        let tasks = jobs.map(|(id, _)| wire::GetImportStateResponse { id: *id, ..Default::default() });
+        Ok(wire::ListImportTasksResponse { tasks: tasks.collect(), status: None })
+    }
+
     pub(super) fn get_import_state(
         &mut self,
         request: &wire::GetImportStateRequest,

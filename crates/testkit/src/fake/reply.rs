@@ -120,6 +120,7 @@ replies!(
     GetCollectionStatisticsResponse,
     GetFlushStateResponse,
     GetImportStateResponse,
+    ListImportTasksResponse,
     GetLoadStateResponse,
     GetPersistentSegmentInfoResponse,
     GetVersionResponse,

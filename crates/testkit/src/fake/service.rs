@@ -169,6 +169,7 @@ calls! {
     get_persistent_segment_info "GetPersistentSegmentInfo" ALWAYS, GetPersistentSegmentInfoRequest => wire::GetPersistentSegmentInfoResponse;
     import "Import" ALWAYS, ImportRequest => wire::ImportResponse;
     get_import_state "GetImportState" ALWAYS, GetImportStateRequest => wire::GetImportStateResponse;
+    list_import_tasks "ListImportTasks" ALWAYS, ListImportTasksRequest => wire::ListImportTasksResponse;
     insert "Insert" ALWAYS, InsertRequest => wire::MutationResult;
     delete "Delete" ALWAYS, DeleteRequest => wire::MutationResult;
     query "Query" ALWAYS, QueryRequest => wire::QueryResults;

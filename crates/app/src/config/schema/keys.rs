@@ -34,10 +34,13 @@ pub(crate) const BACKUP_STORAGE_ROOT_PATH: TypedKey<String> =
 pub(crate) const BACKUP_CONCURRENCY_COLLECTIONS: TypedKey<u64> =
     TypedKey::number(Schema::V2, "backup.concurrency.collections");
 pub(crate) const BACKUP_PAUSE_GC: TypedKey<bool> = TypedKey::flag(Schema::V2, "backup.pauseGC");
+pub(crate) const BACKUP_FLUSH_TIMEOUT: TypedKey<u64> = TypedKey::number(Schema::V2, "backup.flushTimeout");
 pub(crate) const RESTORE_CONCURRENCY_COLLECTIONS: TypedKey<u64> =
     TypedKey::number(Schema::V2, "restore.concurrency.collections");
 pub(crate) const RESTORE_CONCURRENCY_IMPORT_JOBS: TypedKey<u64> =
     TypedKey::number(Schema::V2, "restore.concurrency.importJobs");
+pub(crate) const RESTORE_MAX_IMPORT_JOB_SIZE: TypedKey<u64> =
+    TypedKey::number(Schema::V2, "restore.maxImportJobSize");
 pub(crate) const RESTORE_KEEP_TEMP_FILES: TypedKey<bool> =
     TypedKey::flag(Schema::V2, "restore.keepTempFiles");
 pub(crate) const RESTORE_STALL_TIMEOUT: TypedKey<u64> = TypedKey::number(Schema::V2, "restore.stallTimeout");

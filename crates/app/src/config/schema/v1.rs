@@ -140,6 +140,8 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("backup.gcPause.address", Url, "http://localhost:9091")
         .env("BACKUP_GC_PAUSE_ADDRESS")
         .becomes("milvus.management.endpoint"),
+    key("backup.flushTimeout", Duration, "10m").becomes("backup.flushTimeout"),
+    key("restore.maxImportJobSize", Size, "2GiB").becomes("restore.maxImportJobSize"),
     key("restore.stallTimeout", Duration, "15m").becomes("restore.stallTimeout"),
     key("transfer.bytesPerSecond", Size, "0").becomes("transfer.bytesPerSecond"),
 ];

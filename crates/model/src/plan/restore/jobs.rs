@@ -33,7 +33,7 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
     let segments: Vec<&Segment> =
         partition.segments.iter().filter(|s| s.kind.has_rows() && !s.binlogs.is_empty()).collect();
     let prefix = facts.prefixes.get(&partition.id).copied().unwrap_or_default();
-    let groups = group_segments(&segments);
+    let groups = group_segments(&segments, facts.max_job_bytes.unwrap_or(MAX_JOB_BYTES));
     let in_place = facts.access == DataAccess::InPlace && !prefix.foreign && groups.len() == 1;
     let scope = PartitionScope::One(partition.id);
     let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, segments })| ImportJob {
@@ -75,16 +75,16 @@ fn has_deltas(segments: &[&Segment]) -> bool {
     segments.iter().any(|s| !s.delta_logs.is_empty())
 }
 
-/// Groups consecutive segments of at most [`MAX_JOB_BYTES`] together; a larger segment is a group of its own.
+/// Groups consecutive segments of at most `max_bytes` together; a larger segment is a group of its own.
 ///
 /// A group has one storage format, because Milvus rejects jobs with several.
-fn group_segments<'a>(segments: &[&'a Segment]) -> Vec<SegmentGroup<'a>> {
+fn group_segments<'a>(segments: &[&'a Segment], max_bytes: u64) -> Vec<SegmentGroup<'a>> {
     let mut groups: Vec<SegmentGroup<'_>> = Vec::new();
     let mut bytes: u64 = 0;
     for segment in segments {
         bytes = bytes.saturating_add(segment.size());
         match groups.last_mut() {
-            Some(group) if bytes <= MAX_JOB_BYTES && group.kind == segment.kind => {
+            Some(group) if bytes <= max_bytes && group.kind == segment.kind => {
                 group.segments.push(segment);
             }
             _ => {
@@ -162,6 +162,13 @@ mod tests {
         assert_eq!(staged_segments(&jobs), [vec![10, 11], vec![12], vec![13], vec![14, 15], vec![16]]);
         let keys: Vec<String> = jobs.iter().map(|job| job.key.to_string()).collect();
         assert_eq!(keys, ["rows/2/0", "rows/2/1", "rows/2/2", "rows/2/3", "rows/2/4"]);
+    }
+
+    #[test]
+    fn the_size_of_a_job_can_be_configured() {
+        let segments = (10..13).map(|id| sample::segment(id, 1, 100)).collect();
+        let small = TargetFacts { max_job_bytes: Some(200), ..facts(false, 0) };
+        assert_eq!(staged_segments(&plan_segments(segments, &small).1), [vec![10, 11], vec![12]]);
     }
 
     #[test]

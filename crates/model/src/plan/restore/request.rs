@@ -129,6 +129,8 @@ pub struct TargetFacts {
     pub aliases: BTreeMap<CollectionRef, CollectionRef>,
     /// Whether the target can read the data in place.
     pub access: DataAccess,
+    /// The largest size in bytes of a job with several segments; `None` for [`MAX_JOB_BYTES`](super::MAX_JOB_BYTES).
+    pub max_job_bytes: Option<u64>,
     /// The facts about the prefix of each partition with data.
     pub prefixes: BTreeMap<PartitionId, PrefixFacts>,
 }

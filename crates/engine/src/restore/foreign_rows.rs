@@ -1,0 +1,119 @@
+//! Rows in a target that this restore did not bring: of an application that writes to it, or of another restore.
+
+use milvus::{ImportJobId, MilvusErrorKind};
+use model::plan::restore::CollectionPlan;
+use model::segment::{ReportedSegment, SegmentState};
+
+use super::RestoreRun;
+use super::import::Importer;
+use super::job_history::SentJobs;
+use crate::{Error, PartitionRows};
+
+impl RestoreRun<'_> {
+    /// Compares the rows of a new target with those that this restore imported; more of them are a warning.
+    ///
+    /// Fails if another restore imports into the target: then rows of the backup are there twice.
+    pub(super) async fn compare_rows(
+        &self,
+        plan: &CollectionPlan,
+        importer: &Importer,
+        partitions: &[PartitionRows],
+    ) -> Result<(), Error> {
+        let counted = partitions.iter().map(|p| p.counted).sum();
+        let found = self.milvus().flushed_rows(&plan.target).await?;
+        if found <= counted {
+            return Ok(());
+        }
+        // A server that does not list its imports leaves the other explanation.
+        let jobs = self.milvus().list_imports(&plan.target).await.unwrap_or_default();
+        if jobs.iter().any(|job| !importer.jobs_of(&plan.target).ids.contains(job)) {
+            return Err(Error::Foreign { target: plan.target.to_string(), found, counted });
+        }
+        let target = &plan.target;
+        self.record_warning(format!(
+            "{target} contains {found} rows, but this restore imported {counted}: an application writes to it"
+        ));
+        Ok(())
+    }
+
+    /// Drops a target that this restore created, unless it contains rows that this restore did not bring.
+    ///
+    /// Returns whether it was dropped; if not, a warning says why.
+    pub(super) async fn drop_own_target(&self, plan: &CollectionPlan, importer: &Importer) -> bool {
+        let target = &plan.target;
+        let dropped = async {
+            let foreign = self.count_foreign_rows(plan, importer).await?;
+            if foreign == 0 {
+                self.milvus().drop_collection(target).await?;
+            }
+            Ok::<_, Error>(foreign)
+        };
+        match dropped.await {
+            Ok(0) => true,
+            Ok(foreign) => {
+                self.record_warning(format!(
+                    "{target} is not dropped: it contains {foreign} rows that this restore did not bring"
+                ));
+                false
+            }
+            Err(error) => {
+                self.record_warning(format!(
+                    "cannot drop the incomplete {target}: {}",
+                    crate::error::chain(&error)
+                ));
+                false
+            }
+        }
+    }
+
+    /// Counts the rows of a target that its import jobs do not account for, after a flush.
+    async fn count_foreign_rows(&self, plan: &CollectionPlan, importer: &Importer) -> Result<u64, Error> {
+        let target = &plan.target;
+        self.milvus().flush(target).await?;
+        let segments = self.milvus().segments(target).await?;
+        let flushed: Vec<&ReportedSegment> =
+            segments.iter().filter(|s| s.state == SegmentState::Flushed && s.kind.has_rows()).collect();
+        let mut imported: u64 = 0;
+        for job in self.find_own_jobs(plan, importer).await? {
+            imported = imported.saturating_add(self.count_imported_rows(&job, &flushed).await?);
+        }
+        let found: u64 = flushed.iter().map(|segment| segment.rows).sum();
+        Ok(found.saturating_sub(imported))
+    }
+
+    /// Returns the import jobs of this restore into a target, also those whose ids it never learned.
+    async fn find_own_jobs(
+        &self,
+        plan: &CollectionPlan,
+        importer: &Importer,
+    ) -> Result<Vec<ImportJobId>, Error> {
+        let SentJobs { mut ids, unanswered } = importer.jobs_of(&plan.target);
+        if unanswered > 0 {
+            let mut unknown = self.milvus().list_imports(&plan.target).await?;
+            unknown.retain(|job| !ids.contains(job));
+            // More of them are not all of this restore, and nothing tells which are.
+            if unknown.len() <= unanswered {
+                ids.extend(unknown);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Returns the rows of an import job: as Milvus counts them, or of its segments if it has not counted them yet.
+    ///
+    /// A job that Milvus has forgotten has none.
+    async fn count_imported_rows(
+        &self,
+        job: &ImportJobId,
+        flushed: &[&ReportedSegment],
+    ) -> Result<u64, Error> {
+        match self.milvus().import_state(job).await {
+            Ok(status) => {
+                let own = flushed.iter().filter(|segment| status.segment_ids.contains(&segment.id));
+                Ok(status.rows.max(own.map(|segment| segment.rows).sum()))
+            }
+            Err(error) if error.kind() == MilvusErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
