@@ -907,7 +907,8 @@ type DeletionPlan struct {
 	Place         string                 `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"` // the store and directory of the backup
 	Objects       int64                  `protobuf:"varint,4,opt,name=objects,proto3" json:"objects,omitempty"`
 	Bytes         int64                  `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	Overridden    []string               `protobuf:"bytes,6,rep,name=overridden,proto3" json:"overridden,omitempty"` // the runs that use the backup, which a forced deletion overrides
+	Overridden    []string               `protobuf:"bytes,6,rep,name=overridden,proto3" json:"overridden,omitempty"`                             // the runs that use the backup, which a forced deletion overrides
+	KeepsVersions bool                   `protobuf:"varint,7,opt,name=keeps_versions,json=keepsVersions,proto3" json:"keeps_versions,omitempty"` // whether the bucket keeps old versions, so that its own rules free the space
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -982,6 +983,13 @@ func (x *DeletionPlan) GetOverridden() []string {
 		return x.Overridden
 	}
 	return nil
+}
+
+func (x *DeletionPlan) GetKeepsVersions() bool {
+	if x != nil {
+		return x.KeepsVersions
+	}
+	return false
 }
 
 var File_milvus_backup_v1_backup_proto protoreflect.FileDescriptor
@@ -1080,7 +1088,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x13DeleteBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x16\n" +
 	"\x06backup\x18\x02 \x01(\tR\x06backup\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"\x9e\x01\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\"\xc5\x01\n" +
 	"\fDeletionPlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n" +
@@ -1089,7 +1097,8 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x05bytes\x18\x05 \x01(\x03R\x05bytes\x12\x1e\n" +
 	"\n" +
 	"overridden\x18\x06 \x03(\tR\n" +
-	"overridden2\xfb\x03\n" +
+	"overridden\x12%\n" +
+	"\x0ekeeps_versions\x18\a \x01(\bR\rkeepsVersions2\xfb\x03\n" +
 	"\rBackupService\x12L\n" +
 	"\fCreateBackup\x12%.milvus_backup.v1.CreateBackupRequest\x1a\x15.milvus_backup.v1.Job\x12Q\n" +
 	"\n" +

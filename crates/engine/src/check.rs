@@ -28,6 +28,18 @@ pub enum CheckState {
     Fail,
 }
 
+/// What a check is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckPurpose {
+    /// Backups and restores; what only restores need is a warning.
+    #[default]
+    Everything,
+    /// Backups only.
+    Backup,
+    /// Restores only.
+    Restore,
+}
+
 /// One line of the result of [`Engine::check`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -65,14 +77,14 @@ const MAX_CLOCK_SKEW_MS: i64 = 60_000;
 const PROBE: &[u8] = b"milvus-backup check";
 
 impl Engine {
-    /// Checks Milvus, both storages and their permissions, and copying between them.
+    /// Checks Milvus, both storages and their permissions, and copying between them, as far as the purpose needs them.
     ///
     /// Every object that a check writes is removed again. A check that fails is a line of the result, not an error.
-    pub async fn check(&self, ctx: &JobCtx) -> Result<Vec<Check>, Error> {
-        ctx.run(Box::pin(async { Ok::<_, Error>(self.run_checks(ctx).await) })).await
+    pub async fn check(&self, purpose: CheckPurpose, ctx: &JobCtx) -> Result<Vec<Check>, Error> {
+        ctx.run(Box::pin(async { Ok::<_, Error>(self.run_checks(purpose, ctx).await) })).await
     }
 
-    async fn run_checks(&self, ctx: &JobCtx) -> Vec<Check> {
+    async fn run_checks(&self, purpose: CheckPurpose, ctx: &JobCtx) -> Vec<Check> {
         let mut lines = Vec::new();
         let milvus = self.check_milvus(&mut lines).await;
         let source = self.check_source(&mut lines).await;
@@ -84,16 +96,23 @@ impl Engine {
         let catalog =
             Catalog::open(self).map_err(|e| lines.push(Check::from_error("backup storage", &e))).ok();
         if let Some(catalog) = &catalog {
-            let access = self.check_backup(catalog, &mut lines).await;
+            let access = self.check_backup(catalog, purpose, &mut lines).await;
+            if access.is_some() && catalog.store.keeps_versions().await {
+                let detail =
+                    "the bucket keeps old versions: its lifecycle rules free the space of deleted backups";
+                lines.push(Check::new(CheckState::Info, "versions", detail));
+            }
             if let (Some(source), Some(access)) = (&source, access) {
-                if access == BackupAccess::Full {
+                if access == BackupAccess::Full && purpose != CheckPurpose::Restore {
                     lines.push(self.check_copy(source, catalog, ctx).await);
                 }
-                self.check_restores(source, catalog, access, &mut lines).await;
+                if purpose != CheckPurpose::Backup {
+                    self.check_restores(source, catalog, (access, purpose), &mut lines).await;
+                }
             }
         }
-        if let Some(milvus) = &milvus {
-            lines.push(self.check_gc(milvus).await);
+        if let Some(milvus) = milvus.filter(|_| purpose != CheckPurpose::Restore) {
+            lines.push(self.check_gc(&milvus).await);
         }
         lines
     }
@@ -146,7 +165,12 @@ impl Engine {
     }
 
     /// Writes, reads and deletes one object below the backup root; returns `None` if not even reading succeeds.
-    async fn check_backup(&self, catalog: &Catalog, lines: &mut Vec<Check>) -> Option<BackupAccess> {
+    async fn check_backup(
+        &self,
+        catalog: &Catalog,
+        purpose: CheckPurpose,
+        lines: &mut Vec<Check>,
+    ) -> Option<BackupAccess> {
         let subject = "backup storage";
         let key = new_probe_key(&self.config.backup.root);
         match probe_store(&catalog.store, &key).await {
@@ -177,8 +201,12 @@ impl Engine {
                     catalog.describe_root(),
                     chain(&error)
                 );
-                let advice = error.advice();
-                lines.push(Check { advice, ..Check::new(CheckState::Warn, subject, detail) });
+                let (state, advice) = match purpose {
+                    CheckPurpose::Everything => (CheckState::Warn, error.advice()),
+                    CheckPurpose::Backup => (CheckState::Fail, error.advice()),
+                    CheckPurpose::Restore => (CheckState::Ok, None),
+                };
+                lines.push(Check { advice, ..Check::new(state, subject, detail) });
                 Some(BackupAccess::ReadOnly)
             }
             Err(error) => {
@@ -238,7 +266,7 @@ impl Engine {
         &self,
         source: &Store,
         catalog: &Catalog,
-        access: BackupAccess,
+        (access, purpose): (BackupAccess, CheckPurpose),
         lines: &mut Vec<Check>,
     ) {
         let subject = "restores";
@@ -265,7 +293,8 @@ impl Engine {
         let key = new_probe_key(&self.config.source.root);
         if let Err(error) = probe_store(source, &key).await {
             let failed = Check::from_error(subject, &error);
-            lines.push(Check { state: CheckState::Warn, ..failed });
+            let for_restores = purpose == CheckPurpose::Restore;
+            lines.push(if for_restores { failed } else { Check { state: CheckState::Warn, ..failed } });
         }
     }
 

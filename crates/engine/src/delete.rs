@@ -1,6 +1,6 @@
 //! Deletion of a backup: the commit marker is removed first, so an interrupted deletion leaves an unfinished backup.
 
-use futures::TryStreamExt;
+use futures::{FutureExt, TryStreamExt};
 use model::key::ObjectKey;
 use model::layout::backup::{MB_BEGIN, ManifestFile};
 use model::name::BackupName;
@@ -53,6 +53,9 @@ pub struct DeleteOutcome {
     /// The runs that use the backup, which a forced deletion overrides.
     #[serde(default)]
     pub overridden: Vec<String>,
+    /// Whether the bucket keeps old versions, so that its space is freed only by its own rules.
+    #[serde(default)]
+    pub keeps_versions: bool,
 }
 
 impl Engine {
@@ -75,7 +78,8 @@ impl Engine {
             (Err(Error::Storage(_)), BackupState::Unreadable | BackupState::Damaged) => (0, 0),
             (measured, _) => measured?,
         };
-        let contents = DeleteOutcome { backup, place, objects, bytes, overridden };
+        let keeps_versions = ctx.run(catalog.store.keeps_versions().map(Ok::<_, Error>)).await?;
+        let contents = DeleteOutcome { backup, place, objects, bytes, overridden, keeps_versions };
         Ok(PreparedDeletion { request: request.clone(), catalog, contents })
     }
 

@@ -206,6 +206,7 @@ mod tests {
                 addressing: storage::S3Addressing::Path,
                 credentials: storage::S3Credentials::Chain { iam_endpoint: None },
                 ca_cert: None,
+                new_objects: storage::NewObjectOptions::default(),
             })
         };
         let place = FileLocation {

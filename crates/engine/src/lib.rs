@@ -29,7 +29,7 @@ pub use admit::{Admission, Claim};
 pub use advice::{Advice, RemainingCollection, RemainingRestore, Setting, known_advice};
 pub use backup::PreparedBackup;
 pub use catalog::{BackupDetail, BackupFacts, BackupState, BackupSummary, CollectionFacts, PartitionFacts};
-pub use check::{Check, CheckState};
+pub use check::{Check, CheckPurpose, CheckState};
 pub use clock::now_ms;
 pub use delete::{DeleteOutcome, DeleteRequest, PreparedDeletion};
 pub use engine::{Engine, EngineConfig, EngineLimits, FileLocation};

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use engine::{
-    BackupDetail, BackupSummary, Check, DeleteOutcome, DeleteRequest, Engine, EngineConfig, JobCtx,
-    PreparedRestore,
+    BackupDetail, BackupSummary, Check, CheckPurpose, DeleteOutcome, DeleteRequest, Engine, EngineConfig,
+    JobCtx, PreparedRestore,
 };
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
@@ -208,8 +208,12 @@ impl Service {
     }
 
     /// Checks Milvus and both storages.
-    pub(crate) async fn check(&self, context: &RequestContext) -> Result<Vec<Check>, Failure> {
-        Ok(self.engine(context).await?.engine.check(&JobCtx::detached()).await?)
+    pub(crate) async fn check(
+        &self,
+        context: &RequestContext,
+        purpose: CheckPurpose,
+    ) -> Result<Vec<Check>, Failure> {
+        Ok(self.engine(context).await?.engine.check(purpose, &JobCtx::detached()).await?)
     }
 
     /// Waits for a permit and returns the engine for the backup location of the context.

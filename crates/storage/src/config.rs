@@ -4,6 +4,7 @@ use crate::backend::{StoreTraits, disk, s3};
 
 /// Selects the store that [`Store::open`](crate::Store::open) opens.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has a few of them")]
 pub enum StoreConfig {
     /// The file system of this machine; a key is an absolute path without its leading slash.
     Disk,

@@ -24,7 +24,7 @@ mod throttle;
 mod transport;
 
 pub use backend::StoreTraits;
-pub use backend::s3::{S3Addressing, S3Config, S3Credentials};
+pub use backend::s3::{NewObjectOptions, S3Addressing, S3Config, S3Credentials};
 pub use config::StoreConfig;
 pub use copy::{CopyError, CopyItem, CopyResult};
 pub use error::{StorageError, StorageErrorKind};

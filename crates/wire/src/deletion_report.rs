@@ -24,6 +24,9 @@ pub struct DeletionReport {
     /// The runs that use the backup, which a forced deletion overrides.
     #[serde(default)]
     pub overridden: Vec<String>,
+    /// Whether the bucket keeps old versions, so that its space is freed only by its own rules.
+    #[serde(default)]
+    pub keeps_versions: bool,
 }
 
 impl DeletionReport {
@@ -37,6 +40,7 @@ impl DeletionReport {
             objects: outcome.objects,
             bytes: outcome.bytes,
             overridden: outcome.overridden.clone(),
+            keeps_versions: outcome.keeps_versions,
         }
     }
 }

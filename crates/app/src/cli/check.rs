@@ -1,6 +1,7 @@
 //! `check`: whether backup and restore can work with this configuration.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use engine::CheckPurpose;
 use wire::{CheckReport, DONE, Failure, FailureKind, Reword, exit_code};
 
 use super::args::CommonFlags;
@@ -13,13 +14,33 @@ use super::session::Session;
 #[command(after_help = "\
 Examples:
   milvus-backup check
+  milvus-backup check --for restore
   milvus-backup check --config prod.yaml --output json")]
 pub(super) struct Arguments {
     /// The old name of `config show`: `config` or `backup_yaml`
     #[arg(hide = true, value_parser = ["config", "backup_yaml"])]
     old_word: Option<String>,
+    /// Check only what this needs: backup or restore [default: both]
+    #[arg(long = "for", value_name = "PURPOSE", hide_possible_values = true)]
+    purpose: Option<Purpose>,
     #[command(flatten)]
     pub common: CommonFlags,
+}
+
+/// What a check is for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Purpose {
+    Backup,
+    Restore,
+}
+
+impl From<Purpose> for CheckPurpose {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Backup => Self::Backup,
+            Purpose::Restore => Self::Restore,
+        }
+    }
 }
 
 impl Arguments {
@@ -32,7 +53,12 @@ impl Arguments {
         }
         let engine = session.engine()?;
         let job = session.silent_job()?;
-        let mut checks = CheckReport::from(engine.check(job.ctx()).await?.as_slice());
+        let mut checks = CheckReport::from(
+            engine
+                .check(self.purpose.map(CheckPurpose::from).unwrap_or_default(), job.ctx())
+                .await?
+                .as_slice(),
+        );
         checks.reword(session.terms());
         session.show(&checks, CheckReport::to_string)?;
         Ok(if checks.ok { DONE } else { exit_code(FailureKind::Unreachable) })

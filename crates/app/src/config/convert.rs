@@ -8,7 +8,7 @@ use engine::{EngineConfig, EngineLimits, FileLocation};
 use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
 use secrecy::ExposeSecret;
-use storage::{CopyMode, S3Addressing, S3Config, S3Credentials, StoreConfig};
+use storage::{CopyMode, NewObjectOptions, S3Addressing, S3Config, S3Credentials, StoreConfig};
 
 use super::error::{ConfigError, Problem};
 use super::provider::{Provider, StorageProtocol};
@@ -223,6 +223,10 @@ impl Config {
             addressing,
             credentials: self.credentials(keys, provider)?,
             ca_cert: self.certificate(keys.ca_cert)?,
+            new_objects: NewObjectOptions {
+                acl: Some(values.text(keys.acl)).filter(|acl| *acl != "none").unwrap_or_default().to_owned(),
+                storage_class: values.text(keys.storage_class).to_owned(),
+            },
         })
     }
 

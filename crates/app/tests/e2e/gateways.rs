@@ -114,7 +114,26 @@ async fn a_key_that_may_list_and_read_only_is_enough_to_list_get_and_restore() {
     scene.run("get -n fruit").exits_with(0);
     scene.run("restore -n fruit --suffix _copy").exits_with(0);
     scene.run("check").exits_with(0).prints(&["backups cannot be created"]);
+    scene.run("check --for restore").exits_with(0);
+    scene.run("check --for backup").exits_with(5).prints(&["backups cannot be created"]);
     scene.run("create -n other").exits_with(5).prints(&["hint:"]);
+}
+
+#[tokio::test]
+async fn a_check_of_restores_fails_where_files_cannot_be_staged() {
+    let denied = |request: &Parts| {
+        let writes = matches!(request.method, Method::PUT | Method::POST | Method::DELETE);
+        if !writes || request.uri.path().starts_with("/backups") {
+            return Treatment::Pass;
+        }
+        let document = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+        Treatment::Answer(403, ("x-gateway", "1"), document)
+    };
+    let Some(scene) = Scene::new(denied).await else { return };
+    let check = |purpose: &str| scene.run(&format!("check --set transfer.mode=streaming{purpose}"));
+    check("").exits_with(0).prints(&["staged", "access denied"]);
+    check(" --for backup").exits_with(0);
+    check(" --for restore").exits_with(5).prints(&["access denied"]);
 }
 
 #[tokio::test]

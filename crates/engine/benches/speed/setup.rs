@@ -43,6 +43,7 @@ pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> FileLoca
         addressing: S3Addressing::Path,
         credentials,
         ca_cert: None,
+        new_objects: storage::NewObjectOptions::default(),
     };
     FileLocation {
         store: StoreConfig::S3(config),

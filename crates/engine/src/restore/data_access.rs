@@ -60,6 +60,7 @@ mod tests {
                 session_token: None,
             },
             ca_cert: None,
+            new_objects: storage::NewObjectOptions::default(),
         };
         Store::open(&StoreConfig::S3(config)).unwrap()
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use engine::{Admission, Claim, DeleteRequest, Error, FailureKind, JobCtx, now_ms};
+use engine::{Admission, CheckPurpose, Claim, DeleteRequest, Error, FailureKind, JobCtx, now_ms};
 use model::mapping::Mapping;
 use model::plan::backup::BackupRequest;
 use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
@@ -166,7 +166,7 @@ async fn every_use_case_can_run_as_a_task() {
         engine.backup(prepared, &ctx).await?;
         engine.list(&ctx).await?;
         engine.get(&backup_request("nightly").name, &ctx).await?;
-        engine.check(&ctx).await?;
+        engine.check(CheckPurpose::Everything, &ctx).await?;
         engine.admit_restore(&restore_copy_request("nightly"), &ctx).await?;
         let prepared = engine.plan_restore(&restore_copy_request("nightly"), &ctx).await?;
         engine.restore(prepared, &ctx).await?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use engine::{BackupState, Engine, EngineConfig, Event, FailureKind, JobCtx};
+use engine::{BackupState, CheckPurpose, Engine, EngineConfig, Event, FailureKind, JobCtx};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk;
@@ -183,5 +183,8 @@ async fn cancelled_calls_return_interrupted() {
     let name = "nightly".parse().unwrap();
     assert_eq!(within_deadline(engine.list(&ctx)).await.unwrap_err().kind(), FailureKind::Interrupted);
     assert_eq!(within_deadline(engine.get(&name, &ctx)).await.unwrap_err().kind(), FailureKind::Interrupted);
-    assert_eq!(within_deadline(engine.check(&ctx)).await.unwrap_err().kind(), FailureKind::Interrupted);
+    assert_eq!(
+        within_deadline(engine.check(CheckPurpose::Everything, &ctx)).await.unwrap_err().kind(),
+        FailureKind::Interrupted
+    );
 }

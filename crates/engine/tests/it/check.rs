@@ -1,13 +1,13 @@
 //! The lines of `check` (simulated Milvus).
 
-use engine::{Advice, Check, CheckState, JobCtx, Setting};
+use engine::{Advice, Check, CheckPurpose, CheckState, JobCtx, Setting};
 use milvus::Auth;
 
 use crate::disk;
 use crate::world::{World, backup_request, within_deadline};
 
 async fn run_check(world: &World) -> Vec<Check> {
-    within_deadline(world.engine().check(&JobCtx::detached())).await.unwrap()
+    within_deadline(world.engine().check(CheckPurpose::Everything, &JobCtx::detached())).await.unwrap()
 }
 
 /// Returns the state and the detail of the line of a subject.

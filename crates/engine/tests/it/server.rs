@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{Advice, BackupState, CheckState, FailureKind, JobCtx, Setting};
+use engine::{Advice, BackupState, CheckPurpose, CheckState, FailureKind, JobCtx, Setting};
 use milvus::Auth;
 use testkit::fake::{FakeConfig, Fault};
 
@@ -92,7 +92,9 @@ async fn unsupported_versions_are_rejected() {
         assert_eq!(describe_error(&error), expected);
         assert_eq!(world.count_calls("CreateCollection"), 0);
 
-        let lines = within_deadline(world.engine().check(&JobCtx::detached())).await.unwrap();
+        let lines = within_deadline(world.engine().check(CheckPurpose::Everything, &JobCtx::detached()))
+            .await
+            .unwrap();
         let line = lines.iter().find(|line| line.subject == "milvus").unwrap();
         assert_eq!(line.state, CheckState::Fail);
         assert!(expected.starts_with(&line.detail), "{}", line.detail);

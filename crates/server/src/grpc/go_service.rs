@@ -6,7 +6,7 @@ use api::backup::{
     DeleteBackupResponse, GetBackupRequest, GetRestoreStateRequest, ListBackupsRequest, ListBackupsResponse,
     ResponseCode, RestoreBackupRequest, RestoreBackupResponse,
 };
-use engine::BackupState;
+use engine::{BackupState, CheckPurpose};
 use futures::{StreamExt, stream};
 use jobs::{EngineRequest, JobKind};
 use model::name::BackupName;
@@ -170,8 +170,9 @@ impl GoServiceCalls {
     }
 
     async fn run_check(&self, request: &Request<CheckRequest>) -> Result<CheckResponse, Failure> {
-        let checks =
-            wire::CheckReport::from(self.service().check(&self.context(request, "", "")?).await?.as_slice());
+        let checks = wire::CheckReport::from(
+            self.service().check(&self.context(request, "", "")?, CheckPurpose::Everything).await?.as_slice(),
+        );
         let code = if checks.ok { ResponseCode::Success } else { ResponseCode::Fail };
         Ok(CheckResponse { code: code.into(), msg: checks.to_string() })
     }

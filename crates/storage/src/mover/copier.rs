@@ -115,6 +115,7 @@ mod tests {
                 session_token: None,
             },
             ca_cert: None,
+            new_objects: crate::NewObjectOptions::default(),
         };
         Store::open(&StoreConfig::S3(config)).unwrap()
     }

@@ -78,6 +78,17 @@ impl Store {
         }
     }
 
+    /// Returns whether the store keeps the old versions of objects that are deleted, as far as it tells.
+    pub async fn keeps_versions(&self) -> bool {
+        match self.backend() {
+            Backend::Disk => false,
+            Backend::S3(client) => client.keeps_versions().await.unwrap_or_else(|cause| {
+                tracing::debug!(?cause, "the store does not tell whether it keeps old versions");
+                false
+            }),
+        }
+    }
+
     /// Returns the time of the store itself in milliseconds since 1970, by which it dates its objects.
     ///
     /// A bucket tells it with its answers, so there it is known after a request; on a disk, a temporary file in

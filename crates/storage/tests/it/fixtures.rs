@@ -45,6 +45,7 @@ pub(crate) fn s3_config(endpoint: &str, bucket: &str) -> S3Config {
         addressing: S3Addressing::Auto,
         credentials: key_pair(KEY, SECRET),
         ca_cert: None,
+        new_objects: milvus_backup_storage::NewObjectOptions::default(),
     }
 }
 

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
-use milvus_backup_storage::{S3Config, StorageErrorKind, Store};
+use milvus_backup_storage::{
+    CopyItem, CopyMode, Mover, MoverOptions, NewObjectOptions, S3Config, StorageErrorKind, Store,
+};
 use model::key::ObjectKey;
 use tokio_util::sync::CancellationToken;
 
@@ -191,4 +193,63 @@ async fn a_bucket_tells_the_time_by_which_it_dates_objects() {
     let written = store.metadata(&key).await.unwrap().unwrap().modified_ms.unwrap();
     let now = store.now_ms(&key).await.unwrap();
     assert!((-1_000..600_000).contains(&(now - written)), "{written} {now}");
+}
+
+/// Refuses to create an object for another account than the owner of the bucket, unless the owner may read it.
+fn demand_acl(parts: &Parts) -> Option<(u16, (&'static str, &'static str), &'static str)> {
+    let query = parts.uri.query().unwrap_or_default();
+    let creates = (parts.method == Method::PUT && !query.contains("partNumber"))
+        || (parts.method == Method::POST && query.contains("uploads"));
+    let has = |name: &str, value: &str| parts.headers.get(name).is_some_and(|given| given == value);
+    let is_complete = has("x-amz-acl", "bucket-owner-full-control") && has("x-amz-storage-class", "STANDARD");
+    let denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+    (creates != is_complete).then_some((403, ("x-request", "1"), denied))
+}
+
+#[tokio::test]
+async fn new_objects_have_the_configured_acl_and_storage_class_however_they_are_written() {
+    let server = Server::start().await;
+    server.create_bucket("bucket");
+    server.create_bucket("other");
+    server.refuse(demand_acl);
+    let new_objects = NewObjectOptions {
+        acl: "bucket-owner-full-control".to_owned(),
+        storage_class: "STANDARD".to_owned(),
+    };
+    let store = open(S3Config { new_objects: new_objects.clone(), ..server.config("bucket") });
+    let other = open(S3Config { new_objects, ..server.config("other") });
+    let (small, large) = (ObjectKey::new("a/small"), ObjectKey::new("a/large"));
+    store.write(&small, Bytes::from_static(b"content")).await.unwrap();
+    let mut writer = store.open_writer(&large).await.unwrap();
+    writer.write(Bytes::from(vec![7; 20 << 20])).await.unwrap();
+    writer.close().await.unwrap();
+    let options = MoverOptions {
+        mode: CopyMode::Direct,
+        concurrency: 2,
+        multipart_threshold: 10 << 20,
+        bytes_per_second: None,
+    };
+    let mover = Mover::new(store.clone(), other.clone(), options).unwrap();
+    let items = [(&small, 7), (&large, 20 << 20)];
+    let items = items.map(|(key, size)| CopyItem { from: key.clone(), to: key.clone(), size });
+    mover.copy_all(items.into_iter(), &CancellationToken::new(), |_, _| {}).await.unwrap();
+    assert_eq!(other.read(&large).await.unwrap().len(), 20 << 20);
+    assert!(server.count_requests(&Method::POST, "uploads") >= 2, "both were also written in parts");
+    other.delete(&[small, large]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_bucket_tells_whether_it_keeps_old_versions() {
+    for (document, expected) in [
+        ("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", true),
+        ("<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>", false),
+        ("<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>", false),
+    ] {
+        let server = Server::start().await;
+        let store = server.store("bucket");
+        server.inject(Method::GET, "versioning", 1, Fault::Answer(200, document));
+        assert_eq!(store.keeps_versions().await, expected, "{document}");
+        server.inject(Method::GET, "versioning", 1, Fault::Answer(403, ""));
+        assert!(!store.keeps_versions().await, "a store that does not tell is not an error");
+    }
 }

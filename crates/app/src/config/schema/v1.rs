@@ -3,7 +3,7 @@
 use super::Kind::{
     Account, Bool, Count, Duration, List, Port, Provider, Secret, Size, Text, Url, Whole, Word,
 };
-use super::v2::{LOG_FORMATS, LOG_LEVELS};
+use super::v2::{ACLS, LOG_FORMATS, LOG_LEVELS};
 use super::{Key, VERSION_KEY};
 
 const fn key(name: &'static str, kind: super::Kind, default: &'static str) -> Key {
@@ -120,6 +120,12 @@ pub(in crate::config) static KEYS: &[Key] = &[
         .inherits("minio.rootPath")
         .env("MINIO_BACKUP_ROOT_PATH")
         .becomes("backup.storage.rootPath"),
+    key("minio.acl", Word(ACLS), "none").becomes("milvus.storage.acl"),
+    key("minio.storageClass", Text, "").becomes("milvus.storage.storageClass"),
+    key("minio.backupAcl", Word(ACLS), "").inherits("minio.acl").becomes("backup.storage.acl"),
+    key("minio.backupStorageClass", Text, "")
+        .inherits("minio.storageClass")
+        .becomes("backup.storage.storageClass"),
     key("minio.crossStorage", Bool, "false").becomes("transfer.mode"),
     key("minio.multipartCopyThresholdMiB", Count, "500").becomes("transfer.multipartCopyThresholdMiB"),
     key("backup.maxSegmentGroupSize", Size, "2g"),

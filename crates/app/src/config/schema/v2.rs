@@ -7,6 +7,17 @@ use super::{Key, VERSION_KEY};
 
 const AUTH_TYPES: &[&str] = &["static", "iam", "default", "sharedKey", "serviceAccount"];
 const ADDRESSING: &[&str] = &["auto", "path", "virtualHost"];
+/// The canned ACLs of S3; none leaves the choice to the store.
+pub(super) const ACLS: &[&str] = &[
+    "none",
+    "private",
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+    "aws-exec-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+];
 
 /// The log levels, each with the names of the Go tool that mean the same.
 pub(super) const LOG_LEVELS: &[&str] =
@@ -51,6 +62,8 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("milvus.storage.useSSL", Bool, "false"),
     key("milvus.storage.caCertPath", Text, ""),
     key("milvus.storage.addressing", Word(ADDRESSING), "auto"),
+    key("milvus.storage.acl", Word(ACLS), "none"),
+    key("milvus.storage.storageClass", Text, ""),
     key("milvus.storage.accountName", Account, "").env("MILVUS_STORAGE_ACCOUNT_NAME"),
     key("milvus.storage.bucketName", Text, "a-bucket"),
     key("milvus.storage.rootPath", Text, "files"),
@@ -72,6 +85,8 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("backup.storage.useSSL", Bool, "").inherits("milvus.storage.useSSL"),
     key("backup.storage.caCertPath", Text, "").inherits("milvus.storage.caCertPath"),
     key("backup.storage.addressing", Word(ADDRESSING), "").inherits("milvus.storage.addressing"),
+    key("backup.storage.acl", Word(ACLS), "").inherits("milvus.storage.acl"),
+    key("backup.storage.storageClass", Text, "").inherits("milvus.storage.storageClass"),
     key("backup.storage.accountName", Account, "")
         .inherits("milvus.storage.accountName")
         .env("BACKUP_STORAGE_ACCOUNT_NAME"),

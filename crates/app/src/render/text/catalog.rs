@@ -140,7 +140,7 @@ fn segments(backup: &CollectionDetail) -> Option<String> {
 pub(crate) fn delete_question(found: &DeletionReport) -> String {
     format!(
         "{}Delete backup {} ({}, {}, {})?",
-        describe_overridden(found),
+        describe_circumstances(found),
         found.name,
         found.state,
         counted(found.objects, "object"),
@@ -148,18 +148,20 @@ pub(crate) fn delete_question(found: &DeletionReport) -> String {
     )
 }
 
-/// The runs that a forced deletion overrides, one line each.
-fn describe_overridden(report: &DeletionReport) -> String {
+/// What to know about a deletion, one line each: the runs that it overrides, and a bucket that keeps old versions.
+fn describe_circumstances(report: &DeletionReport) -> String {
     let lines =
         report.overridden.iter().map(|run| format!("{} is {run}: overridden by --force\n", report.name));
-    lines.collect::<Vec<_>>().concat()
+    let versions =
+        "The bucket keeps old versions: its space is freed by its own lifecycle rules\n".to_owned();
+    lines.chain(report.keeps_versions.then_some(versions)).collect::<Vec<_>>().concat()
 }
 
 /// The plan of a deletion.
 pub(crate) fn delete_plan(found: &DeletionReport) -> String {
     format!(
         "{}Would delete backup {} ({}): {}, {}, below {}\n",
-        describe_overridden(found),
+        describe_circumstances(found),
         found.name,
         found.state,
         counted(found.objects, "object"),
@@ -172,7 +174,7 @@ pub(crate) fn delete_plan(found: &DeletionReport) -> String {
 pub(crate) fn deleted(outcome: &DeletionReport) -> String {
     format!(
         "{}Deleted backup {}: {}, {}.\n",
-        describe_overridden(outcome),
+        describe_circumstances(outcome),
         outcome.name,
         counted(outcome.objects, "object"),
         bytes(outcome.bytes)

@@ -37,7 +37,13 @@ pub(super) async fn hello() -> &'static str {
     ),
 )]
 pub(super) async fn check(exchange: Exchange) -> Response {
-    let lines = async { exchange.service().check(&exchange.context(OtherPlace::default())?).await }.await;
+    let lines = async {
+        exchange
+            .service()
+            .check(&exchange.context(OtherPlace::default())?, engine::CheckPurpose::Everything)
+            .await
+    }
+    .await;
     match lines {
         Ok(lines) => {
             let checks = CheckReport::from(lines.as_slice());

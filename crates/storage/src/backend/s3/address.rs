@@ -90,6 +90,7 @@ mod tests {
             addressing,
             credentials: S3Credentials::Chain { iam_endpoint: None },
             ca_cert: None,
+            new_objects: crate::NewObjectOptions::default(),
         })
     }
 

@@ -40,6 +40,7 @@ pub(super) struct S3Answer {
     #[serde(rename = "ETag")]
     pub(super) etag: Option<String>,
     pub(super) upload_id: Option<String>,
+    status: Option<String>,
     code: Option<String>,
     message: String,
 }
@@ -106,6 +107,14 @@ impl S3Client {
         .inspect_err(
             |_| tracing::debug!(answer = %String::from_utf8_lossy(&body), "a request to the store failed"),
         )
+    }
+
+    /// Returns whether the bucket keeps the old versions of objects that are deleted or replaced.
+    pub(crate) async fn keeps_versions(&self) -> Result<bool, Cause> {
+        let request =
+            http::Request::builder().method(http::Method::GET).uri(format!("{}?versioning", self.bucket_url));
+        let answer = self.send("get_versioning", request, String::new(), REQUEST_LIMIT).await?;
+        Ok(answer.status.as_deref() == Some("Enabled"))
     }
 
     /// Returns the URL of an object.

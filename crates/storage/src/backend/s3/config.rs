@@ -20,6 +20,17 @@ pub struct S3Config {
     pub credentials: S3Credentials,
     /// A PEM file of certificates to trust in addition to those of the system.
     pub ca_cert: Option<PathBuf>,
+    /// What is requested for every object that is written.
+    pub new_objects: NewObjectOptions,
+}
+
+/// Options of the objects that are written to a bucket; an empty text leaves the choice to the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewObjectOptions {
+    /// The canned ACL, such as `bucket-owner-full-control` for a bucket of another account.
+    pub acl: String,
+    /// The storage class, such as `STANDARD_IA`.
+    pub storage_class: String,
 }
 
 /// Where the bucket's name appears in the URL of a request.

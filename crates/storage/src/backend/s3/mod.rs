@@ -12,10 +12,11 @@ mod transport;
 
 use std::sync::Arc;
 
+use http::{HeaderMap, HeaderValue};
 use opendal::{HttpTransporter, Operator, services};
 
 pub(crate) use client::S3Client;
-pub use config::{S3Addressing, S3Config, S3Credentials};
+pub use config::{NewObjectOptions, S3Addressing, S3Config, S3Credentials};
 pub(crate) use copier::S3Copier;
 
 use self::address::S3Address;
@@ -23,7 +24,7 @@ use self::clock::StoreClock;
 use self::transport::S3Transport;
 use super::{Backend, OpenedStore, StoreTraits};
 use crate::classify;
-use crate::error::Result;
+use crate::error::{Cause, Result, StorageErrorKind};
 use crate::location::StoreLocation;
 
 /// The properties of every bucket.
@@ -31,6 +32,21 @@ pub(crate) const TRAITS: StoreTraits = StoreTraits { absolute_paths: false };
 
 /// The maximum number of parts of an upload.
 pub(crate) const MAX_PARTS: u64 = 10_000;
+
+/// Returns the headers that request the options of new objects; fails if an option cannot be part of a header.
+fn new_object_headers(options: &NewObjectOptions) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [("x-amz-acl", &options.acl), ("x-amz-storage-class", &options.storage_class)] {
+        if value.is_empty() {
+            continue;
+        }
+        let value = HeaderValue::from_str(value).map_err(|error| {
+            Cause::new(StorageErrorKind::Config, error.to_string()).during("send", format!("{name}: {value}"))
+        })?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
 
 /// Opens a bucket without sending a request, so it fails only if the configuration is invalid.
 pub(crate) fn open(config: &S3Config) -> Result<OpenedStore> {
@@ -47,7 +63,10 @@ pub(crate) fn open(config: &S3Config) -> Result<OpenedStore> {
     let http = crate::transport::build_http_client(&address.endpoint, config.ca_cert.as_deref(), uses_tls)?;
     let signer = credentials::build_signer(&config.credentials, &region, http.clone());
     let clock = StoreClock::default();
-    let http = HttpTransporter::new(S3Transport::new(http, signer, &region, &address.bucket, clock.clone()));
+    let transport = S3Transport::new(http, signer, &region, &address.bucket)
+        .with_clock(clock.clone())
+        .with_headers(new_object_headers(&config.new_objects)?);
+    let http = HttpTransporter::new(transport);
 
     let mut builder = services::S3::default()
         .endpoint(&address.endpoint)

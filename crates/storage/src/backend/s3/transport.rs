@@ -28,7 +28,11 @@ const MAX_LESSONS: usize = 2;
 /// for its region or a missing checksum can be changed, signed again and sent once more. What was learned applies to
 /// all later requests.
 #[derive(Clone)]
-pub(super) struct S3Transport(Arc<TransportState>);
+pub(super) struct S3Transport {
+    state: Arc<TransportState>,
+    clock: StoreClock,
+    new_object_headers: HeaderMap,
+}
 
 struct TransportState {
     http: HttpTransporter,
@@ -37,7 +41,6 @@ struct TransportState {
     needs_checksum: AtomicBool,
     /// The bucket, for messages.
     bucket: String,
-    clock: StoreClock,
 }
 
 /// What was known about the store when a request was sent.
@@ -53,25 +56,29 @@ struct Signing {
 }
 
 impl S3Transport {
-    /// Creates a transport that signs for `region` until the store names another one, and sets `clock`.
-    pub(super) fn new(
-        http: HttpTransporter,
-        signer: Signer<Credential>,
-        region: &str,
-        bucket: &str,
-        clock: StoreClock,
-    ) -> Self {
-        Self(Arc::new(TransportState {
+    /// Creates a transport that signs for `region` until the store names another one.
+    pub(super) fn new(http: HttpTransporter, signer: Signer<Credential>, region: &str, bucket: &str) -> Self {
+        let state = Arc::new(TransportState {
             http,
             signing: RwLock::new(Signing { region: region.to_owned(), signer }),
             needs_checksum: AtomicBool::new(false),
             bucket: bucket.to_owned(),
-            clock,
-        }))
+        });
+        Self { state, clock: StoreClock::default(), new_object_headers: HeaderMap::new() }
+    }
+
+    /// Sets the clock that follows the dates of the answers.
+    pub(super) fn with_clock(self, clock: StoreClock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Sets the headers of the requests that create objects.
+    pub(super) fn with_headers(self, new_object_headers: HeaderMap) -> Self {
+        Self { new_object_headers, ..self }
     }
 
     fn signing(&self) -> Signing {
-        self.0.signing.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.signing.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Signs and sends a request with what is known about the store, and returns that too.
@@ -82,7 +89,7 @@ impl S3Transport {
     ) -> Result<(Response<HttpBody>, SentWith), Error> {
         let mut parts = parts.clone();
         let Signing { region, signer } = self.signing();
-        let checksum = self.0.needs_checksum.load(Ordering::Relaxed) && has_content(&parts, body);
+        let checksum = self.state.needs_checksum.load(Ordering::Relaxed) && has_content(&parts, body);
         if checksum {
             parts.headers.insert(CONTENT_MD5, content_md5(body)?);
         }
@@ -91,8 +98,8 @@ impl S3Transport {
         })?;
         // The HTTP client adds this header itself, with the same value.
         parts.headers.remove(http::header::HOST);
-        let response = self.0.http.fetch(Request::from_parts(parts, body.clone())).await?;
-        self.0.clock.record(response.headers());
+        let response = self.state.http.fetch(Request::from_parts(parts, body.clone())).await?;
+        self.clock.record(response.headers());
         Ok((response, SentWith { region, checksum }))
     }
 
@@ -111,17 +118,17 @@ impl S3Transport {
             && (document.contains("Content-MD5") || document.contains("x-amz-checksum"))
             && has_content(parts, body);
         if asks_for_checksum {
-            self.0.needs_checksum.store(true, Ordering::Relaxed);
+            self.state.needs_checksum.store(true, Ordering::Relaxed);
         }
         asks_for_checksum && !sent_with.checksum
     }
 
     /// Signs for another region from now on.
     fn learn_region(&self, region: &str) {
-        let mut signing = self.0.signing.write().unwrap_or_else(PoisonError::into_inner);
+        let mut signing = self.state.signing.write().unwrap_or_else(PoisonError::into_inner);
         if signing.region != region {
             tracing::info!(
-                bucket = self.0.bucket,
+                bucket = self.state.bucket,
                 region,
                 instead_of = signing.region,
                 "the store names the region"
@@ -134,7 +141,10 @@ impl S3Transport {
 
 impl HttpTransport for S3Transport {
     async fn fetch(&self, request: Request<Buffer>) -> Result<Response<HttpBody>, Error> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        if creates_object(&parts) {
+            parts.headers.extend(self.new_object_headers.clone());
+        }
         let mut lessons = 0;
         let mut response = loop {
             let (response, sent_with) = self.send_signed(&parts, &body).await?;
@@ -159,6 +169,13 @@ impl HttpTransport for S3Transport {
 /// Returns whether the document of an answer with this status can say what the request lacked.
 fn may_teach(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_REQUEST | StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT)
+}
+
+/// Returns whether a request creates an object or begins its upload in parts.
+fn creates_object(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+    (parts.method == Method::PUT && !has("partNumber")) || (parts.method == Method::POST && has("uploads"))
 }
 
 /// Returns whether a request carries the content of an object or of a part.
