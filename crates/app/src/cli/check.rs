@@ -6,6 +6,7 @@ use wire::{CheckReport, DONE, Failure, FailureKind, Reword, exit_code};
 
 use super::args::CommonFlags;
 use super::session::Session;
+use crate::render::text::check_report;
 
 /// Check Milvus and both storages: connection, permissions, root paths, copying
 ///
@@ -60,7 +61,7 @@ impl Arguments {
                 .as_slice(),
         );
         checks.reword(session.terms());
-        session.show(&checks, CheckReport::to_string)?;
+        session.show(&checks, |checks| check_report(checks, session.colours_results()))?;
         Ok(if checks.ok { DONE } else { exit_code(FailureKind::Unreachable) })
     }
 }

@@ -1,4 +1,4 @@
-//! `config`: shows the configuration and migrates it to v2.
+//! `config`: shows the configuration, migrates it to v2, and prints a sample.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,7 +13,7 @@ use super::session::Session;
 use crate::config::{ConfigError, Environment, migrate};
 use crate::render::Out;
 
-/// Show the configuration, or migrate it to v2
+/// Show the configuration, migrate it to v2, or print a sample
 #[derive(Args, Debug)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Arguments {
@@ -27,7 +27,18 @@ pub(super) struct Arguments {
 enum Command {
     Show(Show),
     Migrate(Migrate),
+    Sample(Sample),
 }
+
+/// Print a commented sample of a configuration file (v2)
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  milvus-backup config sample > backup.yaml")]
+struct Sample {}
+
+/// The sample that every release contains.
+const SAMPLE: &str = include_str!("../../../../configs/backup.yaml");
 
 /// Show every effective value and its source; secrets are masked
 #[derive(Args, Debug)]
@@ -73,6 +84,10 @@ impl Arguments {
                     session.show_config()?;
                     Ok(DONE)
                 })
+            }
+            Command::Sample(Sample {}) => {
+                let out = out(&before.output, environment);
+                end(&out, out.print(SAMPLE).map(|()| DONE).map_err(Failure::from))
             }
             Command::Migrate(migrate) => {
                 let out = out(&before.output, environment);

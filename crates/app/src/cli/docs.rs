@@ -26,7 +26,12 @@ impl Completion {
     pub(super) fn run(&self, command: &Command, out: &Out) -> Result<u8, Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut visible(command), "milvus-backup", &mut script);
-        out.print(&String::from_utf8_lossy(&script))?;
+        let mut script = String::from_utf8_lossy(&script).into_owned();
+        if self.shell == Shell::Bash {
+            // clap_complete names the same state in two ways if the program's name has a dash.
+            script = script.replace("milvus__subcmd__backup__", "milvus__backup__");
+        }
+        out.print(&script)?;
         Ok(DONE)
     }
 }

@@ -177,6 +177,11 @@ impl<'a> Session<'a> {
     }
 
     /// Prints a note on stderr, unless quiet.
+    /// Returns whether results are coloured.
+    pub(super) fn colours_results(&self) -> bool {
+        self.out.colours_results
+    }
+
     pub(super) fn note(&self, text: &str) {
         self.out.note(text);
     }

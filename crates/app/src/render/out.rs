@@ -20,6 +20,8 @@ pub(crate) struct Out {
     format: Format,
     quiet: bool,
     colour: bool,
+    /// Whether results are coloured.
+    pub(crate) colours_results: bool,
     bars: MultiProgress,
     /// Whether stderr is a log for programs, so that messages must be log lines.
     messages_are_logged: Arc<AtomicBool>,
@@ -28,13 +30,14 @@ pub(crate) struct Out {
 }
 
 impl Out {
-    /// Creates the output. Messages are coloured if stderr is a terminal and `no_color` is false.
+    /// Creates the output. Messages are coloured if stderr is a terminal and `no_color` is false, results if stdout is one.
     pub(crate) fn new(format: Format, quiet: bool, no_color: bool) -> Self {
         let colour = !no_color && io::stderr().is_terminal();
         Self {
             format,
             quiet,
             colour,
+            colours_results: !no_color && io::stdout().is_terminal(),
             bars: MultiProgress::new(),
             messages_are_logged: Arc::default(),
             terms: Arc::default(),

@@ -21,7 +21,7 @@ async fn a_backup_is_created_listed_shown_and_deleted() {
     // The prefix of another name is free; an existing name is taken.
     tool.run(&create("fruit")).exits_with(0);
     tool.run(&create("fruit")).exits_with(4).prints(&["fruit", "hint:", "delete"]);
-    for bad in ["1fruit", "fruit-salad", "insert_log"] {
+    for bad in [".fruit", "fruit+salad", "insert_log"] {
         tool.run(&create(bad)).exits_with(2).prints(&[bad]);
     }
 

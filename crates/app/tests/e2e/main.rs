@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 mod catalog;
+mod duplicate_keys;
 mod fresh_collections;
 mod gateways;
 mod go_backups;

@@ -213,3 +213,13 @@ fn the_log_file_is_written_to_the_configured_path() {
         .exits_with(2)
         .prints_on_stderr(&["cannot write the log file /proc/b.log", "log.file.path"]);
 }
+
+#[test]
+fn the_printed_sample_is_a_valid_configuration() {
+    let tool = Tool::without_config();
+    let sample = tool.run(&["config", "sample"]).exits_with(0).stdout;
+    assert!(sample.contains("# "), "it is commented");
+    tool.write("sample.yaml", &sample);
+    let shown = tool.run(&["config", "show", "--config", "sample.yaml"]).exits_with(0);
+    assert!(!shown.stderr.contains("warning"), "{}", shown.stderr);
+}

@@ -3,6 +3,7 @@
 
 mod api_descriptions;
 mod browser;
+mod completion;
 mod configuration;
 mod deploy;
 mod documents;

@@ -64,10 +64,13 @@ impl BackupRun<'_> {
         let info = milvus.describe_collection(name).await?;
         let (partitions, indexes) =
             tokio::try_join!(milvus.list_partitions(name), milvus.list_indexes(name))?;
-        let (load_state, load_states) = tokio::try_join!(
-            self.read_load_state(name, None),
-            self.read_load_states(name, partitions.clone())
-        )?;
+        let load_state = self.read_load_state(name, None).await?.unwrap_or(LoadState::NotLoad);
+        let load_states = if load_state == LoadState::NotLoad {
+            // Then no partition is loaded either, and there may be a thousand of them.
+            partitions.iter().map(|(_, id)| (*id, LoadState::NotLoad)).collect()
+        } else {
+            self.read_load_states(name, partitions.clone()).await?
+        };
         let cut = match self.prepared.flush {
             ResolvedFlush::Serial => {
                 self.emit_phase(name, CollectionPhase::Flushing);
@@ -80,7 +83,7 @@ impl BackupRun<'_> {
             partitions,
             load_states,
             indexes: indexes.into_iter().map(|i| i.index).collect(),
-            load_state: load_state.unwrap_or(LoadState::NotLoad),
+            load_state,
             cut,
             started_s,
         })

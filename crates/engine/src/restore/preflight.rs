@@ -114,8 +114,12 @@ pub(super) async fn prepare_restore(
         checked.facts.prefixes = inspect_prefixes(&checked, request).await?;
     }
     let mut plan = checked.build_plan(request)?;
-    let index_warnings = describe_unknown_indexes(&plan, checked.target.milvus.capabilities());
+    let capabilities = checked.target.milvus.capabilities();
+    let index_warnings = describe_unknown_indexes(&plan, capabilities);
     plan.warnings.extend(index_warnings);
+    if !capabilities.import_applies_deletes_by_time {
+        plan.warnings.extend(describe_lost_insertions(&plan));
+    }
     let CheckedRestore { catalog, target, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
     // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
@@ -167,6 +171,19 @@ fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targ
     targets
         .only(&request.targets)
         .map_err(|error| Error::Selection(error, Some(Box::new(Advice::FilterByTargetNames))))
+}
+
+/// Describes the collections whose rows may be lost if they were deleted and inserted again.
+fn describe_lost_insertions(plan: &RestorePlan) -> Option<String> {
+    let with_deletes = plan.collections.iter().filter(|c| c.jobs.iter().any(|job| job.has_deltas));
+    let names: Vec<String> = with_deletes.map(|c| c.target.to_string()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "imports of this Milvus (before 2.3.4) apply deletes regardless of their time, so rows that were deleted \
+             and inserted again will be missing in {}",
+            names.join(", ")
+        )
+    })
 }
 
 /// Describes the indexes of a plan whose type the target does not have.

@@ -300,3 +300,17 @@ async fn an_unsupported_schema_is_rejected_with_its_fields() {
     assert!(text.contains("use_newer_target"), "{text}");
     assert_eq!(world.count_calls("CreateCollection") + world.count_calls("CreateDatabase"), 0);
 }
+
+#[tokio::test]
+async fn the_plan_says_where_old_releases_lose_rows_that_were_deleted_and_inserted_again() {
+    for (version, warns) in [("2.3.3", true), ("2.3.4", false)] {
+        let world = World::with_version(version, |config| config);
+        world.add_fixture("full_v0415");
+        let plan = world.plan_restore(&restore_request("full_v0415")).await.unwrap();
+        let warning = plan.plan().warnings.iter().find(|warning| warning.contains("inserted again"));
+        assert_eq!(warning.is_some(), warns, "{version}: {:?}", plan.plan().warnings);
+        if let Some(warning) = warning {
+            assert!(warning.contains("default.books") && !warning.contains("default.empty"), "{warning}");
+        }
+    }
+}

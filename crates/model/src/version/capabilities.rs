@@ -17,6 +17,9 @@ pub struct Capabilities {
     pub flush_keeps_ids: bool,
     /// Can flush the whole cluster with one call that returns its flush messages (2.6.11).
     pub bulk_flush: bool,
+    /// Applies the deletes of an import only to rows that are older (2.3.4); older releases delete also the rows that were
+    /// inserted again afterwards.
+    pub import_applies_deletes_by_time: bool,
     version: ServerVersion,
 }
 
@@ -51,6 +54,7 @@ impl Capabilities {
             list_aliases: version.at_least((2, 3, 0)),
             flush_persists_deletes: version.at_least((2, 3, 0)),
             flush_keeps_ids: !version.at_least((2, 6, 0)),
+            import_applies_deletes_by_time: version.at_least((2, 3, 4)),
             bulk_flush: version.at_least((2, 6, 11)),
             version: version.clone(),
         }
@@ -174,6 +178,8 @@ mod tests {
     fn features_depend_on_the_version() {
         let (old, new) = (capabilities_of("2.2.16"), capabilities_of("2.3.5"));
         assert!(!old.list_aliases && !old.flush_persists_deletes);
+        assert!(!old.import_applies_deletes_by_time && new.import_applies_deletes_by_time);
+        assert!(!capabilities_of("2.3.3").import_applies_deletes_by_time);
         assert!(new.list_aliases && new.flush_persists_deletes);
         assert!(!capabilities_of("2.6.10").bulk_flush && capabilities_of("2.6.11").bulk_flush);
     }

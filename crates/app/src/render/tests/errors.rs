@@ -141,6 +141,11 @@ fn failures_of_backup_and_restore() {
         rows(7),
         Error::Copied { key: "backup/a".into(), found: "1 byte".into(), expected: "2 bytes".into() },
         Error::NotProven(collection()),
+        Error::JobLost {
+            job: milvus::ImportJobId("450".into()),
+            place: "default.books/_default".into(),
+            seconds: 61,
+        },
         Error::Foreign { target: collection(), found: 16, counted: 8 },
         Error::During {
             activity: Activity::BackUp(books()),

@@ -56,6 +56,7 @@ pub(crate) fn detail(backup: &BackupDetail) -> String {
         line("Milvus", backup.milvus.as_deref().map_or_else(dash, version_number)),
         line("By", backup.tool.clone().unwrap_or_else(dash)),
     ];
+    head.push(line("Databases", databases(backup)));
     if let Some(source) = &backup.source {
         head.push(line("Source", format!("{}, files in {}", source.address, source.storage)));
         head.push(line("Selection", format!("{} ({})", source.selection, source.strategy)));
@@ -79,6 +80,20 @@ pub(crate) fn detail(backup: &BackupDetail) -> String {
         text.push_str(&segments);
     }
     text
+}
+
+/// The names of the databases; those without collections are marked.
+fn databases(backup: &BackupDetail) -> String {
+    let is_empty = |database: &str| {
+        let is_in = |name: &str| name.split_once('.').is_some_and(|(of, _)| of == database);
+        !backup.collections.iter().any(|collection| is_in(&collection.name))
+    };
+    let marked = backup
+        .databases
+        .iter()
+        .map(|database| if is_empty(database) { format!("{database} (empty)") } else { database.clone() });
+    let marked: Vec<String> = marked.collect();
+    if marked.is_empty() { dash() } else { names(&marked) }
 }
 
 /// The number of rows, and of deleted ones if it is known.

@@ -2,6 +2,7 @@
 
 mod backup;
 mod catalog;
+mod check;
 mod diagnosis;
 mod jobs;
 mod restore;
@@ -10,6 +11,7 @@ use std::fmt::Write;
 
 pub(crate) use backup::{backup_plan, backup_report};
 pub(crate) use catalog::{delete_plan, delete_question, deleted, detail, list};
+pub(crate) use check::check_report;
 pub(crate) use diagnosis::config;
 pub(crate) use jobs::{cancelled, job, jobs, state};
 pub(crate) use restore::{restore_failure, restore_plan, restore_question, restore_report, restored_rows};
