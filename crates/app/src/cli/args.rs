@@ -57,7 +57,7 @@ pub(super) struct OutputFlags {
         hide_possible_values = true
     )]
     output: Option<Format>,
-    /// Show progress as auto, plain, json or none [default: auto]
+    /// Show progress as plain, json or none [default: bars on a terminal, only warnings elsewhere]
     #[arg(
         long,
         value_name = "MODE",
@@ -66,7 +66,7 @@ pub(super) struct OutputFlags {
         hide_possible_values = true
     )]
     progress: Option<ProgressMode>,
-    /// Print only requested results and errors
+    /// Print only the result, and errors
     #[arg(long, short, help_heading = "Output", display_order = 112)]
     quiet: bool,
 }

@@ -148,12 +148,11 @@ impl Arguments {
             }
             Command::Cancel(Cancel { job: JobArguments { id, .. } }) => {
                 let job: Job = client.act(&["jobs", &format!("{id}:cancel")]).await?;
-                session.report(&job, render::text::cancelled)?;
+                session.show(&job, render::text::cancelled)?;
             }
             Command::Watch(Watch { job: JobArguments { id, .. } }) => {
-                let shown = session.followed_job(
-                    "the job continues on the server; press Ctrl-C again to quit immediately",
-                )?;
+                let shown = session
+                    .watched_job("the job continues on the server; press Ctrl-C again to quit immediately")?;
                 return follow_job(session, client, id, shown, SignalAction::StopFollowing).await;
             }
         }

@@ -162,7 +162,7 @@ pub(super) async fn follow_job(
         shown.display().show(&job.progress);
     };
     let lost = |reason: &Failure| {
-        shown.display().note(&format!("{}; retrying for a minute", reason.message));
+        shown.display().warn(&format!("{}; retrying for a minute", reason.message));
     };
     let watch = watch_command(session, id);
     let ended = tokio::select! {

@@ -11,7 +11,7 @@ use crate::render::{self, CommandTerms, Format};
 /// Prints the report of a backup; returns the exit code.
 pub(super) fn report_backup(session: &Session<'_>, mut report: BackupReport) -> Result<u8, Failure> {
     report.reword(session.terms());
-    session.report(&report, |report| render::text::backup_report(report, session.terms()))?;
+    session.show(&report, |report| render::text::backup_report(report, session.terms()))?;
     Ok(report.exit_code)
 }
 
@@ -20,7 +20,7 @@ pub(super) fn report_deletion(session: &Session<'_>, deleted: &DeletionReport) -
     if deleted.dry_run {
         session.show(deleted, render::text::delete_plan)?;
     } else {
-        session.report(deleted, render::text::deleted)?;
+        session.show(deleted, render::text::deleted)?;
     }
     Ok(DONE)
 }
@@ -29,7 +29,7 @@ pub(super) fn report_deletion(session: &Session<'_>, deleted: &DeletionReport) -
 pub(super) fn report_restore(session: &Session<'_>, mut report: RestoreReport) -> Result<u8, Failure> {
     report.reword(session.terms());
     if report.collections.iter().all(|collection| collection.outcome == CollectionOutcome::Done) {
-        session.report(&report, render::text::restore_report)?;
+        session.show(&report, render::text::restore_report)?;
     } else {
         session.error(&render::text::restore_failure(&report));
         if session.format() == Format::Json {

@@ -1,5 +1,7 @@
 //! The session of a command: configuration, engine or server, and output.
 
+use std::io::IsTerminal;
+
 use engine::{Engine, JobCtx};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -103,6 +105,15 @@ impl<'a> Session<'a> {
         Ok(self.shown_job(self.cancelled_by_signal(notice)?))
     }
 
+    /// Does the same for a job whose progress is the result that was requested, so it is shown without a terminal too.
+    pub(super) fn watched_job(&self, notice: &'static str) -> Result<ShownJob, Failure> {
+        let mode = match self.output_flags.progress() {
+            ProgressMode::Auto if !std::io::stderr().is_terminal() => ProgressMode::Plain,
+            mode => mode,
+        };
+        Ok(self.start(mode, self.cancelled_by_signal(notice)?))
+    }
+
     /// Starts a job whose progress is shown.
     pub(super) fn shown_job(&self, cancel: CancellationToken) -> ShownJob {
         self.start(self.output_flags.progress(), cancel)
@@ -153,19 +164,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Prints the report of an action: as text unless quiet, or as JSON.
-    pub(super) fn report<D: Serialize>(
-        &self,
-        document: &D,
-        text: impl FnOnce(&D) -> String,
-    ) -> Result<(), Failure> {
-        if self.output_flags.quiet() && self.format() == Format::Text {
-            Ok(())
-        } else {
-            self.show(document, text)
-        }
-    }
-
     /// Prints the text of an error on stderr.
     pub(super) fn error(&self, text: &str) {
         self.out.error(text);
@@ -176,12 +174,12 @@ impl<'a> Session<'a> {
         self.out.line(text);
     }
 
-    /// Prints a note on stderr, unless quiet.
     /// Returns whether results are coloured.
     pub(super) fn colours_results(&self) -> bool {
         self.out.colours_results
     }
 
+    /// Prints a note on stderr, unless quiet.
     pub(super) fn note(&self, text: &str) {
         self.out.note(text);
     }

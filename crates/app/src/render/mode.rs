@@ -15,9 +15,9 @@ pub(crate) enum Format {
 /// The form of progress on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressMode {
-    /// Bars on a terminal, lines elsewhere.
+    /// Bars on a terminal, only warnings elsewhere.
     Auto,
-    /// Lines.
+    /// A line for each phase, and one every ten seconds.
     Plain,
     /// One JSON object per line; documented in `docs/json.md` and stable.
     Json,

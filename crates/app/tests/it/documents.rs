@@ -96,7 +96,11 @@ fn delete_removes_backups_and_nothing_else() {
     assert!(done.stdout.starts_with("Deleted backup older: "), "{}", done.stdout);
     assert!(!tool.path("backup/older").exists());
     tool.run(&["delete", "-n", "older"]).exits_with(3);
-    assert_eq!(tool.run(&["delete", "-n", "begun", "--yes", "--quiet"]).exits_with(0).stdout, "");
+    let quiet = tool.run(&["delete", "-n", "begun", "--yes", "--quiet"]).exits_with(0);
+    assert_eq!(
+        (quiet.stdout.as_str(), quiet.stderr.as_str()),
+        ("Deleted backup begun: 1 object, 1 B.\n", "")
+    );
     let document = tool.run(&["delete", "-n", "broken", "-o", "json", "-q"]).exits_with(0).stdout;
     assert_eq!(serde_json::from_str::<Value>(&document).unwrap()["state"], "damaged");
     tool.run(&["delete", "-n", "insert_log"]).exits_with(3);

@@ -20,6 +20,7 @@ mod messages;
 mod missing_rows;
 mod names;
 mod other_runs;
+mod progress;
 mod remote_commands;
 mod rest_v1;
 mod rest_v1_drop_in;

@@ -95,7 +95,7 @@ async fn commands_on_a_server_print_the_same_as_local_ones() {
     let tool = create_client();
     let plan = run_on(&serving, &tool, &["create", "-n", "b", "--dry-run"]).exits_with(0);
     assert!(plan.stdout.starts_with("Would back up 2 collections in 1 database as b "), "{plan:?}");
-    let made = run_on(&serving, &tool, &["create", "-n", "b"]).exits_with(0);
+    let made = run_on(&serving, &tool, &["create", "-n", "b", "--progress", "plain"]).exits_with(0);
     assert!(made.stdout.starts_with("Backup b is complete: 2 collections, 9 rows, "), "{made:?}");
     assert!(made.stderr.contains("2 collections in 1 database"), "progress is stderr: {made:?}");
     run_on(&serving, &tool, &["create", "-n", "b"]).exits_with(4).prints_on_stderr(&["error: ", "hint: "]);
@@ -287,7 +287,8 @@ async fn a_queued_job_is_reported() {
     let serving = world.serve(json!({ "max_running_jobs": 1 }), &[]);
     world.fake.inject(Fault::Hangs { call: "Flush" });
     run_on(&serving, &create_client(), &["create", "-n", "b1", "--detach"]).exits_with(0);
-    let mut command = BackgroundCommand::start(&world, &serving, &["create", "-n", "b2"]);
+    let mut command =
+        BackgroundCommand::start(&world, &serving, &["create", "-n", "b2", "--progress", "plain"]);
     assert_eq!(command.next_line(), "note: the job is queued, waits for backup b1");
     command.interrupt();
     let (code, stderr) = command.wait_for_end();

@@ -150,9 +150,7 @@ impl BackupRun<'_> {
             Err(error) => {
                 lease.stop().await;
                 let name = &prepared.request.name;
-                ctx.emit(Event::Note(format!(
-                    "{name} is left unfinished; delete it before its name is used again"
-                )));
+                ctx.warn(format!("{name} is left unfinished; delete it before its name is used again"));
                 Err(error)
             }
         }

@@ -1,4 +1,4 @@
-//! The progress of a job on stderr: bars on a terminal, lines elsewhere, or JSON lines.
+//! The progress of a job on stderr: bars on a terminal, lines, JSON lines, or only warnings.
 //!
 //! The display compares each snapshot of the job with the one before. A local job makes snapshots from its events; a
 //! job of a server is shown from the documents that the server sends.
@@ -42,6 +42,9 @@ enum Form {
     Bars,
     Lines,
     Json,
+    /// Warnings, and nothing while all is well.
+    Warnings,
+    /// Warnings and notes.
     Nothing,
 }
 
@@ -64,7 +67,8 @@ impl ProgressDisplay {
     pub(crate) fn new(mode: ProgressMode, out: &Out) -> Self {
         let form = match mode {
             ProgressMode::Auto if io::stderr().is_terminal() => Form::Bars,
-            ProgressMode::Auto | ProgressMode::Plain => Form::Lines,
+            ProgressMode::Auto => Form::Warnings,
+            ProgressMode::Plain => Form::Lines,
             ProgressMode::Json => Form::Json,
             ProgressMode::None => Form::Nothing,
         };
@@ -85,7 +89,7 @@ impl ProgressDisplay {
     }
 
     fn update_locally(&self, event: &Event) {
-        if self.form == Form::Nothing {
+        if self.shows_nothing() {
             return;
         }
         let mut state = self.lock();
@@ -119,7 +123,8 @@ impl ProgressDisplay {
         }
     }
 
-    fn warn(&self, text: &str) {
+    /// Prints a warning in the form of the display.
+    pub(crate) fn warn(&self, text: &str) {
         let mut state = self.lock();
         state.messages.insert(text.to_owned());
         drop(state);
@@ -133,6 +138,7 @@ impl ProgressDisplay {
     pub(crate) fn note(&self, text: &str) {
         match self.form {
             Form::Json => self.out.line(&json!({"event": "note", "text": text}).to_string()),
+            Form::Warnings => {}
             _ => self.out.note(text),
         }
     }
@@ -166,19 +172,24 @@ impl ProgressDisplay {
         }
     }
 
+    /// Returns whether only messages are shown.
+    fn shows_nothing(&self) -> bool {
+        matches!(self.form, Form::Warnings | Form::Nothing)
+    }
+
     fn totals_are_due(&self, state: &State) -> bool {
         let interval = match self.form {
             Form::Bars => BAR_INTERVAL,
             Form::Json => JSON_INTERVAL,
             // Lines have a timer of their own.
-            Form::Lines | Form::Nothing => return false,
+            Form::Lines | Form::Warnings | Form::Nothing => return false,
         };
         state.totals_shown.is_none_or(|shown| shown.elapsed() >= interval)
     }
 
     /// Shows what changed since the last snapshot.
     fn draw(&self, state: &mut State, now: JobProgress) {
-        if state.finished || self.form == Form::Nothing {
+        if state.finished || self.shows_nothing() {
             return;
         }
         let totals_are_due = self.totals_are_due(state);
@@ -190,7 +201,7 @@ impl ProgressDisplay {
                 let printed = changes.iter().filter(|change| totals_are_due || !change.is_total());
                 printed.for_each(|change| self.out.line(&json_lines::line(change, &now).to_string()));
             }
-            Form::Nothing => {}
+            Form::Warnings | Form::Nothing => {}
         }
         if totals_are_due && (self.form == Form::Bars || changes.iter().any(Change::is_total)) {
             state.totals_shown = Some(Instant::now());
