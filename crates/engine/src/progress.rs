@@ -238,8 +238,16 @@ impl CollectionProgress {
     }
 
     /// Returns the completed part of [`COLLECTION_WEIGHT`].
+    ///
+    /// A restore consists of staging, if files are copied, of imports, and of what follows them, such as the load.
     fn weight(&self) -> u64 {
-        if self.is_over() { COLLECTION_WEIGHT } else { self.part().scaled_to(COLLECTION_WEIGHT) }
+        let share = |percent: u64| COLLECTION_WEIGHT * percent / 100;
+        match (self.jobs.all, self.bytes.done) {
+            _ if self.is_over() => COLLECTION_WEIGHT,
+            (0, _) => self.bytes.scaled_to(COLLECTION_WEIGHT),
+            (_, 0) => self.jobs.scaled_to(share(90)),
+            _ => self.bytes.scaled_to(share(40)) + self.jobs.scaled_to(share(50)),
+        }
     }
 
     fn is_copying(&self) -> bool {
@@ -315,6 +323,37 @@ mod tests {
         progress.take(&Event::Collection { collection: books, phase: CollectionPhase::Done }, 3000);
         let over = progress.collections.values().filter(|state| state.is_over()).count();
         assert_eq!((progress.totals().rate, over), (None, 1), "nothing is being copied");
+    }
+
+    #[test]
+    fn a_restore_is_not_complete_before_its_collections_are() {
+        let (books, tags) = (CollectionRef::new("", "books"), CollectionRef::new("", "tags"));
+        let planned = |collection: &CollectionRef| Event::Planned {
+            collection: collection.clone(),
+            objects: 2,
+            bytes: 200,
+        };
+        let imported = |collection: &CollectionRef, done| Event::Import {
+            collection: collection.clone(),
+            done,
+            jobs: 2,
+            rows: 0,
+        };
+        let mut progress = progress_after(&[(0, overview(2))]);
+        for event in [planned(&books), imported(&books, 0), planned(&tags), imported(&tags, 0)] {
+            progress.take(&event, 0);
+        }
+        assert_eq!(progress.totals().percent, 0);
+        // One is staged, the other is imported in place.
+        progress.take(&Event::ObjectCopied { collection: books.clone(), bytes: 200 }, 0);
+        assert_eq!(progress.totals().percent, 20);
+        progress.take(&imported(&tags, 2), 0);
+        progress.take(&imported(&books, 2), 0);
+        assert_eq!(progress.totals().percent, 90);
+        for collection in [books, tags] {
+            progress.take(&Event::Collection { collection, phase: CollectionPhase::Done }, 0);
+        }
+        assert_eq!(progress.totals().percent, 100);
     }
 
     #[test]

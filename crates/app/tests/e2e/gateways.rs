@@ -137,6 +137,30 @@ async fn a_check_of_restores_fails_where_files_cannot_be_staged() {
 }
 
 #[tokio::test]
+async fn an_archived_backup_hides_no_other() {
+    let archived = |request: &Parts| {
+        if request.method != Method::GET || !request.uri.path().contains("/cold/meta/backup_meta.json") {
+            return Treatment::Pass;
+        }
+        let document = "<Error><Code>InvalidObjectState</Code><Message>The operation is not valid for the object's \
+                        storage class</Message></Error>";
+        Treatment::Answer(403, ("x-gateway", "1"), document)
+    };
+    let Some(scene) = Scene::new(archived).await else { return };
+    for name in ["cold", "warm"] {
+        scene.run(&format!("create -n {name} --filter {}", scene.collection)).exits_with(0);
+    }
+    let list = scene.run("list --output json").exits_with(0).json();
+    let backups = list["backups"].as_array().unwrap();
+    let state = |name: &str| backups.iter().find(|backup| backup["name"] == name).unwrap()["state"].clone();
+    assert_eq!((state("cold"), state("warm")), ("unreadable".into(), "complete".into()), "{list}");
+    scene.run("list").exits_with(0).prints(&["the object is archived; restore it in the store first"]);
+    scene.run("get -n cold").exits_with(7).prints(&["the object is archived"]);
+    scene.run("get -n warm").exits_with(0);
+    scene.run("delete -n cold --yes").exits_with(0);
+}
+
+#[tokio::test]
 async fn two_tenants_with_buckets_of_the_same_name_are_two_places() {
     let (Some(server), Some(s3)) = (servers::milvus_s3(), servers::s3()) else { return };
     let ServerStorage::S3 { bucket, .. } = &server.storage else { panic!("{server:?}") };

@@ -120,9 +120,6 @@ impl RestoreRun<'_> {
             plan.partitions.iter().map(|partition| (partition.id, partition)).collect();
         let task_of =
             |job| ImportTask { run: self, plan, backup, job, partition: find_partition(&partitions, job) };
-        let bytes = plan.jobs.iter().map(|job| job.bytes).sum();
-        let objects = plan.jobs.iter().map(|job| job.objects).sum();
-        self.ctx.emit(Event::Planned { collection: plan.display_name.clone(), objects, bytes });
         let mut queue = JobQueue::new(&plan.jobs);
         let mut tally = ImportTally { total: plan.jobs.len(), done: 0, rows: BTreeMap::new() };
         if let Turn::First(prover) = turn

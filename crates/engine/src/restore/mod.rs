@@ -144,6 +144,7 @@ impl RestoreRun<'_> {
         let staging =
             if plan.staging.is_some() { Some(StagingDirectory::create(engine, self).await?) } else { None };
         ctx.emit(Event::Phase(Phase::Import));
+        self.emit_totals();
         let importer = Importer::new(self.milvus().clone(), &engine.config.limits, plan.jobs().count());
         let data = DataImport { importer, proof: Proof::new(), staging: staging.as_ref(), reader };
         let collections = self.restore_collections(&data).boxed().await;
@@ -164,6 +165,19 @@ impl RestoreRun<'_> {
             remaining: None,
         };
         Ok(RestoreReport { remaining: report.find_remaining(&prepared.request), ..report })
+    }
+
+    /// Emits what there is to import, so that the total is known from the start.
+    fn emit_totals(&self) {
+        for plan in &self.prepared.plan.collections {
+            let collection = plan.display_name.clone();
+            let (objects, bytes) =
+                plan.jobs.iter().fold((0, 0), |(o, b), job| (o + job.objects, b + job.bytes));
+            self.ctx.emit(Event::Planned { collection: collection.clone(), objects, bytes });
+            if !plan.jobs.is_empty() {
+                self.ctx.emit(Event::Import { collection, done: 0, jobs: plan.jobs.len(), rows: 0 });
+            }
+        }
     }
 
     /// Emits a warning and records it for the report.

@@ -20,6 +20,9 @@ pub(super) fn classify_code(code: &str) -> Option<Meaning> {
         }
         "NoSuchBucket" => (K::BucketMissing, false, "the bucket does not exist"),
         "NoSuchKey" => (K::NotFound, false, "the object does not exist"),
+        "InvalidObjectState" => {
+            (K::Unexpected, false, "the object is archived; restore it in the store first")
+        }
         "PreconditionFailed" => (K::AlreadyExists, false, "the object exists already"),
         "SlowDown"
         | "TooManyRequests"

@@ -12,8 +12,8 @@ use super::words;
 /// The largest number of collections for which the terminal keeps a line for each one that succeeded.
 const MAX_LINES_OF_SUCCESS: usize = 50;
 
-/// The columns before the message of the total: its name, its bar and the spaces between them.
-const COLUMNS_BEFORE_MESSAGE: usize = 28 + 1 + 20 + 1;
+/// The columns before the message of the total: its name, its bar, its percentage and the spaces between them.
+const COLUMNS_BEFORE_MESSAGE: usize = 5 + 1 + 15 + 1 + 5 + 1;
 
 /// The bars on the terminal.
 #[derive(Default)]
@@ -30,12 +30,17 @@ impl Bars {
             out.line(&words::overview(now));
         }
         let bars = out.bars();
-        let total =
-            self.total.get_or_insert_with(|| bars.add(new_bar("Total", "{prefix:28} {bar:20} {wide_msg}")));
+        let total = self.total.get_or_insert_with(|| {
+            bars.add(new_bar("Total", "{prefix:5} {bar:15} {percent:>3} % {wide_msg}"))
+        });
         let columns = usize::from(console::Term::stderr().size().1);
         let message = words::totals_within(now, columns.saturating_sub(COLUMNS_BEFORE_MESSAGE));
         update(total, Completion { done: now.percent.into(), all: 100 }, message);
         for collection in &now.collections {
+            if words::phase(collection).is_empty() {
+                // It has not begun.
+                continue;
+            }
             if words::has_ended(collection) {
                 if let Some(bar) = self.collections.remove(&collection.name) {
                     bars.remove(&bar);

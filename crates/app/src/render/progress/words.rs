@@ -69,20 +69,23 @@ fn totals(progress: &JobProgress) -> Vec<String> {
         progress.collections.iter().filter(|state| is_known(state) || has_ended(state)).count()
     };
     let mut parts = Vec::new();
-    if progress.selected > 1 && !progress.collections.is_empty() {
-        parts.push(format!("{}/{} collections", ended_or(|_| false), progress.selected));
-    }
-    if objects.is_of_copied_objects(jobs) {
-        parts.push(format!("{}/{} objects", count(objects.done), count(objects.all)));
+    let is_copied = objects.is_of_copied_objects(jobs);
+    if is_copied {
         parts.push(format!("{} of {}", bytes(progress.bytes.done), bytes(progress.bytes.all)));
         parts.extend(progress.bytes_per_second.map(|rate| format!("{}/s", bytes(rate))));
         let remaining = progress.seconds_left.filter(|seconds| *seconds > 0);
         parts.extend(remaining.map(|seconds| format!("{} left", duration(Duration::from_secs(seconds)))));
     }
+    if progress.selected > 1 && !progress.collections.is_empty() {
+        parts.push(format!("{}/{} collections", ended_or(|_| false), progress.selected));
+    }
     if jobs.all > 0 && ended_or(|state| state.import_jobs.all > 0) >= progress.selected {
         parts.push(format!("{}/{} import jobs", count(jobs.done), count(jobs.all)));
     } else if jobs.all > 0 {
         parts.push(format!("{} done", counted(jobs.done, "import job")));
+    }
+    if is_copied {
+        parts.push(format!("{}/{} objects", count(objects.done), count(objects.all)));
     }
     parts
 }
@@ -162,7 +165,7 @@ mod tests {
         assert_eq!(overview(&job.now()), "Milvus 2.3.5 at h:1 · 2 collections in 2 databases · in place");
         assert_eq!(job.first(), "1/3 jobs  1,997 rows  importing");
         assert_eq!(job.line(), "1/2 collections · 1/3 import jobs");
-        assert_eq!(percent_and_totals(&job.now()), "66 % · 1/2 collections · 1/3 import jobs");
+        assert_eq!(percent_and_totals(&job.now()), "65 % · 1/2 collections · 1/3 import jobs");
         assert_eq!(totals_within(&job.now(), 32), "1/2 collections");
     }
 
@@ -185,11 +188,12 @@ mod tests {
         job.take(&Event::Planned { collection: books.clone(), objects: 4, bytes: 4096 });
         job.take(&Event::ObjectCopied { collection: books.clone(), bytes: 1024 });
         assert_eq!(job.first(), "1/4  1.0 KiB  copying");
-        assert!(job.line().starts_with("1/4 objects · 1.0 KiB of 4.0 KiB · "), "{}", job.line());
+        assert!(job.line().starts_with("1.0 KiB of 4.0 KiB · "), "{}", job.line());
+        assert!(job.line().ends_with(" · 1/4 objects"), "{}", job.line());
         // After a compaction and a second listing, only copied objects remain.
         job.take(&Event::Planned { collection: books.clone(), objects: 0, bytes: 0 });
         job.take(&enters(&books, CollectionPhase::Done));
-        assert_eq!(job.line(), "1/1 objects · 1.0 KiB of 1.0 KiB", "no rate once all is copied");
+        assert_eq!(job.line(), "1.0 KiB of 1.0 KiB · 1/1 objects", "no rate once all is copied");
         assert_eq!(job.first(), "1 object  1.0 KiB  done");
     }
 
