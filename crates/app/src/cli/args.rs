@@ -122,7 +122,7 @@ pub(super) struct LeadingFlags {
 /// The name of an existing backup.
 #[derive(Args, Debug)]
 pub(super) struct BackupArgument {
-    /// Select the backup of this name (required)
+    /// Select the backup of this name (required); latest, or latest(PATTERN) for the newest complete one
     #[arg(value_name = "NAME", id = "backup")]
     pub word: Option<String>,
     /// Select the backup of this name, in place of the argument
