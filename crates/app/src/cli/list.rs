@@ -71,7 +71,8 @@ impl Arguments {
             Some(client) => all_backups(client).await?,
             None => list_locally(session).await?,
         };
-        session.show(&BackupList { backups: self.select(found) }, render::text::list)?;
+        let width = session.result_width();
+        session.show(&BackupList { backups: self.select(found) }, |list| render::text::list(list, width))?;
         Ok(DONE)
     }
 

@@ -61,8 +61,10 @@ fn lists_of_backups() {
         {"name": "nightly", "state": "complete", "taken": "2026-11-22T14:58:20Z", "bytes": 5_368_709_120_u64, "collections": 2, "rows": 9, "milvus": "v2.3.5", "tool": "milvus-backup 0.1.0"},
         {"name": "from_go", "state": "damaged", "taken": null, "bytes": null, "collections": null, "rows": null, "milvus": null, "tool": null, "problem": "backup_meta.json is damaged"},
     ]}));
-    assert_snapshot!("list", list(&backups));
-    assert_snapshot!("list_empty", list(&document(json!({"backups": []}))));
+    assert_snapshot!("list", list(&backups, usize::MAX));
+    assert_snapshot!("list_in_80_columns", list(&backups, 80));
+    assert_snapshot!("list_in_60_columns", list(&backups, 60));
+    assert_snapshot!("list_empty", list(&document(json!({"backups": []})), 80));
 }
 
 fn detail_document(deep: bool) -> BackupDetail {

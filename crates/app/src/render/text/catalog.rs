@@ -7,12 +7,17 @@ use wire::{BackupDetail, BackupList, CollectionDetail, DeletionReport};
 use super::super::units::{bytes, columns, count, counted, minute};
 use super::names;
 
-/// The table of backups.
-pub(crate) fn list(list: &BackupList) -> String {
-    let mut rows =
-        vec![["NAME", "STATE", "TAKEN (UTC)", "SIZE", "COLLECTIONS", "MILVUS", "BY"].map(str::to_owned)];
+/// The columns of a list that a narrow terminal leaves out: BY, COLLECTIONS and MILVUS, each by its position when the ones
+/// before it are gone.
+const OPTIONAL_COLUMNS: [usize; 3] = [6, 4, 4];
+
+/// The table of backups; without the less important columns where it would be wider than `width`.
+pub(crate) fn list(list: &BackupList, width: usize) -> String {
+    let mut rows = vec![
+        ["NAME", "STATE", "TAKEN (UTC)", "SIZE", "COLLECTIONS", "MILVUS", "BY"].map(str::to_owned).to_vec(),
+    ];
     rows.extend(list.backups.iter().map(|backup| {
-        [
+        vec![
             backup.name.clone(),
             backup.state.to_string(),
             backup.taken.map_or_else(dash, minute),
@@ -23,6 +28,15 @@ pub(crate) fn list(list: &BackupList) -> String {
         ]
     }));
     let mut text = columns(&rows);
+    for column in OPTIONAL_COLUMNS {
+        if text.lines().all(|line| line.chars().count() <= width) {
+            break;
+        }
+        for row in &mut rows {
+            row.remove(column);
+        }
+        text = columns(&rows);
+    }
     for backup in &list.backups {
         let Some(problem) = &backup.problem else { continue };
         // Writing to a String cannot fail.
