@@ -71,7 +71,7 @@ impl Arguments {
             Some(client) => all_backups(client).await?,
             None => list_locally(session).await?,
         };
-        let width = session.result_width();
+        let width = result_width();
         session.show(&BackupList { backups: self.select(found) }, |list| render::text::list(list, width))?;
         Ok(DONE)
     }
@@ -114,4 +114,10 @@ impl From<BackupState> for StateArgument {
             BackupState::Unreadable => Self::Unreadable,
         }
     }
+}
+
+/// Returns the number of columns for results; without a terminal it is not limited.
+fn result_width() -> usize {
+    let terminal = console::Term::stdout();
+    if terminal.is_term() { terminal.size().1.into() } else { usize::MAX }
 }

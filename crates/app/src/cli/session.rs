@@ -174,12 +174,6 @@ impl<'a> Session<'a> {
         self.out.line(text);
     }
 
-    /// Returns the number of columns for results; without a terminal it is not limited.
-    pub(super) fn result_width(&self) -> usize {
-        let terminal = console::Term::stdout();
-        if terminal.is_term() { terminal.size().1.into() } else { usize::MAX }
-    }
-
     /// Returns whether results are coloured.
     pub(super) fn colours_results(&self) -> bool {
         self.out.colours_results
