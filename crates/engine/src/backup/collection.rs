@@ -130,7 +130,11 @@ impl BackupRun<'_> {
             }
         }
         let unsteady = Error::Unsteady { collection: name.to_string(), rounds: MAX_ROUNDS };
-        Err(CaptureError::Failed(last_error.unwrap_or(unsteady)))
+        Err(match last_error.unwrap_or(unsteady) {
+            // The files of one collection do not concern the others.
+            error @ Error::Segments { .. } => CaptureError::Incomplete(error),
+            error => CaptureError::Failed(error),
+        })
     }
 
     /// Copies the files of a snapshot that earlier rounds did not copy.

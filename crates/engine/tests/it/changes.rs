@@ -214,3 +214,23 @@ async fn a_half_written_segment_causes_another_listing() {
     assert_eq!(report.rows, 10);
     assert_backup_matches_milvus(&world).await;
 }
+
+#[tokio::test]
+async fn a_collection_with_a_surplus_file_is_left_out_by_name() {
+    let world = World::with_books().await;
+    world.back_up(&backup_request("before")).await.unwrap();
+    // An interrupted flush left a file that Milvus does not know.
+    let id = world.connect().await.describe_collection(&collection("books")).await.unwrap().id;
+    let binlogs = world.source_path("insert_log");
+    let file = disk::find_file(&binlogs, &format!("{id}/"), "");
+    fs::copy(&file, file.with_file_name("999999999")).unwrap();
+    let report = world.back_up(&backup_request("nightly")).await.unwrap();
+    assert_eq!((report.kind(), report.rows), (Some(FailureKind::Partial), 4));
+    let [failed] = &report.failed[..] else { panic!("{:?}", report.failed) };
+    assert_eq!(failed.collection, collection("books"));
+    assert!(failed.reason.starts_with("cannot back up default.books: segment "), "{}", failed.reason);
+
+    let strict = BackupRequest { strict: true, ..backup_request("strict") };
+    let error = world.back_up(&strict).await.unwrap_err();
+    assert!(error.to_string().starts_with("cannot back up default.books: segment "), "{error}");
+}
