@@ -26,7 +26,7 @@ fn requests_that_are_invalid() {
     let tool = Tool::new(NOWHERE);
     tool.write("file", "");
     let lines = [
-        "create -n a-b",
+        "create -n a+b",
         "create --filter a..b",
         "create -a []",
         "create --rbac",
