@@ -61,7 +61,7 @@ pub struct JobProgress {
     pub selected: usize,
     /// The number of databases of these collections.
     pub databases: usize,
-    /// The collections that the job has begun to process.
+    /// The collections that the job has begun to process; of a restore all, from the start of its imports on.
     pub collections: Vec<JobCollection>,
     /// Warnings for the operator; of more than 100, the newest.
     pub warnings: Vec<String>,
@@ -75,7 +75,7 @@ pub struct JobCollection {
     /// The name of the collection in the source, or in the target if a restore creates several targets from this source:
     /// `database.collection`.
     pub name: String,
-    /// The phase of the collection: `describing`, `flushing`, `listing`, `copying`, `verifying`, `creating`, `staging`,
+    /// The phase of the collection, null before its first one: `describing`, `flushing`, `listing`, `copying`, `verifying`, `creating`, `staging`,
     /// `importing`, `loading`, `done`, `vanished` or `failed`.
     pub phase: Option<String>,
     /// The reason of the failure; only if `phase` is `failed`.
