@@ -75,8 +75,8 @@ pub struct JobCollection {
     /// The name of the collection in the source, or in the target if a restore creates several targets from this source:
     /// `database.collection`.
     pub name: String,
-    /// The phase of the collection, null before its first one: `describing`, `flushing`, `listing`, `copying`, `verifying`, `creating`, `staging`,
-    /// `importing`, `loading`, `done`, `vanished` or `failed`.
+    /// The phase of the collection, null before its first one: `describing`, `flushing`, `listing`, `copying`,
+    /// `verifying`, `creating`, `staging`, `importing`, `loading`, `done`, `vanished` or `failed`.
     pub phase: Option<String>,
     /// The reason of the failure; only if `phase` is `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
