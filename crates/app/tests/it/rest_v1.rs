@@ -148,22 +148,15 @@ async fn the_name_of_a_deleted_backup_can_be_used_again() {
 #[tokio::test]
 async fn a_failed_backup_is_shown_until_it_is_deleted() {
     let (world, serving) = serve_books(json!({})).await;
-    // Milvus lists a file that does not exist.
-    create(&serving, json!({"backup_name": "flushed"})).await.has_status(200);
-    remove_first_file(&world.path("milvus/insert_log"));
-    let failed = create(&serving, json!({"backup_name": "x"})).await.has_status(500).json();
+    world.fake.inject(Fault::Denied { call: "Flush" });
+    let failed = create(&serving, json!({"backup_name": "x"})).await.has_status(503).json();
     assert_eq!((&failed["code"], &failed["data"]["state_code"]), (&json!(3), &json!(3)), "{failed}");
+    assert!(failed["msg"].as_str().unwrap().contains("; while backing up default."), "{failed}");
     let shown = serving.get("/api/v1/get_backup?backup_name=x").await.has_status(200).json();
     assert_eq!((&shown["data"]["state_code"], &shown["data"]["id"]), (&json!(3), &failed["data"]["id"]));
     assert!(!shown["data"]["errorMessage"].as_str().unwrap().is_empty(), "{shown}");
     serving.delete("/api/v1/delete?backup_name=x").await.has_status(200);
     serving.get("/api/v1/get_backup?backup_name=x").await.has_status(404);
-}
-
-/// Removes the first file below a directory.
-fn remove_first_file(dir: &std::path::Path) {
-    let first = std::fs::read_dir(dir).unwrap().next().unwrap().unwrap().path();
-    if first.is_dir() { remove_first_file(&first) } else { std::fs::remove_file(first).unwrap() }
 }
 
 #[tokio::test]

@@ -174,7 +174,7 @@ impl Terms for V1Terms {
 
 /// Returns the message, context and hint of a failure in one line.
 pub(super) fn message(failure: &Failure) -> String {
-    let while_doing = failure.context.iter().map(|context| format!("; while {context}"));
+    let while_doing = failure.context.iter().map(|context| format!("; {context}"));
     let hint = match &failure.advice {
         Some(advice) => Some(describe_advice(advice, &V1Terms)),
         None => failure.hint.clone(),
