@@ -28,7 +28,7 @@ pub enum CheckState {
     Fail,
 }
 
-/// What a check is for.
+/// The work that a check prepares for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CheckPurpose {
     /// Backups and restores; what only restores need is a warning.

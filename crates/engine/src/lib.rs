@@ -37,7 +37,7 @@ pub use error::{Activity, Error, chain};
 pub use event::{CollectionPhase, Event, Phase};
 pub use failure_kind::FailureKind;
 pub use job::JobCtx;
-pub use marker::{LEASE_SECONDS, ServerIdentity};
+pub use marker::ServerIdentity;
 pub use progress::{CollectionProgress, Completion, Progress, ProgressTotals};
 pub use report::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, FailedCollection, PartitionRows,

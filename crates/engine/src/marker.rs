@@ -15,13 +15,14 @@ use crate::{Engine, Error};
 const EXPIRY: Duration = Duration::from_secs(LEASE_SECONDS);
 
 /// The time without a sign of life after which a run counts as dead, in seconds.
-pub const LEASE_SECONDS: u64 = 180;
+pub(crate) const LEASE_SECONDS: u64 = 180;
 
 /// What a run does with the directory of its marker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MarkerUse {
-    /// It writes a backup.
+    /// It writes a backup. Markers of earlier releases do not name their use; nearly all are of this kind.
+    #[default]
     Write,
     /// It reads a backup.
     Read,
@@ -44,11 +45,6 @@ impl MarkerUse {
             Self::Stage | Self::Other => "used",
         }
     }
-
-    /// Returns the use in markers of earlier releases, which do not name it: nearly all are begin markers.
-    const fn of_earlier_releases() -> Self {
-        Self::Write
-    }
 }
 
 /// One server process among those that use a data directory one after the other.
@@ -68,7 +64,7 @@ pub(crate) struct Marker {
     /// A random id of the run; the id of the job would not be unique, because callers choose it.
     pub(crate) owner: String,
     /// What the run does.
-    #[serde(rename = "use", default = "MarkerUse::of_earlier_releases")]
+    #[serde(rename = "use", default)]
     pub(crate) usage: MarkerUse,
     /// The host on which the run executes.
     pub(crate) host: String,

@@ -80,10 +80,6 @@ const fn is_new_name_char(c: char) -> bool {
     is_word_char(c) || matches!(c, '-' | '.')
 }
 
-const fn begins_new_name(c: char) -> bool {
-    is_word_char(c)
-}
-
 const fn is_word_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
@@ -116,7 +112,7 @@ pub enum NameError {
     #[error(
         "{0:?} cannot name a new backup: a name begins with a letter, a digit or `_`, continues with letters, digits, \
          `_`, `-` or `.`, and has at most {MAX_BACKUP_NAME} characters{suggestion}",
-        suggestion = suggestion(.0, begins_new_name, is_new_name_char)
+        suggestion = suggestion(.0, is_word_char, is_new_name_char)
     )]
     NotNew(String),
     /// A backup of this name cannot be created by the API of the Go tool.
@@ -148,14 +144,11 @@ impl BackupName {
     /// Validates the name of a new backup: `^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`, not one of Milvus's own directories,
     /// and not `latest`. All releases of the Go tool read such backups.
     pub fn for_create(name: &str) -> Result<Self, NameError> {
-        let parsed: Self = name.parse()?;
-        if parsed.is_reserved() {
-            return Err(NameError::Reserved(parsed.0));
-        }
+        let parsed = Self::parse_unreserved(name)?;
         if parsed.latest_pattern().is_some() {
             return Err(NameError::MeansLatest(parsed.0));
         }
-        if !name.starts_with(begins_new_name)
+        if !name.starts_with(is_word_char)
             || !name.chars().all(is_new_name_char)
             || name.len() > MAX_BACKUP_NAME
         {
@@ -166,14 +159,17 @@ impl BackupName {
 
     /// Validates the name of a new backup as the Go tool does: `^[A-Za-z_][A-Za-z0-9_]{0,127}$`.
     pub fn for_create_by_go_api(name: &str) -> Result<Self, NameError> {
-        let parsed: Self = name.parse()?;
-        if parsed.is_reserved() {
-            return Err(NameError::Reserved(parsed.0));
-        }
+        let parsed = Self::parse_unreserved(name)?;
         if !is_word(name) || name.len() > MAX_BACKUP_NAME {
             return Err(NameError::NotAWord(parsed.0));
         }
         Ok(parsed)
+    }
+
+    /// Parses a name that is not one of Milvus's own directories.
+    fn parse_unreserved(name: &str) -> Result<Self, NameError> {
+        let parsed: Self = name.parse()?;
+        if parsed.is_reserved() { Err(NameError::Reserved(parsed.0)) } else { Ok(parsed) }
     }
 
     /// Returns the pattern of names of which this means the newest backup: `*` for `latest`, `P` for `latest(P)`; `None`

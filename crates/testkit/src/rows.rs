@@ -140,7 +140,7 @@ async fn query_rows(
     let lowest = if primary.data_type == DataType::VARCHAR { "\"\"" } else { "0" };
     let all = format!("{key} >= {lowest}");
     // A query cannot name the partitions of a collection with a partition key.
-    let partitions = if schema.fields.iter().any(|field| field.is_partition_key) {
+    let partitions = if schema.has_partition_key() {
         vec![None]
     } else {
         milvus.list_partitions(collection).await?.into_iter().map(|(name, _)| Some(name)).collect()

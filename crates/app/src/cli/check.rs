@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     pub common: CommonFlags,
 }
 
-/// What a check is for.
+/// The work that a check prepares for.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Purpose {
     Backup,
@@ -54,12 +54,9 @@ impl Arguments {
         }
         let engine = session.engine()?;
         let job = session.silent_job()?;
-        let mut checks = CheckReport::from(
-            engine
-                .check(self.purpose.map(CheckPurpose::from).unwrap_or_default(), job.ctx())
-                .await?
-                .as_slice(),
-        );
+        let purpose = self.purpose.map(CheckPurpose::from).unwrap_or_default();
+        let results = engine.check(purpose, job.ctx()).await?;
+        let mut checks = CheckReport::from(results.as_slice());
         checks.reword(session.terms());
         session.show(&checks, |checks| check_report(checks, session.colours_results()))?;
         Ok(if checks.ok { DONE } else { exit_code(FailureKind::Unreachable) })

@@ -1,7 +1,6 @@
 //! Restores one collection, from its creation to the check of its rows.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -17,6 +16,17 @@ use crate::{
     CollectionFailure, CollectionOutcome, CollectionPhase, CollectionRestored, Error, Event, PartitionRows,
 };
 
+/// What an attempt to restore a collection has done so far, which also a failed attempt reports.
+#[derive(Default)]
+struct Attempt {
+    /// Whether the collection of the same name was dropped.
+    dropped: bool,
+    /// Whether the target exists because of this restore.
+    created: bool,
+    partitions: Vec<PartitionRows>,
+    lacks: Vec<String>,
+}
+
 impl RestoreRun<'_> {
     /// Restores one collection and returns its result; drops an incomplete collection if the request demands that.
     pub(super) async fn restore_collection(
@@ -24,20 +34,17 @@ impl RestoreRun<'_> {
         plan: &CollectionPlan,
         data: &DataImport<'_>,
     ) -> CollectionRestored {
-        let (dropped, created) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (mut partitions, mut lacks) = (Vec::new(), Vec::new());
-        let mut result =
-            self.restore_into_target(plan, data, (&dropped, &created), (&mut partitions, &mut lacks)).await;
+        let mut attempt = Attempt::default();
+        let mut result = self.restore_into_target(plan, data, &mut attempt).await;
         if let Err(lost @ Error::JobLost { .. }) = &result
-            && created.load(Ordering::Relaxed)
+            && attempt.created
+            && self.drop_own_target(plan, &data.importer).await
         {
             self.record_warning(format!("{lost}; {} is created anew and imported again", plan.target));
-            if self.drop_own_target(plan, &data.importer).await {
-                lacks.clear();
-                result = self
-                    .restore_into_target(plan, data, (&dropped, &created), (&mut partitions, &mut lacks))
-                    .await;
-            }
+            let dropped = attempt.dropped;
+            attempt = Attempt::default();
+            result = self.restore_into_target(plan, data, &mut attempt).await;
+            attempt.dropped |= dropped;
         }
         let outcome = match result {
             Ok(()) => {
@@ -49,30 +56,31 @@ impl RestoreRun<'_> {
                 CollectionOutcome::Failed(CollectionFailure::from(&error))
             }
         };
-        let mut created = created.into_inner();
-        if outcome != CollectionOutcome::Done && created && self.prepared.request.options.cleanup_on_failure {
-            created = !self.drop_own_target(plan, &data.importer).await;
+        if outcome != CollectionOutcome::Done
+            && attempt.created
+            && self.prepared.request.options.cleanup_on_failure
+        {
+            attempt.created = !self.drop_own_target(plan, &data.importer).await;
         }
         CollectionRestored {
             source: plan.source.clone(),
             target: plan.target.clone(),
-            created,
-            dropped: dropped.into_inner(),
+            created: attempt.created,
+            dropped: attempt.dropped,
             outcome,
-            lacks,
-            partitions,
+            lacks: attempt.lacks,
+            partitions: attempt.partitions,
         }
     }
 
     /// Creates the target, imports and checks the data, sets the remaining properties and loads the collection.
     ///
-    /// Sets `dropped`, `created`, `partitions` and `lacks` before the steps that follow, so they are valid also after a failure.
+    /// Records each step in `attempt` before the steps that follow, so it is valid also after a failure.
     async fn restore_into_target(
         &self,
         plan: &CollectionPlan,
         data: &DataImport<'_>,
-        (dropped, created): (&AtomicBool, &AtomicBool),
-        (partitions, lacks): (&mut Vec<PartitionRows>, &mut Vec<String>),
+        attempt: &mut Attempt,
     ) -> Result<(), Error> {
         let backup = self
             .prepared
@@ -84,22 +92,22 @@ impl RestoreRun<'_> {
         let turn = ctx.run(data.proof.wait_for_turn(!plan.jobs.is_empty(), &plan.target.to_string())).await?;
         self.emit_phase(plan, CollectionPhase::Creating);
         // A cancellation must not interrupt the creation: the report must say whether the collection exists.
-        dropped.store(self.drop_collection(plan).await?, Ordering::Relaxed);
-        created.store(self.create_collection(plan, backup).await?, Ordering::Relaxed);
+        attempt.dropped = self.drop_collection(plan).await?;
+        attempt.created = self.create_collection(plan, backup).await?;
         ctx.run(self.create_partitions(plan, backup)).await?;
-        ctx.run(self.create_indexes(plan, lacks)).await?;
+        ctx.run(self.create_indexes(plan, &mut attempt.lacks)).await?;
         self.emit_phase(plan, CollectionPhase::Importing);
-        *partitions =
+        attempt.partitions =
             ctx.run(data.while_readable(self.import_collection(plan, backup, data, turn).boxed())).await?;
-        check_row_counts(plan, partitions)?;
-        if created.load(Ordering::Relaxed) {
-            ctx.run(self.compare_rows(plan, &data.importer, partitions)).await?;
+        check_row_counts(plan, &attempt.partitions)?;
+        if attempt.created {
+            ctx.run(self.compare_rows(plan, &data.importer, &attempt.partitions)).await?;
         }
-        lacks.extend(ctx.run(self.set_remaining_properties(plan).map(Ok::<_, Error>)).await?);
+        attempt.lacks.extend(ctx.run(self.set_remaining_properties(plan).map(Ok::<_, Error>)).await?);
         if plan.load {
             self.emit_phase(plan, CollectionPhase::Loading);
             let limit = data.importer.stall_limit();
-            lacks.extend(ctx.run(self.load_collection(plan, limit).map(Ok::<_, Error>)).await?);
+            attempt.lacks.extend(ctx.run(self.load_collection(plan, limit).map(Ok::<_, Error>)).await?);
         }
         Ok(())
     }
@@ -115,7 +123,7 @@ impl RestoreRun<'_> {
         data: &DataImport<'_>,
         turn: Turn<'_>,
     ) -> Result<Vec<PartitionRows>, Error> {
-        let DataImport { importer, staging, .. } = data;
+        let (importer, staging) = (&data.importer, data.staging);
         let partitions: HashMap<PartitionId, &PartitionPlan> =
             plan.partitions.iter().map(|partition| (partition.id, partition)).collect();
         let task_of =
@@ -125,7 +133,7 @@ impl RestoreRun<'_> {
         if let Turn::First(prover) = turn
             && let Some(first) = queue.take_ready().map(task_of)
         {
-            let imported = importer.import_job(&first, *staging).await;
+            let imported = importer.import_job(&first, staging).await;
             let proven = imported.and_then(|rows| first.check_rows(rows));
             // An interruption counts as a failed proof, because it ends the restore anyway.
             prover.report_result(proven.is_ok());
@@ -138,7 +146,7 @@ impl RestoreRun<'_> {
                 && let Some(task) = queue.take_ready().map(task_of)
             {
                 running
-                    .push(async move { importer.import_job(&task, *staging).await.map(|rows| (task, rows)) });
+                    .push(async move { importer.import_job(&task, staging).await.map(|rows| (task, rows)) });
             }
             let Some(finished) = running.next().await else { break };
             let (task, rows) = finished?;

@@ -49,14 +49,15 @@ impl RestoreRun<'_> {
         if self.milvus().has_collection(target).await? {
             return Err(PlanError::TargetsExist(vec![target.clone()]).into());
         }
-        let has_partition_key = backup.schema.fields.iter().any(|f| f.is_partition_key);
         let request = CreateCollection {
             target: target.clone(),
             schema: target_schema(backup, plan, &self.prepared.request.skip),
             shards: plan.shards,
             consistency: backup.consistency,
             properties: plan.properties.clone(),
-            num_partitions: has_partition_key
+            num_partitions: backup
+                .schema
+                .has_partition_key()
                 .then_some(i64::try_from(backup.partitions.len()).unwrap_or(i64::MAX)),
         };
         self.milvus().create_collection(&request).await?;
@@ -69,7 +70,7 @@ impl RestoreRun<'_> {
         plan: &CollectionPlan,
         backup: &CollectionBackup,
     ) -> Result<(), Error> {
-        if backup.schema.fields.iter().any(|f| f.is_partition_key) {
+        if backup.schema.has_partition_key() {
             return Ok(());
         }
         let target = &plan.target;

@@ -100,6 +100,13 @@ pub struct Schema {
     pub struct_array_fields: Vec<StructArrayField>,
 }
 
+impl Schema {
+    /// Returns whether a field of the schema is the partition key.
+    pub fn has_partition_key(&self) -> bool {
+        self.fields.iter().any(|field| field.is_partition_key)
+    }
+}
+
 /// One field of a schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Field {

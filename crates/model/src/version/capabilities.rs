@@ -84,8 +84,7 @@ impl Capabilities {
     /// Returns the problem with importing rows into the partitions of a partition key, which the first releases refuse.
     pub fn import_problem(&self, schema: &Schema) -> Option<SchemaProblem> {
         let since = if self.version.at_least((2, 3, 0)) { (2, 3, 2) } else { (2, 2, 15) };
-        let has_key = schema.fields.iter().any(|field| field.is_partition_key);
-        (has_key && !self.version.at_least(since)).then(|| SchemaProblem {
+        (schema.has_partition_key() && !self.version.at_least(since)).then(|| SchemaProblem {
             field: None,
             feature: "imports into a collection with a partition key".to_owned(),
             since: Some(since),

@@ -89,7 +89,7 @@ impl ProgressDisplay {
     }
 
     fn update_locally(&self, event: &Event) {
-        if self.shows_nothing() {
+        if self.shows_messages_only() {
             return;
         }
         let mut state = self.lock();
@@ -173,7 +173,7 @@ impl ProgressDisplay {
     }
 
     /// Returns whether only messages are shown.
-    fn shows_nothing(&self) -> bool {
+    fn shows_messages_only(&self) -> bool {
         matches!(self.form, Form::Warnings | Form::Nothing)
     }
 
@@ -189,7 +189,7 @@ impl ProgressDisplay {
 
     /// Shows what changed since the last snapshot.
     fn draw(&self, state: &mut State, now: JobProgress) {
-        if state.finished || self.shows_nothing() {
+        if state.finished || self.shows_messages_only() {
             return;
         }
         let totals_are_due = self.totals_are_due(state);

@@ -177,7 +177,7 @@ pub(crate) fn delete_question(found: &DeletionReport) -> String {
     )
 }
 
-/// What to know about a deletion, one line each: the runs that it overrides, and a bucket that keeps old versions.
+/// Returns the notes on a deletion, one line each: the runs that it overrides, and a bucket that keeps old versions.
 fn describe_circumstances(report: &DeletionReport) -> String {
     let lines =
         report.overridden.iter().map(|run| format!("{} is {run}: overridden by --force\n", report.name));

@@ -81,7 +81,7 @@ fn rows_less_deletes(min: u64, max: u64) -> String {
     }
 }
 
-/// What a restore did that brought all data.
+/// Returns the text on a restore in which no collection failed.
 pub(crate) fn restore_report(report: &RestoreReport) -> String {
     let collections = counted(report.collections.len(), "collection");
     let proof = match report.rows_max.saturating_sub(report.rows_min) {

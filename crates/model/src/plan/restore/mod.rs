@@ -196,7 +196,7 @@ fn dropped_targets(plans: &[CollectionPlan]) -> impl Iterator<Item = &Collection
 /// While a collection is being loaded, the load states of its partitions are not reliable, and with a partition key
 /// either all partitions are loaded or none.
 fn loaded_partitions(backup: &CollectionBackup) -> Vec<String> {
-    if backup.load_state != LoadState::Loaded || backup.schema.fields.iter().any(|f| f.is_partition_key) {
+    if backup.load_state != LoadState::Loaded || backup.schema.has_partition_key() {
         return Vec::new();
     }
     let loaded = backup.partitions.iter().filter(|p| p.load_state != LoadState::NotLoad);

@@ -22,7 +22,7 @@ pub(super) struct CheckQuery {
     purpose: Option<Purpose>,
 }
 
-/// What a check is for.
+/// The work that a check prepares for.
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Purpose {
