@@ -24,10 +24,6 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(20);
 /// The largest difference between the date of an object and the time when it was written: stores date by seconds.
 const DATE_RESOLUTION: Duration = Duration::from_secs(1);
 
-/// The marker of another run; `None` if the file is not a marker or has vanished.
-#[derive(Debug)]
-pub(crate) struct OtherOwner(pub(crate) Option<Marker>);
-
 /// A held lease, which is ended by [`Lease::release`] or [`Lease::stop`]; dropping it only ends the renewal.
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -45,8 +41,8 @@ pub(crate) struct Lease {
 struct LeaseState {
     /// The last time at which the marker was seen in the store.
     confirmed: Mutex<Instant>,
-    /// Set when the marker has vanished or belongs to another run.
-    lost: SetOnce<OtherOwner>,
+    /// Set when the lease is lost: the marker of the other run, or `None` if the marker has vanished or cannot be read.
+    lost: SetOnce<Option<Marker>>,
 }
 
 impl LeaseState {
@@ -60,7 +56,7 @@ impl LeaseState {
             *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = at;
         } else {
             // Ignored: whoever found it first has set it.
-            let _ = self.lost.set(OtherOwner(stored));
+            let _ = self.lost.set(stored);
         }
     }
 }
@@ -92,7 +88,7 @@ impl Lease {
     pub(crate) async fn run<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         tokio::select! {
             biased;
-            lost = self.state.lost.wait() => Err(self.lost_error(lost)),
+            lost = self.state.lost.wait() => Err(self.lost_error(lost.as_ref())),
             done = future => done,
         }
     }
@@ -101,14 +97,11 @@ impl Lease {
     pub(crate) async fn confirm(&self) -> Result<(), Error> {
         let at = Instant::now();
         self.state.record(at, &self.marker, Marker::read(&self.store, &self.key).await?);
-        self.state.lost.get().map_or(Ok(()), |lost| Err(self.lost_error(lost)))
+        self.state.lost.get().map_or(Ok(()), |lost| Err(self.lost_error(lost.as_ref())))
     }
 
-    fn lost_error(&self, OtherOwner(owner): &OtherOwner) -> Error {
-        Error::LeaseLost {
-            marker: self.store.describe(&self.key),
-            owner: owner.as_ref().map(Marker::describe_owner),
-        }
+    fn lost_error(&self, owner: Option<&Marker>) -> Error {
+        Error::LeaseLost { marker: self.store.describe(&self.key), owner: owner.map(Marker::describe_owner) }
     }
 
     /// Ends the lease after the work is done, and removes the marker.
@@ -142,7 +135,7 @@ impl Lease {
     /// Returns whether objects were removed. Nothing is removed if another run holds the lease: the directory is its
     /// own now, it copies every file itself, and it removes those that it does not expect.
     pub(crate) async fn remove_later_objects(&self, dir: &ObjectKey) -> Result<bool, Error> {
-        if !matches!(self.state.lost.get(), Some(OtherOwner(None))) {
+        if !matches!(self.state.lost.get(), Some(None)) {
             return Ok(false);
         }
         let written_for = self.state.confirmed().elapsed() + DATE_RESOLUTION;
@@ -249,6 +242,6 @@ mod tests {
         store.write(&key, other.to_json()).await.unwrap();
         renewal.await.unwrap();
         assert_eq!(Marker::read(&store, &key).await.unwrap(), Some(other.clone()));
-        assert_eq!(state.lost.get().unwrap().0, Some(other));
+        assert_eq!(state.lost.get(), Some(&Some(other)));
     }
 }

@@ -10,6 +10,7 @@ use super::confirm::{can_confirm, confirm};
 use super::remote::{JobFlags, Submission};
 use super::report::report_deletion;
 use super::session::Session;
+use crate::remote::query_flag;
 use crate::render;
 use crate::render::text::delete_question;
 
@@ -48,11 +49,6 @@ pub(super) struct Arguments {
     pub common: CommonFlags,
 }
 
-/// Returns the value of a flag in a query.
-const fn flag_word(flag: bool) -> &'static str {
-    if flag { "true" } else { "false" }
-}
-
 impl Arguments {
     /// Runs the command; returns the exit code.
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
@@ -87,7 +83,7 @@ impl Arguments {
             let submission = Submission {
                 method: Method::DELETE,
                 path,
-                query: &[("dry_run", flag_word(self.dry_run)), ("force", flag_word(self.force))],
+                query: &[("dry_run", query_flag(self.dry_run)), ("force", query_flag(self.force))],
                 body: None::<&()>,
                 plan_text: render::text::delete_plan as fn(&DeletionReport) -> String,
             };

@@ -6,6 +6,7 @@ use wire::{BackupDetail, DONE, Failure};
 use super::args::{BackupArgument, CommonFlags};
 use super::remote::ServerFlags;
 use super::session::Session;
+use crate::remote::query_flag;
 use crate::render;
 
 /// Show one backup
@@ -31,8 +32,7 @@ impl Arguments {
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let name = self.backup.parse()?;
         let backup = if let Some(client) = session.server() {
-            let detail = if self.detail { "true" } else { "false" };
-            client.get(&["backups", name.as_str()], &[("detail", detail)]).await?
+            client.get(&["backups", name.as_str()], &[("detail", query_flag(self.detail))]).await?
         } else {
             let engine = session.engine()?;
             let job = session.silent_job()?;

@@ -94,8 +94,8 @@ impl Client {
         path: &[&str],
         force: bool,
     ) -> Result<T, Failure> {
-        let force = if force { "true" } else { "false" };
-        let request = self.request(Method::DELETE, path, &[("dry_run", "true"), ("force", force)]);
+        let request =
+            self.request(Method::DELETE, path, &[("dry_run", "true"), ("force", query_flag(force))]);
         self.document(self.send(request.timeout(RESPONSE_TIMEOUT)).await?).await
     }
 
@@ -205,6 +205,11 @@ impl Client {
         let hint = hint_of(&message);
         Failure::new(kind, message).hint(hint)
     }
+}
+
+/// Returns the value of a flag in a query.
+pub(crate) const fn query_flag(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
 }
 
 /// The hint for a failed connection, chosen by the words of the libraries below.

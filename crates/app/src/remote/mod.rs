@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-pub(crate) use client::{Client, Submitted};
+pub(crate) use client::{Client, Submitted, query_flag};
 pub(crate) use follow::{SignalAction, follow};
 
 /// The address of a server and the credentials for it.
