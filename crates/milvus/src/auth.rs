@@ -21,3 +21,12 @@ pub(crate) fn authorization_header(auth: &Auth) -> Result<Option<MetadataValue<A
     value.set_sensitive(true);
     Ok(Some(value))
 }
+
+/// Returns the name with which the client logs in; `None` without credentials, or with a token that names no user.
+pub(crate) fn user_name(auth: &Auth) -> Option<&str> {
+    match auth {
+        Auth::None => None,
+        Auth::Password { user, .. } => Some(user),
+        Auth::Token(token) => token.expose_secret().split_once(':').map(|(user, _)| user),
+    }
+}

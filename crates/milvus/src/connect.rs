@@ -10,7 +10,7 @@ use proto::milvus::{ConnectRequest, GetVersionRequest};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::auth::authorization_header;
+use crate::auth::{authorization_header, user_name};
 use crate::call::{Call, Rpc, retry_delays, rpc};
 use crate::config::{CallLimits, ConnectConfig, Tls};
 use crate::error::{MilvusError, MilvusErrorKind};
@@ -29,6 +29,7 @@ pub struct Milvus {
     server: Arc<ServerInfo>,
     capabilities: Capabilities,
     pub(crate) management: Option<Arc<str>>,
+    pub(crate) user: Option<Arc<str>>,
 }
 
 /// The facts that a server reports about itself, and its address.
@@ -62,7 +63,8 @@ impl Milvus {
         let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
         let capabilities = Capabilities::from_version(&server.version);
         let management = config.management_endpoint.as_deref().map(Arc::from);
-        Ok(Self { rpc, server: Arc::new(server), capabilities, management })
+        let user = user_name(&config.auth).map(Arc::from);
+        Ok(Self { rpc, server: Arc::new(server), capabilities, management, user })
     }
 
     /// Returns the facts that the server reported when the connection was opened.

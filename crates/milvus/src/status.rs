@@ -68,6 +68,8 @@ replies!(
     ListDatabasesResponse,
     MutationResult,
     QueryResults,
+    SelectGrantResponse,
+    SelectUserResponse,
     ShowCollectionsResponse,
     ShowPartitionsResponse,
 );

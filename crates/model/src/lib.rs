@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod mapping;
 pub mod name;
 pub mod plan;
+pub mod privilege;
 pub mod segment;
 pub mod selection;
 mod similar;

@@ -10,7 +10,9 @@ use crate::render::text::check_report;
 
 /// Check Milvus and both storages: connection, permissions, root paths, copying
 ///
-/// Writes small test objects and removes them. The exit code is 5 if a check fails.
+/// Writes small test objects and removes them. Where Milvus demands a login, it names the privileges that the user lacks;
+/// those that cannot be read it tries with calls about a collection that does not exist. The exit code is 5 if a check
+/// fails.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

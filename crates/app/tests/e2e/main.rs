@@ -11,6 +11,7 @@ mod go_backups;
 mod interrupted;
 mod old_server;
 mod options;
+mod privileges;
 mod remote_commands;
 mod rest_v1;
 mod round_trip;

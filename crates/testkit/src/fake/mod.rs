@@ -24,6 +24,7 @@ mod segment;
 mod segments;
 mod service;
 mod state;
+mod users;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

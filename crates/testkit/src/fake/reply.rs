@@ -129,6 +129,8 @@ replies!(
     ListDatabasesResponse,
     MutationResult,
     QueryResults,
+    SelectGrantResponse,
+    SelectUserResponse,
     ShowCollectionsResponse,
     ShowPartitionsResponse,
 );

@@ -173,4 +173,6 @@ calls! {
     insert "Insert" ALWAYS, InsertRequest => wire::MutationResult;
     delete "Delete" ALWAYS, DeleteRequest => wire::MutationResult;
     query "Query" ALWAYS, QueryRequest => wire::QueryResults;
+    select_user "SelectUser" ALWAYS, SelectUserRequest => wire::SelectUserResponse;
+    select_grant "SelectGrant" ALWAYS, SelectGrantRequest => wire::SelectGrantResponse;
 }

@@ -1,6 +1,7 @@
 //! A connection to Milvus with the calls that only tests need: they write, delete and query rows.
 
 mod column;
+mod users;
 
 use std::fmt::Debug;
 use std::ops::Deref;

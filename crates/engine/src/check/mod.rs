@@ -1,7 +1,9 @@
 //! Checks the requirements of backups and restores, with one line of result for each.
 
+mod privileges;
+
 use bytes::Bytes;
-use milvus::Milvus;
+use milvus::{Milvus, MilvusErrorKind};
 use model::key::ObjectKey;
 use model::layout::milvus::MilvusLayout;
 use model::plan::restore::DataAccess;
@@ -87,6 +89,9 @@ impl Engine {
     async fn run_checks(&self, purpose: CheckPurpose, ctx: &JobCtx) -> Vec<Check> {
         let mut lines = Vec::new();
         let milvus = self.check_milvus(&mut lines).await;
+        if let Some(milvus) = &milvus {
+            privileges::check_privileges(milvus, purpose, &mut lines).await;
+        }
         let source = self.check_source(&mut lines).await;
         if let (Some(milvus), Some(store)) = (&milvus, &source) {
             let layout = MilvusLayout::new(self.config.source.root.clone());
@@ -122,9 +127,11 @@ impl Engine {
         let attempt = async {
             let milvus = self.connect_milvus().await?;
             milvus.server().version.supported()?;
-            // Connecting needs no authentication, but listing does.
-            milvus.list_databases().await?;
-            Ok::<_, Error>(milvus)
+            // Connecting needs no authentication, but listing does. The privilege for it is checked later.
+            match milvus.list_databases().await {
+                Err(error) if error.kind() != MilvusErrorKind::PermissionDenied => Err(Error::from(error)),
+                _ => Ok(milvus),
+            }
         };
         match attempt.await {
             Ok(milvus) => {
@@ -309,7 +316,7 @@ impl Engine {
                 Ok(()) => Check::new(CheckState::Ok, subject, "can be paused"),
                 Err(error) => Check::from_error(subject, &Error::from(error)),
             },
-            Err(error) if error.kind() == milvus::MilvusErrorKind::Unsupported => Check::new(
+            Err(error) if error.kind() == MilvusErrorKind::Unsupported => Check::new(
                 CheckState::Warn,
                 subject,
                 "this version of Milvus cannot pause it; files replaced by compaction remain for 24 h",
@@ -338,6 +345,9 @@ async fn check_root(source: &Instance) -> Check {
             format!("files of {name} found below {}", source.describe_root()),
         ),
         Ok(None) => Check::new(CheckState::Info, subject, "unknown: no collection has flushed rows yet"),
+        Err(Error::Milvus(error)) if error.kind() == MilvusErrorKind::PermissionDenied => {
+            Check::new(CheckState::Info, subject, "unknown: the user may not list the collections")
+        }
         Err(error) => Check::from_error(subject, &error),
     }
 }

@@ -1,0 +1,172 @@
+//! Checks whether the user has the privileges of backups and restores on a Milvus with authorization.
+
+use futures::future::join_all;
+use milvus::{Milvus, OwnPrivileges, Trial};
+use model::name::{CollectionRef, DEFAULT_DATABASE};
+use model::privilege::{
+    ALL_OBJECTS, BACKUP_PRIVILEGES, Coverage, Grant, ObjectType, Privilege, RESTORE_PRIVILEGES, Requirement,
+    determine_coverage,
+};
+
+use super::{Check, CheckPurpose, CheckState};
+use crate::Advice;
+
+/// The number of collections that a line names before it only counts them.
+const MAX_NAMED: usize = 3;
+
+/// The databases and collections on which privileges are needed, and what is known about the grants of the user.
+struct Privileges<'a> {
+    milvus: &'a Milvus,
+    databases: Vec<String>,
+    collections: Vec<CollectionRef>,
+    /// The grants of the user; `None` if it may not read them.
+    grants: Option<Vec<Grant>>,
+}
+
+/// What is known about one required privilege.
+enum Finding {
+    Present,
+    Missing,
+    /// The privilege is missing on these objects, but not on all.
+    MissingOnSome(Vec<CollectionRef>),
+    /// The privilege is not granted on all collections; whether it is granted on single ones cannot be read.
+    NotOnAll,
+    Unknown,
+}
+
+/// Checks the privileges that the purpose needs, with one line for backups and one for restores; no line if the server
+/// demands no login.
+pub(super) async fn check_privileges(milvus: &Milvus, purpose: CheckPurpose, lines: &mut Vec<Check>) {
+    if !milvus.demands_login().await {
+        return;
+    }
+    let databases = milvus.list_databases().await.unwrap_or_else(|_| vec![DEFAULT_DATABASE.to_owned()]);
+    let grants = match milvus.own_privileges(&databases).await {
+        Ok(OwnPrivileges::Everything) => {
+            let text = format!("user {} may do everything", milvus.user().unwrap_or_default());
+            lines.push(Check::new(CheckState::Ok, "privileges", text));
+            return;
+        }
+        Ok(OwnPrivileges::Granted(grants)) => Some(grants),
+        Err(_) => None,
+    };
+    let mut collections = Vec::new();
+    for database in &databases {
+        let names = milvus.list_collections(database).await.unwrap_or_default();
+        collections.extend(names.iter().map(|(name, _)| CollectionRef::new(database, name)));
+    }
+    let privileges = Privileges { milvus, databases, collections, grants };
+    if purpose != CheckPurpose::Restore {
+        let objects = &privileges.collections;
+        lines.push(privileges.check("backup privileges", BACKUP_PRIVILEGES, objects).await);
+    }
+    if purpose != CheckPurpose::Backup {
+        let mut line = privileges.check("restore privileges", RESTORE_PRIVILEGES, &[]).await;
+        if purpose == CheckPurpose::Everything && line.state == CheckState::Fail {
+            line.state = CheckState::Warn;
+        }
+        lines.push(line);
+    }
+}
+
+impl Privileges<'_> {
+    /// Checks the privileges that a backup or a restore needs, in one line.
+    async fn check(
+        &self,
+        subject: &'static str,
+        requirements: &[Requirement],
+        collections: &[CollectionRef],
+    ) -> Check {
+        let examined = join_all(requirements.iter().map(|required| self.examine(required, collections)));
+        let (mut lacks, mut unknown) = (Vec::new(), Vec::new());
+        let mut state = CheckState::Ok;
+        for (requirement, (privilege, finding)) in requirements.iter().zip(examined.await) {
+            let place = match finding {
+                Finding::Present => continue,
+                Finding::Unknown => {
+                    unknown.push(privilege.to_string());
+                    continue;
+                }
+                Finding::Missing => String::new(),
+                Finding::MissingOnSome(objects) => format!(" on {}", list_names(&objects)),
+                Finding::NotOnAll => " on all collections".to_owned(),
+            };
+            let is_fatal = place.is_empty() && requirement.only_for.is_none();
+            if is_fatal || state == CheckState::Ok {
+                state = if is_fatal { CheckState::Fail } else { CheckState::Warn };
+            }
+            let purpose = requirement.only_for.map(|purpose| format!(" for {purpose}")).unwrap_or_default();
+            lacks.push(format!("{privilege}{place}{purpose}"));
+        }
+        let user = self.milvus.user().map_or_else(|| "the token".to_owned(), |user| format!("user {user}"));
+        let mut detail = match (lacks.is_empty(), unknown.is_empty()) {
+            (true, true) => format!("{user} has all"),
+            (true, false) => format!("{user} lacks none that can be tried"),
+            (false, _) => format!("{user} lacks {}", lacks.join(", ")),
+        };
+        if !unknown.is_empty() {
+            detail = format!("{detail}; unknown: {}", unknown.join(", "));
+        }
+        let advice = (state != CheckState::Ok).then_some(Advice::GrantPrivilege);
+        Check { advice, ..Check::new(state, subject, detail) }
+    }
+
+    /// Looks for a privilege in the grants, and asks the server about what they do not show.
+    ///
+    /// Releases demand different privileges for a call, so the answer may name another one.
+    async fn examine(&self, required: &Requirement, collections: &[CollectionRef]) -> (Privilege, Finding) {
+        let privilege = required.privilege();
+        let objects = self.objects_of(required, collections);
+        let read_grants = |privilege: &Privilege| {
+            self.grants.as_ref().map(|grants| determine_coverage(grants, privilege, &objects))
+        };
+        let coverage = read_grants(&privilege);
+        if coverage == Some(Coverage::Full) {
+            return (privilege, Finding::Present);
+        }
+        match (self.try_out(required).await, coverage) {
+            (Trial::Denied(name), _) => {
+                let demanded = Privilege { name, ..privilege };
+                let finding = match read_grants(&demanded) {
+                    Some(Coverage::Full) => Finding::Present,
+                    Some(Coverage::Partial(missing)) => Finding::MissingOnSome(missing),
+                    Some(Coverage::None) => Finding::Missing,
+                    None if demanded.object_type == ObjectType::Global => Finding::Missing,
+                    None => Finding::NotOnAll,
+                };
+                (demanded, finding)
+            }
+            (_, Some(Coverage::Partial(missing))) => (privilege, Finding::MissingOnSome(missing)),
+            (Trial::Allowed, _) => (privilege, Finding::Present),
+            (Trial::Unknown, Some(_)) => (privilege, Finding::Missing),
+            (Trial::Unknown, None) => (privilege, Finding::Unknown),
+        }
+    }
+
+    /// Returns the objects on which a privilege is needed; the database alone is in the name of all its collections.
+    fn objects_of(&self, required: &Requirement, collections: &[CollectionRef]) -> Vec<CollectionRef> {
+        if required.concerns_server() {
+            return vec![CollectionRef::new(DEFAULT_DATABASE, ALL_OBJECTS)];
+        }
+        if required.object_type == ObjectType::Collection && !collections.is_empty() {
+            return collections.to_vec();
+        }
+        self.databases.iter().map(|database| CollectionRef::new(database, ALL_OBJECTS)).collect()
+    }
+
+    /// Calls the server about a collection that certainly does not exist.
+    async fn try_out(&self, required: &Requirement) -> Trial {
+        let name = format!("mb_check_{}", uuid::Uuid::new_v4().simple());
+        self.milvus.try_privilege(required.name, &CollectionRef::new(DEFAULT_DATABASE, &name)).await
+    }
+}
+
+/// Lists some names, such as `default.apple, default.pear and 3 more`.
+fn list_names(objects: &[CollectionRef]) -> String {
+    let named: Vec<String> = objects.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+    let named = named.join(", ");
+    match objects.len().saturating_sub(MAX_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
