@@ -36,12 +36,12 @@ impl Guarded {
 
     /// Grants everything that one line of a check names, on all objects; returns how many privileges those were.
     async fn grant_all_named(&self, check: &Run, subject: &str) -> usize {
-        let line = check.stdout.lines().find(|line| line.contains(subject)).expect("the line of the check");
+        let line = check.stdout.lines().find(|line| line.contains(subject)).unwrap();
         let mut granted = 0;
         for named in line.split(',') {
             for object_type in ["Global", "Collection"] {
                 let Some((name, _)) = named.split_once(&format!(" ({object_type})")) else { continue };
-                let name = name.rsplit(' ').next().expect("a name");
+                let name = name.rsplit(' ').next().unwrap();
                 self.root.grant("keeper", object_type, "*", name).await;
                 granted += 1;
             }
