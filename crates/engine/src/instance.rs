@@ -4,8 +4,7 @@ use futures::TryStreamExt;
 use milvus::Milvus;
 use model::ids::{CollectionId, LogId};
 use model::layout::milvus::MilvusLayout;
-use model::manifest::Segment;
-use model::plan::{SegmentFiles, SegmentProblem};
+use model::plan::{ListedSegments, SegmentFiles};
 use storage::Store;
 
 use crate::{Engine, Error};
@@ -20,8 +19,8 @@ pub(crate) struct Instance {
 
 /// The files of one collection, as listed in the store of Milvus.
 pub(crate) struct CollectionListing {
-    /// The requested segments with their files, or the problems that make them unusable.
-    pub(crate) segments: Result<Vec<Segment>, Vec<SegmentProblem>>,
+    /// The requested segments with their files.
+    pub(crate) listed: ListedSegments,
     /// The checksums of the files, as far as the store reports them.
     pub(crate) checksums: Checksums,
     /// Whether any object exists below the insert prefix, also one of another segment.
@@ -83,7 +82,7 @@ impl Instance {
             }
         }
         Ok(CollectionListing {
-            segments: files.finish(),
+            listed: files.finish(),
             checksums: Checksums::new(checksums),
             has_insert_objects,
         })

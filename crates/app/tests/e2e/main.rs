@@ -18,5 +18,6 @@ mod round_trip;
 mod security;
 mod serving;
 mod source;
+mod surplus_files;
 mod tool;
 mod wrong_place;

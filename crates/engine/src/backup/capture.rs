@@ -16,7 +16,7 @@ use super::capture_error::{CaptureError, is_not_found};
 use super::settle::{Cut, SettledSegments, WAIT_NOTE_INTERVAL};
 use super::{BackupRun, PreparedBackup};
 use crate::clock::now_ms;
-use crate::instance::Checksums;
+use crate::instance::{Checksums, CollectionListing};
 use crate::{CollectionPhase, Error, Event};
 
 /// The description of a collection, before its segments are listed.
@@ -183,8 +183,9 @@ impl BackupRun<'_> {
         let created: Vec<(String, PartitionId)> =
             partitions.iter().filter(|(_, id)| !described.load_states.contains_key(id)).cloned().collect();
         described.load_states.extend(self.read_load_states(name, created).await?);
-        let snapshot = self.prepared.list_files(name, described, &partitions, segments).await?;
-        Ok(Snapshot { warnings, ..snapshot })
+        let mut snapshot = self.prepared.list_files(name, described, &partitions, segments).await?;
+        snapshot.warnings.splice(..0, warnings);
+        Ok(snapshot)
     }
 
     /// Emits the event that a collection has entered a phase.
@@ -233,17 +234,20 @@ impl PreparedBackup {
         if rows > 0 && !listed.has_insert_objects {
             return Err(self.missing_files_error(name, rows).await);
         }
-        match listed.segments {
-            Ok(segments) => Ok(Snapshot {
-                backup: assemble_backup(name, described, partitions, segments),
-                checksums: listed.checksums,
-                warnings: Vec::new(),
-            }),
-            Err(problems) => Err(CaptureError::Failed(Error::Segments {
+        let CollectionListing { mut listed, checksums, .. } = listed;
+        let remarks = self.source.leave_out_surplus(described.info.id, &mut listed.segments).await?;
+        let problems = listed.problems();
+        if !problems.is_empty() {
+            return Err(CaptureError::Failed(Error::Segments {
                 collection: name.to_string(),
                 problems: problems.iter().take(3).map(ToString::to_string).collect(),
-            })),
+            }));
         }
+        Ok(Snapshot {
+            backup: assemble_backup(name, described, partitions, listed.segments),
+            checksums,
+            warnings: remarks.into_iter().map(|remark| format!("{name}: {remark}")).collect(),
+        })
     }
 
     /// Returns the error for rows without files: the collection was dropped meanwhile, or the root path is wrong.

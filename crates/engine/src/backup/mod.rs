@@ -9,6 +9,7 @@ mod copied_files;
 mod gc_pause;
 mod preflight;
 mod settle;
+mod surplus;
 mod verify;
 
 pub(crate) use preflight::{check_backup_request, confirm_source_root, list_collections_of, list_instance};

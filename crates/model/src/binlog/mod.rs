@@ -7,6 +7,8 @@
 
 mod parquet;
 
+use std::hash::{DefaultHasher, Hasher};
+
 /// The first four bytes of a file, little endian.
 const MAGIC: u32 = 0x00ff_fabc;
 const HEADER_BYTES: usize = 17;
@@ -14,6 +16,8 @@ const HEADER_BYTES: usize = 17;
 const TIMESTAMP_RANGE_BYTES: usize = 16;
 /// The type of the descriptor event.
 const DESCRIPTOR: u8 = 0;
+/// The type of an event with the values of one column.
+const INSERT: u8 = 1;
 /// The type of an event with primary keys of deleted rows and the times of their deletion.
 const DELETE: u8 = 2;
 
@@ -29,27 +33,53 @@ pub enum BinlogError {
         /// The offset of the event in the file, in bytes.
         at: usize,
     },
-    /// A delta log contains an event of this type, which is not a delete.
-    #[error("unexpected event of type {0} in a delta log")]
+    /// The file contains an event of this type, which does not belong into it.
+    #[error("unexpected event of type {0}")]
     Kind(u8),
     /// The Parquet footer with the payload's row count cannot be read.
     #[error("the payload has no readable Parquet footer")]
     Parquet,
 }
 
+/// The values in a file, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// The number of rows.
+    pub rows: u64,
+    /// A hash of the encoded values, which differs for different values; Milvus encodes the same values alike.
+    pub hash: u64,
+}
+
 /// Counts the delete entries of a delta log, given the whole file.
 ///
 /// A key that was deleted twice counts twice, so the file deletes at most this many rows.
 pub fn delta_entries(file: &[u8]) -> Result<u64, BinlogError> {
-    let mut entries = 0_u64;
+    Ok(read_content(file, DELETE)?.rows)
+}
+
+/// Summarises the values of an insert binlog, given the whole file.
+pub fn insert_content(file: &[u8]) -> Result<Content, BinlogError> {
+    read_content(file, INSERT)
+}
+
+/// Counts the rows of an insert binlog, given its last bytes; `None` if they do not contain the whole Parquet footer.
+///
+/// Milvus writes one event into a file; the rows of more would not be counted.
+pub fn insert_rows_at_end(tail: &[u8]) -> Option<u64> {
+    parquet::num_rows(tail)
+}
+
+fn read_content(file: &[u8], kind: u8) -> Result<Content, BinlogError> {
+    let mut rows = 0_u64;
+    let mut hasher = DefaultHasher::new();
     for event in events(file)? {
-        if event.kind != DELETE {
+        if event.kind != kind {
             return Err(BinlogError::Kind(event.kind));
         }
-        let rows = parquet::num_rows(event.payload).ok_or(BinlogError::Parquet)?;
-        entries = entries.saturating_add(rows);
+        rows = rows.saturating_add(parquet::num_rows(event.payload).ok_or(BinlogError::Parquet)?);
+        hasher.write(event.payload);
     }
-    Ok(entries)
+    Ok(Content { rows, hash: hasher.finish() })
 }
 
 /// One data event of a file.

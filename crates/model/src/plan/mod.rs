@@ -9,6 +9,8 @@ pub mod restore;
 #[cfg(test)]
 mod sample;
 mod segments;
+mod surplus;
 
 pub use expected::ExpectedFiles;
-pub use segments::{SegmentFiles, SegmentProblem, UnsupportedSegment};
+pub use segments::{ListedSegments, SegmentFiles, SegmentProblem, UnsupportedSegment};
+pub use surplus::{CountedFile, find_surplus};

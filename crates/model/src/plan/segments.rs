@@ -60,6 +60,14 @@ pub enum SegmentProblem {
     },
 }
 
+/// The segments of a collection with their files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListedSegments {
+    /// The segments in the order in which Milvus reported them, with sorted files.
+    pub segments: Vec<Segment>,
+    columns: Vec<FieldId>,
+}
+
 /// Collects the files of a collection's segments from a listing, in any order.
 #[derive(Debug)]
 pub struct SegmentFiles {
@@ -101,9 +109,8 @@ impl SegmentFiles {
         self.segments.get_mut(&id).filter(|segment| segment.partition == partition)
     }
 
-    /// Returns the segments in the order in which Milvus reported them, with sorted files; fails with all problems.
-    pub fn finish(mut self) -> Result<Vec<Segment>, Vec<SegmentProblem>> {
-        let mut problems = Vec::new();
+    /// Returns the segments with the files that were added.
+    pub fn finish(mut self) -> ListedSegments {
         let mut segments = Vec::with_capacity(self.order.len());
         for id in self.order {
             let Some(mut segment) = self.segments.remove(&id) else { continue };
@@ -111,10 +118,16 @@ impl SegmentFiles {
             segment.binlogs.shrink_to_fit();
             segment.delta_logs.sort_unstable();
             segment.delta_logs.shrink_to_fit();
-            problems.extend(find_problem(&segment, &self.columns));
             segments.push(segment);
         }
-        if problems.is_empty() { Ok(segments) } else { Err(problems) }
+        ListedSegments { segments, columns: self.columns }
+    }
+}
+
+impl ListedSegments {
+    /// Returns all problems with the files of the segments.
+    pub fn problems(&self) -> Vec<SegmentProblem> {
+        self.segments.iter().filter_map(|segment| find_problem(segment, &self.columns)).collect()
     }
 }
 
@@ -245,7 +258,9 @@ mod tests {
         for (field, log) in files {
             all.add_insert(&insert(3, *field, *log), 1);
         }
-        all.finish()
+        let listed = all.finish();
+        let problems = listed.problems();
+        if problems.is_empty() { Ok(listed.segments) } else { Err(problems) }
     }
 
     fn first_problem(files: &[(i64, i64)]) -> String {
@@ -262,7 +277,7 @@ mod tests {
         let elsewhere = InsertKey { partition: PartitionId(9), ..insert(3, 100, 9) };
         assert!(!files.add_insert(&elsewhere, 5), "a segment lies in one partition");
         assert!(!files.add_delta(&delta(3, PartitionScope::All, 9), 5));
-        let segments = files.finish().unwrap();
+        let segments = files.finish().segments;
         assert_eq!((segments.len(), segments[0].objects()), (1, 3));
         assert_eq!(segments[0].group_id, Some(3));
     }
@@ -273,7 +288,7 @@ mod tests {
             ReportedSegment { partition: PartitionScope::All, kind: SegmentKind::Deletes, ..reported(3, 0) };
         let mut files = SegmentFiles::new(&[deletes], &schema()).unwrap();
         assert!(files.add_delta(&delta(3, PartitionScope::All, 9), 5));
-        let segments = files.finish().unwrap();
+        let segments = files.finish().segments;
         assert_eq!((segments[0].kind, segments[0].group_id), (SegmentKind::Deletes, None));
     }
 
@@ -283,7 +298,7 @@ mod tests {
         let partition = deletes.partition;
         let mut files = SegmentFiles::new(&[deletes], &schema()).unwrap();
         assert!(files.add_delta(&delta(3, partition, 9), 5));
-        let segment = files.finish().unwrap().remove(0);
+        let segment = files.finish().segments.remove(0);
         assert_eq!((segment.kind, segment.partition), (SegmentKind::Deletes, partition));
         assert_eq!(segment.group_id, Some(3));
     }
@@ -313,7 +328,7 @@ mod tests {
     #[test]
     fn a_segment_with_rows_and_without_files_is_named() {
         let problems =
-            SegmentFiles::new(&[reported(3, 10), reported(4, 0)], &schema()).unwrap().finish().unwrap_err();
+            SegmentFiles::new(&[reported(3, 10), reported(4, 0)], &schema()).unwrap().finish().problems();
         assert_eq!(problems, vec![SegmentProblem::NoFiles { id: SegmentId(3), rows: 10 }]);
     }
 
@@ -336,7 +351,7 @@ mod tests {
         for (field, size) in [(0, 5), (1, 0), (100, 5)] {
             files.add_insert(&insert(3, field, field + 7), size);
         }
-        assert_eq!(files.finish().unwrap_err()[0].to_string(), "segment 3 has an empty file 8");
+        assert_eq!(files.finish().problems()[0].to_string(), "segment 3 has an empty file 8");
     }
 
     proptest! {
@@ -355,7 +370,7 @@ mod tests {
                 for (segment, field, log) in files {
                     prop_assert!(all.add_insert(&insert(*segment, *field, *log), 1));
                 }
-                Ok(all.finish().unwrap())
+                Ok(all.finish().segments)
             };
             let shuffled = collect(&files)?;
             files.sort_unstable();

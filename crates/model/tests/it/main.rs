@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails by panicking")]
 
 mod any_manifest;
-mod delta_logs;
+mod binlogs;
 mod encoding;
 mod fixtures;
 mod round_trip;

@@ -4,6 +4,7 @@ mod delete;
 mod list;
 mod write;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -108,6 +109,12 @@ impl Store {
             all.extend_from_slice(&bytes);
         }
         Ok(all.freeze())
+    }
+
+    /// Reads some bytes of an object; fails if it is shorter.
+    pub async fn read_range(&self, key: &ObjectKey, range: Range<u64>) -> Result<Bytes> {
+        let read = async { self.operator().reader(key.as_str()).await?.read(range).await }.await;
+        read.map(|buffer| buffer.to_bytes()).map_err(|error| self.read_error(key, &error))
     }
 
     /// Streams the bytes of an object. After a broken connection, the stream continues where it broke.

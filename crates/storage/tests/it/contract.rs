@@ -16,6 +16,7 @@ macro_rules! store_contract {
         mod $fixture {
             store_contract!(@cases $fixture:
                 written_objects_can_be_read
+                a_range_is_part_of_an_object
                 a_write_replaces_the_object
                 a_missing_object_is_not_found
                 create_new_never_replaces_an_object
@@ -74,6 +75,14 @@ async fn written_objects_can_be_read(fixture: &StoreFixture) {
         assert!(meta.modified_ms.is_some_and(|ms| ms > 1_600_000_000_000), "{meta:?}");
         assert_eq!(meta.etag.is_some(), fixture.store.location().bucket().is_some());
     }
+}
+
+async fn a_range_is_part_of_an_object(fixture: &StoreFixture) {
+    let key = fixture.put("a", patterned_bytes(1000)).await;
+    let read = |range| fixture.store.read_range(&key, range);
+    assert_eq!(read(990..1000).await.unwrap(), patterned_bytes(1000)[990..]);
+    assert_eq!(read(0..1000).await.unwrap(), patterned_bytes(1000));
+    assert!(read(990..1001).await.is_err(), "the object is shorter");
 }
 
 async fn a_write_replaces_the_object(fixture: &StoreFixture) {

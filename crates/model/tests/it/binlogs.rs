@@ -4,7 +4,7 @@ use std::fs;
 
 use milvus_backup_model as model;
 
-use model::binlog::{BinlogError, delta_entries};
+use model::binlog::{BinlogError, delta_entries, insert_content, insert_rows_at_end};
 use model::ids::PartitionScope;
 use model::layout::backup::BackupLayout;
 use proptest::prelude::*;
@@ -55,6 +55,17 @@ fn the_deletes_of_the_fixtures_are_counted() {
 }
 
 #[test]
+fn the_rows_of_an_insert_binlog_are_counted_from_its_end_too() {
+    for backup in ["some_v0415", "m2216_v0516"] {
+        for (name, rows, file) in read_files(backup, false) {
+            assert_eq!(insert_content(&file).map(|content| content.rows), Ok(rows), "{name}");
+            let tail = &file[file.len().saturating_sub(16 << 10)..];
+            assert_eq!(insert_rows_at_end(tail), Some(rows), "{name}");
+        }
+    }
+}
+
+#[test]
 fn an_insert_binlog_is_not_read_as_a_delta_log() {
     for (name, _, file) in read_files("some_v0415", false) {
         assert_eq!(delta_entries(&file), Err(BinlogError::Kind(1)), "{name}");
@@ -71,5 +82,6 @@ proptest! {
         file[at] = byte;
         let _ = delta_entries(&file);
         let _ = delta_entries(&file[..at]);
+        let _ = insert_rows_at_end(&file[..at]);
     }
 }

@@ -1,0 +1,82 @@
+//! Files in the directory of a segment that Milvus does not know, as an interrupted flush leaves them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use model::name::CollectionRef;
+use testkit::names;
+use testkit::rows::Rows;
+use testkit::seed::keyed;
+use testkit::servers::{self, ServerStorage};
+use testkit::test_milvus::TestMilvus;
+
+use crate::tool::Tool;
+
+const DIM: usize = 2;
+
+/// The files of a collection of one segment: a directory for each column, with one file.
+struct Columns(Vec<PathBuf>);
+
+impl Columns {
+    /// Creates a collection with these keys and flushes it.
+    async fn create(milvus: &TestMilvus, root: &Path, collection: &CollectionRef, keys: i64) -> Self {
+        keyed::create(milvus, collection, DIM).await.unwrap();
+        keyed::insert(milvus, collection, 0..keys, DIM).await;
+        milvus.flush(collection).await.unwrap();
+        let id = milvus.describe_collection(collection).await.unwrap().id;
+        let mut dirs = vec![root.join(format!("insert_log/{id}"))];
+        for _level in ["partition", "segment", "column"] {
+            dirs = dirs.iter().flat_map(|dir| children(dir)).collect();
+        }
+        dirs.sort();
+        assert_eq!(dirs.len(), 4, "two system columns, the key and the vector: {dirs:?}");
+        Self(dirs)
+    }
+
+    /// Copies files of another segment, of some columns, into this one, with larger ids.
+    fn add(&self, other: &Self, columns: usize) {
+        for (to, from) in self.0.iter().zip(&other.0).take(columns) {
+            let file = children(from).remove(0);
+            let id: i64 = file.file_name().unwrap().to_str().unwrap().parse().unwrap();
+            fs::copy(&file, to.join((id + 100_000).to_string())).unwrap();
+        }
+    }
+}
+
+fn children(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[tokio::test]
+async fn files_that_milvus_does_not_know_are_left_out() {
+    let Some(server) = servers::milvus() else { return };
+    let ServerStorage::Local { root } = &server.storage else { panic!("{server:?}") };
+    let milvus = server.connect().await;
+    let run = names::unique("surplus");
+    let name = |suffix: &str| CollectionRef::new("default", format!("{run}_{suffix}"));
+    let [repeated, foreign, partial] = ["repeated", "foreign", "partial"].map(name);
+    let other = Columns::create(&milvus, root, &name("other"), 12).await;
+    for (collection, is_own, columns) in [(&repeated, true, 4), (&foreign, false, 4), (&partial, true, 3)] {
+        let own = Columns::create(&milvus, root, collection, 30).await;
+        own.add(if is_own { &own } else { &other }, columns);
+    }
+
+    let tool = Tool::on_disk(&server);
+    let filter = format!("{repeated},{foreign},{partial}");
+    let created = tool.run(&format!("create -n surplus --filter {filter}")).exits_with(0);
+    created.prints(&[
+        &format!("{repeated}: segment "),
+        "has files that do not belong to its 30 rows; they are left out: 4",
+        "has files that do not belong to its 30 rows; they are left out: 3",
+    ]);
+    tool.run("restore -n surplus --suffix _copy").exits_with(0);
+    for collection in [&repeated, &foreign, &partial] {
+        let copy = CollectionRef::new("default", format!("{}_copy", collection.collection));
+        let (source, restored) = (fetch(&milvus, collection).await, fetch(&milvus, &copy).await);
+        assert_eq!(source.differences(&restored), Vec::<String>::new());
+    }
+}
+
+async fn fetch(milvus: &TestMilvus, collection: &CollectionRef) -> Rows {
+    Box::pin(Rows::fetch(milvus, collection)).await.unwrap()
+}
