@@ -141,14 +141,9 @@ impl Lease {
         let written_for = self.state.confirmed().elapsed() + DATE_RESOLUTION;
         let mut later = Vec::new();
         let mut has_earlier = false;
+        let now = self.store.now_ms(&dir.join("clock")).await.unwrap_or_else(now_ms);
         let mut entries = self.store.list(dir);
-        // The listing also tells the time of a bucket's store.
-        let mut first = None;
         while let Some(entry) = entries.try_next().await? {
-            let now = match first {
-                Some(now) => now,
-                None => *first.insert(self.store.now_ms(&entry.key).await.unwrap_or_else(now_ms)),
-            };
             let age_ms = now.saturating_sub(entry.meta.modified_ms.unwrap_or_default());
             if age_ms <= i64::try_from(written_for.as_millis()).unwrap_or(i64::MAX) {
                 later.push(entry.key);

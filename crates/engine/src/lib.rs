@@ -24,6 +24,7 @@ mod progress;
 mod ready;
 mod report;
 mod restore;
+mod warnings;
 
 pub use admit::{Admission, Claim};
 pub use advice::{Advice, RemainingCollection, RemainingRestore, Setting, known_advice};

@@ -78,6 +78,13 @@ pub struct ReportedSegment {
     pub virtual_channel: Option<String>,
 }
 
+impl ReportedSegment {
+    /// Returns whether the segment contains rows, all of which are in the store.
+    pub fn has_flushed_rows(&self) -> bool {
+        self.state == SegmentState::Flushed && self.kind.has_rows()
+    }
+}
+
 /// The state of a segment between receiving rows and being in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentState {

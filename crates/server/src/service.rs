@@ -62,7 +62,6 @@ impl RequestContext {
 /// The operations.
 #[derive(Clone)]
 pub(crate) struct Service {
-    engine: Engine,
     jobs: Jobs,
     /// Whether every backup replaces an unfinished one of its name.
     replace_unfinished: bool,
@@ -72,13 +71,12 @@ pub(crate) struct Service {
 impl Service {
     /// Creates the operations on jobs and their engine.
     pub(crate) fn new(jobs: Jobs, replace_unfinished: bool) -> Self {
-        let engine = jobs.engine().clone();
-        Self { engine, jobs, replace_unfinished, engine_permits: Arc::new(Semaphore::new(CONCURRENT_READS)) }
+        Self { jobs, replace_unfinished, engine_permits: Arc::new(Semaphore::new(CONCURRENT_READS)) }
     }
 
     /// Returns the configuration of the engine.
     pub(crate) fn config(&self) -> &EngineConfig {
-        self.engine.config()
+        self.jobs.engine().config()
     }
 
     /// Fails if the caller lacks the role for a kind of job.
@@ -117,17 +115,19 @@ impl Service {
     }
 
     /// Submits a job; one that restores the newest backup gets its name, which is another one tomorrow.
-    async fn resolve_and_submit(&self, submission: Submission, any_id: bool) -> Result<JobSnapshot, Failure> {
-        let Submission { request, place: OtherPlace { bucket, root }, .. } = &submission;
-        let request = match request {
-            EngineRequest::Restore(restore) if restore.name.latest_pattern().is_some() => {
-                let engine = self.engine.with_backup(bucket.as_deref(), root.as_deref())?;
-                let name = engine.resolve_name(restore.name.clone(), &JobCtx::detached()).await?;
-                EngineRequest::Restore(RestoreRequest { name, ..restore.clone() })
-            }
-            other => other.clone(),
-        };
-        Ok(self.submit_to_queue(Submission { request, ..submission }, any_id).await?)
+    async fn resolve_and_submit(
+        &self,
+        mut submission: Submission,
+        any_id: bool,
+    ) -> Result<JobSnapshot, Failure> {
+        let OtherPlace { bucket, root } = &submission.place;
+        if let EngineRequest::Restore(restore) = &mut submission.request
+            && restore.name.latest_pattern().is_some()
+        {
+            let engine = self.jobs.engine().with_backup(bucket.as_deref(), root.as_deref())?;
+            restore.name = engine.resolve_name(restore.name.clone(), &JobCtx::detached()).await?;
+        }
+        Ok(self.submit_to_queue(submission, any_id).await?)
     }
 
     async fn submit_to_queue(&self, submission: Submission, any_id: bool) -> Result<JobSnapshot, JobsError> {
@@ -220,7 +220,7 @@ impl Service {
     async fn engine(&self, context: &RequestContext) -> Result<EngineAccess, Failure> {
         context.caller.require(Role::Read)?;
         let OtherPlace { bucket, root } = &context.place;
-        let engine = self.engine.with_backup(bucket.as_deref(), root.as_deref())?;
+        let engine = self.jobs.engine().with_backup(bucket.as_deref(), root.as_deref())?;
         // The semaphore is never closed.
         let permit = Arc::clone(&self.engine_permits).acquire_owned().await.ok();
         Ok(EngineAccess { engine, _permit: permit })

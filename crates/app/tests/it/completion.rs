@@ -29,13 +29,6 @@ fn run(tool: &Tool, program: &str, arguments: &[&str], typed: &str) -> String {
     String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
 }
 
-/// Types lines into a shell on a terminal, where a function in the place of the program prints its arguments.
-fn type_into_shell(tool: &Tool, shell: &str, lines: &[&str]) -> String {
-    let function = "milvus-backup() { printf 'got:%s\\n' \"$*\"; }";
-    let typed = [&[function], lines, &["exit", ""]].concat().join("\n");
-    run(tool, "script", &["-qec", shell, "/dev/null"], &typed)
-}
-
 /// Lines that are completed, with what the shell makes of them.
 const COMPLETED: [(&str, &str); 3] = [
     ("milvus-backup delete --forc\t", "got:delete --force"),
@@ -43,7 +36,16 @@ const COMPLETED: [(&str, &str); 3] = [
     ("milvus-backup config migr\t", "got:config migrate"),
 ];
 
-fn assert_completed(output: &str) {
+/// Types the lines into a shell on a terminal, after a line that loads the completion script from `file`.
+///
+/// A function in the place of the program prints its arguments.
+fn assert_completes(shell: &str, options: &str, file: &str, load: &str) {
+    let tool = write_script(shell, file);
+    let mut lines = vec!["milvus-backup() { printf 'got:%s\\n' \"$*\"; }", load];
+    lines.extend(COMPLETED.map(|(typed, _)| typed));
+    lines.extend(["exit", ""]);
+    let command = format!("{shell} {options} -i");
+    let output = run(&tool, "script", &["-qec", &command, "/dev/null"], &lines.join("\n"));
     for (typed, expected) in COMPLETED {
         assert!(output.contains(expected), "{typed:?}: no {expected:?} in {output}");
     }
@@ -51,18 +53,13 @@ fn assert_completed(output: &str) {
 
 #[test]
 fn bash_completes_below_the_verb() {
-    let tool = write_script("bash", "script.bash");
-    let mut lines = vec!["source ./script.bash"];
-    lines.extend(COMPLETED.map(|(typed, _)| typed));
-    assert_completed(&type_into_shell(&tool, "bash --norc --noprofile -i", &lines));
+    assert_completes("bash", "--norc --noprofile", "script.bash", "source ./script.bash");
 }
 
 #[test]
 fn zsh_completes_below_the_verb() {
-    let tool = write_script("zsh", "functions/_milvus-backup");
-    let mut lines = vec!["fpath=($PWD/functions $fpath); autoload -U compinit; compinit -u"];
-    lines.extend(COMPLETED.map(|(typed, _)| typed));
-    assert_completed(&type_into_shell(&tool, "zsh -f -i", &lines));
+    let load = "fpath=($PWD/functions $fpath); autoload -U compinit; compinit -u";
+    assert_completes("zsh", "-f", "functions/_milvus-backup", load);
 }
 
 #[test]

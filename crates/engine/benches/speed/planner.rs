@@ -108,7 +108,9 @@ fn list_collection(layout: &MilvusLayout) -> CollectionBackup {
             assert!(files.add_insert(&key, 1234), "its segment was named");
         }
     }
-    let mut segments = files.finish().expect("whole segments");
+    let listed = files.finish();
+    assert!(listed.problems().is_empty(), "whole segments");
+    let mut segments = listed.segments;
     let partitions = (0..PARTITIONS).map(|n| {
         let partition = PartitionId(long_id(n));
         let own = |s: &model::manifest::Segment| s.partition == PartitionScope::One(partition);

@@ -147,9 +147,8 @@ impl BackupRun<'_> {
             tokio::time::sleep(pause).await;
         }
         let object = partition.map_or_else(|| name.to_string(), |partition| format!("{name}/{partition}"));
-        self.record_warning(format!(
-            "{object}: Milvus does not report its load state; it is recorded as not loaded"
-        ));
+        self.warnings
+            .record(format!("{object}: Milvus does not report its load state; it is recorded as not loaded"));
         Ok(Some(LoadState::NotLoad))
     }
 

@@ -33,7 +33,7 @@ impl BackupRun<'_> {
         match self.capture_with_retries(name).await {
             Ok(captured) => {
                 self.emit_phase(name, CollectionPhase::Done);
-                captured.warnings.iter().for_each(|warning| self.record_warning(warning.clone()));
+                captured.warnings.iter().for_each(|warning| self.warnings.record(warning.clone()));
                 Ok(CollectionResult::Captured(Box::new(captured)))
             }
             Err(CaptureError::Vanished) => {

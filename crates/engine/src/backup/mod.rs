@@ -15,7 +15,7 @@ mod verify;
 pub(crate) use preflight::{check_backup_request, confirm_source_root, list_collections_of, list_instance};
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -32,6 +32,7 @@ use crate::catalog::Catalog;
 use crate::instance::Instance;
 use crate::lease::Lease;
 use crate::marker::MarkerUse;
+use crate::warnings::Warnings;
 use crate::{BackupReport, BackupState, Engine, EngineLimits, Error, Event, FailedCollection, JobCtx, Phase};
 
 /// A backup that passed the preflight: what is selected, how it is flushed, and open connections.
@@ -56,7 +57,7 @@ struct BackupRun<'a> {
     prepared: PreparedBackup,
     engine: &'a Engine,
     /// The warnings recorded so far.
-    warnings: Mutex<Vec<String>>,
+    warnings: Warnings<'a>,
     /// Limits the warning that rows cannot be compared to one for each backup.
     count_warning: Once,
     ctx: &'a JobCtx,
@@ -90,7 +91,7 @@ impl Engine {
 
     /// Creates the backup; on failure or cancellation, an unfinished backup remains.
     pub async fn backup(&self, prepared: PreparedBackup, ctx: &JobCtx) -> Result<BackupReport, Error> {
-        let warnings = Mutex::new(prepared.warnings.clone());
+        let warnings = Warnings::new(ctx, prepared.warnings.clone());
         let run = BackupRun { prepared, engine: self, warnings, count_warning: Once::new(), ctx };
         // Boxed to keep the future of the caller small.
         run.execute().boxed().await
@@ -238,16 +239,6 @@ impl BackupRun<'_> {
         }
     }
 
-    /// Emits a warning and records it for the report.
-    fn record_warning(&self, warning: String) {
-        self.ctx.warn(warning.as_str());
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
-    }
-
-    fn recorded_warnings(&self) -> Vec<String> {
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Builds the report; `elapsed` is set when the backup ends.
     fn build_report(&self, sorted: &SortedResults, copy: Duration) -> BackupReport {
         let captured = &sorted.captured;
@@ -255,7 +246,7 @@ impl BackupRun<'_> {
         let (rows, objects, bytes) =
             totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
         let seal_times = || captured.iter().filter_map(|c| c.backup.seal_time_s);
-        let mut warnings = self.recorded_warnings();
+        let mut warnings = self.warnings.recorded();
         if !self.prepared.source.milvus.capabilities().flush_persists_deletes
             && self.prepared.flush == ResolvedFlush::Serial
         {

@@ -192,7 +192,7 @@ impl BackupRun<'_> {
             Ok(rows) => Ok(Some(rows)),
             Err(error) if matches!(error.kind(), E::PermissionDenied | E::Unsupported | E::Server) => {
                 self.count_warning.call_once(|| {
-                    self.record_warning(format!(
+                    self.warnings.record(format!(
                         "the rows of the backup are not compared with those that Milvus counts: {error}"
                     ));
                 });
@@ -221,8 +221,7 @@ impl Observation {
 
     /// Returns the number of rows in the flushed segments.
     fn flushed_rows(&self) -> u64 {
-        let flushed = |s: &&ReportedSegment| s.state == SegmentState::Flushed && s.kind.has_rows();
-        self.segments.iter().filter(flushed).map(|segment| segment.rows).sum()
+        self.segments.iter().filter(|s| s.has_flushed_rows()).map(|s| s.rows).sum()
     }
 
     /// Returns the segments of import jobs that are not finished.

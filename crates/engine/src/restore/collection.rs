@@ -40,7 +40,7 @@ impl RestoreRun<'_> {
             && attempt.created
             && self.drop_own_target(plan, &data.importer).await
         {
-            self.record_warning(format!("{lost}; {} is created anew and imported again", plan.target));
+            self.warnings.record(format!("{lost}; {} is created anew and imported again", plan.target));
             let dropped = attempt.dropped;
             attempt = Attempt::default();
             result = self.restore_into_target(plan, data, &mut attempt).await;

@@ -12,12 +12,6 @@ use crate::{CollectionOutcome, CollectionRestored};
 const LOAD_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl RestoreRun<'_> {
-    /// Emits a warning and returns it for the report.
-    pub(super) fn warn(&self, warning: String) -> String {
-        self.ctx.warn(warning.as_str());
-        warning
-    }
-
     /// Sets the properties that are set only after the import, such as a TTL; returns what the collection lacks then.
     pub(super) async fn set_remaining_properties(&self, plan: &CollectionPlan) -> Option<String> {
         if plan.properties_after.is_empty() {

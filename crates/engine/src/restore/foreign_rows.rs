@@ -2,7 +2,7 @@
 
 use milvus::{ImportJobId, MilvusErrorKind};
 use model::plan::restore::CollectionPlan;
-use model::segment::{ReportedSegment, SegmentState};
+use model::segment::ReportedSegment;
 
 use super::RestoreRun;
 use super::import::Importer;
@@ -30,7 +30,7 @@ impl RestoreRun<'_> {
             return Err(Error::Foreign { target: plan.target.to_string(), found, counted });
         }
         let target = &plan.target;
-        self.record_warning(format!(
+        self.warnings.record(format!(
             "{target} contains {found} rows, but this restore imported {counted}: an application writes to it"
         ));
         Ok(())
@@ -51,16 +51,14 @@ impl RestoreRun<'_> {
         match dropped.await {
             Ok(0) => true,
             Ok(foreign) => {
-                self.record_warning(format!(
+                self.warnings.record(format!(
                     "{target} is not dropped: it contains {foreign} rows that this restore did not bring"
                 ));
                 false
             }
             Err(error) => {
-                self.record_warning(format!(
-                    "cannot drop the incomplete {target}: {}",
-                    crate::error::chain(&error)
-                ));
+                self.warnings
+                    .record(format!("cannot drop the incomplete {target}: {}", crate::error::chain(&error)));
                 false
             }
         }
@@ -71,8 +69,7 @@ impl RestoreRun<'_> {
         let target = &plan.target;
         self.milvus().flush(target).await?;
         let segments = self.milvus().segments(target).await?;
-        let flushed: Vec<&ReportedSegment> =
-            segments.iter().filter(|s| s.state == SegmentState::Flushed && s.kind.has_rows()).collect();
+        let flushed: Vec<&ReportedSegment> = segments.iter().filter(|s| s.has_flushed_rows()).collect();
         let mut imported: u64 = 0;
         for job in self.find_own_jobs(plan, importer).await? {
             imported = imported.saturating_add(self.count_imported_rows(&job, &flushed).await?);

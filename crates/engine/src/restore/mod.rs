@@ -17,7 +17,6 @@ mod stage;
 pub(crate) use data_access::determine_data_access;
 pub(crate) use preflight::check_restore_request;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use futures::FutureExt;
@@ -29,6 +28,7 @@ use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 use crate::catalog::Catalog;
 use crate::instance::Instance;
 use crate::lease::Lease;
+use crate::warnings::Warnings;
 use crate::{
     CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, PartitionRows,
     Phase, RestoreReport,
@@ -72,7 +72,7 @@ struct RestoreRun<'a> {
     prepared: PreparedRestore,
     engine: &'a Engine,
     /// The warnings recorded so far, beside those of the plan.
-    warnings: Mutex<Vec<String>>,
+    warnings: Warnings<'a>,
     ctx: &'a JobCtx,
 }
 
@@ -110,7 +110,10 @@ impl Engine {
     /// Executes the plan; a failure of a single collection is part of the report, not an error.
     pub async fn restore(&self, prepared: PreparedRestore, ctx: &JobCtx) -> Result<RestoreReport, Error> {
         // Boxed to keep the future of the caller small.
-        RestoreRun { prepared, engine: self, warnings: Mutex::default(), ctx }.execute().boxed().await
+        RestoreRun { prepared, engine: self, warnings: Warnings::new(ctx, Vec::new()), ctx }
+            .execute()
+            .boxed()
+            .await
     }
 }
 
@@ -150,7 +153,7 @@ impl RestoreRun<'_> {
         let collections = self.restore_collections(&data).boxed().await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = plan.warnings.clone();
-        warnings.append(&mut recorded.lock().unwrap_or_else(PoisonError::into_inner));
+        warnings.append(&mut recorded.recorded());
         warnings.extend(self.create_aliases(&collections).await);
         if let Some(staging) = staging {
             ctx.emit(Event::Phase(Phase::Cleanup));
@@ -180,10 +183,10 @@ impl RestoreRun<'_> {
         }
     }
 
-    /// Emits a warning and records it for the report.
-    fn record_warning(&self, warning: String) {
+    /// Emits a warning and returns it, for the collection that it concerns.
+    fn warn(&self, warning: String) -> String {
         self.ctx.warn(warning.as_str());
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+        warning
     }
 
     fn milvus(&self) -> &Milvus {

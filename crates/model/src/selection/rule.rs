@@ -15,10 +15,8 @@ pub(super) enum Rule {
     DatabaseAlone(String),
     /// Databases with all their collections, if any.
     Whole(String),
-    /// Collections by the names of their databases and their own.
-    Collection { database: String, collection: String },
-    /// Collections of the database `default`, written without it.
-    InDefault(String),
+    /// Collections by the names of their databases and their own; a rule without a database means `default`.
+    Collection { database: Option<String>, collection: String },
 }
 
 impl Rule {
@@ -32,7 +30,7 @@ impl Rule {
             Some((database, "")) => Self::database_alone(database),
             Some((database, collection)) => Self::collection(database, collection),
             None if text == "*" => Self::whole_database(DEFAULT_DATABASE),
-            None => Ok(Self::InDefault(validate_part(text)?)),
+            None => Ok(Self::Collection { database: None, collection: validate_part(text)? }),
         }
     }
 
@@ -48,14 +46,15 @@ impl Rule {
         if collection == "*" {
             return Self::whole_database(database);
         }
-        Ok(Self::Collection { database: validate_part(database)?, collection: validate_part(collection)? })
+        let (database, collection) = (Some(validate_part(database)?), validate_part(collection)?);
+        Ok(Self::Collection { database, collection })
     }
 
     /// Returns whether the rule selects a database itself, not only collections in it.
     pub(super) fn selects_database(&self, name: &str) -> bool {
         match self {
             Self::DatabaseAlone(pattern) | Self::Whole(pattern) => matches(pattern, name),
-            Self::Collection { .. } | Self::InDefault(_) => false,
+            Self::Collection { .. } => false,
         }
     }
 
@@ -64,16 +63,12 @@ impl Rule {
             Self::DatabaseAlone(_) => false,
             Self::Whole(pattern) => matches(pattern, &name.database),
             Self::Collection { database, collection } => {
-                matches(database, &name.database) && matches(collection, &name.collection)
-            }
-            Self::InDefault(collection) => {
-                name.database == DEFAULT_DATABASE && matches(collection, &name.collection)
+                matches(database_pattern(database.as_deref()), &name.database)
+                    && matches(collection, &name.collection)
             }
         }
     }
-}
 
-impl Rule {
     /// Returns what may have been meant by a rule that matches nothing, in the syntax of a rule.
     pub(super) fn suggest(&self, databases: &[String], collections: &[CollectionRef]) -> Option<String> {
         let database_like =
@@ -81,8 +76,7 @@ impl Rule {
         let (database, collection) = match self {
             Self::DatabaseAlone(database) => return Some(format!("{}.", database_like(database)?)),
             Self::Whole(database) => return Some(format!("{}.*", database_like(database)?)),
-            Self::Collection { database, collection } => (database.as_str(), collection),
-            Self::InDefault(collection) => (DEFAULT_DATABASE, collection),
+            Self::Collection { database, collection } => (database_pattern(database.as_deref()), collection),
         };
         // A collection of the same name in another database comes first.
         if let Some(elsewhere) = collections.iter().find(|name| name.collection == *collection) {
@@ -99,10 +93,15 @@ impl fmt::Display for Rule {
         match self {
             Self::DatabaseAlone(database) => write!(f, "{database}."),
             Self::Whole(database) => write!(f, "{database}.*"),
-            Self::Collection { database, collection } => write!(f, "{database}.{collection}"),
-            Self::InDefault(collection) => f.write_str(collection),
+            Self::Collection { database: Some(database), collection } => write!(f, "{database}.{collection}"),
+            Self::Collection { database: None, collection } => f.write_str(collection),
         }
     }
+}
+
+/// Returns the pattern for the database of a collection's rule.
+fn database_pattern(database: Option<&str>) -> &str {
+    database.unwrap_or(DEFAULT_DATABASE)
 }
 
 /// Validates one part of a rule and returns it as an owned text.

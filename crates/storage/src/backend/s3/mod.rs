@@ -20,7 +20,6 @@ pub use config::{NewObjectOptions, S3Addressing, S3Config, S3Credentials};
 pub(crate) use copier::S3Copier;
 
 use self::address::S3Address;
-use self::clock::StoreClock;
 use self::transport::S3Transport;
 use super::{Backend, OpenedStore, StoreTraits};
 use crate::classify;
@@ -62,10 +61,9 @@ pub(crate) fn open(config: &S3Config) -> Result<OpenedStore> {
         address.endpoint.starts_with("https://") || matches!(config.credentials, S3Credentials::Chain { .. });
     let http = crate::transport::build_http_client(&address.endpoint, config.ca_cert.as_deref(), uses_tls)?;
     let signer = credentials::build_signer(&config.credentials, &region, http.clone());
-    let clock = StoreClock::default();
-    let transport = S3Transport::new(http, signer, &region, &address.bucket)
-        .with_clock(clock.clone())
-        .with_headers(new_object_headers(&config.new_objects)?);
+    let headers = new_object_headers(&config.new_objects)?;
+    let transport = S3Transport::new(http, signer, &region, &address.bucket, headers);
+    let clock = transport.clock();
     let http = HttpTransporter::new(transport);
 
     let mut builder = services::S3::default()

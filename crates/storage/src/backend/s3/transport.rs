@@ -56,25 +56,27 @@ struct Signing {
 }
 
 impl S3Transport {
-    /// Creates a transport that signs for `region` until the store names another one.
-    pub(super) fn new(http: HttpTransporter, signer: Signer<Credential>, region: &str, bucket: &str) -> Self {
+    /// Creates a transport that signs for `region` until the store names another one, and adds some headers to every
+    /// request that creates an object.
+    pub(super) fn new(
+        http: HttpTransporter,
+        signer: Signer<Credential>,
+        region: &str,
+        bucket: &str,
+        new_object_headers: HeaderMap,
+    ) -> Self {
         let state = Arc::new(TransportState {
             http,
             signing: RwLock::new(Signing { region: region.to_owned(), signer }),
             needs_checksum: AtomicBool::new(false),
             bucket: bucket.to_owned(),
         });
-        Self { state, clock: StoreClock::default(), new_object_headers: HeaderMap::new() }
+        Self { state, clock: StoreClock::default(), new_object_headers }
     }
 
-    /// Sets the clock that follows the dates of the answers.
-    pub(super) fn with_clock(self, clock: StoreClock) -> Self {
-        Self { clock, ..self }
-    }
-
-    /// Sets the headers of the requests that create objects.
-    pub(super) fn with_headers(self, new_object_headers: HeaderMap) -> Self {
-        Self { new_object_headers, ..self }
+    /// Returns the clock that follows the dates of the answers.
+    pub(super) fn clock(&self) -> StoreClock {
+        self.clock.clone()
     }
 
     fn signing(&self) -> Signing {
