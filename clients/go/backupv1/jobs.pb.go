@@ -720,16 +720,19 @@ func (x *Part) GetAll() int64 {
 }
 
 type CollectionProgress struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Database      string                 `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
-	Collection    string                 `protobuf:"bytes,2,opt,name=collection,proto3" json:"collection,omitempty"`
-	Phase         string                 `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
-	Objects       *Part                  `protobuf:"bytes,4,opt,name=objects,proto3" json:"objects,omitempty"`
-	Bytes         *Part                  `protobuf:"bytes,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	Imports       *Part                  `protobuf:"bytes,6,opt,name=imports,proto3" json:"imports,omitempty"`
-	Rows          int64                  `protobuf:"varint,7,opt,name=rows,proto3" json:"rows,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Database   string                 `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
+	Collection string                 `protobuf:"bytes,2,opt,name=collection,proto3" json:"collection,omitempty"`
+	Phase      string                 `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
+	Objects    *Part                  `protobuf:"bytes,4,opt,name=objects,proto3" json:"objects,omitempty"`
+	Bytes      *Part                  `protobuf:"bytes,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Imports    *Part                  `protobuf:"bytes,6,opt,name=imports,proto3" json:"imports,omitempty"`
+	Rows       int64                  `protobuf:"varint,7,opt,name=rows,proto3" json:"rows,omitempty"`
+	// The name in the target, if a restore gives the collection another one; otherwise empty.
+	TargetDatabase   string `protobuf:"bytes,8,opt,name=target_database,json=targetDatabase,proto3" json:"target_database,omitempty"`
+	TargetCollection string `protobuf:"bytes,9,opt,name=target_collection,json=targetCollection,proto3" json:"target_collection,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *CollectionProgress) Reset() {
@@ -809,6 +812,20 @@ func (x *CollectionProgress) GetRows() int64 {
 		return x.Rows
 	}
 	return 0
+}
+
+func (x *CollectionProgress) GetTargetDatabase() string {
+	if x != nil {
+		return x.TargetDatabase
+	}
+	return ""
+}
+
+func (x *CollectionProgress) GetTargetCollection() string {
+	if x != nil {
+		return x.TargetCollection
+	}
+	return ""
 }
 
 // The result of a job that did at least a part of its work.
@@ -1418,7 +1435,7 @@ const file_milvus_backup_v1_jobs_proto_rawDesc = "" +
 	"\r_seconds_left\",\n" +
 	"\x04Part\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\x03R\x04done\x12\x10\n" +
-	"\x03all\x18\x02 \x01(\x03R\x03all\"\x8c\x02\n" +
+	"\x03all\x18\x02 \x01(\x03R\x03all\"\xe2\x02\n" +
 	"\x12CollectionProgress\x12\x1a\n" +
 	"\bdatabase\x18\x01 \x01(\tR\bdatabase\x12\x1e\n" +
 	"\n" +
@@ -1428,7 +1445,9 @@ const file_milvus_backup_v1_jobs_proto_rawDesc = "" +
 	"\aobjects\x18\x04 \x01(\v2\x16.milvus_backup.v1.PartR\aobjects\x12,\n" +
 	"\x05bytes\x18\x05 \x01(\v2\x16.milvus_backup.v1.PartR\x05bytes\x120\n" +
 	"\aimports\x18\x06 \x01(\v2\x16.milvus_backup.v1.PartR\aimports\x12\x12\n" +
-	"\x04rows\x18\a \x01(\x03R\x04rows\"\xbf\x01\n" +
+	"\x04rows\x18\a \x01(\x03R\x04rows\x12'\n" +
+	"\x0ftarget_database\x18\b \x01(\tR\x0etargetDatabase\x12+\n" +
+	"\x11target_collection\x18\t \x01(\tR\x10targetCollection\"\xbf\x01\n" +
 	"\x06Result\x128\n" +
 	"\x06backup\x18\x01 \x01(\v2\x1e.milvus_backup.v1.BackupResultH\x00R\x06backup\x12;\n" +
 	"\arestore\x18\x02 \x01(\v2\x1f.milvus_backup.v1.RestoreResultH\x00R\arestore\x128\n" +

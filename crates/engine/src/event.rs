@@ -24,6 +24,13 @@ pub enum Event {
         /// The flush strategy of a backup; `staged` or `in place` for a restore.
         how: String,
     },
+    /// A collection is restored under another name.
+    Target {
+        /// The collection by the name that the other events use.
+        collection: CollectionRef,
+        /// Its name in the target.
+        target: CollectionRef,
+    },
     /// A collection has entered a phase.
     Collection {
         /// The collection that changed its phase.

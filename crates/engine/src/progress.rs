@@ -82,6 +82,8 @@ pub struct ProgressTotals {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CollectionProgress {
+    /// The name in the target, if a restore gives the collection another one.
+    pub target: Option<CollectionRef>,
     /// The current phase of the collection.
     pub phase: Option<CollectionPhase>,
     /// The number of copied objects and of all objects to copy.
@@ -124,6 +126,9 @@ impl Progress {
                 self.selected = *collections;
                 self.databases = *databases;
                 self.how = Some(how.clone());
+            }
+            Event::Target { collection, target } => {
+                self.collection_mut(collection).target = Some(target.clone());
             }
             Event::Collection { collection, phase } => {
                 self.collection_mut(collection).phase = Some(phase.clone());

@@ -75,6 +75,10 @@ pub struct JobCollection {
     /// The name of the collection in the source, or in the target if a restore creates several targets from this source:
     /// `database.collection`.
     pub name: String,
+    /// The name in the target; only if a restore gives the collection another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub target: Option<String>,
     /// The phase of the collection, null before its first one: `describing`, `flushing`, `listing`, `copying`,
     /// `verifying`, `creating`, `staging`, `importing`, `loading`, `done`, `vanished` or `failed`.
     pub phase: Option<String>,
@@ -121,6 +125,11 @@ impl From<&engine::Progress> for JobProgress {
 }
 
 impl JobCollection {
+    /// Returns the name to show to people: that in the target, where it differs.
+    pub fn shown_name(&self) -> &str {
+        self.target.as_deref().unwrap_or(&self.name)
+    }
+
     fn new(name: &CollectionRef, state: &CollectionProgress) -> Self {
         let reason = match &state.phase {
             Some(CollectionPhase::Failed(reason)) => Some(reason.clone()),
@@ -128,6 +137,7 @@ impl JobCollection {
         };
         Self {
             name: name.to_string(),
+            target: state.target.as_ref().map(CollectionRef::to_string),
             phase: state.phase.as_ref().map(|phase| phase.as_str().to_owned()),
             reason,
             objects: state.objects.into(),

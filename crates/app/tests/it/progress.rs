@@ -15,6 +15,18 @@ async fn without_a_terminal_only_warnings_are_printed() {
 }
 
 #[tokio::test]
+async fn events_of_a_restore_contain_the_name_in_the_target() {
+    let world = World::with_books().await;
+    let tool = Tool::new(&world.config().to_string());
+    tool.run(&["create", "nightly"]).exits_with(0);
+    let restore = ["restore", "nightly", "--suffix", "_copy", "--progress", "json"];
+    let events = tool.run(&restore).exits_with(0).stderr;
+    let of_books = events.lines().find(|line| line.contains("default.books") && line.contains("creating"));
+    let target = "\"target\":\"default.books_copy\"";
+    assert!(of_books.is_some_and(|line| line.contains(target)), "{events}");
+}
+
+#[tokio::test]
 async fn quiet_prints_the_result_with_the_generated_name_and_nothing_else() {
     let world = World::with_books().await;
     let tool = Tool::new(&world.config().to_string());

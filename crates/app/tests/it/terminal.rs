@@ -61,6 +61,16 @@ async fn a_restore_that_drops_collections_asks_for_confirmation_on_a_terminal() 
     tool.run(&restore.split(' ').collect::<Vec<_>>()).exits_with(0);
 }
 
+#[tokio::test]
+async fn a_restore_on_a_terminal_shows_the_names_in_the_target() {
+    let world = World::with_books().await;
+    let tool = Tool::new(&world.config().to_string());
+    tool.run(&["create", "nightly"]).exits_with(0);
+    let shown = run_on_terminal(&tool, "restore nightly --suffix _new", "", &[("TERM", "xterm")]);
+    assert!(shown.contains("  default.books_new "), "{shown}");
+    assert!(!shown.contains("  default.books "), "{shown}");
+}
+
 #[test]
 fn one_ctrl_c_ends_delete_at_its_question() {
     let tool = backup_root();

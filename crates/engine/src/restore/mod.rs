@@ -170,10 +170,14 @@ impl RestoreRun<'_> {
         Ok(RestoreReport { remaining: report.find_remaining(&prepared.request), ..report })
     }
 
-    /// Emits what there is to import, so that the total is known from the start.
+    /// Emits the new names and what there is to import, so that the total is known from the start.
     fn emit_totals(&self) {
         for plan in &self.prepared.plan.collections {
             let collection = plan.display_name.clone();
+            if plan.target != collection {
+                let target = plan.target.clone();
+                self.ctx.emit(Event::Target { collection: collection.clone(), target });
+            }
             let (objects, bytes) =
                 plan.jobs.iter().fold((0, 0), |(o, b), job| (o + job.objects, b + job.bytes));
             self.ctx.emit(Event::Planned { collection: collection.clone(), objects, bytes });

@@ -69,6 +69,7 @@ fn progress(job: &JobSnapshot) -> v1::Progress {
 }
 
 fn collection(name: &CollectionRef, of: &CollectionProgress) -> v1::CollectionProgress {
+    let target = of.target.as_ref();
     v1::CollectionProgress {
         database: name.database.clone(),
         collection: name.collection.clone(),
@@ -77,6 +78,8 @@ fn collection(name: &CollectionRef, of: &CollectionProgress) -> v1::CollectionPr
         bytes: Some(part(of.bytes)),
         imports: Some(part(of.jobs)),
         rows: count(of.rows),
+        target_database: target.map(|target| target.database.clone()).unwrap_or_default(),
+        target_collection: target.map(|target| target.collection.clone()).unwrap_or_default(),
     }
 }
 

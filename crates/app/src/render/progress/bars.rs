@@ -48,7 +48,10 @@ impl Bars {
                 continue;
             }
             let bar = self.collections.entry(collection.name.clone()).or_insert_with(|| {
-                bars.insert_before(total, new_bar(&collection.name, "  {prefix:26} {bar:20} {wide_msg}"))
+                bars.insert_before(
+                    total,
+                    new_bar(collection.shown_name(), "  {prefix:26} {bar:20} {wide_msg}"),
+                )
             });
             update(bar, done_part(collection), words::collection(collection));
         }
@@ -57,7 +60,7 @@ impl Bars {
                 && words::has_ended(collection)
                 && (words::has_failed(collection) || now.selected <= MAX_LINES_OF_SUCCESS)
             {
-                out.line(&format!("  {:<26} {}", collection.name, words::collection(collection)));
+                out.line(&format!("  {:<26} {}", collection.shown_name(), words::collection(collection)));
             }
         }
     }

@@ -14,7 +14,10 @@ pub(super) fn line(change: &Change<'_>, now: &JobProgress) -> Value {
         }),
         Change::Phase(phase) => json!({"event": "phase", "phase": phase}),
         Change::CollectionPhase(of) => {
-            json!({"event": "collection", "collection": of.name, "phase": of.phase, "reason": of.reason})
+            json!({
+                "event": "collection", "collection": of.name, "target": of.target,
+                "phase": of.phase, "reason": of.reason,
+            })
         }
         Change::Planned(of) => json!({
             "event": "planned", "collection": of.name, "objects": of.objects.all, "bytes": of.bytes.all,

@@ -215,7 +215,7 @@ impl ProgressDisplay {
             Change::Phase(phase) => self.out.line(&phase.to_string()),
             // The report at the end contains the reason.
             Change::CollectionPhase(collection) if words::has_failed(collection) => {
-                self.out.line(&format!("{} {}", collection.name, words::phase(collection)));
+                self.out.line(&format!("{} {}", collection.shown_name(), words::phase(collection)));
             }
             _ => {}
         }

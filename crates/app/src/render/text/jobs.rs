@@ -106,7 +106,7 @@ fn collection(of: &JobCollection) -> [String; 6] {
     let if_copied = |text: String| if copied { text } else { dash() };
     let reason = of.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     [
-        of.name.clone(),
+        of.shown_name().to_owned(),
         format!("{}{reason}", of.phase.as_deref().unwrap_or("-")),
         if_copied(format!("{}/{}", count(of.objects.done), count(of.objects.all))),
         if_copied(bytes(of.bytes.done)),
