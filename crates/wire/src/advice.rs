@@ -44,6 +44,11 @@ pub trait Terms {
         Some(format!("restore {backup} again with the collections and options in `advice`"))
     }
 
+    /// Tells by which names the reader knows the keys of the configuration.
+    fn key_names(&self) -> KeyNames {
+        KeyNames::Both
+    }
+
     /// Names an option of a request, with its value if it has a fixed one.
     fn option(&self, option: RequestOption) -> &'static str {
         match option {
@@ -66,6 +71,30 @@ pub trait Terms {
 pub struct ApiTerms;
 
 impl Terms for ApiTerms {}
+
+/// The names of the keys in the configuration file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyNames {
+    /// Those of version 1 with those of version 2 beside them, because the file is not known.
+    #[default]
+    Both,
+    /// Those of version 1, which are those of Milvus Backup (Go) before 0.6.
+    V1,
+    /// Those of version 2.
+    V2,
+}
+
+impl KeyNames {
+    /// Writes a key by its names in both versions.
+    fn write(self, v1: &str, v2: &str) -> String {
+        match self {
+            Self::V1 => v1.to_owned(),
+            Self::V2 => v2.to_owned(),
+            Self::Both if v1 == v2 => v1.to_owned(),
+            Self::Both => format!("{v1} ({v2})"),
+        }
+    }
+}
 
 /// An option of a request that an advice names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,11 +253,11 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         }
         Advice::CompareWithMilvus { settings } => format!(
             "compare {} with Milvus's own milvus.yaml; to test them: {}",
-            join_settings(settings),
+            join_settings(settings, terms.key_names()),
             terms.check()
         ),
         Advice::CompareSettings { settings } => {
-            format!("check {}; to test them: {}", join_settings(settings), terms.check())
+            format!("check {}; to test them: {}", join_settings(settings, terms.key_names()), terms.check())
         }
         Advice::CreateBucket => "check the name of the bucket, or create it".into(),
         Advice::CheckStorePermissions => format!(
@@ -238,7 +267,8 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         ),
         Advice::FreeSpace => "free space, then delete the unfinished backup and create it again".into(),
         Advice::ReduceConcurrency => {
-            "the store is slow or limits the request rate; lower transfer.concurrency (backup.parallelism.copydata)".into()
+            let key = terms.key_names().write("backup.parallelism.copydata", "transfer.concurrency");
+            format!("the store is slow or limits the request rate; lower {key}")
         }
         Advice::GrantPrivilege => "the user lacks a privilege; grant it, or use root".into(),
         Advice::WaitForRateLimit => {
@@ -315,26 +345,27 @@ impl NewRestore {
     }
 }
 
-/// Returns the keys of a setting: of version 1 of the configuration, and of version 2 where it differs.
-fn keys_of(setting: Setting) -> &'static str {
-    match setting {
-        Setting::MilvusAddress => "milvus.address (milvus.grpc.address)",
-        Setting::MilvusPort => "milvus.port (milvus.grpc.port)",
-        Setting::MilvusTlsMode => "milvus.tlsMode (milvus.grpc.tlsMode)",
-        Setting::MilvusUser => "milvus.user",
-        Setting::MilvusPassword => "milvus.password",
-        Setting::MilvusBucket => "minio.bucketName (milvus.storage.bucketName)",
-        Setting::MilvusRootPath => "minio.rootPath (milvus.storage.rootPath)",
-        Setting::StorageAddress => "minio.address (milvus.storage.address)",
-        Setting::StoragePort => "minio.port (milvus.storage.port)",
-        Setting::StorageTls => "minio.useSSL (milvus.storage.useSSL)",
-    }
+/// Writes the key of a setting.
+fn key_of(setting: Setting, names: KeyNames) -> String {
+    let (v1, v2) = match setting {
+        Setting::MilvusAddress => ("milvus.address", "milvus.grpc.address"),
+        Setting::MilvusPort => ("milvus.port", "milvus.grpc.port"),
+        Setting::MilvusTlsMode => ("milvus.tlsMode", "milvus.grpc.tlsMode"),
+        Setting::MilvusUser => ("milvus.user", "milvus.user"),
+        Setting::MilvusPassword => ("milvus.password", "milvus.password"),
+        Setting::MilvusBucket => ("minio.bucketName", "milvus.storage.bucketName"),
+        Setting::MilvusRootPath => ("minio.rootPath", "milvus.storage.rootPath"),
+        Setting::StorageAddress => ("minio.address", "milvus.storage.address"),
+        Setting::StoragePort => ("minio.port", "milvus.storage.port"),
+        Setting::StorageTls => ("minio.useSSL", "milvus.storage.useSSL"),
+    };
+    names.write(v1, v2)
 }
 
-fn join_settings(settings: &[Setting]) -> String {
-    let keys: Vec<&str> = settings.iter().map(|setting| keys_of(*setting)).collect();
+fn join_settings(settings: &[Setting], names: KeyNames) -> String {
+    let keys: Vec<String> = settings.iter().map(|setting| key_of(*setting, names)).collect();
     match keys.split_last() {
-        Some((last, [])) => (*last).to_owned(),
+        Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
         None => String::new(),
     }

@@ -26,7 +26,7 @@ mod status_codes;
 mod tests;
 mod time;
 
-pub use advice::{ApiTerms, RequestOption, Reword, Terms, describe_advice};
+pub use advice::{ApiTerms, KeyNames, RequestOption, Reword, Terms, describe_advice};
 pub use backup_detail::{BackupDetail, CollectionDetail};
 pub use backup_list::{BackupList, BackupPage, BackupSummary};
 pub use backup_report::{BackupPlan, BackupReport};

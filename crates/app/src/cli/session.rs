@@ -5,10 +5,10 @@ use std::io::IsTerminal;
 use engine::{Engine, JobCtx};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use wire::Failure;
+use wire::{Failure, KeyNames};
 
 use super::args::{CommonFlags, LeadingFlags, OutputFlags};
-use crate::config::{Config, Environment, FlagValue, Request, keys};
+use crate::config::{Config, Environment, FlagValue, Request, Schema, keys};
 use crate::remote::{Client, Server};
 use crate::render::{self, CommandTerms, Format, Out, ProgressDisplay, ProgressMode};
 use crate::{logging, signals};
@@ -68,6 +68,11 @@ impl<'a> Session<'a> {
         let mut terms = CommandTerms::new(config_flags.given_file(), !config_flags.set().is_empty());
         if let (Some(client), Some(server)) = (&server, &options.server) {
             terms = terms.on_server(&client.to_string(), server.token_file.as_deref(), server.ca.as_deref());
+        } else {
+            terms = terms.with_key_names(match config.schema {
+                Schema::V1 => KeyNames::V1,
+                Schema::V2 => KeyNames::V2,
+            });
         }
         out.set_terms(terms);
         if let Some(client) = &server {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use wire::{NewRestore, RequestOption, Terms};
+use wire::{KeyNames, NewRestore, RequestOption, Terms};
 
 use crate::restore_flags::write_flags;
 use crate::shell_word::shell_word;
@@ -13,6 +13,7 @@ use crate::shell_word::shell_word;
 pub(crate) struct CommandTerms {
     options: String,
     server: String,
+    key_names: KeyNames,
 }
 
 impl CommandTerms {
@@ -22,7 +23,12 @@ impl CommandTerms {
         if has_overrides {
             options.push_str(" --set …");
         }
-        Self { options, server: String::new() }
+        Self { options, ..Self::default() }
+    }
+
+    /// Names keys of the configuration as the file of this run does.
+    pub(crate) fn with_key_names(self, key_names: KeyNames) -> Self {
+        Self { key_names, ..self }
     }
 
     /// Lets the commands run on the server at this URL, with the files that were named for it.
@@ -49,6 +55,10 @@ impl CommandTerms {
 }
 
 impl Terms for CommandTerms {
+    fn key_names(&self) -> KeyNames {
+        self.key_names
+    }
+
     fn list(&self) -> String {
         self.command("list", "")
     }
@@ -97,6 +107,19 @@ mod tests {
     use wire::{ApiTerms, Existing, describe_advice};
 
     use super::*;
+
+    #[test]
+    fn keys_are_named_as_in_the_configuration_file() {
+        let advice = Advice::CompareSettings { settings: vec![Setting::MilvusAddress, Setting::MilvusUser] };
+        let keys = |names| {
+            let terms = CommandTerms::default().with_key_names(names);
+            describe_advice(&advice, &terms).split(';').next().map(str::to_owned)
+        };
+        assert_eq!(keys(KeyNames::V1).as_deref(), Some("check milvus.address and milvus.user"));
+        assert_eq!(keys(KeyNames::V2).as_deref(), Some("check milvus.grpc.address and milvus.user"));
+        let both = "check milvus.address (milvus.grpc.address) and milvus.user";
+        assert_eq!(keys(KeyNames::Both).as_deref(), Some(both));
+    }
 
     #[test]
     fn commands_repeat_the_options_of_the_run() {
