@@ -5,7 +5,7 @@ pub mod fake;
 pub mod fixtures;
 pub mod gateway;
 #[cfg(feature = "milvus")]
-mod load;
+pub mod load;
 pub mod milvus_server;
 pub mod names;
 pub mod process;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 const DEADLINE: Duration = Duration::from_mins(2);
 
 /// Loads a collection and waits until it can be queried.
-pub(crate) async fn load_and_wait(milvus: &Milvus, collection: &CollectionRef) -> Result<(), MilvusError> {
+pub async fn load_and_wait(milvus: &Milvus, collection: &CollectionRef) -> Result<(), MilvusError> {
     milvus.load(collection).await?;
     let deadline = Instant::now() + DEADLINE;
     while milvus.load_state(collection, None).await? != LoadState::Loaded {

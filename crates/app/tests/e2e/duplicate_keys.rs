@@ -1,29 +1,101 @@
 //! A collection that holds the same primary keys several times: a restore loses none of the rows and adds none.
 
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use milvus::CreateCollection;
+use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, Schema};
 use model::name::CollectionRef;
-use testkit::seed::keyed;
+use testkit::load::load_and_wait;
+use testkit::test_milvus::{Column, TestMilvus, Values};
 use testkit::{names, servers};
 
 use crate::tool::Tool;
 
-const DIM: usize = 2;
+/// The number of rounds of insertions. Round 0 inserts all keys, round 1 those from 10 on, round 2 those from 20 on.
+const ROUNDS: i64 = 3;
+const KEYS: i64 = 30;
+
+async fn create(milvus: &TestMilvus, target: &CollectionRef) {
+    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
+    let fields = vec![
+        Field { is_primary_key: true, ..field("id", DataType::INT64) },
+        field("round", DataType::INT64),
+        Field { type_params: vec![KeyValue::new("dim", "2")], ..field("vector", DataType::FLOAT_VECTOR) },
+    ];
+    let create = CreateCollection {
+        target: target.clone(),
+        schema: Schema { fields, ..Schema::default() },
+        shards: 1,
+        consistency: ConsistencyLevel(1),
+        properties: Vec::new(),
+        num_partitions: None,
+    };
+    milvus.create_collection(&create).await.unwrap();
+    let index = Index {
+        field_name: "vector".to_owned(),
+        name: "vector".to_owned(),
+        index_type: "FLAT".to_owned(),
+        params: [("metric_type".to_owned(), "L2".to_owned()), ("params".to_owned(), "{}".to_owned())].into(),
+        ..Index::default()
+    };
+    milvus.create_index(target, &index).await.unwrap();
+}
+
+/// Inserts the keys of a round, into segments of their own.
+async fn insert(milvus: &TestMilvus, target: &CollectionRef, round: i64) {
+    let keys: Vec<i64> = (round * 10..KEYS).collect();
+    let column = |name: &str, data_type, values| Column {
+        name: name.to_owned(),
+        data_type,
+        is_dynamic: false,
+        values,
+    };
+    let columns = [
+        column("round", DataType::INT64, Values::Long(vec![round; keys.len()])),
+        column(
+            "vector",
+            DataType::FLOAT_VECTOR,
+            Values::FloatVector { dim: 2, data: vec![0.5; keys.len() * 2] },
+        ),
+        column("id", DataType::INT64, Values::Long(keys)),
+    ];
+    milvus.insert(target, None, &columns).await;
+    milvus.flush(target).await.unwrap();
+}
+
+/// Counts how often each pair of a key and a round exists.
+async fn count_rows(milvus: &TestMilvus, collection: &CollectionRef) -> BTreeMap<(i64, i64), u64> {
+    let pairs = (0..KEYS).flat_map(|key| (0..ROUNDS).map(move |round| (key, round)));
+    // A query waits for the server's next timestamp, so they are sent at the same time.
+    let counts = pairs.map(|(key, round)| async move {
+        let expr = format!("id == {key} && round == {round}");
+        ((key, round), milvus.row_count_where(collection, &expr).await)
+    });
+    join_all(counts).await.into_iter().collect()
+}
 
 #[tokio::test]
 async fn rows_with_the_same_key_are_all_restored() {
     let Some(server) = servers::milvus() else { return };
     let milvus = server.connect().await;
     let source = CollectionRef::new("default", names::unique("twice"));
-    keyed::create(&milvus, &source, DIM).await.unwrap();
-    // Keys 0 to 9 once, 10 to 19 twice, 20 to 29 three times, in segments of their own.
-    for first in [0, 10, 20] {
-        keyed::insert(&milvus, &source, first..30, DIM).await;
-        milvus.flush(&source).await.unwrap();
+    create(&milvus, &source).await;
+    for round in 0..ROUNDS {
+        insert(&milvus, &source, round).await;
     }
+    load_and_wait(&milvus, &source).await.unwrap();
     let tool = Tool::on_disk(&server);
     let created = tool.run(&format!("create -n twice --output json --filter {source}")).exits_with(0).json();
     assert_eq!(created["rows"], 60, "{created}");
     let restored = tool.run("restore -n twice --suffix _copy --output json").exits_with(0).json();
     assert_eq!((&restored["rows"], &restored["rows_max"]), (&60.into(), &60.into()), "{restored}");
+
     let copy = CollectionRef::new("default", format!("{}_copy", source.collection));
-    assert_eq!(milvus.flushed_rows(&copy).await.unwrap(), 60);
+    let inserted = |key: i64, round: i64| u64::from(key >= round * 10);
+    let expected: BTreeMap<(i64, i64), u64> = (0..KEYS)
+        .flat_map(|key| (0..ROUNDS).map(move |round| ((key, round), inserted(key, round))))
+        .collect();
+    assert_eq!(count_rows(&milvus, &source).await, expected);
+    assert_eq!(count_rows(&milvus, &copy).await, expected);
 }

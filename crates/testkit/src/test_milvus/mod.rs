@@ -152,7 +152,15 @@ impl TestMilvus {
     /// # Panics
     /// Panics if the server refuses.
     pub async fn row_count(&self, collection: &CollectionRef) -> u64 {
-        let columns = self.query(collection, &[], "", &[COUNT_FIELD.to_owned()]).await;
+        self.row_count_where(collection, "").await
+    }
+
+    /// Counts the rows that match an expression; several rows with the same key all count.
+    ///
+    /// # Panics
+    /// Panics if the server refuses.
+    pub async fn row_count_where(&self, collection: &CollectionRef, expr: &str) -> u64 {
+        let columns = self.query(collection, &[], expr, &[COUNT_FIELD.to_owned()]).await;
         let Some(Column { values: Values::Long(counts), .. }) = columns.first() else {
             panic!("no count in {columns:?}")
         };
