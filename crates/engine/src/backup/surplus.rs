@@ -4,7 +4,6 @@ use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::binlog;
 use model::ids::{CollectionId, FieldId, PartitionScope};
-use model::key::ObjectKey;
 use model::manifest::{Binlog, Segment};
 use model::plan::{CountedFile, find_surplus};
 use model::segment::{SegmentKind, StorageFormat};
@@ -22,8 +21,8 @@ const SEGMENTS_AT_ONCE: usize = 8;
 impl Instance {
     /// Leaves out the surplus files of some segments; returns what to tell about them.
     ///
-    /// Rows are counted only in segments with several files a column, in one column. All files are read only if the
-    /// columns have different numbers of files, or other rows than Milvus reports.
+    /// Only the ends of files are read: of one column in segments with several files a column, and of all columns if they
+    /// have different numbers of files, or other rows than Milvus reports.
     pub(super) async fn leave_out_surplus(
         &self,
         collection: CollectionId,
@@ -67,8 +66,10 @@ impl Instance {
             }
             None if is_uneven(segment) => Ok(None),
             None => {
-                let found = counted.iter().filter(|file| file.field == first_field(segment));
-                let found: u64 = found.map(|file| file.rows).fold(0, u64::saturating_add);
+                let first = first_field(segment);
+                let column: Vec<CountedFile> =
+                    counted.into_iter().filter(|file| file.field == first).collect();
+                let found = count_rows(&column);
                 Ok(Some(format!(
                     "segment {id} has files with {found} rows, but Milvus reports {rows}; all are in the backup"
                 )))
@@ -83,38 +84,33 @@ impl Instance {
         collection: CollectionId,
         segment: &Segment,
     ) -> Result<Option<Vec<CountedFile>>, Error> {
-        let PartitionScope::One(partition) = segment.partition else { return Ok(None) };
-        let key =
-            |file: &Binlog| self.layout.insert_key(collection, partition, segment.id, file.field, file.log);
         if !is_uneven(segment) {
             let first = first_field(segment);
-            let mut rows = Some(0_u64);
-            for file in segment.binlogs.iter().take_while(|file| file.field == first) {
-                let counted = self.count_rows_at_end(&key(file), file.size).await?;
-                rows = rows.zip(counted).map(|(sum, counted)| sum.saturating_add(counted));
-            }
-            if rows == Some(segment.rows) {
+            let column = segment.binlogs.iter().take_while(|file| file.field == first);
+            let Some(counted) = self.count_files(collection, segment, column).await? else { return Ok(None) };
+            if count_rows(&counted) == segment.rows {
                 return Ok(None);
             }
         }
-        let mut counted = Vec::with_capacity(segment.binlogs.len());
-        for file in &segment.binlogs {
-            let bytes = self.store.read(&key(file)).await?;
-            let Ok(content) = binlog::insert_content(&bytes) else { return Ok(None) };
-            counted.push(CountedFile {
-                field: file.field,
-                log: file.log,
-                rows: content.rows,
-                content: content.hash,
-            });
-        }
-        Ok(Some(counted))
+        self.count_files(collection, segment, segment.binlogs.iter()).await
     }
 
-    /// Counts the rows of a file by its footer; returns `None` if it has none.
-    async fn count_rows_at_end(&self, key: &ObjectKey, size: u64) -> Result<Option<u64>, Error> {
-        let tail = self.store.read_range(key, size.saturating_sub(FOOTER_BYTES)..size).await?;
-        Ok(binlog::insert_rows_at_end(&tail))
+    /// Counts the rows of files by their footers; returns `None` if one has none.
+    async fn count_files(
+        &self,
+        collection: CollectionId,
+        segment: &Segment,
+        files: impl Iterator<Item = &Binlog>,
+    ) -> Result<Option<Vec<CountedFile>>, Error> {
+        let PartitionScope::One(partition) = segment.partition else { return Ok(None) };
+        let mut counted = Vec::new();
+        for Binlog { field, log, size } in files {
+            let key = self.layout.insert_key(collection, partition, segment.id, *field, *log);
+            let tail = self.store.read_range(&key, size.saturating_sub(FOOTER_BYTES)..*size).await?;
+            let Some(content) = binlog::insert_content(&tail) else { return Ok(None) };
+            counted.push(CountedFile { field: *field, log: *log, rows: content.rows, content: content.hash });
+        }
+        Ok(Some(counted))
     }
 }
 
@@ -130,6 +126,10 @@ fn is_uneven(segment: &Segment) -> bool {
     let mut counts = segment.binlogs.chunk_by(|a, b| a.field == b.field).map(<[Binlog]>::len);
     let first = counts.next();
     counts.any(|count| Some(count) != first)
+}
+
+fn count_rows(files: &[CountedFile]) -> u64 {
+    files.iter().map(|file| file.rows).fold(0, u64::saturating_add)
 }
 
 /// Returns the first column of a segment that has files.

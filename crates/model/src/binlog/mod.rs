@@ -16,8 +16,6 @@ const HEADER_BYTES: usize = 17;
 const TIMESTAMP_RANGE_BYTES: usize = 16;
 /// The type of the descriptor event.
 const DESCRIPTOR: u8 = 0;
-/// The type of an event with the values of one column.
-const INSERT: u8 = 1;
 /// The type of an event with primary keys of deleted rows and the times of their deletion.
 const DELETE: u8 = 2;
 
@@ -41,12 +39,12 @@ pub enum BinlogError {
     Parquet,
 }
 
-/// The values in a file, in short.
+/// The values in an insert binlog, in short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Content {
+pub struct InsertContent {
     /// The number of rows.
     pub rows: u64,
-    /// A hash of the encoded values, which differs for different values; Milvus encodes the same values alike.
+    /// A hash of the last encoded values and of their statistics; Milvus encodes the same values alike.
     pub hash: u64,
 }
 
@@ -54,32 +52,27 @@ pub struct Content {
 ///
 /// A key that was deleted twice counts twice, so the file deletes at most this many rows.
 pub fn delta_entries(file: &[u8]) -> Result<u64, BinlogError> {
-    Ok(read_content(file, DELETE)?.rows)
-}
-
-/// Summarises the values of an insert binlog, given the whole file.
-pub fn insert_content(file: &[u8]) -> Result<Content, BinlogError> {
-    read_content(file, INSERT)
-}
-
-/// Counts the rows of an insert binlog, given its last bytes; `None` if they do not contain the whole Parquet footer.
-///
-/// Milvus writes one event into a file; the rows of more would not be counted.
-pub fn insert_rows_at_end(tail: &[u8]) -> Option<u64> {
-    parquet::num_rows(tail)
-}
-
-fn read_content(file: &[u8], kind: u8) -> Result<Content, BinlogError> {
-    let mut rows = 0_u64;
-    let mut hasher = DefaultHasher::new();
+    let mut entries = 0_u64;
     for event in events(file)? {
-        if event.kind != kind {
+        if event.kind != DELETE {
             return Err(BinlogError::Kind(event.kind));
         }
-        rows = rows.saturating_add(parquet::num_rows(event.payload).ok_or(BinlogError::Parquet)?);
-        hasher.write(event.payload);
+        let rows = parquet::num_rows(event.payload).ok_or(BinlogError::Parquet)?;
+        entries = entries.saturating_add(rows);
     }
-    Ok(Content { rows, hash: hasher.finish() })
+    Ok(entries)
+}
+
+/// Summarises an insert binlog, given its last bytes; `None` if they do not contain the whole Parquet footer.
+///
+/// Milvus writes one event into a file; the rows of more would not be counted.
+pub fn insert_content(tail: &[u8]) -> Option<InsertContent> {
+    // A short file is here as a whole. Its header contains the time of writing, which says nothing about the values.
+    let events = events(tail).unwrap_or_default();
+    let payload = events.last().map_or(tail, |event| event.payload);
+    let mut hasher = DefaultHasher::new();
+    hasher.write(payload);
+    Some(InsertContent { rows: parquet::num_rows(payload)?, hash: hasher.finish() })
 }
 
 /// One data event of a file.
