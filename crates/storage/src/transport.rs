@@ -73,6 +73,8 @@ pub(crate) fn build_http_client(
 fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .http1_only()
+        // A redirect leads to the host of another region, for which the request is not signed.
+        .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_LIMIT)
         .pool_idle_timeout(IDLE_LIMIT)
         .tcp_keepalive(IDLE_LIMIT)

@@ -35,11 +35,36 @@ impl MoverState {
         item: &CopyItem,
         stop: &CancellationToken,
     ) -> Result<CopyResult> {
+        let expected = self.find_expected_etag(item).await?;
         self.wait_for_rate(item.size, stop).await;
-        match copier.copy(item, self.multipart_threshold, stop).await {
+        let copied = match copier.copy(item, expected.as_deref(), self.multipart_threshold, stop).await {
+            Ok(etag) if expected.as_deref().is_some_and(|expected| is_other_content(expected, &etag)) => {
+                Err(found_another_object())
+            }
+            Err(cause) if expected.is_some() && cause.kind == StorageErrorKind::AlreadyExists => {
+                Err(found_another_object())
+            }
+            copied => copied,
+        };
+        match copied {
             Ok(etag) => Ok(CopyResult { size: item.size, etag: Some(etag) }),
             Err(cause) => Err(cause.during("copy", self.describe_pair(item))),
         }
+    }
+
+    /// Returns the entity tag that the source must have for the credentials of the target, which read it for a
+    /// server-side copy and may reach the bucket of another owner; `None` if the credentials are the same.
+    async fn find_expected_etag(&self, item: &CopyItem) -> Result<Option<String>> {
+        if self.from.has_same_credentials(&self.to) {
+            return Ok(None);
+        }
+        let found = self.from.metadata(&item.from).await?;
+        let missing = || Cause::new(StorageErrorKind::NotFound, "the object does not exist");
+        let etag = found.ok_or_else(missing).and_then(|metadata| {
+            let unknown = "the source has no entity tag that would prove the copy";
+            metadata.etag.ok_or_else(|| Cause::new(StorageErrorKind::Unsupported, unknown))
+        });
+        etag.map(Some).map_err(|cause| cause.during("copy", self.describe_pair(item)))
     }
 
     /// Copies an object through this process; a failed copy is removed from the target.
@@ -104,4 +129,16 @@ impl MoverState {
         let reason = format!("the source returned {size} bytes, but its listing showed {}", item.size);
         Err(Cause::new(StorageErrorKind::Unexpected, reason).during("copy", self.describe_pair(item)))
     }
+}
+
+/// Returns the failure of a server-side copy that read another object than the source.
+fn found_another_object() -> Cause {
+    let reason = "the store reads another object under this name, in a bucket of another owner";
+    Cause::new(StorageErrorKind::NotFound, reason)
+}
+
+/// Returns whether two entity tags show different content, which only those of objects written in one part do.
+fn is_other_content(one: &str, other: &str) -> bool {
+    let is_md5 = |etag: &str| etag.len() == 32 && etag.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_md5(one) && is_md5(other) && !one.eq_ignore_ascii_case(other)
 }

@@ -76,15 +76,16 @@ impl Copier {
 impl ServerSideCopier {
     /// Copies an object, in parts if it has more bytes than `multipart_threshold` or the limit of the protocol.
     ///
-    /// Returns the entity tag of the copy.
+    /// With `etag`, the store copies only an object with this entity tag. Returns the entity tag of the copy.
     pub(crate) async fn copy(
         &self,
         item: &CopyItem,
+        etag: Option<&str>,
         multipart_threshold: u64,
         stop: &CancellationToken,
     ) -> Result<String, Cause> {
         match self {
-            Self::S3(copier) => copier.copy(item, multipart_threshold, stop).await,
+            Self::S3(copier) => copier.copy(item, etag, multipart_threshold, stop).await,
         }
     }
 }

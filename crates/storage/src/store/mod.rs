@@ -62,7 +62,7 @@ impl Store {
 
     /// Returns the metadata of an object, or `None` if it does not exist or is a directory.
     ///
-    /// Where the credentials may list the store but not request the metadata, a listing answers.
+    /// Where the store refuses the request for the metadata, a listing answers.
     pub async fn metadata(&self, key: &ObjectKey) -> Result<Option<ObjectMetadata>> {
         let cause = match self.operator().stat(key.as_str()).await {
             Ok(meta) if meta.is_dir() => return Ok(None),
@@ -71,7 +71,9 @@ impl Store {
         };
         match cause.kind {
             StorageErrorKind::NotFound => Ok(None),
-            StorageErrorKind::PermissionDenied => {
+            StorageErrorKind::PermissionDenied
+            | StorageErrorKind::Unsupported
+            | StorageErrorKind::Unexpected => {
                 let listed = self.find_in_listing(key).await;
                 listed.map_err(|_| cause.during("look up", self.location().describe_object(key)))
             }
@@ -121,6 +123,11 @@ impl Store {
     pub fn read_stream(&self, key: &ObjectKey) -> BoxStream<'static, Result<Bytes>> {
         let (store, key) = (self.clone(), key.clone());
         let open = async move {
+            if matches!(store.backend(), Backend::Disk) {
+                // Opening a pipe would never end.
+                let is_readable = disk::check_regular_file(&key).await;
+                is_readable.map_err(|cause| cause.during("read", store.location().describe_object(&key)))?;
+            }
             let opened = async { store.operator().reader(key.as_str()).await?.into_stream(..).await }.await;
             let stream = opened.map_err(|error| store.read_error(&key, &error))?;
             Ok(stream.map_ok(|buffer| buffer.to_bytes()).map_err(move |error| store.read_error(&key, &error)))

@@ -119,6 +119,18 @@ pub(crate) async fn now_ms(key: &ObjectKey) -> Option<i64> {
     ObjectMetadata::from_file(&run_blocking(work).await.ok()?).modified_ms
 }
 
+/// Fails if a file exists that is neither a regular file nor a link to one: a pipe, for example, is never read to its end.
+pub(crate) async fn check_regular_file(key: &ObjectKey) -> Result<(), Cause> {
+    let path = absolute_path(key);
+    match run_blocking(move || fs::metadata(path).map_err(|error| classify::io_error(&error))).await {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+            Err(Cause::new(StorageErrorKind::Unexpected, "not a regular file"))
+        }
+        // Reading it gives the error.
+        _ => Ok(()),
+    }
+}
+
 /// Deletes files; those that do not exist, and directories, are ignored.
 pub(crate) async fn delete(keys: &[ObjectKey]) -> Result<(), (ObjectKey, Cause)> {
     let keys = keys.to_vec();

@@ -114,7 +114,8 @@ impl S3Client {
         let request =
             http::Request::builder().method(http::Method::GET).uri(format!("{}?versioning", self.bucket_url));
         let answer = self.send("get_versioning", request, String::new(), REQUEST_LIMIT).await?;
-        Ok(answer.status.as_deref() == Some("Enabled"))
+        // A bucket that no longer makes new versions still keeps the old ones.
+        Ok(matches!(answer.status.as_deref(), Some("Enabled" | "Suspended")))
     }
 
     /// Returns the URL of an object.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::MAX_PARTS;
 use super::client::S3Client;
-use super::requests::{MultipartUpload, UploadedPart};
+use super::requests::{CopySource, MultipartUpload, UploadedPart};
 use crate::copy::CopyItem;
 use crate::error::Cause;
 use crate::stop::{STOP_GRACE, run_until_stopped};
@@ -38,18 +38,20 @@ impl S3Copier {
 
     /// Copies an object, in parts if it has more than `threshold` bytes or more than S3 copies in one request.
     ///
-    /// Returns the entity tag of the copy.
+    /// With `etag`, the store copies only an object with this entity tag. Returns the entity tag of the copy.
     pub(crate) async fn copy(
         &self,
         item: &CopyItem,
+        etag: Option<&str>,
         threshold: u64,
         stop: &CancellationToken,
     ) -> Result<String, Cause> {
         let threshold = threshold.min(LARGEST_COPY);
+        let source = CopySource { client: &self.source, key: &item.from, etag };
         if item.size > threshold {
-            return self.copy_in_parts(item, part_size(item.size, threshold), stop).await;
+            return self.copy_in_parts(item, source, part_size(item.size, threshold), stop).await;
         }
-        let copy = self.target.copy_object(&self.source, &item.from, &item.to, item.size);
+        let copy = self.target.copy_object(source, &item.to, item.size);
         run_until_stopped(stop, copy).await.flatten()
     }
 
@@ -57,12 +59,14 @@ impl S3Copier {
     async fn copy_in_parts(
         &self,
         item: &CopyItem,
+        source: CopySource<'_>,
         part_size: u64,
         stop: &CancellationToken,
     ) -> Result<String, Cause> {
         let target = &self.target;
         let upload = run_until_stopped(stop, target.begin_upload(&item.to)).await.flatten()?;
-        let parts = run_until_stopped(stop, self.copy_parts(item, part_size, &upload)).await.flatten();
+        let parts =
+            run_until_stopped(stop, self.copy_parts(item, source, part_size, &upload)).await.flatten();
         let copied = match parts {
             Ok(parts) => target.complete_upload(&upload, &parts, item.size).await,
             Err(cause) => Err(cause),
@@ -79,14 +83,14 @@ impl S3Copier {
     async fn copy_parts(
         &self,
         item: &CopyItem,
+        source: CopySource<'_>,
         part_size: u64,
         upload: &MultipartUpload,
     ) -> Result<Vec<UploadedPart>, Cause> {
         let range = |index| index * part_size..item.size.min((index + 1) * part_size);
         let ranges = (0..item.size.div_ceil(part_size)).map(range);
-        let copies = (1..)
-            .zip(ranges)
-            .map(|(number, range)| self.target.copy_part(upload, number, &self.source, &item.from, range));
+        let copies =
+            (1..).zip(ranges).map(|(number, range)| self.target.copy_part(upload, number, source, range));
         stream::iter(copies).buffered(CONCURRENT_PARTS).try_collect().await
     }
 }

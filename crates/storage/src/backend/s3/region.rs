@@ -36,7 +36,7 @@ pub(super) fn choose_region(configured: &str, host: &str) -> String {
     find_region_in_host(host).unwrap_or(DEFAULT_REGION).to_owned()
 }
 
-fn find_region_in_host(host: &str) -> Option<&str> {
+pub(super) fn find_region_in_host(host: &str) -> Option<&str> {
     if AUTO_REGION_HOSTS.iter().any(|suffix| host.ends_with(suffix)) {
         return Some("auto");
     }

@@ -40,19 +40,35 @@ struct CompleteMultipartUpload<'a> {
     parts: &'a [UploadedPart],
 }
 
+/// The object from which the store copies.
+#[derive(Clone, Copy)]
+pub(super) struct CopySource<'a> {
+    pub(super) client: &'a S3Client,
+    pub(super) key: &'a ObjectKey,
+    /// The entity tag that the object must have, if the store may find another one under this name.
+    pub(super) etag: Option<&'a str>,
+}
+
+impl CopySource<'_> {
+    fn add_headers(self, request: http::request::Builder) -> http::request::Builder {
+        let request = request.header("x-amz-copy-source", self.client.copy_source(self.key));
+        match self.etag {
+            Some(etag) => request.header("x-amz-copy-source-if-match", format!("\"{etag}\"")),
+            None => request,
+        }
+    }
+}
+
 impl S3Client {
-    /// Copies an object of up to 5 GiB from the bucket of `source` and returns the entity tag of the copy.
+    /// Copies an object of up to 5 GiB and returns the entity tag of the copy.
     pub(super) async fn copy_object(
         &self,
-        source: &Self,
-        from: &ObjectKey,
+        source: CopySource<'_>,
         to: &ObjectKey,
         size: u64,
     ) -> Result<String, Cause> {
-        let request = Request::builder()
-            .method(Method::PUT)
-            .uri(self.url(to))
-            .header("x-amz-copy-source", source.copy_source(from));
+        let request = Request::builder().method(Method::PUT).uri(self.url(to));
+        let request = source.add_headers(request);
         require_etag(self.send("copy", request, String::new(), copy_limit(size)).await?)
     }
 
@@ -73,18 +89,15 @@ impl S3Client {
         &self,
         upload: &MultipartUpload,
         number: u64,
-        source: &Self,
-        from: &ObjectKey,
+        source: CopySource<'_>,
         range: Range<u64>,
     ) -> Result<UploadedPart, Cause> {
-        let request = Request::builder()
-            .method(Method::PUT)
-            .uri(format!("{}&partNumber={number}", upload.url))
-            .header("x-amz-copy-source", source.copy_source(from))
-            .header(
+        let request =
+            Request::builder().method(Method::PUT).uri(format!("{}&partNumber={number}", upload.url)).header(
                 "x-amz-copy-source-range",
                 format!("bytes={}-{}", range.start, range.end.saturating_sub(1)),
             );
+        let request = source.add_headers(request);
         let answer =
             self.send("copy_part", request, String::new(), copy_limit(range.end - range.start)).await?;
         Ok(UploadedPart { number, etag: format!("\"{}\"", require_etag(answer)?) })

@@ -14,6 +14,7 @@ use reqsign_aws_v4::{Credential, RequestSigner};
 use reqsign_core::Signer;
 
 use super::clock::StoreClock;
+use super::region::find_region_in_host;
 
 /// The header that names the region of a bucket.
 const REGION_HEADER: &str = "x-amz-bucket-region";
@@ -91,7 +92,7 @@ impl S3Transport {
     ) -> Result<(Response<HttpBody>, SentWith), Error> {
         let mut parts = parts.clone();
         let Signing { region, signer } = self.signing();
-        let checksum = self.state.needs_checksum.load(Ordering::Relaxed) && has_content(&parts, body);
+        let checksum = self.state.needs_checksum.load(Ordering::Relaxed) && writes_object(&parts, body);
         if checksum {
             parts.headers.insert(CONTENT_MD5, content_md5(body)?);
         }
@@ -117,8 +118,8 @@ impl S3Transport {
             return true;
         }
         let asks_for_checksum = refusal.status() == StatusCode::BAD_REQUEST
-            && (document.contains("Content-MD5") || document.contains("x-amz-checksum"))
-            && has_content(parts, body);
+            && demands_checksum(&document)
+            && writes_object(parts, body);
         if asks_for_checksum {
             self.state.needs_checksum.store(true, Ordering::Relaxed);
         }
@@ -181,8 +182,17 @@ fn creates_object(parts: &Parts) -> bool {
 }
 
 /// Returns whether a request carries the content of an object or of a part.
-fn has_content(parts: &Parts, body: &Buffer) -> bool {
-    parts.method == Method::PUT && !body.is_empty()
+fn writes_object(parts: &Parts, body: &Buffer) -> bool {
+    let is_copy = parts.headers.contains_key("x-amz-copy-source");
+    parts.method == Method::PUT && (!body.is_empty() || !is_copy)
+}
+
+/// Returns whether a refusal of a write may be about a missing checksum, which stores say in different words.
+fn demands_checksum(document: &str) -> bool {
+    let document = document.to_ascii_lowercase();
+    ["content-md5", "contentmd5", "x-amz-checksum", "<code>invalidrequest</code>"]
+        .iter()
+        .any(|sign| document.contains(sign))
 }
 
 fn content_md5(body: &Buffer) -> Result<HeaderValue, Error> {
@@ -195,8 +205,18 @@ fn content_md5(body: &Buffer) -> Result<HeaderValue, Error> {
 /// Finds the region that a refusal names, in its headers or in the error document.
 fn find_region<'a>(headers: &'a HeaderMap, document: &'a str) -> Option<&'a str> {
     let named = headers.get(REGION_HEADER).and_then(|value| value.to_str().ok());
+    let between = |before: &str, after: &str| {
+        document.split_once(before)?.1.split_once(after).map(|(found, _)| found.trim())
+    };
     named
-        .or_else(|| document.split_once("<Region>")?.1.split_once("</Region>").map(|(region, _)| region))
+        .or_else(|| between("<Region>", "</Region>"))
+        // Some stores name it only in the message, or in the host name of a redirect.
+        .or_else(|| between("expecting '", "'"))
+        .or_else(|| {
+            let host = between("<Endpoint>", "</Endpoint>")?;
+            // The name of the bucket comes first.
+            find_region_in_host(host).or_else(|| find_region_in_host(host.split_once('.')?.1))
+        })
         .map(str::trim)
         .filter(|region| !region.is_empty())
 }
@@ -217,6 +237,10 @@ mod tests {
         assert_eq!(find_region(&headers, document), Some("eu-west-1"));
         assert_eq!(find_region(&headers, "<Error><Region></Region></Error>"), None);
         assert_eq!(find_region(&headers, ""), None);
+        let message = "<Message>the region 'us-east-1' is wrong; expecting 'eu-x-7'</Message>";
+        assert_eq!(find_region(&headers, message), Some("eu-x-7"));
+        let endpoint = "<Code>PermanentRedirect</Code><Endpoint>b.s3.eu-west-3.amazonaws.com</Endpoint>";
+        assert_eq!(find_region(&headers, endpoint), Some("eu-west-3"));
         headers.insert(REGION_HEADER, HeaderValue::from_static("us-west-2"));
         assert_eq!(find_region(&headers, ""), Some("us-west-2"));
     }
