@@ -23,7 +23,7 @@ const ADMIN_ROLE: &str = "admin";
 const PUBLIC_ROLE: &str = "public";
 
 /// The time after which the outcome of a trial counts as unknown.
-const TRIAL_LIMIT: Duration = Duration::from_secs(20);
+const TRIAL_LIMIT: Duration = Duration::from_secs(5);
 
 /// The privileges of the user of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum OwnPrivileges {
 /// The outcome of a call that needs a privilege and changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trial {
-    /// The user has the privilege on all collections of the database `default`, or the server demands none.
+    /// The user has the privilege on all collections of the database, or the server demands none.
     Allowed,
     /// The user lacks the privilege of this name, which differs between releases.
     Denied(String),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::name::CollectionRef;
+use crate::version::{Release, ServerVersion};
 
 /// The kind of object for which a privilege is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Requirement {
     pub object_type: ObjectType,
     /// The name of the privilege.
     pub name: &'static str,
+    /// The first release that has the privilege; older ones demand none for the call.
+    since: Release,
     /// What is impossible without it; `None` if nothing works without it.
     pub only_for: Option<&'static str>,
 }
@@ -65,12 +68,12 @@ pub const BACKUP_PRIVILEGES: &[Requirement] = &[
     global("ListDatabases"),
     global("ShowCollections"),
     global("DescribeCollection"),
-    collection("ShowPartitions"),
+    since_2_3(collection("ShowPartitions")),
     collection("IndexDetail"),
     collection("GetLoadState"),
-    global("ListAliases"),
+    since_2_3(global("ListAliases")),
     collection("Flush"),
-    collection("GetFlushState"),
+    since_2_3(collection("GetFlushState")),
     Requirement { only_for: Some("comparing rows with the server's count"), ..collection("GetStatistics") },
 ];
 
@@ -81,22 +84,40 @@ pub const RESTORE_PRIVILEGES: &[Requirement] = &[
     global("DescribeCollection"),
     Requirement { only_for: Some("replacing and cleaning up collections"), ..global("DropCollection") },
     global("CreateCollection"),
-    collection("CreatePartition"),
+    since_2_3(collection("CreatePartition")),
     collection("IndexDetail"),
     collection("CreateIndex"),
     Requirement { only_for: Some("rebuilding indexes"), ..collection("DropIndex") },
     collection("Import"),
     collection("GetStatistics"),
     Requirement { only_for: Some("loading"), ..collection("Load") },
-    Requirement { only_for: Some("aliases"), ..global("CreateAlias") },
+    Requirement { only_for: Some("waiting for loads"), ..collection("GetLoadState") },
+    Requirement { only_for: Some("aliases"), ..since_2_3(global("CreateAlias")) },
 ];
 
+/// Limits a privilege to the releases that have it: one between 2.3.2, which demands none, and 2.3.5 introduced it.
+const fn since_2_3(requirement: Requirement) -> Requirement {
+    Requirement { since: (2, 3, 3), ..requirement }
+}
+
 const fn global(name: &'static str) -> Requirement {
-    Requirement { object_type: ObjectType::Global, name, only_for: None }
+    Requirement { object_type: ObjectType::Global, name, since: (2, 2, 9), only_for: None }
 }
 
 const fn collection(name: &'static str) -> Requirement {
-    Requirement { object_type: ObjectType::Collection, name, only_for: None }
+    Requirement { object_type: ObjectType::Collection, ..global(name) }
+}
+
+/// Returns those of some privileges that a release demands, by the names that it gives them.
+pub fn demanded_by(version: &ServerVersion, requirements: &[Requirement]) -> Vec<Requirement> {
+    let asks_for_load = version.at_least((2, 3, 1)) && !version.at_least((2, 4, 0));
+    let demanded = requirements.iter().filter(|requirement| version.at_least(requirement.since));
+    demanded
+        .map(|requirement| match requirement.name {
+            "GetLoadState" if asks_for_load => Requirement { name: "Load", ..*requirement },
+            _ => *requirement,
+        })
+        .collect()
 }
 
 impl Requirement {
@@ -199,6 +220,17 @@ mod tests {
         // A grant on a collection that does not exist yet shows that the privilege is limited, not that it is missing.
         let future = [grant("Collection", "plum", "shop", "Flush")];
         assert_eq!(coverage(&future, flush), Coverage::Partial(vec![apple, pear]));
+    }
+
+    #[test]
+    fn each_release_demands_the_privileges_that_it_has() {
+        let names = |version: &str| {
+            let demanded = demanded_by(&ServerVersion::parse(version), BACKUP_PRIVILEGES);
+            demanded.iter().map(|requirement| requirement.name).collect::<Vec<_>>()
+        };
+        let (old, new) = (names("2.2.16"), names("2.3.5"));
+        assert!(!old.contains(&"ListAliases") && new.contains(&"ListAliases"));
+        assert!(old.contains(&"GetLoadState") && !new.contains(&"GetLoadState") && new.contains(&"Load"));
     }
 
     #[test]

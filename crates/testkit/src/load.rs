@@ -9,6 +9,9 @@ use tokio::time::{Instant, sleep};
 const DEADLINE: Duration = Duration::from_mins(2);
 
 /// Loads a collection and waits until it can be queried.
+///
+/// # Panics
+/// Panics if it is not loaded in time.
 pub async fn load_and_wait(milvus: &Milvus, collection: &CollectionRef) -> Result<(), MilvusError> {
     milvus.load(collection).await?;
     let deadline = Instant::now() + DEADLINE;

@@ -13,6 +13,8 @@ use testkit::test_milvus::TestMilvus;
 use crate::tool::Tool;
 
 const DIM: usize = 2;
+/// More bytes than any file has.
+const ALL: usize = usize::MAX;
 
 /// The files of a collection of one segment: a directory for each column, with one file.
 struct Columns(Vec<PathBuf>);
@@ -33,12 +35,13 @@ impl Columns {
         Self(dirs)
     }
 
-    /// Copies files of another segment, of some columns, into this one, with larger ids.
-    fn add(&self, other: &Self, columns: usize) {
+    /// Writes the first `bytes` of the files of another segment, of some columns, into this one, with larger ids.
+    fn add(&self, other: &Self, columns: usize, bytes: usize) {
         for (to, from) in self.0.iter().zip(&other.0).take(columns) {
             let file = children(from).remove(0);
             let id: i64 = file.file_name().unwrap().to_str().unwrap().parse().unwrap();
-            fs::copy(&file, to.join((id + 100_000).to_string())).unwrap();
+            let content = fs::read(&file).unwrap();
+            fs::write(to.join((id + 100_000).to_string()), &content[..bytes.min(content.len())]).unwrap();
         }
     }
 }
@@ -54,23 +57,32 @@ async fn files_that_milvus_does_not_know_are_left_out() {
     let milvus = server.connect().await;
     let run = names::unique("surplus");
     let name = |suffix: &str| CollectionRef::new("default", format!("{run}_{suffix}"));
-    let [repeated, foreign, partial] = ["repeated", "foreign", "partial"].map(name);
+    let names = ["repeated", "foreign", "partial", "cut", "empty"].map(name);
+    let [repeated, foreign, partial, cut, empty] = &names;
     let other = Columns::create(&milvus, root, &name("other"), 12).await;
-    for (collection, is_own, columns) in [(&repeated, true, 4), (&foreign, false, 4), (&partial, true, 3)] {
+    for (collection, is_own, columns, bytes) in [
+        (repeated, true, 4, ALL),
+        (foreign, false, 4, ALL),
+        (partial, true, 3, ALL),
+        (cut, true, 4, 200),
+        (empty, true, 1, 0),
+    ] {
         let own = Columns::create(&milvus, root, collection, 30).await;
-        own.add(if is_own { &own } else { &other }, columns);
+        own.add(if is_own { &own } else { &other }, columns, bytes);
     }
 
     let tool = Tool::on_disk(&server);
-    let filter = format!("{repeated},{foreign},{partial}");
+    let filter = names.each_ref().map(ToString::to_string).join(",");
     let created = tool.run(&format!("create -n surplus --filter {filter}")).exits_with(0);
     created.prints(&[
         &format!("{repeated}: segment "),
         "has files that do not belong to its 30 rows; they are left out: 4",
         "has files that do not belong to its 30 rows; they are left out: 3",
+        &format!("{cut}: segment "),
+        "has files that do not belong to its 30 rows; they are left out: 1",
     ]);
     tool.run("restore -n surplus --suffix _copy").exits_with(0);
-    for collection in [&repeated, &foreign, &partial] {
+    for collection in &names {
         let copy = CollectionRef::new("default", format!("{}_copy", collection.collection));
         let (source, restored) = (fetch(&milvus, collection).await, fetch(&milvus, &copy).await);
         assert_eq!(source.differences(&restored), Vec::<String>::new());

@@ -234,8 +234,9 @@ impl PreparedBackup {
             return Err(self.missing_files_error(name, rows).await);
         }
         let CollectionListing { mut listed, checksums, .. } = listed;
-        let remarks = self.source.leave_out_surplus(described.info.id, &mut listed.segments).await?;
-        let problems = listed.problems();
+        let (remarks, mut problems) =
+            self.source.leave_out_surplus(described.info.id, &mut listed.segments).await?;
+        problems.extend(listed.problems());
         if !problems.is_empty() {
             return Err(CaptureError::Failed(Error::Segments {
                 collection: name.to_string(),

@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use model::binlog;
 use model::ids::{CollectionId, FieldId, PartitionScope};
 use model::manifest::{Binlog, Segment};
-use model::plan::{CountedFile, find_surplus};
+use model::plan::{CountedFile, SegmentProblem, find_surplus};
 use model::segment::{SegmentKind, StorageFormat};
 use storage::StorageErrorKind;
 
@@ -18,8 +18,19 @@ const FOOTER_BYTES: u64 = 16 << 10;
 /// The number of segments that are examined at the same time.
 const SEGMENTS_AT_ONCE: usize = 8;
 
+/// What the files of a segment show.
+enum Examined {
+    /// Nothing speaks against the files.
+    Whole,
+    /// Some files do not belong to the segment; these do.
+    Surplus(Vec<CountedFile>),
+    /// The files have other rows than Milvus reports, and no choice of files explains it.
+    Unclear(SegmentProblem),
+}
+
 impl Instance {
-    /// Leaves out the surplus files of some segments; returns what to tell about them.
+    /// Leaves out the surplus files of some segments; returns what to tell about them, or the problems of those whose
+    /// surplus is not clear.
     ///
     /// Only the ends of files are read: of one column in segments with several files a column, and of all columns if they
     /// have different numbers of files, or other rows than Milvus reports.
@@ -27,58 +38,60 @@ impl Instance {
         &self,
         collection: CollectionId,
         segments: &mut [Segment],
-    ) -> Result<Vec<String>, Error> {
-        let examined: Vec<_> = segments
-            .iter_mut()
-            .filter(|segment| may_have_surplus(segment))
-            .map(|segment| self.leave_out_surplus_of(collection, segment).boxed())
-            .collect();
-        stream::iter(examined)
-            .buffered(SEGMENTS_AT_ONCE)
-            .try_filter_map(|remark| async move { Ok(remark) })
-            .try_collect()
-            .await
-    }
-
-    async fn leave_out_surplus_of(
-        &self,
-        collection: CollectionId,
-        segment: &mut Segment,
-    ) -> Result<Option<String>, Error> {
-        let counted = match self.count_odd_files(collection, segment).await {
-            Ok(Some(counted)) => counted,
-            // A file that was removed or cannot be read is a matter for those that copy it.
-            Ok(None) => return Ok(None),
-            Err(Error::Storage(error)) if error.kind() == StorageErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let (id, rows) = (segment.id, segment.rows);
-        match find_surplus(&counted, rows) {
-            Some(surplus) if surplus.is_empty() => Ok(None),
-            Some(surplus) => {
-                let is_surplus =
-                    |b: &Binlog| surplus.iter().any(|file| (file.field, file.log) == (b.field, b.log));
-                segment.binlogs.retain(|binlog| !is_surplus(binlog));
-                let count = surplus.len();
-                Ok(Some(format!(
-                    "segment {id} has files that do not belong to its {rows} rows; they are left out: {count}"
-                )))
-            }
-            None if is_uneven(segment) => Ok(None),
-            None => {
-                let first = first_field(segment);
-                let column: Vec<CountedFile> =
-                    counted.into_iter().filter(|file| file.field == first).collect();
-                let found = count_rows(&column);
-                Ok(Some(format!(
-                    "segment {id} has files with {found} rows, but Milvus reports {rows}; all are in the backup"
-                )))
+    ) -> Result<(Vec<String>, Vec<SegmentProblem>), Error> {
+        let (mut remarks, mut problems) = (Vec::new(), Vec::new());
+        let odd: Vec<&mut Segment> =
+            segments.iter_mut().filter(|segment| may_have_surplus(segment)).collect();
+        let examined: Vec<_> = odd.iter().map(|segment| self.examine(collection, segment).boxed()).collect();
+        let examined: Vec<Examined> = stream::iter(examined).buffered(SEGMENTS_AT_ONCE).try_collect().await?;
+        for (segment, examined) in odd.into_iter().zip(examined) {
+            match examined {
+                Examined::Whole => {}
+                Examined::Surplus(own) => {
+                    let (id, rows, before) = (segment.id, segment.rows, segment.binlogs.len());
+                    let is_own =
+                        |b: &Binlog| own.iter().any(|file| (file.field, file.log) == (b.field, b.log));
+                    segment.binlogs.retain(is_own);
+                    let count = before - segment.binlogs.len();
+                    remarks.push(format!(
+                        "segment {id} has files that do not belong to its {rows} rows; they are left out: {count}"
+                    ));
+                }
+                Examined::Unclear(problem) => problems.push(problem),
             }
         }
+        Ok((remarks, problems))
     }
 
-    /// Counts the rows of all files of a segment whose files may not all belong to it; returns `None` for others, and
-    /// for files of another format.
+    async fn examine(&self, collection: CollectionId, segment: &Segment) -> Result<Examined, Error> {
+        let counted = match self.count_odd_files(collection, segment).await {
+            Ok(Some(counted)) if !counted.is_empty() => counted,
+            Ok(_) => return Ok(Examined::Whole),
+            // A file that was removed is a matter for those that copy it.
+            Err(Error::Storage(error)) if error.kind() == StorageErrorKind::NotFound => {
+                return Ok(Examined::Whole);
+            }
+            Err(error) => return Err(error),
+        };
+        let (id, reported) = (segment.id, segment.rows);
+        Ok(match find_surplus(&counted, reported) {
+            Some(surplus) if surplus.is_empty() && counted.len() == segment.binlogs.len() => Examined::Whole,
+            Some(surplus) => {
+                Examined::Surplus(counted.into_iter().filter(|file| !surplus.contains(file)).collect())
+            }
+            // The different numbers of files are a problem of their own.
+            None if is_uneven(segment) => Examined::Whole,
+            None => Examined::Unclear(SegmentProblem::OtherRows {
+                id,
+                found: count_rows(counted.iter().filter(|file| file.field == first_field(segment))),
+                reported,
+            }),
+        })
+    }
+
+    /// Counts the rows of all files of a segment whose files may not all belong to it; returns `None` for others.
+    ///
+    /// Files that cannot be read, because they are cut off or empty, are not in the result.
     async fn count_odd_files(
         &self,
         collection: CollectionId,
@@ -86,31 +99,33 @@ impl Instance {
     ) -> Result<Option<Vec<CountedFile>>, Error> {
         if !is_uneven(segment) {
             let first = first_field(segment);
-            let column = segment.binlogs.iter().take_while(|file| file.field == first);
-            let Some(counted) = self.count_files(collection, segment, column).await? else { return Ok(None) };
-            if count_rows(&counted) == segment.rows {
+            let column = || segment.binlogs.iter().take_while(move |file| file.field == first);
+            let counted = self.count_files(collection, segment, column()).await?;
+            if counted.len() == column().count() && count_rows(&counted) == segment.rows {
                 return Ok(None);
             }
         }
-        self.count_files(collection, segment, segment.binlogs.iter()).await
+        self.count_files(collection, segment, segment.binlogs.iter()).await.map(Some)
     }
 
-    /// Counts the rows of files by their footers; returns `None` if one has none.
+    /// Counts the rows of files by their footers; leaves out those that have none.
     async fn count_files(
         &self,
         collection: CollectionId,
         segment: &Segment,
         files: impl Iterator<Item = &Binlog>,
-    ) -> Result<Option<Vec<CountedFile>>, Error> {
-        let PartitionScope::One(partition) = segment.partition else { return Ok(None) };
+    ) -> Result<Vec<CountedFile>, Error> {
+        let PartitionScope::One(partition) = segment.partition else { return Ok(Vec::new()) };
         let mut counted = Vec::new();
-        for Binlog { field, log, size } in files {
+        for Binlog { field, log, size } in files.filter(|file| file.size > 0) {
             let key = self.layout.insert_key(collection, partition, segment.id, *field, *log);
             let tail = self.store.read_range(&key, size.saturating_sub(FOOTER_BYTES)..*size).await?;
-            let Some(content) = binlog::insert_content(&tail) else { return Ok(None) };
-            counted.push(CountedFile { field: *field, log: *log, rows: content.rows, content: content.hash });
+            if let Some(content) = binlog::insert_content(&tail) {
+                let (rows, content) = (content.rows, content.hash);
+                counted.push(CountedFile { field: *field, log: *log, rows, content });
+            }
         }
-        Ok(Some(counted))
+        Ok(counted)
     }
 }
 
@@ -128,8 +143,8 @@ fn is_uneven(segment: &Segment) -> bool {
     counts.any(|count| Some(count) != first)
 }
 
-fn count_rows(files: &[CountedFile]) -> u64 {
-    files.iter().map(|file| file.rows).fold(0, u64::saturating_add)
+fn count_rows<'a>(files: impl IntoIterator<Item = &'a CountedFile>) -> u64 {
+    files.into_iter().map(|file| file.rows).fold(0, u64::saturating_add)
 }
 
 /// Returns the first column of a segment that has files.

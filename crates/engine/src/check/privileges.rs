@@ -5,7 +5,7 @@ use milvus::{Milvus, OwnPrivileges, Trial};
 use model::name::{CollectionRef, DEFAULT_DATABASE};
 use model::privilege::{
     ALL_OBJECTS, BACKUP_PRIVILEGES, Coverage, Grant, ObjectType, Privilege, RESTORE_PRIVILEGES, Requirement,
-    determine_coverage,
+    demanded_by, determine_coverage,
 };
 
 use super::{Check, CheckPurpose, CheckState};
@@ -56,12 +56,13 @@ pub(super) async fn check_privileges(milvus: &Milvus, purpose: CheckPurpose, lin
         collections.extend(names.iter().map(|(name, _)| CollectionRef::new(database, name)));
     }
     let privileges = Privileges { milvus, databases, collections, grants };
+    let demanded = |requirements| demanded_by(&milvus.server().version, requirements);
     if purpose != CheckPurpose::Restore {
         let objects = &privileges.collections;
-        lines.push(privileges.check("backup privileges", BACKUP_PRIVILEGES, objects).await);
+        lines.push(privileges.check("backup privileges", &demanded(BACKUP_PRIVILEGES), objects).await);
     }
     if purpose != CheckPurpose::Backup {
-        let mut line = privileges.check("restore privileges", RESTORE_PRIVILEGES, &[]).await;
+        let mut line = privileges.check("restore privileges", &demanded(RESTORE_PRIVILEGES), &[]).await;
         if purpose == CheckPurpose::Everything && line.state == CheckState::Fail {
             line.state = CheckState::Warn;
         }
@@ -116,31 +117,50 @@ impl Privileges<'_> {
     /// Releases demand different privileges for a call, so the answer may name another one.
     async fn examine(&self, required: &Requirement, collections: &[CollectionRef]) -> (Privilege, Finding) {
         let privilege = required.privilege();
+        let Some(grants) = &self.grants else { return self.try_in_all_databases(required).await };
         let objects = self.objects_of(required, collections);
-        let read_grants = |privilege: &Privilege| {
-            self.grants.as_ref().map(|grants| determine_coverage(grants, privilege, &objects))
+        let find = |privilege: &Privilege| match determine_coverage(grants, privilege, &objects) {
+            Coverage::Full => Finding::Present,
+            Coverage::Partial(missing) => Finding::MissingOnSome(missing),
+            Coverage::None => Finding::Missing,
         };
-        let coverage = read_grants(&privilege);
-        if coverage == Some(Coverage::Full) {
-            return (privilege, Finding::Present);
+        match find(&privilege) {
+            Finding::Missing => match self.try_out(required, DEFAULT_DATABASE).await {
+                Trial::Allowed => (privilege, Finding::Present),
+                Trial::Denied(name) => {
+                    let demanded = Privilege { name, ..privilege };
+                    let finding = find(&demanded);
+                    (demanded, finding)
+                }
+                Trial::Unknown => (privilege, Finding::Missing),
+            },
+            found => (privilege, found),
         }
-        match (self.try_out(required).await, coverage) {
-            (Trial::Denied(name), _) => {
-                let demanded = Privilege { name, ..privilege };
-                let finding = match read_grants(&demanded) {
-                    Some(Coverage::Full) => Finding::Present,
-                    Some(Coverage::Partial(missing)) => Finding::MissingOnSome(missing),
-                    Some(Coverage::None) => Finding::Missing,
-                    None if demanded.object_type == ObjectType::Global => Finding::Missing,
-                    None => Finding::NotOnAll,
-                };
-                (demanded, finding)
+    }
+
+    /// Tries a privilege in every database, because the grants cannot be read.
+    async fn try_in_all_databases(&self, required: &Requirement) -> (Privilege, Finding) {
+        let mut privilege = required.privilege();
+        let concerned: &[String] = if required.concerns_server() { &[] } else { &self.databases };
+        let databases = || concerned.iter().map(String::as_str);
+        let databases: Vec<&str> =
+            if concerned.is_empty() { vec![DEFAULT_DATABASE] } else { databases().collect() };
+        let trials = join_all(databases.iter().map(|database| self.try_out(required, database))).await;
+        let mut denied = Vec::new();
+        for (database, trial) in databases.iter().zip(&trials) {
+            if let Trial::Denied(name) = trial {
+                name.clone_into(&mut privilege.name);
+                denied.push(CollectionRef::new(*database, ALL_OBJECTS));
             }
-            (_, Some(Coverage::Partial(missing))) => (privilege, Finding::MissingOnSome(missing)),
-            (Trial::Allowed, _) => (privilege, Finding::Present),
-            (Trial::Unknown, Some(_)) => (privilege, Finding::Missing),
-            (Trial::Unknown, None) => (privilege, Finding::Unknown),
         }
+        let finding = match denied.len() {
+            0 if trials.contains(&Trial::Unknown) => Finding::Unknown,
+            0 => Finding::Present,
+            all if all == databases.len() && privilege.object_type == ObjectType::Global => Finding::Missing,
+            all if all == databases.len() => Finding::NotOnAll,
+            _ => Finding::MissingOnSome(denied),
+        };
+        (privilege, finding)
     }
 
     /// Returns the objects on which a privilege is needed; the database alone is in the name of all its collections.
@@ -155,9 +175,9 @@ impl Privileges<'_> {
     }
 
     /// Calls the server about a collection that certainly does not exist.
-    async fn try_out(&self, required: &Requirement) -> Trial {
+    async fn try_out(&self, required: &Requirement, database: &str) -> Trial {
         let name = format!("mb_check_{}", uuid::Uuid::new_v4().simple());
-        self.milvus.try_privilege(required.name, &CollectionRef::new(DEFAULT_DATABASE, &name)).await
+        self.milvus.try_privilege(required.name, &CollectionRef::new(database, &name)).await
     }
 }
 

@@ -36,6 +36,16 @@ pub enum SegmentProblem {
         /// The field without files.
         field: FieldId,
     },
+    /// The files have other rows than Milvus reports, and which of them do not belong to the segment is not clear.
+    #[error("segment {id} has files with {found} rows, but Milvus reports {reported}")]
+    OtherRows {
+        /// The segment with the problem.
+        id: SegmentId,
+        /// The number of rows in the files.
+        found: u64,
+        /// The number of rows that Milvus reports.
+        reported: u64,
+    },
     /// A file has no content, because it is being written or removed.
     #[error("segment {id} has an empty file {log}")]
     Empty {
