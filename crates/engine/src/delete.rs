@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, LiveRun};
 use crate::lease::Lease;
-use crate::marker::MarkerUse;
 use crate::{BackupState, BackupSummary, Engine, Error, Event, JobCtx, Phase};
 
 /// A request to delete a backup.
@@ -87,14 +86,18 @@ impl Engine {
     pub async fn delete(&self, prepared: PreparedDeletion, ctx: &JobCtx) -> Result<DeleteOutcome, Error> {
         let PreparedDeletion { request, catalog, contents } = prepared;
         let DeletableBackup { backup, overridden } = ctx.run(catalog.find_deletable_backup(&request)).await?;
+        if backup.state == BackupState::Complete && contents.backup.state != BackupState::Complete {
+            // What was to be deleted is gone, and another run has used its name.
+            return Err(Error::NameTaken { name: request.name.to_string(), state: backup.state });
+        }
         for run in &overridden {
             ctx.warn(format!("deleting {} although it is {run}", request.name));
         }
         ctx.emit(Event::Phase(Phase::Delete));
         // An interruption after this check leaves an unfinished backup.
         ctx.check()?;
-        if backup.state == BackupState::Complete {
-            catalog.remove_complete_backup(self, &request, ctx).await?;
+        if overridden.is_empty() {
+            catalog.remove_unused_backup(self, &request, backup.state, ctx).await?;
         } else {
             catalog.remove_backup(&request.name, backup.state, ctx).await?;
         }
@@ -158,51 +161,55 @@ impl Catalog {
         Ok((objects, bytes))
     }
 
-    /// Claims a complete backup, so that nothing begins to read it, and removes it.
-    async fn remove_complete_backup(
+    /// Claims a backup, so that nothing begins to read or write it, and removes it.
+    pub(crate) async fn remove_unused_backup(
         &self,
         engine: &Engine,
         request: &DeleteRequest,
+        state: BackupState,
         ctx: &JobCtx,
     ) -> Result<(), Error> {
         // A cancellation does not interrupt the claim: a marker that is never stopped would look live.
-        let name = &request.name;
-        let Some(mut lease) = self.claim_backup(engine, name, MarkerUse::Delete).await? else {
-            // The marker of a deletion that stopped at its start, or of a forced one.
-            return self.remove_backup(name, BackupState::Complete, ctx).await;
+        let mut lease = match self.claim_for_removal(engine, &request.name).await {
+            // No marker can be written where a broken link or a file has the place of the directory.
+            Err(Error::Storage(_)) if state != BackupState::Complete => {
+                return self.remove_backup(&request.name, state, ctx).await;
+            }
+            claimed => claimed?,
         };
-        let removed = self.remove_claimed_backup(request, &mut lease, ctx).await;
+        let removed = self.remove_claimed_backup(request, state, &mut lease, ctx).await;
         match &removed {
             Ok(()) => {}
-            // A reader has come first, so nothing was removed.
-            Err(Error::Running { .. }) => lease.release().await,
+            // Another run has come first, so nothing was removed.
+            Err(Error::Running { .. } | Error::NameTaken { .. }) => lease.release().await,
             Err(_) => lease.stop().await,
         }
         removed
     }
 
-    /// Removes a backup, with its begin marker last; fails before that if a run has begun to read it.
+    /// Removes a backup, with its begin marker last; fails before that if a run has completed it or begun to read it.
     async fn remove_claimed_backup(
         &self,
         request: &DeleteRequest,
+        state: BackupState,
         lease: &mut Lease,
         ctx: &JobCtx,
     ) -> Result<(), Error> {
+        let name = &request.name;
+        let head = self.layout(name).manifest_file(ManifestFile::Head);
+        if state == BackupState::Unfinished && self.store.metadata(&head).await?.is_some() {
+            return Err(Error::NameTaken { name: name.to_string(), state: BackupState::Complete });
+        }
         // A reader looks for the begin marker after it has written its mark, so one of both finds the other.
-        override_users(request, &self.find_readers(&request.name).await?)?;
-        lease.run(self.remove_contents(&request.name, ctx)).await?;
+        override_users(request, &self.find_readers(name).await?)?;
+        lease.run(self.remove_contents(name, ctx)).await?;
         // A renewal must not write the marker again after its removal.
         lease.end_renewal().await;
-        self.remove_directory(&request.name, ctx).await
+        self.remove_directory(name, ctx).await
     }
 
-    /// Removes a backup that no run uses.
-    pub(crate) async fn remove_backup(
-        &self,
-        name: &BackupName,
-        state: BackupState,
-        ctx: &JobCtx,
-    ) -> Result<(), Error> {
+    /// Removes a backup without a claim: one whose run is overridden, or in which no marker can be written.
+    async fn remove_backup(&self, name: &BackupName, state: BackupState, ctx: &JobCtx) -> Result<(), Error> {
         self.leave_trace(name, state).await?;
         self.remove_contents(name, ctx).await?;
         self.remove_directory(name, ctx).await
@@ -216,8 +223,7 @@ impl Catalog {
             if exists { Ok(()) } else { self.store.write(&begin_marker, "{}".into()).await }
         };
         match marked.await {
-            // No marker can be written where a broken link or a file has the place of the directory.
-            Err(_) if state == BackupState::Unreadable => Ok(()),
+            Err(_) if state != BackupState::Complete => Ok(()),
             marked => marked.map_err(Error::from),
         }
     }

@@ -21,6 +21,9 @@ use crate::{Engine, Error};
 /// The time between two renewals of a marker.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(20);
 
+/// The time in which other runs that replace the same marker must have written theirs.
+const TAKE_OVER_PAUSE: Duration = Duration::from_millis(500);
+
 /// The largest difference between the date of an object and the time when it was written: stores date by seconds.
 const DATE_RESOLUTION: Duration = Duration::from_secs(1);
 
@@ -74,14 +77,35 @@ impl Lease {
         let created = store.create_new(key, marker.to_json()).await?;
         // Some stores ignore the condition, so only the marker that is read back decides.
         let stored = Marker::read(store, key).await?;
-        if !created || !marker.has_same_owner(stored.as_ref()) {
-            return Ok(None);
-        }
+        let is_own = created && marker.has_same_owner(stored.as_ref());
+        Ok(is_own.then(|| Self::hold(store, key, marker, confirmed)))
+    }
+
+    /// Replaces the marker of a run that has ended, and starts the renewal.
+    ///
+    /// Of several runs that do so at the same time, the last to write holds the lease, and the others fail.
+    pub(crate) async fn take_over(
+        engine: &Engine,
+        store: &Store,
+        key: &ObjectKey,
+        usage: MarkerUse,
+    ) -> Result<Self, Error> {
+        let marker = Marker::new(engine, usage);
+        let confirmed = Mutex::new(Instant::now());
+        store.write(key, marker.to_json()).await?;
+        tokio::time::sleep(TAKE_OVER_PAUSE).await;
+        let lease = Self::hold(store, key, marker, confirmed);
+        lease.confirm().await?;
+        Ok(lease)
+    }
+
+    /// Starts the renewal of a marker that belongs to this run.
+    fn hold(store: &Store, key: &ObjectKey, marker: Marker, confirmed: Mutex<Instant>) -> Self {
         let ended = CancellationToken::new();
         let state = Arc::new(LeaseState { confirmed, lost: SetOnce::new() });
         let renewal = renew_marker(store.clone(), key.clone(), marker.clone(), state.clone(), ended.clone());
         let renewal = Some(tokio::spawn(renewal));
-        Ok(Some(Self { store: store.clone(), key: key.clone(), marker, state, ended, renewal }))
+        Self { store: store.clone(), key: key.clone(), marker, state, ended, renewal }
     }
 
     /// Awaits a future until it ends or the lease is lost, which drops the future at any await point.

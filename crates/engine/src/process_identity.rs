@@ -1,6 +1,7 @@
 //! Whether a process that wrote a marker still exists on this machine.
 
 use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +38,11 @@ impl ProcessIdentity {
     pub(crate) fn has_ended(&self, pid: u32) -> bool {
         let Some(reader) = Self::of(std::process::id()) else { return false };
         let is_here = reader.boot_id == self.boot_id && reader.pid_namespace == self.pid_namespace;
-        is_here && read_start_ticks(pid) != Some(self.start_ticks)
+        match read_start_ticks(pid) {
+            Some(start) => is_here && start != self.start_ticks,
+            // With `hidepid` the processes of other users cannot be seen; then not even the first one is there.
+            None => is_here && Path::new("/proc/1").exists(),
+        }
     }
 }
 

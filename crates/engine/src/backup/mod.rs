@@ -33,7 +33,10 @@ use crate::instance::Instance;
 use crate::lease::Lease;
 use crate::marker::MarkerUse;
 use crate::warnings::Warnings;
-use crate::{BackupReport, BackupState, Engine, EngineLimits, Error, Event, FailedCollection, JobCtx, Phase};
+use crate::{
+    BackupReport, BackupState, DeleteRequest, Engine, EngineLimits, Error, Event, FailedCollection, JobCtx,
+    Phase,
+};
 
 /// A backup that passed the preflight: what is selected, how it is flushed, and open connections.
 ///
@@ -167,7 +170,8 @@ impl BackupRun<'_> {
             return Err(Error::NameTaken { name: name.to_string(), state: found.state });
         }
         self.ctx.emit(Event::Note(format!("replacing the unfinished backup {name}")));
-        catalog.remove_backup(name, found.state, self.ctx).await
+        let request = DeleteRequest { name: name.clone(), force: false };
+        catalog.remove_unused_backup(self.engine, &request, found.state, self.ctx).await
     }
 
     /// Claims the name by a lease; of two runs that do so at the same time, one fails here or at the commit.

@@ -91,6 +91,17 @@ impl Catalog {
         Lease::claim(engine, &self.store, &self.begin_marker(name), usage).await
     }
 
+    /// Claims a backup to remove it: by a new begin marker, or in place of that of a run that has ended.
+    pub(crate) async fn claim_for_removal(&self, engine: &Engine, name: &BackupName) -> Result<Lease, Error> {
+        if let Some(lease) = self.claim_backup(engine, name, MarkerUse::Delete).await? {
+            return Ok(lease);
+        }
+        if let Some(run) = self.find_writer(name).await? {
+            return Err(run.to_error(name));
+        }
+        Lease::take_over(engine, &self.store, &self.begin_marker(name), MarkerUse::Delete).await
+    }
+
     /// Marks a backup as being read, so that no `delete` removes it meanwhile.
     ///
     /// Fails if the backup is being deleted: reader and deletion first write their markers and then look for the

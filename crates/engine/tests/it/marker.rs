@@ -281,3 +281,52 @@ async fn a_failed_run_marks_its_begin_marker_as_stopped() {
     world.delete("nightly").await.unwrap();
     assert!(world.list_backups().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_deletion_of_an_unfinished_backup_spares_a_complete_one_of_the_same_name() {
+    let world = World::with_books().await;
+    let marker = world.backup_path("nightly/meta/mb_begin.json");
+    write_marker(&marker, now_ms());
+    disk::set_age(&marker, Duration::from_secs(200));
+    let (engine, ctx) = (world.engine(), JobCtx::detached());
+    let request = DeleteRequest { name: "nightly".parse().unwrap(), force: false };
+    let planned = within_deadline(engine.plan_delete(&request, &ctx)).await.unwrap();
+
+    // Meanwhile another run replaces it.
+    let replace = BackupRequest { replace_unfinished: true, ..backup_request("nightly") };
+    world.back_up(&replace).await.unwrap();
+    let error = within_deadline(engine.delete(planned, &ctx)).await.unwrap_err();
+    assert_eq!(error.to_string(), "backup nightly exists already (complete)");
+    assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Complete);
+}
+
+#[tokio::test]
+async fn of_two_deletions_of_an_unfinished_backup_only_one_removes_it() {
+    let world = World::with_books().await;
+    let marker = world.backup_path("nightly/meta/mb_begin.json");
+    write_marker(&marker, now_ms());
+    disk::set_age(&marker, Duration::from_secs(200));
+    disk::write_file(&world.backup_path("nightly/binlogs/insert_log/1/2/3/3/100/4"), "left behind");
+    let (one, other) = tokio::join!(world.delete("nightly"), world.delete("nightly"));
+    let errors: Vec<String> =
+        [one, other].into_iter().filter_map(Result::err).map(|e| e.to_string()).collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(!world.backup_path("nightly").exists());
+}
+
+#[tokio::test]
+async fn a_complete_backup_with_the_marker_of_a_dead_deletion_is_protected_by_its_reader() {
+    let world = World::with_books().await;
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    let marker = world.backup_path("nightly/meta/mb_begin.json");
+    write_marker(&marker, now_ms());
+    disk::set_age(&marker, Duration::from_secs(200));
+    let (engine, ctx) = (world.engine(), JobCtx::detached());
+    let request = DeleteRequest { name: "nightly".parse().unwrap(), force: false };
+    let planned = within_deadline(engine.plan_delete(&request, &ctx)).await.unwrap();
+    // A reader comes between the plan and the deletion.
+    write_marker(&world.backup_path("nightly/meta/mb_reader_1.json"), now_ms());
+    let error = within_deadline(engine.delete(planned, &ctx)).await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Busy, "{error}");
+    assert!(world.backup_path("nightly/meta/backup_meta.json").exists());
+}
