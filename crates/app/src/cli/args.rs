@@ -146,6 +146,8 @@ pub(super) fn choose_name<'a>(
         (Some(flag), Some(word)) => {
             Err(Failure::usage(format!("unexpected word {word:?}: --name names the backup {flag:?} already")))
         }
+        // An empty variable of a script, as in `create "$NAME"`; an empty --name has a meaning in the Go tool.
+        (None, Some("")) => Err(Failure::usage("the name of the backup is empty".to_owned())),
         (flag, word) => Ok(flag.or(word)),
     }
 }

@@ -57,10 +57,19 @@ impl Arguments {
             // The error of a missing name.
             names.push(None);
         }
-        let requests = names
-            .into_iter()
-            .map(|name| parse_delete_request(name, self.force))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut requests: Vec<DeleteRequest> = Vec::new();
+        for name in names {
+            let request = parse_delete_request(name, self.force)?;
+            if !requests.iter().any(|earlier| earlier.name == request.name) {
+                requests.push(request);
+            }
+        }
+        if requests.len() > 1 {
+            // What cannot be deleted must be found before the first backup is deleted.
+            for request in &requests {
+                self.plan(request, session).await?;
+            }
+        }
         for request in &requests {
             let code = self.delete(request, session).await?;
             if code != DONE {
@@ -68,6 +77,18 @@ impl Arguments {
             }
         }
         Ok(DONE)
+    }
+
+    /// Finds a backup to delete; fails if it cannot be deleted.
+    async fn plan(&self, request: &DeleteRequest, session: &Session<'_>) -> Result<(), Failure> {
+        if let Some(client) = session.server() {
+            let path = &["backups", request.name.as_str()];
+            let _: DeletionReport = client.plan_deletion(path, self.force).await?;
+        } else {
+            let planning = session.silent_job()?;
+            session.engine()?.plan_delete(request, planning.ctx()).await?;
+        }
+        Ok(())
     }
 
     async fn delete(&self, request: &DeleteRequest, session: &Session<'_>) -> Result<u8, Failure> {

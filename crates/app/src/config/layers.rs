@@ -27,6 +27,10 @@ pub(super) struct Resolved {
     pub warnings: Vec<String>,
 }
 
+/// Keys that this program does not use, so that no value of them may stop it.
+const UNUSED_KEYS: [&str; 3] =
+    ["milvus.authorizationEnabled", "backup.maxSegmentGroupSize", "backup.gcPause.seconds"];
+
 impl Layers<'_> {
     /// Resolves every key of the schema, or returns all problems.
     pub(super) fn resolve(&self, schema: Schema) -> Result<Resolved, Vec<Problem>> {
@@ -37,6 +41,9 @@ impl Layers<'_> {
             match self.value(key, &values, &mut warnings) {
                 Ok(Some(value)) => values.put(key.name, value),
                 Ok(None) => {}
+                Err(problem) if UNUSED_KEYS.contains(&key.name) => {
+                    warnings.push(format!("{problem}; the key has no effect"));
+                }
                 Err(problem) => problems.push(problem),
             }
         }
@@ -74,8 +81,8 @@ impl Layers<'_> {
             },
         };
         if let Some((mut item, source)) = found {
-            if key.kind == Kind::Secret && trim_secret(&mut item) && !matches!(source, Source::Default) {
-                warnings.push(format!("{}: white space around the secret is removed ({source})", key.name));
+            if is_credential(key) && trim_credential(&mut item) && !matches!(source, Source::Default) {
+                warnings.push(format!("{}: white space at its end is removed ({source})", key.name));
             }
             return parse(key, &item, source).map(Some);
         }
@@ -162,10 +169,20 @@ fn parse(key: &Key, item: &Item, source: Source) -> Result<Value, Problem> {
     }
 }
 
-/// Removes white space and a byte order mark around a secret; returns whether there were any.
-fn trim_secret(item: &mut Item) -> bool {
+/// Returns whether the value of a key is a secret, or the name that belongs to one.
+fn is_credential(key: &Key) -> bool {
+    let last = key.name.rsplit('.').next().unwrap_or_default();
+    key.kind == Kind::Secret || matches!(last, "user" | "accessKeyID" | "backupAccessKeyID")
+}
+
+/// Removes white space at the end of a credential and a byte order mark; returns whether there were any.
+///
+/// White space at the beginning may belong to a password.
+fn trim_credential(item: &mut Item) -> bool {
     let Item::Scalar(text) = item else { return false };
-    let trimmed = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let is_mark = |c: char| c == '\u{feff}';
+    let trimmed =
+        text.trim_end_matches(|c: char| c.is_whitespace() || is_mark(c)).trim_start_matches(is_mark);
     let has_some = trimmed.len() < text.len();
     if has_some {
         *text = trimmed.to_owned();

@@ -54,10 +54,17 @@ impl Provider {
         Self::ALL.into_iter().find(is_named)
     }
 
-    /// Returns the provider with the most similar spelling, if one is similar.
+    /// Returns the provider that was probably meant: by the name of its product, or by the most similar spelling.
     pub(in crate::config) fn nearest(text: &str) -> Option<Self> {
         let spellings = Self::ALL.iter().flat_map(|provider| provider.spellings().iter().copied());
-        model::most_similar(text, spellings).and_then(Self::parse)
+        match text.to_ascii_lowercase().as_str() {
+            "disk" | "file" | "filesystem" | "fs" => Some(Self::Local),
+            "amazon" => Some(Self::Aws),
+            "oss" => Some(Self::Aliyun),
+            "cos" => Some(Self::Tencent),
+            "huawei" | "obs" => Some(Self::Hwc),
+            other => model::most_similar(other, spellings).and_then(Self::parse),
+        }
     }
 
     /// Returns the name in configuration files and messages.

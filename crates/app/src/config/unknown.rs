@@ -98,14 +98,23 @@ fn suggest(schema: Schema, name: &str) -> String {
 /// The share of equal words from which a key is suggested.
 const MIN_SIMILARITY: f64 = 0.6;
 
-/// Returns the key whose words are most similar to those of `name`; never one of the other storage.
+/// Returns the key whose words are most similar to those of `name`; never one of the other storage, and no secret for
+/// a name that is none.
 fn nearest(schema: Schema, name: &str) -> Option<&'static str> {
     let wanted = split_words(name);
-    let concerns_backup = |words: &[String]| words.iter().any(|word| word == "backup");
+    let has_word = |words: &[String], wanted: &str| words.iter().any(|word| word == wanted);
+    let concerns_backup = |words: &[String]| has_word(words, "backup");
+    // A value that is not a secret must never get where a secret belongs.
+    let is_secret =
+        |words: &[String]| ["secret", "password", "token"].iter().any(|word| has_word(words, word));
+    if wanted.len() < 2 {
+        return None;
+    }
     let candidates = schema.keys().flat_map(super::schema::Key::names).filter_map(|known| {
         let words = split_words(known);
         let is_other_storage = concerns_backup(&words) != concerns_backup(&wanted);
-        (!is_other_storage).then(|| (compare_words(&wanted, &words), known))
+        let becomes_secret = is_secret(&words) && !is_secret(&wanted);
+        (!is_other_storage && !becomes_secret).then(|| (compare_words(&wanted, &words), known))
     });
     let best = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
     (best.0 >= MIN_SIMILARITY).then_some(best.1)
@@ -167,6 +176,10 @@ mod tests {
         for (schema, name, expected) in [
             (Schema::V1, "milvus.username", Some("milvus.user")),
             (Schema::V1, "milvus.adress", Some("milvus.address")),
+            (Schema::V1, "minio.accessKey", Some("minio.accessKeyID")),
+            (Schema::V1, "minio.backupAccessKey", Some("minio.backupAccessKeyID")),
+            (Schema::V2, "milvus.storage.auth.accessKey", Some("milvus.storage.auth.accessKeyID")),
+            (Schema::V1, "milvus", None),
             (Schema::V1, "backup.storageType", Some("minio.backupStorageType")),
             (Schema::V1, "minio.bucket", Some("minio.bucketName")),
             (Schema::V1, "minio.backupBucket", Some("minio.backupBucketName")),

@@ -12,9 +12,6 @@ pub(super) fn problems(values: &Values, schema: Schema) -> Vec<Problem> {
     found.connection();
     found.storage(&StorageKeys::SOURCE);
     found.storage(&StorageKeys::BACKUP);
-    if values.list(keys::MILVUS_ETCD_ENDPOINTS).is_empty() {
-        found.add(keys::MILVUS_ETCD_ENDPOINTS, "expected at least one endpoint");
-    }
     let mut problems = found.problems;
     if !problems.is_empty() {
         // Other problems do not matter if the provider is not supported.
@@ -167,7 +164,7 @@ impl Found<'_> {
         let expected = "expected the name of a bucket";
         if bucket.is_empty() {
             self.add(keys.bucket, format!("{expected}, it is empty"));
-        } else if bucket.starts_with('/') || bucket.starts_with("./") {
+        } else if bucket.starts_with('/') || bucket.starts_with("./") || bucket.contains('\\') {
             let provider = self.schema.name_of(keys.provider);
             self.add(
                 keys.bucket,

@@ -1,5 +1,6 @@
 //! The two output streams: results on stdout, everything else on stderr.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -61,6 +62,7 @@ impl Out {
 
     /// Prints a result. A reader that closes the pipe early (`| head`) is not an error.
     pub(crate) fn print(&self, text: &str) -> io::Result<()> {
+        let text = replace_control_characters(text);
         let written = self.bars.suspend(|| {
             let mut stdout = io::stdout().lock();
             stdout.write_all(text.as_bytes())?;
@@ -112,7 +114,7 @@ impl Out {
         if self.messages_are_logged.load(Ordering::Relaxed) {
             return tracing::info!(target: MESSAGE_TARGET, "{text}");
         }
-        self.write_stderr(format!("{text}\n").as_bytes());
+        self.write_stderr(format!("{}\n", replace_control_characters(text)).as_bytes());
     }
 
     /// The progress bars of the terminal.
@@ -139,6 +141,25 @@ impl Out {
         // There is no other way to report that stderr is closed.
         let _ = self.bars.suspend(|| io::stderr().lock().write_all(bytes));
     }
+}
+
+/// Replaces control characters, which names and texts of a backup may contain, except line feeds, tabs and colours.
+fn replace_control_characters(text: &str) -> Cow<'_, str> {
+    let is_kept = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
+    if text.chars().all(is_kept) {
+        return Cow::Borrowed(text);
+    }
+    let begins_colour = |rest: &str| {
+        let parameters = rest
+            .strip_prefix('[')
+            .map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';'));
+        parameters.is_some_and(|rest| rest.starts_with('m'))
+    };
+    let replace = |(at, c): (usize, char)| {
+        let is_colour = c == '\x1b' && text.get(at + 1..).is_some_and(begins_colour);
+        if is_kept(c) || is_colour { c } else { char::REPLACEMENT_CHARACTER }
+    };
+    Cow::Owned(text.char_indices().map(replace).collect())
 }
 
 /// Message, context and hint of a failure, as the command line prints them after `error:`.

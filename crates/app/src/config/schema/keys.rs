@@ -27,8 +27,6 @@ pub(crate) const MILVUS_GRPC_MTLS_KEY_PATH: TypedKey<String> =
     TypedKey::text(Schema::V2, "milvus.grpc.mtlsKeyPath");
 pub(crate) const MILVUS_MANAGEMENT_ENDPOINT: TypedKey<String> =
     TypedKey::text(Schema::V2, "milvus.management.endpoint");
-pub(crate) const MILVUS_ETCD_ENDPOINTS: TypedKey<Vec<String>> =
-    TypedKey::list(Schema::V2, "milvus.etcd.endpoints");
 pub(crate) const BACKUP_STORAGE_ROOT_PATH: TypedKey<String> =
     TypedKey::text(Schema::V2, "backup.storage.rootPath");
 pub(crate) const BACKUP_CONCURRENCY_COLLECTIONS: TypedKey<u64> =

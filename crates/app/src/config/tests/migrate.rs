@@ -102,7 +102,7 @@ fn a_v2_file_is_rejected() {
 
 proptest::proptest! {
     #[test]
-    fn any_password_survives(password in "\\PC*", user in "[ -~]{1,40}") {
+    fn any_password_survives(password in "\\PC*", user in "[!-~][ -~]{0,40}") {
         let v1 = serde_json::json!({"milvus": {"user": user, "password": password}});
         let case = Case::new(&v1.to_string());
         let migration = migrate(&case.path(), &Environment::default()).unwrap_or_else(|e| panic!("{e}"));
@@ -111,8 +111,9 @@ proptest::proptest! {
         let milvus::Auth::Password { user: read_user, password: read } = engine.milvus.auth else {
             panic!("no password in {}", migration.text)
         };
-        let trimmed = password.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let trimmed = password.trim_end_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let trimmed = trimmed.trim_start_matches('\u{feff}');
         proptest::prop_assert_eq!(secrecy::ExposeSecret::expose_secret(&read), trimmed);
-        proptest::prop_assert_eq!(read_user, user);
+        proptest::prop_assert_eq!(read_user, user.trim_end());
     }
 }

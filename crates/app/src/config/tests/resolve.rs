@@ -267,22 +267,24 @@ fn a_secret_file_that_is_empty_is_ignored_with_a_warning() {
 }
 
 #[test]
-fn white_space_around_secrets_is_removed_with_a_warning() {
-    let case = Case::new("configVersion: v2\nmilvus: {user: root, password: \" a b \"}\n");
+fn white_space_at_the_end_of_credentials_is_removed_with_a_warning() {
+    let case = Case::new("configVersion: v2\nmilvus: {user: \"root \", password: \" a b \"}\n");
     let config = case.load([("MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY", "\u{feff}key\n")]);
     let warnings: Vec<_> = config.warnings.iter().map(|warning| case.plain(warning)).collect();
     assert_eq!(
         warnings,
         [
-            "milvus.password: white space around the secret is removed (c.yaml:2)",
-            "milvus.storage.auth.secretAccessKey: white space around the secret is removed \
+            "milvus.user: white space at its end is removed (c.yaml:2)",
+            "milvus.password: white space at its end is removed (c.yaml:2)",
+            "milvus.storage.auth.secretAccessKey: white space at its end is removed \
              (env MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY)",
         ]
     );
-    let Auth::Password { password, .. } = config.engine(&Environment::default()).unwrap().milvus.auth else {
+    let Auth::Password { user, password } = config.engine(&Environment::default()).unwrap().milvus.auth
+    else {
         panic!("no password")
     };
-    assert_eq!(password.expose_secret(), "a b");
+    assert_eq!((user.as_str(), password.expose_secret()), ("root", " a b"));
 }
 
 #[test]

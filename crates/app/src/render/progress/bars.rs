@@ -50,7 +50,7 @@ impl Bars {
             let bar = self.collections.entry(collection.name.clone()).or_insert_with(|| {
                 bars.insert_before(
                     total,
-                    new_bar(collection.shown_name(), "  {prefix:26} {bar:20} {wide_msg}"),
+                    new_bar(collection.shown_name(), "  {prefix:26!} {bar:20} {wide_msg}"),
                 )
             });
             update(bar, done_part(collection), words::collection(collection));

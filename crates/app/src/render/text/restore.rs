@@ -153,6 +153,7 @@ pub(crate) fn restore_failure(report: &RestoreReport) -> String {
     if !not_begun.is_empty() {
         let _ = writeln!(text, "  not started: {}", names(&not_begun));
     }
+    text.push_str(&dropped_collections(report));
     let left: Vec<_> = of(report, |c| c.created && c.outcome != CollectionOutcome::Done).collect();
     if !left.is_empty() {
         let _ = writeln!(text, "  left in place, incomplete: {}", targets(&left));
