@@ -1,8 +1,11 @@
 //! Backups and restores through gateways that answer as those of other vendors do, in front of Ceph RGW.
 
+use futures::TryStreamExt;
 use http::Method;
 use http::request::Parts;
+use model::key::ObjectKey;
 use model::name::CollectionRef;
+use storage::{NewObjectOptions, S3Addressing, S3Config, S3Credentials, Store, StoreConfig};
 use testkit::gateway::{Gateway, Treatment};
 use testkit::servers::{self, S3Server, ServerStorage};
 
@@ -160,12 +163,41 @@ async fn an_archived_backup_hides_no_other() {
     scene.run("delete -n cold --yes").exits_with(0);
 }
 
+/// Opens a bucket as the user of an access key, whose secret is the same.
+fn open_bucket(s3: &S3Server, bucket: &str, access_key_id: &str) -> Store {
+    let credentials = S3Credentials::Static {
+        access_key_id: access_key_id.to_owned(),
+        secret_access_key: access_key_id.into(),
+        session_token: None,
+    };
+    let config = S3Config {
+        endpoint: s3.endpoint.clone(),
+        region: String::new(),
+        bucket: bucket.to_owned(),
+        addressing: S3Addressing::Auto,
+        credentials,
+        ca_cert: None,
+        new_objects: NewObjectOptions::default(),
+    };
+    Store::open(&StoreConfig::S3(config)).unwrap()
+}
+
+/// Writes an object of as many bytes under the name of every binlog.
+async fn copy_as_garbage(from: &Store, to: &Store, root: &str) {
+    let mut entries = from.list(&ObjectKey::new(&format!("{root}/insert_log/")));
+    while let Some(entry) = entries.try_next().await.unwrap() {
+        let garbage = vec![b'Z'; usize::try_from(entry.meta.size).unwrap()];
+        to.write(&entry.key, garbage.into()).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn two_tenants_with_buckets_of_the_same_name_are_two_places() {
     let (Some(server), Some(s3)) = (servers::milvus_s3(), servers::s3()) else { return };
-    let ServerStorage::S3 { bucket, .. } = &server.storage else { panic!("{server:?}") };
+    let ServerStorage::S3 { bucket, root, .. } = &server.storage else { panic!("{server:?}") };
     let milvus = server.connect().await;
     let collection = create_collections(&milvus, &["apple"]).await.remove(0);
+    milvus.flush(&collection).await.unwrap();
     s3.create_bucket_of_other_tenant(bucket).await;
     let tool = Tool::on_s3(&server, &s3).await;
     let run = |arguments: &str| {
@@ -180,6 +212,10 @@ async fn two_tenants_with_buckets_of_the_same_name_are_two_places() {
         )
     };
     run("check").exits_with(0).prints(&["staged"]);
+    // The other tenant has other objects under the same names, which a server-side copy would read.
+    let bucket_of = |access_key_id| open_bucket(&s3, bucket, access_key_id);
+    let (own, other) = (bucket_of(S3Server::ACCESS_KEY_ID), bucket_of(S3Server::OTHER_ACCESS_KEY_ID));
+    copy_as_garbage(&own, &other, root).await;
     run(&format!("create -n fruit --filter {collection}")).exits_with(0);
     run("restore -n fruit --suffix _copy").exits_with(0);
     let copy = CollectionRef::new(collection.database.as_str(), format!("{}_copy", collection.collection));

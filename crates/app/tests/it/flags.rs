@@ -66,8 +66,12 @@ fn several_backups_are_deleted_one_after_the_other() {
     let tool = backup_root();
     let planned = tool.run(&["delete", "older", "-n", "newer", "--dry-run"]).exits_with(0).stdout;
     assert!(planned.contains("newer") && planned.contains("older"), "{planned}");
+    // Nothing is deleted if one of the names is wrong.
     tool.run(&["delete", "older", "none", "newer", "--yes"]).exits_with(3).prints_on_stderr(&["none"]);
-    assert!(!tool.path("backup/older").exists() && tool.path("backup/newer").exists());
+    tool.run(&["delete", "older", "latest", "--yes"]).exits_with(2).prints_on_stderr(&["latest means"]);
+    assert!(tool.path("backup/older").exists() && tool.path("backup/newer").exists());
+    tool.run(&["delete", "older", "newer", "older", "--yes"]).exits_with(0);
+    assert!(!tool.path("backup/older").exists() && !tool.path("backup/newer").exists());
 }
 
 #[test]

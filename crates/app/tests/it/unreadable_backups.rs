@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -10,14 +11,16 @@ use crate::serving::World;
 use crate::tool::{NOWHERE, Tool};
 
 /// Each name with its state and a word of the reason.
-const ODD: [(&str, &str, &str); 7] = [
+const ODD: [(&str, &str, &str); 9] = [
     ("dead", "unreadable", "link to nothing"),
     ("dead_head", "unreadable", "link to nothing"),
+    ("device", "unreadable", "not a regular file"),
     ("directory", "unreadable", "is a directory"),
     ("garbage", "damaged", "not the JSON of a backup"),
     ("loop", "unreadable", "symbolic links"),
     ("loop_head", "unreadable", "symbolic links"),
     ("minio", "unreadable", "is a directory"),
+    ("pipe", "unreadable", "not a regular file"),
 ];
 
 /// Creates the odd backups below a root directory.
@@ -29,6 +32,9 @@ fn create_odd_backups(root: &Path) {
     };
     symlink("nowhere", root.join("dead")).unwrap();
     symlink("nowhere", meta("dead_head").join("backup_meta.json")).unwrap();
+    symlink("/dev/zero", meta("device").join("backup_meta.json")).unwrap();
+    let made = Command::new("mkfifo").arg(meta("pipe").join("backup_meta.json")).status().unwrap();
+    assert!(made.success());
     fs::create_dir(meta("directory").join("backup_meta.json")).unwrap();
     fs::write(meta("garbage").join("backup_meta.json"), [7; 40]).unwrap();
     symlink("loop", root.join("loop")).unwrap();
