@@ -5,6 +5,7 @@ use model::key::ObjectKey;
 use model::layout::backup::{MB_BEGIN, ManifestFile};
 use model::name::BackupName;
 use serde::{Deserialize, Serialize};
+use storage::{StorageError, StorageErrorKind};
 
 use crate::catalog::{Catalog, LiveRun};
 use crate::lease::Lease;
@@ -171,8 +172,7 @@ impl Catalog {
     ) -> Result<(), Error> {
         // A cancellation does not interrupt the claim: a marker that is never stopped would look live.
         let mut lease = match self.claim_for_removal(engine, &request.name).await {
-            // No marker can be written where a broken link or a file has the place of the directory.
-            Err(Error::Storage(_)) if state != BackupState::Complete => {
+            Err(Error::Storage(error)) if needs_no_marker(state, &error) => {
                 return self.remove_backup(&request.name, state, ctx).await;
             }
             claimed => claimed?,
@@ -223,7 +223,7 @@ impl Catalog {
             if exists { Ok(()) } else { self.store.write(&begin_marker, "{}".into()).await }
         };
         match marked.await {
-            Err(_) if state != BackupState::Complete => Ok(()),
+            Err(error) if needs_no_marker(state, &error) => Ok(()),
             marked => marked.map_err(Error::from),
         }
     }
@@ -246,6 +246,13 @@ impl Catalog {
         let progress = |objects| ctx.emit(Event::Deleted { objects });
         self.store.delete_below(dir, ctx.cancel(), progress).await.map(drop).map_err(Error::from)
     }
+}
+
+/// Returns whether a backup is deleted although no begin marker can be written.
+///
+/// A broken link or a file may have the place of its directory, and a full disk must be freed.
+fn needs_no_marker(state: BackupState, error: &StorageError) -> bool {
+    state != BackupState::Complete || error.kind() == StorageErrorKind::NoSpace
 }
 
 /// Describes the runs that a forced deletion overrides; fails at the first one if the deletion is not forced.

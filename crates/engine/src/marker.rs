@@ -127,10 +127,14 @@ impl Marker {
         key: &ObjectKey,
         reader: Option<&ServerIdentity>,
     ) -> Result<Option<Duration>, Error> {
-        if self.stopped || self.is_of_earlier_process(reader) {
+        let process = self.process.as_ref();
+        if self.stopped || process.is_some_and(|process| process.has_ended(self.pid)) {
             return Ok(None);
         }
-        if self.process.as_ref().is_some_and(|process| process.has_ended(self.pid)) {
+        // The data directory may be a copy of that of another server, which runs.
+        let is_of_other_process = self.pid != std::process::id();
+        let is_running = process.is_some_and(|process| process.is_running(self.pid));
+        if self.is_of_earlier_process(reader) && !(is_of_other_process && is_running) {
             return Ok(None);
         }
         let Some(metadata) = store.metadata(key).await? else { return Ok(None) };

@@ -36,13 +36,24 @@ impl ProcessIdentity {
 
     /// Returns whether the process with this number and identity is known to have ended.
     pub(crate) fn has_ended(&self, pid: u32) -> bool {
-        let Some(reader) = Self::of(std::process::id()) else { return false };
-        let is_here = reader.boot_id == self.boot_id && reader.pid_namespace == self.pid_namespace;
         match read_start_ticks(pid) {
-            Some(start) => is_here && start != self.start_ticks,
+            Some(start) => self.is_here() && start != self.start_ticks,
             // With `hidepid` the processes of other users cannot be seen; then not even the first one is there.
-            None => is_here && Path::new("/proc/1").exists(),
+            None => self.is_here() && Path::new("/proc/1").exists(),
         }
+    }
+
+    /// Returns whether the process with this number and identity is known to run.
+    pub(crate) fn is_running(&self, pid: u32) -> bool {
+        self.is_here() && read_start_ticks(pid) == Some(self.start_ticks)
+    }
+
+    /// Returns whether the process belongs to the boot and the PID namespace of this one.
+    fn is_here(&self) -> bool {
+        let reader = Self::of(std::process::id());
+        reader.is_some_and(|reader| {
+            reader.boot_id == self.boot_id && reader.pid_namespace == self.pid_namespace
+        })
     }
 }
 

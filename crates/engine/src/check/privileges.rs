@@ -141,29 +141,26 @@ impl Privileges<'_> {
     /// Tries a privilege in every database, because the grants cannot be read.
     async fn try_in_all_databases(&self, required: &Requirement) -> (Privilege, Finding) {
         let mut privilege = required.privilege();
-        let concerned: &[String] = if required.concerns_server() { &[] } else { &self.databases };
-        let databases = || concerned.iter().map(String::as_str);
-        let databases: Vec<&str> =
-            if concerned.is_empty() { vec![DEFAULT_DATABASE] } else { databases().collect() };
-        let trials = join_all(databases.iter().map(|database| self.try_out(required, database))).await;
+        let objects = self.objects_of(required, &[]);
+        let trials = join_all(objects.iter().map(|object| self.try_out(required, &object.database))).await;
         let mut denied = Vec::new();
-        for (database, trial) in databases.iter().zip(&trials) {
+        for (object, trial) in objects.iter().zip(&trials) {
             if let Trial::Denied(name) = trial {
                 name.clone_into(&mut privilege.name);
-                denied.push(CollectionRef::new(*database, ALL_OBJECTS));
+                denied.push(object.clone());
             }
         }
         let finding = match denied.len() {
             0 if trials.contains(&Trial::Unknown) => Finding::Unknown,
             0 => Finding::Present,
-            all if all == databases.len() && privilege.object_type == ObjectType::Global => Finding::Missing,
-            all if all == databases.len() => Finding::NotOnAll,
+            all if all == objects.len() && privilege.object_type == ObjectType::Global => Finding::Missing,
+            all if all == objects.len() => Finding::NotOnAll,
             _ => Finding::MissingOnSome(denied),
         };
         (privilege, finding)
     }
 
-    /// Returns the objects on which a privilege is needed; the database alone is in the name of all its collections.
+    /// Returns the objects on which a privilege is needed; `*` stands for all collections of a database.
     fn objects_of(&self, required: &Requirement, collections: &[CollectionRef]) -> Vec<CollectionRef> {
         if required.concerns_server() {
             return vec![CollectionRef::new(DEFAULT_DATABASE, ALL_OBJECTS)];
