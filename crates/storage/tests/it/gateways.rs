@@ -242,7 +242,7 @@ async fn new_objects_have_the_configured_acl_and_storage_class_however_they_are_
 async fn a_bucket_tells_whether_it_keeps_old_versions() {
     for (document, expected) in [
         ("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", true),
-        ("<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>", false),
+        ("<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>", true),
         ("<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>", false),
     ] {
         let server = Server::start().await;
