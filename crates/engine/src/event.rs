@@ -28,7 +28,7 @@ pub enum Event {
     Target {
         /// The collection by the name that the other events use.
         collection: CollectionRef,
-        /// Its name in the target.
+        /// The name that it gets in the target.
         target: CollectionRef,
     },
     /// A collection has entered a phase.

@@ -36,11 +36,12 @@ impl ProcessIdentity {
 
     /// Returns whether the process with this number and identity is known to have ended.
     pub(crate) fn has_ended(&self, pid: u32) -> bool {
-        match read_start_ticks(pid) {
-            Some(start) => self.is_here() && start != self.start_ticks,
+        let is_gone = match read_start_ticks(pid) {
+            Some(start) => start != self.start_ticks,
             // With `hidepid` the processes of other users cannot be seen; then not even the first one is there.
-            None => self.is_here() && Path::new("/proc/1").exists(),
-        }
+            None => Path::new("/proc/1").exists(),
+        };
+        is_gone && self.is_here()
     }
 
     /// Returns whether the process with this number and identity is known to run.

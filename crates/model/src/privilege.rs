@@ -32,7 +32,7 @@ pub struct Requirement {
     pub name: &'static str,
     /// The first release that has the privilege; older ones demand none for the call.
     since: Release,
-    /// What is impossible without it; `None` if nothing works without it.
+    /// What fails without it; `None` if the whole backup or restore fails.
     pub only_for: Option<&'static str>,
 }
 
@@ -49,7 +49,7 @@ pub struct Grant {
     pub privilege: String,
 }
 
-/// How many of the objects in question a user has a privilege on.
+/// On how many of some objects a user has a privilege.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Coverage {
     /// All of them.
@@ -60,7 +60,7 @@ pub enum Coverage {
     None,
 }
 
-/// The name that stands for all objects in a grant.
+/// The text in a grant that means all objects, all databases or all privileges.
 pub const ALL_OBJECTS: &str = "*";
 
 /// The privileges of backups, in the order of their calls.

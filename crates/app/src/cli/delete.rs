@@ -10,7 +10,7 @@ use super::confirm::{can_confirm, confirm};
 use super::remote::{JobFlags, Submission};
 use super::report::report_deletion;
 use super::session::Session;
-use crate::remote::query_flag;
+use crate::remote::{Client, query_flag};
 use crate::render;
 use crate::render::text::delete_question;
 
@@ -64,14 +64,46 @@ impl Arguments {
                 requests.push(request);
             }
         }
-        if requests.len() > 1 {
-            // What cannot be deleted must be found before the first backup is deleted.
-            for request in &requests {
-                self.plan(request, session).await?;
+        match session.server() {
+            Some(client) => self.delete_on_server(client, &requests, session).await,
+            None => self.delete_here(&requests, session).await,
+        }
+    }
+
+    /// Returns whether a person is asked before each deletion.
+    fn asks(&self) -> bool {
+        !self.yes && !self.dry_run && can_confirm()
+    }
+
+    async fn delete_on_server(
+        &self,
+        client: &Client,
+        requests: &[DeleteRequest],
+        session: &Session<'_>,
+    ) -> Result<u8, Failure> {
+        let mut questions = Vec::new();
+        // What cannot be deleted must be found before the first backup is deleted.
+        if self.asks() || requests.len() > 1 {
+            for request in requests {
+                let path = &["backups", request.name.as_str()];
+                questions.push(delete_question(&client.plan_deletion(path, self.force).await?));
             }
         }
-        for request in &requests {
-            let code = self.delete(request, session).await?;
+        for (number, request) in requests.iter().enumerate() {
+            let question = questions.get(number).filter(|_| self.asks());
+            if let Some(question) = question
+                && !confirm(session, question, UNCHANGED, None).await?
+            {
+                continue;
+            }
+            let submission = Submission {
+                method: Method::DELETE,
+                path: &["backups", request.name.as_str()],
+                query: &[("dry_run", query_flag(self.dry_run)), ("force", query_flag(self.force))],
+                body: None::<&()>,
+                plan_text: render::text::delete_plan as fn(&DeletionReport) -> String,
+            };
+            let code = self.job.submit(session, client, submission).await?;
             if code != DONE {
                 return Ok(code);
             }
@@ -79,52 +111,34 @@ impl Arguments {
         Ok(DONE)
     }
 
-    /// Finds a backup to delete; fails if it cannot be deleted.
-    async fn plan(&self, request: &DeleteRequest, session: &Session<'_>) -> Result<(), Failure> {
-        if let Some(client) = session.server() {
-            let path = &["backups", request.name.as_str()];
-            let _: DeletionReport = client.plan_deletion(path, self.force).await?;
-        } else {
-            let planning = session.silent_job()?;
-            session.engine()?.plan_delete(request, planning.ctx()).await?;
-        }
-        Ok(())
-    }
-
-    async fn delete(&self, request: &DeleteRequest, session: &Session<'_>) -> Result<u8, Failure> {
-        let asks = !self.yes && !self.dry_run && can_confirm();
-        if let Some(client) = session.server() {
-            let path = &["backups", request.name.as_str()];
-            if asks {
-                let question = delete_question(&client.plan_deletion(path, self.force).await?);
-                if !confirm(session, &question, UNCHANGED, None).await? {
-                    return Ok(DONE);
-                }
-            }
-            let submission = Submission {
-                method: Method::DELETE,
-                path,
-                query: &[("dry_run", query_flag(self.dry_run)), ("force", query_flag(self.force))],
-                body: None::<&()>,
-                plan_text: render::text::delete_plan as fn(&DeletionReport) -> String,
-            };
-            return self.job.submit(session, client, submission).await;
-        }
+    async fn delete_here(&self, requests: &[DeleteRequest], session: &Session<'_>) -> Result<u8, Failure> {
         self.job.reject_without_server()?;
         let engine = session.engine()?;
         let planning = session.silent_job()?;
-        let prepared = engine.plan_delete(request, planning.ctx()).await?;
-        let plan = DeletionReport::new(prepared.contents(), true);
-        if self.dry_run {
-            return report_deletion(session, &plan);
+        // What cannot be deleted must be found before the first backup is deleted.
+        let mut planned = Vec::with_capacity(requests.len());
+        for request in requests {
+            planned.push(engine.plan_delete(request, planning.ctx()).await?);
         }
         let cancel = planning.ctx().cancel();
-        if asks && !confirm(session, &delete_question(&plan), UNCHANGED, Some(cancel)).await? {
-            return Ok(DONE);
+        for prepared in planned {
+            let plan = DeletionReport::new(prepared.contents(), true);
+            let code = if self.dry_run {
+                report_deletion(session, &plan)?
+            } else if self.asks()
+                && !confirm(session, &delete_question(&plan), UNCHANGED, Some(cancel)).await?
+            {
+                DONE
+            } else {
+                let job = session.shown_job(cancel.clone());
+                let deleted = engine.delete(prepared, job.ctx()).await;
+                job.display().finish();
+                report_deletion(session, &DeletionReport::new(&deleted?, false))?
+            };
+            if code != DONE {
+                return Ok(code);
+            }
         }
-        let job = session.shown_job(cancel.clone());
-        let deleted = engine.delete(prepared, job.ctx()).await;
-        job.display().finish();
-        report_deletion(session, &DeletionReport::new(&deleted?, false))
+        Ok(DONE)
     }
 }

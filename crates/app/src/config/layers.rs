@@ -27,10 +27,6 @@ pub(super) struct Resolved {
     pub warnings: Vec<String>,
 }
 
-/// Keys that this program does not use, so that no value of them may stop it.
-const UNUSED_KEYS: [&str; 3] =
-    ["milvus.authorizationEnabled", "backup.maxSegmentGroupSize", "backup.gcPause.seconds"];
-
 impl Layers<'_> {
     /// Resolves every key of the schema, or returns all problems.
     pub(super) fn resolve(&self, schema: Schema) -> Result<Resolved, Vec<Problem>> {
@@ -41,7 +37,7 @@ impl Layers<'_> {
             match self.value(key, &values, &mut warnings) {
                 Ok(Some(value)) => values.put(key.name, value),
                 Ok(None) => {}
-                Err(problem) if UNUSED_KEYS.contains(&key.name) => {
+                Err(problem) if key.is_unused => {
                     warnings.push(format!("{problem}; the key has no effect"));
                 }
                 Err(problem) => problems.push(problem),

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use milvus::CreateCollection;
-use model::manifest::{ConsistencyLevel, DataType, Field, Index, KeyValue, Schema};
+use model::manifest::{DataType, Field, Index};
 use model::name::CollectionRef;
 use testkit::load::load_and_wait;
+use testkit::seed::keyed;
 use testkit::test_milvus::{Column, TestMilvus, Values};
 use testkit::{names, servers};
 
@@ -15,23 +15,11 @@ use crate::tool::Tool;
 /// The number of rounds of insertions. Round 0 inserts all keys, round 1 those from 10 on, round 2 those from 20 on.
 const ROUNDS: i64 = 3;
 const KEYS: i64 = 30;
+const DIM: usize = 2;
 
 async fn create(milvus: &TestMilvus, target: &CollectionRef) {
-    let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
-    let fields = vec![
-        Field { is_primary_key: true, ..field("id", DataType::INT64) },
-        field("round", DataType::INT64),
-        Field { type_params: vec![KeyValue::new("dim", "2")], ..field("vector", DataType::FLOAT_VECTOR) },
-    ];
-    let create = CreateCollection {
-        target: target.clone(),
-        schema: Schema { fields, ..Schema::default() },
-        shards: 1,
-        consistency: ConsistencyLevel(1),
-        properties: Vec::new(),
-        num_partitions: None,
-    };
-    milvus.create_collection(&create).await.unwrap();
+    let round = Field { name: "round".to_owned(), data_type: DataType::INT64, ..Field::default() };
+    keyed::create_with(milvus, target, DIM, vec![round]).await.unwrap();
     let index = Index {
         field_name: "vector".to_owned(),
         name: "vector".to_owned(),
@@ -56,7 +44,7 @@ async fn insert(milvus: &TestMilvus, target: &CollectionRef, round: i64) {
         column(
             "vector",
             DataType::FLOAT_VECTOR,
-            Values::FloatVector { dim: 2, data: vec![0.5; keys.len() * 2] },
+            Values::FloatVector { dim: DIM, data: vec![0.5; keys.len() * DIM] },
         ),
         column("id", DataType::INT64, Values::Long(keys)),
     ];

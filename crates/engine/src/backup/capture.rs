@@ -182,9 +182,9 @@ impl BackupRun<'_> {
         let created: Vec<(String, PartitionId)> =
             partitions.iter().filter(|(_, id)| !described.load_states.contains_key(id)).cloned().collect();
         described.load_states.extend(self.read_load_states(name, created).await?);
-        let mut snapshot = self.prepared.list_files(name, described, &partitions, segments).await?;
-        snapshot.warnings.splice(..0, warnings);
-        Ok(snapshot)
+        let snapshot = self.prepared.list_files(name, described, &partitions, segments).await?;
+        warnings.extend(snapshot.warnings);
+        Ok(Snapshot { warnings, ..snapshot })
     }
 
     /// Emits the event that a collection has entered a phase.

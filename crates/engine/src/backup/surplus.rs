@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use model::binlog;
 use model::ids::{CollectionId, FieldId, PartitionScope};
 use model::manifest::{Binlog, Segment};
-use model::plan::{CountedFile, SegmentProblem, find_surplus};
+use model::plan::{CountedFile, SegmentProblem, find_own_files};
 use model::segment::{SegmentKind, StorageFormat};
 use storage::StorageErrorKind;
 
@@ -18,12 +18,12 @@ const FOOTER_BYTES: u64 = 16 << 10;
 /// The number of segments that are examined at the same time.
 const SEGMENTS_AT_ONCE: usize = 8;
 
-/// What the files of a segment show.
+/// Which of the listed files belong to a segment.
 enum Examined {
-    /// Nothing speaks against the files.
+    /// All of them, as far as their numbers show.
     Whole,
-    /// Some files do not belong to the segment; these do.
-    Surplus(Vec<CountedFile>),
+    /// Only these.
+    Mixed(Vec<CountedFile>),
     /// The files have other rows than Milvus reports, and no choice of files explains it.
     Unclear(SegmentProblem),
 }
@@ -47,7 +47,7 @@ impl Instance {
         for (segment, examined) in odd.into_iter().zip(examined) {
             match examined {
                 Examined::Whole => {}
-                Examined::Surplus(own) => {
+                Examined::Mixed(own) => {
                     let (id, rows, before) = (segment.id, segment.rows, segment.binlogs.len());
                     let is_own =
                         |b: &Binlog| own.iter().any(|file| (file.field, file.log) == (b.field, b.log));
@@ -74,11 +74,9 @@ impl Instance {
             Err(error) => return Err(error),
         };
         let (id, reported) = (segment.id, segment.rows);
-        Ok(match find_surplus(&counted, reported) {
-            Some(surplus) if surplus.is_empty() && counted.len() == segment.binlogs.len() => Examined::Whole,
-            Some(surplus) => {
-                Examined::Surplus(counted.into_iter().filter(|file| !surplus.contains(file)).collect())
-            }
+        Ok(match find_own_files(&counted, reported) {
+            Some(own) if own.len() == segment.binlogs.len() => Examined::Whole,
+            Some(own) => Examined::Mixed(own),
             // The different numbers of files are a problem of their own.
             None if is_uneven(segment) => Examined::Whole,
             None => Examined::Unclear(SegmentProblem::OtherRows {
@@ -133,12 +131,12 @@ impl Instance {
 fn may_have_surplus(segment: &Segment) -> bool {
     segment.kind == SegmentKind::Rows { format: StorageFormat::V1 }
         && segment.rows > 0
-        && segment.binlogs.chunk_by(|a, b| a.field == b.field).any(|files| files.len() > 1)
+        && segment.files_by_column().any(|(_, count)| count > 1)
 }
 
 /// Returns whether the columns of a segment have different numbers of files.
 fn is_uneven(segment: &Segment) -> bool {
-    let mut counts = segment.binlogs.chunk_by(|a, b| a.field == b.field).map(<[Binlog]>::len);
+    let mut counts = segment.files_by_column().map(|(_, count)| count);
     let first = counts.next();
     counts.any(|count| Some(count) != first)
 }

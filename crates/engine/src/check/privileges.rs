@@ -23,7 +23,7 @@ struct Privileges<'a> {
     grants: Option<Vec<Grant>>,
 }
 
-/// What is known about one required privilege.
+/// Whether the user has one required privilege.
 enum Finding {
     Present,
     Missing,

@@ -21,6 +21,12 @@ fn write_marker(path: &Path, renewed_ms: i64) {
     disk::write_file(path, marker.to_string());
 }
 
+/// Writes the marker of a run whose lease has expired.
+fn write_expired_marker(path: &Path) {
+    write_marker(path, now_ms());
+    disk::set_age(path, Duration::from_secs(200));
+}
+
 #[tokio::test]
 async fn a_running_backup_of_another_run_is_not_changed() {
     let world = World::with_books().await;
@@ -59,8 +65,7 @@ async fn a_running_backup_of_another_run_is_not_changed() {
 async fn a_backup_with_an_expired_marker_is_unfinished_and_can_be_deleted() {
     let world = World::with_books().await;
     let marker = world.backup_path("nightly/meta/mb_begin.json");
-    write_marker(&marker, now_ms());
-    disk::set_age(&marker, Duration::from_secs(200));
+    write_expired_marker(&marker);
     disk::write_file(&world.backup_path("nightly/binlogs/insert_log/1/2/3/3/100/4"), "left behind");
     assert_eq!(world.find_listed("nightly").await.unwrap().state, BackupState::Unfinished);
     let error = world.back_up(&backup_request("nightly")).await.unwrap_err();
@@ -286,8 +291,7 @@ async fn a_failed_run_marks_its_begin_marker_as_stopped() {
 async fn a_deletion_of_an_unfinished_backup_spares_a_complete_one_of_the_same_name() {
     let world = World::with_books().await;
     let marker = world.backup_path("nightly/meta/mb_begin.json");
-    write_marker(&marker, now_ms());
-    disk::set_age(&marker, Duration::from_secs(200));
+    write_expired_marker(&marker);
     let (engine, ctx) = (world.engine(), JobCtx::detached());
     let request = DeleteRequest { name: "nightly".parse().unwrap(), force: false };
     let planned = within_deadline(engine.plan_delete(&request, &ctx)).await.unwrap();
@@ -304,8 +308,7 @@ async fn a_deletion_of_an_unfinished_backup_spares_a_complete_one_of_the_same_na
 async fn of_two_deletions_of_an_unfinished_backup_only_one_removes_it() {
     let world = World::with_books().await;
     let marker = world.backup_path("nightly/meta/mb_begin.json");
-    write_marker(&marker, now_ms());
-    disk::set_age(&marker, Duration::from_secs(200));
+    write_expired_marker(&marker);
     disk::write_file(&world.backup_path("nightly/binlogs/insert_log/1/2/3/3/100/4"), "left behind");
     let (one, other) = tokio::join!(world.delete("nightly"), world.delete("nightly"));
     let errors: Vec<String> =
@@ -319,8 +322,7 @@ async fn a_complete_backup_with_the_marker_of_a_dead_deletion_is_protected_by_it
     let world = World::with_books().await;
     world.back_up(&backup_request("nightly")).await.unwrap();
     let marker = world.backup_path("nightly/meta/mb_begin.json");
-    write_marker(&marker, now_ms());
-    disk::set_age(&marker, Duration::from_secs(200));
+    write_expired_marker(&marker);
     let (engine, ctx) = (world.engine(), JobCtx::detached());
     let request = DeleteRequest { name: "nightly".parse().unwrap(), force: false };
     let planned = within_deadline(engine.plan_delete(&request, &ctx)).await.unwrap();

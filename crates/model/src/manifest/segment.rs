@@ -53,6 +53,12 @@ impl Segment {
         sizes.fold(0, u64::saturating_add)
     }
 
+    /// Returns the number of insert binlogs of each column, or group of columns, that has some.
+    pub fn files_by_column(&self) -> impl Iterator<Item = (FieldId, usize)> {
+        let columns = self.binlogs.chunk_by(|a, b| a.field == b.field);
+        columns.filter_map(|files| Some((files.first()?.field, files.len())))
+    }
+
     /// Returns the number of its files.
     pub fn objects(&self) -> usize {
         self.binlogs.len() + self.delta_logs.len()

@@ -13,4 +13,4 @@ mod surplus;
 
 pub use expected::ExpectedFiles;
 pub use segments::{ListedSegments, SegmentFiles, SegmentProblem, UnsupportedSegment};
-pub use surplus::{CountedFile, find_surplus};
+pub use surplus::{CountedFile, find_own_files};

@@ -187,10 +187,7 @@ fn find_problem(segment: &Segment, columns: &[FieldId]) -> Option<SegmentProblem
     if let Some(field) = required_columns.iter().find(|field| !has(field)) {
         return Some(SegmentProblem::NoColumn { id, field: *field });
     }
-    let mut counts = segment
-        .binlogs
-        .chunk_by(|a, b| a.field == b.field)
-        .filter_map(|files| Some((files.first()?.field, files.len())));
+    let mut counts = segment.files_by_column();
     let (field, count) = counts.next()?;
     counts.find(|(_, n)| *n != count).map(|(other, other_count)| SegmentProblem::Uneven {
         id,

@@ -1,10 +1,10 @@
-//! Finds the files of a segment that Milvus's metadata does not know, by their numbers of rows.
+//! Tells the files of a segment from those that Milvus's metadata does not know, by their numbers of rows.
 //!
 //! An interrupted flush or compaction leaves files in the directory of a segment: a file of each column, or of some.
 //! The n-th files of all columns hold the same rows, so what is kept must be equally long in all columns, and together
 //! as long as the segment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::ids::{FieldId, LogId};
 
@@ -30,8 +30,8 @@ const MAX_FILES: usize = 200;
 /// The largest number of choices that are compared.
 const MAX_CHOICES: usize = 100;
 
-/// Returns the files that a segment of `rows` rows has too many; `None` if the numbers leave a doubt.
-pub fn find_surplus(files: &[CountedFile], rows: u64) -> Option<Vec<CountedFile>> {
+/// Returns the files that belong to a segment of `rows` rows; `None` if the numbers leave a doubt.
+pub fn find_own_files(files: &[CountedFile], rows: u64) -> Option<Vec<CountedFile>> {
     let mut columns: BTreeMap<FieldId, Vec<CountedFile>> = BTreeMap::new();
     for file in files {
         columns.entry(file.field).or_default().push(*file);
@@ -44,7 +44,7 @@ pub fn find_surplus(files: &[CountedFile], rows: u64) -> Option<Vec<CountedFile>
     let kept_places = choose_places(shortest, rows)?;
     let model: Vec<CountedFile> =
         kept_places.iter().filter_map(|place| shortest.get(*place)).copied().collect();
-    let mut kept = BTreeSet::new();
+    let mut own = Vec::new();
     for column in columns.values() {
         let chosen: Vec<CountedFile> = if column.len() == shortest.len() {
             kept_places.iter().filter_map(|place| column.get(*place)).copied().collect()
@@ -55,9 +55,9 @@ pub fn find_surplus(files: &[CountedFile], rows: u64) -> Option<Vec<CountedFile>
         if !has_same_rows || !chosen.is_sorted_by(|a, b| a.log < b.log) {
             return None;
         }
-        kept.extend(chosen.iter().map(|file| (file.field, file.log)));
+        own.extend(chosen);
     }
-    Some(files.iter().filter(|file| !kept.contains(&(file.field, file.log))).copied().collect())
+    Some(own)
 }
 
 /// Returns the places of the files of a column that have `rows` rows together, if only one choice is possible.
@@ -122,7 +122,7 @@ fn add_choices(
 
 /// Returns the file of a column that belongs to a file of another column.
 ///
-/// Files of equal rows are told apart by their ids: Milvus takes those of one flush from one range of numbers.
+/// Of files with equally many rows, the ids decide: Milvus gives consecutive ids to the files of one flush.
 fn choose_file(column: &[CountedFile], wanted: &CountedFile, columns: usize) -> Option<CountedFile> {
     let distance = |file: &CountedFile| file.log.0.abs_diff(wanted.log.0);
     let candidates: Vec<&CountedFile> = column.iter().filter(|file| file.rows == wanted.rows).collect();
@@ -145,7 +145,8 @@ mod tests {
             content,
         };
         let files: Vec<CountedFile> = files.iter().map(file).collect();
-        find_surplus(&files, rows).map(|files| files.into_iter().map(|file| file.log.0).collect())
+        let own = find_own_files(&files, rows)?;
+        Some(files.iter().filter(|file| !own.contains(file)).map(|file| file.log.0).collect())
     }
 
     /// A file of the columns 0, 1 and 100 each, with ids from `log` on.

@@ -62,7 +62,7 @@ impl Store {
 
     /// Returns the metadata of an object, or `None` if it does not exist or is a directory.
     ///
-    /// Where the store refuses the request for the metadata, a listing answers.
+    /// If the store refuses to return the metadata, they are read from a listing.
     pub async fn metadata(&self, key: &ObjectKey) -> Result<Option<ObjectMetadata>> {
         let cause = match self.operator().stat(key.as_str()).await {
             Ok(meta) if meta.is_dir() => return Ok(None),

@@ -11,12 +11,23 @@ use super::columns::column;
 
 /// Creates an empty collection with vectors of `dim` numbers and one shard; its database must exist.
 pub async fn create(milvus: &TestMilvus, target: &CollectionRef, dim: usize) -> Result<(), MilvusError> {
+    create_with(milvus, target, dim, Vec::new()).await
+}
+
+/// Does the same with further fields.
+pub async fn create_with(
+    milvus: &TestMilvus,
+    target: &CollectionRef,
+    dim: usize,
+    further: Vec<Field>,
+) -> Result<(), MilvusError> {
     let field = |name: &str, data_type| Field { name: name.to_owned(), data_type, ..Field::default() };
     let dim = KeyValue::new("dim", dim.to_string());
-    let fields = vec![
+    let mut fields = vec![
         Field { is_primary_key: true, ..field("id", DataType::INT64) },
         Field { type_params: vec![dim], ..field("vector", DataType::FLOAT_VECTOR) },
     ];
+    fields.extend(further);
     let create = CreateCollection {
         target: target.clone(),
         schema: Schema { fields, ..Schema::default() },

@@ -28,11 +28,18 @@ pub(super) struct Key {
     pub inherits: Option<&'static str>,
     /// For a v1 key, the v2 key that receives its value; `translate` changes some values.
     pub becomes: Option<&'static str>,
+    /// Whether this program does not use it, so that no value of it may stop the program.
+    pub is_unused: bool,
 }
 
 impl Key {
     const fn new(name: &'static str, kind: Kind, default: &'static str) -> Self {
-        Self { name, also: &[], kind, default, env: None, inherits: None, becomes: None }
+        Self { name, also: &[], kind, default, env: None, inherits: None, becomes: None, is_unused: false }
+    }
+
+    const fn unused(mut self) -> Self {
+        self.is_unused = true;
+        self
     }
 
     const fn also(mut self, names: &'static [&'static str]) -> Self {

@@ -32,7 +32,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("milvus.user", Account, "").env("MILVUS_USER").becomes("milvus.user"),
     key("milvus.password", Secret, "").env("MILVUS_PASSWORD").becomes("milvus.password"),
     key("milvus.token", Secret, "").env("MILVUS_TOKEN").becomes("milvus.token"),
-    key("milvus.authorizationEnabled", Bool, "true").env("MILVUS_AUTHORIZATION_ENABLED"),
+    key("milvus.authorizationEnabled", Bool, "true").env("MILVUS_AUTHORIZATION_ENABLED").unused(),
     key("milvus.tlsMode", Whole, "0").env("MILVUS_TLS_MODE").becomes("milvus.grpc.tlsMode"),
     key("milvus.caCertPath", Text, "").env("MILVUS_CA_CERT_PATH").becomes("milvus.grpc.caCertPath"),
     key("milvus.serverName", Text, "").env("MILVUS_SERVER_NAME").becomes("milvus.grpc.serverName"),
@@ -128,7 +128,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
         .becomes("backup.storage.storageClass"),
     key("minio.crossStorage", Bool, "false").becomes("transfer.mode"),
     key("minio.multipartCopyThresholdMiB", Count, "500").becomes("transfer.multipartCopyThresholdMiB"),
-    key("backup.maxSegmentGroupSize", Size, "2g"),
+    key("backup.maxSegmentGroupSize", Size, "2g").unused(),
     key("backup.parallelism.backupCollection", Count, "32")
         .env("BACKUP_PARALLELISM_BACKUP_COLLECTION")
         .becomes("backup.concurrency.collections"),
@@ -142,7 +142,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("backup.parallelism.importJob", Count, "768").becomes("restore.concurrency.importJobs"),
     key("backup.keepTempFiles", Bool, "false").env("BACKUP_KEEP_TEMP_FILES").becomes("restore.keepTempFiles"),
     key("backup.gcPause.enable", Bool, "true").env("BACKUP_GC_PAUSE_ENABLE").becomes("backup.pauseGC"),
-    key("backup.gcPause.seconds", Duration, "7200"),
+    key("backup.gcPause.seconds", Duration, "7200").unused(),
     key("backup.gcPause.address", Url, "http://localhost:9091")
         .env("BACKUP_GC_PAUSE_ADDRESS")
         .becomes("milvus.management.endpoint"),
