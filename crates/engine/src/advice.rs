@@ -4,6 +4,7 @@ use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, PlanError, RestoreOptions, RestoreRequest, SkipParams};
 use model::version::UnsupportedVersion;
 use serde::{Deserialize, Deserializer, Serialize};
+use storage::{StorageError, StoreRole};
 
 use crate::marker::LEASE_SECONDS;
 use crate::{Activity, BackupState, Error};
@@ -144,6 +145,11 @@ pub enum Advice {
         /// The settings.
         settings: Vec<Setting>,
     },
+    /// Set the region of the bucket.
+    SetRegion {
+        /// The setting.
+        setting: Setting,
+    },
     /// Compare the name of the bucket, or create the bucket.
     CreateBucket,
     /// Check the permissions on the store.
@@ -194,6 +200,16 @@ pub enum Setting {
     StoragePort,
     /// Whether the object store is accessed with TLS.
     StorageTls,
+    /// The region of Milvus's bucket.
+    StorageRegion,
+    /// The address of the object store of the backups.
+    BackupAddress,
+    /// The port of the object store of the backups.
+    BackupPort,
+    /// Whether the object store of the backups is accessed with TLS.
+    BackupTls,
+    /// The region of the bucket of the backups.
+    BackupRegion,
 }
 
 /// The collections that a restore did not complete, and the options to restore them with.
@@ -303,7 +319,7 @@ impl Error {
                 Advice::ReplaceCollection { when_milvus_answers: false }
             }
             Self::Format { .. } | Self::Schema { .. } => Advice::UseNewerTarget,
-            Self::Storage(error) => return advice_for_store_error(error.kind()),
+            Self::Storage(error) => return advice_for_store_error(error),
             Self::Milvus(error) => return advice_for_milvus_error(error.kind()),
             Self::During { activity: Activity::Import { .. }, .. } => {
                 Advice::ReplaceCollection { when_milvus_answers: true }
@@ -353,12 +369,19 @@ fn advice_for_import_failure(reason: &str) -> Option<Advice> {
     known.into_iter().find(|(text, _)| reason.contains(text)).map(|(_, advice)| advice)
 }
 
-fn advice_for_store_error(kind: storage::StorageErrorKind) -> Option<Advice> {
+fn advice_for_store_error(error: &StorageError) -> Option<Advice> {
     use storage::StorageErrorKind as E;
-    Some(match kind {
+    let is_backup = error.role() == StoreRole::Backup;
+    Some(match error.kind() {
         E::Credentials | E::PermissionDenied => Advice::CheckStorePermissions,
+        E::Unreachable if is_backup => Advice::CompareSettings {
+            settings: vec![Setting::BackupAddress, Setting::BackupPort, Setting::BackupTls],
+        },
         E::Unreachable => Advice::CompareSettings {
             settings: vec![Setting::StorageAddress, Setting::StoragePort, Setting::StorageTls],
+        },
+        E::Region => Advice::SetRegion {
+            setting: if is_backup { Setting::BackupRegion } else { Setting::StorageRegion },
         },
         E::BucketMissing => Advice::CreateBucket,
         E::NoSpace => Advice::FreeSpace,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use milvus::{ConnectConfig, Milvus};
 use model::key::ObjectKey;
-use storage::{CopyMode, Store, StoreConfig};
+use storage::{CopyMode, Store, StoreConfig, StoreRole};
 
 use crate::{Error, ServerIdentity};
 
@@ -161,7 +161,13 @@ impl Engine {
 
     /// Opens the store of the backups.
     pub(crate) fn open_backup_store(&self) -> Result<Store, Error> {
-        Store::open(&self.config.backup.store).map_err(Error::from)
+        let store = Store::open(&self.config.backup.store)?;
+        // Where both have one endpoint, its settings are those of Milvus's store.
+        let endpoint = store.location().endpoint();
+        let is_shared = Store::open(&self.config.source.store)
+            .is_ok_and(|source| source.location().endpoint() == endpoint);
+        let role = if is_shared { StoreRole::Milvus } else { StoreRole::Backup };
+        Ok(store.with_role(role))
     }
 }
 

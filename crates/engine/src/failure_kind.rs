@@ -88,7 +88,7 @@ fn kind_of_storage_error(error: &StorageError) -> FailureKind {
         E::Credentials | E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => {
             FailureKind::Unreachable
         }
-        E::Config => FailureKind::Usage,
+        E::Config | E::Region => FailureKind::Usage,
         E::Cancelled => FailureKind::Interrupted,
         _ => FailureKind::Failed,
     }

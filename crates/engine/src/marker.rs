@@ -47,6 +47,15 @@ impl MarkerUse {
     }
 }
 
+/// What depends on whether a run is alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignUse {
+    /// Only what is shown; nothing is written to find it out.
+    Display,
+    /// Whether its files are replaced or removed.
+    Decision,
+}
+
 /// One server process among those that use a data directory one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerIdentity {
@@ -120,12 +129,13 @@ impl Marker {
     ///
     /// The lease is held until 180 seconds after the last renewal, unless the run has stopped or its process is known
     /// to have ended. The store's own clock measures the age of the file: the clocks of the run's host and of this one
-    /// may differ. `reader` is the server that asks, if one does.
+    /// may differ. A run whose file has no date is alive. `reader` is the server that asks, if one does.
     pub(crate) async fn last_sign_of_life(
         &self,
         store: &Store,
         key: &ObjectKey,
         reader: Option<&ServerIdentity>,
+        usage: SignUse,
     ) -> Result<Option<Duration>, Error> {
         let process = self.process.as_ref();
         if self.stopped || process.is_some_and(|process| process.has_ended(self.pid)) {
@@ -138,8 +148,11 @@ impl Marker {
             return Ok(None);
         }
         let Some(metadata) = store.metadata(key).await? else { return Ok(None) };
-        // Where the store does not tell its time, nothing can be written either, so nothing depends on the answer.
-        let now = store.now_ms(key).await.unwrap_or_else(now_ms);
+        let now = match usage {
+            SignUse::Display => store.assumed_now_ms(key).await,
+            SignUse::Decision => store.now_ms(key).await,
+        };
+        let now = now.unwrap_or_else(now_ms);
         let age_ms = now.saturating_sub(metadata.modified_ms.unwrap_or(now));
         let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or_default());
         Ok((age < EXPIRY).then_some(age))
@@ -206,7 +219,7 @@ mod tests {
         File::options().append(true).open(&path).unwrap().set_modified(modified).unwrap();
         let store = Store::open(&StoreConfig::Disk).unwrap();
         let key = ObjectKey::new(path.to_str().unwrap());
-        marker.last_sign_of_life(&store, &key, reader).await.unwrap()
+        marker.last_sign_of_life(&store, &key, reader, SignUse::Decision).await.unwrap()
     }
 
     fn server(data_dir: &str, process: &str) -> ServerIdentity {

@@ -33,6 +33,8 @@ pub(crate) struct Rpc {
     pub(crate) limits: CallLimits,
     /// The number of answers with which the server limited the rate of requests.
     pub(crate) rate_limited: Arc<AtomicU64>,
+    /// The number of attempts for which the server could not be reached.
+    pub(crate) unreachable: Arc<AtomicU64>,
 }
 
 /// Describes a call for errors and logs, and determines when it is retried.
@@ -145,6 +147,8 @@ impl Rpc {
             };
             let is_rate_limited = failed.kind == MilvusErrorKind::RateLimited;
             self.rate_limited.fetch_add(u64::from(is_rate_limited), Ordering::Relaxed);
+            let is_unreachable = failed.kind == MilvusErrorKind::Unreachable;
+            self.unreachable.fetch_add(u64::from(is_unreachable), Ordering::Relaxed);
             let limit = if is_rate_limited { limits.busy } else { limits.outage };
             let delay = delays.next().unwrap_or(MAX_RETRY_DELAY);
             if !call.is_retried_after(&failed) || started.elapsed() + delay > limit {

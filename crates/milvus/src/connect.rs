@@ -58,6 +58,7 @@ impl Milvus {
             authorization: authorization_header(&config.auth)?,
             limits: config.limits,
             rate_limited: Arc::default(),
+            unreachable: Arc::default(),
         };
         let limits = CallLimits { outage: config.limits.connect, ..config.limits };
         let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
@@ -75,6 +76,11 @@ impl Milvus {
     /// Returns how many requests of this connection and its clones the server has refused to limit their rate.
     pub fn rate_limited_calls(&self) -> u64 {
         self.rpc.rate_limited.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many attempts of calls of this connection and its clones have not reached the server.
+    pub fn unreachable_calls(&self) -> u64 {
+        self.rpc.unreachable.load(Ordering::Relaxed)
     }
 
     /// Returns the capabilities that follow from the version of the server.

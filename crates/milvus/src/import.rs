@@ -46,6 +46,23 @@ pub struct ImportPrefixes {
     pub delta: String,
 }
 
+/// An import job in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedImport {
+    /// The id of the job.
+    pub id: ImportJobId,
+    /// The prefixes that it reads, joined by commas; `None` if the server does not tell.
+    files: Option<String>,
+}
+
+impl ListedImport {
+    /// Returns whether the job is known to read exactly these files.
+    pub fn reads(&self, files: &[ImportPrefixes]) -> bool {
+        let joined = files.iter().flat_map(|pair| [pair.insert.as_str(), &pair.delta]).collect::<Vec<_>>();
+        self.files.as_ref().is_some_and(|files| *files == joined.join(","))
+    }
+}
+
 /// The state and progress of an import job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportStatus {
@@ -98,7 +115,7 @@ impl Milvus {
     }
 
     /// Returns the jobs that import or imported into a collection, as far as the server remembers them.
-    pub async fn list_imports(&self, collection: &CollectionRef) -> Result<Vec<ImportJobId>, MilvusError> {
+    pub async fn list_imports(&self, collection: &CollectionRef) -> Result<Vec<ListedImport>, MilvusError> {
         let call = Call::new("list the import jobs of collection", collection, &collection.database);
         let request = ListImportTasksRequest {
             collection_name: collection.collection.clone(),
@@ -106,7 +123,11 @@ impl Milvus {
             db_name: collection.database.clone(),
         };
         let reply = self.rpc.call(call, request, rpc!(list_import_tasks)).await?;
-        Ok(reply.tasks.iter().map(|task| ImportJobId(task.id.to_string())).collect())
+        let listed = |task: &GetImportStateResponse| ListedImport {
+            id: ImportJobId(task.id.to_string()),
+            files: find_info(task, "files").map(str::to_owned),
+        };
+        Ok(reply.tasks.iter().map(listed).collect())
     }
 
     /// Returns the status of an import job; fails with `NotFound` if the server does not know the job.
@@ -120,19 +141,23 @@ impl Milvus {
     }
 }
 
+/// Returns the value of a fact that the server reports about a job.
+fn find_info<'a>(reply: &'a GetImportStateResponse, key: &str) -> Option<&'a str> {
+    reply.infos.iter().find(|info| info.key == key).map(|info| info.value.as_str())
+}
+
 fn status_from_wire(reply: &GetImportStateResponse) -> ImportStatus {
-    let info = |key: &str| reply.infos.iter().find(|info| info.key == key).map(|info| info.value.clone());
     let state = match reply.state() {
         common::ImportState::ImportPending => ImportState::Pending,
         common::ImportState::ImportStarted | common::ImportState::ImportPersisted => ImportState::Running,
         common::ImportState::ImportCompleted | common::ImportState::ImportFlushed => ImportState::Completed,
         common::ImportState::ImportFailed | common::ImportState::ImportFailedAndCleaned => {
-            ImportState::Failed(info("failed_reason").unwrap_or_default())
+            ImportState::Failed(find_info(reply, "failed_reason").unwrap_or_default().to_owned())
         }
     };
     ImportStatus {
         state,
-        progress: info("progress_percent").and_then(|percent| percent.parse().ok()),
+        progress: find_info(reply, "progress_percent").and_then(|percent| percent.parse().ok()),
         rows: u64::try_from(reply.row_count).unwrap_or_default(),
         segment_ids: reply.segment_ids.iter().copied().map(SegmentId).collect(),
     }

@@ -36,6 +36,6 @@ pub use connect::{Milvus, ServerInfo};
 pub use describe::CollectionInfo;
 pub use error::{MilvusError, MilvusErrorKind};
 pub use flush::Flushed;
-pub use import::{ImportJobId, ImportPrefixes, ImportRequest, ImportState, ImportStatus};
+pub use import::{ImportJobId, ImportPrefixes, ImportRequest, ImportState, ImportStatus, ListedImport};
 pub use index::{IndexInfo, IndexState};
 pub use privileges::{OwnPrivileges, Trial};

@@ -16,6 +16,8 @@ pub enum StorageErrorKind {
     PermissionDenied,
     /// No connection could be made: name not found, connection refused, or TLS handshake failed.
     Unreachable,
+    /// The bucket is in another region than the one for which the requests are signed.
+    Region,
     /// The bucket does not exist.
     BucketMissing,
     /// The disk is full or the quota is used up.
@@ -34,16 +36,39 @@ pub enum StorageErrorKind {
     Unexpected,
 }
 
+/// Which of the two stores of an installation a store is, for the advice after an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreRole {
+    /// The store of Milvus's own files, or one for both.
+    #[default]
+    Milvus,
+    /// Another store, of the backups.
+    Backup,
+}
+
 /// Describes a failed operation in one sentence: the action, its object and the reason; contains no secrets.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {} {}: {}", .0.action, .0.subject, .0.cause.reason)]
+#[error("cannot {} {}: {}", .0.action, .0.subject.text, .0.cause.reason)]
 pub struct StorageError(Box<FailedOperation>);
 
 #[derive(Debug)]
 struct FailedOperation {
     action: &'static str,
-    subject: String,
+    subject: Subject,
     cause: Cause,
+}
+
+/// The object of a failed operation.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) text: String,
+    pub(crate) role: StoreRole,
+}
+
+impl<T: Into<String>> From<T> for Subject {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), role: StoreRole::default() }
+    }
 }
 
 /// The reason of a failure, before the action and its object are added by [`Cause::during`].
@@ -58,6 +83,11 @@ impl StorageError {
     /// Returns the kind, by which a caller can handle the error.
     pub fn kind(&self) -> StorageErrorKind {
         self.0.cause.kind
+    }
+
+    /// Returns which store failed; that of Milvus if this is not known.
+    pub fn role(&self) -> StoreRole {
+        self.0.subject.role
     }
 
     /// Returns whether the same operation may succeed if it is retried later.
@@ -84,7 +114,7 @@ impl Cause {
     }
 
     /// Makes the error "cannot `action` `subject`: reason"; `action` is a verb.
-    pub(crate) fn during(self, action: &'static str, subject: impl Into<String>) -> StorageError {
+    pub(crate) fn during(self, action: &'static str, subject: impl Into<Subject>) -> StorageError {
         StorageError(Box::new(FailedOperation { action, subject: subject.into(), cause: self }))
     }
 }

@@ -27,7 +27,7 @@ pub use backend::StoreTraits;
 pub use backend::s3::{NewObjectOptions, S3Addressing, S3Config, S3Credentials};
 pub use config::StoreConfig;
 pub use copy::{CopyError, CopyItem, CopyResult};
-pub use error::{StorageError, StorageErrorKind};
+pub use error::{StorageError, StorageErrorKind, StoreRole};
 pub use location::StoreLocation;
 pub use mover::{CopyMethod, CopyMode, Mover, MoverOptions};
 pub use object::{LevelListing, ListedObject, ObjectMetadata};

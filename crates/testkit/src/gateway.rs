@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -21,6 +21,8 @@ pub enum Treatment {
     Pass,
     /// It passes the request to the store and answers with this status.
     Status(u16),
+    /// It passes the request to the store and gives the answer these headers; those without a value are removed.
+    Headers(Vec<(HeaderName, Option<HeaderValue>)>),
     /// It answers with this status, this header and this body.
     Answer(u16, (&'static str, &'static str), &'static str),
 }
@@ -96,7 +98,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn serve(socket: TcpStream, upstream: Arc<Upstream>) {
     let answer = service_fn(async |request| Ok::<_, Infallible>(upstream.answer(request).await));
     // The error is ignored, because clients close connections when they end.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), answer).await;
+    let _ =
+        http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(socket), answer).await;
 }
 
 impl Upstream {
@@ -109,6 +112,14 @@ impl Upstream {
             Treatment::Status(status) => {
                 let mut response = self.pass(parts, body).await;
                 *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+                response
+            }
+            Treatment::Headers(headers) => {
+                let mut response = self.pass(parts, body).await;
+                for (name, value) in headers {
+                    response.headers_mut().remove(&name);
+                    response.headers_mut().extend(value.map(|value| (name, value)));
+                }
                 response
             }
             Treatment::Answer(status, (name, value), body) => Response::builder()

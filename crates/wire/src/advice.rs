@@ -259,6 +259,11 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         Advice::CompareSettings { settings } => {
             format!("check {}; to test them: {}", join_settings(settings, terms.key_names()), terms.check())
         }
+        Advice::SetRegion { setting } => format!(
+            "set {} to the region of the bucket, such as eu-west-1; to test it: {}",
+            key_of(*setting, terms.key_names()),
+            terms.check()
+        ),
         Advice::CreateBucket => "check the name of the bucket, or create it".into(),
         Advice::CheckStorePermissions => format!(
             "check the permissions of the access key (object store) or of this user (disk); to see where each value comes \
@@ -358,6 +363,11 @@ fn key_of(setting: Setting, names: KeyNames) -> String {
         Setting::StorageAddress => ("minio.address", "milvus.storage.address"),
         Setting::StoragePort => ("minio.port", "milvus.storage.port"),
         Setting::StorageTls => ("minio.useSSL", "milvus.storage.useSSL"),
+        Setting::StorageRegion => ("minio.region", "milvus.storage.region"),
+        Setting::BackupAddress => ("minio.backupAddress", "backup.storage.address"),
+        Setting::BackupPort => ("minio.backupPort", "backup.storage.port"),
+        Setting::BackupTls => ("minio.backupUseSSL", "backup.storage.useSSL"),
+        Setting::BackupRegion => ("minio.backupRegion", "backup.storage.region"),
     };
     names.write(v1, v2)
 }

@@ -148,6 +148,10 @@ pub(super) fn choose_name<'a>(
         }
         // An empty variable of a script, as in `create "$NAME"`; an empty --name has a meaning in the Go tool.
         (None, Some("")) => Err(Failure::usage("the name of the backup is empty".to_owned())),
+        // The Go tool ignores the word in `--force true`.
+        (None, Some(word @ ("true" | "false"))) => Err(Failure::usage(format!(
+            "unexpected word {word:?}: a flag takes no word; for a backup of this name write --name {word}"
+        ))),
         (flag, word) => Ok(flag.or(word)),
     }
 }

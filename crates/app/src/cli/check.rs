@@ -6,6 +6,7 @@ use wire::{CheckReport, DONE, Failure, FailureKind, Reword, exit_code};
 
 use super::args::CommonFlags;
 use super::session::Session;
+use crate::config::Usage;
 use crate::render::text::check_report;
 
 /// Check Milvus and both storages: connection, permissions, root paths, copying
@@ -54,7 +55,7 @@ impl Arguments {
             session.show_config()?;
             return Ok(DONE);
         }
-        let engine = session.engine()?;
+        let engine = session.engine(Usage::Milvus)?;
         let job = session.silent_job()?;
         let purpose = self.purpose.map(CheckPurpose::from).unwrap_or_default();
         let results = engine.check(purpose, job.ctx()).await?;

@@ -9,6 +9,7 @@ use super::remote::{JobFlags, Submission};
 use super::report::report_backup;
 use super::selection::{CREATE_COLLECTIONS, SelectionFlags};
 use super::session::Session;
+use crate::config::Usage;
 use crate::render;
 
 /// Create a backup
@@ -84,7 +85,7 @@ impl Arguments {
         }
         self.job.reject_without_server()?;
         let request = new_backup.to_engine_request()?;
-        let engine = session.engine()?;
+        let engine = session.engine(Usage::Milvus)?;
         let job = session.job()?;
         let prepared = job.finish_if_failed(engine.plan_backup(&request, job.ctx()).await)?;
         if self.dry_run {

@@ -10,6 +10,7 @@ use super::confirm::{can_confirm, confirm};
 use super::remote::{JobFlags, Submission};
 use super::report::report_deletion;
 use super::session::Session;
+use crate::config::Usage;
 use crate::remote::{Client, query_flag};
 use crate::render;
 use crate::render::text::delete_question;
@@ -113,7 +114,7 @@ impl Arguments {
 
     async fn delete_here(&self, requests: &[DeleteRequest], session: &Session<'_>) -> Result<u8, Failure> {
         self.job.reject_without_server()?;
-        let engine = session.engine()?;
+        let engine = session.engine(Usage::Backups)?;
         let planning = session.silent_job()?;
         // What cannot be deleted must be found before the first backup is deleted.
         let mut planned = Vec::with_capacity(requests.len());

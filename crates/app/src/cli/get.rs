@@ -6,6 +6,7 @@ use wire::{BackupDetail, DONE, Failure};
 use super::args::{BackupArgument, CommonFlags};
 use super::remote::ServerFlags;
 use super::session::Session;
+use crate::config::Usage;
 use crate::remote::query_flag;
 use crate::render;
 
@@ -34,7 +35,7 @@ impl Arguments {
         let backup = if let Some(client) = session.server() {
             client.get(&["backups", name.as_str()], &[("detail", query_flag(self.detail))]).await?
         } else {
-            let engine = session.engine()?;
+            let engine = session.engine(Usage::Backups)?;
             let job = session.silent_job()?;
             let name = engine.resolve_name(name, job.ctx()).await?;
             BackupDetail::new(&engine.get(&name, job.ctx()).await?, self.detail)

@@ -8,6 +8,7 @@ use wire::{BackupList, BackupState, BackupSummary, DONE, Failure};
 use super::args::CommonFlags;
 use super::remote::{ServerFlags, all_backups};
 use super::session::Session;
+use crate::config::Usage;
 use crate::render::{self, Format};
 
 /// List backups, newest first
@@ -95,7 +96,7 @@ impl Arguments {
 }
 
 async fn list_locally(session: &Session<'_>) -> Result<Vec<BackupSummary>, Failure> {
-    let engine = session.engine()?;
+    let engine = session.engine(Usage::Backups)?;
     let job = session.silent_job()?;
     let found = engine.list(job.ctx()).await?;
     if found.is_empty() && session.format() == Format::Text {

@@ -12,6 +12,7 @@ use super::remote::{JobFlags, Submission};
 use super::report::report_restore;
 use super::selection::{RESTORE_COLLECTIONS, SelectionFlags};
 use super::session::Session;
+use crate::config::Usage;
 use crate::render;
 use crate::restore_flags::RestoreFlags;
 
@@ -90,7 +91,7 @@ impl Arguments {
             return self.job.submit(session, client, submission).await;
         }
         self.job.reject_without_server()?;
-        let engine = session.engine()?;
+        let engine = session.engine(Usage::Milvus)?;
         let job = session.job()?;
         let resolved = engine.resolve_name(request.name.clone(), job.ctx()).await;
         request.name = job.finish_if_failed(resolved)?;

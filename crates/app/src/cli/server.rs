@@ -14,7 +14,7 @@ use wire::{DONE, Failure};
 use super::args::{CommonFlags, LeadingFlags, OutputFlags};
 use super::run::{end, out, run};
 use super::session::{Session, SessionOptions};
-use crate::config::{Environment, FlagValue, keys};
+use crate::config::{Environment, FlagValue, Usage, keys};
 use crate::render::{self, Format, Out};
 
 /// Run the server for REST and gRPC
@@ -137,7 +137,7 @@ impl Arguments {
 
     async fn serve(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let settings = session.config.server(self.no_auth)?;
-        let engine = session.engine()?;
+        let engine = session.engine(Usage::Milvus)?;
         server::run(settings, engine, session.until_signal()?, |line| session.line(line)).await?;
         Ok(DONE)
     }

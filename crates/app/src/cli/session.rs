@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use wire::{Failure, KeyNames};
 
 use super::args::{CommonFlags, LeadingFlags, OutputFlags};
-use crate::config::{Config, Environment, FlagValue, Request, Schema, keys};
+use crate::config::{Config, Environment, FlagValue, Request, Schema, Usage, keys};
 use crate::remote::{Client, Server};
 use crate::render::{self, CommandTerms, Format, Out, ProgressDisplay, ProgressMode};
 use crate::{logging, signals};
@@ -85,9 +85,9 @@ impl<'a> Session<'a> {
         Ok(Self { config, environment, output_flags, out, server })
     }
 
-    /// Creates the engine.
-    pub(super) fn engine(&self) -> Result<Engine, Failure> {
-        Ok(Engine::new(self.config.engine(self.environment)?))
+    /// Creates the engine for a command that uses these parts of the configuration.
+    pub(super) fn engine(&self, usage: Usage) -> Result<Engine, Failure> {
+        Ok(Engine::new(self.config.engine(self.environment, usage)?))
     }
 
     /// The client of the server that runs the command; `None` if it runs here.

@@ -17,6 +17,15 @@ use super::storage_keys::StorageKeys;
 use super::value::Values;
 use super::{Config, Environment, validate};
 
+/// What a command uses, so that an error in other parts of the configuration does not stop it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usage {
+    /// Only the backups.
+    Backups,
+    /// Milvus and its storage too.
+    Milvus,
+}
+
 /// The settings of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogSettings {
@@ -61,10 +70,16 @@ impl Config {
         }
     }
 
-    /// The configuration of the engine. Certificate files are read here, so that an error names the key of a wrong path.
-    pub(crate) fn engine(&self, environment: &Environment) -> Result<EngineConfig, ConfigError> {
+    /// The configuration of the engine. The certificate files that are used are checked here, so that an error names the
+    /// key of a wrong path.
+    pub(crate) fn engine(
+        &self,
+        environment: &Environment,
+        usage: Usage,
+    ) -> Result<EngineConfig, ConfigError> {
+        self.check_certificates(usage)?;
         Ok(EngineConfig {
-            milvus: self.milvus()?,
+            milvus: self.milvus(),
             source: self.place(&StorageKeys::SOURCE)?,
             backup: self.place(&StorageKeys::BACKUP)?,
             tool: concat!("milvus-backup ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -94,27 +109,18 @@ impl Config {
         self.values.flag(keys::RESTORE_KEEP_TEMP_FILES)
     }
 
-    fn milvus(&self) -> Result<ConnectConfig, Problem> {
+    fn milvus(&self) -> ConnectConfig {
         let values = &self.values;
+        let ca = self.path(keys::MILVUS_GRPC_CA_CERT_PATH);
         let tls = match values.text(keys::MILVUS_GRPC_TLS_MODE) {
-            "server" => Tls::Server {
-                ca: self.certificate(keys::MILVUS_GRPC_CA_CERT_PATH)?,
+            "server" => Tls::Server { ca, server_name: self.server_name() },
+            // Validation has found that both are set.
+            "mutual" => Tls::Mutual {
+                ca,
                 server_name: self.server_name(),
+                cert: self.path(keys::MILVUS_GRPC_MTLS_CERT_PATH).unwrap_or_default(),
+                key: self.path(keys::MILVUS_GRPC_MTLS_KEY_PATH).unwrap_or_default(),
             },
-            "mutual" => {
-                let cert = self.certificate(keys::MILVUS_GRPC_MTLS_CERT_PATH)?;
-                let key = self.certificate(keys::MILVUS_GRPC_MTLS_KEY_PATH)?;
-                let ca = self.certificate(keys::MILVUS_GRPC_CA_CERT_PATH)?;
-                match (cert, key) {
-                    (Some(cert), Some(key)) => Tls::Mutual { ca, server_name: self.server_name(), cert, key },
-                    _ => {
-                        return Err(self.problem(
-                            keys::MILVUS_GRPC_TLS_MODE,
-                            "mutual needs mtlsCertPath and mtlsKeyPath",
-                        ));
-                    }
-                }
-            }
             _ => Tls::Disabled,
         };
         let token = values.secret(keys::MILVUS_TOKEN);
@@ -127,7 +133,7 @@ impl Config {
             Auth::Password { user: user.to_owned(), password: values.secret(keys::MILVUS_PASSWORD) }
         };
         let management = values.text(keys::MILVUS_MANAGEMENT_ENDPOINT);
-        Ok(ConnectConfig {
+        ConnectConfig {
             address: values.text(keys::MILVUS_GRPC_ADDRESS).to_owned(),
             port: u16::try_from(values.number(keys::MILVUS_GRPC_PORT)).unwrap_or_default(),
             tls,
@@ -137,7 +143,7 @@ impl Config {
                 flush: Duration::from_secs(values.number(keys::BACKUP_FLUSH_TIMEOUT)),
                 ..milvus::CallLimits::default()
             },
-        })
+        }
     }
 
     fn server_name(&self) -> Option<String> {
@@ -145,11 +151,32 @@ impl Config {
         (!name.is_empty()).then(|| name.to_owned())
     }
 
-    /// The path of a PEM file, which must exist; `None` if it is not configured.
-    fn certificate(&self, key: TypedKey<String>) -> Result<Option<PathBuf>, Problem> {
+    /// The path of a file; `None` if it is not configured.
+    fn path(&self, key: TypedKey<String>) -> Option<PathBuf> {
+        Some(self.values.text(key)).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// Requires that the configured certificates which are used are PEM files.
+    fn check_certificates(&self, usage: Usage) -> Result<(), Problem> {
+        let connection = match self.values.text(keys::MILVUS_GRPC_TLS_MODE) {
+            "server" => vec![keys::MILVUS_GRPC_CA_CERT_PATH],
+            "mutual" => vec![
+                keys::MILVUS_GRPC_CA_CERT_PATH,
+                keys::MILVUS_GRPC_MTLS_CERT_PATH,
+                keys::MILVUS_GRPC_MTLS_KEY_PATH,
+            ],
+            _ => Vec::new(),
+        };
+        let of_milvus = [&connection[..], &[StorageKeys::SOURCE.ca_cert]].concat();
+        let used = [StorageKeys::BACKUP.ca_cert].into_iter();
+        used.chain(of_milvus.into_iter().filter(|_| usage == Usage::Milvus))
+            .try_for_each(|key| self.check_certificate(key))
+    }
+
+    fn check_certificate(&self, key: TypedKey<String>) -> Result<(), Problem> {
         let path = self.values.text(key);
         if path.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
         let text =
             std::fs::read(path).map_err(|error| self.problem(key, format!("cannot read {path}: {error}")))?;
@@ -158,7 +185,7 @@ impl Config {
                 self.problem(key, format!("{path} is not a PEM file (it contains no `-----BEGIN …`)"))
             );
         }
-        Ok(Some(PathBuf::from(path)))
+        Ok(())
     }
 
     pub(super) fn problem(&self, key: impl Into<AnyKey>, reason: impl Into<String>) -> Problem {
@@ -222,7 +249,7 @@ impl Config {
             bucket: values.text(keys.bucket).to_owned(),
             addressing,
             credentials: self.credentials(keys, provider)?,
-            ca_cert: self.certificate(keys.ca_cert)?,
+            ca_cert: self.path(keys.ca_cert),
             new_objects: NewObjectOptions {
                 acl: Some(values.text(keys.acl)).filter(|acl| *acl != "none").unwrap_or_default().to_owned(),
                 storage_class: values.text(keys.storage_class).to_owned(),

@@ -1,19 +1,31 @@
 //! The environment of the process; nothing else in the project reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
 /// A copy of the environment variables. Not `Debug`, because they may be secrets.
 #[derive(Default)]
-pub(crate) struct Environment(BTreeMap<String, String>);
+pub(crate) struct Environment {
+    variables: BTreeMap<String, String>,
+    /// The variables whose values are not UTF-8; these characters are replaced.
+    not_text: BTreeSet<String>,
+}
 
 impl Environment {
-    /// Copies the variables of this process whose name and value are valid UTF-8.
+    /// Copies the variables of this process whose names are valid UTF-8.
     pub(crate) fn of_process() -> Self {
-        let variables = std::env::vars_os();
-        Self(variables.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect())
+        let mut environment = Self::default();
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            let value = value.into_string().unwrap_or_else(|raw| {
+                environment.not_text.insert(name.clone());
+                raw.to_string_lossy().into_owned()
+            });
+            environment.variables.insert(name, value);
+        }
+        environment
     }
 
     /// Whether colour is disabled: `NO_COLOR` is set and not empty.
@@ -50,18 +62,24 @@ impl Environment {
 
     /// The value of a variable that is set and not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a variable is set to a value that is not UTF-8.
+    pub(super) fn is_not_text(&self, name: &str) -> bool {
+        self.not_text.contains(name)
     }
 
     /// Whether a variable is set to an empty value.
     pub(super) fn is_empty(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(String::is_empty)
+        self.variables.get(name).is_some_and(String::is_empty)
     }
 }
 
 #[cfg(test)]
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(variables: [(&str, &str); N]) -> Self {
-        Self(variables.map(|(k, v)| (k.to_owned(), v.to_owned())).into())
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Self { variables, ..Self::default() }
     }
 }

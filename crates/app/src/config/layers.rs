@@ -40,7 +40,13 @@ impl Layers<'_> {
                 Err(problem) if key.is_unused => {
                     warnings.push(format!("{problem}; the key has no effect"));
                 }
-                Err(problem) => problems.push(problem),
+                Err(problem) => match fall_back(key, &problem) {
+                    Some((value, warning)) => {
+                        values.put(key.name, value);
+                        warnings.push(warning);
+                    }
+                    None => problems.push(problem),
+                },
             }
         }
         problems.extend(self.values_for_sections(schema));
@@ -102,6 +108,13 @@ impl Layers<'_> {
     fn environment(&self, key: &Key, warnings: &mut Vec<String>) -> Result<Option<(Item, Source)>, Problem> {
         let Some(name) = key.env else { return Ok(None) };
         let file = key.env_file().and_then(|name| self.environment.get(&name).map(|path| (name, path)));
+        if self.environment.is_not_text(name) {
+            return Err(Problem {
+                key: key.name.to_owned(),
+                source: Source::Env(name.to_owned()),
+                reason: "its value is not UTF-8 text".to_owned(),
+            });
+        }
         let plain = self.environment.get(name);
         match (plain, file) {
             (Some(_), Some((file, _))) => Err(Problem {
@@ -156,6 +169,16 @@ impl Layers<'_> {
         }
         Ok(None)
     }
+}
+
+/// Returns the value to use instead of an invalid one, with a warning, if the key has such a value.
+///
+/// What a person gives with the command is not replaced.
+fn fall_back(key: &Key, problem: &Problem) -> Option<(Value, String)> {
+    let fallback = key.fallback.filter(|_| !matches!(problem.source, Source::Flag(_) | Source::Set(_)))?;
+    let value = parse(key, &Item::Scalar(fallback.to_owned()), problem.source.clone()).ok()?;
+    let used = if fallback.is_empty() { "no value" } else { fallback };
+    Some((value, format!("{problem}; {used} is used, as in Milvus Backup (Go)")))
 }
 
 fn parse(key: &Key, item: &Item, source: Source) -> Result<Value, Problem> {

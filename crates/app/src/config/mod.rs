@@ -26,7 +26,7 @@ mod value;
 
 use std::path::PathBuf;
 
-pub(crate) use convert::{LogFile, LogSettings};
+pub(crate) use convert::{LogFile, LogSettings, Usage};
 pub(crate) use environment::Environment;
 pub(crate) use error::ConfigError;
 pub(crate) use find::DEFAULT_FILE;
@@ -113,7 +113,7 @@ fn schema_of(file: Option<&Found>) -> Result<Schema, Problem> {
 fn resolve(layers: &Layers<'_>, schema: Schema) -> Result<Resolved, Vec<Problem>> {
     match schema {
         Schema::V2 => layers.resolve(Schema::V2),
-        Schema::V1 => translate::translate(&layers.resolve(Schema::V1)?),
+        Schema::V1 => layers.resolve(Schema::V1).map(|v1| translate::translate(&v1)),
     }
 }
 

@@ -3,7 +3,6 @@
 use secrecy::SecretString;
 
 use super::data::Data;
-use super::error::Problem;
 use super::layers::Resolved;
 use super::provider::{Provider, StorageProtocol};
 use super::schema::{AnyKey, Schema, TypedKey, keys, v1_keys};
@@ -11,7 +10,7 @@ use super::storage_keys::StorageKeys;
 use super::value::{Source, Value, Values};
 
 /// Translates resolved v1 values. A value that v2 cannot express becomes a warning.
-pub(super) fn translate(v1: &Resolved) -> Result<Resolved, Vec<Problem>> {
+pub(super) fn translate(v1: &Resolved) -> Resolved {
     let mut warnings = v1.warnings.clone();
     let mut v2 = defaults();
     for key in Schema::V1.keys() {
@@ -20,17 +19,14 @@ pub(super) fn translate(v1: &Resolved) -> Result<Resolved, Vec<Problem>> {
         }
     }
     let v1 = &v1.values;
-    let mut problems = Vec::new();
-    if let Err(problem) = connection(v1, &mut v2, &mut warnings) {
-        problems.push(problem);
-    }
+    connection(v1, &mut v2, &mut warnings);
     credentials(v1, &mut v2, &SOURCE, &StorageKeys::SOURCE);
     credentials(v1, &mut v2, &BACKUP, &StorageKeys::BACKUP);
     backup_root(v1, &mut v2);
     let cross = v1.flag(v1_keys::MINIO_CROSS_STORAGE);
     let mode = Data::Text(if cross { "streaming" } else { "auto" }.to_owned());
     v2.put_from(keys::TRANSFER_MODE, mode, &v1.source(v1_keys::MINIO_CROSS_STORAGE));
-    if problems.is_empty() { Ok(Resolved { values: v2, warnings }) } else { Err(problems) }
+    Resolved { values: v2, warnings }
 }
 
 /// The v2 defaults; a key that inherits has the default of the inherited key.
@@ -49,7 +45,7 @@ fn defaults() -> Values {
 }
 
 /// Translates address and TLS mode. As in 0.4.15, `https://host` enables TLS.
-fn connection(v1: &Values, v2: &mut Values, warnings: &mut Vec<String>) -> Result<(), Problem> {
+fn connection(v1: &Values, v2: &mut Values, warnings: &mut Vec<String>) {
     let address = v1.text(v1_keys::MILVUS_ADDRESS);
     let (host, https) = match address.split_once("://") {
         Some((scheme, host)) => (host, scheme.eq_ignore_ascii_case("https")),
@@ -74,12 +70,14 @@ fn connection(v1: &Values, v2: &mut Values, warnings: &mut Vec<String>) -> Resul
             ("server", source)
         }
         other => {
-            let reason = format!("expected 0 (plain), 1 (verify the server) or 2 (mutual), not {other}");
-            return Err(Problem { key: v1_keys::MILVUS_TLS_MODE.name().to_owned(), source, reason });
+            warnings.push(format!(
+                "milvus.tlsMode {other} is none of 0 (plain), 1 (verify the server) and 2 (mutual): the connection is not \
+                 encrypted, as with 0.4.15"
+            ));
+            ("disabled", source)
         }
     };
     v2.put_from(keys::MILVUS_GRPC_TLS_MODE, Data::Text(mode.to_owned()), &source);
-    Ok(())
 }
 
 /// The v1 keys for the login to one storage.

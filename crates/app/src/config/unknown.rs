@@ -154,8 +154,16 @@ fn compare_words(wanted: &[String], known: &[String]) -> f64 {
     2.0 * similarity / (wanted.len() + known.len()).max(1) as f64
 }
 
+/// Words that other programs use for the same thing.
+const SYNONYMS: [[&str; 2]; 3] = [["endpoint", "address"], ["host", "address"], ["type", "provider"]];
+/// Less than that of equal words, so that a key which has the word itself comes first.
+const SYNONYM_SIMILARITY: f64 = 0.95;
+
 /// Returns the similarity of two words: 1 if they are equal, 0 if they have little in common.
 fn compare_word(one: &str, other: &str) -> f64 {
+    if SYNONYMS.iter().any(|pair| *pair == [one, other] || *pair == [other, one]) {
+        return SYNONYM_SIMILARITY;
+    }
     let is_beginning = |short: &str, long: &str| short.len() >= 3 && long.starts_with(short);
     let score = strsim::normalized_damerau_levenshtein(one, other);
     if is_beginning(one, other) || is_beginning(other, one) {
@@ -186,6 +194,10 @@ mod tests {
             (Schema::V2, "backup.storage.bucket", Some("backup.storage.bucketName")),
             (Schema::V2, "milvus.storage.bucket", Some("milvus.storage.bucketName")),
             (Schema::V2, "milvus.grpc.adress", Some("milvus.grpc.address")),
+            (Schema::V1, "minio.endpoint", Some("minio.address")),
+            (Schema::V1, "minio.host", Some("minio.address")),
+            (Schema::V2, "backup.storage.storageType", Some("backup.storage.provider")),
+            (Schema::V2, "milvus.storage.endpoint", Some("milvus.storage.address")),
             (Schema::V2, "nonsense", None),
             (Schema::V2, "milvus.nonsense", None),
         ] {

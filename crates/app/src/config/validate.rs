@@ -143,6 +143,14 @@ impl Found<'_> {
         }
         self.host(keys.address, keys.port);
         self.bucket(keys);
+        let root = values.text(keys.root);
+        if root.contains("://") {
+            let bucket = self.schema.name_of(keys.bucket);
+            self.add(
+                keys.root,
+                format!("expected a path in the bucket, not {root:?}; set the bucket with {bucket}"),
+            );
+        }
         if !milvus_address.is_empty() {
             self.host(keys.milvus_address, keys.milvus_port);
         } else if values.number(keys.milvus_port) != 0 {

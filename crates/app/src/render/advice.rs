@@ -214,6 +214,11 @@ mod tests {
             Advice::CompareSettings {
                 settings: vec![Setting::StorageAddress, Setting::StoragePort, Setting::StorageTls],
             },
+            Advice::CompareSettings {
+                settings: vec![Setting::BackupAddress, Setting::BackupPort, Setting::BackupTls],
+            },
+            Advice::SetRegion { setting: Setting::StorageRegion },
+            Advice::SetRegion { setting: Setting::BackupRegion },
             Advice::CreateBucket,
             Advice::CheckStorePermissions,
             Advice::FreeSpace,

@@ -10,7 +10,7 @@ use testkit::gateway::{Gateway, Treatment};
 use testkit::servers::{self, S3Server, ServerStorage};
 
 use crate::source::create_collections;
-use crate::tool::{Run, Tool};
+use crate::tool::{BACKUP_BUCKET, Run, Tool};
 
 /// The Milvus whose files are in the store, a collection in it, and a tool that reaches the store through a gateway.
 struct Scene {
@@ -221,4 +221,22 @@ async fn two_tenants_with_buckets_of_the_same_name_are_two_places() {
     let copy = CollectionRef::new(collection.database.as_str(), format!("{}_copy", collection.collection));
     assert_eq!(milvus.flushed_rows(&copy).await.unwrap(), 100);
     run("delete -n fruit --yes").exits_with(0);
+}
+
+#[tokio::test]
+async fn a_run_lives_whatever_the_date_of_a_gateway_says() {
+    use http::header::{DATE, HeaderValue, LAST_MODIFIED};
+    let Some(mut scene) = Scene::new(|_| Treatment::Pass).await else { return };
+    let key = ObjectKey::new(&format!("{}/fruit/meta/mb_begin.json", scene.tool.backup_root));
+    let marker = r#"{"format_version":1,"owner":"x","use":"write","host":"elsewhere","pid":1,"tool":"t",
+        "started_ms":0,"renewed_ms":0}"#;
+    let s3 = servers::s3().unwrap();
+    let backups = open_bucket(&s3, BACKUP_BUCKET, S3Server::ACCESS_KEY_ID);
+    backups.write(&key, marker.into()).await.unwrap();
+    let dates = [Some("Mon, 01 Jan 2035 00:00:00 GMT"), Some("Mon, 01 Jan 2001 00:00:00 GMT"), None];
+    for date in dates.map(|date| date.map(HeaderValue::from_static)) {
+        let rule = move |_: &Parts| Treatment::Headers(vec![(DATE, date.clone()), (LAST_MODIFIED, None)]);
+        scene.gateway = Gateway::start(&s3.endpoint, rule);
+        scene.run("delete -n fruit --yes").exits_with(1).prints(&["being written by process 1 on elsewhere"]);
+    }
 }

@@ -13,12 +13,13 @@ use testkit::{names, process};
 /// The longest time that a run may take.
 const DEADLINE: Duration = Duration::from_mins(5);
 /// The bucket for the backups of all tests, each below its own root path.
-const BACKUP_BUCKET: &str = "backups";
+pub(crate) const BACKUP_BUCKET: &str = "backups";
 
 /// The program with a configuration file.
 pub(crate) struct Tool {
     dir: TempDir,
-    backup_root: String,
+    /// The root path of the backups.
+    pub(crate) backup_root: String,
 }
 
 impl Tool {

@@ -89,7 +89,7 @@ fn both_old_names_of_show_still_work() {
 #[test]
 fn errors_of_the_configuration_name_line_and_key() {
     let tells = |config: &str, text: &str| {
-        let run = Tool::new(config).run(&["list"]).exits_with(2);
+        let run = Tool::new(config).run(&["check"]).exits_with(2);
         assert_eq!(run.stdout, "");
         assert!(run.stderr.starts_with(&format!("error: {text}")), "{}", run.stderr);
     };
@@ -98,8 +98,8 @@ fn errors_of_the_configuration_name_line_and_key() {
         "backup.yaml line 2: milvus.port: expected a port (1 to 65535), not \"nineteen\"\n  hint: ",
     );
     tells(
-        "minio:\n  useSSL: maybe\n",
-        "backup.yaml line 2: minio.useSSL: expected true or false, not \"maybe\"\n",
+        "minio:\n  useIAM: maybe\n",
+        "backup.yaml line 2: minio.useIAM: expected true or false, not \"maybe\"\n",
     );
     tells("milvus:\n  port: 1\n   address: x\n", "backup.yaml line 3: ");
     tells(
@@ -111,6 +111,18 @@ fn errors_of_the_configuration_name_line_and_key() {
         "backup.yaml line 2: storage.storageType: azure is not supported yet",
     );
     tells("configVersion: v9\n", "backup.yaml line 1: configVersion: expected v1 or v2, not \"v9\"");
+}
+
+#[test]
+fn a_certificate_of_milvus_that_is_missing_does_not_stop_commands_that_use_backups_only() {
+    let tool = Tool::new(
+        "configVersion: v2\nmilvus:\n  grpc: {tlsMode: server, caCertPath: none.pem}\n  storage: {caCertPath: none.pem}\n\
+         backup: {storage: {provider: local, rootPath: backup, caCertPath: ''}}\n",
+    );
+    tool.run(&["list"]).exits_with(0);
+    tool.run(&["get", "nightly"]).exits_with(3);
+    tool.run(&["delete", "nightly", "--yes"]).exits_with(3);
+    tool.run(&["create", "nightly"]).exits_with(2);
 }
 
 #[test]

@@ -14,15 +14,6 @@ use crate::tool::Tool;
 /// The begin marker of the backup `nightly`, below the directory of the program.
 const BEGIN_MARKER: &str = "backup/nightly/meta/mb_begin.json";
 
-/// Waits until a file exists.
-fn wait_for_file(path: &Path) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !path.exists() {
-        assert!(Instant::now() < deadline, "{} appears", path.display());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// Starts a `create` that never ends, and waits until it has begun to write.
 fn start_endless_create(world: &World, tool: &Tool) -> Child {
     world.fake.delay(SegmentDelays { flushing: Duration::from_hours(1), ..SegmentDelays::default() });
@@ -32,7 +23,11 @@ fn start_endless_create(world: &World, tool: &Tool) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_for_file(&world.path(BEGIN_MARKER));
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !world.fake.calls().iter().any(|call| call.contains("GetFlushState")) {
+        assert!(Instant::now() < deadline, "create waits for the flush");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     create
 }
 

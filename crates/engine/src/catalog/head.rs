@@ -180,7 +180,7 @@ impl Catalog {
             return self.find_broken_directory(name).await;
         }
         let is_live = match &marker {
-            Some(marker) => self.find_last_sign_of_life(name, marker).await?.is_some(),
+            Some(marker) => self.seems_alive(name, marker).await?,
             None => false,
         };
         Ok(Some(BackupSummary {

@@ -10,7 +10,7 @@ use storage::StorageErrorKind;
 
 use super::Catalog;
 use crate::lease::Lease;
-use crate::marker::{Marker, MarkerUse};
+use crate::marker::{Marker, MarkerUse, SignUse};
 use crate::{BackupState, Engine, Error};
 
 /// The number of markers that are read concurrently.
@@ -48,13 +48,10 @@ impl Catalog {
         Marker::read(&self.store, &self.begin_marker(name)).await
     }
 
-    /// Returns the time since the last sign of life of the run that has this begin marker; `None` if it has ended.
-    pub(super) async fn find_last_sign_of_life(
-        &self,
-        name: &BackupName,
-        marker: &Marker,
-    ) -> Result<Option<Duration>, Error> {
-        marker.last_sign_of_life(&self.store, &self.begin_marker(name), self.server.as_ref()).await
+    /// Returns whether the run that has this begin marker seems to be alive, to show it.
+    pub(super) async fn seems_alive(&self, name: &BackupName, marker: &Marker) -> Result<bool, Error> {
+        let (key, reader) = (self.begin_marker(name), self.server.as_ref());
+        Ok(marker.last_sign_of_life(&self.store, &key, reader, SignUse::Display).await?.is_some())
     }
 
     /// Returns the run that is writing or deleting a backup.
@@ -77,7 +74,8 @@ impl Catalog {
 
     async fn find_live_run(&self, key: &ObjectKey) -> Result<Option<LiveRun>, Error> {
         let Some(marker) = Marker::read(&self.store, key).await? else { return Ok(None) };
-        let sign = marker.last_sign_of_life(&self.store, key, self.server.as_ref()).await?;
+        let sign =
+            marker.last_sign_of_life(&self.store, key, self.server.as_ref(), SignUse::Decision).await?;
         Ok(sign.map(|last_sign_of_life| LiveRun { marker, last_sign_of_life }))
     }
 

@@ -128,6 +128,9 @@ impl RestoreRun<'_> {
             plan.partitions.iter().map(|partition| (partition.id, partition)).collect();
         let task_of =
             |job| ImportTask { run: self, plan, backup, job, partition: find_partition(&partitions, job) };
+        if !plan.jobs.is_empty() {
+            importer.record_earlier_jobs(&plan.target).await;
+        }
         let mut queue = JobQueue::new(&plan.jobs);
         let mut tally = ImportTally { total: plan.jobs.len(), done: 0, rows: BTreeMap::new() };
         if let Turn::First(prover) = turn

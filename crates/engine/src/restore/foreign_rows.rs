@@ -6,7 +6,6 @@ use model::segment::ReportedSegment;
 
 use super::RestoreRun;
 use super::import::Importer;
-use super::job_history::SentJobs;
 use crate::{Error, PartitionRows};
 
 impl RestoreRun<'_> {
@@ -26,7 +25,8 @@ impl RestoreRun<'_> {
         }
         // A server that does not list its imports leaves the other explanation.
         let jobs = self.milvus().list_imports(&plan.target).await.unwrap_or_default();
-        if jobs.iter().any(|job| !importer.jobs_of(&plan.target).ids.contains(job)) {
+        let own = importer.jobs_of(&plan.target);
+        if jobs.iter().any(|job| own.is_unknown(&job.id)) {
             return Err(Error::Foreign { target: plan.target.to_string(), found, counted });
         }
         let target = &plan.target;
@@ -51,9 +51,12 @@ impl RestoreRun<'_> {
         match dropped.await {
             Ok(0) => true,
             Ok(foreign) => {
-                self.warnings.record(format!(
-                    "{target} is not dropped: it contains {foreign} rows that this restore did not bring"
-                ));
+                let cause = if importer.jobs_of(target).has_lost {
+                    "that the lost import job or another client brought"
+                } else {
+                    "that this restore did not bring"
+                };
+                self.warnings.record(format!("{target} is not dropped: it contains {foreign} rows {cause}"));
                 false
             }
             Err(error) => {
@@ -84,16 +87,17 @@ impl RestoreRun<'_> {
         plan: &CollectionPlan,
         importer: &Importer,
     ) -> Result<Vec<ImportJobId>, Error> {
-        let SentJobs { mut ids, unanswered } = importer.jobs_of(&plan.target);
-        if unanswered > 0 {
-            let mut unknown = self.milvus().list_imports(&plan.target).await?;
-            unknown.retain(|job| !ids.contains(job));
+        let mut jobs = importer.jobs_of(&plan.target);
+        if jobs.unanswered > 0 {
+            let listed = self.milvus().list_imports(&plan.target).await?;
+            let unknown: Vec<_> =
+                listed.into_iter().map(|job| job.id).filter(|id| jobs.is_unknown(id)).collect();
             // More of them are not all of this restore, and nothing tells which are.
-            if unknown.len() <= unanswered {
-                ids.extend(unknown);
+            if unknown.len() <= jobs.unanswered {
+                jobs.ids.extend(unknown);
             }
         }
-        Ok(ids)
+        Ok(jobs.ids)
     }
 
     /// Returns the rows of an import job: as Milvus counts them, or of its segments if it has not counted them yet.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use milvus::{ImportJobId, ImportRequest, ImportState, Milvus};
+use milvus::{ImportJobId, ImportRequest, ImportState, Milvus, MilvusError, MilvusErrorKind};
 use model::name::CollectionRef;
 use tokio::sync::Semaphore;
 
@@ -26,6 +26,9 @@ const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::
 
 /// The time without an answer of the server after which its jobs count as failed.
 const MAX_OUTAGE: Duration = Duration::from_mins(3);
+
+/// The pause before the server is asked whether a job has arrived whose sending was interrupted.
+const RESEND_PAUSE: Duration = Duration::from_secs(1);
 
 /// The time for which the server may answer that it does not know a job.
 const MAX_UNKNOWN: Duration = Duration::from_secs(20);
@@ -97,11 +100,10 @@ impl Importer {
                 partition: task.partition.map(|partition| partition.name.clone()),
                 files: vec![source.prefixes.clone()],
             };
-            self.history().send(&task.plan.target);
-            let id = self.milvus.import(&request).await?;
+            let id = self.send_job(task, &request).await?;
             let (key, read) = (&task.job.key, &source.prefixes.insert);
             tracing::debug!("import job {id} ({key}) of {} reads {read}", task.describe_target());
-            let job = self.history().begin(&task.plan.target, &id);
+            let job = self.history().begin(&task.plan.target, &id, self.milvus.unreachable_calls());
             let rows = self.follow_job(id, task, &job).await;
             self.history().end(&job);
             rows?
@@ -119,6 +121,64 @@ impl Importer {
 
     fn history(&self) -> MutexGuard<'_, JobHistory> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records the jobs that exist before this restore sends any for a target.
+    pub(super) async fn record_earlier_jobs(&self, target: &CollectionRef) {
+        // Without an answer, only a job whose sending is interrupted is affected.
+        let jobs = self.milvus.list_imports(target).await.unwrap_or_default();
+        self.history().record_earlier(target, jobs.into_iter().map(|job| job.id));
+    }
+
+    /// Sends a job. If Milvus becomes unreachable meanwhile, waits for it and sends the job again unless it has arrived.
+    async fn send_job(&self, task: &ImportTask<'_>, request: &ImportRequest) -> Result<ImportJobId, Error> {
+        let target = &task.plan.target;
+        self.history().send(target);
+        let started = Instant::now();
+        loop {
+            match self.milvus.import(request).await {
+                Ok(id) => return Ok(id),
+                Err(error) => self.wait_out(task, started, error)?,
+            }
+            let arrived = loop {
+                // A request that has left this host takes a moment too.
+                tokio::time::sleep(RESEND_PAUSE).await;
+                match self.milvus.list_imports(target).await {
+                    Ok(jobs) => {
+                        break jobs
+                            .into_iter()
+                            .find(|job| job.reads(&request.files) && self.is_unknown(target, &job.id));
+                    }
+                    Err(error) => self.wait_out(task, started, error)?,
+                }
+            };
+            self.history().end_outage();
+            if let Some(job) = arrived {
+                return Ok(job.id);
+            }
+        }
+    }
+
+    /// Fails if an error does not mean that Milvus is unreachable, or if it has been so for too long.
+    fn wait_out(&self, task: &ImportTask<'_>, since: Instant, error: MilvusError) -> Result<(), Error> {
+        let away = since.elapsed();
+        if error.kind() != MilvusErrorKind::Unreachable || away > MAX_OUTAGE {
+            return Err(error.into());
+        }
+        self.report_outage(task, away, &error);
+        Ok(())
+    }
+
+    /// Warns once in an outage, which has lasted for `away`.
+    fn report_outage(&self, task: &ImportTask<'_>, away: Duration, error: &MilvusError) {
+        if self.history().begin_outage() {
+            let seconds = MAX_OUTAGE.saturating_sub(away).as_secs();
+            task.run.ctx.warn(format!("Milvus does not answer; retrying for up to {seconds} s: {error}"));
+        }
+    }
+
+    fn is_unknown(&self, target: &CollectionRef, job: &ImportJobId) -> bool {
+        self.history().jobs_of(target).is_unknown(job)
     }
 
     /// Requests the state of a job until it ends; fails if the job is lost, if no job makes progress, or if the server is
@@ -141,19 +201,13 @@ impl Importer {
                 Ok(status) => status,
                 // Milvus may not know a new job, or any job after a restart, for a moment.
                 Err(error)
-                    if error.kind() == milvus::MilvusErrorKind::NotFound
-                        && last_answer.elapsed() < MAX_UNKNOWN =>
+                    if error.kind() == MilvusErrorKind::NotFound && last_answer.elapsed() < MAX_UNKNOWN =>
                 {
                     continue;
                 }
                 // A restart of Milvus takes a minute, and it continues its jobs afterwards.
                 Err(error) if error.is_temporary() && last_answer.elapsed() < MAX_OUTAGE => {
-                    if self.history().begin_outage() {
-                        let seconds = MAX_OUTAGE.saturating_sub(last_answer.elapsed()).as_secs();
-                        task.run
-                            .ctx
-                            .warn(format!("Milvus does not answer; retrying for up to {seconds} s: {error}"));
-                    }
+                    self.report_outage(task, last_answer.elapsed(), &error);
                     continue;
                 }
                 Err(error) => {
@@ -178,7 +232,8 @@ impl Importer {
                 self.record_progress();
             }
             let unchanged = last_change.elapsed();
-            if self.history().is_lost(job, unchanged) {
+            if self.history().is_lost(job, unchanged, self.milvus.unreachable_calls()) {
+                self.history().lose(&task.plan.target);
                 return Err(Error::JobLost {
                     job: id,
                     place: task.describe_target(),

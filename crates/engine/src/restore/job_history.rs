@@ -1,6 +1,6 @@
 //! What the import jobs of a restore so far tell about those that are still followed: outages, durations, lost jobs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use milvus::ImportJobId;
@@ -17,8 +17,6 @@ pub(super) struct JobHistory {
     newest_ended: u64,
     /// The longest duration of a job that has ended.
     longest: Duration,
-    /// The number of times that Milvus stopped answering.
-    outages: u64,
     is_away: bool,
     /// The jobs by their target.
     jobs: HashMap<CollectionRef, SentJobs>,
@@ -28,8 +26,19 @@ pub(super) struct JobHistory {
 #[derive(Clone, Debug, Default)]
 pub(super) struct SentJobs {
     pub(super) ids: Vec<ImportJobId>,
+    /// The jobs into a target of this name that existed before.
+    pub(super) earlier: HashSet<ImportJobId>,
     /// The number of requests to which no answer has come, so that their jobs may exist under unknown ids.
     pub(super) unanswered: usize,
+    /// Whether a job was lost: it may have brought rows of which Milvus does not tell that they are its own.
+    pub(super) has_lost: bool,
+}
+
+impl SentJobs {
+    /// Returns whether nothing shows that a job was not sent by this restore under an id that it never learned.
+    pub(super) fn is_unknown(&self, job: &ImportJobId) -> bool {
+        !self.ids.contains(job) && !self.earlier.contains(job)
+    }
 }
 
 /// A job that is followed.
@@ -37,23 +46,33 @@ pub(super) struct FollowedJob {
     /// The position in the order of submission.
     number: u64,
     sent: Instant,
-    /// The number of outages before the job was sent.
-    outages_before: u64,
+    /// The number of calls before the job was sent that did not reach Milvus.
+    unreachable_before: u64,
 }
 
 impl JobHistory {
+    /// Records the jobs into a target of this name that exist before any is sent.
+    pub(super) fn record_earlier(&mut self, target: &CollectionRef, jobs: impl Iterator<Item = ImportJobId>) {
+        self.jobs.entry(target.clone()).or_default().earlier.extend(jobs);
+    }
+
     /// Records that a job is about to be sent.
     pub(super) fn send(&mut self, target: &CollectionRef) {
         self.jobs.entry(target.clone()).or_default().unanswered += 1;
     }
 
-    /// Records the answer to the request for a job.
-    pub(super) fn begin(&mut self, target: &CollectionRef, id: &ImportJobId) -> FollowedJob {
+    /// Records the answer to the request for a job, after so many calls that did not reach Milvus.
+    pub(super) fn begin(
+        &mut self,
+        target: &CollectionRef,
+        id: &ImportJobId,
+        unreachable_before: u64,
+    ) -> FollowedJob {
         self.sent += 1;
         let jobs = self.jobs.entry(target.clone()).or_default();
         jobs.unanswered = jobs.unanswered.saturating_sub(1);
         jobs.ids.push(id.clone());
-        FollowedJob { number: self.sent, sent: Instant::now(), outages_before: self.outages }
+        FollowedJob { number: self.sent, sent: Instant::now(), unreachable_before }
     }
 
     /// Records the end of a job.
@@ -64,9 +83,7 @@ impl JobHistory {
 
     /// Records that Milvus does not answer; returns whether it answered until now.
     pub(super) fn begin_outage(&mut self) -> bool {
-        let is_new = !std::mem::replace(&mut self.is_away, true);
-        self.outages += u64::from(is_new);
-        is_new
+        !std::mem::replace(&mut self.is_away, true)
     }
 
     /// Records an answer of Milvus.
@@ -74,14 +91,20 @@ impl JobHistory {
         self.is_away = false;
     }
 
-    /// Returns whether a job counts as lost whose state has not changed for `unchanged`.
+    /// Returns whether a job counts as lost whose state has not changed for `unchanged`, after so many calls that did
+    /// not reach Milvus.
     ///
     /// A restart of Milvus can lose a job, which then keeps its state for ever. So Milvus must have been unreachable
     /// since the job was sent, the job must be slower than others, and a job that was sent later must have ended.
-    pub(super) fn is_lost(&self, job: &FollowedJob, unchanged: Duration) -> bool {
-        self.outages > job.outages_before
+    pub(super) fn is_lost(&self, job: &FollowedJob, unchanged: Duration, unreachable: u64) -> bool {
+        unreachable > job.unreachable_before
             && unchanged > MIN_LOST.max(self.longest * 2)
             && self.newest_ended > job.number
+    }
+
+    /// Records that a job for a target was lost.
+    pub(super) fn lose(&mut self, target: &CollectionRef) {
+        self.jobs.entry(target.clone()).or_default().has_lost = true;
     }
 
     /// Returns the jobs that were sent for a target.
@@ -97,27 +120,26 @@ mod tests {
     #[test]
     fn a_job_is_lost_after_an_outage_when_it_stands_still_and_a_later_one_has_ended() {
         let target = CollectionRef::new("default", "books");
-        let send = |history: &mut JobHistory| history.begin(&target, &ImportJobId("1".to_owned()));
+        let send = |history: &mut JobHistory, unreachable| {
+            history.begin(&target, &ImportJobId("1".to_owned()), unreachable)
+        };
         let long = Duration::from_secs(61);
         let mut history = JobHistory::default();
-        let (early, late) = (send(&mut history), send(&mut history));
+        let (early, late) = (send(&mut history, 3), send(&mut history, 3));
         history.end(&late);
-        assert!(!history.is_lost(&early, long), "Milvus answered all the time");
-        assert!(history.begin_outage() && !history.begin_outage());
-        history.end_outage();
-        assert!(history.is_lost(&early, long));
-        assert!(!history.is_lost(&early, Duration::from_secs(59)));
+        assert!(!history.is_lost(&early, long, 3), "Milvus answered all the time");
+        assert!(history.is_lost(&early, long, 4));
+        assert!(!history.is_lost(&early, Duration::from_secs(59), 4));
         history.longest = Duration::from_secs(40);
-        assert!(!history.is_lost(&early, long), "others took long too");
-        assert!(history.is_lost(&early, Duration::from_secs(81)));
+        assert!(!history.is_lost(&early, long, 4), "others took long too");
+        assert!(history.is_lost(&early, Duration::from_secs(81), 4));
 
-        let after_the_outage = send(&mut history);
-        let newest = send(&mut history);
+        let after_the_outage = send(&mut history, 4);
+        let newest = send(&mut history, 4);
         history.end(&newest);
-        assert!(!history.is_lost(&after_the_outage, Duration::from_hours(1)));
+        assert!(!history.is_lost(&after_the_outage, Duration::from_hours(1), 4));
         let mut alone = JobHistory::default();
-        let only = send(&mut alone);
-        alone.begin_outage();
-        assert!(!alone.is_lost(&only, Duration::from_hours(1)), "no later job shows that Milvus works");
+        let only = send(&mut alone, 0);
+        assert!(!alone.is_lost(&only, Duration::from_hours(1), 1), "no later job shows that Milvus works");
     }
 }

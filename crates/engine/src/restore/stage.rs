@@ -13,7 +13,7 @@ use storage::{CopyItem, Mover, StorageErrorKind, Store};
 use super::RestoreRun;
 use super::job::ImportTask;
 use crate::lease::Lease;
-use crate::marker::{Marker, MarkerUse};
+use crate::marker::{Marker, MarkerUse, SignUse};
 use crate::{Activity, CollectionPhase, Engine, Error, Event, JobCtx};
 
 /// The name of the owner file of a staging directory.
@@ -123,6 +123,7 @@ impl StagingDirectory {
 ///
 /// Directories without an owner file belong to other tools and stay.
 async fn remove_stale_directories(run: &RestoreRun<'_>, store: &Store) -> Result<(), Error> {
+    let reader = run.engine.config.server.as_ref();
     let root = run.prepared.target.layout.root().as_prefix();
     let found = store.list_level(&root).await?;
     for name in found.dirs {
@@ -130,7 +131,7 @@ async fn remove_stale_directories(run: &RestoreRun<'_>, store: &Store) -> Result
         let dir = run.prepared.target.layout.staging_dir(id);
         let key = dir.join(OWNER_FILE);
         let Some(owner) = Marker::read(store, &key).await? else { continue };
-        if owner.last_sign_of_life(store, &key, run.engine.config.server.as_ref()).await?.is_some() {
+        if owner.last_sign_of_life(store, &key, reader, SignUse::Decision).await?.is_some() {
             continue;
         }
         let place = store.describe(&dir);

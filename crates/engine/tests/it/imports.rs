@@ -232,14 +232,19 @@ async fn an_incomplete_collection_is_dropped_on_request() {
 }
 
 #[tokio::test]
-async fn an_import_that_may_have_started_is_not_sent_again() {
-    let world = world_with_backup().await;
-    world.fake.inject(Fault::Unavailable { call: "Import", times: 1 });
-    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
-    let books = failure(result_of(&report, "books"));
-    assert_eq!((books.kind, world.count_calls("Import")), (FailureKind::Unreachable, 1));
-    let expected = "cannot import into partition _default of collection default.books_copy: ";
-    assert!(books.message.starts_with(expected), "{books:?}");
+async fn an_import_that_an_outage_interrupts_is_sent_again_unless_it_has_arrived() {
+    for (fault, sent) in
+        [(Fault::Unavailable { call: "Import", times: 1 }, 4), (Fault::AnswerLost { call: "Import" }, 3)]
+    {
+        let world = world_with_backup().await;
+        world.fake.inject(fault.clone());
+        let watched = WatchedJob::new(|_, _| {});
+        let report = world.restore_watched(&restore_copy_request("nightly"), &watched).await.unwrap();
+        assert_eq!((report.kind(), report.rows()), (None, 9), "{fault:?}: {report:?}");
+        assert_eq!(world.count_calls("Import"), sent, "{fault:?}");
+        let said = watched.messages();
+        assert!(said.starts_with("Milvus does not answer; retrying for up to "), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use opendal::Operator;
 
+use crate::error::StoreRole;
 use crate::location::StoreLocation;
 
 pub(crate) mod disk;
@@ -30,6 +31,7 @@ pub struct StoreTraits {
 /// A store as its backend opened it.
 pub(crate) struct OpenedStore {
     pub(crate) location: StoreLocation,
+    pub(crate) role: StoreRole,
     pub(crate) traits: StoreTraits,
     /// Reads, writes, lists and deletes objects of the store.
     pub(crate) operator: Operator,

@@ -25,7 +25,7 @@ pub(crate) fn answer(status: Option<u16>, code: Option<&str>, message: &str) -> 
 /// Returns the meaning of an HTTP status without a known error code; `None` if it says nothing.
 fn classify_status(status: u16) -> Option<Meaning> {
     Some(match status {
-        301 => (StorageErrorKind::Config, false, "the bucket is in another region"),
+        301 | 307 => (StorageErrorKind::Region, false, "the bucket is in another region"),
         401 => (StorageErrorKind::Credentials, false, "the credentials are not accepted"),
         403 => (StorageErrorKind::PermissionDenied, false, "access denied"),
         404 => (StorageErrorKind::NotFound, false, "it does not exist"),
@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(answer(Some(404), Some("NoSuchBucket"), "").kind, StorageErrorKind::BucketMissing);
         assert_eq!(answer(Some(400), Some("Strange"), "Very strange.").reason, "Very strange (Strange)");
         let region = answer(Some(400), Some("AuthorizationHeaderMalformed"), "expecting 'eu-west-1'");
-        assert_eq!(region.kind, StorageErrorKind::Config);
+        assert_eq!(region.kind, StorageErrorKind::Region);
         assert_eq!(region.reason, "expecting 'eu-west-1' (AuthorizationHeaderMalformed)");
         let unknown = answer(Some(501), Some("NotImplemented"), "A header is not implemented.");
         assert_eq!((unknown.kind, unknown.temporary), (StorageErrorKind::Unsupported, false));

@@ -36,11 +36,11 @@ pub(super) fn classify_code(code: &str) -> Option<Meaning> {
             (K::NoSpace, false, "no space is left in the store")
         }
         "InvalidBucketName" => (K::Config, false, "the bucket name is not valid"),
-        "PermanentRedirect" => (K::Config, false, "the bucket is in another region"),
+        "PermanentRedirect" => (K::Region, false, "the bucket is in another region"),
         // No text of ours: the store's message names the header or the request.
-        "NotImplemented" => (K::Unsupported, false, ""),
+        "NotImplemented" | "InvalidRequest" | "InvalidArgument" => (K::Unsupported, false, ""),
         // No text of ours: the store's message names the region that it expects.
-        "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => (K::Config, false, ""),
+        "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => (K::Region, false, ""),
         "InternalError"
         | "ServiceUnavailable"
         | "OperationAborted"

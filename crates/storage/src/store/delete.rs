@@ -60,7 +60,7 @@ impl Store {
             let batch = tokio::select! {
                 biased;
                 () = cancel.cancelled() => {
-                    return Err(Cause::cancelled().during("delete", self.location().describe_prefix(prefix)));
+                    return Err(Cause::cancelled().during("delete", self.prefix(prefix)));
                 }
                 batch = next_batch(&mut entries) => batch?,
             };
@@ -98,7 +98,7 @@ impl Store {
     }
 
     fn delete_error(&self, key: &str, cause: Cause) -> StorageError {
-        cause.during("delete", self.location().describe_object(&ObjectKey::new(key)))
+        cause.during("delete", self.object(&ObjectKey::new(key)))
     }
 }
 

@@ -18,9 +18,9 @@ impl Store {
     pub fn list(&self, prefix: &ObjectKey) -> BoxStream<'static, Result<ListedObject>> {
         match self.backend() {
             Backend::Disk => {
-                let location = self.location().clone();
+                let store = self.clone();
                 disk::list(prefix)
-                    .map_err(move |(key, cause)| cause.during("list", location.describe_prefix(&key)))
+                    .map_err(move |(key, cause)| cause.during("list", store.prefix(&key)))
                     .boxed()
             }
             Backend::S3(_) => self
@@ -39,9 +39,9 @@ impl Store {
     /// Lists the directories and objects directly below a prefix; a prefix that does not exist is empty.
     pub async fn list_level(&self, prefix: &ObjectKey) -> Result<LevelListing> {
         let mut listing = match self.backend() {
-            Backend::Disk => disk::list_level(prefix)
-                .await
-                .map_err(|cause| cause.during("list", self.location().describe_prefix(prefix)))?,
+            Backend::Disk => {
+                disk::list_level(prefix).await.map_err(|cause| cause.during("list", self.prefix(prefix)))?
+            }
             Backend::S3(_) => self.list_level_of_bucket(prefix).await?,
         };
         listing.dirs.sort_unstable();
@@ -91,9 +91,7 @@ impl Store {
         let (store, prefix) = (self.clone(), prefix.as_prefix());
         let open = async move {
             let lister = store.operator().lister_with(prefix.as_str()).recursive(recursive).await;
-            let fail = move |error| {
-                classify::opendal_error(&error).during("list", store.location().describe_prefix(&prefix))
-            };
+            let fail = move |error| classify::opendal_error(&error).during("list", store.prefix(&prefix));
             match lister {
                 Ok(lister) => Ok(lister.map_err(fail)),
                 Err(error) => Err(fail(error)),

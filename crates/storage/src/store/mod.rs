@@ -18,7 +18,7 @@ pub(crate) use write::STREAM_PART;
 use crate::backend::{Backend, OpenedStore, StoreTraits, disk, s3};
 use crate::classify;
 use crate::config::StoreConfig;
-use crate::error::{Cause, Result, StorageError, StorageErrorKind};
+use crate::error::{Cause, Result, StorageError, StorageErrorKind, StoreRole, Subject};
 use crate::location::StoreLocation;
 use crate::object::ObjectMetadata;
 
@@ -34,6 +34,15 @@ impl Store {
             StoreConfig::S3(config) => s3::open(config),
         };
         opened.map(|opened| Self(Arc::new(opened)))
+    }
+
+    /// Gives a store that was just opened its role in the installation, which its errors name.
+    #[must_use]
+    pub fn with_role(self, role: StoreRole) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(opened) => Self(Arc::new(OpenedStore { role, ..opened })),
+            Err(shared) => Self(shared),
+        }
     }
 
     /// Returns the location, by which stores can be compared.
@@ -66,7 +75,15 @@ impl Store {
     pub async fn metadata(&self, key: &ObjectKey) -> Result<Option<ObjectMetadata>> {
         let cause = match self.operator().stat(key.as_str()).await {
             Ok(meta) if meta.is_dir() => return Ok(None),
-            Ok(meta) => return Ok(Some(ObjectMetadata::from_opendal(&meta))),
+            Ok(meta) => {
+                let meta = ObjectMetadata::from_opendal(&meta);
+                // Some proxies remove the date.
+                let listed = match meta.modified_ms {
+                    Some(_) => None,
+                    None => self.find_in_listing(key).await.ok().flatten(),
+                };
+                return Ok(Some(listed.unwrap_or(meta)));
+            }
             Err(error) => classify::opendal_error(&error),
         };
         match cause.kind {
@@ -75,9 +92,9 @@ impl Store {
             | StorageErrorKind::Unsupported
             | StorageErrorKind::Unexpected => {
                 let listed = self.find_in_listing(key).await;
-                listed.map_err(|_| cause.during("look up", self.location().describe_object(key)))
+                listed.map_err(|_| cause.during("look up", self.object(key)))
             }
-            _ => Err(cause.during("look up", self.location().describe_object(key))),
+            _ => Err(cause.during("look up", self.object(key))),
         }
     }
 
@@ -92,15 +109,37 @@ impl Store {
         }
     }
 
-    /// Returns the time of the store itself in milliseconds since 1970, by which it dates its objects.
+    /// Returns the time by which the store dates its objects, in milliseconds since 1970.
     ///
-    /// A bucket tells it with its answers, so there it is known after a request; on a disk, a temporary file in
-    /// the directory of `key` shows it. Returns `None` if the store does not tell.
+    /// A probe that is written beside `key` and removed shows it; where none can be written, the dates of the answers
+    /// do, although they can be those of a proxy. Returns `None` if the store does not tell.
     pub async fn now_ms(&self, key: &ObjectKey) -> Option<i64> {
+        match self.backend() {
+            Backend::Disk => disk::now_ms(key).await,
+            Backend::S3(client) => self.read_probe_date(key).await.or_else(|| client.now_ms()),
+        }
+    }
+
+    /// Returns what [`Store::now_ms`] returns as far as it is known without writing to a bucket: the time of its answers.
+    pub async fn assumed_now_ms(&self, key: &ObjectKey) -> Option<i64> {
         match self.backend() {
             Backend::Disk => disk::now_ms(key).await,
             Backend::S3(client) => client.now_ms(),
         }
+    }
+
+    /// Writes an object beside `key`, reads its date from a listing, and removes it.
+    async fn read_probe_date(&self, key: &ObjectKey) -> Option<i64> {
+        let probe = disk::temp_beside(key);
+        if let Err(error) = self.write(&probe, Bytes::from_static(b"clock")).await {
+            tracing::debug!("cannot ask the store for its time: {error}");
+            return None;
+        }
+        let found = self.find_in_listing(&probe).await;
+        if let Err(error) = self.delete(std::slice::from_ref(&probe)).await {
+            tracing::warn!("cannot remove {}: {error}", self.describe(&probe));
+        }
+        found.ok().flatten()?.modified_ms
     }
 
     /// Reads a whole object into memory.
@@ -126,7 +165,7 @@ impl Store {
             if matches!(store.backend(), Backend::Disk) {
                 // Opening a pipe would never end.
                 let is_readable = disk::check_regular_file(&key).await;
-                is_readable.map_err(|cause| cause.during("read", store.location().describe_object(&key)))?;
+                is_readable.map_err(|cause| cause.during("read", store.object(&key)))?;
             }
             let opened = async { store.operator().reader(key.as_str()).await?.into_stream(..).await }.await;
             let stream = opened.map_err(|error| store.read_error(&key, &error))?;
@@ -143,12 +182,22 @@ impl Store {
         &self.0.operator
     }
 
+    /// Names an object as the subject of an error.
+    fn object(&self, key: &ObjectKey) -> Subject {
+        Subject { text: self.location().describe_object(key), role: self.0.role }
+    }
+
+    /// Names a prefix as the subject of an error.
+    fn prefix(&self, prefix: &ObjectKey) -> Subject {
+        Subject { text: self.location().describe_prefix(prefix), role: self.0.role }
+    }
+
     fn read_error(&self, key: &ObjectKey, error: &opendal::Error) -> StorageError {
-        classify::opendal_error(error).during("read", self.location().describe_object(key))
+        classify::opendal_error(error).during("read", self.object(key))
     }
 
     fn write_error(&self, key: &ObjectKey, cause: Cause) -> StorageError {
-        cause.during("write", self.location().describe_object(key))
+        cause.during("write", self.object(key))
     }
 }
 

@@ -97,6 +97,11 @@ fn a_metadata_service_in_trouble_is_asked_again() {
 }
 
 #[test]
+fn a_metadata_service_that_gives_no_credentials_is_named_with_its_status() {
+    run_with_empty_home("chain::with_an_instance_role_that_is_refused", &[]);
+}
+
+#[test]
 fn a_key_pair_that_cannot_be_renewed_is_used_until_it_expires() {
     run_with_empty_home("chain::with_a_key_pair_that_cannot_be_renewed", &[]);
 }
@@ -121,14 +126,31 @@ async fn with_credentials_in_environment_or_profile() {
 #[tokio::test]
 #[ignore = "run by the tests above in a process with its own environment"]
 async fn with_an_instance_role() {
-    write_and_copy(Some(metadata_service("2099-01-01T00:00:00Z".to_owned(), |_| false).await)).await;
+    write_and_copy(Some(metadata_service("2099-01-01T00:00:00Z".to_owned(), |_| 200).await)).await;
 }
 
 #[tokio::test]
 #[ignore = "run by the tests above in a process with its own environment"]
 async fn with_an_instance_role_in_trouble() {
-    let every_other = |request: usize| request.is_multiple_of(2);
-    write_and_copy(Some(metadata_service("2099-01-01T00:00:00Z".to_owned(), every_other).await)).await;
+    let trouble = |request: usize| [503, 200, 429, 200].into_iter().cycle().nth(request).unwrap();
+    write_and_copy(Some(metadata_service("2099-01-01T00:00:00Z".to_owned(), trouble).await)).await;
+}
+
+#[tokio::test]
+#[ignore = "run by the tests above in a process with its own environment"]
+async fn with_an_instance_role_that_is_refused() {
+    let server = Server::start().await;
+    for (status, words) in [
+        (429, "the provider of the credentials is in trouble"),
+        (403, "no credentials were found in the configuration"),
+    ] {
+        let endpoint = metadata_service("2099-01-01T00:00:00Z".to_owned(), move |_| status).await;
+        let store = open_with_chain(&server, "bucket", Some(endpoint.clone()));
+        let error = store.read(&ObjectKey::new("a")).await.unwrap_err();
+        assert_eq!(error.kind(), StorageErrorKind::Credentials);
+        let said = error.to_string();
+        assert!(said.contains(words) && said.contains(&format!("{endpoint} answered {status}")), "{said}");
+    }
 }
 
 #[tokio::test]
@@ -136,7 +158,7 @@ async fn with_an_instance_role_in_trouble() {
 async fn with_a_key_pair_that_cannot_be_renewed() {
     // A pair is renewed two minutes before it expires. The first pair takes three requests.
     let expiration = (jiff::Timestamp::now() + Duration::from_mins(1)).to_string();
-    let endpoint = metadata_service(expiration, |request| request >= 3).await;
+    let endpoint = metadata_service(expiration, |request| if request < 3 { 200 } else { 503 }).await;
     let server = Server::start().await;
     let store = open_with_chain(&server, "bucket", Some(endpoint));
     for key in ["a", "b", "c"] {
@@ -157,20 +179,20 @@ async fn without_credentials() {
 
 /// Serves the instance metadata of a virtual machine with one role; returns the endpoint.
 ///
-/// The requests for whose number, counted from 0, `fails` returns true are answered with an error of the server.
+/// A request is answered with the status that `status` returns for its number, which is counted from 0.
 async fn metadata_service(
     expiration: String,
-    fails: impl Fn(usize) -> bool + Send + Sync + 'static,
+    status: impl Fn(usize) -> u16 + Send + Sync + 'static,
 ) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let state = Arc::new((expiration, fails, AtomicUsize::new(0)));
+    let state = Arc::new((expiration, status, AtomicUsize::new(0)));
     tokio::spawn(async move {
         loop {
             let (socket, _) = listener.accept().await.unwrap();
             let state = Arc::clone(&state);
             let answer = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-                let (expiration, fails, count) = &*state;
+                let (expiration, status, count) = &*state;
                 let body = match (request.method(), request.uri().path()) {
                     (&Method::PUT, "/latest/api/token") => "token".to_owned(),
                     (&Method::GET, "/latest/meta-data/iam/security-credentials/") => "role".to_owned(),
@@ -178,7 +200,7 @@ async fn metadata_service(
                         r#"{{"Code":"Success","AccessKeyId":"{KEY}","SecretAccessKey":"{SECRET}","Token":"session","Expiration":"{expiration}"}}"#
                     ),
                 };
-                let status = if fails(count.fetch_add(1, Ordering::Relaxed)) { 503 } else { 200 };
+                let status = status(count.fetch_add(1, Ordering::Relaxed));
                 let response = Response::builder().status(status).body(Full::new(Bytes::from(body)));
                 std::future::ready(response)
             });

@@ -1,6 +1,7 @@
 //! Stores that answer within the freedom of the protocol, or demand more than others (S3 server in this process).
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 use http::Method;
 use http::request::Parts;
 use milvus_backup_storage::{
@@ -116,14 +117,14 @@ async fn requests_at_the_same_time_are_all_sent_again_for_the_region_and_with_a_
 }
 
 #[tokio::test]
-async fn a_redirect_without_a_region_is_an_error_of_the_configuration() {
+async fn a_redirect_without_a_region_is_an_error_about_the_region() {
     let server = Server::start().await;
     let store = server.store("bucket");
     let moved =
         Fault::Answer(301, "<Error><Code>PermanentRedirect</Code><Message>Use another</Message></Error>");
     server.inject(Method::GET, "/bucket", ANY_NUMBER, moved);
     let error = store.has_objects_below(&ObjectKey::new("a/")).await.unwrap_err();
-    assert_eq!(error.kind(), StorageErrorKind::Config);
+    assert_eq!(error.kind(), StorageErrorKind::Region);
     assert!(error.to_string().ends_with("the bucket is in another region (PermanentRedirect)"), "{error}");
 }
 
@@ -188,11 +189,17 @@ async fn a_bucket_tells_the_time_by_which_it_dates_objects() {
     let server = Server::start().await;
     let store = server.store("bucket");
     let key = ObjectKey::new("a/0");
-    assert_eq!(store.now_ms(&key).await, None, "no request was sent yet");
+    assert_eq!(store.assumed_now_ms(&key).await, None, "no request was sent yet");
     write_objects(&store, 1).await;
     let written = store.metadata(&key).await.unwrap().unwrap().modified_ms.unwrap();
-    let now = store.now_ms(&key).await.unwrap();
-    assert!((-1_000..600_000).contains(&(now - written)), "{written} {now}");
+    let is_soon_after = |now: Option<i64>| (-1_000..600_000).contains(&(now.unwrap() - written));
+    assert!(is_soon_after(store.assumed_now_ms(&key).await));
+    assert!(is_soon_after(store.now_ms(&key).await));
+    let listed: Vec<_> =
+        store.list(&ObjectKey::new("")).map_ok(|object| object.key).try_collect().await.unwrap();
+    assert_eq!(listed, [key.clone()], "the probe is removed");
+    server.inject(Method::PUT, "/bucket/", ANY_NUMBER, Fault::Answer(403, ""));
+    assert!(is_soon_after(store.now_ms(&key).await), "the answers tell it where no probe can be written");
 }
 
 /// Refuses to create an object for another account than the owner of the bucket, unless the owner may read it.

@@ -17,6 +17,11 @@ pub enum Fault {
         /// The number of times that the fault happens.
         times: u32,
     },
+    /// The call is executed, but is answered with the gRPC status UNAVAILABLE, once.
+    AnswerLost {
+        /// The name of the call.
+        call: &'static str,
+    },
     /// The call never gets a reply.
     Hangs {
         /// The name of the call.

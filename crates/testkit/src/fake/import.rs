@@ -45,7 +45,10 @@ impl FakeState {
             },
         };
         let id = self.next_id();
-        self.jobs.insert(id, FakeImportJob { outcome, polls: 0, collection, segments });
+        self.jobs.insert(
+            id,
+            FakeImportJob { outcome, polls: 0, collection, files: request.files.join(","), segments },
+        );
         Ok(wire::ImportResponse { tasks: vec![id], ..Default::default() })
     }
 
@@ -55,7 +58,11 @@ impl FakeState {
     ) -> Answer<wire::ListImportTasksResponse> {
         let collection = self.collection(&request.db_name, &request.collection_name)?.id;
         let jobs = self.jobs.iter().filter(|(_, job)| job.collection == collection);
-        let tasks = jobs.map(|(id, _)| wire::GetImportStateResponse { id: *id, ..Default::default() });
+        let tasks = jobs.map(|(id, job)| wire::GetImportStateResponse {
+            id: *id,
+            infos: vec![key_value("files", &job.files)],
+            ..Default::default()
+        });
         Ok(wire::ListImportTasksResponse { tasks: tasks.collect(), status: None })
     }
 
@@ -73,7 +80,8 @@ impl FakeState {
             (2, ImportOutcome::Rows(_)) => (ImportState::ImportPersisted, 90),
             (_, ImportOutcome::Rows(_)) => (ImportState::ImportCompleted, 100),
         };
-        let mut infos = vec![key_value("progress_percent", &percent.to_string())];
+        let mut infos =
+            vec![key_value("files", &job.files), key_value("progress_percent", &percent.to_string())];
         let mut row_count = 0;
         match &job.outcome {
             ImportOutcome::Failed(reason) if state == ImportState::ImportFailed => {

@@ -6,6 +6,8 @@ pub(super) struct FakeImportJob {
     pub(super) outcome: ImportOutcome,
     pub(super) polls: u32,
     pub(super) collection: i64,
+    /// The paths of the request, joined by commas.
+    pub(super) files: String,
     pub(super) segments: Vec<i64>,
 }
 

@@ -86,6 +86,10 @@ impl Service {
         }
         apply_fault_before(&mut state, call);
         let outcome = handler(&mut state, request.get_ref());
+        let is_lost = |fault: &Fault| matches!(fault, Fault::AnswerLost { call: of } if *of == call);
+        if state.faults.take_first(is_lost).is_some() {
+            return Err(Status::unavailable("the fake stopped before its answer"));
+        }
         Ok(Response::new(
             outcome.unwrap_or_else(|refusal| R::from_refusal(refusal.into_status(state.version))),
         ))

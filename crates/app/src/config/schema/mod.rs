@@ -30,15 +30,32 @@ pub(super) struct Key {
     pub becomes: Option<&'static str>,
     /// Whether this program does not use it, so that no value of it may stop the program.
     pub is_unused: bool,
+    /// The value that is used with a warning instead of an invalid one, as in a release that ignores such a value.
+    pub fallback: Option<&'static str>,
 }
 
 impl Key {
     const fn new(name: &'static str, kind: Kind, default: &'static str) -> Self {
-        Self { name, also: &[], kind, default, env: None, inherits: None, becomes: None, is_unused: false }
+        Self {
+            name,
+            also: &[],
+            kind,
+            default,
+            env: None,
+            inherits: None,
+            becomes: None,
+            is_unused: false,
+            fallback: None,
+        }
     }
 
     const fn unused(mut self) -> Self {
         self.is_unused = true;
+        self
+    }
+
+    const fn falls_back_to(mut self, value: &'static str) -> Self {
+        self.fallback = Some(value);
         self
     }
 

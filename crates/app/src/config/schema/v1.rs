@@ -15,15 +15,18 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key(VERSION_KEY, Text, "v1").becomes(VERSION_KEY),
     key("log.level", Word(LOG_LEVELS), "info").becomes("log.level"),
     key("log.console", Bool, "true").becomes("log.console"),
-    key("log.format", Word(LOG_FORMATS), "text").becomes("log.format"),
+    key("log.format", Word(LOG_FORMATS), "text").falls_back_to("text").becomes("log.format"),
     key("log.file.filename", Text, "").also(&["log.file.rootPath"]).becomes("log.file.path"),
     key("log.file.maxSize", Count, "300").becomes("log.file.maxSizeMiB"),
     key("log.file.maxBackups", Whole, "0").becomes("log.file.maxBackups"),
     key("log.file.maxDays", Whole, "0").also(&["log.file.maxAge"]).becomes("log.file.maxDays"),
     key("grpc.log.level", Text, "WARNING"),
     key("http.enabled", Bool, "true"),
-    key("http.debugMode", Bool, "false").also(&["http.debug_mode"]).becomes("server.debugMode"),
-    key("http.simpleResponse", Bool, "false").becomes("server.simpleResponse"),
+    key("http.debugMode", Bool, "false")
+        .falls_back_to("false")
+        .also(&["http.debug_mode"])
+        .becomes("server.debugMode"),
+    key("http.simpleResponse", Bool, "false").falls_back_to("false").becomes("server.simpleResponse"),
     key("http.swaggerBasePath", Text, "").becomes("server.swaggerBasePath"),
     key("cloud.address", Url, "https://api.cloud.zilliz.com").becomes("zillizCloud.endpoint"),
     key("cloud.apikey", Secret, "").becomes("zillizCloud.apiKey"),
@@ -59,7 +62,10 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("minio.gcpCredentialJSON", Text, "")
         .env("GCP_KEY_JSON")
         .becomes("milvus.storage.auth.credentialsFile"),
-    key("minio.useSSL", Bool, "false").env("MINIO_USE_SSL").becomes("milvus.storage.useSSL"),
+    key("minio.useSSL", Bool, "false")
+        .falls_back_to("false")
+        .env("MINIO_USE_SSL")
+        .becomes("milvus.storage.useSSL"),
     key("minio.caCertPath", Text, "").env("MINIO_CA_CERT_PATH").becomes("milvus.storage.caCertPath"),
     key("minio.useIAM", Bool, "false").env("MINIO_USE_IAM").becomes("milvus.storage.auth.type"),
     key("minio.iamEndpoint", Url, "").env("MINIO_IAM_ENDPOINT").becomes("milvus.storage.auth.endpoint"),
@@ -127,7 +133,9 @@ pub(in crate::config) static KEYS: &[Key] = &[
         .inherits("minio.storageClass")
         .becomes("backup.storage.storageClass"),
     key("minio.crossStorage", Bool, "false").becomes("transfer.mode"),
-    key("minio.multipartCopyThresholdMiB", Count, "500").becomes("transfer.multipartCopyThresholdMiB"),
+    key("minio.multipartCopyThresholdMiB", Count, "500")
+        .falls_back_to("500")
+        .becomes("transfer.multipartCopyThresholdMiB"),
     key("backup.maxSegmentGroupSize", Size, "2g").unused(),
     key("backup.parallelism.backupCollection", Count, "32")
         .env("BACKUP_PARALLELISM_BACKUP_COLLECTION")
@@ -144,6 +152,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("backup.gcPause.enable", Bool, "true").env("BACKUP_GC_PAUSE_ENABLE").becomes("backup.pauseGC"),
     key("backup.gcPause.seconds", Duration, "7200").unused(),
     key("backup.gcPause.address", Url, "http://localhost:9091")
+        .falls_back_to("")
         .env("BACKUP_GC_PAUSE_ADDRESS")
         .becomes("milvus.management.endpoint"),
     key("backup.flushTimeout", Duration, "10m").becomes("backup.flushTimeout"),

@@ -1,11 +1,12 @@
 use milvus::{Auth, Tls};
 use storage::{S3Addressing, S3Config, S3Credentials, StoreConfig};
 
+use super::super::Usage;
 use super::{Case, Environment};
 
 fn s3(text: &str) -> Result<S3Config, String> {
     let case = Case::new(&format!("configVersion: v2\n{text}"));
-    match case.load([]).engine(&Environment::default()) {
+    match case.load([]).engine(&Environment::default(), Usage::Milvus) {
         Ok(engine) => match engine.source.store {
             StoreConfig::S3(config) => Ok(config),
             StoreConfig::Disk => Err("local".to_owned()),
@@ -17,7 +18,9 @@ fn s3(text: &str) -> Result<S3Config, String> {
 #[test]
 fn defaults_make_an_engine() {
     let config = Case::new("configVersion: v2\n").load([]);
-    let engine = config.engine(&Environment::from([("HOSTNAME", "h")])).unwrap_or_else(|e| panic!("{e}"));
+    let engine = config
+        .engine(&Environment::from([("HOSTNAME", "h")]), Usage::Milvus)
+        .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((engine.milvus.address.as_str(), engine.milvus.port), ("localhost", 19530));
     assert!(matches!(engine.milvus.tls, Tls::Disabled) && matches!(engine.milvus.auth, Auth::None));
     assert_eq!(engine.milvus.management_endpoint.as_deref(), Some("http://localhost:9091"));
@@ -81,7 +84,7 @@ fn local_roots_become_absolute() {
             Ok(config) => config,
             Err(error) => return Err(case.plain(&error.to_string())),
         };
-        let engine = config.engine(&Environment::default());
+        let engine = config.engine(&Environment::default(), Usage::Milvus);
         engine
             .map(|engine| (engine.source.root_text, engine.source.root.to_string()))
             .map_err(|e| case.plain(&e.to_string()))
@@ -99,7 +102,7 @@ fn local_roots_become_absolute() {
     let config =
         Case::new("configVersion: v2\nmilvus: {storage: {provider: local, rootPath: /d, localPath: /m}}\n")
             .load([]);
-    let engine = config.engine(&Environment::default()).unwrap();
+    let engine = config.engine(&Environment::default(), Usage::Milvus).unwrap();
     assert_eq!((engine.source.seen_as.as_deref(), engine.backup.seen_as), (Some("/m"), None));
     assert_eq!(
         root("{provider: local, rootPath: /d, localPath: d}").unwrap_err(),
@@ -112,20 +115,21 @@ fn local_roots_become_absolute() {
 fn certificate_files_are_checked() {
     let case =
         Case::new("configVersion: v2\nmilvus:\n  grpc:\n    tlsMode: server\n    caCertPath: /none/ca.pem\n");
-    let error = case.load([]).engine(&Environment::default()).unwrap_err();
+    let error = case.load([]).engine(&Environment::default(), Usage::Milvus).unwrap_err();
     assert_eq!(
         case.plain(&error.to_string()),
         "c.yaml line 5: milvus.grpc.caCertPath: cannot read /none/ca.pem: No such file or directory (os error 2)"
     );
     let no_pem = case.file("ca.pem", "nothing").display().to_string();
     let case = case.set(&[&format!("milvus.grpc.caCertPath={no_pem}")]);
-    let error = case.load([]).engine(&Environment::default()).unwrap_err();
+    let error = case.load([]).engine(&Environment::default(), Usage::Milvus).unwrap_err();
     assert!(
         error.to_string().ends_with("ca.pem is not a PEM file (it contains no `-----BEGIN …`)"),
         "{error}"
     );
     case.file("ca.pem", "-----BEGIN CERTIFICATE-----\n");
-    let engine = case.load([]).engine(&Environment::default()).unwrap_or_else(|e| panic!("{e}"));
+    let engine =
+        case.load([]).engine(&Environment::default(), Usage::Milvus).unwrap_or_else(|e| panic!("{e}"));
     assert!(matches!(engine.milvus.tls, Tls::Server { ca: Some(_), server_name: None }));
 }
 
@@ -138,16 +142,22 @@ fn slashes_around_roots_in_buckets_are_removed_with_a_warning() {
 #[test]
 fn a_token_replaces_the_password() {
     let config = Case::new("configVersion: v2\n").load([("MILVUS_TOKEN", "t")]);
-    assert!(matches!(config.engine(&Environment::default()).unwrap().milvus.auth, Auth::Token(_)));
+    assert!(matches!(
+        config.engine(&Environment::default(), Usage::Milvus).unwrap().milvus.auth,
+        Auth::Token(_)
+    ));
     let both = Case::new("configVersion: v2\nmilvus: {user: u}\n").load([("MILVUS_TOKEN", "t")]);
-    assert!(matches!(both.engine(&Environment::default()).unwrap().milvus.auth, Auth::Token(_)));
+    assert!(matches!(
+        both.engine(&Environment::default(), Usage::Milvus).unwrap().milvus.auth,
+        Auth::Token(_)
+    ));
     assert_eq!(both.warnings, ["milvus.user is ignored, because milvus.token is set"]);
 }
 
 #[test]
 fn a_password_without_a_user_is_ignored_with_a_warning() {
     let config = Case::new("milvus: {user: \"\", password: secret}\n").load([]);
-    assert!(matches!(config.engine(&Environment::default()).unwrap().milvus.auth, Auth::None));
+    assert!(matches!(config.engine(&Environment::default(), Usage::Milvus).unwrap().milvus.auth, Auth::None));
     assert_eq!(config.warnings, ["milvus.password is ignored, because milvus.user is empty"]);
 }
 

@@ -1,3 +1,4 @@
+use super::super::Usage;
 use super::super::migrate::migrate;
 use super::{Case, Environment};
 
@@ -35,7 +36,7 @@ fn a_migrated_file_means_the_same() {
         assert_eq!((before.key, &before.value), (after.key, &after.value), "{}", migration.text);
     }
     let secret = |config: &super::Config| {
-        let engine = config.engine(&Environment::default()).unwrap_or_else(|e| panic!("{e}"));
+        let engine = config.engine(&Environment::default(), Usage::Milvus).unwrap_or_else(|e| panic!("{e}"));
         match engine.milvus.auth {
             milvus::Auth::Password { password, .. } => {
                 secrecy::ExposeSecret::expose_secret(&password).to_owned()
@@ -107,7 +108,7 @@ proptest::proptest! {
         let case = Case::new(&v1.to_string());
         let migration = migrate(&case.path(), &Environment::default()).unwrap_or_else(|e| panic!("{e}"));
         let after = Case::new(&migration.text).load([]);
-        let engine = after.engine(&Environment::default()).unwrap_or_else(|e| panic!("{e}"));
+        let engine = after.engine(&Environment::default(), Usage::Milvus).unwrap_or_else(|e| panic!("{e}"));
         let milvus::Auth::Password { user: read_user, password: read } = engine.milvus.auth else {
             panic!("no password in {}", migration.text)
         };

@@ -1,6 +1,7 @@
 use milvus::Auth;
 use secrecy::ExposeSecret;
 
+use super::super::Usage;
 use super::super::keys;
 use super::{Case, Config, Environment, Request};
 
@@ -150,10 +151,32 @@ fn v1_tls_modes_become_words() {
     let config = Case::new("milvus: {tlsMode: 2}").load([]);
     assert_eq!(config.shown("milvus.grpc.tlsMode"), "server (c.yaml:1 milvus.tlsMode)");
     assert_eq!(config.warnings.len(), 1);
-    assert_eq!(
-        Case::new("milvus:\n  tlsMode: 3\n").error([]),
-        "c.yaml line 2: milvus.tlsMode: expected 0 (plain), 1 (verify the server) or 2 (mutual), not 3"
-    );
+    let config = Case::new("milvus: {tlsMode: 3}").load([]);
+    assert_eq!(config.shown("milvus.grpc.tlsMode"), "disabled (c.yaml:1 milvus.tlsMode)");
+    assert!(config.warnings[0].ends_with("the connection is not encrypted, as with 0.4.15"));
+}
+
+#[test]
+fn values_that_go_releases_ignore_are_replaced_with_a_warning() {
+    let text = "log: {format: ''}\nhttp: {simpleResponse: ''}\nminio: {useSSL: maybe, multipartCopyThresholdMiB: 0}\n\
+                backup: {gcPause: {address: 'local host'}}";
+    let case = Case::new(text);
+    let config = case.load([]);
+    for (key, shown) in [
+        ("log.format", "text (c.yaml:1)"),
+        ("server.simpleResponse", "false (c.yaml:2 http.simpleResponse)"),
+        ("milvus.storage.useSSL", "false (c.yaml:3 minio.useSSL)"),
+        ("transfer.multipartCopyThresholdMiB", "500 (c.yaml:3 minio.multipartCopyThresholdMiB)"),
+        ("milvus.management.endpoint", " (c.yaml:4 backup.gcPause.address)"),
+    ] {
+        assert_eq!(config.shown(key), shown);
+    }
+    assert_eq!(config.warnings.len(), 5, "{:?}", config.warnings);
+    let expected = "c.yaml line 3: minio.useSSL: expected true or false, not \"maybe\"; false is used, as in Milvus \
+                    Backup (Go)";
+    assert!(config.warnings.iter().any(|warning| case.plain(warning) == expected), "{:?}", config.warnings);
+    let error = case.set(&["minio.useSSL=perhaps"]).error([]);
+    assert!(error.contains("minio.useSSL: expected true or false, not \"perhaps\""), "{error}");
 }
 
 #[test]
@@ -280,7 +303,8 @@ fn white_space_at_the_end_of_credentials_is_removed_with_a_warning() {
              (env MILVUS_STORAGE_AUTH_SECRET_ACCESS_KEY)",
         ]
     );
-    let Auth::Password { user, password } = config.engine(&Environment::default()).unwrap().milvus.auth
+    let Auth::Password { user, password } =
+        config.engine(&Environment::default(), Usage::Milvus).unwrap().milvus.auth
     else {
         panic!("no password")
     };

@@ -20,7 +20,7 @@ pub(crate) use removal::delete_below;
 
 use super::{Backend, OpenedStore, StoreTraits};
 use crate::classify;
-use crate::error::{Cause, StorageErrorKind};
+use crate::error::{Cause, StorageErrorKind, StoreRole};
 use crate::location::StoreLocation;
 use crate::measure;
 use crate::object::ObjectMetadata;
@@ -43,7 +43,7 @@ pub(crate) fn open() -> crate::error::Result<OpenedStore> {
     let operator = Operator::new(services::Fs::default().root("/"))
         .map_err(|error| classify::opendal_error(&error).during("open", location.to_string()))?;
     let operator = operator.layer(measure::metrics_layer());
-    Ok(OpenedStore { location, traits: TRAITS, operator, backend: Backend::Disk })
+    Ok(OpenedStore { location, role: StoreRole::default(), traits: TRAITS, operator, backend: Backend::Disk })
 }
 
 /// Returns a new temporary name in the directory of `key`, so that renaming it to `key` is atomic.

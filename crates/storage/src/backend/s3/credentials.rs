@@ -1,10 +1,10 @@
 //! Credentials for signing requests: the configured key pair, or the AWS credential chain.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, Uri};
 use opendal::HttpTransporter;
 use reqsign_aws_v4::{
     Credential, DefaultCredentialProvider, IMDSv2CredentialProvider, RequestSigner, StaticCredentialProvider,
@@ -37,9 +37,11 @@ pub(super) fn build_signer(
     region: &str,
     http: HttpTransporter,
 ) -> Signer<Credential> {
-    let context =
-        Context::new().with_file_read(TokioFileRead).with_env(OsEnv).with_http_send(PatientHttp(http));
-    Signer::new(context, RenewingProvider::new(build_chain(credentials)), RequestSigner::new("s3", region))
+    let refusal = LastRefusal::default();
+    let http = PatientHttp { http, refusal: refusal.clone() };
+    let context = Context::new().with_file_read(TokioFileRead).with_env(OsEnv).with_http_send(http);
+    let provider = RenewingProvider { chain: build_chain(credentials), refusal, previous: Mutex::new(None) };
+    Signer::new(context, provider, RequestSigner::new("s3", region))
 }
 
 fn build_chain(credentials: &S3Credentials) -> ProvideCredentialChain<Credential> {
@@ -66,6 +68,7 @@ fn build_chain(credentials: &S3Credentials) -> ProvideCredentialChain<Credential
 #[derive(Debug)]
 struct RenewingProvider {
     chain: ProvideCredentialChain<Credential>,
+    refusal: LastRefusal,
     previous: Mutex<Option<Previous>>,
 }
 
@@ -77,10 +80,6 @@ struct Previous {
 }
 
 impl RenewingProvider {
-    fn new(chain: ProvideCredentialChain<Credential>) -> Self {
-        Self { chain, previous: Mutex::new(None) }
-    }
-
     fn lock_previous(&self) -> MutexGuard<'_, Option<Previous>> {
         self.previous.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,10 +96,14 @@ impl ProvideCredential for RenewingProvider {
         {
             return Ok(Some(credential.clone()));
         }
-        let provided = self.chain.provide_credential(context).await;
+        self.refusal.lock().take();
+        let mut provided = self.chain.provide_credential(context).await;
         if let Ok(Some(credential)) = &provided {
             *self.lock_previous() = Some(Previous { credential: credential.clone(), failed_at: None });
             return provided;
+        }
+        if let Some(refusal) = self.refusal.lock().take() {
+            provided = Err(Error::unexpected(refusal.text).set_retryable(refusal.is_temporary));
         }
         let Some(Previous { credential, .. }) = usable else { return provided };
         tracing::warn!("the credentials cannot be renewed; the previous ones are used until they expire");
@@ -110,21 +113,63 @@ impl ProvideCredential for RenewingProvider {
     }
 }
 
+/// The last answer with which a provider refused credentials; clones share it.
+///
+/// A chain passes over the errors of its providers, so they reach the user in this way.
+#[derive(Clone, Debug, Default)]
+struct LastRefusal(Arc<Mutex<Option<Refusal>>>);
+
+#[derive(Debug)]
+struct Refusal {
+    /// Such as `http://169.254.169.254 answered 429`.
+    text: String,
+    /// Whether a later request may succeed.
+    is_temporary: bool,
+}
+
+impl LastRefusal {
+    fn lock(&self) -> MutexGuard<'_, Option<Refusal>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Sends the requests of credential providers, and sends a request again while the provider is in trouble.
 #[derive(Debug)]
-struct PatientHttp(HttpTransporter);
+struct PatientHttp {
+    http: HttpTransporter,
+    refusal: LastRefusal,
+}
+
+impl PatientHttp {
+    /// Records an answer without credentials. The URL may contain a token, so only its host is kept.
+    fn record_refusal(&self, url: &Uri, status: StatusCode) {
+        let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let text = format!("{scheme}://{host}{port} answered {}", status.as_u16());
+        *self.refusal.lock() = Some(Refusal { text, is_temporary: is_temporary(status) });
+    }
+}
+
+fn is_temporary(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
 
 impl HttpSend for PatientHttp {
     async fn http_send(&self, request: Request<Bytes>) -> reqsign_core::Result<Response<Bytes>> {
         let started = Instant::now();
         loop {
-            let attempt = timeout(ATTEMPT_LIMIT, self.0.http_send(request.clone())).await;
-            let is_temporary = match &attempt {
-                Ok(Ok(response)) => response.status().is_server_error(),
+            let attempt = timeout(ATTEMPT_LIMIT, self.http.http_send(request.clone())).await;
+            let may_succeed = match &attempt {
+                Ok(Ok(response)) => {
+                    if !response.status().is_success() {
+                        self.record_refusal(request.uri(), response.status());
+                    }
+                    is_temporary(response.status())
+                }
                 Ok(Err(error)) => error.is_retryable(),
                 Err(_) => true,
             };
-            if !is_temporary || started.elapsed() + RETRY_DELAY + ATTEMPT_LIMIT > PROVIDER_LIMIT {
+            if !may_succeed || started.elapsed() + RETRY_DELAY + ATTEMPT_LIMIT > PROVIDER_LIMIT {
                 return attempt.unwrap_or_else(|_| {
                     Err(Error::unexpected("the provider of credentials does not answer").set_retryable(true))
                 });

@@ -23,7 +23,7 @@ use self::address::S3Address;
 use self::transport::S3Transport;
 use super::{Backend, OpenedStore, StoreTraits};
 use crate::classify;
-use crate::error::{Cause, Result, StorageErrorKind};
+use crate::error::{Cause, Result, StorageErrorKind, StoreRole};
 use crate::location::StoreLocation;
 
 /// The properties of every bucket.
@@ -79,5 +79,11 @@ pub(crate) fn open(config: &S3Config) -> Result<OpenedStore> {
         .map_err(|error| classify::opendal_error(&error).during("open", location.to_string()))?;
     let operator = crate::transport::add_layers(operator, http.clone());
     let client = S3Client::new(http, &address, &config.credentials, clock);
-    Ok(OpenedStore { location, traits: TRAITS, operator, backend: Backend::S3(Arc::new(client)) })
+    Ok(OpenedStore {
+        location,
+        role: StoreRole::default(),
+        traits: TRAITS,
+        operator,
+        backend: Backend::S3(Arc::new(client)),
+    })
 }
