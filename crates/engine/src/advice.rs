@@ -300,7 +300,9 @@ impl Error {
             }
             Self::NotComplete { name, .. } => Advice::DeleteAndCreateAgain { backup: name.clone() },
             Self::NotABackup { .. } => Advice::InspectDirectory,
-            Self::DamagedFile { .. } | Self::Damaged { .. } => Advice::UseAnotherBackup,
+            Self::DamagedFile { .. } | Self::Damaged { .. } | Self::Unreadable { .. } => {
+                Advice::UseAnotherBackup
+            }
             Self::Rows { counted: 1.., .. } => Advice::ReplaceCollectionOrUseAnotherBackup,
             // The server reads from its own bucket and root path, and found nothing there.
             Self::WrongRoot { .. } | Self::Rows { .. } => {

@@ -131,6 +131,14 @@ pub enum Error {
         /// The first few problems.
         problems: Vec<String>,
     },
+    /// A file that decides about the state of the backup cannot be read.
+    #[error("backup {name} cannot be read: {problem}")]
+    Unreadable {
+        /// The name of the backup.
+        name: String,
+        /// The reason.
+        problem: String,
+    },
     /// The backup has a format that this version cannot restore.
     #[error("backup {name} is in format {format}, which this version cannot restore")]
     Format {

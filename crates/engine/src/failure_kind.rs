@@ -54,9 +54,10 @@ impl Error {
             Self::NotComplete { state: BackupState::Running, .. }
             | Self::Running { .. }
             | Self::LeaseLost { .. } => FailureKind::Busy,
-            Self::NotComplete { .. } | Self::DamagedFile { .. } | Self::Damaged { .. } => {
-                FailureKind::Damaged
-            }
+            Self::NotComplete { .. }
+            | Self::DamagedFile { .. }
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. } => FailureKind::Damaged,
             Self::Rows { .. } | Self::Foreign { .. } | Self::JobLost { .. } => FailureKind::Partial,
             Self::Cancelled => FailureKind::Interrupted,
             Self::Storage(error) => kind_of_storage_error(error),

@@ -14,6 +14,9 @@ const MAX_TEXTS: usize = 100;
 /// The weight of one collection in the overall progress while the sizes are not all known.
 const COLLECTION_WEIGHT: u64 = 1000;
 
+/// The number of bytes whose import takes about as long as what every import job takes.
+const JOB_BYTES: u64 = 64 << 20;
+
 /// The shortest time over which a copy rate is computed, in milliseconds.
 const MIN_RATE_WINDOW_MS: i64 = 100;
 
@@ -69,8 +72,9 @@ pub struct ProgressTotals {
     pub jobs: Completion,
     /// The completed share of the job, from 0 to 100, rounded down; always 0 for a deletion, whose total is unknown.
     ///
-    /// It is that of the bytes if the bytes of all collections are known. Otherwise each collection counts the same,
-    /// because the files and import jobs of a collection are unknown before it starts.
+    /// In a backup it is that of the bytes if the bytes of all collections are known. Otherwise each collection counts
+    /// the same, because its files are unknown before it starts. In a restore a collection counts by its import jobs and
+    /// bytes.
     pub percent: u8,
     /// The copy rate in bytes per second; `None` if no collection is being copied.
     pub rate: Option<u64>,
@@ -207,9 +211,15 @@ impl Progress {
         let part = if jobs.all == 0 && bytes.all > 0 && self.all_planned() {
             bytes
         } else {
+            // What the collections that have not emitted events cost is unknown.
+            let others = self.selected.saturating_sub(self.collections.len()) as u64;
+            let scale = |cost: u64, weight: u64| cost.saturating_mul(weight);
             Completion {
-                done: states().map(CollectionProgress::weight).sum(),
-                all: COLLECTION_WEIGHT * self.selected.max(self.collections.len()) as u64,
+                done: states().map(|state| scale(state.cost(), state.weight())).fold(0, u64::saturating_add),
+                all: scale(
+                    states().map(CollectionProgress::cost).fold(others, u64::saturating_add),
+                    COLLECTION_WEIGHT,
+                ),
             }
         };
         CollectionSums { objects, bytes, jobs, part }
@@ -239,6 +249,16 @@ impl CollectionProgress {
             self.jobs
         } else {
             self.bytes
+        }
+    }
+
+    /// Returns the cost of the collection in relation to others: 1 if it has no import jobs, such as in a backup.
+    ///
+    /// An import job costs Milvus the same whatever it holds, and more if it is large.
+    fn cost(&self) -> u64 {
+        match self.jobs.all {
+            0 => 1,
+            jobs => jobs.saturating_add(self.bytes.all / JOB_BYTES),
         }
     }
 
@@ -359,6 +379,22 @@ mod tests {
             progress.take(&Event::Collection { collection, phase: CollectionPhase::Done }, 0);
         }
         assert_eq!(progress.totals().percent, 100);
+    }
+
+    #[test]
+    fn a_collection_with_more_import_jobs_counts_more_in_a_restore() {
+        let (large, small) = (CollectionRef::new("", "large"), CollectionRef::new("", "small"));
+        let imported = |collection: &CollectionRef, done, jobs| Event::Import {
+            collection: collection.clone(),
+            done,
+            jobs,
+            rows: 0,
+        };
+        let mut progress = progress_after(&[(0, overview(2))]);
+        progress.take(&imported(&large, 0, 9), 0);
+        progress.take(&imported(&small, 0, 1), 0);
+        progress.take(&Event::Collection { collection: small, phase: CollectionPhase::Done }, 0);
+        assert_eq!(progress.totals().percent, 10);
     }
 
     #[test]

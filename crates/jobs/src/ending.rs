@@ -4,7 +4,9 @@ use engine::FailureKind;
 
 use crate::active_job::StopReason;
 use crate::failure::JobFailure;
-use crate::interruption::{InterruptionCause, describe_interruption, describe_queue_cancellation};
+use crate::interruption::{
+    InterruptionCause, describe_copied_queue, describe_interruption, describe_queue_cancellation,
+};
 use crate::job::{JobSnapshot, JobState};
 use crate::kind::JobOutcome;
 
@@ -63,6 +65,12 @@ impl Ending {
     pub(crate) fn cancelled_in_queue() -> Self {
         let failure = describe_queue_cancellation();
         Self { state: JobState::Cancelled, outcome: None, failure: Some(failure) }
+    }
+
+    /// Creates the end of a job that waited in the queue of a server from whose data directory this one was copied.
+    pub(crate) fn in_copied_queue() -> Self {
+        let failure = describe_copied_queue();
+        Self { state: JobState::Interrupted, outcome: None, failure: Some(failure) }
     }
 
     /// Creates the end of a job whose request a later version of this program stored, so that it is not executed.

@@ -55,6 +55,15 @@ pub(crate) fn describe_queue_cancellation() -> JobFailure {
     }
 }
 
+/// Describes a job that waited in a data directory of which this one is a copy.
+pub(crate) fn describe_copied_queue() -> JobFailure {
+    JobFailure {
+        message: "not started here: the data directory is a copy, and the server of the original may execute the job"
+            .to_owned(),
+        ..describe_queue_cancellation()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use engine::{Advice, CollectionPhase, DeleteRequest, Event, Phase, RemainingRestore};

@@ -53,13 +53,19 @@ pub struct Jobs {
 impl Jobs {
     /// Opens the job store of a data directory and starts the queued jobs.
     ///
-    /// Jobs that were running when the previous server ended are marked as interrupted. Must be called within a Tokio
-    /// runtime, on which the jobs then run.
+    /// Jobs that were running when the previous server ended are marked as interrupted. So are the queued jobs of a data
+    /// directory that is a copy of another one. Must be called within a Tokio runtime, on which the jobs then run.
     pub fn open(engine: Engine, config: JobsConfig) -> Result<Self, JobsError> {
         let JobsConfig { data_dir, max_running, max_queued, keep, sweep } = config;
         let store = JobStore::open(&data_dir)?;
-        let engine = engine.with_server(store.identify()?);
-        let interrupted = store.write_blocking(interrupt_running_jobs)?;
+        let (server, is_copy) = store.identify()?;
+        let engine = engine.with_server(server);
+        let interrupted = store.write_blocking(|connection| {
+            if is_copy {
+                end_jobs(connection, JobState::Queued, |_| Ending::in_copied_queue())?;
+            }
+            end_jobs(connection, JobState::Running, Ending::after_crash)
+        })?;
         let (queued, counts, last_backup) = store.read(|connection| {
             Ok((
                 statements::select_jobs_in_state(connection, JobState::Queued)?,
@@ -231,12 +237,16 @@ impl Jobs {
     }
 }
 
-/// Marks the jobs that were running when the previous server ended as interrupted, and returns them.
-fn interrupt_running_jobs(connection: &mut rusqlite::Connection) -> Result<Vec<JobSnapshot>, RowError> {
+/// Ends the jobs in a state that no server continues, and returns them.
+fn end_jobs(
+    connection: &mut rusqlite::Connection,
+    in_state: JobState,
+    ending: impl Fn(&JobSnapshot) -> Ending,
+) -> Result<Vec<JobSnapshot>, RowError> {
     let transaction = connection.transaction()?;
-    let mut interrupted = Vec::new();
-    for StoredJob { job, .. } in statements::select_jobs_in_state(&transaction, JobState::Running)? {
-        let Ending { state, outcome, failure } = Ending::after_crash(&job);
+    let mut ended = Vec::new();
+    for StoredJob { job, .. } in statements::select_jobs_in_state(&transaction, in_state)? {
+        let Ending { state, outcome, failure } = ending(&job);
         if let Some(failure) = &failure {
             tracing::warn!(job = job.id, "{}", failure.message);
         }
@@ -244,10 +254,10 @@ fn interrupt_running_jobs(connection: &mut rusqlite::Connection) -> Result<Vec<J
         let job = JobSnapshot { state, ended_ms: Some(at_ms), outcome, failure, ..job };
         let JobSnapshot { id, progress, outcome, failure, .. } = job.clone();
         statements::update_end(&transaction, &EndRecord { id, state, at_ms, outcome, failure, progress })?;
-        interrupted.push(job);
+        ended.push(job);
     }
     transaction.commit()?;
-    Ok(interrupted)
+    Ok(ended)
 }
 
 /// Formats the token of the page that follows the job with this position in the order of submission.

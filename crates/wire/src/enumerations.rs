@@ -12,6 +12,11 @@ macro_rules! word_enum {
             $($(#[doc = $meaning])+ #[serde(rename = $word)] $variant,)+
         }
 
+        impl $name {
+            /// The words.
+            pub const WORDS: &[&str] = &[$($word),+];
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(match self {

@@ -137,6 +137,12 @@ impl BackupArgument {
     }
 }
 
+/// Returns the number of columns for results; without a terminal it is not limited.
+pub(super) fn result_width() -> usize {
+    let terminal = console::Term::stdout();
+    if terminal.is_term() { terminal.size().1.into() } else { usize::MAX }
+}
+
 /// Returns the name that a flag or an argument gives; a usage error if both do.
 pub(super) fn choose_name<'a>(
     flag: Option<&'a str>,

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Command, ValueEnum};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, Args, Command, ValueEnum};
 use clap_complete::Shell;
 use server::ApiVersion;
-use wire::{DONE, Failure};
+use wire::{DONE, Failure, FlushStrategy, JobKind, JobState};
 
 use crate::render::{self, Out};
 
@@ -77,7 +78,8 @@ impl Openapi {
 
 /// The command without hidden flags and commands, which the generator would include.
 fn visible(command: &Command) -> Command {
-    let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned();
+    let arguments =
+        command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned().map(name_values);
     let commands = command.get_subcommands().filter(|command| !command.is_hide_set()).map(visible);
     Command::new(command.get_name().to_owned())
         .version(env!("CARGO_PKG_VERSION"))
@@ -85,6 +87,17 @@ fn visible(command: &Command) -> Command {
         .about(command.get_about().cloned().unwrap_or_default())
         .args(arguments)
         .subcommands(commands)
+}
+
+/// Names the values of an argument that the commands check themselves, because they accept other spellings too.
+fn name_values(argument: Arg) -> Arg {
+    let values = match (argument.get_id().as_str(), argument.get_possible_values().is_empty()) {
+        ("strategy", true) => FlushStrategy::WORDS.to_vec(),
+        ("state", true) => JobState::WORDS.to_vec(),
+        ("kind", true) => JobKind::WORDS.to_vec(),
+        _ => return argument,
+    };
+    argument.value_parser(PossibleValuesParser::new(values))
 }
 
 /// Write man pages, one for each command, into a directory

@@ -3,7 +3,7 @@
 use clap::Args;
 use wire::{BackupDetail, DONE, Failure};
 
-use super::args::{BackupArgument, CommonFlags};
+use super::args::{BackupArgument, CommonFlags, result_width};
 use super::remote::ServerFlags;
 use super::session::Session;
 use crate::config::Usage;
@@ -40,7 +40,7 @@ impl Arguments {
             let name = engine.resolve_name(name, job.ctx()).await?;
             BackupDetail::new(&engine.get(&name, job.ctx()).await?, self.detail)
         };
-        session.show(&backup, render::text::detail)?;
+        session.show(&backup, |backup| render::text::detail(backup, result_width()))?;
         Ok(DONE)
     }
 }

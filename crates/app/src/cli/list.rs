@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use clap::{Args, ValueEnum};
 use wire::{BackupList, BackupState, BackupSummary, DONE, Failure};
 
-use super::args::CommonFlags;
+use super::args::{CommonFlags, result_width};
 use super::remote::{ServerFlags, all_backups};
 use super::session::Session;
 use crate::config::Usage;
@@ -115,10 +115,4 @@ impl From<BackupState> for StateArgument {
             BackupState::Unreadable => Self::Unreadable,
         }
     }
-}
-
-/// Returns the number of columns for results; without a terminal it is not limited.
-fn result_width() -> usize {
-    let terminal = console::Term::stdout();
-    if terminal.is_term() { terminal.size().1.into() } else { usize::MAX }
 }

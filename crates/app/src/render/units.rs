@@ -90,6 +90,23 @@ pub(super) fn columns<R: AsRef<[String]>>(rows: &[R]) -> String {
     text
 }
 
+/// Aligns columns like [`columns`]; leaves out the `optional` ones, the first first, until no line is wider than `width`.
+pub(super) fn fitting_columns(rows: &[Vec<String>], optional: &[usize], width: usize) -> String {
+    let mut rows = rows.to_vec();
+    let mut text = columns(&rows);
+    for (gone, column) in optional.iter().enumerate() {
+        if text.lines().all(|line| line.chars().count() <= width) {
+            break;
+        }
+        let before = optional[..gone].iter().filter(|earlier| *earlier < column).count();
+        for row in &mut rows {
+            row.remove(column - before);
+        }
+        text = columns(&rows);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

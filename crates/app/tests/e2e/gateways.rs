@@ -158,9 +158,21 @@ async fn an_archived_backup_hides_no_other() {
     let state = |name: &str| backups.iter().find(|backup| backup["name"] == name).unwrap()["state"].clone();
     assert_eq!((state("cold"), state("warm")), ("unreadable".into(), "complete".into()), "{list}");
     scene.run("list").exits_with(0).prints(&["the object is archived; restore it in the store first"]);
-    scene.run("get -n cold").exits_with(7).prints(&["the object is archived"]);
+    scene.run("get -n cold").exits_with(7).prints(&["backup cold cannot be read", "the object is archived"]);
     scene.run("get -n warm").exits_with(0);
     scene.run("delete -n cold --yes").exits_with(0);
+}
+
+#[tokio::test]
+async fn a_backup_in_the_format_of_a_minio_disk_is_listed_as_unreadable() {
+    let Some(scene) = Scene::new(|_| Treatment::Pass).await else { return };
+    let backups = open_bucket(&servers::s3().unwrap(), BACKUP_BUCKET, S3Server::ACCESS_KEY_ID);
+    let key = format!("{}/raw/meta/backup_meta.json/xl.meta", scene.tool.backup_root);
+    backups.write(&ObjectKey::new(&key), "XL2 ".into()).await.unwrap();
+    scene.run("list").exits_with(0).prints(&["raw", "unreadable", "backup_meta.json: is a directory"]);
+    scene.run("get -n raw").exits_with(7).prints(&["backup raw cannot be read"]);
+    scene.run("delete -n raw --yes").exits_with(0);
+    scene.run("get -n raw").exits_with(3);
 }
 
 /// Opens a bucket as the user of an access key, whose secret is the same.

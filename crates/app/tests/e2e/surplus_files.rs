@@ -44,6 +44,16 @@ impl Columns {
             fs::write(to.join((id + 100_000).to_string()), &content[..bytes.min(content.len())]).unwrap();
         }
     }
+
+    /// Copies the files of the last column into a new one.
+    fn add_column(&self, id: &str) {
+        let last = self.0.last().unwrap();
+        let added = last.with_file_name(id);
+        fs::create_dir(&added).unwrap();
+        for file in children(last) {
+            fs::copy(&file, added.join(file.file_name().unwrap())).unwrap();
+        }
+    }
 }
 
 fn children(dir: &Path) -> Vec<PathBuf> {
@@ -57,8 +67,8 @@ async fn files_that_milvus_does_not_know_are_left_out() {
     let milvus = server.connect().await;
     let run = names::unique("surplus");
     let name = |suffix: &str| CollectionRef::new("default", format!("{run}_{suffix}"));
-    let names = ["repeated", "foreign", "partial", "cut", "empty"].map(name);
-    let [repeated, foreign, partial, cut, empty] = &names;
+    let names = ["repeated", "foreign", "partial", "cut", "empty", "unknown"].map(name);
+    let [repeated, foreign, partial, cut, empty, unknown] = &names;
     let other = Columns::create(&milvus, root, &name("other"), 12).await;
     for (collection, is_own, columns, bytes) in [
         (repeated, true, 4, ALL),
@@ -70,6 +80,7 @@ async fn files_that_milvus_does_not_know_are_left_out() {
         let own = Columns::create(&milvus, root, collection, 30).await;
         own.add(if is_own { &own } else { &other }, columns, bytes);
     }
+    Columns::create(&milvus, root, unknown, 30).await.add_column("999");
 
     let tool = Tool::on_disk(&server);
     let filter = names.each_ref().map(ToString::to_string).join(",");
@@ -80,6 +91,8 @@ async fn files_that_milvus_does_not_know_are_left_out() {
         "has files that do not belong to its 30 rows; they are left out: 3",
         &format!("{cut}: segment "),
         "has files that do not belong to its 30 rows; they are left out: 1",
+        &format!("{unknown}: segment "),
+        "has files of fields that the schema does not have; they are left out: field 999",
     ]);
     tool.run("restore -n surplus --suffix _copy").exits_with(0);
     for collection in &names {

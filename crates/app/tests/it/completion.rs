@@ -30,10 +30,12 @@ fn run(tool: &Tool, program: &str, arguments: &[&str], typed: &str) -> String {
 }
 
 /// Lines that are completed, with what the shell makes of them.
-const COMPLETED: [(&str, &str); 3] = [
+const COMPLETED: [(&str, &str); 5] = [
     ("milvus-backup delete --forc\t", "got:delete --force"),
     ("milvus-backup restore --skip-cr\t", "got:restore --skip-create-collection"),
     ("milvus-backup config migr\t", "got:config migrate"),
+    ("milvus-backup create --strategy bulk\t", "got:create --strategy bulk_flush"),
+    ("milvus-backup jobs list --state interr\t", "got:jobs list --state interrupted"),
 ];
 
 /// Types the lines into a shell on a terminal, after a line that loads the completion script from `file`.

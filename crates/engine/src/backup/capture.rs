@@ -234,8 +234,10 @@ impl PreparedBackup {
             return Err(self.missing_files_error(name, rows).await);
         }
         let CollectionListing { mut listed, checksums, .. } = listed;
-        let (remarks, mut problems) =
-            self.source.leave_out_surplus(described.info.id, &mut listed.segments).await?;
+        let (remarks, mut problems) = self
+            .source
+            .leave_out_surplus(described.info.id, &described.info.schema, &mut listed.segments)
+            .await?;
         problems.extend(listed.problems());
         if !problems.is_empty() {
             return Err(CaptureError::Failed(Error::Segments {

@@ -1,10 +1,12 @@
 //! Leaves out files of segments that Milvus's metadata does not know, which an interrupted flush or compaction left.
 
+use std::collections::BTreeSet;
+
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::binlog;
 use model::ids::{CollectionId, FieldId, PartitionScope};
-use model::manifest::{Binlog, Segment};
+use model::manifest::{Binlog, Schema, Segment};
 use model::plan::{CountedFile, SegmentProblem, find_own_files};
 use model::segment::{SegmentKind, StorageFormat};
 use storage::StorageErrorKind;
@@ -37,9 +39,12 @@ impl Instance {
     pub(super) async fn leave_out_surplus(
         &self,
         collection: CollectionId,
+        schema: &Schema,
         segments: &mut [Segment],
     ) -> Result<(Vec<String>, Vec<SegmentProblem>), Error> {
-        let (mut remarks, mut problems) = (Vec::new(), Vec::new());
+        let mut remarks: Vec<String> =
+            segments.iter_mut().filter_map(|segment| leave_out_unknown_fields(schema, segment)).collect();
+        let mut problems = Vec::new();
         let odd: Vec<&mut Segment> =
             segments.iter_mut().filter(|segment| may_have_surplus(segment)).collect();
         let examined: Vec<_> = odd.iter().map(|segment| self.examine(collection, segment).boxed()).collect();
@@ -125,6 +130,29 @@ impl Instance {
         }
         Ok(counted)
     }
+}
+
+/// Leaves out the files of fields that the schema does not have; returns what to tell about them, if there are any.
+fn leave_out_unknown_fields(schema: &Schema, segment: &mut Segment) -> Option<String> {
+    if segment.kind != (SegmentKind::Rows { format: StorageFormat::V1 }) {
+        return None;
+    }
+    let unknown: BTreeSet<i64> = segment
+        .binlogs
+        .iter()
+        .map(|file| file.field)
+        .filter(|id| !schema.may_store(*id))
+        .map(|id| id.0)
+        .collect();
+    if unknown.is_empty() {
+        return None;
+    }
+    segment.binlogs.retain(|file| schema.may_store(file.field));
+    let ids = unknown.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let id = segment.id;
+    Some(format!(
+        "segment {id} has files of fields that the schema does not have; they are left out: field {ids}"
+    ))
 }
 
 /// Returns whether a segment has several files a column, in the format whose files can be counted.

@@ -212,9 +212,11 @@ fn names_of_directories(dirs: Vec<String>) -> impl Iterator<Item = BackupName> {
     names.filter(|name| !name.is_reserved())
 }
 
-/// Returns the summary of a backup one of whose metadata files is a broken link.
+/// Returns the summary of a backup one of whose metadata files is a broken link or a directory.
 fn find_broken_file(name: &BackupName, meta: &LevelListing) -> Option<BackupSummary> {
-    let (file, reason) = meta.broken.iter().find(|(file, _)| is_known_file(file))?;
+    let broken = meta.broken.iter().map(|(file, reason)| (file, reason.as_str()));
+    let dirs = meta.dirs.iter().map(|dir| (dir, "is a directory"));
+    let (file, reason) = broken.chain(dirs).find(|(file, _)| is_known_file(file))?;
     Some(unreadable_summary(name, format!("{file}: {reason}")))
 }
 

@@ -53,7 +53,7 @@ impl Catalog {
         }?;
         let Some(mut summary) = read else { return Err(self.no_such_backup(name).await) };
         if let (BackupState::Unreadable, Some(problem)) = (summary.state, &summary.problem) {
-            return Err(Error::Damaged { name: name.to_string(), problems: vec![problem.clone()] });
+            return Err(Error::Unreadable { name: name.to_string(), problem: problem.clone() });
         }
         if let BackupState::Unfinished | BackupState::Running = summary.state {
             return Err(Error::NotComplete { name: name.to_string(), state: summary.state });

@@ -11,8 +11,8 @@ mod schema;
 pub(crate) mod statements;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -54,20 +54,32 @@ impl JobStore {
         Ok(Self { file, writer: Arc::new(Mutex::new(writer)), reader: Mutex::new(reader), _lock: lock })
     }
 
-    /// Returns the identity of this server process: the id of the data directory, which is created if it has none, and a
-    /// new id of the process.
-    pub(crate) fn identify(&self) -> Result<ServerIdentity, StoreError> {
+    /// Returns the identity of this server process, and whether the data directory is a copy of another one.
+    ///
+    /// The identity consists of the id of the data directory, which is created if it has none, and a new id of the
+    /// process. The file with the id names its own inode, which a copy does not have.
+    pub(crate) fn identify(&self) -> Result<(ServerIdentity, bool), StoreError> {
         let path = self.file.with_file_name(ID_FILE);
         let failed = |source| StoreError::Dir { path: path.clone(), source };
         let mut file = open_private_file(&path).map_err(failed)?;
-        let mut id = String::new();
-        file.read_to_string(&mut id).map_err(failed)?;
-        if id.trim().is_empty() {
-            id = uuid::Uuid::new_v4().to_string();
-            writeln!(file, "{id}").and_then(|()| file.sync_all()).map_err(failed)?;
+        let inode = file.metadata().map_err(failed)?.ino();
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(failed)?;
+        let mut words = text.split_ascii_whitespace();
+        let stored = words.next().map(str::to_owned);
+        // Earlier releases did not write the inode.
+        let named = words.next().and_then(|inode| inode.parse::<u64>().ok());
+        let is_copy = named.is_some_and(|named| named != inode);
+        let data_dir = stored.filter(|_| !is_copy).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        if named != Some(inode) {
+            let content = format!("{data_dir} {inode}\n");
+            let written = file.rewind().and_then(|()| file.set_len(0));
+            written
+                .and_then(|()| file.write_all(content.as_bytes()))
+                .and_then(|()| file.sync_all())
+                .map_err(failed)?;
         }
-        let process = uuid::Uuid::new_v4().to_string();
-        Ok(ServerIdentity { data_dir: id.trim().to_owned(), process })
+        Ok((ServerIdentity { data_dir, process: uuid::Uuid::new_v4().to_string() }, is_copy))
     }
 
     /// Runs `work` on a blocking thread with the connection for writing.

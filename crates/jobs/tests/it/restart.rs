@@ -46,6 +46,27 @@ async fn a_shutdown_interrupts_running_jobs_and_keeps_queued_ones() {
 }
 
 #[tokio::test]
+async fn a_server_on_a_copied_data_directory_starts_no_queued_job() {
+    let mut env = TestEnvironment::with_one_slot().await;
+    env.stall_backups(1);
+    let jobs = env.open_jobs();
+    within_deadline(jobs.submit(backup_submission("first"))).await.unwrap();
+    env.wait_until_stalled().await;
+    let second = within_deadline(jobs.submit(backup_submission("second"))).await.unwrap();
+    let copy = env.dir.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for file in std::fs::read_dir(&env.jobs.data_dir).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+    }
+    env.jobs.data_dir = copy;
+    let other = env.open_jobs();
+    let job = other.get(&second.id).unwrap();
+    assert_eq!(job.state, JobState::Interrupted);
+    assert!(job.failure.unwrap().message.starts_with("not started here: the data directory is a copy"));
+    assert_eq!(jobs.get(&second.id).unwrap().state, JobState::Queued);
+}
+
+#[tokio::test]
 async fn a_job_that_does_not_stop_before_the_deadline_is_aborted() {
     let env = TestEnvironment::new().await;
     env.stall_backups(1);

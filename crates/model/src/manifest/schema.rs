@@ -1,5 +1,9 @@
 //! The schema of a collection, in the terms of Milvus's API.
 
+use std::collections::BTreeSet;
+
+use crate::ids::FieldId;
+
 /// A property or parameter: a key with its value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyValue {
@@ -79,6 +83,9 @@ impl std::fmt::Display for DataType {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConsistencyLevel(pub i32);
 
+/// The smallest id of a field that is not one of the system.
+const FIRST_USER_FIELD: i64 = 100;
+
 /// The schema of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
@@ -101,6 +108,18 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// Returns whether segments can hold files of a field: one of the schema, the row id, the timestamp, or the hidden
+    /// dynamic field, which descriptions of collections omit.
+    pub fn may_store(&self, field: FieldId) -> bool {
+        let sub_fields = self.struct_array_fields.iter().flat_map(|array| &array.fields);
+        let ids: BTreeSet<i64> = self.fields.iter().chain(sub_fields).map(|field| field.id).collect();
+        // Its id is the first one that was free when the collection was created.
+        let is_dynamic = self.enable_dynamic_field
+            && field.0 >= FIRST_USER_FIELD
+            && (FIRST_USER_FIELD..field.0).all(|id| ids.contains(&id));
+        matches!(field.0, 0 | 1) || ids.contains(&field.0) || is_dynamic
+    }
+
     /// Returns whether a field of the schema is the partition key.
     pub fn has_partition_key(&self) -> bool {
         self.fields.iter().any(|field| field.is_partition_key)
@@ -174,4 +193,22 @@ pub struct StructArrayField {
     pub description: String,
     /// The fields of the struct.
     pub fields: Vec<Field>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_store_the_fields_of_the_schema_of_the_system_and_the_dynamic_one() {
+        let fields = [100, 101, 103].map(|id| Field { id, ..Field::default() }).to_vec();
+        let mut schema = Schema { fields, ..Schema::default() };
+        let stored =
+            |schema: &Schema| -> Vec<i64> { (0..200).filter(|id| schema.may_store(FieldId(*id))).collect() };
+        assert_eq!(stored(&schema), [0, 1, 100, 101, 103]);
+        schema.enable_dynamic_field = true;
+        assert_eq!(stored(&schema), [0, 1, 100, 101, 102, 103]);
+        schema.fields.pop();
+        assert_eq!(stored(&schema), [0, 1, 100, 101, 102]);
+    }
 }

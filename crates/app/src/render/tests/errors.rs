@@ -105,6 +105,7 @@ fn backups_that_cannot_be_used() {
             owner: Some("process 7 on db".into()),
         },
         Error::NotABackup { place: place() },
+        Error::Unreadable { name: name(), problem: "the object is archived".into() },
         Error::Damaged { name: name(), problems: vec!["a is missing".into(), "b has another size".into()] },
         Error::Format { name: name(), format: "snapshot".into() },
     ];

@@ -94,8 +94,8 @@ fn detail_document(deep: bool) -> BackupDetail {
 
 #[test]
 fn details_of_a_backup() {
-    assert_snapshot!("get", detail(&detail_document(false)));
-    assert_snapshot!("get_detail", detail(&detail_document(true)));
+    assert_snapshot!("get", detail(&detail_document(false), usize::MAX));
+    assert_snapshot!("get_detail", detail(&detail_document(true), usize::MAX));
 }
 
 #[test]

@@ -4,12 +4,14 @@ use std::fmt::Write;
 
 use wire::{BackupDetail, BackupList, CollectionDetail, DeletionReport};
 
-use super::super::units::{bytes, columns, count, counted, minute};
+use super::super::units::{bytes, columns, count, counted, fitting_columns, minute};
 use super::names;
 
-/// The columns of a list that a narrow terminal leaves out: BY, COLLECTIONS and MILVUS, each by its position when the ones
-/// before it are gone.
-const OPTIONAL_COLUMNS: [usize; 3] = [6, 4, 4];
+/// The columns of a list that a narrow terminal leaves out: BY, COLLECTIONS and MILVUS.
+const OPTIONAL_OF_LIST: [usize; 3] = [6, 4, 5];
+
+/// The columns of a backup's collections that a narrow terminal leaves out: ALIASES, INDEXES, LOADED and SEGMENTS.
+const OPTIONAL_OF_DETAIL: [usize; 4] = [7, 5, 6, 4];
 
 /// The table of backups; without the less important columns where it would be wider than `width`.
 pub(crate) fn list(list: &BackupList, width: usize) -> String {
@@ -27,16 +29,7 @@ pub(crate) fn list(list: &BackupList, width: usize) -> String {
             backup.tool.as_deref().map_or_else(dash, tool_name),
         ]
     }));
-    let mut text = columns(&rows);
-    for column in OPTIONAL_COLUMNS {
-        if text.lines().all(|line| line.chars().count() <= width) {
-            break;
-        }
-        for row in &mut rows {
-            row.remove(column);
-        }
-        text = columns(&rows);
-    }
+    let mut text = fitting_columns(&rows, &OPTIONAL_OF_LIST, width);
     for backup in &list.backups {
         let Some(problem) = &backup.problem else { continue };
         // Writing to a String cannot fail.
@@ -58,8 +51,9 @@ fn tool_name(tool: &str) -> String {
     tool.strip_prefix("milvus-backup ").unwrap_or(tool).to_owned()
 }
 
-/// The details of one backup.
-pub(crate) fn detail(backup: &BackupDetail) -> String {
+/// The details of one backup; without the less important columns where the table of collections would be wider than
+/// `width`.
+pub(crate) fn detail(backup: &BackupDetail, width: usize) -> String {
     let line = |name: &str, value: String| [format!("{name}:"), value];
     let mut head = vec![
         line("Backup", backup.name.clone()),
@@ -84,11 +78,12 @@ pub(crate) fn detail(backup: &BackupDetail) -> String {
     let mut text = columns(&head);
     let mut rows = vec![
         ["COLLECTION", "ROWS", "SIZE", "PARTITIONS", "SEGMENTS", "INDEXES", "LOADED", "ALIASES"]
-            .map(str::to_owned),
+            .map(str::to_owned)
+            .to_vec(),
     ];
-    rows.extend(backup.collections.iter().map(collection));
+    rows.extend(backup.collections.iter().map(|c| collection(c).to_vec()));
     text.push('\n');
-    text.push_str(&columns(&rows));
+    text.push_str(&fitting_columns(&rows, &OPTIONAL_OF_DETAIL, width));
     for segments in backup.collections.iter().filter_map(segments) {
         text.push('\n');
         text.push_str(&segments);
