@@ -1,6 +1,7 @@
 //! Backs up one collection: captures, copies and verifies it, and repeats this if Milvus changed it meanwhile.
 
 use std::borrow::Borrow;
+use std::time::Duration;
 
 use model::ids::FileId;
 use model::name::CollectionRef;
@@ -19,6 +20,9 @@ const MAX_ROUNDS: u32 = 8;
 /// The number of rounds in which a collection with rows but without files is listed again before its root path counts
 /// as wrong.
 const WRONG_ROOT_ROUNDS: u32 = 2;
+
+/// The time in which a dropped collection is created again if its application replaces it.
+const RECREATION_PAUSE: Duration = Duration::from_secs(1);
 
 /// The result of copying the files of one snapshot.
 enum SnapshotCopy {
@@ -57,9 +61,8 @@ impl BackupRun<'_> {
     async fn capture_with_retries(&self, name: &CollectionRef) -> Result<CapturedCollection, CaptureError> {
         for pause in contradiction_pauses() {
             match self.capture_once(name).await {
-                Err(CaptureError::Vanished) if self.prepared.collection_exists(name).await => {
+                Err(CaptureError::Vanished) if self.exists_again(name, pause).await => {
                     tracing::info!("{name} was not found for a moment; reading it again");
-                    tokio::time::sleep(pause).await;
                 }
                 captured => return captured,
             }
@@ -68,6 +71,16 @@ impl BackupRun<'_> {
             collection: name.to_string(),
             rounds: CONTRADICTION_ATTEMPTS,
         }))
+    }
+
+    /// Returns whether a collection that was not found exists, after a pause or, if it is created anew, a moment later.
+    async fn exists_again(&self, name: &CollectionRef, pause: Duration) -> bool {
+        tokio::time::sleep(pause).await;
+        if self.prepared.collection_exists(name).await {
+            return true;
+        }
+        tokio::time::sleep(RECREATION_PAUSE).await;
+        self.prepared.collection_exists(name).await
     }
 
     /// Captures a collection, and removes its copied files if it is not part of the backup.
@@ -92,7 +105,7 @@ impl BackupRun<'_> {
             if round > 0 {
                 tracing::info!("{name} changed while it was copied; listing it again");
                 // A compaction writes its result shortly after it drops its input.
-                tokio::time::sleep(std::time::Duration::from_millis(200) * (1 << round.min(5))).await;
+                tokio::time::sleep(Duration::from_millis(200) * (1 << round.min(5))).await;
                 if !self.prepared.collection_exists(name).await {
                     return Err(CaptureError::Vanished);
                 }

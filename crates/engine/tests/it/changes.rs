@@ -234,3 +234,25 @@ async fn a_collection_with_a_surplus_file_is_left_out_by_name() {
     let error = world.back_up(&strict).await.unwrap_err();
     assert!(error.to_string().starts_with("cannot back up default.books: segment "), "{error}");
 }
+
+#[tokio::test]
+async fn a_collection_that_is_created_again_while_it_is_read_is_backed_up_as_the_new_one() {
+    let world = World::with_books().await;
+    world.fake.inject(drop_books_before("GetPersistentSegmentInfo"));
+    let milvus = world.connect().await;
+    let old = milvus.describe_collection(&collection("books")).await.unwrap().id;
+    let create_again = async {
+        while milvus.has_collection(&collection("books")).await.unwrap() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        samples::create_with_rows(&milvus, "books", &[("_default", 7)]).await;
+    };
+    let watched = WatchedJob::new(|_, _| {});
+    let (report, ()) = tokio::join!(back_up(&world, &watched), within_deadline(create_again));
+    let report = report.unwrap();
+    assert_eq!((report.kind(), report.rows), (None, 11), "{report:?}");
+    let name = "nightly".parse().unwrap();
+    let backup = within_deadline(world.engine().get(&name, &JobCtx::detached())).await.unwrap();
+    let books = backup.manifest.collections.iter().find(|backup| backup.name == collection("books")).unwrap();
+    assert_ne!(books.id, old);
+}
