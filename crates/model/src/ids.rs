@@ -31,9 +31,9 @@ id! {
 
 impl FieldId {
     /// The system field with the row ids.
-    pub(crate) const ROW_ID: Self = Self(0);
+    pub const ROW_ID: Self = Self(0);
     /// The system field with the timestamps of the rows.
-    pub(crate) const TIMESTAMP: Self = Self(1);
+    pub const TIMESTAMP: Self = Self(1);
 }
 
 /// Identifies one file of a segment: an insert binlog of a field, or a delta log.

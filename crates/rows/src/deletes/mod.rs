@@ -1,0 +1,53 @@
+//! Delete entries: the delta logs that contain them, and which rows they delete.
+
+mod entry;
+mod map;
+mod read;
+
+use model::ids::{CollectionId, PartitionScope, SegmentId};
+use model::key::ObjectKey;
+use model::manifest::{DataType, DeltaLog, Schema};
+
+pub use map::DeleteMap;
+
+/// The type of a collection's primary key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyType {
+    /// 64-bit integers.
+    Int64,
+    /// Text.
+    VarChar,
+}
+
+impl KeyType {
+    /// Returns the type of a schema's primary key; `None` if the schema has no valid one.
+    pub fn of(schema: &Schema) -> Option<Self> {
+        match schema.fields.iter().find(|field| field.is_primary_key)?.data_type {
+            DataType::INT64 => Some(Self::Int64),
+            DataType::VARCHAR | DataType::STRING => Some(Self::VarChar),
+            _ => None,
+        }
+    }
+}
+
+/// The delta logs of one segment: of rows, or of deletes alone (L0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeltaFiles {
+    /// The collection that the segment belongs to.
+    pub collection: CollectionId,
+    /// The partition whose rows the entries delete, or all of the collection.
+    pub partition: PartitionScope,
+    /// The segment.
+    pub segment: SegmentId,
+    /// The files, in any order.
+    pub files: Vec<DeltaFile>,
+}
+
+/// One delta log in a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeltaFile {
+    /// The key of the file.
+    pub key: ObjectKey,
+    /// The id of the file, and its size if that is known.
+    pub log: DeltaLog,
+}

@@ -1,0 +1,29 @@
+//! The rows in Milvus's binlogs, as Arrow record batches without the deleted ones.
+//!
+//! A [`SegmentReader`] reads the insert binlogs of one segment, of storage version 1 (a column a file) or 2 (a group
+//! of columns a file), and omits the rows that [`DeleteMap`]s delete. It recognises formats by the files themselves.
+//! Files of storage version 3 and encrypted files are refused by name.
+//!
+//! This crate is given a schema, lists of files and a store. It does not know what a backup is, and all bytes come
+//! through [`storage::Store`]. Its input is not trusted: whatever is wrong with a file is an error that names the
+//! place.
+//!
+//! # Memory
+//! A reader has in memory, for each column that it reads: two pieces of its file, which together are at most about
+//! 128 MiB for all columns, two pages, and one batch of about [`ReadOptions::batch_bytes`]. Milvus's pages have about
+//! 1 MiB; one of more than 256 MiB is refused. In addition come the footers of the current and the next file of each
+//! column, files of up to 1 MiB as a whole, and the [`DeleteMap`]s.
+//!
+//! # Runtime
+//! Readers decode on Tokio's threads for blocking work, and need a runtime with I/O enabled.
+
+mod blocking;
+mod deletes;
+mod error;
+mod file;
+mod segment;
+mod values;
+
+pub use deletes::{DeleteMap, DeltaFile, DeltaFiles, KeyType};
+pub use error::{Place, Reason, RowsError, Unsupported};
+pub use segment::{InsertFile, ReadOptions, RowCounts, SegmentFiles, SegmentReader};

@@ -1,0 +1,96 @@
+//! The columns that are read: those that were asked for, and those that decide which rows are alive.
+
+use std::collections::BTreeSet;
+
+use model::ids::FieldId;
+use model::manifest::{DataType, Field, Schema};
+
+use super::ReadOptions;
+use crate::error::Reason;
+use crate::values::ColumnType;
+
+/// The name of the hidden field with undeclared keys.
+const DYNAMIC_FIELD: &str = "$meta";
+/// The id of the first user field.
+const FIRST_USER_FIELD: i64 = 100;
+
+/// The columns that are read, the requested ones first.
+#[derive(Debug)]
+pub(super) struct Columns {
+    pub(super) types: Vec<ColumnType>,
+    /// The number of columns that were asked for.
+    pub(super) requested: usize,
+    /// The positions of the timestamp and, if it is read, the primary key.
+    pub(super) timestamp: usize,
+    pub(super) key: Option<usize>,
+}
+
+impl Columns {
+    /// Chooses the columns; the primary key is among them if `with_key`.
+    pub(super) fn choose(schema: &Schema, options: &ReadOptions, with_key: bool) -> Result<Self, Reason> {
+        let fields = all_fields(schema);
+        let requested = match &options.columns {
+            Some(ids) => ids.clone(),
+            None => fields.iter().map(|field| FieldId(field.id)).collect(),
+        };
+        let mut types: Vec<ColumnType> = Vec::new();
+        for id in &requested {
+            if types.iter().any(|column| column.id == *id) {
+                return Err(Reason::Request(format!("field {id} was requested twice")));
+            }
+            types.push(type_of(&fields, *id, options.binary_text)?);
+        }
+        let requested = types.len();
+        let mut position_of = |id: FieldId, binary_text| -> Result<usize, Reason> {
+            if let Some(found) = types.iter().position(|column| column.id == id) {
+                return Ok(found);
+            }
+            types.push(type_of(&fields, id, binary_text)?);
+            Ok(types.len() - 1)
+        };
+        // It is small, and its files exist for all rows.
+        let timestamp = position_of(FieldId::TIMESTAMP, false)?;
+        let key = match fields.iter().find(|field| field.is_primary_key) {
+            Some(key) if with_key => Some(position_of(FieldId(key.id), true)?),
+            None if with_key => return Err(Reason::Request("the schema has no primary key".to_owned())),
+            _ => None,
+        };
+        Ok(Self { types, requested, timestamp, key })
+    }
+}
+
+fn type_of(fields: &[Field], id: FieldId, binary_text: bool) -> Result<ColumnType, Reason> {
+    if let Some(system) = ColumnType::of_system_field(id) {
+        return Ok(system);
+    }
+    match fields.iter().find(|field| field.id == id.0) {
+        Some(field) => ColumnType::of_field(field, binary_text),
+        None => Err(Reason::Request(format!("the schema has no field {id}"))),
+    }
+}
+
+/// Returns the user fields that have files of their own, sorted by id.
+///
+/// The fields of structs have; the arrays of structs have not. The hidden field is added if the schema lacks it.
+fn all_fields(schema: &Schema) -> Vec<Field> {
+    let structs = &schema.struct_array_fields;
+    let mut fields: Vec<Field> = schema.fields.clone();
+    fields.extend(structs.iter().flat_map(|array| array.fields.iter().cloned()));
+    fields.retain(|field| field.id >= FIRST_USER_FIELD);
+    if schema.enable_dynamic_field && !fields.iter().any(|field| field.is_dynamic) {
+        let used: BTreeSet<i64> =
+            fields.iter().map(|field| field.id).chain(structs.iter().map(|array| array.id)).collect();
+        // Milvus gives the hidden field the first id that is free.
+        if let Some(id) = (FIRST_USER_FIELD..=i64::MAX).find(|id| !used.contains(id)) {
+            fields.push(Field {
+                id,
+                name: DYNAMIC_FIELD.to_owned(),
+                data_type: DataType::JSON,
+                is_dynamic: true,
+                ..Field::default()
+            });
+        }
+    }
+    fields.sort_by_key(|field| field.id);
+    fields
+}
