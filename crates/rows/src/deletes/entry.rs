@@ -5,10 +5,12 @@ use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 use super::KeyType;
 
-/// A key of a deleted row.
+/// The key of deleted rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub enum DeletedKey {
+    /// An integer.
     Int64(i64),
+    /// Text.
     VarChar(String),
 }
 
@@ -16,13 +18,13 @@ pub(super) enum Key {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct JsonEntry {
-    pk: Key,
+    pk: DeletedKey,
     ts: u64,
     pk_type: i32,
 }
 
 /// Parses the JSON form, or `key,timestamp` of releases before 2.2, for keys of this type.
-pub(super) fn parse(text: &[u8], key_type: KeyType) -> Result<(Key, u64), String> {
+pub(super) fn parse(text: &[u8], key_type: KeyType) -> Result<(DeletedKey, u64), String> {
     let (key, time) = if text.first() == Some(&b'{') {
         let entry: JsonEntry = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         let declared = match entry.pk_type {
@@ -38,38 +40,40 @@ pub(super) fn parse(text: &[u8], key_type: KeyType) -> Result<(Key, u64), String
         let text = str::from_utf8(text).map_err(|error| error.to_string())?;
         let (key, time) = text.split_once(',').ok_or("neither JSON nor a key and a timestamp")?;
         let key = key.parse().map_err(|_| "the key is not a number of 64 bits")?;
-        (Key::Int64(key), time.parse().map_err(|_| "the timestamp is not a number of 64 bits")?)
+        (DeletedKey::Int64(key), time.parse().map_err(|_| "the timestamp is not a number of 64 bits")?)
     };
     match (&key, key_type) {
-        (Key::Int64(_), KeyType::Int64) | (Key::VarChar(_), KeyType::VarChar) => Ok((key, time)),
+        (DeletedKey::Int64(_), KeyType::Int64) | (DeletedKey::VarChar(_), KeyType::VarChar) => {
+            Ok((key, time))
+        }
         _ => Err("a key of another type than the primary key".to_owned()),
     }
 }
 
-impl<'de> Deserialize<'de> for Key {
+impl<'de> Deserialize<'de> for DeletedKey {
     /// Reads a number exactly, which a detour over floating point would not.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct KeyVisitor;
 
         impl Visitor<'_> for KeyVisitor {
-            type Value = Key;
+            type Value = DeletedKey;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a key: a number of 64 bits or text")
             }
 
-            fn visit_i64<E: Error>(self, key: i64) -> Result<Key, E> {
-                Ok(Key::Int64(key))
+            fn visit_i64<E: Error>(self, key: i64) -> Result<DeletedKey, E> {
+                Ok(DeletedKey::Int64(key))
             }
 
-            fn visit_u64<E: Error>(self, key: u64) -> Result<Key, E> {
+            fn visit_u64<E: Error>(self, key: u64) -> Result<DeletedKey, E> {
                 let key =
                     i64::try_from(key).map_err(|_| E::invalid_value(Unexpected::Unsigned(key), &self))?;
-                Ok(Key::Int64(key))
+                Ok(DeletedKey::Int64(key))
             }
 
-            fn visit_str<E: Error>(self, key: &str) -> Result<Key, E> {
-                Ok(Key::VarChar(key.to_owned()))
+            fn visit_str<E: Error>(self, key: &str) -> Result<DeletedKey, E> {
+                Ok(DeletedKey::VarChar(key.to_owned()))
             }
         }
 
@@ -87,13 +91,13 @@ mod tests {
     fn both_forms_are_parsed_exactly() {
         let int = |text: &str| parse(text.as_bytes(), KeyType::Int64);
         let json = format!(r#"{{"pk":{},"ts":{},"pkType":5}}"#, i64::MAX, u64::MAX);
-        assert_eq!(int(&json), Ok((Key::Int64(i64::MAX), u64::MAX)));
+        assert_eq!(int(&json), Ok((DeletedKey::Int64(i64::MAX), u64::MAX)));
         assert_eq!(
             int("-9007199254740993,470781178013286845"),
-            Ok((Key::Int64(-9_007_199_254_740_993), 470_781_178_013_286_845))
+            Ok((DeletedKey::Int64(-9_007_199_254_740_993), 470_781_178_013_286_845))
         );
         let text = parse(br#"{"pk":"\u003c\u00e9\"","ts":1,"pkType":21}"#, KeyType::VarChar);
-        assert_eq!(text, Ok((Key::VarChar("<é\"".to_owned()), 1)));
+        assert_eq!(text, Ok((DeletedKey::VarChar("<é\"".to_owned()), 1)));
     }
 
     #[test]

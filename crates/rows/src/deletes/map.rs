@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::ids::Tso;
 
 use super::KeyType;
-use super::entry::Key;
+use super::entry::DeletedKey;
 
 /// The deleted keys, each with the largest timestamp at which it was deleted.
 ///
@@ -75,10 +75,12 @@ impl DeleteMap {
     }
 
     /// Adds an entry; returns `false` if its key has another type than the map.
-    pub(super) fn insert(&mut self, key: Key, time: u64) -> bool {
+    pub(super) fn insert(&mut self, key: DeletedKey, time: u64) -> bool {
         let latest = match (&mut self.keys, key) {
-            (Keys::Int64(keys), Key::Int64(key)) => keys.entry(key).or_default(),
-            (Keys::VarChar(keys), Key::VarChar(key)) => keys.entry(key.into_bytes().into()).or_default(),
+            (Keys::Int64(keys), DeletedKey::Int64(key)) => keys.entry(key).or_default(),
+            (Keys::VarChar(keys), DeletedKey::VarChar(key)) => {
+                keys.entry(key.into_bytes().into()).or_default()
+            }
             _ => return false,
         };
         *latest = time.max(*latest);

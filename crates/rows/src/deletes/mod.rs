@@ -3,12 +3,15 @@
 mod entry;
 mod map;
 mod read;
+mod write;
 
 use model::ids::{CollectionId, PartitionScope, SegmentId};
 use model::key::ObjectKey;
 use model::manifest::{DataType, DeltaLog, Schema};
 
+pub use entry::DeletedKey;
 pub use map::DeleteMap;
+pub use write::{DeleteEntry, encode_delta_log};
 
 /// The type of a collection's primary key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use model::ids::FieldId;
 use storage::Store;
 use tokio::runtime::Handle;
 
-use super::entry::{self, Key};
+use super::entry::{self, DeletedKey};
 use super::{DeleteMap, DeltaFile, DeltaFiles, KeyType};
 use crate::blocking::run_blocking;
 use crate::error::{Place, Reason, Result, RowsError};
@@ -154,10 +154,10 @@ fn add_entry(map: &mut DeleteMap, columns: &[ArrayRef], position: usize) -> Resu
         [text] => entry::parse(text.as_binary_view().value(position), map.key_type())?,
         [keys, times] => {
             let key = match map.key_type() {
-                KeyType::Int64 => Key::Int64(keys.as_primitive::<Int64Type>().value(position)),
+                KeyType::Int64 => DeletedKey::Int64(keys.as_primitive::<Int64Type>().value(position)),
                 KeyType::VarChar => {
                     let text = str::from_utf8(keys.as_binary_view().value(position));
-                    Key::VarChar(text.map_err(|error| error.to_string())?.to_owned())
+                    DeletedKey::VarChar(text.map_err(|error| error.to_string())?.to_owned())
                 }
             };
             (key, times.as_primitive::<Int64Type>().value(position).cast_unsigned())

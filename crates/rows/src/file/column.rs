@@ -16,6 +16,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 use tokio::runtime::Handle;
 
+use super::dictionary::CheckedPages;
 use super::footer::{FileColumn, Footer, Physical};
 use super::page;
 use super::pieces::Pieces;
@@ -55,7 +56,7 @@ impl ColumnStream {
         }
         let streams = columns.iter().zip(of_columns).map(|(column, own)| {
             let bytes = Arc::new(ColumnBytes::new(part, column, Arc::clone(&pieces), own)?);
-            let groups = ColumnGroups { footer: &part.footer, leaf: column.leaf, bytes: Arc::clone(&bytes) };
+            let groups = ColumnGroups { footer: &part.footer, column, bytes: Arc::clone(&bytes) };
             let hint = match column.physical {
                 Physical::Bytes => {
                     Some(Fields::from(vec![Field::new(&column.name, DataType::BinaryView, true)]))
@@ -100,7 +101,7 @@ impl ColumnStream {
 /// The row groups of one column.
 struct ColumnGroups<'a> {
     footer: &'a Arc<Footer>,
-    leaf: usize,
+    column: &'a FileColumn,
     bytes: Arc<ColumnBytes>,
 }
 
@@ -111,7 +112,7 @@ impl RowGroups for ColumnGroups<'_> {
 
     fn column_chunks(&self, _: usize) -> ParquetResult<Box<dyn PageIterator>> {
         let (footer, bytes) = (Arc::clone(self.footer), Arc::clone(&self.bytes));
-        Ok(Box::new(ColumnChunks { footer, leaf: self.leaf, bytes, next: 0 }))
+        Ok(Box::new(ColumnChunks { footer, column: self.column.clone(), bytes, next: 0 }))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
@@ -126,7 +127,7 @@ impl RowGroups for ColumnGroups<'_> {
 /// Iterates over the parts of a column in the row groups of its file.
 struct ColumnChunks {
     footer: Arc<Footer>,
-    leaf: usize,
+    column: FileColumn,
     bytes: Arc<ColumnBytes>,
     next: usize,
 }
@@ -140,8 +141,17 @@ impl Iterator for ColumnChunks {
         self.bytes.state().values = 0;
         self.next += 1;
         let rows = usize::try_from(group.num_rows()).unwrap_or(0);
-        let pages = SerializedPageReader::new(Arc::clone(&self.bytes), group.column(self.leaf), rows, None);
-        Some(pages.map(|pages| Box::new(pages) as Box<dyn PageReader>))
+        let chunk = group.column(self.column.leaf);
+        let bytes = Arc::new(SharedBytes(Arc::clone(&self.bytes)));
+        let pages = SerializedPageReader::new(bytes, chunk, rows, None);
+        Some(pages.map(|pages| match self.column.physical {
+            Physical::Fixed(width) | Physical::ListOfFixed(width) => {
+                let values = self.column.alone.column(0);
+                let has_levels = [values.max_rep_level() > 0, values.max_def_level() > 0];
+                Box::new(CheckedPages::new(pages, width, has_levels)) as Box<dyn PageReader>
+            }
+            _ => Box::new(pages),
+        }))
     }
 }
 
@@ -149,7 +159,7 @@ impl PageIterator for ColumnChunks {}
 
 /// The bytes of one column, read from front to back.
 ///
-/// The `parquet` crate asks for the header of each page with `get_read`, and then for the page with `get_bytes`.
+/// The `parquet` crate reads the header of each page through `get_read`, and then the page through `get_bytes`.
 struct ColumnBytes {
     pieces: Arc<Pieces>,
     /// The numbers of the column's pieces.
@@ -284,31 +294,45 @@ impl ColumnBytes {
     }
 }
 
-impl Length for ColumnBytes {
+/// The form of [`ColumnBytes`] that the `parquet` crate reads.
+struct SharedBytes(Arc<ColumnBytes>);
+
+impl Length for SharedBytes {
     fn len(&self) -> u64 {
-        self.chunks.iter().map(|(range, _)| range.end - self.base).max().unwrap_or(0)
+        self.0.chunks.iter().map(|(range, _)| range.end - self.0.base).max().unwrap_or(0)
     }
 }
 
-impl ChunkReader for ColumnBytes {
+impl ChunkReader for SharedBytes {
     type T = HeaderReader;
 
     fn get_read(&self, start: u64) -> ParquetResult<HeaderReader> {
-        self.guard(|state| self.page_header(state, self.base + start)).map(HeaderReader)
+        Ok(HeaderReader { column: Arc::clone(&self.0), at: self.0.base + start, header: None })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
-        self.guard(|state| self.fetch(state, self.base + start, length))
+        self.0.guard(|state| self.0.fetch(state, self.0.base + start, length))
     }
 }
 
-/// Reads the bytes of a page header.
-struct HeaderReader(Bytes);
+/// Reads the header of a page, and checks it when the first byte is read: not every reader is used.
+struct HeaderReader {
+    column: Arc<ColumnBytes>,
+    at: u64,
+    header: Option<Bytes>,
+}
 
 impl Read for HeaderReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = buffer.len().min(self.0.len());
-        self.0.copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
+        let mut header = if let Some(header) = self.header.take() {
+            header
+        } else {
+            let header = self.column.guard(|state| self.column.page_header(state, self.at));
+            header.map_err(io::Error::other)?
+        };
+        let length = buffer.len().min(header.len());
+        header.copy_to_slice(buffer.get_mut(..length).unwrap_or_default());
+        self.header = Some(header);
         Ok(length)
     }
 }

@@ -114,6 +114,47 @@ pub(super) fn parse_event(header: &[u8], at: u64, size: u64) -> Result<DataEvent
     Ok(DataEvent { kind, payload: at + EVENT_HEADER_BYTES as u64..end })
 }
 
+/// A binlog to write, with one data event.
+pub(crate) struct NewBinlog<'a> {
+    pub(crate) ids: [i64; 4],
+    /// The first and the last timestamp of the rows; the last one also serves as the time of writing.
+    pub(crate) timestamps: [u64; 2],
+    pub(crate) data_type: i32,
+    /// A JSON object.
+    pub(crate) extras: &'a str,
+    pub(crate) kind: u8,
+    pub(crate) payload: &'a [u8],
+}
+
+impl NewBinlog<'_> {
+    /// Encodes the file; `None` if it would exceed 2 GiB.
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        let size = |length: usize| i32::try_from(length).ok().map(i32::to_le_bytes);
+        let written = self.timestamps.last()?.to_le_bytes();
+        let events_at = EXTRAS_AT + self.extras.len();
+        let event_bytes = EVENT_HEADER_BYTES + self.payload.len();
+        let mut file = Vec::with_capacity(events_at + event_bytes);
+        file.extend(MAGIC);
+        file.extend(written);
+        file.push(0);
+        file.extend(size(events_at - MAGIC.len())?);
+        file.extend(size(events_at)?);
+        file.extend(self.ids.iter().flat_map(|id| id.to_le_bytes()));
+        file.extend(self.timestamps.iter().flat_map(|time| time.to_le_bytes()));
+        file.extend(self.data_type.to_le_bytes());
+        file.extend(POST_HEADER_LENGTHS);
+        file.extend(size(self.extras.len())?);
+        file.extend(self.extras.as_bytes());
+        file.extend(written);
+        file.push(self.kind);
+        file.extend(size(event_bytes)?);
+        file.extend(size(events_at + event_bytes)?);
+        file.extend(self.timestamps.iter().flat_map(|time| time.to_le_bytes()));
+        file.extend(self.payload);
+        Some(file)
+    }
+}
+
 /// Reads the beginning of a file, and knows where it is.
 struct Reader<'a> {
     bytes: &'a [u8],
@@ -149,36 +190,14 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     /// A file with this descriptor and one event.
-    pub(crate) fn build_file(
-        ids: [i64; 4],
-        data_type: i32,
-        extras: &str,
-        kind: u8,
-        payload: &[u8],
-    ) -> Vec<u8> {
-        let mut file = MAGIC.to_vec();
-        file.extend([0; 9]);
-        file.extend(i32::try_from(81 + extras.len()).unwrap().to_le_bytes());
-        file.extend(i32::try_from(85 + extras.len()).unwrap().to_le_bytes());
-        file.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
-        file.extend([0; 16]);
-        file.extend(data_type.to_le_bytes());
-        file.extend(POST_HEADER_LENGTHS);
-        file.extend(i32::try_from(extras.len()).unwrap().to_le_bytes());
-        file.extend(extras.as_bytes());
-        file.extend([0; 8]);
-        file.push(kind);
-        file.extend(i32::try_from(EVENT_HEADER_BYTES + payload.len()).unwrap().to_le_bytes());
-        file.extend((-1_i32).to_le_bytes());
-        file.extend([0; 16]);
-        file.extend(payload);
-        file
+    fn build_file(ids: [i64; 4], data_type: i32, extras: &str, kind: u8, payload: &[u8]) -> Vec<u8> {
+        NewBinlog { ids, timestamps: [5, 6], data_type, extras, kind, payload }.encode().unwrap()
     }
 
     fn events_of(file: &[u8]) -> Result<(Descriptor, Vec<DataEvent>), Fault> {

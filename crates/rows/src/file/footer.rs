@@ -22,6 +22,9 @@ pub(super) const MAX_FOOTER_BYTES: usize = 32 << 20;
 /// The largest numbers of columns (groups included) and of row groups that are accepted.
 const MAX_SCHEMA_ELEMENTS: usize = 4096;
 const MAX_ROW_GROUPS: usize = 1 << 16;
+/// The largest number of rows that is accepted; a segment has about a million. Nulls and repeated values take so
+/// little space that the size of a file does not bound their number.
+const MAX_ROWS: i64 = 1 << 31;
 /// The deepest nesting of columns that is accepted; lists need three levels.
 const MAX_SCHEMA_DEPTH: usize = 6;
 
@@ -161,7 +164,7 @@ fn check(metadata: &ParquetMetaData, leaves: usize, data_end: u64) -> Result<u64
             }
         }
     }
-    if total != metadata.file_metadata().num_rows() {
+    if total > MAX_ROWS || total != metadata.file_metadata().num_rows() {
         return Err(wrong());
     }
     u64::try_from(total).map_err(|_| wrong())

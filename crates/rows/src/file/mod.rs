@@ -2,6 +2,7 @@
 
 mod column;
 mod container;
+mod dictionary;
 mod footer;
 mod page;
 mod pieces;
@@ -16,7 +17,7 @@ use parquet::errors::ParquetError;
 use storage::Store;
 
 pub(crate) use column::ColumnStream;
-pub(crate) use container::Descriptor;
+pub(crate) use container::{Descriptor, NewBinlog};
 pub(crate) use footer::{FileColumn, Footer, Physical};
 
 use crate::error::{Place, Reason, RowsError, Unsupported};
@@ -33,6 +34,8 @@ const TAIL_BYTES: u64 = 64 << 10;
 /// The largest number of data events in a file. Milvus writes one.
 const MAX_EVENTS: usize = 64;
 
+/// The number `MILV` as Avro encodes it, with which manifests of storage version 3 begin.
+const MANIFEST_MAGIC: &[u8; 4] = &[0xac, 0xb1, 0xca, 0xd4];
 /// The directories below a segment of storage version 3, of whose files only a manifest tells which are valid.
 const V3_DIRS: [&str; 3] = ["_data", "_delta", "_metadata"];
 
@@ -148,7 +151,7 @@ impl BinlogFile {
                 Ok(Self { descriptor: None, parts: vec![(None, part)] })
             }
             Some(b"PARE") => Err(Reason::from(Unsupported::EncryptedParquet).into()),
-            Some(b"MILV") => Err(Reason::from(Unsupported::StorageV3("manifest")).into()),
+            Some(b"MILV" | MANIFEST_MAGIC) => Err(Reason::from(Unsupported::StorageV3("manifest")).into()),
             Some(b"VTXF") => Err(Reason::from(Unsupported::StorageV3("Vortex file")).into()),
             _ => Err(Fault::from(Reason::damaged("it begins like no format of a binlog")).at(0)),
         }

@@ -120,11 +120,11 @@ async fn open_file(store: Store, place: Place, file: InsertFile) -> Result<(Fiel
 pub(super) async fn unneeded_directories(
     store: &Store,
     place: &Place,
-    probe: &InsertFile,
+    probe: InsertFile,
     chunk: &[InsertFile],
     columns: &Columns,
 ) -> Result<BTreeSet<FieldId>> {
-    let (_, _, file) = open_file(store.clone(), place.clone(), probe.clone()).await?;
+    let (_, _, file) = open_file(store.clone(), place.clone(), probe).await?;
     if file.descriptor.is_none() {
         return Ok(BTreeSet::new());
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
-use model::ids::PartitionScope;
+use model::ids::{FieldId, PartitionScope};
 use model::manifest::Schema;
 use storage::Store;
 use tokio::runtime::Handle;
@@ -77,7 +77,10 @@ impl SegmentReader {
         }
         let columns = Columns::choose(schema, options, !deletes.is_empty()).map_err(fail)?;
         let mut chunks = group_files(&segment).map_err(fail)?;
-        if let Some((chunk, probe)) = chunks.last().and_then(|chunk| Some((chunk, chunk.first()?))) {
+        // The directory of the timestamps, or a group with the same number, is read anyway.
+        let is_timestamps = |file: &&InsertFile| file.binlog.field == FieldId::TIMESTAMP;
+        let probe = |chunk: &'_ Vec<InsertFile>| chunk.iter().find(is_timestamps).or(chunk.first()).cloned();
+        if let Some((chunk, probe)) = chunks.last().and_then(|chunk| Some((chunk, probe(chunk)?))) {
             let unneeded = unneeded_directories(store, &place, probe, chunk, &columns).await?;
             for chunk in &mut chunks {
                 chunk.retain(|file| !unneeded.contains(&file.binlog.field));

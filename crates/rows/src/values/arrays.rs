@@ -14,6 +14,10 @@ use super::convert::to_text;
 use super::vectors::build_list;
 use super::{ValueFault, ValueKind};
 
+/// The largest message that is decoded, in bytes, which is the largest request that Milvus accepts. A decoded message
+/// may take several times as much memory.
+const MAX_MESSAGE_BYTES: usize = 64 << 20;
+
 /// Converts a column of arrays.
 pub(super) fn convert(element: &ValueKind, column: &BinaryViewArray) -> Result<ArrayRef, ValueFault> {
     let mut elements = Elements::new(element)?;
@@ -21,6 +25,12 @@ pub(super) fn convert(element: &ValueKind, column: &BinaryViewArray) -> Result<A
     for (row, value) in column.iter().enumerate() {
         let value = value.unwrap_or_default();
         let wrong = |problem: String| ValueFault::new(row, problem);
+        if value.len() > MAX_MESSAGE_BYTES {
+            return Err(wrong(format!(
+                "an array of {} bytes exceeds {MAX_MESSAGE_BYTES} bytes",
+                value.len()
+            )));
+        }
         let message = ScalarField::decode(value).map_err(|error| wrong(error.to_string()))?;
         let before = elements.len();
         match message.data {

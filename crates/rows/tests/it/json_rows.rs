@@ -49,9 +49,7 @@ fn value_of(field: &Field, column: &ArrayRef, row: usize) -> Value {
         DataType::Float16 => json!(column.as_primitive::<Float16Type>().value(row).to_f64()),
         DataType::Float32 => json!(f64::from(column.as_primitive::<Float32Type>().value(row))),
         DataType::Float64 => json!(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Utf8 if milvus == "JSON" => {
-            serde_json::from_str(column.as_string::<i32>().value(row)).unwrap()
-        }
+        DataType::Utf8 if milvus == "JSON" => json_or_text(column.as_string::<i32>().value(row)),
         DataType::Utf8 => json!(column.as_string::<i32>().value(row)),
         DataType::Binary => json!(hex(column.as_binary::<i32>().value(row))),
         DataType::FixedSizeBinary(_) if milvus == "BFloat16Vector" => {
@@ -72,6 +70,11 @@ fn value_of(field: &Field, column: &ArrayRef, row: usize) -> Value {
         }
         other => panic!("unexpected type {other}"),
     }
+}
+
+/// Milvus accepts any bytes as JSON.
+fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
 }
 
 fn list(item: &Field, values: &ArrayRef) -> Value {

@@ -3,5 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backup;
+mod damage;
+mod deletes;
 mod json_rows;
+mod made;
 mod recorded;
+mod selection;
