@@ -187,3 +187,38 @@ impl Scalars {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int8Type;
+
+    use super::*;
+
+    fn bytes_of(data: Scalars) -> Vec<u8> {
+        ScalarField { data: Some(data) }.encode_to_vec()
+    }
+
+    fn ints(data: &[i32]) -> Vec<u8> {
+        bytes_of(Scalars::Int(Ints { data: data.to_vec() }))
+    }
+
+    #[test]
+    fn empty_arrays_of_any_form_are_empty() {
+        let rows = [ints(&[-128, 127]), vec![0x32, 0], vec![0x0a, 0], Vec::new()];
+        let column = convert(&ValueKind::Int8, &BinaryViewArray::from_iter_values(rows)).unwrap();
+        let lists = column.as_list::<i32>();
+        assert_eq!(lists.value(0).as_primitive::<Int8Type>().values(), &[-128, 127]);
+        assert!((1..4).all(|row| lists.value_length(row) == 0));
+    }
+
+    #[test]
+    fn elements_of_another_type_or_range_are_refused_by_row() {
+        let other = bytes_of(Scalars::Long(Longs { data: vec![1] }));
+        for invalid in [ints(&[128]), other, vec![0x3a, 1, 0], vec![0x12, 5, 1], vec![0xff; 11]] {
+            let column = BinaryViewArray::from_iter_values([ints(&[1]), invalid.clone()]);
+            let Err(fault) = convert(&ValueKind::Int8, &column) else { panic!("{invalid:?}") };
+            assert_eq!(fault.row, 1, "{invalid:?}");
+        }
+    }
+}

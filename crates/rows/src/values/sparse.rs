@@ -44,3 +44,29 @@ pub(super) fn convert(column: &BinaryViewArray) -> Result<ArrayRef, ValueFault> 
     let map = MapArray::try_new(entries, offsets, pairs, column.nulls().cloned(), true);
     Ok(Arc::new(map.map_err(|error| internal(&error))?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(pairs: &[(u32, f32)]) -> Vec<u8> {
+        pairs.iter().flat_map(|(index, value)| [index.to_le_bytes(), value.to_le_bytes()].concat()).collect()
+    }
+
+    #[test]
+    fn pairs_become_maps() {
+        let rows = [Some(row(&[(1, 0.5), (u32::MAX, 2.0)])), None, Some(row(&[]))];
+        let column = convert(&rows.iter().map(Option::as_deref).collect()).unwrap();
+        let map = column.as_any().downcast_ref::<MapArray>().unwrap();
+        assert_eq!((map.value_length(0), map.value_length(2)), (2, 0));
+        assert!(map.is_null(1) && map.is_valid(2));
+    }
+
+    #[test]
+    fn invalid_pairs_are_refused_by_row() {
+        for invalid in [row(&[(2, 1.0), (1, 1.0)]), row(&[(1, 1.0), (1, 1.0)]), vec![0; 9]] {
+            let column = BinaryViewArray::from_iter_values([row(&[(1, 1.0)]), invalid]);
+            assert_eq!(convert(&column).unwrap_err().row, 1);
+        }
+    }
+}

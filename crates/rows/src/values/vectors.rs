@@ -225,3 +225,52 @@ struct FloatArray {
     #[prost(float, repeated, tag = "1")]
     data: Vec<f32>,
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+
+    use super::*;
+
+    const TYPE: VectorType = VectorType { element: Element::Float, dim: 2 };
+
+    #[test]
+    fn arrays_of_vectors_are_read_from_messages() {
+        let message = |data: &[f32]| {
+            let data = Some(Vectors::Float(FloatArray { data: data.to_vec() }));
+            VectorField { data }.encode_to_vec()
+        };
+        let rows = [message(&[1.0, 2.0, 3.0, 4.0]), message(&[])];
+        let column = TYPE.convert_messages(&BinaryViewArray::from_iter_values(rows)).unwrap();
+        let lists = column.as_list::<i32>();
+        assert_eq!((lists.value_length(0), lists.value_length(1)), (2, 0));
+        let second = lists.value(0).as_fixed_size_list().value(1);
+        assert_eq!(second.as_primitive::<Float32Type>().values(), &[3.0, 4.0]);
+
+        let binary = VectorField { data: Some(Vectors::Binary(vec![1])) }.encode_to_vec();
+        for invalid in [message(&[1.0, 2.0, 3.0]), binary] {
+            let column = BinaryViewArray::from_iter_values([message(&[]), invalid]);
+            assert_eq!(TYPE.convert_messages(&column).unwrap_err().row, 1);
+        }
+    }
+
+    #[test]
+    fn vectors_that_may_be_null_must_have_their_width() {
+        let column = [Some(&[0; 8][..]), None].into_iter().collect();
+        let vectors = TYPE.convert_views(&column).unwrap();
+        assert!(vectors.is_valid(0) && vectors.is_null(1));
+        let column = [None, Some(&[0; 7][..])].into_iter().collect();
+        assert_eq!(TYPE.convert_views(&column).unwrap_err().row, 1);
+    }
+
+    #[test]
+    fn a_dimension_must_be_positive_and_fill_bytes() {
+        for (data_type, dim) in
+            [(DataType::FLOAT_VECTOR, "0"), (DataType::BINARY_VECTOR, "12"), (INT8_VECTOR, "x")]
+        {
+            let type_params = vec![model::manifest::KeyValue::new("dim", dim)];
+            let field = Field { data_type, type_params, ..Field::default() };
+            assert!(VectorType::new(data_type, &field).is_err(), "{dim}");
+        }
+    }
+}
