@@ -32,6 +32,11 @@ impl RowsError {
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
+
+    /// Returns whether reading the same rows again may succeed.
+    pub fn is_temporary(&self) -> bool {
+        matches!(&*self.reason, Reason::Storage(error) if error.is_temporary())
+    }
 }
 
 /// The part of a collection's files at which reading failed.
@@ -43,7 +48,7 @@ pub struct Place {
     pub partition: PartitionScope,
     /// The segment.
     pub segment: SegmentId,
-    /// The field, where one is concerned.
+    /// The field, where one is concerned; of a file that failed as a whole, the field or the column group.
     pub field: Option<FieldId>,
     /// The file as the store names it, where one is concerned.
     pub file: Option<String>,
@@ -76,7 +81,7 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(field) = self.field {
-            write!(f, "field {field} of ")?;
+            write!(f, "column {field} of ")?;
         }
         write!(f, "segment {} (collection {}, ", self.segment, self.collection)?;
         match self.partition {

@@ -17,7 +17,7 @@
 //! column, files of up to 1 MiB as a whole, and the [`DeleteMap`]s.
 //!
 //! # Runtime
-//! Readers decode on Tokio's threads for blocking work, and need a runtime with I/O enabled.
+//! Readers decode on Tokio's threads for blocking work, 64 at the same time, and need a runtime with I/O enabled.
 
 mod blocking;
 mod deletes;

@@ -153,7 +153,7 @@ impl BinlogFile {
             Some(b"PARE") => Err(Reason::from(Unsupported::EncryptedParquet).into()),
             Some(b"MILV" | MANIFEST_MAGIC) => Err(Reason::from(Unsupported::StorageV3("manifest")).into()),
             Some(b"VTXF") => Err(Reason::from(Unsupported::StorageV3("Vortex file")).into()),
-            _ => Err(Fault::from(Reason::damaged("it begins like no format of a binlog")).at(0)),
+            _ => Err(Fault::from(Reason::damaged("the first bytes are not those of a binlog")).at(0)),
         }
     }
 

@@ -107,7 +107,7 @@ pub(super) async fn open_chunk(
 
 /// Opens a file, and returns it with its directory and its place.
 async fn open_file(store: Store, place: Place, file: InsertFile) -> Result<(FieldId, Place, BinlogFile)> {
-    let place = place.with_file(store.describe(&file.key));
+    let place = place.with_file(store.describe(&file.key)).with_field(file.binlog.field);
     match BinlogFile::open(&store, &file.key, file.binlog.size).await {
         Ok(opened) => Ok((file.binlog.field, place, opened)),
         Err(fault) => Err(fault.in_file(place)),

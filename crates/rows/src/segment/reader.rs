@@ -73,7 +73,9 @@ impl SegmentReader {
         let fail = |reason| RowsError::new(place.clone(), reason);
         let deletes: Vec<_> = deletes.into_iter().filter(|map| !map.is_empty()).collect();
         if deletes.iter().any(|map| Some(map.key_type()) != KeyType::of(schema)) {
-            return Err(fail(Reason::Request("the deletes are for keys of another type".to_owned())));
+            return Err(fail(Reason::Request(
+                "the delete entries have keys of another type than the primary key".to_owned(),
+            )));
         }
         let columns = Columns::choose(schema, options, !deletes.is_empty()).map_err(fail)?;
         let mut chunks = group_files(&segment).map_err(fail)?;
