@@ -151,7 +151,10 @@ pub enum Advice {
         setting: Setting,
     },
     /// Compare the name of the bucket, or create the bucket.
-    CreateBucket,
+    CreateBucket {
+        /// The setting with the name.
+        setting: Setting,
+    },
     /// Check the permissions on the store.
     CheckStorePermissions,
     /// Free space on the store, then delete the unfinished backup and create it again.
@@ -200,6 +203,12 @@ pub enum Setting {
     StoragePort,
     /// Whether the object store is accessed with TLS.
     StorageTls,
+    /// The access key of the object store.
+    StorageAccessKey,
+    /// The secret key of the object store.
+    StorageSecretKey,
+    /// The session token of the object store.
+    StorageToken,
     /// The region of Milvus's bucket.
     StorageRegion,
     /// The address of the object store of the backups.
@@ -210,6 +219,14 @@ pub enum Setting {
     BackupTls,
     /// The region of the bucket of the backups.
     BackupRegion,
+    /// The bucket of the backups.
+    BackupBucket,
+    /// The access key of the object store of the backups.
+    BackupAccessKey,
+    /// The secret key of the object store of the backups.
+    BackupSecretKey,
+    /// The session token of the object store of the backups.
+    BackupToken,
 }
 
 /// The collections that a restore did not complete, and the options to restore them with.
@@ -300,9 +317,7 @@ impl Error {
             }
             Self::NotComplete { name, .. } => Advice::DeleteAndCreateAgain { backup: name.clone() },
             Self::NotABackup { .. } => Advice::InspectDirectory,
-            Self::DamagedFile { .. } | Self::Damaged { .. } | Self::Unreadable { .. } => {
-                Advice::UseAnotherBackup
-            }
+            Self::DamagedFile { .. } | Self::Damaged { .. } => Advice::UseAnotherBackup,
             Self::Rows { counted: 1.., .. } => Advice::ReplaceCollectionOrUseAnotherBackup,
             // The server reads from its own bucket and root path, and found nothing there.
             Self::WrongRoot { .. } | Self::Rows { .. } => {
@@ -317,7 +332,7 @@ impl Error {
             Self::Unsteady { .. } => Advice::WaitForQuietCollection,
             Self::Segments { .. } => Advice::CompactCollection,
             Self::Import { reason, .. } => return advice_for_import_failure(reason),
-            Self::Stalled { .. } | Self::JobLost { .. } => {
+            Self::Stalled { .. } | Self::JobLost { .. } | Self::ImportedTwice { .. } => {
                 Advice::ReplaceCollection { when_milvus_answers: false }
             }
             Self::Format { .. } | Self::Schema { .. } => Advice::UseNewerTarget,
@@ -332,8 +347,9 @@ impl Error {
             Self::Version(UnsupportedVersion::TooNew(_)) => Advice::UseGoTool,
             Self::Copied { .. } => Advice::TryAgain,
             Self::LeaseLost { .. } => Advice::FindOtherRun,
-            // The messages of the first three contain the rule. The others need no action, or are bugs of this program.
+            // The messages of the first four contain the rule or the reason. The others need no action, or are bugs of this program.
             Self::Name(_)
+            | Self::Unreadable { .. }
             | Self::Place { .. }
             | Self::StorageVersion(..)
             | Self::Encode { .. }
@@ -375,7 +391,15 @@ fn advice_for_store_error(error: &StorageError) -> Option<Advice> {
     use storage::StorageErrorKind as E;
     let is_backup = error.role() == StoreRole::Backup;
     Some(match error.kind() {
-        E::Credentials | E::PermissionDenied => Advice::CheckStorePermissions,
+        E::Credentials => Advice::CompareSettings {
+            settings: if is_backup {
+                vec![Setting::BackupAccessKey, Setting::BackupSecretKey, Setting::BackupToken]
+            } else {
+                vec![Setting::StorageAccessKey, Setting::StorageSecretKey, Setting::StorageToken]
+            },
+        },
+        E::ClockSkew => Advice::SynchroniseClock,
+        E::PermissionDenied => Advice::CheckStorePermissions,
         E::Unreachable if is_backup => Advice::CompareSettings {
             settings: vec![Setting::BackupAddress, Setting::BackupPort, Setting::BackupTls],
         },
@@ -385,7 +409,9 @@ fn advice_for_store_error(error: &StorageError) -> Option<Advice> {
         E::Region => Advice::SetRegion {
             setting: if is_backup { Setting::BackupRegion } else { Setting::StorageRegion },
         },
-        E::BucketMissing => Advice::CreateBucket,
+        E::BucketMissing => Advice::CreateBucket {
+            setting: if is_backup { Setting::BackupBucket } else { Setting::MilvusBucket },
+        },
         E::NoSpace => Advice::FreeSpace,
         E::RateLimited | E::Timeout => Advice::ReduceConcurrency,
         _ => return None,

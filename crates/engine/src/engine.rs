@@ -20,6 +20,8 @@ pub struct FileLocation {
     pub root_text: String,
     /// The root path inside the container of Milvus, if the disk is mounted under a different path there.
     pub seen_as: Option<String>,
+    /// Which settings decide about the connection, for the advice after an error.
+    pub role: StoreRole,
 }
 
 impl FileLocation {
@@ -161,13 +163,7 @@ impl Engine {
 
     /// Opens the store of the backups.
     pub(crate) fn open_backup_store(&self) -> Result<Store, Error> {
-        let store = Store::open(&self.config.backup.store)?;
-        // Where both have one endpoint, its settings are those of Milvus's store.
-        let endpoint = store.location().endpoint();
-        let is_shared = Store::open(&self.config.source.store)
-            .is_ok_and(|source| source.location().endpoint() == endpoint);
-        let role = if is_shared { StoreRole::Milvus } else { StoreRole::Backup };
-        Ok(store.with_role(role))
+        Ok(Store::open(&self.config.backup.store)?.with_role(self.config.backup.role))
     }
 }
 
@@ -182,6 +178,7 @@ mod tests {
             root: ObjectKey::new("/srv/backup"),
             root_text: "/srv/backup".to_owned(),
             seen_as: None,
+            role: StoreRole::Milvus,
         };
         let key = ObjectKey::new("/srv/backup/nightly/binlogs/");
         assert_eq!(place.server_path(&key), "/srv/backup/nightly/binlogs/");
@@ -220,6 +217,7 @@ mod tests {
             root: ObjectKey::new("backup"),
             root_text: "backup".to_owned(),
             seen_as: None,
+            role: StoreRole::Milvus,
         };
         let moved = place.relocated(Some("backups"), Some("team/a/")).unwrap();
         assert_eq!(

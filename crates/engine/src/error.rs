@@ -248,6 +248,17 @@ pub enum Error {
         /// The time without a change in seconds.
         seconds: u64,
     },
+    /// A request for an import whose connection broke was executed after it had been sent again.
+    #[error(
+        "import job {job} brought rows into {target} that another job of this restore brought too: a request was \
+         executed late, after its connection broke"
+    )]
+    ImportedTwice {
+        /// The id of the late job in Milvus.
+        job: ImportJobId,
+        /// The collection.
+        target: CollectionRef,
+    },
     /// The number of imported rows is outside the row range.
     #[error(
         "{target}/{partition}: {counted} of {expected} rows, although Milvus reported the import as completed"

@@ -58,7 +58,9 @@ impl Error {
             | Self::DamagedFile { .. }
             | Self::Damaged { .. }
             | Self::Unreadable { .. } => FailureKind::Damaged,
-            Self::Rows { .. } | Self::Foreign { .. } | Self::JobLost { .. } => FailureKind::Partial,
+            Self::Rows { .. } | Self::Foreign { .. } | Self::JobLost { .. } | Self::ImportedTwice { .. } => {
+                FailureKind::Partial
+            }
             Self::Cancelled => FailureKind::Interrupted,
             Self::Storage(error) => kind_of_storage_error(error),
             Self::Milvus(error) => kind_of_milvus_error(error),
@@ -86,9 +88,12 @@ impl Error {
 fn kind_of_storage_error(error: &StorageError) -> FailureKind {
     use storage::StorageErrorKind as E;
     match error.kind() {
-        E::Credentials | E::PermissionDenied | E::Unreachable | E::BucketMissing | E::Timeout => {
-            FailureKind::Unreachable
-        }
+        E::Credentials
+        | E::ClockSkew
+        | E::PermissionDenied
+        | E::Unreachable
+        | E::BucketMissing
+        | E::Timeout => FailureKind::Unreachable,
         E::Config | E::Region => FailureKind::Usage,
         E::Cancelled => FailureKind::Interrupted,
         _ => FailureKind::Failed,

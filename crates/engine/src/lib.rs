@@ -19,6 +19,7 @@ mod instance;
 mod job;
 mod lease;
 mod marker;
+mod outage;
 mod process_identity;
 mod progress;
 mod ready;

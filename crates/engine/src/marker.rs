@@ -116,12 +116,30 @@ impl Marker {
         }
     }
 
-    /// Reads a marker; returns `None` if the file does not exist or cannot be parsed.
+    /// Reads a marker; returns `None` if the file does not exist.
+    ///
+    /// A file that cannot be parsed is the marker of an unknown run, about which only the date of the file tells.
     pub(crate) async fn read(store: &Store, key: &ObjectKey) -> Result<Option<Self>, Error> {
         match store.read(key).await {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| Self::of_unknown_run()))),
             Err(error) if error.kind() == StorageErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::from(error)),
+        }
+    }
+
+    fn of_unknown_run() -> Self {
+        Self {
+            format_version: 1,
+            owner: String::new(),
+            usage: MarkerUse::Other,
+            host: String::new(),
+            pid: 0,
+            process: None,
+            server: None,
+            tool: "unknown".to_owned(),
+            started_ms: 0,
+            renewed_ms: 0,
+            stopped: false,
         }
     }
 
@@ -166,7 +184,10 @@ impl Marker {
 
     /// Describes the process of the run.
     pub(crate) fn describe_owner(&self) -> String {
-        format!("process {} on {}", self.pid, self.host)
+        match self.host.as_str() {
+            "" => "an unknown process".to_owned(),
+            host => format!("process {} on {host}", self.pid),
+        }
     }
 
     /// Returns whether the marker in the store exists and belongs to the same run as this one.

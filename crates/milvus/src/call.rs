@@ -9,6 +9,7 @@ use backon::BackoffBuilder;
 use backon::ExponentialBuilder;
 use metrics::{counter, histogram};
 use proto::milvus::milvus_service_client::MilvusServiceClient;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
@@ -35,6 +36,8 @@ pub(crate) struct Rpc {
     pub(crate) rate_limited: Arc<AtomicU64>,
     /// The number of attempts for which the server could not be reached.
     pub(crate) unreachable: Arc<AtomicU64>,
+    /// Why the last attempt did not reach the server; `None` if it did.
+    pub(crate) outage: watch::Sender<Option<String>>,
 }
 
 /// Describes a call for errors and logs, and determines when it is retried.
@@ -135,7 +138,10 @@ impl Rpc {
             histogram!(CALL_SECONDS, "call" => method).record(sent.elapsed().as_secs_f64());
             let failed = match answer {
                 Ok(Ok(reply)) => match reply.get_ref().status().and_then(status_failure) {
-                    None => return Ok(reply.into_inner()),
+                    None => {
+                        self.record_outage(None);
+                        return Ok(reply.into_inner());
+                    }
                     Some(failed) => failed,
                 },
                 Ok(Err(status)) => rpc_failure(&status),
@@ -149,16 +155,27 @@ impl Rpc {
             self.rate_limited.fetch_add(u64::from(is_rate_limited), Ordering::Relaxed);
             let is_unreachable = failed.kind == MilvusErrorKind::Unreachable;
             self.unreachable.fetch_add(u64::from(is_unreachable), Ordering::Relaxed);
+            self.record_outage(is_unreachable.then_some(&failed.reason));
             let limit = if is_rate_limited { limits.busy } else { limits.outage };
             let delay = delays.next().unwrap_or(MAX_RETRY_DELAY);
             if !call.is_retried_after(&failed) || started.elapsed() + delay > limit {
-                let temporary = failed.retry != Retry::Never;
-                return Err(call.error(failed.kind, failed.reason).temporary(temporary));
+                return Err(call.error(failed.kind, failed.reason).retried(failed.retry));
             }
             tracing::debug!(call = call.describe(), reason = failed.reason, ?delay, "trying again");
             counter!(RETRIES, "call" => method).increment(1);
             sleep(delay).await;
         }
+    }
+
+    /// Records whether the server was reached, or why not.
+    fn record_outage(&self, reason: Option<&String>) {
+        self.outage.send_if_modified(|outage| {
+            let is_new = outage.is_some() != reason.is_some();
+            if is_new {
+                *outage = reason.cloned();
+            }
+            is_new
+        });
     }
 
     /// Wraps a message in a request with the credentials and the database as metadata.

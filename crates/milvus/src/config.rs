@@ -70,7 +70,8 @@ pub struct CallLimits {
     pub connect: Duration,
     /// Time limit of one attempt of a call; default 60 s.
     pub attempt: Duration,
-    /// How long a call is retried while the server is unreachable or not ready; default 30 s.
+    /// How long a call is retried while the server is unreachable or not ready; default 3 minutes, in which Milvus
+    /// restarts.
     pub outage: Duration,
     /// How long a call is retried while the server asks for fewer requests; default 3 minutes.
     pub busy: Duration,
@@ -83,7 +84,7 @@ impl Default for CallLimits {
         Self {
             connect: Duration::from_secs(5),
             attempt: Duration::from_mins(1),
-            outage: Duration::from_secs(30),
+            outage: Duration::from_mins(3),
             busy: Duration::from_mins(3),
             flush: Duration::from_mins(10),
         }

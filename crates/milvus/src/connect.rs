@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use model::version::{Capabilities, ServerVersion};
 use proto::common::ClientInfo;
 use proto::milvus::milvus_service_client::MilvusServiceClient;
 use proto::milvus::{ConnectRequest, GetVersionRequest};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
 
@@ -14,10 +16,13 @@ use crate::auth::{authorization_header, user_name};
 use crate::call::{Call, Rpc, retry_delays, rpc};
 use crate::config::{CallLimits, ConnectConfig, Tls};
 use crate::error::{MilvusError, MilvusErrorKind};
+use crate::status::Retry;
 use crate::tls;
 
 /// The maximum size of a message in bytes; replies about large collections exceed the gRPC default of 4 MiB.
 const MAX_MESSAGE_BYTES: usize = 512 << 20;
+/// The time without traffic after which a connection is checked.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The number of attempts to open a connection.
 const CONNECT_ATTEMPTS: usize = 3;
@@ -59,6 +64,7 @@ impl Milvus {
             limits: config.limits,
             rate_limited: Arc::default(),
             unreachable: Arc::default(),
+            outage: watch::Sender::default(),
         };
         let limits = CallLimits { outage: config.limits.connect, ..config.limits };
         let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
@@ -81,6 +87,11 @@ impl Milvus {
     /// Returns how many attempts of calls of this connection and its clones have not reached the server.
     pub fn unreachable_calls(&self) -> u64 {
         self.rpc.unreachable.load(Ordering::Relaxed)
+    }
+
+    /// Returns a receiver of the reason why the server cannot be reached, which is `None` while calls reach it.
+    pub fn outages(&self) -> watch::Receiver<Option<String>> {
+        self.rpc.outage.subscribe()
     }
 
     /// Returns the capabilities that follow from the version of the server.
@@ -109,7 +120,7 @@ async fn open_channel(config: &ConnectConfig, address: &str) -> Result<Channel, 
     let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
         .map_err(invalid)?
         .connect_timeout(config.limits.connect)
-        .http2_keep_alive_interval(config.limits.outage)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .tcp_nodelay(true);
     if let Some(tls) = tls::load_tls_config(&config.tls, &config.address).await? {
         endpoint = endpoint.tls_config(tls).map_err(invalid)?;
@@ -125,7 +136,7 @@ async fn open_channel(config: &ConnectConfig, address: &str) -> Result<Channel, 
         }
         sleep(delay).await;
     }
-    let error = MilvusError::new(MilvusErrorKind::Unreachable, call, "no connection").temporary(true);
+    let error = MilvusError::new(MilvusErrorKind::Unreachable, call, "no connection").retried(Retry::Always);
     Err(match last_error {
         Some(cause) => error.caused_by(cause),
         None => error,

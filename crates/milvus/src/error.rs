@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::status::Retry;
+
 /// Describes a failed call in one sentence: the action, its object, and the reason given by the server.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {call}: {reason}")]
@@ -11,6 +13,7 @@ pub struct MilvusError {
     reason: String,
     kind: MilvusErrorKind,
     temporary: bool,
+    never_sent: bool,
     #[source]
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -52,11 +55,19 @@ pub enum MilvusErrorKind {
 
 impl MilvusError {
     pub(crate) fn new(kind: MilvusErrorKind, call: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { call: call.into(), reason: reason.into(), kind, temporary: false, source: None }
+        Self {
+            call: call.into(),
+            reason: reason.into(),
+            kind,
+            temporary: false,
+            never_sent: false,
+            source: None,
+        }
     }
 
-    pub(crate) fn temporary(self, temporary: bool) -> Self {
-        Self { temporary, ..self }
+    /// Records when the call could be retried.
+    pub(crate) fn retried(self, retry: Retry) -> Self {
+        Self { temporary: retry != Retry::Never, never_sent: retry == Retry::Always, ..self }
     }
 
     pub(crate) fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
@@ -71,6 +82,11 @@ impl MilvusError {
     /// Returns whether the same call may succeed later; retries have already failed within the limits.
     pub fn is_temporary(&self) -> bool {
         self.temporary
+    }
+
+    /// Returns whether the server has certainly not executed the call.
+    pub fn was_never_executed(&self) -> bool {
+        self.never_sent
     }
 
     /// Returns the reason given by the server, without the call.

@@ -7,9 +7,12 @@ use reqwest::StatusCode;
 
 use crate::connect::Milvus;
 use crate::error::{MilvusError, MilvusErrorKind};
+use crate::status::Retry;
 
 /// The text with which Milvus answers requests for unknown routes.
 const NOT_FOUND_TEXT: &str = "404 page not found";
+/// The longest time to wait for an answer.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 impl Milvus {
     /// Pauses the deletion of files for `time`, in whole seconds; not supported before Milvus 2.3.6.
@@ -47,14 +50,14 @@ impl Milvus {
                 MilvusErrorKind::Unreachable
             };
             MilvusError::new(kind, &call, "no answer")
-                .temporary(kind != MilvusErrorKind::Invalid)
+                .retried(if kind == MilvusErrorKind::Invalid { Retry::Never } else { Retry::IfRepeatable })
                 .caused_by(error)
         };
         let url = reqwest::Url::parse(&url)
             .map_err(|error| MilvusError::new(MilvusErrorKind::Invalid, &call, error.to_string()))?;
         let mut builder = reqwest::Client::builder()
             .connect_timeout(self.rpc.limits.connect)
-            .timeout(self.rpc.limits.outage);
+            .timeout(self.rpc.limits.outage.min(MAX_WAIT));
         if url.host_str().is_some_and(is_local_host) {
             builder = builder.no_proxy();
         }

@@ -34,6 +34,8 @@ impl FieldId {
     pub const ROW_ID: Self = Self(0);
     /// The system field with the timestamps of the rows.
     pub const TIMESTAMP: Self = Self(1);
+    /// The smallest id of a field that a user has declared.
+    pub const FIRST_USER_FIELD: Self = Self(100);
 }
 
 /// Identifies one file of a segment: an insert binlog of a field, or a delta log.

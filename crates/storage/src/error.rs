@@ -12,6 +12,8 @@ pub enum StorageErrorKind {
     AlreadyExists,
     /// The credentials are missing, wrong or expired, or their provider does not answer.
     Credentials,
+    /// The clock of this machine differs too much from that of the store.
+    ClockSkew,
     /// The credentials lack the permission.
     PermissionDenied,
     /// No connection could be made: name not found, connection refused, or TLS handshake failed.

@@ -264,7 +264,9 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
             key_of(*setting, terms.key_names()),
             terms.check()
         ),
-        Advice::CreateBucket => "check the name of the bucket, or create it".into(),
+        Advice::CreateBucket { setting } => {
+            format!("check the name of the bucket ({}), or create it", key_of(*setting, terms.key_names()))
+        }
         Advice::CheckStorePermissions => format!(
             "check the permissions of the access key (object store) or of this user (disk); to see where each value comes \
              from: {}",
@@ -363,11 +365,18 @@ fn key_of(setting: Setting, names: KeyNames) -> String {
         Setting::StorageAddress => ("minio.address", "milvus.storage.address"),
         Setting::StoragePort => ("minio.port", "milvus.storage.port"),
         Setting::StorageTls => ("minio.useSSL", "milvus.storage.useSSL"),
+        Setting::StorageAccessKey => ("minio.accessKeyID", "milvus.storage.auth.accessKeyID"),
+        Setting::StorageSecretKey => ("minio.secretAccessKey", "milvus.storage.auth.secretAccessKey"),
+        Setting::StorageToken => ("minio.token", "milvus.storage.auth.sessionToken"),
         Setting::StorageRegion => ("minio.region", "milvus.storage.region"),
         Setting::BackupAddress => ("minio.backupAddress", "backup.storage.address"),
         Setting::BackupPort => ("minio.backupPort", "backup.storage.port"),
         Setting::BackupTls => ("minio.backupUseSSL", "backup.storage.useSSL"),
         Setting::BackupRegion => ("minio.backupRegion", "backup.storage.region"),
+        Setting::BackupBucket => ("minio.backupBucketName", "backup.storage.bucketName"),
+        Setting::BackupAccessKey => ("minio.backupAccessKeyID", "backup.storage.auth.accessKeyID"),
+        Setting::BackupSecretKey => ("minio.backupSecretAccessKey", "backup.storage.auth.secretAccessKey"),
+        Setting::BackupToken => ("minio.backupToken", "backup.storage.auth.sessionToken"),
     };
     names.write(v1, v2)
 }

@@ -8,7 +8,7 @@ use engine::{EngineConfig, EngineLimits, FileLocation};
 use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
 use secrecy::ExposeSecret;
-use storage::{CopyMode, NewObjectOptions, S3Addressing, S3Config, S3Credentials, StoreConfig};
+use storage::{CopyMode, NewObjectOptions, S3Addressing, S3Config, S3Credentials, StoreConfig, StoreRole};
 
 use super::error::{ConfigError, Problem};
 use super::provider::{Provider, StorageProtocol};
@@ -206,16 +206,34 @@ impl Config {
                     root: ObjectKey::new(&root_text),
                     root_text,
                     seen_as,
+                    role: self.role(keys),
                 })
             }
             StorageProtocol::S3 => {
                 let root_text = values.text(keys.root).to_owned();
                 let store = StoreConfig::S3(self.s3(keys)?);
-                Ok(FileLocation { store, root: ObjectKey::new(&root_text), root_text, seen_as: None })
+                Ok(FileLocation {
+                    store,
+                    root: ObjectKey::new(&root_text),
+                    root_text,
+                    seen_as: None,
+                    role: self.role(keys),
+                })
             }
             StorageProtocol::Azure | StorageProtocol::GoogleJson => {
                 Err(validate::unsupported_provider(values, keys))
             }
+        }
+    }
+
+    /// Which storage's settings decide about the connection: a backup storage inherits those of Milvus's.
+    fn role(&self, keys: &StorageKeys) -> StoreRole {
+        let is_own = |key: AnyKey| self.values.get(key.name()).is_some_and(|value| value.inherited.is_none());
+        let is_backup = keys.root.name() == StorageKeys::BACKUP.root.name();
+        if is_backup && (is_own(keys.address.into()) || is_own(keys.port.into())) {
+            StoreRole::Backup
+        } else {
+            StoreRole::Milvus
         }
     }
 

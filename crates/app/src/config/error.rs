@@ -76,10 +76,10 @@ impl ConfigError {
             }
             Self::Format(_) => "write it as YAML; see the sample configs/backup.yaml".to_owned(),
             Self::Set(_) => {
-                "for example --set milvus.grpc.port=19530; separate several by commas".to_owned()
+                "for example --set milvus.user=root; separate several by commas".to_owned()
             }
             Self::Exists(_) => "add --force to overwrite it".to_owned(),
-            Self::Values { .. } => "the sample configs/backup.yaml explains every key".to_owned(),
+            Self::Values { .. } => "to see every key with its meaning: milvus-backup config sample".to_owned(),
             Self::Syntax { .. } => {
                 "indent with spaces, and quote texts that contain `: ` or ` #`; see the sample configs/backup.yaml"
                     .to_owned()

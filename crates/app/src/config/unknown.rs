@@ -105,18 +105,23 @@ fn nearest(schema: Schema, name: &str) -> Option<&'static str> {
     let has_word = |words: &[String], wanted: &str| words.iter().any(|word| word == wanted);
     let concerns_backup = |words: &[String]| has_word(words, "backup");
     // A value that is not a secret must never get where a secret belongs.
-    let is_secret =
-        |words: &[String]| ["secret", "password", "token"].iter().any(|word| has_word(words, word));
+    let is_secret = |words: &[String]| {
+        let secret = ["secret", "password", "token"];
+        words.iter().any(|word| secret.iter().any(|secret| compare_word(word, secret) > 0.0))
+    };
     if wanted.len() < 2 {
         return None;
     }
     let candidates = schema.keys().flat_map(super::schema::Key::names).filter_map(|known| {
         let words = split_words(known);
         let is_other_storage = concerns_backup(&words) != concerns_backup(&wanted);
-        let becomes_secret = is_secret(&words) && !is_secret(&wanted);
-        (!is_other_storage && !becomes_secret).then(|| (compare_words(&wanted, &words), known))
+        let becomes_secret = is_secret(&words) != is_secret(&wanted);
+        let has_last =
+            wanted.last().is_some_and(|last| words.iter().any(|word| compare_word(last, word) > 0.0));
+        (!is_other_storage && !becomes_secret && has_last).then(|| (compare_words(&wanted, &words), known))
     });
-    let best = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    // Of several, the first.
+    let best = candidates.reduce(|best, other| if other.0 > best.0 { other } else { best })?;
     (best.0 >= MIN_SIMILARITY).then_some(best.1)
 }
 
@@ -155,7 +160,8 @@ fn compare_words(wanted: &[String], known: &[String]) -> f64 {
 }
 
 /// Words that other programs use for the same thing.
-const SYNONYMS: [[&str; 2]; 3] = [["endpoint", "address"], ["host", "address"], ["type", "provider"]];
+const SYNONYMS: [[&str; 2]; 4] =
+    [["endpoint", "address"], ["host", "address"], ["tls", "ssl"], ["type", "provider"]];
 /// Less than that of equal words, so that a key which has the word itself comes first.
 const SYNONYM_SIMILARITY: f64 = 0.95;
 
@@ -164,11 +170,11 @@ fn compare_word(one: &str, other: &str) -> f64 {
     if SYNONYMS.iter().any(|pair| *pair == [one, other] || *pair == [other, one]) {
         return SYNONYM_SIMILARITY;
     }
-    let is_beginning = |short: &str, long: &str| short.len() >= 3 && long.starts_with(short);
+    let is_beginning = |short: &str, long: &str| short.len() >= 4 && long.starts_with(short);
     let score = strsim::normalized_damerau_levenshtein(one, other);
     if is_beginning(one, other) || is_beginning(other, one) {
         score.max(0.85)
-    } else if score >= 0.7 {
+    } else if score >= 0.8 {
         score
     } else {
         0.0
@@ -194,6 +200,13 @@ mod tests {
             (Schema::V2, "backup.storage.bucket", Some("backup.storage.bucketName")),
             (Schema::V2, "milvus.storage.bucket", Some("milvus.storage.bucketName")),
             (Schema::V2, "milvus.grpc.adress", Some("milvus.grpc.address")),
+            (Schema::V1, "milvus.pasword", Some("milvus.password")),
+            (Schema::V2, "milvus.grpc.pasword", Some("milvus.password")),
+            (Schema::V1, "minio.useTLS", Some("minio.useSSL")),
+            (Schema::V1, "minio.user", None),
+            (Schema::V1, "minio.backupUser", None),
+            (Schema::V1, "minio.backupPassword", None),
+            (Schema::V1, "backup.parallelism.collections", Some("backup.parallelism.backupCollection")),
             (Schema::V1, "minio.endpoint", Some("minio.address")),
             (Schema::V1, "minio.host", Some("minio.address")),
             (Schema::V2, "backup.storage.storageType", Some("backup.storage.provider")),

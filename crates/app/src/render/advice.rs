@@ -219,7 +219,10 @@ mod tests {
             },
             Advice::SetRegion { setting: Setting::StorageRegion },
             Advice::SetRegion { setting: Setting::BackupRegion },
-            Advice::CreateBucket,
+            Advice::CreateBucket { setting: Setting::BackupBucket },
+            Advice::CompareSettings {
+                settings: vec![Setting::StorageAccessKey, Setting::StorageSecretKey, Setting::StorageToken],
+            },
             Advice::CheckStorePermissions,
             Advice::FreeSpace,
             Advice::ReduceConcurrency,

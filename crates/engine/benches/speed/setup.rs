@@ -26,6 +26,7 @@ pub(crate) fn disk_place(dir: &Path) -> FileLocation {
         root: ObjectKey::new(text),
         root_text: text.to_owned(),
         seen_as: None,
+        role: storage::StoreRole::Milvus,
     }
 }
 
@@ -50,6 +51,7 @@ pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> FileLoca
         root: ObjectKey::new(root),
         root_text: root.to_owned(),
         seen_as: None,
+        role: storage::StoreRole::Milvus,
     }
 }
 

@@ -32,6 +32,7 @@ use crate::catalog::Catalog;
 use crate::instance::Instance;
 use crate::lease::Lease;
 use crate::marker::MarkerUse;
+use crate::outage::warn_about_outages;
 use crate::warnings::Warnings;
 use crate::{
     BackupReport, BackupState, DeleteRequest, Engine, EngineLimits, Error, Event, FailedCollection, JobCtx,
@@ -130,6 +131,7 @@ impl BackupRun<'_> {
     /// Executes the backup and ends the lease and the pause of garbage collection on every path.
     async fn execute(self) -> Result<BackupReport, Error> {
         let Self { prepared, ctx, .. } = &self;
+        let _outages = warn_about_outages(&prepared.source.milvus, ctx);
         // A cancellation must not interrupt the claim: a marker that is never stopped would look live.
         ctx.check()?;
         if prepared.request.replace_unfinished {

@@ -130,7 +130,8 @@ impl Catalog {
             Damage::Missing(format!("{dir}{}", describe_missing_file(collection, scope, file)))
         }));
         let partitions = collection.partitions.iter();
-        let facts = partitions.map(|p| (p.id, PrefixFacts { foreign: foreign.contains(&p.id), deletes: 0 }));
+        let facts = partitions
+            .map(|p| (p.id, PrefixFacts { foreign: foreign.contains(&p.id), ..PrefixFacts::default() }));
         Ok((facts.collect(), damages))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use bytes::{Bytes, BytesMut};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use model::key::ObjectKey;
 use model::layout::backup::{MB_BEGIN, ManifestFile};
 use model::manifest::{Manifest, json};
 use model::name::BackupName;
@@ -11,6 +13,9 @@ use storage::{LevelListing, StorageError, StorageErrorKind};
 
 use super::Catalog;
 use crate::{Engine, Error, JobCtx};
+
+/// The largest head that is read, in bytes: its size does not depend on that of the backup.
+const MAX_HEAD_BYTES: u64 = 16 << 20;
 
 /// The number of heads that are read concurrently.
 const CONCURRENT_HEAD_READS: usize = 64;
@@ -117,22 +122,63 @@ impl Catalog {
     /// A backup that cannot be read is no error, so that it does not hide others; a store that cannot be read is one.
     pub(crate) async fn read_summary(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
         match self.read_head(name).await {
-            Err(Error::Storage(error)) => summarize_error(name, error).map(Some),
+            Err(Error::Storage(error)) => {
+                let summary = summarize_error(name, error)?;
+                // Where reading is denied, it is denied for files that do not exist too.
+                let exists = self.exists(name).await;
+                Ok(exists.then_some(summary))
+            }
             read => read,
         }
+    }
+
+    /// Returns whether there is anything under the name of a backup, as far as that can be listed.
+    async fn exists(&self, name: &BackupName) -> bool {
+        let dir = self.layout(name).dir().clone();
+        if self.store.has_objects_below(&dir).await.unwrap_or(true) {
+            return true;
+        }
+        // Broken links and special files are no objects.
+        let root = self.store.list_level(&self.root.as_prefix()).await;
+        root.map_or(true, |found| {
+            let is_name = |entry: &String| entry == name.as_str();
+            found.dirs.iter().any(is_name) || found.broken.iter().any(|(entry, _)| is_name(entry))
+        })
     }
 
     /// Does the same as [`Self::read_summary`], but fails if the backup cannot be read.
     pub(crate) async fn read_head(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
         let key = self.layout(name).manifest_file(ManifestFile::Head);
-        let Some(bytes) = self.read_optional_file(&key).await? else {
+        let Some(bytes) = self.read_head_file(&key).await? else {
             return self.summarize_without_head(name).await;
         };
+        if bytes.len() as u64 > MAX_HEAD_BYTES {
+            let problem =
+                format!("{}: it is larger than {} MiB", ManifestFile::Head.as_str(), MAX_HEAD_BYTES >> 20);
+            return Ok(Some(damaged_summary(name, problem)));
+        }
         match json::read_backup_meta(bytes.as_ref()) {
             Ok(head) if head.summary.is_some() => Ok(Some(summary_from_head(name, &head))),
             Ok(head) => self.summarize_go_backup(name, &head).await.map(Some),
             Err(error) => {
                 Ok(Some(damaged_summary(name, format!("{}: {error}", ManifestFile::Head.as_str()))))
+            }
+        }
+    }
+
+    /// Reads a head, but not much more than [`MAX_HEAD_BYTES`]; returns `None` if it does not exist.
+    async fn read_head_file(&self, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
+        let mut head = BytesMut::new();
+        let mut stream = self.store.read_stream(key);
+        loop {
+            match stream.try_next().await {
+                Ok(Some(bytes)) => head.extend_from_slice(&bytes),
+                Ok(None) => return Ok(Some(head.freeze())),
+                Err(error) if error.kind() == StorageErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+            if head.len() as u64 > MAX_HEAD_BYTES {
+                return Ok(Some(head.freeze()));
             }
         }
     }

@@ -71,7 +71,9 @@ impl Catalog {
         let full = layout.manifest_file(ManifestFile::Full);
         let head = self.read_level_file(&layout, ManifestFile::Head).await?;
         if let Some(source) = self.open_reader(&full).await? {
-            let mut manifest = parse_on_thread(source, json::read_full, self.store.describe(&full)).await?;
+            let mut manifest =
+                parse_on_thread(source, json::read_full, name.to_string(), self.store.describe(&full))
+                    .await?;
             // The format of full_meta.json has no summary; only the head of our own backups contains one.
             let file = || self.store.describe(&layout.manifest_file(ManifestFile::Head));
             let head = json::read_backup_meta(head.as_ref())
@@ -154,12 +156,15 @@ impl Catalog {
 async fn parse_on_thread(
     source: ChunkReader,
     read: impl FnOnce(ChunkReader) -> Result<Manifest, json::JsonError> + Send + 'static,
+    name: String,
     file: String,
 ) -> Result<Manifest, Error> {
-    tokio::task::spawn_blocking(move || read(source))
-        .await
-        .map_err(|e| Error::Task(e.to_string()))?
-        .map_err(|source| Error::DamagedFile { file, source })
+    tokio::task::spawn_blocking(move || read(source)).await.map_err(|e| Error::Task(e.to_string()))?.map_err(
+        |source| match source {
+            json::JsonError::Io(error) => Error::Unreadable { name, problem: error.to_string() },
+            source => Error::DamagedFile { file, source },
+        },
+    )
 }
 
 /// A blocking reader of the chunks that arrive from a store.

@@ -100,6 +100,7 @@ impl RestoreRun<'_> {
         attempt.partitions =
             ctx.run(data.while_readable(self.import_collection(plan, backup, data, turn).boxed())).await?;
         check_row_counts(plan, &attempt.partitions)?;
+        ctx.run(data.importer.check_sent_again(&plan.target)).await?;
         if attempt.created {
             ctx.run(self.compare_rows(plan, &data.importer, &attempt.partitions)).await?;
         }

@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use milvus::{ImportJobId, ImportRequest, ImportState, Milvus, MilvusError, MilvusErrorKind};
+use milvus::{ImportJobId, ImportRequest, ImportState, ListedImport, Milvus, MilvusError, MilvusErrorKind};
 use model::name::CollectionRef;
 use tokio::sync::Semaphore;
 
 use super::job::ImportTask;
 use super::job_history::{FollowedJob, JobHistory, SentJobs};
 use super::stage::StagingDirectory;
+use crate::outage::MAX_OUTAGE;
 use crate::{Activity, EngineLimits, Error};
 
 /// The number of jobs that wait at the server in addition to those that it processes.
@@ -24,11 +25,11 @@ const WAITING_JOBS: usize = 2;
 /// They are short because the restore waits for the end of the last job, and the server has few jobs at a time.
 const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(300));
 
-/// The time without an answer of the server after which its jobs count as failed.
-const MAX_OUTAGE: Duration = Duration::from_mins(3);
+/// The pause between two questions whether a job has arrived whose sending was interrupted.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pause before the server is asked whether a job has arrived whose sending was interrupted.
-const RESEND_PAUSE: Duration = Duration::from_secs(1);
+/// The time in which a request can arrive after its connection broke.
+const MAX_DELAY: Duration = Duration::from_secs(15);
 
 /// The time for which the server may answer that it does not know a job.
 const MAX_UNKNOWN: Duration = Duration::from_secs(20);
@@ -100,7 +101,7 @@ impl Importer {
                 partition: task.partition.map(|partition| partition.name.clone()),
                 files: vec![source.prefixes.clone()],
             };
-            let id = self.send_job(task, &request).await?;
+            let id = self.send_job(&request).await?;
             let (key, read) = (&task.job.key, &source.prefixes.insert);
             tracing::debug!("import job {id} ({key}) of {} reads {read}", task.describe_target());
             let job = self.history().begin(&task.plan.target, &id, self.milvus.unreachable_calls());
@@ -131,54 +132,67 @@ impl Importer {
     }
 
     /// Sends a job. If Milvus becomes unreachable meanwhile, waits for it and sends the job again unless it has arrived.
-    async fn send_job(&self, task: &ImportTask<'_>, request: &ImportRequest) -> Result<ImportJobId, Error> {
-        let target = &task.plan.target;
+    async fn send_job(&self, request: &ImportRequest) -> Result<ImportJobId, Error> {
+        let target = &request.target;
         self.history().send(target);
         let started = Instant::now();
         loop {
-            match self.milvus.import(request).await {
+            let error = match self.milvus.import(request).await {
                 Ok(id) => return Ok(id),
-                Err(error) => self.wait_out(task, started, error)?,
-            }
-            let arrived = loop {
-                // A request that has left this host takes a moment too.
-                tokio::time::sleep(RESEND_PAUSE).await;
-                match self.milvus.list_imports(target).await {
-                    Ok(jobs) => {
-                        break jobs
-                            .into_iter()
-                            .find(|job| job.reads(&request.files) && self.is_unknown(target, &job.id));
-                    }
-                    Err(error) => self.wait_out(task, started, error)?,
-                }
+                Err(error) => error,
             };
-            self.history().end_outage();
-            if let Some(job) = arrived {
-                return Ok(job.id);
+            let may_arrive = !error.was_never_executed();
+            wait_out(started, error)?;
+            let job = self
+                .find_arrived_job(request, if may_arrive { MAX_DELAY } else { Duration::ZERO }, started)
+                .await?;
+            if let Some(job) = job {
+                return Ok(job);
             }
+            self.history().send_again(target, &request.files);
         }
     }
 
-    /// Fails if an error does not mean that Milvus is unreachable, or if it has been so for too long.
-    fn wait_out(&self, task: &ImportTask<'_>, since: Instant, error: MilvusError) -> Result<(), Error> {
-        let away = since.elapsed();
-        if error.kind() != MilvusErrorKind::Unreachable || away > MAX_OUTAGE {
-            return Err(error.into());
+    /// Looks for a job that was sent although no answer came; a proxy may have passed the request on with a delay.
+    async fn find_arrived_job(
+        &self,
+        request: &ImportRequest,
+        delay: Duration,
+        started: Instant,
+    ) -> Result<Option<ImportJobId>, Error> {
+        let mut answered: Option<Instant> = None;
+        loop {
+            match self.milvus.list_imports(&request.target).await {
+                Ok(jobs) => {
+                    let own = self.jobs_of(&request.target);
+                    let mut arrived = jobs.into_iter().filter(|job| job.reads(&request.files));
+                    if let Some(job) = arrived.find(|job| own.is_unknown(&job.id)) {
+                        return Ok(Some(job.id));
+                    }
+                    if answered.get_or_insert_with(Instant::now).elapsed() >= delay {
+                        return Ok(None);
+                    }
+                }
+                Err(error) => wait_out(started, error)?,
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
         }
-        self.report_outage(task, away, &error);
-        Ok(())
     }
 
-    /// Warns once in an outage, which has lasted for `away`.
-    fn report_outage(&self, task: &ImportTask<'_>, away: Duration, error: &MilvusError) {
-        if self.history().begin_outage() {
-            let seconds = MAX_OUTAGE.saturating_sub(away).as_secs();
-            task.run.ctx.warn(format!("Milvus does not answer; retrying for up to {seconds} s: {error}"));
+    /// Fails if a request that was sent again was executed twice, so that the target has its rows twice.
+    pub(super) async fn check_sent_again(&self, target: &CollectionRef) -> Result<(), Error> {
+        let own = self.jobs_of(target);
+        if own.sent_again.is_empty() {
+            return Ok(());
         }
-    }
-
-    fn is_unknown(&self, target: &CollectionRef, job: &ImportJobId) -> bool {
-        self.history().jobs_of(target).is_unknown(job)
+        let jobs = self.milvus.list_imports(target).await?;
+        let is_repeated = |job: &ListedImport| {
+            own.is_unknown(&job.id) && own.sent_again.iter().any(|files| job.reads(files))
+        };
+        match jobs.into_iter().find(is_repeated) {
+            Some(job) => Err(Error::ImportedTwice { job: job.id, target: target.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Requests the state of a job until it ends; fails if the job is lost, if no job makes progress, or if the server is
@@ -206,17 +220,13 @@ impl Importer {
                     continue;
                 }
                 // A restart of Milvus takes a minute, and it continues its jobs afterwards.
-                Err(error) if error.is_temporary() && last_answer.elapsed() < MAX_OUTAGE => {
-                    self.report_outage(task, last_answer.elapsed(), &error);
-                    continue;
-                }
+                Err(error) if error.is_temporary() && last_answer.elapsed() < MAX_OUTAGE => continue,
                 Err(error) => {
                     let activity = Activity::Import { job: id.clone(), place: task.describe_target() };
                     return Err(Error::from(error).with_context(activity));
                 }
             };
             last_answer = Instant::now();
-            self.history().end_outage();
             match status.state {
                 ImportState::Completed => return Ok(status.rows),
                 ImportState::Failed(reason) => {
@@ -268,6 +278,12 @@ impl Importer {
             self.staging_permits.add_permits(1);
         }
     }
+}
+
+/// Fails if an error does not mean that Milvus is unreachable, or if it has been so for too long.
+fn wait_out(since: Instant, error: MilvusError) -> Result<(), Error> {
+    let is_outage = error.kind() == MilvusErrorKind::Unreachable && since.elapsed() < MAX_OUTAGE;
+    if is_outage { Ok(()) } else { Err(error.into()) }
 }
 
 /// A job that is followed; once marked, it counts as processed by the server until this guard is dropped.

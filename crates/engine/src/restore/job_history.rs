@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use milvus::ImportJobId;
+use milvus::{ImportJobId, ImportPrefixes};
 use model::name::CollectionRef;
 
 /// The time without a change after which a job may count as lost.
@@ -17,7 +17,6 @@ pub(super) struct JobHistory {
     newest_ended: u64,
     /// The longest duration of a job that has ended.
     longest: Duration,
-    is_away: bool,
     /// The jobs by their target.
     jobs: HashMap<CollectionRef, SentJobs>,
 }
@@ -30,6 +29,8 @@ pub(super) struct SentJobs {
     pub(super) earlier: HashSet<ImportJobId>,
     /// The number of requests to which no answer has come, so that their jobs may exist under unknown ids.
     pub(super) unanswered: usize,
+    /// The files of the jobs that were sent again, because nothing showed that the server had received the request.
+    pub(super) sent_again: Vec<Vec<ImportPrefixes>>,
     /// Whether a job was lost: it may have brought rows of which Milvus does not tell that they are its own.
     pub(super) has_lost: bool,
 }
@@ -81,14 +82,9 @@ impl JobHistory {
         self.longest = self.longest.max(job.sent.elapsed());
     }
 
-    /// Records that Milvus does not answer; returns whether it answered until now.
-    pub(super) fn begin_outage(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_away, true)
-    }
-
-    /// Records an answer of Milvus.
-    pub(super) fn end_outage(&mut self) {
-        self.is_away = false;
+    /// Records that a job with these files is sent again.
+    pub(super) fn send_again(&mut self, target: &CollectionRef, files: &[ImportPrefixes]) {
+        self.jobs.entry(target.clone()).or_default().sent_again.push(files.to_vec());
     }
 
     /// Returns whether a job counts as lost whose state has not changed for `unchanged`, after so many calls that did

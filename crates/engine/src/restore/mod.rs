@@ -3,6 +3,7 @@
 mod collection;
 mod create;
 mod data_access;
+mod expected_rows;
 mod finish;
 mod foreign_rows;
 mod import;
@@ -28,6 +29,7 @@ use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 use crate::catalog::Catalog;
 use crate::instance::Instance;
 use crate::lease::Lease;
+use crate::outage::warn_about_outages;
 use crate::warnings::Warnings;
 use crate::{
     CollectionFailure, CollectionOutcome, CollectionRestored, Engine, Error, Event, JobCtx, PartitionRows,
@@ -121,6 +123,7 @@ impl RestoreRun<'_> {
     /// Marks the backup as being read, and executes the plan.
     async fn execute(self) -> Result<RestoreReport, Error> {
         let PreparedRestore { catalog, request, .. } = &self.prepared;
+        let _outages = warn_about_outages(self.milvus(), self.ctx);
         // A cancellation must not interrupt a claim: a marker that is never stopped would look live.
         self.ctx.check()?;
         let reader = catalog.claim_for_reading(self.engine, &request.name).await?;

@@ -15,6 +15,7 @@ use model::version::Capabilities;
 
 use super::PreparedRestore;
 use super::data_access::determine_data_access;
+use super::expected_rows::{count_expected_rows, describe_lost_insertions};
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
 use crate::backup::{confirm_source_root, list_collections_of};
 use crate::catalog::{BackupDetail, Catalog};
@@ -110,15 +111,21 @@ pub(super) async fn prepare_restore(
     if !checked.targets.unused.is_empty() {
         ctx.warn(format!("no collection matches the rename rule {}", checked.targets.unused.join(", ")));
     }
+    let mut uncounted = Vec::new();
     if !request.options.meta_only {
-        checked.facts.prefixes = inspect_prefixes(&checked, request).await?;
+        let mut prefixes = inspect_prefixes(&checked, request).await?;
+        let collections = checked.selected_collections();
+        uncounted =
+            count_expected_rows(&checked.catalog, &request.name, &collections, &mut prefixes, ctx).await;
+        checked.facts.prefixes = prefixes;
     }
     let mut plan = checked.build_plan(request)?;
+    plan.warnings.append(&mut uncounted);
     let capabilities = checked.target.milvus.capabilities();
     let index_warnings = describe_unknown_indexes(&plan, capabilities);
     plan.warnings.extend(index_warnings);
     if !capabilities.import_applies_deletes_by_time {
-        plan.warnings.extend(describe_lost_insertions(&plan));
+        plan.warnings.extend(describe_lost_insertions(&plan, &checked.facts.prefixes));
     }
     let CheckedRestore { catalog, target, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
@@ -171,19 +178,6 @@ fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targ
     targets
         .only(&request.targets)
         .map_err(|error| Error::Selection(error, Some(Box::new(Advice::FilterByTargetNames))))
-}
-
-/// Describes the collections whose rows may be lost if they were deleted and inserted again.
-fn describe_lost_insertions(plan: &RestorePlan) -> Option<String> {
-    let with_deletes = plan.collections.iter().filter(|c| c.jobs.iter().any(|job| job.has_deltas));
-    let names: Vec<String> = with_deletes.map(|c| c.target.to_string()).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "imports of this Milvus (before 2.3.4) apply deletes regardless of their time, so rows that were deleted \
-             and inserted again will be missing in {}",
-            names.join(", ")
-        )
-    })
 }
 
 /// Describes the indexes of a plan whose type the target does not have.

@@ -245,5 +245,11 @@ pub(crate) fn nonzero(n: usize) -> NonZeroUsize {
 
 fn local_place(root: &Path) -> FileLocation {
     let root_text = root.to_str().unwrap().to_owned();
-    FileLocation { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as: None }
+    FileLocation {
+        store: StoreConfig::Disk,
+        root: ObjectKey::new(&root_text),
+        root_text,
+        seen_as: None,
+        role: storage::StoreRole::Milvus,
+    }
 }

@@ -225,7 +225,13 @@ pub(crate) fn non_zero(n: usize) -> NonZeroUsize {
 
 fn local_place(root: &Path) -> FileLocation {
     let root_text = root.to_str().unwrap().to_owned();
-    FileLocation { store: StoreConfig::Disk, root: ObjectKey::new(&root_text), root_text, seen_as: None }
+    FileLocation {
+        store: StoreConfig::Disk,
+        root: ObjectKey::new(&root_text),
+        root_text,
+        seen_as: None,
+        role: storage::StoreRole::Milvus,
+    }
 }
 
 /// Creates a collection with a primary key and a vector, and inserts `rows` rows without flushing them.

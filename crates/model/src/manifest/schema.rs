@@ -83,9 +83,6 @@ impl std::fmt::Display for DataType {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConsistencyLevel(pub i32);
 
-/// The smallest id of a field that is not one of the system.
-const FIRST_USER_FIELD: i64 = 100;
-
 /// The schema of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
@@ -111,13 +108,25 @@ impl Schema {
     /// Returns whether segments can hold files of a field: one of the schema, the row id, the timestamp, or the hidden
     /// dynamic field, which descriptions of collections omit.
     pub fn may_store(&self, field: FieldId) -> bool {
-        let sub_fields = self.struct_array_fields.iter().flat_map(|array| &array.fields);
-        let ids: BTreeSet<i64> = self.fields.iter().chain(sub_fields).map(|field| field.id).collect();
-        // Its id is the first one that was free when the collection was created.
-        let is_dynamic = self.enable_dynamic_field
-            && field.0 >= FIRST_USER_FIELD
-            && (FIRST_USER_FIELD..field.0).all(|id| ids.contains(&id));
-        matches!(field.0, 0 | 1) || ids.contains(&field.0) || is_dynamic
+        matches!(field, FieldId::ROW_ID | FieldId::TIMESTAMP)
+            || self.hidden_field() == Some(field)
+            || self.stored_fields().any(|stored| stored.id == field.0)
+    }
+
+    /// Returns the fields with files of their own: those of structs have some, arrays of structs have none.
+    pub fn stored_fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().chain(self.struct_array_fields.iter().flat_map(|array| &array.fields))
+    }
+
+    /// Returns the id of the hidden dynamic field; `None` if there is none, or if it is among the fields.
+    pub fn hidden_field(&self) -> Option<FieldId> {
+        if !self.enable_dynamic_field || self.fields.iter().any(|field| field.is_dynamic) {
+            return None;
+        }
+        let arrays = self.struct_array_fields.iter().map(|array| array.id);
+        let used: BTreeSet<i64> = self.stored_fields().map(|field| field.id).chain(arrays).collect();
+        // Milvus gives it the first id that is free.
+        (FieldId::FIRST_USER_FIELD.0..=i64::MAX).find(|id| !used.contains(id)).map(FieldId)
     }
 
     /// Returns whether a field of the schema is the partition key.
@@ -210,5 +219,7 @@ mod tests {
         assert_eq!(stored(&schema), [0, 1, 100, 101, 102, 103]);
         schema.fields.pop();
         assert_eq!(stored(&schema), [0, 1, 100, 101, 102]);
+        schema.fields.push(Field { id: 105, is_dynamic: true, ..Field::default() });
+        assert_eq!(stored(&schema), [0, 1, 100, 101, 105]);
     }
 }

@@ -1,7 +1,5 @@
 //! The columns that are read: those that were asked for, and those that decide which rows are alive.
 
-use std::collections::BTreeSet;
-
 use model::ids::FieldId;
 use model::manifest::{DataType, Field, Schema};
 
@@ -11,8 +9,6 @@ use crate::values::ColumnType;
 
 /// The name of the hidden field with undeclared keys.
 const DYNAMIC_FIELD: &str = "$meta";
-/// The id of the first user field.
-const FIRST_USER_FIELD: i64 = 100;
 
 /// The columns that are read, the requested ones first.
 #[derive(Debug)]
@@ -69,28 +65,17 @@ fn type_of(fields: &[Field], id: FieldId, binary_text: bool) -> Result<ColumnTyp
     }
 }
 
-/// Returns the user fields that have files of their own, sorted by id.
-///
-/// The fields of structs have; the arrays of structs have not. The hidden field is added if the schema lacks it.
+/// Returns the user fields that have files of their own, with the hidden field, sorted by id.
 fn all_fields(schema: &Schema) -> Vec<Field> {
-    let structs = &schema.struct_array_fields;
-    let mut fields: Vec<Field> = schema.fields.clone();
-    fields.extend(structs.iter().flat_map(|array| array.fields.iter().cloned()));
-    fields.retain(|field| field.id >= FIRST_USER_FIELD);
-    if schema.enable_dynamic_field && !fields.iter().any(|field| field.is_dynamic) {
-        let used: BTreeSet<i64> =
-            fields.iter().map(|field| field.id).chain(structs.iter().map(|array| array.id)).collect();
-        // Milvus gives the hidden field the first id that is free.
-        if let Some(id) = (FIRST_USER_FIELD..=i64::MAX).find(|id| !used.contains(id)) {
-            fields.push(Field {
-                id,
-                name: DYNAMIC_FIELD.to_owned(),
-                data_type: DataType::JSON,
-                is_dynamic: true,
-                ..Field::default()
-            });
-        }
-    }
+    let mut fields: Vec<Field> = schema.stored_fields().cloned().collect();
+    fields.retain(|field| field.id >= FieldId::FIRST_USER_FIELD.0);
+    fields.extend(schema.hidden_field().map(|id| Field {
+        id: id.0,
+        name: DYNAMIC_FIELD.to_owned(),
+        data_type: DataType::JSON,
+        is_dynamic: true,
+        ..Field::default()
+    }));
     fields.sort_by_key(|field| field.id);
     fields
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{answer, error_chain, http_error, io_error, signing_error, timeout_cause};
+use crate::backend::s3::NOT_A_STORE;
 use crate::error::{Cause, StorageErrorKind};
 
 /// Classifies an error of OpenDAL.
@@ -17,6 +18,9 @@ pub(crate) fn opendal_error(error: &opendal::Error) -> Cause {
     }
     if error.message() == "operation timeout reached" {
         return timeout_cause();
+    }
+    if error.message() == NOT_A_STORE {
+        return Cause::new(StorageErrorKind::Unreachable, NOT_A_STORE);
     }
     match (find_quoted(error.message(), "code: \""), find_status(&text)) {
         (Some(code), status) => {

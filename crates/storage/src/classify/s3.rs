@@ -16,7 +16,7 @@ pub(super) fn classify_code(code: &str) -> Option<Meaning> {
         "ExpiredToken" | "TokenRefreshRequired" => (K::Credentials, false, "the session token has expired"),
         "InvalidToken" => (K::Credentials, false, "the session token is not valid"),
         "RequestTimeTooSkewed" => {
-            (K::Credentials, false, "this machine's clock differs too much from the store's")
+            (K::ClockSkew, false, "this machine's clock differs too much from the store's")
         }
         "NoSuchBucket" => (K::BucketMissing, false, "the bucket does not exist"),
         "NoSuchKey" => (K::NotFound, false, "the object does not exist"),

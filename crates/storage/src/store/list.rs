@@ -7,7 +7,7 @@ use opendal::EntryMode;
 use super::Store;
 use crate::backend::{Backend, disk};
 use crate::classify;
-use crate::error::Result;
+use crate::error::{Cause, Result, StorageErrorKind};
 use crate::object::{LevelListing, ListedObject, ObjectMetadata};
 
 impl Store {
@@ -91,7 +91,13 @@ impl Store {
         let (store, prefix) = (self.clone(), prefix.as_prefix());
         let open = async move {
             let lister = store.operator().lister_with(prefix.as_str()).recursive(recursive).await;
-            let fail = move |error| classify::opendal_error(&error).during("list", store.prefix(&prefix));
+            let fail = move |error| {
+                let cause = classify::opendal_error(&error);
+                // A listing of a prefix without objects is empty.
+                let is_no_bucket = cause.kind == StorageErrorKind::NotFound;
+                let kind = if is_no_bucket { StorageErrorKind::BucketMissing } else { cause.kind };
+                Cause { kind, ..cause }.during("list", store.prefix(&prefix))
+            };
             match lister {
                 Ok(lister) => Ok(lister.map_err(fail)),
                 Err(error) => Err(fail(error)),

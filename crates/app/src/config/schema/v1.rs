@@ -20,8 +20,8 @@ pub(in crate::config) static KEYS: &[Key] = &[
     key("log.file.maxSize", Count, "300").becomes("log.file.maxSizeMiB"),
     key("log.file.maxBackups", Whole, "0").becomes("log.file.maxBackups"),
     key("log.file.maxDays", Whole, "0").also(&["log.file.maxAge"]).becomes("log.file.maxDays"),
-    key("grpc.log.level", Text, "WARNING"),
-    key("http.enabled", Bool, "true"),
+    key("grpc.log.level", Text, "WARNING").unused(),
+    key("http.enabled", Bool, "true").unused(),
     key("http.debugMode", Bool, "false")
         .falls_back_to("false")
         .also(&["http.debug_mode"])

@@ -15,6 +15,9 @@ const MAX_LINES_OF_SUCCESS: usize = 50;
 /// The columns before the message of the total: its name, its bar, its percentage and the spaces between them.
 const COLUMNS_BEFORE_MESSAGE: usize = 5 + 1 + 15 + 1 + 5 + 1;
 
+/// The columns for the name of a collection.
+const COLUMNS_OF_NAME: usize = 26;
+
 /// The bars on the terminal.
 #[derive(Default)]
 pub(super) struct Bars {
@@ -50,7 +53,7 @@ impl Bars {
             let bar = self.collections.entry(collection.name.clone()).or_insert_with(|| {
                 bars.insert_before(
                     total,
-                    new_bar(collection.shown_name(), "  {prefix:26!} {bar:20} {wide_msg}"),
+                    new_bar(&shorten(collection.shown_name()), "  {prefix:26!} {bar:20} {wide_msg}"),
                 )
             });
             update(bar, done_part(collection), words::collection(collection));
@@ -64,6 +67,17 @@ impl Bars {
             }
         }
     }
+}
+
+/// Shortens a name in its middle, because names often differ only in their ends.
+fn shorten(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= COLUMNS_OF_NAME {
+        return name.to_owned();
+    }
+    let end = (COLUMNS_OF_NAME - 1) / 2;
+    let beginning = COLUMNS_OF_NAME - 1 - end;
+    name.chars().take(beginning).chain(['…']).chain(name.chars().skip(length - end)).collect()
 }
 
 /// The import jobs once the import has begun, the bytes before that.

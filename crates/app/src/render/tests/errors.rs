@@ -142,6 +142,10 @@ fn failures_of_backup_and_restore() {
         rows(7),
         Error::Copied { key: "backup/a".into(), found: "1 byte".into(), expected: "2 bytes".into() },
         Error::NotProven(collection()),
+        Error::ImportedTwice {
+            job: milvus::ImportJobId("446".into()),
+            target: CollectionRef::new("default", "books"),
+        },
         Error::JobLost {
             job: milvus::ImportJobId("450".into()),
             place: "default.books/_default".into(),

@@ -32,7 +32,8 @@ pub(super) fn plan_partitions(
 fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (PartitionPlan, Vec<ImportJob>) {
     let segments: Vec<&Segment> =
         partition.segments.iter().filter(|s| s.kind.has_rows() && !s.binlogs.is_empty()).collect();
-    let prefix = facts.prefixes.get(&partition.id).copied().unwrap_or_default();
+    let nothing = PrefixFacts::default();
+    let prefix = facts.prefixes.get(&partition.id).unwrap_or(&nothing);
     let groups = group_segments(&segments, facts.max_job_bytes.unwrap_or(MAX_JOB_BYTES));
     let in_place = facts.access == DataAccess::InPlace && !prefix.foreign && groups.len() == 1;
     let scope = PartitionScope::One(partition.id);
@@ -61,12 +62,19 @@ struct SegmentGroup<'a> {
     segments: Vec<&'a Segment>,
 }
 
-/// Returns how many rows of these segments an import may report.
+/// Returns how many rows of these segments an import may report: one number if the rows of segments with deletes were
+/// read.
 ///
 /// Delete entries are counted per partition: each of them may delete a row of any segment that has delta logs, but no
 /// row of another segment.
-fn row_range(segments: &[&Segment], prefix: PrefixFacts) -> RowRange {
-    let max = segments.iter().fold(0, |rows: u64, s| rows.saturating_add(s.rows));
+fn row_range(segments: &[&Segment], prefix: &PrefixFacts) -> RowRange {
+    let live =
+        |s: &&Segment| if s.delta_logs.is_empty() { Some(s.rows) } else { prefix.live.get(&s.id).copied() };
+    let sum = |rows: u64, of_segment: u64| rows.saturating_add(of_segment);
+    if let Some(rows) = segments.iter().map(live).try_fold(0, |rows, live| live.map(|live| sum(rows, live))) {
+        return RowRange { min: rows, max: rows };
+    }
+    let max = segments.iter().map(|s| s.rows).fold(0, sum);
     let deletes = if has_deltas(segments) { prefix.deletes } else { 0 };
     RowRange { min: max.saturating_sub(deletes), max }
 }
@@ -110,7 +118,7 @@ mod tests {
     }
 
     fn facts(foreign: bool, deletes: u64) -> TargetFacts {
-        let prefixes = [(PartitionId(2), PrefixFacts { foreign, deletes })].into();
+        let prefixes = [(PartitionId(2), PrefixFacts { foreign, deletes, ..PrefixFacts::default() })].into();
         TargetFacts { prefixes, ..sample::facts() }
     }
 
@@ -121,6 +129,26 @@ mod tests {
             ImportFiles::Staged(ids) => ids.iter().map(|id| id.0).collect(),
         };
         jobs.iter().map(ids).collect()
+    }
+
+    #[test]
+    fn the_number_of_rows_is_exact_where_the_rows_of_segments_with_deletes_were_read() {
+        let segments = vec![
+            sample::segment(3, 100, 10),
+            sample::segment_with_deletes(4, 50, 20),
+            sample::segment_with_deletes(5, 7, 1),
+        ];
+        let mut facts = facts(false, 7);
+        let live = &mut facts.prefixes.get_mut(&PartitionId(2)).unwrap().live;
+        live.insert(SegmentId(4), 48);
+        let (plan, _) = plan_segments(segments.clone(), &facts);
+        assert_eq!(plan.rows, RowRange { min: 150, max: 157 }, "one segment was not read");
+        facts.prefixes.get_mut(&PartitionId(2)).unwrap().live.insert(SegmentId(5), 7);
+        let (plan, jobs) = plan_segments(segments, &facts);
+        assert_eq!(
+            (plan.rows, jobs[0].rows),
+            (RowRange { min: 155, max: 155 }, RowRange { min: 155, max: 155 })
+        );
     }
 
     #[test]

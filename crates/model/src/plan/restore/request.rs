@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::PartitionId;
+use crate::ids::{PartitionId, SegmentId};
 use crate::manifest::Schema;
 use crate::mapping::Mapping;
 use crate::name::{BackupName, CollectionRef};
@@ -136,10 +136,14 @@ pub struct TargetFacts {
 }
 
 /// The facts about a partition's prefix in the backup.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PrefixFacts {
     /// Whether objects exist that are not in the manifest; an import in place would read them too.
     pub foreign: bool,
     /// The number of delete entries in the delta logs.
     pub deletes: u64,
+    /// The numbers of rows that are not deleted, of the segments with delta logs whose rows were read.
+    pub live: BTreeMap<SegmentId, u64>,
+    /// The number of these rows whose keys were deleted before the rows were inserted.
+    pub inserted_again: u64,
 }

@@ -84,7 +84,7 @@ fn a_plan_states_why_it_stages() {
     assert!(plan.jobs().all(|job| matches!(job.files, ImportFiles::Staged(_))));
 
     let dirty = TargetFacts {
-        prefixes: [(PartitionId(6), PrefixFacts { foreign: true, deletes: 0 })].into(),
+        prefixes: [(PartitionId(6), PrefixFacts { foreign: true, ..PrefixFacts::default() })].into(),
         ..sample::facts()
     };
     let plan = plan_backup(backup(), &sample::request(), &dirty).unwrap();

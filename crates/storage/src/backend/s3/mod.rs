@@ -18,6 +18,7 @@ use opendal::{HttpTransporter, Operator, services};
 pub(crate) use client::S3Client;
 pub use config::{NewObjectOptions, S3Addressing, S3Config, S3Credentials};
 pub(crate) use copier::S3Copier;
+pub(crate) use transport::NOT_A_STORE;
 
 use self::address::S3Address;
 use self::transport::S3Transport;

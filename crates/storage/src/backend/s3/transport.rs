@@ -20,6 +20,9 @@ use super::region::find_region_in_host;
 const REGION_HEADER: &str = "x-amz-bucket-region";
 const CONTENT_MD5: &str = "content-md5";
 
+/// The message of the error for an answer that no object store gives.
+pub(crate) const NOT_A_STORE: &str = "the endpoint answers, but not as an object store";
+
 /// How often a request is changed and sent again: for its region, and for a checksum.
 const MAX_LESSONS: usize = 2;
 
@@ -161,6 +164,15 @@ impl HttpTransport for S3Transport {
                 break refusal.map(to_http_body);
             }
         };
+        if is_listing(&parts) && response.status().is_success() {
+            let (head, mut document) = response.into_parts();
+            let document = document.to_buffer().await?;
+            // A proxy's own page would be read as an empty listing.
+            if !is_list_document(&document.to_bytes()) {
+                return Err(Error::new(ErrorKind::Unexpected, NOT_A_STORE));
+            }
+            response = Response::from_parts(head, to_http_body(document));
+        }
         // Gateways confirm a deletion with any status of success; OpenDAL expects this one.
         if parts.method == Method::DELETE && response.status().is_success() {
             *response.status_mut() = StatusCode::NO_CONTENT;
@@ -172,6 +184,18 @@ impl HttpTransport for S3Transport {
 /// Returns whether the document of an answer with this status can say what the request lacked.
 fn may_teach(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_REQUEST | StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT)
+}
+
+/// Returns whether a request lists objects.
+fn is_listing(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    parts.method == Method::GET && query.split('&').any(|pair| pair.starts_with("list-type="))
+}
+
+/// Returns whether a document can be the answer to a request that lists objects.
+fn is_list_document(document: &[u8]) -> bool {
+    let beginning = document.get(..1024).unwrap_or(document);
+    String::from_utf8_lossy(beginning).contains("<ListBucketResult")
 }
 
 /// Returns whether a request creates an object or begins its upload in parts.
