@@ -134,7 +134,10 @@ fn read_part(map: &mut DeleteMap, part: &ParquetPart, form: Form, runtime: Handl
         let Some(batches) = batches else { break };
         let rows = batches.iter().map(Array::len).min().unwrap_or(0);
         for position in 0..rows {
-            add_entry(map, &batches, position).map_err(|problem| Reason::Value { row, problem })?;
+            add_entry(map, &batches, position).map_err(|problem| Fault {
+                offset: streams.first().map(ColumnStream::offset),
+                reason: Reason::Value { row, problem },
+            })?;
             row += 1;
         }
     }

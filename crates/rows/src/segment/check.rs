@@ -45,10 +45,10 @@ pub(super) fn check_group(footer: &Footer) -> Result<(), Reason> {
         return Err(Reason::Inconsistent(format!("the column group has unknown version {version:?}")));
     }
     check_row_groups(footer)?;
-    // Files that Milvus 2.6 wrote list the groups of their segment; those of the library alone do not.
-    let Some(lists) = footer.value("group_field_id_list") else { return Ok(()) };
     let own: Option<Vec<i64>> = footer.columns.iter().map(|column| column.field.map(|id| id.0)).collect();
     let own = own.ok_or_else(|| Reason::damaged("a column has no field id"))?;
+    // Files that Milvus 2.6 wrote list the groups of their segment; those of the library alone do not.
+    let Some(lists) = footer.value("group_field_id_list") else { return Ok(()) };
     let is_listed = lists.split(';').any(|list| {
         let ids: Option<Vec<i64>> = list.split(',').map(|id| id.trim().parse().ok()).collect();
         ids.as_ref() == Some(&own)

@@ -74,6 +74,8 @@ fn all_fields(schema: &Schema) -> Vec<Field> {
         name: DYNAMIC_FIELD.to_owned(),
         data_type: DataType::JSON,
         is_dynamic: true,
+        // Nothing tells whether it may be null; a field that was added later may.
+        nullable: true,
         ..Field::default()
     }));
     fields.sort_by_key(|field| field.id);

@@ -88,7 +88,7 @@ impl ColumnType {
             kind: kind_of(field, binary_text)?,
             nullable: field.nullable,
             is_dynamic: field.is_dynamic,
-            default: field.default_value.clone(),
+            default: field.default_value.clone().filter(|encoded| !encoded.is_empty()),
             element_type: field.element_type,
         })
     }
