@@ -152,6 +152,10 @@ impl ChunkBatches {
             .filter_map(|values| values.as_binary_view_opt())
             .map(|values| values.views().as_ref())
             .collect();
+        let all = views.iter().flat_map(|views| views.iter().skip(self.converted));
+        if all.map(|view| view_length(*view)).sum::<usize>() <= self.rules.batch_bytes {
+            return self.stored_rows - self.converted;
+        }
         let mut bytes = 0_usize;
         for row in self.converted..self.stored_rows {
             let lengths = views.iter().filter_map(|views| views.get(row)).map(|view| view_length(*view));
@@ -181,11 +185,11 @@ impl ChunkBatches {
         let mut values = values.collect::<Result<Vec<_>>>()?;
         let alive = self.find_live_rows(&values, rows, counts)?;
         values.truncate(columns.requested);
-        let live_rows = alive.true_count();
+        let live_rows = alive.as_ref().map_or(rows, BooleanArray::true_count);
         let internal = |error: arrow_schema::ArrowError| {
             RowsError::new(self.place.clone(), Reason::Damaged(error.to_string()))
         };
-        if live_rows < rows {
+        if let Some(alive) = alive.filter(|_| live_rows < rows) {
             for column in &mut values {
                 *column = filter(column, &alive).map_err(internal)?;
             }
@@ -194,13 +198,13 @@ impl ChunkBatches {
         RecordBatch::try_new_with_options(Arc::clone(&self.rules.schema), values, &options).map_err(internal)
     }
 
-    /// Finds the rows that are neither deleted nor expired.
+    /// Finds the rows that are neither deleted nor expired; `None` if nothing can be.
     fn find_live_rows(
         &self,
         values: &[ArrayRef],
         rows: usize,
         counts: &mut RowCounts,
-    ) -> Result<BooleanArray> {
+    ) -> Result<Option<BooleanArray>> {
         let columns = &self.rules.columns;
         let timestamps =
             values.get(columns.timestamp).and_then(|column| column.as_primitive_opt::<UInt64Type>());
@@ -209,6 +213,10 @@ impl ChunkBatches {
         };
         let keys = columns.key.and_then(|key| values.get(key));
         let [first, last] = self.timestamps;
+        if keys.is_none() && self.rules.expired_at_ms.is_none() && (first, last) == (0, 0) {
+            counts.stored += rows as u64;
+            return Ok(None);
+        }
         let mut alive = Vec::with_capacity(rows);
         for (row, time) in timestamps.values().iter().enumerate() {
             if (first, last) != (0, 0) && !(first..=last).contains(time) {
@@ -225,7 +233,7 @@ impl ChunkBatches {
             counts.expired += u64::from(is_expired && !is_deleted);
             alive.push(!is_deleted && !is_expired);
         }
-        Ok(BooleanArray::from(alive))
+        Ok(Some(BooleanArray::from(alive)))
     }
 
     /// Returns whether a row was deleted after it was inserted. A deletion at the same time keeps it: such are the
