@@ -20,6 +20,7 @@ pub(crate) use column::ColumnStream;
 pub(crate) use container::{Descriptor, NewBinlog};
 pub(crate) use footer::{FileColumn, Footer, Physical};
 
+use crate::blocking::run_blocking;
 use crate::error::{Place, Reason, RowsError, Unsupported};
 
 /// The data event with the rows of a column.
@@ -194,7 +195,8 @@ impl ParquetPart {
         }
         let start = tail.len().saturating_sub(with_trailer);
         let footer = tail.slice(start..start + footer_bytes);
-        let footer = footer::decode(&footer, length - with_trailer as u64)?;
+        let decode = move || footer::decode(&footer, length - with_trailer as u64);
+        let footer = run_blocking(decode).await??;
         Ok(Self { object: Arc::clone(object), base: range.start, footer: Arc::new(footer) })
     }
 }
