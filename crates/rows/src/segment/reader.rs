@@ -58,6 +58,8 @@ impl SegmentReader {
     ///
     /// `deletes` are those of the segment's own delta logs, of the L0 segments of its partition, and of those of all
     /// partitions, in any order. A row is omitted if one of them has an entry with its key and a later timestamp.
+    /// Rows that Milvus 3.0 imported count there from the time of the import, which no file records; so a deletion
+    /// between the timestamp of such a row and its import omits it here, although Milvus shows it.
     ///
     /// A field that some files lack, because it was added later, has its default value there, or null. Fails if a
     /// file cannot be read or contradicts the others or the schema.

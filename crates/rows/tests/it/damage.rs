@@ -1,17 +1,14 @@
 //! Damaged files: whatever is wrong with them, reading ends with rows or with an error that names the place.
 
-use std::sync::LazyLock;
-
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::{FixedSizeBinaryBuilder, ListBuilder};
-use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int32Array, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, StringArray};
 use milvus_backup_rows::{
     DeleteMap, DeltaFile, DeltaFiles, InsertFile, KeyType, ReadOptions, Reason, RowsError, SegmentFiles,
     SegmentReader,
 };
-
 use model::key::ObjectKey;
 use model::manifest::{DataType, Schema};
 use proptest::prelude::*;
@@ -64,7 +61,6 @@ fn uncompressed_segment() -> (Schema, SegmentFiles) {
         ("vector", DataType::FLOAT_VECTOR),
         ("vectors", DataType(106)),
         ("double", DataType::DOUBLE),
-        ("other vector", DataType::FLOAT_VECTOR),
     ]);
     for field in schema.fields.iter_mut().skip(1) {
         field.nullable = true;
@@ -94,11 +90,9 @@ fn uncompressed_segment() -> (Schema, SegmentFiles) {
     made.add_column(101, 9, DataType::VARCHAR, Arc::new(text), style);
     made.add_column(102, 9, DataType::INT8, Arc::new(small), style);
     made.add_column(103, 9, DataType::BOOL, Arc::new(flags), style);
-    made.add_column(104, 9, DataType::FLOAT_VECTOR, vectors.clone(), style);
+    made.add_column(104, 9, DataType::FLOAT_VECTOR, vectors, style);
     made.add_column(105, 9, DataType(106), Arc::new(lists.finish()), style);
     made.add_column(106, 9, DataType::DOUBLE, Arc::new(doubles), style);
-    let plain = vectors.slice(0, 500);
-    made.add_column(107, 9, DataType::FLOAT_VECTOR, plain, style);
     (schema, made.files)
 }
 
