@@ -103,7 +103,7 @@ const MIN_SIMILARITY: f64 = 0.6;
 fn nearest(schema: Schema, name: &str) -> Option<&'static str> {
     let wanted = split_words(name);
     let has_word = |words: &[String], wanted: &str| words.iter().any(|word| word == wanted);
-    let concerns_backup = |words: &[String]| has_word(words, "backup");
+    let concerns = |words: &[String]| [has_word(words, "backup"), has_word(words, "restore")];
     // A value that is not a secret must never get where a secret belongs.
     let is_secret = |words: &[String]| {
         let secret = ["secret", "password", "token"];
@@ -114,14 +114,13 @@ fn nearest(schema: Schema, name: &str) -> Option<&'static str> {
     }
     let candidates = schema.keys().flat_map(super::schema::Key::names).filter_map(|known| {
         let words = split_words(known);
-        let is_other_storage = concerns_backup(&words) != concerns_backup(&wanted);
+        let is_other_storage = concerns(&words) != concerns(&wanted);
         let becomes_secret = is_secret(&words) != is_secret(&wanted);
         let has_last =
             wanted.last().is_some_and(|last| words.iter().any(|word| compare_word(last, word) > 0.0));
         (!is_other_storage && !becomes_secret && has_last).then(|| (compare_words(&wanted, &words), known))
     });
-    // Of several, the first.
-    let best = candidates.reduce(|best, other| if other.0 > best.0 { other } else { best })?;
+    let best = candidates.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
     (best.0 >= MIN_SIMILARITY).then_some(best.1)
 }
 
@@ -170,15 +169,13 @@ fn compare_word(one: &str, other: &str) -> f64 {
     if SYNONYMS.iter().any(|pair| *pair == [one, other] || *pair == [other, one]) {
         return SYNONYM_SIMILARITY;
     }
-    let is_beginning = |short: &str, long: &str| short.len() >= 4 && long.starts_with(short);
-    let score = strsim::normalized_damerau_levenshtein(one, other);
-    if is_beginning(one, other) || is_beginning(other, one) {
-        score.max(0.85)
-    } else if score >= 0.8 {
-        score
-    } else {
-        0.0
+    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    if short != long && long.starts_with(short) {
+        // Shorter words, such as `use` and `user`, have little to do with each other.
+        return if short.len() >= 4 { 0.85 } else { 0.0 };
     }
+    let score = strsim::normalized_damerau_levenshtein(one, other);
+    if score >= 0.7 { score } else { 0.0 }
 }
 
 #[cfg(test)]

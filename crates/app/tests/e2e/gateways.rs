@@ -164,6 +164,20 @@ async fn an_archived_backup_hides_no_other() {
 }
 
 #[tokio::test]
+async fn a_name_that_no_backup_has_is_not_deleted_where_reading_is_denied() {
+    let rule = |request: &Parts| {
+        let lists = request.uri.query().is_some_and(|query| query.contains("list-type"));
+        if request.method != Method::GET || lists {
+            return Treatment::Pass;
+        }
+        let document = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+        Treatment::Answer(403, ("x-gateway", "1"), document)
+    };
+    let Some(scene) = Scene::new(rule).await else { return };
+    scene.run("delete -n absent --yes").exits_with(3);
+}
+
+#[tokio::test]
 async fn a_backup_in_the_format_of_a_minio_disk_is_listed_as_unreadable() {
     let Some(scene) = Scene::new(|_| Treatment::Pass).await else { return };
     let backups = open_bucket(&servers::s3().unwrap(), BACKUP_BUCKET, S3Server::ACCESS_KEY_ID);

@@ -120,6 +120,22 @@ async fn a_forced_deletion_names_the_run_that_it_overrides_and_that_run_stops() 
 }
 
 #[tokio::test]
+async fn a_marker_that_cannot_be_parsed_belongs_to_a_living_run_until_it_is_old() {
+    let world = World::with_books().await;
+    let tool = Tool::new(&world.config().to_string());
+    let marker = world.path(BEGIN_MARKER);
+    fs::create_dir_all(marker.parent().unwrap()).unwrap();
+    fs::write(&marker, "{").unwrap();
+    assert!(tool.run(&["list"]).exits_with(0).stdout.contains("running"));
+    let refused = tool.run(&["delete", "nightly", "--yes"]).exits_with(1);
+    assert!(refused.stderr.contains("being used by an unknown process"), "{}", refused.stderr);
+    tool.run(&["create", "nightly", "--replace-unfinished"]).exits_with(4);
+    set_age(&marker, Duration::from_secs(200));
+    assert!(tool.run(&["list"]).exits_with(0).stdout.contains("unfinished"));
+    tool.run(&["delete", "nightly", "--yes"]).exits_with(0);
+}
+
+#[tokio::test]
 async fn a_backup_that_a_restore_reads_is_not_deleted() {
     let world = World::with_books().await;
     let tool = Tool::new(&world.config().to_string());

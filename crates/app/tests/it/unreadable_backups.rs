@@ -11,12 +11,13 @@ use crate::serving::World;
 use crate::tool::{NOWHERE, Tool};
 
 /// Each name with its state and a word of the reason.
-const ODD: [(&str, &str, &str); 9] = [
+const ODD: [(&str, &str, &str); 10] = [
     ("dead", "unreadable", "link to nothing"),
     ("dead_head", "unreadable", "link to nothing"),
     ("device", "unreadable", "not a regular file"),
     ("directory", "unreadable", "is a directory"),
     ("garbage", "damaged", "not the JSON of a backup"),
+    ("huge", "damaged", "it is larger than 16 MiB"),
     ("loop", "unreadable", "symbolic links"),
     ("loop_head", "unreadable", "symbolic links"),
     ("minio", "unreadable", "is a directory"),
@@ -37,6 +38,8 @@ fn create_odd_backups(root: &Path) {
     assert!(made.success());
     fs::create_dir(meta("directory").join("backup_meta.json")).unwrap();
     fs::write(meta("garbage").join("backup_meta.json"), [7; 40]).unwrap();
+    let huge = fs::File::create(meta("huge").join("backup_meta.json")).unwrap();
+    huge.set_len(4 << 30).unwrap();
     symlink("loop", root.join("loop")).unwrap();
     symlink("backup_meta.json", meta("loop_head").join("backup_meta.json")).unwrap();
     // MinIO stores an object as a directory of this name.

@@ -114,3 +114,48 @@ fn count_batch(batch: &RecordBatch, deletes: &DeleteMap, live: &mut LiveRows) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, BinaryArray, Int64Array, UInt64Array};
+    use model::ids::CollectionId;
+    use model::key::ObjectKey;
+    use rows::{DeleteEntry, DeletedKey, encode_delta_log};
+    use storage::{Store, StoreConfig};
+
+    use super::*;
+
+    async fn count(keys: ArrayRef, deletes: &[(DeletedKey, u64)], key_type: KeyType) -> LiveRows {
+        let entries: Vec<_> =
+            deletes.iter().map(|(key, time)| DeleteEntry { key: key.clone(), time: Tso(*time) }).collect();
+        let scope = PartitionScope::One(PartitionId(2));
+        let log = encode_delta_log(CollectionId(1), scope, SegmentId(3), &entries).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreConfig::Disk).unwrap();
+        let key = ObjectKey::new(dir.path().join("4").to_str().unwrap());
+        store.write(&key, log).await.unwrap();
+        let files = vec![DeltaFile { key, log: DeltaLog { log: model::ids::LogId(4), size: 0 } }];
+        let deltas =
+            DeltaFiles { collection: CollectionId(1), partition: scope, segment: SegmentId(3), files };
+        let deletes = DeleteMap::read(&store, key_type, &[deltas]).await.unwrap();
+        let times: ArrayRef = Arc::new(UInt64Array::from(vec![10, 20, 30, 40]));
+        let batch = RecordBatch::try_from_iter([("key", keys), ("time", times)]).unwrap();
+        let mut live = LiveRows::default();
+        count_batch(&batch, &deletes, &mut live);
+        live
+    }
+
+    #[tokio::test]
+    async fn a_row_is_dead_if_its_key_was_deleted_later_and_counts_as_inserted_again_if_before() {
+        let expected = LiveRows { rows: 3, inserted_again: 2 };
+        let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 1, 7]));
+        let deletes = [(1, 25), (2, 20), (9, 99)].map(|(key, time)| (DeletedKey::Int64(key), time));
+        assert_eq!(count(keys, &deletes, KeyType::Int64).await, expected);
+        let keys: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"a", b"b", b"a", b"c"]));
+        let deletes =
+            [("a", 25), ("b", 20), ("z", 99)].map(|(key, time)| (DeletedKey::VarChar(key.to_owned()), time));
+        assert_eq!(count(keys, &deletes, KeyType::VarChar).await, expected);
+    }
+}

@@ -260,3 +260,21 @@ async fn a_bucket_tells_whether_it_keeps_old_versions() {
         assert!(!store.keeps_versions().await, "a store that does not tell is not an error");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_is_no_listing_is_an_error() {
+    let server = Server::start().await;
+    let store = server.store("bucket");
+    write_objects(&store, 1).await;
+    server.inject(Method::GET, "list-type", ANY_NUMBER, Fault::Answer(200, "<html>Please log in</html>"));
+    let error = store.list_level(&ObjectKey::new("a/")).await.unwrap_err();
+    assert_eq!(error.kind(), StorageErrorKind::Unreachable);
+    assert!(error.to_string().ends_with("the endpoint answers, but not as an object store"), "{error}");
+    server.inject(Method::GET, "list-type", ANY_NUMBER, Fault::Answer(404, "<html>Not found</html>"));
+    let store = server.store("bucket");
+    let error = store.list_level(&ObjectKey::new("b/")).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), StorageErrorKind::Unreachable | StorageErrorKind::BucketMissing),
+        "{error}"
+    );
+}
