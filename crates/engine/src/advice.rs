@@ -347,7 +347,8 @@ impl Error {
             Self::Version(UnsupportedVersion::TooNew(_)) => Advice::UseGoTool,
             Self::Copied { .. } => Advice::TryAgain,
             Self::LeaseLost { .. } => Advice::FindOtherRun,
-            // The messages of the first four contain the rule or the reason. The others need no action, or are bugs of this program.
+            // The messages of the first four contain the rule or the reason. The others need no action, or are bugs of
+            // this program.
             Self::Name(_)
             | Self::Unreadable { .. }
             | Self::Place { .. }

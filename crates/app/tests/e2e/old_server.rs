@@ -1,8 +1,9 @@
-//! Milvus 2.2.16, whose flush does not write delete entries.
+//! Milvus 2.2.16, whose flush does not write delete entries, and whose imports apply them regardless of their time.
 
 use crate::source::{Content, OLD, Source};
 use crate::tool::Tool;
-use testkit::seed::Library;
+use model::name::CollectionRef;
+use testkit::seed::{Library, keyed};
 use testkit::{names, servers};
 
 #[tokio::test]
@@ -33,4 +34,34 @@ async fn milvus_2_2_is_backed_up_with_a_warning_and_restored_to_2_2_and_2_3() {
         }
         target.drop(&milvus).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn rows_that_were_deleted_and_inserted_again_are_named_where_an_old_target_loses_them() {
+    let (Some(server), Some(old)) = (servers::milvus(), servers::milvus_2216()) else { return };
+    let (milvus, run) = (server.connect().await, names::unique("again"));
+    let name = |suffix: &str| CollectionRef::new("default", format!("{run}_{suffix}"));
+    let (replaced, whole) = (name("a"), name("b"));
+    for collection in [&replaced, &whole] {
+        keyed::create(&milvus, collection, 2).await.unwrap();
+        keyed::insert(&milvus, collection, 0..10, 2).await;
+    }
+    milvus.delete(&replaced, "id in [3, 4]").await;
+    keyed::insert(&milvus, &replaced, 3..4, 2).await;
+    for collection in [&replaced, &whole] {
+        milvus.flush(collection).await.unwrap();
+    }
+    let tool = Tool::on_disk(&server);
+    tool.run(&format!("create -n again --filter {replaced},{whole}")).exits_with(0);
+
+    let copied = tool.run("restore -n again --suffix _new").exits_with(0);
+    copied.prints(&["19 rows"]);
+    let to_old = Tool::on_disk_of(&tool, &old);
+    let lost = format!("inserted again will be missing in {replaced} (1 row)");
+    to_old.run("restore -n again --dry-run").exits_with(0).prints(&[&lost]);
+    let restored = to_old.run("restore -n again").exits_with(6);
+    restored.prints(&["rows of partition _default: 1 of 9, which were deleted and inserted again"]);
+    let old = old.connect().await;
+    assert_eq!(old.flushed_rows(&whole).await.unwrap(), 10);
+    assert_eq!(old.flushed_rows(&replaced).await.unwrap(), 8);
 }

@@ -99,7 +99,7 @@ impl RestoreRun<'_> {
         self.emit_phase(plan, CollectionPhase::Importing);
         attempt.partitions =
             ctx.run(data.while_readable(self.import_collection(plan, backup, data, turn).boxed())).await?;
-        check_row_counts(plan, &attempt.partitions)?;
+        attempt.lacks.extend(check_row_counts(plan, &attempt.partitions)?);
         ctx.run(data.importer.check_sent_again(&plan.target)).await?;
         if attempt.created {
             ctx.run(self.compare_rows(plan, &data.importer, &attempt.partitions)).await?;
@@ -214,7 +214,9 @@ impl ImportTally {
 impl ImportTask<'_> {
     /// Returns the number of imported rows; fails if it is outside the row range of the job.
     fn check_rows(&self, rows: u64) -> Result<u64, Error> {
-        if self.job.rows.contains(rows) {
+        let may_lose = self.partition.map_or(0, |partition| partition.may_lose);
+        let is_known_loss = self.job.rows.min.checked_sub(rows).is_some_and(|lost| lost <= may_lose);
+        if self.job.rows.contains(rows) || is_known_loss {
             Ok(rows)
         } else {
             let partition = self.partition.map_or("all partitions", |partition| &partition.name);
@@ -223,14 +225,23 @@ impl ImportTask<'_> {
     }
 }
 
-/// Fails if the row count of a partition is outside its range.
+/// Describes the rows that the target has lost because they were deleted and inserted again; fails if the row count of a
+/// partition is outside its range for another reason.
 ///
 /// This is necessary because on Milvus 2.2 and 2.3 an import of an unreadable path completes without rows.
-fn check_row_counts(plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<(), Error> {
-    match partitions.iter().find(|p| !p.expected.contains(p.counted)) {
-        Some(wrong) => Err(row_count_error(plan, &wrong.partition, wrong.counted, wrong.expected)),
-        None => Ok(()),
-    }
+fn check_row_counts(plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<Vec<String>, Error> {
+    let wrong = partitions.iter().filter(|p| !p.expected.contains(p.counted));
+    let losses = wrong.map(|p| {
+        let PartitionRows { partition, counted, expected } = p;
+        let planned = plan.partitions.iter().find(|planned| planned.name == *partition);
+        match planned.and_then(|planned| planned.count_lost(*counted)) {
+            Some(lost) => Ok(format!(
+                "rows of partition {partition}: {lost} of {expected}, which were deleted and inserted again"
+            )),
+            None => Err(row_count_error(plan, partition, *counted, *expected)),
+        }
+    });
+    losses.collect()
 }
 
 fn row_count_error(plan: &CollectionPlan, partition: &str, counted: u64, expected: RowRange) -> Error {

@@ -75,9 +75,9 @@ fn add_to_prefixes(
 }
 
 /// Describes the rows that a target loses whose imports apply deletes regardless of their time.
-pub(super) fn describe_lost_insertions(plan: &RestorePlan, prefixes: &Prefixes) -> Option<String> {
+pub(super) fn describe_lost_insertions(plan: &RestorePlan) -> Option<String> {
     let with_deletes = plan.collections.iter().filter(|c| c.jobs.iter().any(|job| job.has_deltas));
-    let lost: Vec<String> = with_deletes.filter_map(|c| describe_loss(c, prefixes)).collect();
+    let lost: Vec<String> = with_deletes.filter_map(describe_loss).collect();
     (!lost.is_empty()).then(|| {
         format!(
             "imports of this Milvus (before 2.3.4) apply deletes regardless of their time, so rows that were deleted \
@@ -88,13 +88,12 @@ pub(super) fn describe_lost_insertions(plan: &RestorePlan, prefixes: &Prefixes) 
 }
 
 /// Names a target with the number of rows that it loses; `None` if it loses none.
-fn describe_loss(plan: &CollectionPlan, prefixes: &Prefixes) -> Option<String> {
+fn describe_loss(plan: &CollectionPlan) -> Option<String> {
     let target = &plan.target;
     if plan.partitions.iter().any(|partition| partition.rows.min != partition.rows.max) {
         return Some(target.to_string());
     }
-    let of_partition = |id| prefixes.get(id).map_or(0, |prefix| prefix.inserted_again);
-    match plan.partitions.iter().map(|partition| of_partition(&partition.id)).sum() {
+    match plan.partitions.iter().map(|partition| partition.may_lose).sum() {
         0 => None,
         1u64 => Some(format!("{target} (1 row)")),
         rows => Some(format!("{target} ({rows} rows)")),

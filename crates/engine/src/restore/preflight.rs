@@ -59,7 +59,11 @@ pub(crate) async fn check_restore_request(
     let (backup, target) = (&checked.catalog.store, &checked.target);
     let access = determine_data_access(backup, &target.store, engine.config.limits.copy_mode, &head).await;
     let facts = inspect_target(target, &checked.targets, aliases, access, request).await?;
-    let facts = TargetFacts { max_job_bytes: Some(engine.config.limits.import_job_bytes), ..facts };
+    let facts = TargetFacts {
+        max_job_bytes: Some(engine.config.limits.import_job_bytes),
+        loses_insertions: !target.milvus.capabilities().import_applies_deletes_by_time,
+        ..facts
+    };
     checked.facts = facts;
     // This plan lacks the files, which take longer to list, but finds every target that is not allowed.
     checked.drops = checked.build_plan(request)?.dropped_targets().cloned().collect();
@@ -125,7 +129,7 @@ pub(super) async fn prepare_restore(
     let index_warnings = describe_unknown_indexes(&plan, capabilities);
     plan.warnings.extend(index_warnings);
     if !capabilities.import_applies_deletes_by_time {
-        plan.warnings.extend(describe_lost_insertions(&plan, &checked.facts.prefixes));
+        plan.warnings.extend(describe_lost_insertions(&plan));
     }
     let CheckedRestore { catalog, target, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the

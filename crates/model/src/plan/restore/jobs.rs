@@ -10,7 +10,7 @@ use crate::segment::SegmentKind;
 
 /// Plans a partition into which nothing is imported.
 pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
-    PartitionPlan { id: partition.id, name: partition.name.clone(), rows: RowRange::default() }
+    PartitionPlan { id: partition.id, name: partition.name.clone(), rows: RowRange::default(), may_lose: 0 }
 }
 
 /// Plans the partitions of a collection and the import jobs for their data.
@@ -53,7 +53,8 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
         after: Vec::new(),
     });
     let rows = row_range(&segments, prefix);
-    (PartitionPlan { rows, ..plan_without_data(partition) }, jobs.collect())
+    let may_lose = if facts.loses_insertions { prefix.inserted_again } else { 0 };
+    (PartitionPlan { rows, may_lose, ..plan_without_data(partition) }, jobs.collect())
 }
 
 /// Segments that one job imports.
@@ -145,6 +146,10 @@ mod tests {
         assert_eq!(plan.rows, RowRange { min: 150, max: 157 }, "one segment was not read");
         facts.prefixes.get_mut(&PartitionId(2)).unwrap().live.insert(SegmentId(5), 7);
         let (plan, jobs) = plan_segments(segments, &facts);
+        facts.prefixes.get_mut(&PartitionId(2)).unwrap().inserted_again = 2;
+        facts.loses_insertions = true;
+        let (lossy, _) = plan_segments(vec![sample::segment_with_deletes(4, 50, 20)], &facts);
+        assert_eq!([45, 46, 47, 48].map(|counted| lossy.count_lost(counted)), [None, Some(2), Some(1), None]);
         assert_eq!(
             (plan.rows, jobs[0].rows),
             (RowRange { min: 155, max: 155 }, RowRange { min: 155, max: 155 })

@@ -101,6 +101,17 @@ pub struct PartitionPlan {
     pub name: String,
     /// The number of rows that the import must report.
     pub rows: RowRange,
+    /// The number of these rows that the target may lose, because they were deleted and inserted again.
+    pub may_lose: u64,
+}
+
+impl PartitionPlan {
+    /// Returns how many rows the target has lost as expected if an import reports `counted` rows; `None` if that does
+    /// not explain the number.
+    pub fn count_lost(&self, counted: u64) -> Option<u64> {
+        let lost = self.rows.min.checked_sub(counted)?;
+        (1..=self.may_lose).contains(&lost).then_some(lost)
+    }
 }
 
 /// The range of correct row counts: from the rows minus the delete entries, up to the rows.

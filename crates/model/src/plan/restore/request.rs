@@ -131,6 +131,8 @@ pub struct TargetFacts {
     pub access: DataAccess,
     /// The largest size in bytes of a job with several segments; `None` for [`MAX_JOB_BYTES`](super::MAX_JOB_BYTES).
     pub max_job_bytes: Option<u64>,
+    /// Whether imports of the target apply deletes regardless of their time.
+    pub loses_insertions: bool,
     /// The facts about the prefix of each partition with data.
     pub prefixes: BTreeMap<PartitionId, PrefixFacts>,
 }
