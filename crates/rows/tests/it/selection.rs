@@ -252,7 +252,7 @@ async fn a_column_that_is_larger_than_a_piece_is_read_in_several() {
     let schema = schema(&[("vector", DataType::FLOAT_VECTOR), ("vectors", DataType(106))]);
     let mut schema = schema;
     schema.fields[2].element_type = DataType::FLOAT_VECTOR;
-    let count: i64 = 100_000;
+    let count: i64 = 200_000;
     let rows: Vec<_> = (0..count).map(|id| (5, id)).collect();
     let bytes_of = |id: i64| {
         // values that do not compress
