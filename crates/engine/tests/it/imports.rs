@@ -248,6 +248,21 @@ async fn an_import_that_an_outage_interrupts_is_sent_again_unless_it_has_arrived
 }
 
 #[tokio::test]
+async fn a_request_that_is_executed_after_it_was_sent_again_fails_its_collection() {
+    let world = world_with_backup().await;
+    world.fake.inject(Fault::ImportArrivesLate);
+    world.fake.inject(Fault::AnswerLost { call: "Import" });
+    let request = RestoreRequest {
+        selection: Selection::from_filter("books").unwrap(),
+        ..restore_copy_request("nightly")
+    };
+    let report = world.restore(&request).await.unwrap();
+    assert_eq!(report.kind(), Some(FailureKind::Partial));
+    let books = failure(result_of(&report, "books"));
+    assert!(books.message.contains("a request was executed late, after its connection broke"), "{books:?}");
+}
+
+#[tokio::test]
 async fn an_unavailable_server_is_asked_again_with_one_warning() {
     let mut world = World::with_books().await;
     world.config.milvus.limits.outage = Duration::from_millis(1);

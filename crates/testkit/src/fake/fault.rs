@@ -22,6 +22,8 @@ pub enum Fault {
         /// The name of the call.
         call: &'static str,
     },
+    /// The next request for an import is executed after the one that follows it.
+    ImportArrivesLate,
     /// The call never gets a reply.
     Hangs {
         /// The name of the call.

@@ -16,6 +16,10 @@ type Answer<R> = Result<R, Refusal>;
 
 impl FakeState {
     pub(super) fn import(&mut self, request: &wire::ImportRequest) -> Answer<wire::ImportResponse> {
+        if self.faults.take_equal(&Fault::ImportArrivesLate) {
+            self.late_import = Some(request.clone());
+            return Ok(wire::ImportResponse::default());
+        }
         let old = self.version < (2, 3, 0);
         let held = self.collection(&request.db_name, &request.collection_name)?;
         let is_backup = request.options.iter().any(|pair| pair.key == "backup" && pair.value == "true");
@@ -49,6 +53,9 @@ impl FakeState {
             id,
             FakeImportJob { outcome, polls: 0, collection, files: request.files.join(","), segments },
         );
+        if let Some(late) = self.late_import.take() {
+            self.import(&late)?;
+        }
         Ok(wire::ImportResponse { tasks: vec![id], ..Default::default() })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use proto::milvus::{CreateCollectionRequest, IndexDescription};
+use proto::milvus::{CreateCollectionRequest, ImportRequest, IndexDescription};
 use proto::schema::CollectionSchema;
 
 use super::FakeConfig;
@@ -28,6 +28,8 @@ pub(super) struct FakeState {
     pub(super) jobs: BTreeMap<i64, FakeImportJob>,
     pub(super) faults: Faults,
     pub(super) calls: Vec<String>,
+    /// A request for an import that is executed after the next one.
+    pub(super) late_import: Option<ImportRequest>,
     /// The number of lists from which a fault removed a segment.
     pub(super) lists_with_gap: usize,
     last_id: i64,
@@ -79,6 +81,7 @@ impl FakeState {
             faults: Faults::new(config.faults.clone()),
             calls: Vec::new(),
             lists_with_gap: 0,
+            late_import: None,
             last_id: 450_000_000_000_000_000,
         }
     }
