@@ -23,7 +23,7 @@ async fn commands_on_a_server_back_up_restore_and_delete() {
     ];
     let rename = pairs.map(|(from, to)| format!("{from}.*:{to}.*")).join(",");
     let restored = run_on_server(&format!("restore -n nightly --rename {rename}")).exits_with(0);
-    restored.prints(&["6,993 rows counted", "7,000 less 7 deletes"]);
+    restored.prints(&["6,993 rows counted in the target, as expected"]);
     run_on_server("jobs list --kind restore").exits_with(0).prints(&["succeeded", "100 %"]);
     run_on_server("delete -n nightly --yes").exits_with(0).prints(&["Deleted backup nightly"]);
     target.drop(&server.connect().await).await.unwrap();

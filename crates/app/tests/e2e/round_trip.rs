@@ -34,7 +34,7 @@ async fn a_library_is_restored_into_other_databases_of_the_same_server() {
     source.back_up(&tool, "nightly");
     let (target, rename) = rename_databases(source);
     let run = tool.run(&format!("restore -n nightly --rename {rename}")).exits_with(0);
-    run.prints(&["6,993 rows counted", "7,000 less 7 deletes"]);
+    run.prints(&["6,993 rows counted in the target, as expected"]);
     let milvus = server.connect().await;
     assert_restored(source, &target, &milvus).await;
     target.drop(&milvus).await.unwrap();
