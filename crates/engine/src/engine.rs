@@ -25,6 +25,18 @@ pub struct FileLocation {
 }
 
 impl FileLocation {
+    /// Creates the location of an absolute root path on the local disk.
+    pub fn on_disk(root_text: impl Into<String>) -> Self {
+        let root_text = root_text.into();
+        Self {
+            store: StoreConfig::Disk,
+            root: ObjectKey::new(&root_text),
+            root_text,
+            seen_as: None,
+            role: StoreRole::Milvus,
+        }
+    }
+
     /// Returns the path under which the Milvus server reads a key of this location.
     ///
     /// On a disk the path is absolute: Milvus reads a relative path as an empty prefix, without an error.
@@ -173,13 +185,7 @@ mod tests {
 
     #[test]
     fn server_path_uses_the_root_that_the_container_of_milvus_sees() {
-        let mut place = FileLocation {
-            store: StoreConfig::Disk,
-            root: ObjectKey::new("/srv/backup"),
-            root_text: "/srv/backup".to_owned(),
-            seen_as: None,
-            role: StoreRole::Milvus,
-        };
+        let mut place = FileLocation::on_disk("/srv/backup");
         let key = ObjectKey::new("/srv/backup/nightly/binlogs/");
         assert_eq!(place.server_path(&key), "/srv/backup/nightly/binlogs/");
         place.seen_as = Some("/backup/".to_owned());

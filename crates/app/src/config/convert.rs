@@ -201,13 +201,7 @@ impl Config {
                 let root_text = self.local_root(keys)?;
                 let seen = values.text(keys.local_path);
                 let seen_as = (!seen.is_empty()).then(|| seen.to_owned());
-                Ok(FileLocation {
-                    store: StoreConfig::Disk,
-                    root: ObjectKey::new(&root_text),
-                    root_text,
-                    seen_as,
-                    role: self.role(keys),
-                })
+                Ok(FileLocation { seen_as, role: self.role(keys), ..FileLocation::on_disk(root_text) })
             }
             StorageProtocol::S3 => {
                 let root_text = values.text(keys.root).to_owned();

@@ -173,7 +173,7 @@ impl Layers<'_> {
 
 /// Returns the value to use instead of an invalid one, with a warning, if the key has such a value.
 ///
-/// What a person gives with the command is not replaced.
+/// A value that is given with the command itself is never replaced: that would hide a typing error.
 fn fall_back(key: &Key, problem: &Problem) -> Option<(Value, String)> {
     let fallback = key.fallback.filter(|_| !matches!(problem.source, Source::Flag(_) | Source::Set(_)))?;
     let value = parse(key, &Item::Scalar(fallback.to_owned()), problem.source.clone()).ok()?;

@@ -20,14 +20,7 @@ pub(crate) const fn long_id(number: i64) -> i64 {
 
 /// Returns a location on the local disk.
 pub(crate) fn disk_place(dir: &Path) -> FileLocation {
-    let text = dir.to_str().expect("a path in UTF-8");
-    FileLocation {
-        store: StoreConfig::Disk,
-        root: ObjectKey::new(text),
-        root_text: text.to_owned(),
-        seen_as: None,
-        role: storage::StoreRole::Milvus,
-    }
+    FileLocation::on_disk(dir.to_str().expect("a path in UTF-8"))
 }
 
 /// Returns a location in a bucket.

@@ -73,7 +73,8 @@ impl BackupRun<'_> {
         }))
     }
 
-    /// Returns whether a collection that was not found exists, after a pause or, if it is created anew, a moment later.
+    /// Returns whether a collection that was not found exists again. It is looked for twice, after a pause and a moment
+    /// later, because an application may be replacing it.
     async fn exists_again(&self, name: &CollectionRef, pause: Duration) -> bool {
         tokio::time::sleep(pause).await;
         if self.prepared.collection_exists(name).await {

@@ -98,7 +98,7 @@ impl Catalog {
     /// Reads `mb_manifest.json`; returns `None` for a backup of the Go tool, which has no such file.
     pub(crate) async fn read_facts(&self, name: &BackupName) -> Result<Option<BackupFacts>, Error> {
         let key = self.layout(name).meta_file(MB_MANIFEST);
-        let Some(bytes) = self.read_optional_file(&key).await? else { return Ok(None) };
+        let Some(bytes) = self.read_optional_file(&key, usize::MAX).await? else { return Ok(None) };
         serde_json::from_slice(&bytes)
             .map(Some)
             .map_err(|e| Error::DamagedFile { file: self.store.describe(&key), source: e.into() })

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use model::key::ObjectKey;
 use model::layout::backup::{MB_BEGIN, ManifestFile};
 use model::manifest::{Manifest, json};
 use model::name::BackupName;
@@ -15,7 +13,7 @@ use super::Catalog;
 use crate::{Engine, Error, JobCtx};
 
 /// The largest head that is read, in bytes: its size does not depend on that of the backup.
-const MAX_HEAD_BYTES: u64 = 16 << 20;
+const MAX_HEAD_BYTES: usize = 16 << 20;
 
 /// The number of heads that are read concurrently.
 const CONCURRENT_HEAD_READS: usize = 64;
@@ -149,10 +147,10 @@ impl Catalog {
     /// Does the same as [`Self::read_summary`], but fails if the backup cannot be read.
     pub(crate) async fn read_head(&self, name: &BackupName) -> Result<Option<BackupSummary>, Error> {
         let key = self.layout(name).manifest_file(ManifestFile::Head);
-        let Some(bytes) = self.read_head_file(&key).await? else {
+        let Some(bytes) = self.read_optional_file(&key, MAX_HEAD_BYTES).await? else {
             return self.summarize_without_head(name).await;
         };
-        if bytes.len() as u64 > MAX_HEAD_BYTES {
+        if bytes.len() > MAX_HEAD_BYTES {
             let problem =
                 format!("{}: it is larger than {} MiB", ManifestFile::Head.as_str(), MAX_HEAD_BYTES >> 20);
             return Ok(Some(damaged_summary(name, problem)));
@@ -162,23 +160,6 @@ impl Catalog {
             Ok(head) => self.summarize_go_backup(name, &head).await.map(Some),
             Err(error) => {
                 Ok(Some(damaged_summary(name, format!("{}: {error}", ManifestFile::Head.as_str()))))
-            }
-        }
-    }
-
-    /// Reads a head, but not much more than [`MAX_HEAD_BYTES`]; returns `None` if it does not exist.
-    async fn read_head_file(&self, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
-        let mut head = BytesMut::new();
-        let mut stream = self.store.read_stream(key);
-        loop {
-            match stream.try_next().await {
-                Ok(Some(bytes)) => head.extend_from_slice(&bytes),
-                Ok(None) => return Ok(Some(head.freeze())),
-                Err(error) if error.kind() == StorageErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
-            if head.len() as u64 > MAX_HEAD_BYTES {
-                return Ok(Some(head.freeze()));
             }
         }
     }

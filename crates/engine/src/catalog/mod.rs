@@ -61,9 +61,9 @@ impl Catalog {
         Error::NoSuchBackup { name: name.to_string(), place: self.describe_root(), similar }
     }
 
-    /// Reads a whole file; returns `None` if it does not exist.
-    async fn read_optional_file(&self, key: &ObjectKey) -> Result<Option<bytes::Bytes>, Error> {
-        match self.store.read(key).await {
+    /// Reads a file, of one with more than `limit` bytes only the beginning; returns `None` if it does not exist.
+    async fn read_optional_file(&self, key: &ObjectKey, limit: usize) -> Result<Option<bytes::Bytes>, Error> {
+        match self.store.read_beginning(key, limit).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == storage::StorageErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::from(error)),

@@ -93,7 +93,7 @@ impl Catalog {
     /// Reads one of the level files; a missing one is a damage of the backup.
     async fn read_level_file(&self, layout: &BackupLayout, file: ManifestFile) -> Result<Bytes, Error> {
         let key = layout.manifest_file(file);
-        self.read_optional_file(&key).await?.ok_or_else(|| Error::Damaged {
+        self.read_optional_file(&key, usize::MAX).await?.ok_or_else(|| Error::Damaged {
             name: layout.dir().file_name().to_owned(),
             problems: vec![format!("{} is missing", self.store.describe(&key))],
         })

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use milvus::{ImportJobId, ImportRequest, ImportState, ListedImport, Milvus, MilvusError, MilvusErrorKind};
+use milvus::{
+    ImportJobId, ImportPrefixes, ImportRequest, ImportState, ListedImport, Milvus, MilvusError,
+    MilvusErrorKind,
+};
 use model::name::CollectionRef;
 use tokio::sync::Semaphore;
 
@@ -165,9 +168,8 @@ impl Importer {
             match self.milvus.list_imports(&request.target).await {
                 Ok(jobs) => {
                     let own = self.jobs_of(&request.target);
-                    let mut arrived = jobs.into_iter().filter(|job| job.reads(&request.files));
-                    if let Some(job) = arrived.find(|job| own.is_unknown(&job.id)) {
-                        return Ok(Some(job.id));
+                    if let Some(job) = find_unknown_job(jobs, &own, std::slice::from_ref(&request.files)) {
+                        return Ok(Some(job));
                     }
                     if answered.get_or_insert_with(Instant::now).elapsed() >= delay {
                         return Ok(None);
@@ -186,11 +188,8 @@ impl Importer {
             return Ok(());
         }
         let jobs = self.milvus.list_imports(target).await?;
-        let is_repeated = |job: &ListedImport| {
-            own.is_unknown(&job.id) && own.sent_again.iter().any(|files| job.reads(files))
-        };
-        match jobs.into_iter().find(is_repeated) {
-            Some(job) => Err(Error::ImportedTwice { job: job.id, target: target.clone() }),
+        match find_unknown_job(jobs, &own, &own.sent_again) {
+            Some(job) => Err(Error::ImportedTwice { job, target: target.clone() }),
             None => Ok(()),
         }
     }
@@ -278,6 +277,16 @@ impl Importer {
             self.staging_permits.add_permits(1);
         }
     }
+}
+
+/// Finds a job that reads the files of one of these requests and whose id was never learned.
+fn find_unknown_job(
+    jobs: Vec<ListedImport>,
+    own: &SentJobs,
+    requests: &[Vec<ImportPrefixes>],
+) -> Option<ImportJobId> {
+    let reads_one = |job: &ListedImport| requests.iter().any(|files| job.reads(files));
+    jobs.into_iter().find(|job| own.is_unknown(&job.id) && reads_one(job)).map(|job| job.id)
 }
 
 /// Fails if an error does not mean that Milvus is unreachable, or if it has been so for too long.

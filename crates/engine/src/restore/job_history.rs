@@ -1,4 +1,4 @@
-//! What the import jobs of a restore so far tell about those that are still followed: outages, durations, lost jobs.
+//! What the import jobs of a restore so far tell about those that are still followed: which are known, how long they take, and which are lost.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -31,12 +31,13 @@ pub(super) struct SentJobs {
     pub(super) unanswered: usize,
     /// The files of the jobs that were sent again, because nothing showed that the server had received the request.
     pub(super) sent_again: Vec<Vec<ImportPrefixes>>,
-    /// Whether a job was lost: it may have brought rows of which Milvus does not tell that they are its own.
+    /// Whether a job was lost, which may have brought rows that Milvus does not attribute to it.
     pub(super) has_lost: bool,
 }
 
 impl SentJobs {
-    /// Returns whether nothing shows that a job was not sent by this restore under an id that it never learned.
+    /// Returns whether a job is neither known as one of this restore nor older: the answer to its request may have been
+    /// lost, or another client has sent it.
     pub(super) fn is_unknown(&self, job: &ImportJobId) -> bool {
         !self.ids.contains(job) && !self.earlier.contains(job)
     }

@@ -9,13 +9,12 @@ use engine::{
     FileLocation, JobCtx, PreparedRestore, RestoreReport,
 };
 use milvus::{Auth, ConnectConfig, Tls};
-use model::key::ObjectKey;
 use model::mapping::Mapping;
 use model::name::BackupName;
 use model::plan::backup::{BackupPreview, BackupRequest};
 use model::plan::restore::RestoreRequest;
 use serde_json::{Value, json};
-use storage::{CopyMode, StoreConfig};
+use storage::CopyMode;
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus};
 use testkit::test_milvus::TestMilvus;
@@ -244,12 +243,5 @@ pub(crate) fn nonzero(n: usize) -> NonZeroUsize {
 }
 
 fn local_place(root: &Path) -> FileLocation {
-    let root_text = root.to_str().unwrap().to_owned();
-    FileLocation {
-        store: StoreConfig::Disk,
-        root: ObjectKey::new(&root_text),
-        root_text,
-        seen_as: None,
-        role: storage::StoreRole::Milvus,
-    }
+    FileLocation::on_disk(root.to_str().unwrap())
 }

@@ -9,12 +9,11 @@ use engine::{DeleteRequest, Engine, EngineConfig, EngineLimits, FileLocation};
 use futures::StreamExt;
 use jobs::{EngineRequest, JobSnapshot, JobState, Jobs, JobsConfig, JobsError, OtherPlace, Submission};
 use milvus::{Auth, ConnectConfig, Tls};
-use model::key::ObjectKey;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::BackupRequest;
 use model::plan::restore::RestoreRequest;
-use storage::{CopyMode, StoreConfig};
+use storage::CopyMode;
 use tempfile::TempDir;
 use testkit::fake::{FakeConfig, FakeMilvus, Fault};
 use testkit::seed::keyed;
@@ -224,14 +223,7 @@ pub(crate) fn non_zero(n: usize) -> NonZeroUsize {
 }
 
 fn local_place(root: &Path) -> FileLocation {
-    let root_text = root.to_str().unwrap().to_owned();
-    FileLocation {
-        store: StoreConfig::Disk,
-        root: ObjectKey::new(&root_text),
-        root_text,
-        seen_as: None,
-        role: storage::StoreRole::Milvus,
-    }
+    FileLocation::on_disk(root.to_str().unwrap())
 }
 
 /// Creates a collection with a primary key and a vector, and inserts `rows` rows without flushing them.

@@ -144,9 +144,16 @@ impl Store {
 
     /// Reads a whole object into memory.
     pub async fn read(&self, key: &ObjectKey) -> Result<Bytes> {
+        self.read_beginning(key, usize::MAX).await
+    }
+
+    /// Reads an object into memory until more than `limit` bytes have arrived; a smaller one is read whole.
+    pub async fn read_beginning(&self, key: &ObjectKey, limit: usize) -> Result<Bytes> {
         let mut stream = self.read_stream(key);
         let mut all = BytesMut::from(stream.try_next().await?.unwrap_or_default());
-        while let Some(bytes) = stream.try_next().await? {
+        while all.len() <= limit
+            && let Some(bytes) = stream.try_next().await?
+        {
             all.extend_from_slice(&bytes);
         }
         Ok(all.freeze())
