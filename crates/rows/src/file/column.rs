@@ -16,9 +16,9 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 use tokio::runtime::Handle;
 
-use super::dictionary::CheckedPages;
 use super::footer::{FileColumn, Footer, Physical};
 use super::page;
+use super::page_content::CheckedPages;
 use super::pieces::Pieces;
 use super::{Fault, ParquetPart};
 use crate::error::Reason;
@@ -144,13 +144,9 @@ impl Iterator for ColumnChunks {
         let chunk = group.column(self.column.leaf);
         let bytes = Arc::new(SharedBytes(Arc::clone(&self.bytes)));
         let pages = SerializedPageReader::new(bytes, chunk, rows, None);
-        Some(pages.map(|pages| match self.column.physical {
-            Physical::Fixed(width) | Physical::ListOfFixed(width) => {
-                let values = self.column.alone.column(0);
-                let has_levels = [values.max_rep_level() > 0, values.max_def_level() > 0];
-                Box::new(CheckedPages::new(pages, width, has_levels)) as Box<dyn PageReader>
-            }
-            _ => Box::new(pages),
+        Some(pages.map(|pages| {
+            let checked = CheckedPages::new(pages, &self.column.physical, &self.column.alone.column(0));
+            Box::new(checked) as Box<dyn PageReader>
         }))
     }
 }

@@ -2,9 +2,9 @@
 
 mod column;
 mod container;
-mod dictionary;
 mod footer;
 mod page;
+mod page_content;
 mod pieces;
 mod thrift;
 
