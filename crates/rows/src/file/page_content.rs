@@ -55,8 +55,7 @@ impl<R> CheckedPages<R> {
         match page.encoding() {
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
                 let entries = self.entries.ok_or("a page refers to a dictionary that is missing")?;
-                check_indexes(values, count, entries)
-                    .ok_or("a page refers to a missing entry of its dictionary")
+                check_indexes(values, count, entries).ok_or("the indexes of a page do not fit its dictionary")
             }
             Encoding::RLE if !self.layout.is_bool => Err("the encoding of a page does not suit its type"),
             // The number of bytes, and then runs.
