@@ -1,4 +1,4 @@
-//! What the import jobs of a restore so far tell about those that are still followed: which are known, how long they take, and which are lost.
+//! What is known of the import jobs of a restore: which were sent, how long they take, and which are lost.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub(super) struct SentJobs {
     pub(super) unanswered: usize,
     /// The files of the jobs that were sent again, because nothing showed that the server had received the request.
     pub(super) sent_again: Vec<Vec<ImportPrefixes>>,
-    /// Whether a job was lost, which may have brought rows that Milvus does not attribute to it.
+    /// Whether a job was lost. Milvus does not say which rows such a job has brought.
     pub(super) has_lost: bool,
 }
 

@@ -19,7 +19,7 @@ pub(super) struct CheckedPages<R> {
     entries: Option<u64>,
 }
 
-/// What a page of a column consists of.
+/// How to divide the pages of a column, and what their values are.
 struct Layout {
     /// The largest repetition level and the largest definition level; pages contain no levels that can only be 0.
     max_levels: [i16; 2],
@@ -72,41 +72,37 @@ impl<R> CheckedPages<R> {
 impl Layout {
     /// Checks the levels of a data page, and returns the bytes after them.
     fn check_levels<'a>(&self, page: &'a Page, count: u64) -> Option<&'a [u8]> {
-        let [max_repetition, max_definition] = self.max_levels;
-        match page {
-            Page::DictionaryPage { .. } => None,
-            Page::DataPage { buf, rep_level_encoding, def_level_encoding, .. } => {
-                let mut rest = &buf[..];
-                for (max, encoding) in
-                    [(max_repetition, rep_level_encoding), (max_definition, def_level_encoding)]
-                {
-                    if max > 0 {
-                        let (length, after) = rest.split_first_chunk()?;
-                        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-                        let (levels, after) = after.split_at_checked(length)?;
-                        if *encoding != Encoding::RLE {
-                            return None;
-                        }
-                        check_level_runs(levels, max, count)?;
-                        rest = after;
-                    }
-                }
-                Some(rest)
+        // Pages of the first version contain the length of each kind of levels, unless there are none.
+        let (encodings, lengths) = match page {
+            Page::DictionaryPage { .. } => return None,
+            Page::DataPage { rep_level_encoding, def_level_encoding, .. } => {
+                ([*rep_level_encoding, *def_level_encoding], [None; 2])
             }
-            Page::DataPageV2 { buf, rep_levels_byte_len, def_levels_byte_len, .. } => {
-                let mut rest = &buf[..];
-                for (max, length) in
-                    [(max_repetition, rep_levels_byte_len), (max_definition, def_levels_byte_len)]
-                {
-                    let (levels, after) = rest.split_at_checked(usize::try_from(*length).ok()?)?;
-                    if max > 0 {
-                        check_level_runs(levels, max, count)?;
-                    }
+            Page::DataPageV2 { rep_levels_byte_len, def_levels_byte_len, .. } => {
+                ([Encoding::RLE; 2], [Some(*rep_levels_byte_len), Some(*def_levels_byte_len)])
+            }
+        };
+        let mut rest = &page.buffer()[..];
+        for ((max, encoding), length) in self.max_levels.into_iter().zip(encodings).zip(lengths) {
+            let length = match length {
+                Some(length) => length,
+                None if max == 0 => 0,
+                None => {
+                    let (length, after) = rest.split_first_chunk()?;
                     rest = after;
+                    u32::from_le_bytes(*length)
                 }
-                Some(rest)
+            };
+            let (levels, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            rest = after;
+            if max > 0 {
+                if encoding != Encoding::RLE {
+                    return None;
+                }
+                check_level_runs(levels, max, count)?;
             }
         }
+        Some(rest)
     }
 }
 

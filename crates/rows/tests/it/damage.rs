@@ -17,6 +17,7 @@ use model::manifest::{DataType, Schema};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::backup::{Backup, disk, fixture, set_dim};
@@ -119,19 +120,28 @@ static DELTA_LOGS: LazyLock<Vec<DeltaFiles>> = LazyLock::new(|| {
     })
 });
 
-/// Reads the column, or group of columns, of a file from a copy with other content.
+/// Makes a damaged copy of a file, which exists as long as the returned directory.
+fn damaged_copy(of: &ObjectKey, damage: &Damage) -> (TempDir, ObjectKey) {
+    let mut content = content_of(of);
+    damage.apply(&mut content);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("damaged");
+    std::fs::write(&path, content).unwrap();
+    let key = ObjectKey::new(path.to_str().unwrap());
+    (dir, key)
+}
+
+/// Reads the column, or group of columns, of a file from a damaged copy.
 async fn read_damaged(
     schema: &Schema,
     segment: &SegmentFiles,
     file: usize,
-    content: &[u8],
+    damage: &Damage,
 ) -> Result<usize, RowsError> {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("damaged");
-    std::fs::write(&path, content).unwrap();
     let mut segment = segment.clone();
     let damaged: &mut InsertFile = &mut segment.files[file];
-    damaged.key = ObjectKey::new(path.to_str().unwrap());
+    let (_dir, key) = damaged_copy(&damaged.key, damage);
+    damaged.key = key;
     damaged.binlog.size = 0;
     let field = damaged.binlog.field;
     let is_group =
@@ -150,11 +160,15 @@ fn content_is_parquet(file: Option<&InsertFile>) -> bool {
     file.is_some_and(|file| content_of(&file.key).starts_with(b"PAR1"))
 }
 
+fn size_of(key: &ObjectKey) -> usize {
+    std::fs::metadata(format!("/{key}")).unwrap().len().try_into().unwrap()
+}
+
 fn content_of(key: &ObjectKey) -> Vec<u8> {
     std::fs::read(format!("/{key}")).unwrap()
 }
 
-/// What is wrong with a file.
+/// The changes that damage a file.
 #[derive(Debug, Default)]
 struct Damage {
     /// Offsets and the bytes that are there now.
@@ -193,7 +207,7 @@ fn parse_damage<'a>(words: impl Iterator<Item = &'a str>) -> Damage {
     damage
 }
 
-/// Where a byte changes: anywhere, or in the first or last bytes, which describe the others.
+/// Where a byte is changed. The first and the last bytes of a file describe its content.
 #[derive(Clone, Copy, Debug)]
 enum Zone {
     Anywhere,
@@ -237,21 +251,15 @@ fn any_damage() -> impl Strategy<Value = AnyDamage> {
 /// Reads a damaged insert binlog, and returns the text of a panic.
 fn panic_of_insert_binlog(segment: usize, file: usize, damage: &Damage) -> Option<String> {
     let (_, schema, segment) = &SEGMENTS[segment];
-    let mut content = content_of(&segment.files[file].key);
-    damage.apply(&mut content);
-    panic_of(RUNTIME.block_on(read_damaged(schema, segment, file, &content)))
+    panic_of(RUNTIME.block_on(read_damaged(schema, segment, file, damage)))
 }
 
 /// Reads a damaged delta log, and returns the text of a panic.
 fn panic_of_delta_log(log: usize, damage: &Damage) -> Option<String> {
     let mut log = DELTA_LOGS[log].clone();
-    let mut content = content_of(&log.files[0].key);
-    damage.apply(&mut content);
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("damaged");
-    std::fs::write(&path, content).unwrap();
     let file: &mut DeltaFile = &mut log.files[0];
-    file.key = ObjectKey::new(path.to_str().unwrap());
+    let (_dir, key) = damaged_copy(&file.key, damage);
+    file.key = key;
     file.log.size = 0;
     panic_of(RUNTIME.block_on(DeleteMap::read(&disk(), KeyType::Int64, &[log])))
 }
@@ -288,7 +296,7 @@ proptest! {
         let segment = segment.index(SEGMENTS.len());
         let (name, _, files) = &SEGMENTS[segment];
         let file = file.index(files.files.len());
-        let damage = damage.of(content_of(&files.files[file].key).len());
+        let damage = damage.of(size_of(&files.files[file].key));
         let panic = panic_of_insert_binlog(segment, file, &damage);
         prop_assert_eq!(panic, None, "keep this in damage.txt: {} {}{}", name, file, damage);
     }
@@ -296,7 +304,7 @@ proptest! {
     #[test]
     fn a_damaged_delta_log_never_panics(log: Index, damage in any_damage()) {
         let log = log.index(DELTA_LOGS.len());
-        let damage = damage.of(content_of(&DELTA_LOGS[log].files[0].key).len());
+        let damage = damage.of(size_of(&DELTA_LOGS[log].files[0].key));
         let panic = panic_of_delta_log(log, &damage);
         prop_assert_eq!(panic, None, "keep this in damage.txt: delta {}{}", log, damage);
     }
