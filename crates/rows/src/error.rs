@@ -6,6 +6,8 @@ use model::ids::{CollectionId, FieldId, PartitionScope, SegmentId};
 use model::manifest::DataType;
 use storage::StorageError;
 
+use crate::segment::SegmentFiles;
+
 /// The result of reading rows.
 pub(crate) type Result<T, E = RowsError> = std::result::Result<T, E>;
 
@@ -60,6 +62,11 @@ impl Place {
     /// Creates the place of a whole segment.
     pub(crate) fn segment(collection: CollectionId, partition: PartitionScope, segment: SegmentId) -> Self {
         Self { collection, partition, segment, field: None, file: None, offset: None }
+    }
+
+    /// Creates the place of the segment that these files belong to.
+    pub(crate) fn of_segment(files: &SegmentFiles) -> Self {
+        Self::segment(files.collection, PartitionScope::One(files.partition), files.segment)
     }
 
     pub(crate) fn with_field(mut self, field: FieldId) -> Self {
@@ -137,6 +144,10 @@ impl Reason {
 
     pub(crate) fn inconsistent(problem: impl Into<String>) -> Self {
         Self::Inconsistent(problem.into())
+    }
+
+    pub(crate) fn other_key_type() -> Self {
+        Self::Request("the delete entries have keys of another type than the primary key".to_owned())
     }
 }
 

@@ -4,7 +4,8 @@
 //! of columns a file), and omits the rows that [`DeleteMap`]s delete. It recognises formats by the files themselves.
 //! Files of storage version 3 and encrypted files are refused by name.
 //!
-//! [`encode_delta_log`] writes delete entries for a segment.
+//! [`SegmentDeletes`] finds what delete entries do to a segment. [`encode_delta_log`] writes entries for the delta log of
+//! a segment, and a [`SegmentRewriter`] its insert binlogs without the deleted rows.
 //!
 //! This crate is given a schema, lists of files and a store. It does not know what a backup is, and all bytes come
 //! through [`storage::Store`]. Its input is not trusted: whatever is wrong with a file is an error that names the
@@ -26,6 +27,8 @@ mod file;
 mod segment;
 mod values;
 
-pub use deletes::{DeleteEntry, DeleteMap, DeletedKey, DeltaFile, DeltaFiles, KeyType, encode_delta_log};
+pub use deletes::{
+    DeleteEntry, DeleteMap, DeletedKey, DeltaFile, DeltaFiles, KeyType, SegmentDeletes, encode_delta_log,
+};
 pub use error::{Place, Reason, RowsError, Unsupported};
-pub use segment::{InsertFile, ReadOptions, RowCounts, SegmentFiles, SegmentReader};
+pub use segment::{InsertFile, ReadOptions, RowCounts, SegmentFiles, SegmentReader, SegmentRewriter};

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use model::ids::Tso;
 
-use super::KeyType;
 use super::entry::DeletedKey;
+use super::{DeleteEntry, KeyType};
 
 /// The deleted keys, each with the largest timestamp at which it was deleted.
 ///
@@ -14,6 +14,7 @@ use super::entry::DeletedKey;
 pub struct DeleteMap {
     keys: Keys,
     entries: u64,
+    has_uncommon_form: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ impl DeleteMap {
             KeyType::Int64 => Keys::Int64(HashMap::new()),
             KeyType::VarChar => Keys::VarChar(HashMap::new()),
         };
-        Self { keys, entries: 0 }
+        Self { keys, entries: 0, has_uncommon_form: false }
     }
 
     /// Returns the type of the keys.
@@ -58,6 +59,12 @@ impl DeleteMap {
         self.entries
     }
 
+    /// Returns whether the logs include one in a form that not every release of Milvus imports: with keys and
+    /// timestamps in two columns, or with several events.
+    pub fn has_uncommon_form(&self) -> bool {
+        self.has_uncommon_form
+    }
+
     /// Returns the latest deletion of an integer key.
     pub fn deletion_of_int64(&self, key: i64) -> Option<Tso> {
         match &self.keys {
@@ -76,15 +83,63 @@ impl DeleteMap {
 
     /// Adds an entry; returns `false` if its key has another type than the map.
     pub(super) fn insert(&mut self, key: DeletedKey, time: u64) -> bool {
-        let latest = match (&mut self.keys, key) {
-            (Keys::Int64(keys), DeletedKey::Int64(key)) => keys.entry(key).or_default(),
-            (Keys::VarChar(keys), DeletedKey::VarChar(key)) => {
-                keys.entry(key.into_bytes().into()).or_default()
-            }
-            _ => return false,
-        };
+        match key {
+            DeletedKey::Int64(key) => self.add_int64(key, time),
+            DeletedKey::VarChar(key) => self.add_text(key.as_bytes(), time),
+        }
+    }
+
+    /// Adds an entry for an integer key; returns `false` if the map has text keys.
+    pub(super) fn add_int64(&mut self, key: i64, time: u64) -> bool {
+        let Keys::Int64(keys) = &mut self.keys else { return false };
+        let latest = keys.entry(key).or_default();
         *latest = time.max(*latest);
         self.entries += 1;
         true
+    }
+
+    /// Adds an entry for a text key; returns `false` if the map has integer keys.
+    pub(super) fn add_text(&mut self, key: &[u8], time: u64) -> bool {
+        let Keys::VarChar(keys) = &mut self.keys else { return false };
+        match keys.get_mut(key) {
+            Some(latest) => *latest = time.max(*latest),
+            None => drop(keys.insert(key.into(), time)),
+        }
+        self.entries += 1;
+        true
+    }
+
+    /// Records that a log has another form than the one that every release of Milvus imports.
+    pub(super) fn mark_uncommon(&mut self) {
+        self.has_uncommon_form = true;
+    }
+
+    /// Returns whether a key of another map is in this one.
+    pub(super) fn has_key_of(&self, other: &Self) -> bool {
+        match (&self.keys, &other.keys) {
+            (Keys::Int64(keys), Keys::Int64(others)) => others.keys().any(|key| keys.contains_key(key)),
+            (Keys::VarChar(keys), Keys::VarChar(others)) => others.keys().any(|key| keys.contains_key(key)),
+            _ => false,
+        }
+    }
+
+    /// Returns one entry for each key, sorted by key.
+    pub(super) fn sorted_entries(&self) -> Vec<DeleteEntry> {
+        let mut entries: Vec<DeleteEntry> = match &self.keys {
+            Keys::Int64(keys) => keys
+                .iter()
+                .map(|(key, time)| DeleteEntry { key: DeletedKey::Int64(*key), time: Tso(*time) })
+                .collect(),
+            Keys::VarChar(keys) => keys
+                .iter()
+                .map(|(key, time)| {
+                    // Delete entries are JSON, so a deleted key is text.
+                    let key = String::from_utf8_lossy(key).into_owned();
+                    DeleteEntry { key: DeletedKey::VarChar(key), time: Tso(*time) }
+                })
+                .collect(),
+        };
+        entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        entries
     }
 }

@@ -1,6 +1,8 @@
 //! Delete entries: the delta logs that contain them, and which rows they delete.
 
 mod entry;
+mod fold;
+mod keys;
 mod map;
 mod read;
 mod write;
@@ -10,6 +12,8 @@ use model::key::ObjectKey;
 use model::manifest::{DataType, DeltaLog, Schema};
 
 pub use entry::DeletedKey;
+pub use fold::SegmentDeletes;
+pub(crate) use keys::KeyColumn;
 pub use map::DeleteMap;
 pub use write::{DeleteEntry, encode_delta_log};
 

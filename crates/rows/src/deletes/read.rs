@@ -42,6 +42,9 @@ impl DeleteMap {
             check_descriptor(&file, &place)?;
             let runtime = Handle::current();
             let within = place.clone();
+            if file.parts.len() != 1 || !matches!(Form::of(&file), Form::Text) {
+                map.mark_uncommon();
+            }
             let read = run_blocking(move || {
                 let read = file.parts.iter().try_for_each(|(kind, part)| {
                     if ![None, Some(DELETE_EVENT)].contains(kind) {

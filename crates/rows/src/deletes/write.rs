@@ -2,24 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{ArrowError, DataType as ArrowType, Field, Schema};
+use arrow_array::BinaryViewArray;
 use bytes::Bytes;
 use model::ids::{CollectionId, PartitionScope, SegmentId, Tso};
 use model::manifest::DataType;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::basic::LogicalType;
 use serde::Serialize;
 
 use super::entry::DeletedKey;
 use crate::error::{Place, Reason, Result, RowsError};
-use crate::file::{DELETE_EVENT, NewBinlog};
-
-/// The bytes that Milvus adds to the length of each text when it states the size of a column.
-const TEXT_OVERHEAD: usize = 16;
+use crate::file::{ColumnForm, ColumnWriter, DELETE_EVENT, NewBinlog, Physical};
 
 /// An entry of a delta log: a key, and the time at which the rows with the key were deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,17 +50,22 @@ pub fn encode_delta_log(
 ) -> Result<Bytes> {
     let fail = |reason: Reason| RowsError::new(Place::segment(collection, partition, segment), reason);
     let texts: Vec<String> = entries.iter().map(encode_entry).collect::<Result<_, _>>().map_err(fail)?;
-    let original_size: usize = texts.iter().map(|text| text.len() + TEXT_OVERHEAD).sum();
-    let payload = encode_column(texts).map_err(|error| fail(error.into()))?;
+    let form =
+        ColumnForm { physical: Physical::Bytes, annotation: Some(LogicalType::String), nullable: false };
+    let column = ColumnWriter::new(&form).and_then(|mut column| {
+        column.write(Arc::new(BinaryViewArray::from_iter_values(&texts)))?;
+        column.close()
+    });
+    let column = column.map_err(fail)?;
     let times = entries.iter().map(|entry| entry.time.0);
     let timestamps = [times.clone().min().unwrap_or(0), times.max().unwrap_or(0)];
     let binlog = NewBinlog {
         ids: [collection.0, partition.to_wire(), segment.0, -1],
         timestamps,
         data_type: DataType::STRING.0,
-        extras: &format!(r#"{{"original_size":"{original_size}"}}"#),
+        extras: &column.extras,
         kind: DELETE_EVENT,
-        payload: &payload,
+        payload: &column.parquet,
     };
     let file = binlog.encode().ok_or_else(|| Reason::Request("a delta log cannot exceed 2 GiB".to_owned()));
     file.map(Bytes::from).map_err(fail)
@@ -81,20 +78,4 @@ fn encode_entry(entry: &DeleteEntry) -> Result<String, Reason> {
     };
     let json = JsonEntry { pk, ts: entry.time.0, pk_type: pk_type.0 };
     serde_json::to_string(&json).map_err(|error| Reason::Request(error.to_string()))
-}
-
-/// Writes a Parquet file as Milvus's own writer does: one required column, without an Arrow schema.
-fn encode_column(texts: Vec<String>) -> Result<Vec<u8>, ParquetError> {
-    let schema = Arc::new(Schema::new(vec![Field::new("val", ArrowType::Utf8, false)]));
-    let column: ArrayRef = Arc::new(StringArray::from(texts));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column])
-        .map_err(|error: ArrowError| ParquetError::ArrowError(error.to_string()))?;
-    let properties =
-        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut file = Vec::new();
-    let mut writer = ArrowWriter::try_new_with_options(&mut file, schema, options)?;
-    writer.write(&batch)?;
-    writer.close()?;
-    Ok(file)
 }

@@ -7,6 +7,7 @@ mod page;
 mod page_content;
 mod pieces;
 mod thrift;
+mod write;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use storage::Store;
 pub(crate) use column::ColumnStream;
 pub(crate) use container::{Descriptor, NewBinlog};
 pub(crate) use footer::{FileColumn, Footer, Physical};
+pub(crate) use write::{ColumnForm, ColumnWriter};
 
 use crate::blocking::run_blocking;
 use crate::error::{Place, Reason, RowsError, Unsupported};

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, UInt64Type};
+use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::SchemaRef;
 use arrow_select::filter::filter;
 use model::ids::Tso;
 use tokio::runtime::Handle;
@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use super::RowCounts;
 use super::chunk::{ColumnSource, OpenChunk};
 use super::columns::Columns;
-use crate::deletes::DeleteMap;
+use crate::deletes::{DeleteMap, KeyColumn};
 use crate::error::{Place, Reason, Result, RowsError};
 use crate::file::{ColumnStream, Physical};
 use crate::values::{ValueFault, view_length};
@@ -211,7 +211,7 @@ impl ChunkBatches {
         let Some(timestamps) = timestamps else {
             return Err(RowsError::new(self.place.clone(), Reason::damaged("the rows have no timestamps")));
         };
-        let keys = columns.key.and_then(|key| values.get(key));
+        let keys = columns.key.and_then(|key| KeyColumn::of(values.get(key)?));
         let [first, last] = self.timestamps;
         if keys.is_none() && self.rules.expired_at_ms.is_none() && (first, last) == (0, 0) {
             counts.stored += rows as u64;
@@ -238,13 +238,8 @@ impl ChunkBatches {
 
     /// Returns whether a row was deleted after it was inserted. A deletion at the same time keeps it: such are the
     /// two halves of an upsert.
-    fn is_deleted(&self, keys: &ArrayRef, row: usize, inserted: Tso) -> bool {
-        let mut deletions = self.rules.deletes.iter().filter_map(|map| match keys.data_type() {
-            DataType::Int64 => map.deletion_of_int64(keys.as_primitive::<Int64Type>().value(row)),
-            DataType::Utf8 => map.deletion_of_text(keys.as_string::<i32>().value(row).as_bytes()),
-            _ => map.deletion_of_text(keys.as_binary_opt::<i32>()?.value(row)),
-        });
-        deletions.any(|deleted| deleted > inserted)
+    fn is_deleted(&self, keys: KeyColumn<'_>, row: usize, inserted: Tso) -> bool {
+        keys.latest_deletion(row, &self.rules.deletes).is_some_and(|deleted| deleted > inserted)
     }
 
     fn value_error(&self, fault: ValueFault, place: Place) -> RowsError {

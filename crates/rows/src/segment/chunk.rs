@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::FieldId;
+use model::manifest::Binlog;
+use model::segment::StorageFormat;
 use storage::Store;
 
 use super::check::{check_descriptor, check_form, check_group};
@@ -49,12 +51,16 @@ pub(super) struct OpenChunk {
 }
 
 /// A column in a file.
+#[derive(Clone)]
 pub(super) struct ColumnSource {
     pub(super) place: Place,
     /// The position of the file among those of the chunk.
     pub(super) file: usize,
     pub(super) part: ParquetPart,
     pub(super) column: FileColumn,
+    /// The file itself.
+    pub(super) binlog: Binlog,
+    pub(super) format: StorageFormat,
     /// The first and the last timestamp of the rows; both 0 if the file does not record them.
     pub(super) timestamps: [u64; 2],
 }
@@ -67,12 +73,15 @@ pub(super) async fn open_chunk(
     columns: Arc<Columns>,
 ) -> Result<OpenChunk> {
     // The futures are made beforehand, so that this one is `Send`.
+    let binlogs: Vec<Binlog> = files.iter().map(|file| file.binlog).collect();
     let opened: Vec<_> =
         files.into_iter().map(|file| open_file(store.clone(), place.clone(), file)).collect();
     let opened: Vec<_> = stream::iter(opened).buffered(CONCURRENT_FILES).try_collect().await?;
     let mut sources: Vec<Option<ColumnSource>> = columns.types.iter().map(|_| None).collect();
     let mut rows: Option<(u64, Place)> = None;
-    for (position, (directory, place, file)) in opened.into_iter().enumerate() {
+    for (position, (binlog, (place, file))) in binlogs.into_iter().zip(opened).enumerate() {
+        let directory = binlog.field;
+        let format = if file.descriptor.is_some() { StorageFormat::V1 } else { StorageFormat::V2 };
         let fail = |reason: Reason| RowsError::new(place.clone(), reason);
         let found = find_columns(file, directory, &place, &columns).map_err(fail)?;
         match &rows {
@@ -88,7 +97,16 @@ pub(super) async fn open_chunk(
             let place =
                 place.clone().with_field(columns.types.get(index).map_or(directory, |found| found.id));
             let timestamps = found.timestamps;
-            let source = ColumnSource { place: place.clone(), file: position, part, column, timestamps };
+            let place_of_column = place.clone();
+            let source = ColumnSource {
+                place: place_of_column,
+                file: position,
+                part,
+                column,
+                binlog,
+                format,
+                timestamps,
+            };
             if let Some(earlier) = slot.replace(source) {
                 let problem = format!("{} contains the same column", earlier.place);
                 return Err(RowsError::new(place, Reason::Inconsistent(problem)));
@@ -105,11 +123,11 @@ pub(super) async fn open_chunk(
     Ok(OpenChunk { rows: rows.map_or(0, |(rows, _)| rows), sources })
 }
 
-/// Opens a file, and returns it with its directory and its place.
-async fn open_file(store: Store, place: Place, file: InsertFile) -> Result<(FieldId, Place, BinlogFile)> {
+/// Opens a file, and returns it with its place.
+async fn open_file(store: Store, place: Place, file: InsertFile) -> Result<(Place, BinlogFile)> {
     let place = place.with_file(store.describe(&file.key)).with_field(file.binlog.field);
     match BinlogFile::open(&store, &file.key, file.binlog.size).await {
-        Ok(opened) => Ok((file.binlog.field, place, opened)),
+        Ok(opened) => Ok((place, opened)),
         Err(fault) => Err(fault.in_file(place)),
     }
 }
@@ -124,7 +142,7 @@ pub(super) async fn unneeded_directories(
     chunk: &[InsertFile],
     columns: &Columns,
 ) -> Result<BTreeSet<FieldId>> {
-    let (_, _, file) = open_file(store.clone(), place.clone(), probe).await?;
+    let (_, file) = open_file(store.clone(), place.clone(), probe).await?;
     if file.descriptor.is_none() {
         return Ok(BTreeSet::new());
     }

@@ -5,12 +5,14 @@ mod check;
 mod chunk;
 mod columns;
 mod reader;
+mod rewrite;
 
 use model::ids::{CollectionId, FieldId, PartitionId, SegmentId};
 use model::key::ObjectKey;
 use model::manifest::Binlog;
 
 pub use reader::{RowCounts, SegmentReader};
+pub use rewrite::SegmentRewriter;
 
 /// The insert binlogs of one segment.
 #[derive(Clone, Debug, PartialEq, Eq)]

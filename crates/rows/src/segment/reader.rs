@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
-use model::ids::{FieldId, PartitionScope};
+use model::ids::FieldId;
 use model::manifest::Schema;
 use storage::Store;
 use tokio::runtime::Handle;
@@ -70,14 +70,11 @@ impl SegmentReader {
         deletes: Vec<Arc<DeleteMap>>,
         options: &ReadOptions,
     ) -> Result<Self> {
-        let partition = PartitionScope::One(segment.partition);
-        let place = Place::segment(segment.collection, partition, segment.segment);
+        let place = Place::of_segment(&segment);
         let fail = |reason| RowsError::new(place.clone(), reason);
         let deletes: Vec<_> = deletes.into_iter().filter(|map| !map.is_empty()).collect();
         if deletes.iter().any(|map| Some(map.key_type()) != KeyType::of(schema)) {
-            return Err(fail(Reason::Request(
-                "the delete entries have keys of another type than the primary key".to_owned(),
-            )));
+            return Err(fail(Reason::other_key_type()));
         }
         let columns = Columns::choose(schema, options, !deletes.is_empty()).map_err(fail)?;
         let mut chunks = group_files(&segment).map_err(fail)?;

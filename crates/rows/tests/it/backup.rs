@@ -104,6 +104,28 @@ impl Backup {
         segments.into_values().collect()
     }
 
+    /// Reads the entries of a segment's own delta logs, and of each L0 segment that applies to it.
+    pub(crate) async fn deletes_of(
+        &self,
+        collection: &CollectionBackup,
+        schema: &Schema,
+        segment: &SegmentFiles,
+    ) -> Result<(Arc<DeleteMap>, Vec<Arc<DeleteMap>>), RowsError> {
+        let key_type = KeyType::of(schema).unwrap();
+        let (mut own, mut others) = (Arc::new(DeleteMap::new(key_type)), Vec::new());
+        let row_segments = self.segments(collection).await;
+        for log in self.delta_logs(collection).await {
+            let is_l0 = !row_segments.iter().any(|segment| segment.segment == log.segment);
+            let scopes = [PartitionScope::All, PartitionScope::One(segment.partition)];
+            if log.segment != segment.segment && (!is_l0 || !scopes.contains(&log.partition)) {
+                continue;
+            }
+            let map = Arc::new(DeleteMap::read(&self.store, key_type, std::slice::from_ref(&log)).await?);
+            if is_l0 { others.push(map) } else { own = map }
+        }
+        Ok((own, others))
+    }
+
     /// Reads all live rows of a collection as JSON, with the names of their partitions.
     pub(crate) async fn read(&self, name: &str, options: &ReadOptions) -> CollectionRows {
         let collection = self.collection(name);
@@ -117,23 +139,10 @@ impl Backup {
         schema: &Schema,
         options: &ReadOptions,
     ) -> Result<CollectionRows, RowsError> {
-        let key_type = KeyType::of(schema).unwrap();
-        let segments = self.segments(collection).await;
-        let logs = self.delta_logs(collection).await;
-        let is_l0 = |log: &DeltaFiles| !segments.iter().any(|segment| segment.segment == log.segment);
         let mut all = CollectionRows::default();
-        for segment in &segments {
-            let applies = |log: &&DeltaFiles| {
-                log.segment == segment.segment
-                    || (is_l0(log)
-                        && [PartitionScope::All, PartitionScope::One(segment.partition)]
-                            .contains(&log.partition))
-            };
-            let mut deletes = Vec::new();
-            for log in logs.iter().filter(applies) {
-                let map = DeleteMap::read(&self.store, key_type, std::slice::from_ref(log)).await?;
-                deletes.push(Arc::new(map));
-            }
+        for segment in &self.segments(collection).await {
+            let (own, others) = self.deletes_of(collection, schema, segment).await?;
+            let deletes = others.into_iter().chain([own]).collect();
             let partition = partition_name(collection, segment.partition);
             let reader = SegmentReader::open(&self.store, schema, segment.clone(), deletes, options).await?;
             let read = read_all(reader, &partition).await?;
@@ -146,7 +155,7 @@ impl Backup {
     }
 }
 
-fn partition_name(collection: &CollectionBackup, id: PartitionId) -> String {
+pub(crate) fn partition_name(collection: &CollectionBackup, id: PartitionId) -> String {
     collection.partitions.iter().find(|partition| partition.id == id).unwrap().name.clone()
 }
 

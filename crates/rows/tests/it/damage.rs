@@ -20,8 +20,9 @@ use proptest::test_runner::RngSeed;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::backup::{Backup, disk, fixture, set_dim};
+use crate::backup::{Backup, disk, fixture, set_dim, shared_fixture};
 use crate::made::{MadeSegment, Style, schema};
+use crate::recorded::{COMPACTED, L0};
 
 /// The number of damaged files of each kind.
 const CASES: u32 = 100;
@@ -49,7 +50,11 @@ static SEGMENTS: LazyLock<Vec<(String, Schema, SegmentFiles)>> = LazyLock::new(|
             ("b2", "default.sparse"),
             ("v2-by-library", "default.c"),
         ] {
-            let backup = Backup::open(&fixture(backup_name));
+            let backup = Backup::open(&match backup_name {
+                "b2" => shared_fixture(L0),
+                "b3" => shared_fixture(COMPACTED),
+                other => fixture(other),
+            });
             let collection = backup.collection(name);
             let mut schema = collection.schema.clone();
             if name == "default.c" {
@@ -115,7 +120,7 @@ fn uncompressed_segment() -> (Schema, SegmentFiles) {
 
 static DELTA_LOGS: LazyLock<Vec<DeltaFiles>> = LazyLock::new(|| {
     RUNTIME.block_on(async {
-        let backup = Backup::open(&fixture("b2"));
+        let backup = Backup::open(&shared_fixture(L0));
         backup.delta_logs(backup.collection("default.del")).await
     })
 });

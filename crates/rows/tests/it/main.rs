@@ -5,6 +5,7 @@
 mod backup;
 mod damage;
 mod deletes;
+mod folding;
 mod json_rows;
 mod made;
 mod recorded;

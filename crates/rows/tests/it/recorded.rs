@@ -10,8 +10,12 @@ use serde_json::{Value, json};
 
 use crate::backup::{Backup, disk, fixture, read_all, set_dim, shared_fixture};
 
+/// A backup of Milvus 2.5.27 with three kinds of L0, and another after their compaction.
+pub(crate) const L0: &str = "backups/m2527_l0";
+pub(crate) const COMPACTED: &str = "backups/m2527_compacted";
+
 /// Compares rows as multisets.
-fn assert_same_rows(mut found: Vec<Value>, recorded: &Path) {
+pub(crate) fn assert_same_rows(mut found: Vec<Value>, recorded: &Path) {
     let text = std::fs::read_to_string(recorded).unwrap();
     let mut expected: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let has_partition = expected.iter().any(|row| row.get("$partition").is_some());
@@ -54,34 +58,37 @@ fn shorten(value: &mut Value) {
 
 #[tokio::test]
 async fn every_type_of_milvus_2_5_decodes_with_nulls_and_defaults() {
-    for backup in ["b2", "b3"] {
-        let read = Backup::open(&fixture(backup)).read("default.alltypes", &ReadOptions::default()).await;
-        assert_same_rows(read.rows, &fixture("rows/default.alltypes.jsonl"));
+    for backup in [L0, COMPACTED] {
+        let read =
+            Backup::open(&shared_fixture(backup)).read("default.alltypes", &ReadOptions::default()).await;
+        assert_same_rows(read.rows, &shared_fixture("rows/default.alltypes.jsonl"));
     }
 }
 
 #[tokio::test]
 async fn sparse_vectors_and_text_keys_decode() {
-    for backup in ["b2", "b3"] {
-        let read = Backup::open(&fixture(backup)).read("default.sparse", &ReadOptions::default()).await;
-        assert_same_rows(read.rows, &fixture("rows/default.sparse.jsonl"));
+    for backup in [L0, COMPACTED] {
+        let read =
+            Backup::open(&shared_fixture(backup)).read("default.sparse", &ReadOptions::default()).await;
+        assert_same_rows(read.rows, &shared_fixture("rows/default.sparse.jsonl"));
     }
 }
 
 #[tokio::test]
 async fn all_kinds_of_l0_delete_before_and_after_compaction() {
-    for (backup, stored) in [("b2", 155), ("b3", 147)] {
-        let read = Backup::open(&fixture(backup)).read("default.del", &ReadOptions::default()).await;
-        assert_same_rows(read.rows, &fixture("rows/default.del.jsonl"));
+    for (backup, stored) in [(L0, 155), (COMPACTED, 147)] {
+        let read = Backup::open(&shared_fixture(backup)).read("default.del", &ReadOptions::default()).await;
+        assert_same_rows(read.rows, &shared_fixture("rows/default.del.jsonl"));
         assert_eq!((read.counts.stored, read.counts.stored - read.counts.deleted), (stored, 147), "{backup}");
     }
 }
 
 #[tokio::test]
 async fn text_keys_of_any_content_are_deleted() {
-    for backup in ["b2", "b3"] {
-        let read = Backup::open(&fixture(backup)).read("default.delstr", &ReadOptions::default()).await;
-        assert_same_rows(read.rows, &fixture("rows/default.delstr.jsonl"));
+    for backup in [L0, COMPACTED] {
+        let read =
+            Backup::open(&shared_fixture(backup)).read("default.delstr", &ReadOptions::default()).await;
+        assert_same_rows(read.rows, &shared_fixture("rows/default.delstr.jsonl"));
     }
 }
 

@@ -1,0 +1,183 @@
+//! The effect of delete entries on one segment, and the entries that its own delta log needs for the same effect.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use model::ids::FieldId;
+use model::manifest::Schema;
+use storage::Store;
+
+use super::{DeleteEntry, DeleteMap, KeyColumn, KeyType};
+use crate::error::{Place, Reason, Result, RowsError};
+use crate::segment::{ReadOptions, SegmentFiles, SegmentReader};
+
+/// The effect of delete entries on the rows of one segment.
+#[derive(Clone, Debug)]
+pub struct SegmentDeletes {
+    /// The number of rows that are not deleted.
+    pub live: u64,
+    /// The number of live rows whose key was deleted before they were inserted.
+    pub inserted_again: u64,
+    /// The number of rows that only entries outside the segment's own delta logs delete.
+    pub deleted_by_others: u64,
+    /// The keys with deleted rows, each with its latest deletion.
+    deleted: DeleteMap,
+    /// The keys with rows that were inserted again, each with its latest deletion.
+    reused: DeleteMap,
+}
+
+impl SegmentDeletes {
+    /// Reads the keys and timestamps of a segment, and looks them up in the entries of its own delta logs and in those
+    /// of `others`: the L0 segments of its partition and of all partitions.
+    ///
+    /// Fails if a file cannot be read, or if an entry has a key of another type than the schema's primary key.
+    pub async fn find(
+        store: &Store,
+        schema: &Schema,
+        segment: SegmentFiles,
+        own: &DeleteMap,
+        others: &[Arc<DeleteMap>],
+    ) -> Result<Self> {
+        let place = Place::of_segment(&segment);
+        let fail = |reason| RowsError::new(place.clone(), reason);
+        let key = schema.fields.iter().find(|field| field.is_primary_key);
+        let (Some(key), Some(key_type)) = (key, KeyType::of(schema)) else {
+            return Err(fail(Reason::Request("the schema has no primary key".to_owned())));
+        };
+        if own.key_type() != key_type || others.iter().any(|map| map.key_type() != key_type) {
+            return Err(fail(Reason::other_key_type()));
+        }
+        let options = ReadOptions {
+            columns: Some(vec![FieldId(key.id), FieldId::TIMESTAMP]),
+            binary_text: true,
+            ..ReadOptions::default()
+        };
+        let mut reader = SegmentReader::open(store, schema, segment, Vec::new(), &options).await?;
+        let mut found = Self {
+            live: 0,
+            inserted_again: 0,
+            deleted_by_others: 0,
+            deleted: DeleteMap::new(key_type),
+            reused: DeleteMap::new(key_type),
+        };
+        while let Some(batch) = reader.next().await? {
+            found.add_batch(&batch, own, others).ok_or_else(|| {
+                fail(Reason::Inconsistent("the keys or timestamps have another type".to_owned()))
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Adds the rows of a batch with the columns of keys and timestamps; `None` if they have other types.
+    fn add_batch(&mut self, batch: &RecordBatch, own: &DeleteMap, others: &[Arc<DeleteMap>]) -> Option<()> {
+        let [keys, times] = batch.columns() else { return None };
+        let keys = KeyColumn::of(keys)?;
+        let times = times.as_primitive_opt::<UInt64Type>()?;
+        for (row, inserted) in times.values().iter().enumerate() {
+            let by_own = keys.deletion(row, own);
+            let latest = by_own.max(keys.latest_deletion(row, others));
+            match latest {
+                None => self.live += 1,
+                Some(deletion) if deletion.0 > *inserted => {
+                    self.deleted_by_others += u64::from(by_own.is_none_or(|own| own.0 <= *inserted));
+                    keys.add_to(row, &mut self.deleted, deletion);
+                }
+                Some(deletion) => {
+                    self.live += 1;
+                    self.inserted_again += 1;
+                    keys.add_to(row, &mut self.reused, deletion);
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Returns whether a key has both deleted and live rows. Milvus before 2.3.4 cannot import such a segment with its
+    /// deletes: it deletes all rows of each key.
+    pub fn has_partly_deleted_keys(&self) -> bool {
+        self.reused.has_key_of(&self.deleted)
+    }
+
+    /// Returns the entries that delete the same rows if they are in the segment's own delta log: one for each key with a
+    /// deleted row, sorted by key.
+    pub fn entries(&self) -> Vec<DeleteEntry> {
+        self.deleted.sorted_entries()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, BinaryArray, Int64Array, UInt64Array};
+
+    use model::ids::Tso;
+
+    use super::super::DeletedKey;
+    use super::*;
+
+    fn map(key_type: KeyType, entries: &[(DeletedKey, u64)]) -> DeleteMap {
+        let mut map = DeleteMap::new(key_type);
+        for (key, time) in entries {
+            assert!(map.insert(key.clone(), *time));
+        }
+        map
+    }
+
+    /// Finds the effect on four rows with these keys, inserted at 10, 20, 30 and 40.
+    fn find(
+        keys: ArrayRef,
+        key_type: KeyType,
+        own: &[(DeletedKey, u64)],
+        other: &[(DeletedKey, u64)],
+    ) -> SegmentDeletes {
+        let times: ArrayRef = Arc::new(UInt64Array::from(vec![10, 20, 30, 40]));
+        let batch = RecordBatch::try_from_iter([("key", keys), ("time", times)]).unwrap();
+        let mut found = SegmentDeletes {
+            live: 0,
+            inserted_again: 0,
+            deleted_by_others: 0,
+            deleted: DeleteMap::new(key_type),
+            reused: DeleteMap::new(key_type),
+        };
+        let (own, other) = (map(key_type, own), map(key_type, other));
+        found.add_batch(&batch, &own, &[Arc::new(other)]).unwrap();
+        found
+    }
+
+    fn numbers(entries: &[(i64, u64)]) -> Vec<(DeletedKey, u64)> {
+        entries.iter().map(|(key, time)| (DeletedKey::Int64(*key), *time)).collect()
+    }
+
+    fn texts(entries: &[(&str, u64)]) -> Vec<(DeletedKey, u64)> {
+        entries.iter().map(|(key, time)| (DeletedKey::VarChar((*key).to_owned()), *time)).collect()
+    }
+
+    #[test]
+    fn a_row_is_dead_if_its_key_was_deleted_later_and_counts_as_inserted_again_if_before() {
+        let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 1, 7]));
+        let by_number = find(keys, KeyType::Int64, &numbers(&[(1, 25), (2, 20)]), &numbers(&[(9, 99)]));
+        let keys: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"a", b"b", b"a", b"c"]));
+        let by_text = find(keys, KeyType::VarChar, &texts(&[("a", 25), ("b", 20)]), &texts(&[("z", 99)]));
+        for found in [&by_number, &by_text] {
+            assert_eq!((found.live, found.inserted_again, found.deleted_by_others), (3, 2, 0));
+            assert!(found.has_partly_deleted_keys());
+        }
+        let entry = |key| vec![DeleteEntry { key, time: Tso(25) }];
+        assert_eq!(by_number.entries(), entry(DeletedKey::Int64(1)));
+        assert_eq!(by_text.entries(), entry(DeletedKey::VarChar("a".to_owned())));
+    }
+
+    #[test]
+    fn the_latest_deletion_of_all_maps_counts_and_only_what_the_own_one_lacks_is_deleted_by_others() {
+        let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+        let own = numbers(&[(1, 11), (2, 15), (4, 50)]);
+        let found = find(keys, KeyType::Int64, &own, &numbers(&[(1, 99), (2, 21), (3, 31), (4, 45)]));
+        assert_eq!((found.live, found.inserted_again, found.deleted_by_others), (0, 0, 2));
+        let expected = numbers(&[(1, 99), (2, 21), (3, 31), (4, 50)]);
+        let expected: Vec<_> =
+            expected.into_iter().map(|(key, time)| DeleteEntry { key, time: Tso(time) }).collect();
+        assert_eq!(found.entries(), expected);
+        assert!(!found.has_partly_deleted_keys());
+    }
+}
