@@ -777,12 +777,14 @@ func (x *PlannedPartitionRestore) GetJobs() []*PlannedImportJob {
 }
 
 type PlannedImportJob struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Staged        bool                   `protobuf:"varint,1,opt,name=staged,proto3" json:"staged,omitempty"` // whether the files are copied to the store of the target first
-	Objects       int64                  `protobuf:"varint,2,opt,name=objects,proto3" json:"objects,omitempty"`
-	Bytes         int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state                     protoimpl.MessageState `protogen:"open.v1"`
+	Staged                    bool                   `protobuf:"varint,1,opt,name=staged,proto3" json:"staged,omitempty"` // whether files are copied or written to the store of the target first
+	Objects                   int64                  `protobuf:"varint,2,opt,name=objects,proto3" json:"objects,omitempty"`
+	Bytes                     int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	SegmentsWithFoldedDeletes int64                  `protobuf:"varint,4,opt,name=segments_with_folded_deletes,json=segmentsWithFoldedDeletes,proto3" json:"segments_with_folded_deletes,omitempty"` // segments for which a new delta log is written
+	RewrittenSegments         int64                  `protobuf:"varint,5,opt,name=rewritten_segments,json=rewrittenSegments,proto3" json:"rewritten_segments,omitempty"`                             // segments that are written anew without the deleted rows
+	unknownFields             protoimpl.UnknownFields
+	sizeCache                 protoimpl.SizeCache
 }
 
 func (x *PlannedImportJob) Reset() {
@@ -832,6 +834,20 @@ func (x *PlannedImportJob) GetObjects() int64 {
 func (x *PlannedImportJob) GetBytes() int64 {
 	if x != nil {
 		return x.Bytes
+	}
+	return 0
+}
+
+func (x *PlannedImportJob) GetSegmentsWithFoldedDeletes() int64 {
+	if x != nil {
+		return x.SegmentsWithFoldedDeletes
+	}
+	return 0
+}
+
+func (x *PlannedImportJob) GetRewrittenSegments() int64 {
+	if x != nil {
+		return x.RewrittenSegments
 	}
 	return 0
 }
@@ -1080,11 +1096,13 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\brows_min\x18\x02 \x01(\x03R\arowsMin\x12\x19\n" +
 	"\brows_max\x18\x03 \x01(\x03R\arowsMax\x126\n" +
-	"\x04jobs\x18\x04 \x03(\v2\".milvus_backup.v1.PlannedImportJobR\x04jobs\"Z\n" +
+	"\x04jobs\x18\x04 \x03(\v2\".milvus_backup.v1.PlannedImportJobR\x04jobs\"\xca\x01\n" +
 	"\x10PlannedImportJob\x12\x16\n" +
 	"\x06staged\x18\x01 \x01(\bR\x06staged\x12\x18\n" +
 	"\aobjects\x18\x02 \x01(\x03R\aobjects\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\"Z\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12?\n" +
+	"\x1csegments_with_folded_deletes\x18\x04 \x01(\x03R\x19segmentsWithFoldedDeletes\x12-\n" +
+	"\x12rewritten_segments\x18\x05 \x01(\x03R\x11rewrittenSegments\"Z\n" +
 	"\x13DeleteBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x16\n" +
 	"\x06backup\x18\x02 \x01(\tR\x06backup\x12\x14\n" +

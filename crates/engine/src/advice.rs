@@ -318,6 +318,10 @@ impl Error {
             Self::NotComplete { name, .. } => Advice::DeleteAndCreateAgain { backup: name.clone() },
             Self::NotABackup { .. } => Advice::InspectDirectory,
             Self::DamagedFile { .. } | Self::Damaged { .. } => Advice::UseAnotherBackup,
+            Self::Contents(error) => match error.storage_error() {
+                Some(error) => return advice_for_store_error(error),
+                None => Advice::UseAnotherBackup,
+            },
             Self::Rows { counted: 1.., .. } => Advice::ReplaceCollectionOrUseAnotherBackup,
             // The server reads from its own bucket and root path, and found nothing there.
             Self::WrongRoot { .. } | Self::Rows { .. } => {
@@ -367,7 +371,7 @@ fn advice_for_plan_error(error: &PlanError) -> Option<Advice> {
         PlanError::DropsUnconfirmed(_) => Advice::ReviewNewTargets,
         PlanError::TargetsMissing(_) => Advice::CreateTargets,
         PlanError::SchemaDiffers { .. } => Advice::RecreateTarget { field_ids_differ: false },
-        PlanError::NotInBackup(_) | PlanError::L0(_) | PlanError::StorageVersion(..) => return None,
+        PlanError::NotInBackup(_) | PlanError::StorageVersion(..) => return None,
     })
 }
 

@@ -9,6 +9,7 @@ use model::plan::backup::StrategyError;
 use model::plan::restore::{PlanError, RowRange};
 use model::selection::SelectionError;
 use model::version::UnsupportedVersion;
+use rows::RowsError;
 use storage::StorageError;
 
 use crate::Advice;
@@ -131,6 +132,9 @@ pub enum Error {
         /// The first few problems.
         problems: Vec<String>,
     },
+    /// The rows or delete entries of the backup cannot be read.
+    #[error(transparent)]
+    Contents(#[from] RowsError),
     /// A file that decides about the state of the backup cannot be read.
     #[error("backup {name} cannot be read: {problem}")]
     Unreadable {

@@ -63,6 +63,9 @@ impl Error {
             }
             Self::Cancelled => FailureKind::Interrupted,
             Self::Storage(error) => kind_of_storage_error(error),
+            Self::Contents(error) => {
+                error.storage_error().map_or(FailureKind::Damaged, kind_of_storage_error)
+            }
             Self::Milvus(error) => kind_of_milvus_error(error),
             Self::During { source, .. } => source.kind(),
             Self::Version(_)

@@ -17,6 +17,7 @@ mod event;
 mod failure_kind;
 mod instance;
 mod job;
+mod l0_compaction;
 mod lease;
 mod marker;
 mod outage;
@@ -39,6 +40,7 @@ pub use error::{Activity, Error, chain};
 pub use event::{CollectionPhase, Event, Phase};
 pub use failure_kind::FailureKind;
 pub use job::JobCtx;
+pub use l0_compaction::{L0CompactionOutcome, L0CompactionRequest, PreparedL0Compaction};
 pub use marker::ServerIdentity;
 pub use progress::{CollectionProgress, Completion, Progress, ProgressTotals};
 pub use report::{

@@ -35,9 +35,12 @@ impl RowsError {
         &self.reason
     }
 
-    /// Returns whether reading the same rows again may succeed.
-    pub fn is_temporary(&self) -> bool {
-        matches!(&*self.reason, Reason::Storage(error) if error.is_temporary())
+    /// Returns the error of the store, if the store failed.
+    pub fn storage_error(&self) -> Option<&StorageError> {
+        match &*self.reason {
+            Reason::Storage(error) => Some(error),
+            _ => None,
+        }
     }
 }
 

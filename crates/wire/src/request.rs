@@ -48,7 +48,7 @@ impl NewBackup {
     pub fn to_engine_request(&self) -> Result<BackupRequest, Failure> {
         let name = match self.chosen_name() {
             None => generate_name(),
-            Some(name) => BackupName::for_create(name).map_err(engine::Error::Name)?,
+            Some(name) => parse_new_name(name)?,
         };
         Ok(BackupRequest {
             name,
@@ -59,6 +59,11 @@ impl NewBackup {
             replace_unfinished: self.replace_unfinished,
         })
     }
+}
+
+/// Parses the name of a new backup; fails if it is invalid.
+pub fn parse_new_name(name: &str) -> Result<BackupName, Failure> {
+    BackupName::for_create(name).map_err(|error| engine::Error::Name(error).into())
 }
 
 /// Parses the name of an existing backup, which may be one that this program would not create.

@@ -1,7 +1,7 @@
 //! The plan of a restore.
 
 use model::ids::PartitionScope;
-use model::plan::restore::{CollectionPlan, ImportFiles, PartitionPlan};
+use model::plan::restore::{CollectionPlan, DeleteTreatment, ImportFiles, PartitionPlan};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -75,8 +75,17 @@ pub struct PlannedPartitionRestore {
 /// The plan of one import job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PlannedImportJob {
-    /// Whether the files are copied to the store of the target first.
+    /// Whether files are copied or written to the store of the target first; delta logs alone, if it reads the rows in the
+    /// backup.
     pub staged: bool,
+    /// The number of segments for which a new delta log is written, because the target does not import all delete entries
+    /// of the backup that apply to them.
+    #[serde(default)]
+    pub segments_with_folded_deletes: usize,
+    /// The number of segments that are written anew without the deleted rows, because the target would also delete rows
+    /// that were inserted later with the same keys.
+    #[serde(default)]
+    pub rewritten_segments: usize,
     /// The number of files.
     pub objects: u64,
     /// The total size of the files in bytes.
@@ -127,7 +136,9 @@ impl From<&CollectionPlan> for PlannedCollectionRestore {
 impl PlannedPartitionRestore {
     fn new(collection: &CollectionPlan, plan: &PartitionPlan) -> Self {
         let jobs = collection.jobs_of(PartitionScope::One(plan.id)).map(|job| PlannedImportJob {
-            staged: matches!(job.files, ImportFiles::Staged(_)),
+            staged: job.files != ImportFiles::InPlace,
+            segments_with_folded_deletes: job.files.count(DeleteTreatment::Folded),
+            rewritten_segments: job.files.count(DeleteTreatment::Applied),
             objects: job.objects,
             bytes: job.bytes,
         });

@@ -57,6 +57,13 @@ pub(super) struct OutputFlags {
         hide_possible_values = true
     )]
     output: Option<Format>,
+    #[command(flatten)]
+    progress: ProgressFlags,
+}
+
+/// The flags for what is printed beside the result.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct ProgressFlags {
     /// Show progress as plain, json or none [default: bars on a terminal, only warnings elsewhere]
     #[arg(
         long,
@@ -72,12 +79,19 @@ pub(super) struct OutputFlags {
 }
 
 impl OutputFlags {
+    /// Combines flags that a command has of its own.
+    pub(super) fn new(output: Option<Format>, progress: ProgressFlags) -> Self {
+        Self { output, progress }
+    }
+
     /// These flags, completed by those before the command.
     pub(super) fn or(&self, before: &Self) -> Self {
         Self {
             output: self.output.or(before.output),
-            progress: self.progress.or(before.progress),
-            quiet: self.quiet || before.quiet,
+            progress: ProgressFlags {
+                progress: self.progress.progress.or(before.progress.progress),
+                quiet: self.quiet() || before.quiet(),
+            },
         }
     }
 
@@ -88,13 +102,13 @@ impl OutputFlags {
 
     /// The form of progress; none by default with `--quiet`.
     pub(super) fn progress(&self) -> ProgressMode {
-        let default = if self.quiet { ProgressMode::None } else { ProgressMode::Auto };
-        self.progress.unwrap_or(default)
+        let default = if self.quiet() { ProgressMode::None } else { ProgressMode::Auto };
+        self.progress.progress.unwrap_or(default)
     }
 
     /// Whether notes, warnings and reports are suppressed.
     pub(super) fn quiet(&self) -> bool {
-        self.quiet
+        self.progress.quiet
     }
 }
 

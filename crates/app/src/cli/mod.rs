@@ -9,6 +9,7 @@ mod delete;
 mod docs;
 mod get;
 mod jobs;
+mod l0compact;
 mod list;
 mod remote;
 pub(crate) mod report;
@@ -69,6 +70,7 @@ enum Command {
     Get(get::Arguments),
     Delete(delete::Arguments),
     Restore(Box<restore::Arguments>),
+    L0compact(l0compact::Arguments),
     Check(check::Arguments),
     Jobs(jobs::Arguments),
     Server(server::Arguments),
@@ -123,6 +125,9 @@ fn run_command(Cli { before, command, .. }: Cli, environment: &Environment) -> u
         Command::Restore(command) => {
             let flags = (&command.common, &command.job.server);
             run_with_server(environment, &before, flags, None, async |session| command.run(session).await)
+        }
+        Command::L0compact(command) => {
+            run_locally(environment, &before, &command.common(), async |session| command.run(session).await)
         }
         Command::Check(command) => {
             run_locally(environment, &before, &command.common, async |session| command.run(session).await)

@@ -7,8 +7,6 @@ use wire::Failure;
 pub(super) enum Command {
     #[command(hide = true)]
     Migrate(AnyArguments),
-    #[command(hide = true)]
-    L0compact(AnyArguments),
 }
 
 #[derive(Args, Debug)]
@@ -23,8 +21,6 @@ impl Command {
     pub(super) fn failure(&self) -> Failure {
         match self {
             Self::Migrate(_) => Failure::not_supported_yet("migrate (to Zilliz Cloud)"),
-            Self::L0compact(_) => Failure::not_supported_yet("l0compact")
-                .hint("backups of Milvus 2.2 and 2.3 have nothing to compact"),
         }
     }
 }

@@ -22,7 +22,7 @@ fn restore(name: &str, rows: &str, server: &MilvusServer) -> Library {
     target
 }
 
-fn copy_directory(from: &Path, to: &Path) {
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -9,6 +9,7 @@ mod fresh_collections;
 mod gateways;
 mod go_backups;
 mod interrupted;
+mod l0_segments;
 mod old_server;
 mod options;
 mod privileges;

@@ -77,9 +77,8 @@ fn several_backups_are_deleted_one_after_the_other() {
 #[test]
 fn unsupported_features_are_rejected_by_name() {
     let tool = Tool::new(NOWHERE);
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["migrate", "-n", "x", "-c", "in01"], "migrate (to Zilliz Cloud)"),
-        (&["l0compact", "-n", "x", "--force"], "l0compact"),
         (&["create", "--rbac"], "create --rbac"),
         (&["create", "--backup_index_extra"], "create --backup_index_extra"),
         (&["create", "--format", "snapshot"], "create --format snapshot"),

@@ -1,13 +1,12 @@
 //! Writes the manifest of a backup, and the commit marker last.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::manifest::{BackupFormat, DatabaseBackup, Manifest};
 use model::plan::backup::FlushStrategy;
 
 use super::{BackupRun, CapturedCollection, PreparedBackup, SharedManifest};
-use crate::catalog::{BackupFacts, CollectionFacts, PartitionFacts};
+use crate::catalog::{BackupFacts, CollectionFacts};
 use crate::clock::now_ms;
 use crate::lease::Lease;
 use crate::{BackupReport, Error};
@@ -57,6 +56,8 @@ fn build_manifest(
 
 fn build_facts(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &BackupReport) -> BackupFacts {
     let server = run.prepared.source.milvus.server();
+    let collections =
+        captured.iter().map(|c| (c.backup.name.to_string(), CollectionFacts::new(&c.backup, &c.deletes)));
     BackupFacts {
         format_version: 1,
         tool: run.engine.config.tool.clone(),
@@ -70,28 +71,6 @@ fn build_facts(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &Ba
         ended_ms: now_ms(),
         vanished: report.vanished.iter().map(ToString::to_string).collect(),
         failed: report.failed.iter().map(|failed| failed.collection.to_string()).collect(),
-        collections: captured.iter().map(|c| (c.backup.name.to_string(), collection_facts(c))).collect(),
-    }
-}
-
-fn collection_facts(captured: &CapturedCollection) -> CollectionFacts {
-    let backup = &captured.backup;
-    let totals = model::plan::backup::Totals::of_collection(backup);
-    let partitions: BTreeMap<String, PartitionFacts> = backup
-        .partitions
-        .iter()
-        .map(|p| {
-            let rows = p.segments.iter().map(|s| s.rows).sum();
-            let deletes = captured.deletes.get(&p.id).copied().unwrap_or_default();
-            (p.name.clone(), PartitionFacts { id: p.id.0, rows, deletes })
-        })
-        .collect();
-    CollectionFacts {
-        id: backup.id.0,
-        aliases: backup.aliases.clone(),
-        load_state: backup.load_state.as_str().to_owned(),
-        objects: totals.objects,
-        bytes: totals.bytes,
-        partitions,
+        collections: collections.collect(),
     }
 }

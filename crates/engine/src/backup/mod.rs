@@ -12,7 +12,9 @@ mod settle;
 mod surplus;
 mod verify;
 
-pub(crate) use preflight::{check_backup_request, confirm_source_root, list_collections_of, list_instance};
+pub(crate) use preflight::{
+    check_backup_request, check_name_is_free, confirm_source_root, list_collections_of, list_instance,
+};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Once};

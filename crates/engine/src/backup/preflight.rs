@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::MilvusError;
 use model::ids::CollectionId;
-use model::name::CollectionRef;
+use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy, ResolvedFlush};
 use model::segment::SegmentState;
 use model::selection::Selected;
@@ -33,8 +33,10 @@ pub(crate) async fn check_backup_request(
     request: &BackupRequest,
 ) -> Result<CheckedBackup, Error> {
     let catalog = Catalog::open(engine)?;
+    let may_replace = |state| state == BackupState::Unfinished && request.replace_unfinished;
+    let check_name = check_name_is_free(&catalog, &request.name, may_replace);
     // Both run concurrently, so that an unreachable store does not delay the error of a wrong host.
-    let (name_check, source) = tokio::join!(check_name_is_free(&catalog, request), Instance::open(engine));
+    let (name_check, source) = tokio::join!(check_name, Instance::open(engine));
     let source = source?;
     name_check?;
     source.milvus.server().version.supported()?;
@@ -87,21 +89,25 @@ pub(super) async fn prepare_backup(
     })
 }
 
-/// Fails if any object exists in the directory of the backup, but for an unfinished backup that is to be replaced.
+/// Fails if any object exists in the directory of a new backup, but for a backup in a state in which it may be replaced;
+/// returns that state.
 ///
 /// The directory ends with `/`, so `nightly` does not conflict with `nightly_2`.
-async fn check_name_is_free(catalog: &Catalog, request: &BackupRequest) -> Result<(), Error> {
-    let name = &request.name;
+pub(crate) async fn check_name_is_free(
+    catalog: &Catalog,
+    name: &BackupName,
+    may_replace: impl Fn(BackupState) -> bool,
+) -> Result<Option<BackupState>, Error> {
     let dir = catalog.layout(name).dir().clone();
     let has_objects = catalog.store.has_objects_below(&dir).await?;
     if !has_objects {
-        return Ok(());
+        return Ok(None);
     }
-    Err(match catalog.read_summary(name).await? {
-        Some(found) if found.state == BackupState::Unfinished && request.replace_unfinished => return Ok(()),
-        Some(found) => Error::NameTaken { name: name.to_string(), state: found.state },
-        None => Error::Occupied { place: catalog.store.describe(&dir) },
-    })
+    match catalog.read_summary(name).await? {
+        Some(found) if may_replace(found.state) => Ok(Some(found.state)),
+        Some(found) => Err(Error::NameTaken { name: name.to_string(), state: found.state }),
+        None => Err(Error::Occupied { place: catalog.store.describe(&dir) }),
+    }
 }
 
 /// The databases and collections of a Milvus.

@@ -40,6 +40,20 @@ impl std::fmt::Display for Damage {
     }
 }
 
+/// Fails with the first five damages of a backup, if there are any.
+pub(crate) fn reject_damages(name: &BackupName, damages: impl Iterator<Item = Damage>) -> Result<(), Error> {
+    let mut problems: Vec<String> = damages.map(|damage| damage.to_string()).collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let more = problems.len().saturating_sub(5);
+    problems.truncate(5);
+    if more > 0 {
+        problems.push(format!("and {more} more"));
+    }
+    Err(Error::Damaged { name: name.to_string(), problems })
+}
+
 /// The walk over the files of one collection in a backup, which compares them with the manifest.
 pub(crate) struct CollectionComparison<'a> {
     layout: BackupLayout,

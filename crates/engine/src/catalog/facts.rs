@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use model::ids::PartitionId;
 use model::layout::backup::MB_MANIFEST;
-use model::manifest::ManifestSummary;
+use model::manifest::{CollectionBackup, ManifestSummary};
 use model::name::BackupName;
+use model::plan::backup::Totals;
 use serde::{Deserialize, Serialize};
 
 use super::Catalog;
@@ -70,6 +72,26 @@ pub struct PartitionFacts {
     pub rows: u64,
     /// The number of delete entries; a row that was deleted twice counts twice.
     pub deletes: u64,
+}
+
+impl CollectionFacts {
+    /// Collects the facts about a collection, given the number of delete entries of each partition.
+    pub(crate) fn new(backup: &CollectionBackup, deletes: &BTreeMap<PartitionId, u64>) -> Self {
+        let totals = Totals::of_collection(backup);
+        let partitions = backup.partitions.iter().map(|p| {
+            let rows = p.segments.iter().map(|s| s.rows).sum();
+            let deletes = deletes.get(&p.id).copied().unwrap_or_default();
+            (p.name.clone(), PartitionFacts { id: p.id.0, rows, deletes })
+        });
+        Self {
+            id: backup.id.0,
+            aliases: backup.aliases.clone(),
+            load_state: backup.load_state.as_str().to_owned(),
+            objects: totals.objects,
+            bytes: totals.bytes,
+            partitions: partitions.collect(),
+        }
+    }
 }
 
 impl BackupFacts {

@@ -1,10 +1,10 @@
 //! The catalog: the backups below a backup root, their states and contents.
 
 mod compare;
+mod deletes;
 mod facts;
 mod head;
 mod latest;
-mod live_rows;
 mod objects;
 mod read;
 mod runs;
@@ -15,10 +15,10 @@ use model::layout::backup::BackupLayout;
 use model::name::BackupName;
 use storage::Store;
 
-pub(crate) use compare::{CollectionComparison, ComparedFile, ComparedObject};
+pub(crate) use compare::{CollectionComparison, ComparedFile, ComparedObject, reject_damages};
+pub(crate) use deletes::{L0Deletes, SegmentContents, describe_imported_rows, has_l0_logs};
 pub use facts::{BackupFacts, CollectionFacts, PartitionFacts};
 pub use head::{BackupState, BackupSummary};
-pub(crate) use live_rows::LiveRows;
 pub(crate) use objects::ObjectListWriter;
 pub use read::BackupDetail;
 pub(crate) use runs::LiveRun;

@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::{PartitionId, PartitionScope};
 use model::key::ObjectKey;
 use model::layout::backup::{BackupLayout, ManifestFile};
-use model::manifest::{CollectionBackup, Manifest, json};
+use model::manifest::{BackupFormat, CollectionBackup, Manifest, json};
 use model::name::BackupName;
 use storage::StorageErrorKind;
 use tokio::sync::mpsc;
@@ -29,6 +29,18 @@ pub struct BackupDetail {
     pub manifest: Manifest,
     /// The contents of `mb_manifest.json`; `None` for a backup of the Go tool.
     pub facts: Option<BackupFacts>,
+}
+
+impl BackupDetail {
+    /// Fails if the backup is not in binlog format.
+    pub(crate) fn check_format(&self, name: &BackupName) -> Result<(), Error> {
+        let format = match &self.manifest.format {
+            BackupFormat::Binlog => return Ok(()),
+            BackupFormat::Snapshot => "snapshot".to_owned(),
+            BackupFormat::Other(other) => other.clone(),
+        };
+        Err(Error::Format { name: name.to_string(), format })
+    }
 }
 
 impl Engine {

@@ -8,6 +8,8 @@ use model::ids::{PartitionId, PartitionScope};
 use model::manifest::CollectionBackup;
 use model::plan::restore::{CollectionPlan, ImportJob, PartitionPlan, RowRange};
 
+use tokio::sync::OnceCell;
+
 use super::job::ImportTask;
 use super::proof::Turn;
 use super::queue::JobQueue;
@@ -99,7 +101,7 @@ impl RestoreRun<'_> {
         self.emit_phase(plan, CollectionPhase::Importing);
         attempt.partitions =
             ctx.run(data.while_readable(self.import_collection(plan, backup, data, turn).boxed())).await?;
-        attempt.lacks.extend(check_row_counts(plan, &attempt.partitions)?);
+        check_row_counts(plan, &attempt.partitions)?;
         ctx.run(data.importer.check_sent_again(&plan.target)).await?;
         if attempt.created {
             ctx.run(self.compare_rows(plan, &data.importer, &attempt.partitions)).await?;
@@ -127,8 +129,11 @@ impl RestoreRun<'_> {
         let (importer, staging) = (&data.importer, data.staging);
         let partitions: HashMap<PartitionId, &PartitionPlan> =
             plan.partitions.iter().map(|partition| (partition.id, partition)).collect();
-        let task_of =
-            |job| ImportTask { run: self, plan, backup, job, partition: find_partition(&partitions, job) };
+        let l0 = OnceCell::new();
+        let task_of = |job| {
+            let partition = find_partition(&partitions, job);
+            ImportTask { run: self, plan, backup, job, partition, l0: &l0 }
+        };
         if !plan.jobs.is_empty() {
             importer.record_earlier_jobs(&plan.target).await;
         }
@@ -214,9 +219,7 @@ impl ImportTally {
 impl ImportTask<'_> {
     /// Returns the number of imported rows; fails if it is outside the row range of the job.
     fn check_rows(&self, rows: u64) -> Result<u64, Error> {
-        let may_lose = self.partition.map_or(0, |partition| partition.may_lose);
-        let is_known_loss = self.job.rows.min.checked_sub(rows).is_some_and(|lost| lost <= may_lose);
-        if self.job.rows.contains(rows) || is_known_loss {
+        if self.job.rows.contains(rows) {
             Ok(rows)
         } else {
             let partition = self.partition.map_or("all partitions", |partition| &partition.name);
@@ -225,23 +228,14 @@ impl ImportTask<'_> {
     }
 }
 
-/// Describes the rows that the target has lost because they were deleted and inserted again; fails if the row count of a
-/// partition is outside its range for another reason.
+/// Fails if the row count of a partition is outside its range.
 ///
 /// This is necessary because on Milvus 2.2 and 2.3 an import of an unreadable path completes without rows.
-fn check_row_counts(plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<Vec<String>, Error> {
-    let wrong = partitions.iter().filter(|p| !p.expected.contains(p.counted));
-    let losses = wrong.map(|p| {
-        let PartitionRows { partition, counted, expected } = p;
-        let planned = plan.partitions.iter().find(|planned| planned.name == *partition);
-        match planned.and_then(|planned| planned.count_lost(*counted)) {
-            Some(lost) => Ok(format!(
-                "rows of partition {partition}: {lost} of {expected}, which were deleted and inserted again"
-            )),
-            None => Err(row_count_error(plan, partition, *counted, *expected)),
-        }
-    });
-    losses.collect()
+fn check_row_counts(plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<(), Error> {
+    match partitions.iter().find(|p| !p.expected.contains(p.counted)) {
+        Some(wrong) => Err(row_count_error(plan, &wrong.partition, wrong.counted, wrong.expected)),
+        None => Ok(()),
+    }
 }
 
 fn row_count_error(plan: &CollectionPlan, partition: &str, counted: u64, expected: RowRange) -> Error {

@@ -1,4 +1,4 @@
-//! The rows that a restore must bring, counted where the backup has deletes.
+//! The effect of the deletes in a backup: how many rows a restore must bring, and which segments need other files.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,44 +8,54 @@ use futures::stream::{self, StreamExt};
 use model::ids::{PartitionId, SegmentId};
 use model::manifest::CollectionBackup;
 use model::name::BackupName;
-use model::plan::restore::{CollectionPlan, PrefixFacts, RestorePlan};
+use model::plan::restore::{DeleteEffect, PrefixFacts};
 
-use crate::catalog::{Catalog, LiveRows};
-use crate::{Event, JobCtx};
+use crate::catalog::{Catalog, has_l0_logs};
+use crate::{Error, Event, JobCtx};
 
-/// The number of collections whose rows are counted at the same time.
+/// The number of collections whose rows are read at the same time.
 const COLLECTIONS_AT_ONCE: usize = 4;
 
 type Prefixes = BTreeMap<PartitionId, PrefixFacts>;
 
-/// Counts the live rows of the segments with deletes, and adds them to the facts about their partitions.
+/// Finds the effect of deletes on the segments of each collection, and adds it to the facts about their partitions.
 ///
-/// Returns warnings about collections whose rows cannot be counted; the plan then has a range for them.
-pub(super) async fn count_expected_rows(
+/// Returns warnings about collections whose segments cannot be read; the plan then has a range of rows for them. Fails
+/// if such a collection has L0 segments, because their deletes would be lost.
+pub(super) async fn find_delete_effects(
     catalog: &Catalog,
     name: &BackupName,
     collections: &[&CollectionBackup],
+    ignores_delete_times: bool,
     prefixes: &mut Prefixes,
     ctx: &JobCtx,
-) -> Vec<String> {
+) -> Result<Vec<String>, Error> {
     let started = Instant::now();
-    let counts: Vec<_> = collections
+    let effects: Vec<_> = collections
         .iter()
         .map(|collection| {
-            catalog.count_live_rows(name, collection).map(move |counted| (*collection, counted)).boxed()
+            catalog.find_delete_effects(name, collection).map(move |found| (*collection, found)).boxed()
         })
         .collect();
-    let mut counts = stream::iter(counts).buffered(COLLECTIONS_AT_ONCE);
+    let mut effects = stream::iter(effects).buffered(COLLECTIONS_AT_ONCE);
     let (mut warnings, mut segments) = (Vec::new(), 0);
-    while let Some((collection, counted)) = counts.next().await {
-        match counted {
-            Ok(live) => {
-                segments += live.len();
-                add_to_prefixes(collection, &live, prefixes);
+    while let Some((collection, found)) = effects.next().await {
+        match found {
+            Ok(found) => {
+                segments += found.len();
+                add_to_prefixes(collection, &found, prefixes);
             }
+            Err(error) if has_l0_logs(collection) => return Err(error.into()),
             Err(error) => {
                 let (collection, cause) = (&collection.name, crate::error::chain(&error));
-                warnings.push(format!("the live rows of {collection} cannot be counted: {cause}"));
+                let consequence = if ignores_delete_times {
+                    "; imports of this Milvus (before 2.3.4) apply deletes regardless of their time, so rows that were \
+                     deleted and inserted again may be missing"
+                } else {
+                    ""
+                };
+                warnings
+                    .push(format!("the live rows of {collection} cannot be counted: {cause}{consequence}"));
             }
         }
     }
@@ -56,46 +66,16 @@ pub(super) async fn count_expected_rows(
             "counted the live rows of {of} with deletes by key and time, in {ms} ms"
         )));
     }
-    warnings
+    Ok(warnings)
 }
 
 fn add_to_prefixes(
     collection: &CollectionBackup,
-    live: &BTreeMap<SegmentId, LiveRows>,
+    found: &BTreeMap<SegmentId, DeleteEffect>,
     prefixes: &mut Prefixes,
 ) {
     for partition in &collection.partitions {
-        let counted = partition.segments.iter().filter_map(|s| Some((s.id, live.get(&s.id)?)));
-        for (segment, LiveRows { rows, inserted_again }) in counted {
-            let prefix = prefixes.entry(partition.id).or_default();
-            prefix.live.insert(segment, *rows);
-            prefix.inserted_again += inserted_again;
-        }
-    }
-}
-
-/// Describes the rows that a target loses whose imports apply deletes regardless of their time.
-pub(super) fn describe_lost_insertions(plan: &RestorePlan) -> Option<String> {
-    let with_deletes = plan.collections.iter().filter(|c| c.jobs.iter().any(|job| job.has_deltas));
-    let lost: Vec<String> = with_deletes.filter_map(describe_loss).collect();
-    (!lost.is_empty()).then(|| {
-        format!(
-            "imports of this Milvus (before 2.3.4) apply deletes regardless of their time, so rows that were deleted \
-             and inserted again will be missing in {}",
-            lost.join(", ")
-        )
-    })
-}
-
-/// Names a target with the number of rows that it loses; `None` if it loses none.
-fn describe_loss(plan: &CollectionPlan) -> Option<String> {
-    let target = &plan.target;
-    if plan.partitions.iter().any(|partition| partition.rows.min != partition.rows.max) {
-        return Some(target.to_string());
-    }
-    match plan.partitions.iter().map(|partition| partition.may_lose).sum() {
-        0 => None,
-        1u64 => Some(format!("{target} (1 row)")),
-        rows => Some(format!("{target} ({rows} rows)")),
+        let effects = partition.segments.iter().filter_map(|s| Some((s.id, *found.get(&s.id)?)));
+        prefixes.entry(partition.id).or_default().segments.extend(effects);
     }
 }

@@ -5,8 +5,11 @@ use model::manifest::CollectionBackup;
 use model::plan::restore::{CollectionPlan, ImportJob, PartitionPlan};
 use model::segment::{SegmentKind, StorageFormat};
 
+use tokio::sync::OnceCell;
+
 use super::RestoreRun;
 use crate::Error;
+use crate::catalog::{L0Deletes, SegmentContents};
 
 /// One import job of a collection that is being restored.
 #[derive(Clone, Copy)]
@@ -17,6 +20,8 @@ pub(super) struct ImportTask<'a> {
     pub(super) job: &'a ImportJob,
     /// The target partition; `None` if the job imports into all partitions.
     pub(super) partition: Option<&'a PartitionPlan>,
+    /// The delete entries of the collection's L0 segments, once a job needs them.
+    pub(super) l0: &'a OnceCell<L0Deletes>,
 }
 
 impl ImportTask<'_> {
@@ -28,6 +33,14 @@ impl ImportTask<'_> {
             (SegmentKind::Rows { format: StorageFormat::V1 }, PartitionScope::One(id)) => Ok(id),
             _ => Err(Error::Task(format!("import job {} cannot be sent", self.job.key))),
         }
+    }
+
+    /// Opens the segments of the collection in the backup; reads its L0 segments if this is the first job that does so.
+    pub(super) async fn open_segments(&self) -> Result<SegmentContents<'_>, Error> {
+        let (catalog, name) = (&self.run.prepared.catalog, &self.run.prepared.request.name);
+        let l0 = self.l0.get_or_try_init(|| catalog.read_l0(name, self.backup)).await?;
+        let opened = catalog.open_segments(name, self.backup, l0);
+        opened.ok_or_else(|| Error::Task(format!("{} has no primary key", self.backup.name)))
     }
 
     /// Describes the target collection and partition, for messages.

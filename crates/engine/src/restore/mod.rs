@@ -10,6 +10,7 @@ mod import;
 mod inspect;
 mod job;
 mod job_history;
+mod new_files;
 mod preflight;
 mod proof;
 mod queue;

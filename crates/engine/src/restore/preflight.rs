@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
 use model::layout::backup::ManifestFile;
-use model::manifest::{BackupFormat, CollectionBackup, Manifest};
+use model::manifest::{CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, PrefixFacts, RestorePlan, RestoreRequest, TargetFacts};
@@ -15,10 +15,10 @@ use model::version::Capabilities;
 
 use super::PreparedRestore;
 use super::data_access::determine_data_access;
-use super::expected_rows::{count_expected_rows, describe_lost_insertions};
+use super::expected_rows::find_delete_effects;
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
 use crate::backup::{confirm_source_root, list_collections_of};
-use crate::catalog::{BackupDetail, Catalog};
+use crate::catalog::{BackupDetail, Catalog, describe_imported_rows, reject_damages};
 use crate::instance::Instance;
 use crate::{Advice, Engine, Error, Event, JobCtx};
 
@@ -40,14 +40,7 @@ pub(crate) async fn check_restore_request(
 ) -> Result<CheckedRestore, Error> {
     let catalog = Catalog::open(engine)?;
     let detail = catalog.read_complete_backup(&request.name).await?;
-    let format = match &detail.manifest.format {
-        BackupFormat::Binlog => None,
-        BackupFormat::Snapshot => Some("snapshot".to_owned()),
-        BackupFormat::Other(other) => Some(other.clone()),
-    };
-    if let Some(format) = format {
-        return Err(Error::Format { name: request.name.to_string(), format });
-    }
+    detail.check_format(&request.name)?;
     let targets = resolve_targets(&detail.manifest, request)?;
     let target = Instance::open(engine).await?;
     target.milvus.server().version.supported()?;
@@ -61,7 +54,7 @@ pub(crate) async fn check_restore_request(
     let facts = inspect_target(target, &checked.targets, aliases, access, request).await?;
     let facts = TargetFacts {
         max_job_bytes: Some(engine.config.limits.import_job_bytes),
-        loses_insertions: !target.milvus.capabilities().import_applies_deletes_by_time,
+        ignores_delete_times: !target.milvus.capabilities().import_applies_deletes_by_time,
         ..facts
     };
     checked.facts = facts;
@@ -119,8 +112,11 @@ pub(super) async fn prepare_restore(
     if !request.options.meta_only {
         let mut prefixes = inspect_prefixes(&checked, request).await?;
         let collections = checked.selected_collections();
+        let ignores_times = checked.facts.ignores_delete_times;
+        let (catalog, name) = (&checked.catalog, &request.name);
         uncounted =
-            count_expected_rows(&checked.catalog, &request.name, &collections, &mut prefixes, ctx).await;
+            find_delete_effects(catalog, name, &collections, ignores_times, &mut prefixes, ctx).await?;
+        uncounted.extend(describe_imported_rows(checked.manifest(), &collections));
         checked.facts.prefixes = prefixes;
     }
     let mut plan = checked.build_plan(request)?;
@@ -128,9 +124,6 @@ pub(super) async fn prepare_restore(
     let capabilities = checked.target.milvus.capabilities();
     let index_warnings = describe_unknown_indexes(&plan, capabilities);
     plan.warnings.extend(index_warnings);
-    if !capabilities.import_applies_deletes_by_time {
-        plan.warnings.extend(describe_lost_insertions(&plan));
-    }
     let CheckedRestore { catalog, target, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
     // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
@@ -245,15 +238,7 @@ async fn inspect_prefixes(
         })
         .collect();
     let inspected: Vec<_> = stream::iter(inspections).buffered(CONCURRENT_CALLS).try_collect().await?;
-    let problems: Vec<String> =
-        inspected.iter().flat_map(|(_, damages)| damages).map(ToString::to_string).collect();
-    if problems.is_empty() {
-        return Ok(inspected.into_iter().flat_map(|(seen, _)| seen).collect());
-    }
-    let more = problems.len().saturating_sub(5);
-    let mut problems: Vec<String> = problems.into_iter().take(5).collect();
-    if more > 0 {
-        problems.push(format!("and {more} more"));
-    }
-    Err(Error::Damaged { name: name.to_string(), problems })
+    let (seen, damages): (Vec<_>, Vec<_>) = inspected.into_iter().unzip();
+    reject_damages(name, damages.into_iter().flatten())?;
+    Ok(seen.into_iter().flatten().collect())
 }

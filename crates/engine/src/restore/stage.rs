@@ -1,17 +1,17 @@
-//! Staging: files are copied unchanged to the store of the target, and removed afterwards on every path.
+//! Staging: files are copied or written to the store of the target, and removed afterwards on every path.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::TryFutureExt;
 use milvus::ImportPrefixes;
 use model::ids::{PartitionId, SegmentId};
 use model::key::ObjectKey;
-use model::plan::restore::ImportFiles;
+use model::plan::restore::{DeleteTreatment, ImportFiles, StagedSegment};
 use storage::{CopyItem, Mover, StorageErrorKind, Store};
 
-use super::RestoreRun;
 use super::job::ImportTask;
+use super::{RestoreRun, new_files};
 use crate::lease::Lease;
 use crate::marker::{Marker, MarkerUse, SignUse};
 use crate::{Activity, CollectionPhase, Engine, Error, Event, JobCtx};
@@ -56,16 +56,23 @@ impl StagingDirectory {
 
     /// Stages the files of a job if its plan demands that, and returns the files to import.
     pub(super) async fn stage_job(&self, task: &ImportTask<'_>) -> Result<ImportSource, Error> {
-        let ImportFiles::Staged(segments) = &task.job.files else { return source_in_place(task) };
+        let (segments, with_rows) = match &task.job.files {
+            ImportFiles::InPlace => return source_in_place(task),
+            ImportFiles::InPlaceWithStagedDeletes(segments) => (segments, false),
+            ImportFiles::Staged(segments) => (segments, true),
+        };
         let (run, partition) = (task.run, task.partition_of_rows()?);
         run.emit_phase(task.plan, CollectionPhase::Staging);
         let number = self.job_count.fetch_add(1, Ordering::Relaxed);
-        let dir = self.dir.join(&format!("{partition}-{number}/"));
         let layout = run.prepared.catalog.layout(&run.prepared.request.name);
-        let binlogs = layout.binlogs_dir();
-        let items = files_of_segments(task, partition, segments).map(|(from, size)| {
-            let to = dir.join(from.relative_to(&binlogs).unwrap_or(from.file_name()));
-            CopyItem { from, to, size }
+        let place = StagedPlace {
+            dir: self.dir.join(&format!("{partition}-{number}/")),
+            binlogs: layout.binlogs_dir(),
+        };
+        let items = files_to_copy(task, partition, segments, with_rows).map(|(from, size)| CopyItem {
+            to: place.of(&from),
+            from,
+            size,
         });
         let on_copied = |item: &CopyItem, _: &storage::CopyResult| {
             self.ctx
@@ -76,19 +83,25 @@ impl StagingDirectory {
             .copy_all(items, self.ctx.cancel(), on_copied)
             .map_err(|e| Error::from(e.error).with_context(Activity::Stage(task.plan.display_name.clone())));
         self.lease.run(copied).await?;
+        let written = new_files::write(task, segments, &layout, &place, &self.store);
+        self.lease.run(written).await?;
         run.emit_phase(task.plan, CollectionPhase::Importing);
-        let staged_prefix =
-            |prefix: ObjectKey| prefix.relative_to(&binlogs).map(|rest| dir.join(rest).as_prefix());
-        let insert =
-            staged_prefix(layout.insert_dir(task.backup.id, partition)).unwrap_or_else(|| dir.clone());
-        let delta =
-            staged_prefix(layout.delta_dir(task.backup.id, task.job.scope)).filter(|_| task.job.has_deltas);
-        let target = &run.engine.config.source;
+        let source = source_in_place(task)?;
+        let (backup, target) = (&layout, &run.engine.config.source);
+        let staged = |prefix: ObjectKey| target.server_path(&place.of(&prefix).as_prefix());
         let prefixes = ImportPrefixes {
-            insert: target.server_path(&insert),
-            delta: delta.map(|d| target.server_path(&d)).unwrap_or_default(),
+            insert: if with_rows {
+                staged(backup.insert_dir(task.backup.id, partition))
+            } else {
+                source.prefixes.insert
+            },
+            delta: if task.job.has_deltas {
+                staged(backup.delta_dir(task.backup.id, task.job.scope))
+            } else {
+                String::new()
+            },
         };
-        Ok(ImportSource { prefixes, staged_dir: Some(dir) })
+        Ok(ImportSource { prefixes, staged_dir: Some(place.dir) })
     }
 
     /// Removes the staged files of a completed job, unless the request demands to keep them.
@@ -116,6 +129,20 @@ impl StagingDirectory {
         removed
             .err()
             .map(|error| format!("staged files are left in {place}: {error}; the next restore removes them"))
+    }
+}
+
+/// The directory into which the files of one job are staged, with the same paths below it as below the backup.
+pub(super) struct StagedPlace {
+    dir: ObjectKey,
+    /// The directory of the binlogs in the backup.
+    binlogs: ObjectKey,
+}
+
+impl StagedPlace {
+    /// Returns the staged key of a file or directory of the backup.
+    pub(super) fn of(&self, key: &ObjectKey) -> ObjectKey {
+        self.dir.join(key.relative_to(&self.binlogs).unwrap_or(key.file_name()))
     }
 }
 
@@ -158,24 +185,28 @@ pub(super) fn source_in_place(task: &ImportTask<'_>) -> Result<ImportSource, Err
     Ok(ImportSource { prefixes, staged_dir: None })
 }
 
-/// Returns the keys and sizes of the files of the given segments in the backup.
-fn files_of_segments<'a>(
+/// Returns the keys and sizes of the files of the given segments in the backup that are staged unchanged.
+fn files_to_copy<'a>(
     task: &'a ImportTask<'_>,
     partition: PartitionId,
-    wanted: &'a [SegmentId],
+    wanted: &[StagedSegment],
+    with_rows: bool,
 ) -> impl Iterator<Item = (ObjectKey, u64)> + 'a {
     let layout = task.run.prepared.catalog.layout(&task.run.prepared.request.name);
     let (collection, scope) = (task.backup.id, task.job.scope);
-    let wanted: HashSet<SegmentId> = wanted.iter().copied().collect();
-    let segments = task.backup.segments_of(scope).iter().filter(move |s| wanted.contains(&s.id));
-    segments.flat_map(move |s| {
-        let inserts = s
-            .binlogs
-            .iter()
-            .map(|b| (layout.insert_key(collection, partition, s.group_id, s.id, b.field, b.log), b.size));
+    let wanted: HashMap<SegmentId, DeleteTreatment> = wanted.iter().map(|s| (s.id, s.deletes)).collect();
+    let segments = task.backup.segments_of(scope).iter();
+    let segments = segments.filter_map(move |s| Some((s, *wanted.get(&s.id)?)));
+    segments.flat_map(move |(s, deletes)| {
+        let copies_rows = with_rows && deletes != DeleteTreatment::Applied;
+        let inserts =
+            s.binlogs.iter().filter(|_| copies_rows).map(|b| {
+                (layout.insert_key(collection, partition, s.group_id, s.id, b.field, b.log), b.size)
+            });
         let deltas = s
             .delta_logs
             .iter()
+            .filter(|_| deletes == DeleteTreatment::Unchanged)
             .map(|d| (layout.delta_key(collection, scope, s.group_id, s.id, d.log), d.size));
         inserts.chain(deltas).collect::<Vec<_>>()
     })

@@ -228,37 +228,7 @@ fn find_segment_with_deletes(meta: &mut Value) -> (i64, &mut Value) {
 #[tokio::test]
 async fn unsupported_formats_are_rejected_before_anything_is_changed() {
     type Edit = fn(&mut Value, &Path);
-    let l0 = "contains L0 segments (deletes, Milvus 2.4 and later), which this version cannot restore";
-    let cases: [(Edit, &str); 4] = [
-        (
-            |meta, _| {
-                let (_, segment) = find_segment_with_deletes(meta);
-                segment["is_l0"] = true.into();
-                segment["binlogs"] = json!([]);
-            },
-            l0,
-        ),
-        (
-            |meta, dir| {
-                let (id, segment) = find_segment_with_deletes(meta);
-                let mut segment = segment.clone();
-                segment["binlogs"] = json!([]);
-                segment["partition_id"] = json!(-1);
-                let (number, log) = (&segment["segment_id"], &segment["deltalogs"][0]["binlogs"][0]);
-                let log_id = log["log_path"].as_str().unwrap().rsplit('/').next().unwrap();
-                let size = usize::try_from(log["log_size"].as_u64().unwrap()).unwrap();
-                disk::write_file(
-                    &dir.join(format!("binlogs/delta_log/{id}/-1/{number}/{log_id}")),
-                    vec![0; size],
-                );
-                for collection in meta["collection_backups"].as_array_mut().unwrap() {
-                    if collection["collection_id"].as_i64() == Some(id) {
-                        collection["l0_segments"] = vec![segment.clone()].into();
-                    }
-                }
-            },
-            l0,
-        ),
+    let cases: [(Edit, &str); 2] = [
         (
             |meta, _| find_segment_with_deletes(meta).1["storage_version"] = 2.into(),
             "contains segments of storage version 2 (Milvus 2.6 and later), which this version cannot restore",
@@ -277,6 +247,34 @@ async fn unsupported_formats_are_rejected_before_anything_is_changed() {
         assert_eq!(error.kind(), FailureKind::Failed);
         assert_eq!(world.count_calls("CreateCollection") + world.count_calls("CreateDatabase"), 0);
     }
+}
+
+#[tokio::test]
+async fn an_l0_segment_that_cannot_be_read_is_an_error_before_anything_is_changed() {
+    let world = World::new();
+    let dir = world.add_fixture("full_v0516");
+    disk::edit_json(&dir.join("meta/full_meta.json"), |meta| {
+        let (id, segment) = find_segment_with_deletes(meta);
+        let mut segment = segment.clone();
+        segment["binlogs"] = json!([]);
+        segment["partition_id"] = json!(-1);
+        segment.as_object_mut().unwrap().remove("group_id");
+        let (number, log) = (&segment["segment_id"], &segment["deltalogs"][0]["binlogs"][0]);
+        let log_id = log["log_path"].as_str().unwrap().rsplit('/').next().unwrap();
+        let size = usize::try_from(log["log_size"].as_u64().unwrap()).unwrap();
+        let path = dir.join(format!("binlogs/delta_log/{id}/-1/{number}/{log_id}"));
+        disk::write_file(&path, vec![0; size]);
+        for collection in meta["collection_backups"].as_array_mut().unwrap() {
+            if collection["collection_id"].as_i64() == Some(id) {
+                collection["l0_segments"] = vec![segment.clone()].into();
+            }
+        }
+    });
+    let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
+    let text = describe_error(&error);
+    assert_eq!(error.kind(), FailureKind::Damaged, "{text}");
+    assert!(text.contains("all partitions") && text.contains("/delta_log/"), "{text}");
+    assert_eq!(world.count_calls("CreateCollection") + world.count_calls("CreateDatabase"), 0);
 }
 
 #[tokio::test]
@@ -302,7 +300,7 @@ async fn an_unsupported_schema_is_rejected_with_its_fields() {
 }
 
 #[tokio::test]
-async fn the_plan_says_where_old_releases_lose_rows_that_were_deleted_and_inserted_again() {
+async fn the_plan_says_where_old_releases_may_lose_rows_because_they_cannot_be_read() {
     for (version, cut_off, warns) in [("2.3.3", true, true), ("2.3.4", true, false), ("2.3.3", false, false)]
     {
         let world = World::with_version(version, |config| config);

@@ -5,6 +5,7 @@
 
 pub mod backup;
 mod expected;
+mod l0_compaction;
 pub mod restore;
 #[cfg(test)]
 mod sample;
@@ -12,5 +13,6 @@ mod segments;
 mod surplus;
 
 pub use expected::ExpectedFiles;
+pub use l0_compaction::replace_l0;
 pub use segments::{ListedSegments, SegmentFiles, SegmentProblem, UnsupportedSegment};
 pub use surplus::{CountedFile, find_own_files};

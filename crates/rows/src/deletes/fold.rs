@@ -19,9 +19,9 @@ pub struct SegmentDeletes {
     /// The number of rows that are not deleted.
     pub live: u64,
     /// The number of live rows whose key was deleted before they were inserted.
-    pub inserted_again: u64,
-    /// The number of rows that only entries outside the segment's own delta logs delete.
-    pub deleted_by_others: u64,
+    pub reinserted: u64,
+    /// Whether the segment's own delta logs delete all of these rows, and have the form that every Milvus imports.
+    pub own_logs_suffice: bool,
     /// The keys with deleted rows, each with its latest deletion.
     deleted: DeleteMap,
     /// The keys with rows that were inserted again, each with its latest deletion.
@@ -57,8 +57,8 @@ impl SegmentDeletes {
         let mut reader = SegmentReader::open(store, schema, segment, Vec::new(), &options).await?;
         let mut found = Self {
             live: 0,
-            inserted_again: 0,
-            deleted_by_others: 0,
+            reinserted: 0,
+            own_logs_suffice: !own.has_uncommon_form(),
             deleted: DeleteMap::new(key_type),
             reused: DeleteMap::new(key_type),
         };
@@ -81,12 +81,12 @@ impl SegmentDeletes {
             match latest {
                 None => self.live += 1,
                 Some(deletion) if deletion.0 > *inserted => {
-                    self.deleted_by_others += u64::from(by_own.is_none_or(|own| own.0 <= *inserted));
+                    self.own_logs_suffice &= by_own.is_some_and(|own| own.0 > *inserted);
                     keys.add_to(row, &mut self.deleted, deletion);
                 }
                 Some(deletion) => {
                     self.live += 1;
-                    self.inserted_again += 1;
+                    self.reinserted += 1;
                     keys.add_to(row, &mut self.reused, deletion);
                 }
             }
@@ -135,8 +135,8 @@ mod tests {
         let batch = RecordBatch::try_from_iter([("key", keys), ("time", times)]).unwrap();
         let mut found = SegmentDeletes {
             live: 0,
-            inserted_again: 0,
-            deleted_by_others: 0,
+            reinserted: 0,
+            own_logs_suffice: true,
             deleted: DeleteMap::new(key_type),
             reused: DeleteMap::new(key_type),
         };
@@ -160,7 +160,7 @@ mod tests {
         let keys: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"a", b"b", b"a", b"c"]));
         let by_text = find(keys, KeyType::VarChar, &texts(&[("a", 25), ("b", 20)]), &texts(&[("z", 99)]));
         for found in [&by_number, &by_text] {
-            assert_eq!((found.live, found.inserted_again, found.deleted_by_others), (3, 2, 0));
+            assert_eq!((found.live, found.reinserted, found.own_logs_suffice), (3, 2, true));
             assert!(found.has_partly_deleted_keys());
         }
         let entry = |key| vec![DeleteEntry { key, time: Tso(25) }];
@@ -169,11 +169,11 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_deletion_of_all_maps_counts_and_only_what_the_own_one_lacks_is_deleted_by_others() {
+    fn the_latest_deletion_of_all_maps_counts_and_own_logs_that_lack_one_do_not_suffice() {
         let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
         let own = numbers(&[(1, 11), (2, 15), (4, 50)]);
         let found = find(keys, KeyType::Int64, &own, &numbers(&[(1, 99), (2, 21), (3, 31), (4, 45)]));
-        assert_eq!((found.live, found.inserted_again, found.deleted_by_others), (0, 0, 2));
+        assert_eq!((found.live, found.reinserted, found.own_logs_suffice), (0, 0, false));
         let expected = numbers(&[(1, 99), (2, 21), (3, 31), (4, 50)]);
         let expected: Vec<_> =
             expected.into_iter().map(|(key, time)| DeleteEntry { key, time: Tso(time) }).collect();

@@ -252,14 +252,23 @@ mod tests {
                 "rows_max": 2, "load": true, "aliases": ["o"], "indexes": ["i"],
                 "partitions": [{
                     "name": "_default", "rows_min": 1, "rows_max": 2,
-                    "jobs": [{ "staged": true, "objects": 3, "bytes": 4 }],
+                    "jobs": [{
+                        "staged": true, "objects": 3, "bytes": 4, "segments_with_folded_deletes": 5,
+                        "rewritten_segments": 6,
+                    }],
                 }],
             }],
             "jobs": 1, "objects": 3, "bytes": 4, "warnings": ["w"],
         });
         let document: wire::RestorePlan = serde_json::from_value(document).unwrap();
         assert_eq!(keys_of(&serde_json::to_value(&document).unwrap(), "dry_run"), fields_of("RestorePlan"));
-        let job = v1::PlannedImportJob { staged: true, objects: 3, bytes: 4 };
+        let job = v1::PlannedImportJob {
+            staged: true,
+            objects: 3,
+            bytes: 4,
+            segments_with_folded_deletes: 5,
+            rewritten_segments: 6,
+        };
         let partition = v1::PlannedPartitionRestore {
             name: "_default".to_owned(),
             rows_min: 1,

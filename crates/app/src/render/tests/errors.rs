@@ -75,7 +75,6 @@ fn invalid_requests() {
             target: books(),
             differences: vec!["field a is missing".into(), "field b has the id 101 instead of 100".into()],
         }),
-        Error::Plan(PlanError::L0(books())),
         Error::Plan(PlanError::StorageVersion(books(), 2)),
         Error::TargetIsAlias("default.b".into()),
         Error::NameTaken { name: name(), state: BackupState::Complete },

@@ -110,7 +110,11 @@ fn deletions() {
 #[test]
 fn restore_plans() {
     let plan = |staging: Option<&str>| -> RestorePlan {
-        let partition = json!({"name": "_default", "rows_min": 9988, "rows_max": 10_000, "jobs": [{"staged": staging.is_some(), "objects": 28, "bytes": 4_194_304}]});
+        let partition = json!({"name": "_default", "rows_min": 9988, "rows_max": 10_000, "jobs": [{
+            "staged": staging.is_some(), "objects": 28, "bytes": 4_194_304,
+            "segments_with_folded_deletes": staging.map_or(0, |_| 2),
+            "rewritten_segments": staging.map_or(0, |_| 1),
+        }]});
         let collection = |source: &str, target: &str, action: &str| {
             json!({
                 "source": source, "target": target, "action": action, "rows_min": 9988, "rows_max": 10_000,

@@ -5,6 +5,7 @@ mod catalog;
 mod check;
 mod diagnosis;
 mod jobs;
+mod l0compact;
 mod restore;
 
 use std::fmt::Write;
@@ -14,6 +15,7 @@ pub(crate) use catalog::{delete_plan, delete_question, deleted, detail, list};
 pub(crate) use check::check_report;
 pub(crate) use diagnosis::config;
 pub(crate) use jobs::{cancelled, job, jobs, state};
+pub(crate) use l0compact::{l0_compaction_plan, l0_compaction_report};
 pub(crate) use restore::{restore_failure, restore_plan, restore_question, restore_report, restored_rows};
 
 /// Appends warnings, one line each.

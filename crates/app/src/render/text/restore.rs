@@ -40,7 +40,8 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
     let _ = match (&plan.staging, plan.objects) {
         (_, 0) => writeln!(text, "Data: none"),
         (Some(why), objects) => {
-            writeln!(text, "Data: {} staged first ({why}), removed afterwards", counted(objects, "object"))
+            let objects = counted(objects, "object");
+            writeln!(text, "Data: {objects}, staged first and removed afterwards ({why})")
         }
         (None, objects) => writeln!(text, "Data: {} imported in place", counted(objects, "object")),
     };
@@ -54,6 +55,15 @@ fn collection(plan: &PlannedCollectionRestore) -> [String; 6] {
         TargetAction::Create => {}
         TargetAction::DropAndCreate => extras.push("drops what is there".to_owned()),
         TargetAction::Use => extras.push("into what is there".to_owned()),
+    }
+    let jobs = || plan.partitions.iter().flat_map(|partition| &partition.jobs);
+    let (folded, rewritten): (Vec<usize>, Vec<usize>) =
+        jobs().map(|job| (job.segments_with_folded_deletes, job.rewritten_segments)).unzip();
+    for (segments, what) in [(folded, "with folded deletes"), (rewritten, "rewritten without deleted rows")] {
+        let segments: usize = segments.into_iter().sum();
+        if segments > 0 {
+            extras.push(format!("{} {what}", counted(segments, "segment")));
+        }
     }
     if !plan.indexes.is_empty() {
         extras.push(format!("indexes {}", names(&plan.indexes)));
@@ -69,7 +79,7 @@ fn collection(plan: &PlannedCollectionRestore) -> [String; 6] {
         format!("-> {}", plan.target),
         counted(plan.partitions.len(), "partition"),
         counted(plan.rows_max, "row"),
-        counted(plan.partitions.iter().map(|partition| partition.jobs.len()).sum::<usize>(), "job"),
+        counted(jobs().count(), "job"),
         extras.join("; "),
     ]
 }

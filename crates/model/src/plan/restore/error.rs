@@ -25,9 +25,6 @@ pub enum PlanError {
     /// Target collections that should be used do not exist.
     #[error("target collections do not exist: {}", join_names(.0))]
     TargetsMissing(Vec<CollectionRef>),
-    /// A collection has L0 segments, which no supported Milvus can import.
-    #[error("{0} contains L0 segments (deletes, Milvus 2.4 and later), which this version cannot restore")]
-    L0(CollectionRef),
     /// A collection has segments of a storage version that no supported Milvus can import.
     #[error(
         "{0} contains segments of storage version {1} (Milvus 2.6 and later), which this version cannot restore"

@@ -36,8 +36,45 @@ pub struct ImportJob {
 pub enum ImportFiles {
     /// The partition's prefix in the backup.
     InPlace,
-    /// The staging directory, into which these segments of the partition are copied unchanged.
-    Staged(Vec<SegmentId>),
+    /// The rows in the partition's prefix in the backup, and the deletes in the staging directory.
+    InPlaceWithStagedDeletes(Vec<StagedSegment>),
+    /// The staging directory.
+    Staged(Vec<StagedSegment>),
+}
+
+impl ImportFiles {
+    /// Returns the segments of which files are staged.
+    pub fn staged_segments(&self) -> &[StagedSegment] {
+        match self {
+            Self::InPlace => &[],
+            Self::InPlaceWithStagedDeletes(segments) | Self::Staged(segments) => segments,
+        }
+    }
+
+    /// Returns the number of segments whose deletes are brought in this way.
+    pub fn count(&self, deletes: DeleteTreatment) -> usize {
+        self.staged_segments().iter().filter(|segment| segment.deletes == deletes).count()
+    }
+}
+
+/// A segment of which files are staged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StagedSegment {
+    /// The segment.
+    pub id: SegmentId,
+    /// How its deletes are brought to the target.
+    pub deletes: DeleteTreatment,
+}
+
+/// How the deletes of a segment are brought to the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeleteTreatment {
+    /// The target imports the segment's own delta logs as they are.
+    Unchanged,
+    /// A new delta log replaces the segment's own ones. It also contains the entries of L0 segments.
+    Folded,
+    /// The insert binlogs are written anew without the deleted rows, and no delta log is imported.
+    Applied,
 }
 
 /// Identifies an import job within its collection, such as `rows/451/0`; equal plans have equal keys.

@@ -1,8 +1,8 @@
 //! The import jobs of a collection: one for each partition, which reads its prefix in place, wherever possible.
 
 use super::{
-    DataAccess, ImportFiles, ImportJob, ImportJobKey, MAX_JOB_BYTES, PartitionPlan, PrefixFacts, RowRange,
-    TargetFacts,
+    DataAccess, DeleteEffect, DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, MAX_JOB_BYTES,
+    PartitionPlan, PrefixFacts, RowRange, StagedSegment, TargetFacts,
 };
 use crate::ids::PartitionScope;
 use crate::manifest::{CollectionBackup, PartitionBackup, Segment};
@@ -10,7 +10,7 @@ use crate::segment::SegmentKind;
 
 /// Plans a partition into which nothing is imported.
 pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
-    PartitionPlan { id: partition.id, name: partition.name.clone(), rows: RowRange::default(), may_lose: 0 }
+    PartitionPlan { id: partition.id, name: partition.name.clone(), rows: RowRange::default() }
 }
 
 /// Plans the partitions of a collection and the import jobs for their data.
@@ -28,39 +28,98 @@ pub(super) fn plan_partitions(
 /// Plans one partition and its import jobs.
 ///
 /// Segments without insert binlogs, such as those of a backup that 0.4 made with `--meta_only`, are left out: they
-/// have no rows, whatever row count they record.
+/// have no rows, whatever row count they record. So are segments whose rows are all deleted, if they would be written
+/// anew.
 fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (PartitionPlan, Vec<ImportJob>) {
-    let segments: Vec<&Segment> =
-        partition.segments.iter().filter(|s| s.kind.has_rows() && !s.binlogs.is_empty()).collect();
     let nothing = PrefixFacts::default();
     let prefix = facts.prefixes.get(&partition.id).unwrap_or(&nothing);
+    let mut segments: Vec<PlannedSegment<'_>> = partition
+        .segments
+        .iter()
+        .filter(|s| s.kind.has_rows() && !s.binlogs.is_empty())
+        .map(|segment| PlannedSegment::new(segment, prefix, facts.ignores_delete_times))
+        .collect();
+    let is_rewritten = segments.iter().any(|segment| segment.deletes == DeleteTreatment::Applied);
+    segments.retain(|s| s.deletes != DeleteTreatment::Applied || s.live_rows() != Some(0));
     let groups = group_segments(&segments, facts.max_job_bytes.unwrap_or(MAX_JOB_BYTES));
-    let in_place = facts.access == DataAccess::InPlace && !prefix.foreign && groups.len() == 1;
+    let can_read = facts.access == DataAccess::InPlace && !prefix.foreign;
+    let readable = can_read && groups.len() == 1 && !is_rewritten;
     let scope = PartitionScope::One(partition.id);
     let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, segments })| ImportJob {
         key: ImportJobKey::new(*kind, scope, number),
         scope,
         kind: *kind,
-        files: if in_place {
-            ImportFiles::InPlace
-        } else {
-            ImportFiles::Staged(segments.iter().map(|s| s.id).collect())
-        },
-        has_deltas: has_deltas(segments),
-        objects: segments.iter().map(|s| s.objects() as u64).sum(),
-        bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.size())),
+        files: choose_files(segments, readable),
+        has_deltas: segments.iter().any(PlannedSegment::has_delta_logs),
+        objects: segments.iter().map(|s| s.segment.objects() as u64).sum(),
+        bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.segment.size())),
         rows: row_range(segments, prefix),
         after: Vec::new(),
     });
     let rows = row_range(&segments, prefix);
-    let may_lose = if facts.loses_insertions { prefix.inserted_again } else { 0 };
-    (PartitionPlan { rows, may_lose, ..plan_without_data(partition) }, jobs.collect())
+    (PartitionPlan { rows, ..plan_without_data(partition) }, jobs.collect())
+}
+
+/// A segment with rows, and how its deletes are brought to the target.
+#[derive(Clone, Copy)]
+struct PlannedSegment<'a> {
+    segment: &'a Segment,
+    /// The effect of delete entries on it; `None` if there are none, or if its rows cannot be read.
+    effect: Option<&'a DeleteEffect>,
+    deletes: DeleteTreatment,
+}
+
+impl<'a> PlannedSegment<'a> {
+    fn new(segment: &'a Segment, prefix: &'a PrefixFacts, ignores_delete_times: bool) -> Self {
+        let effect = prefix.segments.get(&segment.id);
+        let deletes = match effect {
+            Some(effect) if ignores_delete_times && effect.has_partly_deleted_keys => {
+                DeleteTreatment::Applied
+            }
+            Some(effect)
+                if !effect.own_logs_suffice || (ignores_delete_times && effect.has_reinserted_rows) =>
+            {
+                DeleteTreatment::Folded
+            }
+            _ => DeleteTreatment::Unchanged,
+        };
+        Self { segment, effect, deletes }
+    }
+
+    /// Returns whether the target imports delta logs of the segment.
+    fn has_delta_logs(&self) -> bool {
+        match self.deletes {
+            DeleteTreatment::Unchanged => !self.segment.delta_logs.is_empty(),
+            DeleteTreatment::Folded => self.effect.is_some_and(|effect| effect.live < self.segment.rows),
+            DeleteTreatment::Applied => false,
+        }
+    }
+
+    /// Returns the number of rows that an import must report; `None` if it is not known exactly.
+    fn live_rows(&self) -> Option<u64> {
+        match self.effect {
+            Some(effect) => Some(effect.live),
+            None => self.segment.delta_logs.is_empty().then_some(self.segment.rows),
+        }
+    }
+}
+
+/// Chooses from where a job reads its files; `readable` tells whether the target can read them in the backup.
+fn choose_files(segments: &[PlannedSegment<'_>], readable: bool) -> ImportFiles {
+    let staged = || segments.iter().map(|s| StagedSegment { id: s.segment.id, deletes: s.deletes }).collect();
+    if !readable {
+        ImportFiles::Staged(staged())
+    } else if segments.iter().any(|segment| segment.deletes == DeleteTreatment::Folded) {
+        ImportFiles::InPlaceWithStagedDeletes(staged())
+    } else {
+        ImportFiles::InPlace
+    }
 }
 
 /// Segments that one job imports.
 struct SegmentGroup<'a> {
     kind: SegmentKind,
-    segments: Vec<&'a Segment>,
+    segments: Vec<PlannedSegment<'a>>,
 }
 
 /// Returns how many rows of these segments an import may report: one number if the rows of segments with deletes were
@@ -68,37 +127,31 @@ struct SegmentGroup<'a> {
 ///
 /// Delete entries are counted per partition: each of them may delete a row of any segment that has delta logs, but no
 /// row of another segment.
-fn row_range(segments: &[&Segment], prefix: &PrefixFacts) -> RowRange {
-    let live =
-        |s: &&Segment| if s.delta_logs.is_empty() { Some(s.rows) } else { prefix.live.get(&s.id).copied() };
+fn row_range(segments: &[PlannedSegment<'_>], prefix: &PrefixFacts) -> RowRange {
     let sum = |rows: u64, of_segment: u64| rows.saturating_add(of_segment);
-    if let Some(rows) = segments.iter().map(live).try_fold(0, |rows, live| live.map(|live| sum(rows, live))) {
+    let live = segments.iter().map(PlannedSegment::live_rows);
+    if let Some(rows) = live.clone().try_fold(0, |rows, live| live.map(|live| sum(rows, live))) {
         return RowRange { min: rows, max: rows };
     }
-    let max = segments.iter().map(|s| s.rows).fold(0, sum);
-    let deletes = if has_deltas(segments) { prefix.deletes } else { 0 };
+    let max = segments.iter().map(|s| s.segment.rows).fold(0, sum);
+    let deletes = if segments.iter().any(PlannedSegment::has_delta_logs) { prefix.deletes } else { 0 };
     RowRange { min: max.saturating_sub(deletes), max }
-}
-
-fn has_deltas(segments: &[&Segment]) -> bool {
-    segments.iter().any(|s| !s.delta_logs.is_empty())
 }
 
 /// Groups consecutive segments of at most `max_bytes` together; a larger segment is a group of its own.
 ///
 /// A group has one storage format, because Milvus rejects jobs with several.
-fn group_segments<'a>(segments: &[&'a Segment], max_bytes: u64) -> Vec<SegmentGroup<'a>> {
+fn group_segments<'a>(segments: &[PlannedSegment<'a>], max_bytes: u64) -> Vec<SegmentGroup<'a>> {
     let mut groups: Vec<SegmentGroup<'_>> = Vec::new();
     let mut bytes: u64 = 0;
-    for segment in segments {
-        bytes = bytes.saturating_add(segment.size());
+    for planned in segments {
+        let Segment { kind, .. } = *planned.segment;
+        bytes = bytes.saturating_add(planned.segment.size());
         match groups.last_mut() {
-            Some(group) if bytes <= max_bytes && group.kind == segment.kind => {
-                group.segments.push(segment);
-            }
+            Some(group) if bytes <= max_bytes && group.kind == kind => group.segments.push(*planned),
             _ => {
-                groups.push(SegmentGroup { kind: segment.kind, segments: vec![segment] });
-                bytes = segment.size();
+                groups.push(SegmentGroup { kind, segments: vec![*planned] });
+                bytes = planned.segment.size();
             }
         }
     }
@@ -126,8 +179,8 @@ mod tests {
     /// Returns the segments of every job in order; all jobs must be staged.
     fn staged_segments(jobs: &[ImportJob]) -> Vec<Vec<i64>> {
         let ids = |job: &ImportJob| match &job.files {
-            ImportFiles::InPlace => panic!("in place"),
-            ImportFiles::Staged(ids) => ids.iter().map(|id| id.0).collect(),
+            ImportFiles::Staged(segments) => segments.iter().map(|segment| segment.id.0).collect(),
+            other => panic!("{other:?}"),
         };
         jobs.iter().map(ids).collect()
     }
@@ -140,20 +193,67 @@ mod tests {
             sample::segment_with_deletes(5, 7, 1),
         ];
         let mut facts = facts(false, 7);
-        let live = &mut facts.prefixes.get_mut(&PartitionId(2)).unwrap().live;
-        live.insert(SegmentId(4), 48);
+        let read = |live| DeleteEffect { live, own_logs_suffice: true, ..DeleteEffect::default() };
+        let effects = |facts: &mut TargetFacts, id, live| {
+            let prefix = facts.prefixes.get_mut(&PartitionId(2)).unwrap();
+            prefix.segments.insert(SegmentId(id), read(live));
+        };
+        effects(&mut facts, 4, 48);
         let (plan, _) = plan_segments(segments.clone(), &facts);
         assert_eq!(plan.rows, RowRange { min: 150, max: 157 }, "one segment was not read");
-        facts.prefixes.get_mut(&PartitionId(2)).unwrap().live.insert(SegmentId(5), 7);
+        effects(&mut facts, 5, 7);
         let (plan, jobs) = plan_segments(segments, &facts);
-        facts.prefixes.get_mut(&PartitionId(2)).unwrap().inserted_again = 2;
-        facts.loses_insertions = true;
-        let (lossy, _) = plan_segments(vec![sample::segment_with_deletes(4, 50, 20)], &facts);
-        assert_eq!([45, 46, 47, 48].map(|counted| lossy.count_lost(counted)), [None, Some(2), Some(1), None]);
         assert_eq!(
             (plan.rows, jobs[0].rows),
             (RowRange { min: 155, max: 155 }, RowRange { min: 155, max: 155 })
         );
+        assert_eq!(jobs[0].files, ImportFiles::InPlace);
+    }
+
+    /// Plans two segments: the second, of 50 rows and with delta logs of its own, has these effects.
+    fn plan_effect(effect: DeleteEffect, ignores_delete_times: bool) -> Vec<ImportJob> {
+        let mut facts = TargetFacts { ignores_delete_times, ..facts(false, 0) };
+        facts.prefixes.get_mut(&PartitionId(2)).unwrap().segments.insert(SegmentId(4), effect);
+        plan_segments(vec![sample::segment(3, 100, 10), sample::segment_with_deletes(4, 50, 20)], &facts).1
+    }
+
+    fn staged(deletes: DeleteTreatment) -> Vec<StagedSegment> {
+        vec![
+            StagedSegment { id: SegmentId(3), deletes: DeleteTreatment::Unchanged },
+            StagedSegment { id: SegmentId(4), deletes },
+        ]
+    }
+
+    #[test]
+    fn deletes_are_folded_where_the_own_logs_do_not_have_their_effect() {
+        let foreign = DeleteEffect { live: 40, ..DeleteEffect::default() };
+        for ignores_delete_times in [false, true] {
+            let jobs = plan_effect(foreign, ignores_delete_times);
+            let files = ImportFiles::InPlaceWithStagedDeletes(staged(DeleteTreatment::Folded));
+            assert_eq!((&jobs[0].files, jobs[0].has_deltas), (&files, true));
+            assert_eq!(jobs[0].rows, RowRange { min: 140, max: 140 });
+        }
+        let without_effect = DeleteEffect { live: 50, ..DeleteEffect::default() };
+        assert!(!plan_effect(without_effect, false)[0].has_deltas, "the delta logs are left out");
+    }
+
+    #[test]
+    fn a_target_that_ignores_the_times_of_deletes_gets_no_entry_for_a_live_row() {
+        let own = DeleteEffect { live: 40, own_logs_suffice: true, ..DeleteEffect::default() };
+        let again = DeleteEffect { has_reinserted_rows: true, ..own };
+        let partly = DeleteEffect { has_partly_deleted_keys: true, ..again };
+        let files = |effect, ignores_delete_times| plan_effect(effect, ignores_delete_times).remove(0).files;
+        for effect in [own, again, partly] {
+            assert_eq!(files(effect, false), ImportFiles::InPlace);
+        }
+        assert_eq!(files(own, true), ImportFiles::InPlace);
+        let folded = ImportFiles::InPlaceWithStagedDeletes(staged(DeleteTreatment::Folded));
+        assert_eq!(files(again, true), folded);
+        assert_eq!(files(partly, true), ImportFiles::Staged(staged(DeleteTreatment::Applied)));
+        let jobs = plan_effect(partly, true);
+        assert_eq!((jobs[0].has_deltas, jobs[0].rows), (false, RowRange { min: 140, max: 140 }));
+        let none_left = DeleteEffect { live: 0, ..partly };
+        assert_eq!(staged_segments(&plan_effect(none_left, true)), [[3]], "the other one is left out");
     }
 
     #[test]
@@ -265,10 +365,11 @@ mod tests {
             let segments = (1_i64..).zip(&sizes).map(|(id, size)| sample::segment(id, 1, *size)).collect();
             let far = TargetFacts { access: DataAccess::Staged("far".to_owned()), ..facts(false, 0) };
             let (_, jobs) = plan_segments(segments, &far);
-            let size = |ids: &[SegmentId]| ids.first().and_then(|id| sizes.get(usize::try_from(id.0 - 1).ok()?));
+            let size = |segments: &[StagedSegment]| {
+                segments.first().and_then(|segment| sizes.get(usize::try_from(segment.id.0 - 1).ok()?))
+            };
             for pair in jobs.windows(2) {
-                let ImportFiles::Staged(next) = &pair[1].files else { panic!("in place") };
-                prop_assert!(pair[0].bytes + size(next).unwrap() > MAX_JOB_BYTES);
+                prop_assert!(pair[0].bytes + size(pair[1].files.staged_segments()).unwrap() > MAX_JOB_BYTES);
             }
         }
     }

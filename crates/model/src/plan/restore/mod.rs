@@ -13,11 +13,11 @@ mod targets;
 mod tests;
 
 pub use error::PlanError;
-pub use job::{ImportFiles, ImportJob, ImportJobKey};
+pub use job::{DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, StagedSegment};
 pub use options::RestoreOptions;
 pub use request::{
-    CollectionOverride, DataAccess, ExistingTargetPolicy, PrefixFacts, RestoreRequest, SkipParams,
-    TargetFacts,
+    CollectionOverride, DataAccess, DeleteEffect, ExistingTargetPolicy, PrefixFacts, RestoreRequest,
+    SkipParams, TargetFacts,
 };
 
 use std::collections::HashMap;
@@ -101,17 +101,6 @@ pub struct PartitionPlan {
     pub name: String,
     /// The number of rows that the import must report.
     pub rows: RowRange,
-    /// The number of these rows that the target may lose, because they were deleted and inserted again.
-    pub may_lose: u64,
-}
-
-impl PartitionPlan {
-    /// Returns how many rows the target has lost as expected if an import reports `counted` rows; `None` if that does
-    /// not explain the number.
-    pub fn count_lost(&self, counted: u64) -> Option<u64> {
-        let lost = self.rows.min.checked_sub(counted)?;
-        (1..=self.may_lose).contains(&lost).then_some(lost)
-    }
 }
 
 /// The range of correct row counts: from the rows minus the delete entries, up to the rows.
@@ -154,7 +143,9 @@ impl RestorePlan {
         for (source, target) in pairs {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
             let (index, backup) = found.ok_or_else(|| PlanError::NotInBackup(source.clone()))?;
-            targets::check_segments(backup)?;
+            if !request.options.meta_only {
+                targets::check_segments(backup)?;
+            }
             targets::check_schema(backup, target, facts)?;
             collections.push(CollectionPlan::new(index, backup, target, request, facts, &mut warnings));
         }
@@ -167,17 +158,11 @@ impl RestorePlan {
         }
         targets::check_drops(&collections, request.confirmed_drops.as_ref())?;
         targets::remove_taken_aliases(&mut collections, &facts.aliases, &mut warnings);
-        let staged = collections
-            .iter()
-            .flat_map(|plan| &plan.jobs)
-            .any(|job| matches!(job.files, ImportFiles::Staged(_)));
-        let staging = staged.then(|| match &facts.access {
-            DataAccess::Staged(why) => why.clone(),
-            DataAccess::InPlace => {
-                "a partition is split, or its directory contains objects that are not part of the backup"
-                    .to_owned()
-            }
-        });
+        let staged = || collections.iter().flat_map(|plan| &plan.jobs).map(|job| &job.files);
+        let staging = match &facts.access {
+            DataAccess::Staged(why) => staged().next().map(|_| why.clone()),
+            DataAccess::InPlace => staged().find_map(reason_for_staging).map(str::to_owned),
+        };
         Ok(Self {
             name: request.name.clone(),
             databases: targets::missing_databases(databases, pairs, facts),
@@ -195,6 +180,22 @@ impl RestorePlan {
     /// Returns every import job of the plan.
     pub fn jobs(&self) -> impl Iterator<Item = &ImportJob> {
         self.collections.iter().flat_map(|plan| &plan.jobs)
+    }
+}
+
+/// Returns the reason why files are staged that the target can read in place; `None` if they are not.
+fn reason_for_staging(files: &ImportFiles) -> Option<&'static str> {
+    match files {
+        ImportFiles::InPlace => None,
+        ImportFiles::InPlaceWithStagedDeletes(_) => {
+            Some("delta logs only: the target does not import all of those in the backup")
+        }
+        ImportFiles::Staged(_) if files.count(DeleteTreatment::Applied) > 0 => Some(
+            "segments are written anew: the target would also delete rows that were inserted again later",
+        ),
+        ImportFiles::Staged(_) => {
+            Some("a partition is split, or its directory contains objects that are not part of the backup")
+        }
     }
 }
 

@@ -132,7 +132,7 @@ pub struct TargetFacts {
     /// The largest size in bytes of a job with several segments; `None` for [`MAX_JOB_BYTES`](super::MAX_JOB_BYTES).
     pub max_job_bytes: Option<u64>,
     /// Whether imports of the target apply deletes regardless of their time.
-    pub loses_insertions: bool,
+    pub ignores_delete_times: bool,
     /// The facts about the prefix of each partition with data.
     pub prefixes: BTreeMap<PartitionId, PrefixFacts>,
 }
@@ -144,8 +144,20 @@ pub struct PrefixFacts {
     pub foreign: bool,
     /// The number of delete entries in the delta logs.
     pub deletes: u64,
-    /// The numbers of rows that are not deleted, of the segments with delta logs whose rows were read.
-    pub live: BTreeMap<SegmentId, u64>,
-    /// The number of these rows whose keys were deleted before the rows were inserted.
-    pub inserted_again: u64,
+    /// The effect of delete entries on the segments whose rows were read: those to which delta logs apply.
+    pub segments: BTreeMap<SegmentId, DeleteEffect>,
+}
+
+/// The effect of delete entries on the rows of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeleteEffect {
+    /// The number of rows that are not deleted.
+    pub live: u64,
+    /// Whether the segment's own delta logs have the same effect and a form that every Milvus imports. If not, entries of
+    /// L0 segments delete some of the rows, or the logs have another form.
+    pub own_logs_suffice: bool,
+    /// Whether live rows have keys that were deleted before these rows were inserted.
+    pub has_reinserted_rows: bool,
+    /// Whether a key has both deleted and live rows.
+    pub has_partly_deleted_keys: bool,
 }

@@ -93,11 +93,11 @@ pub(super) fn remove_taken_aliases(
 pub(super) fn check_segments(backup: &CollectionBackup) -> Result<(), PlanError> {
     for (_, segment) in segments(backup).filter(|(_, segment)| segment.objects() > 0) {
         match segment.kind {
-            SegmentKind::Rows { format: StorageFormat::V1 } => {}
+            // The entries of L0 segments are folded into the delta logs of the segments whose rows they delete.
+            SegmentKind::Rows { format: StorageFormat::V1 } | SegmentKind::Deletes => {}
             SegmentKind::Rows { format: StorageFormat::V2 | StorageFormat::Unsupported } => {
                 return Err(PlanError::StorageVersion(backup.name.clone(), segment.storage_version.0));
             }
-            SegmentKind::Deletes => return Err(PlanError::L0(backup.name.clone())),
         }
     }
     Ok(())

@@ -93,7 +93,20 @@ fn a_plan_states_why_it_stages() {
         Some("a partition is split, or its directory contains objects that are not part of the backup")
     );
     let files: Vec<_> = plan.jobs().map(|job| &job.files).collect();
-    assert_eq!(files, [&ImportFiles::InPlace, &ImportFiles::Staged(vec![SegmentId(7), SegmentId(8)])]);
+    let staged = [7, 8].map(|id| StagedSegment { id: SegmentId(id), deletes: DeleteTreatment::Unchanged });
+    assert_eq!(files, [&ImportFiles::InPlace, &ImportFiles::Staged(staged.to_vec())]);
+
+    let effect = DeleteEffect { live: 20, ..DeleteEffect::default() };
+    let folded = TargetFacts {
+        prefixes: [(
+            PartitionId(6),
+            PrefixFacts { segments: [(SegmentId(7), effect)].into(), ..PrefixFacts::default() },
+        )]
+        .into(),
+        ..sample::facts()
+    };
+    let plan = plan_backup(backup(), &sample::request(), &folded).unwrap();
+    assert!(plan.staging.unwrap().starts_with("delta logs only"));
 }
 
 #[test]
@@ -169,7 +182,7 @@ fn segments_that_no_supported_milvus_can_import_are_rejected() {
         plan_backup(backup, &sample::request(), &sample::facts())
     };
     let l0 = Segment { kind: SegmentKind::Deletes, binlogs: vec![], ..sample::segment_with_deletes(3, 0, 1) };
-    assert_eq!(plan_segment(l0.clone()), Err(PlanError::L0(name("books"))));
+    assert!(plan_segment(l0).is_ok_and(|plan| plan.jobs().count() == 0), "its entries are folded");
     let of_version = |number| {
         let storage_version = StorageVersion(number);
         let kind = SegmentKind::new(false, storage_version);
@@ -179,10 +192,6 @@ fn segments_that_no_supported_milvus_can_import_are_rejected() {
         assert_eq!(of_version(refused), Err(PlanError::StorageVersion(name("books"), refused)));
     }
     assert!(of_version(1).is_ok());
-
-    let mut backup = sample::collection("books", two_partitions());
-    backup.shared_segments = vec![l0];
-    assert_eq!(plan_backup(backup, &sample::request(), &sample::facts()), Err(PlanError::L0(name("books"))));
 }
 
 #[test]

@@ -1,0 +1,223 @@
+//! The delete entries of a backup, and their effect on the segments with rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use model::ids::{LogId, PartitionId, PartitionScope, SegmentId};
+use model::layout::backup::BackupLayout;
+use model::manifest::{Binlog, CollectionBackup, DeltaLog, Manifest, Segment};
+use model::name::BackupName;
+use model::plan::restore::DeleteEffect;
+use model::segment::SegmentKind;
+use model::version::ServerVersion;
+use rows::{
+    DeleteMap, DeltaFile, DeltaFiles, InsertFile, KeyType, RowsError, SegmentDeletes, SegmentFiles,
+    SegmentRewriter,
+};
+use storage::Store;
+
+use super::Catalog;
+
+/// The number of segments that are read at the same time.
+const SEGMENTS_AT_ONCE: usize = 4;
+
+/// The delete entries of the L0 segments of a collection, for the rows of one partition or of all.
+#[derive(Debug, Default)]
+pub(crate) struct L0Deletes(BTreeMap<PartitionScope, Arc<DeleteMap>>);
+
+/// Reads the segments of one collection in a backup.
+pub(crate) struct SegmentContents<'a> {
+    store: &'a Store,
+    layout: BackupLayout,
+    collection: &'a CollectionBackup,
+    key_type: KeyType,
+    l0: &'a L0Deletes,
+}
+
+impl Catalog {
+    /// Reads the L0 segments of a collection.
+    pub(crate) async fn read_l0(
+        &self,
+        name: &BackupName,
+        collection: &CollectionBackup,
+    ) -> Result<L0Deletes, RowsError> {
+        let mut l0 = L0Deletes::default();
+        let nothing = L0Deletes::default();
+        let Some(contents) = self.open_segments(name, collection, &nothing) else { return Ok(l0) };
+        let partitions = collection.partitions.iter().map(|partition| PartitionScope::One(partition.id));
+        for scope in partitions.chain([PartitionScope::All]) {
+            let segments = collection.segments_of(scope).iter();
+            let of_deletes = segments.filter(|segment| segment.kind == SegmentKind::Deletes);
+            let logs: Vec<_> = of_deletes.map(|segment| contents.delta_files(scope, segment)).collect();
+            let map = DeleteMap::read(&self.store, contents.key_type, &logs).await?;
+            if !map.is_empty() {
+                l0.0.insert(scope, Arc::new(map));
+            }
+        }
+        Ok(l0)
+    }
+
+    /// Determines the effect of delete entries on each segment of a collection to which some apply.
+    pub(crate) async fn find_delete_effects(
+        &self,
+        name: &BackupName,
+        collection: &CollectionBackup,
+    ) -> Result<BTreeMap<SegmentId, DeleteEffect>, RowsError> {
+        let l0 = self.read_l0(name, collection).await?;
+        match self.open_segments(name, collection, &l0) {
+            Some(contents) => contents.find_effects().await,
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// Opens the segments of a collection for reading; `None` if its schema has no primary key.
+    pub(crate) fn open_segments<'a>(
+        &'a self,
+        name: &BackupName,
+        collection: &'a CollectionBackup,
+        l0: &'a L0Deletes,
+    ) -> Option<SegmentContents<'a>> {
+        let key_type = KeyType::of(&collection.schema)?;
+        Some(SegmentContents { store: &self.store, layout: self.layout(name), collection, key_type, l0 })
+    }
+}
+
+impl SegmentContents<'_> {
+    /// Reads the keys and timestamps of each segment to which delete entries apply.
+    async fn find_effects(&self) -> Result<BTreeMap<SegmentId, DeleteEffect>, RowsError> {
+        let partitions = self.collection.partitions.iter();
+        let segments = partitions.flat_map(|p| p.segments.iter().map(move |s| (p.id, s)));
+        let affected = segments.filter(|(partition, segment)| {
+            let has_deletes = !segment.delta_logs.is_empty() || self.l0_of(*partition).next().is_some();
+            segment.kind.has_rows() && !segment.binlogs.is_empty() && has_deletes
+        });
+        // The futures are made beforehand, so that this one is `Send`.
+        let effects: Vec<_> = affected
+            .map(|(partition, segment)| async move {
+                let deletes = self.find_deletes(partition, segment).await?;
+                let effect = DeleteEffect {
+                    live: deletes.live,
+                    own_logs_suffice: deletes.own_logs_suffice,
+                    has_reinserted_rows: deletes.reinserted > 0,
+                    has_partly_deleted_keys: deletes.has_partly_deleted_keys(),
+                };
+                Ok((segment.id, effect))
+            })
+            .collect();
+        stream::iter(effects).buffer_unordered(SEGMENTS_AT_ONCE).try_collect().await
+    }
+
+    /// Encodes the delta log that replaces those of a segment and has the entries of L0 segments too; `None` if no row is
+    /// deleted.
+    pub(crate) async fn fold_deletes(
+        &self,
+        partition: PartitionId,
+        segment: &Segment,
+    ) -> Result<Option<(DeltaLog, Bytes)>, RowsError> {
+        let entries = self.find_deletes(partition, segment).await?.entries();
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        let scope = PartitionScope::One(partition);
+        let file = rows::encode_delta_log(self.collection.id, scope, segment.id, &entries)?;
+        // Any number would do, but Milvus sorts files by name, so it must have the usual length.
+        let log = segment.binlogs.iter().map(|binlog| binlog.log).max().unwrap_or(LogId(segment.id.0));
+        Ok(Some((DeltaLog { log, size: file.len() as u64 }, file)))
+    }
+
+    /// Reads the keys and timestamps of a segment and finds the rows that are deleted.
+    async fn find_deletes(
+        &self,
+        partition: PartitionId,
+        segment: &Segment,
+    ) -> Result<SegmentDeletes, RowsError> {
+        let own = self.read_own_deletes(partition, segment).await?;
+        let l0: Vec<_> = self.l0_of(partition).cloned().collect();
+        let files = self.segment_files(partition, segment);
+        SegmentDeletes::find(self.store, &self.collection.schema, files, &own, &l0).await
+    }
+
+    /// Begins to write the insert binlogs of a segment anew, without the deleted rows.
+    pub(crate) async fn rewrite(
+        &self,
+        partition: PartitionId,
+        segment: &Segment,
+    ) -> Result<SegmentRewriter, RowsError> {
+        let own = Arc::new(self.read_own_deletes(partition, segment).await?);
+        let deletes = self.l0_of(partition).cloned().chain([own]).collect();
+        let files = self.segment_files(partition, segment);
+        SegmentRewriter::new(self.store, &self.collection.schema, &files, deletes)
+    }
+
+    /// Returns the entries of the L0 segments that apply to a partition.
+    fn l0_of(&self, partition: PartitionId) -> impl Iterator<Item = &Arc<DeleteMap>> {
+        [PartitionScope::One(partition), PartitionScope::All]
+            .into_iter()
+            .filter_map(|scope| self.l0.0.get(&scope))
+    }
+
+    async fn read_own_deletes(
+        &self,
+        partition: PartitionId,
+        segment: &Segment,
+    ) -> Result<DeleteMap, RowsError> {
+        let logs = self.delta_files(PartitionScope::One(partition), segment);
+        DeleteMap::read(self.store, self.key_type, &[logs]).await
+    }
+
+    fn delta_files(&self, partition: PartitionScope, segment: &Segment) -> DeltaFiles {
+        let (collection, group, id) = (self.collection.id, segment.group_id, segment.id);
+        let file = |log: &DeltaLog| DeltaFile {
+            key: self.layout.delta_key(collection, partition, group, id, log.log),
+            log: *log,
+        };
+        let files = segment.delta_logs.iter().map(file).collect();
+        DeltaFiles { collection, partition, segment: id, files }
+    }
+
+    fn segment_files(&self, partition: PartitionId, segment: &Segment) -> SegmentFiles {
+        let (collection, group, id) = (self.collection.id, segment.group_id, segment.id);
+        let file = |binlog: &Binlog| InsertFile {
+            key: self.layout.insert_key(collection, partition, group, id, binlog.field, binlog.log),
+            binlog: *binlog,
+        };
+        SegmentFiles {
+            collection,
+            partition,
+            segment: id,
+            rows: Some(segment.rows),
+            files: segment.binlogs.iter().map(file).collect(),
+        }
+    }
+}
+
+/// Returns whether a collection has delete entries in L0 segments.
+pub(crate) fn has_l0_logs(collection: &CollectionBackup) -> bool {
+    let segments = collection.partitions.iter().flat_map(|partition| &partition.segments);
+    segments
+        .chain(&collection.shared_segments)
+        .any(|segment| segment.kind == SegmentKind::Deletes && !segment.delta_logs.is_empty())
+}
+
+/// Describes the rows of Milvus 3.0 that folded deletes may remove by mistake; `None` if there are none.
+///
+/// That release records the time of an import only in its own metadata, and compares deletes with that time.
+pub(crate) fn describe_imported_rows(
+    manifest: &Manifest,
+    collections: &[&CollectionBackup],
+) -> Option<String> {
+    if !ServerVersion::parse(&manifest.milvus_version).at_least((3, 0, 0)) {
+        return None;
+    }
+    let names = collections.iter().filter(|c| has_l0_logs(c)).map(|c| c.name.to_string());
+    let names: Vec<String> = names.collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "the deletes of {} are folded by the times that its files record. Milvus 3.0 records the time of an import \
+             elsewhere, so rows that were imported there with a key that had been deleted before may be missing",
+            names.join(", ")
+        )
+    })
+}
