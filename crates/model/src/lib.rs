@@ -3,7 +3,6 @@
 //! This crate does no I/O and reads neither the clock nor the environment: every function computes its result from
 //! its arguments. Other crates collect the facts from which plans are made, and execute the plans.
 
-pub mod binlog;
 mod host;
 pub mod ids;
 pub mod key;

@@ -28,7 +28,9 @@ mod segment;
 mod values;
 
 pub use deletes::{
-    DeleteEntry, DeleteMap, DeletedKey, DeltaFile, DeltaFiles, KeyType, SegmentDeletes, encode_delta_log,
+    DeleteEntry, DeleteMap, DeletedKey, DeltaFile, DeltaFiles, KeyType, SegmentDeletes, count_delete_entries,
+    encode_delta_log,
 };
 pub use error::{Place, Reason, RowsError, Unsupported};
+pub use file::InsertSummary;
 pub use segment::{InsertFile, ReadOptions, RowCounts, SegmentFiles, SegmentReader, SegmentRewriter};

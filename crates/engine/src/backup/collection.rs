@@ -135,7 +135,8 @@ impl BackupRun<'_> {
                         .prepared
                         .catalog
                         .count_delete_entries(&self.prepared.request.name, &snapshot.backup)
-                        .await?;
+                        .await
+                        .map_err(Error::from)?;
                     let flush = described.cut.as_ref().map(|cut| cut.flush_duration).unwrap_or_default();
                     let Snapshot { backup, warnings, .. } = snapshot;
                     return Ok(CapturedCollection { backup, deletes, flush, warnings });

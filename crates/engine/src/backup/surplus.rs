@@ -4,18 +4,15 @@ use std::collections::BTreeSet;
 
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use model::binlog;
 use model::ids::{CollectionId, FieldId, PartitionScope};
 use model::manifest::{Binlog, Schema, Segment};
 use model::plan::{CountedFile, SegmentProblem, find_own_files};
 use model::segment::{SegmentKind, StorageFormat};
+use rows::InsertSummary;
 use storage::StorageErrorKind;
 
 use crate::Error;
 use crate::instance::Instance;
-
-/// The number of bytes at the end of a file that contain the footer with its number of rows.
-const FOOTER_BYTES: u64 = 16 << 10;
 
 /// The number of segments that are examined at the same time.
 const SEGMENTS_AT_ONCE: usize = 8;
@@ -122,10 +119,8 @@ impl Instance {
         let mut counted = Vec::new();
         for Binlog { field, log, size } in files.filter(|file| file.size > 0) {
             let key = self.layout.insert_key(collection, partition, segment.id, *field, *log);
-            let tail = self.store.read_range(&key, size.saturating_sub(FOOTER_BYTES)..*size).await?;
-            if let Some(content) = binlog::insert_content(&tail) {
-                let (rows, content) = (content.rows, content.hash);
-                counted.push(CountedFile { field: *field, log: *log, rows, content });
+            if let Some(InsertSummary { rows, hash }) = InsertSummary::read(&self.store, &key, *size).await? {
+                counted.push(CountedFile { field: *field, log: *log, rows, content: hash });
             }
         }
         Ok(counted)

@@ -22,6 +22,8 @@ use super::Catalog;
 
 /// The number of segments that are read at the same time.
 const SEGMENTS_AT_ONCE: usize = 4;
+/// The number of partitions whose delete entries are counted at the same time, each with eight files.
+const PARTITIONS_AT_ONCE: usize = 4;
 
 /// The delete entries of the L0 segments of a collection, for the rows of one partition or of all.
 #[derive(Debug, Default)]
@@ -57,6 +59,27 @@ impl Catalog {
             }
         }
         Ok(l0)
+    }
+
+    /// Counts the delete entries in the delta logs of the segments of each partition.
+    pub(crate) async fn count_delete_entries(
+        &self,
+        name: &BackupName,
+        collection: &CollectionBackup,
+    ) -> Result<BTreeMap<PartitionId, u64>, RowsError> {
+        let nothing = L0Deletes::default();
+        let Some(contents) = self.open_segments(name, collection, &nothing) else {
+            return Ok(BTreeMap::new());
+        };
+        let counts = collection.partitions.iter().map(|partition| {
+            let scope = PartitionScope::One(partition.id);
+            let segments = partition.segments.iter().filter(|segment| !segment.delta_logs.is_empty());
+            let logs: Vec<_> = segments.map(|segment| contents.delta_files(scope, segment)).collect();
+            async move { Ok((partition.id, rows::count_delete_entries(&self.store, &logs).await?)) }
+        });
+        // The futures are made beforehand, so that this one is `Send`.
+        let counts: Vec<_> = counts.collect();
+        stream::iter(counts).buffer_unordered(PARTITIONS_AT_ONCE).try_collect().await
     }
 
     /// Determines the effect of delete entries on each segment of a collection to which some apply.

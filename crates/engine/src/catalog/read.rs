@@ -1,14 +1,12 @@
 //! Reads the contents of a backup of this program or of the Go tool.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
-use futures::stream::{self, StreamExt, TryStreamExt};
-use model::ids::{PartitionId, PartitionScope};
+use futures::stream::StreamExt;
 use model::key::ObjectKey;
 use model::layout::backup::{BackupLayout, ManifestFile};
-use model::manifest::{BackupFormat, CollectionBackup, Manifest, json};
+use model::manifest::{BackupFormat, Manifest, json};
 use model::name::BackupName;
 use storage::StorageErrorKind;
 use tokio::sync::mpsc;
@@ -16,9 +14,6 @@ use tokio::sync::mpsc;
 use super::head::summarize_error;
 use super::{BackupFacts, BackupState, BackupSummary, Catalog};
 use crate::{Engine, Error, JobCtx};
-
-/// The number of delta logs that are read concurrently.
-const CONCURRENT_LOG_READS: usize = 32;
 
 /// A backup with its manifest.
 #[derive(Clone, Debug)]
@@ -126,41 +121,6 @@ impl Catalog {
             }
         });
         Ok(Some(ChunkReader { chunks, rest: Bytes::new() }))
-    }
-
-    /// Counts the delete entries in the delta logs of a collection, by partition.
-    pub(crate) async fn count_delete_entries(
-        &self,
-        name: &BackupName,
-        collection: &CollectionBackup,
-    ) -> Result<BTreeMap<PartitionId, u64>, Error> {
-        let layout = self.layout(name);
-        let id = collection.id;
-        let logs = collection.partitions.iter().flat_map(|p| {
-            let segments = p.segments.iter();
-            segments.flat_map(|s| s.delta_logs.iter().map(|d| (p.id, s.group_id, s.id, d.log)))
-        });
-        stream::iter(logs.collect::<Vec<_>>())
-            .map(|(partition, group, segment, log)| {
-                let key = layout.delta_key(id, PartitionScope::One(partition), group, segment, log);
-                async move { self.count_entries_of_log(&key).await.map(|n| (partition, n)) }
-            })
-            .buffer_unordered(CONCURRENT_LOG_READS)
-            .try_fold(BTreeMap::new(), |mut sums, (partition, n)| async move {
-                *sums.entry(partition).or_default() += n;
-                Ok(sums)
-            })
-            .await
-    }
-
-    /// Reads one delta log and returns the number of its delete entries.
-    async fn count_entries_of_log(&self, key: &ObjectKey) -> Result<u64, Error> {
-        let place = self.store.describe(key);
-        let bytes = self.store.read(key).await?;
-        model::binlog::delta_entries(&bytes).map_err(|e| Error::Damaged {
-            name: key.to_string(),
-            problems: vec![format!("delete log {place}: {e}")],
-        })
     }
 }
 

@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails by panicking")]
 
 mod any_manifest;
-mod binlogs;
 mod encoding;
 mod fixtures;
 mod round_trip;

@@ -15,6 +15,7 @@ pub use entry::DeletedKey;
 pub use fold::SegmentDeletes;
 pub(crate) use keys::KeyColumn;
 pub use map::DeleteMap;
+pub use read::count_delete_entries;
 pub use write::{DeleteEntry, encode_delta_log};
 
 /// The type of a collection's primary key.

@@ -3,7 +3,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use model::ids::FieldId;
 use storage::Store;
 use tokio::runtime::Handle;
@@ -26,35 +26,18 @@ impl DeleteMap {
     ///
     /// Fails if a file cannot be read, or contains an entry for a key of another type.
     pub async fn read(store: &Store, key_type: KeyType, segments: &[DeltaFiles]) -> Result<Self> {
-        let files: Vec<_> = segments
-            .iter()
-            .flat_map(|segment| segment.files.iter().map(move |file| (place_of(store, segment, file), file)))
-            .collect();
-        let opened = files.into_iter().map(|(place, file)| async move {
-            let opened = BinlogFile::open(store, &file.key, file.log.size).await;
-            opened.map(|file| (file, place.clone())).map_err(|fault| fault.in_file(place))
-        });
-        // The futures are made beforehand, so that this one is `Send`.
-        let opened: Vec<_> = opened.collect();
-        let mut opened = stream::iter(opened).buffered(CONCURRENT_FILES);
+        let mut logs = open_logs(store, segments);
         let mut map = Self::new(key_type);
-        while let Some((file, place)) = opened.try_next().await? {
-            check_descriptor(&file, &place)?;
+        while let Some((file, place)) = logs.try_next().await? {
             let runtime = Handle::current();
             let within = place.clone();
             if file.parts.len() != 1 || !matches!(Form::of(&file), Form::Text) {
                 map.mark_uncommon();
             }
             let read = run_blocking(move || {
-                let read = file.parts.iter().try_for_each(|(kind, part)| {
-                    if ![None, Some(DELETE_EVENT)].contains(kind) {
-                        return Err(
-                            Reason::inconsistent("a delta log contains an event of another type").into()
-                        );
-                    }
-                    let form = Form::of(&file);
-                    read_part(&mut map, part, form, runtime.clone())
-                });
+                let form = Form::of(&file);
+                let mut parts = file.parts.iter();
+                let read = parts.try_for_each(|(_, part)| read_part(&mut map, part, form, runtime.clone()));
                 read.map(|()| map)
             });
             let read = read.await.map_err(|reason| RowsError::new(within.clone(), reason))?;
@@ -62,6 +45,40 @@ impl DeleteMap {
         }
         Ok(map)
     }
+}
+
+/// Counts the entries of some delta logs by their footers; a key that was deleted twice counts twice.
+pub async fn count_delete_entries(store: &Store, segments: &[DeltaFiles]) -> Result<u64> {
+    let mut logs = open_logs(store, segments);
+    let mut entries = 0_u64;
+    while let Some((file, _)) = logs.try_next().await? {
+        let of_parts = file.parts.iter().map(|(_, part)| part.footer.rows);
+        entries = of_parts.fold(entries, u64::saturating_add);
+    }
+    Ok(entries)
+}
+
+/// Opens delta logs one after the other, some of them ahead, and checks their headers.
+fn open_logs<'a>(
+    store: &'a Store,
+    segments: &[DeltaFiles],
+) -> impl Stream<Item = Result<(BinlogFile, Place)>> + Send + Unpin + use<'a> {
+    let files = segments.iter().flat_map(|segment| {
+        segment.files.iter().map(move |file| (place_of(store, segment, file), file.clone()))
+    });
+    let opened = files.map(|(place, file)| async move {
+        let opened = BinlogFile::open(store, &file.key, file.log.size).await;
+        let file = opened.map_err(|fault| fault.in_file(place.clone()))?;
+        check_descriptor(&file, &place)?;
+        if file.parts.iter().any(|(kind, _)| ![None, Some(DELETE_EVENT)].contains(kind)) {
+            let problem = "a delta log contains an event of another type";
+            return Err(RowsError::new(place, Reason::inconsistent(problem)));
+        }
+        Ok((file, place))
+    });
+    // The futures are made beforehand, so that those that wait for them are `Send`.
+    let opened: Vec<_> = opened.collect();
+    stream::iter(opened).buffered(CONCURRENT_FILES)
 }
 
 fn place_of(store: &Store, segment: &DeltaFiles, file: &DeltaFile) -> Place {

@@ -6,6 +6,7 @@ mod footer;
 mod page;
 mod page_content;
 mod pieces;
+mod summary;
 mod thrift;
 mod write;
 
@@ -20,6 +21,7 @@ use storage::Store;
 pub(crate) use column::ColumnStream;
 pub(crate) use container::{Descriptor, NewBinlog};
 pub(crate) use footer::{FileColumn, Footer, Physical};
+pub use summary::InsertSummary;
 pub(crate) use write::{ColumnForm, ColumnWriter};
 
 use crate::blocking::run_blocking;

@@ -105,7 +105,6 @@ async fn written_delta_logs_are_read_back_and_have_the_form_of_milvus() {
     let map = read_log(&log, KeyType::Int64).await.unwrap();
     assert_eq!((map.len(), map.entries()), (2, 3));
     assert_eq!(map.deletion_of_int64(1 << 53 | 1), Some(Tso(7)));
-    assert_eq!(model::binlog::delta_entries(&log), Ok(3), "the count of a backup agrees");
     // ids, first and last time, type of the payload
     let expected: Vec<u8> =
         [1, 2, 3, -1, 5, 7].iter().flat_map(|number: &i64| number.to_le_bytes()).collect();

@@ -10,3 +10,4 @@ mod json_rows;
 mod made;
 mod recorded;
 mod selection;
+mod summaries;

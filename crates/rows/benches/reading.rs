@@ -1,0 +1,157 @@
+//! Measures how fast segments are read, against plain Parquet decoding of the same files in the same run.
+//!
+//! `scripts/bench rows` runs it: `reading DIR [SEGMENTS]`. It writes segments of 250,000 rows below the directory, 40 by
+//! default. Results go to stdout, one line of tab-separated cells each.
+#![expect(clippy::print_stdout, reason = "prints the results")]
+#![expect(clippy::print_stderr, reason = "prints the progress")]
+#![expect(clippy::unwrap_used, reason = "a failed measurement ends with its reason")]
+
+#[path = "../tests/it/made.rs"]
+#[allow(dead_code, reason = "the tests use all of it")]
+mod made;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_array::{ArrayRef, FixedSizeBinaryArray, Float64Array, StringArray};
+use bytes::Bytes;
+use made::{MadeSegment, Style};
+use milvus_backup_rows::{ReadOptions, SegmentFiles, SegmentReader};
+use model::ids::FieldId;
+use model::manifest::{DataType, Schema};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use storage::{Store, StoreConfig};
+
+const CHUNKS: i64 = 5;
+const ROWS_OF_CHUNK: i64 = 50_000;
+const DIM: i64 = 32;
+/// The lowest ratio of the speeds that is good enough.
+const GOAL: &str = "0.8 or more";
+/// The sets of columns that are read, by name.
+const COLUMNS: [(&str, &[i64]); 6] = [
+    ("key and timestamp", &[100, 1]),
+    ("an Int64 column", &[100]),
+    ("a Double column", &[101]),
+    ("a VarChar column", &[102]),
+    ("a FloatVector column", &[103]),
+    ("all columns", &[0, 1, 100, 101, 102, 103]),
+];
+
+fn main() {
+    // `cargo bench` adds the argument `--bench`.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let (dir, segments) = match arguments.as_slice() {
+        [dir] => (dir, 40),
+        [dir, segments] => (dir, segments.parse().unwrap()),
+        _ => return eprintln!("not run: scripts/bench rows runs it"),
+    };
+    let schema = schema();
+    eprintln!("writing {segments} segments of {} rows", CHUNKS * ROWS_OF_CHUNK);
+    let segments: Vec<_> = (0..segments).map(|number| write_segment(Path::new(dir), number)).collect();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let all = &COLUMNS[COLUMNS.len() - 1];
+    let (_, rows) = runtime.block_on(read(&schema, &segments, all.1));
+    let peak = peak_memory();
+    println!(
+        "segments of {rows} rows, all columns: peak memory\t{} MiB\t256 MiB\t{:.2}\tbelow 1",
+        peak >> 20,
+        peak as f64 / f64::from(256 << 20)
+    );
+    for (name, columns) in COLUMNS {
+        let (mut ours, mut plain) = (Duration::MAX, Duration::MAX);
+        // The runs alternate, and the best of each counts.
+        for _ in 0..3 {
+            ours = ours.min(runtime.block_on(read(&schema, &segments, columns)).0);
+            plain = plain.min(decode(&segments, columns));
+        }
+        let speed = |time: Duration| format!("{:.0} million rows/s", rows as f64 / 1e6 / time.as_secs_f64());
+        let ratio = plain.as_secs_f64() / ours.as_secs_f64();
+        println!("reading {name}\t{}\tplain decoding {}\t{ratio:.2}\t{GOAL}", speed(ours), speed(plain));
+        if columns == [103] {
+            let bytes = rows * DIM.unsigned_abs() * 4;
+            let rate = bytes as f64 / f64::from(1 << 30) / ours.as_secs_f64();
+            println!("the same in bytes\t{rate:.2} GiB/s\t1 GiB/s\t{rate:.2}\t1 or more");
+        }
+    }
+}
+
+fn schema() -> Schema {
+    let mut schema = made::schema(&[
+        ("price", DataType::DOUBLE),
+        ("title", DataType::VARCHAR),
+        ("emb", DataType::FLOAT_VECTOR),
+    ]);
+    for field in &mut schema.fields {
+        field.type_params.iter_mut().for_each(|param| param.value = DIM.to_string());
+    }
+    schema
+}
+
+/// Writes one segment with values that compress about as badly as real ones.
+fn write_segment(dir: &Path, number: i64) -> SegmentFiles {
+    let dir = dir.join(number.to_string());
+    std::fs::create_dir_all(&dir).unwrap();
+    let mut made = MadeSegment::below(&dir);
+    for chunk in 0..CHUNKS {
+        let log = 1000 + chunk;
+        let first = (number * CHUNKS + chunk) * ROWS_OF_CHUNK;
+        let ids = || first..first + ROWS_OF_CHUNK;
+        let rows: Vec<_> = ids().map(|id| (470_000_000_000_000_000 + id, id)).collect();
+        made.add_keys(log, &rows);
+        let scattered = |id: i64| id.wrapping_mul(0x5851_f42d_4c95_7f2d).cast_unsigned();
+        let prices: ArrayRef = Arc::new(Float64Array::from_iter_values(ids().map(|id| scattered(id) as f64)));
+        made.add_column(101, log, DataType::DOUBLE, prices, Style::default());
+        let titles = ids().map(|id| format!("title number {:x}", scattered(id)));
+        let titles: ArrayRef = Arc::new(StringArray::from_iter_values(titles));
+        made.add_column(102, log, DataType::VARCHAR, titles, Style::default());
+        let vectors = ids().map(|id| {
+            let numbers = (0..DIM).map(|n| (scattered(id + n) >> 40) as f32 / 16_777_216.0);
+            numbers.flat_map(f32::to_le_bytes).collect::<Vec<_>>()
+        });
+        let vectors: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_iter(vectors).unwrap());
+        made.add_column(103, log, DataType::FLOAT_VECTOR, vectors, Style::default());
+    }
+    made.files
+}
+
+/// Reads columns of all segments one after the other; returns the time and the number of rows.
+async fn read(schema: &Schema, segments: &[SegmentFiles], columns: &[i64]) -> (Duration, u64) {
+    let store = Store::open(&StoreConfig::Disk).unwrap();
+    let options = ReadOptions {
+        columns: Some(columns.iter().copied().map(FieldId).collect()),
+        ..ReadOptions::default()
+    };
+    let started = Instant::now();
+    let mut rows = 0;
+    for segment in segments {
+        let mut reader =
+            SegmentReader::open(&store, schema, segment.clone(), Vec::new(), &options).await.unwrap();
+        while let Some(batch) = reader.next().await.unwrap() {
+            rows += batch.num_rows() as u64;
+        }
+    }
+    (started.elapsed(), rows)
+}
+
+/// Decodes the same files with the Parquet library alone.
+fn decode(segments: &[SegmentFiles], columns: &[i64]) -> Duration {
+    let started = Instant::now();
+    let files = segments.iter().flat_map(|segment| &segment.files);
+    for file in files.filter(|file| columns.contains(&file.binlog.field.0)) {
+        let path = format!("/{}", file.key.as_str().trim_start_matches('/'));
+        let content = Bytes::from(std::fs::read(path).unwrap());
+        let length = i32::from_le_bytes(content[13..17].try_into().unwrap());
+        let payload = content.slice(4 + usize::try_from(length).unwrap() + 33..);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(payload).unwrap().with_batch_size(8192);
+        reader.build().unwrap().for_each(|batch| drop(batch.unwrap()));
+    }
+    started.elapsed()
+}
+
+/// Returns the largest memory that this process had, in bytes.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() << 10
+}
