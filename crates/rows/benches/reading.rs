@@ -99,14 +99,20 @@ fn write_segment(dir: &Path, number: i64) -> SegmentFiles {
         let ids = || first..first + ROWS_OF_CHUNK;
         let rows: Vec<_> = ids().map(|id| (470_000_000_000_000_000 + id, id)).collect();
         made.add_keys(log, &rows);
-        let scattered = |id: i64| id.wrapping_mul(0x5851_f42d_4c95_7f2d).cast_unsigned();
+        // The finalizer of SplitMix64, whose results do not compress.
+        let scattered = |id: i64| {
+            let mut bits = id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            bits ^ (bits >> 31)
+        };
         let prices: ArrayRef = Arc::new(Float64Array::from_iter_values(ids().map(|id| scattered(id) as f64)));
         made.add_column(101, log, DataType::DOUBLE, prices, Style::default());
         let titles = ids().map(|id| format!("title number {:x}", scattered(id)));
         let titles: ArrayRef = Arc::new(StringArray::from_iter_values(titles));
         made.add_column(102, log, DataType::VARCHAR, titles, Style::default());
         let vectors = ids().map(|id| {
-            let numbers = (0..DIM).map(|n| (scattered(id + n) >> 40) as f32 / 16_777_216.0);
+            let numbers = (0..DIM).map(|n| (scattered(id * DIM + n) >> 40) as f32 / 16_777_216.0);
             numbers.flat_map(f32::to_le_bytes).collect::<Vec<_>>()
         });
         let vectors: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_iter(vectors).unwrap());

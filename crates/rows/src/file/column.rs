@@ -1,5 +1,6 @@
 //! Streams the values of one column, page by page.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -171,8 +172,8 @@ struct ColumnBytes {
 struct ReadState {
     /// The number of the next piece in `own`.
     next: usize,
-    /// The bytes in memory, and their offset in the object.
-    window: Bytes,
+    /// The pieces in memory, and the offset of the first one in the object.
+    window: VecDeque<Bytes>,
     window_at: u64,
     /// The row group that is being read, and how many of its values are in the pages so far.
     chunk: usize,
@@ -211,49 +212,51 @@ impl ColumnBytes {
     }
 
     /// Returns `length` bytes at this offset of the object, which must not be before what was returned last.
+    ///
+    /// Bytes that are in one piece are not copied.
     fn fetch(&self, state: &mut ReadState, at: u64, length: usize) -> Result<Bytes, Reason> {
         let damaged = || Reason::damaged("a page is outside its column");
         let end = at.checked_add(length as u64).ok_or_else(damaged)?;
-        let mut found_parts = Vec::new();
-        let mut found_bytes = 0;
-        let skipped = at.checked_sub(state.window_at).and_then(|skip| usize::try_from(skip).ok());
-        if let Some(rest) = skipped.and_then(|skip| state.window.get(skip..)).filter(|rest| !rest.is_empty())
+        while let Some(first) = state.window.front()
+            && state.window_at + first.len() as u64 <= at
         {
-            found_bytes = rest.len();
-            found_parts.push(state.window.slice_ref(rest));
+            state.window_at += first.len() as u64;
+            state.window.pop_front();
         }
-        while at + (found_bytes as u64) < end {
+        let mut window_end =
+            state.window_at + state.window.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+        while window_end < end || state.window.is_empty() {
             let piece = self.own.get(state.next).ok_or_else(damaged)?;
-            let (piece_at, mut bytes) = self.pieces.take(*piece)?;
+            let (piece_at, bytes) = self.pieces.take(*piece)?;
             state.next += 1;
             if let Some(ahead) = self.own.get(state.next) {
                 self.pieces.prefetch(*ahead);
             }
-            if piece_at <= at && found_bytes == 0 {
-                // the first piece that may contain the offset
-                let skip = usize::try_from(at - piece_at).map_err(|_| damaged())?.min(bytes.len());
-                bytes.advance(skip);
-                if bytes.is_empty() {
-                    continue;
-                }
-            } else if piece_at != at + found_bytes as u64 {
+            let piece_end = piece_at + bytes.len() as u64;
+            if piece_end <= at {
+                continue;
+            }
+            if state.window.is_empty() {
+                state.window_at = piece_at;
+            } else if piece_at != window_end {
                 return Err(damaged());
             }
-            found_bytes += bytes.len();
-            found_parts.push(bytes);
+            window_end = piece_end;
+            state.window.push_back(bytes);
         }
-        let window = if let [only] = &found_parts[..] {
-            only.clone()
-        } else {
-            let mut joined = BytesMut::with_capacity(found_bytes);
-            for bytes in &found_parts {
-                joined.extend_from_slice(bytes);
-            }
-            joined.freeze()
-        };
-        let wanted = window.slice(..length.min(window.len()));
-        (state.window, state.window_at) = (window, at);
-        Ok(wanted)
+        let skip = at.checked_sub(state.window_at).and_then(|skip| usize::try_from(skip).ok());
+        let (skip, first) = skip.zip(state.window.front()).ok_or_else(damaged)?;
+        if skip + length <= first.len() {
+            return Ok(first.slice(skip..skip + length));
+        }
+        let mut joined = BytesMut::with_capacity(length);
+        let mut rest = skip;
+        for bytes in &state.window {
+            let part = bytes.get(rest..).unwrap_or_default();
+            rest = rest.saturating_sub(bytes.len());
+            joined.extend_from_slice(part.get(..length - joined.len()).unwrap_or(part));
+        }
+        Ok(joined.freeze())
     }
 
     /// Checks the header of the page at this offset, and returns it.

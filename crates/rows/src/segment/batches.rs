@@ -60,7 +60,7 @@ impl ChunkBatches {
     pub(super) fn open(rules: Arc<Rules>, chunk: OpenChunk, place: Place, runtime: &Handle) -> Result<Self> {
         let types = &rules.columns.types;
         let batch_rows = rows_of_batches(&rules, &chunk);
-        let timestamps = chunk.sources.get(rules.columns.timestamp).and_then(Option::as_ref);
+        let timestamps = rules.columns.timestamp.and_then(|index| chunk.sources.get(index)?.as_ref());
         let timestamps = timestamps.map_or([0; 2], |source| source.timestamps);
         let mut by_file: BTreeMap<usize, Vec<(usize, ColumnSource)>> = BTreeMap::new();
         for (index, source) in chunk.sources.into_iter().enumerate() {
@@ -206,8 +206,11 @@ impl ChunkBatches {
         counts: &mut RowCounts,
     ) -> Result<Option<BooleanArray>> {
         let columns = &self.rules.columns;
-        let timestamps =
-            values.get(columns.timestamp).and_then(|column| column.as_primitive_opt::<UInt64Type>());
+        let Some(timestamps) = columns.timestamp else {
+            counts.stored += rows as u64;
+            return Ok(None);
+        };
+        let timestamps = values.get(timestamps).and_then(|column| column.as_primitive_opt::<UInt64Type>());
         let Some(timestamps) = timestamps else {
             return Err(RowsError::new(self.place.clone(), Reason::damaged("the rows have no timestamps")));
         };
@@ -222,7 +225,7 @@ impl ChunkBatches {
             if (first, last) != (0, 0) && !(first..=last).contains(time) {
                 let problem =
                     format!("timestamp {time} is not between {first} and {last} of the file's header");
-                let place = self.streams.get(columns.timestamp).and_then(Option::as_ref);
+                let place = columns.timestamp.and_then(|index| self.streams.get(index)?.as_ref());
                 let place = place.map_or(&self.place, |(_, place)| place).clone();
                 return Err(self.value_error(ValueFault::new(row, problem), place));
             }

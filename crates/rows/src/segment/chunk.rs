@@ -132,7 +132,8 @@ async fn open_file(store: Store, place: Place, file: InsertFile) -> Result<(Plac
     }
 }
 
-/// Returns the ids of the directories that need not be opened, given any file of the segment.
+/// Returns the ids of the directories that need not be opened, given a file of the segment, whose directory is opened in
+/// any case.
 ///
 /// Under storage version 1, a directory is a field.
 pub(super) async fn unneeded_directories(
@@ -142,12 +143,14 @@ pub(super) async fn unneeded_directories(
     chunk: &[InsertFile],
     columns: &Columns,
 ) -> Result<BTreeSet<FieldId>> {
+    let opened = probe.binlog.field;
     let (_, file) = open_file(store.clone(), place.clone(), probe).await?;
     if file.descriptor.is_none() {
         return Ok(BTreeSet::new());
     }
     let directories = chunk.iter().map(|file| file.binlog.field);
-    Ok(directories.filter(|id| !columns.types.iter().any(|column| column.id == *id)).collect())
+    let is_needed = |id: FieldId| id == opened || columns.types.iter().any(|column| column.id == id);
+    Ok(directories.filter(|id| !is_needed(*id)).collect())
 }
 
 /// The wanted columns of one file, by their positions in [`Columns`].

@@ -16,14 +16,15 @@ pub(super) struct Columns {
     pub(super) types: Vec<ColumnType>,
     /// The number of columns that were asked for.
     pub(super) requested: usize,
-    /// The positions of the timestamp and, if it is read, the primary key.
-    pub(super) timestamp: usize,
+    /// The positions of the timestamp and the primary key, where they are read.
+    pub(super) timestamp: Option<usize>,
     pub(super) key: Option<usize>,
 }
 
 impl Columns {
-    /// Chooses the columns; the primary key is among them if `with_key`.
-    pub(super) fn choose(schema: &Schema, options: &ReadOptions, with_key: bool) -> Result<Self, Reason> {
+    /// Chooses the columns: the requested ones, and the primary key and the timestamp if deletes or the time to live
+    /// need them.
+    pub(super) fn choose(schema: &Schema, options: &ReadOptions, with_deletes: bool) -> Result<Self, Reason> {
         let fields = all_fields(schema);
         let requested = match &options.columns {
             Some(ids) => ids.clone(),
@@ -37,18 +38,23 @@ impl Columns {
             types.push(type_of(&fields, *id, options.binary_text)?);
         }
         let requested = types.len();
-        let mut position_of = |id: FieldId, binary_text| -> Result<usize, Reason> {
-            if let Some(found) = types.iter().position(|column| column.id == id) {
-                return Ok(found);
-            }
-            types.push(type_of(&fields, id, binary_text)?);
-            Ok(types.len() - 1)
-        };
-        // It is small, and its files exist for all rows.
-        let timestamp = position_of(FieldId::TIMESTAMP, false)?;
+        let mut position_of =
+            |id: FieldId, binary_text: bool, needed: bool| -> Result<Option<usize>, Reason> {
+                if let Some(found) = types.iter().position(|column| column.id == id) {
+                    return Ok(Some(found));
+                }
+                if !needed {
+                    return Ok(None);
+                }
+                types.push(type_of(&fields, id, binary_text)?);
+                Ok(Some(types.len() - 1))
+            };
+        // A reader of everything checks the timestamps too.
+        let needs_time = with_deletes || options.expired_at_ms.is_some() || options.columns.is_none();
+        let timestamp = position_of(FieldId::TIMESTAMP, false, needs_time)?;
         let key = match fields.iter().find(|field| field.is_primary_key) {
-            Some(key) if with_key => Some(position_of(FieldId(key.id), true)?),
-            None if with_key => return Err(Reason::Request("the schema has no primary key".to_owned())),
+            Some(key) if with_deletes => position_of(FieldId(key.id), true, true)?,
+            None if with_deletes => return Err(Reason::Request("the schema has no primary key".to_owned())),
             _ => None,
         };
         Ok(Self { types, requested, timestamp, key })

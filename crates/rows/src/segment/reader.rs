@@ -19,6 +19,10 @@ use crate::blocking::run_blocking;
 use crate::deletes::{DeleteMap, KeyType};
 use crate::error::{Place, Reason, Result, RowsError};
 
+/// The largest number of batches that are decoded ahead, and the size in bytes at which no further one is begun.
+const MAX_AHEAD: usize = 16;
+const AHEAD_BYTES: usize = 1 << 20;
+
 /// The numbers of rows that a reader has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RowCounts {
@@ -39,9 +43,21 @@ pub struct SegmentReader {
     later: VecDeque<Vec<InsertFile>>,
     next: Option<AbortOnDropHandle<Result<OpenChunk>>>,
     current: Option<Box<ChunkBatches>>,
+    ahead: Ahead,
     counts: RowCounts,
     expected_rows: Option<u64>,
     state: State,
+}
+
+/// What was decoded ahead of the caller.
+#[derive(Default)]
+struct Ahead {
+    /// Batches, each with the numbers of rows up to its end.
+    batches: VecDeque<(RecordBatch, RowCounts)>,
+    /// The numbers of rows of all batches, and of the omitted rows after them.
+    counts: RowCounts,
+    /// The failure after these batches.
+    failure: Option<RowsError>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +94,7 @@ impl SegmentReader {
         }
         let columns = Columns::choose(schema, options, !deletes.is_empty()).map_err(fail)?;
         let mut chunks = group_files(&segment).map_err(fail)?;
-        // The directory of the timestamps, or a group with the same number, is read anyway.
+        // The files of the timestamps, or of a group with the same number, exist for all rows and tell their number.
         let is_timestamps = |file: &&InsertFile| file.binlog.field == FieldId::TIMESTAMP;
         let probe = |chunk: &'_ Vec<InsertFile>| chunk.iter().find(is_timestamps).or(chunk.first()).cloned();
         if let Some((chunk, probe)) = chunks.last().and_then(|chunk| Some((chunk, probe(chunk)?))) {
@@ -108,6 +124,7 @@ impl SegmentReader {
             later,
             next: None,
             current: None,
+            ahead: Ahead::default(),
             counts: RowCounts::default(),
             expected_rows: segment.rows,
             state: State::Ready,
@@ -146,28 +163,37 @@ impl SegmentReader {
 
     async fn read_next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
-            let Some(mut chunk) = self.current.take() else { return self.check_total().map(|()| None) };
-            let mut counts = self.counts;
-            let read = run_blocking(move || {
-                let batch = chunk.next(&mut counts);
-                (batch, chunk, counts)
-            });
-            let (batch, chunk, counts) =
-                read.await.map_err(|reason| RowsError::new(self.place.clone(), reason))?;
-            self.counts = counts;
-            if let Some(batch) = batch? {
-                self.current = Some(chunk);
+            if let Some((batch, counts)) = self.ahead.batches.pop_front() {
+                self.counts = counts;
                 return Ok(Some(batch));
             }
-            self.current = match self.next.take() {
-                Some(opening) => {
-                    let opened = opening.await;
-                    let opened = opened.map_err(|error| {
+            self.counts = self.ahead.counts;
+            if let Some(failure) = self.ahead.failure.take() {
+                return Err(failure);
+            }
+            let Some(chunk) = self.current.take() else { return self.check_total().map(|()| None) };
+            let ahead = std::mem::take(&mut self.ahead);
+            let read = run_blocking(move || decode_ahead(chunk, ahead)).await;
+            let (unfinished, ahead) = read.map_err(|reason| RowsError::new(self.place.clone(), reason))?;
+            self.ahead = ahead;
+            self.current = match (unfinished, self.next.take()) {
+                (Some(chunk), next) => {
+                    self.next = next;
+                    Some(chunk)
+                }
+                (None, Some(opening)) if self.ahead.failure.is_none() => {
+                    let opened = opening.await.map_err(|error| {
                         RowsError::new(self.place.clone(), Reason::Panicked(error.to_string()))
                     });
-                    Some(self.begin(opened??)?)
+                    match opened.and_then(|opened| self.begin(opened?)) {
+                        Ok(chunk) => Some(chunk),
+                        Err(failure) => {
+                            self.ahead.failure = Some(failure);
+                            None
+                        }
+                    }
                 }
-                None => None,
+                (None, _) => None,
             };
         }
     }
@@ -193,6 +219,27 @@ impl SegmentReader {
             _ => Ok(()),
         }
     }
+}
+
+/// Decodes some batches of a chunk; returns the chunk if it may have more.
+///
+/// Each change to the thread that may block takes as long as the decoding of some thousand numbers. Blocks on the store.
+fn decode_ahead(mut chunk: Box<ChunkBatches>, mut ahead: Ahead) -> (Option<Box<ChunkBatches>>, Ahead) {
+    let mut bytes = 0;
+    while ahead.batches.len() < MAX_AHEAD && bytes < AHEAD_BYTES {
+        match chunk.next(&mut ahead.counts) {
+            Ok(Some(batch)) => {
+                bytes += batch.get_array_memory_size();
+                ahead.batches.push_back((batch, ahead.counts));
+            }
+            Ok(None) => return (None, ahead),
+            Err(failure) => {
+                ahead.failure = Some(failure);
+                return (None, ahead);
+            }
+        }
+    }
+    (Some(chunk), ahead)
 }
 
 /// Returns the schema of the batches; what the oldest rows lack may be null.

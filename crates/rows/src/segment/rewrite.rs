@@ -101,7 +101,7 @@ impl SegmentRewriter {
             open_chunk(self.store.clone(), self.place.clone(), files, Arc::clone(&self.columns)).await?;
         let columns = Arc::clone(&self.columns);
         let source = |index: Option<usize>| opened.sources.get(index?).cloned().flatten();
-        let (Some(keys), Some(times)) = (source(columns.key), source(Some(columns.timestamp))) else {
+        let (Some(keys), Some(times)) = (source(columns.key), source(columns.timestamp)) else {
             let problem = "the rows have no keys or no timestamps";
             return Err(RowsError::new(self.place.clone(), Reason::damaged(problem)));
         };
