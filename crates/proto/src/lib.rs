@@ -24,3 +24,6 @@ generated! {
     /// The service with its requests and replies.
     milvus = "milvus.proto.milvus",
 }
+
+/// The encoded descriptors of all protocol files, for reading messages whose type is known only by name.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

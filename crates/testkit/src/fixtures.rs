@@ -1,4 +1,5 @@
-//! The recorded data in `fixtures/`: backups made by the Go tool, their rows, and replies of its REST servers.
+//! The recorded data in `fixtures/`: backups made by the Go tool, their rows, replies of its REST servers,
+//! and exchanges with real Milvus servers.
 
 use std::path::PathBuf;
 

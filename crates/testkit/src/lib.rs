@@ -9,6 +9,7 @@ pub mod load;
 pub mod milvus_server;
 pub mod names;
 pub mod process;
+pub mod replay;
 #[cfg(feature = "milvus")]
 pub mod rows;
 #[cfg(feature = "milvus")]

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use proto::common::Status as Outcome;
 use proto::milvus as wire;
 use proto::milvus::milvus_service_server::MilvusService;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 use super::fault::Fault;
@@ -40,16 +41,7 @@ impl Service {
         let mut state = lock_state(&self.state);
         state.calls.push(call.to_owned());
         if let Some(wanted) = &self.authorization {
-            let presented = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
-            match presented {
-                Some(presented) if presented == wanted => {}
-                Some(_) => {
-                    return Err(Status::unauthenticated(
-                        "auth check failure, please check username and password are correct",
-                    ));
-                }
-                None => return Err(Status::unauthenticated("missing authorization in header")),
-            }
+            check_authorization(wanted, request.metadata(), state.version)?;
         }
         if state.version < since {
             return Err(Status::unimplemented(format!(
@@ -94,6 +86,25 @@ impl Service {
             outcome.unwrap_or_else(|refusal| R::from_refusal(refusal.into_status(state.version))),
         ))
     }
+}
+
+/// Refuses a call without the right `authorization` header, in the words of the version.
+fn check_authorization(wanted: &str, metadata: &MetadataMap, version: Version) -> Result<(), Status> {
+    const WRONG: &str = "auth check failure, please check username and password are correct";
+    let presented = metadata.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if presented == wanted {
+        return Ok(());
+    }
+    if version < (2, 3, 0) {
+        return Err(Status::unknown(WRONG));
+    }
+    let decoded = STANDARD.decode(presented);
+    Err(Status::unauthenticated(match decoded {
+        _ if presented.is_empty() => "missing authorization in header",
+        Err(_) => "invalid token format",
+        Ok(token) if token.contains(&b':') => WRONG,
+        Ok(_) => "auth check failure, please check api key is correct",
+    }))
 }
 
 /// Applies a fault that happens just before this call.

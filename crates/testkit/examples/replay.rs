@@ -1,0 +1,39 @@
+//! Replays recorded exchanges against a server and prints how far it agrees: `replay VERSION URL [SECTION…]`.
+//!
+//! The exit code is 1 if fewer than 95 of 100 answers of a section are the same. `scripts/test-replay` runs it against real servers, whose answers must be those of the recording.
+#![expect(clippy::print_stdout, reason = "prints the results")]
+#![expect(clippy::print_stderr, reason = "prints how it is used")]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use milvus_backup_testkit::replay::{Summary, replay};
+
+/// The longest time for which a poll is repeated.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [version, url, sections @ ..] = arguments.as_slice() else {
+        eprintln!("usage: replay VERSION URL [SECTION...]");
+        return ExitCode::from(2);
+    };
+    let is_wanted = |step: &str, _: &str| {
+        sections.is_empty() || sections.iter().any(|section| step.starts_with(&format!("{section}.")))
+    };
+    let compared = replay(version, url.clone(), PATIENCE, is_wanted).await;
+    for difference in compared.iter().filter_map(|it| Some((it, it.agreement.difference.as_ref()?))) {
+        let (exchange, text) = difference;
+        println!("{} {} {}: {text}", exchange.number, exchange.step, exchange.method);
+    }
+    let summary = Summary::new(&compared);
+    print!("{summary}");
+    let disagreeing = summary.disagreeing_sections();
+    if disagreeing.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        println!("fewer than 95 of 100 answers are the same in: {}", disagreeing.join(", "));
+        ExitCode::FAILURE
+    }
+}
