@@ -489,6 +489,7 @@ type RestorePlan struct {
 	Objects             int64                       `protobuf:"varint,9,opt,name=objects,proto3" json:"objects,omitempty"`
 	Bytes               int64                       `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Warnings            []string                    `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	StagedObjects       int64                       `protobuf:"varint,12,opt,name=staged_objects,json=stagedObjects,proto3" json:"staged_objects,omitempty"` // files that are copied or written to the store of the target first
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -598,6 +599,13 @@ func (x *RestorePlan) GetWarnings() []string {
 		return x.Warnings
 	}
 	return nil
+}
+
+func (x *RestorePlan) GetStagedObjects() int64 {
+	if x != nil {
+		return x.StagedObjects
+	}
+	return 0
 }
 
 type PlannedCollectionRestore struct {
@@ -1064,7 +1072,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\b_indexesB\a\n" +
 	"\x05_loadB\n" +
 	"\n" +
-	"\b_aliases\"\x90\x03\n" +
+	"\b_aliases\"\xb7\x03\n" +
 	"\vRestorePlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06milvus\x18\x02 \x01(\tR\x06milvus\x12\x18\n" +
@@ -1077,7 +1085,8 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\aobjects\x18\t \x01(\x03R\aobjects\x12\x14\n" +
 	"\x05bytes\x18\n" +
 	" \x01(\x03R\x05bytes\x12\x1a\n" +
-	"\bwarnings\x18\v \x03(\tR\bwarningsB\n" +
+	"\bwarnings\x18\v \x03(\tR\bwarnings\x12%\n" +
+	"\x0estaged_objects\x18\f \x01(\x03R\rstagedObjectsB\n" +
 	"\n" +
 	"\b_staging\"\xab\x02\n" +
 	"\x18PlannedCollectionRestore\x12\x16\n" +

@@ -100,7 +100,7 @@ impl Engine {
         if overridden.is_empty() {
             catalog.remove_unused_backup(self, &request, backup.state, ctx).await?;
         } else {
-            catalog.remove_backup(&request.name, backup.state, ctx).await?;
+            catalog.remove_used_backup(self, &request, backup.state, ctx).await?;
         }
         Ok(DeleteOutcome { overridden, ..contents })
     }
@@ -185,6 +185,31 @@ impl Catalog {
             Err(_) => lease.stop().await,
         }
         removed
+    }
+
+    /// Takes over a backup that a run uses, so that this run does not complete it, and removes it.
+    async fn remove_used_backup(
+        &self,
+        engine: &Engine,
+        request: &DeleteRequest,
+        state: BackupState,
+        ctx: &JobCtx,
+    ) -> Result<(), Error> {
+        let name = &request.name;
+        let mut lease = match self.claim_by_force(engine, name).await {
+            Err(Error::Storage(error)) if needs_no_marker(state, &error) => {
+                return self.remove_backup(name, state, ctx).await;
+            }
+            claimed => claimed?,
+        };
+        let removed = lease.run(self.remove_contents(name, ctx)).await;
+        if removed.is_err() {
+            lease.stop().await;
+            return removed;
+        }
+        // A renewal must not write the marker again after its removal.
+        lease.end_renewal().await;
+        self.remove_directory(name, ctx).await
     }
 
     /// Removes a backup, with its begin marker last; fails before that if a run has completed it or begun to read it.

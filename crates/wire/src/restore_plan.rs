@@ -30,8 +30,11 @@ pub struct RestorePlan {
     pub jobs: usize,
     /// The number of files to import.
     pub objects: u64,
-    /// The total size of these files in bytes.
+    /// The total size of the files to import in bytes.
     pub bytes: u64,
+    /// The number of files that are copied or written to the store of the target first.
+    #[serde(default)]
+    pub staged_objects: u64,
     /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
@@ -108,6 +111,7 @@ impl RestorePlan {
             jobs: plan.jobs().count(),
             objects: plan.jobs().map(|job| job.objects).sum(),
             bytes: plan.jobs().map(|job| job.bytes).sum(),
+            staged_objects: plan.jobs().map(|job| job.staged_objects).sum(),
             warnings: plan.warnings.clone(),
         }
     }

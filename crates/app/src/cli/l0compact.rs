@@ -3,7 +3,7 @@
 use clap::{ArgAction, Args, ValueEnum};
 use engine::L0CompactionRequest;
 use model::name::BackupName;
-use wire::{DONE, Failure, L0CompactionReport, parse_new_name};
+use wire::{DONE, Failure, FailureKind, L0CompactionReport, parse_new_name};
 
 use super::args::{BackupArgument, CommonFlags, ConfigFlags, OutputFlags, ProgressFlags};
 use super::session::Session;
@@ -13,6 +13,9 @@ use crate::render::text::{l0_compaction_plan, l0_compaction_report};
 
 /// The end of the default name of the new backup.
 const SUFFIX: &str = "_l0compacted";
+
+/// The hint on a name that is taken.
+const TAKEN_HINT: &str = "choose another name with --into, or delete the existing backup first with --force";
 
 /// Copy a backup with its L0 deletes folded into the delta logs of its segments
 ///
@@ -65,7 +68,11 @@ impl Arguments {
         let job = session.job()?;
         let name = job.finish_if_failed(engine.resolve_name(self.backup.parse()?, job.ctx()).await)?;
         let request = self.request(name)?;
-        let prepared = job.finish_if_failed(engine.plan_l0_compaction(&request, job.ctx()).await)?;
+        let prepared = engine.plan_l0_compaction(&request, job.ctx()).await;
+        let prepared = job.finish_if_failed(prepared).map_err(|failure| match failure.kind {
+            FailureKind::AlreadyExists => failure.hint(TAKEN_HINT),
+            _ => failure,
+        })?;
         if self.dry_run {
             job.display().finish();
             let plan = L0CompactionReport::new(prepared.plan(), true);

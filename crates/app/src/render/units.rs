@@ -39,6 +39,7 @@ pub(super) fn counted(number: impl TryInto<u64>, noun: &str) -> String {
     let plural = match noun {
         _ if number == 1 => noun.to_owned(),
         "index" => "indexes".to_owned(),
+        "delete entry" => "delete entries".to_owned(),
         noun => format!("{noun}s"),
     };
     format!("{} {plural}", count(number))

@@ -56,7 +56,7 @@ fn the_new_backup_replaces_another_only_by_force() {
     let report = tool.run(&["l0compact", "-n", "nightly", "-o", "folded"]).exits_with(0).stdout;
     assert!(report.starts_with("Copied nightly to folded in "), "{report}");
     let taken = tool.run(&["l0compact", "-n", "nightly", "--output", "folded"]).exits_with(4);
-    taken.prints_on_stderr(&["backup folded exists already (complete)"]);
+    taken.prints_on_stderr(&["backup folded exists already (complete)", "--into", "--force"]);
     let plan = tool.run(&["l0compact", "nightly", "--into", "folded", "--force", "--dry-run"]).exits_with(0);
     assert!(plan.stdout.contains("deleting the present backup of this name first"), "{}", plan.stdout);
     tool.run(&["l0compact", "nightly", "--into", "folded", "--force"]).exits_with(0);
@@ -65,6 +65,16 @@ fn the_new_backup_replaces_another_only_by_force() {
 
     let again = tool.run(&["l0compact", "folded"]).exits_with(0);
     again.prints_on_stderr(&["folded has no L0 segments, so folded_l0compacted is a copy of it"]);
+}
+
+#[test]
+fn deletes_for_all_partitions_that_the_metadata_does_not_list_are_not_lost() {
+    let tool = root_with_l0();
+    // The level files do not list such segments.
+    std::fs::remove_file(tool.path("backup/nightly/meta/full_meta.json")).unwrap();
+    let refused = tool.run(&["l0compact", "nightly"]).exits_with(7);
+    refused.prints_on_stderr(&["/-1/", "has deletes for all partitions, but the metadata does not list it"]);
+    assert!(!tool.path("backup/nightly_l0compacted").exists());
 }
 
 #[test]

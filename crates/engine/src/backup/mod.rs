@@ -23,7 +23,6 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
-use model::layout::backup::ManifestFile;
 use model::manifest::CollectionBackup;
 use model::name::CollectionRef;
 use model::plan::backup::{BackupPreview, BackupRequest, PlannedCollection, ResolvedFlush, Totals};
@@ -153,13 +152,12 @@ impl BackupRun<'_> {
                 Ok(BackupReport { elapsed: prepared.started.elapsed(), ..report })
             }
             Err(error @ Error::LeaseLost { .. }) => {
-                self.remove_later_files(&lease).await;
+                prepared.catalog.remove_later_files(&prepared.request.name, &lease, ctx).await;
                 Err(error)
             }
             Err(error) => {
                 lease.stop().await;
-                let name = &prepared.request.name;
-                ctx.warn(format!("{name} is left unfinished; delete it before its name is used again"));
+                prepared.catalog.warn_if_unfinished(&prepared.request.name, ctx).await;
                 Err(error)
             }
         }
@@ -190,26 +188,6 @@ impl BackupRun<'_> {
             None => BackupState::Unfinished,
         };
         Err(Error::NameTaken { name: name.to_string(), state })
-    }
-
-    /// Removes what this run wrote after its begin marker had vanished, unless another run has made a backup there.
-    async fn remove_later_files(&self, lease: &Lease) {
-        let PreparedBackup { catalog, request, .. } = &self.prepared;
-        let layout = catalog.layout(&request.name);
-        let removed = async {
-            let head = catalog.store.metadata(&layout.manifest_file(ManifestFile::Head)).await?;
-            if head.is_some() { Ok(false) } else { lease.remove_later_objects(layout.dir()).await }
-        };
-        match removed.await {
-            Ok(true) => {
-                self.ctx.emit(Event::Note("removed what this run wrote after that".to_owned()));
-            }
-            Ok(false) => {}
-            Err(error) => {
-                let place = catalog.store.describe(layout.dir());
-                self.ctx.warn(format!("cannot remove what this run wrote to {place}: {error}"));
-            }
-        }
     }
 
     /// Backs up every collection, then commits.

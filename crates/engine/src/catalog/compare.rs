@@ -29,6 +29,8 @@ pub(crate) enum Damage {
         /// Its size in bytes according to the manifest.
         expected: u64,
     },
+    /// A delta log for all partitions is not in the manifest, so deleted rows would come back; contains its location.
+    UnlistedDeletes(String),
 }
 
 impl std::fmt::Display for Damage {
@@ -36,6 +38,11 @@ impl std::fmt::Display for Damage {
         match self {
             Self::Missing(key) => write!(f, "{key} is missing"),
             Self::Size { key, found, expected } => write!(f, "{key} has {found} bytes instead of {expected}"),
+            Self::UnlistedDeletes(key) => write!(
+                f,
+                "{key} has deletes for all partitions, but the metadata does not list it (full_meta.json does, where it \
+                 exists)"
+            ),
         }
     }
 }
@@ -126,7 +133,7 @@ impl Catalog {
         let layout = self.layout(name);
         let dir = self.store.describe(layout.dir());
         let dirs = [layout.insert_collection_dir(collection.id), layout.delta_collection_dir(collection.id)];
-        let mut comparison = CollectionComparison::new(&self.store, layout, collection);
+        let mut comparison = CollectionComparison::new(&self.store, layout.clone(), collection);
         let mut damages = Vec::new();
         let mut foreign = BTreeSet::new();
         while let Some(ComparedObject { object, file }) = comparison.next().await? {
@@ -137,6 +144,9 @@ impl Catalog {
                     expected: file.size,
                 }),
                 Some(_) => {}
+                None if is_shared_delta_log(&layout, &object.key) => {
+                    damages.push(Damage::UnlistedDeletes(self.store.describe(&object.key)));
+                }
                 None => foreign.extend(dirs.iter().find_map(|dir| parse_partition_of_key(&object.key, dir))),
             }
         }
@@ -148,6 +158,11 @@ impl Catalog {
             .map(|p| (p.id, PrefixFacts { foreign: foreign.contains(&p.id), ..PrefixFacts::default() }));
         Ok((facts.collect(), damages))
     }
+}
+
+/// Returns whether a key is that of a delta log for all partitions.
+fn is_shared_delta_log(layout: &BackupLayout, key: &ObjectKey) -> bool {
+    layout.parse_delta(key).is_some_and(|(parsed, _)| parsed.partition == PartitionScope::All)
 }
 
 /// Returns the partition whose prefix contains an object; the rest of the key may have any form.

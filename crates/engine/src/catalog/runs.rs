@@ -11,7 +11,7 @@ use storage::StorageErrorKind;
 use super::Catalog;
 use crate::lease::Lease;
 use crate::marker::{Marker, MarkerUse, SignUse};
-use crate::{BackupState, Engine, Error};
+use crate::{BackupState, Engine, Error, Event, JobCtx};
 
 /// The number of markers that are read concurrently.
 const CONCURRENT_MARKER_READS: usize = 16;
@@ -98,6 +98,36 @@ impl Catalog {
             return Err(run.to_error(name));
         }
         Lease::take_over(engine, &self.store, &self.begin_marker(name), MarkerUse::Delete).await
+    }
+
+    /// Claims a backup to remove it although a run uses it; that run stops when it finds the other marker.
+    pub(crate) async fn claim_by_force(&self, engine: &Engine, name: &BackupName) -> Result<Lease, Error> {
+        Lease::take_over(engine, &self.store, &self.begin_marker(name), MarkerUse::Delete).await
+    }
+
+    /// Removes what a run wrote after its begin marker had vanished, unless another run has made a backup there.
+    pub(crate) async fn remove_later_files(&self, name: &BackupName, lease: &Lease, ctx: &JobCtx) {
+        let layout = self.layout(name);
+        let removed = async {
+            let head = self.store.metadata(&layout.manifest_file(ManifestFile::Head)).await?;
+            if head.is_some() { Ok(false) } else { lease.remove_later_objects(layout.dir()).await }
+        };
+        match removed.await {
+            Ok(true) => ctx.emit(Event::Note("removed what this run wrote after that".to_owned())),
+            Ok(false) => {}
+            Err(error) => {
+                let place = self.store.describe(layout.dir());
+                ctx.warn(format!("cannot remove what this run wrote to {place}: {error}"));
+            }
+        }
+    }
+
+    /// Warns that a backup is left unfinished, if anything of it is left.
+    pub(crate) async fn warn_if_unfinished(&self, name: &BackupName, ctx: &JobCtx) {
+        // If the store cannot be asked, the warning does no harm.
+        if self.store.has_objects_below(self.layout(name).dir()).await.unwrap_or(true) {
+            ctx.warn(format!("{name} is left unfinished; delete it before its name is used again"));
+        }
     }
 
     /// Marks a backup as being read, so that no `delete` removes it meanwhile.

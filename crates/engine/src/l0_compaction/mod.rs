@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use futures::{FutureExt, TryFutureExt};
 use model::ids::SegmentId;
+use model::layout::backup::ManifestFile;
 use model::manifest::{CollectionBackup, Manifest};
 use model::name::BackupName;
 use model::plan::backup::Totals;
@@ -17,9 +18,7 @@ use model::segment::SegmentKind;
 use storage::Mover;
 
 use crate::backup::{check_name_is_free, create_mover};
-use crate::catalog::{
-    BackupDetail, BackupFacts, Catalog, describe_imported_rows, has_l0_logs, reject_damages,
-};
+use crate::catalog::{BackupDetail, BackupFacts, Catalog, describe_imported_rows, reject_damages};
 use crate::clock::now_ms;
 use crate::lease::Lease;
 use crate::marker::MarkerUse;
@@ -46,7 +45,7 @@ pub struct PreparedL0Compaction {
     catalog: Catalog,
     mover: Mover,
     source: BackupDetail,
-    /// The effect of deletes on the segments of each collection with L0 segments, by its position in the manifest.
+    /// The effect of deletes on the segments of each collection with delta logs, by its position in the manifest.
     effects: BTreeMap<usize, BTreeMap<SegmentId, DeleteEffect>>,
     /// The state of the existing backup with the new name, which is deleted first.
     replaced: Option<BackupState>,
@@ -128,7 +127,7 @@ async fn prepare(engine: &Engine, request: &L0CompactionRequest) -> Result<Prepa
     reject_damages(&request.name, inspected.into_iter().flat_map(|(_, damages)| damages))?;
     let collections = source.manifest.collections.iter().enumerate();
     let reads: Vec<_> = collections
-        .filter(|(_, collection)| has_l0_logs(collection))
+        .filter(|(_, collection)| has_delta_logs(collection))
         .map(|(index, collection)| {
             let found = catalog.find_delete_effects(&request.name, collection);
             found.map_ok(move |effects| (index, effects)).boxed()
@@ -147,6 +146,10 @@ async fn prepare(engine: &Engine, request: &L0CompactionRequest) -> Result<Prepa
         plan,
         started,
     })
+}
+
+fn has_delta_logs(collection: &CollectionBackup) -> bool {
+    model::plan::backup::segments(collection).any(|(_, segment)| !segment.delta_logs.is_empty())
 }
 
 fn summarize(
@@ -233,14 +236,24 @@ async fn write_backup(
             None => copy.await,
         }
     };
-    match ctx.run(lease.run(copied).boxed()).await {
+    let written = ctx.run(lease.run(copied).boxed()).await;
+    // Where the files are being deleted, that is the cause of other failures.
+    let written = match (written, lease.confirm().await) {
+        (Err(_), Err(lost @ Error::LeaseLost { .. })) => Err(lost),
+        (written, _) => written,
+    };
+    match written {
         Ok(outcome) => {
             lease.release().await;
             Ok(outcome)
         }
+        Err(error @ Error::LeaseLost { .. }) => {
+            catalog.remove_later_files(into, &lease, ctx).await;
+            Err(error)
+        }
         Err(error) => {
             lease.stop().await;
-            ctx.warn(format!("{into} is left unfinished; delete it before its name is used again"));
+            catalog.warn_if_unfinished(into, ctx).await;
             Err(error)
         }
     }
@@ -285,6 +298,12 @@ async fn copy_and_commit(
     catalog.write_manifest_files(&request.into, &manifest, &facts, log_root).await?;
     lease.confirm().await?;
     catalog.write_commit_marker(&request.into, &manifest, log_root).await?;
+    // A forced deletion may have begun meanwhile, and the commit marker must not remain without data.
+    if let Err(lost) = lease.confirm().await {
+        let head = catalog.layout(&request.into).manifest_file(ManifestFile::Head);
+        catalog.store.delete(&[head]).await?;
+        return Err(lost);
+    }
     let elapsed = prepared.started.elapsed();
     Ok(L0CompactionOutcome { objects: totals.objects, bytes: totals.bytes, elapsed, ..prepared.plan.clone() })
 }

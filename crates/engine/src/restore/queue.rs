@@ -54,6 +54,7 @@ mod tests {
             files: ImportFiles::InPlace,
             has_deltas: false,
             objects: 1,
+            staged_objects: 0,
             bytes: 1,
             rows: RowRange::default(),
             after,

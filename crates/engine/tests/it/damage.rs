@@ -89,7 +89,7 @@ async fn the_error_names_a_damaged_delta_log() {
     let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Damaged);
     assert!(
-        describe_error(&error).contains(&format!("delete log {}: ", log.display())),
+        describe_error(&error).contains(&format!("{} at byte 0: the file is damaged", log.display())),
         "{}",
         describe_error(&error)
     );

@@ -87,12 +87,21 @@ async fn an_invalid_entry_is_refused_by_row() {
 }
 
 #[tokio::test]
-async fn a_log_of_another_segment_and_a_log_without_deletes_are_refused() {
+async fn a_log_of_another_collection_and_a_log_without_deletes_are_refused() {
     let payload = parquet(&[("0", 0, texts(&["1,2"]))], Style::default(), &[]);
-    for (ids, kind) in [([1, 2, 4, -1], DELETE), ([1, 2, 3, 100], DELETE), ([1, 2, 3, -1], 1)] {
+    for (ids, kind) in [([7, 2, 3, -1], DELETE), ([1, 2, 3, 100], DELETE), ([1, 2, 3, -1], 1)] {
         let log = container(ids, DataType::STRING, "{}", kind, &[&payload]);
         let error = read_log(&log, KeyType::Int64).await.unwrap_err();
         assert!(matches!(error.reason(), Reason::Inconsistent(_)), "{}", error.reason());
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_a_compaction_copied_names_another_segment_in_its_header() {
+    let payload = parquet(&[("0", 0, texts(&["1,2"]))], Style::default(), &[]);
+    for ids in [[1, 2, 4, -1], [1, 9, 4, -1], [0; 4]] {
+        let log = container(ids, DataType::STRING, "{}", DELETE, &[&payload]);
+        assert_eq!(read_log(&log, KeyType::Int64).await.unwrap().deletion_of_int64(1), Some(Tso(2)));
     }
 }
 

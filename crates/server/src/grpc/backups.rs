@@ -258,7 +258,7 @@ mod tests {
                     }],
                 }],
             }],
-            "jobs": 1, "objects": 3, "bytes": 4, "warnings": ["w"],
+            "jobs": 1, "objects": 3, "bytes": 4, "staged_objects": 7, "warnings": ["w"],
         });
         let document: wire::RestorePlan = serde_json::from_value(document).unwrap();
         assert_eq!(keys_of(&serde_json::to_value(&document).unwrap(), "dry_run"), fields_of("RestorePlan"));
@@ -297,6 +297,7 @@ mod tests {
             jobs: 1,
             objects: 3,
             bytes: 4,
+            staged_objects: 7,
             warnings: vec!["w".to_owned()],
         };
         assert_eq!(to_message::<RestorePlan>(&document).unwrap(), expected);

@@ -123,7 +123,7 @@ fn restore_plans() {
         };
         document(json!({
             "dry_run": true, "name": "nightly", "milvus": "v2.3.5", "address": "db:19530", "collections_in_backup": 4,
-            "databases_to_create": ["shop2"], "staging": staging, "jobs": 3, "objects": 84, "bytes": 12_582_912,
+            "databases_to_create": ["shop2"], "staging": staging, "staged_objects": staging.map_or(0, |_| 5), "jobs": 3, "objects": 84, "bytes": 12_582_912,
             "collections": [
                 collection("default.books", "default.books", "create"),
                 collection("shop.orders", "shop2.orders", "drop_and_create"),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use wire::{self, BackupPlan, BackupReport};
 
-use super::super::units::{bytes, columns, count, counted, duration, time_of_day};
+use super::super::units::{bytes, columns, counted, duration, time_of_day};
 use super::{names, warnings};
 use crate::render::CommandTerms;
 
@@ -45,7 +45,7 @@ pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
 pub(crate) fn backup_report(report: &BackupReport, terms: &CommandTerms) -> String {
     let deleted = match report.deletes {
         0 => String::new(),
-        deletes => format!(" ({} deleted)", count(deletes)),
+        deletes => format!(" ({})", counted(deletes, "delete entry")),
     };
     let mut text = format!(
         "Backup {} is complete: {}, {}{deleted}, {}, {}, in {} (flush {}, copy {}).\n",

@@ -66,8 +66,11 @@ pub(crate) fn detail(backup: &BackupDetail, width: usize) -> String {
     ];
     head.push(line("Databases", databases(backup)));
     if let Some(source) = &backup.source {
-        head.push(line("Source", format!("{}, files in {}", source.address, source.storage)));
-        head.push(line("Selection", format!("{} ({})", source.selection, source.strategy)));
+        // A copy of a backup of the Go tool does not know them.
+        if !source.address.is_empty() {
+            head.push(line("Source", format!("{}, files in {}", source.address, source.storage)));
+            head.push(line("Selection", format!("{} ({})", source.selection, source.strategy)));
+        }
         if !source.vanished.is_empty() {
             head.push(line("Not included", names(&source.vanished)));
         }
@@ -105,11 +108,11 @@ fn databases(backup: &BackupDetail) -> String {
     if marked.is_empty() { dash() } else { names(&marked) }
 }
 
-/// The number of rows, and of deleted ones if it is known.
+/// The number of rows, and of delete entries if it is known; several of these may delete the same row, or none.
 fn rows(rows: u64, deletes: Option<u64>) -> String {
     match deletes.unwrap_or_default() {
         0 => count(rows),
-        deletes => format!("{} ({} deleted)", count(rows), count(deletes)),
+        deletes => format!("{} ({})", count(rows), counted(deletes, "delete entry")),
     }
 }
 

@@ -8,7 +8,7 @@ use super::warnings;
 /// What a compaction would do.
 pub(crate) fn l0_compaction_plan(plan: &L0CompactionReport) -> String {
     let mut text = format!(
-        "Would copy {} ({}, {}, {}) to {}{}\n{}\n",
+        "Would copy {} ({}, {}, {}) to {}{}\n{}",
         plan.name,
         counted(plan.collections, "collection"),
         counted(plan.objects, "object"),
@@ -24,7 +24,7 @@ pub(crate) fn l0_compaction_plan(plan: &L0CompactionReport) -> String {
 /// The report of a compaction.
 pub(crate) fn l0_compaction_report(report: &L0CompactionReport) -> String {
     format!(
-        "Copied {} to {} in {}: {}, {}.\n{}\n",
+        "Copied {} to {} in {}: {}, {}.\n{}",
         report.name,
         report.into,
         duration(wire::duration_from_seconds(report.seconds)),
@@ -34,9 +34,13 @@ pub(crate) fn l0_compaction_report(report: &L0CompactionReport) -> String {
     )
 }
 
+/// Describes what happens to the deletes; empty if nothing does.
 fn describe_folding(verb: &str, report: &L0CompactionReport) -> String {
+    if report.l0_segments == 0 && report.folded_segments == 0 {
+        return String::new();
+    }
     format!(
-        "{verb} the deletes of {} into {}, in which {} deleted",
+        "{verb} the deletes of {} into {}, in which {} deleted\n",
         counted(report.l0_segments, "L0 segment"),
         counted(report.folded_segments, "segment"),
         match report.deleted_rows {

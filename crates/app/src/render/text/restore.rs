@@ -40,8 +40,12 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
     let _ = match (&plan.staging, plan.objects) {
         (_, 0) => writeln!(text, "Data: none"),
         (Some(why), objects) => {
+            let part = match plan.staged_objects {
+                all if all >= objects => String::new(),
+                part => format!("{} of them ", count(part)),
+            };
             let objects = counted(objects, "object");
-            writeln!(text, "Data: {objects}, staged first and removed afterwards ({why})")
+            writeln!(text, "Data: {objects}, {part}staged first and removed afterwards ({why})")
         }
         (None, objects) => writeln!(text, "Data: {} imported in place", counted(objects, "object")),
     };

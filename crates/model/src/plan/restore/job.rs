@@ -23,6 +23,8 @@ pub struct ImportJob {
     pub has_deltas: bool,
     /// The number of files.
     pub objects: u64,
+    /// The number of files that are copied or written to the store of the target first.
+    pub staged_objects: u64,
     /// The size of the files in bytes.
     pub bytes: u64,
     /// The number of rows, or of delete entries for a job of deletes, that Milvus must report.

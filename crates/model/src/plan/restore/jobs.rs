@@ -49,8 +49,14 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
         key: ImportJobKey::new(*kind, scope, number),
         scope,
         kind: *kind,
+        staged_objects: if readable {
+            let folds = segments.iter().any(|segment| segment.deletes == DeleteTreatment::Folded);
+            segments.iter().filter(|_| folds).map(PlannedSegment::delta_logs).sum()
+        } else {
+            segments.iter().map(|s| s.segment.binlogs.len() as u64 + s.delta_logs()).sum()
+        },
         files: choose_files(segments, readable),
-        has_deltas: segments.iter().any(PlannedSegment::has_delta_logs),
+        has_deltas: segments.iter().any(|segment| segment.delta_logs() > 0),
         objects: segments.iter().map(|s| s.segment.objects() as u64).sum(),
         bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.segment.size())),
         rows: row_range(segments, prefix),
@@ -86,12 +92,14 @@ impl<'a> PlannedSegment<'a> {
         Self { segment, effect, deletes }
     }
 
-    /// Returns whether the target imports delta logs of the segment.
-    fn has_delta_logs(&self) -> bool {
+    /// Returns the number of delta logs of the segment that the target imports.
+    fn delta_logs(&self) -> u64 {
         match self.deletes {
-            DeleteTreatment::Unchanged => !self.segment.delta_logs.is_empty(),
-            DeleteTreatment::Folded => self.effect.is_some_and(|effect| effect.live < self.segment.rows),
-            DeleteTreatment::Applied => false,
+            DeleteTreatment::Unchanged => self.segment.delta_logs.len() as u64,
+            DeleteTreatment::Folded => {
+                u64::from(self.effect.is_some_and(|effect| effect.live < self.segment.rows))
+            }
+            DeleteTreatment::Applied => 0,
         }
     }
 
@@ -134,7 +142,7 @@ fn row_range(segments: &[PlannedSegment<'_>], prefix: &PrefixFacts) -> RowRange 
         return RowRange { min: rows, max: rows };
     }
     let max = segments.iter().map(|s| s.segment.rows).fold(0, sum);
-    let deletes = if segments.iter().any(PlannedSegment::has_delta_logs) { prefix.deletes } else { 0 };
+    let deletes = if segments.iter().any(|segment| segment.delta_logs() > 0) { prefix.deletes } else { 0 };
     RowRange { min: max.saturating_sub(deletes), max }
 }
 
@@ -231,6 +239,7 @@ mod tests {
             let jobs = plan_effect(foreign, ignores_delete_times);
             let files = ImportFiles::InPlaceWithStagedDeletes(staged(DeleteTreatment::Folded));
             assert_eq!((&jobs[0].files, jobs[0].has_deltas), (&files, true));
+            assert_eq!((jobs[0].objects, jobs[0].staged_objects), (3, 1), "the new delta log");
             assert_eq!(jobs[0].rows, RowRange { min: 140, max: 140 });
         }
         let without_effect = DeleteEffect { live: 50, ..DeleteEffect::default() };
@@ -271,6 +280,7 @@ mod tests {
                 files: ImportFiles::InPlace,
                 has_deltas: true,
                 objects: 3,
+                staged_objects: 0,
                 bytes: 31,
                 rows: RowRange { min: 143, max: 150 },
                 after: vec![],

@@ -161,7 +161,14 @@ impl RestorePlan {
         let staged = || collections.iter().flat_map(|plan| &plan.jobs).map(|job| &job.files);
         let staging = match &facts.access {
             DataAccess::Staged(why) => staged().next().map(|_| why.clone()),
-            DataAccess::InPlace => staged().find_map(reason_for_staging).map(str::to_owned),
+            // Whole segments are the larger matter where delta logs are staged too.
+            DataAccess::InPlace => {
+                let reasons = staged().filter_map(|files| Some((files, reason_for_staging(files)?)));
+                let main = reasons.max_by_key(|(files, _)| {
+                    (matches!(files, ImportFiles::Staged(_)), files.count(DeleteTreatment::Applied) > 0)
+                });
+                main.map(|(_, reason)| reason.to_owned())
+            }
         };
         Ok(Self {
             name: request.name.clone(),
