@@ -5,30 +5,20 @@ use std::collections::BTreeMap;
 use proto::common::{ServerInfo, Status};
 use proto::milvus as wire;
 
+use super::names::{Named, check_name};
 use super::reply::Refusal;
 use super::state::FakeState;
 
-const MAX_NAME_BYTES: usize = 255;
-
 type Answer<R> = Result<R, Refusal>;
-
-/// Fails unless a name consists of letters, digits and underscores and does not begin with a digit.
-pub(super) fn check_name(what: &str, name: &str) -> Answer<()> {
-    let valid_start = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let valid_characters = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if valid_start && valid_characters && name.len() <= MAX_NAME_BYTES {
-        return Ok(());
-    }
-    let rule = format!("{what} name can only contain numbers, letters and underscores");
-    Err(Refusal::invalid(format!("Invalid {what} name: {name}. {rule}")))
-}
 
 impl FakeState {
     pub(super) fn connect(&mut self, _: &wire::ConnectRequest) -> Answer<wire::ConnectResponse> {
         let server_info = ServerInfo {
             build_tags: self.version_text.clone(),
+            build_time: "unknown".to_owned(),
+            git_commit: "unknown".to_owned(),
+            go_version: "unknown".to_owned(),
             deploy_mode: "STANDALONE".to_owned(),
-            ..ServerInfo::default()
         };
         let identifier = self.next_id();
         Ok(wire::ConnectResponse { server_info: Some(server_info), identifier, ..Default::default() })
@@ -47,7 +37,7 @@ impl FakeState {
     }
 
     pub(super) fn create_database(&mut self, request: &wire::CreateDatabaseRequest) -> Answer<Status> {
-        check_name("database", &request.db_name)?;
+        check_name(Named::Database, &request.db_name, self.version)?;
         if self.databases.contains_key(&request.db_name) {
             return Err(Refusal::unexpected(format!("database already exist: {}", request.db_name)));
         }
@@ -59,10 +49,16 @@ impl FakeState {
         if request.db_name == "default" {
             return Err(Refusal::unexpected("can not drop default database"));
         }
-        if !self.database(&request.db_name)?.is_empty() {
-            return Err(Refusal::unexpected(
-                "can not drop a database that is not empty: drop its collections first",
-            ));
+        let name = &request.db_name;
+        if name.is_empty() {
+            return Err(Refusal::unexpected("database name couldn't be empty"));
+        }
+        // A database that does not exist counts as dropped.
+        let Ok(collections) = self.database(name) else { return Ok(Status::default()) };
+        if !collections.is_empty() {
+            return Err(Refusal::unexpected(format!(
+                "database:{name} not empty, must drop all collections before drop database"
+            )));
         }
         self.databases.remove(&request.db_name);
         Ok(Status::default())
@@ -99,7 +95,7 @@ impl FakeState {
     pub(super) fn create_alias(&mut self, request: &wire::CreateAliasRequest) -> Answer<Status> {
         use proto::common::ErrorCode;
         let wire::CreateAliasRequest { db_name, collection_name, alias } = request;
-        check_name("collection alias", alias)?;
+        check_name(Named::Alias, alias, self.version)?;
         let target = self.collection(db_name, collection_name)?.id;
         if self.database(db_name)?.contains_key(alias) {
             let text = format!("collection already exists[alias={alias}]");

@@ -7,8 +7,8 @@ use proto::common::{KeyValuePair, Status};
 use proto::milvus as wire;
 use proto::schema::{CollectionSchema, DataType, FieldSchema};
 
-use super::catalog::check_name;
-use super::reply::Refusal;
+use super::names::{Named, check_name};
+use super::reply::{Refusal, Version};
 use super::state::{Collection, FakeState, Load, Partition};
 
 type Answer<R> = Result<R, Refusal>;
@@ -20,7 +20,7 @@ const DEFAULT_KEY_PARTITIONS: i64 = 64;
 
 impl FakeState {
     pub(super) fn create_collection(&mut self, request: &wire::CreateCollectionRequest) -> Answer<Status> {
-        check_name("collection", &request.collection_name)?;
+        check_name(Named::Collection, &request.collection_name, self.version)?;
         let version = self.version;
         if let Some(collection) = self.database(&request.db_name)?.get(&request.collection_name) {
             return if collection.request == *request {
@@ -34,7 +34,7 @@ impl FakeState {
         }
         let mut schema = CollectionSchema::decode(request.schema.as_slice())
             .map_err(|error| Refusal::invalid(format!("the schema cannot be read: {error}")))?;
-        check_schema(&schema, version >= (2, 4, 0))?;
+        check_schema(&schema, version)?;
         if request.shards_num > MAX_SHARDS {
             return Err(Refusal::invalid(format!(
                 "maximum shards's number should be limited to {MAX_SHARDS}"
@@ -92,6 +92,7 @@ impl FakeState {
     }
 
     pub(super) fn alter_collection(&mut self, request: &wire::AlterCollectionRequest) -> Answer<Status> {
+        self.database(&request.db_name)?;
         let collection = self.collection(&request.db_name, &request.collection_name)?;
         collection
             .properties
@@ -101,9 +102,9 @@ impl FakeState {
 
     pub(super) fn drop_collection(&mut self, request: &wire::DropCollectionRequest) -> Answer<Status> {
         let name = &request.collection_name;
-        if self.database(&request.db_name)?.remove(name).is_none()
-            && self.collection(&request.db_name, name).is_ok()
-        {
+        // What is in a database that does not exist counts as dropped.
+        let Ok(database) = self.database(&request.db_name) else { return Ok(Status::default()) };
+        if database.remove(name).is_none() && self.collection(&request.db_name, name).is_ok() {
             return Err(Refusal::unexpected(format!("cannot drop the collection via alias = {name}")));
         }
         Ok(Status::default())
@@ -122,7 +123,7 @@ impl FakeState {
     }
 
     pub(super) fn create_partition(&mut self, request: &wire::CreatePartitionRequest) -> Answer<Status> {
-        check_name("partition", &request.partition_name)?;
+        check_name(Named::Partition, &request.partition_name, self.version)?;
         let id = self.next_id();
         let collection = self.collection(&request.db_name, &request.collection_name)?;
         if collection.has_partition_key() {
@@ -152,13 +153,13 @@ fn partition_names(schema: &CollectionSchema, requested: i64) -> Answer<Vec<Stri
     Ok(vec!["_default".to_owned()])
 }
 
-fn check_schema(schema: &CollectionSchema, many_vectors: bool) -> Answer<()> {
+fn check_schema(schema: &CollectionSchema, version: Version) -> Answer<()> {
     let is_vector = |field: &FieldSchema| field.data_type >= DataType::BinaryVector.into();
     let mut names: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
     names.sort_unstable();
     let vectors = schema.fields.iter().filter(|field| is_vector(field)).count();
     if names.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err(Refusal::invalid("duplicated field name"));
+        return Err(Refusal::unexpected("duplicated field name"));
     }
     if schema.fields.iter().filter(|field| field.is_primary_key).count() != 1 {
         return Err(Refusal::invalid("the schema needs exactly one primary key"));
@@ -166,11 +167,11 @@ fn check_schema(schema: &CollectionSchema, many_vectors: bool) -> Answer<()> {
     if vectors == 0 {
         return Err(Refusal::invalid("schema does not contain vector field"));
     }
-    if vectors > 1 && !many_vectors {
+    if vectors > 1 && version < (2, 4, 0) {
         return Err(Refusal::invalid("multiple vector fields is not supported"));
     }
     for field in &schema.fields {
-        check_name("field", &field.name)?;
+        check_name(Named::Field, &field.name, version)?;
         let needed = match field.data_type() {
             DataType::VarChar => "max_length",
             DataType::Array => "max_capacity",

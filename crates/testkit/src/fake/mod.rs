@@ -19,6 +19,7 @@ mod import;
 mod import_job;
 mod index;
 mod management;
+mod names;
 mod reply;
 mod segment;
 mod segments;

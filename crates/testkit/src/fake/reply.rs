@@ -5,18 +5,29 @@ use proto::milvus as wire;
 
 /// The reason for which the server rejects a call.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
-    /// The error code of 2.3 and later.
-    code: i32,
-    /// The error code of 2.2 and earlier, which later releases send too.
-    error_code: ErrorCode,
-    /// The error message.
-    text: String,
+pub(super) struct Refusal(Reason);
+
+#[derive(Clone, Debug)]
+enum Reason {
+    /// A reason in the same words for all calls.
+    Stated {
+        /// The error code of 2.3 and later.
+        code: i32,
+        /// The error code of 2.2 and earlier, which later releases send too.
+        error_code: ErrorCode,
+        text: String,
+    },
+    /// Each call has its own words for these.
+    NoCollection {
+        database: String,
+        name: String,
+    },
+    NoDatabase(String),
 }
 
 impl Refusal {
     pub(super) fn new(code: i32, error_code: ErrorCode, text: impl Into<String>) -> Self {
-        Self { code, error_code, text: text.into() }
+        Self(Reason::Stated { code, error_code, text: text.into() })
     }
 
     /// Creates a refusal without a specific error code.
@@ -30,14 +41,12 @@ impl Refusal {
     }
 
     pub(super) fn collection(database: &str, collection: &str) -> Self {
-        let text = format!(
-            "can't find collection collection not found[database={database}][collection={collection}]"
-        );
-        Self::new(100, ErrorCode::CollectionNotExists, text)
+        let database = if database.is_empty() { "default" } else { database };
+        Self(Reason::NoCollection { database: database.to_owned(), name: collection.to_owned() })
     }
 
     pub(super) fn database(name: &str) -> Self {
-        Self::new(100, ErrorCode::UnexpectedError, format!("collection not found[database={name}]"))
+        Self(Reason::NoDatabase(name.to_owned()))
     }
 
     pub(super) fn segment(id: i64) -> Self {
@@ -60,30 +69,81 @@ impl Refusal {
         )
     }
 
-    /// Converts to the status that a version sends: 2.2 sends only the old error code, and few different ones.
-    pub(super) fn into_status(self, version: Version) -> Status {
-        if version >= (2, 3, 0) {
-            let retriable = self.code == 8 && version >= (2, 3, 4);
-            return Status {
-                error_code: self.error_code.into(),
-                reason: self.text,
-                code: self.code,
-                retriable,
-                ..Status::default()
-            };
-        }
-        let error_code = match self.error_code {
-            known @ (ErrorCode::IndexNotExist | ErrorCode::RateLimit) => known,
-            _ => ErrorCode::UnexpectedError,
-        };
-        let reason = match self.code {
-            100 if !self.text.contains("[collection=") => {
-                let name = self.text.split(['=', ']']).nth(1).unwrap_or_default();
-                format!("database:{name} not found")
+    /// Converts to the status that a version sends for a call: 2.2 sends only the old error code, and few different ones.
+    pub(super) fn into_status(self, call: &str, version: Version) -> Status {
+        let is_old = version < (2, 3, 0);
+        let (code, error_code, reason) = match self.0 {
+            Reason::Stated { code, error_code, text } => (code, error_code, text),
+            Reason::NoCollection { database, name } if is_old => {
+                (0, ErrorCode::UnexpectedError, describe_no_collection(call, &database, &name))
             }
-            _ => self.text,
+            Reason::NoCollection { database, name } => {
+                let text = format!("collection not found[database={database}][collection={name}]");
+                match call {
+                    "DescribeCollection" => (
+                        100,
+                        // From 2.5 on, the old code says more.
+                        if version < (2, 5, 0) {
+                            ErrorCode::UnexpectedError
+                        } else {
+                            ErrorCode::CollectionNotExists
+                        },
+                        format!("can't find collection {text}"),
+                    ),
+                    "Import" => (
+                        65535,
+                        ErrorCode::UnexpectedError,
+                        format!("attempt #7: rpc error: code = Unknown desc = {text}"),
+                    ),
+                    "AlterCollection" => {
+                        let text = format!("collection not found[database=1][collection={name}]");
+                        (100, ErrorCode::CollectionNotExists, format!("timestamp = {}: {text}", u64::MAX))
+                    }
+                    _ => (100, ErrorCode::CollectionNotExists, text),
+                }
+            }
+            Reason::NoDatabase(name) => match call {
+                "ShowCollections" if is_old => (
+                    0,
+                    ErrorCode::UnexpectedError,
+                    format!("ShowCollections failed: database:{name} not found"),
+                ),
+                "ShowCollections" => {
+                    (800, ErrorCode::UnexpectedError, format!("database not found[database={name}]"))
+                }
+                _ => (65535, ErrorCode::UnexpectedError, format!("database:{name} not found")),
+            },
         };
-        Status { error_code: error_code.into(), reason, ..Status::default() }
+        let error_code = match error_code {
+            known @ (ErrorCode::IndexNotExist | ErrorCode::RateLimit) => known,
+            _ if is_old => ErrorCode::UnexpectedError,
+            known => known,
+        };
+        Status {
+            error_code: error_code.into(),
+            reason,
+            code: if is_old { 0 } else { code },
+            retriable: code == 8 && version >= (2, 3, 4),
+            ..Status::default()
+        }
+    }
+}
+
+/// Returns the words of Milvus 2.2 for a missing collection.
+fn describe_no_collection(call: &str, database: &str, name: &str) -> String {
+    let cause = format!("code: CollectionNotExists, reason: can't find collection {database}:{name}");
+    match call {
+        "DescribeCollection" => cause,
+        "AlterCollection" => format!(
+            "code: CollectionNotExists, reason: can't find collection 1:{name}, at timestamp = {}",
+            u64::MAX
+        ),
+        "CreateAlias" => format!("collection not exists: {name}"),
+        "ShowPartitions" => format!("ShowPartitions failed: {cause}"),
+        "GetPersistentSegmentInfo" => {
+            format!("getCollectionID failed, err:code: UnexpectedError, reason: {cause}")
+        }
+        _ => format!("code: UnexpectedError, reason: {cause}"),
     }
 }
 

@@ -61,7 +61,7 @@ impl Service {
             .is_some()
         {
             let version = state.version;
-            return Ok(Response::new(R::from_refusal(Refusal::rate_limited().into_status(version))));
+            return Ok(Response::new(R::from_refusal(Refusal::rate_limited().into_status(call, version))));
         }
         if state.faults.denies(call) {
             return Err(Status::permission_denied(format!("Privilege{call}: permission deny")));
@@ -74,7 +74,7 @@ impl Service {
                 "ShowCollections" => Refusal::database("denied"),
                 _ => Refusal::collection("default", "denied"),
             };
-            return Ok(Response::new(R::from_refusal(refusal.into_status(state.version))));
+            return Ok(Response::new(R::from_refusal(refusal.into_status(call, state.version))));
         }
         apply_fault_before(&mut state, call);
         let outcome = handler(&mut state, request.get_ref());
@@ -83,7 +83,7 @@ impl Service {
             return Err(Status::unavailable("the fake stopped before its answer"));
         }
         Ok(Response::new(
-            outcome.unwrap_or_else(|refusal| R::from_refusal(refusal.into_status(state.version))),
+            outcome.unwrap_or_else(|refusal| R::from_refusal(refusal.into_status(call, state.version))),
         ))
     }
 }

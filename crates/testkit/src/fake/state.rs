@@ -106,7 +106,9 @@ impl FakeState {
     /// Returns the collection with this name or alias.
     pub(super) fn collection(&mut self, database: &str, name: &str) -> Result<&mut Collection, Refusal> {
         let missing = Refusal::collection(database, name);
-        let mut collections = self.database(database)?.iter_mut();
+        // To calls about collections, a missing database is a missing collection.
+        let Ok(collections) = self.database(database) else { return Err(missing) };
+        let mut collections = collections.iter_mut();
         let is_it =
             |own: &str, held: &Collection| own == name || held.aliases.iter().any(|alias| alias == name);
         let found = collections.find(|(own, held)| is_it(own, held));
