@@ -3,7 +3,7 @@
 mod collection;
 mod create;
 mod data_access;
-mod expected_rows;
+mod delete_effects;
 mod finish;
 mod foreign_rows;
 mod import;

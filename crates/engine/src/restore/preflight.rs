@@ -15,7 +15,7 @@ use model::version::Capabilities;
 
 use super::PreparedRestore;
 use super::data_access::determine_data_access;
-use super::expected_rows::find_delete_effects;
+use super::delete_effects::find_delete_effects;
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
 use crate::backup::{confirm_source_root, list_collections_of};
 use crate::catalog::{BackupDetail, Catalog, describe_imported_rows, reject_damages};
