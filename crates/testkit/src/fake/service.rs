@@ -26,11 +26,11 @@ impl Service {
     }
 
     /// Serves a call that exists since a release: applies the faults and calls the handler.
-    async fn serve_call<Q, R: Reply>(
+    async fn serve_call<Q: NamesDatabase, R: Reply>(
         &self,
         call: &'static str,
         since: Version,
-        request: Request<Q>,
+        mut request: Request<Q>,
         handler: impl FnOnce(&mut FakeState, &Q) -> Result<R, Refusal>,
     ) -> Result<Response<R>, Status> {
         let hangs = lock_state(&self.state).faults.take_equal(&Fault::Hangs { call });
@@ -77,6 +77,7 @@ impl Service {
             return Ok(Response::new(R::from_refusal(refusal.into_status(call, state.version))));
         }
         apply_fault_before(&mut state, call);
+        use_database_of_header(&mut request);
         let outcome = handler(&mut state, request.get_ref());
         let is_lost = |fault: &Fault| matches!(fault, Fault::AnswerLost { call: of } if *of == call);
         if state.faults.take_first(is_lost).is_some() {
@@ -105,6 +106,58 @@ fn check_authorization(wanted: &str, metadata: &MetadataMap, version: Version) -
         Ok(token) if token.contains(&b':') => WRONG,
         Ok(_) => "auth check failure, please check api key is correct",
     }))
+}
+
+/// A request that may name its database; where it does not, the header `dbname` serves.
+trait NamesDatabase {
+    /// Returns the field for the name, if the message has one.
+    fn database(&mut self) -> Option<&mut String>;
+}
+
+macro_rules! name_databases {
+    ($field:ident: $($name:ident),* $(,)?) => {$(
+        impl NamesDatabase for wire::$name {
+            fn database(&mut self) -> Option<&mut String> {
+                Some(&mut self.$field)
+            }
+        }
+    )*};
+    ($($name:ident),* $(,)?) => {$(
+        impl NamesDatabase for wire::$name {
+            fn database(&mut self) -> Option<&mut String> {
+                None
+            }
+        }
+    )*};
+}
+
+name_databases!(
+    db_name: ShowCollectionsRequest, HasCollectionRequest, DescribeCollectionRequest, CreateCollectionRequest,
+    AlterCollectionRequest, DropCollectionRequest, GetCollectionStatisticsRequest, ShowPartitionsRequest,
+    CreatePartitionRequest, DescribeIndexRequest, CreateIndexRequest, DropIndexRequest, GetLoadStateRequest,
+    LoadCollectionRequest, LoadPartitionsRequest, ReleaseCollectionRequest, ListAliasesRequest,
+    CreateAliasRequest, DropAliasRequest, FlushRequest, GetFlushStateRequest,
+    GetPersistentSegmentInfoRequest, ImportRequest, ListImportTasksRequest, InsertRequest, DeleteRequest,
+    QueryRequest,
+);
+name_databases!(
+    ConnectRequest,
+    GetVersionRequest,
+    ListDatabasesRequest,
+    CreateDatabaseRequest,
+    DropDatabaseRequest,
+    GetImportStateRequest,
+    SelectUserRequest,
+    SelectGrantRequest,
+);
+
+fn use_database_of_header<Q: NamesDatabase>(request: &mut Request<Q>) {
+    let named = request.metadata().get("dbname").and_then(|name| name.to_str().ok()).map(str::to_owned);
+    if let (Some(database), Some(named)) = (request.get_mut().database(), named)
+        && database.is_empty()
+    {
+        *database = named;
+    }
 }
 
 /// Applies a fault that happens just before this call.
