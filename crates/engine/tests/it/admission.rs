@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use engine::{Admission, CheckPurpose, Claim, DeleteRequest, Error, FailureKind, JobCtx, now_ms};
+use engine::{
+    Admission, CheckPurpose, Claim, DeleteRequest, Error, FailureKind, JobCtx, L0CompactionRequest, now_ms,
+};
 use model::mapping::Mapping;
 use model::plan::backup::BackupRequest;
 use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
@@ -170,6 +172,13 @@ async fn every_use_case_can_run_as_a_task() {
         engine.admit_restore(&restore_copy_request("nightly"), &ctx).await?;
         let prepared = engine.plan_restore(&restore_copy_request("nightly"), &ctx).await?;
         engine.restore(prepared, &ctx).await?;
+        let compaction = L0CompactionRequest {
+            name: "nightly".parse().unwrap(),
+            into: "compacted".parse().unwrap(),
+            replace: false,
+        };
+        let prepared = engine.plan_l0_compaction(&compaction, &ctx).await?;
+        engine.compact_l0(prepared, &ctx).await?;
         engine.admit_delete(&delete_request("nightly"), &ctx).await?;
         let prepared = engine.plan_delete(&delete_request("nightly"), &ctx).await?;
         engine.delete(prepared, &ctx).await
