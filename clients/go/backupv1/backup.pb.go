@@ -790,7 +790,7 @@ type PlannedImportJob struct {
 	Objects                   int64                  `protobuf:"varint,2,opt,name=objects,proto3" json:"objects,omitempty"`
 	Bytes                     int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	SegmentsWithFoldedDeletes int64                  `protobuf:"varint,4,opt,name=segments_with_folded_deletes,json=segmentsWithFoldedDeletes,proto3" json:"segments_with_folded_deletes,omitempty"` // segments for which a new delta log is written
-	RewrittenSegments         int64                  `protobuf:"varint,5,opt,name=rewritten_segments,json=rewrittenSegments,proto3" json:"rewritten_segments,omitempty"`                             // segments that are written anew without the deleted rows
+	RewrittenSegments         int64                  `protobuf:"varint,5,opt,name=rewritten_segments,json=rewrittenSegments,proto3" json:"rewritten_segments,omitempty"`                             // segments that are rewritten without the deleted rows
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }

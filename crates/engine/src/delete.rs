@@ -97,11 +97,7 @@ impl Engine {
         ctx.emit(Event::Phase(Phase::Delete));
         // An interruption after this check leaves an unfinished backup.
         ctx.check()?;
-        if overridden.is_empty() {
-            catalog.remove_unused_backup(self, &request, backup.state, ctx).await?;
-        } else {
-            catalog.remove_used_backup(self, &request, backup.state, ctx).await?;
-        }
+        catalog.claim_and_remove(self, &request, backup.state, ctx).await?;
         Ok(DeleteOutcome { overridden, ..contents })
     }
 }
@@ -162,8 +158,8 @@ impl Catalog {
         Ok((objects, bytes))
     }
 
-    /// Claims a backup, so that nothing begins to read or write it, and removes it.
-    pub(crate) async fn remove_unused_backup(
+    /// Claims a backup, so that nothing reads or writes it any longer, and removes it.
+    pub(crate) async fn claim_and_remove(
         &self,
         engine: &Engine,
         request: &DeleteRequest,
@@ -171,7 +167,7 @@ impl Catalog {
         ctx: &JobCtx,
     ) -> Result<(), Error> {
         // A cancellation does not interrupt the claim: a marker that is never stopped would look live.
-        let mut lease = match self.claim_for_removal(engine, &request.name).await {
+        let mut lease = match self.claim_for_removal(engine, request).await {
             Err(Error::Storage(error)) if needs_no_marker(state, &error) => {
                 return self.remove_backup(&request.name, state, ctx).await;
             }
@@ -185,31 +181,6 @@ impl Catalog {
             Err(_) => lease.stop().await,
         }
         removed
-    }
-
-    /// Takes over a backup that a run uses, so that this run does not complete it, and removes it.
-    async fn remove_used_backup(
-        &self,
-        engine: &Engine,
-        request: &DeleteRequest,
-        state: BackupState,
-        ctx: &JobCtx,
-    ) -> Result<(), Error> {
-        let name = &request.name;
-        let mut lease = match self.claim_by_force(engine, name).await {
-            Err(Error::Storage(error)) if needs_no_marker(state, &error) => {
-                return self.remove_backup(name, state, ctx).await;
-            }
-            claimed => claimed?,
-        };
-        let removed = lease.run(self.remove_contents(name, ctx)).await;
-        if removed.is_err() {
-            lease.stop().await;
-            return removed;
-        }
-        // A renewal must not write the marker again after its removal.
-        lease.end_renewal().await;
-        self.remove_directory(name, ctx).await
     }
 
     /// Removes a backup, with its begin marker last; fails before that if a run has completed it or begun to read it.
@@ -233,7 +204,7 @@ impl Catalog {
         self.remove_directory(name, ctx).await
     }
 
-    /// Removes a backup without a claim: one whose run is overridden, or in which no marker can be written.
+    /// Removes a backup without a claim, because no marker can be written.
     async fn remove_backup(&self, name: &BackupName, state: BackupState, ctx: &JobCtx) -> Result<(), Error> {
         self.leave_trace(name, state).await?;
         self.remove_contents(name, ctx).await?;

@@ -184,6 +184,11 @@ impl Lease {
         Ok(!later.is_empty())
     }
 
+    /// Returns whether the lease was found to be lost.
+    pub(crate) fn was_lost(&self) -> bool {
+        self.state.lost.get().is_some()
+    }
+
     /// Returns whether the marker is known to belong to another run, so that it must not be changed.
     async fn is_lost(&self) -> bool {
         matches!(self.confirm().await, Err(Error::LeaseLost { .. }))

@@ -13,9 +13,9 @@
 //!
 //! # Memory
 //! A reader has in memory, for each column that it reads: two pieces of its file, which together are at most about
-//! 128 MiB for all columns, two pages, and one batch of about [`ReadOptions::batch_bytes`] or several smaller ones. Milvus's pages have about
-//! 1 MiB; one of more than 256 MiB is refused. In addition come the footers of the current and the next file of each
-//! column, files of up to 1 MiB as a whole, and the [`DeleteMap`]s.
+//! 128 MiB for all columns, two pages, and one batch of about [`ReadOptions::batch_bytes`] or several smaller ones.
+//! Milvus's pages have about 1 MiB; one of more than 256 MiB is refused. In addition come the footers of the current and
+//! the next file of each column, files of up to 1 MiB as a whole, and the [`DeleteMap`]s.
 //!
 //! # Runtime
 //! Readers decode on Tokio's threads for blocking work, 64 at the same time, and need a runtime with I/O enabled.

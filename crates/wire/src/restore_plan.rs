@@ -85,7 +85,7 @@ pub struct PlannedImportJob {
     /// of the backup that apply to them.
     #[serde(default)]
     pub segments_with_folded_deletes: usize,
-    /// The number of segments that are written anew without the deleted rows, because the target would also delete rows
+    /// The number of segments that are rewritten without the deleted rows, because the target would also delete rows
     /// that were inserted later with the same keys.
     #[serde(default)]
     pub rewritten_segments: usize,

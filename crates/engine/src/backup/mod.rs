@@ -32,7 +32,6 @@ use self::collection_limit::CollectionLimit;
 use crate::catalog::Catalog;
 use crate::instance::Instance;
 use crate::lease::Lease;
-use crate::marker::MarkerUse;
 use crate::outage::warn_about_outages;
 use crate::warnings::Warnings;
 use crate::{
@@ -139,28 +138,15 @@ impl BackupRun<'_> {
             self.remove_unfinished().await?;
         }
         ctx.emit(Event::Phase(Phase::Copy));
-        let lease = self.claim_name().await?;
+        let lease = prepared.catalog.claim_new_backup(self.engine, &prepared.request.name).await?;
         let pause = prepared.request.pause_gc || self.engine.config.limits.pause_gc;
         let paused = if pause { self.pause_gc().await } else { None };
         let result = ctx.run(lease.run(self.copy_and_commit(&lease)).boxed()).await;
         if let Some(paused) = paused {
             self.resume_gc(paused).await;
         }
-        match result {
-            Ok(report) => {
-                lease.release().await;
-                Ok(BackupReport { elapsed: prepared.started.elapsed(), ..report })
-            }
-            Err(error @ Error::LeaseLost { .. }) => {
-                prepared.catalog.remove_later_files(&prepared.request.name, &lease, ctx).await;
-                Err(error)
-            }
-            Err(error) => {
-                lease.stop().await;
-                prepared.catalog.warn_if_unfinished(&prepared.request.name, ctx).await;
-                Err(error)
-            }
-        }
+        let report = prepared.catalog.end_writing(&prepared.request.name, lease, result, ctx).await?;
+        Ok(BackupReport { elapsed: prepared.started.elapsed(), ..report })
     }
 
     /// Removes an unfinished backup of this name that no run uses.
@@ -173,21 +159,7 @@ impl BackupRun<'_> {
         }
         self.ctx.emit(Event::Note(format!("replacing the unfinished backup {name}")));
         let request = DeleteRequest { name: name.clone(), force: false };
-        catalog.remove_unused_backup(self.engine, &request, found.state, self.ctx).await
-    }
-
-    /// Claims the name by a lease; of two runs that do so at the same time, one fails here or at the commit.
-    async fn claim_name(&self) -> Result<Lease, Error> {
-        let PreparedBackup { catalog, request, .. } = &self.prepared;
-        let name = &request.name;
-        if let Some(lease) = catalog.claim_backup(self.engine, name, MarkerUse::Write).await? {
-            return Ok(lease);
-        }
-        let state = match catalog.find_writer(name).await? {
-            Some(_) => BackupState::Running,
-            None => BackupState::Unfinished,
-        };
-        Err(Error::NameTaken { name: name.to_string(), state })
+        catalog.claim_and_remove(self.engine, &request, found.state, self.ctx).await
     }
 
     /// Backs up every collection, then commits.

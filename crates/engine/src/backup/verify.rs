@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use model::ids::FileId;
 use model::manifest::object_list::ListedFile;
 use storage::ListedObject;
 
@@ -10,7 +9,9 @@ use super::BackupRun;
 use super::capture::Snapshot;
 use super::copied_files::CopiedFiles;
 use crate::Error;
-use crate::catalog::{CollectionComparison, ComparedFile, ComparedObject, ObjectListWriter};
+use crate::catalog::{
+    CollectionComparison, ComparedFile, ComparedObject, ObjectListWriter, missing_copy_error,
+};
 use crate::instance::md5_prefix;
 
 /// The result of comparing a copy with its source.
@@ -57,7 +58,7 @@ pub(super) async fn verify_copy(
     list.close().await?;
     for (_, file) in comparison.missing() {
         copied.remove(file.log);
-        differs.get_or_insert_with(|| missing_file_error(&backup.name.to_string(), file));
+        differs.get_or_insert_with(|| missing_copy_error(&backup.name.to_string(), file));
     }
     if !stale.is_empty() {
         store.delete(&stale).await?;
@@ -73,8 +74,7 @@ fn find_difference(
     key: impl Fn() -> String,
 ) -> Option<Error> {
     if !file.has_size_of(object) {
-        let (found, expected) = (format!("{} bytes", object.meta.size), format!("{} bytes", file.size));
-        return Some(Error::Copied { key: key(), found, expected });
+        return Some(file.size_error(object, key()));
     }
     let source = snapshot.checksums.find_by_log(file.id.log)?;
     let copy = object.meta.etag.as_deref().and_then(md5_prefix)?;
@@ -83,13 +83,4 @@ fn find_difference(
         found: format!("an ETag that begins with {copy:016x}"),
         expected: format!("{source:016x}"),
     })
-}
-
-fn missing_file_error(collection: &str, file: FileId) -> Error {
-    let part = file.field.map_or("delta_log".to_owned(), |field| format!("field {field}"));
-    Error::Copied {
-        key: format!("{collection}: segment {}, {part}, log {}", file.segment, file.log),
-        found: "nothing".to_owned(),
-        expected: "the file".to_owned(),
-    }
 }

@@ -89,6 +89,12 @@ impl ComparedFile {
     pub(crate) fn has_size_of(&self, object: &ListedObject) -> bool {
         self.size == 0 || self.size == object.meta.size
     }
+
+    /// Creates the error about a copy, stored under this key, that has another size.
+    pub(crate) fn size_error(&self, copy: &ListedObject, key: String) -> Error {
+        let [found, expected] = [copy.meta.size, self.size].map(|size| format!("{size} bytes"));
+        Error::Copied { key, found, expected }
+    }
 }
 
 impl<'a> CollectionComparison<'a> {
@@ -175,6 +181,16 @@ fn parse_file_id(layout: &BackupLayout, key: &ObjectKey) -> Option<FileId> {
     let insert = layout.parse_insert(key).map(|(k, _)| (k.segment, Some(k.field), k.log));
     let file = insert.or_else(|| layout.parse_delta(key).map(|(k, _)| (k.segment, None, k.log)));
     file.map(|(segment, field, log)| FileId { segment, field, log })
+}
+
+/// Creates the error about a file that was copied and is not there.
+pub(crate) fn missing_copy_error(collection: &str, file: FileId) -> Error {
+    let part = file.field.map_or("delta_log".to_owned(), |field| format!("field {field}"));
+    Error::Copied {
+        key: format!("{collection}: segment {}, {part}, log {}", file.segment, file.log),
+        found: "nothing".to_owned(),
+        expected: "the file".to_owned(),
+    }
 }
 
 /// Returns the path of a missing file below the backup, with `…` for the id of its group, which is not known.

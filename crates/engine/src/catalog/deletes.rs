@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use model::ids::{LogId, PartitionId, PartitionScope, SegmentId};
+use model::ids::{CollectionId, LogId, PartitionId, PartitionScope, SegmentId};
 use model::layout::backup::BackupLayout;
 use model::manifest::{Binlog, CollectionBackup, DeltaLog, Manifest, Segment};
 use model::name::BackupName;
+use model::plan::backup::segments;
 use model::plan::restore::DeleteEffect;
 use model::segment::SegmentKind;
 use model::version::ServerVersion;
@@ -46,14 +47,15 @@ impl Catalog {
         collection: &CollectionBackup,
     ) -> Result<L0Deletes, RowsError> {
         let mut l0 = L0Deletes::default();
-        let nothing = L0Deletes::default();
-        let Some(contents) = self.open_segments(name, collection, &nothing) else { return Ok(l0) };
+        let Some(key_type) = KeyType::of(&collection.schema) else { return Ok(l0) };
+        let layout = self.layout(name);
         let partitions = collection.partitions.iter().map(|partition| PartitionScope::One(partition.id));
         for scope in partitions.chain([PartitionScope::All]) {
             let segments = collection.segments_of(scope).iter();
             let of_deletes = segments.filter(|segment| segment.kind == SegmentKind::Deletes);
-            let logs: Vec<_> = of_deletes.map(|segment| contents.delta_files(scope, segment)).collect();
-            let map = DeleteMap::read(&self.store, contents.key_type, &logs).await?;
+            let logs: Vec<_> =
+                of_deletes.map(|segment| delta_files(&layout, collection.id, scope, segment)).collect();
+            let map = DeleteMap::read(&self.store, key_type, &logs).await?;
             if !map.is_empty() {
                 l0.0.insert(scope, Arc::new(map));
             }
@@ -67,14 +69,12 @@ impl Catalog {
         name: &BackupName,
         collection: &CollectionBackup,
     ) -> Result<BTreeMap<PartitionId, u64>, RowsError> {
-        let nothing = L0Deletes::default();
-        let Some(contents) = self.open_segments(name, collection, &nothing) else {
-            return Ok(BTreeMap::new());
-        };
+        let layout = self.layout(name);
         let counts = collection.partitions.iter().map(|partition| {
             let scope = PartitionScope::One(partition.id);
             let segments = partition.segments.iter().filter(|segment| !segment.delta_logs.is_empty());
-            let logs: Vec<_> = segments.map(|segment| contents.delta_files(scope, segment)).collect();
+            let logs: Vec<_> =
+                segments.map(|segment| delta_files(&layout, collection.id, scope, segment)).collect();
             async move { Ok((partition.id, rows::count_delete_entries(&self.store, &logs).await?)) }
         });
         // The futures are made beforehand, so that this one is `Send`.
@@ -162,7 +162,7 @@ impl SegmentContents<'_> {
         SegmentDeletes::find(self.store, &self.collection.schema, files, &own, &l0).await
     }
 
-    /// Begins to write the insert binlogs of a segment anew, without the deleted rows.
+    /// Begins to rewrite the insert binlogs of a segment without the deleted rows.
     pub(crate) async fn rewrite(
         &self,
         partition: PartitionId,
@@ -186,18 +186,9 @@ impl SegmentContents<'_> {
         partition: PartitionId,
         segment: &Segment,
     ) -> Result<DeleteMap, RowsError> {
-        let logs = self.delta_files(PartitionScope::One(partition), segment);
+        let scope = PartitionScope::One(partition);
+        let logs = delta_files(&self.layout, self.collection.id, scope, segment);
         DeleteMap::read(self.store, self.key_type, &[logs]).await
-    }
-
-    fn delta_files(&self, partition: PartitionScope, segment: &Segment) -> DeltaFiles {
-        let (collection, group, id) = (self.collection.id, segment.group_id, segment.id);
-        let file = |log: &DeltaLog| DeltaFile {
-            key: self.layout.delta_key(collection, partition, group, id, log.log),
-            log: *log,
-        };
-        let files = segment.delta_logs.iter().map(file).collect();
-        DeltaFiles { collection, partition, segment: id, files }
     }
 
     fn segment_files(&self, partition: PartitionId, segment: &Segment) -> SegmentFiles {
@@ -216,12 +207,26 @@ impl SegmentContents<'_> {
     }
 }
 
+/// Returns the delta logs of a segment.
+fn delta_files(
+    layout: &BackupLayout,
+    collection: CollectionId,
+    partition: PartitionScope,
+    segment: &Segment,
+) -> DeltaFiles {
+    let (group, id) = (segment.group_id, segment.id);
+    let file = |log: &DeltaLog| DeltaFile {
+        key: layout.delta_key(collection, partition, group, id, log.log),
+        log: *log,
+    };
+    let files = segment.delta_logs.iter().map(file).collect();
+    DeltaFiles { collection, partition, segment: id, files }
+}
+
 /// Returns whether a collection has delete entries in L0 segments.
 pub(crate) fn has_l0_logs(collection: &CollectionBackup) -> bool {
-    let segments = collection.partitions.iter().flat_map(|partition| &partition.segments);
-    segments
-        .chain(&collection.shared_segments)
-        .any(|segment| segment.kind == SegmentKind::Deletes && !segment.delta_logs.is_empty())
+    segments(collection)
+        .any(|(_, segment)| segment.kind == SegmentKind::Deletes && !segment.delta_logs.is_empty())
 }
 
 /// Describes the rows of Milvus 3.0 that folded deletes may remove by mistake; `None` if there are none.

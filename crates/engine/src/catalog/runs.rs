@@ -11,7 +11,7 @@ use storage::StorageErrorKind;
 use super::Catalog;
 use crate::lease::Lease;
 use crate::marker::{Marker, MarkerUse, SignUse};
-use crate::{BackupState, Engine, Error, Event, JobCtx};
+use crate::{BackupState, DeleteRequest, Engine, Error, Event, JobCtx};
 
 /// The number of markers that are read concurrently.
 const CONCURRENT_MARKER_READS: usize = 16;
@@ -80,7 +80,7 @@ impl Catalog {
     }
 
     /// Claims a backup by its begin marker, to write or delete it; returns `None` if there is one.
-    pub(crate) async fn claim_backup(
+    async fn claim_backup(
         &self,
         engine: &Engine,
         name: &BackupName,
@@ -90,23 +90,55 @@ impl Catalog {
     }
 
     /// Claims a backup to remove it: by a new begin marker, or in place of that of a run that has ended.
-    pub(crate) async fn claim_for_removal(&self, engine: &Engine, name: &BackupName) -> Result<Lease, Error> {
+    ///
+    /// By force, also in place of that of a run that writes the backup; that run stops when it finds the other marker.
+    pub(crate) async fn claim_for_removal(
+        &self,
+        engine: &Engine,
+        DeleteRequest { name, force }: &DeleteRequest,
+    ) -> Result<Lease, Error> {
         if let Some(lease) = self.claim_backup(engine, name, MarkerUse::Delete).await? {
             return Ok(lease);
         }
-        if let Some(run) = self.find_writer(name).await? {
+        if !force && let Some(run) = self.find_writer(name).await? {
             return Err(run.to_error(name));
         }
         Lease::take_over(engine, &self.store, &self.begin_marker(name), MarkerUse::Delete).await
     }
 
-    /// Claims a backup to remove it although a run uses it; that run stops when it finds the other marker.
-    pub(crate) async fn claim_by_force(&self, engine: &Engine, name: &BackupName) -> Result<Lease, Error> {
-        Lease::take_over(engine, &self.store, &self.begin_marker(name), MarkerUse::Delete).await
+    /// Claims the name of a new backup; of two runs that do so at the same time, one fails here or at the commit.
+    pub(crate) async fn claim_new_backup(&self, engine: &Engine, name: &BackupName) -> Result<Lease, Error> {
+        if let Some(lease) = self.claim_backup(engine, name, MarkerUse::Write).await? {
+            return Ok(lease);
+        }
+        let state = match self.find_writer(name).await? {
+            Some(_) => BackupState::Running,
+            None => BackupState::Unfinished,
+        };
+        Err(Error::NameTaken { name: name.to_string(), state })
+    }
+
+    /// Gives back the claim on a new backup, and deals with what a failure has left.
+    pub(crate) async fn end_writing<T>(
+        &self,
+        name: &BackupName,
+        lease: Lease,
+        written: Result<T, Error>,
+        ctx: &JobCtx,
+    ) -> Result<T, Error> {
+        if written.is_ok() {
+            lease.release().await;
+        } else if lease.was_lost() {
+            self.remove_later_files(name, &lease, ctx).await;
+        } else {
+            lease.stop().await;
+            self.warn_if_unfinished(name, ctx).await;
+        }
+        written
     }
 
     /// Removes what a run wrote after its begin marker had vanished, unless another run has made a backup there.
-    pub(crate) async fn remove_later_files(&self, name: &BackupName, lease: &Lease, ctx: &JobCtx) {
+    async fn remove_later_files(&self, name: &BackupName, lease: &Lease, ctx: &JobCtx) {
         let layout = self.layout(name);
         let removed = async {
             let head = self.store.metadata(&layout.manifest_file(ManifestFile::Head)).await?;
@@ -123,7 +155,7 @@ impl Catalog {
     }
 
     /// Warns that a backup is left unfinished, if anything of it is left.
-    pub(crate) async fn warn_if_unfinished(&self, name: &BackupName, ctx: &JobCtx) {
+    async fn warn_if_unfinished(&self, name: &BackupName, ctx: &JobCtx) {
         // If the store cannot be asked, the warning does no harm.
         if self.store.has_objects_below(self.layout(name).dir()).await.unwrap_or(true) {
             ctx.warn(format!("{name} is left unfinished; delete it before its name is used again"));

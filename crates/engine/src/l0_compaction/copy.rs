@@ -17,6 +17,7 @@ use storage::CopyItem;
 use super::PreparedL0Compaction;
 use crate::catalog::{
     CollectionComparison, CollectionFacts, ComparedFile, ComparedObject, ObjectListWriter, SegmentContents,
+    missing_copy_error,
 };
 use crate::{CollectionPhase, Error, Event, JobCtx};
 
@@ -134,11 +135,7 @@ async fn verify(prepared: &PreparedL0Compaction, collection: &CollectionBackup) 
     while let Some(ComparedObject { object, file }) = comparison.next().await? {
         let Some(file) = file else { continue };
         if !file.has_size_of(&object) {
-            return Err(Error::Copied {
-                key: catalog.store.describe(&object.key),
-                found: format!("{} bytes", object.meta.size),
-                expected: format!("{} bytes", file.size),
-            });
+            return Err(file.size_error(&object, catalog.store.describe(&object.key)));
         }
         let ComparedFile { scope, id, size } = file;
         let etag = object.meta.etag.as_deref().map(Cow::Borrowed);
@@ -147,10 +144,6 @@ async fn verify(prepared: &PreparedL0Compaction, collection: &CollectionBackup) 
     list.close().await?;
     match comparison.missing().next() {
         None => Ok(()),
-        Some((_, file)) => Err(Error::Copied {
-            key: format!("{}: segment {}, log {}", collection.name, file.segment, file.log),
-            found: "nothing".to_owned(),
-            expected: "the file".to_owned(),
-        }),
+        Some((_, file)) => Err(missing_copy_error(&collection.name.to_string(), file)),
     }
 }

@@ -21,7 +21,6 @@ use crate::backup::{check_name_is_free, create_mover};
 use crate::catalog::{BackupDetail, BackupFacts, Catalog, describe_imported_rows, reject_damages};
 use crate::clock::now_ms;
 use crate::lease::Lease;
-use crate::marker::MarkerUse;
 use crate::{BackupState, DeleteRequest, Engine, Error, Event, JobCtx, Phase};
 
 /// The number of collections whose deletes are read at the same time.
@@ -223,12 +222,10 @@ async fn write_backup(
     if let Some(state) = *replaced {
         ctx.emit(Event::Note(format!("deleting the present backup {into}")));
         let deletion = DeleteRequest { name: into.clone(), force: false };
-        catalog.remove_unused_backup(engine, &deletion, state, ctx).await?;
+        catalog.claim_and_remove(engine, &deletion, state, ctx).await?;
     }
     ctx.emit(Event::Phase(Phase::Copy));
-    let Some(lease) = catalog.claim_backup(engine, into, MarkerUse::Write).await? else {
-        return Err(Error::NameTaken { name: into.to_string(), state: BackupState::Running });
-    };
+    let lease = catalog.claim_new_backup(engine, into).await?;
     let copied = async {
         let copy = copy_and_commit(engine, prepared, &lease, ctx);
         match reader {
@@ -242,21 +239,7 @@ async fn write_backup(
         (Err(_), Err(lost @ Error::LeaseLost { .. })) => Err(lost),
         (written, _) => written,
     };
-    match written {
-        Ok(outcome) => {
-            lease.release().await;
-            Ok(outcome)
-        }
-        Err(error @ Error::LeaseLost { .. }) => {
-            catalog.remove_later_files(into, &lease, ctx).await;
-            Err(error)
-        }
-        Err(error) => {
-            lease.stop().await;
-            catalog.warn_if_unfinished(into, ctx).await;
-            Err(error)
-        }
-    }
+    catalog.end_writing(into, lease, written, ctx).await
 }
 
 /// Copies each collection, then writes the metadata files, the commit marker last.

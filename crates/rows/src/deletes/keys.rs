@@ -46,6 +46,12 @@ impl<'a> KeyColumn<'a> {
         deletes.iter().filter_map(|map| self.deletion(row, map)).max()
     }
 
+    /// Returns whether a row was deleted after it was inserted. A deletion at the same time keeps it: such are the two
+    /// halves of an upsert.
+    pub(crate) fn is_deleted(self, row: usize, inserted: Tso, deletes: &[Arc<DeleteMap>]) -> bool {
+        self.latest_deletion(row, deletes).is_some_and(|deleted| deleted > inserted)
+    }
+
     /// Adds a deletion of the key of a row to a map.
     pub(crate) fn add_to(self, row: usize, deletes: &mut DeleteMap, deletion: Tso) {
         match self {

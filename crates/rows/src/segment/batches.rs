@@ -230,19 +230,13 @@ impl ChunkBatches {
                 return Err(self.value_error(ValueFault::new(row, problem), place));
             }
             let is_expired = self.rules.expired_at_ms.is_some_and(|limit| time >> LOGICAL_BITS <= limit);
-            let is_deleted = keys.is_some_and(|keys| self.is_deleted(keys, row, Tso(*time)));
+            let is_deleted = keys.is_some_and(|keys| keys.is_deleted(row, Tso(*time), &self.rules.deletes));
             counts.stored += 1;
             counts.deleted += u64::from(is_deleted);
             counts.expired += u64::from(is_expired && !is_deleted);
             alive.push(!is_deleted && !is_expired);
         }
         Ok(Some(BooleanArray::from(alive)))
-    }
-
-    /// Returns whether a row was deleted after it was inserted. A deletion at the same time keeps it: such are the
-    /// two halves of an upsert.
-    fn is_deleted(&self, keys: KeyColumn<'_>, row: usize, inserted: Tso) -> bool {
-        keys.latest_deletion(row, &self.rules.deletes).is_some_and(|deleted| deleted > inserted)
     }
 
     fn value_error(&self, fault: ValueFault, place: Place) -> RowsError {

@@ -97,9 +97,8 @@ pub(super) async fn open_chunk(
             let place =
                 place.clone().with_field(columns.types.get(index).map_or(directory, |found| found.id));
             let timestamps = found.timestamps;
-            let place_of_column = place.clone();
             let source = ColumnSource {
-                place: place_of_column,
+                place: place.clone(),
                 file: position,
                 part,
                 column,

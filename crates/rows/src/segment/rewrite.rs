@@ -1,4 +1,4 @@
-//! Writes the insert binlogs of a segment anew, without the deleted rows.
+//! Rewrites the insert binlogs of a segment without the deleted rows.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::values::ColumnType;
 const BATCH_ROWS: usize = 8192;
 const PIECE_BYTES: u64 = 4 << 20;
 
-/// Writes the insert binlogs of a segment anew, without the deleted rows, in storage version 1.
+/// Rewrites the insert binlogs of a segment without the deleted rows, in storage version 1.
 ///
 /// One file at a time is in memory. Milvus's files of that storage version have up to 64 MiB before compression.
 pub struct SegmentRewriter {
@@ -38,13 +38,8 @@ pub struct SegmentRewriter {
     later: VecDeque<Vec<InsertFile>>,
     /// The columns of the current chunk that are not written yet.
     current: VecDeque<(ColumnSource, ColumnType)>,
-    live: Arc<LiveRows>,
-}
-
-/// Which rows of a chunk are alive.
-struct LiveRows {
-    alive: BooleanArray,
-    count: usize,
+    /// Which rows of the current chunk are alive.
+    alive: Arc<BooleanArray>,
 }
 
 impl SegmentRewriter {
@@ -72,7 +67,7 @@ impl SegmentRewriter {
             deletes,
             later: group_files(segment).map_err(fail)?.into(),
             current: VecDeque::new(),
-            live: Arc::new(LiveRows { alive: BooleanArray::from(Vec::<bool>::new()), count: 0 }),
+            alive: Arc::new(BooleanArray::from(Vec::<bool>::new())),
             place,
         })
     }
@@ -88,9 +83,9 @@ impl SegmentRewriter {
         }
         let Some((source, kind)) = self.current.pop_front() else { return Ok(None) };
         let (place, binlog) = (source.place.clone(), source.binlog);
-        let (live, runtime) = (Arc::clone(&self.live), Handle::current());
+        let (alive, runtime) = (Arc::clone(&self.alive), Handle::current());
         let ids = [self.place.collection.0, self.place.partition.to_wire(), self.place.segment.0, kind.id.0];
-        let written = run_blocking(move || rewrite_column(&source, &kind, ids, &live, runtime)).await;
+        let written = run_blocking(move || rewrite_column(&source, &kind, ids, &alive, runtime)).await;
         let file = written.map_err(|reason| RowsError::new(place, reason))??;
         Ok(Some((Binlog { size: file.len() as u64, ..binlog }, file)))
     }
@@ -111,12 +106,12 @@ impl SegmentRewriter {
         }
         let (deletes, runtime, place) = (self.deletes.clone(), Handle::current(), self.place.clone());
         let found = run_blocking(move || find_live_rows(&keys, &times, &deletes, runtime)).await;
-        let live = found.map_err(|reason| RowsError::new(place, reason))??;
-        if live.count > 0 {
+        let alive = found.map_err(|reason| RowsError::new(place, reason))??;
+        if alive.true_count() > 0 {
             let sources = opened.sources.into_iter().zip(&columns.types);
             self.current = sources.filter_map(|(source, kind)| Some((source?, kind.clone()))).collect();
         }
-        self.live = Arc::new(live);
+        self.alive = Arc::new(alive);
         Ok(())
     }
 }
@@ -134,7 +129,7 @@ fn find_live_rows(
     times: &ColumnSource,
     deletes: &[Arc<DeleteMap>],
     runtime: Handle,
-) -> Result<LiveRows> {
+) -> Result<BooleanArray> {
     let at_keys = |reason: Reason| RowsError::new(keys.place.clone(), reason);
     let mut key_stream = open_column(keys, runtime.clone())?;
     let mut time_stream = open_column(times, runtime)?;
@@ -152,21 +147,23 @@ fn find_live_rows(
         let (Some(key_column), Some(times)) = (key_column, times) else {
             return Err(at_keys(Reason::inconsistent("the keys or timestamps have another type")));
         };
-        alive.extend(times.values().iter().enumerate().map(|(row, inserted)| {
-            let deletion = key_column.latest_deletion(row, deletes);
-            deletion.is_none_or(|at| at <= Tso(inserted.cast_unsigned()))
-        }));
+        alive.extend(
+            times
+                .values()
+                .iter()
+                .enumerate()
+                .map(|(row, inserted)| !key_column.is_deleted(row, Tso(inserted.cast_unsigned()), deletes)),
+        );
     }
-    let count = alive.iter().filter(|alive| **alive).count();
-    Ok(LiveRows { alive: BooleanArray::from(alive), count })
+    Ok(BooleanArray::from(alive))
 }
 
-/// Writes the live values of one file anew. Blocks on the store.
+/// Rewrites one file with its live values alone. Blocks on the store.
 fn rewrite_column(
     source: &ColumnSource,
     kind: &ColumnType,
     ids: [i64; 4],
-    live: &LiveRows,
+    alive: &BooleanArray,
     runtime: Handle,
 ) -> Result<Bytes> {
     let fail = |reason: Reason| RowsError::new(source.place.clone(), reason);
@@ -177,15 +174,15 @@ fn rewrite_column(
         ColumnWriter::new(&ColumnForm { physical, annotation, nullable: kind.nullable }).map_err(fail)?;
     let mut row = 0;
     while let Some(values) = stream.next().map_err(|fault| fault.in_file(source.place.clone()))? {
-        let alive = Some(row + values.len()).filter(|end| *end <= live.alive.len());
-        let alive = alive.map(|_| live.alive.slice(row, values.len()));
-        let alive = alive.ok_or_else(|| fail(Reason::damaged("the column has more values than keys")))?;
-        let values_alive =
-            filter(&values, &alive).map_err(|error| fail(Reason::Damaged(error.to_string())))?;
-        column.write(values_alive).map_err(fail)?;
+        if row + values.len() > alive.len() {
+            return Err(fail(Reason::damaged("the column has more values than keys")));
+        }
+        let live_values = filter(&values, &alive.slice(row, values.len()));
+        let live_values = live_values.map_err(|error| fail(Reason::Damaged(error.to_string())))?;
+        column.write(live_values).map_err(fail)?;
         row += values.len();
     }
-    if row != live.alive.len() {
+    if row != alive.len() {
         return Err(fail(Reason::damaged("the column has fewer values than keys")));
     }
     let column = column.close().map_err(fail)?;

@@ -32,8 +32,13 @@ async fn fold(
     others: &[Arc<DeleteMap>],
 ) -> Arc<DeleteMap> {
     let found = SegmentDeletes::find(&disk(), schema, segment.clone(), own, others).await.unwrap();
+    Arc::new(write_and_read(segment, KeyType::of(schema).unwrap(), &found.entries()).await)
+}
+
+/// Writes a delta log of a segment with these entries, and reads it back.
+async fn write_and_read(segment: &SegmentFiles, key_type: KeyType, entries: &[DeleteEntry]) -> DeleteMap {
     let scope = PartitionScope::One(segment.partition);
-    let log = encode_delta_log(segment.collection, scope, segment.segment, &found.entries()).unwrap();
+    let log = encode_delta_log(segment.collection, scope, segment.segment, entries).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let file = DeltaFile { key: write(dir.path(), "9", &log), log: DeltaLog { log: LogId(9), size: 0 } };
     let files = DeltaFiles {
@@ -42,8 +47,7 @@ async fn fold(
         segment: segment.segment,
         files: vec![file],
     };
-    let key_type = KeyType::of(schema).unwrap();
-    Arc::new(DeleteMap::read(&disk(), key_type, &[files]).await.unwrap())
+    DeleteMap::read(&disk(), key_type, &[files]).await.unwrap()
 }
 
 /// Rewrites a segment without its deleted rows into a directory.
@@ -127,18 +131,7 @@ async fn a_chunk_without_live_rows_is_left_out_and_a_column_group_is_refused() {
     let map = async |keys: &[i64]| {
         let entries: Vec<_> =
             keys.iter().map(|key| DeleteEntry { key: DeletedKey::Int64(*key), time: Tso(7) }).collect();
-        let files = &made.files;
-        let scope = PartitionScope::One(files.partition);
-        let log = encode_delta_log(files.collection, scope, files.segment, &entries).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let file = DeltaFile { key: write(dir.path(), "7", &log), log: DeltaLog { log: LogId(7), size: 0 } };
-        let logs = DeltaFiles {
-            collection: files.collection,
-            partition: scope,
-            segment: files.segment,
-            files: vec![file],
-        };
-        vec![Arc::new(DeleteMap::read(&disk(), KeyType::Int64, &[logs]).await.unwrap())]
+        vec![Arc::new(write_and_read(&made.files, KeyType::Int64, &entries).await)]
     };
     let dir = tempfile::tempdir().unwrap();
     let rewritten = rewrite(&schema(&[]), &made.files, map(&[1, 2, 3]).await, dir.path()).await;

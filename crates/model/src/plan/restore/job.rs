@@ -75,7 +75,7 @@ pub enum DeleteTreatment {
     Unchanged,
     /// A new delta log replaces the segment's own ones. It also contains the entries of L0 segments.
     Folded,
-    /// The insert binlogs are written anew without the deleted rows, and no delta log is imported.
+    /// The insert binlogs are rewritten without the deleted rows, and no delta log is imported.
     Applied,
 }
 

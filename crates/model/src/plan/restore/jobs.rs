@@ -28,8 +28,8 @@ pub(super) fn plan_partitions(
 /// Plans one partition and its import jobs.
 ///
 /// Segments without insert binlogs, such as those of a backup that 0.4 made with `--meta_only`, are left out: they
-/// have no rows, whatever row count they record. So are segments whose rows are all deleted, if they would be written
-/// anew.
+/// have no rows, whatever row count they record. So are segments whose rows are all deleted, if they would be
+/// rewritten.
 fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (PartitionPlan, Vec<ImportJob>) {
     let nothing = PrefixFacts::default();
     let prefix = facts.prefixes.get(&partition.id).unwrap_or(&nothing);
@@ -45,22 +45,20 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
     let can_read = facts.access == DataAccess::InPlace && !prefix.foreign;
     let readable = can_read && groups.len() == 1 && !is_rewritten;
     let scope = PartitionScope::One(partition.id);
-    let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, segments })| ImportJob {
-        key: ImportJobKey::new(*kind, scope, number),
-        scope,
-        kind: *kind,
-        staged_objects: if readable {
-            let folds = segments.iter().any(|segment| segment.deletes == DeleteTreatment::Folded);
-            segments.iter().filter(|_| folds).map(PlannedSegment::delta_logs).sum()
-        } else {
-            segments.iter().map(|s| s.segment.binlogs.len() as u64 + s.delta_logs()).sum()
-        },
-        files: choose_files(segments, readable),
-        has_deltas: segments.iter().any(|segment| segment.delta_logs() > 0),
-        objects: segments.iter().map(|s| s.segment.objects() as u64).sum(),
-        bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.segment.size())),
-        rows: row_range(segments, prefix),
-        after: Vec::new(),
+    let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, segments })| {
+        let files = choose_files(segments, readable);
+        ImportJob {
+            key: ImportJobKey::new(*kind, scope, number),
+            scope,
+            kind: *kind,
+            has_deltas: segments.iter().any(|segment| segment.delta_logs() > 0),
+            objects: segments.iter().map(|s| s.segment.objects() as u64).sum(),
+            staged_objects: count_staged_objects(&files, segments),
+            files,
+            bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.segment.size())),
+            rows: row_range(segments, prefix),
+            after: Vec::new(),
+        }
     });
     let rows = row_range(&segments, prefix);
     (PartitionPlan { rows, ..plan_without_data(partition) }, jobs.collect())
@@ -121,6 +119,18 @@ fn choose_files(segments: &[PlannedSegment<'_>], readable: bool) -> ImportFiles 
         ImportFiles::InPlaceWithStagedDeletes(staged())
     } else {
         ImportFiles::InPlace
+    }
+}
+
+/// Counts the files that are copied or written to the store of the target first.
+fn count_staged_objects(files: &ImportFiles, segments: &[PlannedSegment<'_>]) -> u64 {
+    let delta_logs = segments.iter().map(PlannedSegment::delta_logs).sum::<u64>();
+    match files {
+        ImportFiles::InPlace => 0,
+        ImportFiles::InPlaceWithStagedDeletes(_) => delta_logs,
+        ImportFiles::Staged(_) => {
+            delta_logs + segments.iter().map(|s| s.segment.binlogs.len() as u64).sum::<u64>()
+        }
     }
 }
 

@@ -197,9 +197,9 @@ fn reason_for_staging(files: &ImportFiles) -> Option<&'static str> {
         ImportFiles::InPlaceWithStagedDeletes(_) => {
             Some("delta logs only: the target does not import all of those in the backup")
         }
-        ImportFiles::Staged(_) if files.count(DeleteTreatment::Applied) > 0 => Some(
-            "segments are written anew: the target would also delete rows that were inserted again later",
-        ),
+        ImportFiles::Staged(_) if files.count(DeleteTreatment::Applied) > 0 => {
+            Some("segments are rewritten: the target would also delete rows that were inserted again later")
+        }
         ImportFiles::Staged(_) => {
             Some("a partition is split, or its directory contains objects that are not part of the backup")
         }
