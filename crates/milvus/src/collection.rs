@@ -92,6 +92,7 @@ impl Milvus {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
             properties: schema::pairs_to_wire(properties),
+            delete_keys: Vec::new(),
         };
         self.rpc.call(call, request, rpc!(alter_collection)).await.map(drop)
     }

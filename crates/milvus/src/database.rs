@@ -23,7 +23,7 @@ impl Milvus {
     /// Creates a database; fails if it exists.
     pub async fn create_database(&self, name: &str) -> Result<(), MilvusError> {
         let call = Call::unrepeatable("create database", &name, "");
-        let request = CreateDatabaseRequest { db_name: name.to_owned() };
+        let request = CreateDatabaseRequest { db_name: name.to_owned(), properties: Vec::new() };
         self.rpc.call(call, request, rpc!(create_database)).await.map(drop)
     }
 }

@@ -82,7 +82,7 @@ impl Milvus {
             for database in databases.iter().map(String::as_str).chain([ALL_OBJECTS]) {
                 let call = Call::new("read the grants of role", role, "");
                 let entity = GrantEntity {
-                    role: Some(RoleEntity { name: role.clone() }),
+                    role: Some(RoleEntity { name: role.clone(), ..Default::default() }),
                     db_name: database.to_owned(),
                     ..GrantEntity::default()
                 };

@@ -16,6 +16,9 @@ pub(crate) fn from_wire(schema: wire::CollectionSchema) -> Schema {
         properties: pairs_from_wire(schema.properties),
         functions: schema.functions.into_iter().map(function_from_wire).collect(),
         struct_array_fields: schema.struct_array_fields.into_iter().map(struct_from_wire).collect(),
+        external_source: schema.external_source,
+        external_spec: schema.external_spec,
+        enable_namespace: schema.enable_namespace,
     }
 }
 
@@ -34,6 +37,9 @@ pub(crate) fn to_wire(schema: &Schema, name: &str) -> Result<wire::CollectionSch
             .iter()
             .map(struct_to_wire)
             .collect::<Result<_, _>>()?,
+        external_source: schema.external_source.clone(),
+        external_spec: schema.external_spec.clone(),
+        enable_namespace: schema.enable_namespace,
     })
 }
 
@@ -58,8 +64,11 @@ fn field_from_wire(field: wire::FieldSchema) -> Field {
         element_type: DataType(field.element_type),
         is_dynamic: field.is_dynamic,
         is_partition_key: field.is_partition_key,
+        is_clustering_key: field.is_clustering_key,
         nullable: field.nullable,
         is_function_output: field.is_function_output,
+        external_field: field.external_field,
+        element_nullable: field.element_nullable,
         default_value: field.default_value.map(|value| value.encode_to_vec()),
     }
 }
@@ -78,8 +87,11 @@ fn field_to_wire(field: &Field) -> Result<wire::FieldSchema, prost::DecodeError>
         default_value: field.default_value.as_deref().map(wire::ValueField::decode).transpose()?,
         is_dynamic: field.is_dynamic,
         is_partition_key: field.is_partition_key,
+        is_clustering_key: field.is_clustering_key,
         nullable: field.nullable,
         is_function_output: field.is_function_output,
+        external_field: field.external_field.clone(),
+        element_nullable: field.element_nullable,
     })
 }
 
@@ -117,6 +129,8 @@ fn struct_from_wire(array: wire::StructArrayFieldSchema) -> StructArrayField {
         name: array.name,
         description: array.description,
         fields: array.fields.into_iter().map(field_from_wire).collect(),
+        type_params: pairs_from_wire(array.type_params),
+        nullable: array.nullable,
     }
 }
 
@@ -126,6 +140,8 @@ fn struct_to_wire(array: &StructArrayField) -> Result<wire::StructArrayFieldSche
         name: array.name.clone(),
         description: array.description.clone(),
         fields: array.fields.iter().map(field_to_wire).collect::<Result<_, _>>()?,
+        type_params: pairs_to_wire(&array.type_params),
+        nullable: array.nullable,
     })
 }
 

@@ -102,6 +102,12 @@ pub struct Schema {
     pub functions: Vec<Function>,
     /// The fields that are arrays of structs (Milvus 2.6 and later).
     pub struct_array_fields: Vec<StructArrayField>,
+    /// The place of the rows of an external collection, which Milvus does not store itself (3.0 and later).
+    pub external_source: String,
+    /// How the place is read, as JSON; Milvus replaces the keys in it by `***`.
+    pub external_spec: String,
+    /// Whether rows belong to namespaces (Milvus 3.0 and later).
+    pub enable_namespace: bool,
 }
 
 impl Schema {
@@ -160,10 +166,16 @@ pub struct Field {
     pub is_dynamic: bool,
     /// Whether Milvus assigns rows to partitions by this field.
     pub is_partition_key: bool,
+    /// Whether compactions sort rows into segments by this field (Milvus 2.4 and later).
+    pub is_clustering_key: bool,
     /// Whether rows may lack a value (Milvus 2.5 and later).
     pub nullable: bool,
     /// Whether a function computes the values (Milvus 2.5 and later).
     pub is_function_output: bool,
+    /// The name of the column in the files of an external collection (Milvus 3.0 and later).
+    pub external_field: String,
+    /// Whether the elements of an array may be missing (later than Milvus 3.0.0).
+    pub element_nullable: bool,
     /// The encoded `ValueField` message of the default value.
     pub default_value: Option<Vec<u8>>,
 }
@@ -202,6 +214,10 @@ pub struct StructArrayField {
     pub description: String,
     /// The fields of the struct.
     pub fields: Vec<Field>,
+    /// `max_capacity` and the like.
+    pub type_params: Vec<KeyValue>,
+    /// Whether rows may lack the array (Milvus 3.0 and later).
+    pub nullable: bool,
 }
 
 #[cfg(test)]

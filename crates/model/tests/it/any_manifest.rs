@@ -31,14 +31,17 @@ fn pairs() -> impl Strategy<Value = Vec<KeyValue>> {
 
 prop_compose! {
     fn field()(
-        id: i64, name in text(), flags: [bool; 6], description in text(), types: (i32, i32),
-        type_params in pairs(), index_params in pairs(), default_value in option::of(bytes()),
+        id: i64, name in text(), flags: [bool; 8], description in text(), types: (i32, i32),
+        type_params in pairs(), index_params in pairs(), default_value in option::of(bytes()), external_field in text(),
     ) -> Field {
-        let [is_primary_key, auto_id, is_dynamic, is_partition_key, nullable, is_function_output] = flags;
+        let [
+            is_primary_key, auto_id, is_dynamic, is_partition_key, is_clustering_key, nullable, is_function_output,
+            element_nullable,
+        ] = flags;
         Field {
             id, name, is_primary_key, description, data_type: DataType(types.0), type_params, index_params,
-            auto_id, element_type: DataType(types.1), is_dynamic, is_partition_key, nullable, is_function_output,
-            default_value,
+            auto_id, element_type: DataType(types.1), is_dynamic, is_partition_key, is_clustering_key, nullable,
+            is_function_output, default_value, external_field, element_nullable,
         }
     }
 }
@@ -61,15 +64,18 @@ prop_compose! {
     fn schema()(
         name in text(), description in text(), auto_id: bool, fields in vec(field(), 0..3),
         enable_dynamic_field: bool, functions in vec(function(), 0..2),
-        structs in vec((any::<i64>(), text(), text(), vec(field(), 0..2)), 0..2),
+        structs in vec((any::<i64>(), text(), text(), vec(field(), 0..2), pairs(), any::<bool>()), 0..2),
+        external in (text(), text()), enable_namespace: bool,
     ) -> Schema {
         let struct_array_fields = structs
             .into_iter()
-            .map(|(id, name, description, fields)| StructArrayField { id, name, description, fields })
+            .map(|(id, name, description, fields, type_params, nullable)| StructArrayField {
+                id, name, description, fields, type_params, nullable,
+            })
             .collect();
         Schema {
             name, description, auto_id, fields, enable_dynamic_field, properties: Vec::new(), functions,
-            struct_array_fields,
+            struct_array_fields, external_source: external.0, external_spec: external.1, enable_namespace,
         }
     }
 }

@@ -10,7 +10,7 @@ impl FakeState {
         &mut self,
         request: &wire::SelectUserRequest,
     ) -> Result<wire::SelectUserResponse, Refusal> {
-        let admin = wire::RoleEntity { name: "admin".to_owned() };
+        let admin = wire::RoleEntity { name: "admin".to_owned(), ..Default::default() };
         let user = wire::UserResult { user: request.user.clone(), roles: vec![admin] };
         Ok(wire::SelectUserResponse { results: vec![user], ..Default::default() })
     }

@@ -25,7 +25,8 @@ impl TestMilvus {
             |status| Some(status),
         )
         .await;
-        let request = CreateRoleRequest { entity: Some(RoleEntity { name: name.to_owned() }) };
+        let request =
+            CreateRoleRequest { entity: Some(RoleEntity { name: name.to_owned(), ..Default::default() }) };
         self.call(
             "",
             request,
@@ -57,7 +58,7 @@ impl TestMilvus {
             privilege: Some(PrivilegeEntity { name: privilege.to_owned() }),
         };
         let entity = GrantEntity {
-            role: Some(RoleEntity { name: role.to_owned() }),
+            role: Some(RoleEntity { name: role.to_owned(), ..Default::default() }),
             object: Some(ObjectEntity { name: object_type.to_owned() }),
             object_name: object.to_owned(),
             grantor: Some(grantor),

@@ -17,6 +17,9 @@ object!(Schema {
     "properties" => properties,
     "functions" => functions,
     "struct_array_fields" => struct_array_fields,
+    "external_source" => external_source,
+    "external_spec" => external_spec,
+    "enable_namespace" => enable_namespace,
 });
 
 object!(Field {
@@ -31,8 +34,11 @@ object!(Field {
     "element_type" => element_type,
     "is_dynamic" => is_dynamic,
     "is_partition_key" => is_partition_key,
+    "is_clustering_key" => is_clustering_key,
     "nullable" => nullable,
     "is_function_output" => is_function_output,
+    "external_field" => external_field,
+    "element_nullable" => element_nullable,
     "default_value_base64" => default_value,
 } legacy {
     "default_value_proto" => set_raw_default
@@ -64,6 +70,8 @@ object!(StructArrayField {
     "name" => name,
     "description" => description,
     "fields" => fields,
+    "type_params" => type_params,
+    "nullable" => nullable,
 });
 
 object!(Index {
