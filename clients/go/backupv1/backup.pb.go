@@ -45,8 +45,10 @@ type CreateBackupRequest struct {
 	// Whether to replace an unfinished backup of this name whose run has ended, even if the server's setting
 	// `server.replace_unfinished` does not say so.
 	ReplaceUnfinished bool `protobuf:"varint,7,opt,name=replace_unfinished,json=replaceUnfinished,proto3" json:"replace_unfinished,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Whether the backup contains the users with the hashes of their passwords, roles and grants (Milvus 2.4.10 and later).
+	Rbac          bool `protobuf:"varint,8,opt,name=rbac,proto3" json:"rbac,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateBackupRequest) Reset() {
@@ -124,6 +126,13 @@ func (x *CreateBackupRequest) GetPauseGc() bool {
 func (x *CreateBackupRequest) GetReplaceUnfinished() bool {
 	if x != nil {
 		return x.ReplaceUnfinished
+	}
+	return false
+}
+
+func (x *CreateBackupRequest) GetRbac() bool {
+	if x != nil {
+		return x.Rbac
 	}
 	return false
 }
@@ -350,8 +359,10 @@ type RestoreBackupRequest struct {
 	Aliases *bool `protobuf:"varint,12,opt,name=aliases,proto3,oneof" json:"aliases,omitempty"`
 	// Whether to drop a collection that the restore created and whose import failed.
 	CleanupOnFailure bool `protobuf:"varint,13,opt,name=cleanup_on_failure,json=cleanupOnFailure,proto3" json:"cleanup_on_failure,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Whether to add the users, roles and grants of the backup that the target lacks (Milvus 2.4.10 and later).
+	Rbac          bool `protobuf:"varint,14,opt,name=rbac,proto3" json:"rbac,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RestoreBackupRequest) Reset() {
@@ -471,6 +482,13 @@ func (x *RestoreBackupRequest) GetAliases() bool {
 func (x *RestoreBackupRequest) GetCleanupOnFailure() bool {
 	if x != nil {
 		return x.CleanupOnFailure
+	}
+	return false
+}
+
+func (x *RestoreBackupRequest) GetRbac() bool {
+	if x != nil {
+		return x.Rbac
 	}
 	return false
 }
@@ -1020,7 +1038,7 @@ var File_milvus_backup_v1_backup_proto protoreflect.FileDescriptor
 
 const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmilvus_backup/v1/backup.proto\x12\x10milvus_backup.v1\x1a\x1bmilvus_backup/v1/jobs.proto\"\xd6\x01\n" +
+	"\x1dmilvus_backup/v1/backup.proto\x12\x10milvus_backup.v1\x1a\x1bmilvus_backup/v1/jobs.proto\"\xea\x01\n" +
 	"\x13CreateBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1028,7 +1046,8 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\bstrategy\x18\x04 \x01(\tR\bstrategy\x12\x16\n" +
 	"\x06strict\x18\x05 \x01(\bR\x06strict\x12\x19\n" +
 	"\bpause_gc\x18\x06 \x01(\bR\apauseGc\x12-\n" +
-	"\x12replace_unfinished\x18\a \x01(\bR\x11replaceUnfinished\"\x9b\x02\n" +
+	"\x12replace_unfinished\x18\a \x01(\bR\x11replaceUnfinished\x12\x12\n" +
+	"\x04rbac\x18\b \x01(\bR\x04rbac\"\x9b\x02\n" +
 	"\n" +
 	"BackupPlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
@@ -1048,7 +1067,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\bsegments\x18\x03 \x01(\x03R\bsegments\x12\x12\n" +
 	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x18\n" +
 	"\aobjects\x18\x05 \x01(\x03R\aobjects\x12\x14\n" +
-	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\x9d\x04\n" +
+	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\xb1\x04\n" +
 	"\x14RestoreBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x16\n" +
 	"\x06backup\x18\x02 \x01(\tR\x06backup\x12\x16\n" +
@@ -1064,7 +1083,8 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	" \x01(\bR\vdropIndexes\x12\x17\n" +
 	"\x04load\x18\v \x01(\bH\x01R\x04load\x88\x01\x01\x12\x1d\n" +
 	"\aaliases\x18\f \x01(\bH\x02R\aaliases\x88\x01\x01\x12,\n" +
-	"\x12cleanup_on_failure\x18\r \x01(\bR\x10cleanupOnFailure\x1a9\n" +
+	"\x12cleanup_on_failure\x18\r \x01(\bR\x10cleanupOnFailure\x12\x12\n" +
+	"\x04rbac\x18\x0e \x01(\bR\x04rbac\x1a9\n" +
 	"\vRenameEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n" +

@@ -45,6 +45,9 @@ pub(crate) struct RestoreFlags {
     /// Drop a collection that was created by this restore and then failed
     #[arg(long = "cleanup-on-failure")]
     cleanup_on_failure: bool,
+    /// Add the users, roles and grants that Milvus lacks
+    #[arg(long)]
+    rbac: bool,
 }
 
 impl RestoreFlags {
@@ -70,6 +73,7 @@ impl RestoreFlags {
             load: !self.no_load,
             aliases: !self.no_aliases,
             cleanup_on_failure: self.cleanup_on_failure,
+            rbac: self.rbac,
             ..NewRestore::default()
         };
         Ok((request, self.notes()))
@@ -119,6 +123,7 @@ pub(crate) fn write_flags(request: &NewRestore) -> String {
         ("--no-load", !request.load),
         ("--no-aliases", !request.aliases),
         ("--cleanup-on-failure", request.cleanup_on_failure),
+        ("--rbac", request.rbac),
     ]
     .map(|(flag, given)| given.then(|| format!(" {flag}")));
     values.into_iter().chain(flags).flatten().collect()

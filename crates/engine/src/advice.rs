@@ -2,7 +2,6 @@
 
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, PlanError, RestoreOptions, RestoreRequest, SkipParams};
-use model::version::UnsupportedVersion;
 use serde::{Deserialize, Deserializer, Serialize};
 use storage::{StorageError, StoreRole};
 
@@ -173,8 +172,6 @@ pub enum Advice {
     SynchroniseClock,
     /// Upgrade Milvus to a supported version.
     UpgradeMilvus,
-    /// Use Milvus Backup (Go) for this version of Milvus.
-    UseGoTool,
     /// Try again. If the error persists, the store does not keep what is written to it.
     TryAgain,
 }
@@ -347,8 +344,7 @@ impl Error {
             }
             Self::During { source, .. } => return source.advice(),
             Self::Strategy(_) => Advice::UseSerialFlush,
-            Self::Version(UnsupportedVersion::TooOld(_)) => Advice::UpgradeMilvus,
-            Self::Version(UnsupportedVersion::TooNew(_)) => Advice::UseGoTool,
+            Self::Version(_) | Self::NoRbac(_) => Advice::UpgradeMilvus,
             Self::Copied { .. } => Advice::TryAgain,
             Self::LeaseLost { .. } => Advice::FindOtherRun,
             // The messages of the first four contain the rule or the reason. The others need no action, or are bugs of
@@ -357,6 +353,7 @@ impl Error {
             | Self::Unreadable { .. }
             | Self::Place { .. }
             | Self::StorageVersion(..)
+            | Self::NoRbacInBackup(_)
             | Self::Encode { .. }
             | Self::Cancelled
             | Self::NotProven(_)
@@ -371,7 +368,8 @@ fn advice_for_plan_error(error: &PlanError) -> Option<Advice> {
         PlanError::DropsUnconfirmed(_) => Advice::ReviewNewTargets,
         PlanError::TargetsMissing(_) => Advice::CreateTargets,
         PlanError::SchemaDiffers { .. } => Advice::RecreateTarget { field_ids_differ: false },
-        PlanError::NotInBackup(_) | PlanError::StorageVersion(..) => return None,
+        PlanError::StorageVersion(..) => Advice::UseNewerTarget,
+        PlanError::NotInBackup(_) | PlanError::ExternalKeys(_) => return None,
     })
 }
 

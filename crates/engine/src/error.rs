@@ -41,6 +41,14 @@ pub enum Error {
     /// The version of the server is not supported.
     #[error(transparent)]
     Version(#[from] UnsupportedVersion),
+    /// The server cannot read or add users, roles and grants as a whole.
+    #[error(
+        "Milvus {0} can neither back up nor restore users, roles and grants: 2.4.10 or later is required"
+    )]
+    NoRbac(String),
+    /// A restore of users, roles and grants was requested from a backup without them.
+    #[error("backup {0} contains no users, roles and grants")]
+    NoRbacInBackup(String),
     /// A backup of this name exists already.
     #[error("backup {name} exists already ({state})")]
     NameTaken {

@@ -39,6 +39,8 @@ impl Error {
             | Self::Place { .. }
             | Self::Mapping(_)
             | Self::Strategy(_)
+            | Self::NoRbac(_)
+            | Self::NoRbacInBackup(_)
             | Self::WrongRoot { .. } => FailureKind::Usage,
             Self::Selection(..)
             | Self::NoSuchBackup { .. }

@@ -1,7 +1,7 @@
-//! Calls on aliases: list, create.
+//! Calls on aliases: list, create, drop.
 
 use model::name::CollectionRef;
-use proto::milvus::{CreateAliasRequest, ListAliasesRequest};
+use proto::milvus::{CreateAliasRequest, DropAliasRequest, ListAliasesRequest};
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
@@ -19,6 +19,13 @@ impl Milvus {
             collection_name: collection.collection.clone(),
         };
         Ok(self.rpc.call(call, request, rpc!(list_aliases)).await?.aliases)
+    }
+
+    /// Drops an alias; succeeds if there is none of this name.
+    pub async fn drop_alias(&self, database: &str, alias: &str) -> Result<(), MilvusError> {
+        let call = Call::new("drop alias", &alias, database);
+        let request = DropAliasRequest { db_name: database.to_owned(), alias: alias.to_owned() };
+        self.rpc.call(call, request, rpc!(drop_alias)).await.map(drop)
     }
 
     /// Creates an alias; succeeds if the collection already has it, and fails if another collection has it.

@@ -128,23 +128,48 @@ impl Rpc {
         F: Future<Output = Result<Response<R>, tonic::Status>>,
         S: Fn(Client, Request<Q>) -> F,
     {
+        let request = self.with_metadata(call, request)?;
+        let attempt = || {
+            let mut copy = Request::new(request.get_ref().clone());
+            copy.metadata_mut().clone_from(request.metadata());
+            let answer = send(self.client.clone(), copy);
+            async move {
+                match answer.await {
+                    Ok(reply) => match reply.get_ref().status().and_then(status_failure) {
+                        None => Ok(reply.into_inner()),
+                        Some(failed) => Err(failed),
+                    },
+                    Err(status) => Err(rpc_failure(&status)),
+                }
+            }
+        };
+        // Boxed to keep the futures of all callers small.
+        Box::pin(self.attempt(call, method, attempt)).await
+    }
+
+    /// Makes attempts until one succeeds, one fails permanently, or the time limit ends.
+    pub(crate) async fn attempt<R, F>(
+        &self,
+        call: Call<'_>,
+        method: &'static str,
+        send: impl Fn() -> F,
+    ) -> Result<R, MilvusError>
+    where
+        F: Future<Output = Result<R, Failure>>,
+    {
         let limits = self.limits;
         let started = Instant::now();
         let mut delays = retry_delays();
         loop {
-            let attempt = send(self.client.clone(), self.with_metadata(call, request.clone())?);
             let sent = Instant::now();
-            let answer = timeout(limits.attempt, attempt).await;
+            let answer = timeout(limits.attempt, send()).await;
             histogram!(CALL_SECONDS, "call" => method).record(sent.elapsed().as_secs_f64());
             let failed = match answer {
-                Ok(Ok(reply)) => match reply.get_ref().status().and_then(status_failure) {
-                    None => {
-                        self.record_outage(None);
-                        return Ok(reply.into_inner());
-                    }
-                    Some(failed) => failed,
-                },
-                Ok(Err(status)) => rpc_failure(&status),
+                Ok(Ok(reply)) => {
+                    self.record_outage(None);
+                    return Ok(reply);
+                }
+                Ok(Err(failed)) => failed,
                 Err(_) => Failure {
                     kind: MilvusErrorKind::Timeout,
                     reason: format!("no answer within {:?}", limits.attempt),

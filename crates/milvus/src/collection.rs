@@ -1,12 +1,12 @@
 //! Calls on collections: list, create, alter, drop, count rows.
 
 use model::ids::CollectionId;
-use model::manifest::{ConsistencyLevel, KeyValue, Schema};
+use model::manifest::{ConsistencyLevel, Field, KeyValue, Schema};
 use model::name::CollectionRef;
 use prost::Message;
 use proto::milvus::{
-    AlterCollectionRequest, CreateCollectionRequest, DropCollectionRequest, GetCollectionStatisticsRequest,
-    HasCollectionRequest, ShowCollectionsRequest,
+    AddCollectionFieldRequest, AlterCollectionRequest, AlterCollectionSchemaRequest, CreateCollectionRequest,
+    DropCollectionRequest, GetCollectionStatisticsRequest, HasCollectionRequest, ShowCollectionsRequest,
 };
 
 use crate::call::{Call, rpc};
@@ -95,6 +95,37 @@ impl Milvus {
             delete_keys: Vec::new(),
         };
         self.rpc.call(call, request, rpc!(alter_collection)).await.map(drop)
+    }
+
+    /// Adds a field to a collection; it gets the next free id (2.6 and later).
+    pub async fn add_field(&self, collection: &CollectionRef, field: &Field) -> Result<(), MilvusError> {
+        let subject = format!("{} to collection {collection}", field.name);
+        // A field that exists is refused, so a repetition would hide that the first call succeeded.
+        let call = Call::unrepeatable("add field", &subject, &collection.database);
+        let message = schema::field_to_wire(field).map_err(|error| {
+            call.error(MilvusErrorKind::Invalid, "its default value is damaged").caused_by(error)
+        })?;
+        let request = AddCollectionFieldRequest {
+            db_name: collection.database.clone(),
+            collection_name: collection.collection.clone(),
+            schema: message.encode_to_vec(),
+        };
+        self.rpc.call(call, request, rpc!(add_collection_field)).await.map(drop)
+    }
+
+    /// Drops a field of a collection (3.0 and later); its id is not used again.
+    pub async fn drop_field(&self, collection: &CollectionRef, field: &str) -> Result<(), MilvusError> {
+        use proto::milvus::alter_collection_schema_request::{Action, DropRequest, action, drop_request};
+        let subject = format!("{field} of collection {collection}");
+        let call = Call::unrepeatable("drop field", &subject, &collection.database);
+        let identifier = Some(drop_request::Identifier::FieldName(field.to_owned()));
+        let drop_request = DropRequest { identifier, ..DropRequest::default() };
+        let request = AlterCollectionSchemaRequest {
+            db_name: collection.database.clone(),
+            collection_name: collection.collection.clone(),
+            action: Some(Action { op: Some(action::Op::DropRequest(drop_request)) }),
+        };
+        self.rpc.call(call, request, rpc!(alter_collection_schema)).await.map(drop)
     }
 
     /// Drops a collection with its aliases. Succeeds if it does not exist; fails for the name of an alias.

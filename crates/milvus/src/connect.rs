@@ -16,6 +16,7 @@ use crate::auth::{authorization_header, user_name};
 use crate::call::{Call, Rpc, retry_delays, rpc};
 use crate::config::{CallLimits, ConnectConfig, Tls};
 use crate::error::{MilvusError, MilvusErrorKind};
+use crate::rest::Rest;
 use crate::status::Retry;
 use crate::tls;
 
@@ -31,6 +32,7 @@ const CONNECT_ATTEMPTS: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Milvus {
     pub(crate) rpc: Rpc,
+    pub(crate) rest: Rest,
     server: Arc<ServerInfo>,
     capabilities: Capabilities,
     pub(crate) management: Option<Arc<str>>,
@@ -66,12 +68,13 @@ impl Milvus {
             unreachable: Arc::default(),
             outage: watch::Sender::default(),
         };
+        let rest = Rest::new(config, &address).await?;
         let limits = CallLimits { outage: config.limits.connect, ..config.limits };
         let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
         let capabilities = Capabilities::from_version(&server.version);
         let management = config.management_endpoint.as_deref().map(Arc::from);
         let user = user_name(&config.auth).map(Arc::from);
-        Ok(Self { rpc, server: Arc::new(server), capabilities, management, user })
+        Ok(Self { rpc, rest, server: Arc::new(server), capabilities, management, user })
     }
 
     /// Returns the facts that the server reported when the connection was opened.

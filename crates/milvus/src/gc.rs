@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use model::is_local_host;
 use reqwest::StatusCode;
+use serde::Deserialize;
 
 use crate::connect::Milvus;
 use crate::error::{MilvusError, MilvusErrorKind};
@@ -14,20 +15,42 @@ const NOT_FOUND_TEXT: &str = "404 page not found";
 /// The longest time to wait for an answer.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
+/// What identifies a pause of garbage collection; empty before 2.6.8, where there is only one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GcPauseTicket(Option<String>);
+
+/// The answer to a pause.
+#[derive(Default, Deserialize)]
+struct Paused {
+    #[serde(default)]
+    ticket: Option<String>,
+}
+
 impl Milvus {
     /// Pauses the deletion of files for `time`, in whole seconds; not supported before Milvus 2.3.6.
-    pub async fn gc_pause(&self, time: Duration) -> Result<(), MilvusError> {
-        let seconds = time.as_secs();
-        self.call_management("pause garbage collection of", &format!("pause?pause_seconds={seconds}")).await
+    ///
+    /// From 2.6.8 on every call adds a pause of its own; before, it lengthens the one that there is.
+    pub async fn gc_pause(&self, time: Duration) -> Result<GcPauseTicket, MilvusError> {
+        let seconds = time.as_secs().to_string();
+        let query = Some(("pause_seconds", seconds.as_str()));
+        let text = self.call_management("pause garbage collection of", "pause", query).await?;
+        let answer: Paused = serde_json::from_str(&text).unwrap_or_default();
+        Ok(GcPauseTicket(answer.ticket))
     }
 
     /// Resumes the deletion of files before the time of the pause is over.
-    pub async fn gc_resume(&self) -> Result<(), MilvusError> {
-        self.call_management("resume garbage collection of", "resume").await
+    pub async fn gc_resume(&self, ticket: &GcPauseTicket) -> Result<(), MilvusError> {
+        let query = ticket.0.as_deref().map(|ticket| ("ticket", ticket));
+        self.call_management("resume garbage collection of", "resume", query).await.map(drop)
     }
 
-    /// Calls a route of the garbage collector; `action` describes the call for errors.
-    async fn call_management(&self, action: &str, route: &str) -> Result<(), MilvusError> {
+    /// Calls a route of the garbage collector and returns the answer; `action` describes the call for errors.
+    async fn call_management(
+        &self,
+        action: &str,
+        route: &str,
+        query: Option<(&str, &str)>,
+    ) -> Result<String, MilvusError> {
         let Some(endpoint) = self.management.as_deref() else {
             let call = format!("{action} {}", self.server().address);
             return Err(MilvusError::new(
@@ -53,8 +76,11 @@ impl Milvus {
                 .retried(if kind == MilvusErrorKind::Invalid { Retry::Never } else { Retry::IfRepeatable })
                 .caused_by(error)
         };
-        let url = reqwest::Url::parse(&url)
+        let mut url = reqwest::Url::parse(&url)
             .map_err(|error| MilvusError::new(MilvusErrorKind::Invalid, &call, error.to_string()))?;
+        if let Some((key, value)) = query {
+            url.query_pairs_mut().append_pair(key, value);
+        }
         let mut builder = reqwest::Client::builder()
             .connect_timeout(self.rpc.limits.connect)
             .timeout(self.rpc.limits.outage.min(MAX_WAIT));
@@ -64,18 +90,17 @@ impl Milvus {
         let http = builder.build().map_err(failed)?;
         let response = http.get(url).send().await.map_err(failed)?;
         let status = response.status();
+        let text = response.text().await.map_err(failed)?;
         let kind = match status {
             // Another server on the way, such as a proxy, has other texts.
-            StatusCode::NOT_FOUND if response.text().await.map_err(failed)?.starts_with(NOT_FOUND_TEXT) => {
-                MilvusErrorKind::Unsupported
-            }
+            StatusCode::NOT_FOUND if text.starts_with(NOT_FOUND_TEXT) => MilvusErrorKind::Unsupported,
             StatusCode::NOT_FOUND => {
                 let reason = "something else than Milvus answered 404 Not Found";
                 return Err(MilvusError::new(MilvusErrorKind::Server, call, reason));
             }
             StatusCode::UNAUTHORIZED => MilvusErrorKind::Unauthenticated,
             StatusCode::FORBIDDEN => MilvusErrorKind::PermissionDenied,
-            _ if status.is_success() => return Ok(()),
+            _ if status.is_success() => return Ok(text),
             _ => MilvusErrorKind::Server,
         };
         Err(MilvusError::new(kind, call, format!("the server answered {status}")))

@@ -1,5 +1,6 @@
-//! Import jobs of Milvus 2.2 and 2.3, over gRPC.
+//! Import jobs: over gRPC, and from 2.4 on over REST, where one job reads many prefixes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use model::ids::SegmentId;
@@ -8,10 +9,14 @@ use proto::common::{self, KeyValuePair};
 use proto::milvus::{
     GetImportStateRequest, GetImportStateResponse, ImportRequest as Import, ListImportTasksRequest,
 };
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
 use crate::error::{MilvusError, MilvusErrorKind};
+use crate::reason::clean_reason;
 
 /// Identifies an import job within one Milvus: a decimal number over gRPC, any text over REST.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,8 +35,10 @@ pub struct ImportRequest {
     pub target: CollectionRef,
     /// The name of the target partition, which must exist; `None` for all partitions, which no import of rows accepts.
     pub partition: Option<String>,
-    /// The files to import; exactly one pair of prefixes over gRPC.
+    /// The files to import; exactly one pair of prefixes where [`Milvus::has_rest`] is false.
     pub files: Vec<ImportPrefixes>,
+    /// Whether the files contain groups of columns (storage version 2).
+    pub column_groups: bool,
 }
 
 /// The prefixes of segment directories that are imported together.
@@ -42,8 +49,17 @@ pub struct ImportRequest {
 pub struct ImportPrefixes {
     /// The prefix of the segment directories with insert logs.
     pub insert: String,
-    /// The prefix of the segment directories with delta logs; empty for none.
+    /// The prefix of the segment directories with delta logs; empty for none. From 2.4 on, a prefix that contains
+    /// nothing is ignored without an error.
     pub delta: String,
+}
+
+impl ImportPrefixes {
+    /// Returns the paths of one entry; 2.2 and 2.3 treat a single one as another kind of file.
+    fn paths(&self, may_omit: bool) -> Vec<&str> {
+        let Self { insert, delta } = self;
+        if may_omit && delta.is_empty() { vec![insert] } else { vec![insert, delta] }
+    }
 }
 
 /// An import job in a list.
@@ -56,10 +72,10 @@ pub struct ListedImport {
 }
 
 impl ListedImport {
-    /// Returns whether the job is known to read exactly these files.
-    pub fn reads(&self, files: &[ImportPrefixes]) -> bool {
+    /// Returns whether the job reads exactly these files, or whether the server does not tell what it reads.
+    pub fn may_read(&self, files: &[ImportPrefixes]) -> bool {
         let joined = files.iter().flat_map(|pair| [pair.insert.as_str(), &pair.delta]).collect::<Vec<_>>();
-        self.files.as_ref().is_some_and(|files| *files == joined.join(","))
+        self.files.as_ref().is_none_or(|files| *files == joined.join(","))
     }
 }
 
@@ -97,16 +113,23 @@ impl Milvus {
             None => format!("all partitions of collection {}", request.target),
         };
         let call = Call::unrepeatable("import into", &subject, &request.target.database);
-        let [ImportPrefixes { insert, delta }] = &request.files[..] else {
+        let may_omit = self.capabilities().rest;
+        let options = import_options(request, may_omit);
+        if self.has_rest().await {
+            return self.import_by_rest(call, request, options).await;
+        }
+        let [pair] = &request.files[..] else {
             let reason = format!("one job reads one pair of prefixes, not {}", request.files.len());
             return Err(call.error(MilvusErrorKind::Invalid, reason));
         };
+        let options = options
+            .into_iter()
+            .map(|(key, value)| KeyValuePair { key: key.to_owned(), value: value.to_owned() });
         let message = Import {
             collection_name: request.target.collection.clone(),
             partition_name: request.partition.clone().unwrap_or_default(),
-            // Always two prefixes: Milvus treats a single one as another kind of file.
-            files: vec![insert.clone(), delta.clone()],
-            options: vec![KeyValuePair { key: "backup".to_owned(), value: "true".to_owned() }],
+            files: pair.paths(may_omit).into_iter().map(str::to_owned).collect(),
+            options: options.collect(),
             db_name: request.target.database.clone(),
         };
         let reply = self.rpc.call(call, message, rpc!(import)).await?;
@@ -114,9 +137,36 @@ impl Milvus {
         job.ok_or_else(|| call.error(MilvusErrorKind::Server, "the server named no job"))
     }
 
+    async fn import_by_rest(
+        &self,
+        call: Call<'_>,
+        request: &ImportRequest,
+        options: Vec<(&str, &str)>,
+    ) -> Result<ImportJobId, MilvusError> {
+        let files: Vec<Vec<&str>> = request.files.iter().map(|pair| pair.paths(true)).collect();
+        let mut body = json!({
+            "dbName": request.target.database,
+            "collectionName": request.target.collection,
+            "files": files,
+            "options": BTreeMap::from_iter(options),
+        });
+        if let Some(partition) = &request.partition {
+            body["partitionName"] = json!(partition);
+        }
+        let job: JobRecord = self.rest_data(call, "jobs/import/create", body).await?;
+        Ok(job.id)
+    }
+
     /// Returns the jobs that import or imported into a collection, as far as the server remembers them.
     pub async fn list_imports(&self, collection: &CollectionRef) -> Result<Vec<ListedImport>, MilvusError> {
         let call = Call::new("list the import jobs of collection", collection, &collection.database);
+        if self.has_rest().await {
+            let CollectionRef { database, collection } = collection;
+            let body = json!({ "dbName": database, "collectionName": collection });
+            let reply: JobRecords = self.rest_data(call, "jobs/import/list", body).await?;
+            let listed = |job: JobRecord| ListedImport { id: job.id, files: None };
+            return Ok(reply.records.unwrap_or_default().into_iter().map(listed).collect());
+        }
         let request = ListImportTasksRequest {
             collection_name: collection.collection.clone(),
             limit: 0,
@@ -135,9 +185,73 @@ impl Milvus {
     /// A caller asks again and again, so a failure is not retried here.
     pub async fn import_state(&self, job: &ImportJobId) -> Result<ImportStatus, MilvusError> {
         let call = Call::new("ask for import job", job, "").retried_by_caller();
+        if self.has_rest().await {
+            // Every release with REST has this route; only later ones call it "describe" too.
+            let body = json!({ "dbName": "default", "jobId": job.0 });
+            let job: JobRecord = self.rest_data(call, "jobs/import/get_progress", body).await?;
+            return Ok(job.status());
+        }
         let not_a_number = |_| call.error(MilvusErrorKind::Invalid, "the id of the job is not a number");
         let request = GetImportStateRequest { task: job.0.parse().map_err(not_a_number)? };
         Ok(status_from_wire(&self.rpc.call(call, request, rpc!(get_import_state)).await?))
+    }
+}
+
+/// Returns the options of an import; `is_v2` for Milvus 2.4 and later.
+fn import_options(request: &ImportRequest, is_v2: bool) -> Vec<(&'static str, &'static str)> {
+    let mut options = vec![("backup", "true")];
+    if is_v2 {
+        // Milvus counts the rows of a restore against the quota of the disk although they are there already.
+        options.push(("skip_disk_quota_check", "true"));
+    }
+    if request.column_groups {
+        options.push(("storage_version", "2"));
+    }
+    options
+}
+
+/// A list of jobs in an answer.
+#[derive(Deserialize)]
+struct JobRecords {
+    records: Option<Vec<JobRecord>>,
+}
+
+/// A job in an answer over REST.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobRecord {
+    #[serde(rename = "jobId", deserialize_with = "text_or_number")]
+    id: ImportJobId,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    progress: Option<u8>,
+    #[serde(default)]
+    imported_rows: u64,
+    #[serde(default)]
+    reason: String,
+}
+
+impl JobRecord {
+    fn status(self) -> ImportStatus {
+        let state = match self.state.as_str() {
+            "Pending" => ImportState::Pending,
+            "Completed" => ImportState::Completed,
+            "Failed" => ImportState::Failed(clean_reason(&self.reason)),
+            // Importing; from 3.0 on also Uncommitted and Committing.
+            _ => ImportState::Running,
+        };
+        let (progress, rows) = (self.progress, self.imported_rows);
+        ImportStatus { state, progress, rows, segment_ids: Vec::new() }
+    }
+}
+
+/// Reads the id of a job, which is a text or, in some answers, a number.
+fn text_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<ImportJobId, D::Error> {
+    match Value::deserialize(from)? {
+        Value::String(id) => Ok(ImportJobId(id)),
+        Value::Number(id) => Ok(ImportJobId(id.to_string())),
+        _ => Err(D::Error::custom("the id of a job is a text or a number")),
     }
 }
 

@@ -3,7 +3,9 @@
 use model::manifest::Index;
 use model::name::CollectionRef;
 use proto::common::{self, KeyValuePair};
-use proto::milvus::{CreateIndexRequest, DescribeIndexRequest, DropIndexRequest, IndexDescription};
+use proto::milvus::{
+    AlterIndexRequest, CreateIndexRequest, DescribeIndexRequest, DropIndexRequest, IndexDescription,
+};
 
 use crate::call::{Call, rpc};
 use crate::connect::Milvus;
@@ -11,6 +13,9 @@ use crate::error::{MilvusError, MilvusErrorKind};
 
 /// The name of the parameter with the type of an index.
 const TYPE_PARAM: &str = "index_type";
+
+/// The parameters with which an index of type AUTOINDEX may be created.
+const PARAMS_OF_AUTOINDEX: [&str; 4] = [TYPE_PARAM, "metric_type", "json_path", "json_cast_type"];
 
 /// The description of an index by its server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,14 +61,27 @@ impl Milvus {
     pub async fn create_index(&self, collection: &CollectionRef, index: &Index) -> Result<(), MilvusError> {
         let subject = format!("{} on {} of collection {collection}", index.name, index.field_name);
         let call = Call::new("create index", &subject, &collection.database);
+        let (params, altered) = params_to_wire(index);
         let request = CreateIndexRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
             field_name: index.field_name.clone(),
-            extra_params: params_to_wire(index),
-            index_name: index.name.clone(),
+            extra_params: params,
+            index_name: name_to_send(&index.name).to_owned(),
         };
-        self.rpc.call(call, request, rpc!(create_index)).await.map(drop)
+        self.rpc.call(call, request, rpc!(create_index)).await?;
+        if altered.is_empty() {
+            return Ok(());
+        }
+        let call = Call::new("set parameters of index", &subject, &collection.database);
+        let request = AlterIndexRequest {
+            db_name: collection.database.clone(),
+            collection_name: collection.collection.clone(),
+            index_name: index.name.clone(),
+            extra_params: altered,
+            delete_keys: Vec::new(),
+        };
+        self.rpc.call(call, request, rpc!(alter_index)).await.map(drop)
     }
 
     /// Drops an index; fails if the collection is loaded.
@@ -102,8 +120,13 @@ fn index_from_wire(description: IndexDescription) -> IndexInfo {
     }
 }
 
-/// Returns all parameters of an index, including its type.
-fn params_to_wire(index: &Index) -> Vec<KeyValuePair> {
+/// Returns the name to send; an empty one where Milvus made up the name, from a path, and would refuse it.
+fn name_to_send(name: &str) -> &str {
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') { name } else { "" }
+}
+
+/// Returns the parameters with which an index is created, including its type, and those that it can only get afterwards.
+fn params_to_wire(index: &Index) -> (Vec<KeyValuePair>, Vec<KeyValuePair>) {
     let mut params = index.params.clone();
     if !index.index_type.is_empty() {
         params.entry(TYPE_PARAM.to_owned()).or_insert_with(|| index.index_type.clone());
@@ -114,7 +137,10 @@ fn params_to_wire(index: &Index) -> Vec<KeyValuePair> {
         // Servers report this old name but do not accept it.
         "Trie".clone_into(kind);
     }
-    params.into_iter().map(|(key, value)| KeyValuePair { key, value }).collect()
+    let is_auto = params.get(TYPE_PARAM).is_some_and(|kind| kind == "AUTOINDEX");
+    let is_created = |key: &str| !is_auto || PARAMS_OF_AUTOINDEX.contains(&key);
+    let pairs = params.into_iter().map(|(key, value)| KeyValuePair { key, value });
+    pairs.partition(|pair| is_created(&pair.key))
 }
 
 #[cfg(test)]
@@ -122,7 +148,17 @@ mod tests {
     use super::*;
 
     fn sent_params(index: &Index) -> Vec<(String, String)> {
-        params_to_wire(index).into_iter().map(|pair| (pair.key, pair.value)).collect()
+        params_to_wire(index).0.into_iter().map(|pair| (pair.key, pair.value)).collect()
+    }
+
+    #[test]
+    fn an_autoindex_gets_its_other_parameters_afterwards() {
+        let params = [("index_type", "AUTOINDEX"), ("metric_type", "COSINE"), ("mmap.enabled", "true")];
+        let params = params.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let index = Index { params, ..Index::default() };
+        let (created, altered) = params_to_wire(&index);
+        assert_eq!((created.len(), altered.len()), (2, 1));
+        assert_eq!((name_to_send("v_idx"), name_to_send("j/a")), ("v_idx", ""));
     }
 
     #[test]

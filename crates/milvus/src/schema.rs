@@ -73,7 +73,7 @@ fn field_from_wire(field: wire::FieldSchema) -> Field {
     }
 }
 
-fn field_to_wire(field: &Field) -> Result<wire::FieldSchema, prost::DecodeError> {
+pub(crate) fn field_to_wire(field: &Field) -> Result<wire::FieldSchema, prost::DecodeError> {
     Ok(wire::FieldSchema {
         field_id: field.id,
         name: field.name.clone(),

@@ -51,9 +51,11 @@ macro_rules! replies {
 }
 
 replies!(
+    BackupRbacMetaResponse,
     BoolResponse,
     ConnectResponse,
     DescribeCollectionResponse,
+    DescribeDatabaseResponse,
     DescribeIndexResponse,
     FlushResponse,
     GetCollectionStatisticsResponse,
@@ -73,6 +75,12 @@ replies!(
     ShowCollectionsResponse,
     ShowPartitionsResponse,
 );
+
+impl Reply for wire::AlterCollectionSchemaResponse {
+    fn status(&self) -> Option<&Status> {
+        self.alter_status.as_ref()
+    }
+}
 
 /// Returns the failure that a status reports, or `None` on success.
 pub(crate) fn status_failure(status: &Status) -> Option<Failure> {
@@ -110,15 +118,15 @@ fn kind_by_code(status: &Status) -> Option<MilvusErrorKind> {
     Some(match status.code {
         1 | 2 => MilvusErrorKind::Unreachable,
         3 | 7 | 9 => MilvusErrorKind::Quota,
-        8 => MilvusErrorKind::RateLimited,
+        8 | 1807 => MilvusErrorKind::RateLimited,
         // 2.3 reports an unknown database as an unknown collection.
         100 if names_only_database(&status.reason) => MilvusErrorKind::DatabaseNotFound,
         100 => MilvusErrorKind::CollectionNotFound,
         101 | 103 => MilvusErrorKind::NotLoaded,
-        200 | 600 | 700 | 1000 | 1600 => MilvusErrorKind::NotFound,
+        200 | 300 | 600 | 700 | 1000 | 1600 | 2600 => MilvusErrorKind::NotFound,
         800 => MilvusErrorKind::DatabaseNotFound,
-        802 | 1100 | 1101 | 1102 => MilvusErrorKind::Invalid,
-        1400 => MilvusErrorKind::Unauthenticated,
+        802 | 1100 | 1101 | 1102 | 1801 | 1802 => MilvusErrorKind::Invalid,
+        1400 | 1800 => MilvusErrorKind::Unauthenticated,
         1401 => MilvusErrorKind::PermissionDenied,
         1601 | 1602 => MilvusErrorKind::AlreadyExists,
         10 | 3000 => MilvusErrorKind::Unsupported,
@@ -160,7 +168,10 @@ fn kind_by_text(reason: &str) -> MilvusErrorKind {
     // Milvus reports the second and the third for a short time after one of its components restarted.
     if ["not ready", "node not match", "find no available"].into_iter().any(says) {
         MilvusErrorKind::Unreachable
-    } else if says("rate limit exceeded") || says("rejected by grpc ratelimiter") {
+    } else if says("rate limit exceeded")
+        || says("rejected by grpc ratelimiter")
+        || says("number of jobs has reached the limit")
+    {
         MilvusErrorKind::RateLimited
     } else if says("quota exceeded") || says("deny") {
         MilvusErrorKind::Quota

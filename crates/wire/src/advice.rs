@@ -290,7 +290,6 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
             "stores refuse requests signed with a clock that is more than 15 minutes wrong; synchronise the clock".into()
         }
         Advice::UpgradeMilvus => "upgrade Milvus to 2.2.9 or later".into(),
-        Advice::UseGoTool => "use Milvus Backup (Go) for this version of Milvus".into(),
         Advice::TryAgain => "try again; if the error persists, the store does not keep what is written to it".into(),
     }
 }

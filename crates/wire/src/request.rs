@@ -32,6 +32,9 @@ pub struct NewBackup {
     /// Whether to replace an unfinished backup of this name whose run has ended. The server's setting
     /// `server.replace_unfinished` makes it so for every request.
     pub replace_unfinished: bool,
+    /// Whether the backup contains the users with the hashes of their passwords, roles and grants (Milvus 2.4.10 and
+    /// later).
+    pub rbac: bool,
     /// Whether to return the plan and change nothing.
     pub dry_run: bool,
 }
@@ -57,6 +60,7 @@ impl NewBackup {
             strict: self.strict,
             pause_gc: self.pause_gc,
             replace_unfinished: self.replace_unfinished,
+            rbac: self.rbac,
         })
     }
 }

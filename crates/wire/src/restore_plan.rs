@@ -141,8 +141,8 @@ impl PlannedPartitionRestore {
     fn new(collection: &CollectionPlan, plan: &PartitionPlan) -> Self {
         let jobs = collection.jobs_of(PartitionScope::One(plan.id)).map(|job| PlannedImportJob {
             staged: job.files != ImportFiles::InPlace,
-            segments_with_folded_deletes: job.files.count(DeleteTreatment::Folded),
-            rewritten_segments: job.files.count(DeleteTreatment::Applied),
+            segments_with_folded_deletes: job.count(DeleteTreatment::Folded),
+            rewritten_segments: job.count(DeleteTreatment::Applied),
             objects: job.objects,
             bytes: job.bytes,
         });

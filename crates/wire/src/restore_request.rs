@@ -46,6 +46,8 @@ pub struct NewRestore {
     pub aliases: bool,
     /// Whether to drop a collection that the restore created and whose import failed.
     pub cleanup_on_failure: bool,
+    /// Whether to add the users, roles and grants of the backup that the target lacks (Milvus 2.4.10 and later).
+    pub rbac: bool,
     /// Whether to return the plan and change nothing.
     pub dry_run: bool,
 }
@@ -68,6 +70,7 @@ impl From<RestoreOptions> for NewRestore {
             load,
             aliases,
             cleanup_on_failure,
+            rbac,
         } = options;
         Self {
             backup: None,
@@ -82,6 +85,7 @@ impl From<RestoreOptions> for NewRestore {
             load,
             aliases,
             cleanup_on_failure,
+            rbac,
             dry_run: false,
         }
     }
@@ -114,6 +118,7 @@ impl NewRestore {
             load: self.load,
             aliases: self.aliases,
             cleanup_on_failure: self.cleanup_on_failure,
+            rbac: self.rbac,
         }
     }
 }
@@ -153,6 +158,10 @@ pub struct JobRestoreOptions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub cleanup_on_failure: Option<bool>,
+    /// Whether the users, roles and grants of the backup that the target lacks are added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub rbac: Option<bool>,
 }
 
 impl From<RestoreOptions> for JobRestoreOptions {
@@ -166,6 +175,7 @@ impl From<RestoreOptions> for JobRestoreOptions {
             load: Some(options.load),
             aliases: Some(options.aliases),
             cleanup_on_failure: Some(options.cleanup_on_failure),
+            rbac: Some(options.rbac),
         }
     }
 }

@@ -202,13 +202,13 @@ prop_compose! {
 prop_compose! {
     fn new_restore()(
         backup in option::of(text()), filter in option::of(text()), rename in prop::collection::btree_map(text(), text(), 0..3),
-        suffix in option::of(text()), flags in any::<[bool; 8]>(),
+        suffix in option::of(text()), flags in any::<[bool; 9]>(),
         existing in select(vec![Existing::Refuse, Existing::Drop, Existing::Use]),
     ) -> NewRestore {
-        let [meta_only, indexes, auto_index, drop_indexes, load, aliases, cleanup_on_failure, dry_run] = flags;
+        let [meta_only, indexes, auto_index, drop_indexes, load, aliases, cleanup_on_failure, rbac, dry_run] = flags;
         NewRestore {
             backup, filter, rename, suffix, meta_only, indexes, auto_index, existing, drop_indexes, load, aliases,
-            cleanup_on_failure, dry_run,
+            cleanup_on_failure, rbac, dry_run,
         }
     }
 }
@@ -227,11 +227,11 @@ proptest! {
     }
 
     #[test]
-    fn requests_survive_a_round_trip(restore in new_restore(), name in option::of(text()), filter in option::of(text()), flags in any::<[bool; 4]>()) {
+    fn requests_survive_a_round_trip(restore in new_restore(), name in option::of(text()), filter in option::of(text()), flags in any::<[bool; 5]>()) {
         assert_round_trip(&restore);
-        let [strict, pause_gc, replace_unfinished, dry_run] = flags;
+        let [strict, pause_gc, replace_unfinished, rbac, dry_run] = flags;
         let strategy = Some(FlushStrategy::Skip);
-        assert_round_trip(&NewBackup { name, filter, strategy, strict, pause_gc, replace_unfinished, dry_run });
+        assert_round_trip(&NewBackup { name, filter, strategy, strict, pause_gc, replace_unfinished, rbac, dry_run });
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub(super) struct Arguments {
     meta_only: bool,
     #[arg(long, value_name = "FORMAT", hide = true)]
     format: Option<String>,
-    #[arg(long, hide = true)]
+    /// Back up users with the hashes of their passwords, roles and grants too
+    #[arg(long)]
     rbac: bool,
     #[arg(long = "backup-index-extra", hide = true)]
     backup_index_extra: bool,
@@ -111,16 +112,12 @@ impl Arguments {
             strict: self.strict,
             pause_gc: false,
             replace_unfinished: self.replace_unfinished,
+            rbac: self.rbac,
             dry_run: self.dry_run,
         })
     }
 
     fn reject_unsupported(&self) -> Result<(), Failure> {
-        if self.rbac {
-            return Err(
-                Failure::not_supported_yet("create --rbac (users, roles and grants)").hint("omit --rbac")
-            );
-        }
         if self.backup_index_extra {
             return Err(Failure::not_supported_yet("create --backup_index_extra (index details from etcd)")
                 .hint("omit it: indexes are backed up with the parameters with which they were created"));

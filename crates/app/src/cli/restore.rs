@@ -39,8 +39,6 @@ pub(super) struct Arguments {
     collections: Option<String>,
     #[command(flatten)]
     options: RestoreFlags,
-    #[arg(long, hide = true)]
-    rbac: bool,
     #[arg(long = "use-v2-restore", hide = true)]
     use_v2_restore: bool,
     /// Drop existing collections (--drop-exist-collection) without confirmation
@@ -112,11 +110,6 @@ impl Arguments {
     }
 
     fn new_restore(&self, session: &Session<'_>) -> Result<NewRestore, Failure> {
-        if self.rbac {
-            return Err(
-                Failure::not_supported_yet("restore --rbac (users, roles and grants)").hint("omit --rbac")
-            );
-        }
         if self.use_v2_restore {
             session.note(
                 "--use_v2_restore is ignored: the number of import jobs is always the smallest possible",

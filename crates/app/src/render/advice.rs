@@ -232,7 +232,6 @@ mod tests {
             Advice::CheckName,
             Advice::SynchroniseClock,
             Advice::UpgradeMilvus,
-            Advice::UseGoTool,
             Advice::TryAgain,
         ];
         let words = |terms: &dyn Terms| {

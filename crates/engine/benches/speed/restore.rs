@@ -167,6 +167,7 @@ async fn import_without_engine(
     let mut rows = 0;
     for partition in with_data {
         let request = ImportRequest {
+            column_groups: false,
             target: collection.clone(),
             partition: Some(partition.name.clone()),
             files: vec![ImportPrefixes {

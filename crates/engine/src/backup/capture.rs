@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::CollectionInfo;
-use model::ids::{PartitionId, PartitionScope};
+use milvus::{CollectionInfo, DescribedSegment, MilvusErrorKind};
+use model::ids::{PartitionId, PartitionScope, SegmentId};
 use model::manifest::{CollectionBackup, Index, LoadState, PartitionBackup, Segment};
 use model::name::CollectionRef;
 use model::plan::SegmentFiles;
@@ -72,11 +72,12 @@ impl BackupRun<'_> {
             self.read_load_states(name, partitions.clone()).await?
         };
         let cut = match self.prepared.flush {
-            ResolvedFlush::Serial => {
+            // Milvus refuses to flush a collection that has no rows of its own.
+            ResolvedFlush::Serial if !info.schema.is_external() => {
                 self.emit_phase(name, CollectionPhase::Flushing);
                 Some(self.flush_collection(name).await?)
             }
-            ResolvedFlush::Skip | ResolvedFlush::MetaOnly => None,
+            ResolvedFlush::Serial | ResolvedFlush::Skip | ResolvedFlush::MetaOnly => None,
         };
         Ok(DescribedCollection {
             info,
@@ -158,12 +159,15 @@ impl BackupRun<'_> {
         name: &CollectionRef,
         described: &mut DescribedCollection,
     ) -> Result<Snapshot, CaptureError> {
-        if !self.prepared.flush.copies_rows() {
+        let is_external = described.info.schema.is_external();
+        if is_external || !self.prepared.flush.copies_rows() {
             let partitions = described.partitions.clone();
+            let remark =
+                || format!("{name} is external: the backup contains its definition without rows and keys");
             return Ok(Snapshot {
                 backup: assemble_backup(name, described, &partitions, Vec::new()),
                 checksums: Checksums::default(),
-                warnings: Vec::new(),
+                warnings: is_external.then(remark).into_iter().collect(),
             });
         }
         self.emit_phase(name, CollectionPhase::Listing);
@@ -227,18 +231,27 @@ impl PreparedBackup {
             PartitionScope::All => true,
         });
         let rows: u64 = segments.iter().map(|s| s.rows).sum();
-        let files = SegmentFiles::new(&segments, &described.info.schema)
+        let named = self.describe_segments(name, described, &mut segments).await?;
+        let mut files = SegmentFiles::new(&segments, &described.info.schema)
             .map_err(|source| Error::StorageVersion(name.to_string(), source))?;
+        for segment in named {
+            let inserts = segment.insert_logs.into_iter().flat_map(|(_, logs)| logs);
+            files.name_files(segment.id, inserts.chain(segment.delta_logs));
+        }
         let listed = self.source.list_files(described.info.id, files).await?;
         if rows > 0 && !listed.has_insert_objects {
             return Err(self.missing_files_error(name, rows).await);
         }
         let CollectionListing { mut listed, checksums, .. } = listed;
-        let (remarks, mut problems) = self
+        let (mut remarks, mut problems) = self
             .source
             .leave_out_surplus(described.info.id, &described.info.schema, &mut listed.segments)
             .await?;
         problems.extend(listed.problems());
+        if listed.unnamed > 0 {
+            let count = listed.unnamed;
+            remarks.push(format!("files that do not belong to the segments are left out: {count}"));
+        }
         if !problems.is_empty() {
             return Err(CaptureError::Failed(Error::Segments {
                 collection: name.to_string(),
@@ -250,6 +263,44 @@ impl PreparedBackup {
             checksums,
             warnings: remarks.into_iter().map(|remark| format!("{name}: {remark}")).collect(),
         })
+    }
+
+    /// Describes the segments with their files where Milvus does that, and adds their channels.
+    ///
+    /// Fails with [`Error::Segments`] if a segment is not flushed or not known any more: the list is outdated then.
+    async fn describe_segments(
+        &self,
+        name: &CollectionRef,
+        described: &DescribedCollection,
+        segments: &mut [ReportedSegment],
+    ) -> Result<Vec<DescribedSegment>, CaptureError> {
+        let milvus = &self.source.milvus;
+        if segments.is_empty() || !milvus.capabilities().describe_segments || !milvus.has_rest().await {
+            return Ok(Vec::new());
+        }
+        let outdated = |problem: String| {
+            let (collection, problems) = (name.to_string(), vec![problem]);
+            CaptureError::Failed(Error::Segments { collection, problems })
+        };
+        let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.id).collect();
+        let found = match milvus.describe_segments(name, described.info.id, &ids).await {
+            Ok(found) => found,
+            Err(error) if error.kind() == MilvusErrorKind::NotFound => {
+                return Err(outdated(error.reason().to_owned()));
+            }
+            Err(error) if error.kind() == MilvusErrorKind::Unsupported => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(dropped) = found.iter().find(|segment| !segment.is_flushed) {
+            return Err(outdated(format!("segment {} was replaced meanwhile", dropped.id)));
+        }
+        let channels: HashMap<SegmentId, &str> =
+            found.iter().map(|segment| (segment.id, segment.virtual_channel.as_str())).collect();
+        for segment in segments {
+            let channel = channels.get(&segment.id).filter(|channel| !channel.is_empty());
+            segment.virtual_channel = channel.map(|channel| (*channel).to_owned());
+        }
+        Ok(found)
     }
 
     /// Returns the error for rows without files: the collection was dropped meanwhile, or the root path is wrong.

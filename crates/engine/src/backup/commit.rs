@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::manifest::{BackupFormat, DatabaseBackup, Manifest};
+use model::manifest::{BackupFormat, DatabaseBackup, Manifest, Rbac};
 use model::plan::backup::FlushStrategy;
 
 use super::{BackupRun, CapturedCollection, PreparedBackup, SharedManifest};
@@ -15,11 +15,13 @@ use crate::{BackupReport, Error};
 pub(super) async fn commit_backup(
     run: &BackupRun<'_>,
     captured: Vec<CapturedCollection>,
+    databases: Vec<DatabaseBackup>,
+    rbac: Option<Rbac>,
     report: &BackupReport,
     lease: &Lease,
 ) -> Result<(), Error> {
     let facts = build_facts(run, &captured, report);
-    let manifest = build_manifest(run, captured, &facts, report.bytes);
+    let manifest = build_manifest(run, captured, (databases, rbac), &facts, report.bytes);
     let PreparedBackup { request, catalog, .. } = &run.prepared;
     let (name, log_root) = (&request.name, &run.engine.config.source.root_text);
     catalog.write_manifest_files(name, &manifest, &facts, log_root).await?;
@@ -31,6 +33,7 @@ pub(super) async fn commit_backup(
 fn build_manifest(
     run: &BackupRun<'_>,
     captured: Vec<CapturedCollection>,
+    (databases, rbac): (Vec<DatabaseBackup>, Option<Rbac>),
     facts: &BackupFacts,
     size: u64,
 ) -> SharedManifest {
@@ -42,14 +45,9 @@ fn build_manifest(
         size,
         milvus_version: facts.milvus_version.clone(),
         format: BackupFormat::Binlog,
-        databases: run
-            .prepared
-            .databases
-            .iter()
-            .map(|name| DatabaseBackup { name: name.clone(), ..DatabaseBackup::default() })
-            .collect(),
+        databases,
         collections: captured.into_iter().map(|c| c.backup).collect(),
-        rbac: None,
+        rbac,
         summary: Some(facts.summarize()),
     })
 }

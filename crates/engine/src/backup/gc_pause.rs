@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use milvus::{Milvus, MilvusError};
+use milvus::{GcPauseTicket, Milvus, MilvusError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -22,12 +22,15 @@ impl BackupRun<'_> {
     /// Pauses garbage collection; emits a note and returns `None` if Milvus cannot do that.
     pub(super) async fn pause_gc(&self) -> Option<GcPause> {
         let milvus = self.prepared.source.milvus.clone();
-        if let Err(error) = milvus.gc_pause(PAUSE_DURATION).await {
-            self.ctx.emit(Event::Note(format!("garbage collection is not paused: {error}")));
-            return None;
-        }
+        let ticket = match milvus.gc_pause(PAUSE_DURATION).await {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                self.ctx.emit(Event::Note(format!("garbage collection is not paused: {error}")));
+                return None;
+            }
+        };
         let ended = CancellationToken::new();
-        let lifted = tokio::spawn(renew_until(ended.clone(), milvus));
+        let lifted = tokio::spawn(renew_until(ended.clone(), milvus, ticket));
         Some(GcPause { guard: ended.drop_guard(), lifted })
     }
 
@@ -49,11 +52,25 @@ impl BackupRun<'_> {
 }
 
 /// Renews the pause until the token is cancelled, then lifts it.
-async fn renew_until(ended: CancellationToken, milvus: Milvus) -> Result<(), MilvusError> {
+async fn renew_until(
+    ended: CancellationToken,
+    milvus: Milvus,
+    mut ticket: GcPauseTicket,
+) -> Result<(), MilvusError> {
     while ended.run_until_cancelled(tokio::time::sleep(PAUSE_DURATION / 2)).await.is_some() {
-        if let Some(Err(error)) = ended.run_until_cancelled(milvus.gc_pause(PAUSE_DURATION)).await {
-            tracing::warn!("cannot renew the pause of garbage collection: {error}");
+        // Not interrupted: a pause whose ticket is not known could not be lifted.
+        match milvus.gc_pause(PAUSE_DURATION).await {
+            Ok(next) => {
+                let previous = std::mem::replace(&mut ticket, next);
+                // Milvus keeps few pauses at the same time; before 2.6.8 there is only one, which must stay.
+                if previous != ticket
+                    && let Err(error) = milvus.gc_resume(&previous).await
+                {
+                    tracing::warn!("cannot lift the earlier pause of garbage collection: {error}");
+                }
+            }
+            Err(error) => tracing::warn!("cannot renew the pause of garbage collection: {error}"),
         }
     }
-    milvus.gc_resume().await
+    milvus.gc_resume(&ticket).await
 }

@@ -6,6 +6,7 @@ mod collection;
 mod collection_limit;
 mod commit;
 mod copied_files;
+mod databases;
 mod gc_pause;
 mod preflight;
 mod settle;
@@ -174,8 +175,10 @@ impl BackupRun<'_> {
             return Err(Error::Vanished(name.to_string()));
         }
         self.ctx.emit(Event::Phase(Phase::Commit));
+        let databases = self.describe_databases().await?;
+        let rbac = self.read_rbac().await?;
         let report = self.build_report(&sorted, copy);
-        commit::commit_backup(self, sorted.captured, &report, lease).await?;
+        commit::commit_backup(self, sorted.captured, databases, rbac, &report, lease).await?;
         Ok(report)
     }
 

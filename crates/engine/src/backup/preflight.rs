@@ -40,12 +40,16 @@ pub(crate) async fn check_backup_request(
     let source = source?;
     name_check?;
     source.milvus.server().version.supported()?;
+    if request.rbac && !source.milvus.capabilities().rbac {
+        return Err(Error::NoRbac(source.milvus.server().version.to_string()));
+    }
     let flush = request.strategy.resolve(source.milvus.capabilities())?;
     let contents = list_instance(&source).await?;
     let selected = request.selection.select(&contents.databases, &contents.collections);
     let selected = selected.map_err(|e| Error::Selection(e, None))?;
     let describe_vanished = |db| format!("database {db} was dropped while it was listed, and is left out");
-    let warnings = contents.vanished.iter().map(describe_vanished).collect();
+    let unknown = source.milvus.server().version.describe_unknown();
+    let warnings = unknown.into_iter().chain(contents.vanished.iter().map(describe_vanished)).collect();
     Ok(CheckedBackup { catalog, source, flush, selected, warnings })
 }
 

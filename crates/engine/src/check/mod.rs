@@ -141,6 +141,9 @@ impl Engine {
                     "milvus",
                     format!("{} at {}", server.version, server.address),
                 ));
+                if let Some(unknown) = server.version.describe_unknown() {
+                    lines.push(Check::new(CheckState::Warn, "milvus", unknown));
+                }
                 Some(milvus)
             }
             Err(error) => {
@@ -312,7 +315,7 @@ impl Engine {
             return Check::new(CheckState::Info, subject, "is not paused during a backup, as configured");
         }
         match milvus.gc_pause(std::time::Duration::from_secs(1)).await {
-            Ok(()) => match milvus.gc_resume().await {
+            Ok(ticket) => match milvus.gc_resume(&ticket).await {
                 Ok(()) => Check::new(CheckState::Ok, subject, "can be paused"),
                 Err(error) => Check::from_error(subject, &Error::from(error)),
             },

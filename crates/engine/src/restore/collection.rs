@@ -94,7 +94,8 @@ impl RestoreRun<'_> {
         let turn = ctx.run(data.proof.wait_for_turn(!plan.jobs.is_empty(), &plan.target.to_string())).await?;
         self.emit_phase(plan, CollectionPhase::Creating);
         // A cancellation must not interrupt the creation: the report must say whether the collection exists.
-        attempt.dropped = self.drop_collection(plan).await?;
+        let aliases = self.drop_collection(plan).await?;
+        attempt.dropped = aliases.is_some();
         attempt.created = self.create_collection(plan, backup).await?;
         ctx.run(self.create_partitions(plan, backup)).await?;
         ctx.run(self.create_indexes(plan, &mut attempt.lacks)).await?;
@@ -106,6 +107,7 @@ impl RestoreRun<'_> {
         if attempt.created {
             ctx.run(self.compare_rows(plan, &data.importer, &attempt.partitions)).await?;
         }
+        attempt.lacks.extend(self.put_back_aliases(&plan.target, &aliases.unwrap_or_default()).await);
         attempt.lacks.extend(ctx.run(self.set_remaining_properties(plan).map(Ok::<_, Error>)).await?);
         if plan.load {
             self.emit_phase(plan, CollectionPhase::Loading);

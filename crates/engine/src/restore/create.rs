@@ -2,11 +2,15 @@
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::CreateCollection;
-use model::manifest::{CollectionBackup, Schema};
+use model::manifest::{CollectionBackup, Field, FieldSteps, KeyValue, Schema};
+use model::name::CollectionRef;
 use model::plan::restore::{CollectionPlan, PlanError, SkipParams, TargetAction};
 
 use super::RestoreRun;
 use crate::Error;
+
+/// The property with which Milvus creates functions of models without asking their provider.
+const FUNCTION_CHECK: &str = "disable_func_runtime_check";
 
 /// The partition that Milvus creates with every collection.
 const DEFAULT_PARTITION: &str = "_default";
@@ -26,13 +30,41 @@ impl RestoreRun<'_> {
         Ok(())
     }
 
-    /// Drops the target collection if the plan demands it; returns whether it did.
-    pub(super) async fn drop_collection(&self, plan: &CollectionPlan) -> Result<bool, Error> {
-        let drops = plan.action == TargetAction::DropAndCreate;
-        if drops {
-            self.milvus().drop_collection(&plan.target).await?;
+    /// Drops the target collection if the plan demands it; returns the aliases that it had, or `None` if it does not.
+    pub(super) async fn drop_collection(&self, plan: &CollectionPlan) -> Result<Option<Vec<String>>, Error> {
+        if plan.action != TargetAction::DropAndCreate {
+            return Ok(None);
         }
-        Ok(drops)
+        let (milvus, target) = (self.milvus(), &plan.target);
+        let mut aliases = Vec::new();
+        if milvus.capabilities().keeps_aliases_of_dropped {
+            aliases = match milvus.aliases(target).await {
+                Ok(aliases) => aliases,
+                Err(error) if error.kind() == milvus::MilvusErrorKind::CollectionNotFound => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            for alias in &aliases {
+                milvus.drop_alias(&target.database, alias).await?;
+            }
+        }
+        milvus.drop_collection(target).await?;
+        Ok(Some(aliases))
+    }
+
+    /// Gives the target the aliases of the collection that it replaced; returns a warning if that fails.
+    pub(super) async fn put_back_aliases(
+        &self,
+        target: &CollectionRef,
+        aliases: &[String],
+    ) -> Option<String> {
+        for alias in aliases {
+            if let Err(error) = self.milvus().create_alias(target, alias).await {
+                return Some(
+                    self.warn(format!("{target} is restored, but lacks its alias {alias}: {error}")),
+                );
+            }
+        }
+        None
     }
 
     /// Creates the target collection unless the plan uses an existing one; returns whether this restore created it.
@@ -49,18 +81,31 @@ impl RestoreRun<'_> {
         if self.milvus().has_collection(target).await? {
             return Err(PlanError::TargetsExist(vec![target.clone()]).into());
         }
+        let skip = &self.prepared.request.skip;
+        let steps = FieldSteps::new(&backup.schema);
+        let mut properties = plan.properties.clone();
+        let skips_check = backup.schema.calls_models() && self.milvus().capabilities().skips_function_check;
+        if skips_check && !properties.iter().any(|property| property.key == FUNCTION_CHECK) {
+            properties.push(KeyValue::new(FUNCTION_CHECK, "true"));
+        }
         let request = CreateCollection {
             target: target.clone(),
-            schema: target_schema(backup, plan, &self.prepared.request.skip),
+            schema: target_schema(backup, plan, &steps, skip),
             shards: plan.shards,
             consistency: backup.consistency,
-            properties: plan.properties.clone(),
+            properties,
             num_partitions: backup
                 .schema
                 .has_partition_key()
                 .then_some(i64::try_from(backup.partitions.len()).unwrap_or(i64::MAX)),
         };
         self.milvus().create_collection(&request).await?;
+        for field in &steps.added {
+            self.milvus().add_field(target, &without_skipped(field.clone(), skip)).await?;
+        }
+        for field in &steps.dropped {
+            self.milvus().drop_field(target, field).await?;
+        }
         Ok(true)
     }
 
@@ -103,7 +148,7 @@ impl RestoreRun<'_> {
         }
         for index in &plan.indexes {
             let kept = !self.prepared.request.options.drop_indexes
-                && present.iter().any(|p| p.index.field_name == index.field_name);
+                && present.iter().any(|p| p.index.indexes_same(index));
             if kept {
                 continue;
             }
@@ -117,17 +162,26 @@ impl RestoreRun<'_> {
 
 /// Returns the schema with which the target is created.
 ///
-/// Fields are sorted by id, because Milvus numbers them by their order. It creates the dynamic field itself.
-fn target_schema(backup: &CollectionBackup, plan: &CollectionPlan, skip: &SkipParams) -> Schema {
-    let mut schema = backup.schema.clone();
-    schema.name.clone_from(&plan.target.collection);
-    schema.fields.retain(|f| !f.is_dynamic);
-    schema.fields.sort_by_key(|f| f.id);
-    schema.description.clone_from(&plan.description);
-    schema.properties = Vec::new();
-    for field in &mut schema.fields {
-        field.type_params.retain(|kv| !skip.field_type_params.contains(&kv.key));
-        field.index_params.retain(|kv| !skip.field_index_params.contains(&kv.key));
+/// Milvus numbers the fields by their order, and creates the dynamic field itself.
+fn target_schema(
+    backup: &CollectionBackup,
+    plan: &CollectionPlan,
+    steps: &FieldSteps,
+    skip: &SkipParams,
+) -> Schema {
+    Schema {
+        name: plan.target.collection.clone(),
+        description: plan.description.clone(),
+        fields: steps.created.iter().map(|field| without_skipped(field.clone(), skip)).collect(),
+        struct_array_fields: steps.created_structs.clone(),
+        properties: Vec::new(),
+        ..backup.schema.clone()
     }
-    schema
+}
+
+/// Removes the parameters of a field that the request skips.
+fn without_skipped(mut field: Field, skip: &SkipParams) -> Field {
+    field.type_params.retain(|kv| !skip.field_type_params.contains(&kv.key));
+    field.index_params.retain(|kv| !skip.field_index_params.contains(&kv.key));
+    field
 }

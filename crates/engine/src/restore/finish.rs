@@ -17,9 +17,18 @@ impl RestoreRun<'_> {
         if plan.properties_after.is_empty() {
             return None;
         }
-        let error = self.milvus().alter_collection(&plan.target, &plan.properties_after).await.err()?;
-        let keys: Vec<&str> = plan.properties_after.iter().map(|property| property.key.as_str()).collect();
-        let (target, keys) = (&plan.target, keys.join(", "));
+        let target = &plan.target;
+        self.milvus().alter_collection(target, &plan.properties_after).await.err()?;
+        // One value that this release refuses must not cost the others.
+        let mut refused = Vec::new();
+        for property in &plan.properties_after {
+            if let Err(error) = self.milvus().alter_collection(target, std::slice::from_ref(property)).await {
+                refused.push((property.key.as_str(), error));
+            }
+        }
+        let (_, error) = refused.last()?;
+        let keys: Vec<&str> = refused.iter().map(|(key, _)| *key).collect();
+        let keys = keys.join(", ");
         Some(self.warn(format!("{target} is restored, but without its properties {keys}: {error}")))
     }
 
@@ -54,6 +63,26 @@ impl RestoreRun<'_> {
             "{target} is restored, but not loaded after {} s; Milvus may still be loading it",
             limit.as_secs()
         )))
+    }
+
+    /// Sets the properties of the databases that this restore created, one by one: a limit or a denial would have stopped
+    /// it. Returns warnings about those that are refused.
+    pub(super) async fn set_database_properties(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (database, properties) in &self.prepared.plan.database_properties {
+            for property in properties {
+                if self.ctx.check().is_err() {
+                    return warnings;
+                }
+                let set = self.milvus().alter_database(database, std::slice::from_ref(property)).await;
+                if let Err(error) = set {
+                    let key = &property.key;
+                    warnings
+                        .push(format!("database {database} is restored without its property {key}: {error}"));
+                }
+            }
+        }
+        warnings
     }
 
     /// Creates the aliases of the restored collections; an alias that is taken stays unchanged. Returns the warnings.

@@ -102,11 +102,16 @@ impl Importer {
             let request = ImportRequest {
                 target: task.plan.target.clone(),
                 partition: task.partition.map(|partition| partition.name.clone()),
-                files: vec![source.prefixes.clone()],
+                files: source.prefixes.clone(),
+                column_groups: task.has_column_groups(),
             };
             let id = self.send_job(&request).await?;
-            let (key, read) = (&task.job.key, &source.prefixes.insert);
-            tracing::debug!("import job {id} ({key}) of {} reads {read}", task.describe_target());
+            let (key, read) = (&task.job.key, source.prefixes.first().map(|pair| pair.insert.as_str()));
+            tracing::debug!(
+                "import job {id} ({key}) of {} reads {}",
+                task.describe_target(),
+                read.unwrap_or_default()
+            );
             let job = self.history().begin(&task.plan.target, &id, self.milvus.unreachable_calls());
             let rows = self.follow_job(id, task, &job).await;
             self.history().end(&job);
@@ -285,7 +290,7 @@ fn find_unknown_job(
     own: &SentJobs,
     requests: &[Vec<ImportPrefixes>],
 ) -> Option<ImportJobId> {
-    let reads_one = |job: &ListedImport| requests.iter().any(|files| job.reads(files));
+    let reads_one = |job: &ListedImport| requests.iter().any(|files| job.may_read(files));
     jobs.into_iter().find(|job| own.is_unknown(&job.id) && reads_one(job)).map(|job| job.id)
 }
 

@@ -1,7 +1,7 @@
 //! One import job with everything that staging and importing it need.
 
 use model::ids::{PartitionId, PartitionScope};
-use model::manifest::CollectionBackup;
+use model::manifest::{CollectionBackup, Segment};
 use model::plan::restore::{CollectionPlan, ImportJob, PartitionPlan};
 use model::segment::{SegmentKind, StorageFormat};
 
@@ -30,9 +30,24 @@ impl ImportTask<'_> {
     /// Fails for any other job: plans contain none, because Milvus 2.2 and 2.3 would import its files as rows.
     pub(super) fn partition_of_rows(&self) -> Result<PartitionId, Error> {
         match (self.job.kind, self.job.scope) {
-            (SegmentKind::Rows { format: StorageFormat::V1 }, PartitionScope::One(id)) => Ok(id),
+            (
+                SegmentKind::Rows { format: StorageFormat::V1 | StorageFormat::V2 },
+                PartitionScope::One(id),
+            ) => Ok(id),
             _ => Err(Error::Task(format!("import job {} cannot be sent", self.job.key))),
         }
+    }
+
+    /// Returns whether the files contain groups of columns.
+    pub(super) fn has_column_groups(&self) -> bool {
+        self.job.kind == SegmentKind::Rows { format: StorageFormat::V2 }
+    }
+
+    /// Returns the directory level above that of a segment in the staging directory.
+    ///
+    /// Where Milvus reads the directories of segments, each has one of its own.
+    pub(super) fn staged_group(&self, segment: &Segment) -> Option<i64> {
+        if self.job.by_segment { Some(segment.id.0) } else { segment.group_id }
     }
 
     /// Opens the segments of the collection in the backup; reads its L0 segments if this is the first job that does so.

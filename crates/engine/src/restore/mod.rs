@@ -14,6 +14,7 @@ mod new_files;
 mod preflight;
 mod proof;
 mod queue;
+mod rbac;
 mod stage;
 
 pub(crate) use data_access::determine_data_access;
@@ -24,7 +25,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use milvus::Milvus;
-use model::manifest::Manifest;
+use model::manifest::{Manifest, Rbac};
 use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 
 use crate::catalog::Catalog;
@@ -49,6 +50,8 @@ pub struct PreparedRestore {
     catalog: Catalog,
     target: Instance,
     manifest: Manifest,
+    /// The users, roles and grants to add; `None` if the request does not demand that.
+    rbac: Option<Rbac>,
     plan: RestorePlan,
     started: Instant,
 }
@@ -159,6 +162,8 @@ impl RestoreRun<'_> {
         let mut warnings = plan.warnings.clone();
         warnings.append(&mut recorded.recorded());
         warnings.extend(self.create_aliases(&collections).await);
+        warnings.extend(self.set_database_properties().await);
+        warnings.extend(self.restore_rbac().await);
         if let Some(staging) = staging {
             ctx.emit(Event::Phase(Phase::Cleanup));
             warnings.extend(staging.remove_or_keep(prepared.request.keep_staged).await);

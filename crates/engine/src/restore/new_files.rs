@@ -3,7 +3,7 @@
 use model::ids::PartitionId;
 use model::layout::backup::BackupLayout;
 use model::manifest::Segment;
-use model::plan::restore::{DeleteTreatment, StagedSegment};
+use model::plan::restore::{DeleteTreatment, JobSegment};
 use storage::Store;
 
 use super::job::ImportTask;
@@ -14,13 +14,12 @@ use crate::{Error, Event};
 /// rows.
 pub(super) async fn write<'a>(
     task: &'a ImportTask<'a>,
-    segments: &[StagedSegment],
     layout: &'a BackupLayout,
     place: &'a StagedPlace,
     store: &'a Store,
 ) -> Result<(), Error> {
     let files = NewFiles { task, partition: task.partition_of_rows()?, layout, place, store };
-    for StagedSegment { id, deletes } in segments {
+    for JobSegment { id, deletes, .. } in &task.job.segments {
         let in_backup = task.backup.segments_of(task.job.scope).iter().find(|segment| segment.id == *id);
         let Some(segment) = in_backup else { continue };
         match deletes {
@@ -46,14 +45,15 @@ impl NewFiles<'_> {
         let contents = self.task.open_segments().await?;
         let Some((log, file)) = contents.fold_deletes(self.partition, segment).await? else { return Ok(()) };
         let (collection, scope) = (self.task.backup.id, self.task.job.scope);
-        let key = self.layout.delta_key(collection, scope, segment.group_id, segment.id, log.log);
+        let group = self.task.staged_group(segment);
+        let key = self.layout.delta_key(collection, scope, group, segment.id, log.log);
         self.store.write(&self.place.of(&key), file).await.map_err(Error::from)
     }
 
     async fn write_insert_binlogs(&self, segment: &Segment) -> Result<(), Error> {
         let contents = self.task.open_segments().await?;
         let mut rewriter = contents.rewrite(self.partition, segment).await?;
-        let (collection, group) = (self.task.backup.id, segment.group_id);
+        let (collection, group) = (self.task.backup.id, self.task.staged_group(segment));
         while let Some((binlog, file)) = rewriter.next().await? {
             let key = self.layout.insert_key(
                 collection,

@@ -5,12 +5,15 @@ use std::time::Instant;
 
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use milvus::Milvus;
 use model::ids::PartitionId;
 use model::layout::backup::ManifestFile;
 use model::manifest::{CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
-use model::plan::restore::{ExistingTargetPolicy, PrefixFacts, RestorePlan, RestoreRequest, TargetFacts};
+use model::plan::restore::{
+    ExistingTargetPolicy, ImporterFacts, PrefixFacts, RestorePlan, RestoreRequest, TargetFacts,
+};
 use model::version::Capabilities;
 
 use super::PreparedRestore;
@@ -41,9 +44,15 @@ pub(crate) async fn check_restore_request(
     let catalog = Catalog::open(engine)?;
     let detail = catalog.read_complete_backup(&request.name).await?;
     detail.check_format(&request.name)?;
+    if request.options.rbac && detail.manifest.rbac.is_none() {
+        return Err(Error::NoRbacInBackup(request.name.to_string()));
+    }
     let targets = resolve_targets(&detail.manifest, request)?;
     let target = Instance::open(engine).await?;
     target.milvus.server().version.supported()?;
+    if request.options.rbac && !target.milvus.capabilities().rbac {
+        return Err(Error::NoRbac(target.milvus.server().version.to_string()));
+    }
     let (drops, facts) = (BTreeSet::new(), TargetFacts::default());
     let mut checked = CheckedRestore { catalog, target, targets, drops, detail, facts };
     check_schemas(&checked.target, &checked.selected_collections(), !request.options.meta_only)?;
@@ -54,7 +63,7 @@ pub(crate) async fn check_restore_request(
     let facts = inspect_target(target, &checked.targets, aliases, access, request).await?;
     let facts = TargetFacts {
         max_job_bytes: Some(engine.config.limits.import_job_bytes),
-        ignores_delete_times: !target.milvus.capabilities().import_applies_deletes_by_time,
+        importer: describe_importer(&target.milvus).await,
         ..facts
     };
     checked.facts = facts;
@@ -112,7 +121,7 @@ pub(super) async fn prepare_restore(
     if !request.options.meta_only {
         let mut prefixes = inspect_prefixes(&checked, request).await?;
         let collections = checked.selected_collections();
-        let ignores_times = checked.facts.ignores_delete_times;
+        let ignores_times = checked.facts.importer.ignores_delete_times;
         let (catalog, name) = (&checked.catalog, &request.name);
         uncounted =
             find_delete_effects(catalog, name, &collections, ignores_times, &mut prefixes, ctx).await?;
@@ -120,6 +129,7 @@ pub(super) async fn prepare_restore(
         checked.facts.prefixes = prefixes;
     }
     let mut plan = checked.build_plan(request)?;
+    plan.warnings.extend(checked.target.milvus.server().version.describe_unknown());
     plan.warnings.append(&mut uncounted);
     let capabilities = checked.target.milvus.capabilities();
     let index_warnings = describe_unknown_indexes(&plan, capabilities);
@@ -144,8 +154,9 @@ pub(super) async fn prepare_restore(
         databases: plan.collections.iter().map(|c| &c.target.database).collect::<BTreeSet<_>>().len(),
         how: if plan.staging.is_some() { "staged".to_owned() } else { "in place".to_owned() },
     });
-    let (request, manifest) = (request.clone(), detail.manifest);
-    Ok(PreparedRestore { request, catalog, target, manifest, plan, started })
+    let (request, mut manifest) = (request.clone(), detail.manifest);
+    let rbac = manifest.rbac.take().filter(|_| request.options.rbac);
+    Ok(PreparedRestore { request, catalog, target, manifest, rbac, plan, started })
 }
 
 /// Resolves selection and mapping to pairs of source and target names.
@@ -192,7 +203,7 @@ fn check_schemas(target: &Instance, backups: &[&CollectionBackup], imports_data:
         let capabilities = target.milvus.capabilities();
         let mut problems = capabilities.schema_problems(&backup.schema);
         if imports_data {
-            problems.extend(capabilities.import_problem(&backup.schema));
+            problems.extend(capabilities.import_problems(&backup.schema));
         }
         if !problems.is_empty() {
             return Err(Error::Schema {
@@ -203,6 +214,25 @@ fn check_schemas(target: &Instance, backups: &[&CollectionBackup], imports_data:
         }
     }
     Ok(())
+}
+
+/// The largest number of segments of one job; Milvus refuses more than 1,024 by default.
+const MAX_SEGMENTS: usize = 256;
+
+/// Returns how a target imports.
+async fn describe_importer(milvus: &Milvus) -> ImporterFacts {
+    let capabilities = milvus.capabilities();
+    let max_segments = match capabilities.rest {
+        false => None,
+        true if milvus.has_rest().await => Some(MAX_SEGMENTS),
+        // A job that is sent over gRPC reads one directory.
+        true => Some(1),
+    };
+    ImporterFacts {
+        ignores_delete_times: !capabilities.import_applies_deletes_by_time,
+        max_segments,
+        reads_column_groups: capabilities.imports_column_groups,
+    }
 }
 
 /// Compares the objects of the selected collections with the manifest, and determines their delete entries.

@@ -7,7 +7,7 @@ use futures::TryFutureExt;
 use milvus::ImportPrefixes;
 use model::ids::{PartitionId, SegmentId};
 use model::key::ObjectKey;
-use model::plan::restore::{DeleteTreatment, ImportFiles, StagedSegment};
+use model::plan::restore::{DeleteTreatment, ImportFiles, JobSegment};
 use storage::{CopyItem, Mover, StorageErrorKind, Store};
 
 use super::job::ImportTask;
@@ -22,7 +22,7 @@ const OWNER_FILE: &str = "mb_owner.json";
 /// The files that an import job reads.
 pub(super) struct ImportSource {
     /// The prefixes of the files, as the server sees them.
-    pub(super) prefixes: ImportPrefixes,
+    pub(super) prefixes: Vec<ImportPrefixes>,
     /// The directory to remove after the import; `None` if the job is imported in place.
     staged_dir: Option<ObjectKey>,
 }
@@ -56,11 +56,9 @@ impl StagingDirectory {
 
     /// Stages the files of a job if its plan demands that, and returns the files to import.
     pub(super) async fn stage_job(&self, task: &ImportTask<'_>) -> Result<ImportSource, Error> {
-        let (segments, with_rows) = match &task.job.files {
-            ImportFiles::InPlace => return source_in_place(task),
-            ImportFiles::InPlaceWithStagedDeletes(segments) => (segments, false),
-            ImportFiles::Staged(segments) => (segments, true),
-        };
+        if task.job.files == ImportFiles::InPlace {
+            return source_in_place(task);
+        }
         let (run, partition) = (task.run, task.partition_of_rows()?);
         run.emit_phase(task.plan, CollectionPhase::Staging);
         let number = self.job_count.fetch_add(1, Ordering::Relaxed);
@@ -69,10 +67,10 @@ impl StagingDirectory {
             dir: self.dir.join(&format!("{partition}-{number}/")),
             binlogs: layout.binlogs_dir(),
         };
-        let items = files_to_copy(task, partition, segments, with_rows).map(|(from, size)| CopyItem {
-            to: place.of(&from),
-            from,
-            size,
+        let items = files_to_copy(task, partition).map(|file| CopyItem {
+            from: file.from,
+            to: place.of(&file.place),
+            size: file.size,
         });
         let on_copied = |item: &CopyItem, _: &storage::CopyResult| {
             self.ctx
@@ -83,24 +81,10 @@ impl StagingDirectory {
             .copy_all(items, self.ctx.cancel(), on_copied)
             .map_err(|e| Error::from(e.error).with_context(Activity::Stage(task.plan.display_name.clone())));
         self.lease.run(copied).await?;
-        let written = new_files::write(task, segments, &layout, &place, &self.store);
+        let written = new_files::write(task, &layout, &place, &self.store);
         self.lease.run(written).await?;
         run.emit_phase(task.plan, CollectionPhase::Importing);
-        let source = source_in_place(task)?;
-        let (backup, target) = (&layout, &run.engine.config.source);
-        let staged = |prefix: ObjectKey| target.server_path(&place.of(&prefix).as_prefix());
-        let prefixes = ImportPrefixes {
-            insert: if with_rows {
-                staged(backup.insert_dir(task.backup.id, partition))
-            } else {
-                source.prefixes.insert
-            },
-            delta: if task.job.has_deltas {
-                staged(backup.delta_dir(task.backup.id, task.job.scope))
-            } else {
-                String::new()
-            },
-        };
+        let prefixes = find_prefixes(task, Some(&place))?;
         Ok(ImportSource { prefixes, staged_dir: Some(place.dir) })
     }
 
@@ -173,41 +157,70 @@ async fn remove_stale_directories(run: &RestoreRun<'_>, store: &Store) -> Result
     Ok(())
 }
 
-/// Returns the files of the partition in the backup itself.
+/// Returns the files of a job in the backup itself.
 pub(super) fn source_in_place(task: &ImportTask<'_>) -> Result<ImportSource, Error> {
-    let layout = task.run.prepared.catalog.layout(&task.run.prepared.request.name);
-    let backup = &task.run.engine.config.backup;
-    let delta = task.job.has_deltas.then(|| layout.delta_dir(task.backup.id, task.job.scope));
-    let prefixes = ImportPrefixes {
-        insert: backup.server_path(&layout.insert_dir(task.backup.id, task.partition_of_rows()?)),
-        delta: delta.map(|d| backup.server_path(&d)).unwrap_or_default(),
-    };
-    Ok(ImportSource { prefixes, staged_dir: None })
+    Ok(ImportSource { prefixes: find_prefixes(task, None)?, staged_dir: None })
 }
 
-/// Returns the keys and sizes of the files of the given segments in the backup that are staged unchanged.
+/// Returns the prefixes that Milvus reads, in the backup and in the staging directory of the job.
+fn find_prefixes(task: &ImportTask<'_>, staged: Option<&StagedPlace>) -> Result<Vec<ImportPrefixes>, Error> {
+    let (job, collection, partition) = (task.job, task.backup.id, task.partition_of_rows()?);
+    let layout = task.run.prepared.catalog.layout(&task.run.prepared.request.name);
+    let config = &task.run.engine.config;
+    let path = |prefix: ObjectKey, is_staged: bool| match staged {
+        Some(place) if is_staged => config.source.server_path(&place.of(&prefix).as_prefix()),
+        _ => config.backup.server_path(&prefix),
+    };
+    let stages_rows = job.files == ImportFiles::Staged;
+    if !job.by_segment {
+        let stages_deletes = job.files != ImportFiles::InPlace;
+        let delta = job.has_deltas().then(|| path(layout.delta_dir(collection, job.scope), stages_deletes));
+        let insert = path(layout.insert_dir(collection, partition), stages_rows);
+        return Ok(vec![ImportPrefixes { insert, delta: delta.unwrap_or_default() }]);
+    }
+    let of_segment = |segment: &JobSegment| {
+        let group = segment.id.0;
+        let delta = segment.has_deltas.then(|| {
+            path(layout.delta_group_dir(collection, partition, group), job.stages_deletes_of(segment))
+        });
+        ImportPrefixes {
+            insert: path(layout.insert_group_dir(collection, partition, group), stages_rows),
+            delta: delta.unwrap_or_default(),
+        }
+    };
+    Ok(job.segments.iter().map(of_segment).collect())
+}
+
+/// A file of the backup that is staged unchanged.
+struct FileToCopy {
+    from: ObjectKey,
+    /// Its key as it would be in a backup, from which its place in the staging directory follows.
+    place: ObjectKey,
+    size: u64,
+}
+
+/// Returns the files of the segments of a job that are staged unchanged.
 fn files_to_copy<'a>(
     task: &'a ImportTask<'_>,
     partition: PartitionId,
-    wanted: &[StagedSegment],
-    with_rows: bool,
-) -> impl Iterator<Item = (ObjectKey, u64)> + 'a {
+) -> impl Iterator<Item = FileToCopy> + 'a {
     let layout = task.run.prepared.catalog.layout(&task.run.prepared.request.name);
-    let (collection, scope) = (task.backup.id, task.job.scope);
-    let wanted: HashMap<SegmentId, DeleteTreatment> = wanted.iter().map(|s| (s.id, s.deletes)).collect();
-    let segments = task.backup.segments_of(scope).iter();
+    let (job, collection) = (task.job, task.backup.id);
+    let wanted: HashMap<SegmentId, &JobSegment> = job.segments.iter().map(|s| (s.id, s)).collect();
+    let segments = task.backup.segments_of(job.scope).iter();
     let segments = segments.filter_map(move |s| Some((s, *wanted.get(&s.id)?)));
-    segments.flat_map(move |(s, deletes)| {
-        let copies_rows = with_rows && deletes != DeleteTreatment::Applied;
-        let inserts =
-            s.binlogs.iter().filter(|_| copies_rows).map(|b| {
-                (layout.insert_key(collection, partition, s.group_id, s.id, b.field, b.log), b.size)
-            });
-        let deltas = s
-            .delta_logs
-            .iter()
-            .filter(|_| deletes == DeleteTreatment::Unchanged)
-            .map(|d| (layout.delta_key(collection, scope, s.group_id, s.id, d.log), d.size));
+    segments.flat_map(move |(s, planned)| {
+        let stages_rows = job.files == ImportFiles::Staged && planned.deletes != DeleteTreatment::Applied;
+        let stages_deletes = job.stages_deletes_of(planned) && planned.deletes == DeleteTreatment::Unchanged;
+        let group = task.staged_group(s);
+        let inserts = s.binlogs.iter().filter(|_| stages_rows).map(|b| {
+            let key = |group| layout.insert_key(collection, partition, group, s.id, b.field, b.log);
+            FileToCopy { from: key(s.group_id), place: key(group), size: b.size }
+        });
+        let deltas = s.delta_logs.iter().filter(|_| stages_deletes).map(|d| {
+            let key = |group| layout.delta_key(collection, job.scope, group, s.id, d.log);
+            FileToCopy { from: key(s.group_id), place: key(group), size: d.size }
+        });
         inserts.chain(deltas).collect::<Vec<_>>()
     })
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use milvus::{
-    Auth, CallLimits, ConnectConfig, ImportPrefixes, ImportRequest, ImportState, Milvus, MilvusErrorKind, Tls,
+    Auth, CallLimits, ConnectConfig, GcPauseTicket, ImportPrefixes, ImportRequest, ImportState, Milvus,
+    MilvusErrorKind, Tls,
 };
 use model::manifest::KeyValue;
 use model::name::CollectionRef;
@@ -48,7 +49,7 @@ fn count_calls(fake: &FakeMilvus, call: &str) -> usize {
 #[tokio::test]
 async fn every_release_reports_its_version() {
     for (version, supported) in
-        [("2.2.8", false), ("2.2.9", true), ("2.3.22", true), ("2.4.0", false), ("2.6.11", false)]
+        [("2.2.8", false), ("2.2.9", true), ("2.3.22", true), ("2.4.0", true), ("2.6.11", true)]
     {
         let (fake, milvus) = start_fake(version).await;
         assert_eq!(milvus.server().version.to_string(), format!("v{version}"));
@@ -240,6 +241,7 @@ async fn listing_segments_is_retried_if_compaction_replaces_one() {
 
 fn import_request(prefix: &str) -> ImportRequest {
     ImportRequest {
+        column_groups: false,
         target: shop(),
         partition: Some("_default".to_owned()),
         files: vec![ImportPrefixes { insert: prefix.to_owned(), delta: String::new() }],
@@ -315,12 +317,12 @@ async fn garbage_collection_is_paused_if_the_server_supports_it() {
     drop(old);
 
     let (fake, milvus) = start_fake("2.3.22").await;
-    milvus.gc_pause(Duration::from_mins(1)).await.unwrap();
-    milvus.gc_resume().await.unwrap();
+    let ticket = milvus.gc_pause(Duration::from_mins(1)).await.unwrap();
+    milvus.gc_resume(&ticket).await.unwrap();
     let route = "/management/datacoord/garbage_collection";
     assert!(fake.calls().ends_with(&[format!("{route}/pause?pause_seconds=60"), format!("{route}/resume")]));
     fake.inject(Fault::ManagementFails);
-    let error = milvus.gc_resume().await.unwrap_err();
+    let error = milvus.gc_resume(&GcPauseTicket::default()).await.unwrap_err();
     assert_eq!(error.kind(), MilvusErrorKind::Server);
     assert!(error.to_string().contains("500"), "{error}");
 }
@@ -340,7 +342,8 @@ async fn a_404_of_another_server_does_not_mean_that_milvus_cannot_pause_its_garb
     });
     let fake = FakeMilvus::start(FakeConfig::new("2.3.6", "/nonexistent"));
     let config = ConnectConfig { management_endpoint: Some(endpoint), ..connect_config(&fake) };
-    let error = Milvus::connect(&config).await.unwrap().gc_resume().await.unwrap_err();
+    let error =
+        Milvus::connect(&config).await.unwrap().gc_resume(&GcPauseTicket::default()).await.unwrap_err();
     assert_eq!(error.kind(), MilvusErrorKind::Server);
     assert!(error.to_string().contains("something else than Milvus"), "{error}");
 }

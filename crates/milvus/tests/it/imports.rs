@@ -36,6 +36,7 @@ fn import_request(target: &CollectionRef, insert: String, delta: String) -> Impo
         target: target.clone(),
         partition: Some("_default".to_owned()),
         files: vec![ImportPrefixes { insert, delta }],
+        column_groups: false,
     }
 }
 

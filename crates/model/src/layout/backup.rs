@@ -106,6 +106,21 @@ impl BackupLayout {
         self.dir.join(&format!("binlogs/{DELTA_LOG}/{collection}/{}/", partition.to_wire()))
     }
 
+    /// Returns the prefix of a group of segments, which usually contains the directory of one segment.
+    pub fn insert_group_dir(
+        &self,
+        collection: CollectionId,
+        partition: PartitionId,
+        group: i64,
+    ) -> ObjectKey {
+        self.insert_dir(collection, partition).join(&format!("{group}/"))
+    }
+
+    /// Returns the prefix of the delta logs of a group of segments.
+    pub fn delta_group_dir(&self, collection: CollectionId, partition: PartitionId, group: i64) -> ObjectKey {
+        self.delta_dir(collection, PartitionScope::One(partition)).join(&format!("{group}/"))
+    }
+
     /// Returns the key of an insert binlog; `group` is the directory level above the segment's, absent in old backups.
     pub fn insert_key(
         &self,

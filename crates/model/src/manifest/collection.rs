@@ -151,3 +151,11 @@ pub struct Index {
     /// The id of the index in the source, where known.
     pub id: i64,
 }
+
+impl Index {
+    /// Returns whether both index the same values: those of a field, or of a path within a JSON field.
+    pub fn indexes_same(&self, other: &Self) -> bool {
+        const PATH: &str = "json_path";
+        self.field_name == other.field_name && self.params.get(PATH) == other.params.get(PATH)
+    }
+}

@@ -3,6 +3,7 @@
 //! [`json`] reads the files of every release of Milvus Backup (Go), and writes files that all of them read.
 
 mod collection;
+mod field_steps;
 pub mod json;
 pub mod object_list;
 mod rbac;
@@ -10,6 +11,7 @@ mod schema;
 mod segment;
 
 pub use collection::{CollectionBackup, DatabaseBackup, Index, LoadState, PartitionBackup};
+pub use field_steps::FieldSteps;
 pub use rbac::{Grant, PrivilegeGroup, Rbac, User};
 pub use schema::{ConsistencyLevel, DataType, Field, Function, KeyValue, Schema, StructArrayField};
 pub use segment::{Binlog, DeltaLog, Segment};

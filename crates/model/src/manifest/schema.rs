@@ -135,6 +135,21 @@ impl Schema {
         (FieldId::FIRST_USER_FIELD.0..=i64::MAX).find(|id| !used.contains(id)).map(FieldId)
     }
 
+    /// Returns whether the rows are in files outside Milvus, so that there are none to back up.
+    pub fn is_external(&self) -> bool {
+        !self.external_source.is_empty()
+    }
+
+    /// Returns whether Milvus hid the keys with which the files of an external collection are read.
+    pub fn hides_external_keys(&self) -> bool {
+        self.external_spec.contains("***")
+    }
+
+    /// Returns whether a function calls a model of a provider, as those for text embedding do.
+    pub fn calls_models(&self) -> bool {
+        self.functions.iter().any(|function| !matches!(function.kind, 0 | 1 | 4 | 5))
+    }
+
     /// Returns whether a field of the schema is the partition key.
     pub fn has_partition_key(&self) -> bool {
         self.fields.iter().any(|field| field.is_partition_key)

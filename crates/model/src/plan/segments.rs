@@ -1,6 +1,6 @@
 //! Assignment of listed files to the segments that Milvus reported.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::ids::{FieldId, LogId, PartitionScope, SegmentId};
 use crate::layout::milvus::{DeltaKey, InsertKey};
@@ -46,6 +46,14 @@ pub enum SegmentProblem {
         /// The number of rows that Milvus reports.
         reported: u64,
     },
+    /// A file that Milvus names does not exist.
+    #[error("segment {id} lacks its file {log}, which Milvus names")]
+    Missing {
+        /// The segment with the problem.
+        id: SegmentId,
+        /// The id of the file.
+        log: LogId,
+    },
     /// A file has no content, because it is being written or removed.
     #[error("segment {id} has an empty file {log}")]
     Empty {
@@ -75,7 +83,11 @@ pub enum SegmentProblem {
 pub struct ListedSegments {
     /// The segments in the order in which Milvus reported them, with sorted files.
     pub segments: Vec<Segment>,
+    /// The number of files that were left out because Milvus does not name them, though it describes their segments.
+    pub unnamed: u64,
     columns: Vec<FieldId>,
+    /// For each segment that lacks files that Milvus names, one of them.
+    missing: BTreeMap<SegmentId, LogId>,
 }
 
 /// Collects the files of a collection's segments from a listing, in any order.
@@ -85,6 +97,10 @@ pub struct SegmentFiles {
     order: Vec<SegmentId>,
     /// The columns of which every segment of the first storage format has files.
     columns: Vec<FieldId>,
+    /// The files that Milvus names, of the segments whose files it describes, as far as they were not found yet.
+    named: HashMap<SegmentId, HashSet<LogId>>,
+    /// The number of files in the directories of these segments that Milvus does not name.
+    unnamed: u64,
 }
 
 impl SegmentFiles {
@@ -98,25 +114,34 @@ impl SegmentFiles {
         }
         let segments = reported.iter().map(|s| (s.id, to_segment(s))).collect();
         let order = reported.iter().map(|s| s.id).collect();
-        Ok(Self { segments, order, columns: required_columns(schema) })
+        let columns = required_columns(schema);
+        Ok(Self { segments, order, columns, named: HashMap::new(), unnamed: 0 })
+    }
+
+    /// Names the files of a segment, in any order; other files in its directory are left out.
+    pub fn name_files(&mut self, segment: SegmentId, logs: impl IntoIterator<Item = LogId>) {
+        self.named.entry(segment).or_default().extend(logs);
     }
 
     /// Adds an insert binlog; returns whether it belongs to one of the segments.
     pub fn add_insert(&mut self, key: &InsertKey, size: u64) -> bool {
-        self.find_owner(key.segment, PartitionScope::One(key.partition))
+        self.find_owner(key.segment, PartitionScope::One(key.partition), key.log)
             .map(|segment| segment.binlogs.push(Binlog { field: key.field, log: key.log, size }))
             .is_some()
     }
 
     /// Adds a delta log; returns whether it belongs to one of the segments.
     pub fn add_delta(&mut self, key: &DeltaKey, size: u64) -> bool {
-        self.find_owner(key.segment, key.partition)
+        self.find_owner(key.segment, key.partition, key.log)
             .map(|segment| segment.delta_logs.push(DeltaLog { log: key.log, size }))
             .is_some()
     }
 
-    fn find_owner(&mut self, id: SegmentId, partition: PartitionScope) -> Option<&mut Segment> {
-        self.segments.get_mut(&id).filter(|segment| segment.partition == partition)
+    fn find_owner(&mut self, id: SegmentId, partition: PartitionScope, log: LogId) -> Option<&mut Segment> {
+        let segment = self.segments.get_mut(&id).filter(|segment| segment.partition == partition)?;
+        let is_own = self.named.get_mut(&id).is_none_or(|named| named.remove(&log));
+        self.unnamed += u64::from(!is_own);
+        is_own.then_some(segment)
     }
 
     /// Returns the segments with the files that were added.
@@ -130,14 +155,18 @@ impl SegmentFiles {
             segment.delta_logs.shrink_to_fit();
             segments.push(segment);
         }
-        ListedSegments { segments, columns: self.columns }
+        let missing = self.named.into_iter();
+        let missing = missing.filter_map(|(id, logs)| Some((id, logs.into_iter().min()?))).collect();
+        ListedSegments { segments, columns: self.columns, missing, unnamed: self.unnamed }
     }
 }
 
 impl ListedSegments {
     /// Returns all problems with the files of the segments.
     pub fn problems(&self) -> Vec<SegmentProblem> {
-        self.segments.iter().filter_map(|segment| find_problem(segment, &self.columns)).collect()
+        let missing = self.missing.iter().map(|(id, log)| SegmentProblem::Missing { id: *id, log: *log });
+        let found = self.segments.iter().filter_map(|segment| find_problem(segment, &self.columns));
+        missing.chain(found).collect()
     }
 }
 
@@ -287,6 +316,19 @@ mod tests {
         let segments = files.finish().segments;
         assert_eq!((segments.len(), segments[0].objects()), (1, 3));
         assert_eq!(segments[0].group_id, Some(3));
+    }
+
+    #[test]
+    fn files_that_milvus_does_not_name_are_left_out_and_named_ones_must_exist() {
+        let mut files = SegmentFiles::new(&[reported(3, 10)], &schema()).unwrap();
+        files.name_files(SegmentId(3), [7, 8, 9, 10].map(LogId));
+        for (field, log) in [(0, 7), (1, 8), (100, 9), (100, 77)] {
+            assert_eq!(files.add_insert(&insert(3, field, log), 5), log != 77);
+        }
+        let listed = files.finish();
+        assert_eq!((listed.segments[0].objects(), listed.unnamed), (3, 1));
+        let problem = listed.problems().remove(0).to_string();
+        assert_eq!(problem, "segment 3 lacks its file 10, which Milvus names");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Release, ServerVersion};
-use crate::manifest::{DataType, Field, Index, Schema};
+use crate::manifest::{DataType, Field, FieldSteps, Index, Schema};
 
 /// The features of one Milvus, derived from its version; where the server answers otherwise, its answer has priority.
 #[derive(Clone, Debug)]
@@ -20,6 +20,18 @@ pub struct Capabilities {
     /// Applies the deletes of an import only to rows that are older (2.3.4); older releases delete also the rows that were
     /// inserted again afterwards.
     pub import_applies_deletes_by_time: bool,
+    /// Has a REST service on the port of gRPC, and import jobs that read the directories of single segments (2.4.0).
+    pub rest: bool,
+    /// Describes the files of segments over REST (2.5.8).
+    pub describe_segments: bool,
+    /// Imports files that contain groups of columns (2.6.0).
+    pub imports_column_groups: bool,
+    /// Keeps the aliases of a dropped collection, or refuses to drop it while it has some (2.4.0).
+    pub keeps_aliases_of_dropped: bool,
+    /// Can read and add users, roles and grants as a whole (2.4.10).
+    pub rbac: bool,
+    /// Can skip the check of a model function's provider when a collection is created (2.6.8).
+    pub skips_function_check: bool,
     version: ServerVersion,
 }
 
@@ -56,6 +68,12 @@ impl Capabilities {
             flush_keeps_ids: !version.at_least((2, 6, 0)),
             import_applies_deletes_by_time: version.at_least((2, 3, 4)),
             bulk_flush: version.at_least((2, 6, 11)),
+            rest: version.at_least((2, 4, 0)),
+            describe_segments: version.at_least((2, 5, 8)),
+            imports_column_groups: version.at_least((2, 6, 0)),
+            keeps_aliases_of_dropped: version.at_least((2, 4, 0)),
+            rbac: version.at_least((2, 4, 10)),
+            skips_function_check: version.at_least((2, 6, 8)),
             version: version.clone(),
         }
     }
@@ -71,24 +89,58 @@ impl Capabilities {
         };
         let vectors = schema.fields.iter().filter(|field| field.data_type.is_vector()).count();
         needs(vectors > 1, "more than one vector field", (2, 4, 0));
+        needs(vectors > 4, "more than four vector fields", (2, 6, 0));
         needs(!schema.functions.is_empty(), "functions", (2, 5, 0));
         needs(!schema.struct_array_fields.is_empty(), "arrays of structs", (2, 6, 0));
         needs(
-            has_field_id_gaps(schema),
-            "gaps in the field ids, because fields were added or dropped later",
-            (2, 6, 0),
+            schema.struct_array_fields.iter().any(|array| array.nullable),
+            "missing arrays of structs",
+            (3, 0, 0),
         );
+        needs(schema.enable_namespace, "namespaces", (3, 0, 0));
+        needs(schema.is_external(), "external collections", (3, 0, 0));
+        let steps = FieldSteps::new(schema);
+        needs(!steps.added.is_empty(), "fields that were added later", (2, 6, 0));
+        needs(!steps.dropped.is_empty(), "gaps in the field ids, because fields were dropped", (3, 0, 0));
+        problems.extend(steps.impossible.into_iter().map(|name| SchemaProblem {
+            field: Some(name),
+            feature: "an id that no new field can get".to_owned(),
+            since: None,
+        }));
         problems
     }
 
-    /// Returns the problem with importing rows into the partitions of a partition key, which the first releases refuse.
-    pub fn import_problem(&self, schema: &Schema) -> Option<SchemaProblem> {
-        let since = if self.version.at_least((2, 3, 0)) { (2, 3, 2) } else { (2, 2, 15) };
-        (schema.has_partition_key() && !self.version.at_least(since)).then(|| SchemaProblem {
-            field: None,
-            feature: "imports into a collection with a partition key".to_owned(),
-            since: Some(since),
-        })
+    /// Returns the problems with importing rows of a collection, which are faults of some releases.
+    pub fn import_problems(&self, schema: &Schema) -> Vec<SchemaProblem> {
+        let has_outputs = schema.functions.iter().any(|function| !function.output_field_names.is_empty());
+        let faults: [(bool, &str, Release, Release); 5] = [
+            (
+                schema.has_partition_key(),
+                "imports into a collection with a partition key",
+                (2, 2, 0),
+                (2, 2, 15),
+            ),
+            (
+                schema.has_partition_key(),
+                "imports into a collection with a partition key",
+                (2, 3, 0),
+                (2, 3, 2),
+            ),
+            (true, "imports into the partitions of a backup", (2, 4, 0), (2, 4, 3)),
+            (has_outputs, "imports of the outputs of functions", (2, 5, 0), (2, 5, 7)),
+            (has_outputs, "imports of the outputs of functions", (2, 6, 0), (2, 6, 14)),
+        ];
+        let is_faulty =
+            |from: Release, mended: Release| self.version.at_least(from) && !self.version.at_least(mended);
+        faults
+            .into_iter()
+            .filter(|(concerns, _, from, mended)| *concerns && is_faulty(*from, *mended))
+            .map(|(_, feature, _, mended)| SchemaProblem {
+                field: None,
+                feature: feature.to_owned(),
+                since: Some(mended),
+            })
+            .collect()
     }
 
     /// Returns the problem with an index whose type this Milvus does not have; `None` if it has it or may have it.
@@ -110,7 +162,14 @@ impl Capabilities {
             used.push(typed("elements of type", field.element_type));
         }
         if field.nullable {
-            used.push(("missing values".to_owned(), Some((2, 5, 0))));
+            let since = if field.data_type.is_vector() { (2, 6, 0) } else { (2, 5, 0) };
+            used.push(("missing values".to_owned(), Some(since)));
+        }
+        if field.element_nullable {
+            used.push(("missing elements".to_owned(), Some((3, 0, 1))));
+        }
+        if field.is_clustering_key {
+            used.push(("clustering key".to_owned(), Some((2, 4, 0))));
         }
         if field.is_function_output {
             used.push(("output of a function".to_owned(), Some((2, 5, 0))));
@@ -146,15 +205,6 @@ fn first_release_with_index(index_type: &str) -> Option<Release> {
         "NGRAM" | "RTREE" | "IVF_RABITQ" | "MINHASH_LSH" => Some((2, 6, 0)),
         _ => None,
     }
-}
-
-/// Returns whether the fields would get other ids in a new collection.
-///
-/// A server numbers fields from 100 without gaps, the dynamic field last, and matches binlogs by these ids.
-fn has_field_id_gaps(schema: &Schema) -> bool {
-    let mut ids: Vec<i64> = schema.fields.iter().filter(|f| !f.is_dynamic).map(|f| f.id).collect();
-    ids.sort_unstable();
-    schema.struct_array_fields.is_empty() && ids.into_iter().zip(100..).any(|(id, expected)| id != expected)
 }
 
 #[cfg(test)]
@@ -200,12 +250,29 @@ mod tests {
     fn the_first_releases_import_nothing_into_partitions_of_a_key() {
         let key = Field { is_partition_key: true, ..field(100, "tenant", DataType::INT64) };
         let schema = Schema { fields: vec![key], ..Schema::default() };
-        let problem = |raw: &str| capabilities_of(raw).import_problem(&schema).map(|p| p.to_string());
+        let problems = |raw: &str, schema: &Schema| -> Vec<String> {
+            capabilities_of(raw).import_problems(schema).iter().map(ToString::to_string).collect()
+        };
         let refused =
-            |since| Some(format!("imports into a collection with a partition key (since Milvus {since})"));
-        assert_eq!((problem("2.2.14"), problem("2.2.15")), (refused("2.2.15"), None));
-        assert_eq!((problem("2.3.1"), problem("2.3.2")), (refused("2.3.2"), None));
-        assert_eq!(capabilities_of("2.2.9").import_problem(&Schema::default()), None);
+            |since| vec![format!("imports into a collection with a partition key (since Milvus {since})")];
+        assert_eq!((problems("2.2.14", &schema), problems("2.2.15", &schema)), (refused("2.2.15"), vec![]));
+        assert_eq!((problems("2.3.1", &schema), problems("2.3.2", &schema)), (refused("2.3.2"), vec![]));
+        let plain = Schema::default();
+        assert_eq!(problems("2.2.9", &plain), [""; 0]);
+        assert_eq!(
+            problems("2.4.2", &plain),
+            ["imports into the partitions of a backup (since Milvus 2.4.3)"]
+        );
+        assert_eq!(problems("2.4.3", &plain), [""; 0]);
+    }
+
+    #[test]
+    fn releases_that_lose_the_outputs_of_functions_are_named() {
+        let output = vec!["sparse".to_owned()];
+        let function = crate::manifest::Function { output_field_names: output, ..Default::default() };
+        let schema = Schema { functions: vec![function], ..Schema::default() };
+        let count = |raw: &str| capabilities_of(raw).import_problems(&schema).len();
+        assert_eq!(["2.5.6", "2.5.7", "2.6.13", "2.6.14", "3.0.0"].map(count), [1, 0, 1, 0, 0]);
     }
 
     #[test]
@@ -244,7 +311,7 @@ mod tests {
             "field odd: type 999",
             "more than one vector field (since Milvus 2.4.0)",
             "functions (since Milvus 2.5.0)",
-            "gaps in the field ids, because fields were added or dropped later (since Milvus 2.6.0)",
+            "gaps in the field ids, because fields were dropped (since Milvus 3.0.0)",
         ];
         assert_eq!(problems("2.3.5", &schema), on_2_3);
         assert_eq!(problems("2.2.16", &schema)[0], "field tags: type Array (since Milvus 2.3.0)");

@@ -12,8 +12,8 @@ pub type Release = (u32, u32, u32);
 
 /// The oldest supported release: the first with databases.
 const OLDEST_SUPPORTED: Release = (2, 2, 9);
-/// The first release that is not supported yet.
-const FIRST_UNSUPPORTED: Release = (2, 4, 0);
+/// The first release that is newer than all that are known; it is served like the newest known one.
+const FIRST_UNKNOWN: Release = (3, 1, 0);
 /// Stands for a number that a version lacks; it is newer than all others.
 const NEWEST: u32 = u32::MAX;
 
@@ -24,16 +24,10 @@ pub struct ServerVersion {
     release: Release,
 }
 
-/// The reason why a Milvus is not supported.
+/// The release is older than the first one with databases.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnsupportedVersion {
-    /// The release is older than the first one with databases.
-    #[error("Milvus {0} is not supported: 2.2.9 or later is required")]
-    TooOld(ServerVersion),
-    /// The release may store rows or deletes in formats that this program does not read yet.
-    #[error("Milvus {0} is not supported yet: 2.3 is the latest supported version")]
-    TooNew(ServerVersion),
-}
+#[error("Milvus {0} is not supported: 2.2.9 or later is required")]
+pub struct UnsupportedVersion(pub ServerVersion);
 
 impl ServerVersion {
     /// Parses the text that Milvus reports, such as `v2.3.5-lite`.
@@ -53,13 +47,16 @@ impl ServerVersion {
 
     /// Fails if this version is not supported; the error names the version.
     pub fn supported(&self) -> Result<(), UnsupportedVersion> {
-        if !self.at_least(OLDEST_SUPPORTED) {
-            Err(UnsupportedVersion::TooOld(self.clone()))
-        } else if self.at_least(FIRST_UNSUPPORTED) {
-            Err(UnsupportedVersion::TooNew(self.clone()))
-        } else {
-            Ok(())
-        }
+        if self.at_least(OLDEST_SUPPORTED) { Ok(()) } else { Err(UnsupportedVersion(self.clone())) }
+    }
+
+    /// Returns a warning if this release is newer than those that this program was made for, or no release at all.
+    pub fn describe_unknown(&self) -> Option<String> {
+        self.at_least(FIRST_UNKNOWN).then(|| {
+            format!(
+                "Milvus {self} is newer than the releases that this program knows (up to 3.0): it is treated like 3.0"
+            )
+        })
     }
 }
 
@@ -134,17 +131,27 @@ mod tests {
     }
 
     #[test]
-    fn only_2_2_9_to_2_3_are_supported() {
-        for raw in ["2.2.9", "v2.2.16-lite", "2.3.0", "v2.3.5", "2.3.22", "2.3"] {
-            assert_eq!(ServerVersion::parse(raw).supported(), Ok(()), "{raw}");
+    fn releases_without_databases_are_refused_and_unknown_ones_are_announced() {
+        for raw in [
+            "2.2.9",
+            "v2.2.16-lite",
+            "2.3.0",
+            "v2.3.5",
+            "2.3",
+            "2.6-20260404-x",
+            "pkg/v2.5.5",
+            "3.0.0",
+            "3.0",
+        ] {
+            let version = ServerVersion::parse(raw);
+            assert_eq!((version.supported(), version.describe_unknown()), (Ok(()), None), "{raw}");
         }
-        let refused = |raw| ServerVersion::parse(raw).supported().unwrap_err().to_string();
-        assert_eq!(refused("2.2.8"), "Milvus 2.2.8 is not supported: 2.2.9 or later is required");
-        assert_eq!(
-            refused("v2.4.0"),
-            "Milvus v2.4.0 is not supported yet: 2.3 is the latest supported version"
-        );
-        assert!(refused("master-20260101").contains("master-20260101 is not supported yet"));
+        let refused = ServerVersion::parse("2.2.8").supported().unwrap_err().to_string();
+        assert_eq!(refused, "Milvus 2.2.8 is not supported: 2.2.9 or later is required");
+        for raw in ["3.1.0", "4.0.0", "master-20260101-8b1ae98f", ""] {
+            let version = ServerVersion::parse(raw);
+            assert!(version.supported().is_ok() && version.describe_unknown().is_some(), "{raw}");
+        }
     }
 
     proptest! {

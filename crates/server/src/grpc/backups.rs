@@ -202,11 +202,12 @@ mod tests {
             strict: true,
             pause_gc: true,
             replace_unfinished: true,
+            rbac: true,
         };
         let document = serde_json::to_value(to_document::<NewBackup>(&message).unwrap()).unwrap();
         let expected = serde_json::json!({
             "name": "n", "filter": "shop.*", "strategy": "skip_flush", "strict": true, "pause_gc": true,
-            "replace_unfinished": true,
+            "replace_unfinished": true, "rbac": true,
             "dry_run": false,
         });
         assert_eq!(document, expected);
@@ -224,12 +225,13 @@ mod tests {
             load: Some(false),
             aliases: Some(false),
             cleanup_on_failure: true,
+            rbac: true,
         };
         let document = serde_json::to_value(to_document::<NewRestore>(&message).unwrap()).unwrap();
         let expected = serde_json::json!({
             "backup": "n", "filter": "shop.*", "rename": {"a": "b"}, "suffix": "_copy", "meta_only": true,
             "indexes": false, "auto_index": true, "existing": "drop", "drop_indexes": true, "load": false,
-            "aliases": false, "cleanup_on_failure": true, "dry_run": false,
+            "aliases": false, "cleanup_on_failure": true, "rbac": true, "dry_run": false,
         });
         assert_eq!(document, expected);
     }

@@ -37,6 +37,9 @@ pub struct BackupRequest {
     /// Whether the backup replaces an unfinished one of its name whose run has ended.
     #[serde(default)]
     pub replace_unfinished: bool,
+    /// Whether the backup contains the users with the hashes of their passwords, roles and grants.
+    #[serde(default)]
+    pub rbac: bool,
 }
 
 impl BackupRequest {
@@ -49,6 +52,7 @@ impl BackupRequest {
             strict: false,
             pause_gc: false,
             replace_unfinished: false,
+            rbac: false,
         }
     }
 }

@@ -25,11 +25,17 @@ pub enum PlanError {
     /// Target collections that should be used do not exist.
     #[error("target collections do not exist: {}", join_names(.0))]
     TargetsMissing(Vec<CollectionRef>),
-    /// A collection has segments of a storage version that no supported Milvus can import.
+    /// A collection has segments of a storage version that the target cannot import.
     #[error(
-        "{0} contains segments of storage version {1} (Milvus 2.6 and later), which this version cannot restore"
+        "{0} contains segments of storage version {1}, which this Milvus cannot import (version 2: since 2.6.0)"
     )]
     StorageVersion(CollectionRef, i64),
+    /// An external collection whose keys Milvus did not hand out.
+    #[error(
+        "the keys of the external collection {0} are not in the backup, because Milvus shows them as ***: leave it out \
+         of the restore, and create it by hand"
+    )]
+    ExternalKeys(CollectionRef),
 }
 
 /// Joins the first five differences.

@@ -17,10 +17,12 @@ pub struct ImportJob {
     pub scope: PartitionScope,
     /// The contents of the files: rows in one storage format, or only delete entries.
     pub kind: SegmentKind,
+    /// The segments of the job.
+    pub segments: Vec<JobSegment>,
     /// The location from which Milvus reads the files.
     pub files: ImportFiles,
-    /// Whether the job reads delta logs.
-    pub has_deltas: bool,
+    /// Whether Milvus reads the directory of each segment, instead of that of the whole partition.
+    pub by_segment: bool,
     /// The number of files.
     pub objects: u64,
     /// The number of files that are copied or written to the store of the target first.
@@ -33,39 +35,50 @@ pub struct ImportJob {
     pub after: Vec<ImportJobKey>,
 }
 
-/// The location from which an import job reads its files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ImportFiles {
-    /// The partition's prefix in the backup.
-    InPlace,
-    /// The rows in the partition's prefix in the backup, and the deletes in the staging directory.
-    InPlaceWithStagedDeletes(Vec<StagedSegment>),
-    /// The staging directory.
-    Staged(Vec<StagedSegment>),
-}
-
-impl ImportFiles {
-    /// Returns the segments of which files are staged.
-    pub fn staged_segments(&self) -> &[StagedSegment] {
-        match self {
-            Self::InPlace => &[],
-            Self::InPlaceWithStagedDeletes(segments) | Self::Staged(segments) => segments,
+impl ImportJob {
+    /// Returns whether the delta logs of a segment are read in the staging directory.
+    pub fn stages_deletes_of(&self, segment: &JobSegment) -> bool {
+        match self.files {
+            ImportFiles::InPlace => false,
+            // One directory has the delta logs of all segments of a partition.
+            ImportFiles::InPlaceWithStagedDeletes => {
+                !self.by_segment || segment.deletes == DeleteTreatment::Folded
+            }
+            ImportFiles::Staged => true,
         }
     }
 
     /// Returns the number of segments whose deletes are brought in this way.
     pub fn count(&self, deletes: DeleteTreatment) -> usize {
-        self.staged_segments().iter().filter(|segment| segment.deletes == deletes).count()
+        self.segments.iter().filter(|segment| segment.deletes == deletes).count()
+    }
+
+    /// Returns whether Milvus reads delta logs.
+    pub fn has_deltas(&self) -> bool {
+        self.segments.iter().any(|segment| segment.has_deltas)
     }
 }
 
-/// A segment of which files are staged.
+/// The location from which an import job reads its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StagedSegment {
+pub enum ImportFiles {
+    /// The backup.
+    InPlace,
+    /// The backup for the rows, and the staging directory for the deletes.
+    InPlaceWithStagedDeletes,
+    /// The staging directory.
+    Staged,
+}
+
+/// A segment of an import job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobSegment {
     /// The segment.
     pub id: SegmentId,
     /// How its deletes are brought to the target.
     pub deletes: DeleteTreatment,
+    /// Whether Milvus reads delta logs of it.
+    pub has_deltas: bool,
 }
 
 /// How the deletes of a segment are brought to the target.

@@ -1,8 +1,11 @@
-//! The import jobs of a collection: one for each partition, which reads its prefix in place, wherever possible.
+//! The import jobs of a collection, which read its files in place wherever possible.
+//!
+//! Milvus 2.2 and 2.3 reads the directory of a partition, so there is one job for each. Later releases read the
+//! directories of segments, of which a job may have many.
 
 use super::{
-    DataAccess, DeleteEffect, DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, MAX_JOB_BYTES,
-    PartitionPlan, PrefixFacts, RowRange, StagedSegment, TargetFacts,
+    DataAccess, DeleteEffect, DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, JobSegment,
+    MAX_JOB_BYTES, PartitionPlan, PrefixFacts, RowRange, TargetFacts,
 };
 use crate::ids::PartitionScope;
 use crate::manifest::{CollectionBackup, PartitionBackup, Segment};
@@ -15,7 +18,9 @@ pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
 
 /// Plans the partitions of a collection and the import jobs for their data.
 ///
-/// Milvus 2.2 and 2.3 imports delete entries only together with the rows of their segment, so no job waits for another.
+/// Delete entries are imported together with the rows of their segment, so no job waits for another. 2.2 and 2.3 know no
+/// other way; from 2.4 on there are jobs of deletes alone, which releases switch off, restrict, or complete without
+/// effect.
 pub(super) fn plan_partitions(
     backup: &CollectionBackup,
     facts: &TargetFacts,
@@ -37,13 +42,18 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
         .segments
         .iter()
         .filter(|s| s.kind.has_rows() && !s.binlogs.is_empty())
-        .map(|segment| PlannedSegment::new(segment, prefix, facts.ignores_delete_times))
+        .map(|segment| PlannedSegment::new(segment, prefix, facts.importer.ignores_delete_times))
         .collect();
     let is_rewritten = segments.iter().any(|segment| segment.deletes == DeleteTreatment::Applied);
     segments.retain(|s| s.deletes != DeleteTreatment::Applied || s.live_rows() != Some(0));
-    let groups = group_segments(&segments, facts.max_job_bytes.unwrap_or(MAX_JOB_BYTES));
-    let can_read = facts.access == DataAccess::InPlace && !prefix.foreign;
-    let readable = can_read && groups.len() == 1 && !is_rewritten;
+    let by_segment = facts.importer.max_segments.is_some();
+    let limits = JobLimits {
+        bytes: facts.max_job_bytes.unwrap_or(MAX_JOB_BYTES),
+        segments: facts.importer.max_segments.unwrap_or(usize::MAX),
+    };
+    let groups = group_segments(&segments, limits);
+    let can_read = facts.access == DataAccess::InPlace && !prefix.foreign && !is_rewritten;
+    let readable = can_read && if by_segment { have_own_directories(&segments) } else { groups.len() == 1 };
     let scope = PartitionScope::One(partition.id);
     let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, segments })| {
         let files = choose_files(segments, readable);
@@ -51,9 +61,10 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
             key: ImportJobKey::new(*kind, scope, number),
             scope,
             kind: *kind,
-            has_deltas: segments.iter().any(|segment| segment.delta_logs() > 0),
+            segments: segments.iter().map(PlannedSegment::of_job).collect(),
+            by_segment,
             objects: segments.iter().map(|s| s.segment.objects() as u64).sum(),
-            staged_objects: count_staged_objects(&files, segments),
+            staged_objects: count_staged_objects(files, segments, by_segment),
             files,
             bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.segment.size())),
             rows: row_range(segments, prefix),
@@ -101,6 +112,10 @@ impl<'a> PlannedSegment<'a> {
         }
     }
 
+    fn of_job(&self) -> JobSegment {
+        JobSegment { id: self.segment.id, deletes: self.deletes, has_deltas: self.delta_logs() > 0 }
+    }
+
     /// Returns the number of rows that an import must report; `None` if it is not known exactly.
     fn live_rows(&self) -> Option<u64> {
         match self.effect {
@@ -112,26 +127,42 @@ impl<'a> PlannedSegment<'a> {
 
 /// Chooses from where a job reads its files; `readable` tells whether the target can read them in the backup.
 fn choose_files(segments: &[PlannedSegment<'_>], readable: bool) -> ImportFiles {
-    let staged = || segments.iter().map(|s| StagedSegment { id: s.segment.id, deletes: s.deletes }).collect();
     if !readable {
-        ImportFiles::Staged(staged())
+        ImportFiles::Staged
     } else if segments.iter().any(|segment| segment.deletes == DeleteTreatment::Folded) {
-        ImportFiles::InPlaceWithStagedDeletes(staged())
+        ImportFiles::InPlaceWithStagedDeletes
     } else {
         ImportFiles::InPlace
     }
 }
 
 /// Counts the files that are copied or written to the store of the target first.
-fn count_staged_objects(files: &ImportFiles, segments: &[PlannedSegment<'_>]) -> u64 {
+fn count_staged_objects(files: ImportFiles, segments: &[PlannedSegment<'_>], by_segment: bool) -> u64 {
+    let folded = |s: &&PlannedSegment<'_>| s.deletes == DeleteTreatment::Folded;
     let delta_logs = segments.iter().map(PlannedSegment::delta_logs).sum::<u64>();
     match files {
         ImportFiles::InPlace => 0,
-        ImportFiles::InPlaceWithStagedDeletes(_) => delta_logs,
-        ImportFiles::Staged(_) => {
+        ImportFiles::InPlaceWithStagedDeletes if by_segment => {
+            segments.iter().filter(folded).map(PlannedSegment::delta_logs).sum()
+        }
+        ImportFiles::InPlaceWithStagedDeletes => delta_logs,
+        ImportFiles::Staged => {
             delta_logs + segments.iter().map(|s| s.segment.binlogs.len() as u64).sum::<u64>()
         }
     }
+}
+
+/// Returns whether each segment has a directory of its own above that with its files, as the Go releases since 0.4 write
+/// them: Milvus takes every directory one level below the given one for a segment.
+fn have_own_directories(segments: &[PlannedSegment<'_>]) -> bool {
+    segments.iter().all(|planned| planned.segment.group_id == Some(planned.segment.id.0))
+}
+
+/// The limits of one job.
+#[derive(Clone, Copy)]
+struct JobLimits {
+    bytes: u64,
+    segments: usize,
 }
 
 /// Segments that one job imports.
@@ -156,17 +187,21 @@ fn row_range(segments: &[PlannedSegment<'_>], prefix: &PrefixFacts) -> RowRange 
     RowRange { min: max.saturating_sub(deletes), max }
 }
 
-/// Groups consecutive segments of at most `max_bytes` together; a larger segment is a group of its own.
+/// Groups consecutive segments within the limits together; a larger segment is a group of its own.
 ///
 /// A group has one storage format, because Milvus rejects jobs with several.
-fn group_segments<'a>(segments: &[PlannedSegment<'a>], max_bytes: u64) -> Vec<SegmentGroup<'a>> {
+fn group_segments<'a>(segments: &[PlannedSegment<'a>], limits: JobLimits) -> Vec<SegmentGroup<'a>> {
     let mut groups: Vec<SegmentGroup<'_>> = Vec::new();
     let mut bytes: u64 = 0;
     for planned in segments {
         let Segment { kind, .. } = *planned.segment;
         bytes = bytes.saturating_add(planned.segment.size());
         match groups.last_mut() {
-            Some(group) if bytes <= max_bytes && group.kind == kind => group.segments.push(*planned),
+            Some(group)
+                if bytes <= limits.bytes && group.segments.len() < limits.segments && group.kind == kind =>
+            {
+                group.segments.push(*planned);
+            }
             _ => {
                 groups.push(SegmentGroup { kind, segments: vec![*planned] });
                 bytes = planned.segment.size();
@@ -182,6 +217,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{PartitionId, SegmentId};
+    use crate::plan::restore::ImporterFacts;
     use crate::plan::sample::{self, GIB};
     use crate::segment::StorageFormat;
 
@@ -196,11 +232,12 @@ mod tests {
 
     /// Returns the segments of every job in order; all jobs must be staged.
     fn staged_segments(jobs: &[ImportJob]) -> Vec<Vec<i64>> {
-        let ids = |job: &ImportJob| match &job.files {
-            ImportFiles::Staged(segments) => segments.iter().map(|segment| segment.id.0).collect(),
-            other => panic!("{other:?}"),
-        };
-        jobs.iter().map(ids).collect()
+        assert!(jobs.iter().all(|job| job.files == ImportFiles::Staged), "{jobs:?}");
+        segments_of(jobs)
+    }
+
+    fn segments_of(jobs: &[ImportJob]) -> Vec<Vec<i64>> {
+        jobs.iter().map(|job| job.segments.iter().map(|segment| segment.id.0).collect()).collect()
     }
 
     #[test]
@@ -230,16 +267,15 @@ mod tests {
 
     /// Plans two segments: the second, of 50 rows and with delta logs of its own, has these effects.
     fn plan_effect(effect: DeleteEffect, ignores_delete_times: bool) -> Vec<ImportJob> {
-        let mut facts = TargetFacts { ignores_delete_times, ..facts(false, 0) };
+        let importer = ImporterFacts { ignores_delete_times, ..ImporterFacts::default() };
+        let mut facts = TargetFacts { importer, ..facts(false, 0) };
         facts.prefixes.get_mut(&PartitionId(2)).unwrap().segments.insert(SegmentId(4), effect);
         plan_segments(vec![sample::segment(3, 100, 10), sample::segment_with_deletes(4, 50, 20)], &facts).1
     }
 
-    fn staged(deletes: DeleteTreatment) -> Vec<StagedSegment> {
-        vec![
-            StagedSegment { id: SegmentId(3), deletes: DeleteTreatment::Unchanged },
-            StagedSegment { id: SegmentId(4), deletes },
-        ]
+    /// Returns from where a job reads its files, and how the deletes of its last segment are brought.
+    fn treatment(job: &ImportJob) -> (ImportFiles, Option<DeleteTreatment>) {
+        (job.files, job.segments.last().map(|segment| segment.deletes))
     }
 
     #[test]
@@ -247,13 +283,13 @@ mod tests {
         let foreign = DeleteEffect { live: 40, ..DeleteEffect::default() };
         for ignores_delete_times in [false, true] {
             let jobs = plan_effect(foreign, ignores_delete_times);
-            let files = ImportFiles::InPlaceWithStagedDeletes(staged(DeleteTreatment::Folded));
-            assert_eq!((&jobs[0].files, jobs[0].has_deltas), (&files, true));
+            let folded = (ImportFiles::InPlaceWithStagedDeletes, Some(DeleteTreatment::Folded));
+            assert_eq!((treatment(&jobs[0]), jobs[0].has_deltas()), (folded, true));
             assert_eq!((jobs[0].objects, jobs[0].staged_objects), (3, 1), "the new delta log");
             assert_eq!(jobs[0].rows, RowRange { min: 140, max: 140 });
         }
         let without_effect = DeleteEffect { live: 50, ..DeleteEffect::default() };
-        assert!(!plan_effect(without_effect, false)[0].has_deltas, "the delta logs are left out");
+        assert!(!plan_effect(without_effect, false)[0].has_deltas(), "the delta logs are left out");
     }
 
     #[test]
@@ -261,16 +297,17 @@ mod tests {
         let own = DeleteEffect { live: 40, own_logs_suffice: true, ..DeleteEffect::default() };
         let again = DeleteEffect { has_reinserted_rows: true, ..own };
         let partly = DeleteEffect { has_partly_deleted_keys: true, ..again };
-        let files = |effect, ignores_delete_times| plan_effect(effect, ignores_delete_times).remove(0).files;
+        let of = |effect, ignores_delete_times| treatment(&plan_effect(effect, ignores_delete_times)[0]);
+        let unchanged = (ImportFiles::InPlace, Some(DeleteTreatment::Unchanged));
         for effect in [own, again, partly] {
-            assert_eq!(files(effect, false), ImportFiles::InPlace);
+            assert_eq!(of(effect, false), unchanged);
         }
-        assert_eq!(files(own, true), ImportFiles::InPlace);
-        let folded = ImportFiles::InPlaceWithStagedDeletes(staged(DeleteTreatment::Folded));
-        assert_eq!(files(again, true), folded);
-        assert_eq!(files(partly, true), ImportFiles::Staged(staged(DeleteTreatment::Applied)));
+        assert_eq!(of(own, true), unchanged);
+        let folded = (ImportFiles::InPlaceWithStagedDeletes, Some(DeleteTreatment::Folded));
+        assert_eq!(of(again, true), folded);
+        assert_eq!(of(partly, true), (ImportFiles::Staged, Some(DeleteTreatment::Applied)));
         let jobs = plan_effect(partly, true);
-        assert_eq!((jobs[0].has_deltas, jobs[0].rows), (false, RowRange { min: 140, max: 140 }));
+        assert_eq!((jobs[0].has_deltas(), jobs[0].rows), (false, RowRange { min: 140, max: 140 }));
         let none_left = DeleteEffect { live: 0, ..partly };
         assert_eq!(staged_segments(&plan_effect(none_left, true)), [[3]], "the other one is left out");
     }
@@ -287,8 +324,15 @@ mod tests {
                 key: ImportJobKey::new(kind, scope, 0),
                 scope,
                 kind,
+                segments: [(3, false), (4, true)]
+                    .map(|(id, has_deltas)| JobSegment {
+                        id: SegmentId(id),
+                        deletes: DeleteTreatment::Unchanged,
+                        has_deltas,
+                    })
+                    .to_vec(),
                 files: ImportFiles::InPlace,
-                has_deltas: true,
+                by_segment: false,
                 objects: 3,
                 staged_objects: 0,
                 bytes: 31,
@@ -297,6 +341,21 @@ mod tests {
             }]
         );
         assert_eq!(plan.rows, RowRange { min: 143, max: 150 });
+    }
+
+    #[test]
+    fn jobs_of_segments_are_in_place_also_where_a_partition_is_split() {
+        let importer = ImporterFacts { max_segments: Some(2), ..ImporterFacts::default() };
+        let facts = TargetFacts { importer, ..facts(false, 0) };
+        let own = |id| Segment { group_id: Some(id), ..sample::segment(id, 10, 1) };
+        let (_, jobs) = plan_segments((3..8).map(own).collect(), &facts);
+        assert_eq!(segments_of(&jobs), [vec![3, 4], vec![5, 6], vec![7]]);
+        assert!(jobs.iter().all(|job| job.files == ImportFiles::InPlace && job.by_segment));
+        // A directory that segments share would be read for each of them.
+        let shared = |id| Segment { group_id: Some(3), ..sample::segment(id, 10, 1) };
+        assert_eq!(staged_segments(&plan_segments(vec![shared(3), shared(4)], &facts).1), [[3, 4]]);
+        let none = |id| Segment { group_id: None, ..sample::segment(id, 10, 1) };
+        assert_eq!(staged_segments(&plan_segments(vec![none(3)], &facts).1), [[3]]);
     }
 
     #[test]
@@ -373,7 +432,7 @@ mod tests {
                 prop_assert_eq!(all, segments.iter().map(|s| s.id.0).collect::<Vec<_>>());
             }
             for job in &jobs {
-                prop_assert!(job.bytes <= MAX_JOB_BYTES || job.objects == 1);
+                prop_assert!(job.bytes <= MAX_JOB_BYTES || job.segments.len() == 1);
             }
             prop_assert_eq!(jobs.iter().map(|job| job.objects).sum::<u64>(), sizes.len() as u64);
             prop_assert_eq!(plan.rows.max, jobs.iter().map(|job| job.rows.max).sum::<u64>());
@@ -385,11 +444,11 @@ mod tests {
             let segments = (1_i64..).zip(&sizes).map(|(id, size)| sample::segment(id, 1, *size)).collect();
             let far = TargetFacts { access: DataAccess::Staged("far".to_owned()), ..facts(false, 0) };
             let (_, jobs) = plan_segments(segments, &far);
-            let size = |segments: &[StagedSegment]| {
+            let size = |segments: &[JobSegment]| {
                 segments.first().and_then(|segment| sizes.get(usize::try_from(segment.id.0 - 1).ok()?))
             };
             for pair in jobs.windows(2) {
-                prop_assert!(pair[0].bytes + size(pair[1].files.staged_segments()).unwrap() > MAX_JOB_BYTES);
+                prop_assert!(pair[0].bytes + size(&pair[1].segments).unwrap() > MAX_JOB_BYTES);
             }
         }
     }

@@ -6,6 +6,7 @@ mod job;
 mod jobs;
 mod options;
 mod properties;
+mod rbac;
 mod request;
 mod target_schema;
 mod targets;
@@ -13,11 +14,12 @@ mod targets;
 mod tests;
 
 pub use error::PlanError;
-pub use job::{DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, StagedSegment};
+pub use job::{DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, JobSegment};
 pub use options::RestoreOptions;
+pub use rbac::RbacAdditions;
 pub use request::{
-    CollectionOverride, DataAccess, DeleteEffect, ExistingTargetPolicy, PrefixFacts, RestoreRequest,
-    SkipParams, TargetFacts,
+    CollectionOverride, DataAccess, DeleteEffect, ExistingTargetPolicy, ImporterFacts, PrefixFacts,
+    RestoreRequest, SkipParams, TargetFacts,
 };
 
 use std::collections::HashMap;
@@ -38,6 +40,8 @@ pub struct RestorePlan {
     pub name: BackupName,
     /// The databases to create in the target.
     pub databases: Vec<String>,
+    /// The properties that these databases get at the end.
+    pub database_properties: Vec<(String, Vec<KeyValue>)>,
     /// The plans of the collections, in the order in which they are restored.
     pub collections: Vec<CollectionPlan>,
     /// The reason why data is staged; `None` if all data is imported in place.
@@ -144,7 +148,10 @@ impl RestorePlan {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
             let (index, backup) = found.ok_or_else(|| PlanError::NotInBackup(source.clone()))?;
             if !request.options.meta_only {
-                targets::check_segments(backup)?;
+                targets::check_segments(backup, facts.importer.reads_column_groups)?;
+            }
+            if backup.schema.is_external() && backup.schema.hides_external_keys() {
+                return Err(PlanError::ExternalKeys(backup.name.clone()));
             }
             targets::check_schema(backup, target, facts)?;
             collections.push(CollectionPlan::new(index, backup, target, request, facts, &mut warnings));
@@ -158,21 +165,26 @@ impl RestorePlan {
         }
         targets::check_drops(&collections, request.confirmed_drops.as_ref())?;
         targets::remove_taken_aliases(&mut collections, &facts.aliases, &mut warnings);
-        let staged = || collections.iter().flat_map(|plan| &plan.jobs).map(|job| &job.files);
+        let mut jobs = collections.iter().flat_map(|plan| &plan.jobs);
         let staging = match &facts.access {
-            DataAccess::Staged(why) => staged().next().map(|_| why.clone()),
+            DataAccess::Staged(why) => jobs.next().map(|_| why.clone()),
             // Whole segments are the larger matter where delta logs are staged too.
             DataAccess::InPlace => {
-                let reasons = staged().filter_map(|files| Some((files, reason_for_staging(files)?)));
-                let main = reasons.max_by_key(|(files, _)| {
-                    (matches!(files, ImportFiles::Staged(_)), files.count(DeleteTreatment::Applied) > 0)
+                let reasons = jobs.filter_map(|job| Some((job, reason_for_staging(job)?)));
+                let main = reasons.max_by_key(|(job, _)| {
+                    (job.files == ImportFiles::Staged, job.count(DeleteTreatment::Applied) > 0)
                 });
                 main.map(|(_, reason)| reason.to_owned())
             }
         };
+        let databases = targets::missing_databases(databases, pairs, facts);
         Ok(Self {
             name: request.name.clone(),
-            databases: targets::missing_databases(databases, pairs, facts),
+            database_properties: databases
+                .iter()
+                .filter_map(|name| properties::of_database(manifest, name, pairs))
+                .collect(),
+            databases,
             collections,
             staging,
             warnings,
@@ -191,16 +203,19 @@ impl RestorePlan {
 }
 
 /// Returns the reason why files are staged that the target can read in place; `None` if they are not.
-fn reason_for_staging(files: &ImportFiles) -> Option<&'static str> {
-    match files {
+fn reason_for_staging(job: &ImportJob) -> Option<&'static str> {
+    match job.files {
         ImportFiles::InPlace => None,
-        ImportFiles::InPlaceWithStagedDeletes(_) => {
+        ImportFiles::InPlaceWithStagedDeletes => {
             Some("delta logs only: the target does not import all of those in the backup")
         }
-        ImportFiles::Staged(_) if files.count(DeleteTreatment::Applied) > 0 => {
+        ImportFiles::Staged if job.count(DeleteTreatment::Applied) > 0 => {
             Some("segments are rewritten: the target would also delete rows that were inserted again later")
         }
-        ImportFiles::Staged(_) => {
+        ImportFiles::Staged if job.by_segment => Some(
+            "segments share a directory in the backup, or it contains objects that are not part of the backup",
+        ),
+        ImportFiles::Staged => {
             Some("a partition is split, or its directory contains objects that are not part of the backup")
         }
     }

@@ -26,6 +26,8 @@ pub struct RestoreOptions {
     pub aliases: bool,
     /// Whether to drop a collection that the restore created and whose import failed.
     pub cleanup_on_failure: bool,
+    /// Whether to add the users, roles and grants of the backup that the target lacks.
+    pub rbac: bool,
 }
 
 impl Default for RestoreOptions {
@@ -39,6 +41,7 @@ impl Default for RestoreOptions {
             load: true,
             aliases: true,
             cleanup_on_failure: false,
+            rbac: false,
         }
     }
 }

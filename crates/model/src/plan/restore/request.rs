@@ -131,10 +131,22 @@ pub struct TargetFacts {
     pub access: DataAccess,
     /// The largest size in bytes of a job with several segments; `None` for [`MAX_JOB_BYTES`](super::MAX_JOB_BYTES).
     pub max_job_bytes: Option<u64>,
-    /// Whether imports of the target apply deletes regardless of their time.
-    pub ignores_delete_times: bool,
+    /// How the target imports.
+    pub importer: ImporterFacts,
     /// The facts about the prefix of each partition with data.
     pub prefixes: BTreeMap<PartitionId, PrefixFacts>,
+}
+
+/// How a target imports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImporterFacts {
+    /// Whether it applies deletes regardless of their time.
+    pub ignores_delete_times: bool,
+    /// The largest number of segments of a job that reads the directory of each segment; `None` if a job reads that of
+    /// a partition.
+    pub max_segments: Option<usize>,
+    /// Whether it reads files with groups of columns.
+    pub reads_column_groups: bool,
 }
 
 /// The facts about a partition's prefix in the backup.

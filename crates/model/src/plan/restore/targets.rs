@@ -87,14 +87,15 @@ pub(super) fn remove_taken_aliases(
     }
 }
 
-/// Rejects segments that no supported Milvus can import.
+/// Rejects segments that the target cannot import.
 ///
 /// Segments without files are accepted: a backup that 0.4 made with `--meta_only` has only such segments.
-pub(super) fn check_segments(backup: &CollectionBackup) -> Result<(), PlanError> {
+pub(super) fn check_segments(backup: &CollectionBackup, reads_column_groups: bool) -> Result<(), PlanError> {
     for (_, segment) in segments(backup).filter(|(_, segment)| segment.objects() > 0) {
         match segment.kind {
             // The entries of L0 segments are folded into the delta logs of the segments whose rows they delete.
             SegmentKind::Rows { format: StorageFormat::V1 } | SegmentKind::Deletes => {}
+            SegmentKind::Rows { format: StorageFormat::V2 } if reads_column_groups => {}
             SegmentKind::Rows { format: StorageFormat::V2 | StorageFormat::Unsupported } => {
                 return Err(PlanError::StorageVersion(backup.name.clone(), segment.storage_version.0));
             }

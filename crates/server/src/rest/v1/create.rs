@@ -23,6 +23,7 @@ impl V1CreateRequest {
             pause_gc: self.gc_pause_enable,
             strict: false,
             replace_unfinished: false,
+            rbac: self.rbac,
         })
     }
 
@@ -69,9 +70,6 @@ impl V1CreateRequest {
     }
 
     fn reject_unsupported(&self) -> Result<(), Failure> {
-        if self.rbac {
-            return Err(Failure::not_supported_yet("rbac (users, roles and grants)").hint("omit rbac"));
-        }
         if self.with_index_extra {
             return Err(Failure::not_supported_yet("with_index_extra (index details from etcd)")
                 .hint("omit it: indexes are backed up with the parameters of their creation"));
@@ -135,9 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_options_are_named() {
-        for body in [json!({"rbac": true}), json!({"with_index_extra": true}), json!({"format": "snapshot"})]
-        {
+    fn unsupported_options_are_named_and_others_passed_on() {
+        assert!(read(&json!({"rbac": true})).unwrap().rbac);
+        for body in [json!({"with_index_extra": true}), json!({"format": "snapshot"})] {
             assert_eq!(read(&body).unwrap_err().kind, FailureKind::Unsupported, "{body}");
         }
         assert_eq!(read(&json!({"format": "tar"})).unwrap_err().kind, FailureKind::Usage);

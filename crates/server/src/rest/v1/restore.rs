@@ -35,6 +35,7 @@ impl V1RestoreRequest {
                 drop_indexes: self.drop_exist_index,
                 load: false,
                 aliases: false,
+                rbac: self.rbac,
                 ..RestoreOptions::default()
             },
             skip: (&self.skip_params).into(),
@@ -109,9 +110,6 @@ impl V1RestoreRequest {
     }
 
     fn reject_unsupported(&self) -> Result<(), Failure> {
-        if self.rbac {
-            return Err(Failure::not_supported_yet("rbac (users, roles and grants)").hint("omit rbac"));
-        }
         if self.truncate_binlog_by_ts {
             return Err(Failure::not_supported_yet("truncateBinlogByTs").hint("omit it"));
         }
@@ -294,10 +292,9 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_options_are_named() {
-        for body in
-            [json!({"rbac": true}), json!({"truncateBinlogByTs": true}), json!({"ezkMapping": {"a": "b"}})]
-        {
+    fn unsupported_options_are_named_and_others_passed_on() {
+        assert!(read(json!({"backup_name": "a", "rbac": true})).unwrap().options.rbac);
+        for body in [json!({"truncateBinlogByTs": true}), json!({"ezkMapping": {"a": "b"}})] {
             assert_eq!(read(body.clone()).unwrap_err().kind, FailureKind::Unsupported, "{body}");
         }
     }
