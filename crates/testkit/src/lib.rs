@@ -1,6 +1,7 @@
 //! Support for the tests of Milvus Backup: real and simulated servers, recorded data, certificates, unique names.
 #![expect(clippy::expect_used, reason = "a failure here is a failed test, which a panic reports")]
 
+#[cfg(feature = "fake")]
 pub mod fake;
 pub mod fixtures;
 pub mod gateway;

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use engine::{Advice, BackupReport, BackupState, Error, Event, FailureKind, JobCtx};
 use milvus::ConnectConfig;
@@ -195,17 +194,20 @@ async fn a_compaction_during_the_copy_leaves_no_files_of_replaced_segments() {
 async fn a_half_written_segment_causes_another_listing() {
     let world = sequential_world().await;
     samples::insert_rows(&world.connect().await, "books", "old", 1).await;
-    let seen = AtomicBool::new(false);
+    // The last file of a segment appears after the first listing.
+    let missing = Mutex::new(None);
     let watched = WatchedJob::new({
         let world = Arc::clone(&world);
         move |event, _| {
             if books_enter_phase(event, "listing") {
-                let dir = world.source_path("insert_log");
-                let column = disk::find_file(&dir, "", "").parent().unwrap().join("999");
-                if seen.swap(true, Ordering::Relaxed) {
-                    fs::remove_file(column).unwrap();
+                let aside = world.source_path("under_way");
+                let mut missing = missing.lock().unwrap();
+                if let Some(file) = missing.take() {
+                    fs::rename(aside, file).unwrap();
                 } else {
-                    disk::write_file(&column, "a log of a write under way");
+                    let file = disk::find_file(&world.source_path("insert_log"), "", "");
+                    fs::rename(&file, aside).unwrap();
+                    *missing = Some(file);
                 }
             }
         }
@@ -223,7 +225,11 @@ async fn a_collection_with_a_surplus_file_is_left_out_by_name() {
     let id = world.connect().await.describe_collection(&collection("books")).await.unwrap().id;
     let binlogs = world.source_path("insert_log");
     let file = disk::find_file(&binlogs, &format!("{id}/"), "");
-    fs::copy(&file, file.with_file_name("999999999")).unwrap();
+    // Neither of the two files has as many rows as the segment, so that it is not clear which one is its own.
+    let tags = world.connect().await.describe_collection(&collection("tags")).await.unwrap().id;
+    let other = disk::find_file(&binlogs, &format!("{tags}/"), "");
+    fs::copy(&other, &file).unwrap();
+    fs::copy(&other, file.with_file_name("999999999")).unwrap();
     let report = world.back_up(&backup_request("nightly")).await.unwrap();
     assert_eq!((report.kind(), report.rows), (Some(FailureKind::Partial), 4));
     let [failed] = &report.failed[..] else { panic!("{:?}", report.failed) };

@@ -199,15 +199,18 @@ async fn a_backup_of_0_4_that_lists_rows_without_files_is_restored_without_data(
 #[tokio::test]
 async fn files_that_milvus_cannot_read_fail_with_its_reason_and_a_hint() {
     let world = world_with_recorded_backups();
+    let damaged = disk::find_file(&world.backup_path("full_v0516/binlogs/insert_log"), "", "");
+    let length = fs::metadata(&damaged).unwrap().len();
+    fs::write(damaged, vec![0; usize::try_from(length).unwrap()]).unwrap();
     let report = world.restore(&restore_request("full_v0516")).await.unwrap();
-    assert_eq!(report.kind(), Some(FailureKind::Partial), "the empty one is done: {report:?}");
+    assert_eq!(report.kind(), Some(FailureKind::Partial), "the others are done: {report:?}");
     let failed = report.collections.iter().find_map(|c| match &c.outcome {
         engine::CollectionOutcome::Failed(failure) if failure.message.starts_with("import job") => {
             Some(failure)
         }
         _ => None,
     });
-    let failure = failed.expect("the simulated Milvus reads its own files alone");
+    let failure = failed.expect("a job that cannot read its files");
     assert!(failure.message.contains("could not read binlog file"), "{}", failure.message);
     assert_eq!(failure.advice, Some(engine::Advice::RecreateTarget { field_ids_differ: false }));
 }

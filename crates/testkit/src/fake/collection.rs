@@ -9,6 +9,7 @@ use proto::schema::{CollectionSchema, DataType, FieldSchema};
 
 use super::names::{Named, check_name};
 use super::reply::{Refusal, Version};
+use super::segments::History;
 use super::state::{Collection, FakeState, Load, Partition};
 
 type Answer<R> = Result<R, Refusal>;
@@ -58,6 +59,7 @@ impl FakeState {
             aliases: Vec::new(),
             load: Load::No,
             segments: Vec::new(),
+            history: History::default(),
             request: request.clone(),
         };
         let (database, name) = (collection.request.db_name.clone(), collection.name().to_owned());
@@ -71,13 +73,12 @@ impl FakeState {
     ) -> Answer<wire::DescribeCollectionResponse> {
         let collection = self.collection(&request.db_name, &request.collection_name)?;
         let shards = collection.request.shards_num.max(1);
-        let channels = |suffix: &str| (0..shards).map(|n| format!("by-dev-dml_{n}{suffix}")).collect();
         Ok(wire::DescribeCollectionResponse {
             status: None,
             schema: Some(collection.schema.clone()),
             collection_id: collection.id,
-            virtual_channel_names: channels(&format!("_{}v0", collection.id)),
-            physical_channel_names: channels(""),
+            virtual_channel_names: (0..collection.shards()).map(|shard| collection.channel(shard)).collect(),
+            physical_channel_names: (0..shards).map(|n| format!("by-dev-rootcoord-dml_{n}")).collect(),
             created_timestamp: collection.created,
             shards_num: shards,
             aliases: collection.aliases.clone(),

@@ -1,66 +1,60 @@
-//! Calls about rows: insert, flush, segments, counts.
+//! Calls about flushes, segments and counts.
 
-use proto::common::{ErrorCode, KeyValuePair, SegmentState};
+use std::time::{Duration, Instant};
+
+use proto::common::{ErrorCode, KeyValuePair, SegmentLevel, SegmentState};
 use proto::milvus as wire;
+use proto::msg::MsgPosition;
 use proto::schema::field_data::Field;
 use proto::schema::{DataType, FieldData, LongArray, ScalarField, scalar_field};
 
 use super::fault::Fault;
-use super::files;
-use super::reply::Refusal;
-use super::state::{FakeState, Load};
+use super::reply::{Refusal, Version};
+use super::state::{Collection, FakeState, Load};
 
 type Answer<R> = Result<R, Refusal>;
 
+/// The time between two flushes of a collection that the limit of their rate allows.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(10);
+const RATE_LIMITED: &str =
+    "request is rejected by grpc RateLimiter middleware, please retry later: rate limit exceeded[rate=0.1]";
+
 impl FakeState {
-    /// Counts the inserted rows; with a partition key, all rows go to the first partition.
-    pub(super) fn insert(&mut self, request: &wire::InsertRequest) -> Answer<wire::MutationResult> {
-        let held = self.collection(&request.db_name, &request.collection_name)?;
-        let sent = |name: &str| request.fields_data.iter().any(|data| data.field_name == name);
-        if let Some(field) = held.schema.fields.iter().find(|field| !field.auto_id && !sent(&field.name)) {
-            return Err(Refusal::invalid(format!(
-                "fieldSchema({}) has no corresponding fieldData pass in",
-                field.name
-            )));
-        }
-        let partition = match request.partition_name.as_str() {
-            "" => self.first_partition(&request.db_name, &request.collection_name)?,
-            name => held.partition(name)?.id,
-        };
-        self.add_growing_rows(
-            &request.db_name,
-            &request.collection_name,
-            partition,
-            request.num_rows.into(),
-            false,
-        )?;
-        Ok(wire::MutationResult { insert_cnt: request.num_rows.into(), ..Default::default() })
-    }
-
-    pub(super) fn delete(&mut self, _: &wire::DeleteRequest) -> Answer<wire::MutationResult> {
-        Err(Refusal::unexpected("the fake deletes nothing"))
-    }
-
     pub(super) fn flush(&mut self, request: &wire::FlushRequest) -> Answer<wire::FlushResponse> {
         let mut reply = wire::FlushResponse::default();
+        let is_limited = self.flush_limit && self.version >= (2, 4, 0);
         for name in &request.collection_names {
-            let collection = self.collection(&request.db_name, name)?.id;
+            let flushed_at = self.collection(&request.db_name, name)?.history.flushed_at;
+            if is_limited && flushed_at.is_some_and(|at| at.elapsed() < FLUSH_INTERVAL) {
+                return Err(Refusal::new(8, ErrorCode::RateLimit, RATE_LIMITED));
+            }
+        }
+        for name in &request.collection_names {
             let sealed = self.seal_segments(&request.db_name, name)?;
             let timestamp = self.next_timestamp();
+            let version = self.version;
+            let held = self.collection(&request.db_name, name)?;
+            held.history.flushed_at = Some(Instant::now());
+            let checkpoint = std::mem::replace(&mut held.history.checkpoint, timestamp);
             let seconds = i64::try_from((timestamp >> 18) / 1000).unwrap_or_default();
             reply.coll_seg_i_ds.insert(name.clone(), LongArray { data: sealed });
             reply.coll_seal_times.insert(name.clone(), seconds);
-            if self.version >= (2, 3, 1) {
+            if version >= (2, 3, 1) {
                 reply.coll_flush_ts.insert(name.clone(), timestamp);
             }
-            if self.version >= (2, 3, 15) {
-                let channel_name = format!("by-dev-dml_0_{collection}v0");
-                let position = proto::msg::MsgPosition {
-                    channel_name: channel_name.clone(),
-                    timestamp,
-                    ..Default::default()
-                };
-                reply.channel_cps.insert(channel_name, position);
+            // A call that flushes several collections tells the positions of one of them only.
+            if tells_positions(version) && reply.channel_cps.is_empty() {
+                let timestamp = checkpoint.max(held.created);
+                reply.channel_cps.extend((0..held.shards()).map(|shard| {
+                    let channel_name = held.channel(shard);
+                    let position = MsgPosition {
+                        channel_name: channel_name.clone(),
+                        msg_id: vec![1; 8],
+                        timestamp,
+                        ..Default::default()
+                    };
+                    (channel_name, position)
+                }));
             }
         }
         Ok(reply)
@@ -71,7 +65,15 @@ impl FakeState {
         request: &wire::GetFlushStateRequest,
     ) -> Answer<wire::GetFlushStateResponse> {
         let ids = &request.segment_i_ds;
-        let flushed = self.is_flushed(&request.db_name, &request.collection_name, ids)?;
+        let knows_time = self.version >= (2, 3, 1);
+        let mut flushed = !(knows_time && request.flush_ts > self.last_timestamp());
+        if request.collection_name.is_empty() || self.version < (2, 3, 0) {
+            for (database, name) in self.all_collections() {
+                flushed &= self.is_flushed(&database, &name, ids)?;
+            }
+        } else {
+            flushed &= self.is_flushed(&request.db_name, &request.collection_name, ids)?;
+        }
         Ok(wire::GetFlushStateResponse { flushed, ..Default::default() })
     }
 
@@ -83,6 +85,7 @@ impl FakeState {
         let hides_segment =
             |fault: &Fault| matches!(fault, Fault::SegmentUnlisted { collection, .. } if collection == asked);
         let hides_segment = self.faults.take_first(hides_segment).is_some();
+        let version = self.version;
         let held = self.advance_segments(&request.db_name, &request.collection_name)?;
         let collection_id = held.id;
         let name = held.name().to_owned();
@@ -90,9 +93,11 @@ impl FakeState {
             segment_id: segment.id,
             collection_id,
             partition_id: segment.partition,
-            num_rows: i64::try_from(segment.listed_rows()).unwrap_or_default(),
+            num_rows: i64::try_from(segment.listed_rows(version >= (2, 4, 0))).unwrap_or_default(),
             state: segment.state.into(),
-            ..Default::default()
+            level: if version < (2, 4, 7) { SegmentLevel::Legacy } else { segment.level }.into(),
+            is_sorted: segment.is_sorted,
+            storage_version: segment.storage_version,
         });
         let mut infos: Vec<_> = infos.collect();
         if hides_segment {
@@ -111,18 +116,23 @@ impl FakeState {
         }
         if self.faults.take_equal(&Fault::Compacted { collection: name.clone() }) {
             self.compact_segments(&request.db_name, &name)?;
+            self.collect_garbage(&request.db_name, &name)?;
+        }
+        if self.faults.take_equal(&Fault::CompactedKeepingFiles { collection: name.clone() }) {
+            self.compact_segments(&request.db_name, &name)?;
         }
         Ok(wire::GetPersistentSegmentInfoResponse { infos, ..Default::default() })
     }
 
-    /// Replaces every segment and its files by a copy with a new id.
-    fn compact_segments(&mut self, database: &str, name: &str) -> Answer<()> {
+    /// Removes the files of the dropped segments, and forgets the segments.
+    fn collect_garbage(&mut self, database: &str, name: &str) -> Answer<()> {
         let held = self.collection(database, name)?;
-        let (collection, old) = (held.id, std::mem::take(&mut held.segments));
-        for segment in old {
-            let dir = files::segment_dir(&self.root, collection, segment.partition, segment.id);
-            std::fs::remove_dir_all(dir).map_err(|error| Refusal::unexpected(error.to_string()))?;
-            self.add_segment(database, name, segment.partition, segment.rows)?;
+        let (collection, dropped) = (held.id, std::mem::take(&mut held.history.dropped));
+        for segment in dropped {
+            for kind in ["insert_log", "delta_log"] {
+                // A segment has only one of them, or both.
+                let _ = std::fs::remove_dir_all(self.segment_dir(kind, collection, &segment));
+            }
         }
         Ok(())
     }
@@ -144,16 +154,17 @@ impl FakeState {
     }
 
     pub(super) fn query(&mut self, request: &wire::QueryRequest) -> Answer<wire::QueryResults> {
-        let counts = self.version >= (2, 3, 0);
+        let version = self.version;
         let held = self.collection(&request.db_name, &request.collection_name)?;
         if held.load != Load::Done {
-            let text = format!("collection not loaded[collection={}]", held.id);
+            let failed = if version < (2, 4, 0) { "" } else { "failed to query: " };
+            let text = format!("{failed}collection not loaded[collection={}]", held.id);
             return Err(Refusal::new(101, ErrorCode::UnexpectedError, text));
         }
-        if !counts || request.output_fields != ["count(*)"] || !request.expr.is_empty() {
+        if version < (2, 3, 0) || request.output_fields != ["count(*)"] || !request.expr.is_empty() {
             return Err(Refusal::unexpected("the fake answers count(*) alone, from 2.3 on"));
         }
-        let rows = i64::try_from(held.all_rows()).unwrap_or_default();
+        let rows = i64::try_from(held.live_rows().len()).unwrap_or_default();
         let count = scalar_field::Data::LongData(LongArray { data: vec![rows] });
         let column = FieldData {
             r#type: DataType::Int64.into(),
@@ -162,5 +173,21 @@ impl FakeState {
             ..FieldData::default()
         };
         Ok(wire::QueryResults { fields_data: vec![column], ..Default::default() })
+    }
+}
+
+impl Collection {
+    /// Returns the virtual channel of a shard.
+    pub(super) fn channel(&self, shard: usize) -> String {
+        format!("by-dev-rootcoord-dml_{shard}_{}v{shard}", self.id)
+    }
+}
+
+/// Returns whether the reply to a flush tells the positions of channels.
+fn tells_positions(version: Version) -> bool {
+    match version {
+        (2, 3, patch) => patch >= 15,
+        (2, 4, patch) => patch >= 2,
+        other => other >= (2, 5, 0),
     }
 }

@@ -48,6 +48,11 @@ pub enum Fault {
         /// The name of a collection in the database `default`.
         collection: String,
     },
+    /// Compaction replaces the collection's segments just after the segments were listed; the old files stay.
+    CompactedKeepingFiles {
+        /// The name of a collection in the database `default`.
+        collection: String,
+    },
     /// The user lacks the privilege for a call; this fault is permanent.
     Denied {
         /// The name of the call.

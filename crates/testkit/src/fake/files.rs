@@ -1,80 +1,160 @@
-//! The files of segments, which have Milvus's keys and contain one line of text instead of a column.
+//! The files of segments below the root of the server.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use proto::schema::{CollectionSchema, DataType, FieldSchema};
+use proto::common::ErrorCode;
+use proto::schema::DataType;
 
-/// The content of a file: the number of rows, the type of the column, and the dimension of its vectors or 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Log {
-    pub(super) rows: u64,
-    pub(super) data_type: i32,
-    pub(super) dim: u64,
-}
+use super::cell::{Cell, Column, Deletion, Key, Row, system_columns, user_columns};
+use super::container::{self, Header, Kind};
+use super::groups::{column_groups, field_list};
+use super::parquet;
+use super::reply::Refusal;
+use super::segment::Segment;
+use super::state::FakeState;
 
-/// Returns the type and the dimension of each column by field id: the system fields, the declared fields, and the
-/// hidden dynamic field.
-pub(super) fn segment_columns(schema: &CollectionSchema) -> BTreeMap<i64, (i32, u64)> {
-    let long = (DataType::Int64.into(), 0);
-    let mut columns = BTreeMap::from([(0, long), (1, long)]);
-    columns.extend(schema.fields.iter().map(|field| (field.field_id, (field.data_type, dimension(field)))));
-    if schema.enable_dynamic_field {
-        let last = schema.fields.iter().map(|field| field.field_id).max().unwrap_or_default();
-        columns.insert(last + 1, (DataType::Json.into(), 0));
+impl FakeState {
+    /// Returns the directory of a segment's insert logs (`insert_log`) or delta logs (`delta_log`).
+    pub(super) fn segment_dir(&self, kind: &str, collection: i64, segment: &Segment) -> PathBuf {
+        self.root.join(format!("{kind}/{collection}/{}/{}", segment.partition, segment.id))
     }
-    columns
-}
 
-fn dimension(field: &FieldSchema) -> u64 {
-    let param = field.type_params.iter().find(|param| param.key == "dim");
-    param.and_then(|param| param.value.parse().ok()).unwrap_or_default()
-}
-
-/// Returns the directory of a segment's insert binlogs.
-pub(super) fn segment_dir(root: &Path, collection: i64, partition: i64, segment: i64) -> PathBuf {
-    root.join(format!("insert_log/{collection}/{partition}/{segment}"))
-}
-
-/// Writes one file of a column below the directory of its segment.
-pub(super) fn write_log(segment: &Path, field: i64, log: i64, content: &Log) -> io::Result<()> {
-    let dir = segment.join(field.to_string());
-    std::fs::create_dir_all(&dir)?;
-    let Log { rows, data_type, dim } = content;
-    std::fs::write(dir.join(log.to_string()), format!("fake binlog rows={rows} type={data_type} dim={dim}\n"))
-}
-
-/// Reads all files below a prefix, by segment and field; a prefix that does not exist has none.
-///
-/// The ids are those in the last three parts of each path. A file that the fake did not write is an error, which names
-/// the file.
-pub(super) fn read_logs(prefix: &Path) -> Result<BTreeMap<i64, BTreeMap<i64, Vec<Log>>>, String> {
-    let mut segments = BTreeMap::<i64, BTreeMap<i64, Vec<Log>>>::new();
-    let mut dirs = vec![prefix.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        let Ok(entries) = std::fs::read_dir(&dir) else { continue };
-        for path in entries.flatten().map(|entry| entry.path()) {
-            if path.is_dir() {
-                dirs.push(path);
-                continue;
+    /// Writes the insert logs of a segment, and its delta log if it has deletes.
+    pub(super) fn write_files(
+        &mut self,
+        database: &str,
+        name: &str,
+        segment: &mut Segment,
+    ) -> Result<(), Refusal> {
+        let version = self.version;
+        let held = self.collection(database, name)?;
+        let (collection, user) = (held.id, user_columns(&held.schema, version));
+        let system = system_columns();
+        let dir = self.segment_dir("insert_log", collection, segment);
+        let rows: Vec<FileRow<'_>> = segment.rows.iter().map(|row| FileRow::new(row, &user)).collect();
+        let times = time_range(segment.rows.iter().map(|row| row.time));
+        let mut files = Vec::new();
+        if version >= (2, 6, 0) {
+            let groups = column_groups(&user, &system, &average_sizes(&user, &rows), version);
+            let list = field_list(&groups);
+            for (group, columns) in &groups {
+                let columns: Vec<_> =
+                    columns.iter().map(|column| (*column, column_cells(&rows, column.id))).collect();
+                files.push((*group, parquet::write_group(&columns, &list).map_err(cannot_write)?));
             }
-            let ids: Vec<i64> =
-                path.iter().rev().take(3).filter_map(|part| part.to_str()?.parse().ok()).collect();
-            let &[_, field, segment] = ids.as_slice() else {
-                return Err(format!("failed to parse binlog path {}", path.display()));
-            };
-            let log =
-                parse_log(&path).ok_or_else(|| format!("could not read binlog file {}", path.display()))?;
-            segments.entry(segment).or_default().entry(field).or_default().push(log);
+            segment.storage_version = 2;
+        } else {
+            for column in system.iter().chain(&user) {
+                let cells = column_cells(&rows, column.id);
+                let payload = parquet::write_column(column, &cells).map_err(cannot_write)?;
+                let size = cells.len() * 16;
+                let mut extras = format!(r#"{{"original_size":"{size}""#);
+                if version >= (2, 5, 0) {
+                    extras.push_str(&format!(r#","nullable":{}"#, column.nullable));
+                }
+                let header = Header {
+                    kind: Kind::Insert,
+                    ids: [collection, segment.partition, segment.id, column.id],
+                    times,
+                    data_type: column.data_type.into(),
+                    extras: extras + "}",
+                };
+                files.push((column.id, container::encode(&header, &payload)));
+            }
         }
+        for (field, content) in files {
+            let log = self.next_id();
+            let dir = dir.join(field.to_string());
+            let written = std::fs::create_dir_all(&dir)
+                .and_then(|()| std::fs::write(dir.join(log.to_string()), content));
+            written.map_err(|error| cannot_write(error.to_string()))?;
+            segment.logs.insert(field, vec![log]);
+        }
+        let deletes = segment.deletes.clone();
+        self.write_deletes(database, name, segment, &deletes)
     }
-    Ok(segments)
+
+    /// Writes a delta log of a segment, unless there are no deletes.
+    pub(super) fn write_deletes(
+        &mut self,
+        database: &str,
+        name: &str,
+        segment: &mut Segment,
+        deletes: &[Deletion],
+    ) -> Result<(), Refusal> {
+        if deletes.is_empty() {
+            return Ok(());
+        }
+        let collection = self.collection(database, name)?.id;
+        let texts: Vec<Cell> =
+            deletes.iter().map(|delete| Cell::Bytes(encode_delete(delete).into_bytes())).collect();
+        let column = Column { data_type: DataType::String, ..system_columns()[0].clone() };
+        let cells: Vec<&Cell> = texts.iter().collect();
+        let payload = parquet::write_column(&column, &cells).map_err(cannot_write)?;
+        let header = Header {
+            kind: Kind::Delete,
+            ids: [collection, segment.partition, segment.id, -1],
+            times: time_range(deletes.iter().map(|delete| delete.time)),
+            data_type: DataType::String.into(),
+            extras: format!(r#"{{"original_size":"{}"}}"#, deletes.len() * 16),
+        };
+        let log = self.next_id();
+        let dir = self.segment_dir("delta_log", collection, segment);
+        let content = container::encode(&header, &payload);
+        let written =
+            std::fs::create_dir_all(&dir).and_then(|()| std::fs::write(dir.join(log.to_string()), content));
+        written.map_err(|error| cannot_write(error.to_string()))?;
+        segment.delta_logs.push(log);
+        Ok(())
+    }
 }
 
-fn parse_log(path: &Path) -> Option<Log> {
-    let text = std::fs::read_to_string(path).ok()?;
-    let mut numbers = text.strip_prefix("fake binlog ")?.split_whitespace();
-    let mut number = |key: &str| numbers.next()?.strip_prefix(key)?.strip_prefix('=')?.parse::<u64>().ok();
-    Some(Log { rows: number("rows")?, data_type: i32::try_from(number("type")?).ok()?, dim: number("dim")? })
+/// A row with the values of all columns.
+struct FileRow<'a> {
+    cells: BTreeMap<i64, std::borrow::Cow<'a, Cell>>,
+}
+
+impl<'a> FileRow<'a> {
+    fn new(row: &'a Row, user: &[Column]) -> Self {
+        use std::borrow::Cow;
+        let time = i64::from_ne_bytes(row.time.to_ne_bytes());
+        let mut cells =
+            BTreeMap::from([(0, Cow::Owned(Cell::Int(row.id))), (1, Cow::Owned(Cell::Int(time)))]);
+        for column in user {
+            let filler = || Cow::Owned(column.filler().unwrap_or(Cell::Null));
+            cells.insert(column.id, row.cells.get(&column.id).map_or_else(filler, Cow::Borrowed));
+        }
+        Self { cells }
+    }
+}
+
+fn column_cells<'a>(rows: &'a [FileRow<'_>], id: i64) -> Vec<&'a Cell> {
+    rows.iter().filter_map(|row| row.cells.get(&id).map(|cell| &**cell)).collect()
+}
+
+fn average_sizes(user: &[Column], rows: &[FileRow<'_>]) -> BTreeMap<i64, usize> {
+    let size = |cell: &Cell| if let Cell::Bytes(bytes) = cell { bytes.len() } else { 8 };
+    let average = |column: &Column| {
+        let cells = column_cells(rows, column.id);
+        cells.iter().map(|cell| size(cell)).sum::<usize>() / cells.len().max(1)
+    };
+    user.iter().map(|column| (column.id, average(column))).collect()
+}
+
+fn time_range(times: impl Iterator<Item = u64> + Clone) -> [u64; 2] {
+    [times.clone().min().unwrap_or_default(), times.max().unwrap_or_default()]
+}
+
+/// Encodes a delete as every release does.
+fn encode_delete(delete: &Deletion) -> String {
+    let (key, data_type) = match &delete.key {
+        Key::Int(key) => (serde_json::Value::from(*key), DataType::Int64),
+        Key::Text(key) => (serde_json::Value::from(key.as_str()), DataType::VarChar),
+    };
+    format!(r#"{{"pk":{key},"ts":{},"pkType":{}}}"#, delete.time, i32::from(data_type))
+}
+
+fn cannot_write(error: String) -> Refusal {
+    Refusal::new(1001, ErrorCode::UnexpectedError, error)
 }

@@ -1,18 +1,17 @@
-//! Calls about import jobs, which run as in 2.2 and 2.3.
+//! Calls about imports, which are tasks up to 2.3 and jobs since.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use proto::common::{ImportState, KeyValuePair};
+use proto::common::{ErrorCode, ImportState, KeyValuePair};
 use proto::milvus as wire;
 
 use super::fault::Fault;
-use super::files::{self, Log};
-use super::import_job::{FakeImportJob, ImportOutcome};
-use super::reply::Refusal;
+use super::jobs::{Job, NewJob};
+use super::reply::{Refusal, Version};
 use super::state::FakeState;
 
 type Answer<R> = Result<R, Refusal>;
+
+/// The first release with jobs.
+const WITH_JOBS: Version = (2, 4, 0);
 
 impl FakeState {
     pub(super) fn import(&mut self, request: &wire::ImportRequest) -> Answer<wire::ImportResponse> {
@@ -20,42 +19,23 @@ impl FakeState {
             self.late_import = Some(request.clone());
             return Ok(wire::ImportResponse::default());
         }
-        let old = self.version < (2, 3, 0);
-        let held = self.collection(&request.db_name, &request.collection_name)?;
-        let is_backup = request.options.iter().any(|pair| pair.key == "backup" && pair.value == "true");
-        if is_backup && request.partition_name.is_empty() {
-            let text =
-                if old { "partition name not specified when backup" } else { "partition not specified" };
-            return Err(Refusal::invalid(text));
-        }
-        let partition = held.partition(&request.partition_name)?.id;
-        let (collection, name) = (held.id, held.name().to_owned());
-        let columns = files::segment_columns(&held.schema);
-        let mut segments = Vec::new();
-        let outcome = match self.faults.take_first(|fault| {
-            matches!(fault, Fault::ImportFails(_) | Fault::ImportStuck | Fault::ImportEmpty)
-        }) {
-            Some(Fault::ImportFails(reason)) => ImportOutcome::Failed(reason),
-            Some(Fault::ImportStuck) => ImportOutcome::Stuck,
-            Some(_) => ImportOutcome::Rows(0),
-            None => match count_rows(&request.files, is_backup, &columns) {
-                Err(reason) => ImportOutcome::Failed(reason),
-                Ok(rows) => {
-                    for rows in rows.iter().copied().filter(|rows| *rows > 0) {
-                        segments.push(self.add_segment(&request.db_name, &name, partition, rows)?);
-                    }
-                    ImportOutcome::Rows(rows.iter().sum())
-                }
-            },
-        };
-        let id = self.next_id();
-        self.jobs.insert(
-            id,
-            FakeImportJob { outcome, polls: 0, collection, files: request.files.join(","), segments },
-        );
+        let reply =
+            if self.version < WITH_JOBS { self.import_task(request) } else { self.import_job(request) }?;
         if let Some(late) = self.late_import.take() {
             self.import(&late)?;
         }
+        Ok(reply)
+    }
+
+    fn import_job(&mut self, request: &wire::ImportRequest) -> Answer<wire::ImportResponse> {
+        let options = request.options.iter().map(|pair| (pair.key.clone(), pair.value.clone()));
+        let id = self.create_job(NewJob {
+            database: request.db_name.clone(),
+            collection: request.collection_name.clone(),
+            partition: request.partition_name.clone(),
+            files: vec![request.files.clone()],
+            options: options.collect(),
+        })?;
         Ok(wire::ImportResponse { tasks: vec![id], ..Default::default() })
     }
 
@@ -63,104 +43,65 @@ impl FakeState {
         &mut self,
         request: &wire::ListImportTasksRequest,
     ) -> Answer<wire::ListImportTasksResponse> {
-        let collection = self.collection(&request.db_name, &request.collection_name)?.id;
-        let jobs = self.jobs.iter().filter(|(_, job)| job.collection == collection);
-        let tasks = jobs.map(|(id, job)| wire::GetImportStateResponse {
-            id: *id,
-            infos: vec![key_value("files", &job.files)],
-            ..Default::default()
-        });
-        Ok(wire::ListImportTasksResponse { tasks: tasks.collect(), status: None })
+        let name = &request.collection_name;
+        let version = self.version;
+        let collection = if name.is_empty() {
+            None
+        } else {
+            let held = self.collection(&request.db_name, name).map_err(|refusal| {
+                if version < (2, 3, 0) || version >= WITH_JOBS {
+                    return refusal;
+                }
+                let database = if request.db_name.is_empty() { "default" } else { &request.db_name };
+                let text = format!(
+                    "failed to find collection ID from its name: '{name}', error: collection not found[database={database}][collection={name}]"
+                );
+                Refusal::new(100, ErrorCode::CollectionNotExists, text)
+            })?;
+            Some(held.id)
+        };
+        let tasks = if self.version < WITH_JOBS {
+            self.list_tasks(collection)
+        } else {
+            let jobs = self.imports.iter();
+            let jobs =
+                jobs.filter(|(_, job)| collection.is_none_or(|collection| job.collection_id == collection));
+            jobs.map(|(_, job)| wire::GetImportStateResponse { row_count: 0, ..job_state(job) }).collect()
+        };
+        Ok(wire::ListImportTasksResponse { tasks, status: None })
     }
 
     pub(super) fn get_import_state(
         &mut self,
         request: &wire::GetImportStateRequest,
     ) -> Answer<wire::GetImportStateResponse> {
-        let Some(job) = self.jobs.get_mut(&request.task) else {
-            return Err(Refusal::import_job());
-        };
-        job.polls += 1;
-        let (state, percent) = match (job.polls, &job.outcome) {
-            (1, _) | (_, ImportOutcome::Stuck) => (ImportState::ImportStarted, 20),
-            (_, ImportOutcome::Failed(_)) => (ImportState::ImportFailed, 20),
-            (2, ImportOutcome::Rows(_)) => (ImportState::ImportPersisted, 90),
-            (_, ImportOutcome::Rows(_)) => (ImportState::ImportCompleted, 100),
-        };
-        let mut infos =
-            vec![key_value("files", &job.files), key_value("progress_percent", &percent.to_string())];
-        let mut row_count = 0;
-        match &job.outcome {
-            ImportOutcome::Failed(reason) if state == ImportState::ImportFailed => {
-                infos.push(key_value("failed_reason", reason));
-            }
-            ImportOutcome::Rows(rows) if job.polls > 1 => {
-                row_count = i64::try_from(*rows).unwrap_or_default();
-            }
-            _ => {}
+        if self.version < WITH_JOBS {
+            return self.task_state(request.task);
         }
-        Ok(wire::GetImportStateResponse {
-            status: None,
-            state: state.into(),
-            row_count,
-            infos,
-            id: request.task,
-            collection_id: job.collection,
-            segment_ids: job.segments.clone(),
-        })
+        let state = job_state(self.job(request.task)?);
+        self.advance_job(request.task);
+        Ok(state)
     }
 }
 
-fn key_value(key: &str, value: &str) -> KeyValuePair {
-    KeyValuePair { key: key.to_owned(), value: value.to_owned() }
-}
-
-/// Returns the number of rows of each segment below the insert prefix, or the reason why the job fails.
-fn count_rows(
-    paths: &[String],
-    is_backup: bool,
-    columns: &BTreeMap<i64, (i32, u64)>,
-) -> Result<Vec<u64>, String> {
-    let (true, [inserts, deltas]) = (is_backup, paths) else {
-        return Err("unsupported file type".to_owned());
+/// Describes a job; gRPC has no state for a job that waits for its commit, and calls it failed.
+fn job_state(job: &Job) -> wire::GetImportStateResponse {
+    let (name, progress) = job.state();
+    let state = match name {
+        "Pending" => ImportState::ImportPending,
+        "Importing" => ImportState::ImportStarted,
+        "Completed" => ImportState::ImportCompleted,
+        _ => ImportState::ImportFailed,
     };
-    // like the real server, the fake silently finds nothing below a path that is not absolute
-    let absolute = |path: &str| !path.is_empty() && Path::new(path).is_absolute();
-    if absolute(deltas) && !files::read_logs(Path::new(deltas))?.is_empty() {
-        return Err("the fake reads no delete logs".to_owned());
+    let pair = |key: &str, value: String| KeyValuePair { key: key.to_owned(), value };
+    let rows: usize = job.details().iter().map(|details| details.rows).sum();
+    wire::GetImportStateResponse {
+        state: state.into(),
+        row_count: if progress >= 70 { i64::try_from(rows).unwrap_or_default() } else { 0 },
+        infos: vec![
+            pair("failed_reason", job.reason().unwrap_or_default().to_owned()),
+            pair("progress_percent", progress.to_string()),
+        ],
+        ..Default::default()
     }
-    if !absolute(inserts) {
-        return Ok(Vec::new());
-    }
-    files::read_logs(Path::new(inserts))?.values().map(|fields| count_segment_rows(fields, columns)).collect()
-}
-
-/// Returns the number of rows of one segment; fails unless its files match the columns of the collection.
-fn count_segment_rows(
-    fields: &BTreeMap<i64, Vec<Log>>,
-    columns: &BTreeMap<i64, (i32, u64)>,
-) -> Result<u64, String> {
-    if let Some(field) = fields.keys().find(|field| !columns.contains_key(field)) {
-        return Err(format!("could not read binlog file: no field ID {field} in the collection"));
-    }
-    let mut rows = None;
-    for (field, (data_type, dim)) in columns {
-        let logs = fields.get(field).ok_or_else(|| format!("the field {field} has no binlog file"))?;
-        for log in logs {
-            if log.data_type != *data_type {
-                return Err(format!(
-                    "binlog type {} of field {field} is not equal to {data_type}",
-                    log.data_type
-                ));
-            }
-            if log.dim != *dim {
-                return Err(format!("dimension {} is not equal to schema dimension {dim}", log.dim));
-            }
-        }
-        let counted = (logs.len(), logs.iter().map(|log| log.rows).sum::<u64>());
-        if *rows.get_or_insert(counted) != counted {
-            return Err("binlog file count of each field must be equal".to_owned());
-        }
-    }
-    Ok(rows.map(|(_, rows)| rows).unwrap_or_default())
 }

@@ -1,8 +1,9 @@
 //! A simulated Milvus, which serves from memory the calls that this project uses, as the release of its version would.
 //!
-//! It rejects the requests that the real server rejects, with the error codes and texts of 2.2 or 2.3. Rows are
-//! counted and not stored. A flush writes small files under the keys of the real binlogs, which only the fake can
-//! import. Deletes, and queries other than `count(*)`, are not supported.
+//! It rejects the requests that the real server rejects, with the error codes and texts of the release. Rows are kept;
+//! a flush writes them to binlogs of the release's storage version under the real keys, and an import reads them from
+//! there. It reads and writes these files by its own code, so that a mistake in the code of the product cannot hide
+//! itself. Queries other than `count(*)`, and deletes by other expressions than keys, are not supported.
 #![expect(
     clippy::trivially_copy_pass_by_ref,
     clippy::unnecessary_wraps,
@@ -10,83 +11,51 @@
     reason = "all handlers of calls have the same signature"
 )]
 
+mod binlogs;
 mod catalog;
+mod cell;
 mod collection;
+mod config;
+mod container;
+mod contents;
 mod data;
+mod delete;
 mod fault;
 mod files;
+mod flush_all;
+mod groups;
+mod hash;
 mod import;
-mod import_job;
+mod import_v1;
 mod index;
+mod insert;
+mod job_content;
+mod jobs;
 mod management;
 mod names;
+mod parquet;
 mod reply;
+mod rest;
+mod rest_body;
+mod row_json;
 mod segment;
 mod segments;
+mod server;
 mod service;
 mod state;
 mod users;
+mod values;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use proto::milvus::milvus_service_server::MilvusServiceServer;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tonic::transport::server::TcpIncoming;
 
+pub use config::FakeConfig;
 pub use fault::Fault;
 pub use segment::SegmentDelays;
-use service::Service;
 use state::FakeState;
-
-/// The largest message that real servers accept, in bytes.
-const LARGEST_MESSAGE: usize = 64 << 20;
-
-/// The options of a fake server.
-#[derive(Clone, Debug)]
-pub struct FakeConfig {
-    version: String,
-    root: PathBuf,
-    login: Option<String>,
-    faults: Vec<Fault>,
-    delays: SegmentDelays,
-}
-
-impl FakeConfig {
-    /// Configures a server of this release, e.g. `2.3.5`, that stores its files below `root`.
-    pub fn new(version: &str, root: impl Into<PathBuf>) -> Self {
-        Self {
-            version: version.to_owned(),
-            root: root.into(),
-            login: None,
-            faults: Vec::new(),
-            delays: SegmentDelays::default(),
-        }
-    }
-
-    /// Requires authentication with this `user:password`.
-    #[must_use]
-    pub fn login(mut self, credentials: &str) -> Self {
-        self.login = Some(credentials.to_owned());
-        self
-    }
-
-    /// Keeps segments in their states for some time after a flush.
-    #[must_use]
-    pub fn delays(mut self, delays: SegmentDelays) -> Self {
-        self.delays = delays;
-        self
-    }
-
-    /// Adds a fault, which may happen from the start of the server on.
-    #[must_use]
-    pub fn fault(mut self, fault: Fault) -> Self {
-        self.faults.push(fault);
-        self
-    }
-}
 
 /// A running fake server, which stops and closes its connections when this is dropped.
 #[derive(Debug)]
@@ -99,7 +68,7 @@ pub struct FakeMilvus {
 }
 
 impl FakeMilvus {
-    /// Starts a server on free loopback ports.
+    /// Starts a server, on free loopback ports unless the configuration names others.
     ///
     /// # Panics
     /// Panics if no port or no thread is available.
@@ -107,13 +76,11 @@ impl FakeMilvus {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a thread");
         let state = Arc::new(Mutex::new(FakeState::new(&config)));
-        let (address, listener) = listen_on_free_port(&runtime);
-        let service = MilvusServiceServer::new(Service::new(Arc::clone(&state), config.login))
-            .max_decoding_message_size(LARGEST_MESSAGE);
-        let server = tonic::transport::Server::builder().add_service(service);
-        runtime.spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-        let (management, listener) = listen_on_free_port(&runtime);
-        runtime.spawn(management::serve(listener, Arc::clone(&state)));
+        let (address, listener) = open_listener(&runtime, config.listen);
+        runtime.spawn(server::serve(listener, Arc::clone(&state), config.login));
+        let (management, listener) = open_listener(&runtime, config.management);
+        let routes = management::routes(Arc::clone(&state));
+        runtime.spawn(async move { axum::serve(listener, routes).await });
         Self { address, management, state, runtime: Some(runtime) }
     }
 
@@ -122,7 +89,7 @@ impl FakeMilvus {
         self.address.ip().to_string()
     }
 
-    /// Returns the port of the gRPC API.
+    /// Returns the port of the gRPC API and the REST API.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
@@ -142,7 +109,8 @@ impl FakeMilvus {
         state::lock_state(&self.state).delays = delays;
     }
 
-    /// Returns the names of all calls so far in order, and the management routes with their queries.
+    /// Returns the names of all gRPC calls so far in order, the paths of REST requests, and the management routes with
+    /// their queries.
     pub fn calls(&self) -> Vec<String> {
         state::lock_state(&self.state).calls.clone()
     }
@@ -156,10 +124,10 @@ impl Drop for FakeMilvus {
     }
 }
 
-/// Opens a listener on a free loopback port.
-fn listen_on_free_port(runtime: &Runtime) -> (SocketAddr, TcpListener) {
+/// Opens a listener.
+fn open_listener(runtime: &Runtime, address: SocketAddr) -> (SocketAddr, TcpListener) {
     let _inside = runtime.enter();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = std::net::TcpListener::bind(address).expect("a free port");
     listener.set_nonblocking(true).expect("a socket that does not block");
     (listener.local_addr().expect("a bound port"), TcpListener::from_std(listener).expect("a listener"))
 }

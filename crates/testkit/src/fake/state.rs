@@ -9,9 +9,11 @@ use proto::schema::CollectionSchema;
 
 use super::FakeConfig;
 use super::fault::Faults;
-use super::import_job::FakeImportJob;
+use super::import_v1::Task;
+use super::jobs::Job;
 use super::reply::{Refusal, Version};
 use super::segment::{Segment, SegmentDelays};
+use super::segments::History;
 
 /// The time of the first timestamp, in milliseconds since 1970; the fake has no clock.
 const START_MS: u64 = 1_767_225_600_000;
@@ -25,7 +27,18 @@ pub(super) struct FakeState {
     /// The time for which segments stay in their states.
     pub(super) delays: SegmentDelays,
     pub(super) databases: BTreeMap<String, BTreeMap<String, Collection>>,
-    pub(super) jobs: BTreeMap<i64, FakeImportJob>,
+    /// The import tasks of 2.2 and 2.3.
+    pub(super) tasks: BTreeMap<i64, Task>,
+    /// The import jobs of 2.4 and later.
+    pub(super) imports: BTreeMap<i64, Job>,
+    /// Whether the rate of flushes is limited.
+    pub(super) flush_limit: bool,
+    /// Whether 3.0 imports deletes.
+    pub(super) l0_import: bool,
+    /// Whether the disk quota is exceeded.
+    pub(super) disk_full: bool,
+    /// The tickets of the pauses of the garbage collection.
+    pub(super) pauses: Vec<String>,
     pub(super) faults: Faults,
     pub(super) calls: Vec<String>,
     /// A request for an import that is executed after the next one.
@@ -48,6 +61,7 @@ pub(super) struct Collection {
     pub(super) aliases: Vec<String>,
     pub(super) load: Load,
     pub(super) segments: Vec<Segment>,
+    pub(super) history: History,
 }
 
 #[derive(Debug)]
@@ -77,7 +91,12 @@ impl FakeState {
             root: config.root.clone(),
             delays: config.delays,
             databases: BTreeMap::from([("default".to_owned(), BTreeMap::new())]),
-            jobs: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            flush_limit: config.flush_limit,
+            l0_import: config.l0_import,
+            disk_full: config.disk_full,
+            pauses: Vec::new(),
             faults: Faults::new(config.faults.clone()),
             calls: Vec::new(),
             lists_with_gap: 0,
@@ -94,8 +113,22 @@ impl FakeState {
 
     /// Returns a hybrid timestamp that is later than all earlier ones.
     pub(super) fn next_timestamp(&mut self) -> u64 {
-        let passed = self.next_id().unsigned_abs() % 1_000_000_000;
+        self.next_id();
+        self.last_timestamp()
+    }
+
+    /// Returns the hybrid timestamp that no earlier one exceeds.
+    pub(super) fn last_timestamp(&self) -> u64 {
+        let passed = self.last_id.unsigned_abs() % 1_000_000_000;
         (START_MS + passed) << 18
+    }
+
+    /// Returns the databases and names of all collections.
+    pub(super) fn all_collections(&self) -> Vec<(String, String)> {
+        let databases = self.databases.iter();
+        databases
+            .flat_map(|(database, held)| held.keys().map(|name| (database.clone(), name.clone())))
+            .collect()
     }
 
     pub(super) fn database(&mut self, name: &str) -> Result<&mut BTreeMap<String, Collection>, Refusal> {

@@ -133,8 +133,10 @@ pub(super) fn from_wire(data: FieldData) -> Option<Column> {
             match vectors.data? {
                 Data::FloatVector(floats) => Values::FloatVector { dim, data: floats.data },
                 Data::BinaryVector(data) => Values::BinaryVector { dim, data },
+                _ => return None,
             }
         }
+        wire::field_data::Field::StructArrays(_) => return None,
     };
     Some(Column {
         name: data.field_name,
@@ -176,6 +178,8 @@ fn scalars_from_wire(data: wire::scalar_field::Data) -> Option<Values> {
                 .map(|row| row.data.map_or_else(|| empty_array(array.element_type), scalars_from_wire))
                 .collect::<Option<_>>()?,
         },
-        Data::BytesData(_) => return None,
+        Data::BytesData(_) | Data::GeometryData(_) | Data::TimestamptzData(_) | Data::GeometryWktData(_) => {
+            return None;
+        }
     })
 }

@@ -1,5 +1,6 @@
 //! Tests of the test kit with real servers.
 
+#[cfg(feature = "fake")]
 mod replay;
 #[cfg(feature = "milvus")]
 mod seed;

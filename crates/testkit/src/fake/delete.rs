@@ -1,0 +1,137 @@
+//! Deletes by key.
+
+use proto::common::ErrorCode;
+use proto::milvus as wire;
+use proto::schema::{IDs, LongArray, StringArray, i_ds};
+
+use super::cell::{Deletion, Key, user_columns};
+use super::reply::{Refusal, Version};
+use super::segment::ALL_PARTITIONS;
+use super::segments::PendingDelete;
+use super::state::FakeState;
+
+/// An expression that selects rows to delete.
+enum Selection {
+    /// `key in [..]`.
+    Keys(Vec<Key>),
+    /// `key == x`.
+    Key(Key),
+    /// Another expression, which needs a loaded collection.
+    Other,
+    Nonsense,
+}
+
+impl FakeState {
+    pub(super) fn delete(&mut self, request: &wire::DeleteRequest) -> Result<wire::MutationResult, Refusal> {
+        let version = self.version;
+        let held = self.collection(&request.db_name, &request.collection_name).map_err(|refusal| {
+            let database = if request.db_name.is_empty() { "default" } else { &request.db_name };
+            let name = &request.collection_name;
+            let text = format!(
+                "Failed to get collection id: collection not found[database={database}][collection={name}]"
+            );
+            if version < (2, 3, 0) {
+                refusal
+            } else {
+                Refusal::new(100, ErrorCode::CollectionNotExists, text)
+            }
+        })?;
+        let partition = match request.partition_name.as_str() {
+            "" => ALL_PARTITIONS,
+            name => match held.partition(name) {
+                Ok(partition) => partition.id,
+                Err(refusal) if version < (2, 3, 0) => return Err(refusal),
+                Err(_) => {
+                    let text = format!("Failed to get partition id: partition not found[partition={name}]");
+                    return Err(Refusal::new(200, ErrorCode::MetaFailed, text));
+                }
+            },
+        };
+        let columns = user_columns(&held.schema, version);
+        let key = columns.iter().find(|column| column.is_key).map_or("", |column| column.name.as_str());
+        let collection = held.id;
+        let keys = match parse(&request.expr, key) {
+            Selection::Keys(keys) => keys,
+            Selection::Key(key) if version >= (2, 3, 0) => vec![key],
+            selection => return Err(refuse(&selection, &request.expr, collection, version)),
+        };
+        let time = self.next_timestamp();
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        let pending = |key: &Key| PendingDelete { partition, deletion: Deletion { key: key.clone(), time } };
+        held.history.deletes.extend(keys.iter().map(pending));
+        let delete_cnt = i64::try_from(keys.len()).unwrap_or_default();
+        // Only 2.2 returns the keys.
+        let ids = if version < (2, 3, 0) { IDs { id_field: Some(to_ids(keys)) } } else { IDs::default() };
+        Ok(wire::MutationResult { i_ds: Some(ids), delete_cnt, ..Default::default() })
+    }
+}
+
+fn refuse(selection: &Selection, expression: &str, collection: i64, version: Version) -> Refusal {
+    let unexpected = |text: &str| Refusal::new(65535, ErrorCode::UnexpectedError, text);
+    let invalid = |text: &str| Refusal::new(1100, ErrorCode::IllegalArgument, text);
+    match selection {
+        Selection::Nonsense if version < (2, 4, 0) => {
+            unexpected(&format!("failed to create expr plan, expr = {expression}"))
+        }
+        Selection::Nonsense => {
+            let at =
+                expression.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ' ').unwrap_or_default();
+            let found = expression.chars().nth(at).unwrap_or(' ');
+            let text = format!(
+                "failed to create delete plan: cannot parse expression: {expression}: line 1:{at} token recognition error at: '{found}'"
+            );
+            if version < (2, 6, 0) {
+                invalid(&format!("{text}: invalid parameter"))
+            } else {
+                invalid(&format!("{text}: query plan failed: invalid parameter"))
+            }
+        }
+        _ if expression.is_empty() && version >= (2, 4, 0) => {
+            invalid("delete plan can't be empty or always true : : invalid parameter")
+        }
+        _ if version < (2, 3, 0) => unexpected("invalid plan node type, only pk in [1, 2] supported"),
+        _ => {
+            let text = format!("collection not loaded[collection={collection}]");
+            Refusal::new(101, ErrorCode::UnexpectedError, text)
+        }
+    }
+}
+
+fn parse(expression: &str, key: &str) -> Selection {
+    if expression.contains('?') {
+        return Selection::Nonsense;
+    }
+    let Some(rest) = expression.trim().strip_prefix(key).map(str::trim) else { return Selection::Other };
+    if let Some(value) = rest.strip_prefix("==").and_then(parse_key) {
+        return Selection::Key(value);
+    }
+    let list = rest.strip_prefix("in").and_then(|list| list.trim().strip_prefix('[')?.strip_suffix(']'));
+    match list.map(|list| list.split(',').map(parse_key).collect::<Option<Vec<_>>>()) {
+        Some(Some(keys)) => Selection::Keys(keys),
+        _ => Selection::Other,
+    }
+}
+
+fn parse_key(text: &str) -> Option<Key> {
+    let text = text.trim();
+    let quoted = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+    match quoted('"').or_else(|| quoted('\'')) {
+        Some(text) => Some(Key::Text(text.to_owned())),
+        None => text.parse().ok().map(Key::Int),
+    }
+}
+
+fn to_ids(keys: Vec<Key>) -> i_ds::IdField {
+    let (mut ints, mut texts) = (Vec::new(), Vec::new());
+    for key in keys {
+        match key {
+            Key::Int(key) => ints.push(key),
+            Key::Text(key) => texts.push(key),
+        }
+    }
+    if texts.is_empty() {
+        i_ds::IdField::IntId(LongArray { data: ints })
+    } else {
+        i_ds::IdField::StrId(StringArray { data: texts })
+    }
+}

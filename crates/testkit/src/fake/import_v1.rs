@@ -1,0 +1,286 @@
+//! Import tasks of 2.2 and 2.3, which the next release replaced by jobs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bytes::Bytes;
+use proto::common::{ErrorCode, ImportState, KeyValuePair};
+use proto::milvus as wire;
+use proto::schema::DataType;
+
+use super::binlogs::{FieldFiles, files_below, make_rows, read_deletes};
+use super::cell::{Cell, Column, Deletion, Form, Row, system_columns, user_columns};
+use super::container;
+use super::fault::Fault;
+use super::parquet;
+use super::reply::{Refusal, Version};
+use super::segments::latest;
+use super::state::FakeState;
+
+type Answer<R> = Result<R, Refusal>;
+
+/// The release that compares the times of deletes and rows.
+const COMPARES_TIMES: Version = (2, 3, 4);
+
+/// An import task, which makes one step of progress at each call of `GetImportState`.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    outcome: Outcome,
+    polls: u32,
+    collection_id: i64,
+    collection: String,
+    partition: String,
+    /// The paths of the request, joined by commas.
+    files: String,
+    segments: Vec<i64>,
+}
+
+#[derive(Clone, Debug)]
+enum Outcome {
+    Rows(usize),
+    Failed(String),
+    Stuck,
+}
+
+impl FakeState {
+    pub(super) fn import_task(&mut self, request: &wire::ImportRequest) -> Answer<wire::ImportResponse> {
+        let version = self.version;
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        let option = |key: &str| request.options.iter().find(|pair| pair.key == key);
+        let is_backup = option("backup").is_some_and(|pair| pair.value == "true");
+        if request.files.is_empty() {
+            let text = if version < (2, 3, 0) {
+                "import request is empty"
+            } else {
+                "import request is empty: invalid parameter"
+            };
+            return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
+        }
+        if is_backup && request.partition_name.is_empty() {
+            let text = if version < (2, 3, 0) {
+                "partition name not specified when backup"
+            } else {
+                "partition not specified: invalid parameter"
+            };
+            return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
+        }
+        let partition = held.partition(&request.partition_name)?.id;
+        let (collection_id, collection) = (held.id, held.name().to_owned());
+        let columns = user_columns(&held.schema, version);
+        let mut range = [0, u64::MAX];
+        for (key, limit) in ["start_ts", "end_ts"].into_iter().zip(&mut range) {
+            if let Some(pair) = option(key) {
+                let milliseconds: u64 = pair.value.parse().map_err(|_| {
+                    let text = format!("strconv.ParseUint: parsing \"{}\": invalid syntax", pair.value);
+                    Refusal::new(65535, ErrorCode::UnexpectedError, text)
+                })?;
+                *limit = milliseconds.checked_mul(1 << 18).unwrap_or(u64::MAX);
+            }
+        }
+        let mut segments = Vec::new();
+        let outcome = match self.faults.take_first(|fault| {
+            matches!(fault, Fault::ImportFails(_) | Fault::ImportStuck | Fault::ImportEmpty)
+        }) {
+            Some(Fault::ImportFails(reason)) => Outcome::Failed(reason),
+            Some(Fault::ImportStuck) => Outcome::Stuck,
+            Some(_) => Outcome::Rows(0),
+            None => match read_files(&request.files, is_backup, &columns, range, version) {
+                Err(reason) if version < (2, 3, 0) => Outcome::Failed(reason),
+                Err(reason) => Outcome::Failed(format!("{reason}: importing data failed")),
+                Ok(mut rows) => {
+                    // The rows get a new time and keep their ids.
+                    let time = self.next_timestamp();
+                    rows.iter_mut().for_each(|row| row.time = time);
+                    let count = rows.len();
+                    segments = self.add_imported_rows(&request.db_name, &collection, partition, rows, 0)?;
+                    Outcome::Rows(count)
+                }
+            },
+        };
+        let id = self.next_id();
+        let files = request.files.join(",");
+        let partition = request.partition_name.clone();
+        self.tasks
+            .insert(id, Task { outcome, polls: 0, collection_id, collection, partition, files, segments });
+        Ok(wire::ImportResponse { tasks: vec![id], ..Default::default() })
+    }
+
+    pub(super) fn list_tasks(&mut self, collection: Option<i64>) -> Vec<wire::GetImportStateResponse> {
+        let of_collection = |task: &&Task| collection.is_none_or(|id| task.collection_id == id);
+        let ids: Vec<i64> =
+            self.tasks.iter().filter(|(_, task)| of_collection(task)).map(|(id, _)| *id).collect();
+        ids.into_iter().filter_map(|id| self.tasks.get(&id).map(|task| task.describe(id))).collect()
+    }
+
+    pub(super) fn task_state(&mut self, id: i64) -> Answer<wire::GetImportStateResponse> {
+        let version = self.version;
+        let task = self.tasks.get_mut(&id).ok_or_else(|| {
+            if version < (2, 3, 0) {
+                return Refusal::import_job();
+            }
+            let text = format!("key not found[key=by-dev/meta/importtask/{id}]");
+            Refusal::new(1000, ErrorCode::UnexpectedError, text)
+        })?;
+        task.polls += 1;
+        Ok(task.describe(id))
+    }
+}
+
+impl Task {
+    fn describe(&self, id: i64) -> wire::GetImportStateResponse {
+        let (state, percent) = match (self.polls, &self.outcome) {
+            (0 | 1, _) | (_, Outcome::Stuck) => (ImportState::ImportStarted, "20"),
+            (_, Outcome::Failed(_)) => (ImportState::ImportFailed, "0"),
+            (2, Outcome::Rows(_)) => (ImportState::ImportPersisted, "90"),
+            (_, Outcome::Rows(_)) => (ImportState::ImportCompleted, "100"),
+        };
+        let reason = match &self.outcome {
+            Outcome::Failed(reason) if state == ImportState::ImportFailed => reason.as_str(),
+            _ => "",
+        };
+        let infos = [
+            ("files", self.files.as_str()),
+            ("collection", &self.collection),
+            ("partition", &self.partition),
+            ("failed_reason", reason),
+            ("progress_percent", percent),
+        ];
+        let pair = |(key, value): (&str, &str)| KeyValuePair { key: key.to_owned(), value: value.to_owned() };
+        let row_count = match self.outcome {
+            Outcome::Rows(rows) if self.polls > 1 => i64::try_from(rows).unwrap_or_default(),
+            _ => 0,
+        };
+        wire::GetImportStateResponse {
+            status: None,
+            state: state.into(),
+            row_count,
+            infos: infos.into_iter().map(pair).collect(),
+            id,
+            collection_id: self.collection_id,
+            segment_ids: self.segments.clone(),
+        }
+    }
+}
+
+/// Returns the rows below the insert prefix that are not deleted, or the reason why the task fails.
+fn read_files(
+    paths: &[String],
+    is_backup: bool,
+    columns: &[Column],
+    range: [u64; 2],
+    version: Version,
+) -> Result<Vec<Row>, String> {
+    let (true, [inserts, deltas]) = (is_backup && !paths.first().is_none_or(String::is_empty), paths) else {
+        let first = paths.first().map_or("", String::as_str);
+        return Err(format!("unsupported file type: '{first}'"));
+    };
+    // Like the real server, the fake silently finds nothing below a path that is not absolute.
+    let absolute =
+        |path: &str| if Path::new(path).is_absolute() { files_below(Path::new(path)) } else { Vec::new() };
+    let segments = by_segment(absolute(inserts))?;
+    let mut all_deletes: BTreeMap<String, Vec<std::path::PathBuf>> = BTreeMap::new();
+    for path in absolute(deltas) {
+        let segment = path.iter().rev().nth(1).unwrap_or_default().to_string_lossy().into_owned();
+        all_deletes.entry(segment).or_default().push(path);
+    }
+    let mut rows = Vec::new();
+    for (segment, files) in segments {
+        let deletes = read_deletes(all_deletes.get(&segment).map_or(&[], Vec::as_slice))?;
+        let deletes: Vec<Deletion> =
+            deletes.into_iter().filter(|delete| (range[0]..=range[1]).contains(&delete.time)).collect();
+        let dead = latest(deletes.iter());
+        let is_kept = |row: &Row| {
+            let is_dead = dead.get(&row.key).is_some_and(|time| version < COMPARES_TIMES || *time > row.time);
+            !is_dead && (range[0]..=range[1]).contains(&row.time)
+        };
+        rows.extend(read_segment(&files, columns, version)?.into_iter().filter(is_kept));
+    }
+    Ok(rows)
+}
+
+/// Groups files by segment and field; the ids are those in the last three parts of each path.
+fn by_segment(paths: Vec<std::path::PathBuf>) -> Result<BTreeMap<String, FieldFiles>, String> {
+    let mut segments: BTreeMap<String, FieldFiles> = BTreeMap::new();
+    for path in paths {
+        let parts: Vec<String> =
+            path.iter().rev().take(3).map(|part| part.to_string_lossy().into_owned()).collect();
+        let [log, field, segment] = parts.as_slice() else { continue };
+        if log.starts_with('.') {
+            continue;
+        }
+        let (Ok(_), Ok(field), Ok(_)) = (log.parse::<i64>(), field.parse(), segment.parse::<i64>()) else {
+            return Err(format!("failed to parse binlog path {}", path.display()));
+        };
+        segments.entry(segment.clone()).or_default().entry(field).or_default().push(path);
+    }
+    Ok(segments)
+}
+
+fn read_segment(files: &FieldFiles, columns: &[Column], version: Version) -> Result<Vec<Row>, String> {
+    let system = system_columns();
+    let all: Vec<&Column> = system.iter().chain(columns).collect();
+    for (field, paths) in files {
+        if let (false, Some(path)) = (all.iter().any(|column| column.id == *field), paths.first()) {
+            let again = if version < (2, 3, 0) { "" } else { ": importing data failed" };
+            return Err(format!(
+                "could not read binlog file {}, error: the field ID {field} doesn't exist in collection schema{again}",
+                path.display()
+            ));
+        }
+    }
+    let count = files.values().map(Vec::len).max().unwrap_or_default();
+    let mut values: BTreeMap<i64, Vec<Cell>> = BTreeMap::new();
+    for column in &all {
+        let Some(paths) = files.get(&column.id) else {
+            return Err(format!("the field {} has no binlog file", column.id));
+        };
+        if paths.len() != count {
+            return Err("binlog file count of each field must be equal".to_owned());
+        }
+        for path in paths {
+            values.entry(column.id).or_default().extend(read_column(path, column, version)?);
+        }
+    }
+    make_rows(values, columns)
+}
+
+fn read_column(path: &Path, column: &Column, version: Version) -> Result<Vec<Cell>, String> {
+    let unreadable = |error: String| format!("could not read binlog file {}, error: {error}", path.display());
+    let content = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    let contents = container::decode(&content).map_err(unreadable)?;
+    let found = DataType::try_from(contents.data_type).unwrap_or_default();
+    if found != column.data_type {
+        let again = if version < (2, 3, 0) { "" } else { ": importing data failed" };
+        return Err(if column.is_key && column.data_type == DataType::VarChar {
+            format!(
+                "failed to read varchar primary key from binlog '{}', error: binlog data type is not varchar{again}",
+                path.display()
+            )
+        } else {
+            format!("binlog is {} type, unequal to field {}", type_name(found), column.id)
+        });
+    }
+    let read = parquet::read(Bytes::copy_from_slice(contents.payload)).map_err(unreadable)?;
+    let cells = read.into_iter().next().map(|column| column.cells).unwrap_or_default();
+    let values = cells.iter().filter(|cell| **cell != Cell::Null).count();
+    if values < cells.len() {
+        return Err(format!("expect {} rows, but got valuesRead = {values}", cells.len()));
+    }
+    if let (Form::Fixed(width), Some(Cell::Bytes(vector))) = (column.form(), cells.first())
+        && vector.len() != width
+    {
+        let dim = vector.len() * column.dim / width.max(1);
+        return Err(format!("dimension {dim} is not equal to schema dimension {}", column.dim));
+    }
+    Ok(cells)
+}
+
+fn type_name(data_type: DataType) -> String {
+    let name = match data_type {
+        DataType::FloatVector => "float vector",
+        DataType::BinaryVector => "binary vector",
+        DataType::VarChar => "varchar",
+        other => return format!("{other:?}").to_lowercase(),
+    };
+    name.to_owned()
+}

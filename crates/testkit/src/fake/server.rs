@@ -1,0 +1,57 @@
+//! Serves the gRPC API and the REST API on one port.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use proto::milvus::milvus_service_server::MilvusServiceServer;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic::transport::server::TcpIncoming;
+
+use super::rest;
+use super::service::Service;
+use super::state::{FakeState, lock_state};
+
+/// The largest message that real servers accept, in bytes.
+const LARGEST_MESSAGE: usize = 64 << 20;
+
+/// The state, and the only `user:password` that is accepted.
+type Shared = (Arc<Mutex<FakeState>>, Option<String>);
+
+/// Serves all calls until the listener fails.
+pub(super) async fn serve(
+    listener: TcpListener,
+    state: Arc<Mutex<FakeState>>,
+    login: Option<String>,
+) -> Result<(), tonic::transport::Error> {
+    let service = MilvusServiceServer::new(Service::new(Arc::clone(&state), login.clone()))
+        .max_decoding_message_size(LARGEST_MESSAGE);
+    let router = Router::new()
+        .route_service("/milvus.proto.milvus.MilvusService/{call}", service)
+        .fallback(serve_other)
+        .with_state((state, login));
+    let mut server = tonic::transport::Server::builder().accept_http1(true);
+    server.add_routes(Routes::from(router)).serve_with_incoming(TcpIncoming::from(listener)).await
+}
+
+/// Serves REST requests, and refuses gRPC calls of other services.
+async fn serve_other(State((state, login)): State<Shared>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let content_type = parts.headers.get("content-type").map(HeaderValue::as_bytes).unwrap_or_default();
+    if content_type.starts_with(b"application/grpc") {
+        let (service, call) = parts.uri.path().trim_start_matches('/').split_once('/').unwrap_or_default();
+        return tonic::Status::unimplemented(format!("unknown method {call} for service {service}"))
+            .into_http::<axum::body::Body>();
+    }
+    let Ok(body) = axum::body::to_bytes(body, LARGEST_MESSAGE).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let is_known = login.is_none_or(|login| rest::credentials(&parts.headers) == Some(login));
+    let mut state = lock_state(&state);
+    let (status, text) = rest::respond(&mut state, &parts.method, parts.uri.path(), is_known, &body);
+    let kind = if text.starts_with('{') { "application/json; charset=utf-8" } else { "text/plain" };
+    (status, [("content-type", kind)], text).into_response()
+}
