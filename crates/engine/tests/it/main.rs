@@ -32,5 +32,6 @@ mod samples;
 mod server;
 mod staging;
 mod targets;
+mod versions;
 mod watch;
 mod world;
