@@ -51,6 +51,7 @@ impl Milvus {
         let request = DescribeCollectionRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
+            ..Default::default()
         };
         let reply = self.rpc.call(call, request, rpc!(describe_collection)).await?;
         let schema = reply

@@ -48,6 +48,7 @@ impl Milvus {
         let request = DescribeIndexRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
+            ..Default::default()
         };
         match self.rpc.call(call, request, rpc!(describe_index)).await {
             Ok(reply) => Ok(reply.index_descriptions.into_iter().map(index_from_wire).collect()),

@@ -1,16 +1,21 @@
-//! Replays recorded exchanges against a server and prints how far it agrees: `replay VERSION URL [SECTION…]`.
+//! Replays recorded exchanges against a server and prints how far it agrees: `replay VERSION URL [SECTION…]`. With
+//! `fake` instead of a URL, the server is the simulated one.
 //!
 //! The exit code is 1 if fewer than 95 of 100 answers of a section are the same. `scripts/test-replay` runs it against real servers, whose answers must be those of the recording.
 #![expect(clippy::print_stdout, reason = "prints the results")]
+#![expect(clippy::expect_used, reason = "a program for people, not a library")]
 #![expect(clippy::print_stderr, reason = "prints how it is used")]
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use milvus_backup_testkit::replay::{Summary, replay};
+use milvus_backup_testkit::fake::{FakeConfig, FakeMilvus};
+use milvus_backup_testkit::replay::{Summary, is_known, replay};
 
 /// The longest time for which a poll is repeated.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The same for the simulated server, which waits for nothing.
+const FAKE_PATIENCE: Duration = Duration::from_millis(20);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,10 +24,18 @@ async fn main() -> ExitCode {
         eprintln!("usage: replay VERSION URL [SECTION...]");
         return ExitCode::from(2);
     };
+    let root = tempfile::tempdir().expect("a directory");
+    let fake = (url == "fake")
+        .then(|| FakeMilvus::start(FakeConfig::new(version, root.path()).login("root:Milvus")));
+    let (url, patience) = match &fake {
+        Some(fake) => (format!("http://{}:{}", fake.host(), fake.port()), FAKE_PATIENCE),
+        None => (url.clone(), PATIENCE),
+    };
     let is_wanted = |step: &str, _: &str| {
         sections.is_empty() || sections.iter().any(|section| step.starts_with(&format!("{section}.")))
     };
-    let compared = replay(version, url.clone(), PATIENCE, is_wanted).await;
+    let mut compared = replay(version, url, patience, is_wanted).await;
+    compared.retain(|compared| is_known(&compared.method));
     for difference in compared.iter().filter_map(|it| Some((it, it.agreement.difference.as_ref()?))) {
         let (exchange, text) = difference;
         println!("{} {} {}: {text}", exchange.number, exchange.step, exchange.method);

@@ -205,7 +205,7 @@ pub(super) fn user_columns(schema: &CollectionSchema, version: Version) -> Vec<C
         }
     }
     if schema.enable_dynamic_field {
-        let id = (FIRST_FIELD..).find(|id| !ids.contains(id)).unwrap_or(FIRST_FIELD);
+        let id = (FIRST_FIELD..=i64::MAX).find(|id| !ids.contains(id)).unwrap_or(FIRST_FIELD);
         let nullable = version >= (2, 6, 8);
         let default = nullable.then(|| Cell::Bytes(b"{}".to_vec()));
         let column = Column::system(id, "$meta");

@@ -1,190 +1,268 @@
-//! Calls about collections and partitions.
-
-use std::collections::BTreeMap;
+//! Calls about collections.
 
 use prost::Message;
-use proto::common::{KeyValuePair, Status};
+use proto::common::Status;
 use proto::milvus as wire;
-use proto::schema::{CollectionSchema, DataType, FieldSchema};
+use proto::schema::CollectionSchema;
 
+use super::databases::DEFAULT_DATABASE;
+use super::limits::{MOST_SHARDS, limits};
 use super::names::{Named, check_name};
+use super::properties::{
+    MAX_FIELD_ID, PRESERVE_FIELD_IDS, add_server_made, check_change, check_new, from_pairs,
+    raise_max_field_id, to_pairs,
+};
 use super::reply::{Refusal, Version};
+use super::schema::{assign_ids, forget_unknown};
+use super::schema_check::{check_models, check_schema};
+use super::schema_words as words;
 use super::segments::History;
 use super::state::{Collection, FakeState, Load, Partition};
+use super::words::{Kind, V2_3, V2_5, V3_0};
 
 type Answer<R> = Result<R, Refusal>;
 
-const FIRST_FIELD_ID: i64 = 100;
-const MAX_SHARDS: i32 = 16;
-/// The number of partitions of a collection with a partition key, unless the request sets another.
-const DEFAULT_KEY_PARTITIONS: i64 = 64;
-
 impl FakeState {
     pub(super) fn create_collection(&mut self, request: &wire::CreateCollectionRequest) -> Answer<Status> {
-        check_name(Named::Collection, &request.collection_name, self.version)?;
         let version = self.version;
-        if let Some(collection) = self.database(&request.db_name)?.get(&request.collection_name) {
-            return if collection.request == *request {
-                Ok(Status::default())
-            } else {
-                let name = collection.name();
-                Err(Refusal::unexpected(format!(
-                    "create duplicate collection with different parameters, collection: {name}"
-                )))
-            };
+        let mut request = request.clone();
+        request.shards_num = request.shards_num.max(1);
+        if request.db_name.is_empty() {
+            DEFAULT_DATABASE.clone_into(&mut request.db_name);
         }
         let mut schema = CollectionSchema::decode(request.schema.as_slice())
-            .map_err(|error| Refusal::invalid(format!("the schema cannot be read: {error}")))?;
-        check_schema(&schema, version)?;
-        if request.shards_num > MAX_SHARDS {
-            return Err(Refusal::invalid(format!(
-                "maximum shards's number should be limited to {MAX_SHARDS}"
+            .map_err(|_| Refusal::worded(words::UNREADABLE, &[]))?;
+        if request.shards_num > MOST_SHARDS {
+            return Err(Refusal::plain(format!(
+                "maximum shards's number should be limited to {MOST_SHARDS}"
             )));
         }
-        schema.name.clone_from(&request.collection_name);
-        for (id, field) in (FIRST_FIELD_ID..).zip(&mut schema.fields) {
-            field.field_id = id;
+        check_schema(&schema, version)?;
+        let properties = from_pairs(&request.properties);
+        check_new(&properties, &schema, version)?;
+        let is_unchecked = properties.get("disable_func_runtime_check").is_some_and(|value| value == "true");
+        check_models(&schema, is_unchecked, version)?;
+        let names = partition_names(&schema, request.num_partitions, version)?;
+        if schema.name != request.collection_name {
+            return Err(Refusal::worded(words::OTHER_NAME, &[&request.collection_name, &schema.name]));
         }
-        let names = partition_names(&schema, request.num_partitions)?;
+        let database = self.database(&request.db_name)?;
+        database.check_no_alias(&request.db_name, &schema.name)?;
+        if let Some(held) = database.collections.get(&schema.name) {
+            if held.request == request {
+                return Ok(Status::default());
+            }
+            return Err(Refusal::plain(format!(
+                "create duplicate collection with different parameters, collection: {}",
+                schema.name
+            )));
+        }
+        self.check_collection_limit(&request.db_name)?;
+        let keeps_ids = properties.get(PRESERVE_FIELD_IDS).is_some_and(|value| value == "true");
+        forget_unknown(&mut schema, version);
+        let next_field_id = assign_ids(&mut schema, keeps_ids && version >= V3_0)?;
         let partitions = names.into_iter().map(|name| Partition { id: self.next_id(), name }).collect();
-        let properties =
-            request.properties.iter().map(|pair| (pair.key.clone(), pair.value.clone())).collect();
-        let collection = Collection {
+        let mut collection = Collection {
             id: self.next_id(),
             created: self.next_timestamp(),
             schema,
+            next_field_id,
             properties,
             partitions,
             indexes: Vec::new(),
-            aliases: Vec::new(),
             load: Load::No,
             segments: Vec::new(),
             history: History::default(),
-            request: request.clone(),
+            request,
         };
+        add_server_made(&mut collection.properties, &collection.schema, version);
+        collection.note_field_ids(version);
         let (database, name) = (collection.request.db_name.clone(), collection.name().to_owned());
-        self.database(&database)?.insert(name, collection);
+        self.database(&database)?.collections.insert(name, collection);
         Ok(Status::default())
     }
 
+    /// Describes a collection; a refusal repeats the names of the request.
     pub(super) fn describe_collection(
         &mut self,
         request: &wire::DescribeCollectionRequest,
     ) -> Answer<wire::DescribeCollectionResponse> {
-        let collection = self.collection(&request.db_name, &request.collection_name)?;
-        let shards = collection.request.shards_num.max(1);
-        Ok(wire::DescribeCollectionResponse {
+        let described = self.describe(request);
+        Ok(described.unwrap_or_else(|refusal| wire::DescribeCollectionResponse {
+            status: Some(refusal.into_status("DescribeCollection", self.version)),
+            collection_name: request.collection_name.clone(),
+            db_name: request.db_name.clone(),
+            ..Default::default()
+        }))
+    }
+
+    fn describe(
+        &mut self,
+        request: &wire::DescribeCollectionRequest,
+    ) -> Answer<wire::DescribeCollectionResponse> {
+        let version = self.version;
+        let (database, name) = if request.collection_name.is_empty() && request.collection_id != 0 {
+            self.find_by_id(request.collection_id)?
+        } else {
+            (request.db_name.clone(), request.collection_name.clone())
+        };
+        let held = self.collection(&database, &name)?;
+        let shards = held.request.shards_num;
+        let id = held.id;
+        let mut described = wire::DescribeCollectionResponse {
             status: None,
-            schema: Some(collection.schema.clone()),
-            collection_id: collection.id,
-            virtual_channel_names: (0..collection.shards()).map(|shard| collection.channel(shard)).collect(),
+            schema: Some(held.described_schema(version)),
+            collection_id: id,
+            virtual_channel_names: (0..held.shards()).map(|shard| held.channel(shard)).collect(),
             physical_channel_names: (0..shards).map(|n| format!("by-dev-rootcoord-dml_{n}")).collect(),
-            created_timestamp: collection.created,
+            created_timestamp: held.created,
             shards_num: shards,
-            aliases: collection.aliases.clone(),
-            consistency_level: collection.request.consistency_level,
+            aliases: Vec::new(),
+            consistency_level: held.request.consistency_level,
             // the name in the request, which may be an alias
             collection_name: request.collection_name.clone(),
-            properties: to_pairs(&collection.properties),
-            db_name: collection.request.db_name.clone(),
-            num_partitions: i64::try_from(collection.partitions.len()).unwrap_or_default(),
+            properties: to_pairs(&held.properties),
+            db_name: request.db_name.clone(),
+            num_partitions: i64::try_from(held.partitions.len()).unwrap_or_default(),
             db_id: 0,
+        };
+        let held_database = self.database(&database)?;
+        described.aliases = held_database.aliases_of(id);
+        if version >= V3_0 {
+            described.db_id = held_database.id;
+            described.db_name.clone_from(&database);
+            if described.collection_name.is_empty() {
+                described.collection_name = name;
+            }
+        }
+        Ok(described)
+    }
+
+    /// Returns the database and the name of a collection in any database.
+    fn find_by_id(&self, id: i64) -> Answer<(String, String)> {
+        let mut all = self.databases.iter().flat_map(|(database, held)| {
+            held.collections.values().map(move |collection| (database, collection))
+        });
+        let found = all.find(|(_, collection)| collection.id == id);
+        let found = found.map(|(database, collection)| (database.clone(), collection.name().to_owned()));
+        found.ok_or_else(|| {
+            let (code, error_code) = match self.version {
+                version if version < V2_5 => (100, proto::common::ErrorCode::UnexpectedError),
+                version if version < V3_0 => (0, proto::common::ErrorCode::CollectionNotExists),
+                _ => (100, proto::common::ErrorCode::CollectionNotExists),
+            };
+            let text = match self.version {
+                version if version < V2_3 => {
+                    format!("code: CollectionNotExists, reason: can't find collection: {id}")
+                }
+                version if version < V2_5 => {
+                    format!("can't find collection collection not found[collection={id}]")
+                }
+                _ => format!("can't find collection[database=default][collection={id}]"),
+            };
+            Refusal::new(code, error_code, text)
         })
     }
 
-    pub(super) fn alter_collection(&mut self, request: &wire::AlterCollectionRequest) -> Answer<Status> {
+    pub(super) fn show_collections(
+        &mut self,
+        request: &wire::ShowCollectionsRequest,
+    ) -> Answer<wire::ShowCollectionsResponse> {
         self.database(&request.db_name)?;
-        let collection = self.collection(&request.db_name, &request.collection_name)?;
-        collection
-            .properties
-            .extend(request.properties.iter().map(|pair| (pair.key.clone(), pair.value.clone())));
+        let database = if request.db_name.is_empty() { DEFAULT_DATABASE } else { &request.db_name };
+        let held = self.databases.get(database).into_iter().flat_map(|held| held.collections.values());
+        let visible = held.filter(|collection| self.may_see_collection(database, collection.name()));
+        let (collection_names, collection_ids) =
+            visible.map(|collection| (collection.name().to_owned(), collection.id)).unzip();
+        Ok(wire::ShowCollectionsResponse { collection_names, collection_ids, ..Default::default() })
+    }
+
+    pub(super) fn has_collection(
+        &mut self,
+        request: &wire::HasCollectionRequest,
+    ) -> Answer<wire::BoolResponse> {
+        check_name(Named::Collection, &request.collection_name, self.version)?;
+        if self.version >= V2_5 {
+            self.database(&request.db_name)?;
+        }
+        let value = self.collection(&request.db_name, &request.collection_name).is_ok();
+        Ok(wire::BoolResponse { value, ..Default::default() })
+    }
+
+    pub(super) fn alter_collection(&mut self, request: &wire::AlterCollectionRequest) -> Answer<Status> {
+        let version = self.version;
+        self.database(&request.db_name)?;
+        let held = self.collection(&request.db_name, &request.collection_name)?;
+        let wire::AlterCollectionRequest { properties, delete_keys, .. } = request;
+        check_change(properties, delete_keys, &held.schema, held.load != Load::No, version)?;
+        for pair in properties {
+            match pair.key.as_str() {
+                "collection.description" if version >= V2_5 => {
+                    held.schema.description.clone_from(&pair.value);
+                }
+                "dynamicfield.enabled" if version >= V2_5 => held.switch_dynamic_field(pair.value == "true"),
+                _ => {
+                    held.properties.insert(pair.key.clone(), pair.value.clone());
+                }
+            }
+        }
+        if version >= V2_5 {
+            held.properties.retain(|key, _| !delete_keys.contains(key));
+        }
+        held.note_field_ids(version);
         Ok(Status::default())
     }
 
     pub(super) fn drop_collection(&mut self, request: &wire::DropCollectionRequest) -> Answer<Status> {
-        let name = &request.collection_name;
+        check_name(Named::Collection, &request.collection_name, self.version)?;
+        let version = self.version;
         // What is in a database that does not exist counts as dropped.
         let Ok(database) = self.database(&request.db_name) else { return Ok(Status::default()) };
-        if database.remove(name).is_none() && self.collection(&request.db_name, name).is_ok() {
-            return Err(Refusal::unexpected(format!("cannot drop the collection via alias = {name}")));
-        }
-        Ok(Status::default())
-    }
-
-    pub(super) fn show_partitions(
-        &mut self,
-        request: &wire::ShowPartitionsRequest,
-    ) -> Answer<wire::ShowPartitionsResponse> {
-        let collection = self.collection(&request.db_name, &request.collection_name)?;
-        Ok(wire::ShowPartitionsResponse {
-            partition_names: collection.partitions.iter().map(|partition| partition.name.clone()).collect(),
-            partition_i_ds: collection.partitions.iter().map(|partition| partition.id).collect(),
-            ..Default::default()
-        })
-    }
-
-    pub(super) fn create_partition(&mut self, request: &wire::CreatePartitionRequest) -> Answer<Status> {
-        check_name(Named::Partition, &request.partition_name, self.version)?;
-        let id = self.next_id();
-        let collection = self.collection(&request.db_name, &request.collection_name)?;
-        if collection.has_partition_key() {
-            return Err(Refusal::unexpected("disable create partition if partition key mode is used"));
-        }
-        if collection.partition(&request.partition_name).is_err() {
-            collection.partitions.push(Partition { id, name: request.partition_name.clone() });
-        }
+        database.drop_collection(&request.collection_name, version)?;
         Ok(Status::default())
     }
 }
 
-fn to_pairs(map: &BTreeMap<String, String>) -> Vec<KeyValuePair> {
-    map.iter().map(|(key, value)| KeyValuePair { key: key.clone(), value: value.clone() }).collect()
+impl Collection {
+    /// Returns the schema as the server shows it: without hidden fields, and from 2.6 on with the properties.
+    fn described_schema(&self, version: Version) -> CollectionSchema {
+        let properties = if version >= super::words::V2_6 { to_pairs(&self.properties) } else { Vec::new() };
+        CollectionSchema { properties, ..self.schema.clone() }
+    }
+
+    /// Gives the hidden field its id when it is switched on, or leaves a hole when it is switched off.
+    fn switch_dynamic_field(&mut self, is_on: bool) {
+        if is_on && !self.schema.enable_dynamic_field {
+            self.next_field_id += 1;
+        }
+        self.schema.enable_dynamic_field = is_on;
+    }
+
+    /// Keeps the highest id of a field in the properties, where 3.0 has it.
+    pub(super) fn note_field_ids(&mut self, version: Version) {
+        if version >= V3_0 {
+            raise_max_field_id(&mut self.properties, self.next_field_id - 1);
+            let highest = self.properties.get(MAX_FIELD_ID).and_then(|text| text.parse::<i64>().ok());
+            self.next_field_id = self.next_field_id.max(highest.unwrap_or_default().saturating_add(1));
+        }
+    }
 }
 
-fn partition_names(schema: &CollectionSchema, requested: i64) -> Answer<Vec<String>> {
+fn partition_names(schema: &CollectionSchema, requested: i64, version: Version) -> Answer<Vec<String>> {
+    let limits = limits(version);
     if schema.fields.iter().any(|field| field.is_partition_key) {
-        let number = if requested == 0 { DEFAULT_KEY_PARTITIONS } else { requested };
+        if requested > limits.most_key_partitions {
+            let most = limits.most_key_partitions.to_string();
+            return Err(Refusal::worded(words::PARTITIONS, &[&requested.to_string(), &most, &schema.name]));
+        }
+        let number = if requested == 0 { limits.key_partitions } else { requested };
         return Ok((0..number).map(|n| format!("_default_{n}")).collect());
     }
     if requested > 1 {
-        return Err(Refusal::invalid(
+        return Err(Refusal::stated(
+            Kind::Plain,
             "num_partitions should only be specified with partition key field enabled",
         ));
     }
     Ok(vec!["_default".to_owned()])
-}
-
-fn check_schema(schema: &CollectionSchema, version: Version) -> Answer<()> {
-    let is_vector = |field: &FieldSchema| field.data_type >= DataType::BinaryVector.into();
-    let mut names: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
-    names.sort_unstable();
-    let vectors = schema.fields.iter().filter(|field| is_vector(field)).count();
-    if names.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err(Refusal::unexpected("duplicated field name"));
-    }
-    if schema.fields.iter().filter(|field| field.is_primary_key).count() != 1 {
-        return Err(Refusal::invalid("the schema needs exactly one primary key"));
-    }
-    if vectors == 0 {
-        return Err(Refusal::invalid("schema does not contain vector field"));
-    }
-    if vectors > 1 && version < (2, 4, 0) {
-        return Err(Refusal::invalid("multiple vector fields is not supported"));
-    }
-    for field in &schema.fields {
-        check_name(Named::Field, &field.name, version)?;
-        let needed = match field.data_type() {
-            DataType::VarChar => "max_length",
-            DataType::Array => "max_capacity",
-            _ if is_vector(field) => "dim",
-            _ => continue,
-        };
-        if !field.type_params.iter().any(|param| param.key == needed) {
-            return Err(Refusal::invalid(format!(
-                "type param({needed}) should be specified for field {}",
-                field.name
-            )));
-        }
-    }
-    Ok(())
 }

@@ -49,16 +49,17 @@ impl FakeState {
                 let cells = column_cells(&rows, column.id);
                 let payload = parquet::write_column(column, &cells).map_err(cannot_write)?;
                 let size = cells.len() * 16;
-                let mut extras = format!(r#"{{"original_size":"{size}""#);
-                if version >= (2, 5, 0) {
-                    extras.push_str(&format!(r#","nullable":{}"#, column.nullable));
-                }
+                let nullable = if version < (2, 5, 0) {
+                    String::new()
+                } else {
+                    format!(r#","nullable":{}"#, column.nullable)
+                };
                 let header = Header {
                     kind: Kind::Insert,
                     ids: [collection, segment.partition, segment.id, column.id],
                     times,
                     data_type: column.data_type.into(),
-                    extras: extras + "}",
+                    extras: format!(r#"{{"original_size":"{size}"{nullable}}}"#),
                 };
                 files.push((column.id, container::encode(&header, &payload)));
             }

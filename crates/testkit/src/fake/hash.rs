@@ -20,9 +20,8 @@ pub(super) fn choose(key: &Key, count: usize) -> usize {
 
 /// The 32-bit form of murmur3 with seed 0, of eight bytes.
 fn murmur3(bytes: [u8; 8]) -> u32 {
-    let [a, b, c, d, e, f, g, h] = bytes;
     let mut hash = 0u32;
-    for block in [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])] {
+    for block in bytes.chunks_exact(4).filter_map(|block| block.try_into().ok()).map(u32::from_le_bytes) {
         let mixed = block.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
         hash = (hash ^ mixed).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
     }

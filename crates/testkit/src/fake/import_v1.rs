@@ -74,7 +74,7 @@ impl FakeState {
                     let text = format!("strconv.ParseUint: parsing \"{}\": invalid syntax", pair.value);
                     Refusal::new(65535, ErrorCode::UnexpectedError, text)
                 })?;
-                *limit = milliseconds.checked_mul(1 << 18).unwrap_or(u64::MAX);
+                *limit = milliseconds.saturating_mul(1 << 18);
             }
         }
         let mut segments = Vec::new();
@@ -90,7 +90,9 @@ impl FakeState {
                 Ok(mut rows) => {
                     // The rows get a new time and keep their ids.
                     let time = self.next_timestamp();
-                    rows.iter_mut().for_each(|row| row.time = time);
+                    for row in &mut rows {
+                        row.time = time;
+                    }
                     let count = rows.len();
                     segments = self.add_imported_rows(&request.db_name, &collection, partition, rows, 0)?;
                     Outcome::Rows(count)

@@ -4,6 +4,7 @@ use proto::common::{ErrorCode, IndexState, LoadState, Status};
 use proto::milvus as wire;
 use proto::schema::DataType;
 
+use super::names::{Named, check_name};
 use super::reply::Refusal;
 use super::state::{Collection, FakeState, Load};
 
@@ -34,12 +35,15 @@ impl FakeState {
     }
 
     pub(super) fn create_index(&mut self, request: &wire::CreateIndexRequest) -> Answer<Status> {
-        let index_id = self.next_id();
+        let (version, index_id) = (self.version, self.next_id());
         let held = self.collection(&request.db_name, &request.collection_name)?;
         let Some(field) = held.schema.fields.iter().find(|field| field.name == request.field_name) else {
             let text = format!("cannot create index on non-exist field: {}", request.field_name);
             return Err(Refusal::invalid(text));
         };
+        if !request.index_name.is_empty() {
+            check_name(Named::Index, &request.index_name, version)?;
+        }
         let is_vector = field.data_type >= DataType::BinaryVector.into();
         if is_vector && !request.extra_params.iter().any(|param| param.key == "metric_type") {
             return Err(Refusal::invalid("metric type not set for vector index"));

@@ -108,7 +108,7 @@ impl FakeState {
                 let of_shard = |delete: &&Deletion| hash::choose(&delete.key, shards) == shard;
                 let deletes: Vec<Deletion> = content.deletes.iter().filter(of_shard).cloned().collect();
                 if !deletes.is_empty() {
-                    ids.push(self.add_deletes(database, name, scope, shard, deletes, storage_version)?);
+                    ids.push(self.add_deletes(database, name, (scope, shard), deletes, storage_version)?);
                 }
             }
             return Ok(ids);
@@ -163,7 +163,7 @@ fn read_options(job: &Job, version: Version) -> Result<Rules, String> {
         has_groups = number == 2 || (number == 3 && version >= (3, 0, 0));
         let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
         let ezk = job.option("ezk");
-        if ezk.len() % 4 != 0 || !ezk.chars().all(is_base64) {
+        if !ezk.len().is_multiple_of(4) || !ezk.chars().all(is_base64) {
             return Err("failed to decode EZK: illegal base64 data at input byte 0".to_owned());
         }
     }

@@ -11,6 +11,7 @@
     reason = "all handlers of calls have the same signature"
 )]
 
+mod aliases;
 mod binlogs;
 mod catalog;
 mod cell;
@@ -19,8 +20,10 @@ mod config;
 mod container;
 mod contents;
 mod data;
+mod databases;
 mod delete;
 mod fault;
+mod fields;
 mod files;
 mod flush_all;
 mod groups;
@@ -31,13 +34,19 @@ mod index;
 mod insert;
 mod job_content;
 mod jobs;
+mod limits;
 mod management;
 mod names;
 mod parquet;
+mod partition;
+mod properties;
 mod reply;
 mod rest;
 mod rest_body;
 mod row_json;
+mod schema;
+mod schema_check;
+mod schema_words;
 mod segment;
 mod segments;
 mod server;
@@ -45,6 +54,7 @@ mod service;
 mod state;
 mod users;
 mod values;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

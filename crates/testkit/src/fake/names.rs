@@ -3,6 +3,7 @@
 use proto::common::ErrorCode;
 
 use super::reply::{Refusal, Version};
+use super::words::V2_5;
 
 const MAX_NAME_BYTES: usize = 255;
 
@@ -14,6 +15,7 @@ pub(super) enum Named {
     Alias,
     Partition,
     Field,
+    Index,
 }
 
 /// A rule that a name breaks, in the order in which Milvus checks them.
@@ -33,6 +35,7 @@ impl Named {
             Self::Alias => "collection alias",
             Self::Partition => "partition name",
             Self::Field => "field name",
+            Self::Index => "index name",
         }
     }
 
@@ -55,7 +58,7 @@ impl Named {
         }
     }
 
-    fn describe(self, rule: BrokenRule) -> String {
+    fn describe(self, rule: BrokenRule, version: Version) -> String {
         let what = self.as_str();
         match rule {
             BrokenRule::Empty if self == Self::Database => format!("{what} couldn't be empty"),
@@ -64,8 +67,9 @@ impl Named {
             BrokenRule::FirstCharacter => {
                 format!("the first character of a {what} must be an underscore or letter")
             }
-            BrokenRule::Characters if self == Self::Field => {
-                "field name cannot only contain numbers, letters, and underscores".to_owned()
+            BrokenRule::Characters if matches!(self, Self::Field | Self::Index) => {
+                let can = if version < V2_5 { "cannot" } else { "can" };
+                format!("{what} {can} only contain numbers, letters, and underscores")
             }
             BrokenRule::Characters => format!("{what} can only contain numbers, letters and underscores"),
         }
@@ -79,15 +83,10 @@ pub(super) fn check_name(of: Named, name: &str, version: Version) -> Result<(), 
     let Some(rule) = of.find_broken_rule(name, version) else { return Ok(()) };
     let what = of.as_str();
     let is_old = version < (2, 3, 0);
-    let text = of.describe(rule);
+    let text = of.describe(rule, version);
     Err(match (of, rule) {
-        (Named::Partition, _) => {
-            let text = format!("Invalid {what}: {name}. {}.", capitalise(&text));
-            if version < (2, 6, 0) {
-                Refusal::unexpected(text)
-            } else {
-                Refusal::invalid(format!("{text}: invalid parameter"))
-            }
+        (Named::Partition | Named::Index, _) => {
+            Refusal::plain(format!("Invalid {what}: {name}. {}.", capitalise(&text)))
         }
         (Named::Field, _) => {
             let text = match rule {

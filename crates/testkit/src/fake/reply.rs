@@ -3,31 +3,158 @@
 use proto::common::{ErrorCode, Status};
 use proto::milvus as wire;
 
+use super::words::{Kind, V2_2, V2_3, V2_5, V2_6, V3_0, Words, fill, words_of};
+
 /// The reason for which the server rejects a call.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal(Reason);
 
 #[derive(Clone, Debug)]
 enum Reason {
-    /// A reason in the same words for all calls.
-    Stated {
-        /// The error code of 2.3 and later.
-        code: i32,
-        /// The error code of 2.2 and earlier, which later releases send too.
-        error_code: ErrorCode,
-        text: String,
-    },
-    /// Each call has its own words for these.
-    NoCollection {
-        database: String,
-        name: String,
-    },
+    /// A text that is the same in all releases.
+    Stated { kind: Kind, text: String },
+    /// A text that differs by release, with its arguments.
+    Worded { wording: &'static [Words], arguments: Vec<String> },
+    /// A missing collection, for which each call has its own words.
+    NoCollection { database: String, name: String },
+    /// A missing database, likewise.
     NoDatabase(String),
 }
 
+/// The words for a missing object by call; the rows without a call are those of all other calls.
+type WordsByCall = [(&'static str, &'static [Words])];
+
+const NOT_EXISTS: Kind = Kind::Coded(100, ErrorCode::CollectionNotExists);
+const UNEXPECTED: Kind = Kind::Coded(65535, ErrorCode::UnexpectedError);
+const NO_DATABASE: Kind = Kind::Coded(800, ErrorCode::UnexpectedError);
+const OLD: Kind = Kind::Coded(0, ErrorCode::UnexpectedError);
+
+const OLD_COLLECTION: &str =
+    "code: UnexpectedError, reason: code: CollectionNotExists, reason: can't find collection {0}:{1}";
+const COLLECTION: &str = "collection not found[database={0}][collection={1}]";
+/// Roots of collections are looked up by time, which these calls reported.
+const COLLECTION_AT: &str =
+    "timestamp = 18446744073709551615: collection not found[database=1][collection={1}]";
+const DESCRIBED_COLLECTION: &str = "can't find collection[database={0}][collection={1}]";
+
+const COLLECTION_WORDS: &WordsByCall = &[
+    (
+        "DescribeCollection",
+        &[
+            (V2_2, OLD, "code: CollectionNotExists, reason: can't find collection {0}:{1}"),
+            (
+                V2_3,
+                Kind::Coded(100, ErrorCode::UnexpectedError),
+                "can't find collection collection not found[database={0}][collection={1}]",
+            ),
+            (V2_5, Kind::Coded(0, ErrorCode::CollectionNotExists), DESCRIBED_COLLECTION),
+            (V3_0, NOT_EXISTS, DESCRIBED_COLLECTION),
+        ],
+    ),
+    ("AddCollectionField", &[(V2_6, NOT_EXISTS, DESCRIBED_COLLECTION)]),
+    ("AlterCollectionSchema", &[(V3_0, NOT_EXISTS, DESCRIBED_COLLECTION)]),
+    (
+        "AlterCollection",
+        &[
+            (
+                V2_2,
+                OLD,
+                "code: CollectionNotExists, reason: can't find collection 1:{1}, at timestamp = 18446744073709551615",
+            ),
+            (V2_3, NOT_EXISTS, COLLECTION_AT),
+            (V2_5, NOT_EXISTS, COLLECTION),
+        ],
+    ),
+    (
+        "CreateAlias",
+        &[
+            (V2_2, OLD, "collection not exists: {1}"),
+            (V2_3, NOT_EXISTS, COLLECTION),
+            (V2_5, NOT_EXISTS, COLLECTION_AT),
+            (V2_6, NOT_EXISTS, COLLECTION),
+        ],
+    ),
+    ("ListAliases", &[(V2_3, NOT_EXISTS, "collection not found[collection={1}]")]),
+    (
+        "ShowPartitions",
+        &[
+            (
+                V2_2,
+                OLD,
+                "ShowPartitions failed: code: CollectionNotExists, reason: can't find collection {0}:{1}",
+            ),
+            (V2_3, NOT_EXISTS, COLLECTION),
+        ],
+    ),
+    (
+        "GetPersistentSegmentInfo",
+        &[
+            (
+                V2_2,
+                OLD,
+                "getCollectionID failed, err:code: UnexpectedError, reason: code: CollectionNotExists, reason: can't find collection {0}:{1}",
+            ),
+            (V2_3, NOT_EXISTS, COLLECTION),
+        ],
+    ),
+    (
+        "Import",
+        &[
+            (V2_2, OLD, OLD_COLLECTION),
+            (
+                V2_3,
+                UNEXPECTED,
+                "attempt #7: rpc error: code = Unknown desc = collection not found[database={0}][collection={1}]",
+            ),
+            (V2_5, NOT_EXISTS, COLLECTION),
+        ],
+    ),
+    ("", &[(V2_2, OLD, OLD_COLLECTION), (V2_3, NOT_EXISTS, COLLECTION)]),
+];
+
+const DATABASE_WORDS: &WordsByCall = &[
+    (
+        "ShowCollections",
+        &[
+            (V2_2, OLD, "ShowCollections failed: database:{0} not found"),
+            (V2_3, NO_DATABASE, "database not found[database={0}]"),
+        ],
+    ),
+    (
+        "AlterDatabase",
+        &[
+            (V2_5, NO_DATABASE, "database not found[database={0}]"),
+            (V2_6, NO_DATABASE, "failed to get database by name: database not found[database={0}]"),
+        ],
+    ),
+    (
+        "",
+        &[
+            (V2_2, UNEXPECTED, "database:{0} not found"),
+            (V2_5, NO_DATABASE, "database not found[database={0}]"),
+        ],
+    ),
+];
+
 impl Refusal {
     pub(super) fn new(code: i32, error_code: ErrorCode, text: impl Into<String>) -> Self {
-        Self(Reason::Stated { code, error_code, text: text.into() })
+        Self(Reason::Stated { kind: Kind::Coded(code, error_code), text: text.into() })
+    }
+
+    /// Creates a refusal that has the same text in all releases.
+    pub(super) fn stated(kind: Kind, text: impl Into<String>) -> Self {
+        Self(Reason::Stated { kind, text: text.into() })
+    }
+
+    /// Creates a refusal in the words of each release.
+    pub(super) fn worded(wording: &'static [Words], arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        Self(Reason::Worded { wording, arguments })
+    }
+
+    /// Creates a refusal without a number of its own until 2.6, where it is an invalid parameter.
+    pub(super) fn plain(text: impl Into<String>) -> Self {
+        Self::stated(Kind::Plain, text)
     }
 
     /// Creates a refusal without a specific error code.
@@ -35,7 +162,7 @@ impl Refusal {
         Self::new(65535, ErrorCode::UnexpectedError, text)
     }
 
-    /// Creates a refusal because of an invalid parameter.
+    /// Creates a refusal because of an invalid parameter, in exactly these words.
     pub(super) fn invalid(text: impl Into<String>) -> Self {
         Self::new(1100, ErrorCode::IllegalArgument, text)
     }
@@ -58,7 +185,7 @@ impl Refusal {
     }
 
     pub(super) fn partition(name: &str) -> Self {
-        Self::new(200, ErrorCode::UnexpectedError, format!("partition not found[partition={name}]"))
+        Self::new(200, ErrorCode::MetaFailed, format!("partition not found[partition={name}]"))
     }
 
     pub(super) fn rate_limited() -> Self {
@@ -69,82 +196,37 @@ impl Refusal {
         )
     }
 
-    /// Converts to the status that a version sends for a call: 2.2 sends only the old error code, and few different ones.
+    /// Converts to the status that a version sends for a call.
     pub(super) fn into_status(self, call: &str, version: Version) -> Status {
-        let is_old = version < (2, 3, 0);
-        let (code, error_code, reason) = match self.0 {
-            Reason::Stated { code, error_code, text } => (code, error_code, text),
-            Reason::NoCollection { database, name } if is_old => {
-                (0, ErrorCode::UnexpectedError, describe_no_collection(call, &database, &name))
+        let (kind, text) = match self.0 {
+            // 2.2 has few different error codes.
+            Reason::Stated { kind: Kind::Coded(code, error_code), text } if version < V2_3 => {
+                let known = matches!(error_code, ErrorCode::IndexNotExist | ErrorCode::RateLimit);
+                let error_code = if known { error_code } else { ErrorCode::UnexpectedError };
+                (Kind::Coded(code, error_code), text)
+            }
+            Reason::Stated { kind, text } => (kind, text),
+            Reason::Worded { wording, arguments } => {
+                let (kind, text) = words_of(wording, version);
+                (kind, fill(text, &arguments))
             }
             Reason::NoCollection { database, name } => {
-                let text = format!("collection not found[database={database}][collection={name}]");
-                match call {
-                    "DescribeCollection" => (
-                        100,
-                        // From 2.5 on, the old code says more.
-                        if version < (2, 5, 0) {
-                            ErrorCode::UnexpectedError
-                        } else {
-                            ErrorCode::CollectionNotExists
-                        },
-                        format!("can't find collection {text}"),
-                    ),
-                    "Import" => (
-                        65535,
-                        ErrorCode::UnexpectedError,
-                        format!("attempt #7: rpc error: code = Unknown desc = {text}"),
-                    ),
-                    "AlterCollection" => {
-                        let text = format!("collection not found[database=1][collection={name}]");
-                        (100, ErrorCode::CollectionNotExists, format!("timestamp = {}: {text}", u64::MAX))
-                    }
-                    _ => (100, ErrorCode::CollectionNotExists, text),
-                }
+                let (kind, text) = words_of(wording_of(COLLECTION_WORDS, call), version);
+                (kind, fill(text, &[database, name]))
             }
-            Reason::NoDatabase(name) => match call {
-                "ShowCollections" if is_old => (
-                    0,
-                    ErrorCode::UnexpectedError,
-                    format!("ShowCollections failed: database:{name} not found"),
-                ),
-                "ShowCollections" => {
-                    (800, ErrorCode::UnexpectedError, format!("database not found[database={name}]"))
-                }
-                _ => (65535, ErrorCode::UnexpectedError, format!("database:{name} not found")),
-            },
+            Reason::NoDatabase(name) => {
+                let (kind, text) = words_of(wording_of(DATABASE_WORDS, call), version);
+                (kind, fill(text, &[name]))
+            }
         };
-        let error_code = match error_code {
-            known @ (ErrorCode::IndexNotExist | ErrorCode::RateLimit) => known,
-            _ if is_old => ErrorCode::UnexpectedError,
-            known => known,
-        };
-        Status {
-            error_code: error_code.into(),
-            reason,
-            code: if is_old { 0 } else { code },
-            retriable: code == 8 && version >= (2, 3, 4),
-            ..Status::default()
-        }
+        kind.into_status(text, version)
     }
 }
 
-/// Returns the words of Milvus 2.2 for a missing collection.
-fn describe_no_collection(call: &str, database: &str, name: &str) -> String {
-    let cause = format!("code: CollectionNotExists, reason: can't find collection {database}:{name}");
-    match call {
-        "DescribeCollection" => cause,
-        "AlterCollection" => format!(
-            "code: CollectionNotExists, reason: can't find collection 1:{name}, at timestamp = {}",
-            u64::MAX
-        ),
-        "CreateAlias" => format!("collection not exists: {name}"),
-        "ShowPartitions" => format!("ShowPartitions failed: {cause}"),
-        "GetPersistentSegmentInfo" => {
-            format!("getCollectionID failed, err:code: UnexpectedError, reason: {cause}")
-        }
-        _ => format!("code: UnexpectedError, reason: {cause}"),
-    }
+/// Returns the words for a call, or those for all other calls.
+fn wording_of(table: &WordsByCall, call: &str) -> &'static [Words] {
+    let found = table.iter().find(|(name, _)| *name == call || name.is_empty());
+    found.map_or(&[], |(_, wording)| *wording)
 }
 
 /// A release as its major, minor and patch number.
@@ -161,6 +243,12 @@ impl Reply for Status {
     }
 }
 
+impl Reply for wire::AlterCollectionSchemaResponse {
+    fn from_refusal(status: Status) -> Self {
+        Self { alter_status: Some(status) }
+    }
+}
+
 macro_rules! replies {
     ($($name:ident),* $(,)?) => {$(
         impl Reply for wire::$name {
@@ -172,9 +260,11 @@ macro_rules! replies {
 }
 
 replies!(
+    BackupRbacMetaResponse,
     BoolResponse,
     ConnectResponse,
     DescribeCollectionResponse,
+    DescribeDatabaseResponse,
     DescribeIndexResponse,
     FlushAllResponse,
     FlushResponse,

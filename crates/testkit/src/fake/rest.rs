@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::fault::Fault;
 use super::jobs::{Job, NewJob};
 use super::reply::{Refusal, Version};
-use super::rest_body::{Kind, RequestBody, read_body};
+use super::rest_body::{BodyForm, Kind, RequestBody, read_body};
 use super::segment::Segment;
 use super::state::{Collection, FakeState};
 
@@ -19,30 +19,42 @@ const SEGMENTS: &str = "/v2/vectordb/segments/";
 /// A route of a request.
 type Handler = fn(&mut FakeState, &RequestBody) -> Result<Value, Refusal>;
 
-/// The routes with the first release that has them, and the names of the type that Go decodes the body to.
-const ROUTES: [(&str, &str, Version, &[(&str, Kind, bool)], &str, Handler); 7] = [
-    (IMPORTS, "create", (2, 4, 0), &CREATE, "ImportReq", FakeState::rest_create),
-    (IMPORTS, "describe", (2, 4, 13), &JOB, "JobIDReq", FakeState::rest_describe),
-    (IMPORTS, "get_progress", (2, 4, 0), &JOB, "JobIDReq", FakeState::rest_describe),
-    (IMPORTS, "list", (2, 4, 0), &LIST, "OptionalCollectionNameReq", FakeState::rest_list),
-    (IMPORTS, "commit", (3, 0, 0), &JOB, "JobIDReq", FakeState::rest_commit),
-    (IMPORTS, "abort", (3, 0, 0), &JOB, "JobIDReq", FakeState::rest_abort),
-    (SEGMENTS, "describe", (2, 5, 8), &DESCRIBE, "GetSegmentsInfoReq", FakeState::rest_segments),
+/// The routes with the first release that has them, and the forms of their bodies.
+const ROUTES: [(&str, &str, Version, &BodyForm, Handler); 7] = [
+    (IMPORTS, "create", (2, 4, 0), &CREATE, FakeState::rest_create),
+    (IMPORTS, "describe", (2, 4, 13), &JOB, FakeState::rest_describe),
+    (IMPORTS, "get_progress", (2, 4, 0), &JOB, FakeState::rest_describe),
+    (IMPORTS, "list", (2, 4, 0), &LIST, FakeState::rest_list),
+    (IMPORTS, "commit", (3, 0, 0), &JOB, FakeState::rest_commit),
+    (IMPORTS, "abort", (3, 0, 0), &JOB, FakeState::rest_abort),
+    (SEGMENTS, "describe", (2, 5, 8), &DESCRIBE, FakeState::rest_segments),
 ];
-const CREATE: [(&str, Kind, bool); 5] = [
-    ("dbName", Kind::Text, false),
-    ("collectionName", Kind::Text, true),
-    ("partitionName", Kind::Text, false),
-    ("files", Kind::Lists, true),
-    ("options", Kind::Texts, false),
-];
-const JOB: [(&str, Kind, bool); 2] = [("dbName", Kind::Text, false), ("jobId", Kind::Text, true)];
-const LIST: [(&str, Kind, bool); 2] = [("dbName", Kind::Text, false), ("collectionName", Kind::Text, false)];
-const DESCRIBE: [(&str, Kind, bool); 3] = [
-    ("dbName", Kind::Text, false),
-    ("collectionID", Kind::Number, false),
-    ("segmentIDs", Kind::Numbers, false),
-];
+const CREATE: BodyForm = BodyForm {
+    type_name: "ImportReq",
+    members: &[
+        ("dbName", Kind::Text, false),
+        ("collectionName", Kind::Text, true),
+        ("partitionName", Kind::Text, false),
+        ("files", Kind::Lists, true),
+        ("options", Kind::Texts, false),
+    ],
+};
+const JOB: BodyForm = BodyForm {
+    type_name: "JobIDReq",
+    members: &[("dbName", Kind::Text, false), ("jobId", Kind::Text, true)],
+};
+const LIST: BodyForm = BodyForm {
+    type_name: "OptionalCollectionNameReq",
+    members: &[("dbName", Kind::Text, false), ("collectionName", Kind::Text, false)],
+};
+const DESCRIBE: BodyForm = BodyForm {
+    type_name: "GetSegmentsInfoReq",
+    members: &[
+        ("dbName", Kind::Text, false),
+        ("collectionID", Kind::Number, false),
+        ("segmentIDs", Kind::Numbers, false),
+    ],
+};
 
 /// The user and the password of the header, in any of the accepted forms.
 pub(super) fn credentials(headers: &HeaderMap) -> Option<String> {
@@ -69,7 +81,7 @@ pub(super) fn respond(
     let route = ROUTES.iter().find(|(prefix, name, since, ..)| {
         path.strip_prefix(prefix) == Some(name) && version >= *since && method == Method::POST
     });
-    let Some((_, name, _, fields, type_name, handler)) = route else {
+    let Some((_, name, _, form, handler)) = route else {
         return (StatusCode::NOT_FOUND, "404 page not found".to_owned());
     };
     if !is_known {
@@ -92,7 +104,7 @@ pub(super) fn respond(
             _ => (StatusCode::SERVICE_UNAVAILABLE, "the fake is not available now".to_owned()),
         };
     }
-    let request = match read_body(body, fields, type_name, version) {
+    let request = match read_body(body, form, version) {
         Ok(request) => request,
         Err((code, message)) => {
             return (StatusCode::OK, json!({"code": code, "message": message}).to_string());
@@ -166,7 +178,8 @@ impl FakeState {
         if self.faults.take_not_found("segments/describe") {
             return Err(Refusal::segment(1));
         }
-        let collections: Vec<&Collection> = self.databases.values().flat_map(|held| held.values()).collect();
+        let collections: Vec<&Collection> =
+            self.databases.values().flat_map(|held| held.collections.values()).collect();
         let mut infos = Vec::new();
         for id in request.numbers("segmentIDs") {
             let found = collections.iter().find_map(|held| {

@@ -54,14 +54,21 @@ fn find<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     found.map(|(_, value)| value).filter(|value| !value.is_null())
 }
 
-/// Reads a body; the error is Milvus's code and message. `fields` are the members with their types, and whether they
-/// are required.
+/// The form of a body.
+pub(super) struct BodyForm {
+    /// The name of the type to which Go decodes it.
+    pub(super) type_name: &'static str,
+    /// The members with their types, and whether they are required.
+    pub(super) members: &'static [(&'static str, Kind, bool)],
+}
+
+/// Reads a body; the error is Milvus's code and message.
 pub(super) fn read_body(
     body: &[u8],
-    fields: &[(&str, Kind, bool)],
-    type_name: &str,
+    form: &BodyForm,
     version: Version,
 ) -> Result<RequestBody, (i32, String)> {
+    let BodyForm { type_name, members: fields } = form;
     let wrong = |cause: &str| (1801, format!("can only accept json format request, {cause}"));
     let no_body = "the request body should be nil, however {} is valid";
     if body.is_empty() {
@@ -71,7 +78,7 @@ pub(super) fn read_body(
     let Ok(Value::Object(members)) = parsed else {
         return Err(wrong(if version < (3, 0, 0) { "error: unexpected EOF" } else { no_body }));
     };
-    for (name, kind, _) in fields {
+    for (name, kind, _) in *fields {
         if let Some((found, wanted)) = find(&members, name).and_then(|value| mismatch(value, *kind)) {
             let cause = if version < (3, 0, 0) {
                 format!(
@@ -85,7 +92,7 @@ pub(super) fn read_body(
             return Err(wrong(&cause));
         }
     }
-    for (name, kind, required) in fields {
+    for (name, kind, required) in *fields {
         let is_given = match find(&members, name) {
             Some(Value::String(text)) => !text.is_empty(),
             Some(_) => true,

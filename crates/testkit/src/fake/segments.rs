@@ -211,8 +211,8 @@ impl FakeState {
             let shard = hash::choose(&deletion.key, shards);
             groups.entry((partition, shard)).or_default().push(deletion);
         }
-        for ((partition, shard), deletes) in groups {
-            self.add_deletes(database, name, partition, shard, deletes, 0)?;
+        for (scope, deletes) in groups {
+            self.add_deletes(database, name, scope, deletes, 0)?;
         }
         Ok(())
     }
@@ -222,15 +222,15 @@ impl FakeState {
         &mut self,
         database: &str,
         name: &str,
-        partition: i64,
-        shard: usize,
+        (partition, shard): (i64, usize),
         deletes: Vec<Deletion>,
         storage_version: i64,
     ) -> Result<i64, Refusal> {
         let id = self.next_id();
-        let mut segment = Segment::of_deletes(id, partition, shard, deletes.clone());
+        let mut segment = Segment::of_deletes(id, partition, shard, Vec::new());
         segment.storage_version = storage_version;
         self.write_deletes(database, name, &mut segment, &deletes)?;
+        segment.deletes = deletes;
         self.collection(database, name)?.segments.push(segment);
         Ok(id)
     }
@@ -280,9 +280,10 @@ impl FakeState {
     /// Moves the deletes of L0 segments to the delta logs of the segments of rows, which keep their ids.
     pub(super) fn fold_deletes(&mut self, database: &str, name: &str) -> Result<(), Refusal> {
         let held = self.collection(database, name)?;
-        let (rows, deletes) = std::mem::take(&mut held.segments).into_iter().partition(Segment::has_rows);
+        let (rows, deletes): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut held.segments).into_iter().partition(Segment::has_rows);
         held.segments = rows;
-        for segment in Vec::<Segment>::from(deletes) {
+        for segment in deletes {
             let partition = segment.partition;
             let pending = |deletion: &Deletion| PendingDelete { partition, deletion: deletion.clone() };
             let pending: Vec<_> = segment.deletes.iter().map(pending).collect();

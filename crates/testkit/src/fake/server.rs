@@ -34,7 +34,10 @@ pub(super) async fn serve(
         .fallback(serve_other)
         .with_state((state, login));
     let mut server = tonic::transport::Server::builder().accept_http1(true);
-    server.add_routes(Routes::from(router)).serve_with_incoming(TcpIncoming::from(listener)).await
+    server
+        .add_routes(Routes::from(router))
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        .await
 }
 
 /// Serves REST requests, and refuses gRPC calls of other services.

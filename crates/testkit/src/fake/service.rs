@@ -138,7 +138,7 @@ name_databases!(
     LoadCollectionRequest, LoadPartitionsRequest, ReleaseCollectionRequest, ListAliasesRequest,
     CreateAliasRequest, DropAliasRequest, FlushRequest, GetFlushStateRequest,
     GetPersistentSegmentInfoRequest, ImportRequest, ListImportTasksRequest, InsertRequest, DeleteRequest,
-    QueryRequest,
+    QueryRequest, AddCollectionFieldRequest, AlterCollectionSchemaRequest, AlterIndexRequest,
 );
 name_databases!(
     ConnectRequest,
@@ -146,6 +146,8 @@ name_databases!(
     ListDatabasesRequest,
     CreateDatabaseRequest,
     DropDatabaseRequest,
+    DescribeDatabaseRequest,
+    AlterDatabaseRequest,
     GetImportStateRequest,
     FlushAllRequest,
     GetFlushAllStateRequest,
@@ -174,7 +176,7 @@ fn apply_fault_before(state: &mut FakeState, call: &str) {
     match state.faults.take_first(due) {
         Some(Fault::CollectionVanishes { collection, .. }) => {
             if let Ok(database) = state.database("default") {
-                database.remove(&collection);
+                database.collections.remove(&collection);
             }
         }
         Some(Fault::DatabaseVanishes { database, .. }) => {
@@ -213,11 +215,15 @@ calls! {
     list_databases "ListDatabases" (2, 2, 9), ListDatabasesRequest => wire::ListDatabasesResponse;
     create_database "CreateDatabase" (2, 2, 9), CreateDatabaseRequest => Outcome;
     drop_database "DropDatabase" (2, 2, 9), DropDatabaseRequest => Outcome;
+    describe_database "DescribeDatabase" (2, 4, 3), DescribeDatabaseRequest => wire::DescribeDatabaseResponse;
+    alter_database "AlterDatabase" (2, 4, 1), AlterDatabaseRequest => Outcome;
     show_collections "ShowCollections" ALWAYS, ShowCollectionsRequest => wire::ShowCollectionsResponse;
     has_collection "HasCollection" ALWAYS, HasCollectionRequest => wire::BoolResponse;
     describe_collection "DescribeCollection" ALWAYS, DescribeCollectionRequest => wire::DescribeCollectionResponse;
     create_collection "CreateCollection" ALWAYS, CreateCollectionRequest => Outcome;
     alter_collection "AlterCollection" ALWAYS, AlterCollectionRequest => Outcome;
+    add_collection_field "AddCollectionField" (2, 6, 0), AddCollectionFieldRequest => Outcome;
+    alter_collection_schema "AlterCollectionSchema" (3, 0, 0), AlterCollectionSchemaRequest => wire::AlterCollectionSchemaResponse;
     drop_collection "DropCollection" ALWAYS, DropCollectionRequest => Outcome;
     get_collection_statistics "GetCollectionStatistics" ALWAYS, GetCollectionStatisticsRequest => wire::GetCollectionStatisticsResponse;
     show_partitions "ShowPartitions" ALWAYS, ShowPartitionsRequest => wire::ShowPartitionsResponse;

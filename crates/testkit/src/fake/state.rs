@@ -8,15 +8,21 @@ use proto::milvus::{CreateCollectionRequest, ImportRequest, IndexDescription};
 use proto::schema::CollectionSchema;
 
 use super::FakeConfig;
+use super::databases::DEFAULT_DATABASE;
 use super::fault::Faults;
 use super::import_v1::Task;
 use super::jobs::Job;
+use super::names::{Named, check_name};
+use super::properties::Properties;
 use super::reply::{Refusal, Version};
 use super::segment::{Segment, SegmentDelays};
 use super::segments::History;
+use super::words::{V2_5, V3_0};
 
 /// The time of the first timestamp, in milliseconds since 1970; the fake has no clock.
 const START_MS: u64 = 1_767_225_600_000;
+
+const DEFAULT_DATABASE_ID: i64 = 1;
 
 /// The whole state of the server, which one lock protects.
 #[derive(Debug)]
@@ -26,7 +32,7 @@ pub(super) struct FakeState {
     pub(super) root: PathBuf,
     /// The time for which segments stay in their states.
     pub(super) delays: SegmentDelays,
-    pub(super) databases: BTreeMap<String, BTreeMap<String, Collection>>,
+    pub(super) databases: BTreeMap<String, Database>,
     /// The import tasks of 2.2 and 2.3.
     pub(super) tasks: BTreeMap<i64, Task>,
     /// The import jobs of 2.4 and later.
@@ -48,17 +54,29 @@ pub(super) struct FakeState {
     last_id: i64,
 }
 
+/// A database with its collections.
+#[derive(Debug, Default)]
+pub(super) struct Database {
+    pub(super) id: i64,
+    pub(super) properties: Properties,
+    pub(super) collections: BTreeMap<String, Collection>,
+    /// The aliases, each with the id of its collection, which may be gone.
+    pub(super) aliases: BTreeMap<String, i64>,
+}
+
 /// A collection, with the request that created it.
 #[derive(Debug)]
 pub(super) struct Collection {
     pub(super) id: i64,
     pub(super) request: CreateCollectionRequest,
+    /// The schema without the hidden fields.
     pub(super) schema: CollectionSchema,
-    pub(super) properties: BTreeMap<String, String>,
+    /// The id of the next added field.
+    pub(super) next_field_id: i64,
+    pub(super) properties: Properties,
     pub(super) created: u64,
     pub(super) partitions: Vec<Partition>,
     pub(super) indexes: Vec<IndexDescription>,
-    pub(super) aliases: Vec<String>,
     pub(super) load: Load,
     pub(super) segments: Vec<Segment>,
     pub(super) history: History,
@@ -85,12 +103,18 @@ impl FakeState {
             digits.and_then(|digits| digits.parse().ok()).unwrap_or_default()
         });
         let mut number = || numbers.next().unwrap_or_default();
+        let version = (number(), number(), number());
+        // Since 3.0, the name of a release has no prefix.
+        let prefix = if version < V3_0 { "v" } else { "" };
         Self {
-            version_text: format!("v{}", config.version),
-            version: (number(), number(), number()),
+            version_text: format!("{prefix}{}", config.version),
+            version,
             root: config.root.clone(),
             delays: config.delays,
-            databases: BTreeMap::from([("default".to_owned(), BTreeMap::new())]),
+            databases: BTreeMap::from([(
+                DEFAULT_DATABASE.to_owned(),
+                Database { id: DEFAULT_DATABASE_ID, ..Database::default() },
+            )]),
             tasks: BTreeMap::new(),
             imports: BTreeMap::new(),
             flush_limit: config.flush_limit,
@@ -127,25 +151,31 @@ impl FakeState {
     pub(super) fn all_collections(&self) -> Vec<(String, String)> {
         let databases = self.databases.iter();
         databases
-            .flat_map(|(database, held)| held.keys().map(|name| (database.clone(), name.clone())))
+            .flat_map(|(database, held)| held.collections.keys().map(|name| (database.clone(), name.clone())))
             .collect()
     }
 
-    pub(super) fn database(&mut self, name: &str) -> Result<&mut BTreeMap<String, Collection>, Refusal> {
-        let name = if name.is_empty() { "default" } else { name };
+    pub(super) fn database(&mut self, name: &str) -> Result<&mut Database, Refusal> {
+        let name = if name.is_empty() { DEFAULT_DATABASE } else { name };
         self.databases.get_mut(name).ok_or_else(|| Refusal::database(name))
     }
 
     /// Returns the collection with this name or alias.
     pub(super) fn collection(&mut self, database: &str, name: &str) -> Result<&mut Collection, Refusal> {
+        check_name(Named::Collection, name, self.version)?;
         let missing = Refusal::collection(database, name);
-        // To calls about collections, a missing database is a missing collection.
-        let Ok(collections) = self.database(database) else { return Err(missing) };
-        let mut collections = collections.iter_mut();
-        let is_it =
-            |own: &str, held: &Collection| own == name || held.aliases.iter().any(|alias| alias == name);
-        let found = collections.find(|(own, held)| is_it(own, held));
-        found.map(|(_, collection)| collection).ok_or(missing)
+        let reports_database = self.version >= V2_5;
+        let held = match self.database(database) {
+            Ok(held) => held,
+            Err(refusal) if reports_database => return Err(refusal),
+            // Until 2.5, a missing database is a missing collection to calls about collections.
+            Err(_) => return Err(missing),
+        };
+        let target = held.aliases.get(name).copied();
+        let is_it = |(own, collection): &(&String, &mut Collection)| {
+            own.as_str() == name || target == Some(collection.id)
+        };
+        held.collections.iter_mut().find(is_it).map(|(_, collection)| collection).ok_or(missing)
     }
 }
 

@@ -6,6 +6,14 @@ use super::reply::Refusal;
 use super::state::FakeState;
 
 impl FakeState {
+    pub(super) fn may_see_database(&self, _: &str) -> bool {
+        true
+    }
+
+    pub(super) fn may_see_collection(&self, _: &str, _: &str) -> bool {
+        true
+    }
+
     pub(super) fn select_user(
         &mut self,
         request: &wire::SelectUserRequest,

@@ -87,15 +87,27 @@ impl Ids {
             Value::Map(map) => map.values_mut().for_each(|value| self.replace_in_value(value)),
             Value::I64(number) => self.replace_number(number),
             Value::U64(number) => self.replace_number(number),
-            Value::String(text) => {
-                for (recorded, actual) in &self.0 {
-                    if text.contains(recorded.as_str()) {
-                        *text = text.replace(recorded.as_str(), actual);
-                    }
-                }
-            }
+            Value::String(text) => *text = self.replace_in_text(text),
             _ => {}
         }
+    }
+
+    fn replace_in_text(&self, text: &str) -> String {
+        if let Some(actual) = self.0.get(text) {
+            return actual.clone();
+        }
+        let is_end =
+            |(_, pair): &(usize, &[char])| matches!(pair, [a, b] if a.is_ascii_digit() != b.is_ascii_digit());
+        let characters: Vec<char> = text.chars().collect();
+        let ends = characters.windows(2).enumerate().filter(is_end).map(|(position, _)| position + 1);
+        let mut replaced = String::new();
+        let mut start = 0;
+        for end in ends.chain([characters.len()]) {
+            let part: String = characters.get(start..end).unwrap_or_default().iter().collect();
+            replaced.push_str(self.0.get(&part).unwrap_or(&part));
+            start = end;
+        }
+        replaced
     }
 
     fn replace_number<N: ToString + std::str::FromStr>(&self, number: &mut N) {
@@ -106,9 +118,9 @@ impl Ids {
     }
 }
 
-/// Returns whether a text is a number as long as an id.
+/// Returns whether a text is a number as long as an id, or the hash of a password, which servers salt.
 fn is_id(text: &str) -> bool {
-    text.len() >= ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit())
+    text.starts_with("$2a$") || text.len() >= ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Decodes a message with the fields that our protocol files have; others are kept and not shown.

@@ -10,6 +10,7 @@ mod recording;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -115,10 +116,14 @@ pub fn is_known(method: &str) -> bool {
     methods().contains_key(method)
 }
 
-fn methods() -> BTreeMap<String, MethodDescriptor> {
-    let pool = DescriptorPool::decode(proto::DESCRIPTORS).expect("our own protocol files");
-    let service = pool.get_service_by_name(SERVICE).expect("the service");
-    service.methods().map(|method| (method.name().to_owned(), method)).collect()
+/// Returns the calls of our protocol files by name.
+fn methods() -> &'static BTreeMap<String, MethodDescriptor> {
+    static METHODS: LazyLock<BTreeMap<String, MethodDescriptor>> = LazyLock::new(|| {
+        let pool = DescriptorPool::decode(proto::DESCRIPTORS).expect("our own protocol files");
+        let service = pool.get_service_by_name(SERVICE).expect("the service");
+        service.methods().map(|method| (method.name().to_owned(), method)).collect()
+    });
+    &METHODS
 }
 
 /// Replays the exchanges of a recorded version against a server, as far as `is_wanted` selects them by step and call.

@@ -1,6 +1,8 @@
 //! Tests of the test kit with real servers.
 
 #[cfg(feature = "fake")]
+mod exceptions;
+#[cfg(feature = "fake")]
 mod replay;
 #[cfg(feature = "milvus")]
 mod seed;

@@ -1,0 +1,127 @@
+//! Calls about databases.
+
+use proto::common::{ErrorCode, Status};
+use proto::milvus as wire;
+
+use super::names::{Named, check_name};
+use super::properties::{from_pairs, to_pairs};
+use super::reply::Refusal;
+use super::state::{Database, FakeState};
+use super::words::{Kind, V2_5, V2_6, Words};
+
+type Answer<R> = Result<R, Refusal>;
+
+pub(super) const DEFAULT_DATABASE: &str = "default";
+
+const BOTH: &[Words] = &[
+    (V2_5, Kind::Plain, "alter database operation cannot modify properties and delete keys at the same time"),
+    (V2_6, Kind::Plain, "alter database cannot modify properties and delete keys at the same time"),
+];
+const NEITHER: &[Words] = &[
+    (
+        V2_5,
+        Kind::Plain,
+        "alter database requires either properties or deletekeys to modify or delete keys, both cannot be empty",
+    ),
+    (
+        V2_6,
+        Kind::Plain,
+        "alter database with empty properties and delete keys, expected to set either properties or delete keys",
+    ),
+];
+
+impl FakeState {
+    pub(super) fn list_databases(
+        &mut self,
+        _: &wire::ListDatabasesRequest,
+    ) -> Answer<wire::ListDatabasesResponse> {
+        let visible = |name: &&String| self.may_see_database(name);
+        let db_names = self.databases.keys().filter(visible).cloned().collect();
+        Ok(wire::ListDatabasesResponse { db_names, ..Default::default() })
+    }
+
+    pub(super) fn create_database(&mut self, request: &wire::CreateDatabaseRequest) -> Answer<Status> {
+        check_name(Named::Database, &request.db_name, self.version)?;
+        if self.databases.contains_key(&request.db_name) {
+            return Err(Refusal::plain(format!("database already exist: {}", request.db_name)));
+        }
+        if self.version >= V2_6 && request.properties.iter().any(|pair| pair.key.starts_with("cipher.")) {
+            return Err(Refusal::unexpected(
+                "failed to tidy database cipher properties: cipher plugin is missing",
+            ));
+        }
+        let properties = from_pairs(&request.properties);
+        let database = Database { id: self.next_id(), properties, ..Database::default() };
+        self.databases.insert(request.db_name.clone(), database);
+        Ok(Status::default())
+    }
+
+    pub(super) fn drop_database(&mut self, request: &wire::DropDatabaseRequest) -> Answer<Status> {
+        let name = &request.db_name;
+        if name == DEFAULT_DATABASE {
+            return Err(Refusal::plain("can not drop default database"));
+        }
+        if name.is_empty() {
+            return Err(Refusal::unexpected("database name couldn't be empty"));
+        }
+        // A database that does not exist counts as dropped.
+        let Ok(database) = self.database(name) else { return Ok(Status::default()) };
+        if !database.collections.is_empty() {
+            return Err(Refusal::plain(format!(
+                "database:{name} not empty, must drop all collections before drop database"
+            )));
+        }
+        self.databases.remove(&request.db_name);
+        Ok(Status::default())
+    }
+
+    pub(super) fn describe_database(
+        &mut self,
+        request: &wire::DescribeDatabaseRequest,
+    ) -> Answer<wire::DescribeDatabaseResponse> {
+        let database = self.database(&request.db_name)?;
+        let name = if request.db_name.is_empty() { DEFAULT_DATABASE } else { &request.db_name };
+        Ok(wire::DescribeDatabaseResponse {
+            status: None,
+            db_name: name.to_owned(),
+            db_id: database.id,
+            properties: to_pairs(&database.properties),
+        })
+    }
+
+    pub(super) fn alter_database(&mut self, request: &wire::AlterDatabaseRequest) -> Answer<Status> {
+        let wire::AlterDatabaseRequest { db_name, properties, delete_keys } = request;
+        match (properties.is_empty(), delete_keys.is_empty()) {
+            (false, false) => return Err(Refusal::worded(BOTH, &[])),
+            (true, true) => return Err(Refusal::worded(NEITHER, &[])),
+            _ => {}
+        }
+        let is_cipher = properties.iter().any(|pair| pair.key.starts_with("cipher."));
+        if self.version >= V2_6 && is_cipher {
+            return Err(Refusal::stated(Kind::Invalid, "can not alter cipher related properties"));
+        }
+        let database = self.database(db_name)?;
+        database.properties.extend(from_pairs(properties));
+        database.properties.retain(|key, _| !delete_keys.contains(key));
+        Ok(Status::default())
+    }
+
+    /// Fails if a database cannot get another collection: its limit is reached, or is no number.
+    pub(super) fn check_collection_limit(&mut self, database: &str) -> Answer<()> {
+        let held = self.database(database)?;
+        let Some(most) = held.properties.get("database.max.collections") else { return Ok(()) };
+        let Ok(most) = most.parse::<usize>() else {
+            return Err(Refusal::unexpected(format!(
+                "parse value of property fail, key:database.max.collections, value:{most}"
+            )));
+        };
+        if held.collections.len() >= most {
+            return Err(Refusal::new(
+                102,
+                ErrorCode::UnexpectedError,
+                format!("exceeded the limit number of collections[limit={most}]"),
+            ));
+        }
+        Ok(())
+    }
+}

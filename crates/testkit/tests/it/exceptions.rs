@@ -1,0 +1,109 @@
+//! The recorded exchanges that the simulated Milvus need not answer in the same way, each with the reason.
+
+use milvus_backup_testkit::replay::Compared;
+
+/// Exchanges that are not compared.
+struct Exception {
+    /// The recorded versions; none for all.
+    versions: &'static [&'static str],
+    /// The beginnings of the steps.
+    steps: &'static [&'static str],
+    /// The call; empty for all calls of the steps.
+    method: &'static str,
+    /// Words that the difference contains; empty for any difference.
+    difference: &'static str,
+    /// Why the answers need not agree.
+    #[expect(dead_code, reason = "tells the reader why")]
+    reason: &'static str,
+}
+
+const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        versions: &["2.5.27", "2.6.19"],
+        steps: &["load.good", "load.again", "load.other_replicas"],
+        method: "LoadCollection",
+        difference: "",
+        reason: "the recorded servers had no query node",
+    },
+    Exception {
+        versions: &["2.5.27", "2.6.19"],
+        steps: &["load."],
+        method: "GetLoadState",
+        difference: "",
+        reason: "the recorded servers had no query node",
+    },
+    Exception {
+        versions: &["2.5.27", "2.6.19", "3.0.0"],
+        steps: &["load.replicas"],
+        method: "LoadCollection",
+        difference: "",
+        reason: "the recorded answers are those of too few query nodes, with a stack trace from 2.6 on",
+    },
+    Exception {
+        versions: &[],
+        steps: &["load.resource_group", "load.fields_bad", "load.refresh"],
+        method: "LoadCollection",
+        difference: "",
+        reason: "the product does not know the fields resource_groups, load_fields and refresh",
+    },
+    Exception {
+        versions: &[],
+        steps: &["collections.show.loaded", "partitions.show.loaded", "load.show"],
+        method: "",
+        difference: "",
+        reason: "the product does not know the field that selects loaded collections",
+    },
+    Exception {
+        versions: &["2.5.27", "2.6.19"],
+        steps: &["connect.", "rbac."],
+        method: "Connect",
+        difference: "server_info.build_time",
+        reason: "the recorded servers were built without time and version of the compiler",
+    },
+    Exception {
+        versions: &[],
+        steps: &["alter.truncate.after"],
+        method: "",
+        difference: "",
+        reason: "describes a collection that another call renamed, which is not simulated",
+    },
+    Exception {
+        versions: &["2.2.16", "2.3.5", "2.5.27"],
+        steps: &["collections.", "aliases.", "end."],
+        method: "",
+        difference: "find collection: #",
+        reason: "the proxy remembers the id of a dropped collection with the same name",
+    },
+    Exception {
+        versions: &["2.2.16", "2.3.5", "2.5.27"],
+        steps: &["collections.", "aliases.", "end."],
+        method: "",
+        difference: "instead of \"can't find collection collection not found[collection=#]",
+        reason: "the proxy remembers the id of a dropped collection with the same name",
+    },
+    Exception {
+        versions: &["2.2.16", "2.3.5", "2.5.27"],
+        steps: &["end.drop"],
+        method: "GetPersistentSegmentInfo",
+        difference: "collection not found[collection=#]",
+        reason: "the proxy remembers the id of a dropped collection with the same name",
+    },
+    Exception {
+        versions: &["2.6.19"],
+        steps: &["aliases."],
+        method: "DescribeCollection",
+        difference: "added [\"aliases[]\"]",
+        reason: "2.6 describes new aliases some time later",
+    },
+];
+
+/// Returns whether an exchange that differs is an exception.
+pub(crate) fn is_exception(version: &str, compared: &Compared) -> bool {
+    let Some(difference) = &compared.agreement.difference else { return false };
+    EXCEPTIONS.iter().any(|exception| {
+        (exception.versions.is_empty() || exception.versions.contains(&version))
+            && exception.steps.iter().any(|step| compared.step.starts_with(step))
+            && (exception.method.is_empty() || exception.method == compared.method)
+            && difference.contains(exception.difference)
+    })
+}
