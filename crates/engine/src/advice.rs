@@ -344,7 +344,7 @@ impl Error {
             }
             Self::During { source, .. } => return source.advice(),
             Self::Strategy(_) => Advice::UseSerialFlush,
-            Self::Version(_) | Self::NoRbac(_) => Advice::UpgradeMilvus,
+            Self::Version(_) => Advice::UpgradeMilvus,
             Self::Copied { .. } => Advice::TryAgain,
             Self::LeaseLost { .. } => Advice::FindOtherRun,
             // The messages of the first four contain the rule or the reason. The others need no action, or are bugs of
@@ -353,6 +353,7 @@ impl Error {
             | Self::Unreadable { .. }
             | Self::Place { .. }
             | Self::StorageVersion(..)
+            | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
             | Self::Encode { .. }
             | Self::Cancelled

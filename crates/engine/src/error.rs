@@ -42,9 +42,7 @@ pub enum Error {
     #[error(transparent)]
     Version(#[from] UnsupportedVersion),
     /// The server cannot read or add users, roles and grants as a whole.
-    #[error(
-        "Milvus {0} can neither back up nor restore users, roles and grants: 2.4.10 or later is required"
-    )]
+    #[error("Milvus {0} can neither back up nor restore users, roles and grants (2.4.10 and later can)")]
     NoRbac(String),
     /// A restore of users, roles and grants was requested from a backup without them.
     #[error("backup {0} contains no users, roles and grants")]

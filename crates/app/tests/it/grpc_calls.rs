@@ -124,7 +124,9 @@ async fn a_failed_call_has_the_status_of_its_kind_and_the_failure_as_detail() {
         assert_eq!((status.code(), failure(&status).kind.as_str()), (code, kind), "{status:?}");
     };
     create_fails(create("../x"), Code::InvalidArgument, "usage").await;
-    create_fails(CreateBackupRequest { rbac: true, ..create("b") }, Code::Unimplemented, "unsupported").await;
+    let extra = CreateBackupRequest { with_index_extra: true, ..create("b") };
+    create_fails(extra, Code::Unimplemented, "unsupported").await;
+    create_fails(CreateBackupRequest { rbac: true, ..create("b") }, Code::InvalidArgument, "usage").await;
     let nothing = CreateBackupRequest { collection_names: vec!["nothing".to_owned()], ..create("b") };
     create_fails(nothing, Code::NotFound, "not_found").await;
     let elsewhere = CreateBackupRequest { backup_root_path: "/etc".to_owned(), ..create("b") };

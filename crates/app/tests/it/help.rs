@@ -52,7 +52,7 @@ fn every_command_has_help_with_an_example() {
     for verb in ["create", "list", "get", "delete", "restore", "check", "server", "completion", "man"] {
         let help = Tool::without_config().run(&[verb, "--help"]).exits_with(0).stdout;
         assert!(help.contains("Examples:\n  milvus-backup "), "{help}");
-        for hidden in ["--colls", "meta_only:", "--rbac", "--restore-index", "=<"] {
+        for hidden in ["--colls", "meta_only:", "--restore-index", "=<"] {
             assert!(!help.contains(hidden) || help.contains("rebuild-index[=<BOOL>]"), "{hidden} in\n{help}");
         }
     }

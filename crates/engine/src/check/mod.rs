@@ -141,6 +141,7 @@ impl Engine {
                     "milvus",
                     format!("{} at {}", server.version, server.address),
                 ));
+                lines.push(describe_capabilities(&milvus));
                 if let Some(unknown) = server.version.describe_unknown() {
                     lines.push(Check::new(CheckState::Warn, "milvus", unknown));
                 }
@@ -327,6 +328,13 @@ impl Engine {
             Err(error) => Check::new(CheckState::Warn, subject, format!("cannot be paused: {error}")),
         }
     }
+}
+
+/// Describes what the release of a Milvus can do.
+fn describe_capabilities(milvus: &Milvus) -> Check {
+    let (has, lacks) = milvus.capabilities().describe();
+    let join = |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    Check::new(CheckState::Info, "capabilities", format!("{}; not: {}", join(&has), join(&lacks)))
 }
 
 /// Returns a new key below the root path, for an object that a check writes and removes.

@@ -3,7 +3,10 @@
 use engine::JobCtx;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
+use model::manifest::{DataType, Field};
+use model::mapping::Mapping;
 use model::name::CollectionRef;
+use model::plan::restore::RestoreRequest;
 use model::version::ServerVersion;
 use serde_json::Value;
 
@@ -83,4 +86,62 @@ async fn check_restore(from: &World, source: &str, target: &str, expected: &[Val
 async fn every_release_is_backed_up_and_restored_into_every_release_that_can_hold_it() {
     let sources: Vec<_> = VERSIONS.into_iter().map(|source| check_source(source).boxed()).collect();
     stream::iter(sources).buffer_unordered(4).collect::<Vec<()>>().await;
+}
+
+/// Creates `default.books` with a dynamic field, adds two fields to it and, from 3.0 on, drops the first of them.
+async fn fill_evolved(world: &World) {
+    let milvus = world.connect().await;
+    let mut create = samples::small_collection("books");
+    create.schema.enable_dynamic_field = true;
+    milvus.create_collection(&create).await.unwrap();
+    samples::insert_rows(&milvus, "books", "_default", 3).await;
+    let books = samples::collection("books");
+    milvus.flush(&books).await.unwrap();
+    for name in ["first", "second"] {
+        let data_type = DataType::INT64;
+        let field = Field { name: name.to_owned(), data_type, nullable: true, ..Field::default() };
+        milvus.add_field(&books, &field).await.unwrap();
+    }
+    if milvus.server().version.at_least((3, 0, 0)) {
+        milvus.drop_field(&books, "first").await.unwrap();
+    }
+    samples::insert_rows(&milvus, "books", "_default", 2).await;
+}
+
+/// Returns the ids and names of the fields of a collection.
+async fn field_ids(world: &World, name: &str) -> Vec<(i64, String)> {
+    let described = world.connect().await.describe_collection(&samples::collection(name)).await.unwrap();
+    let mut fields: Vec<_> =
+        described.schema.fields.into_iter().map(|field| (field.id, field.name)).collect();
+    fields.sort();
+    fields
+}
+
+#[tokio::test]
+async fn fields_that_were_added_or_dropped_get_their_ids_in_the_target() {
+    for version in ["2.6.19", "3.0.0"] {
+        let world = World::with_version(version, |config| config);
+        fill_evolved(&world).await;
+        world.back_up(&backup_request("nightly")).await.unwrap();
+        let mapping = Mapping::new(None, Some("_copy")).unwrap();
+        let request = RestoreRequest { mapping, ..restore_request("nightly") };
+        let restored = world.restore(&request).await.unwrap();
+        assert_eq!(restored.kind(), None, "{version}: {restored:?}");
+        let ids = field_ids(&world, "books").await;
+        assert_eq!(field_ids(&world, "books_copy").await, ids, "{version}");
+        assert_eq!(ids.len(), if version == "3.0.0" { 4 } else { 5 }, "{version}: {ids:?}");
+        assert_eq!(world.fake.rows("default", "books_copy"), world.fake.rows("default", "books"));
+
+        let (older, problem) = if version == "3.0.0" {
+            ("2.6.19", "gaps in the field ids, because fields were dropped (since Milvus 3.0.0)")
+        } else {
+            ("2.5.27", "fields that were added later (since Milvus 2.6.0)")
+        };
+        let into = World::with_version(older, |config| config);
+        let engine = world.engine_with_target(&into);
+        let refused = restore(&engine, &restore_request("nightly"), &JobCtx::detached()).await;
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains(problem), "{version} into {older}: {error}");
+        assert_eq!(into.count_calls("CreateCollection"), 0);
+    }
 }

@@ -78,6 +78,22 @@ impl Capabilities {
         }
     }
 
+    /// Returns in words what a backup and a restore can do with this Milvus, and what they cannot.
+    pub fn describe(&self) -> (Vec<&'static str>, Vec<&'static str>) {
+        let all = [
+            (self.list_aliases, "lists of aliases"),
+            (self.flush_persists_deletes, "flushes of deletes"),
+            (self.import_applies_deletes_by_time, "imports of deletes by time"),
+            (self.rest, "imports over REST"),
+            (self.imports_column_groups, "groups of columns (storage version 2)"),
+            (self.describe_segments, "names of the files of segments"),
+            (self.rbac, "users and roles (--rbac)"),
+            (self.bulk_flush, "flushes of the whole cluster"),
+        ];
+        let of = |wanted: bool| all.iter().filter(|(has, _)| *has == wanted).map(|(_, name)| *name).collect();
+        (of(true), of(false))
+    }
+
     /// Returns every feature of a schema that this Milvus would reject, or accept and silently lose.
     pub fn schema_problems(&self, schema: &Schema) -> Vec<SchemaProblem> {
         let fields = schema.fields.iter().flat_map(|field| self.field_problems(field));
