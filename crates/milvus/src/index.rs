@@ -14,8 +14,8 @@ use crate::error::{MilvusError, MilvusErrorKind};
 /// The name of the parameter with the type of an index.
 const TYPE_PARAM: &str = "index_type";
 
-/// The parameters with which an index of type AUTOINDEX may be created.
-const PARAMS_OF_AUTOINDEX: [&str; 4] = [TYPE_PARAM, "metric_type", "json_path", "json_cast_type"];
+/// The parameters with which an index of type AUTOINDEX may be created; `params` is an empty object there.
+const PARAMS_OF_AUTOINDEX: [&str; 5] = [TYPE_PARAM, "metric_type", "params", "json_path", "json_cast_type"];
 
 /// The description of an index by its server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,11 +154,16 @@ mod tests {
 
     #[test]
     fn an_autoindex_gets_its_other_parameters_afterwards() {
-        let params = [("index_type", "AUTOINDEX"), ("metric_type", "COSINE"), ("mmap.enabled", "true")];
+        let params = [
+            ("index_type", "AUTOINDEX"),
+            ("metric_type", "COSINE"),
+            ("params", "{}"),
+            ("mmap.enabled", "true"),
+        ];
         let params = params.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let index = Index { params, ..Index::default() };
         let (created, altered) = params_to_wire(&index);
-        assert_eq!((created.len(), altered.len()), (2, 1));
+        assert_eq!((created.len(), altered.len()), (3, 1));
         assert_eq!((name_to_send("v_idx"), name_to_send("j/a")), ("v_idx", ""));
     }
 

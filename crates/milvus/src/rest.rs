@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use model::is_local_host;
 use proto::common::{ErrorCode, Status};
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -59,10 +58,9 @@ impl Rest {
         let mut builder = reqwest::Client::builder()
             .http1_only()
             .connect_timeout(config.limits.connect)
-            .redirect(reqwest::redirect::Policy::none());
-        if is_local_host(&config.address) {
-            builder = builder.no_proxy();
-        }
+            .redirect(reqwest::redirect::Policy::none())
+            // Like gRPC on the same port, which knows no proxies.
+            .no_proxy();
         let mut origin = format!("http://{address}");
         if let Some(tls) = load_http_tls(&config.tls).await? {
             origin = format!("https://{address}");

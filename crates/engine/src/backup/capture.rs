@@ -231,7 +231,7 @@ impl PreparedBackup {
             PartitionScope::All => true,
         });
         let rows: u64 = segments.iter().map(|s| s.rows).sum();
-        let named = self.describe_segments(name, described, &mut segments).await?;
+        let (named, refusal) = self.describe_segments(name, described, &mut segments).await?;
         let mut files = SegmentFiles::new(&segments, &described.info.schema)
             .map_err(|source| Error::StorageVersion(name.to_string(), source))?;
         for segment in named {
@@ -248,6 +248,7 @@ impl PreparedBackup {
             .leave_out_surplus(described.info.id, &described.info.schema, &mut listed.segments)
             .await?;
         problems.extend(listed.problems());
+        remarks.extend(refusal);
         if listed.unnamed > 0 {
             let count = listed.unnamed;
             remarks.push(format!("files that do not belong to the segments are left out: {count}"));
@@ -267,16 +268,17 @@ impl PreparedBackup {
 
     /// Describes the segments with their files where Milvus does that, and adds their channels.
     ///
-    /// Fails with [`Error::Segments`] if a segment is not flushed or not known any more: the list is outdated then.
+    /// Also returns what to tell if Milvus refuses that. Fails with [`Error::Segments`] if a segment is not flushed or not
+    /// known any more: the list is outdated then.
     async fn describe_segments(
         &self,
         name: &CollectionRef,
         described: &DescribedCollection,
         segments: &mut [ReportedSegment],
-    ) -> Result<Vec<DescribedSegment>, CaptureError> {
+    ) -> Result<(Vec<DescribedSegment>, Option<String>), CaptureError> {
         let milvus = &self.source.milvus;
         if segments.is_empty() || !milvus.capabilities().describe_segments || !milvus.has_rest().await {
-            return Ok(Vec::new());
+            return Ok(Default::default());
         }
         let outdated = |problem: String| {
             let (collection, problems) = (name.to_string(), vec![problem]);
@@ -288,7 +290,11 @@ impl PreparedBackup {
             Err(error) if error.kind() == MilvusErrorKind::NotFound => {
                 return Err(outdated(error.reason().to_owned()));
             }
-            Err(error) if error.kind() == MilvusErrorKind::Unsupported => return Ok(Vec::new()),
+            Err(error) if error.kind() == MilvusErrorKind::Unsupported => return Ok(Default::default()),
+            Err(error) if error.kind() == MilvusErrorKind::PermissionDenied => {
+                let refusal = format!("its files are listed, because Milvus does not name them: {error}");
+                return Ok((Vec::new(), Some(refusal)));
+            }
             Err(error) => return Err(error.into()),
         };
         if let Some(dropped) = found.iter().find(|segment| !segment.is_flushed) {
@@ -300,7 +306,7 @@ impl PreparedBackup {
             let channel = channels.get(&segment.id).filter(|channel| !channel.is_empty());
             segment.virtual_channel = channel.map(|channel| (*channel).to_owned());
         }
-        Ok(found)
+        Ok((found, None))
     }
 
     /// Returns the error for rows without files: the collection was dropped meanwhile, or the root path is wrong.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::manifest::{BackupFormat, DatabaseBackup, Manifest, Rbac};
+use model::manifest::{BackupFormat, DatabaseBackup, Manifest};
 use model::plan::backup::FlushStrategy;
 
 use super::{BackupRun, CapturedCollection, PreparedBackup, SharedManifest};
@@ -16,12 +16,11 @@ pub(super) async fn commit_backup(
     run: &BackupRun<'_>,
     captured: Vec<CapturedCollection>,
     databases: Vec<DatabaseBackup>,
-    rbac: Option<Rbac>,
     report: &BackupReport,
     lease: &Lease,
 ) -> Result<(), Error> {
     let facts = build_facts(run, &captured, report);
-    let manifest = build_manifest(run, captured, (databases, rbac), &facts, report.bytes);
+    let manifest = build_manifest(run, captured, databases, &facts, report.bytes);
     let PreparedBackup { request, catalog, .. } = &run.prepared;
     let (name, log_root) = (&request.name, &run.engine.config.source.root_text);
     catalog.write_manifest_files(name, &manifest, &facts, log_root).await?;
@@ -33,7 +32,7 @@ pub(super) async fn commit_backup(
 fn build_manifest(
     run: &BackupRun<'_>,
     captured: Vec<CapturedCollection>,
-    (databases, rbac): (Vec<DatabaseBackup>, Option<Rbac>),
+    databases: Vec<DatabaseBackup>,
     facts: &BackupFacts,
     size: u64,
 ) -> SharedManifest {
@@ -47,7 +46,7 @@ fn build_manifest(
         format: BackupFormat::Binlog,
         databases,
         collections: captured.into_iter().map(|c| c.backup).collect(),
-        rbac,
+        rbac: run.prepared.rbac.clone(),
         summary: Some(facts.summarize()),
     })
 }

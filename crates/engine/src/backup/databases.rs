@@ -1,8 +1,8 @@
-//! Reads what a backup contains beside its collections: the properties of databases, and users, roles and grants.
+//! Reads the properties of the databases of a backup.
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::MilvusErrorKind;
-use model::manifest::{DatabaseBackup, Rbac};
+use model::manifest::DatabaseBackup;
 
 use super::BackupRun;
 use crate::Error;
@@ -12,21 +12,6 @@ impl BackupRun<'_> {
     pub(super) async fn describe_databases(&self) -> Result<Vec<DatabaseBackup>, Error> {
         let names = self.prepared.databases.clone();
         stream::iter(names).map(|name| self.describe_database(name)).buffered(8).try_collect().await
-    }
-
-    /// Reads users, roles and grants if the request demands that.
-    pub(super) async fn read_rbac(&self) -> Result<Option<Rbac>, Error> {
-        if !self.prepared.request.rbac {
-            return Ok(None);
-        }
-        let rbac = self.prepared.source.milvus.read_rbac().await?;
-        if !rbac.users.is_empty() {
-            let count = rbac.users.len();
-            self.warnings.record(format!(
-                "the backup contains the hashes of the passwords of {count} users: protect it as you protect Milvus"
-            ));
-        }
-        Ok(Some(rbac))
     }
 
     async fn describe_database(&self, name: String) -> Result<DatabaseBackup, Error> {

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
-use model::manifest::CollectionBackup;
+use model::manifest::{CollectionBackup, Rbac};
 use model::name::CollectionRef;
 use model::plan::backup::{BackupPreview, BackupRequest, PlannedCollection, ResolvedFlush, Totals};
 use storage::{CopyMethod, Mover, MoverOptions};
@@ -52,6 +52,8 @@ pub struct PreparedBackup {
     mover: Mover,
     databases: Vec<String>,
     collections: Vec<CollectionRef>,
+    /// The users, roles and grants, if the request demands them.
+    rbac: Option<Rbac>,
     warnings: Vec<String>,
     started: Instant,
     started_ms: i64,
@@ -176,9 +178,8 @@ impl BackupRun<'_> {
         }
         self.ctx.emit(Event::Phase(Phase::Commit));
         let databases = self.describe_databases().await?;
-        let rbac = self.read_rbac().await?;
         let report = self.build_report(&sorted, copy);
-        commit::commit_backup(self, sorted.captured, databases, rbac, &report, lease).await?;
+        commit::commit_backup(self, sorted.captured, databases, &report, lease).await?;
         Ok(report)
     }
 

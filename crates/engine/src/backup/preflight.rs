@@ -75,7 +75,16 @@ pub(super) async fn prepare_backup(
     if checked.flush.copies_rows() {
         confirm_source_root(&checked.source, &checked.selected.collections).await?;
     }
-    let CheckedBackup { catalog, source, flush, selected, warnings } = checked;
+    let CheckedBackup { catalog, source, flush, selected, mut warnings } = checked;
+    // Read before anything is copied, because it needs a privilege of its own.
+    let rbac = if request.rbac { Some(source.milvus.read_rbac().await?) } else { None };
+    if let Some(users) = rbac.as_ref().map(|rbac| rbac.users.len()).filter(|users| *users > 0) {
+        let warning = format!(
+            "the backup contains the hashes of the passwords of {users} users: protect it as you protect Milvus"
+        );
+        ctx.warn(warning.as_str());
+        warnings.push(warning);
+    }
     let mover = create_mover(&source.store, &catalog.store, &engine.config.limits)?;
     let Selected { databases, collections, .. } = selected;
     let request = request.clone();
@@ -87,6 +96,7 @@ pub(super) async fn prepare_backup(
         mover,
         databases,
         collections,
+        rbac,
         warnings,
         started,
         started_ms,

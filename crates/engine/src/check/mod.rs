@@ -333,8 +333,11 @@ impl Engine {
 /// Describes what the release of a Milvus can do.
 fn describe_capabilities(milvus: &Milvus) -> Check {
     let (has, lacks) = milvus.capabilities().describe();
-    let join = |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-    Check::new(CheckState::Info, "capabilities", format!("{}; not: {}", join(&has), join(&lacks)))
+    let mut text = has.join(", ");
+    if !lacks.is_empty() {
+        text.push_str(&format!("; not: {}", lacks.join(", ")));
+    }
+    Check::new(CheckState::Info, "capabilities", text)
 }
 
 /// Returns a new key below the root path, for an object that a check writes and removes.
