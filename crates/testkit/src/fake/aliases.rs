@@ -1,34 +1,15 @@
 //! Calls about aliases.
 
-use proto::common::{ErrorCode, Status};
+use proto::common::Status;
 use proto::milvus as wire;
 
+use super::databases::DEFAULT_DATABASE;
 use super::names::{Named, check_name};
 use super::reply::{Refusal, Version};
 use super::state::{Collection, Database, FakeState};
-use super::words::{Kind, V2_2, V2_5, V2_6, Words};
+use super::words::V2_6;
 
 type Answer<R> = Result<R, Refusal>;
-
-const CLASH: Kind = Kind::Coded(1601, ErrorCode::UnexpectedError);
-const EXISTS: Kind = Kind::Coded(1602, ErrorCode::UnexpectedError);
-
-const ALIAS_IS_COLLECTION: &[Words] =
-    &[(V2_2, CLASH, "alias and collection name conflict[database={0}][alias={1}]")];
-const ALIAS_IS_TAKEN: &[Words] = &[(
-    V2_2,
-    EXISTS,
-    "{1} is alias to another collection: {2}: alias already exist[database={0}][alias={1}]",
-)];
-const COLLECTION_IS_ALIAS: &[Words] = &[
-    (V2_2, Kind::Plain, "create duplicate collection with different parameters, collection: {1}"),
-    (
-        V2_5,
-        Kind::Plain,
-        "collection name [{1}] conflicts with an existing alias, please choose a unique name",
-    ),
-    (V2_6, CLASH, "please choose a unique name: alias and collection name conflict[database={0}][alias={1}]"),
-];
 
 /// The first release that refuses to drop a collection with aliases.
 const REFUSES_ALIASES: Version = (2, 5, 5);
@@ -68,7 +49,7 @@ impl Database {
     /// Fails if a name of a new collection is an alias.
     pub(super) fn check_no_alias(&self, database: &str, name: &str) -> Answer<()> {
         if self.aliases.contains_key(name) {
-            return Err(Refusal::worded(COLLECTION_IS_ALIAS, &[database, name]));
+            return Err(Refusal::worded("alias.collection_is_alias", &[database, name]));
         }
         Ok(())
     }
@@ -100,18 +81,25 @@ impl FakeState {
     pub(super) fn create_alias(&mut self, request: &wire::CreateAliasRequest) -> Answer<Status> {
         let wire::CreateAliasRequest { db_name, collection_name, alias } = request;
         check_name(Named::Alias, alias, self.version)?;
-        let target = self.target(db_name, collection_name)?.id;
+        let is_alias = self.database(db_name)?.aliases.contains_key(collection_name);
+        let named = if db_name.is_empty() { DEFAULT_DATABASE } else { db_name };
+        let target = match self.target(db_name, collection_name) {
+            Ok(target) => target.id,
+            Err(_) if is_alias => {
+                return Err(Refusal::worded("alias.of_alias", &[named, collection_name]));
+            }
+            Err(refusal) => return Err(refusal),
+        };
         let database = self.database(db_name)?;
-        let db_name = if db_name.is_empty() { "default" } else { db_name };
         if database.collections.contains_key(alias) {
-            return Err(Refusal::worded(ALIAS_IS_COLLECTION, &[db_name, alias]));
+            return Err(Refusal::worded("alias.alias_is_collection", &[named, alias]));
         }
         match database.aliases.get(alias) {
             Some(holder) if *holder == target => {}
             Some(holder) => {
                 let holder = database.collections.values().find(|held| held.id == *holder);
                 let holder = holder.map(Collection::name).unwrap_or_default();
-                return Err(Refusal::worded(ALIAS_IS_TAKEN, &[db_name, alias, holder]));
+                return Err(Refusal::worded("alias.alias_is_taken", &[named, alias, holder]));
             }
             None => {
                 database.aliases.insert(alias.clone(), target);

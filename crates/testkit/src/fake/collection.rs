@@ -15,10 +15,9 @@ use super::properties::{
 use super::reply::{Refusal, Version};
 use super::schema::{assign_ids, forget_unknown};
 use super::schema_check::{check_models, check_schema};
-use super::schema_words as words;
 use super::segments::History;
 use super::state::{Collection, FakeState, Load, Partition};
-use super::words::{Kind, V2_3, V2_5, V3_0};
+use super::words::{Kind, V2_5, V3_0};
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -31,7 +30,7 @@ impl FakeState {
             DEFAULT_DATABASE.clone_into(&mut request.db_name);
         }
         let mut schema = CollectionSchema::decode(request.schema.as_slice())
-            .map_err(|_| Refusal::worded(words::UNREADABLE, &[]))?;
+            .map_err(|_| Refusal::worded("schema.unreadable", &[]))?;
         if request.shards_num > MOST_SHARDS {
             return Err(Refusal::plain(format!(
                 "maximum shards's number should be limited to {MOST_SHARDS}"
@@ -44,7 +43,7 @@ impl FakeState {
         check_models(&schema, is_unchecked, version)?;
         let names = partition_names(&schema, request.num_partitions, version)?;
         if schema.name != request.collection_name {
-            return Err(Refusal::worded(words::OTHER_NAME, &[&request.collection_name, &schema.name]));
+            return Err(Refusal::worded("schema.other_name", &[&request.collection_name, &schema.name]));
         }
         let database = self.database(&request.db_name)?;
         database.check_no_alias(&request.db_name, &schema.name)?;
@@ -87,13 +86,22 @@ impl FakeState {
         &mut self,
         request: &wire::DescribeCollectionRequest,
     ) -> Answer<wire::DescribeCollectionResponse> {
-        let described = self.describe(request);
-        Ok(described.unwrap_or_else(|refusal| wire::DescribeCollectionResponse {
-            status: Some(refusal.into_status("DescribeCollection", self.version)),
-            collection_name: request.collection_name.clone(),
-            db_name: request.db_name.clone(),
-            ..Default::default()
-        }))
+        let version = self.version;
+        // Until 2.5, a name that breaks the rules is refused before.
+        let repeats = version >= V2_5
+            || request.collection_id != 0
+            || check_name(Named::Collection, &request.collection_name, version).is_ok();
+        self.describe(request).or_else(|refusal| {
+            if !repeats {
+                return Err(refusal);
+            }
+            Ok(wire::DescribeCollectionResponse {
+                status: Some(refusal.into_status("DescribeCollection", version)),
+                collection_name: request.collection_name.clone(),
+                db_name: request.db_name.clone(),
+                ..Default::default()
+            })
+        })
     }
 
     fn describe(
@@ -145,23 +153,7 @@ impl FakeState {
         });
         let found = all.find(|(_, collection)| collection.id == id);
         let found = found.map(|(database, collection)| (database.clone(), collection.name().to_owned()));
-        found.ok_or_else(|| {
-            let (code, error_code) = match self.version {
-                version if version < V2_5 => (100, proto::common::ErrorCode::UnexpectedError),
-                version if version < V3_0 => (0, proto::common::ErrorCode::CollectionNotExists),
-                _ => (100, proto::common::ErrorCode::CollectionNotExists),
-            };
-            let text = match self.version {
-                version if version < V2_3 => {
-                    format!("code: CollectionNotExists, reason: can't find collection: {id}")
-                }
-                version if version < V2_5 => {
-                    format!("can't find collection collection not found[collection={id}]")
-                }
-                _ => format!("can't find collection[database=default][collection={id}]"),
-            };
-            Refusal::new(code, error_code, text)
-        })
+        found.ok_or_else(|| Refusal::worded("no_collection_id", &[&id.to_string()]))
     }
 
     pub(super) fn show_collections(
@@ -224,9 +216,9 @@ impl FakeState {
 }
 
 impl Collection {
-    /// Returns the schema as the server shows it: without hidden fields, and from 2.6 on with the properties.
+    /// Returns the schema as the server shows it: without hidden fields, and from 2.5 on with the properties.
     fn described_schema(&self, version: Version) -> CollectionSchema {
-        let properties = if version >= super::words::V2_6 { to_pairs(&self.properties) } else { Vec::new() };
+        let properties = if version >= V2_5 { to_pairs(&self.properties) } else { Vec::new() };
         CollectionSchema { properties, ..self.schema.clone() }
     }
 
@@ -253,7 +245,7 @@ fn partition_names(schema: &CollectionSchema, requested: i64, version: Version) 
     if schema.fields.iter().any(|field| field.is_partition_key) {
         if requested > limits.most_key_partitions {
             let most = limits.most_key_partitions.to_string();
-            return Err(Refusal::worded(words::PARTITIONS, &[&requested.to_string(), &most, &schema.name]));
+            return Err(Refusal::worded("schema.partitions", &[&requested.to_string(), &most, &schema.name]));
         }
         let number = if requested == 0 { limits.key_partitions } else { requested };
         return Ok((0..number).map(|n| format!("_default_{n}")).collect());

@@ -7,28 +7,11 @@ use super::names::{Named, check_name};
 use super::properties::{from_pairs, to_pairs};
 use super::reply::Refusal;
 use super::state::{Database, FakeState};
-use super::words::{Kind, V2_5, V2_6, Words};
+use super::words::{Kind, V2_6};
 
 type Answer<R> = Result<R, Refusal>;
 
 pub(super) const DEFAULT_DATABASE: &str = "default";
-
-const BOTH: &[Words] = &[
-    (V2_5, Kind::Plain, "alter database operation cannot modify properties and delete keys at the same time"),
-    (V2_6, Kind::Plain, "alter database cannot modify properties and delete keys at the same time"),
-];
-const NEITHER: &[Words] = &[
-    (
-        V2_5,
-        Kind::Plain,
-        "alter database requires either properties or deletekeys to modify or delete keys, both cannot be empty",
-    ),
-    (
-        V2_6,
-        Kind::Plain,
-        "alter database with empty properties and delete keys, expected to set either properties or delete keys",
-    ),
-];
 
 impl FakeState {
     pub(super) fn list_databases(
@@ -92,8 +75,8 @@ impl FakeState {
     pub(super) fn alter_database(&mut self, request: &wire::AlterDatabaseRequest) -> Answer<Status> {
         let wire::AlterDatabaseRequest { db_name, properties, delete_keys } = request;
         match (properties.is_empty(), delete_keys.is_empty()) {
-            (false, false) => return Err(Refusal::worded(BOTH, &[])),
-            (true, true) => return Err(Refusal::worded(NEITHER, &[])),
+            (false, false) => return Err(Refusal::worded("database.both", &[])),
+            (true, true) => return Err(Refusal::worded("database.neither", &[])),
             _ => {}
         }
         let is_cipher = properties.iter().any(|pair| pair.key.starts_with("cipher."));

@@ -11,7 +11,6 @@ use proto::schema::{DataType, FieldSchema};
 use super::limits::is_vector;
 use super::reply::{Refusal, Version};
 use super::schema_check::{check_auto_id, check_default, check_field};
-use super::schema_words as words;
 use super::state::{Collection, FakeState};
 use super::words::{Kind, V3_0};
 
@@ -31,7 +30,7 @@ impl FakeState {
         let version = self.version;
         let held = self.collection(&request.db_name, &request.collection_name)?;
         let field = FieldSchema::decode(request.schema.as_slice())
-            .map_err(|_| Refusal::worded(words::UNREADABLE, &[]))?;
+            .map_err(|_| Refusal::worded("schema.unreadable", &[]))?;
         held.add_field(field, version)?;
         Ok(Status::default())
     }
@@ -96,11 +95,11 @@ impl Collection {
         }
         check_field(field, &self.schema.name, version)?;
         if field.data_type() == DataType::Text && version >= V3_0 {
-            return Err(Refusal::worded(words::TEXT_TYPE, &[]));
+            return Err(Refusal::worded("schema.text_type", &[]));
         }
-        check_default(field, words::ADDED_DEFAULT_TYPE)?;
+        check_default(field, "schema.added_default_type")?;
         if self.schema.fields.iter().any(|own| own.name == name) {
-            return Err(Refusal::worded(words::FIELD_EXISTS, &[name]));
+            return Err(Refusal::worded("schema.field_exists", &[name]));
         }
         Ok(())
     }

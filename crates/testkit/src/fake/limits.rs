@@ -20,7 +20,6 @@ pub(super) struct Limits {
     pub(super) key_partitions: i64,
     pub(super) most_key_partitions: i64,
     /// The longest password in bytes.
-    #[expect(dead_code, reason = "users come next")]
     pub(super) password: usize,
 }
 

@@ -7,11 +7,11 @@
 #![expect(
     clippy::trivially_copy_pass_by_ref,
     clippy::unnecessary_wraps,
-    clippy::unused_self,
     reason = "all handlers of calls have the same signature"
 )]
 
 mod aliases;
+mod authorization;
 mod binlogs;
 mod catalog;
 mod cell;
@@ -26,32 +26,38 @@ mod fault;
 mod fields;
 mod files;
 mod flush_all;
+mod grants;
 mod groups;
 mod hash;
 mod import;
 mod import_v1;
 mod index;
+mod index_types;
 mod insert;
 mod job_content;
 mod jobs;
 mod limits;
+mod load;
 mod management;
 mod names;
 mod parquet;
 mod partition;
+mod privilege_groups;
+mod privileges;
 mod properties;
+mod rbac;
 mod reply;
 mod rest;
 mod rest_body;
 mod row_json;
 mod schema;
 mod schema_check;
-mod schema_words;
 mod segment;
 mod segments;
 mod server;
 mod service;
 mod state;
+mod target;
 mod users;
 mod values;
 mod words;
@@ -82,12 +88,13 @@ impl FakeMilvus {
     ///
     /// # Panics
     /// Panics if no port or no thread is available.
+    #[expect(clippy::needless_pass_by_value, reason = "a configuration is used once")]
     pub fn start(config: FakeConfig) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a thread");
         let state = Arc::new(Mutex::new(FakeState::new(&config)));
         let (address, listener) = open_listener(&runtime, config.listen);
-        runtime.spawn(server::serve(listener, Arc::clone(&state), config.login));
+        runtime.spawn(server::serve(listener, Arc::clone(&state), config.login.is_some()));
         let (management, listener) = open_listener(&runtime, config.management);
         let routes = management::routes(Arc::clone(&state));
         runtime.spawn(async move { axum::serve(listener, routes).await });

@@ -6,7 +6,7 @@ use proto::common::{ErrorCode, KeyValuePair};
 use proto::schema::{CollectionSchema, DataType};
 
 use super::reply::{Refusal, Version};
-use super::words::{Kind, V2_4, V2_5, V2_6, V3_0, Words};
+use super::words::{Kind, V2_5, V2_6, V3_0};
 
 pub(super) type Properties = BTreeMap<String, String>;
 
@@ -19,24 +19,6 @@ const NAMESPACE_MODE: &str = "namespace.mode";
 const ISOLATION: &str = "partitionkey.isolation";
 const TIMEZONE: &str = "timezone";
 const ILLEGAL_SCHEMA: Kind = Kind::Coded(105, ErrorCode::UnexpectedError);
-
-const NOT_A_TTL: &[Words] = &[
-    (V2_6, Kind::Invalid, "collection TTL is not a valid positive integer"),
-    (
-        V3_0,
-        Kind::Invalid,
-        "collection ttl property value not valid, parse error: strconv.ParseInt: parsing \"{0}\": invalid syntax",
-    ),
-];
-const NOTHING_TO_ALTER: &[Words] = &[
-    (V2_4, Kind::Plain, "only support alter collection properties, but collection properties is empty"),
-    (
-        V2_5,
-        Kind::Plain,
-        "The collection properties to alter and keys to delete must not be empty at the same time",
-    ),
-    (V2_6, Kind::Plain, "no properties or delete keys provided"),
-];
 
 pub(super) fn from_pairs(pairs: &[KeyValuePair]) -> Properties {
     pairs.iter().map(|pair| (pair.key.clone(), pair.value.clone())).collect()
@@ -85,7 +67,7 @@ pub(super) fn check_new(
         match key.as_str() {
             ISOLATION if value == "true" && !has_key && version >= V2_5 => return Err(no_key(&schema.name)),
             TTL if version >= V2_6 && value.parse::<i64>().is_err() => {
-                return Err(Refusal::worded(NOT_A_TTL, &[value]));
+                return Err(Refusal::worded("property.not_a_ttl", &[value]));
             }
             TIMEZONE if version >= V2_6 && !is_time_zone(value) => {
                 return Err(invalid(format!("unknown or invalid IANA Time Zone ID: {value}")));
@@ -158,7 +140,7 @@ pub(super) fn check_change(
 ) -> Result<(), Refusal> {
     let deletes = !deleted.is_empty() && version >= V2_5;
     if changed.is_empty() && !deletes {
-        return Err(Refusal::worded(NOTHING_TO_ALTER, &[]));
+        return Err(Refusal::worded("property.nothing_to_alter", &[]));
     }
     if !changed.is_empty() && deletes {
         return Err(invalid("cannot provide both DeleteKeys and ExtraParams".to_owned()));

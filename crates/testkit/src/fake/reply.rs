@@ -3,7 +3,7 @@
 use proto::common::{ErrorCode, Status};
 use proto::milvus as wire;
 
-use super::words::{Kind, V2_2, V2_3, V2_5, V2_6, V3_0, Words, fill, words_of};
+use super::words::{Kind, V2_3, words_of, words_of_call};
 
 /// The reason for which the server rejects a call.
 #[derive(Clone, Debug)]
@@ -14,127 +14,12 @@ enum Reason {
     /// A text that is the same in all releases.
     Stated { kind: Kind, text: String },
     /// A text that differs by release, with its arguments.
-    Worded { wording: &'static [Words], arguments: Vec<String> },
+    Worded { name: &'static str, arguments: Vec<String> },
     /// A missing collection, for which each call has its own words.
     NoCollection { database: String, name: String },
     /// A missing database, likewise.
     NoDatabase(String),
 }
-
-/// The words for a missing object by call; the rows without a call are those of all other calls.
-type WordsByCall = [(&'static str, &'static [Words])];
-
-const NOT_EXISTS: Kind = Kind::Coded(100, ErrorCode::CollectionNotExists);
-const UNEXPECTED: Kind = Kind::Coded(65535, ErrorCode::UnexpectedError);
-const NO_DATABASE: Kind = Kind::Coded(800, ErrorCode::UnexpectedError);
-const OLD: Kind = Kind::Coded(0, ErrorCode::UnexpectedError);
-
-const OLD_COLLECTION: &str =
-    "code: UnexpectedError, reason: code: CollectionNotExists, reason: can't find collection {0}:{1}";
-const COLLECTION: &str = "collection not found[database={0}][collection={1}]";
-/// Roots of collections are looked up by time, which these calls reported.
-const COLLECTION_AT: &str =
-    "timestamp = 18446744073709551615: collection not found[database=1][collection={1}]";
-const DESCRIBED_COLLECTION: &str = "can't find collection[database={0}][collection={1}]";
-
-const COLLECTION_WORDS: &WordsByCall = &[
-    (
-        "DescribeCollection",
-        &[
-            (V2_2, OLD, "code: CollectionNotExists, reason: can't find collection {0}:{1}"),
-            (
-                V2_3,
-                Kind::Coded(100, ErrorCode::UnexpectedError),
-                "can't find collection collection not found[database={0}][collection={1}]",
-            ),
-            (V2_5, Kind::Coded(0, ErrorCode::CollectionNotExists), DESCRIBED_COLLECTION),
-            (V3_0, NOT_EXISTS, DESCRIBED_COLLECTION),
-        ],
-    ),
-    ("AddCollectionField", &[(V2_6, NOT_EXISTS, DESCRIBED_COLLECTION)]),
-    ("AlterCollectionSchema", &[(V3_0, NOT_EXISTS, DESCRIBED_COLLECTION)]),
-    (
-        "AlterCollection",
-        &[
-            (
-                V2_2,
-                OLD,
-                "code: CollectionNotExists, reason: can't find collection 1:{1}, at timestamp = 18446744073709551615",
-            ),
-            (V2_3, NOT_EXISTS, COLLECTION_AT),
-            (V2_5, NOT_EXISTS, COLLECTION),
-        ],
-    ),
-    (
-        "CreateAlias",
-        &[
-            (V2_2, OLD, "collection not exists: {1}"),
-            (V2_3, NOT_EXISTS, COLLECTION),
-            (V2_5, NOT_EXISTS, COLLECTION_AT),
-            (V2_6, NOT_EXISTS, COLLECTION),
-        ],
-    ),
-    ("ListAliases", &[(V2_3, NOT_EXISTS, "collection not found[collection={1}]")]),
-    (
-        "ShowPartitions",
-        &[
-            (
-                V2_2,
-                OLD,
-                "ShowPartitions failed: code: CollectionNotExists, reason: can't find collection {0}:{1}",
-            ),
-            (V2_3, NOT_EXISTS, COLLECTION),
-        ],
-    ),
-    (
-        "GetPersistentSegmentInfo",
-        &[
-            (
-                V2_2,
-                OLD,
-                "getCollectionID failed, err:code: UnexpectedError, reason: code: CollectionNotExists, reason: can't find collection {0}:{1}",
-            ),
-            (V2_3, NOT_EXISTS, COLLECTION),
-        ],
-    ),
-    (
-        "Import",
-        &[
-            (V2_2, OLD, OLD_COLLECTION),
-            (
-                V2_3,
-                UNEXPECTED,
-                "attempt #7: rpc error: code = Unknown desc = collection not found[database={0}][collection={1}]",
-            ),
-            (V2_5, NOT_EXISTS, COLLECTION),
-        ],
-    ),
-    ("", &[(V2_2, OLD, OLD_COLLECTION), (V2_3, NOT_EXISTS, COLLECTION)]),
-];
-
-const DATABASE_WORDS: &WordsByCall = &[
-    (
-        "ShowCollections",
-        &[
-            (V2_2, OLD, "ShowCollections failed: database:{0} not found"),
-            (V2_3, NO_DATABASE, "database not found[database={0}]"),
-        ],
-    ),
-    (
-        "AlterDatabase",
-        &[
-            (V2_5, NO_DATABASE, "database not found[database={0}]"),
-            (V2_6, NO_DATABASE, "failed to get database by name: database not found[database={0}]"),
-        ],
-    ),
-    (
-        "",
-        &[
-            (V2_2, UNEXPECTED, "database:{0} not found"),
-            (V2_5, NO_DATABASE, "database not found[database={0}]"),
-        ],
-    ),
-];
 
 impl Refusal {
     pub(super) fn new(code: i32, error_code: ErrorCode, text: impl Into<String>) -> Self {
@@ -146,10 +31,10 @@ impl Refusal {
         Self(Reason::Stated { kind, text: text.into() })
     }
 
-    /// Creates a refusal in the words of each release.
-    pub(super) fn worded(wording: &'static [Words], arguments: &[&str]) -> Self {
+    /// Creates a refusal in the words of each release, which have this name in the table.
+    pub(super) fn worded(name: &'static str, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        Self(Reason::Worded { wording, arguments })
+        Self(Reason::Worded { name, arguments })
     }
 
     /// Creates a refusal without a number of its own until 2.6, where it is an invalid parameter.
@@ -206,27 +91,27 @@ impl Refusal {
                 (Kind::Coded(code, error_code), text)
             }
             Reason::Stated { kind, text } => (kind, text),
-            Reason::Worded { wording, arguments } => {
-                let (kind, text) = words_of(wording, version);
-                (kind, fill(text, &arguments))
-            }
+            Reason::Worded { name, arguments } => fill(words_of(name, version), name, &arguments),
             Reason::NoCollection { database, name } => {
-                let (kind, text) = words_of(wording_of(COLLECTION_WORDS, call), version);
-                (kind, fill(text, &[database, name]))
+                let words = words_of_call("no_collection", call, version);
+                fill(words, "no collection", &[database, name])
             }
             Reason::NoDatabase(name) => {
-                let (kind, text) = words_of(wording_of(DATABASE_WORDS, call), version);
-                (kind, fill(text, &[name]))
+                fill(words_of_call("no_database", call, version), "no database", &[name])
             }
         };
         kind.into_status(text, version)
     }
 }
 
-/// Returns the words for a call, or those for all other calls.
-fn wording_of(table: &WordsByCall, call: &str) -> &'static [Words] {
-    let found = table.iter().find(|(name, _)| *name == call || name.is_empty());
-    found.map_or(&[], |(_, wording)| *wording)
+/// Puts the arguments into the words of a refusal, which has its name for words if the table lacks it.
+fn fill(words: Option<(Kind, &str)>, name: &str, arguments: &[String]) -> (Kind, String) {
+    let (kind, mut text) =
+        words.map_or((Kind::Plain, name.to_owned()), |(kind, text)| (kind, text.to_owned()));
+    for (position, argument) in arguments.iter().enumerate() {
+        text = text.replace(&format!("{{{position}}}"), argument);
+    }
+    (kind, text)
 }
 
 /// A release as its major, minor and patch number.

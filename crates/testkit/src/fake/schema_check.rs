@@ -6,7 +6,6 @@ use proto::schema::{CollectionSchema, DataType, FieldSchema, FunctionSchema, Fun
 use super::limits::{self, is_stored, is_vector, limits, type_name};
 use super::names::{Named, check_name};
 use super::reply::{Refusal, Version};
-use super::schema_words as words;
 use super::words::{Kind, V2_3, V2_5, V2_6, V3_0};
 
 type Check = Result<(), Refusal>;
@@ -76,16 +75,16 @@ fn check_keys(schema: &CollectionSchema, version: Version) -> Check {
     if let (Some(first), Some(second)) = pair(|field| field.is_clustering_key)
         && version >= V2_5
     {
-        return Err(Refusal::worded(words::CLUSTERING_KEYS, &[&first.name, &second.name, &schema.name]));
+        return Err(Refusal::worded("schema.clustering_keys", &[&first.name, &second.name, &schema.name]));
     }
     for (position, field) in fields.iter().enumerate() {
         if fields.iter().take(position).any(|earlier| earlier.name == field.name) {
-            return Err(Refusal::worded(words::DUPLICATE_FIELD, &[&field.name]));
+            return Err(Refusal::worded("schema.duplicate_field", &[&field.name]));
         }
     }
     let primary = match pair(|field| field.is_primary_key) {
         (None, _) if schema.external_source.is_empty() => {
-            return Err(Refusal::worded(words::NO_PRIMARY, &[]));
+            return Err(Refusal::worded("schema.no_primary", &[]));
         }
         (Some(first), Some(second)) => {
             return Err(Refusal::plain(format!(
@@ -142,10 +141,10 @@ fn check_type(field: &FieldSchema, version: Version) -> Check {
         DataType::String if field.data_type == i32::from(DataType::String) => {
             Err(Refusal::plain("string data type not supported yet, please use VarChar type instead"))
         }
-        DataType::None if field.data_type == 0 => Err(Refusal::worded(words::NO_TYPE, &[&name, ""])),
+        DataType::None if field.data_type == 0 => Err(Refusal::worded("schema.no_type", &[&name, ""])),
         DataType::Array => check_element(field, version),
         _ if version < V2_3 && !is_stored(field.data_type, version) => {
-            Err(Refusal::worded(words::UNKNOWN_TYPE, &[&name]))
+            Err(Refusal::worded("schema.unknown_type", &[&name]))
         }
         _ => Ok(()),
     }
@@ -154,9 +153,9 @@ fn check_type(field: &FieldSchema, version: Version) -> Check {
 fn check_element(field: &FieldSchema, version: Version) -> Check {
     let name = field.element_type().as_str_name();
     if version < V2_3 {
-        Err(Refusal::worded(words::UNKNOWN_TYPE, &["Array"]))
+        Err(Refusal::worded("schema.unknown_type", &["Array"]))
     } else if field.element_type == 0 {
-        Err(Refusal::worded(words::NO_TYPE, &[name, "element "]))
+        Err(Refusal::worded("schema.no_type", &[name, "element "]))
     } else if ELEMENT_TYPES.contains(&field.element_type()) {
         Ok(())
     } else {
@@ -175,16 +174,16 @@ pub(super) fn check_field(field: &FieldSchema, collection: &str, version: Versio
     let has_text = [field.data_type(), field.element_type()].contains(&DataType::VarChar);
     if has_text {
         let Some(length) = parameter("max_length") else {
-            return Err(Refusal::worded(words::NO_LENGTH, &arguments));
+            return Err(Refusal::worded("schema.no_length", &arguments));
         };
         let number: i64 = length.value.parse().unwrap_or_default();
         if !(1..=limits::MOST_CHARACTERS).contains(&number) {
-            return Err(Refusal::worded(words::LENGTH, &[&field.name, &length.value]));
+            return Err(Refusal::worded("schema.length", &[&field.name, &length.value]));
         }
     }
     if field.data_type() == DataType::Array {
         let Some(capacity) = parameter("max_capacity") else {
-            return Err(Refusal::worded(words::NO_CAPACITY, &arguments));
+            return Err(Refusal::worded("schema.no_capacity", &arguments));
         };
         let number: i64 = capacity.value.parse().unwrap_or_default();
         if !(1..=limits::MOST_ELEMENTS).contains(&number) {
@@ -208,7 +207,7 @@ fn check_dimension(field: &FieldSchema, dimension: Option<&str>, version: Versio
             ))),
         };
     }
-    let Some(dimension) = dimension else { return Err(Refusal::worded(words::NO_DIMENSION, &[name])) };
+    let Some(dimension) = dimension else { return Err(Refusal::worded("schema.no_dimension", &[name])) };
     let Ok(number) = dimension.parse::<i64>() else {
         return Err(Refusal::unexpected(format!(
             "strconv.ParseInt: parsing \"{dimension}\": invalid syntax"
@@ -223,11 +222,11 @@ fn check_dimension(field: &FieldSchema, dimension: Option<&str>, version: Versio
     }
     let is_binary = field.data_type() == DataType::BinaryVector;
     if is_binary && number % 8 != 0 {
-        return Err(Refusal::worded(words::ODD_DIMENSION, &[name, dimension]));
+        return Err(Refusal::worded("schema.odd_dimension", &[name, dimension]));
     }
     if number > limits::MOST_DIMENSIONS * if is_binary { 8 } else { 1 } {
         let kind = if is_binary { "binary" } else { "float" };
-        return Err(Refusal::worded(words::LARGE_DIMENSION, &[name, dimension, kind, &least.to_string()]));
+        return Err(Refusal::worded("schema.large_dimension", &[name, dimension, kind, &least.to_string()]));
     }
     Ok(())
 }
@@ -236,15 +235,15 @@ fn check_dimension(field: &FieldSchema, dimension: Option<&str>, version: Versio
 fn check_stored_field(field: &FieldSchema, version: Version) -> Check {
     let name = field.name.as_str();
     if SYSTEM_FIELDS.contains(&name) {
-        return Err(Refusal::worded(words::SYSTEM_FIELD, &[name]));
+        return Err(Refusal::worded("schema.system_field", &[name]));
     }
     let data_type = type_name(field.data_type, version);
     if field.data_type() == DataType::Text && version >= V3_0 {
-        return Err(Refusal::worded(words::TEXT_TYPE, &[]));
+        return Err(Refusal::worded("schema.text_type", &[]));
     }
     // 2.3 takes any number.
     if version >= V2_5 && !is_stored(field.data_type, version) {
-        return Err(Refusal::worded(words::UNKNOWN_TYPE, &[&field.data_type.to_string()]));
+        return Err(Refusal::worded("schema.unknown_type", &[&field.data_type.to_string()]));
     }
     let refuse =
         |text: &str| Err(Refusal::stated(Kind::Invalid, format!("{text}, type:{data_type}, name:{name}")));
@@ -265,11 +264,11 @@ fn check_stored_field(field: &FieldSchema, version: Version) -> Check {
             return refuse("type not support default_value");
         }
     }
-    if version >= V2_3 { check_default(field, words::DEFAULT_TYPE) } else { Ok(()) }
+    if version >= V2_3 { check_default(field, "schema.default_type") } else { Ok(()) }
 }
 
 /// Checks that a default value has the type of its field and fits.
-pub(super) fn check_default(field: &FieldSchema, wording: &'static [super::words::Words]) -> Check {
+pub(super) fn check_default(field: &FieldSchema, wording: &'static str) -> Check {
     let Some(data) = field.default_value.as_ref().and_then(|value| value.data.as_ref()) else {
         return Ok(());
     };
@@ -294,7 +293,7 @@ pub(super) fn check_default(field: &FieldSchema, wording: &'static [super::words
     if let (Data::StringData(text), Some(length)) = (data, length)
         && length.value.parse().is_ok_and(|most: usize| text.len() > most)
     {
-        return Err(Refusal::worded(words::LONG_DEFAULT, &[&text.len().to_string(), &length.value]));
+        return Err(Refusal::worded("schema.long_default", &[&text.len().to_string(), &length.value]));
     }
     Ok(())
 }
@@ -352,7 +351,7 @@ pub(super) fn check_models(schema: &CollectionSchema, is_unchecked: bool, versio
     let is_model = |function: &FunctionSchema| function.r#type() == FunctionType::TextEmbedding;
     // Only 2.6 can skip the check.
     if version >= V2_5 && schema.functions.iter().any(is_model) && !(is_unchecked && version >= V2_6) {
-        return Err(Refusal::worded(words::EMBEDDING, &[]));
+        return Err(Refusal::worded("schema.embedding", &[]));
     }
     Ok(())
 }

@@ -2,31 +2,31 @@
 
 use std::sync::{Arc, Mutex};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use proto::common::Status as Outcome;
 use proto::milvus as wire;
 use proto::milvus::milvus_service_server::MilvusService;
-use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
+use super::authorization::{authenticate, check_privilege};
 use super::fault::Fault;
 use super::reply::{Refusal, Reply, Version};
 use super::state::{FakeState, lock_state};
+use super::target::{DescribesTarget, use_database_of_header};
+use super::words::V2_4;
 
 pub(super) struct Service {
     state: Arc<Mutex<FakeState>>,
-    /// The only `authorization` header that is accepted; `None` if no authentication is required.
-    authorization: Option<String>,
+    /// Whether calls need the credentials of a user.
+    demands_login: bool,
 }
 
 impl Service {
-    pub(super) fn new(state: Arc<Mutex<FakeState>>, login: Option<String>) -> Self {
-        Self { state, authorization: login.map(|credentials| STANDARD.encode(credentials)) }
+    pub(super) fn new(state: Arc<Mutex<FakeState>>, demands_login: bool) -> Self {
+        Self { state, demands_login }
     }
 
     /// Serves a call that exists since a release: applies the faults and calls the handler.
-    async fn serve_call<Q: NamesDatabase, R: Reply>(
+    async fn serve_call<Q: DescribesTarget, R: Reply>(
         &self,
         call: &'static str,
         since: Version,
@@ -40,13 +40,16 @@ impl Service {
         }
         let mut state = lock_state(&self.state);
         state.calls.push(call.to_owned());
-        if let Some(wanted) = &self.authorization {
-            check_authorization(wanted, request.metadata(), state.version)?;
-        }
+        let caller = self.demands_login.then(|| authenticate(&state, request.metadata()));
+        state.caller = caller.transpose()?;
         if state.version < since {
             return Err(Status::unimplemented(format!(
                 "unknown method {call} for service milvus.proto.milvus.MilvusService"
             )));
+        }
+        if call == "AlterIndex" && state.version < V2_4 {
+            // 2.3 knows the call and cannot answer it.
+            return Err(Status::internal("grpc: error while marshaling: proto: Marshal called with nil"));
         }
         if state
             .faults
@@ -63,6 +66,8 @@ impl Service {
             let version = state.version;
             return Ok(Response::new(R::from_refusal(Refusal::rate_limited().into_status(call, version))));
         }
+        use_database_of_header(&mut request);
+        check_privilege(&state, call, &request)?;
         if state.faults.denies(call) {
             return Err(Status::permission_denied(format!("Privilege{call}: permission deny")));
         }
@@ -77,7 +82,6 @@ impl Service {
             return Ok(Response::new(R::from_refusal(refusal.into_status(call, state.version))));
         }
         apply_fault_before(&mut state, call);
-        use_database_of_header(&mut request);
         let outcome = handler(&mut state, request.get_ref());
         let is_lost = |fault: &Fault| matches!(fault, Fault::AnswerLost { call: of } if *of == call);
         if state.faults.take_first(is_lost).is_some() {
@@ -86,81 +90,6 @@ impl Service {
         Ok(Response::new(
             outcome.unwrap_or_else(|refusal| R::from_refusal(refusal.into_status(call, state.version))),
         ))
-    }
-}
-
-/// Refuses a call without the right `authorization` header, in the words of the version.
-fn check_authorization(wanted: &str, metadata: &MetadataMap, version: Version) -> Result<(), Status> {
-    const WRONG: &str = "auth check failure, please check username and password are correct";
-    let presented = metadata.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if presented == wanted {
-        return Ok(());
-    }
-    if version < (2, 3, 0) {
-        return Err(Status::unknown(WRONG));
-    }
-    let decoded = STANDARD.decode(presented);
-    Err(Status::unauthenticated(match decoded {
-        _ if presented.is_empty() => "missing authorization in header",
-        Err(_) => "invalid token format",
-        Ok(token) if token.contains(&b':') => WRONG,
-        Ok(_) => "auth check failure, please check api key is correct",
-    }))
-}
-
-/// A request that may name its database; where it does not, the header `dbname` serves.
-trait NamesDatabase {
-    /// Returns the field for the name, if the message has one.
-    fn database(&mut self) -> Option<&mut String>;
-}
-
-macro_rules! name_databases {
-    ($field:ident: $($name:ident),* $(,)?) => {$(
-        impl NamesDatabase for wire::$name {
-            fn database(&mut self) -> Option<&mut String> {
-                Some(&mut self.$field)
-            }
-        }
-    )*};
-    ($($name:ident),* $(,)?) => {$(
-        impl NamesDatabase for wire::$name {
-            fn database(&mut self) -> Option<&mut String> {
-                None
-            }
-        }
-    )*};
-}
-
-name_databases!(
-    db_name: ShowCollectionsRequest, HasCollectionRequest, DescribeCollectionRequest, CreateCollectionRequest,
-    AlterCollectionRequest, DropCollectionRequest, GetCollectionStatisticsRequest, ShowPartitionsRequest,
-    CreatePartitionRequest, DescribeIndexRequest, CreateIndexRequest, DropIndexRequest, GetLoadStateRequest,
-    LoadCollectionRequest, LoadPartitionsRequest, ReleaseCollectionRequest, ListAliasesRequest,
-    CreateAliasRequest, DropAliasRequest, FlushRequest, GetFlushStateRequest,
-    GetPersistentSegmentInfoRequest, ImportRequest, ListImportTasksRequest, InsertRequest, DeleteRequest,
-    QueryRequest, AddCollectionFieldRequest, AlterCollectionSchemaRequest, AlterIndexRequest,
-);
-name_databases!(
-    ConnectRequest,
-    GetVersionRequest,
-    ListDatabasesRequest,
-    CreateDatabaseRequest,
-    DropDatabaseRequest,
-    DescribeDatabaseRequest,
-    AlterDatabaseRequest,
-    GetImportStateRequest,
-    FlushAllRequest,
-    GetFlushAllStateRequest,
-    SelectUserRequest,
-    SelectGrantRequest,
-);
-
-fn use_database_of_header<Q: NamesDatabase>(request: &mut Request<Q>) {
-    let named = request.metadata().get("dbname").and_then(|name| name.to_str().ok()).map(str::to_owned);
-    if let (Some(database), Some(named)) = (request.get_mut().database(), named)
-        && database.is_empty()
-    {
-        *database = named;
     }
 }
 
@@ -230,6 +159,7 @@ calls! {
     create_partition "CreatePartition" ALWAYS, CreatePartitionRequest => Outcome;
     describe_index "DescribeIndex" ALWAYS, DescribeIndexRequest => wire::DescribeIndexResponse;
     create_index "CreateIndex" ALWAYS, CreateIndexRequest => Outcome;
+    alter_index "AlterIndex" (2, 3, 4), AlterIndexRequest => Outcome;
     drop_index "DropIndex" ALWAYS, DropIndexRequest => Outcome;
     get_load_state "GetLoadState" ALWAYS, GetLoadStateRequest => wire::GetLoadStateResponse;
     load_collection "LoadCollection" ALWAYS, LoadCollectionRequest => Outcome;
@@ -249,6 +179,15 @@ calls! {
     insert "Insert" ALWAYS, InsertRequest => wire::MutationResult;
     delete "Delete" ALWAYS, DeleteRequest => wire::MutationResult;
     query "Query" ALWAYS, QueryRequest => wire::QueryResults;
+    create_credential "CreateCredential" ALWAYS, CreateCredentialRequest => Outcome;
+    create_role "CreateRole" ALWAYS, CreateRoleRequest => Outcome;
+    operate_user_role "OperateUserRole" ALWAYS, OperateUserRoleRequest => Outcome;
+    operate_privilege "OperatePrivilege" ALWAYS, OperatePrivilegeRequest => Outcome;
+    operate_privilege_v2 "OperatePrivilegeV2" (2, 5, 0), OperatePrivilegeV2Request => Outcome;
+    create_privilege_group "CreatePrivilegeGroup" (2, 4, 18), CreatePrivilegeGroupRequest => Outcome;
+    operate_privilege_group "OperatePrivilegeGroup" (2, 4, 18), OperatePrivilegeGroupRequest => Outcome;
+    backup_rbac "BackupRBAC" (2, 4, 10), BackupRbacMetaRequest => wire::BackupRbacMetaResponse;
+    restore_rbac "RestoreRBAC" (2, 4, 10), RestoreRbacMetaRequest => Outcome;
     select_user "SelectUser" ALWAYS, SelectUserRequest => wire::SelectUserResponse;
     select_grant "SelectGrant" ALWAYS, SelectGrantRequest => wire::SelectGrantResponse;
 }

@@ -17,6 +17,7 @@ use super::properties::Properties;
 use super::reply::{Refusal, Version};
 use super::segment::{Segment, SegmentDelays};
 use super::segments::History;
+use super::users::Users;
 use super::words::{V2_5, V3_0};
 
 /// The time of the first timestamp, in milliseconds since 1970; the fake has no clock.
@@ -45,6 +46,9 @@ pub(super) struct FakeState {
     pub(super) disk_full: bool,
     /// The tickets of the pauses of the garbage collection.
     pub(super) pauses: Vec<String>,
+    pub(super) users: Users,
+    /// The user of the current call; `None` if the server demands no login.
+    pub(super) caller: Option<String>,
     pub(super) faults: Faults,
     pub(super) calls: Vec<String>,
     /// A request for an import that is executed after the next one.
@@ -121,6 +125,8 @@ impl FakeState {
             l0_import: config.l0_import,
             disk_full: config.disk_full,
             pauses: Vec::new(),
+            users: Users::new(config.login.as_deref()),
+            caller: None,
             faults: Faults::new(config.faults.clone()),
             calls: Vec::new(),
             lists_with_gap: 0,

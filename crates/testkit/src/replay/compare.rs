@@ -10,6 +10,9 @@ use super::recording::Answer;
 /// The number of digits from which a number in a text is left out of the comparison.
 const NORMALISED_DIGITS: usize = 9;
 
+/// The fields that repeat the text of a status.
+const IGNORED: [&str; 3] = ["status.detail", "alter_status.detail", "detail"];
+
 /// How far an answer agrees with the recorded one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
@@ -45,7 +48,7 @@ pub(super) fn compare(
     let outcome = difference.is_none();
     let shapes = messages.each_ref().map(|message| {
         let paths: BTreeSet<String> = flatten(message).into_iter().map(|(path, _)| path).collect();
-        paths.into_iter().filter(|path| path != "status.detail" && path != "detail").collect::<Vec<_>>()
+        paths.into_iter().filter(|path| !IGNORED.contains(&path.as_str())).collect::<Vec<_>>()
     });
     let difference = difference.or_else(|| differ("reason", &of_status("reason"))).or_else(|| {
         let [actual, recorded] = &shapes;

@@ -130,8 +130,8 @@ pub(super) fn decode(descriptor: prost_reflect::MessageDescriptor, bytes: &[u8])
 
 /// Returns the outcome that an answer states: the fields of its status, which may be the whole answer.
 pub(super) fn status_of(message: &DynamicMessage) -> DynamicMessage {
-    let status = message.get_field_by_name("status").map(std::borrow::Cow::into_owned);
-    match status {
+    let status = ["status", "alter_status"].into_iter().find_map(|name| message.get_field_by_name(name));
+    match status.map(std::borrow::Cow::into_owned) {
         Some(Value::Message(status)) => status,
         _ => message.clone(),
     }

@@ -32,12 +32,15 @@ use recording::{Answer, Exchange};
 const SERVICE: &str = "milvus.proto.milvus.MilvusService";
 /// The number of times that a poll is repeated at most.
 const MAX_POLLS: u32 = 100;
+/// The password that a user of the recordings gets by a call that a server need not have, and the one before.
+const CHANGED_PASSWORD: &str = "Wire_pass2";
+const FIRST_PASSWORD: &str = "Wire_pass1";
 /// The passwords of the users in the recordings.
 const PASSWORDS: [(&str, &str); 5] = [
     ("root", "Milvus"),
     ("wire_u", "Wire_pass1"),
     ("wire_n", "Wire_pass1"),
-    ("wire_v", "Wire_pass2"),
+    ("wire_v", CHANGED_PASSWORD),
     ("wire_plain", "Plain_pass1"),
 ];
 
@@ -142,6 +145,7 @@ pub async fn replay(
     let channel = Channel::from_shared(endpoint).expect("a URL").connect().await.expect("a server");
     let mut ids = Ids::default();
     let mut compared = Vec::new();
+    let mut changes_passwords = true;
     for exchange in recording::read(version) {
         if exchange.section() == "start" || !is_wanted(&exchange.step, &exchange.method) {
             continue;
@@ -158,13 +162,14 @@ pub async fn replay(
         let output = method.map(MethodDescriptor::output);
         let started = Instant::now();
         let (answer, agreement) = loop {
-            let answer = call(channel.clone(), &exchange, request.clone()).await;
+            let answer = call(channel.clone(), &exchange, request.clone(), changes_passwords).await;
             let agreement = compare(output.as_ref(), &exchange.answer, &answer);
             if agreement.difference.is_none() || !exchange.is_poll || started.elapsed() >= patience {
                 break (answer, agreement);
             }
             tokio::time::sleep(patience / MAX_POLLS).await;
         };
+        changes_passwords &= exchange.method != "UpdateCredential" || answer.status != "UNIMPLEMENTED";
         if let Some(output) = output {
             let fields = |answer: &Answer| flatten(&decode(output.clone(), &answer.message));
             ids.learn(&fields(&exchange.answer), &fields(&answer));
@@ -176,14 +181,16 @@ pub async fn replay(
 }
 
 /// Sends one request.
-async fn call(channel: Channel, exchange: &Exchange, message: Vec<u8>) -> Answer {
+async fn call(channel: Channel, exchange: &Exchange, message: Vec<u8>, changes_passwords: bool) -> Answer {
     let path = match exchange.method.strip_prefix('/') {
         Some(_) => exchange.method.clone(),
         None => format!("/{SERVICE}/{}", exchange.method),
     };
     let mut request = Request::new(Bytes::from(message));
     let metadata = request.metadata_mut();
-    if let Some(header) = exchange.authorization.as_ref().map(|name| authorization(name, &exchange.step)) {
+    if let Some(header) =
+        exchange.authorization.as_ref().map(|name| authorization(name, &exchange.step, changes_passwords))
+    {
         metadata.insert("authorization", header.parse().expect("a header"));
     }
     if let Some(database) = exchange.database.as_ref().and_then(|name| name.parse().ok()) {
@@ -206,7 +213,7 @@ async fn call(channel: Channel, exchange: &Exchange, message: Vec<u8>) -> Answer
 }
 
 /// Returns the header that a recording replaced by the name of its user.
-fn authorization(name: &str, step: &str) -> String {
+fn authorization(name: &str, step: &str, changes_passwords: bool) -> String {
     let encode = |text: &str| STANDARD.encode(text);
     match name {
         "malformed" if step.contains("plain") => "root:Milvus".to_owned(),
@@ -216,10 +223,14 @@ fn authorization(name: &str, step: &str) -> String {
         other => {
             let (prefix, user) = other.rsplit_once("user ").unwrap_or(("", other));
             let known = PASSWORDS.iter().find(|(known, _)| *known == user);
-            let password = if step.starts_with("connect.auth.wrong") {
+            let wrong = ["wrong", "wrong_password", "login_wrong"];
+            let password = if step.split('.').any(|part| wrong.contains(&part)) {
                 "wrong"
             } else {
-                known.map_or("Milvus", |(_, password)| *password)
+                match known.map_or("Milvus", |(_, password)| *password) {
+                    CHANGED_PASSWORD if !changes_passwords => FIRST_PASSWORD,
+                    password => password,
+                }
             };
             format!("{prefix}{}", encode(&format!("{user}:{password}")))
         }
