@@ -27,6 +27,7 @@ mod location;
 mod marker;
 mod names;
 mod plan;
+mod rbac;
 mod restore;
 mod samples;
 mod server;
