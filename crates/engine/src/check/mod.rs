@@ -333,11 +333,8 @@ impl Engine {
 /// Describes what the release of a Milvus can do.
 fn describe_capabilities(milvus: &Milvus) -> Check {
     let (has, lacks) = milvus.capabilities().describe();
-    let mut text = has.join(", ");
-    if !lacks.is_empty() {
-        text.push_str(&format!("; not: {}", lacks.join(", ")));
-    }
-    Check::new(CheckState::Info, "capabilities", text)
+    let lacks = if lacks.is_empty() { String::new() } else { format!("; not: {}", lacks.join(", ")) };
+    Check::new(CheckState::Info, "capabilities", format!("{}{lacks}", has.join(", ")))
 }
 
 /// Returns a new key below the root path, for an object that a check writes and removes.
