@@ -180,6 +180,21 @@ impl Milvus {
         Ok(reply.tasks.iter().map(listed).collect())
     }
 
+    /// Returns the import jobs of all databases that wait for their commit, each with its collection.
+    ///
+    /// Their segments are listed and counted already. Returns none for releases without such jobs (before 3.0).
+    pub async fn uncommitted_imports(&self) -> Result<Vec<(ImportJobId, String)>, MilvusError> {
+        if !self.capabilities().commits_imports || !self.has_rest().await {
+            return Ok(Vec::new());
+        }
+        let call = Call::new("list the import jobs of", &self.server().address, "");
+        let reply: JobRecords =
+            self.rest_data(call, "jobs/import/list", json!({ "dbName": "default" })).await?;
+        let waits = |job: &JobRecord| matches!(job.state.as_str(), "Uncommitted" | "Committing");
+        let jobs = reply.records.unwrap_or_default().into_iter().filter(waits);
+        Ok(jobs.map(|job| (job.id, job.collection_name)).collect())
+    }
+
     /// Returns the status of an import job; fails with `NotFound` if the server does not know the job.
     ///
     /// A caller asks again and again, so a failure is not retried here.
@@ -222,6 +237,8 @@ struct JobRecords {
 struct JobRecord {
     #[serde(rename = "jobId", deserialize_with = "text_or_number")]
     id: ImportJobId,
+    #[serde(default)]
+    collection_name: String,
     #[serde(default)]
     state: String,
     #[serde(default)]

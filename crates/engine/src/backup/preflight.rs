@@ -13,6 +13,7 @@ use model::selection::Selected;
 use super::capture::{CONTRADICTION_ATTEMPTS, contradiction_pauses};
 use super::{PreparedBackup, create_mover};
 use crate::catalog::Catalog;
+use crate::check::describe_shortened_lists;
 use crate::clock::now_ms;
 use crate::instance::Instance;
 use crate::{BackupState, Engine, Error, Event, JobCtx};
@@ -48,9 +49,25 @@ pub(crate) async fn check_backup_request(
     let selected = request.selection.select(&contents.databases, &contents.collections);
     let selected = selected.map_err(|e| Error::Selection(e, None))?;
     let describe_vanished = |db| format!("database {db} was dropped while it was listed, and is left out");
-    let unknown = source.milvus.server().version.describe_unknown();
-    let warnings = unknown.into_iter().chain(contents.vanished.iter().map(describe_vanished)).collect();
+    let shortened = describe_shortened_lists(&source.milvus).await;
+    let unknown = source.milvus.server().version.describe_unknown().into_iter().chain(shortened);
+    let mut warnings: Vec<String> = unknown.chain(contents.vanished.iter().map(describe_vanished)).collect();
+    if flush.copies_rows() {
+        warnings.extend(describe_uncommitted_imports(&source).await);
+    }
     Ok(CheckedBackup { catalog, source, flush, selected, warnings })
+}
+
+/// Describes the import jobs that wait for their commit: Milvus does not tell their segments from others.
+async fn describe_uncommitted_imports(source: &Instance) -> Vec<String> {
+    // Without an answer the backup is as good as one that does not look.
+    let jobs = source.milvus.uncommitted_imports().await.unwrap_or_default();
+    let describe = |(job, collection): (milvus::ImportJobId, String)| {
+        format!(
+            "import job {job} into {collection} waits for its commit: its rows are in the backup, committed or not"
+        )
+    };
+    jobs.into_iter().map(describe).collect()
 }
 
 /// Checks everything that can be checked without changes, and returns the prepared backup.

@@ -2,6 +2,8 @@
 
 mod privileges;
 
+pub(crate) use privileges::describe_shortened_lists;
+
 use bytes::Bytes;
 use milvus::{Milvus, MilvusErrorKind};
 use model::key::ObjectKey;

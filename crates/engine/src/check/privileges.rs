@@ -34,6 +34,20 @@ enum Finding {
     Unknown,
 }
 
+/// Returns a warning if Milvus may leave databases and collections out of its lists, because the user is no administrator.
+pub(crate) async fn describe_shortened_lists(milvus: &Milvus) -> Option<String> {
+    let user = milvus.user()?;
+    if !milvus.capabilities().shortens_lists
+        || matches!(milvus.own_privileges(&[]).await, Ok(OwnPrivileges::Everything))
+        || !milvus.demands_login().await
+    {
+        return None;
+    }
+    Some(format!(
+        "Milvus lists only the databases and collections on which user {user} has a privilege: others are not backed up"
+    ))
+}
+
 /// Checks the privileges that the purpose needs, with one line for backups and one for restores; no line if the server
 /// demands no login.
 pub(super) async fn check_privileges(milvus: &Milvus, purpose: CheckPurpose, lines: &mut Vec<Check>) {
@@ -41,6 +55,9 @@ pub(super) async fn check_privileges(milvus: &Milvus, purpose: CheckPurpose, lin
         return;
     }
     let databases = milvus.list_databases().await.unwrap_or_else(|_| vec![DEFAULT_DATABASE.to_owned()]);
+    if let Some(warning) = describe_shortened_lists(milvus).await {
+        lines.push(Check::new(CheckState::Warn, "lists", warning));
+    }
     let grants = match milvus.own_privileges(&databases).await {
         Ok(OwnPrivileges::Everything) => {
             let text = format!("user {} may do everything", milvus.user().unwrap_or_default());

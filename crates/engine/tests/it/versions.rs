@@ -1,17 +1,22 @@
 //! Backups and restores of every line of releases, on the simulated Milvus.
 
-use engine::JobCtx;
+use std::sync::Arc;
+
+use engine::{CheckPurpose, Event, JobCtx};
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
+use milvus::Auth;
 use model::manifest::{DataType, Field};
 use model::mapping::Mapping;
 use model::name::CollectionRef;
+use model::plan::backup::BackupRequest;
 use model::plan::restore::RestoreRequest;
 use model::version::ServerVersion;
 use serde_json::Value;
 
-use crate::samples;
+use crate::watch::on_first_event;
 use crate::world::{World, backup_request, restore, restore_request};
+use crate::{disk, samples};
 
 /// Releases from 2.2 to 3.0, among them the first and the last of a behaviour.
 const VERSIONS: [&str; 16] = [
@@ -144,4 +149,67 @@ async fn fields_that_were_added_or_dropped_get_their_ids_in_the_target() {
         assert!(error.contains(problem), "{version} into {older}: {error}");
         assert_eq!(into.count_calls("CreateCollection"), 0);
     }
+}
+
+#[tokio::test]
+async fn files_that_milvus_does_not_name_are_left_out() {
+    let world = World::with_version("2.5.27", |config| config);
+    fill_shop(&world).await;
+    let orphan = world.fake.add_orphan_file("shop", "books");
+    let report = world.back_up(&backup_request("nightly")).await.unwrap();
+    let left_out = "shop.books: files that do not belong to the segments are left out: 1";
+    assert!(report.warnings.iter().any(|warning| warning == left_out), "{:?}", report.warnings);
+    let name = orphan.file_name().unwrap().to_str().unwrap().to_owned();
+    let files = disk::list_files(&world.backup_path("nightly"));
+    assert!(!files.keys().any(|file| file.ends_with(&name)), "{name} in {files:?}");
+}
+
+#[tokio::test]
+async fn a_compaction_between_the_list_and_the_copy_costs_no_row() {
+    for version in ["2.5.27", "2.6.19"] {
+        let world = Arc::new(World::with_version(version, |config| config));
+        fill_shop(&world).await;
+        let watched = on_first_event(|event| matches!(event, Event::ObjectCopied { .. }), {
+            let world = Arc::clone(&world);
+            move || world.fake.compact("shop", "books")
+        });
+        world.back_up_watched(&backup_request("nightly"), &watched.ctx).await.unwrap();
+        let mapping = Mapping::new(None, Some("_copy")).unwrap();
+        let request = RestoreRequest { mapping, ..restore_request("nightly") };
+        assert_eq!(world.restore(&request).await.unwrap().kind(), None, "{version}");
+        assert_eq!(world.fake.rows("shop", "books_copy"), rows(&world), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn pauses_of_garbage_collection_are_lifted_by_their_tickets() {
+    for version in ["2.5.27", "2.6.19", "3.0.0"] {
+        let world = World::with_version(version, |config| config);
+        fill_shop(&world).await;
+        let request = BackupRequest { pause_gc: true, ..backup_request("nightly") };
+        let report = world.back_up(&request).await.unwrap();
+        assert_eq!((report.kind(), report.warnings), (None, vec![]), "{version}");
+        assert!(world.fake.calls().iter().any(|call| call.contains("pause_seconds=600")), "{version}");
+        assert_eq!(world.fake.garbage_collection_pauses(), 0, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_does_not_see_all_is_warned() {
+    let mut world = World::with_version("2.6.19", |config| config.login("root:Milvus"));
+    let login = |user: &str, password: &str| Auth::Password {
+        user: user.to_owned(),
+        password: password.to_owned().into(),
+    };
+    world.config.milvus.auth = login("root", "Milvus");
+    world.fill_books().await;
+    world.connect().await.create_user("ann", "Secret-1").await;
+    let warnings = async |world: &World| -> String {
+        let lines = world.engine().check(CheckPurpose::Backup, &JobCtx::detached()).await.unwrap();
+        lines.into_iter().map(|line| line.detail).collect::<Vec<_>>().join("\n")
+    };
+    let hidden = "Milvus lists only the databases and collections on which user ann has a privilege";
+    assert!(!warnings(&world).await.contains("Milvus lists only"));
+    world.config.milvus.auth = login("ann", "Secret-1");
+    assert!(warnings(&world).await.contains(hidden), "{}", warnings(&world).await);
 }

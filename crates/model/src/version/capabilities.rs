@@ -28,6 +28,10 @@ pub struct Capabilities {
     pub imports_column_groups: bool,
     /// Keeps the aliases of a dropped collection, or refuses to drop it while it has some (2.4.0).
     pub keeps_aliases_of_dropped: bool,
+    /// Has import jobs that wait for their commit, and lists and counts their segments before it (3.0.0).
+    pub commits_imports: bool,
+    /// Leaves out of its lists what the user has no privilege on, without an error (2.5.0).
+    pub shortens_lists: bool,
     /// Can read and add users, roles and grants as a whole (2.4.10).
     pub rbac: bool,
     /// Can skip the check of a model function's provider when a collection is created (2.6.8).
@@ -72,6 +76,8 @@ impl Capabilities {
             describe_segments: version.at_least((2, 5, 8)),
             imports_column_groups: version.at_least((2, 6, 0)),
             keeps_aliases_of_dropped: version.at_least((2, 4, 0)),
+            commits_imports: version.at_least((3, 0, 0)),
+            shortens_lists: version.at_least((2, 5, 0)),
             rbac: version.at_least((2, 4, 10)),
             skips_function_check: version.at_least((2, 6, 8)),
             version: version.clone(),
