@@ -12,10 +12,10 @@ use model::name::CollectionRef;
 use model::plan::backup::BackupRequest;
 use model::plan::restore::RestoreRequest;
 use model::version::ServerVersion;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::watch::on_first_event;
-use crate::world::{World, backup_request, restore, restore_request};
+use crate::world::{World, backup_request, restore, restore_request, within_deadline};
 use crate::{disk, samples};
 
 /// Releases from 2.2 to 3.0, among them the first and the last of a behaviour.
@@ -212,4 +212,41 @@ async fn a_user_who_does_not_see_all_is_warned() {
     assert!(!warnings(&world).await.contains("Milvus lists only"));
     world.config.milvus.auth = login("ann", "Secret-1");
     assert!(warnings(&world).await.contains(hidden), "{}", warnings(&world).await);
+}
+
+#[tokio::test]
+async fn an_import_that_waits_for_its_commit_is_named() {
+    let world = World::with_version("3.0.0", |config| config);
+    fill_shop(&world).await;
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    let files = disk::list_files(&world.backup_path("nightly/binlogs/insert_log"));
+    let file = files.keys().next().unwrap();
+    let group = file.split('/').take(3).collect::<Vec<_>>().join("/");
+    let prefix = world.backup_path(&format!("nightly/binlogs/insert_log/{group}"));
+    let base = format!("http://{}:{}/v2/vectordb/jobs/import", world.fake.host(), world.fake.port());
+    let post = async |route: &str, body: Value| -> Value {
+        let sent = reqwest::Client::new().post(format!("{base}/{route}")).json(&body).send().await;
+        within_deadline(sent.unwrap().json()).await.unwrap()
+    };
+    let created = post(
+        "create",
+        json!({
+            "dbName": "shop", "collectionName": "books", "partitionName": "_default",
+            "files": [[format!("{}/", prefix.display())]],
+            "options": {"backup": "true", "storage_version": "2", "auto_commit": "false"},
+        }),
+    )
+    .await;
+    let job = created["data"]["jobId"].as_str().unwrap_or_else(|| panic!("{created}")).to_owned();
+    let waits = async {
+        while post("describe", json!({"dbName": "shop", "jobId": job})).await["data"]["state"]
+            != "Uncommitted"
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    within_deadline(waits).await;
+    let warnings = world.preview(&backup_request("later")).await.unwrap().warnings;
+    let expected = format!("import job {job} into books waits for its commit");
+    assert!(warnings.iter().any(|warning| warning.starts_with(&expected)), "{warnings:?}");
 }
