@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use milvus_backup_testkit::fake::{FakeConfig, FakeMilvus};
-use milvus_backup_testkit::replay::{Summary, is_known, replay};
+use milvus_backup_testkit::replay::{Server, Summary, is_known, replay};
 
 /// The longest time for which a poll is repeated.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -27,14 +27,23 @@ async fn main() -> ExitCode {
     let root = tempfile::tempdir().expect("a directory");
     let fake = (url == "fake")
         .then(|| FakeMilvus::start(FakeConfig::new(version, root.path()).login("root:Milvus")));
-    let (url, patience) = match &fake {
-        Some(fake) => (format!("http://{}:{}", fake.host(), fake.port()), FAKE_PATIENCE),
-        None => (url.clone(), PATIENCE),
+    let (server, patience) = match &fake {
+        Some(fake) => {
+            let server = Server {
+                endpoint: format!("http://{}:{}", fake.host(), fake.port()),
+                management: format!("http://{}", fake.management_endpoint()),
+                root: root.path().display().to_string(),
+            };
+            (server, FAKE_PATIENCE)
+        }
+        None => (Server::from(url.clone()), PATIENCE),
     };
     let is_wanted = |step: &str, _: &str| {
-        sections.is_empty() || sections.iter().any(|section| step.starts_with(&format!("{section}.")))
+        !step.starts_with("imports.kit")
+            && (sections.is_empty()
+                || sections.iter().any(|section| step.starts_with(&format!("{section}."))))
     };
-    let mut compared = replay(version, url, patience, is_wanted).await;
+    let mut compared = replay(version, server, patience, is_wanted).await;
     compared.retain(|compared| is_known(&compared.method));
     for difference in compared.iter().filter_map(|it| Some((it, it.agreement.difference.as_ref()?))) {
         let (exchange, text) = difference;

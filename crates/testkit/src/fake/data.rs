@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use proto::common::{ErrorCode, KeyValuePair, SegmentLevel, SegmentState};
+use proto::common::{ErrorCode, KeyValuePair, SegmentLevel, SegmentState, WalName};
 use proto::milvus as wire;
 use proto::msg::MsgPosition;
 use proto::schema::field_data::Field;
@@ -45,11 +45,13 @@ impl FakeState {
             // A call that flushes several collections tells the positions of one of them only.
             if tells_positions(version) && reply.channel_cps.is_empty() {
                 let timestamp = checkpoint.max(held.created);
+                let log = if version < (2, 6, 0) { WalName::Unknown } else { WalName::RocksMq };
                 reply.channel_cps.extend((0..held.shards()).map(|shard| {
                     let channel_name = held.channel(shard);
                     let position = MsgPosition {
                         channel_name: channel_name.clone(),
                         msg_id: vec![1; 8],
+                        wal_name: log.into(),
                         timestamp,
                         ..Default::default()
                     };

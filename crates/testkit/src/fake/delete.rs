@@ -74,9 +74,8 @@ fn refuse(selection: &Selection, expression: &str, collection: i64, version: Ver
             unexpected(&format!("failed to create expr plan, expr = {expression}"))
         }
         Selection::Nonsense => {
-            let at =
-                expression.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ' ').unwrap_or_default();
-            let found = expression.chars().nth(at).unwrap_or(' ');
+            let at = expression.rfind('?').unwrap_or_default();
+            let found = '?';
             let text = format!(
                 "failed to create delete plan: cannot parse expression: {expression}: line 1:{at} token recognition error at: '{found}'"
             );

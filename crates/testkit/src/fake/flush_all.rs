@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use proto::common::{ErrorCode, ImmutableMessage, MessageId, SegmentState};
+use proto::common::{ErrorCode, ImmutableMessage, MessageId, SegmentState, WalName};
 use proto::milvus as wire;
 
 use super::reply::{Refusal, Version};
@@ -38,7 +38,7 @@ impl FakeState {
                     ("_bh", "CAE=".to_owned()),
                 ];
                 let properties = properties.map(|(key, value)| (key.to_owned(), value));
-                let id = MessageId { id: time, ..Default::default() };
+                let id = MessageId { id: time, wal_name: WalName::RocksMq.into() };
                 let message = ImmutableMessage {
                     id: Some(id),
                     properties: HashMap::from(properties),

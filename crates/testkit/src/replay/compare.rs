@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use prost_reflect::MessageDescriptor;
 
-use super::message::{decode, field, flatten, status_of};
+use super::message::{decode, field, flatten, status_of, telling_values};
 use super::recording::Answer;
 
 /// The number of digits from which a number in a text is left out of the comparison.
@@ -56,6 +56,8 @@ pub(super) fn compare(
         let added: Vec<_> = actual.iter().filter(|path| !recorded.contains(path)).collect();
         (actual != recorded).then(|| format!("fields missing {missing:?}, added {added:?}"))
     });
+    let values = messages.each_ref().map(|message| telling_values(message).join(", "));
+    let difference = difference.or_else(|| differ("values", &values));
     Agreement { outcome, difference }
 }
 
@@ -64,7 +66,7 @@ fn differ(name: &str, [actual, recorded]: &[String; 2]) -> Option<String> {
 }
 
 /// Replaces long numbers, which are ids and timestamps.
-fn normalise(text: &str) -> String {
+pub(super) fn normalise(text: &str) -> String {
     let mut normalised = String::new();
     let mut digits = String::new();
     for character in text.chars().chain(['\0']) {

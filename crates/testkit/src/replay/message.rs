@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
 /// The number of digits from which a number is an id or a timestamp.
 const ID_DIGITS: usize = 15;
@@ -46,11 +46,17 @@ fn add_value(value: &Value, path: &str, fields: &mut Vec<(String, String)>) {
     }
 }
 
-/// The recorded ids, each with the one that the replaying server gave in its place.
+/// The recorded ids, each with the one that the replaying server gave in its place; and the storage directory likewise.
 #[derive(Debug, Default)]
-pub(super) struct Ids(BTreeMap<String, String>);
+pub(super) struct Ids(BTreeMap<String, String>, Option<[String; 2]>);
 
 impl Ids {
+    /// Knows no ids, but the storage directories of the recorded and of the replaying server.
+    pub(super) fn with_roots(recorded: &str, actual: &str) -> Self {
+        let roots = (!actual.is_empty()).then(|| [recorded.to_owned(), actual.to_owned()]);
+        Self(BTreeMap::new(), roots)
+    }
+
     /// Learns ids from two answers: those of each field that both have equally often.
     pub(super) fn learn(&mut self, recorded: &[(String, String)], actual: &[(String, String)]) {
         let paths: BTreeSet<&String> = recorded.iter().map(|(path, _)| path).collect();
@@ -92,9 +98,38 @@ impl Ids {
         }
     }
 
-    fn replace_in_text(&self, text: &str) -> String {
+    /// Replaces the known ids in a JSON value.
+    pub(super) fn replace_in_json(&self, value: &mut serde_json::Value) {
+        use serde_json::Value as Json;
+        match value {
+            Json::Number(number) => {
+                let actual = self.0.get(&number.to_string()).and_then(|actual| actual.parse::<i64>().ok());
+                if let Some(actual) = actual {
+                    *number = actual.into();
+                }
+            }
+            Json::String(text) => *text = self.replace_in_text(text),
+            Json::Array(list) => list.iter_mut().for_each(|value| self.replace_in_json(value)),
+            Json::Object(members) => members.values_mut().for_each(|value| self.replace_in_json(value)),
+            Json::Null | Json::Bool(_) => {}
+        }
+    }
+
+    /// Remembers that the replaying server gave `actual` in place of `recorded`.
+    pub(super) fn insert(&mut self, recorded: &str, actual: &str) {
+        self.0.insert(recorded.to_owned(), actual.to_owned());
+    }
+
+    pub(super) fn replace_in_text(&self, text: &str) -> String {
         if let Some(actual) = self.0.get(text) {
             return actual.clone();
+        }
+        if let Some((before, [_, root], after)) = self.1.as_ref().and_then(|roots| {
+            let (before, after) = text.split_once(roots.first()?.as_str())?;
+            Some((before, roots, after))
+        }) {
+            // The directory may itself contain numbers.
+            return format!("{before}{root}{}", self.replace_in_text(after));
         }
         let is_end =
             |(_, pair): &(usize, &[char])| matches!(pair, [a, b] if a.is_ascii_digit() != b.is_ascii_digit());
@@ -144,4 +179,54 @@ pub(super) fn field(message: &DynamicMessage, name: &str) -> String {
         Some(Value::I32(number) | Value::EnumNumber(number)) => number.to_string(),
         _ => String::new(),
     }
+}
+
+/// Sorts the segments in a list by what they contain, so that the ids of equal ones are learned in pairs. `ids` replaces
+/// the recorded partitions.
+pub(super) fn sort_segments(message: &mut DynamicMessage, ids: &Ids) {
+    let Some(field) = message.descriptor().get_field_by_name("infos") else { return };
+    let Value::List(mut infos) = message.get_field(&field).into_owned() else { return };
+    infos.sort_by_key(|info| segment_values(info, ids));
+    message.set_field(&field, Value::List(infos));
+}
+
+/// Returns what a segment is: its partition, its rows, its level, its form.
+fn segment_values(info: &Value, ids: &Ids) -> String {
+    let Value::Message(info) = info else { return String::new() };
+    let text = |name: &str| {
+        let value = info.get_field_by_name(name).map(|value| format!("{:?}", *value)).unwrap_or_default();
+        ids.replace_in_text(&value)
+    };
+    ["partitionID", "num_rows", "level", "state", "is_sorted", "storage_version"].map(text).join(" ")
+}
+
+/// Returns the values of an answer that are compared beside its shape, in any order: those of segments, of counts, and
+/// of import jobs.
+pub(super) fn telling_values(message: &DynamicMessage) -> Vec<String> {
+    let name = message.descriptor().name().to_owned();
+    let value = |message: &DynamicMessage, field: &str| {
+        message.get_field_by_name(field).map(|value| format!("{:?}", *value)).unwrap_or_default()
+    };
+    let mut values = Vec::new();
+    match name.as_str() {
+        "GetPersistentSegmentInfoResponse" => {
+            let Some(Value::List(infos)) = message.get_field_by_name("infos").as_deref().cloned() else {
+                return values;
+            };
+            for info in infos {
+                if let Value::Message(info) = info {
+                    let all = value(&info, "partitionID") == "I64(-1)";
+                    let fields = ["num_rows", "level", "state", "is_sorted", "storage_version"];
+                    values.push(format!("{all} {}", fields.map(|field| value(&info, field)).join(" ")));
+                }
+            }
+        }
+        "GetCollectionStatisticsResponse" => values.push(value(message, "stats")),
+        "GetImportStateResponse" => {
+            values.extend(["state", "row_count"].map(|field| value(message, field)));
+        }
+        _ => {}
+    }
+    values.sort();
+    values
 }

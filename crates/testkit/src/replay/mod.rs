@@ -1,12 +1,15 @@
 //! Replays recorded exchanges with real Milvus servers against another server, and compares the answers.
 //!
-//! Only gRPC calls with one message each way are replayed. Ids that the recorded server gave are replaced in later
-//! requests by those that the replaying server gives.
+//! gRPC calls with one message each way are replayed; REST requests and files too if the server tells its addresses and
+//! its storage directory. Ids that the recorded server gave are replaced in later requests by those that the replaying
+//! server gives.
 
 mod codec;
 mod compare;
+mod files;
 mod message;
 mod recording;
+mod rest;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,8 +28,8 @@ use tonic::transport::Channel;
 use codec::BytesCodec;
 pub use compare::Agreement;
 use compare::compare;
-use message::{Ids, decode, flatten};
-use recording::{Answer, Exchange};
+use message::{Ids, decode, flatten, sort_segments};
+use recording::{Answer, Exchange, Kind};
 
 /// The service of all calls that are named without a path.
 const SERVICE: &str = "milvus.proto.milvus.MilvusService";
@@ -35,6 +38,8 @@ const MAX_POLLS: u32 = 100;
 /// The password that a user of the recordings gets by a call that a server need not have, and the one before.
 const CHANGED_PASSWORD: &str = "Wire_pass2";
 const FIRST_PASSWORD: &str = "Wire_pass1";
+/// The number of times that a poll is repeated at least.
+const MIN_POLLS: u32 = 15;
 /// The passwords of the users in the recordings.
 const PASSWORDS: [(&str, &str); 5] = [
     ("root", "Milvus"),
@@ -43,6 +48,23 @@ const PASSWORDS: [(&str, &str); 5] = [
     ("wire_v", CHANGED_PASSWORD),
     ("wire_plain", "Plain_pass1"),
 ];
+
+/// The server that replays.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The URL of the API.
+    pub endpoint: String,
+    /// The URL of the management routes; empty if REST requests and files are left out.
+    pub management: String,
+    /// The storage directory of the server.
+    pub root: String,
+}
+
+impl From<String> for Server {
+    fn from(endpoint: String) -> Self {
+        Self { endpoint, management: String::new(), root: String::new() }
+    }
+}
 
 /// A comparison of one exchange.
 #[derive(Clone, Debug)]
@@ -114,9 +136,9 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Returns whether a call is one of our protocol files.
+/// Returns whether the product makes a call: one of our protocol files, or a REST route.
 pub fn is_known(method: &str) -> bool {
-    methods().contains_key(method)
+    methods().contains_key(method) || rest::is_known_route(method)
 }
 
 /// Returns the calls of our protocol files by name.
@@ -137,47 +159,119 @@ fn methods() -> &'static BTreeMap<String, MethodDescriptor> {
 /// Panics if there is no recording of this version, or if the server cannot be reached.
 pub async fn replay(
     version: &str,
-    endpoint: String,
+    server: impl Into<Server>,
     patience: Duration,
     is_wanted: impl Fn(&str, &str) -> bool,
 ) -> Vec<Compared> {
+    let server = server.into();
     let methods = methods();
-    let channel = Channel::from_shared(endpoint).expect("a URL").connect().await.expect("a server");
-    let mut ids = Ids::default();
+    let endpoint = Channel::from_shared(server.endpoint.clone()).expect("a URL");
+    let channel = endpoint.connect().await.expect("a server");
+    let recording = recording::read(version);
+    let mut ids = Ids::with_roots(&recording.root, &server.root);
+    let roots = Ids::with_roots(&server.root, if server.root.is_empty() { "" } else { &recording.root });
+    let mut broken = None;
     let mut compared = Vec::new();
     let mut changes_passwords = true;
-    for exchange in recording::read(version) {
+    for exchange in recording.exchanges {
         if exchange.section() == "start" || !is_wanted(&exchange.step, &exchange.method) {
             continue;
         }
+        let is_complete = !server.management.is_empty();
         let method = methods.get(&exchange.method);
-        let request = match method {
-            Some(method) => {
+        let output = method.map(MethodDescriptor::output);
+        let request = match (&exchange.kind, method) {
+            (Kind::Files { .. } | Kind::Rest { .. }, _) if !is_complete => continue,
+            (Kind::Files { copied, note }, _) => {
+                let roots = [recording.root.as_str(), &server.root];
+                files::place(&exchange.step, copied, note, &ids, roots, &mut broken);
+                continue;
+            }
+            (Kind::Rest { .. }, _) => Vec::new(),
+            (Kind::Grpc, Some(method)) => {
                 let mut message = decode(method.input(), &exchange.request);
                 ids.replace_in(&mut message);
                 prost_reflect::prost::Message::encode_to_vec(&message)
             }
-            None => exchange.request.clone(),
+            (Kind::Grpc, None) => exchange.request.clone(),
         };
-        let output = method.map(MethodDescriptor::output);
+        if is_complete && exchange.method == "Upsert" {
+            upsert_in_parts(channel.clone(), &exchange).await;
+        }
         let started = Instant::now();
+        let mut repeats = 0;
         let (answer, agreement) = loop {
-            let answer = call(channel.clone(), &exchange, request.clone(), changes_passwords).await;
-            let agreement = compare(output.as_ref(), &exchange.answer, &answer);
-            if agreement.difference.is_none() || !exchange.is_poll || started.elapsed() >= patience {
+            let (answer, agreement) = if let Kind::Rest { .. } = exchange.kind {
+                let answer = rest::send(&server, &exchange, &ids, &recording.root).await;
+                let agreement = rest::compare(&exchange.answer, &answer);
+                (answer, agreement)
+            } else {
+                let mut answer = call(channel.clone(), &exchange, request.clone(), changes_passwords).await;
+                if let Some(output) = output.clone().filter(|_| is_complete) {
+                    let mut message = decode(output, &answer.message);
+                    roots.replace_in(&mut message);
+                    answer.message = prost_reflect::prost::Message::encode_to_vec(&message);
+                }
+                let agreement = compare(output.as_ref(), &exchange.answer, &answer);
+                (answer, agreement)
+            };
+            let is_over = started.elapsed() >= patience && repeats >= MIN_POLLS;
+            if agreement.difference.is_none() || !exchange.is_poll || is_over {
                 break (answer, agreement);
             }
+            repeats += 1;
             tokio::time::sleep(patience / MAX_POLLS).await;
         };
         changes_passwords &= exchange.method != "UpdateCredential" || answer.status != "UNIMPLEMENTED";
-        if let Some(output) = output {
-            let fields = |answer: &Answer| flatten(&decode(output.clone(), &answer.message));
-            ids.learn(&fields(&exchange.answer), &fields(&answer));
+        if let Kind::Rest { .. } = exchange.kind {
+            rest::learn(&mut ids, &exchange.answer, &answer);
+        } else if let Some(output) = output {
+            let fields = |answer: &Answer, ids: &Ids| {
+                let mut message = decode(output.clone(), &answer.message);
+                sort_segments(&mut message, ids);
+                flatten(&message)
+            };
+            let recorded = fields(&exchange.answer, &ids);
+            ids.learn(&recorded, &fields(&answer, &Ids::default()));
         }
         let Exchange { number, step, method, .. } = exchange;
         compared.push(Compared { number, step, method, agreement });
     }
     compared
+}
+
+/// Does what an upsert does, which the product never calls, by a delete and an insert.
+async fn upsert_in_parts(channel: Channel, exchange: &Exchange) {
+    use prost_reflect::prost::Message;
+    use proto::milvus::{DeleteRequest, InsertRequest};
+    use proto::schema::{field_data::Field, scalar_field::Data};
+    // The messages have the same fields.
+    let Ok(rows) = InsertRequest::decode(exchange.request.as_slice()) else { return };
+    let reply = proto::milvus::MutationResult::decode(exchange.answer.message.as_slice());
+    let status = reply.ok().and_then(|reply| reply.status);
+    if exchange.answer.status != "OK" || status.is_none_or(|status| status.error_code != 0) {
+        return;
+    }
+    let mut keys = Vec::new();
+    for data in rows.fields_data.iter().take(1) {
+        if let Some(Field::Scalars(scalars)) = &data.field
+            && let Some(Data::LongData(values)) = &scalars.data
+        {
+            keys.extend(values.data.iter().map(ToString::to_string));
+        }
+    }
+    let name = rows.fields_data.first().map(|data| data.field_name.clone()).unwrap_or_default();
+    let delete = DeleteRequest {
+        db_name: rows.db_name.clone(),
+        collection_name: rows.collection_name.clone(),
+        partition_name: "_default".to_owned(),
+        expr: format!("{name} in [{}]", keys.join(", ")),
+    };
+    let part = |method: &str| Exchange { method: method.to_owned(), ..exchange.clone() };
+    if !keys.is_empty() {
+        call(channel.clone(), &part("Delete"), delete.encode_to_vec(), true).await;
+        call(channel, &part("Insert"), exchange.request.clone(), true).await;
+    }
 }
 
 /// Sends one request.
