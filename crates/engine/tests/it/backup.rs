@@ -141,7 +141,7 @@ async fn the_manifest_contains_the_whole_description_of_a_collection() {
     let databases: Vec<&str> = detail.manifest.databases.iter().map(|d| d.name.as_str()).collect();
     assert_eq!(databases, ["default", "shop"], "an empty database is kept too");
     let [kept] = &detail.manifest.collections[..] else { panic!("one collection") };
-    assert_eq!((&kept.name, kept.id, kept.shards), (&orders, info.id, 2));
+    assert_eq!((&kept.name, kept.id, kept.shards), (&orders, info.id, 1));
     assert_eq!((kept.consistency.0, kept.schema.description.as_str()), (1, "a small one"));
     assert_eq!(kept.schema.fields, info.schema.fields);
     assert_eq!((&kept.properties, &kept.aliases), (&vec![ttl], &vec!["sales".to_owned()]));

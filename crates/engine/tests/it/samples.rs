@@ -30,7 +30,7 @@ pub(crate) fn small_collection(name: &str) -> CreateCollection {
     CreateCollection {
         target: collection(name),
         schema: Schema { description: "a small one".to_owned(), fields, ..Schema::default() },
-        shards: 2,
+        shards: 1,
         consistency: ConsistencyLevel(1),
         properties: Vec::new(),
         num_partitions: None,

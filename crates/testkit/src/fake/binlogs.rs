@@ -146,12 +146,7 @@ fn check_fields(files: &FieldFiles, columns: &[Column], rules: &Rules) -> Result
         // From 2.6 on, what a row can do without needs no files.
         let needs = |column: &&Column| rules.version < (2, 6, 0) || column.filler().is_none();
         let is_missing = |column: &&Column| !files.contains_key(&column.id);
-        let any = system.iter().chain(columns).filter(needs).find(is_missing);
-        if files.is_empty() || files.contains_key(&0) && files.contains_key(&1) {
-            columns.iter().filter(needs).find(is_missing).or(any)
-        } else {
-            any
-        }
+        columns.iter().chain(&system).filter(needs).find(is_missing)
     };
     if let Some(column) = missing {
         return fail(format!("no binlog for field:{}", column.name));

@@ -75,7 +75,8 @@ pub(super) fn decode(file: &[u8]) -> Result<Contents<'_>, String> {
         length.ok_or_else(|| "unexpected EOF".to_owned())
     };
     let start = 4 + length(13, DESCRIPTOR)?;
-    let end = start + length(start + 9, EVENT)?;
+    // The content of a file that is cut off ends early.
+    let end = (start + length(start + 9, EVENT)?).min(file.len());
     let payload = file.get(start + EVENT..end).ok_or("unexpected EOF")?;
     let extras = String::from_utf8_lossy(file.get(4 + DESCRIPTOR..start).unwrap_or_default());
     let nullable = extras.replace(' ', "").contains(r#""nullable":true"#);

@@ -45,6 +45,9 @@ impl FakeState {
             // A call that flushes several collections tells the positions of one of them only.
             if tells_positions(version) && reply.channel_cps.is_empty() {
                 let timestamp = checkpoint.max(held.created);
+                // A position after a flush names the group that read the channel, which 2.6 has no more.
+                let has_group = checkpoint > 0 && version < (2, 6, 0);
+                let msg_group = if has_group { "by-dev-dataNode-1-channel" } else { "" };
                 let log = if version < (2, 6, 0) { WalName::Unknown } else { WalName::RocksMq };
                 reply.channel_cps.extend((0..held.shards()).map(|shard| {
                     let channel_name = held.channel(shard);
@@ -52,8 +55,8 @@ impl FakeState {
                         channel_name: channel_name.clone(),
                         msg_id: vec![1; 8],
                         wal_name: log.into(),
+                        msg_group: msg_group.to_owned(),
                         timestamp,
-                        ..Default::default()
                     };
                     (channel_name, position)
                 }));
@@ -158,9 +161,15 @@ impl FakeState {
     pub(super) fn query(&mut self, request: &wire::QueryRequest) -> Answer<wire::QueryResults> {
         let version = self.version;
         let held = self.collection(&request.db_name, &request.collection_name)?;
+        if held.load != Load::Done && version < (2, 3, 0) {
+            let (database, name, id) = (&held.request.db_name, held.name(), held.id);
+            let database = if database.is_empty() { "default" } else { database };
+            return Err(Refusal::unexpected(format!(
+                "checkIfLoaded failed when query, collection:{name}, partitions:[], err = GetCollectionInfo failed, dbName = {database}, collection = {name}, err = collection {id} has not been loaded to memory or load failed"
+            )));
+        }
         if held.load != Load::Done {
-            let failed = if version < (2, 4, 0) { "" } else { "failed to query: " };
-            let text = format!("{failed}collection not loaded[collection={}]", held.id);
+            let text = format!("failed to query: collection not loaded[collection={}]", held.id);
             return Err(Refusal::new(101, ErrorCode::UnexpectedError, text));
         }
         if version < (2, 3, 0) || request.output_fields != ["count(*)"] || !request.expr.is_empty() {

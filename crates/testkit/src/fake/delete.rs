@@ -5,6 +5,7 @@ use proto::milvus as wire;
 use proto::schema::{IDs, LongArray, StringArray, i_ds};
 
 use super::cell::{Deletion, Key, user_columns};
+use super::insert::no_partition;
 use super::reply::{Refusal, Version};
 use super::segment::ALL_PARTITIONS;
 use super::segments::PendingDelete;
@@ -40,7 +41,7 @@ impl FakeState {
             "" => ALL_PARTITIONS,
             name => match held.partition(name) {
                 Ok(partition) => partition.id,
-                Err(refusal) if version < (2, 3, 0) => return Err(refusal),
+                Err(refusal) if version < (2, 3, 0) => return Err(no_partition(name, refusal, version)),
                 Err(_) => {
                     let text = format!("Failed to get partition id: partition not found[partition={name}]");
                     return Err(Refusal::new(200, ErrorCode::MetaFailed, text));
@@ -76,14 +77,11 @@ fn refuse(selection: &Selection, expression: &str, collection: i64, version: Ver
         Selection::Nonsense => {
             let at = expression.rfind('?').unwrap_or_default();
             let found = '?';
-            let text = format!(
-                "failed to create delete plan: cannot parse expression: {expression}: line 1:{at} token recognition error at: '{found}'"
-            );
-            if version < (2, 6, 0) {
-                invalid(&format!("{text}: invalid parameter"))
-            } else {
-                invalid(&format!("{text}: query plan failed: invalid parameter"))
-            }
+            let (error, cause) =
+                if version < (2, 6, 0) { (", error", "") } else { ("", ": query plan failed") };
+            invalid(&format!(
+                "failed to create delete plan: cannot parse expression: {expression}{error}: line 1:{at} token recognition error at: '{found}'{cause}: invalid parameter"
+            ))
         }
         _ if expression.is_empty() && version >= (2, 4, 0) => {
             invalid("delete plan can't be empty or always true : : invalid parameter")

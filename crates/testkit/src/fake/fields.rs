@@ -31,7 +31,10 @@ impl FakeState {
         let held = self.collection(&request.db_name, &request.collection_name)?;
         let field = FieldSchema::decode(request.schema.as_slice())
             .map_err(|_| Refusal::worded("schema.unreadable", &[]))?;
-        held.add_field(field, version)?;
+        held.check_added(&field, version)?;
+        // The rows so far go to files without the field.
+        self.seal_segments(&request.db_name, &request.collection_name)?;
+        self.collection(&request.db_name, &request.collection_name)?.add_field(field, version)?;
         Ok(Status::default())
     }
 
@@ -40,6 +43,7 @@ impl FakeState {
         request: &wire::AlterCollectionSchemaRequest,
     ) -> Answer<wire::AlterCollectionSchemaResponse> {
         let version = self.version;
+        self.seal_segments(&request.db_name, &request.collection_name)?;
         let held = self.collection(&request.db_name, &request.collection_name)?;
         match request.action.as_ref().and_then(|action| action.op.as_ref()) {
             None => return Err(invalid("action is nil in alter schema task")),

@@ -61,7 +61,13 @@ impl FakeState {
             Some(held.id)
         };
         let tasks = if self.version < WITH_JOBS {
-            self.list_tasks(collection)
+            let mut tasks = self.list_tasks(collection);
+            // The newest ones count.
+            let limit = usize::try_from(request.limit).unwrap_or_default();
+            if limit > 0 && limit < tasks.len() {
+                tasks.drain(..tasks.len() - limit);
+            }
+            tasks
         } else {
             let jobs = self.imports.iter();
             let jobs =

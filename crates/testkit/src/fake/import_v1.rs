@@ -64,7 +64,17 @@ impl FakeState {
             };
             return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
         }
-        let partition = held.partition(&request.partition_name)?.id;
+        let name = &request.partition_name;
+        let partition = match held.partition(name) {
+            Ok(partition) => partition.id,
+            Err(_) if version < (2, 3, 0) => {
+                let collection = held.name();
+                return Err(Refusal::unexpected(format!(
+                    "partition ID not found for partition name '{name}' in collection '{collection}'"
+                )));
+            }
+            Err(refusal) => return Err(refusal),
+        };
         let (collection_id, collection) = (held.id, held.name().to_owned());
         let columns = user_columns(&held.schema, version);
         let mut range = [0, u64::MAX];
@@ -72,10 +82,13 @@ impl FakeState {
             if let Some(pair) = option(key) {
                 let milliseconds: u64 = pair.value.parse().map_err(|_| {
                     let text = format!("strconv.ParseUint: parsing \"{}\": invalid syntax", pair.value);
-                    Refusal::new(65535, ErrorCode::UnexpectedError, text)
+                    bad_option(&text, 65535, version)
                 })?;
                 *limit = milliseconds.saturating_mul(1 << 18);
             }
+        }
+        if range[0] > range[1] {
+            return Err(bad_option("start_ts shouldn't be larger than end_ts", 2100, version));
         }
         let mut segments = Vec::new();
         let outcome = match self.faults.take_first(|fault| {
@@ -126,6 +139,20 @@ impl FakeState {
         task.polls += 1;
         Ok(task.describe(id))
     }
+}
+
+/// Returns the refusal of an option that cannot be read.
+fn bad_option(cause: &str, code: i32, version: Version) -> Refusal {
+    let form = "10-digit physical timestamp, e.g. 1665995420, default";
+    Refusal::unexpected(match (version < (2, 3, 0), code) {
+        (true, _) => format!(
+            "request options is not illegal    \n{cause}    \nIllegal option format    \nstart_ts: {form} 0 \nend_ts: {form} math.MaxInt \n"
+        ),
+        (false, 2100) => {
+            return Refusal::new(code, ErrorCode::UnexpectedError, format!("{cause}: importing data failed"));
+        }
+        (false, _) => cause.to_owned(),
+    })
 }
 
 impl Task {

@@ -27,7 +27,10 @@ impl FakeState {
         let partitions: Vec<i64> = match partition_name.as_str() {
             "" if held.has_partition_key() => held.partitions.iter().map(|partition| partition.id).collect(),
             "" => held.partition("_default").map(|partition| vec![partition.id])?,
-            name => vec![held.partition(name)?.id],
+            name => match held.partition(name) {
+                Ok(partition) => vec![partition.id],
+                Err(refusal) => return Err(no_partition(name, refusal, version)),
+            },
         };
         let columns = user_columns(&held.schema, version);
         let functions = held.schema.functions.clone();
@@ -41,7 +44,11 @@ impl FakeState {
             ));
         }
         let fields = flatten_structs(&request.fields_data);
-        check_fields(&fields, &columns, version)?;
+        check_fields(&fields, request.fields_data.len(), &columns, version)?;
+        // A dynamic column that was not sent is filled before columns are counted.
+        let is_filled =
+            columns.iter().any(|column| column.is_dynamic) && !fields.iter().any(|(_, data)| data.is_dynamic);
+        let sent = fields.len() + usize::from(is_filled);
         let mut values: BTreeMap<i64, Vec<Cell>> = BTreeMap::new();
         for column in columns.iter().filter(|column| !column.is_output && !column.auto_id) {
             let is_it = |(name, data): &&(String, &FieldData)| {
@@ -51,7 +58,7 @@ impl FakeState {
                 Some((_, data)) => column_cells(data, column, count, version)?,
                 None => match column.filler() {
                     Some(filler) => vec![filler; count],
-                    None => return Err(no_data(column, request.fields_data.len(), columns.len(), version)),
+                    None => return Err(no_data(column, sent, columns.len(), version)),
                 },
             };
             values.insert(column.id, cells);
@@ -174,25 +181,49 @@ fn flatten_structs(fields: &[FieldData]) -> Vec<(String, &FieldData)> {
 }
 
 /// Refuses the values of columns that the server makes itself.
-fn check_fields(fields: &[(String, &FieldData)], columns: &[Column], version: Version) -> Answer<()> {
+fn check_fields(
+    fields: &[(String, &FieldData)],
+    sent_fields: usize,
+    columns: &[Column],
+    version: Version,
+) -> Answer<()> {
     let sent = |column: &&Column| fields.iter().any(|(name, _)| *name == column.name);
     let made = |column: &&Column| column.auto_id || column.is_output;
-    let expected = columns.iter().filter(|column| !made(column)).count();
+    // Since 2.5 the column that the server makes counts too.
+    let (expected, sent_count) = if version < (2, 5, 0) {
+        (columns.iter().filter(|column| !made(column)).count(), sent_fields)
+    } else {
+        (columns.len(), sent_fields + 1)
+    };
+    let is_known = |(name, data): &&(String, &FieldData)| {
+        columns.iter().any(|column| column.name == *name || column.is_dynamic && data.is_dynamic)
+    };
+    let surplus = fields.iter().filter(|field| !is_known(field)).count();
     match columns.iter().filter(made).find(sent) {
+        None if surplus == 0 => Ok(()),
+        None if version < (2, 3, 0) => Err(Refusal::unexpected(format!(
+            "len(columns) mismatch the len(fields), len(columns): {sent_fields}, len(fields): {expected}"
+        ))),
         Some(column) if version < (2, 3, 0) => Err(Refusal::unexpected(format!(
             "can not assign primary field data when auto id enabled {}",
             column.name
         ))),
-        Some(_) => {
+        made => {
+            let sent_count = if made.is_none() { sent_fields } else { sent_count };
             let text = if version < (2, 5, 0) {
                 "the number of fields is less than needed"
             } else {
                 "more fieldData has pass in"
             };
-            Err(invalid(&format!("{text}: invalid parameter[expected={expected}][actual={}]", fields.len())))
+            Err(invalid(&format!("{text}: invalid parameter[expected={expected}][actual={sent_count}]")))
         }
-        None => Ok(()),
     }
+}
+
+/// Returns the refusal of a request that names a missing partition.
+pub(super) fn no_partition(name: &str, refusal: Refusal, version: Version) -> Refusal {
+    let text = format!("partition is not exist: {name}");
+    if version < (2, 3, 0) { Refusal::unexpected(text) } else { refusal }
 }
 
 /// Returns the refusal of a request that lacks a column.
@@ -204,6 +235,8 @@ fn no_data(column: &Column, sent: usize, needed: usize, version: Version) -> Ref
         format!(
             "varchar field '{name}' is illegal, array type mismatch: invalid parameter[expected=need string array][actual=got nil]"
         )
+    } else if version < (2, 4, 0) && column.is_vector() {
+        return Refusal::new(65535, ErrorCode::UnexpectedError, "%!s(<nil>) is not supported now");
     } else {
         format!("fieldSchema({name}) has no corresponding fieldData pass in: invalid parameter")
     };
@@ -226,7 +259,11 @@ fn column_cells(data: &FieldData, column: &Column, count: usize, version: Versio
             "the dim ({sent}) of field data({name}) is not equal to schema dim ({dim}): invalid parameter[expected={dim}][actual={sent}]"
         )));
     }
-    let valid = if data.valid_data.is_empty() { vec![true; count] } else { data.valid_data.clone() };
+    let valid = if data.valid_data.is_empty() || version < (2, 5, 0) {
+        vec![true; count]
+    } else {
+        data.valid_data.clone()
+    };
     let needed = valid.iter().filter(|valid| **valid).count();
     if cells.len() != needed || valid.len() != count {
         let sent = cells.len();

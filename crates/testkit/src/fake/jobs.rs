@@ -58,6 +58,8 @@ pub(super) struct Job {
     pub(super) created: u64,
     pub(super) completed: Option<u64>,
     step: usize,
+    /// Whether the failure of the job was told.
+    told: bool,
     stuck: bool,
     pub(super) end: Option<End>,
     pub(super) content: Option<Content>,
@@ -183,6 +185,7 @@ impl FakeState {
             created: self.next_timestamp(),
             completed: None,
             step: 0,
+            told: false,
             stuck: fault == Some(Fault::ImportStuck),
             end: None,
             content: None,
@@ -212,7 +215,8 @@ impl FakeState {
                 job.completed = Some(self.next_timestamp());
             }
             // The segments of an aborted job vanish some time later.
-            Some(End::Failed(_)) => self.remove_segments(&job),
+            Some(End::Failed(_)) if job.told => self.remove_segments(&job),
+            Some(End::Failed(_)) => job.told = true,
             Some(_) => {}
             None => self.advance_running_job(&mut job),
         }

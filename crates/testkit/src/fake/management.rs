@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -31,13 +31,11 @@ pub(super) fn routes(state: Arc<Mutex<FakeState>>) -> Router {
     Router::new().fallback(serve).with_state(state)
 }
 
-async fn serve(State(state): State<Arc<Mutex<FakeState>>>, method: Method, uri: Uri) -> Reply {
+async fn serve(State(state): State<Arc<Mutex<FakeState>>>, uri: Uri) -> Reply {
     let mut state = lock_state(&state);
     state.calls.push(uri.to_string());
     let version = state.version;
-    let route = ROUTES
-        .iter()
-        .find(|(path, since, _)| uri.path() == *path && version >= *since && method == Method::GET);
+    let route = ROUTES.iter().find(|(path, since, _)| uri.path() == *path && version >= *since);
     match route {
         None => (StatusCode::NOT_FOUND, "404 page not found".to_owned()),
         Some((path, ..))

@@ -254,7 +254,14 @@ fn describe_segment(held: &Collection, segment: &Segment) -> Value {
     } else {
         vec![logs(if segment.has_rows() { 0 } else { key }, &segment.delta_logs)]
     };
-    let stats: Vec<Value> = if inserts.is_empty() { Vec::new() } else { vec![logs(key, &[segment.id])] };
+    // Storage version 1 also has a merged file.
+    let stats_logs = [segment.id, 1];
+    let merged = if segment.storage_version < 2 { 2 } else { 1 };
+    let stats: Vec<Value> = if inserts.is_empty() {
+        Vec::new()
+    } else {
+        vec![logs(key, stats_logs.get(..merged).unwrap_or_default())]
+    };
     json!({
         "collectionID": held.id, "partitionID": segment.partition, "segmentID": segment.id,
         "vChannel": held.channel(segment.shard), "numRows": segment.row_count(),

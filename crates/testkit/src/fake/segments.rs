@@ -106,13 +106,6 @@ impl FakeState {
         held.partitions.first().map(|partition| partition.id).ok_or_else(|| Refusal::partition("_default"))
     }
 
-    /// Returns the number of shards that have their own segments. The simulated 2.2 and 2.3 keep the rows of a partition
-    /// together, on which tests rely.
-    fn segment_shards(&mut self, database: &str, name: &str) -> Result<usize, Refusal> {
-        let is_old = self.version < (2, 4, 0);
-        self.collection(database, name).map(|held| if is_old { 1 } else { held.shards() })
-    }
-
     /// Adds rows to the growing segments of a partition, one in each shard.
     pub(super) fn add_growing_rows(
         &mut self,
@@ -122,7 +115,7 @@ impl FakeState {
         rows: Vec<Row>,
         synced: bool,
     ) -> Result<(), Refusal> {
-        let shards = self.segment_shards(database, name)?;
+        let shards = self.collection(database, name)?.shards();
         for (shard, rows) in by_shard(rows, shards) {
             let id = self.next_id();
             let held = self.collection(database, name)?;
@@ -244,7 +237,7 @@ impl FakeState {
         rows: Vec<Row>,
         committed: u64,
     ) -> Result<Vec<i64>, Refusal> {
-        let shards = self.segment_shards(database, name)?;
+        let shards = self.collection(database, name)?.shards();
         let mut ids = Vec::new();
         for (shard, mut rows) in by_shard(rows, shards) {
             let id = self.next_id();
