@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use proto::schema::value_field::Data;
-use proto::schema::{CollectionSchema, DataType, FieldSchema, ValueField};
+use proto::schema::{DataType, FieldSchema, ValueField};
 
 use super::reply::Version;
+use super::state::Collection;
 
 /// The ids of the system columns.
 pub(super) const ROW_ID: i64 = 0;
 pub(super) const TIMESTAMP: i64 = 1;
-const FIRST_FIELD: i64 = 100;
 
 /// A value in the form in which files store it.
 #[derive(Clone, Debug, PartialEq)]
@@ -189,23 +189,18 @@ fn default_cell(value: &ValueField) -> Option<Cell> {
     })
 }
 
-/// Returns the columns of the user by id: those of the schema's fields, of its structs, and the hidden dynamic field,
-/// whose id is the first gap.
-pub(super) fn user_columns(schema: &CollectionSchema, version: Version) -> Vec<Column> {
+/// Returns the columns of the user by id: those of the schema's fields, of its structs, and the hidden dynamic field.
+pub(super) fn user_columns(held: &Collection, version: Version) -> Vec<Column> {
+    let schema = &held.schema;
     let mut columns: Vec<Column> =
         schema.fields.iter().map(|field| Column::of_field(field, version)).collect();
-    let mut ids: Vec<i64> = columns.iter().map(|column| column.id).collect();
     for parent in &schema.struct_array_fields {
-        ids.push(parent.field_id);
         for field in &parent.fields {
-            ids.push(field.field_id);
             let column = Column::of_field(field, version);
-            let name = format!("{}[{}]", parent.name, field.name);
-            columns.push(Column { name, ..column });
+            columns.push(Column { name: format!("{}[{}]", parent.name, field.name), ..column });
         }
     }
-    if schema.enable_dynamic_field {
-        let id = (FIRST_FIELD..=i64::MAX).find(|id| !ids.contains(id)).unwrap_or(FIRST_FIELD);
+    if let Some(id) = held.dynamic_field_id.filter(|_| schema.enable_dynamic_field) {
         let nullable = version >= (2, 6, 8);
         let default = nullable.then(|| Cell::Bytes(b"{}".to_vec()));
         let column = Column::system(id, "$meta");

@@ -61,11 +61,15 @@ impl FakeState {
         forget_unknown(&mut schema, version);
         let next_field_id = assign_ids(&mut schema, keeps_ids && version >= V3_0)?;
         let partitions = names.into_iter().map(|name| Partition { id: self.next_id(), name }).collect();
+        // Server-made ids follow those of the request; where these are kept, 3.0 forgets the hidden field.
+        let hidden = i64::from(schema.enable_dynamic_field) + i64::from(schema.enable_namespace);
+        let dynamic_field_id = (!(keeps_ids && version >= V3_0)).then_some(next_field_id - hidden);
         let mut collection = Collection {
             id: self.next_id(),
             created: self.next_timestamp(),
             schema,
             next_field_id,
+            dynamic_field_id,
             properties,
             partitions,
             indexes: Vec::new(),
@@ -225,6 +229,7 @@ impl Collection {
     /// Gives the hidden field its id when it is switched on, or leaves a hole when it is switched off.
     fn switch_dynamic_field(&mut self, is_on: bool) {
         if is_on && !self.schema.enable_dynamic_field {
+            self.dynamic_field_id = Some(self.next_field_id);
             self.next_field_id += 1;
         }
         self.schema.enable_dynamic_field = is_on;

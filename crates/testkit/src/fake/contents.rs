@@ -81,6 +81,14 @@ impl FakeMilvus {
         });
     }
 
+    /// Exceeds the disk quota from now on, or ends that.
+    pub fn set_disk_full(&self, full: bool) {
+        self.change(|state| {
+            state.disk_full = full;
+            Ok(())
+        });
+    }
+
     /// Returns the number of pauses of the garbage collection that nobody resumed.
     pub fn garbage_collection_pauses(&self) -> usize {
         lock_state(&self.state).pauses.len()

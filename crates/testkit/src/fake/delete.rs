@@ -48,7 +48,7 @@ impl FakeState {
                 }
             },
         };
-        let columns = user_columns(&held.schema, version);
+        let columns = user_columns(held, version);
         let key = columns.iter().find(|column| column.is_key).map_or("", |column| column.name.as_str());
         let collection = held.id;
         let keys = match parse(&request.expr, key) {

@@ -29,7 +29,7 @@ impl FakeState {
     ) -> Result<(), Refusal> {
         let version = self.version;
         let held = self.collection(database, name)?;
-        let (collection, user) = (held.id, user_columns(&held.schema, version));
+        let (collection, user) = (held.id, user_columns(held, version));
         let system = system_columns();
         let dir = self.segment_dir("insert_log", collection, segment);
         let rows: Vec<FileRow<'_>> = segment.rows.iter().map(|row| FileRow::new(row, &user)).collect();

@@ -76,7 +76,7 @@ impl FakeState {
             Err(refusal) => return Err(refusal),
         };
         let (collection_id, collection) = (held.id, held.name().to_owned());
-        let columns = user_columns(&held.schema, version);
+        let columns = user_columns(held, version);
         let mut range = [0, u64::MAX];
         for (key, limit) in ["start_ts", "end_ts"].into_iter().zip(&mut range) {
             if let Some(pair) = option(key) {

@@ -32,7 +32,10 @@ impl FakeState {
                 Err(refusal) => return Err(no_partition(name, refusal, version)),
             },
         };
-        let columns = user_columns(&held.schema, version);
+        if held.lacks_dynamic_field() {
+            return Err(invalid("fieldName $meta not exist"));
+        }
+        let columns = user_columns(held, version);
         let functions = held.schema.functions.clone();
         let count = request.num_rows as usize;
         if count == 0 {
@@ -135,7 +138,7 @@ impl FakeState {
     pub(super) fn add_made_up_rows(&mut self, database: &str, name: &str, count: u64) -> Answer<()> {
         let partition = self.first_partition(database, name)?;
         let version = self.version;
-        let columns = user_columns(&self.collection(database, name)?.schema, version);
+        let columns = user_columns(self.collection(database, name)?, version);
         let count = usize::try_from(count).unwrap_or_default();
         let mut values = BTreeMap::new();
         for column in columns.iter().filter(|column| !column.auto_id) {

@@ -53,11 +53,14 @@ impl FakeState {
                 files.join(" ")
             ));
         }
-        let schema = match self.collection(&job.database, &job.collection) {
-            Ok(held) => held.schema.clone(),
+        let columns = match self.collection(&job.database, &job.collection) {
+            Ok(held) if held.lacks_dynamic_field() => {
+                let reason = "error: enable_dynamic_field is true but the dynamic field doesn't exist";
+                return Content::failing(reason.to_owned());
+            }
+            Ok(held) => user_columns(held, version),
             Err(refusal) => return Content::failing(refusal.into_status("Import", version).reason),
         };
-        let columns = user_columns(&schema, version);
         let mut content = Content::default();
         for paths in &job.files {
             let read = if is_l0 {

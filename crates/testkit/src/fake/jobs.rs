@@ -121,6 +121,13 @@ impl FakeState {
         }
         let l0_import = self.l0_import;
         let held = self.collection(&request.database, &request.collection)?;
+        if !held.schema.external_source.is_empty() {
+            let text = format!(
+                "import operation is not supported for external collection {}: invalid parameter",
+                held.name()
+            );
+            return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
+        }
         let option =
             |key: &str| request.options.get(key).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let (is_backup, is_l0) = (option("backup"), option("l0_import") && version >= (2, 4, 5));

@@ -4,8 +4,10 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use proto::milvus as wire;
 use serde_json::{Value, json};
 
+use super::authorization::check_privilege;
 use super::fault::Fault;
 use super::jobs::{Job, NewJob};
 use super::reply::{Refusal, Version};
@@ -88,12 +90,6 @@ pub(super) fn respond(
         let body = json!({"code": 1800, "message": "user hasn't authenticated"});
         return (StatusCode::UNAUTHORIZED, body.to_string());
     }
-    let is_import = path.starts_with(IMPORTS);
-    let needs_privilege = is_import && (*name == "create" || version < (2, 6, 0));
-    if needs_privilege && state.faults.denies("Import") {
-        let text = "rpc error: code = PermissionDenied desc = PrivilegeImport: permission deny";
-        return (StatusCode::FORBIDDEN, json!({"code": 65535, "message": text}).to_string());
-    }
     let is_of_path = |fault: &Fault| matches!(fault, Fault::Unavailable { call, .. } | Fault::RateLimited { call, .. } if *call == path);
     if let Some(fault) = state.faults.take_first(is_of_path) {
         return match fault {
@@ -110,6 +106,12 @@ pub(super) fn respond(
             return (StatusCode::OK, json!({"code": code, "message": message}).to_string());
         }
     };
+    // Before 2.6, those who describe and list jobs need the privilege too.
+    let needs_privilege = path.starts_with(IMPORTS) && (*name == "create" || version < (2, 6, 0));
+    if let Some(refusal) = needs_privilege.then(|| refuse_import(state, &request)).flatten() {
+        let text = format!("rpc error: code = PermissionDenied desc = {refusal}");
+        return (StatusCode::FORBIDDEN, json!({"code": 65535, "message": text}).to_string());
+    }
     let body = match handler(state, &request) {
         Ok(data) => json!({"code": 0, "data": data}),
         Err(refusal) => {
@@ -118,6 +120,17 @@ pub(super) fn respond(
         }
     };
     (StatusCode::OK, body.to_string())
+}
+
+/// Returns why the caller may not import into the collection of a request.
+fn refuse_import(state: &FakeState, request: &RequestBody) -> Option<String> {
+    if state.faults.denies("Import") {
+        return Some("PrivilegeImport: permission deny".to_owned());
+    }
+    let (db_name, collection_name) = (request.text("dbName"), request.text("collectionName"));
+    let call = wire::ImportRequest { db_name, collection_name, ..Default::default() };
+    let refusal = check_privilege(state, "Import", &tonic::Request::new(call)).err()?;
+    Some(refusal.message().to_owned())
 }
 
 impl FakeState {
@@ -144,7 +157,8 @@ impl FakeState {
         let collection =
             if name.is_empty() { None } else { Some(self.collection(&request.text("dbName"), &name)?.id) };
         let of_collection = |(id, job): (&i64, &Job)| {
-            collection.is_none_or(|collection| job.collection_id == collection).then_some(*id)
+            let is_it = collection.is_none_or(|collection| job.collection_id == collection);
+            (is_it && self.may_see_collection(&job.database, &job.collection)).then_some(*id)
         };
         let ids: Vec<i64> = self.imports.iter().filter_map(of_collection).collect();
         let mut records = Vec::new();

@@ -16,7 +16,7 @@ use super::state::Collection;
 /// Vectors of 32-bit floats are lists of numbers, other dense vectors lists of bytes, sparse vectors objects of values
 /// by index.
 pub(super) fn live_rows(held: &Collection, version: Version) -> Vec<Value> {
-    let columns = user_columns(&held.schema, version);
+    let columns = user_columns(held, version);
     let names: BTreeMap<i64, &str> =
         held.partitions.iter().map(|partition| (partition.id, partition.name.as_str())).collect();
     let mut rows = held.live_rows();

@@ -289,6 +289,11 @@ impl FakeState {
 }
 
 impl Collection {
+    /// Returns whether the hidden field has no valid id, so that nothing can be written.
+    pub(super) fn lacks_dynamic_field(&self) -> bool {
+        self.schema.enable_dynamic_field && self.dynamic_field_id.is_none()
+    }
+
     pub(super) fn shards(&self) -> usize {
         usize::try_from(self.request.shards_num.max(1)).unwrap_or(1)
     }

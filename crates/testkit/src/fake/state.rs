@@ -77,6 +77,8 @@ pub(super) struct Collection {
     pub(super) schema: CollectionSchema,
     /// The id of the next added field.
     pub(super) next_field_id: i64,
+    /// The id of the hidden field of dynamic values, if it has a valid one.
+    pub(super) dynamic_field_id: Option<i64>,
     pub(super) properties: Properties,
     pub(super) created: u64,
     pub(super) partitions: Vec<Partition>,

@@ -202,7 +202,7 @@ pub async fn replay(
         let mut repeats = 0;
         let (answer, agreement) = loop {
             let (answer, agreement) = if let Kind::Rest { .. } = exchange.kind {
-                let answer = rest::send(&server, &exchange, &ids, &recording.root).await;
+                let answer = rest::send(&server, &exchange, &ids, &recording.root, changes_passwords).await;
                 let agreement = rest::compare(&exchange.answer, &answer);
                 (answer, agreement)
             } else {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::compare::{Agreement, normalise};
 use super::message::Ids;
 use super::recording::{Answer, Exchange, Kind};
-use super::{PASSWORDS, Server};
+use super::{CHANGED_PASSWORD, FIRST_PASSWORD, PASSWORDS, Server};
 
 /// The routes that the product calls.
 const ROUTES: [&str; 4] =
@@ -26,7 +26,13 @@ pub(super) fn is_known_route(route: &str) -> bool {
 }
 
 /// Sends a request.
-pub(super) async fn send(server: &Server, exchange: &Exchange, ids: &Ids, recorded_root: &str) -> Answer {
+pub(super) async fn send(
+    server: &Server,
+    exchange: &Exchange,
+    ids: &Ids,
+    recorded_root: &str,
+    changes_passwords: bool,
+) -> Answer {
     let Kind::Rest { verb, query, body } = &exchange.kind else { unreachable!("a REST exchange") };
     let is_management = !exchange.method.starts_with("/v2") && exchange.step != "gc.on_proxy_port";
     let base = if is_management { &server.management } else { &server.endpoint };
@@ -43,7 +49,8 @@ pub(super) async fn send(server: &Server, exchange: &Exchange, ids: &Ids, record
     let client = client();
     let mut request = if verb == "POST" { client.post(url) } else { client.get(url) };
     request = request.timeout(Duration::from_secs(30)).header("content-type", "application/json");
-    if let Some(header) = exchange.authorization.as_deref().map(authorization) {
+    if let Some(header) = exchange.authorization.as_deref().map(|name| authorization(name, changes_passwords))
+    {
         request = request.header("authorization", header);
     }
     if let Some(mut body) = body.clone() {
@@ -67,10 +74,12 @@ fn client() -> &'static reqwest::Client {
 }
 
 /// Returns the header that a recording replaced by the name of its user.
-fn authorization(name: &str) -> String {
+fn authorization(name: &str, changes_passwords: bool) -> String {
     let known = |user: &str| PASSWORDS.iter().find(|(known, _)| *known == user);
-    let credentials =
-        |user: &str| format!("{user}:{}", known(user).map_or("Milvus", |(_, password)| password));
+    let credentials = |user: &str| match known(user).map_or("Milvus", |(_, password)| *password) {
+        CHANGED_PASSWORD if !changes_passwords => format!("{user}:{FIRST_PASSWORD}"),
+        password => format!("{user}:{password}"),
+    };
     match name.rsplit_once("user ") {
         Some(("Basic ", user)) => format!("Basic {}", STANDARD.encode(credentials(user))),
         Some((prefix, user)) => format!("{prefix}{}", credentials(user)),
