@@ -7,7 +7,7 @@ use super::databases::DEFAULT_DATABASE;
 use super::names::{Named, check_name};
 use super::reply::{Refusal, Version};
 use super::state::{Collection, Database, FakeState};
-use super::words::V2_6;
+use super::words::{V2_5, V2_6};
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -109,7 +109,9 @@ impl FakeState {
     }
 
     pub(super) fn drop_alias(&mut self, request: &wire::DropAliasRequest) -> Answer<Status> {
-        check_name(Named::Alias, &request.alias, self.version)?;
+        if self.version < V2_5 {
+            check_name(Named::Alias, &request.alias, self.version)?;
+        }
         self.database(&request.db_name)?.aliases.remove(&request.alias);
         Ok(Status::default())
     }

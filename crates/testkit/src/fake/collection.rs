@@ -6,11 +6,12 @@ use proto::milvus as wire;
 use proto::schema::CollectionSchema;
 
 use super::databases::DEFAULT_DATABASE;
+use super::external::{check_external, complete_external, mask_secrets};
 use super::limits::{MOST_SHARDS, limits};
 use super::names::{Named, check_name};
 use super::properties::{
-    MAX_FIELD_ID, PRESERVE_FIELD_IDS, add_server_made, check_change, check_new, from_pairs,
-    raise_max_field_id, to_pairs,
+    MAX_FIELD_ID, PRESERVE_FIELD_IDS, Properties, add_server_made, check_change, check_new, from_pairs,
+    has_namespace_key, raise_max_field_id, to_pairs,
 };
 use super::reply::{Refusal, Version};
 use super::schema::{assign_ids, forget_unknown};
@@ -36,29 +37,22 @@ impl FakeState {
                 "maximum shards's number should be limited to {MOST_SHARDS}"
             )));
         }
+        if version >= V3_0 {
+            check_external(&schema, request.shards_num)?;
+        }
         check_schema(&schema, version)?;
         let properties = from_pairs(&request.properties);
         check_new(&properties, &schema, version)?;
         let is_unchecked = properties.get("disable_func_runtime_check").is_some_and(|value| value == "true");
         check_models(&schema, is_unchecked, version)?;
-        let names = partition_names(&schema, request.num_partitions, version)?;
+        let names = partition_names(&schema, &properties, request.num_partitions, version)?;
         if schema.name != request.collection_name {
             return Err(Refusal::worded("schema.other_name", &[&request.collection_name, &schema.name]));
         }
-        let database = self.database(&request.db_name)?;
-        database.check_no_alias(&request.db_name, &schema.name)?;
-        if let Some(held) = database.collections.get(&schema.name) {
-            if held.request == request {
-                return Ok(Status::default());
-            }
-            return Err(Refusal::plain(format!(
-                "create duplicate collection with different parameters, collection: {}",
-                schema.name
-            )));
-        }
-        self.check_collection_limit(&request.db_name)?;
+        self.database(&request.db_name)?.check_no_alias(&request.db_name, &schema.name)?;
         let keeps_ids = properties.get(PRESERVE_FIELD_IDS).is_some_and(|value| value == "true");
         forget_unknown(&mut schema, version);
+        complete_external(&mut schema);
         let next_field_id = assign_ids(&mut schema, keeps_ids && version >= V3_0)?;
         let partitions = names.into_iter().map(|name| Partition { id: self.next_id(), name }).collect();
         // Server-made ids follow those of the request; where these are kept, 3.0 forgets the hidden field.
@@ -80,7 +74,22 @@ impl FakeState {
         };
         add_server_made(&mut collection.properties, &collection.schema, version);
         collection.note_field_ids(version);
+        self.add_collection(collection)
+    }
+
+    /// Adds a new collection, unless the same one exists.
+    fn add_collection(&mut self, collection: Collection) -> Answer<Status> {
         let (database, name) = (collection.request.db_name.clone(), collection.name().to_owned());
+        match self.database(&database)?.collections.get(&name) {
+            Some(held) if held.is_like(&collection) => return Ok(Status::default()),
+            Some(_) => {
+                return Err(Refusal::plain(format!(
+                    "create duplicate collection with different parameters, collection: {name}"
+                )));
+            }
+            None => {}
+        }
+        self.check_collection_limit(&database)?;
         self.database(&database)?.collections.insert(name, collection);
         Ok(Status::default())
     }
@@ -210,8 +219,10 @@ impl FakeState {
     }
 
     pub(super) fn drop_collection(&mut self, request: &wire::DropCollectionRequest) -> Answer<Status> {
-        check_name(Named::Collection, &request.collection_name, self.version)?;
         let version = self.version;
+        if version < V2_5 {
+            check_name(Named::Collection, &request.collection_name, version)?;
+        }
         // What is in a database that does not exist counts as dropped.
         let Ok(database) = self.database(&request.db_name) else { return Ok(Status::default()) };
         database.drop_collection(&request.collection_name, version)?;
@@ -220,10 +231,20 @@ impl FakeState {
 }
 
 impl Collection {
+    /// Returns whether this collection, as it is now, is what a request for another one asks for.
+    fn is_like(&self, new: &Self) -> bool {
+        self.schema == new.schema
+            && self.properties == new.properties
+            && self.partitions.len() == new.partitions.len()
+            && self.request.shards_num == new.request.shards_num
+            && self.request.consistency_level == new.request.consistency_level
+    }
+
     /// Returns the schema as the server shows it: without hidden fields, and from 2.5 on with the properties.
     fn described_schema(&self, version: Version) -> CollectionSchema {
         let properties = if version >= V2_5 { to_pairs(&self.properties) } else { Vec::new() };
-        CollectionSchema { properties, ..self.schema.clone() }
+        let external_spec = mask_secrets(&self.schema.external_spec);
+        CollectionSchema { properties, external_spec, ..self.schema.clone() }
     }
 
     /// Gives the hidden field its id when it is switched on, or leaves a hole when it is switched off.
@@ -245,9 +266,15 @@ impl Collection {
     }
 }
 
-fn partition_names(schema: &CollectionSchema, requested: i64, version: Version) -> Answer<Vec<String>> {
+fn partition_names(
+    schema: &CollectionSchema,
+    properties: &Properties,
+    requested: i64,
+    version: Version,
+) -> Answer<Vec<String>> {
     let limits = limits(version);
-    if schema.fields.iter().any(|field| field.is_partition_key) {
+    let by_namespace = requested == 0 && has_namespace_key(schema, properties, version);
+    if by_namespace || schema.fields.iter().any(|field| field.is_partition_key) {
         if requested > limits.most_key_partitions {
             let most = limits.most_key_partitions.to_string();
             return Err(Refusal::worded("schema.partitions", &[&requested.to_string(), &most, &schema.name]));

@@ -8,6 +8,7 @@ use proto::msg::MsgPosition;
 use proto::schema::field_data::Field;
 use proto::schema::{DataType, FieldData, LongArray, ScalarField, scalar_field};
 
+use super::external::refuse_external;
 use super::fault::Fault;
 use super::reply::{Refusal, Version};
 use super::state::{Collection, FakeState, Load};
@@ -24,7 +25,9 @@ impl FakeState {
         let mut reply = wire::FlushResponse::default();
         let is_limited = self.flush_limit && self.version >= (2, 4, 0);
         for name in &request.collection_names {
-            let flushed_at = self.collection(&request.db_name, name)?.history.flushed_at;
+            let held = self.collection(&request.db_name, name)?;
+            refuse_external(&held.schema, "flush")?;
+            let flushed_at = held.history.flushed_at;
             if is_limited && flushed_at.is_some_and(|at| at.elapsed() < FLUSH_INTERVAL) {
                 return Err(Refusal::new(8, ErrorCode::RateLimit, RATE_LIMITED));
             }

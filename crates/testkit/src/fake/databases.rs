@@ -94,9 +94,7 @@ impl FakeState {
         let held = self.database(database)?;
         let Some(most) = held.properties.get("database.max.collections") else { return Ok(()) };
         let Ok(most) = most.parse::<usize>() else {
-            return Err(Refusal::unexpected(format!(
-                "parse value of property fail, key:database.max.collections, value:{most}"
-            )));
+            return Err(Refusal::worded("database.limit", &[&most.clone()]));
         };
         if held.collections.len() >= most {
             return Err(Refusal::new(

@@ -5,6 +5,7 @@ use proto::milvus as wire;
 use proto::schema::{IDs, LongArray, StringArray, i_ds};
 
 use super::cell::{Deletion, Key, user_columns};
+use super::external::refuse_external;
 use super::insert::no_partition;
 use super::reply::{Refusal, Version};
 use super::segment::ALL_PARTITIONS;
@@ -37,6 +38,7 @@ impl FakeState {
                 Refusal::new(100, ErrorCode::CollectionNotExists, text)
             }
         })?;
+        refuse_external(&held.schema, "delete")?;
         let partition = match request.partition_name.as_str() {
             "" => ALL_PARTITIONS,
             name => match held.partition(name) {

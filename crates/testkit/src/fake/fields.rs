@@ -8,6 +8,7 @@ use proto::milvus::alter_collection_schema_request::drop_request::Identifier;
 use proto::milvus::alter_collection_schema_request::{AddRequest, DropRequest};
 use proto::schema::{DataType, FieldSchema};
 
+use super::external::is_external;
 use super::limits::is_vector;
 use super::reply::{Refusal, Version};
 use super::schema_check::{check_auto_id, check_default, check_field};
@@ -88,7 +89,13 @@ impl Collection {
         if field.is_primary_key {
             return Err(invalid(format!("not support to add pk field, field name = {name}")));
         }
-        if !field.nullable {
+        if is_external(&self.schema) {
+            if field.external_field.is_empty() {
+                return Err(invalid(format!(
+                    "add field operation on external collection requires external_field mapping, field name = {name}"
+                )));
+            }
+        } else if !field.nullable {
             return Err(invalid(format!(
                 "added field must be nullable, please check it, field name = {name}"
             )));

@@ -8,7 +8,7 @@ use super::privileges::{Object, group_contains, level_of_group, object_of};
 use super::reply::{Refusal, Version};
 use super::state::FakeState;
 use super::users::{PUBLIC_ROLE, Users, role_entity};
-use super::words::{V2_3, V2_5};
+use super::words::{V2_3, V2_5, V2_6};
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -104,18 +104,19 @@ impl Users {
 
 impl FakeState {
     pub(super) fn create_role(&mut self, request: &wire::CreateRoleRequest) -> Answer<Status> {
-        let name = request.entity.clone().unwrap_or_default().name;
+        let wire::RoleEntity { name, description } = request.entity.clone().unwrap_or_default();
         check_role_name(&name)?;
-        if self.users.roles.contains(&name) {
+        if self.users.roles.contains_key(&name) {
             return Err(Refusal::worded("role.role_exists", &[&name]));
         }
-        self.users.roles.insert(name);
+        let description = if self.version < V2_6 { String::new() } else { description };
+        self.users.roles.insert(name, description);
         Ok(Status::default())
     }
 
     pub(super) fn operate_user_role(&mut self, request: &wire::OperateUserRoleRequest) -> Answer<Status> {
         let wire::OperateUserRoleRequest { username, role_name, .. } = request;
-        if !self.users.roles.contains(role_name) {
+        if !self.users.roles.contains_key(role_name) {
             return Err(Refusal::worded("role.no_role", &[]));
         }
         let Some(user) = self.users.by_name.get_mut(username) else {
@@ -133,7 +134,7 @@ impl FakeState {
         let Some(object) = Object::from_name(&grant.object) else {
             return Err(Refusal::worded("role.no_object", &[&grant.object]));
         };
-        if !self.users.roles.contains(&grant.role) {
+        if !self.users.roles.contains_key(&grant.role) {
             return Err(Refusal::worded("role.no_granted_role", &[&grant.role]));
         }
         if !object.has_privilege(&grant.privilege) && !self.users.groups.contains_key(&grant.privilege) {
@@ -155,7 +156,7 @@ impl FakeState {
             db_name: request.db_name.clone(),
         };
         let mut grant = Grant::from_entity(&entity);
-        if !self.users.roles.contains(&grant.role) {
+        if !self.users.roles.contains_key(&grant.role) {
             return Err(Refusal::worded("role.no_granted_role", &[&grant.role]));
         }
         if !self.users.is_privilege(&grant.privilege) {
@@ -178,7 +179,7 @@ impl FakeState {
     ) -> Answer<wire::SelectGrantResponse> {
         let entity = request.entity.clone().unwrap_or_default();
         let wanted = Grant::from_entity(&entity);
-        if !self.users.roles.contains(&wanted.role) {
+        if !self.users.roles.contains_key(&wanted.role) {
             return Err(Refusal::worded("role.no_selected_role", &[&wanted.role]));
         }
         let version = self.version;

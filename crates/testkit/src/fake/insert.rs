@@ -8,10 +8,13 @@ use proto::schema::field_data::Field;
 use proto::schema::{DataType, FieldData, FunctionType, IDs, LongArray, StringArray, i_ds};
 
 use super::cell::{Cell, Column, Key, Row, user_columns};
+use super::external::refuse_external;
 use super::hash;
+use super::properties::missing_hidden_field;
 use super::reply::{Refusal, Version};
 use super::state::FakeState;
 use super::values::{count_words, read_cells};
+use super::words::{Kind, V3_0};
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -20,6 +23,10 @@ impl FakeState {
         let version = self.version;
         let wire::InsertRequest { db_name, collection_name, partition_name, .. } = request;
         let held = self.collection(db_name, collection_name)?;
+        refuse_external(&held.schema, "insert")?;
+        if let Some(text) = missing_hidden_field(&held.schema, &held.properties).filter(|_| version >= V3_0) {
+            return Err(Refusal::stated(Kind::Invalid, text));
+        }
         if held.has_partition_key() && !partition_name.is_empty() {
             let text = "not support manually specifying the partition names if partition key mode is used";
             return Err(unexpected(version, text));

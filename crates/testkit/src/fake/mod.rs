@@ -22,6 +22,8 @@ mod contents;
 mod data;
 mod databases;
 mod delete;
+mod denials;
+mod external;
 mod fault;
 mod fields;
 mod files;

@@ -3,6 +3,7 @@
 use proto::common::Status;
 use proto::milvus as wire;
 
+use super::external::refuse_external;
 use super::names::{Named, check_name};
 use super::reply::Refusal;
 use super::state::{FakeState, Partition};
@@ -23,9 +24,11 @@ impl FakeState {
     }
 
     pub(super) fn create_partition(&mut self, request: &wire::CreatePartitionRequest) -> Answer<Status> {
+        check_name(Named::Collection, &request.collection_name, self.version)?;
         check_name(Named::Partition, &request.partition_name, self.version)?;
         let id = self.next_id();
         let collection = self.collection(&request.db_name, &request.collection_name)?;
+        refuse_external(&collection.schema, "create partition")?;
         if collection.has_partition_key() {
             return Err(Refusal::plain("disable create partition if partition key mode is used"));
         }

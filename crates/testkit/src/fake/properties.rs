@@ -43,10 +43,36 @@ pub(super) fn add_server_made(properties: &mut Properties, schema: &CollectionSc
     }
     if version >= V3_0 {
         add(SHARDING, "false");
-        if schema.enable_namespace && properties.get(NAMESPACE_MODE).is_none_or(|mode| mode != "partition") {
+        if has_namespace_key(schema, properties, version) {
             properties.insert(ISOLATION.to_owned(), "true".to_owned());
         }
         properties.retain(|key, _| !key.starts_with("cipher."));
+    }
+}
+
+/// Returns whether rows are put into partitions by their namespace.
+pub(super) fn has_namespace_key(
+    schema: &CollectionSchema,
+    properties: &Properties,
+    version: Version,
+) -> bool {
+    let is_hashed = properties.get(NAMESPACE_MODE).is_none_or(|mode| mode != "partition");
+    version >= V3_0 && schema.enable_namespace && is_hashed
+}
+
+/// Returns why a collection cannot take rows: with ids of the request, the hidden fields get none.
+pub(super) fn missing_hidden_field(
+    schema: &CollectionSchema,
+    properties: &Properties,
+) -> Option<&'static str> {
+    if properties.get(PRESERVE_FIELD_IDS).is_none_or(|value| value != "true") {
+        None
+    } else if schema.enable_dynamic_field {
+        Some("fieldName $meta not exist in collection schema, fieldType JSON, fieldId 0")
+    } else if schema.enable_namespace {
+        Some("namespace field not found")
+    } else {
+        None
     }
 }
 
@@ -63,8 +89,14 @@ pub(super) fn check_new(
     version: Version,
 ) -> Result<(), Refusal> {
     let has_key = schema.fields.iter().any(|field| field.is_partition_key);
+    if schema.enable_namespace && version >= V3_0 && has_key {
+        return Err(invalid("namespace is not supported with partition key mode".to_owned()));
+    }
     for (key, value) in properties {
         match key.as_str() {
+            ISOLATION if value == "false" && schema.enable_namespace && version >= V3_0 => {
+                return Err(Refusal::worded("namespace.isolation", &[&schema.name]));
+            }
             ISOLATION if value == "true" && !has_key && version >= V2_5 => return Err(no_key(&schema.name)),
             TTL if version >= V2_6 && value.parse::<i64>().is_err() => {
                 return Err(Refusal::worded("property.not_a_ttl", &[value]));
@@ -89,6 +121,9 @@ fn check_new_of_3_0(key: &str, value: &str, schema: &CollectionSchema) -> Result
         "warmup" => Err(invalid(
             "warmup key 'warmup' is only allowed at field level, use warmup.scalarField/warmup.scalarIndex/warmup.vectorField/warmup.vectorIndex at collection level".to_owned(),
         )),
+        NAMESPACE_MODE if !matches!(value, "partition_key" | "partition") => Err(invalid(format!(
+            "invalid {NAMESPACE_MODE} value \"{value}\", valid values: [partition_key, partition]"
+        ))),
         SHARDING if !matches!(value, "true" | "false") => Err(invalid(format!(
             "invalid {SHARDING} value \"{value}\", valid values: [true,false]"
         ))),
@@ -161,8 +196,18 @@ pub(super) fn check_change(
             MAX_FIELD_ID if version >= V3_0 => {
                 return Err(invalid(format!("cannot alter reserved collection property {key}")));
             }
-            SHARDING | NAMESPACE_MODE if version >= V3_0 => {
+            NAMESPACE_MODE if version >= V3_0 => {
+                return Err(invalid(format!(
+                    "cannot alter {key} via alter_collection_properties; namespace mode is immutable after collection creation"
+                )));
+            }
+            SHARDING if version >= V3_0 => {
                 return Err(invalid(format!("cannot alter {key} after collection creation")));
+            }
+            "collection.external_source" | "collection.external_spec" if version >= V3_0 => {
+                return Err(invalid(format!(
+                    "cannot alter {key} via alter_collection_properties; use RefreshExternalCollection instead"
+                )));
             }
             "mmap.enabled" if version >= V3_0 && is_loaded => {
                 let text = format!(

@@ -25,14 +25,19 @@ impl FakeState {
                 roles: user.roles.iter().map(|role| role_entity(role)).collect(),
             }
         });
-        let own = |role: &&String| ![ADMIN_ROLE, PUBLIC_ROLE].contains(&role.as_str());
+        let own = held.roles.iter().filter(|(name, _)| ![ADMIN_ROLE, PUBLIC_ROLE].contains(&name.as_str()));
         let groups = held.groups.iter().map(|(name, privileges)| wire::PrivilegeGroupInfo {
             group_name: name.clone(),
             privileges: privileges.iter().map(|name| wire::PrivilegeEntity { name: name.clone() }).collect(),
         });
         let rbac_meta = wire::RbacMeta {
             users: users.collect(),
-            roles: held.roles.iter().filter(own).map(|role| role_entity(role)).collect(),
+            roles: own
+                .map(|(name, description)| wire::RoleEntity {
+                    name: name.clone(),
+                    description: description.clone(),
+                })
+                .collect(),
             grants: held.grants.iter().map(Grant::to_entity).collect(),
             privilege_groups: groups.collect(),
         };
@@ -44,14 +49,14 @@ impl FakeState {
         let meta = request.rbac_meta.clone().unwrap_or_default();
         self.check_restorable(&meta)?;
         let held = &mut self.users;
-        held.roles.extend(meta.roles.into_iter().map(|role| role.name));
+        held.roles.extend(meta.roles.into_iter().map(|role| (role.name, role.description)));
         for group in meta.privilege_groups {
             let names = group.privileges.into_iter().map(|privilege| privilege.name).collect();
             held.groups.insert(group.group_name, names);
         }
         for grant in meta.grants.iter().map(Grant::from_entity) {
             // A grant to an unknown role is accepted and not stored.
-            if held.roles.contains(&grant.role) && !held.grants.contains(&grant) {
+            if held.roles.contains_key(&grant.role) && !held.grants.contains(&grant) {
                 held.grants.push(grant);
             }
         }
@@ -66,7 +71,7 @@ impl FakeState {
     fn check_restorable(&self, meta: &wire::RbacMeta) -> Answer<()> {
         let held = &self.users;
         let exists = |kind, name: &str| Err(Refusal::worded("rbac.exists", &[kind, name]));
-        if let Some(role) = meta.roles.iter().find(|role| held.roles.contains(&role.name)) {
+        if let Some(role) = meta.roles.iter().find(|role| held.roles.contains_key(&role.name)) {
             return exists("role", &role.name);
         }
         let groups = &meta.privilege_groups;
@@ -83,8 +88,9 @@ impl FakeState {
             if held.by_name.contains_key(&user.user) {
                 return exists("user", &user.user);
             }
-            let is_known =
-                |name: &String| held.roles.contains(name) || meta.roles.iter().any(|role| role.name == *name);
+            let is_known = |name: &String| {
+                held.roles.contains_key(name) || meta.roles.iter().any(|role| role.name == *name)
+            };
             if let Some(role) = user.roles.iter().find(|role| !is_known(&role.name))
                 && self.version >= V2_6
             {

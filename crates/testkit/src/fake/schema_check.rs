@@ -3,6 +3,7 @@
 use proto::schema::value_field::Data;
 use proto::schema::{CollectionSchema, DataType, FieldSchema, FunctionSchema, FunctionType};
 
+use super::external::is_external;
 use super::limits::{self, is_stored, is_vector, limits, type_name};
 use super::names::{Named, check_name};
 use super::reply::{Refusal, Version};
@@ -83,7 +84,7 @@ fn check_keys(schema: &CollectionSchema, version: Version) -> Check {
         }
     }
     let primary = match pair(|field| field.is_primary_key) {
-        (None, _) if schema.external_source.is_empty() => {
+        (None, _) if !is_external(schema) => {
             return Err(Refusal::worded("schema.no_primary", &[]));
         }
         (Some(first), Some(second)) => {

@@ -68,6 +68,10 @@ impl Service {
         }
         use_database_of_header(&mut request);
         check_privilege(&state, call, &request)?;
+        let database = request.get_ref().own_database().unwrap_or_default();
+        if let Err(refusal) = state.check_denied(call, database) {
+            return Ok(Response::new(R::from_refusal(refusal.into_status(call, state.version))));
+        }
         if state.faults.denies(call) {
             return Err(Status::permission_denied(format!("Privilege{call}: permission deny")));
         }

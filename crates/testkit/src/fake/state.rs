@@ -13,7 +13,7 @@ use super::fault::Faults;
 use super::import_v1::Task;
 use super::jobs::Job;
 use super::names::{Named, check_name};
-use super::properties::Properties;
+use super::properties::{Properties, has_namespace_key};
 use super::reply::{Refusal, Version};
 use super::segment::{Segment, SegmentDelays};
 use super::segments::History;
@@ -198,7 +198,8 @@ impl Collection {
     }
 
     pub(super) fn has_partition_key(&self) -> bool {
-        self.schema.fields.iter().any(|field| field.is_partition_key)
+        has_namespace_key(&self.schema, &self.properties, V3_0)
+            || self.schema.fields.iter().any(|field| field.is_partition_key)
     }
 
     /// Removes a partition with its segments, which vanish from lists a moment later on a real server.

@@ -93,6 +93,10 @@ impl DescribesTarget for wire::FlushRequest {
         Some(&mut self.db_name)
     }
 
+    fn own_database(&self) -> Option<&str> {
+        Some(&self.db_name)
+    }
+
     fn collection(&self) -> Option<&str> {
         self.collection_names.first().map(String::as_str)
     }

@@ -27,7 +27,8 @@ const LONGEST_USER: usize = 32;
 pub(super) struct Users {
     /// The users, each with what the server stores of them.
     pub(super) by_name: BTreeMap<String, User>,
-    pub(super) roles: BTreeSet<String>,
+    /// The roles, each with its description.
+    pub(super) roles: BTreeMap<String, String>,
     pub(super) grants: Vec<Grant>,
     /// The groups that users made, each with its privileges.
     pub(super) groups: BTreeMap<String, BTreeSet<String>>,
@@ -54,7 +55,7 @@ impl Users {
         ]);
         Self {
             by_name,
-            roles: [ADMIN_ROLE, PUBLIC_ROLE].map(str::to_owned).into(),
+            roles: [ADMIN_ROLE, PUBLIC_ROLE].map(|role| (role.to_owned(), String::new())).into(),
             grants: Vec::new(),
             groups: BTreeMap::new(),
             superuser: superuser.to_owned(),

@@ -20,7 +20,7 @@ struct Exception {
 const EXCEPTIONS: &[Exception] = &[
     Exception {
         versions: &["2.5.27", "2.6.19"],
-        steps: &["load.good", "load.again", "load.other_replicas"],
+        steps: &["load.good", "load.again", "load.other_replicas", "quota.deny."],
         method: "LoadCollection",
         difference: "",
         reason: "the recorded servers had no query node",
@@ -108,6 +108,13 @@ const EXCEPTIONS: &[Exception] = &[
         method: "CreateCollection",
         difference: "proto:\\u{a0}",
         reason: "the words of the protocol library have another kind of space in some builds",
+    },
+    Exception {
+        versions: &["2.6.19", "3.0.0"],
+        steps: &["quota.deny.writing"],
+        method: "",
+        difference: "error_code \"48\" instead of \"0\"",
+        reason: "the recorded servers took longer than the test to deny writing",
     },
     Exception {
         versions: &[],
