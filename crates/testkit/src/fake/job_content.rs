@@ -6,11 +6,9 @@ use super::binlogs::{FieldFiles, Rules, field_files, files_below, no_number, rea
 use super::cell::{Column, Deletion, Row, user_columns};
 use super::hash;
 use super::jobs::{Job, size_below};
-use super::properties::missing_hidden_field;
 use super::reply::{Refusal, Version};
 use super::segment::ALL_PARTITIONS;
 use super::state::FakeState;
-use super::words::V3_0;
 
 /// The earliest physical time of a valid hybrid timestamp: the year 2000, in milliseconds.
 const EARLIEST_MS: u64 = 946_684_800_000;
