@@ -369,7 +369,7 @@ fn advice_for_plan_error(error: &PlanError) -> Option<Advice> {
         PlanError::DropsUnconfirmed(_) => Advice::ReviewNewTargets,
         PlanError::TargetsMissing(_) => Advice::CreateTargets,
         PlanError::SchemaDiffers { .. } => Advice::RecreateTarget { field_ids_differ: false },
-        PlanError::StorageVersion(..) => Advice::UseNewerTarget,
+        PlanError::StorageVersion(..) | PlanError::MissingColumn(..) => Advice::UseNewerTarget,
         PlanError::NotInBackup(_) | PlanError::ExternalKeys(_) => return None,
     })
 }

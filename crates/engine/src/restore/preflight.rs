@@ -232,6 +232,7 @@ async fn describe_importer(milvus: &Milvus) -> ImporterFacts {
         ignores_delete_times: !capabilities.import_applies_deletes_by_time,
         max_segments,
         reads_column_groups: capabilities.imports_column_groups,
+        fills_missing_columns: capabilities.fills_missing_columns,
     }
 }
 

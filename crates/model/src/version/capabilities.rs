@@ -26,6 +26,8 @@ pub struct Capabilities {
     pub describe_segments: bool,
     /// Imports files that contain groups of columns (2.6.0).
     pub imports_column_groups: bool,
+    /// Fills the columns of fields that were added after a segment was written (2.6.0).
+    pub fills_missing_columns: bool,
     /// Keeps the aliases of a dropped collection, or refuses to drop it while it has some (2.4.0).
     pub keeps_aliases_of_dropped: bool,
     /// Has import jobs that wait for their commit, and lists and counts their segments before it (3.0.0).
@@ -75,6 +77,7 @@ impl Capabilities {
             rest: version.at_least((2, 4, 0)),
             describe_segments: version.at_least((2, 5, 8)),
             imports_column_groups: version.at_least((2, 6, 0)),
+            fills_missing_columns: version.at_least((2, 6, 0)),
             keeps_aliases_of_dropped: version.at_least((2, 4, 0)),
             commits_imports: version.at_least((3, 0, 0)),
             shortens_lists: version.at_least((2, 5, 0)),

@@ -1,5 +1,6 @@
 //! The error of planning a restore.
 
+use crate::ids::SegmentId;
 use crate::name::CollectionRef;
 
 /// The reason why a restore cannot be planned.
@@ -30,6 +31,11 @@ pub enum PlanError {
         "{0} contains segments of storage version {1}, which this Milvus cannot import (version 2: since 2.6.0)"
     )]
     StorageVersion(CollectionRef, i64),
+    /// A segment lacks the files of a field that was added later, and the target does not fill them.
+    #[error(
+        "segment {1} of {0} has no files of field {2}, which was added later: only Milvus 2.6.0 and later can import it"
+    )]
+    MissingColumn(CollectionRef, SegmentId, String),
     /// An external collection whose keys Milvus did not hand out.
     #[error(
         "the keys of the external collection {0} are not in the backup, because Milvus shows them as ***: leave it out \

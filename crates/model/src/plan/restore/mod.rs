@@ -148,7 +148,7 @@ impl RestorePlan {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
             let (index, backup) = found.ok_or_else(|| PlanError::NotInBackup(source.clone()))?;
             if !request.options.meta_only {
-                targets::check_segments(backup, facts.importer.reads_column_groups)?;
+                targets::check_segments(backup, &facts.importer)?;
             }
             if backup.schema.is_external() && backup.schema.hides_external_keys() {
                 return Err(PlanError::ExternalKeys(backup.name.clone()));

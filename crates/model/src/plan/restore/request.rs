@@ -147,6 +147,8 @@ pub struct ImporterFacts {
     pub max_segments: Option<usize>,
     /// Whether it reads files with groups of columns.
     pub reads_column_groups: bool,
+    /// Whether it fills a column that a segment lacks, because the field was added later.
+    pub fills_missing_columns: bool,
 }
 
 /// The facts about a partition's prefix in the backup.

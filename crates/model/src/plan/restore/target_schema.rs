@@ -27,6 +27,7 @@ pub(super) fn find_differences(
     for field in extra.filter(|field| !wanted().any(|other| other.name == field.name)) {
         differences.push(format!("field {} is not in the backup", field.name));
     }
+    compare_arrays(&backup.schema, target, &mut differences);
     if target.enable_dynamic_field != backup.schema.enable_dynamic_field {
         let [found, expected] = [target, &backup.schema]
             .map(|schema| if schema.enable_dynamic_field { "enabled" } else { "disabled" });
@@ -39,6 +40,30 @@ pub(super) fn find_differences(
             .push(format!("it has {num_partitions} partitions for its partition key instead of {expected}"));
     }
     differences
+}
+
+/// Adds the differences of the arrays of structs, whose fields have columns and ids of their own.
+fn compare_arrays(backup: &Schema, target: &Schema, differences: &mut Vec<String>) {
+    let find = |schema: &Schema, name: &str| {
+        schema.struct_array_fields.iter().find(|array| array.name == name).cloned()
+    };
+    for array in &backup.struct_array_fields {
+        let Some(other) = find(target, &array.name) else {
+            differences.push(format!("field {} is missing", array.name));
+            continue;
+        };
+        for field in &array.fields {
+            // The same name may occur in several arrays.
+            let named =
+                |field: &Field| Field { name: format!("{}[{}]", array.name, field.name), ..field.clone() };
+            match other.fields.iter().find(|other| other.name == field.name) {
+                Some(other) => compare_fields(&named(field), &named(other), differences),
+                None => differences.push(format!("field {} is missing", named(field).name)),
+            }
+        }
+    }
+    let extra = target.struct_array_fields.iter().filter(|array| find(backup, &array.name).is_none());
+    differences.extend(extra.map(|array| format!("field {} is not in the backup", array.name)));
 }
 
 /// Adds the differences of two fields with the same name.
@@ -84,7 +109,7 @@ fn compare_fields(backup: &Field, target: &Field, differences: &mut Vec<String>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{DataType, KeyValue};
+    use crate::manifest::{DataType, KeyValue, StructArrayField};
     use crate::plan::sample;
 
     fn field(id: i64, name: &str, data_type: DataType) -> Field {
@@ -112,6 +137,28 @@ mod tests {
         target.fields.push(Field { is_dynamic: true, ..field(103, "$meta", DataType::JSON) });
         assert_eq!(find_differences(&backup, &target, 1), [""; 0]);
         assert_eq!(find_differences(&backup, &target, 0), [""; 0], "the number is not known");
+    }
+
+    #[test]
+    fn arrays_of_structs_are_compared_with_their_fields() {
+        let array = |name: &str, id| StructArrayField {
+            name: name.to_owned(),
+            fields: vec![field(id, "e", DataType::INT64)],
+            ..StructArrayField::default()
+        };
+        let mut backup = backup();
+        backup.schema.struct_array_fields = vec![array("st", 104), array("gone", 106)];
+        let mut target = backup.schema.clone();
+        assert_eq!(find_differences(&backup, &target, 1), [""; 0]);
+        target.struct_array_fields = vec![array("st", 105), array("more", 106)];
+        assert_eq!(
+            find_differences(&backup, &target, 1),
+            [
+                "field st[e] has the id 105 instead of 104",
+                "field gone is missing",
+                "field more is not in the backup"
+            ]
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::target_schema::find_differences;
-use super::{CollectionPlan, ExistingTargetPolicy, PlanError, TargetAction, TargetFacts};
-use crate::manifest::CollectionBackup;
+use super::{CollectionPlan, ExistingTargetPolicy, ImporterFacts, PlanError, TargetAction, TargetFacts};
+use crate::manifest::{CollectionBackup, Segment};
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use crate::plan::backup::segments;
 use crate::segment::{SegmentKind, StorageFormat};
@@ -90,18 +90,35 @@ pub(super) fn remove_taken_aliases(
 /// Rejects segments that the target cannot import.
 ///
 /// Segments without files are accepted: a backup that 0.4 made with `--meta_only` has only such segments.
-pub(super) fn check_segments(backup: &CollectionBackup, reads_column_groups: bool) -> Result<(), PlanError> {
+pub(super) fn check_segments(backup: &CollectionBackup, importer: &ImporterFacts) -> Result<(), PlanError> {
     for (_, segment) in segments(backup).filter(|(_, segment)| segment.objects() > 0) {
         match segment.kind {
             // The entries of L0 segments are folded into the delta logs of the segments whose rows they delete.
+            SegmentKind::Rows { format: StorageFormat::V1 } if !importer.fills_missing_columns => {
+                if let Some(field) = find_missing_column(backup, segment) {
+                    return Err(PlanError::MissingColumn(backup.name.clone(), segment.id, field));
+                }
+            }
             SegmentKind::Rows { format: StorageFormat::V1 } | SegmentKind::Deletes => {}
-            SegmentKind::Rows { format: StorageFormat::V2 } if reads_column_groups => {}
+            SegmentKind::Rows { format: StorageFormat::V2 } if importer.reads_column_groups => {}
             SegmentKind::Rows { format: StorageFormat::V2 | StorageFormat::Unsupported } => {
                 return Err(PlanError::StorageVersion(backup.name.clone(), segment.storage_version.0));
             }
         }
     }
     Ok(())
+}
+
+/// Returns a nullable field of which a segment has no files, because it was added after the segment was written.
+///
+/// Other missing columns are damage, which is found where the files are listed.
+fn find_missing_column(backup: &CollectionBackup, segment: &Segment) -> Option<String> {
+    if segment.binlogs.is_empty() {
+        return None;
+    }
+    let has = |id: i64| segment.binlogs.iter().any(|file| file.field.0 == id);
+    let mut fields = backup.schema.fields.iter().filter(|field| field.nullable && !field.is_dynamic);
+    fields.find(|field| !has(field.id)).map(|field| field.name.clone())
 }
 
 /// Returns the databases of the targets and the selected ones, without those that exist in the target.

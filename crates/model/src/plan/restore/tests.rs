@@ -75,6 +75,22 @@ fn a_target_whose_drop_was_not_confirmed_is_not_dropped() {
 }
 
 #[test]
+fn a_segment_without_a_field_that_was_added_later_needs_a_target_that_fills_it() {
+    let mut backup = sample::collection("books", two_partitions());
+    backup.schema.fields.push(Field {
+        id: 101,
+        name: "later".to_owned(),
+        nullable: true,
+        ..Field::default()
+    });
+    let refused = plan_backup(backup.clone(), &sample::request(), &sample::facts()).unwrap_err().to_string();
+    assert!(refused.contains("has no files of field later, which was added later"), "{refused}");
+    let importer = ImporterFacts { fills_missing_columns: true, ..ImporterFacts::default() };
+    let newer = TargetFacts { importer, ..sample::facts() };
+    assert!(plan_backup(backup, &sample::request(), &newer).is_ok());
+}
+
+#[test]
 fn a_plan_states_why_it_stages() {
     let backup = || sample::collection("books", two_partitions());
     let far =
