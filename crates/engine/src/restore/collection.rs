@@ -96,7 +96,7 @@ impl RestoreRun<'_> {
         // A cancellation must not interrupt the creation: the report must say whether the collection exists.
         let aliases = self.drop_collection(plan).await?;
         attempt.dropped = aliases.is_some();
-        attempt.created = self.create_collection(plan, backup).await?;
+        attempt.created = self.create_collection(plan, backup, &mut attempt.lacks).await?;
         ctx.run(self.create_partitions(plan, backup)).await?;
         ctx.run(self.create_indexes(plan, &mut attempt.lacks)).await?;
         self.emit_phase(plan, CollectionPhase::Importing);

@@ -1,7 +1,7 @@
 //! Creates databases, collections, partitions and indexes in the target.
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::CreateCollection;
+use milvus::{CreateCollection, MilvusError, MilvusErrorKind};
 use model::manifest::{CollectionBackup, Field, FieldSteps, KeyValue, Schema};
 use model::name::CollectionRef;
 use model::plan::restore::{CollectionPlan, PlanError, SkipParams, TargetAction};
@@ -12,6 +12,11 @@ use crate::Error;
 /// The property with which Milvus creates functions of models without asking their provider.
 const FUNCTION_CHECK: &str = "disable_func_runtime_check";
 
+/// Returns whether a property cannot be set after the creation of its collection.
+fn is_needed_at_creation(key: &str) -> bool {
+    key == FUNCTION_CHECK || key.starts_with("namespace.")
+}
+
 /// The partition that Milvus creates with every collection.
 const DEFAULT_PARTITION: &str = "_default";
 
@@ -21,7 +26,7 @@ impl RestoreRun<'_> {
         for database in &self.prepared.plan.databases {
             match self.milvus().create_database(database).await {
                 Ok(()) => {}
-                Err(error) if error.kind() == milvus::MilvusErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == MilvusErrorKind::AlreadyExists => {}
                 Err(error) => {
                     return Err(Error::from(error));
                 }
@@ -40,7 +45,7 @@ impl RestoreRun<'_> {
         if milvus.capabilities().keeps_aliases_of_dropped {
             aliases = match milvus.aliases(target).await {
                 Ok(aliases) => aliases,
-                Err(error) if error.kind() == milvus::MilvusErrorKind::CollectionNotFound => Vec::new(),
+                Err(error) if error.kind() == MilvusErrorKind::CollectionNotFound => Vec::new(),
                 Err(error) => return Err(error.into()),
             };
             for alias in &aliases {
@@ -68,10 +73,13 @@ impl RestoreRun<'_> {
     }
 
     /// Creates the target collection unless the plan uses an existing one; returns whether this restore created it.
+    ///
+    /// A property that Milvus refuses costs no data, so it is only described in `lacks`.
     pub(super) async fn create_collection(
         &self,
         plan: &CollectionPlan,
         backup: &CollectionBackup,
+        lacks: &mut Vec<String>,
     ) -> Result<bool, Error> {
         let target = &plan.target;
         if plan.action == TargetAction::Use {
@@ -99,7 +107,9 @@ impl RestoreRun<'_> {
                 .has_partition_key()
                 .then_some(i64::try_from(backup.partitions.len()).unwrap_or(i64::MAX)),
         };
-        self.milvus().create_collection(&request).await?;
+        if let Err(error) = self.milvus().create_collection(&request).await {
+            lacks.extend(self.create_without_refused_properties(&request, error).await?);
+        }
         for field in &steps.added {
             self.milvus().add_field(target, &without_skipped(field.clone(), skip)).await?;
         }
@@ -107,6 +117,24 @@ impl RestoreRun<'_> {
             self.milvus().drop_field(target, field).await?;
         }
         Ok(true)
+    }
+
+    /// Creates a collection that Milvus refused with its properties, and sets those that can be set afterwards one by one.
+    ///
+    /// Returns what the collection lacks. Fails with the first error if the properties are not the reason.
+    async fn create_without_refused_properties(
+        &self,
+        request: &CreateCollection,
+        error: MilvusError,
+    ) -> Result<Option<String>, Error> {
+        let is_refusal = matches!(error.kind(), MilvusErrorKind::Invalid | MilvusErrorKind::Server);
+        let (needed, others): (Vec<KeyValue>, Vec<KeyValue>) =
+            request.properties.iter().cloned().partition(|property| is_needed_at_creation(&property.key));
+        let bare = CreateCollection { properties: needed, ..request.clone() };
+        if !is_refusal || others.is_empty() || self.milvus().create_collection(&bare).await.is_err() {
+            return Err(error.into());
+        }
+        Ok(self.set_properties_one_by_one(&request.target, &others).await)
     }
 
     /// Creates the partitions of the plan; with a partition key, Milvus has created them with the collection.

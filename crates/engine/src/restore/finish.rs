@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use model::manifest::LoadState;
+use model::manifest::{KeyValue, LoadState};
+use model::name::CollectionRef;
 use model::plan::restore::CollectionPlan;
 
 use super::RestoreRun;
@@ -19,9 +20,18 @@ impl RestoreRun<'_> {
         }
         let target = &plan.target;
         self.milvus().alter_collection(target, &plan.properties_after).await.err()?;
-        // One value that this release refuses must not cost the others.
+        self.set_properties_one_by_one(target, &plan.properties_after).await
+    }
+
+    /// Sets properties one by one, so that one value that Milvus refuses does not cost the others; returns what the
+    /// collection lacks then.
+    pub(super) async fn set_properties_one_by_one(
+        &self,
+        target: &CollectionRef,
+        properties: &[KeyValue],
+    ) -> Option<String> {
         let mut refused = Vec::new();
-        for property in &plan.properties_after {
+        for property in properties {
             if let Err(error) = self.milvus().alter_collection(target, std::slice::from_ref(property)).await {
                 refused.push((property.key.as_str(), error));
             }

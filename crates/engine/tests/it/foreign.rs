@@ -234,7 +234,7 @@ async fn unsupported_formats_are_rejected_before_anything_is_changed() {
     let cases: [(Edit, &str); 2] = [
         (
             |meta, _| find_segment_with_deletes(meta).1["storage_version"] = 2.into(),
-            "contains segments of storage version 2 (Milvus 2.6 and later), which this version cannot restore",
+            "contains segments of storage version 2, which this Milvus cannot import (version 2: since 2.6.0)",
         ),
         (
             |meta, _| meta["format"] = "snapshot".into(),

@@ -6,7 +6,7 @@ use engine::{CheckPurpose, Event, JobCtx};
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use milvus::Auth;
-use model::manifest::{DataType, Field};
+use model::manifest::{DataType, Field, KeyValue};
 use model::mapping::Mapping;
 use model::name::CollectionRef;
 use model::plan::backup::BackupRequest;
@@ -249,4 +249,25 @@ async fn an_import_that_waits_for_its_commit_is_named() {
     let warnings = world.preview(&backup_request("later")).await.unwrap().warnings;
     let expected = format!("import job {job} into books waits for its commit");
     assert!(warnings.iter().any(|warning| warning.starts_with(&expected)), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_property_that_the_target_refuses_costs_only_itself() {
+    let from = World::with_version("2.5.27", |config| config);
+    let milvus = from.connect().await;
+    let mut create = samples::small_collection("books");
+    let properties = [("query_mode", "fast"), ("collection.autocompaction.enabled", "false")];
+    create.properties = properties.map(|(key, value)| KeyValue::new(key, value)).to_vec();
+    milvus.create_collection(&create).await.unwrap();
+    samples::insert_rows(&milvus, "books", "_default", 3).await;
+    from.back_up(&backup_request("nightly")).await.unwrap();
+    let into = World::with_version("3.0.0", |config| config);
+    let engine = from.engine_with_target(&into);
+    let restored = restore(&engine, &restore_request("nightly"), &JobCtx::detached()).await.unwrap();
+    let lacks = &restored.collections[0].lacks;
+    assert!(lacks.len() == 1 && lacks[0].contains("without its properties query_mode: "), "{restored:?}");
+    assert_eq!(into.fake.rows("default", "books").len(), 3);
+    let described = into.connect().await.describe_collection(&samples::collection("books")).await.unwrap();
+    let kept = described.properties.iter().find(|property| property.key == properties[1].0);
+    assert_eq!(kept.map(|property| property.value.as_str()), Some("false"));
 }
