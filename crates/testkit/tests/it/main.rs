@@ -3,6 +3,8 @@
 #[cfg(feature = "fake")]
 mod exceptions;
 #[cfg(feature = "fake")]
+mod fake;
+#[cfg(feature = "fake")]
 mod replay;
 #[cfg(feature = "milvus")]
 mod seed;
