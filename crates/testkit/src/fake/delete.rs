@@ -6,7 +6,7 @@ use proto::schema::{IDs, LongArray, StringArray, i_ds};
 
 use super::cell::{Deletion, Key, user_columns};
 use super::external::refuse_external;
-use super::insert::no_partition;
+use super::insert_checks::no_partition;
 use super::reply::{Refusal, Version};
 use super::segment::ALL_PARTITIONS;
 use super::segments::PendingDelete;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use proto::common::ErrorCode;
 use proto::schema::DataType;
 
-use super::cell::{Cell, Column, Deletion, Key, Row, system_columns, user_columns};
+use super::cell::{Cell, Column, Deletion, Row, system_columns, user_columns};
 use super::container::{self, Header, Kind};
+use super::delta_logs::encode_delete;
 use super::groups::{column_groups, field_list};
 use super::parquet;
 use super::reply::Refusal;
@@ -145,15 +146,6 @@ fn average_sizes(user: &[Column], rows: &[FileRow<'_>]) -> BTreeMap<i64, usize> 
 
 fn time_range(times: impl Iterator<Item = u64> + Clone) -> [u64; 2] {
     [times.clone().min().unwrap_or_default(), times.max().unwrap_or_default()]
-}
-
-/// Encodes a delete as every release does.
-fn encode_delete(delete: &Deletion) -> String {
-    let (key, data_type) = match &delete.key {
-        Key::Int(key) => (serde_json::Value::from(*key), DataType::Int64),
-        Key::Text(key) => (serde_json::Value::from(key.as_str()), DataType::VarChar),
-    };
-    format!(r#"{{"pk":{key},"ts":{},"pkType":{}}}"#, delete.time, i32::from(data_type))
 }
 
 fn cannot_write(error: String) -> Refusal {

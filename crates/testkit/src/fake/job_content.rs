@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use super::binlogs::{FieldFiles, Rules, field_files, files_below, no_number, read_deletes, read_rows};
+use super::binlogs::{FieldFiles, Rules, field_files, files_below, no_number, read_rows};
 use super::cell::{Column, Deletion, Row, user_columns};
+use super::delta_logs::read_deletes;
 use super::hash;
-use super::jobs::{Job, size_below};
+use super::job_checks::size_below;
+use super::jobs::Job;
 use super::reply::{Refusal, Version};
 use super::segment::ALL_PARTITIONS;
 use super::state::FakeState;

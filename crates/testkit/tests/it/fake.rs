@@ -1,4 +1,5 @@
 //! What the simulated Milvus keeps: rows, deletes and files, from an insert to an import, in each release.
+#![expect(clippy::unwrap_used, reason = "part of a test")]
 
 use std::path::Path;
 use std::time::Duration;
