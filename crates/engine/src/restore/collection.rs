@@ -23,6 +23,8 @@ use crate::{
 struct Attempt {
     /// Whether the collection of the same name was dropped.
     dropped: bool,
+    /// The aliases of the dropped collection, as long as the target lacks them.
+    aliases: Vec<String>,
     /// Whether the target exists because of this restore.
     created: bool,
     partitions: Vec<PartitionRows>,
@@ -44,7 +46,7 @@ impl RestoreRun<'_> {
         {
             self.warnings.record(format!("{lost}; {} is created anew and imported again", plan.target));
             let dropped = attempt.dropped;
-            attempt = Attempt::default();
+            attempt = Attempt { aliases: attempt.aliases, ..Attempt::default() };
             result = self.restore_into_target(plan, data, &mut attempt).await;
             attempt.dropped |= dropped;
         }
@@ -63,6 +65,11 @@ impl RestoreRun<'_> {
             && self.prepared.request.options.cleanup_on_failure
         {
             attempt.created = !self.drop_own_target(plan, &data.importer).await;
+        }
+        if !attempt.aliases.is_empty() {
+            let (target, aliases) = (&plan.target, attempt.aliases.join(", "));
+            let lost = format!("{target} lacks the aliases of the collection that was dropped: {aliases}");
+            attempt.lacks.push(self.warn(lost));
         }
         CollectionRestored {
             source: plan.source.clone(),
@@ -94,9 +101,13 @@ impl RestoreRun<'_> {
         let turn = ctx.run(data.proof.wait_for_turn(!plan.jobs.is_empty(), &plan.target.to_string())).await?;
         self.emit_phase(plan, CollectionPhase::Creating);
         // A cancellation must not interrupt the creation: the report must say whether the collection exists.
-        let aliases = self.drop_collection(plan).await?;
-        attempt.dropped = aliases.is_some();
+        let dropped = self.drop_collection(plan).await?;
+        attempt.dropped = dropped.is_some();
+        attempt.aliases.extend(dropped.unwrap_or_default());
         attempt.created = self.create_collection(plan, backup, &mut attempt.lacks).await?;
+        if attempt.created {
+            ctx.run(self.add_and_drop_fields(plan, backup)).await?;
+        }
         ctx.run(self.create_partitions(plan, backup)).await?;
         ctx.run(self.create_indexes(plan, &mut attempt.lacks)).await?;
         self.emit_phase(plan, CollectionPhase::Importing);
@@ -107,7 +118,8 @@ impl RestoreRun<'_> {
         if attempt.created {
             ctx.run(self.compare_rows(plan, &data.importer, &attempt.partitions)).await?;
         }
-        attempt.lacks.extend(self.put_back_aliases(&plan.target, &aliases.unwrap_or_default()).await);
+        attempt.lacks.extend(self.put_back_aliases(&plan.target, &attempt.aliases).await);
+        attempt.aliases.clear();
         attempt.lacks.extend(ctx.run(self.set_remaining_properties(plan).map(Ok::<_, Error>)).await?);
         if plan.load {
             self.emit_phase(plan, CollectionPhase::Loading);

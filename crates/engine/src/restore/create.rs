@@ -52,7 +52,10 @@ impl RestoreRun<'_> {
                 milvus.drop_alias(&target.database, alias).await?;
             }
         }
-        milvus.drop_collection(target).await?;
+        if let Err(error) = milvus.drop_collection(target).await {
+            self.put_back_aliases(target, &aliases).await;
+            return Err(error.into());
+        }
         Ok(Some(aliases))
     }
 
@@ -64,9 +67,7 @@ impl RestoreRun<'_> {
     ) -> Option<String> {
         for alias in aliases {
             if let Err(error) = self.milvus().create_alias(target, alias).await {
-                return Some(
-                    self.warn(format!("{target} is restored, but lacks its alias {alias}: {error}")),
-                );
+                return Some(self.warn(format!("{target} lacks its alias {alias}: {error}")));
             }
         }
         None
@@ -110,13 +111,24 @@ impl RestoreRun<'_> {
         if let Err(error) = self.milvus().create_collection(&request).await {
             lacks.extend(self.create_without_refused_properties(&request, error).await?);
         }
-        for field in &steps.added {
-            self.milvus().add_field(target, &without_skipped(field.clone(), skip)).await?;
+        Ok(true)
+    }
+
+    /// Adds the fields that were added in the source after its creation, and drops those that were dropped there.
+    pub(super) async fn add_and_drop_fields(
+        &self,
+        plan: &CollectionPlan,
+        backup: &CollectionBackup,
+    ) -> Result<(), Error> {
+        let steps = FieldSteps::new(&backup.schema);
+        for field in steps.added {
+            let field = without_skipped(field, &self.prepared.request.skip);
+            self.milvus().add_field(&plan.target, &field).await?;
         }
         for field in &steps.dropped {
-            self.milvus().drop_field(target, field).await?;
+            self.milvus().drop_field(&plan.target, field).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Creates a collection that Milvus refused with its properties, and sets those that can be set afterwards one by one.
@@ -137,13 +149,13 @@ impl RestoreRun<'_> {
         Ok(self.set_properties_one_by_one(&request.target, &others).await)
     }
 
-    /// Creates the partitions of the plan; with a partition key, Milvus has created them with the collection.
+    /// Creates the partitions of the plan, unless Milvus has created them with the collection.
     pub(super) async fn create_partitions(
         &self,
         plan: &CollectionPlan,
         backup: &CollectionBackup,
     ) -> Result<(), Error> {
-        if backup.schema.has_partition_key() {
+        if backup.distributes_rows() {
             return Ok(());
         }
         let target = &plan.target;

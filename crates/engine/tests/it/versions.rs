@@ -10,7 +10,7 @@ use model::manifest::{DataType, Field, KeyValue};
 use model::mapping::Mapping;
 use model::name::CollectionRef;
 use model::plan::backup::BackupRequest;
-use model::plan::restore::RestoreRequest;
+use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
 use model::version::ServerVersion;
 use serde_json::{Value, json};
 
@@ -270,4 +270,22 @@ async fn a_property_that_the_target_refuses_costs_only_itself() {
     let described = into.connect().await.describe_collection(&samples::collection("books")).await.unwrap();
     let kept = described.properties.iter().find(|property| property.key == properties[1].0);
     assert_eq!(kept.map(|property| property.value.as_str()), Some("false"));
+}
+
+#[tokio::test]
+async fn the_aliases_of_a_replaced_collection_are_put_back() {
+    for version in ["2.4.3", "2.5.4", "2.5.27", "3.0.0"] {
+        let world = World::with_version(version, |config| config);
+        fill_shop(&world).await;
+        world.back_up(&backup_request("nightly")).await.unwrap();
+        let (milvus, books) = (world.connect().await, samples::collection("shop.books"));
+        milvus.create_alias(&books, "newer").await.unwrap();
+        let options = RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() };
+        let request = RestoreRequest { options, ..restore_request("nightly") };
+        let restored = world.restore(&request).await.unwrap();
+        assert_eq!((restored.kind(), restored.collections[0].dropped), (None, true), "{version}");
+        let mut aliases = milvus.aliases(&books).await.unwrap();
+        aliases.sort();
+        assert_eq!(aliases, ["library", "newer"], "{version}");
+    }
 }

@@ -111,6 +111,13 @@ pub struct CollectionBackup {
 }
 
 impl CollectionBackup {
+    /// Returns whether Milvus makes the partitions and assigns rows to them: by a partition key, or by namespaces.
+    pub fn distributes_rows(&self) -> bool {
+        let is_mode = |property: &KeyValue| property.key == "namespace.mode" && property.value == "partition";
+        let by_namespace = self.schema.enable_namespace && !self.properties.iter().any(is_mode);
+        self.schema.has_partition_key() || by_namespace
+    }
+
     /// Returns the segments that belong to one partition, or to all partitions.
     pub fn segments_of(&self, scope: PartitionScope) -> &[Segment] {
         match scope {
