@@ -126,7 +126,7 @@ pub enum Advice {
     CreatePartition,
     /// Inspect the files of the backup: some are missing, or there are too many.
     InspectBackupFiles,
-    /// Restore into a Milvus of the version of the source, or of a later one.
+    /// Restore into a later release of Milvus.
     UseNewerTarget,
     /// Give the Milvus server itself the right to read the backup.
     AllowMilvusToRead,
@@ -156,7 +156,7 @@ pub enum Advice {
     },
     /// Check the permissions on the store.
     CheckStorePermissions,
-    /// Free space on the store, then delete the unfinished backup and create it again.
+    /// Free space on the store, then run the command again.
     FreeSpace,
     /// Lower the number of concurrent requests to the store.
     ReduceConcurrency,

@@ -171,7 +171,7 @@ pub enum Error {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The version of the target does not support a schema.
-    #[error("Milvus {version} does not support the schema of {collection}: {}", .problems.join("; "))]
+    #[error("Milvus {version} cannot hold {collection}: {}", .problems.join("; "))]
     Schema {
         /// The version of the target.
         version: String,

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::common::{ErrorCode, Status};
 use reqwest::StatusCode;
@@ -24,6 +25,8 @@ use crate::tls::load_http_tls;
 const PROBED_ROUTE: &str = "jobs/import/list";
 /// The number of attempts to reach the REST service.
 const PROBES: usize = 3;
+/// The time after which an attempt to reach it counts as unanswered.
+const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
 /// The HTTP client of a connection.
 #[derive(Clone, Debug)]
@@ -145,7 +148,7 @@ impl Milvus {
     /// Asks for the REST service; its refusals are answers too.
     async fn ask_for_rest(&self) -> bool {
         let body = serde_json::json!({ "dbName": "default" });
-        let limit = self.rpc.limits.attempt;
+        let limit = self.rpc.limits.attempt.min(PROBE_LIMIT);
         let mut reason = String::new();
         for delay in retry_delays().take(PROBES) {
             let asked = timeout(limit, self.rest.post(PROBED_ROUTE, &body, limit.as_secs())).await;

@@ -240,7 +240,7 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         Advice::InspectBackupFiles => {
             format!("files of the backup are missing, or there are too many; to see which: {}", terms.show_files())
         }
-        Advice::UseNewerTarget => "restore into a Milvus of the version of the source, or of a later one".into(),
+        Advice::UseNewerTarget => "restore into a later release of Milvus that can do this".into(),
         Advice::RaiseImportExpiration => {
             "raise rootCoord.importTaskExpiration in milvus.yaml (900 s unless set), then restore the collection again"
                 .into()
@@ -272,7 +272,7 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
              from: {}",
             terms.show_configuration()
         ),
-        Advice::FreeSpace => "free space, then delete the unfinished backup and create it again".into(),
+        Advice::FreeSpace => "free space there, then run the command again; delete an unfinished backup first".into(),
         Advice::ReduceConcurrency => {
             let key = terms.key_names().write("backup.parallelism.copydata", "transfer.concurrency");
             format!("the store is slow or limits the request rate; lower {key}")

@@ -30,7 +30,7 @@ use model::plan::backup::{BackupPreview, BackupRequest, PlannedCollection, Resol
 use storage::{CopyMethod, Mover, MoverOptions};
 
 use self::collection_limit::CollectionLimit;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, describe_imported_rows};
 use crate::instance::Instance;
 use crate::lease::Lease;
 use crate::outage::warn_about_outages;
@@ -218,6 +218,8 @@ impl BackupRun<'_> {
                     .to_owned(),
             );
         }
+        let backups: Vec<&CollectionBackup> = captured.iter().map(|c| &c.backup).collect();
+        warnings.extend(describe_imported_rows(&self.prepared.source.milvus.server().version, &backups));
         BackupReport {
             name: self.prepared.request.name.to_string(),
             collections: captured.len(),

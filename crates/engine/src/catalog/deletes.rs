@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::{CollectionId, LogId, PartitionId, PartitionScope, SegmentId};
 use model::layout::backup::BackupLayout;
-use model::manifest::{Binlog, CollectionBackup, DeltaLog, Manifest, Segment};
+use model::manifest::{Binlog, CollectionBackup, DeltaLog, Segment};
 use model::name::BackupName;
 use model::plan::backup::segments;
 use model::plan::restore::DeleteEffect;
@@ -233,18 +233,18 @@ pub(crate) fn has_l0_logs(collection: &CollectionBackup) -> bool {
 ///
 /// That release records the time of an import only in its own metadata, and compares deletes with that time.
 pub(crate) fn describe_imported_rows(
-    manifest: &Manifest,
+    source: &ServerVersion,
     collections: &[&CollectionBackup],
 ) -> Option<String> {
-    if !ServerVersion::parse(&manifest.milvus_version).at_least((3, 0, 0)) {
+    if !source.at_least((3, 0, 0)) {
         return None;
     }
     let names = collections.iter().filter(|c| has_l0_logs(c)).map(|c| c.name.to_string());
     let names: Vec<String> = names.collect();
     (!names.is_empty()).then(|| {
         format!(
-            "the deletes of {} are folded by the times that its files record. Milvus 3.0 records the time of an import \
-             elsewhere, so rows that were imported there with a key that had been deleted before may be missing",
+            "{}: rows that were imported into this Milvus 3.0 after their keys had been deleted are missing in a \
+             restore, because it records the time of an import in none of its files",
             names.join(", ")
         )
     })

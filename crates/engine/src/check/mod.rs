@@ -8,6 +8,7 @@ use bytes::Bytes;
 use milvus::{Milvus, MilvusErrorKind};
 use model::key::ObjectKey;
 use model::layout::milvus::MilvusLayout;
+use model::manifest::Schema;
 use model::plan::restore::DataAccess;
 use storage::{CopyItem, StorageErrorKind, Store};
 
@@ -117,6 +118,9 @@ impl Engine {
                     self.check_restores(source, catalog, (access, purpose), &mut lines).await;
                 }
             }
+        }
+        if let Some(milvus) = milvus.as_ref().filter(|_| purpose != CheckPurpose::Backup) {
+            lines.extend(check_imports(milvus).await);
         }
         if let Some(milvus) = milvus.filter(|_| purpose != CheckPurpose::Restore) {
             lines.push(self.check_gc(&milvus).await);
@@ -332,11 +336,29 @@ impl Engine {
     }
 }
 
+/// Checks that the release of a Milvus imports backups, and that its REST service answers; no line if all is well.
+async fn check_imports(milvus: &Milvus) -> Option<Check> {
+    let subject = "imports";
+    if let Some(problem) = milvus.capabilities().import_problems(&Schema::default()).first() {
+        return Some(Check::new(
+            CheckState::Fail,
+            subject,
+            format!("this release does not restore: {problem}"),
+        ));
+    }
+    let is_silent = milvus.capabilities().rest && !milvus.has_rest().await;
+    is_silent.then(|| {
+        let detail = "the REST service does not answer: import jobs go over gRPC, one for each segment";
+        Check::new(CheckState::Warn, subject, detail)
+    })
+}
+
 /// Describes what the release of a Milvus can do.
 fn describe_capabilities(milvus: &Milvus) -> Check {
     let (has, lacks) = milvus.capabilities().describe();
-    let lacks = if lacks.is_empty() { String::new() } else { format!("; not: {}", lacks.join(", ")) };
-    Check::new(CheckState::Info, "capabilities", format!("{}{lacks}", has.join(", ")))
+    let lacks = if lacks.is_empty() { String::new() } else { format!("not: {}", lacks.join(", ")) };
+    let parts = [has.join(", "), lacks].into_iter().filter(|part| !part.is_empty());
+    Check::new(CheckState::Info, "capabilities", parts.collect::<Vec<_>>().join("; "))
 }
 
 /// Returns a new key below the root path, for an object that a check writes and removes.

@@ -15,6 +15,7 @@ use model::name::BackupName;
 use model::plan::backup::Totals;
 use model::plan::restore::DeleteEffect;
 use model::segment::SegmentKind;
+use model::version::ServerVersion;
 use storage::Mover;
 
 use crate::backup::{check_name_is_free, create_mover};
@@ -175,7 +176,7 @@ fn summarize(
         warnings.push(format!("{} has no L0 segments, so {} is a copy of it", request.name, request.into));
     }
     let collections: Vec<&CollectionBackup> = manifest.collections.iter().collect();
-    warnings.extend(describe_imported_rows(manifest, &collections));
+    warnings.extend(describe_imported_rows(&ServerVersion::parse(&manifest.milvus_version), &collections));
     L0CompactionOutcome {
         name: request.name.clone(),
         into: request.into.clone(),

@@ -66,6 +66,9 @@ impl RestoreRun<'_> {
         {
             attempt.created = !self.drop_own_target(plan, &data.importer).await;
         }
+        if attempt.created && self.put_back_aliases(&plan.target, &attempt.aliases).await.is_none() {
+            attempt.aliases.clear();
+        }
         if !attempt.aliases.is_empty() {
             let (target, aliases) = (&plan.target, attempt.aliases.join(", "));
             let lost = format!("{target} lacks the aliases of the collection that was dropped: {aliases}");

@@ -7,7 +7,7 @@ use model::name::CollectionRef;
 use model::plan::restore::{CollectionPlan, PlanError, SkipParams, TargetAction};
 
 use super::RestoreRun;
-use crate::Error;
+use crate::{Error, Event};
 
 /// The property with which Milvus creates functions of models without asking their provider.
 const FUNCTION_CHECK: &str = "disable_func_runtime_check";
@@ -48,6 +48,12 @@ impl RestoreRun<'_> {
                 Err(error) if error.kind() == MilvusErrorKind::CollectionNotFound => Vec::new(),
                 Err(error) => return Err(error.into()),
             };
+            if !aliases.is_empty() {
+                let names = aliases.join(", ");
+                self.ctx.emit(Event::Note(format!(
+                    "the aliases of {target} are dropped with it and put back at the end: {names}"
+                )));
+            }
             for alias in &aliases {
                 milvus.drop_alias(&target.database, alias).await?;
             }

@@ -12,9 +12,10 @@ use model::manifest::{CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{
-    ExistingTargetPolicy, ImporterFacts, PrefixFacts, RestorePlan, RestoreRequest, TargetFacts,
+    ExistingTargetPolicy, ImporterFacts, PrefixFacts, RestorePlan, RestoreRequest, TargetAction, TargetFacts,
 };
-use model::version::Capabilities;
+use model::segment::SegmentKind;
+use model::version::{Capabilities, ServerVersion};
 
 use super::PreparedRestore;
 use super::data_access::determine_data_access;
@@ -125,12 +126,20 @@ pub(super) async fn prepare_restore(
         let (catalog, name) = (&checked.catalog, &request.name);
         uncounted =
             find_delete_effects(catalog, name, &collections, ignores_times, &mut prefixes, ctx).await?;
-        uncounted.extend(describe_imported_rows(checked.manifest(), &collections));
+        let source = ServerVersion::parse(&checked.manifest().milvus_version);
+        uncounted.extend(describe_imported_rows(&source, &collections));
         checked.facts.prefixes = prefixes;
     }
     let mut plan = checked.build_plan(request)?;
     plan.warnings.extend(checked.target.milvus.server().version.describe_unknown());
     plan.warnings.append(&mut uncounted);
+    plan.warnings.extend(describe_used_targets(&checked.target, &plan).await?);
+    if checked.target.milvus.capabilities().rest && !checked.target.milvus.has_rest().await {
+        ctx.emit(Event::Note(
+            "the REST service of Milvus does not answer: import jobs go over gRPC, one for each segment"
+                .to_owned(),
+        ));
+    }
     let capabilities = checked.target.milvus.capabilities();
     let index_warnings = describe_unknown_indexes(&plan, capabilities);
     plan.warnings.extend(index_warnings);
@@ -186,6 +195,29 @@ fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targ
     targets
         .only(&request.targets)
         .map_err(|error| Error::Selection(error, Some(Box::new(Advice::FilterByTargetNames))))
+}
+
+/// Describes what existing targets contain that rows are imported into: rows that may then be there twice, and deletes
+/// that hide imported rows, because those are older.
+async fn describe_used_targets(target: &Instance, plan: &RestorePlan) -> Result<Vec<String>, Error> {
+    let used = plan.collections.iter().filter(|c| c.action == TargetAction::Use && !c.jobs.is_empty());
+    let mut warnings = Vec::new();
+    for name in used.map(|collection| &collection.target) {
+        let segments = target.milvus.segments(name).await?;
+        let rows: u64 = segments.iter().filter(|segment| segment.has_flushed_rows()).map(|s| s.rows).sum();
+        if rows > 0 {
+            warnings.push(format!(
+                "{name} contains {rows} rows already: rows with the same keys will be there twice"
+            ));
+        }
+        if segments.iter().any(|segment| segment.kind == SegmentKind::Deletes) {
+            warnings.push(format!(
+                "{name} has deletes: rows of the backup with these keys stay deleted, because they are older; to have them \
+                 back, restore under another name"
+            ));
+        }
+    }
+    Ok(warnings)
 }
 
 /// Describes the indexes of a plan whose type the target does not have.

@@ -296,7 +296,7 @@ async fn an_unsupported_schema_is_rejected_with_its_fields() {
     let error = world.restore(&restore_request("full_v0516")).await.unwrap_err();
     let text = describe_error(&error);
     assert_eq!(error.kind(), FailureKind::Failed, "{text}");
-    assert!(text.starts_with("Milvus v2.3.6 does not support the schema of shop.orders: "), "{text}");
+    assert!(text.starts_with("Milvus v2.3.6 cannot hold shop.orders: "), "{text}");
     assert!(text.contains("sparse"), "{text}");
     assert!(text.contains("use_newer_target"), "{text}");
     assert_eq!(world.count_calls("CreateCollection") + world.count_calls("CreateDatabase"), 0);
