@@ -17,7 +17,7 @@ use crate::catalog::Catalog;
 use crate::clock::now_ms;
 use crate::error::chain;
 use crate::instance::Instance;
-use crate::restore::determine_data_access;
+use crate::restore::{describe_silent_rest, determine_data_access};
 use crate::{Advice, Engine, Error, JobCtx};
 
 /// The result of one check.
@@ -346,11 +346,7 @@ async fn check_imports(milvus: &Milvus) -> Option<Check> {
             format!("this release does not restore: {problem}"),
         ));
     }
-    let is_silent = milvus.capabilities().rest && !milvus.has_rest().await;
-    is_silent.then(|| {
-        let detail = "the REST service does not answer: import jobs go over gRPC, one for each segment";
-        Check::new(CheckState::Warn, subject, detail)
-    })
+    describe_silent_rest(milvus).await.map(|detail| Check::new(CheckState::Warn, subject, detail))
 }
 
 /// Describes what the release of a Milvus can do.

@@ -36,13 +36,14 @@ enum Finding {
 
 /// Returns a warning if Milvus may leave databases and collections out of its lists, because the user is no administrator.
 pub(crate) async fn describe_shortened_lists(milvus: &Milvus) -> Option<String> {
-    let user = milvus.user()?;
-    if !milvus.capabilities().shortens_lists
-        || matches!(milvus.own_privileges(&[]).await, Ok(OwnPrivileges::Everything))
-        || !milvus.demands_login().await
-    {
-        return None;
-    }
+    let warning = describe_lists_of_others(milvus)?;
+    let is_admin = matches!(milvus.own_privileges(&[]).await, Ok(OwnPrivileges::Everything));
+    (!is_admin && milvus.demands_login().await).then_some(warning)
+}
+
+/// Returns the warning for a user who is no administrator; `None` if this release lists everything.
+fn describe_lists_of_others(milvus: &Milvus) -> Option<String> {
+    let user = milvus.user().filter(|_| milvus.capabilities().shortens_lists)?;
     Some(format!(
         "Milvus lists only the databases and collections on which user {user} has a privilege: others are not backed up"
     ))
@@ -55,9 +56,6 @@ pub(super) async fn check_privileges(milvus: &Milvus, purpose: CheckPurpose, lin
         return;
     }
     let databases = milvus.list_databases().await.unwrap_or_else(|_| vec![DEFAULT_DATABASE.to_owned()]);
-    if let Some(warning) = describe_shortened_lists(milvus).await {
-        lines.push(Check::new(CheckState::Warn, "lists", warning));
-    }
     let grants = match milvus.own_privileges(&databases).await {
         Ok(OwnPrivileges::Everything) => {
             let text = format!("user {} may do everything", milvus.user().unwrap_or_default());
@@ -67,6 +65,9 @@ pub(super) async fn check_privileges(milvus: &Milvus, purpose: CheckPurpose, lin
         Ok(OwnPrivileges::Granted(grants)) => Some(grants),
         Err(_) => None,
     };
+    if let Some(warning) = describe_lists_of_others(milvus) {
+        lines.push(Check::new(CheckState::Warn, "lists", warning));
+    }
     let mut collections = Vec::new();
     for database in &databases {
         let names = milvus.list_collections(database).await.unwrap_or_default();

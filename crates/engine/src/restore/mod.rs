@@ -18,7 +18,7 @@ mod rbac;
 mod stage;
 
 pub(crate) use data_access::determine_data_access;
-pub(crate) use preflight::check_restore_request;
+pub(crate) use preflight::{check_restore_request, describe_silent_rest};
 
 use std::time::Instant;
 

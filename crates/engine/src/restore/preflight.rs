@@ -134,11 +134,8 @@ pub(super) async fn prepare_restore(
     plan.warnings.extend(checked.target.milvus.server().version.describe_unknown());
     plan.warnings.append(&mut uncounted);
     plan.warnings.extend(describe_used_targets(&checked.target, &plan).await?);
-    if checked.target.milvus.capabilities().rest && !checked.target.milvus.has_rest().await {
-        ctx.emit(Event::Note(
-            "the REST service of Milvus does not answer: import jobs go over gRPC, one for each segment"
-                .to_owned(),
-        ));
+    if let Some(silent) = describe_silent_rest(&checked.target.milvus).await {
+        ctx.emit(Event::Note(silent.to_owned()));
     }
     let capabilities = checked.target.milvus.capabilities();
     let index_warnings = describe_unknown_indexes(&plan, capabilities);
@@ -250,6 +247,14 @@ fn check_schemas(target: &Instance, backups: &[&CollectionBackup], imports_data:
 
 /// The largest number of segments of one job; Milvus refuses more than 1,024 by default.
 const MAX_SEGMENTS: usize = 256;
+
+/// Describes how a Milvus imports whose REST service should answer and does not; `None` for all others.
+pub(crate) async fn describe_silent_rest(milvus: &Milvus) -> Option<&'static str> {
+    let is_silent = milvus.capabilities().rest && !milvus.has_rest().await;
+    is_silent.then_some(
+        "the REST service of Milvus does not answer: import jobs go over gRPC, one for each segment",
+    )
+}
 
 /// Returns how a target imports.
 async fn describe_importer(milvus: &Milvus) -> ImporterFacts {

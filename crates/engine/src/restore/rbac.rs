@@ -26,10 +26,9 @@ impl RestoreRun<'_> {
             }
         };
         if added.new != Rbac::default() {
-            let Rbac { users, roles, privilege_groups, .. } = &added.new;
-            let counts = (users.len(), roles.len(), privilege_groups.len());
+            let Rbac { users, roles, privilege_groups: groups, .. } = &added.new;
+            let (users, roles, groups) = (users.len(), roles.len(), groups.len());
             if record(self.milvus().add_rbac(&added.new).await) > 0 {
-                let (users, roles, groups) = counts;
                 self.ctx.emit(Event::Note(format!(
                     "added {users} users, {roles} roles and {groups} privilege groups"
                 )));

@@ -56,20 +56,20 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
     let readable = can_read && if by_segment { have_own_directories(&segments) } else { groups.len() == 1 };
     let scope = PartitionScope::One(partition.id);
     let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, segments })| {
-        let files = choose_files(segments, readable);
-        ImportJob {
+        let job = ImportJob {
             key: ImportJobKey::new(*kind, scope, number),
             scope,
             kind: *kind,
             segments: segments.iter().map(PlannedSegment::of_job).collect(),
             by_segment,
             objects: segments.iter().map(|s| s.segment.objects() as u64).sum(),
-            staged_objects: count_staged_objects(files, segments, by_segment),
-            files,
+            staged_objects: 0,
+            files: choose_files(segments, readable),
             bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.segment.size())),
             rows: row_range(segments, prefix),
             after: Vec::new(),
-        }
+        };
+        ImportJob { staged_objects: count_staged_objects(&job, segments), ..job }
     });
     let rows = row_range(&segments, prefix);
     (PartitionPlan { rows, ..plan_without_data(partition) }, jobs.collect())
@@ -136,20 +136,16 @@ fn choose_files(segments: &[PlannedSegment<'_>], readable: bool) -> ImportFiles 
     }
 }
 
-/// Counts the files that are copied or written to the store of the target first.
-fn count_staged_objects(files: ImportFiles, segments: &[PlannedSegment<'_>], by_segment: bool) -> u64 {
-    let folded = |s: &&PlannedSegment<'_>| s.deletes == DeleteTreatment::Folded;
-    let delta_logs = segments.iter().map(PlannedSegment::delta_logs).sum::<u64>();
-    match files {
-        ImportFiles::InPlace => 0,
-        ImportFiles::InPlaceWithStagedDeletes if by_segment => {
-            segments.iter().filter(folded).map(PlannedSegment::delta_logs).sum()
-        }
-        ImportFiles::InPlaceWithStagedDeletes => delta_logs,
-        ImportFiles::Staged => {
-            delta_logs + segments.iter().map(|s| s.segment.binlogs.len() as u64).sum::<u64>()
-        }
-    }
+/// Counts the files of a job that are copied or written to the store of the target first.
+fn count_staged_objects(job: &ImportJob, segments: &[PlannedSegment<'_>]) -> u64 {
+    let binlogs = |planned: &PlannedSegment<'_>| match job.files {
+        ImportFiles::Staged => planned.segment.binlogs.len() as u64,
+        ImportFiles::InPlace | ImportFiles::InPlaceWithStagedDeletes => 0,
+    };
+    let delta_logs = |planned: &PlannedSegment<'_>| {
+        if job.stages_deletes_of(&planned.of_job()) { planned.delta_logs() } else { 0 }
+    };
+    segments.iter().map(|planned| binlogs(planned) + delta_logs(planned)).sum()
 }
 
 /// Returns whether each segment has a directory of its own above that with its files, as the Go releases since 0.4 write
