@@ -32,7 +32,8 @@ const CONNECT_ATTEMPTS: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Milvus {
     pub(crate) rpc: Rpc,
-    pub(crate) rest: Rest,
+    /// The client for REST; `None` for releases without it.
+    pub(crate) rest: Option<Rest>,
     server: Arc<ServerInfo>,
     capabilities: Capabilities,
     pub(crate) management: Option<Arc<str>>,
@@ -68,10 +69,10 @@ impl Milvus {
             unreachable: Arc::default(),
             outage: watch::Sender::default(),
         };
-        let rest = Rest::new(config, &address).await?;
         let limits = CallLimits { outage: config.limits.connect, ..config.limits };
         let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
         let capabilities = Capabilities::from_version(&server.version);
+        let rest = if capabilities.rest { Some(Rest::new(config, &server.address).await?) } else { None };
         let management = config.management_endpoint.as_deref().map(Arc::from);
         let user = user_name(&config.auth).map(Arc::from);
         Ok(Self { rpc, rest, server: Arc::new(server), capabilities, management, user })

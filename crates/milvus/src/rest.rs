@@ -117,9 +117,12 @@ impl Rest {
 impl Milvus {
     /// Sends a request to a REST route and returns the data of its answer; retried like a call.
     async fn rest(&self, call: Call<'_>, route: &'static str, body: Value) -> Result<Value, MilvusError> {
+        let Some(rest) = &self.rest else {
+            return Err(call.error(MilvusErrorKind::Unsupported, "this release has no REST service"));
+        };
         let seconds = self.rpc.limits.attempt.as_secs();
         // Boxed to keep the futures of all callers small.
-        Box::pin(self.rpc.attempt(call, route, || self.rest.post(route, &body, seconds))).await
+        Box::pin(self.rpc.attempt(call, route, || rest.post(route, &body, seconds))).await
     }
 
     /// Sends a request to a REST route and reads the data of its answer.
@@ -139,19 +142,19 @@ impl Milvus {
     ///
     /// A gateway may pass on gRPC only, and Milvus before 2.4 has none.
     pub async fn has_rest(&self) -> bool {
-        if !self.capabilities().rest {
-            return false;
+        match &self.rest {
+            Some(rest) => *rest.is_served.get_or_init(|| self.ask_for_rest(rest)).await,
+            None => false,
         }
-        *self.rest.is_served.get_or_init(|| self.ask_for_rest()).await
     }
 
     /// Asks for the REST service; its refusals are answers too.
-    async fn ask_for_rest(&self) -> bool {
+    async fn ask_for_rest(&self, rest: &Rest) -> bool {
         let body = serde_json::json!({ "dbName": "default" });
         let limit = self.rpc.limits.attempt.min(PROBE_LIMIT);
         let mut reason = String::new();
         for delay in retry_delays().take(PROBES) {
-            let asked = timeout(limit, self.rest.post(PROBED_ROUTE, &body, limit.as_secs())).await;
+            let asked = timeout(limit, rest.post(PROBED_ROUTE, &body, limit.as_secs())).await;
             match asked {
                 Ok(Err(failure)) if failure.kind == MilvusErrorKind::Unsupported => {
                     reason = failure.reason;
