@@ -65,18 +65,19 @@ impl RestoreRun<'_> {
         Ok(Some(aliases))
     }
 
-    /// Gives the target the aliases of the collection that it replaced; returns a warning if that fails.
+    /// Gives the target the aliases of the collection that it replaced; returns a warning that names those that fail.
     pub(super) async fn put_back_aliases(
         &self,
         target: &CollectionRef,
         aliases: &[String],
     ) -> Option<String> {
+        let mut lost = Vec::new();
         for alias in aliases {
             if let Err(error) = self.milvus().create_alias(target, alias).await {
-                return Some(self.warn(format!("{target} lacks its alias {alias}: {error}")));
+                lost.push(format!("{alias}: {error}"));
             }
         }
-        None
+        (!lost.is_empty()).then(|| self.warn(format!("{target} lacks its alias {}", lost.join("; "))))
     }
 
     /// Creates the target collection unless the plan uses an existing one; returns whether this restore created it.
