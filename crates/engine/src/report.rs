@@ -29,12 +29,15 @@ pub struct BackupReport {
     pub bytes: u64,
     /// The duration of the whole backup, including the preflight.
     pub elapsed: Duration,
-    /// The duration of the longest flush of a collection.
+    /// The duration of the longest flush of a collection, or of that of the whole cluster.
     pub flush: Duration,
     /// The duration of the phase in which collections are flushed, listed and copied.
     pub copy: Duration,
-    /// The first and the last cut of a collection, in seconds since 1970; `None` if nothing was flushed.
+    /// The first and the last cut of a collection, or of a channel if the whole cluster was flushed, in seconds since 1970;
+    /// `None` if nothing was flushed.
     pub cut: Option<(i64, i64)>,
+    /// Whether the whole cluster was flushed at once.
+    pub cut_is_cluster_wide: bool,
     /// The selected collections that were dropped during the backup.
     pub vanished: Vec<CollectionRef>,
     /// The selected collections that were left out because rows of them would be missing.

@@ -1,13 +1,15 @@
 //! Flushing of collections, which writes all their rows to the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use model::ids::{SegmentId, Tso};
+use model::manifest::ClusterFlush;
 use model::name::CollectionRef;
 use prost::Message;
-use proto::milvus::{FlushRequest, GetFlushStateRequest};
+use proto::common::ImmutableMessage;
+use proto::milvus::{FlushAllRequest, FlushRequest, GetFlushAllStateRequest, GetFlushStateRequest};
 use tokio::time::{Instant, sleep};
 
 use crate::call::{Call, rpc};
@@ -27,6 +29,15 @@ pub struct Flushed {
     pub checkpoints: BTreeMap<String, Vec<u8>>,
     /// The latest timestamp of the checkpoints; `None` if the server reports no checkpoints.
     pub backup_timestamp: Option<Tso>,
+}
+
+/// The result of a completed flush of the whole cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlushedCluster {
+    /// What Milvus reported about it.
+    pub flush: ClusterFlush,
+    /// The earliest and the latest timestamp of a channel's flush: all rows written before the earliest are flushed.
+    pub cut: Option<(Tso, Tso)>,
 }
 
 impl Milvus {
@@ -55,14 +66,9 @@ impl Milvus {
             db_name: database.clone(),
             collection_name: name.clone(),
         };
-        let mut delays = poll_delays();
-        while !self.rpc.call(call, state_request.clone(), rpc!(get_flush_state)).await?.flushed {
-            let limit = self.rpc.limits.flush;
-            if started.elapsed() > limit {
-                return Err(call.error(MilvusErrorKind::Timeout, format!("not on the store after {limit:?}")));
-            }
-            sleep(delays.next().unwrap_or(MAX_POLL_DELAY)).await;
-        }
+        let is_flushed =
+            || async { Ok(self.rpc.call(call, state_request.clone(), rpc!(get_flush_state)).await?.flushed) };
+        self.wait_for_flush(call, started, is_flushed).await?;
         Ok(Flushed {
             sealed: sealed.into_iter().map(SegmentId).collect(),
             seal_time_s: reply.coll_seal_times.get(name).copied(),
@@ -75,6 +81,63 @@ impl Milvus {
                 .collect(),
         })
     }
+
+    /// Flushes all collections of all databases, and waits until the server reports them as flushed (2.6.11 and later).
+    ///
+    /// What [`Milvus::flush`] says about segments in state Flushing holds here too.
+    pub async fn flush_cluster(&self) -> Result<FlushedCluster, MilvusError> {
+        let started = Instant::now();
+        let call = Call::new("flush", &"all collections", "");
+        let reply = self.rpc.call(call, FlushAllRequest {}, rpc!(flush_all)).await?;
+        let times: HashMap<String, u64> = reply
+            .flush_all_msgs
+            .iter()
+            .filter_map(|(channel, message)| Some((channel.clone(), time_of(message)?)))
+            .collect();
+        let state_request =
+            GetFlushAllStateRequest { flush_all_ts: reply.flush_all_ts, flush_all_tss: times.clone() };
+        let is_flushed = || async {
+            Ok(self.rpc.call(call, state_request.clone(), rpc!(get_flush_all_state)).await?.flushed)
+        };
+        self.wait_for_flush(call, started, is_flushed).await?;
+        let times = || times.values().copied().map(Tso);
+        let cluster = reply.cluster_info.unwrap_or_default();
+        let messages = reply.flush_all_msgs.into_iter();
+        Ok(FlushedCluster {
+            cut: times().min().zip(times().max()),
+            flush: ClusterFlush {
+                messages: messages.map(|(channel, message)| (channel, message.encode_to_vec())).collect(),
+                control_channel: cluster.cchannel,
+                physical_channels: cluster.pchannels,
+            },
+        })
+    }
+
+    /// Asks for the state of a flush until it is complete; fails if that takes longer than the limit.
+    async fn wait_for_flush<F>(
+        &self,
+        call: Call<'_>,
+        started: Instant,
+        is_flushed: impl Fn() -> F,
+    ) -> Result<(), MilvusError>
+    where
+        F: Future<Output = Result<bool, MilvusError>>,
+    {
+        let mut delays = poll_delays();
+        while !is_flushed().await? {
+            let limit = self.rpc.limits.flush;
+            if started.elapsed() > limit {
+                return Err(call.error(MilvusErrorKind::Timeout, format!("not on the store after {limit:?}")));
+            }
+            sleep(delays.next().unwrap_or(MAX_POLL_DELAY)).await;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the time of a flush message, which its properties contain in base 36.
+fn time_of(message: &ImmutableMessage) -> Option<u64> {
+    u64::from_str_radix(message.properties.get("_tt")?, 36).ok()
 }
 
 const MAX_POLL_DELAY: Duration = Duration::from_secs(1);

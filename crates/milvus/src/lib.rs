@@ -38,7 +38,7 @@ pub use config::{Auth, CallLimits, ConnectConfig, Tls};
 pub use connect::{Milvus, ServerInfo};
 pub use describe::CollectionInfo;
 pub use error::{MilvusError, MilvusErrorKind};
-pub use flush::Flushed;
+pub use flush::{Flushed, FlushedCluster};
 pub use gc::GcPauseTicket;
 pub use import::{ImportJobId, ImportPrefixes, ImportRequest, ImportState, ImportStatus, ListedImport};
 pub use index::{IndexInfo, IndexState};

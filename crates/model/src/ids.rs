@@ -76,3 +76,18 @@ impl PartitionScope {
 /// A hybrid timestamp: physical milliseconds since 1970 shifted left by 18, plus a logical counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tso(pub u64);
+
+impl Tso {
+    /// Returns the physical time in milliseconds since 1970.
+    pub const fn milliseconds(self) -> i64 {
+        (self.0 >> LOGICAL_BITS).cast_signed()
+    }
+
+    /// Returns the physical time in seconds since 1970.
+    pub const fn seconds(self) -> i64 {
+        self.milliseconds() / 1000
+    }
+}
+
+/// The number of bits of the logical counter.
+const LOGICAL_BITS: u32 = 18;

@@ -106,10 +106,14 @@ pub struct BackupReport {
     pub flush_seconds: f64,
     /// The time in which all collections were flushed, copied and verified, in seconds.
     pub copy_seconds: f64,
-    /// The time at which the flush sealed the first collection; null if nothing was flushed.
+    /// The time at which the flush sealed the first collection, or the first channel if the whole cluster was flushed; null
+    /// if nothing was flushed.
     pub cut_from: Option<UtcTime>,
-    /// The time at which the flush sealed the last collection; null if nothing was flushed.
+    /// The time at which the flush sealed the last of them; null if nothing was flushed.
     pub cut_to: Option<UtcTime>,
+    /// Whether the whole cluster was flushed at once, instead of each collection just before it was copied.
+    #[serde(default)]
+    pub cut_is_cluster_wide: bool,
     /// The collections that were dropped during the backup.
     pub vanished: Vec<String>,
     /// The collections that were left out because they would have lacked rows.
@@ -171,6 +175,7 @@ impl From<&engine::BackupReport> for BackupReport {
             copy_seconds: duration_to_seconds(report.copy),
             cut_from: report.cut.and_then(|(from, _)| time(from)),
             cut_to: report.cut.and_then(|(_, to)| time(to)),
+            cut_is_cluster_wide: report.cut_is_cluster_wide,
             vanished: report.vanished.iter().map(ToString::to_string).collect(),
             failed: report.failed.iter().map(FailedCollection::from).collect(),
             warnings: report.warnings.clone(),

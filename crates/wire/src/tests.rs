@@ -66,6 +66,7 @@ prop_compose! {
     fn backup_report()(
         name in word(), numbers in any::<[u32; 4]>(), times in [duration(), duration(), duration()],
         cut in option::of((any::<i64>(), any::<i64>())),
+        cut_is_cluster_wide: bool,
         vanished in prop::collection::vec(collection(), 0..3),
         failed in prop::collection::vec((collection(), text(), option::of(advice())), 0..3),
         warnings in prop::collection::vec(text(), 0..3),
@@ -76,7 +77,7 @@ prop_compose! {
             .into_iter()
             .map(|(collection, reason, advice)| FailedCollection { collection, reason, advice })
             .collect();
-        BackupReport { name, collections: vanished.len(), rows, deletes, objects, bytes, elapsed, flush, copy, cut, vanished, failed, warnings }
+        BackupReport { name, collections: vanished.len(), rows, deletes, objects, bytes, elapsed, flush, copy, cut, cut_is_cluster_wide, vanished, failed, warnings }
     }
 }
 

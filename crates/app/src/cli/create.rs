@@ -19,9 +19,9 @@ use crate::render;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Strategies (--strategy):
-  auto          choose by the version of Milvus (default)
+  auto          serial_flush (default)
   serial_flush  flush each collection just before it is read
-  bulk_flush    flush the whole cluster once; needs Milvus 2.6.11 or later
+  bulk_flush    flush the whole cluster once, at the start; needs Milvus 2.6.11 or later
   skip_flush    do not flush; rows that are not flushed yet are not included
   meta_only     copy schemas and indexes, no data
 

@@ -1,7 +1,7 @@
 //! Captures one collection: its description, its flush, its segments and their files.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::{CollectionInfo, DescribedSegment, MilvusErrorKind};
@@ -13,7 +13,7 @@ use model::plan::backup::{CollectionCopyPlan, PlannedCollection, ResolvedFlush};
 use model::segment::{ReportedSegment, SegmentState};
 
 use super::capture_error::{CaptureError, is_not_found};
-use super::settle::{Cut, SettledSegments, WAIT_NOTE_INTERVAL};
+use super::settle::{Cut, SettledSegments};
 use super::{BackupRun, PreparedBackup};
 use crate::clock::now_ms;
 use crate::instance::{Checksums, CollectionListing};
@@ -29,7 +29,7 @@ pub(super) struct DescribedCollection {
     indexes: Vec<Index>,
     /// The load state of the whole collection.
     load_state: LoadState,
-    /// The flush; `None` if the backup does not flush each collection.
+    /// The flush; `None` if the rows of the collection are not flushed.
     pub(super) cut: Option<Cut>,
     /// The time at which the capture started, in seconds since 1970.
     started_s: i64,
@@ -77,7 +77,8 @@ impl BackupRun<'_> {
                 self.emit_phase(name, CollectionPhase::Flushing);
                 Some(self.flush_collection(name).await?)
             }
-            ResolvedFlush::Serial | ResolvedFlush::Skip | ResolvedFlush::MetaOnly => None,
+            ResolvedFlush::Bulk if !info.schema.is_external() => Some(Cut::of_cluster_flush()),
+            _ => None,
         };
         Ok(DescribedCollection {
             info,
@@ -88,21 +89,6 @@ impl BackupRun<'_> {
             cut,
             started_s,
         })
-    }
-
-    /// Flushes a collection and measures the duration.
-    pub(super) async fn flush_collection(&self, name: &CollectionRef) -> Result<Cut, CaptureError> {
-        let started = Instant::now();
-        let mut flush = std::pin::pin!(self.prepared.source.milvus.flush(name));
-        let flushed = loop {
-            if let Ok(flushed) = tokio::time::timeout(WAIT_NOTE_INTERVAL, flush.as_mut()).await {
-                break flushed?;
-            }
-            let seconds = started.elapsed().as_secs();
-            self.ctx.emit(Event::Note(format!("{name}: waiting for {seconds} s for Milvus to flush it")));
-        };
-        let ids_remain_valid = self.prepared.source.milvus.capabilities().flush_keeps_ids;
-        Ok(Cut::new(flushed, started.elapsed(), ids_remain_valid))
     }
 
     /// Reads the load states of partitions; the result lacks partitions that were dropped.

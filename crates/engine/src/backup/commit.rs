@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use model::manifest::{BackupFormat, DatabaseBackup, Manifest};
+use model::manifest::{BackupFormat, ClusterFlush, DatabaseBackup, Manifest};
 use model::plan::backup::FlushStrategy;
 
-use super::{BackupRun, CapturedCollection, PreparedBackup, SharedManifest};
+use super::{BackupRun, CapturedCollection, PreparedBackup};
 use crate::catalog::{BackupFacts, CollectionFacts};
 use crate::clock::now_ms;
 use crate::lease::Lease;
@@ -15,12 +15,14 @@ use crate::{BackupReport, Error};
 pub(super) async fn commit_backup(
     run: &BackupRun<'_>,
     captured: Vec<CapturedCollection>,
-    databases: Vec<DatabaseBackup>,
+    (databases, cluster_flush): (Vec<DatabaseBackup>, Option<ClusterFlush>),
     report: &BackupReport,
     lease: &Lease,
 ) -> Result<(), Error> {
     let facts = build_facts(run, &captured, report);
-    let manifest = build_manifest(run, captured, databases, &facts, report.bytes);
+    let manifest =
+        Manifest { databases, cluster_flush, ..build_manifest(run, captured, &facts, report.bytes) };
+    let manifest = Arc::new(manifest);
     let PreparedBackup { request, catalog, .. } = &run.prepared;
     let (name, log_root) = (&request.name, &run.engine.config.source.root_text);
     catalog.write_manifest_files(name, &manifest, &facts, log_root).await?;
@@ -32,11 +34,10 @@ pub(super) async fn commit_backup(
 fn build_manifest(
     run: &BackupRun<'_>,
     captured: Vec<CapturedCollection>,
-    databases: Vec<DatabaseBackup>,
     facts: &BackupFacts,
     size: u64,
-) -> SharedManifest {
-    Arc::new(Manifest {
+) -> Manifest {
+    Manifest {
         id: facts.job.clone(),
         name: run.prepared.request.name.to_string(),
         start_time_ms: Some(facts.started_ms),
@@ -44,11 +45,12 @@ fn build_manifest(
         size,
         milvus_version: facts.milvus_version.clone(),
         format: BackupFormat::Binlog,
-        databases,
+        databases: Vec::new(),
         collections: captured.into_iter().map(|c| c.backup).collect(),
         rbac: run.prepared.rbac.clone(),
+        cluster_flush: None,
         summary: Some(facts.summarize()),
-    })
+    }
 }
 
 fn build_facts(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &BackupReport) -> BackupFacts {

@@ -7,6 +7,7 @@ mod collection_limit;
 mod commit;
 mod copied_files;
 mod databases;
+mod flush;
 mod gc_pause;
 mod preflight;
 mod settle;
@@ -18,7 +19,7 @@ pub(crate) use preflight::{
 };
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Once};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -30,6 +31,7 @@ use model::plan::backup::{BackupPreview, BackupRequest, PlannedCollection, Resol
 use storage::{CopyMethod, Mover, MoverOptions};
 
 use self::collection_limit::CollectionLimit;
+use self::flush::ClusterCut;
 use crate::catalog::{Catalog, describe_imported_rows};
 use crate::instance::Instance;
 use crate::lease::Lease;
@@ -113,7 +115,7 @@ impl PreparedBackup {
         let previews = stream::iter(previews).buffered(8).try_collect::<Vec<Option<PlannedCollection>>>();
         let collections = ctx.run(previews).await?;
         let mut warnings = self.warnings.clone();
-        if self.flush == ResolvedFlush::Serial {
+        if self.flush.flushes() {
             warnings.push(
                 "counted before the flush: rows that are not flushed yet will be in the backup too"
                     .to_owned(),
@@ -167,6 +169,7 @@ impl BackupRun<'_> {
 
     /// Backs up every collection, then commits.
     async fn copy_and_commit(&self, lease: &Lease) -> Result<BackupReport, Error> {
+        let cluster = self.flush_cluster().await?;
         let copy_started = Instant::now();
         let results = self.back_up_collections().await?;
         let copy = copy_started.elapsed();
@@ -178,8 +181,9 @@ impl BackupRun<'_> {
         }
         self.ctx.emit(Event::Phase(Phase::Commit));
         let databases = self.describe_databases().await?;
-        let report = self.build_report(&sorted, copy);
-        commit::commit_backup(self, sorted.captured, databases, &report, lease).await?;
+        let report = self.build_report(&sorted, cluster.as_ref(), copy);
+        let cluster_flush = cluster.map(|cluster| cluster.flushed.flush);
+        commit::commit_backup(self, sorted.captured, (databases, cluster_flush), &report, lease).await?;
         Ok(report)
     }
 
@@ -202,15 +206,24 @@ impl BackupRun<'_> {
     }
 
     /// Builds the report; `elapsed` is set when the backup ends.
-    fn build_report(&self, sorted: &SortedResults, copy: Duration) -> BackupReport {
+    fn build_report(
+        &self,
+        sorted: &SortedResults,
+        cluster: Option<&ClusterCut>,
+        copy: Duration,
+    ) -> BackupReport {
         let captured = &sorted.captured;
         let totals = captured.iter().map(|c| Totals::of_collection(&c.backup));
         let (rows, objects, bytes) =
             totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
         let seal_times = || captured.iter().filter_map(|c| c.backup.seal_time_s);
+        let cut = match cluster {
+            Some(cluster) => cluster.flushed.cut.map(|(first, last)| (first.seconds(), last.seconds())),
+            None => seal_times().min().zip(seal_times().max()),
+        };
+        let flushes = captured.iter().map(|c| c.flush).chain(cluster.map(|cluster| cluster.duration));
         let mut warnings = self.warnings.recorded();
-        if !self.prepared.source.milvus.capabilities().flush_persists_deletes
-            && self.prepared.flush == ResolvedFlush::Serial
+        if !self.prepared.source.milvus.capabilities().flush_persists_deletes && self.prepared.flush.flushes()
         {
             warnings.push(
                 "a flush of this Milvus (2.2) does not write deletes of rows flushed before: \
@@ -228,9 +241,10 @@ impl BackupRun<'_> {
             objects,
             bytes,
             elapsed: Duration::ZERO,
-            flush: captured.iter().map(|c| c.flush).max().unwrap_or_default(),
+            flush: flushes.max().unwrap_or_default(),
             copy,
-            cut: seal_times().min().zip(seal_times().max()),
+            cut,
+            cut_is_cluster_wide: cluster.is_some(),
             vanished: sorted.vanished.clone(),
             failed: sorted.failed.clone(),
             warnings,
@@ -290,6 +304,3 @@ pub(crate) fn create_mover(
     )
     .map_err(Error::from)
 }
-
-/// A manifest that is shared with the thread that encodes it.
-type SharedManifest = Arc<model::manifest::Manifest>;

@@ -56,6 +56,11 @@ impl Cut {
         let awaited = AwaitedSegments::new(if ids_remain_valid { &flushed.sealed } else { &[] });
         Self { flushed, flush_duration, awaited, repeated: false }
     }
+
+    /// Creates the cut of a collection that was flushed together with the whole cluster.
+    pub(super) fn of_cluster_flush() -> Self {
+        Self::new(Flushed::default(), Duration::ZERO, false)
+    }
 }
 
 /// The flushed segments of a collection.

@@ -16,6 +16,7 @@ mod cancel;
 mod catalog;
 mod changes;
 mod check;
+mod cluster_flush;
 mod damage;
 mod delete;
 mod disk;

@@ -16,6 +16,8 @@ pub use rbac::{Grant, PrivilegeGroup, Rbac, User};
 pub use schema::{ConsistencyLevel, DataType, Field, Function, KeyValue, Schema, StructArrayField};
 pub use segment::{Binlog, DeltaLog, Segment};
 
+use std::collections::BTreeMap;
+
 /// The tree of one backup, with facts about the backup as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
@@ -39,8 +41,21 @@ pub struct Manifest {
     pub collections: Vec<CollectionBackup>,
     /// Users, roles and grants, if the backup includes them.
     pub rbac: Option<Rbac>,
+    /// The flush of the whole cluster, if the backup made one.
+    pub cluster_flush: Option<ClusterFlush>,
     /// The object in `backup_meta.json` that this program adds for `list`; absent in backups of the Go tool.
     pub summary: Option<ManifestSummary>,
+}
+
+/// What Milvus reported about a flush of the whole cluster (2.6.11 and later).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterFlush {
+    /// The encoded `ImmutableMessage` with which each physical channel was flushed, by channel name.
+    pub messages: BTreeMap<String, Vec<u8>>,
+    /// The name of the control channel.
+    pub control_channel: String,
+    /// The names of the physical channels.
+    pub physical_channels: Vec<String>,
 }
 
 /// The format in which a backup stores rows.

@@ -64,7 +64,6 @@ fn invalid_requests() {
             second: "b".into(),
         }),
         Error::Strategy(StrategyError::ServerTooOld),
-        Error::Strategy(StrategyError::NotSupported),
         Error::Version(UnsupportedVersion(ServerVersion::parse("v2.1.4"))),
         Error::Plan(PlanError::NotInBackup(books())),
         Error::Plan(PlanError::TargetsExist(vec![books()])),

@@ -60,6 +60,9 @@ pub(crate) fn backup_report(report: &BackupReport, terms: &CommandTerms) -> Stri
     );
     // Writing to a String cannot fail.
     let _ = match report.cut_from.zip(report.cut_to) {
+        Some((from, _)) if report.cut_is_cluster_wide => {
+            writeln!(text, "  cut of the whole cluster at {} UTC", time_of_day(from))
+        }
         Some((from, to)) if from == to => writeln!(text, "  cut at {} UTC", time_of_day(from)),
         Some((from, to)) => {
             let (from, to) = (time_of_day(from), time_of_day(to));

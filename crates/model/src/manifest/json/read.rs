@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::JsonError;
 use super::tree::{BackupWire, Binlogs, CollectionWire, DeltaLogs, PartitionWire, SegmentWire};
 use crate::ids::{CollectionId, PartitionId, PartitionScope};
-use crate::manifest::{CollectionBackup, KeyValue, Manifest, PartitionBackup, Segment};
+use crate::manifest::{ClusterFlush, CollectionBackup, KeyValue, Manifest, PartitionBackup, Segment};
 use crate::name::CollectionRef;
 use crate::segment::SegmentKind;
 
@@ -15,6 +15,11 @@ pub(super) type CollectionRead = CollectionWire<Vec<PartitionRead>, Vec<SegmentR
 
 /// Converts the backup itself, with collections that were converted before.
 pub(super) fn to_manifest<C>(wire: BackupWire<C>, collections: Vec<CollectionBackup>) -> Manifest {
+    let cluster_flush = ClusterFlush {
+        messages: wire.flush_messages,
+        control_channel: wire.control_channel,
+        physical_channels: wire.physical_channels,
+    };
     Manifest {
         id: wire.id,
         name: wire.name,
@@ -26,6 +31,7 @@ pub(super) fn to_manifest<C>(wire: BackupWire<C>, collections: Vec<CollectionBac
         databases: wire.databases,
         collections,
         rbac: wire.rbac.map(Into::into),
+        cluster_flush: (!cluster_flush.messages.is_empty()).then_some(cluster_flush),
         summary: wire.summary,
     }
 }

@@ -29,6 +29,9 @@ pub(super) struct BackupWire<C> {
     pub(super) milvus_version: String,
     pub(super) rbac: Option<RbacWire>,
     pub(super) databases: Vec<DatabaseBackup>,
+    pub(super) flush_messages: BTreeMap<String, Vec<u8>>,
+    pub(super) control_channel: String,
+    pub(super) physical_channels: Vec<String>,
     pub(super) format: BackupFormat,
     pub(super) summary: Option<ManifestSummary>,
 }
@@ -44,6 +47,9 @@ object!(BackupWire<C> {
     "milvus_version" => milvus_version,
     "rbac_meta" => rbac,
     "database_backups" => databases,
+    "flush_all_msgs_base64" => flush_messages,
+    "control_channel_name" => control_channel,
+    "physical_channel_names" => physical_channels,
     "format" => format,
     "mb_summary" => summary,
 });

@@ -1,5 +1,6 @@
 //! Conversion from the model to the JSON files, piece by piece while they are written.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serializer;
@@ -56,9 +57,13 @@ pub(super) fn head(manifest: &Manifest) -> impl Encode {
 /// Returns the content of `full_meta.json`.
 pub(super) fn full<'a>(manifest: &'a Manifest, root: &'a str) -> impl Encode + 'a {
     let tree = move || manifest.collections.iter().map(move |c| collection_tree(manifest, root, c));
+    let flush = manifest.cluster_flush.clone().unwrap_or_default();
     BackupWire {
         databases: manifest.databases.clone(),
         rbac: manifest.rbac.as_ref().map(Into::into),
+        flush_messages: flush.messages,
+        control_channel: flush.control_channel,
+        physical_channels: flush.physical_channels,
         ..backup(manifest, Each(tree))
     }
 }
@@ -120,6 +125,9 @@ fn backup<C>(manifest: &Manifest, collections: C) -> BackupWire<C> {
         milvus_version: manifest.milvus_version.clone(),
         rbac: None,
         databases: Vec::new(),
+        flush_messages: BTreeMap::new(),
+        control_channel: String::new(),
+        physical_channels: Vec::new(),
         format: manifest.format.clone(),
         summary: None,
     }

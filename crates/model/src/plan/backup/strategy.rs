@@ -46,12 +46,12 @@ impl FlushStrategy {
         }
     }
 
-    /// Chooses how a backup of this server flushes; fails if the server or this program does not support the strategy.
+    /// Chooses how a backup of this server flushes; fails if the server does not support the strategy.
     pub fn resolve(self, server: &Capabilities) -> Result<ResolvedFlush, StrategyError> {
         match self {
             Self::Auto | Self::Serial => Ok(ResolvedFlush::Serial),
             Self::Bulk if !server.bulk_flush => Err(StrategyError::ServerTooOld),
-            Self::Bulk => Err(StrategyError::NotSupported),
+            Self::Bulk => Ok(ResolvedFlush::Bulk),
             Self::Skip => Ok(ResolvedFlush::Skip),
             Self::MetaOnly => Ok(ResolvedFlush::MetaOnly),
         }
@@ -63,6 +63,8 @@ impl FlushStrategy {
 pub enum ResolvedFlush {
     /// Flushes each collection just before it is copied.
     Serial,
+    /// Flushes the whole cluster once, before the first collection is copied.
+    Bulk,
     /// Copies only rows that are flushed already.
     Skip,
     /// Backs up schemas and indexes without data, so nothing is flushed.
@@ -73,8 +75,16 @@ impl ResolvedFlush {
     /// Returns whether the backup contains rows.
     pub const fn copies_rows(self) -> bool {
         match self {
-            Self::Serial | Self::Skip => true,
+            Self::Serial | Self::Bulk | Self::Skip => true,
             Self::MetaOnly => false,
+        }
+    }
+
+    /// Returns whether the newest rows are flushed.
+    pub const fn flushes(self) -> bool {
+        match self {
+            Self::Serial | Self::Bulk => true,
+            Self::Skip | Self::MetaOnly => false,
         }
     }
 }
@@ -83,6 +93,7 @@ impl From<ResolvedFlush> for FlushStrategy {
     fn from(flush: ResolvedFlush) -> Self {
         match flush {
             ResolvedFlush::Serial => Self::Serial,
+            ResolvedFlush::Bulk => Self::Bulk,
             ResolvedFlush::Skip => Self::Skip,
             ResolvedFlush::MetaOnly => Self::MetaOnly,
         }
@@ -95,9 +106,6 @@ pub enum StrategyError {
     /// The server has no `FlushAll` call that returns its flush messages.
     #[error("strategy bulk_flush needs Milvus 2.6.11 or later")]
     ServerTooOld,
-    /// The server could flush the whole cluster, but this program does not do that yet.
-    #[error("strategy bulk_flush is not supported yet")]
-    NotSupported,
 }
 
 #[cfg(test)]
@@ -128,9 +136,6 @@ mod tests {
             Bulk.resolve(&old).unwrap_err().to_string(),
             "strategy bulk_flush needs Milvus 2.6.11 or later"
         );
-        assert_eq!(
-            Bulk.resolve(&capabilities("2.6.11")).unwrap_err().to_string(),
-            "strategy bulk_flush is not supported yet"
-        );
+        assert_eq!(Bulk.resolve(&capabilities("2.6.11")), Ok(ResolvedFlush::Bulk));
     }
 }
