@@ -360,7 +360,11 @@ type RestoreBackupRequest struct {
 	// Whether to drop a collection that the restore created and whose import failed.
 	CleanupOnFailure bool `protobuf:"varint,13,opt,name=cleanup_on_failure,json=cleanupOnFailure,proto3" json:"cleanup_on_failure,omitempty"`
 	// Whether to add the users, roles and grants of the backup that the target lacks (Milvus 2.4.10 and later).
-	Rbac          bool `protobuf:"varint,14,opt,name=rbac,proto3" json:"rbac,omitempty"`
+	Rbac bool `protobuf:"varint,14,opt,name=rbac,proto3" json:"rbac,omitempty"`
+	// Whether to leave out the rows that are later than the checkpoints of the backup.
+	TruncateByTs bool `protobuf:"varint,15,opt,name=truncate_by_ts,json=truncateByTs,proto3" json:"truncate_by_ts,omitempty"`
+	// The keys of encryption zones to import with, by those in the backup.
+	EzkMapping    map[string]string `protobuf:"bytes,16,rep,name=ezk_mapping,json=ezkMapping,proto3" json:"ezk_mapping,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -491,6 +495,20 @@ func (x *RestoreBackupRequest) GetRbac() bool {
 		return x.Rbac
 	}
 	return false
+}
+
+func (x *RestoreBackupRequest) GetTruncateByTs() bool {
+	if x != nil {
+		return x.TruncateByTs
+	}
+	return false
+}
+
+func (x *RestoreBackupRequest) GetEzkMapping() map[string]string {
+	if x != nil {
+		return x.EzkMapping
+	}
+	return nil
 }
 
 // What a restore would do.
@@ -1067,7 +1085,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\bsegments\x18\x03 \x01(\x03R\bsegments\x12\x12\n" +
 	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x18\n" +
 	"\aobjects\x18\x05 \x01(\x03R\aobjects\x12\x14\n" +
-	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\xb1\x04\n" +
+	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\xef\x05\n" +
 	"\x14RestoreBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x16\n" +
 	"\x06backup\x18\x02 \x01(\tR\x06backup\x12\x16\n" +
@@ -1084,8 +1102,14 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x04load\x18\v \x01(\bH\x01R\x04load\x88\x01\x01\x12\x1d\n" +
 	"\aaliases\x18\f \x01(\bH\x02R\aaliases\x88\x01\x01\x12,\n" +
 	"\x12cleanup_on_failure\x18\r \x01(\bR\x10cleanupOnFailure\x12\x12\n" +
-	"\x04rbac\x18\x0e \x01(\bR\x04rbac\x1a9\n" +
+	"\x04rbac\x18\x0e \x01(\bR\x04rbac\x12$\n" +
+	"\x0etruncate_by_ts\x18\x0f \x01(\bR\ftruncateByTs\x12W\n" +
+	"\vezk_mapping\x18\x10 \x03(\v26.milvus_backup.v1.RestoreBackupRequest.EzkMappingEntryR\n" +
+	"ezkMapping\x1a9\n" +
 	"\vRenameEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
+	"\x0fEzkMappingEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\n" +
 	"\n" +
@@ -1167,7 +1191,7 @@ func file_milvus_backup_v1_backup_proto_rawDescGZIP() []byte {
 	return file_milvus_backup_v1_backup_proto_rawDescData
 }
 
-var file_milvus_backup_v1_backup_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_milvus_backup_v1_backup_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_milvus_backup_v1_backup_proto_goTypes = []any{
 	(*CreateBackupRequest)(nil),      // 0: milvus_backup.v1.CreateBackupRequest
 	(*BackupPlan)(nil),               // 1: milvus_backup.v1.BackupPlan
@@ -1180,31 +1204,33 @@ var file_milvus_backup_v1_backup_proto_goTypes = []any{
 	(*DeleteBackupRequest)(nil),      // 8: milvus_backup.v1.DeleteBackupRequest
 	(*DeletionPlan)(nil),             // 9: milvus_backup.v1.DeletionPlan
 	nil,                              // 10: milvus_backup.v1.RestoreBackupRequest.RenameEntry
-	(*Job)(nil),                      // 11: milvus_backup.v1.Job
+	nil,                              // 11: milvus_backup.v1.RestoreBackupRequest.EzkMappingEntry
+	(*Job)(nil),                      // 12: milvus_backup.v1.Job
 }
 var file_milvus_backup_v1_backup_proto_depIdxs = []int32{
 	2,  // 0: milvus_backup.v1.BackupPlan.collections:type_name -> milvus_backup.v1.PlannedCollectionBackup
 	10, // 1: milvus_backup.v1.RestoreBackupRequest.rename:type_name -> milvus_backup.v1.RestoreBackupRequest.RenameEntry
-	5,  // 2: milvus_backup.v1.RestorePlan.collections:type_name -> milvus_backup.v1.PlannedCollectionRestore
-	6,  // 3: milvus_backup.v1.PlannedCollectionRestore.partitions:type_name -> milvus_backup.v1.PlannedPartitionRestore
-	7,  // 4: milvus_backup.v1.PlannedPartitionRestore.jobs:type_name -> milvus_backup.v1.PlannedImportJob
-	0,  // 5: milvus_backup.v1.BackupService.CreateBackup:input_type -> milvus_backup.v1.CreateBackupRequest
-	0,  // 6: milvus_backup.v1.BackupService.PlanBackup:input_type -> milvus_backup.v1.CreateBackupRequest
-	3,  // 7: milvus_backup.v1.BackupService.RestoreBackup:input_type -> milvus_backup.v1.RestoreBackupRequest
-	3,  // 8: milvus_backup.v1.BackupService.PlanRestore:input_type -> milvus_backup.v1.RestoreBackupRequest
-	8,  // 9: milvus_backup.v1.BackupService.DeleteBackup:input_type -> milvus_backup.v1.DeleteBackupRequest
-	8,  // 10: milvus_backup.v1.BackupService.PlanDeletion:input_type -> milvus_backup.v1.DeleteBackupRequest
-	11, // 11: milvus_backup.v1.BackupService.CreateBackup:output_type -> milvus_backup.v1.Job
-	1,  // 12: milvus_backup.v1.BackupService.PlanBackup:output_type -> milvus_backup.v1.BackupPlan
-	11, // 13: milvus_backup.v1.BackupService.RestoreBackup:output_type -> milvus_backup.v1.Job
-	4,  // 14: milvus_backup.v1.BackupService.PlanRestore:output_type -> milvus_backup.v1.RestorePlan
-	11, // 15: milvus_backup.v1.BackupService.DeleteBackup:output_type -> milvus_backup.v1.Job
-	9,  // 16: milvus_backup.v1.BackupService.PlanDeletion:output_type -> milvus_backup.v1.DeletionPlan
-	11, // [11:17] is the sub-list for method output_type
-	5,  // [5:11] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	11, // 2: milvus_backup.v1.RestoreBackupRequest.ezk_mapping:type_name -> milvus_backup.v1.RestoreBackupRequest.EzkMappingEntry
+	5,  // 3: milvus_backup.v1.RestorePlan.collections:type_name -> milvus_backup.v1.PlannedCollectionRestore
+	6,  // 4: milvus_backup.v1.PlannedCollectionRestore.partitions:type_name -> milvus_backup.v1.PlannedPartitionRestore
+	7,  // 5: milvus_backup.v1.PlannedPartitionRestore.jobs:type_name -> milvus_backup.v1.PlannedImportJob
+	0,  // 6: milvus_backup.v1.BackupService.CreateBackup:input_type -> milvus_backup.v1.CreateBackupRequest
+	0,  // 7: milvus_backup.v1.BackupService.PlanBackup:input_type -> milvus_backup.v1.CreateBackupRequest
+	3,  // 8: milvus_backup.v1.BackupService.RestoreBackup:input_type -> milvus_backup.v1.RestoreBackupRequest
+	3,  // 9: milvus_backup.v1.BackupService.PlanRestore:input_type -> milvus_backup.v1.RestoreBackupRequest
+	8,  // 10: milvus_backup.v1.BackupService.DeleteBackup:input_type -> milvus_backup.v1.DeleteBackupRequest
+	8,  // 11: milvus_backup.v1.BackupService.PlanDeletion:input_type -> milvus_backup.v1.DeleteBackupRequest
+	12, // 12: milvus_backup.v1.BackupService.CreateBackup:output_type -> milvus_backup.v1.Job
+	1,  // 13: milvus_backup.v1.BackupService.PlanBackup:output_type -> milvus_backup.v1.BackupPlan
+	12, // 14: milvus_backup.v1.BackupService.RestoreBackup:output_type -> milvus_backup.v1.Job
+	4,  // 15: milvus_backup.v1.BackupService.PlanRestore:output_type -> milvus_backup.v1.RestorePlan
+	12, // 16: milvus_backup.v1.BackupService.DeleteBackup:output_type -> milvus_backup.v1.Job
+	9,  // 17: milvus_backup.v1.BackupService.PlanDeletion:output_type -> milvus_backup.v1.DeletionPlan
+	12, // [12:18] is the sub-list for method output_type
+	6,  // [6:12] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_milvus_backup_v1_backup_proto_init() }
@@ -1221,7 +1247,7 @@ func file_milvus_backup_v1_backup_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_milvus_backup_v1_backup_proto_rawDesc), len(file_milvus_backup_v1_backup_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

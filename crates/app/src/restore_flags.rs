@@ -1,5 +1,8 @@
 //! The flags of `restore` for its options: their meaning, and the flags for a request.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use clap::Args;
 use model::mapping::Mapping;
 use wire::{Existing, Failure, NewRestore};
@@ -48,6 +51,12 @@ pub(crate) struct RestoreFlags {
     /// Add the users, roles and grants that Milvus lacks
     #[arg(long)]
     rbac: bool,
+    /// Leave out the rows that are later than the checkpoints of the backup, from which replication resumes
+    #[arg(long = "truncate-by-ts")]
+    truncate_by_ts: bool,
+    /// Import with other keys of encryption zones: a JSON file with an object of old keys and new ones
+    #[arg(long = "ezk-mapping", value_name = "FILE")]
+    ezk_mapping: Option<PathBuf>,
 }
 
 impl RestoreFlags {
@@ -74,9 +83,23 @@ impl RestoreFlags {
             aliases: !self.no_aliases,
             cleanup_on_failure: self.cleanup_on_failure,
             rbac: self.rbac,
+            truncate_by_ts: self.truncate_by_ts,
+            ezk_mapping: self.read_ezk_mapping()?,
             ..NewRestore::default()
         };
         Ok((request, self.notes()))
+    }
+
+    /// Reads the file of encryption keys. They are not given as a flag, because other users see the flags of a process.
+    fn read_ezk_mapping(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let Some(path) = &self.ezk_mapping else { return Ok(BTreeMap::new()) };
+        let place = path.display();
+        let text =
+            std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {place}: {error}")))?;
+        // The error of the parser could show a key.
+        serde_json::from_slice(&text).map_err(|error| {
+            Failure::usage(format!("line {} of {place} is not part of a JSON object of texts", error.line()))
+        })
     }
 
     /// The treatment of existing targets. 0.4.15 needs both flags to drop and create again, so both mean that.
@@ -124,6 +147,7 @@ pub(crate) fn write_flags(request: &NewRestore) -> String {
         ("--no-aliases", !request.aliases),
         ("--cleanup-on-failure", request.cleanup_on_failure),
         ("--rbac", request.rbac),
+        ("--truncate-by-ts", request.truncate_by_ts),
     ]
     .map(|(flag, given)| given.then(|| format!(" {flag}")));
     values.into_iter().chain(flags).flatten().collect()

@@ -355,6 +355,7 @@ impl Error {
             | Self::StorageVersion(..)
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
+            | Self::NoCheckpoint { .. }
             | Self::Encode { .. }
             | Self::Cancelled
             | Self::NotProven(_)

@@ -1,6 +1,7 @@
 //! The errors of the engine. `Display` contains one layer, [`Error::chain`] the error with all its causes.
 
 use milvus::{ImportJobId, MilvusError};
+use model::ids::SegmentId;
 use model::manifest::json::JsonError;
 use model::mapping::MappingError;
 use model::name::{CollectionRef, NameError};
@@ -47,6 +48,17 @@ pub enum Error {
     /// A restore of users, roles and grants was requested from a backup without them.
     #[error("backup {0} contains no users, roles and grants")]
     NoRbacInBackup(String),
+    /// A restore cannot be truncated, because the backup does not tell where a segment ends.
+    #[error(
+        "{collection} cannot be truncated, because the backup has no checkpoint for the channel of segment {segment} \
+         (backups of Milvus 2.5.8 and later have them): restore it without truncation"
+    )]
+    NoCheckpoint {
+        /// The collection in the backup.
+        collection: String,
+        /// The segment.
+        segment: SegmentId,
+    },
     /// A backup of this name exists already.
     #[error("backup {name} exists already ({state})")]
     NameTaken {

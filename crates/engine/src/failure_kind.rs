@@ -41,6 +41,7 @@ impl Error {
             | Self::Strategy(_)
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
+            | Self::NoCheckpoint { .. }
             | Self::WrongRoot { .. } => FailureKind::Usage,
             Self::Selection(..)
             | Self::NoSuchBackup { .. }

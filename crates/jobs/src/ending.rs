@@ -113,6 +113,7 @@ mod tests {
             flush: Duration::ZERO,
             copy: Duration::ZERO,
             cut: None,
+            cut_is_cluster_wide: false,
             vanished,
             failed: Vec::new(),
             warnings: vec![],

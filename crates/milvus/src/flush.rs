@@ -10,6 +10,7 @@ use model::name::CollectionRef;
 use prost::Message;
 use proto::common::ImmutableMessage;
 use proto::milvus::{FlushAllRequest, FlushRequest, GetFlushAllStateRequest, GetFlushStateRequest};
+use proto::msg::MsgPosition;
 use tokio::time::{Instant, sleep};
 
 use crate::call::{Call, rpc};
@@ -133,6 +134,12 @@ impl Milvus {
         }
         Ok(())
     }
+}
+
+/// Returns the time of an encoded `MsgPosition`, such as a checkpoint; `None` if it has none.
+pub fn checkpoint_time(position: &[u8]) -> Option<Tso> {
+    let time = MsgPosition::decode(position).ok()?.timestamp;
+    (time > 0).then_some(Tso(time))
 }
 
 /// Returns the time of a flush message, which its properties contain in base 36.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::ids::SegmentId;
+use model::ids::{SegmentId, Tso};
 use model::name::CollectionRef;
 use proto::common::{self, KeyValuePair};
 use proto::milvus::{
@@ -29,7 +29,7 @@ impl fmt::Display for ImportJobId {
 }
 
 /// A request to import binlogs into a collection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ImportRequest {
     /// The target collection, which must exist with the same fields in the same order.
     pub target: CollectionRef,
@@ -39,6 +39,11 @@ pub struct ImportRequest {
     pub files: Vec<ImportPrefixes>,
     /// Whether the files contain groups of columns (storage version 2).
     pub column_groups: bool,
+    /// The time after which rows and delete entries are left out; `None` for none. Releases that take milliseconds leave
+    /// out the rest of its millisecond too.
+    pub until: Option<Tso>,
+    /// The key of the encryption zone of the files, a secret; empty for files that are not encrypted.
+    pub ezk: String,
 }
 
 /// The prefixes of segment directories that are imported together.
@@ -114,7 +119,7 @@ impl Milvus {
         };
         let call = Call::unrepeatable("import into", &subject, &request.target.database);
         let may_omit = self.capabilities().rest;
-        let options = import_options(request, may_omit);
+        let options = self.import_options(request);
         if self.has_rest().await {
             return self.import_by_rest(call, request, options).await;
         }
@@ -122,9 +127,7 @@ impl Milvus {
             let reason = format!("one job reads one pair of prefixes, not {}", request.files.len());
             return Err(call.error(MilvusErrorKind::Invalid, reason));
         };
-        let options = options
-            .into_iter()
-            .map(|(key, value)| KeyValuePair { key: key.to_owned(), value: value.to_owned() });
+        let options = options.into_iter().map(|(key, value)| KeyValuePair { key: key.to_owned(), value });
         let message = Import {
             collection_name: request.target.collection.clone(),
             partition_name: request.partition.clone().unwrap_or_default(),
@@ -141,7 +144,7 @@ impl Milvus {
         &self,
         call: Call<'_>,
         request: &ImportRequest,
-        options: Vec<(&str, &str)>,
+        options: Vec<(&str, String)>,
     ) -> Result<ImportJobId, MilvusError> {
         let files: Vec<Vec<&str>> = request.files.iter().map(|pair| pair.paths(true)).collect();
         let mut body = json!({
@@ -195,6 +198,26 @@ impl Milvus {
         Ok(jobs.map(|job| (job.id, job.collection_name)).collect())
     }
 
+    fn import_options(&self, request: &ImportRequest) -> Vec<(&'static str, String)> {
+        let mut options = vec![("backup", "true".to_owned())];
+        if self.capabilities().rest {
+            // Milvus counts the rows of a restore against the quota of the disk although they are there already.
+            options.push(("skip_disk_quota_check", "true".to_owned()));
+        }
+        if request.column_groups {
+            options.push(("storage_version", "2".to_owned()));
+        }
+        if let Some(until) = request.until {
+            let in_ms = self.capabilities().import_ends_in_ms;
+            let end = if in_ms { until.milliseconds().to_string() } else { until.0.to_string() };
+            options.push(("end_ts", end));
+        }
+        if !request.ezk.is_empty() {
+            options.push(("ezk", request.ezk.clone()));
+        }
+        options
+    }
+
     /// Returns the status of an import job; fails with `NotFound` if the server does not know the job.
     ///
     /// A caller asks again and again, so a failure is not retried here.
@@ -210,19 +233,6 @@ impl Milvus {
         let request = GetImportStateRequest { task: job.0.parse().map_err(not_a_number)? };
         Ok(status_from_wire(&self.rpc.call(call, request, rpc!(get_import_state)).await?))
     }
-}
-
-/// Returns the options of an import; `is_v2` for Milvus 2.4 and later.
-fn import_options(request: &ImportRequest, is_v2: bool) -> Vec<(&'static str, &'static str)> {
-    let mut options = vec![("backup", "true")];
-    if is_v2 {
-        // Milvus counts the rows of a restore against the quota of the disk although they are there already.
-        options.push(("skip_disk_quota_check", "true"));
-    }
-    if request.column_groups {
-        options.push(("storage_version", "2"));
-    }
-    options
 }
 
 /// A list of jobs in an answer.

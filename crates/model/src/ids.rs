@@ -83,6 +83,12 @@ impl Tso {
         (self.0 >> LOGICAL_BITS).cast_signed()
     }
 
+    /// Returns the first timestamp of the same millisecond.
+    #[must_use]
+    pub const fn without_counter(self) -> Self {
+        Self(self.0 >> LOGICAL_BITS << LOGICAL_BITS)
+    }
+
     /// Returns the physical time in seconds since 1970.
     pub const fn seconds(self) -> i64 {
         self.milliseconds() / 1000

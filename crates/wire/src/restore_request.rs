@@ -2,9 +2,10 @@
 //! request of a job.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use model::mapping::Mapping;
-use model::plan::restore::{RestoreOptions, RestoreRequest};
+use model::plan::restore::{EzkMapping, RestoreOptions, RestoreRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,7 +13,7 @@ use crate::request::{parse_existing_name, parse_filter};
 use crate::{Existing, Failure};
 
 /// The request to restore collections of a backup.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"backup": "nightly", "filter": "shop.orders", "suffix": "_copy"}))]
 pub struct NewRestore {
@@ -48,8 +49,20 @@ pub struct NewRestore {
     pub cleanup_on_failure: bool,
     /// Whether to add the users, roles and grants of the backup that the target lacks (Milvus 2.4.10 and later).
     pub rbac: bool,
+    /// Whether to leave out the rows that are later than the checkpoints of the backup.
+    pub truncate_by_ts: bool,
+    /// The keys of encryption zones to import with, by those in the backup.
+    pub ezk_mapping: BTreeMap<String, String>,
     /// Whether to return the plan and change nothing.
     pub dry_run: bool,
+}
+
+impl fmt::Debug for NewRestore {
+    /// Formats the request as the engine gets it, without the encryption keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = EzkMapping(self.ezk_mapping.clone());
+        write!(f, "NewRestore({:?}, {:?}, {keys:?})", self.backup, self.options())
+    }
 }
 
 impl Default for NewRestore {
@@ -71,6 +84,7 @@ impl From<RestoreOptions> for NewRestore {
             aliases,
             cleanup_on_failure,
             rbac,
+            truncate_by_ts,
         } = options;
         Self {
             backup: None,
@@ -86,6 +100,8 @@ impl From<RestoreOptions> for NewRestore {
             aliases,
             cleanup_on_failure,
             rbac,
+            truncate_by_ts,
+            ezk_mapping: BTreeMap::new(),
             dry_run: false,
         }
     }
@@ -104,6 +120,7 @@ impl NewRestore {
             mapping: mapping.map_err(engine::Error::Mapping)?,
             options: self.options(),
             keep_staged,
+            ezk_mapping: EzkMapping(self.ezk_mapping.clone()),
             ..RestoreRequest::with_defaults(parse_existing_name(self.backup.as_deref())?)
         })
     }
@@ -119,6 +136,7 @@ impl NewRestore {
             aliases: self.aliases,
             cleanup_on_failure: self.cleanup_on_failure,
             rbac: self.rbac,
+            truncate_by_ts: self.truncate_by_ts,
         }
     }
 }
@@ -162,6 +180,10 @@ pub struct JobRestoreOptions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub rbac: Option<bool>,
+    /// Whether the rows that are later than the checkpoints of the backup are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub truncate_by_ts: Option<bool>,
 }
 
 impl From<RestoreOptions> for JobRestoreOptions {
@@ -176,6 +198,7 @@ impl From<RestoreOptions> for JobRestoreOptions {
             aliases: Some(options.aliases),
             cleanup_on_failure: Some(options.cleanup_on_failure),
             rbac: Some(options.rbac),
+            truncate_by_ts: Some(options.truncate_by_ts),
         }
     }
 }

@@ -203,13 +203,14 @@ prop_compose! {
 prop_compose! {
     fn new_restore()(
         backup in option::of(text()), filter in option::of(text()), rename in prop::collection::btree_map(text(), text(), 0..3),
-        suffix in option::of(text()), flags in any::<[bool; 9]>(),
+        suffix in option::of(text()), flags in any::<[bool; 10]>(),
+        ezk_mapping in prop::collection::btree_map(text(), text(), 0..3),
         existing in select(vec![Existing::Refuse, Existing::Drop, Existing::Use]),
     ) -> NewRestore {
-        let [meta_only, indexes, auto_index, drop_indexes, load, aliases, cleanup_on_failure, rbac, dry_run] = flags;
+        let [meta_only, indexes, auto_index, drop_indexes, load, aliases, cleanup_on_failure, rbac, truncate_by_ts, dry_run] = flags;
         NewRestore {
             backup, filter, rename, suffix, meta_only, indexes, auto_index, existing, drop_indexes, load, aliases,
-            cleanup_on_failure, rbac, dry_run,
+            cleanup_on_failure, rbac, truncate_by_ts, ezk_mapping, dry_run,
         }
     }
 }

@@ -168,6 +168,8 @@ async fn import_without_engine(
     for partition in with_data {
         let request = ImportRequest {
             column_groups: false,
+            until: None,
+            ezk: String::new(),
             target: collection.clone(),
             partition: Some(partition.name.clone()),
             files: vec![ImportPrefixes {

@@ -1,4 +1,4 @@
-//! Reads the properties of the databases of a backup.
+//! Reads the properties of the databases of a backup, and the keys of their encryption zones.
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::MilvusErrorKind;
@@ -27,6 +27,30 @@ impl BackupRun<'_> {
             Err(error) if error.kind() == E::DatabaseNotFound => Default::default(),
             Err(error) => return Err(error.into()),
         };
-        Ok(DatabaseBackup { name, id, properties, ..DatabaseBackup::default() })
+        let database = DatabaseBackup { name, id, properties, ..DatabaseBackup::default() };
+        let ezk = self.read_ezk(&database).await;
+        Ok(DatabaseBackup { ezk, ..database })
+    }
+
+    /// Reads the key of a database's encryption zone; empty if it has none, or with a warning if Milvus does not hand it
+    /// out.
+    async fn read_ezk(&self, database: &DatabaseBackup) -> String {
+        let name = &database.name;
+        match self.prepared.source.milvus.read_ezk(database).await {
+            Ok(None) => String::new(),
+            Ok(Some(key)) => {
+                self.warnings.record(format!(
+                    "the backup contains the key of the encryption zone of database {name}: protect it as you protect Milvus"
+                ));
+                key
+            }
+            Err(error) => {
+                self.warnings.record(format!(
+                    "the key of the encryption zone of database {name} is not in the backup, so its data can be restored only \
+                     where Milvus has that key: {error}"
+                ));
+                String::new()
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use model::ids::{CollectionId, LogId, PartitionId, PartitionScope, SegmentId};
+use model::ids::{CollectionId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use model::layout::backup::BackupLayout;
 use model::manifest::{Binlog, CollectionBackup, DeltaLog, Segment};
 use model::name::BackupName;
@@ -26,9 +26,16 @@ const SEGMENTS_AT_ONCE: usize = 4;
 /// The number of partitions whose delete entries are counted at the same time, each with eight files.
 const PARTITIONS_AT_ONCE: usize = 4;
 
+/// For each segment of a truncated restore, the time after which its rows and delete entries are left out.
+pub(crate) type SegmentEnds = BTreeMap<SegmentId, Tso>;
+
 /// The delete entries of the L0 segments of a collection, for the rows of one partition or of all.
 #[derive(Debug, Default)]
-pub(crate) struct L0Deletes(BTreeMap<PartitionScope, Arc<DeleteMap>>);
+pub(crate) struct L0Deletes {
+    by_scope: BTreeMap<PartitionScope, Arc<DeleteMap>>,
+    /// The ends that were kept to, and that the segments with rows must be read with.
+    ends: SegmentEnds,
+}
 
 /// Reads the segments of one collection in a backup.
 pub(crate) struct SegmentContents<'a> {
@@ -40,24 +47,29 @@ pub(crate) struct SegmentContents<'a> {
 }
 
 impl Catalog {
-    /// Reads the L0 segments of a collection.
+    /// Reads the L0 segments of a collection, up to the ends of a truncated restore.
     pub(crate) async fn read_l0(
         &self,
         name: &BackupName,
         collection: &CollectionBackup,
+        ends: SegmentEnds,
     ) -> Result<L0Deletes, RowsError> {
-        let mut l0 = L0Deletes::default();
+        let mut l0 = L0Deletes { ends, ..L0Deletes::default() };
         let Some(key_type) = KeyType::of(&collection.schema) else { return Ok(l0) };
         let layout = self.layout(name);
         let partitions = collection.partitions.iter().map(|partition| PartitionScope::One(partition.id));
         for scope in partitions.chain([PartitionScope::All]) {
             let segments = collection.segments_of(scope).iter();
             let of_deletes = segments.filter(|segment| segment.kind == SegmentKind::Deletes);
-            let logs: Vec<_> =
-                of_deletes.map(|segment| delta_files(&layout, collection.id, scope, segment)).collect();
+            let logs: Vec<_> = of_deletes
+                .map(|segment| DeltaFiles {
+                    until: l0.ends.get(&segment.id).copied(),
+                    ..delta_files(&layout, collection.id, scope, segment)
+                })
+                .collect();
             let map = DeleteMap::read(&self.store, key_type, &logs).await?;
             if !map.is_empty() {
-                l0.0.insert(scope, Arc::new(map));
+                l0.by_scope.insert(scope, Arc::new(map));
             }
         }
         Ok(l0)
@@ -82,13 +94,14 @@ impl Catalog {
         stream::iter(counts).buffer_unordered(PARTITIONS_AT_ONCE).try_collect().await
     }
 
-    /// Determines the effect of delete entries on each segment of a collection to which some apply.
+    /// Determines the effect of delete entries on each segment of a collection to which some apply, or which has an end.
     pub(crate) async fn find_delete_effects(
         &self,
         name: &BackupName,
         collection: &CollectionBackup,
+        ends: SegmentEnds,
     ) -> Result<BTreeMap<SegmentId, DeleteEffect>, RowsError> {
-        let l0 = self.read_l0(name, collection).await?;
+        let l0 = self.read_l0(name, collection, ends).await?;
         match self.open_segments(name, collection, &l0) {
             Some(contents) => contents.find_effects().await,
             None => Ok(BTreeMap::new()),
@@ -108,13 +121,14 @@ impl Catalog {
 }
 
 impl SegmentContents<'_> {
-    /// Reads the keys and timestamps of each segment to which delete entries apply.
+    /// Reads the keys and timestamps of each segment to which delete entries apply, or which has an end.
     async fn find_effects(&self) -> Result<BTreeMap<SegmentId, DeleteEffect>, RowsError> {
         let partitions = self.collection.partitions.iter();
         let segments = partitions.flat_map(|p| p.segments.iter().map(move |s| (p.id, s)));
         let affected = segments.filter(|(partition, segment)| {
             let has_deletes = !segment.delta_logs.is_empty() || self.l0_of(*partition).next().is_some();
-            segment.kind.has_rows() && !segment.binlogs.is_empty() && has_deletes
+            let is_read = has_deletes || self.end_of(segment).is_some();
+            segment.kind.has_rows() && !segment.binlogs.is_empty() && is_read
         });
         // The futures are made beforehand, so that this one is `Send`.
         let effects: Vec<_> = affected
@@ -125,6 +139,8 @@ impl SegmentContents<'_> {
                     own_logs_suffice: deletes.own_logs_suffice,
                     has_reinserted_rows: deletes.reinserted > 0,
                     has_partly_deleted_keys: deletes.has_partly_deleted_keys(),
+                    until: self.end_of(segment),
+                    later: deletes.later,
                 };
                 Ok((segment.id, effect))
             })
@@ -159,7 +175,8 @@ impl SegmentContents<'_> {
         let own = self.read_own_deletes(partition, segment).await?;
         let l0: Vec<_> = self.l0_of(partition).cloned().collect();
         let files = self.segment_files(partition, segment);
-        SegmentDeletes::find(self.store, &self.collection.schema, files, &own, &l0).await
+        let end = self.end_of(segment);
+        SegmentDeletes::find(self.store, &self.collection.schema, files, &own, &l0, end).await
     }
 
     /// Begins to rewrite the insert binlogs of a segment without the deleted rows.
@@ -178,7 +195,12 @@ impl SegmentContents<'_> {
     fn l0_of(&self, partition: PartitionId) -> impl Iterator<Item = &Arc<DeleteMap>> {
         [PartitionScope::One(partition), PartitionScope::All]
             .into_iter()
-            .filter_map(|scope| self.l0.0.get(&scope))
+            .filter_map(|scope| self.l0.by_scope.get(&scope))
+    }
+
+    /// Returns the time after which the rows and delete entries of a segment are left out.
+    fn end_of(&self, segment: &Segment) -> Option<Tso> {
+        self.l0.ends.get(&segment.id).copied()
     }
 
     async fn read_own_deletes(
@@ -188,6 +210,7 @@ impl SegmentContents<'_> {
     ) -> Result<DeleteMap, RowsError> {
         let scope = PartitionScope::One(partition);
         let logs = delta_files(&self.layout, self.collection.id, scope, segment);
+        let logs = DeltaFiles { until: self.end_of(segment), ..logs };
         DeleteMap::read(self.store, self.key_type, &[logs]).await
     }
 
@@ -220,7 +243,7 @@ fn delta_files(
         log: *log,
     };
     let files = segment.delta_logs.iter().map(file).collect();
-    DeltaFiles { collection, partition, segment: id, files }
+    DeltaFiles { collection, partition, segment: id, files, until: None }
 }
 
 /// Returns whether a collection has delete entries in L0 segments.

@@ -18,7 +18,7 @@ use storage::Store;
 pub(crate) use compare::{
     CollectionComparison, ComparedFile, ComparedObject, missing_copy_error, reject_damages,
 };
-pub(crate) use deletes::{L0Deletes, SegmentContents, describe_imported_rows, has_l0_logs};
+pub(crate) use deletes::{L0Deletes, SegmentContents, SegmentEnds, describe_imported_rows, has_l0_logs};
 pub use facts::{BackupFacts, CollectionFacts, PartitionFacts};
 pub use head::{BackupState, BackupSummary};
 pub(crate) use objects::ObjectListWriter;

@@ -17,7 +17,7 @@ use storage::CopyItem;
 use super::PreparedL0Compaction;
 use crate::catalog::{
     CollectionComparison, CollectionFacts, ComparedFile, ComparedObject, ObjectListWriter, SegmentContents,
-    missing_copy_error,
+    SegmentEnds, missing_copy_error,
 };
 use crate::{CollectionPhase, Error, Event, JobCtx};
 
@@ -91,7 +91,7 @@ async fn write_new_logs(
     if folded.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let l0 = catalog.read_l0(&request.name, collection).await?;
+    let l0 = catalog.read_l0(&request.name, collection, SegmentEnds::new()).await?;
     let Some(contents) = catalog.open_segments(&request.name, collection, &l0) else {
         return Ok(BTreeMap::new());
     };

@@ -19,7 +19,9 @@ use model::version::ServerVersion;
 use storage::Mover;
 
 use crate::backup::{check_name_is_free, create_mover};
-use crate::catalog::{BackupDetail, BackupFacts, Catalog, describe_imported_rows, reject_damages};
+use crate::catalog::{
+    BackupDetail, BackupFacts, Catalog, SegmentEnds, describe_imported_rows, reject_damages,
+};
 use crate::clock::now_ms;
 use crate::lease::Lease;
 use crate::{BackupState, DeleteRequest, Engine, Error, Event, JobCtx, Phase};
@@ -129,7 +131,7 @@ async fn prepare(engine: &Engine, request: &L0CompactionRequest) -> Result<Prepa
     let reads: Vec<_> = collections
         .filter(|(_, collection)| has_delta_logs(collection))
         .map(|(index, collection)| {
-            let found = catalog.find_delete_effects(&request.name, collection);
+            let found = catalog.find_delete_effects(&request.name, collection, SegmentEnds::new());
             found.map_ok(move |effects| (index, effects)).boxed()
         })
         .collect();

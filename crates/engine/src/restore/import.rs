@@ -104,6 +104,8 @@ impl Importer {
                 partition: task.partition.map(|partition| partition.name.clone()),
                 files: source.prefixes.clone(),
                 column_groups: task.has_column_groups(),
+                until: task.job.until,
+                ezk: task.run.prepared.ezk_of(&task.plan.source.database),
             };
             let id = self.send_job(&request).await?;
             let (key, read) = (&task.job.key, source.prefixes.first().map(|pair| pair.insert.as_str()));

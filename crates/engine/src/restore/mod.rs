@@ -16,6 +16,7 @@ mod proof;
 mod queue;
 mod rbac;
 mod stage;
+mod truncation;
 
 pub(crate) use data_access::determine_data_access;
 pub(crate) use preflight::{check_restore_request, describe_silent_rest};
@@ -65,6 +66,13 @@ impl PreparedRestore {
     /// Returns the address and version of the target Milvus.
     pub fn server(&self) -> &milvus::ServerInfo {
         self.target.milvus.server()
+    }
+
+    /// Returns the key of the encryption zone with which the files of a database in the backup are read; empty if they are
+    /// not encrypted.
+    fn ezk_of(&self, database: &str) -> String {
+        let key = self.manifest.databases.iter().find(|db| db.name == database).map(|db| db.ezk.as_str());
+        self.request.ezk_mapping.apply(key.unwrap_or_default()).to_owned()
     }
 
     /// Returns the number of collections in the backup, whether selected or not.

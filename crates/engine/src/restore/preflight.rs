@@ -21,6 +21,7 @@ use super::PreparedRestore;
 use super::data_access::determine_data_access;
 use super::delete_effects::find_delete_effects;
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
+use super::truncation::find_ends;
 use crate::backup::{confirm_source_root, list_collections_of};
 use crate::catalog::{BackupDetail, Catalog, describe_imported_rows, reject_damages};
 use crate::instance::Instance;
@@ -56,6 +57,9 @@ pub(crate) async fn check_restore_request(
     }
     let (drops, facts) = (BTreeSet::new(), TargetFacts::default());
     let mut checked = CheckedRestore { catalog, target, targets, drops, detail, facts };
+    for collection in checked.selected_collections() {
+        find_ends(request, collection, &checked.target.milvus)?;
+    }
     check_schemas(&checked.target, &checked.selected_collections(), !request.options.meta_only)?;
     let aliases = checked.wanted_aliases();
     let head = checked.catalog.layout(&request.name).manifest_file(ManifestFile::Head);
@@ -124,8 +128,9 @@ pub(super) async fn prepare_restore(
         let collections = checked.selected_collections();
         let ignores_times = checked.facts.importer.ignores_delete_times;
         let (catalog, name) = (&checked.catalog, &request.name);
-        uncounted =
-            find_delete_effects(catalog, name, &collections, ignores_times, &mut prefixes, ctx).await?;
+        let with_ends = collections.iter().map(|c| Ok((*c, find_ends(request, c, &checked.target.milvus)?)));
+        let with_ends = with_ends.collect::<Result<_, Error>>()?;
+        uncounted = find_delete_effects(catalog, name, with_ends, ignores_times, &mut prefixes, ctx).await?;
         let source = ServerVersion::parse(&checked.manifest().milvus_version);
         uncounted.extend(describe_imported_rows(&source, &collections));
         checked.facts.prefixes = prefixes;

@@ -57,6 +57,7 @@ mod tests {
             objects: 1,
             staged_objects: 0,
             bytes: 1,
+            until: None,
             rows: RowRange::default(),
             after,
         }

@@ -34,6 +34,7 @@ mod samples;
 mod server;
 mod staging;
 mod targets;
+mod truncation;
 mod versions;
 mod watch;
 mod world;

@@ -242,6 +242,8 @@ async fn listing_segments_is_retried_if_compaction_replaces_one() {
 fn import_request(prefix: &str) -> ImportRequest {
     ImportRequest {
         column_groups: false,
+        until: None,
+        ezk: String::new(),
         target: shop(),
         partition: Some("_default".to_owned()),
         files: vec![ImportPrefixes { insert: prefix.to_owned(), delta: String::new() }],

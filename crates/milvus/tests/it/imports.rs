@@ -37,6 +37,8 @@ fn import_request(target: &CollectionRef, insert: String, delta: String) -> Impo
         partition: Some("_default".to_owned()),
         files: vec![ImportPrefixes { insert, delta }],
         column_groups: false,
+        until: None,
+        ezk: String::new(),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Capabilities {
     pub rbac: bool,
     /// Can skip the check of a model function's provider when a collection is created (2.6.8).
     pub skips_function_check: bool,
+    /// Takes the end of an import in milliseconds; later releases take a timestamp (2.4.24, 2.5.6).
+    pub import_ends_in_ms: bool,
     version: ServerVersion,
 }
 
@@ -83,6 +85,8 @@ impl Capabilities {
             shortens_lists: version.at_least((2, 5, 0)),
             rbac: version.at_least((2, 4, 10)),
             skips_function_check: version.at_least((2, 6, 8)),
+            import_ends_in_ms: !version.at_least((2, 4, 24))
+                || (version.at_least((2, 5, 0)) && !version.at_least((2, 5, 6))),
             version: version.clone(),
         }
     }

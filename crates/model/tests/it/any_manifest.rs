@@ -6,9 +6,9 @@ use milvus_backup_model as model;
 
 use model::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use model::manifest::{
-    BackupFormat, Binlog, CollectionBackup, ConsistencyLevel, DataType, DatabaseBackup, DeltaLog, Field,
-    Function, Grant, Index, KeyValue, LoadState, Manifest, ManifestSummary, PartitionBackup, PrivilegeGroup,
-    Rbac, Schema, Segment, StructArrayField, User,
+    BackupFormat, Binlog, ClusterFlush, CollectionBackup, ConsistencyLevel, DataType, DatabaseBackup,
+    DeltaLog, Field, Function, Grant, Index, KeyValue, LoadState, Manifest, ManifestSummary, PartitionBackup,
+    PrivilegeGroup, Rbac, Schema, Segment, StructArrayField, User,
 };
 use model::name::CollectionRef;
 use model::segment::{SegmentKind, StorageVersion};
@@ -192,6 +192,15 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn cluster_flush()(
+        messages in btree_map(text(), bytes(), 1..3), control_channel in text(),
+        physical_channels in vec(text(), 0..3),
+    ) -> ClusterFlush {
+        ClusterFlush { messages, control_channel, physical_channels }
+    }
+}
+
+prop_compose! {
     /// Generates a manifest with everything that `full_meta.json` can contain, and a summary.
     pub(crate) fn manifest()(
         id in "[a-z]{1,4}", name in text(), times in (option::of(1..i64::MAX), option::of(1..i64::MAX)), size: u64,
@@ -200,7 +209,7 @@ prop_compose! {
         collections in btree_set(any::<i64>(), 0..3).prop_flat_map(|ids| {
             ids.into_iter().map(|id| collection(CollectionId(id))).collect::<Vec<_>>()
         }),
-        rbac in option::of(rbac()), summary in option::of(summary()),
+        rbac in option::of(rbac()), cluster_flush in option::of(cluster_flush()), summary in option::of(summary()),
     ) -> Manifest {
         let databases = databases
             .into_iter()
@@ -208,7 +217,7 @@ prop_compose! {
             .collect();
         Manifest {
             id, name, start_time_ms: times.0, end_time_ms: times.1, size, milvus_version, format, databases,
-            collections, rbac, summary,
+            collections, rbac, cluster_flush, summary,
         }
     }
 }

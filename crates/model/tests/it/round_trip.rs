@@ -37,7 +37,7 @@ proptest! {
     #[test]
     fn the_head_reads_back(manifest in manifest()) {
         let bytes = written(|to| json::write_manifest_file(ManifestFile::Head, &manifest, "files", to));
-        let head = Manifest { databases: Vec::new(), collections: Vec::new(), rbac: None, ..manifest };
+        let head = Manifest { databases: Vec::new(), collections: Vec::new(), rbac: None, cluster_flush: None, ..manifest };
         prop_assert_eq!(json::read_backup_meta(&bytes[..]).unwrap(), head);
     }
 
@@ -48,7 +48,7 @@ proptest! {
         let partitions = written(|to| json::write_manifest_file(ManifestFile::Partitions, &manifest, "files", to));
         let segments = written(|to| json::write_manifest_file(ManifestFile::Segments, &manifest, "files", to));
         let read = json::read_levels(&head[..], &collections[..], &partitions[..], &segments[..]).unwrap();
-        prop_assert_eq!(read, Manifest { databases: Vec::new(), rbac: None, ..manifest });
+        prop_assert_eq!(read, Manifest { databases: Vec::new(), rbac: None, cluster_flush: None, ..manifest });
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use model::ids::FieldId;
+use model::ids::{FieldId, Tso};
 use model::manifest::Schema;
 use storage::Store;
 
@@ -18,6 +18,8 @@ use crate::segment::{ReadOptions, SegmentFiles, SegmentReader};
 pub struct SegmentDeletes {
     /// The number of rows that are not deleted.
     pub live: u64,
+    /// The number of rows after the time until which rows are read; they are not live, whether deleted or not.
+    pub later: u64,
     /// The number of live rows whose key was deleted before they were inserted.
     pub reinserted: u64,
     /// Whether the segment's own delta logs delete all of these rows, and have the form that every Milvus imports.
@@ -30,7 +32,7 @@ pub struct SegmentDeletes {
 
 impl SegmentDeletes {
     /// Reads the keys and timestamps of a segment, and looks them up in the entries of its own delta logs and in those
-    /// of `others`: the L0 segments of its partition and of all partitions.
+    /// of `others`: the L0 segments of its partition and of all partitions. Rows after `until` are left out.
     ///
     /// Fails if a file cannot be read, or if an entry has a key of another type than the schema's primary key.
     pub async fn find(
@@ -39,6 +41,7 @@ impl SegmentDeletes {
         segment: SegmentFiles,
         own: &DeleteMap,
         others: &[Arc<DeleteMap>],
+        until: Option<Tso>,
     ) -> Result<Self> {
         let place = Place::of_segment(&segment);
         let fail = |reason| RowsError::new(place.clone(), reason);
@@ -57,13 +60,14 @@ impl SegmentDeletes {
         let mut reader = SegmentReader::open(store, schema, segment, Vec::new(), &options).await?;
         let mut found = Self {
             live: 0,
+            later: 0,
             reinserted: 0,
             own_logs_suffice: !own.has_uncommon_form(),
             deleted: DeleteMap::new(key_type),
             reused: DeleteMap::new(key_type),
         };
         while let Some(batch) = reader.next().await? {
-            found.add_batch(&batch, own, others).ok_or_else(|| {
+            found.add_batch(&batch, own, others, until).ok_or_else(|| {
                 fail(Reason::Inconsistent("the keys or timestamps have another type".to_owned()))
             })?;
         }
@@ -71,11 +75,21 @@ impl SegmentDeletes {
     }
 
     /// Adds the rows of a batch with the columns of keys and timestamps; `None` if they have other types.
-    fn add_batch(&mut self, batch: &RecordBatch, own: &DeleteMap, others: &[Arc<DeleteMap>]) -> Option<()> {
+    fn add_batch(
+        &mut self,
+        batch: &RecordBatch,
+        own: &DeleteMap,
+        others: &[Arc<DeleteMap>],
+        until: Option<Tso>,
+    ) -> Option<()> {
         let [keys, times] = batch.columns() else { return None };
         let keys = KeyColumn::of(keys)?;
         let times = times.as_primitive_opt::<UInt64Type>()?;
         for (row, inserted) in times.values().iter().enumerate() {
+            if until.is_some_and(|until| *inserted > until.0) {
+                self.later += 1;
+                continue;
+            }
             let by_own = keys.deletion(row, own);
             let latest = by_own.max(keys.latest_deletion(row, others));
             match latest {
@@ -111,8 +125,6 @@ impl SegmentDeletes {
 mod tests {
     use arrow_array::{ArrayRef, BinaryArray, Int64Array, UInt64Array};
 
-    use model::ids::Tso;
-
     use super::super::DeletedKey;
     use super::*;
 
@@ -131,17 +143,27 @@ mod tests {
         own: &[(DeletedKey, u64)],
         other: &[(DeletedKey, u64)],
     ) -> SegmentDeletes {
+        find_until(keys, key_type, [own, other], None)
+    }
+
+    fn find_until(
+        keys: ArrayRef,
+        key_type: KeyType,
+        [own, other]: [&[(DeletedKey, u64)]; 2],
+        until: Option<u64>,
+    ) -> SegmentDeletes {
         let times: ArrayRef = Arc::new(UInt64Array::from(vec![10, 20, 30, 40]));
         let batch = RecordBatch::try_from_iter([("key", keys), ("time", times)]).unwrap();
         let mut found = SegmentDeletes {
             live: 0,
+            later: 0,
             reinserted: 0,
             own_logs_suffice: true,
             deleted: DeleteMap::new(key_type),
             reused: DeleteMap::new(key_type),
         };
         let (own, other) = (map(key_type, own), map(key_type, other));
-        found.add_batch(&batch, &own, &[Arc::new(other)]).unwrap();
+        found.add_batch(&batch, &own, &[Arc::new(other)], until.map(Tso)).unwrap();
         found
     }
 
@@ -166,6 +188,15 @@ mod tests {
         let entry = |key| vec![DeleteEntry { key, time: Tso(25) }];
         assert_eq!(by_number.entries(), entry(DeletedKey::Int64(1)));
         assert_eq!(by_text.entries(), entry(DeletedKey::VarChar("a".to_owned())));
+    }
+
+    #[test]
+    fn rows_after_a_time_are_left_out_whether_deleted_or_not() {
+        let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+        let own = numbers(&[(1, 15), (4, 45)]);
+        let found = find_until(keys, KeyType::Int64, [&own, &[]], Some(20));
+        assert_eq!((found.live, found.later), (1, 2));
+        assert_eq!(found.entries(), [DeleteEntry { key: DeletedKey::Int64(1), time: Tso(15) }]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod map;
 mod read;
 mod write;
 
-use model::ids::{CollectionId, PartitionScope, SegmentId};
+use model::ids::{CollectionId, PartitionScope, SegmentId, Tso};
 use model::key::ObjectKey;
 use model::manifest::{DataType, DeltaLog, Schema};
 
@@ -49,6 +49,8 @@ pub struct DeltaFiles {
     pub segment: SegmentId,
     /// The files, in any order.
     pub files: Vec<DeltaFile>,
+    /// The time after which entries are ignored, if any.
+    pub until: Option<Tso>,
 }
 
 /// One delta log in a store.

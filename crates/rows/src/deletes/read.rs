@@ -4,7 +4,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef};
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
-use model::ids::FieldId;
+use model::ids::{FieldId, Tso};
 use storage::Store;
 use tokio::runtime::Handle;
 
@@ -28,7 +28,7 @@ impl DeleteMap {
     pub async fn read(store: &Store, key_type: KeyType, segments: &[DeltaFiles]) -> Result<Self> {
         let mut logs = open_logs(store, segments);
         let mut map = Self::new(key_type);
-        while let Some((file, place)) = logs.try_next().await? {
+        while let Some(OpenedLog { file, place, until }) = logs.try_next().await? {
             let runtime = Handle::current();
             let within = place.clone();
             if file.parts.len() != 1 || !matches!(Form::of(&file), Form::Text) {
@@ -37,7 +37,8 @@ impl DeleteMap {
             let read = run_blocking(move || {
                 let form = Form::of(&file);
                 let mut parts = file.parts.iter();
-                let read = parts.try_for_each(|(_, part)| read_part(&mut map, part, form, runtime.clone()));
+                let read =
+                    parts.try_for_each(|(_, part)| read_part(&mut map, part, form, until, runtime.clone()));
                 read.map(|()| map)
             });
             let read = read.await.map_err(|reason| RowsError::new(within.clone(), reason))?;
@@ -51,22 +52,30 @@ impl DeleteMap {
 pub async fn count_delete_entries(store: &Store, segments: &[DeltaFiles]) -> Result<u64> {
     let mut logs = open_logs(store, segments);
     let mut entries = 0_u64;
-    while let Some((file, _)) = logs.try_next().await? {
-        let of_parts = file.parts.iter().map(|(_, part)| part.footer.rows);
+    while let Some(log) = logs.try_next().await? {
+        let of_parts = log.file.parts.iter().map(|(_, part)| part.footer.rows);
         entries = of_parts.fold(entries, u64::saturating_add);
     }
     Ok(entries)
+}
+
+/// An opened delta log.
+struct OpenedLog {
+    file: BinlogFile,
+    place: Place,
+    /// The time after which entries are ignored, if any.
+    until: Option<Tso>,
 }
 
 /// Opens delta logs one after the other, some of them ahead, and checks their headers.
 fn open_logs<'a>(
     store: &'a Store,
     segments: &[DeltaFiles],
-) -> impl Stream<Item = Result<(BinlogFile, Place)>> + Send + Unpin + use<'a> {
+) -> impl Stream<Item = Result<OpenedLog>> + Send + Unpin + use<'a> {
     let files = segments.iter().flat_map(|segment| {
-        segment.files.iter().map(move |file| (place_of(store, segment, file), file.clone()))
+        segment.files.iter().map(move |file| (place_of(store, segment, file), segment.until, file.clone()))
     });
-    let opened = files.map(|(place, file)| async move {
+    let opened = files.map(|(place, until, file)| async move {
         let opened = BinlogFile::open(store, &file.key, file.log.size).await;
         let file = opened.map_err(|fault| fault.in_file(place.clone()))?;
         check_descriptor(&file, &place)?;
@@ -74,7 +83,7 @@ fn open_logs<'a>(
             let problem = "a delta log contains an event of another type";
             return Err(RowsError::new(place, Reason::inconsistent(problem)));
         }
-        Ok((file, place))
+        Ok(OpenedLog { file, place, until })
     });
     // The futures are made beforehand, so that those that wait for them are `Send`.
     let opened: Vec<_> = opened.collect();
@@ -139,7 +148,13 @@ impl Form {
     }
 }
 
-fn read_part(map: &mut DeleteMap, part: &ParquetPart, form: Form, runtime: Handle) -> Result<(), Fault> {
+fn read_part(
+    map: &mut DeleteMap,
+    part: &ParquetPart,
+    form: Form,
+    until: Option<Tso>,
+    runtime: Handle,
+) -> Result<(), Fault> {
     let columns = form.find_columns(&part.footer.columns);
     let stored: Vec<_> = columns.iter().map(|column| column.physical).collect();
     match (form, &stored[..], map.key_type()) {
@@ -159,7 +174,7 @@ fn read_part(map: &mut DeleteMap, part: &ParquetPart, form: Form, runtime: Handl
         let Some(batches) = batches else { break };
         let rows = batches.iter().map(Array::len).min().unwrap_or(0);
         for position in 0..rows {
-            add_entry(map, &batches, position).map_err(|problem| Fault {
+            add_entry(map, &batches, position, until).map_err(|problem| Fault {
                 offset: streams.first().map(ColumnStream::offset),
                 reason: Reason::Value { row, problem },
             })?;
@@ -174,7 +189,13 @@ fn read_part(map: &mut DeleteMap, part: &ParquetPart, form: Form, runtime: Handl
 }
 
 /// Adds the entry at this position of a batch, which has one column of text, or one of keys and one of timestamps.
-fn add_entry(map: &mut DeleteMap, columns: &[ArrayRef], position: usize) -> Result<(), String> {
+/// Ignores an entry after `until`.
+fn add_entry(
+    map: &mut DeleteMap,
+    columns: &[ArrayRef],
+    position: usize,
+    until: Option<Tso>,
+) -> Result<(), String> {
     if columns.iter().any(|column| column.is_null(position)) {
         return Err("the entry is null".to_owned());
     }
@@ -192,5 +213,8 @@ fn add_entry(map: &mut DeleteMap, columns: &[ArrayRef], position: usize) -> Resu
         }
         _ => return Err("the entry has neither one nor two columns".to_owned()),
     };
+    if until.is_some_and(|until| time > until.0) {
+        return Ok(());
+    }
     if map.insert(key, time) { Ok(()) } else { Err("a key of another type than the primary key".to_owned()) }
 }

@@ -97,6 +97,7 @@ impl Backup {
                 partition: key.partition,
                 segment: key.segment,
                 files: Vec::new(),
+                until: None,
             });
             let log = DeltaLog { log: key.log, size: object.meta.size };
             segment.files.push(DeltaFile { key: object.key, log });

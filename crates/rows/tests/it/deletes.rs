@@ -20,6 +20,14 @@ const DELETE: u8 = 2;
 
 /// Reads one delta log with this content.
 async fn read_log(content: &[u8], key_type: KeyType) -> Result<DeleteMap, RowsError> {
+    read_log_until(content, key_type, None).await
+}
+
+async fn read_log_until(
+    content: &[u8],
+    key_type: KeyType,
+    until: Option<Tso>,
+) -> Result<DeleteMap, RowsError> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     std::fs::write(&path, content).unwrap();
@@ -29,6 +37,7 @@ async fn read_log(content: &[u8], key_type: KeyType) -> Result<DeleteMap, RowsEr
         partition: PartitionScope::One(PartitionId(2)),
         segment: SegmentId(3),
         files: vec![DeltaFile { key: ObjectKey::new(path.to_str().unwrap()), log }],
+        until,
     };
     DeleteMap::read(&disk(), key_type, &[segment]).await
 }
@@ -60,6 +69,8 @@ async fn entries_as_text_in_both_forms_and_several_events_keep_the_latest_deleti
     assert_eq!(map.deletion_of_int64(9_007_199_254_740_993), Some(Tso(7)));
     assert_eq!(map.deletion_of_int64(9_007_199_254_740_992), None);
     assert_eq!(map.deletion_of_int64(-1), Some(Tso(u64::MAX)));
+    let map = read_log_until(&log, KeyType::Int64, Some(Tso(6))).await.unwrap();
+    assert_eq!((map.len(), map.deletion_of_int64(9_007_199_254_740_993)), (1, Some(Tso(6))));
 }
 
 #[tokio::test]

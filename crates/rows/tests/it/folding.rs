@@ -31,7 +31,7 @@ async fn fold(
     own: &DeleteMap,
     others: &[Arc<DeleteMap>],
 ) -> Arc<DeleteMap> {
-    let found = SegmentDeletes::find(&disk(), schema, segment.clone(), own, others).await.unwrap();
+    let found = SegmentDeletes::find(&disk(), schema, segment.clone(), own, others, None).await.unwrap();
     Arc::new(write_and_read(segment, KeyType::of(schema).unwrap(), &found.entries()).await)
 }
 
@@ -46,6 +46,7 @@ async fn write_and_read(segment: &SegmentFiles, key_type: KeyType, entries: &[De
         partition: scope,
         segment: segment.segment,
         files: vec![file],
+        until: None,
     };
     DeleteMap::read(&disk(), key_type, &[files]).await.unwrap()
 }
@@ -116,7 +117,8 @@ async fn an_entry_is_folded_only_if_it_deletes_a_row_of_the_segment() {
     let mut folded = 0;
     for segment in backup.segments(collection).await {
         let (own, others) = backup.deletes_of(collection, &collection.schema, &segment).await.unwrap();
-        let found = SegmentDeletes::find(&disk(), &collection.schema, segment, &own, &others).await.unwrap();
+        let found =
+            SegmentDeletes::find(&disk(), &collection.schema, segment, &own, &others, None).await.unwrap();
         folded += found.entries().len();
         assert_eq!(found.own_logs_suffice, found.entries().is_empty());
     }

@@ -226,12 +226,15 @@ mod tests {
             aliases: Some(false),
             cleanup_on_failure: true,
             rbac: true,
+            truncate_by_ts: true,
+            ezk_mapping: [("old".to_owned(), "new".to_owned())].into(),
         };
         let document = serde_json::to_value(to_document::<NewRestore>(&message).unwrap()).unwrap();
         let expected = serde_json::json!({
             "backup": "n", "filter": "shop.*", "rename": {"a": "b"}, "suffix": "_copy", "meta_only": true,
             "indexes": false, "auto_index": true, "existing": "drop", "drop_indexes": true, "load": false,
-            "aliases": false, "cleanup_on_failure": true, "rbac": true, "dry_run": false,
+            "aliases": false, "cleanup_on_failure": true, "rbac": true, "truncate_by_ts": true,
+            "ezk_mapping": {"old": "new"}, "dry_run": false,
         });
         assert_eq!(document, expected);
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::RowRange;
-use crate::ids::{PartitionScope, SegmentId};
+use crate::ids::{PartitionScope, SegmentId, Tso};
 use crate::segment::SegmentKind;
 
 /// The plan of one import job of a collection.
@@ -29,6 +29,8 @@ pub struct ImportJob {
     pub staged_objects: u64,
     /// The size of the files in bytes.
     pub bytes: u64,
+    /// The time after which Milvus leaves out rows and delete entries; `None` for none.
+    pub until: Option<Tso>,
     /// The number of rows, or of delete entries for a job of deletes, that Milvus must report.
     pub rows: RowRange,
     /// The jobs that must be completed before this one is sent: deletes apply only to rows that are imported already.

@@ -7,7 +7,7 @@ use super::{
     DataAccess, DeleteEffect, DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, JobSegment,
     MAX_JOB_BYTES, PartitionPlan, PrefixFacts, RowRange, TargetFacts,
 };
-use crate::ids::PartitionScope;
+use crate::ids::{PartitionScope, Tso};
 use crate::manifest::{CollectionBackup, PartitionBackup, Segment};
 use crate::segment::SegmentKind;
 
@@ -33,8 +33,8 @@ pub(super) fn plan_partitions(
 /// Plans one partition and its import jobs.
 ///
 /// Segments without insert binlogs, such as those of a backup that 0.4 made with `--meta_only`, are left out: they
-/// have no rows, whatever row count they record. So are segments whose rows are all deleted, if they would be
-/// rewritten.
+/// have no rows, whatever row count they record. So are segments without rows to restore, if they would be rewritten or
+/// truncated.
 fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (PartitionPlan, Vec<ImportJob>) {
     let nothing = PrefixFacts::default();
     let prefix = facts.prefixes.get(&partition.id).unwrap_or(&nothing);
@@ -45,7 +45,11 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
         .map(|segment| PlannedSegment::new(segment, prefix, facts.importer.ignores_delete_times))
         .collect();
     let is_rewritten = segments.iter().any(|segment| segment.deletes == DeleteTreatment::Applied);
-    segments.retain(|s| s.deletes != DeleteTreatment::Applied || s.live_rows() != Some(0));
+    segments.retain(|s| {
+        s.live_rows() != Some(0) || (s.deletes != DeleteTreatment::Applied && s.until().is_none())
+    });
+    // A job has one end, and segments of several channels have several.
+    segments.sort_by_key(PlannedSegment::until);
     let by_segment = facts.importer.max_segments.is_some();
     let limits = JobLimits {
         bytes: facts.max_job_bytes.unwrap_or(MAX_JOB_BYTES),
@@ -55,7 +59,7 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
     let can_read = facts.access == DataAccess::InPlace && !prefix.foreign && !is_rewritten;
     let readable = can_read && if by_segment { have_own_directories(&segments) } else { groups.len() == 1 };
     let scope = PartitionScope::One(partition.id);
-    let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, segments })| {
+    let jobs = groups.iter().enumerate().map(|(number, SegmentGroup { kind, until, segments })| {
         let job = ImportJob {
             key: ImportJobKey::new(*kind, scope, number),
             scope,
@@ -66,6 +70,7 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
             staged_objects: 0,
             files: choose_files(segments, readable),
             bytes: segments.iter().fold(0, |bytes, s| bytes.saturating_add(s.segment.size())),
+            until: *until,
             rows: row_range(segments, prefix),
             after: Vec::new(),
         };
@@ -106,7 +111,7 @@ impl<'a> PlannedSegment<'a> {
         match self.deletes {
             DeleteTreatment::Unchanged => self.segment.delta_logs.len() as u64,
             DeleteTreatment::Folded => {
-                u64::from(self.effect.is_some_and(|effect| effect.live < self.segment.rows))
+                u64::from(self.effect.is_some_and(|effect| effect.live + effect.later < self.segment.rows))
             }
             DeleteTreatment::Applied => 0,
         }
@@ -114,6 +119,11 @@ impl<'a> PlannedSegment<'a> {
 
     fn of_job(&self) -> JobSegment {
         JobSegment { id: self.segment.id, deletes: self.deletes, has_deltas: self.delta_logs() > 0 }
+    }
+
+    /// Returns the time after which its rows are left out.
+    fn until(&self) -> Option<Tso> {
+        self.effect.and_then(|effect| effect.until)
     }
 
     /// Returns the number of rows that an import must report; `None` if it is not known exactly.
@@ -164,6 +174,7 @@ struct JobLimits {
 /// Segments that one job imports.
 struct SegmentGroup<'a> {
     kind: SegmentKind,
+    until: Option<Tso>,
     segments: Vec<PlannedSegment<'a>>,
 }
 
@@ -190,16 +201,18 @@ fn group_segments<'a>(segments: &[PlannedSegment<'a>], limits: JobLimits) -> Vec
     let mut groups: Vec<SegmentGroup<'_>> = Vec::new();
     let mut bytes: u64 = 0;
     for planned in segments {
-        let Segment { kind, .. } = *planned.segment;
+        let (kind, until) = (planned.segment.kind, planned.until());
         bytes = bytes.saturating_add(planned.segment.size());
         match groups.last_mut() {
             Some(group)
-                if bytes <= limits.bytes && group.segments.len() < limits.segments && group.kind == kind =>
+                if bytes <= limits.bytes
+                    && group.segments.len() < limits.segments
+                    && (group.kind, group.until) == (kind, until) =>
             {
                 group.segments.push(*planned);
             }
             _ => {
-                groups.push(SegmentGroup { kind, segments: vec![*planned] });
+                groups.push(SegmentGroup { kind, until, segments: vec![*planned] });
                 bytes = planned.segment.size();
             }
         }
@@ -332,6 +345,7 @@ mod tests {
                 objects: 3,
                 staged_objects: 0,
                 bytes: 31,
+                until: None,
                 rows: RowRange { min: 143, max: 150 },
                 after: vec![],
             }]

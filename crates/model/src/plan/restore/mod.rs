@@ -18,8 +18,8 @@ pub use job::{DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, JobSegment}
 pub use options::RestoreOptions;
 pub use rbac::RbacAdditions;
 pub use request::{
-    CollectionOverride, DataAccess, DeleteEffect, ExistingTargetPolicy, ImporterFacts, PrefixFacts,
-    RestoreRequest, SkipParams, TargetFacts,
+    CollectionOverride, DataAccess, DeleteEffect, ExistingTargetPolicy, EzkMapping, ImporterFacts,
+    PrefixFacts, RestoreRequest, SkipParams, TargetFacts,
 };
 
 use std::collections::HashMap;
@@ -260,6 +260,13 @@ impl CollectionPlan {
         } else {
             Properties::new(backup, &request.skip)
         };
+        let effects = backup.partitions.iter().filter_map(|partition| facts.prefixes.get(&partition.id));
+        let later: u64 = effects.flat_map(|prefix| prefix.segments.values()).map(|effect| effect.later).sum();
+        if later > 0 {
+            warnings.push(format!(
+                "{target}: {later} rows are left out, because they are later than the checkpoints of the backup"
+            ));
+        }
         if let Some(ttl) = properties.ttl_s() {
             warnings
                 .push(format!("{target} has a TTL of {ttl} s, which restarts for its rows at the restore"));

@@ -28,6 +28,8 @@ pub struct RestoreOptions {
     pub cleanup_on_failure: bool,
     /// Whether to add the users, roles and grants of the backup that the target lacks.
     pub rbac: bool,
+    /// Whether to leave out the rows of each channel that are later than the checkpoint of the backup.
+    pub truncate_by_ts: bool,
 }
 
 impl Default for RestoreOptions {
@@ -42,6 +44,7 @@ impl Default for RestoreOptions {
             aliases: true,
             cleanup_on_failure: false,
             rbac: false,
+            truncate_by_ts: false,
         }
     }
 }

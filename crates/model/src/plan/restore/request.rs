@@ -1,10 +1,11 @@
 //! The request of a restore, and the facts about the target and the backup's store from which it is planned.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{PartitionId, SegmentId};
+use crate::ids::{PartitionId, SegmentId, Tso};
 use crate::manifest::Schema;
 use crate::mapping::Mapping;
 use crate::name::{BackupName, CollectionRef};
@@ -45,6 +46,9 @@ pub struct RestoreRequest {
     /// The attributes with which targets are created instead of the backup's; `max_shards` does not limit `shards`.
     #[serde(default)]
     pub overrides: BTreeMap<CollectionRef, CollectionOverride>,
+    /// The keys of encryption zones to import with, by those in the backup; others are used as they are.
+    #[serde(default, skip_serializing_if = "EzkMapping::is_empty")]
+    pub ezk_mapping: EzkMapping,
     /// The existing targets that may be dropped; a plan that would drop others is rejected. `None` allows all drops.
     #[serde(default)]
     pub confirmed_drops: Option<BTreeSet<CollectionRef>>,
@@ -63,8 +67,32 @@ impl RestoreRequest {
             skip: SkipParams::default(),
             max_shards: None,
             overrides: BTreeMap::new(),
+            ezk_mapping: EzkMapping::default(),
             confirmed_drops: None,
         }
+    }
+}
+
+/// New keys of encryption zones by those in a backup. They are secrets, which its debug form does not show.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EzkMapping(pub BTreeMap<String, String>);
+
+impl EzkMapping {
+    /// Returns whether no key is replaced.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the key to import with in place of one of a backup.
+    pub fn apply<'a>(&'a self, key: &'a str) -> &'a str {
+        self.0.get(key).map_or(key, String::as_str)
+    }
+}
+
+impl fmt::Debug for EzkMapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EzkMapping({} keys)", self.0.len())
     }
 }
 
@@ -158,14 +186,15 @@ pub struct PrefixFacts {
     pub foreign: bool,
     /// The number of delete entries in the delta logs.
     pub deletes: u64,
-    /// The effect of delete entries on the segments whose rows were read: those to which delta logs apply.
+    /// The effect of delete entries on the segments whose rows were read: those to which delta logs apply, or all of a
+    /// truncated restore.
     pub segments: BTreeMap<SegmentId, DeleteEffect>,
 }
 
-/// The effect of delete entries on the rows of a segment.
+/// The effect of delete entries, and of the end of a truncated restore, on the rows of a segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeleteEffect {
-    /// The number of rows that are not deleted.
+    /// The number of rows that are restored.
     pub live: u64,
     /// Whether the segment's own delta logs have the same effect and a form that every Milvus imports. If not, entries of
     /// L0 segments delete some of the rows, or the logs have another form.
@@ -174,4 +203,8 @@ pub struct DeleteEffect {
     pub has_reinserted_rows: bool,
     /// Whether a key has both deleted and live rows.
     pub has_partly_deleted_keys: bool,
+    /// The time after which rows and delete entries are left out; `None` to restore all of them.
+    pub until: Option<Tso>,
+    /// The number of rows after that time, which are not among the live ones.
+    pub later: u64,
 }

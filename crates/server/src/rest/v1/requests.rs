@@ -123,10 +123,10 @@ pub(crate) struct V1RestoreRequest {
     /// No effect: the restore always uses as few import jobs as possible.
     #[serde(rename = "useV2Restore")]
     pub use_v2_restore: bool,
-    /// Whether to import each channel only up to its checkpoint. Not supported yet.
+    /// Whether to import each channel only up to its checkpoint.
     #[serde(rename = "truncateBinlogByTs")]
     pub truncate_binlog_by_ts: bool,
-    /// New encryption keys by old keys. Not supported yet.
+    /// New keys of encryption zones by those in the backup.
     #[serde(rename = "ezkMapping")]
     pub ezk_mapping: BTreeMap<String, String>,
     /// Mapping of databases and collections to targets.

@@ -7,7 +7,7 @@ use jobs::OtherPlace;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
 use model::plan::restore::{
-    CollectionOverride, ExistingTargetPolicy, RestoreOptions, RestoreRequest, SkipParams,
+    CollectionOverride, ExistingTargetPolicy, EzkMapping, RestoreOptions, RestoreRequest, SkipParams,
 };
 use model::selection::Selection;
 
@@ -18,7 +18,6 @@ use wire::Failure;
 impl V1RestoreRequest {
     /// Returns the request of the engine.
     pub(crate) fn restore(&self) -> Result<RestoreRequest, Failure> {
-        self.reject_unsupported()?;
         let name: BackupName = match self.backup_name.as_str() {
             "" => return Err(Failure::usage("backup_name is missing")),
             name => name.parse().map_err(engine::Error::Name)?,
@@ -36,10 +35,12 @@ impl V1RestoreRequest {
                 load: false,
                 aliases: false,
                 rbac: self.rbac,
+                truncate_by_ts: self.truncate_binlog_by_ts,
                 ..RestoreOptions::default()
             },
             skip: (&self.skip_params).into(),
             max_shards: (self.max_shard_num > 0).then_some(self.max_shard_num),
+            ezk_mapping: EzkMapping(self.ezk_mapping.clone()),
             overrides: self.restore_plan.as_ref().map(V1RestorePlan::overrides).unwrap_or_default(),
             ..RestoreRequest::with_defaults(name)
         })
@@ -107,16 +108,6 @@ impl V1RestoreRequest {
             (false, true) => ExistingTargetPolicy::Use,
             (false, false) => ExistingTargetPolicy::Refuse,
         }
-    }
-
-    fn reject_unsupported(&self) -> Result<(), Failure> {
-        if self.truncate_binlog_by_ts {
-            return Err(Failure::not_supported_yet("truncateBinlogByTs").hint("omit it"));
-        }
-        if !self.ezk_mapping.is_empty() {
-            return Err(Failure::not_supported_yet("ezkMapping (encryption zones)").hint("omit it"));
-        }
-        Ok(())
     }
 }
 
@@ -292,10 +283,14 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_options_are_named_and_others_passed_on() {
-        assert!(read(json!({"backup_name": "a", "rbac": true})).unwrap().options.rbac);
-        for body in [json!({"truncateBinlogByTs": true}), json!({"ezkMapping": {"a": "b"}})] {
-            assert_eq!(read(body.clone()).unwrap_err().kind, FailureKind::Unsupported, "{body}");
-        }
+    fn options_of_later_releases_are_passed_on() {
+        let body = json!({
+            "backup_name": "a", "rbac": true, "truncateBinlogByTs": true, "ezkMapping": {"secret-old": "secret-new"},
+        });
+        let request = read(body).unwrap();
+        assert!(request.options.rbac && request.options.truncate_by_ts);
+        assert_eq!(request.ezk_mapping.apply("secret-old"), "secret-new");
+        assert_eq!(request.ezk_mapping.apply("other"), "other");
+        assert!(!format!("{request:?}").contains("secret"), "keys are not shown");
     }
 }
