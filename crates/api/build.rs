@@ -16,7 +16,7 @@ const FILES: [&str; 4] = [
 /// The requests that are converted to documents of `/api/v2`, and their fields that the document lacks if they
 /// are not set.
 const REQUESTS: [(&str, &[&str]); 2] = [
-    ("CreateBackupRequest", &["name", "filter", "strategy"]),
+    ("CreateBackupRequest", &["name", "filter", "strategy", "format"]),
     ("RestoreBackupRequest", &["filter", "suffix", "existing", "indexes", "load", "aliases"]),
 ];
 

@@ -481,7 +481,7 @@ type CreateBackupRequest struct {
 	Filter          map[string]*CollFilter `protobuf:"bytes,13,rep,name=filter,proto3" json:"filter,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // since 0.5; overrides db_collections and collection_names
 	Strategy        string                 `protobuf:"bytes,14,opt,name=strategy,proto3" json:"strategy,omitempty"`                                                                       // since 0.5; overrides force and meta_only
 	WithIndexExtra  bool                   `protobuf:"varint,15,opt,name=with_index_extra,json=withIndexExtra,proto3" json:"with_index_extra,omitempty"`                                  // since 0.5
-	Format          string                 `protobuf:"bytes,16,opt,name=format,proto3" json:"format,omitempty"`                                                                           // since 0.6
+	Format          string                 `protobuf:"bytes,16,opt,name=format,proto3" json:"format,omitempty"`                                                                           // since 0.6: auto, binlog or snapshot
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2032,6 +2032,7 @@ type CollectionBackupInfo struct {
 	VirtualChannelNames     []string               `protobuf:"bytes,25,rep,name=virtual_channel_names,json=virtualChannelNames,proto3" json:"virtual_channel_names,omitempty"`    // since 0.5
 	PhysicalChannelNames    []string               `protobuf:"bytes,26,rep,name=physical_channel_names,json=physicalChannelNames,proto3" json:"physical_channel_names,omitempty"` // since 0.5
 	Aliases                 []string               `protobuf:"bytes,28,rep,name=aliases,proto3" json:"aliases,omitempty"`                                                         // since 0.5
+	SnapshotBackup          *SnapshotBackupInfo    `protobuf:"bytes,29,opt,name=snapshot_backup,json=snapshotBackup,proto3" json:"snapshot_backup,omitempty"`                     // since 0.6, in snapshot format
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -2255,6 +2256,74 @@ func (x *CollectionBackupInfo) GetAliases() []string {
 	return nil
 }
 
+func (x *CollectionBackupInfo) GetSnapshotBackup() *SnapshotBackupInfo {
+	if x != nil {
+		return x.SnapshotBackup
+	}
+	return nil
+}
+
+// A snapshot that Milvus exported into the backup.
+type SnapshotBackupInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MetadataPath  string                 `protobuf:"bytes,1,opt,name=metadata_path,json=metadataPath,proto3" json:"metadata_path,omitempty"` // below the directory of the backup
+	TotalFiles    int64                  `protobuf:"varint,2,opt,name=total_files,json=totalFiles,proto3" json:"total_files,omitempty"`
+	TotalBytes    int64                  `protobuf:"varint,3,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotBackupInfo) Reset() {
+	*x = SnapshotBackupInfo{}
+	mi := &file_milvus_proto_backup_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotBackupInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotBackupInfo) ProtoMessage() {}
+
+func (x *SnapshotBackupInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_milvus_proto_backup_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotBackupInfo.ProtoReflect.Descriptor instead.
+func (*SnapshotBackupInfo) Descriptor() ([]byte, []int) {
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SnapshotBackupInfo) GetMetadataPath() string {
+	if x != nil {
+		return x.MetadataPath
+	}
+	return ""
+}
+
+func (x *SnapshotBackupInfo) GetTotalFiles() int64 {
+	if x != nil {
+		return x.TotalFiles
+	}
+	return 0
+}
+
+func (x *SnapshotBackupInfo) GetTotalBytes() int64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
 type PartitionBackupInfo struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	PartitionId    int64                  `protobuf:"varint,1,opt,name=partition_id,json=partitionId,proto3" json:"partition_id,omitempty"`
@@ -2269,7 +2338,7 @@ type PartitionBackupInfo struct {
 
 func (x *PartitionBackupInfo) Reset() {
 	*x = PartitionBackupInfo{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[21]
+	mi := &file_milvus_proto_backup_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2281,7 +2350,7 @@ func (x *PartitionBackupInfo) String() string {
 func (*PartitionBackupInfo) ProtoMessage() {}
 
 func (x *PartitionBackupInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[21]
+	mi := &file_milvus_proto_backup_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2294,7 +2363,7 @@ func (x *PartitionBackupInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionBackupInfo.ProtoReflect.Descriptor instead.
 func (*PartitionBackupInfo) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{21}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PartitionBackupInfo) GetPartitionId() int64 {
@@ -2360,7 +2429,7 @@ type SegmentBackupInfo struct {
 
 func (x *SegmentBackupInfo) Reset() {
 	*x = SegmentBackupInfo{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[22]
+	mi := &file_milvus_proto_backup_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2441,7 @@ func (x *SegmentBackupInfo) String() string {
 func (*SegmentBackupInfo) ProtoMessage() {}
 
 func (x *SegmentBackupInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[22]
+	mi := &file_milvus_proto_backup_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2454,7 @@ func (x *SegmentBackupInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SegmentBackupInfo.ProtoReflect.Descriptor instead.
 func (*SegmentBackupInfo) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{22}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SegmentBackupInfo) GetSegmentId() int64 {
@@ -2489,7 +2558,7 @@ type FieldBinlog struct {
 
 func (x *FieldBinlog) Reset() {
 	*x = FieldBinlog{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[23]
+	mi := &file_milvus_proto_backup_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2501,7 +2570,7 @@ func (x *FieldBinlog) String() string {
 func (*FieldBinlog) ProtoMessage() {}
 
 func (x *FieldBinlog) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[23]
+	mi := &file_milvus_proto_backup_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2514,7 +2583,7 @@ func (x *FieldBinlog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldBinlog.ProtoReflect.Descriptor instead.
 func (*FieldBinlog) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{23}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FieldBinlog) GetFieldID() int64 {
@@ -2545,7 +2614,7 @@ type Binlog struct {
 
 func (x *Binlog) Reset() {
 	*x = Binlog{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[24]
+	mi := &file_milvus_proto_backup_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2557,7 +2626,7 @@ func (x *Binlog) String() string {
 func (*Binlog) ProtoMessage() {}
 
 func (x *Binlog) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[24]
+	mi := &file_milvus_proto_backup_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2570,7 +2639,7 @@ func (x *Binlog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Binlog.ProtoReflect.Descriptor instead.
 func (*Binlog) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{24}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Binlog) GetEntriesNum() int64 {
@@ -2628,7 +2697,7 @@ type IndexInfo struct {
 
 func (x *IndexInfo) Reset() {
 	*x = IndexInfo{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[25]
+	mi := &file_milvus_proto_backup_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2640,7 +2709,7 @@ func (x *IndexInfo) String() string {
 func (*IndexInfo) ProtoMessage() {}
 
 func (x *IndexInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[25]
+	mi := &file_milvus_proto_backup_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2653,7 +2722,7 @@ func (x *IndexInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexInfo.ProtoReflect.Descriptor instead.
 func (*IndexInfo) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{25}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *IndexInfo) GetFieldName() string {
@@ -2700,7 +2769,7 @@ type CollectionLevelBackupInfo struct {
 
 func (x *CollectionLevelBackupInfo) Reset() {
 	*x = CollectionLevelBackupInfo{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[26]
+	mi := &file_milvus_proto_backup_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2712,7 +2781,7 @@ func (x *CollectionLevelBackupInfo) String() string {
 func (*CollectionLevelBackupInfo) ProtoMessage() {}
 
 func (x *CollectionLevelBackupInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[26]
+	mi := &file_milvus_proto_backup_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2725,7 +2794,7 @@ func (x *CollectionLevelBackupInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectionLevelBackupInfo.ProtoReflect.Descriptor instead.
 func (*CollectionLevelBackupInfo) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{26}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CollectionLevelBackupInfo) GetInfos() []*CollectionBackupInfo {
@@ -2744,7 +2813,7 @@ type PartitionLevelBackupInfo struct {
 
 func (x *PartitionLevelBackupInfo) Reset() {
 	*x = PartitionLevelBackupInfo{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[27]
+	mi := &file_milvus_proto_backup_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +2825,7 @@ func (x *PartitionLevelBackupInfo) String() string {
 func (*PartitionLevelBackupInfo) ProtoMessage() {}
 
 func (x *PartitionLevelBackupInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[27]
+	mi := &file_milvus_proto_backup_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +2838,7 @@ func (x *PartitionLevelBackupInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionLevelBackupInfo.ProtoReflect.Descriptor instead.
 func (*PartitionLevelBackupInfo) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{27}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PartitionLevelBackupInfo) GetInfos() []*PartitionBackupInfo {
@@ -2788,7 +2857,7 @@ type SegmentLevelBackupInfo struct {
 
 func (x *SegmentLevelBackupInfo) Reset() {
 	*x = SegmentLevelBackupInfo{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[28]
+	mi := &file_milvus_proto_backup_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2800,7 +2869,7 @@ func (x *SegmentLevelBackupInfo) String() string {
 func (*SegmentLevelBackupInfo) ProtoMessage() {}
 
 func (x *SegmentLevelBackupInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[28]
+	mi := &file_milvus_proto_backup_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2813,7 +2882,7 @@ func (x *SegmentLevelBackupInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SegmentLevelBackupInfo.ProtoReflect.Descriptor instead.
 func (*SegmentLevelBackupInfo) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{28}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SegmentLevelBackupInfo) GetInfos() []*SegmentBackupInfo {
@@ -2840,7 +2909,7 @@ type RestoreBackupTask struct {
 
 func (x *RestoreBackupTask) Reset() {
 	*x = RestoreBackupTask{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[29]
+	mi := &file_milvus_proto_backup_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2852,7 +2921,7 @@ func (x *RestoreBackupTask) String() string {
 func (*RestoreBackupTask) ProtoMessage() {}
 
 func (x *RestoreBackupTask) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[29]
+	mi := &file_milvus_proto_backup_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2865,7 +2934,7 @@ func (x *RestoreBackupTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreBackupTask.ProtoReflect.Descriptor instead.
 func (*RestoreBackupTask) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{29}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RestoreBackupTask) GetId() string {
@@ -2957,7 +3026,7 @@ type RestoreCollectionTask struct {
 
 func (x *RestoreCollectionTask) Reset() {
 	*x = RestoreCollectionTask{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[30]
+	mi := &file_milvus_proto_backup_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2969,7 +3038,7 @@ func (x *RestoreCollectionTask) String() string {
 func (*RestoreCollectionTask) ProtoMessage() {}
 
 func (x *RestoreCollectionTask) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[30]
+	mi := &file_milvus_proto_backup_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2982,7 +3051,7 @@ func (x *RestoreCollectionTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreCollectionTask.ProtoReflect.Descriptor instead.
 func (*RestoreCollectionTask) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{30}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RestoreCollectionTask) GetId() string {
@@ -3126,7 +3195,7 @@ type RestorePartitionTask struct {
 
 func (x *RestorePartitionTask) Reset() {
 	*x = RestorePartitionTask{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[31]
+	mi := &file_milvus_proto_backup_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3138,7 +3207,7 @@ func (x *RestorePartitionTask) String() string {
 func (*RestorePartitionTask) ProtoMessage() {}
 
 func (x *RestorePartitionTask) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[31]
+	mi := &file_milvus_proto_backup_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3151,7 +3220,7 @@ func (x *RestorePartitionTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestorePartitionTask.ProtoReflect.Descriptor instead.
 func (*RestorePartitionTask) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{31}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RestorePartitionTask) GetId() string {
@@ -3219,7 +3288,7 @@ type CollectionSchema struct {
 
 func (x *CollectionSchema) Reset() {
 	*x = CollectionSchema{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[32]
+	mi := &file_milvus_proto_backup_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3231,7 +3300,7 @@ func (x *CollectionSchema) String() string {
 func (*CollectionSchema) ProtoMessage() {}
 
 func (x *CollectionSchema) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[32]
+	mi := &file_milvus_proto_backup_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3244,7 +3313,7 @@ func (x *CollectionSchema) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectionSchema.ProtoReflect.Descriptor instead.
 func (*CollectionSchema) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{32}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CollectionSchema) GetName() string {
@@ -3327,7 +3396,7 @@ type FieldSchema struct {
 
 func (x *FieldSchema) Reset() {
 	*x = FieldSchema{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[33]
+	mi := &file_milvus_proto_backup_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3339,7 +3408,7 @@ func (x *FieldSchema) String() string {
 func (*FieldSchema) ProtoMessage() {}
 
 func (x *FieldSchema) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[33]
+	mi := &file_milvus_proto_backup_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3352,7 +3421,7 @@ func (x *FieldSchema) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldSchema.ProtoReflect.Descriptor instead.
 func (*FieldSchema) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{33}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *FieldSchema) GetFieldID() int64 {
@@ -3484,7 +3553,7 @@ type FunctionSchema struct {
 
 func (x *FunctionSchema) Reset() {
 	*x = FunctionSchema{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[34]
+	mi := &file_milvus_proto_backup_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3496,7 +3565,7 @@ func (x *FunctionSchema) String() string {
 func (*FunctionSchema) ProtoMessage() {}
 
 func (x *FunctionSchema) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[34]
+	mi := &file_milvus_proto_backup_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3509,7 +3578,7 @@ func (x *FunctionSchema) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FunctionSchema.ProtoReflect.Descriptor instead.
 func (*FunctionSchema) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{34}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *FunctionSchema) GetName() string {
@@ -3587,7 +3656,7 @@ type StructArrayFieldSchema struct {
 
 func (x *StructArrayFieldSchema) Reset() {
 	*x = StructArrayFieldSchema{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[35]
+	mi := &file_milvus_proto_backup_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3599,7 +3668,7 @@ func (x *StructArrayFieldSchema) String() string {
 func (*StructArrayFieldSchema) ProtoMessage() {}
 
 func (x *StructArrayFieldSchema) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[35]
+	mi := &file_milvus_proto_backup_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3612,7 +3681,7 @@ func (x *StructArrayFieldSchema) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StructArrayFieldSchema.ProtoReflect.Descriptor instead.
 func (*StructArrayFieldSchema) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{35}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *StructArrayFieldSchema) GetFieldID() int64 {
@@ -3661,7 +3730,7 @@ type ValueField struct {
 
 func (x *ValueField) Reset() {
 	*x = ValueField{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[36]
+	mi := &file_milvus_proto_backup_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3673,7 +3742,7 @@ func (x *ValueField) String() string {
 func (*ValueField) ProtoMessage() {}
 
 func (x *ValueField) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[36]
+	mi := &file_milvus_proto_backup_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3686,7 +3755,7 @@ func (x *ValueField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueField.ProtoReflect.Descriptor instead.
 func (*ValueField) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{36}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ValueField) GetData() isValueField_Data {
@@ -3815,7 +3884,7 @@ type KeyValuePair struct {
 
 func (x *KeyValuePair) Reset() {
 	*x = KeyValuePair{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[37]
+	mi := &file_milvus_proto_backup_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3827,7 +3896,7 @@ func (x *KeyValuePair) String() string {
 func (*KeyValuePair) ProtoMessage() {}
 
 func (x *KeyValuePair) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[37]
+	mi := &file_milvus_proto_backup_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3840,7 +3909,7 @@ func (x *KeyValuePair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyValuePair.ProtoReflect.Descriptor instead.
 func (*KeyValuePair) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{37}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *KeyValuePair) GetKey() string {
@@ -3869,7 +3938,7 @@ type MsgPosition struct {
 
 func (x *MsgPosition) Reset() {
 	*x = MsgPosition{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[38]
+	mi := &file_milvus_proto_backup_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3881,7 +3950,7 @@ func (x *MsgPosition) String() string {
 func (*MsgPosition) ProtoMessage() {}
 
 func (x *MsgPosition) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[38]
+	mi := &file_milvus_proto_backup_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3894,7 +3963,7 @@ func (x *MsgPosition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgPosition.ProtoReflect.Descriptor instead.
 func (*MsgPosition) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{38}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MsgPosition) GetChannelName() string {
@@ -3935,7 +4004,7 @@ type ChannelPosition struct {
 
 func (x *ChannelPosition) Reset() {
 	*x = ChannelPosition{}
-	mi := &file_milvus_proto_backup_proto_msgTypes[39]
+	mi := &file_milvus_proto_backup_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3947,7 +4016,7 @@ func (x *ChannelPosition) String() string {
 func (*ChannelPosition) ProtoMessage() {}
 
 func (x *ChannelPosition) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_proto_backup_proto_msgTypes[39]
+	mi := &file_milvus_proto_backup_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3960,7 +4029,7 @@ func (x *ChannelPosition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelPosition.ProtoReflect.Descriptor instead.
 func (*ChannelPosition) Descriptor() ([]byte, []int) {
-	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{39}
+	return file_milvus_proto_backup_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ChannelPosition) GetName() string {
@@ -4136,8 +4205,7 @@ const file_milvus_proto_backup_proto_rawDesc = "" +
 	"\x05db_id\x18\x02 \x01(\x03R\x04dbId\x12A\n" +
 	"\n" +
 	"properties\x18\x03 \x03(\v2!.milvus.proto.backup.KeyValuePairR\n" +
-	"propertiesJ\x04\b\x04\x10\x05\"\xe4\n" +
-	"\n" +
+	"propertiesJ\x04\b\x04\x10\x05\"\xb0\v\n" +
 	"\x14CollectionBackupInfo\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12G\n" +
 	"\n" +
@@ -4174,10 +4242,17 @@ const file_milvus_proto_backup_proto_rawDesc = "" +
 	"\x11created_timestamp\x18\x18 \x01(\x04R\x10createdTimestamp\x122\n" +
 	"\x15virtual_channel_names\x18\x19 \x03(\tR\x13virtualChannelNames\x124\n" +
 	"\x16physical_channel_names\x18\x1a \x03(\tR\x14physicalChannelNames\x12\x18\n" +
-	"\aaliases\x18\x1c \x03(\tR\aaliases\x1aE\n" +
+	"\aaliases\x18\x1c \x03(\tR\aaliases\x12P\n" +
+	"\x0fsnapshot_backup\x18\x1d \x01(\v2'.milvus.proto.backup.SnapshotBackupInfoR\x0esnapshotBackup\x1aE\n" +
 	"\x17ChannelCheckpointsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01J\x04\b\x1d\x10\x1e\"\x88\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"{\n" +
+	"\x12SnapshotBackupInfo\x12#\n" +
+	"\rmetadata_path\x18\x01 \x01(\tR\fmetadataPath\x12\x1f\n" +
+	"\vtotal_files\x18\x02 \x01(\x03R\n" +
+	"totalFiles\x12\x1f\n" +
+	"\vtotal_bytes\x18\x03 \x01(\x03R\n" +
+	"totalBytes\"\x88\x02\n" +
 	"\x13PartitionBackupInfo\x12!\n" +
 	"\fpartition_id\x18\x01 \x01(\x03R\vpartitionId\x12%\n" +
 	"\x0epartition_name\x18\x02 \x01(\tR\rpartitionName\x12#\n" +
@@ -4438,7 +4513,7 @@ func file_milvus_proto_backup_proto_rawDescGZIP() []byte {
 }
 
 var file_milvus_proto_backup_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_milvus_proto_backup_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_milvus_proto_backup_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_milvus_proto_backup_proto_goTypes = []any{
 	(ResponseCode)(0),                 // 0: milvus.proto.backup.ResponseCode
 	(BackupTaskStateCode)(0),          // 1: milvus.proto.backup.BackupTaskStateCode
@@ -4468,116 +4543,118 @@ var file_milvus_proto_backup_proto_goTypes = []any{
 	(*BackupInfo)(nil),                // 25: milvus.proto.backup.BackupInfo
 	(*DatabaseBackupInfo)(nil),        // 26: milvus.proto.backup.DatabaseBackupInfo
 	(*CollectionBackupInfo)(nil),      // 27: milvus.proto.backup.CollectionBackupInfo
-	(*PartitionBackupInfo)(nil),       // 28: milvus.proto.backup.PartitionBackupInfo
-	(*SegmentBackupInfo)(nil),         // 29: milvus.proto.backup.SegmentBackupInfo
-	(*FieldBinlog)(nil),               // 30: milvus.proto.backup.FieldBinlog
-	(*Binlog)(nil),                    // 31: milvus.proto.backup.Binlog
-	(*IndexInfo)(nil),                 // 32: milvus.proto.backup.IndexInfo
-	(*CollectionLevelBackupInfo)(nil), // 33: milvus.proto.backup.CollectionLevelBackupInfo
-	(*PartitionLevelBackupInfo)(nil),  // 34: milvus.proto.backup.PartitionLevelBackupInfo
-	(*SegmentLevelBackupInfo)(nil),    // 35: milvus.proto.backup.SegmentLevelBackupInfo
-	(*RestoreBackupTask)(nil),         // 36: milvus.proto.backup.RestoreBackupTask
-	(*RestoreCollectionTask)(nil),     // 37: milvus.proto.backup.RestoreCollectionTask
-	(*RestorePartitionTask)(nil),      // 38: milvus.proto.backup.RestorePartitionTask
-	(*CollectionSchema)(nil),          // 39: milvus.proto.backup.CollectionSchema
-	(*FieldSchema)(nil),               // 40: milvus.proto.backup.FieldSchema
-	(*FunctionSchema)(nil),            // 41: milvus.proto.backup.FunctionSchema
-	(*StructArrayFieldSchema)(nil),    // 42: milvus.proto.backup.StructArrayFieldSchema
-	(*ValueField)(nil),                // 43: milvus.proto.backup.ValueField
-	(*KeyValuePair)(nil),              // 44: milvus.proto.backup.KeyValuePair
-	(*MsgPosition)(nil),               // 45: milvus.proto.backup.MsgPosition
-	(*ChannelPosition)(nil),           // 46: milvus.proto.backup.ChannelPosition
-	nil,                               // 47: milvus.proto.backup.CreateBackupRequest.FilterEntry
-	nil,                               // 48: milvus.proto.backup.RestoreBackupRequest.CollectionRenamesEntry
-	nil,                               // 49: milvus.proto.backup.RestoreBackupRequest.EzkMappingEntry
-	nil,                               // 50: milvus.proto.backup.RestorePlan.FilterEntry
-	nil,                               // 51: milvus.proto.backup.CollectionBackupInfo.ChannelCheckpointsEntry
-	nil,                               // 52: milvus.proto.backup.IndexInfo.ParamsEntry
-	(*structpb.Value)(nil),            // 53: google.protobuf.Value
+	(*SnapshotBackupInfo)(nil),        // 28: milvus.proto.backup.SnapshotBackupInfo
+	(*PartitionBackupInfo)(nil),       // 29: milvus.proto.backup.PartitionBackupInfo
+	(*SegmentBackupInfo)(nil),         // 30: milvus.proto.backup.SegmentBackupInfo
+	(*FieldBinlog)(nil),               // 31: milvus.proto.backup.FieldBinlog
+	(*Binlog)(nil),                    // 32: milvus.proto.backup.Binlog
+	(*IndexInfo)(nil),                 // 33: milvus.proto.backup.IndexInfo
+	(*CollectionLevelBackupInfo)(nil), // 34: milvus.proto.backup.CollectionLevelBackupInfo
+	(*PartitionLevelBackupInfo)(nil),  // 35: milvus.proto.backup.PartitionLevelBackupInfo
+	(*SegmentLevelBackupInfo)(nil),    // 36: milvus.proto.backup.SegmentLevelBackupInfo
+	(*RestoreBackupTask)(nil),         // 37: milvus.proto.backup.RestoreBackupTask
+	(*RestoreCollectionTask)(nil),     // 38: milvus.proto.backup.RestoreCollectionTask
+	(*RestorePartitionTask)(nil),      // 39: milvus.proto.backup.RestorePartitionTask
+	(*CollectionSchema)(nil),          // 40: milvus.proto.backup.CollectionSchema
+	(*FieldSchema)(nil),               // 41: milvus.proto.backup.FieldSchema
+	(*FunctionSchema)(nil),            // 42: milvus.proto.backup.FunctionSchema
+	(*StructArrayFieldSchema)(nil),    // 43: milvus.proto.backup.StructArrayFieldSchema
+	(*ValueField)(nil),                // 44: milvus.proto.backup.ValueField
+	(*KeyValuePair)(nil),              // 45: milvus.proto.backup.KeyValuePair
+	(*MsgPosition)(nil),               // 46: milvus.proto.backup.MsgPosition
+	(*ChannelPosition)(nil),           // 47: milvus.proto.backup.ChannelPosition
+	nil,                               // 48: milvus.proto.backup.CreateBackupRequest.FilterEntry
+	nil,                               // 49: milvus.proto.backup.RestoreBackupRequest.CollectionRenamesEntry
+	nil,                               // 50: milvus.proto.backup.RestoreBackupRequest.EzkMappingEntry
+	nil,                               // 51: milvus.proto.backup.RestorePlan.FilterEntry
+	nil,                               // 52: milvus.proto.backup.CollectionBackupInfo.ChannelCheckpointsEntry
+	nil,                               // 53: milvus.proto.backup.IndexInfo.ParamsEntry
+	(*structpb.Value)(nil),            // 54: google.protobuf.Value
 }
 var file_milvus_proto_backup_proto_depIdxs = []int32{
-	53, // 0: milvus.proto.backup.CreateBackupRequest.db_collections:type_name -> google.protobuf.Value
-	47, // 1: milvus.proto.backup.CreateBackupRequest.filter:type_name -> milvus.proto.backup.CreateBackupRequest.FilterEntry
+	54, // 0: milvus.proto.backup.CreateBackupRequest.db_collections:type_name -> google.protobuf.Value
+	48, // 1: milvus.proto.backup.CreateBackupRequest.filter:type_name -> milvus.proto.backup.CreateBackupRequest.FilterEntry
 	0,  // 2: milvus.proto.backup.BackupInfoResponse.code:type_name -> milvus.proto.backup.ResponseCode
 	25, // 3: milvus.proto.backup.BackupInfoResponse.data:type_name -> milvus.proto.backup.BackupInfo
 	0,  // 4: milvus.proto.backup.ListBackupsResponse.code:type_name -> milvus.proto.backup.ResponseCode
 	25, // 5: milvus.proto.backup.ListBackupsResponse.data:type_name -> milvus.proto.backup.BackupInfo
 	0,  // 6: milvus.proto.backup.DeleteBackupResponse.code:type_name -> milvus.proto.backup.ResponseCode
-	48, // 7: milvus.proto.backup.RestoreBackupRequest.collection_renames:type_name -> milvus.proto.backup.RestoreBackupRequest.CollectionRenamesEntry
-	53, // 8: milvus.proto.backup.RestoreBackupRequest.db_collections:type_name -> google.protobuf.Value
+	49, // 7: milvus.proto.backup.RestoreBackupRequest.collection_renames:type_name -> milvus.proto.backup.RestoreBackupRequest.CollectionRenamesEntry
+	54, // 8: milvus.proto.backup.RestoreBackupRequest.db_collections:type_name -> google.protobuf.Value
 	16, // 9: milvus.proto.backup.RestoreBackupRequest.skipParams:type_name -> milvus.proto.backup.SkipParams
-	53, // 10: milvus.proto.backup.RestoreBackupRequest.db_collections_after_rename:type_name -> google.protobuf.Value
+	54, // 10: milvus.proto.backup.RestoreBackupRequest.db_collections_after_rename:type_name -> google.protobuf.Value
 	17, // 11: milvus.proto.backup.RestoreBackupRequest.restorePlan:type_name -> milvus.proto.backup.RestorePlan
-	49, // 12: milvus.proto.backup.RestoreBackupRequest.ezkMapping:type_name -> milvus.proto.backup.RestoreBackupRequest.EzkMappingEntry
+	50, // 12: milvus.proto.backup.RestoreBackupRequest.ezkMapping:type_name -> milvus.proto.backup.RestoreBackupRequest.EzkMappingEntry
 	18, // 13: milvus.proto.backup.RestorePlan.mapping:type_name -> milvus.proto.backup.RestoreMapping
-	50, // 14: milvus.proto.backup.RestorePlan.filter:type_name -> milvus.proto.backup.RestorePlan.FilterEntry
+	51, // 14: milvus.proto.backup.RestorePlan.filter:type_name -> milvus.proto.backup.RestorePlan.FilterEntry
 	19, // 15: milvus.proto.backup.RestoreMapping.colls:type_name -> milvus.proto.backup.RestoreCollectionMapping
 	20, // 16: milvus.proto.backup.RestoreCollectionMapping.override:type_name -> milvus.proto.backup.RestoreCollectionOverride
 	0,  // 17: milvus.proto.backup.RestoreBackupResponse.code:type_name -> milvus.proto.backup.ResponseCode
-	36, // 18: milvus.proto.backup.RestoreBackupResponse.data:type_name -> milvus.proto.backup.RestoreBackupTask
+	37, // 18: milvus.proto.backup.RestoreBackupResponse.data:type_name -> milvus.proto.backup.RestoreBackupTask
 	0,  // 19: milvus.proto.backup.CheckResponse.code:type_name -> milvus.proto.backup.ResponseCode
 	1,  // 20: milvus.proto.backup.BackupInfo.state_code:type_name -> milvus.proto.backup.BackupTaskStateCode
 	27, // 21: milvus.proto.backup.BackupInfo.collection_backups:type_name -> milvus.proto.backup.CollectionBackupInfo
 	26, // 22: milvus.proto.backup.BackupInfo.database_backups:type_name -> milvus.proto.backup.DatabaseBackupInfo
-	44, // 23: milvus.proto.backup.DatabaseBackupInfo.properties:type_name -> milvus.proto.backup.KeyValuePair
+	45, // 23: milvus.proto.backup.DatabaseBackupInfo.properties:type_name -> milvus.proto.backup.KeyValuePair
 	1,  // 24: milvus.proto.backup.CollectionBackupInfo.state_code:type_name -> milvus.proto.backup.BackupTaskStateCode
-	39, // 25: milvus.proto.backup.CollectionBackupInfo.schema:type_name -> milvus.proto.backup.CollectionSchema
+	40, // 25: milvus.proto.backup.CollectionBackupInfo.schema:type_name -> milvus.proto.backup.CollectionSchema
 	4,  // 26: milvus.proto.backup.CollectionBackupInfo.consistency_level:type_name -> milvus.proto.backup.ConsistencyLevel
-	28, // 27: milvus.proto.backup.CollectionBackupInfo.partition_backups:type_name -> milvus.proto.backup.PartitionBackupInfo
-	32, // 28: milvus.proto.backup.CollectionBackupInfo.index_infos:type_name -> milvus.proto.backup.IndexInfo
-	51, // 29: milvus.proto.backup.CollectionBackupInfo.channel_checkpoints:type_name -> milvus.proto.backup.CollectionBackupInfo.ChannelCheckpointsEntry
-	29, // 30: milvus.proto.backup.CollectionBackupInfo.l0_segments:type_name -> milvus.proto.backup.SegmentBackupInfo
-	44, // 31: milvus.proto.backup.CollectionBackupInfo.properties:type_name -> milvus.proto.backup.KeyValuePair
-	29, // 32: milvus.proto.backup.PartitionBackupInfo.segment_backups:type_name -> milvus.proto.backup.SegmentBackupInfo
-	30, // 33: milvus.proto.backup.SegmentBackupInfo.binlogs:type_name -> milvus.proto.backup.FieldBinlog
-	30, // 34: milvus.proto.backup.SegmentBackupInfo.statslogs:type_name -> milvus.proto.backup.FieldBinlog
-	30, // 35: milvus.proto.backup.SegmentBackupInfo.deltalogs:type_name -> milvus.proto.backup.FieldBinlog
-	31, // 36: milvus.proto.backup.FieldBinlog.binlogs:type_name -> milvus.proto.backup.Binlog
-	52, // 37: milvus.proto.backup.IndexInfo.params:type_name -> milvus.proto.backup.IndexInfo.ParamsEntry
-	27, // 38: milvus.proto.backup.CollectionLevelBackupInfo.infos:type_name -> milvus.proto.backup.CollectionBackupInfo
-	28, // 39: milvus.proto.backup.PartitionLevelBackupInfo.infos:type_name -> milvus.proto.backup.PartitionBackupInfo
-	29, // 40: milvus.proto.backup.SegmentLevelBackupInfo.infos:type_name -> milvus.proto.backup.SegmentBackupInfo
-	2,  // 41: milvus.proto.backup.RestoreBackupTask.state_code:type_name -> milvus.proto.backup.RestoreTaskStateCode
-	37, // 42: milvus.proto.backup.RestoreBackupTask.collection_restore_tasks:type_name -> milvus.proto.backup.RestoreCollectionTask
-	2,  // 43: milvus.proto.backup.RestoreCollectionTask.state_code:type_name -> milvus.proto.backup.RestoreTaskStateCode
-	27, // 44: milvus.proto.backup.RestoreCollectionTask.coll_backup:type_name -> milvus.proto.backup.CollectionBackupInfo
-	38, // 45: milvus.proto.backup.RestoreCollectionTask.partition_restore_tasks:type_name -> milvus.proto.backup.RestorePartitionTask
-	2,  // 46: milvus.proto.backup.RestorePartitionTask.state_code:type_name -> milvus.proto.backup.RestoreTaskStateCode
-	28, // 47: milvus.proto.backup.RestorePartitionTask.part_backup:type_name -> milvus.proto.backup.PartitionBackupInfo
-	40, // 48: milvus.proto.backup.CollectionSchema.fields:type_name -> milvus.proto.backup.FieldSchema
-	44, // 49: milvus.proto.backup.CollectionSchema.properties:type_name -> milvus.proto.backup.KeyValuePair
-	41, // 50: milvus.proto.backup.CollectionSchema.functions:type_name -> milvus.proto.backup.FunctionSchema
-	42, // 51: milvus.proto.backup.CollectionSchema.struct_array_fields:type_name -> milvus.proto.backup.StructArrayFieldSchema
-	5,  // 52: milvus.proto.backup.FieldSchema.data_type:type_name -> milvus.proto.backup.DataType
-	44, // 53: milvus.proto.backup.FieldSchema.type_params:type_name -> milvus.proto.backup.KeyValuePair
-	44, // 54: milvus.proto.backup.FieldSchema.index_params:type_name -> milvus.proto.backup.KeyValuePair
-	6,  // 55: milvus.proto.backup.FieldSchema.state:type_name -> milvus.proto.backup.FieldState
-	5,  // 56: milvus.proto.backup.FieldSchema.element_type:type_name -> milvus.proto.backup.DataType
-	43, // 57: milvus.proto.backup.FieldSchema.default_value:type_name -> milvus.proto.backup.ValueField
-	3,  // 58: milvus.proto.backup.FunctionSchema.type:type_name -> milvus.proto.backup.FunctionType
-	44, // 59: milvus.proto.backup.FunctionSchema.params:type_name -> milvus.proto.backup.KeyValuePair
-	40, // 60: milvus.proto.backup.StructArrayFieldSchema.fields:type_name -> milvus.proto.backup.FieldSchema
-	8,  // 61: milvus.proto.backup.CreateBackupRequest.FilterEntry.value:type_name -> milvus.proto.backup.CollFilter
-	8,  // 62: milvus.proto.backup.RestorePlan.FilterEntry.value:type_name -> milvus.proto.backup.CollFilter
-	7,  // 63: milvus.proto.backup.MilvusBackupService.CreateBackup:input_type -> milvus.proto.backup.CreateBackupRequest
-	10, // 64: milvus.proto.backup.MilvusBackupService.GetBackup:input_type -> milvus.proto.backup.GetBackupRequest
-	11, // 65: milvus.proto.backup.MilvusBackupService.ListBackups:input_type -> milvus.proto.backup.ListBackupsRequest
-	13, // 66: milvus.proto.backup.MilvusBackupService.DeleteBackup:input_type -> milvus.proto.backup.DeleteBackupRequest
-	15, // 67: milvus.proto.backup.MilvusBackupService.RestoreBackup:input_type -> milvus.proto.backup.RestoreBackupRequest
-	22, // 68: milvus.proto.backup.MilvusBackupService.GetRestore:input_type -> milvus.proto.backup.GetRestoreStateRequest
-	23, // 69: milvus.proto.backup.MilvusBackupService.Check:input_type -> milvus.proto.backup.CheckRequest
-	9,  // 70: milvus.proto.backup.MilvusBackupService.CreateBackup:output_type -> milvus.proto.backup.BackupInfoResponse
-	9,  // 71: milvus.proto.backup.MilvusBackupService.GetBackup:output_type -> milvus.proto.backup.BackupInfoResponse
-	12, // 72: milvus.proto.backup.MilvusBackupService.ListBackups:output_type -> milvus.proto.backup.ListBackupsResponse
-	14, // 73: milvus.proto.backup.MilvusBackupService.DeleteBackup:output_type -> milvus.proto.backup.DeleteBackupResponse
-	21, // 74: milvus.proto.backup.MilvusBackupService.RestoreBackup:output_type -> milvus.proto.backup.RestoreBackupResponse
-	21, // 75: milvus.proto.backup.MilvusBackupService.GetRestore:output_type -> milvus.proto.backup.RestoreBackupResponse
-	24, // 76: milvus.proto.backup.MilvusBackupService.Check:output_type -> milvus.proto.backup.CheckResponse
-	70, // [70:77] is the sub-list for method output_type
-	63, // [63:70] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	29, // 27: milvus.proto.backup.CollectionBackupInfo.partition_backups:type_name -> milvus.proto.backup.PartitionBackupInfo
+	33, // 28: milvus.proto.backup.CollectionBackupInfo.index_infos:type_name -> milvus.proto.backup.IndexInfo
+	52, // 29: milvus.proto.backup.CollectionBackupInfo.channel_checkpoints:type_name -> milvus.proto.backup.CollectionBackupInfo.ChannelCheckpointsEntry
+	30, // 30: milvus.proto.backup.CollectionBackupInfo.l0_segments:type_name -> milvus.proto.backup.SegmentBackupInfo
+	45, // 31: milvus.proto.backup.CollectionBackupInfo.properties:type_name -> milvus.proto.backup.KeyValuePair
+	28, // 32: milvus.proto.backup.CollectionBackupInfo.snapshot_backup:type_name -> milvus.proto.backup.SnapshotBackupInfo
+	30, // 33: milvus.proto.backup.PartitionBackupInfo.segment_backups:type_name -> milvus.proto.backup.SegmentBackupInfo
+	31, // 34: milvus.proto.backup.SegmentBackupInfo.binlogs:type_name -> milvus.proto.backup.FieldBinlog
+	31, // 35: milvus.proto.backup.SegmentBackupInfo.statslogs:type_name -> milvus.proto.backup.FieldBinlog
+	31, // 36: milvus.proto.backup.SegmentBackupInfo.deltalogs:type_name -> milvus.proto.backup.FieldBinlog
+	32, // 37: milvus.proto.backup.FieldBinlog.binlogs:type_name -> milvus.proto.backup.Binlog
+	53, // 38: milvus.proto.backup.IndexInfo.params:type_name -> milvus.proto.backup.IndexInfo.ParamsEntry
+	27, // 39: milvus.proto.backup.CollectionLevelBackupInfo.infos:type_name -> milvus.proto.backup.CollectionBackupInfo
+	29, // 40: milvus.proto.backup.PartitionLevelBackupInfo.infos:type_name -> milvus.proto.backup.PartitionBackupInfo
+	30, // 41: milvus.proto.backup.SegmentLevelBackupInfo.infos:type_name -> milvus.proto.backup.SegmentBackupInfo
+	2,  // 42: milvus.proto.backup.RestoreBackupTask.state_code:type_name -> milvus.proto.backup.RestoreTaskStateCode
+	38, // 43: milvus.proto.backup.RestoreBackupTask.collection_restore_tasks:type_name -> milvus.proto.backup.RestoreCollectionTask
+	2,  // 44: milvus.proto.backup.RestoreCollectionTask.state_code:type_name -> milvus.proto.backup.RestoreTaskStateCode
+	27, // 45: milvus.proto.backup.RestoreCollectionTask.coll_backup:type_name -> milvus.proto.backup.CollectionBackupInfo
+	39, // 46: milvus.proto.backup.RestoreCollectionTask.partition_restore_tasks:type_name -> milvus.proto.backup.RestorePartitionTask
+	2,  // 47: milvus.proto.backup.RestorePartitionTask.state_code:type_name -> milvus.proto.backup.RestoreTaskStateCode
+	29, // 48: milvus.proto.backup.RestorePartitionTask.part_backup:type_name -> milvus.proto.backup.PartitionBackupInfo
+	41, // 49: milvus.proto.backup.CollectionSchema.fields:type_name -> milvus.proto.backup.FieldSchema
+	45, // 50: milvus.proto.backup.CollectionSchema.properties:type_name -> milvus.proto.backup.KeyValuePair
+	42, // 51: milvus.proto.backup.CollectionSchema.functions:type_name -> milvus.proto.backup.FunctionSchema
+	43, // 52: milvus.proto.backup.CollectionSchema.struct_array_fields:type_name -> milvus.proto.backup.StructArrayFieldSchema
+	5,  // 53: milvus.proto.backup.FieldSchema.data_type:type_name -> milvus.proto.backup.DataType
+	45, // 54: milvus.proto.backup.FieldSchema.type_params:type_name -> milvus.proto.backup.KeyValuePair
+	45, // 55: milvus.proto.backup.FieldSchema.index_params:type_name -> milvus.proto.backup.KeyValuePair
+	6,  // 56: milvus.proto.backup.FieldSchema.state:type_name -> milvus.proto.backup.FieldState
+	5,  // 57: milvus.proto.backup.FieldSchema.element_type:type_name -> milvus.proto.backup.DataType
+	44, // 58: milvus.proto.backup.FieldSchema.default_value:type_name -> milvus.proto.backup.ValueField
+	3,  // 59: milvus.proto.backup.FunctionSchema.type:type_name -> milvus.proto.backup.FunctionType
+	45, // 60: milvus.proto.backup.FunctionSchema.params:type_name -> milvus.proto.backup.KeyValuePair
+	41, // 61: milvus.proto.backup.StructArrayFieldSchema.fields:type_name -> milvus.proto.backup.FieldSchema
+	8,  // 62: milvus.proto.backup.CreateBackupRequest.FilterEntry.value:type_name -> milvus.proto.backup.CollFilter
+	8,  // 63: milvus.proto.backup.RestorePlan.FilterEntry.value:type_name -> milvus.proto.backup.CollFilter
+	7,  // 64: milvus.proto.backup.MilvusBackupService.CreateBackup:input_type -> milvus.proto.backup.CreateBackupRequest
+	10, // 65: milvus.proto.backup.MilvusBackupService.GetBackup:input_type -> milvus.proto.backup.GetBackupRequest
+	11, // 66: milvus.proto.backup.MilvusBackupService.ListBackups:input_type -> milvus.proto.backup.ListBackupsRequest
+	13, // 67: milvus.proto.backup.MilvusBackupService.DeleteBackup:input_type -> milvus.proto.backup.DeleteBackupRequest
+	15, // 68: milvus.proto.backup.MilvusBackupService.RestoreBackup:input_type -> milvus.proto.backup.RestoreBackupRequest
+	22, // 69: milvus.proto.backup.MilvusBackupService.GetRestore:input_type -> milvus.proto.backup.GetRestoreStateRequest
+	23, // 70: milvus.proto.backup.MilvusBackupService.Check:input_type -> milvus.proto.backup.CheckRequest
+	9,  // 71: milvus.proto.backup.MilvusBackupService.CreateBackup:output_type -> milvus.proto.backup.BackupInfoResponse
+	9,  // 72: milvus.proto.backup.MilvusBackupService.GetBackup:output_type -> milvus.proto.backup.BackupInfoResponse
+	12, // 73: milvus.proto.backup.MilvusBackupService.ListBackups:output_type -> milvus.proto.backup.ListBackupsResponse
+	14, // 74: milvus.proto.backup.MilvusBackupService.DeleteBackup:output_type -> milvus.proto.backup.DeleteBackupResponse
+	21, // 75: milvus.proto.backup.MilvusBackupService.RestoreBackup:output_type -> milvus.proto.backup.RestoreBackupResponse
+	21, // 76: milvus.proto.backup.MilvusBackupService.GetRestore:output_type -> milvus.proto.backup.RestoreBackupResponse
+	24, // 77: milvus.proto.backup.MilvusBackupService.Check:output_type -> milvus.proto.backup.CheckResponse
+	71, // [71:78] is the sub-list for method output_type
+	64, // [64:71] is the sub-list for method input_type
+	64, // [64:64] is the sub-list for extension type_name
+	64, // [64:64] is the sub-list for extension extendee
+	0,  // [0:64] is the sub-list for field type_name
 }
 
 func init() { file_milvus_proto_backup_proto_init() }
@@ -4585,7 +4662,7 @@ func file_milvus_proto_backup_proto_init() {
 	if File_milvus_proto_backup_proto != nil {
 		return
 	}
-	file_milvus_proto_backup_proto_msgTypes[36].OneofWrappers = []any{
+	file_milvus_proto_backup_proto_msgTypes[37].OneofWrappers = []any{
 		(*ValueField_BoolData)(nil),
 		(*ValueField_IntData)(nil),
 		(*ValueField_LongData)(nil),
@@ -4600,7 +4677,7 @@ func file_milvus_proto_backup_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_milvus_proto_backup_proto_rawDesc), len(file_milvus_proto_backup_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   46,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

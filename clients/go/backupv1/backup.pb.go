@@ -46,7 +46,9 @@ type CreateBackupRequest struct {
 	// `server.replace_unfinished` does not say so.
 	ReplaceUnfinished bool `protobuf:"varint,7,opt,name=replace_unfinished,json=replaceUnfinished,proto3" json:"replace_unfinished,omitempty"`
 	// Whether the backup contains the users with the hashes of their passwords, roles and grants (Milvus 2.4.10 and later).
-	Rbac          bool `protobuf:"varint,8,opt,name=rbac,proto3" json:"rbac,omitempty"`
+	Rbac bool `protobuf:"varint,8,opt,name=rbac,proto3" json:"rbac,omitempty"`
+	// The format in which the backup stores rows: auto (the default), binlog or snapshot (Milvus 3.0.1 and later).
+	Format        string `protobuf:"bytes,9,opt,name=format,proto3" json:"format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -135,6 +137,13 @@ func (x *CreateBackupRequest) GetRbac() bool {
 		return x.Rbac
 	}
 	return false
+}
+
+func (x *CreateBackupRequest) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
 }
 
 // What a backup would do.
@@ -1056,7 +1065,7 @@ var File_milvus_backup_v1_backup_proto protoreflect.FileDescriptor
 
 const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\n" +
-	"\x1dmilvus_backup/v1/backup.proto\x12\x10milvus_backup.v1\x1a\x1bmilvus_backup/v1/jobs.proto\"\xea\x01\n" +
+	"\x1dmilvus_backup/v1/backup.proto\x12\x10milvus_backup.v1\x1a\x1bmilvus_backup/v1/jobs.proto\"\x82\x02\n" +
 	"\x13CreateBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1065,7 +1074,8 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x06strict\x18\x05 \x01(\bR\x06strict\x12\x19\n" +
 	"\bpause_gc\x18\x06 \x01(\bR\apauseGc\x12-\n" +
 	"\x12replace_unfinished\x18\a \x01(\bR\x11replaceUnfinished\x12\x12\n" +
-	"\x04rbac\x18\b \x01(\bR\x04rbac\"\x9b\x02\n" +
+	"\x04rbac\x18\b \x01(\bR\x04rbac\x12\x16\n" +
+	"\x06format\x18\t \x01(\tR\x06format\"\x9b\x02\n" +
 	"\n" +
 	"BackupPlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +

@@ -24,6 +24,19 @@ const (
 	StrategyMetaOnly Strategy = "meta_only"
 )
 
+// Format is the format in which a backup stores rows.
+type Format string
+
+// The formats.
+const (
+	// FormatAuto selects FormatBinlog on every version of Milvus.
+	FormatAuto Format = ""
+	// FormatBinlog copies the files of each collection.
+	FormatBinlog Format = "binlog"
+	// FormatSnapshot lets Milvus export a snapshot of each collection, which requires Milvus 3.0.1 or later.
+	FormatSnapshot Format = "snapshot"
+)
+
 // BackupRequest describes a backup to create. The zero value is a backup of everything under a generated name.
 type BackupRequest struct {
 	// Name is the name of the backup: a letter or _, then up to 127 letters, digits or _. If it is empty, the server
@@ -37,6 +50,8 @@ type BackupRequest struct {
 	Filter string
 	// Strategy is the way in which the newest rows get into the backup.
 	Strategy Strategy
+	// Format is the format in which the backup stores rows.
+	Format Format
 	// Strict makes the backup fail if a collection is dropped while it is read or would lack rows. Otherwise, such a
 	// collection is left out and reported.
 	Strict bool
@@ -50,6 +65,7 @@ func (r BackupRequest) message() *backupv1.CreateBackupRequest {
 		Name:     r.Name,
 		Filter:   r.Filter,
 		Strategy: string(r.Strategy),
+		Format:   string(r.Format),
 		Strict:   r.Strict,
 		PauseGc:  r.PauseGC,
 	}

@@ -34,6 +34,7 @@ func TestEveryFieldOfARequestIsSent(t *testing.T) {
 		JobID:    "job-7",
 		Filter:   "shop.orders",
 		Strategy: milvusbackup.StrategySkipFlush,
+		Format:   milvusbackup.FormatSnapshot,
 		Strict:   true,
 		PauseGC:  true,
 	}); err != nil {
@@ -44,6 +45,7 @@ func TestEveryFieldOfARequestIsSent(t *testing.T) {
 		JobId:    "job-7",
 		Filter:   "shop.orders",
 		Strategy: "skip_flush",
+		Format:   "snapshot",
 		Strict:   true,
 		PauseGc:  true,
 	}) {

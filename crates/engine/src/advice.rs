@@ -71,6 +71,8 @@ pub enum Advice {
     FindOtherRun,
     /// Use the flush strategy `serial_flush`, or the default.
     UseSerialFlush,
+    /// Use the binlog format, or the default.
+    UseBinlogFormat,
     /// Compact the collection, then back it up again.
     CompactCollection,
     /// Try again when the collection changes less.
@@ -344,6 +346,7 @@ impl Error {
             }
             Self::During { source, .. } => return source.advice(),
             Self::Strategy(_) => Advice::UseSerialFlush,
+            Self::RequestedFormat(_) => Advice::UseBinlogFormat,
             Self::Version(_) => Advice::UpgradeMilvus,
             Self::Copied { .. } => Advice::TryAgain,
             Self::LeaseLost { .. } => Advice::FindOtherRun,

@@ -6,7 +6,7 @@ use model::manifest::json::JsonError;
 use model::mapping::MappingError;
 use model::name::{CollectionRef, NameError};
 use model::plan::UnsupportedSegment;
-use model::plan::backup::StrategyError;
+use model::plan::backup::{FormatError, StrategyError};
 use model::plan::restore::{PlanError, RowRange};
 use model::selection::SelectionError;
 use model::version::UnsupportedVersion;
@@ -39,6 +39,9 @@ pub enum Error {
     /// The server does not support the flush strategy.
     #[error(transparent)]
     Strategy(#[from] StrategyError),
+    /// The server does not support the requested format of the backup.
+    #[error(transparent)]
+    RequestedFormat(#[from] FormatError),
     /// The version of the server is not supported.
     #[error(transparent)]
     Version(#[from] UnsupportedVersion),

@@ -39,6 +39,7 @@ impl Error {
             | Self::Place { .. }
             | Self::Mapping(_)
             | Self::Strategy(_)
+            | Self::RequestedFormat(_)
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
             | Self::NoCheckpoint { .. }

@@ -62,6 +62,7 @@ pub trait Terms {
             RequestOption::ReplaceUnfinished => "`replace_unfinished` of /api/v2",
             RequestOption::Force => "`force=true` of /api/v2",
             RequestOption::SerialFlush => "`strategy`: `serial_flush`",
+            RequestOption::BinlogFormat => "`format`: `binlog`",
         }
     }
 }
@@ -119,6 +120,8 @@ pub enum RequestOption {
     Force,
     /// The flush strategy `serial_flush`.
     SerialFlush,
+    /// The format `binlog`.
+    BinlogFormat,
 }
 
 /// Writes an advice in the terms of its reader.
@@ -169,6 +172,7 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
             format!("create the backup again, or without {}", option(O::Strict))
         }
         Advice::UseSerialFlush => format!("use {}, or the default strategy", option(O::SerialFlush)),
+        Advice::UseBinlogFormat => format!("use {}, or the default format", option(O::BinlogFormat)),
         Advice::CompactCollection => {
             "if the error persists, files of an interrupted write are in the collection's directories; compact the \
              collection and create the backup again"

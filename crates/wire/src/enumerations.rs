@@ -102,6 +102,18 @@ word_enum! {
 }
 
 word_enum! {
+    /// The format in which a backup stores rows.
+    BackupFormat of model::plan::backup::RequestedFormat {
+        /// The binlog format on every Milvus version.
+        Auto = "auto",
+        /// Milvus's files are copied one by one.
+        Binlog = "binlog",
+        /// Milvus exports a snapshot of each collection (3.0.1 and later).
+        Snapshot = "snapshot",
+    }
+}
+
+word_enum! {
     /// The load state of a collection or partition in the source.
     LoadState of model::manifest::LoadState {
         /// It was not loaded, or its state is not known.

@@ -34,7 +34,7 @@ pub use backup_report::{BackupPlan, BackupReport};
 pub use check_report::CheckReport;
 pub use deletion_report::DeletionReport;
 pub use enumerations::{
-    BackupState, CheckState, Existing, FlushStrategy, JobState, LoadState, Phase, TargetAction,
+    BackupFormat, BackupState, CheckState, Existing, FlushStrategy, JobState, LoadState, Phase, TargetAction,
 };
 pub use failure::{Failure, FailureDocument};
 pub use job::{Job, JobPage};

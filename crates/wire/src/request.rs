@@ -8,7 +8,7 @@ use model::selection::Selection;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Failure, FailureKind, FlushStrategy};
+use crate::{BackupFormat, Failure, FailureKind, FlushStrategy};
 
 /// The request to create a backup.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -24,6 +24,8 @@ pub struct NewBackup {
     pub filter: Option<String>,
     /// The way in which the newest rows get into the backup. Default: `auto`.
     pub strategy: Option<FlushStrategy>,
+    /// The format in which the backup stores rows. Default: `auto`.
+    pub format: Option<BackupFormat>,
     /// Whether the backup fails if a collection is dropped while it is read or would lack rows. Otherwise, such a
     /// collection is left out and reported.
     pub strict: bool,
@@ -57,6 +59,7 @@ impl NewBackup {
             name,
             selection: parse_filter(self.filter.as_deref())?,
             strategy: self.strategy.unwrap_or(FlushStrategy::Auto).into(),
+            format: self.format.unwrap_or(BackupFormat::Auto).into(),
             strict: self.strict,
             pause_gc: self.pause_gc,
             replace_unfinished: self.replace_unfinished,

@@ -233,7 +233,8 @@ proptest! {
         assert_round_trip(&restore);
         let [strict, pause_gc, replace_unfinished, rbac, dry_run] = flags;
         let strategy = Some(FlushStrategy::Skip);
-        assert_round_trip(&NewBackup { name, filter, strategy, strict, pause_gc, replace_unfinished, rbac, dry_run });
+        let format = Some(crate::BackupFormat::Snapshot);
+        assert_round_trip(&NewBackup { name, filter, strategy, format, strict, pause_gc, replace_unfinished, rbac, dry_run });
     }
 
     #[test]

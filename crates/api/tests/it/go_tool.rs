@@ -124,6 +124,7 @@ const LATER_MESSAGES: &[(&str, &str)] = &[
         "11 rbac: bool, 12 backup_root_path: string, 13 filter: map<string,CollFilter>, 14 strategy: string, \
          15 with_index_extra: bool, 16 format: string",
     ),
+    ("SnapshotBackupInfo", "1 metadata_path: string, 2 total_files: int64, 3 total_bytes: int64"),
     (
         "RestoreBackupRequest",
         "17 skipImportDiskQuotaCheck: bool, 18 rbac: bool, 19 maxShardNum: int32, 20 skipParams: SkipParams, \

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use reqwest::Method;
-use wire::{BackupPlan, BackupReport, DONE, Failure, FlushStrategy, NewBackup};
+use wire::{BackupFormat, BackupPlan, BackupReport, DONE, Failure, FlushStrategy, NewBackup};
 
 use super::args::{CommonFlags, choose_name};
 use super::remote::{JobFlags, Submission};
@@ -24,6 +24,11 @@ Strategies (--strategy):
   bulk_flush    flush the whole cluster once, at the start; needs Milvus 2.6.11 or later
   skip_flush    do not flush; rows that are not flushed yet are not included
   meta_only     copy schemas and indexes, no data
+
+Formats (--format):
+  auto          binlog on every version of Milvus (default)
+  binlog        copy the files of each collection
+  snapshot      let Milvus export a snapshot of each collection; needs Milvus 3.0.1 or later
 
 Examples:
   milvus-backup create nightly
@@ -48,7 +53,8 @@ pub(super) struct Arguments {
     force: bool,
     #[arg(long = "meta-only", hide = true)]
     meta_only: bool,
-    #[arg(long, value_name = "FORMAT", hide = true)]
+    /// Choose how the rows are stored; see below [default: auto]
+    #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
     /// Back up users with the hashes of their passwords, roles and grants too
     #[arg(long)]
@@ -109,6 +115,7 @@ impl Arguments {
             name: choose_name(self.name.as_deref(), self.word.as_deref())?.map(str::to_owned),
             filter: Some(selection.to_string()),
             strategy: Some(self.strategy(session)?),
+            format: Some(self.format()?),
             strict: self.strict,
             pause_gc: false,
             replace_unfinished: self.replace_unfinished,
@@ -122,14 +129,15 @@ impl Arguments {
             return Err(Failure::not_supported_yet("create --backup_index_extra (index details from etcd)")
                 .hint("omit it: indexes are backed up with the parameters with which they were created"));
         }
-        match self.format.as_deref() {
-            None | Some("" | "auto" | "binlog") => Ok(()),
-            Some("snapshot") => Err(Failure::not_supported_yet("create --format snapshot (Milvus 3.0)")
-                .hint("use --format binlog, or omit it")),
-            Some(other) => {
-                Err(Failure::usage(format!("--format {other}: expected auto, binlog or snapshot")))
-            }
-        }
+        Ok(())
+    }
+
+    fn format(&self) -> Result<BackupFormat, Failure> {
+        let word = self.format.as_deref().unwrap_or_default();
+        let format = model::plan::backup::RequestedFormat::from_word(word);
+        format
+            .map(BackupFormat::from)
+            .ok_or_else(|| Failure::usage(format!("--format {word}: expected auto, binlog or snapshot")))
     }
 
     /// `--strategy` overrides `--meta_only`, which overrides `--force`, as in 0.4.15.
@@ -153,7 +161,7 @@ impl Arguments {
             "" if self.meta_only => Ok(FlushStrategy::MetaOnly),
             "" if self.force => Ok(FlushStrategy::Skip),
             "snapshot" => Err(Failure::usage("--strategy snapshot: snapshot is a format, not a strategy")
-                .hint("--format chooses the format; snapshot is not supported yet")),
+                .hint("use --format snapshot")),
             word => model::plan::backup::FlushStrategy::from_word(word).map(FlushStrategy::from).ok_or_else(
                 || {
                     let words = model::plan::backup::FlushStrategy::WORDS.join(", ");

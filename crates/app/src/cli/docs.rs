@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, Args, Command, ValueEnum};
 use clap_complete::Shell;
 use server::ApiVersion;
-use wire::{DONE, Failure, FlushStrategy, JobKind, JobState};
+use wire::{BackupFormat, DONE, Failure, FlushStrategy, JobKind, JobState};
 
 use crate::render::{self, Out};
 
@@ -93,6 +93,7 @@ fn visible(command: &Command) -> Command {
 fn name_values(argument: Arg) -> Arg {
     let values = match (argument.get_id().as_str(), argument.get_possible_values().is_empty()) {
         ("strategy", true) => FlushStrategy::WORDS.to_vec(),
+        ("format", true) => BackupFormat::WORDS.to_vec(),
         ("state", true) => JobState::WORDS.to_vec(),
         ("kind", true) => JobKind::WORDS.to_vec(),
         _ => return argument,

@@ -95,6 +95,7 @@ impl Terms for CommandTerms {
             RequestOption::ReplaceUnfinished => "--replace-unfinished",
             RequestOption::Force => "--force",
             RequestOption::SerialFlush => "--strategy serial_flush",
+            RequestOption::BinlogFormat => "--format binlog",
         }
     }
 }
@@ -178,6 +179,7 @@ mod tests {
             Advice::UseAnotherBackup,
             Advice::CreateAgainOrNotStrict,
             Advice::UseSerialFlush,
+            Advice::UseBinlogFormat,
             Advice::CompactCollection,
             Advice::WaitForQuietCollection,
             Advice::CorrectFilter,

@@ -77,10 +77,9 @@ fn several_backups_are_deleted_one_after_the_other() {
 #[test]
 fn unsupported_features_are_rejected_by_name() {
     let tool = Tool::new(NOWHERE);
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["migrate", "-n", "x", "-c", "in01"], "migrate (to Zilliz Cloud)"),
         (&["create", "--backup_index_extra"], "create --backup_index_extra"),
-        (&["create", "--format", "snapshot"], "create --format snapshot"),
         (
             &["restore", "secondary", "-n", "x", "--source_cluster_id", "a", "--target_cluster_id", "b"],
             "restore secondary",

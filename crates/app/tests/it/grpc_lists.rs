@@ -64,6 +64,7 @@ fn write_backup(world: &World, name: &str, segments: i64) {
         virtual_channels: Vec::new(),
         physical_channels: Vec::new(),
         aliases: Vec::new(),
+        snapshot: None,
     };
     let manifest = Manifest {
         id: format!("id_of_{name}"),

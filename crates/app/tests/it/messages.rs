@@ -30,7 +30,6 @@ fn requests_that_are_invalid() {
         "create --filter a..b",
         "create -a []",
         "create --backup_index_extra",
-        "create --format snapshot",
         "create --format tar",
         "create --strategy snapshot",
         "create --strategy none",

@@ -215,7 +215,7 @@ async fn invalid_requests_are_rejected_with_the_reason() {
         (json!({"backup_name": "a", "collection_names": ["none"]}), 404, 3),
         (json!({"backup_name": "a", "with_index_extra": true}), 501, 1),
         (json!({"backup_name": "a", "rbac": true}), 400, 400),
-        (json!({"backup_name": "a", "format": "snapshot"}), 501, 1),
+        (json!({"backup_name": "a", "format": "snapshot"}), 400, 400),
         (json!({"backup_name": "a", "backup_root_path": "elsewhere"}), 403, 2),
     ] {
         let reply = create(&serving, body.clone()).await.has_status(status).json();

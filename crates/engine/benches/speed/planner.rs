@@ -139,6 +139,7 @@ fn list_collection(layout: &MilvusLayout) -> CollectionBackup {
         virtual_channels: Vec::new(),
         physical_channels: Vec::new(),
         aliases: Vec::new(),
+        snapshot: None,
     }
 }
 

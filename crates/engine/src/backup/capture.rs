@@ -393,5 +393,6 @@ fn assemble_backup(
         virtual_channels: info.virtual_channels.clone(),
         physical_channels: info.physical_channels.clone(),
         aliases: info.aliases.clone(),
+        snapshot: None,
     }
 }

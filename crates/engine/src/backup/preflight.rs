@@ -45,6 +45,7 @@ pub(crate) async fn check_backup_request(
         return Err(Error::NoRbac(source.milvus.server().version.to_string()));
     }
     let flush = request.strategy.resolve(source.milvus.capabilities())?;
+    request.format.resolve(flush, source.milvus.capabilities())?;
     let contents = list_instance(&source).await?;
     let selected = request.selection.select(&contents.databases, &contents.collections);
     let selected = selected.map_err(|e| Error::Selection(e, None))?;

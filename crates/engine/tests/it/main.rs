@@ -32,6 +32,7 @@ mod rbac;
 mod restore;
 mod samples;
 mod server;
+mod snapshots;
 mod staging;
 mod targets;
 mod truncation;

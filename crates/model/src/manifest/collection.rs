@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{ConsistencyLevel, KeyValue, Schema, Segment};
+use super::{ConsistencyLevel, KeyValue, Schema, Segment, SnapshotBundle};
 use crate::ids::{CollectionId, PartitionId, PartitionScope, Tso};
 use crate::name::CollectionRef;
 
@@ -108,6 +108,8 @@ pub struct CollectionBackup {
     pub physical_channels: Vec<String>,
     /// The aliases of the collection.
     pub aliases: Vec<String>,
+    /// The exported snapshot with its rows, in a backup of snapshot format.
+    pub snapshot: Option<SnapshotBundle>,
 }
 
 impl CollectionBackup {

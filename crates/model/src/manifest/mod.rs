@@ -9,12 +9,14 @@ pub mod object_list;
 mod rbac;
 mod schema;
 mod segment;
+mod snapshot;
 
 pub use collection::{CollectionBackup, DatabaseBackup, Index, LoadState, PartitionBackup};
 pub use field_steps::FieldSteps;
 pub use rbac::{Grant, PrivilegeGroup, Rbac, User};
 pub use schema::{ConsistencyLevel, DataType, Field, Function, KeyValue, Schema, StructArrayField};
 pub use segment::{Binlog, DeltaLog, Segment};
+pub use snapshot::{InvalidMetadataPath, SnapshotBundle};
 
 use std::collections::BTreeMap;
 

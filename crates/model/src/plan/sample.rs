@@ -66,6 +66,7 @@ pub(super) fn collection(name: &str, partitions: Vec<PartitionBackup>) -> Collec
         virtual_channels: vec![],
         physical_channels: vec![],
         aliases: vec![],
+        snapshot: None,
     }
 }
 

@@ -9,7 +9,10 @@ use crate::segment::{ReportedSegment, SegmentKind, StorageFormat, StorageVersion
 
 /// A segment whose storage version is unknown, so that nothing can tell which of its files are valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("segment {id} has storage version {}, which cannot be backed up", .version.0)]
+#[error(
+    "segment {id} has storage version {}, which only the snapshot format can back up (Milvus 3.0.1 and later)",
+    .version.0
+)]
 pub struct UnsupportedSegment {
     /// The id of the segment.
     pub id: SegmentId,
@@ -371,7 +374,10 @@ mod tests {
     #[test]
     fn an_unknown_storage_version_is_refused_by_its_number() {
         let error = SegmentFiles::new(&[reported(2, 10), reported_with_version(3)], &schema()).unwrap_err();
-        assert_eq!(error.to_string(), "segment 3 has storage version 3, which cannot be backed up");
+        assert_eq!(
+            error.to_string(),
+            "segment 3 has storage version 3, which only the snapshot format can back up (Milvus 3.0.1 and later)"
+        );
     }
 
     #[test]

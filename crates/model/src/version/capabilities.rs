@@ -32,6 +32,10 @@ pub struct Capabilities {
     pub keeps_aliases_of_dropped: bool,
     /// Has import jobs that wait for their commit, and lists and counts their segments before it (3.0.0).
     pub commits_imports: bool,
+    /// Has snapshots of collections, which a drop of their collection destroys (3.0.0).
+    pub snapshots: bool,
+    /// Exports snapshots to a store, and restores them from there (3.0.1).
+    pub exports_snapshots: bool,
     /// Leaves out of its lists what the user has no privilege on, without an error (2.5.0).
     pub shortens_lists: bool,
     /// Can read and add users, roles and grants as a whole (2.4.10).
@@ -82,6 +86,8 @@ impl Capabilities {
             fills_missing_columns: version.at_least((2, 6, 0)),
             keeps_aliases_of_dropped: version.at_least((2, 4, 0)),
             commits_imports: version.at_least((3, 0, 0)),
+            snapshots: version.at_least((3, 0, 0)),
+            exports_snapshots: version.at_least((3, 0, 1)),
             shortens_lists: version.at_least((2, 5, 0)),
             rbac: version.at_least((2, 4, 10)),
             skips_function_check: version.at_least((2, 6, 8)),
@@ -89,6 +95,11 @@ impl Capabilities {
                 || (version.at_least((2, 5, 0)) && !version.at_least((2, 5, 6))),
             version: version.clone(),
         }
+    }
+
+    /// Returns the version from which the capabilities were derived.
+    pub fn version(&self) -> &ServerVersion {
+        &self.version
     }
 
     /// Returns in words what a backup and a restore can do with this Milvus, and what they cannot.
@@ -102,6 +113,7 @@ impl Capabilities {
             (self.describe_segments, "names of the files of segments"),
             (self.rbac, "users and roles (--rbac)"),
             (self.bulk_flush, "flushes of the whole cluster"),
+            (self.exports_snapshots, "exports of snapshots (--format snapshot)"),
         ];
         let of = |wanted: bool| all.iter().filter(|(has, _)| *has == wanted).map(|(_, name)| *name).collect();
         (of(true), of(false))

@@ -8,7 +8,7 @@ use model::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, Segm
 use model::manifest::{
     BackupFormat, Binlog, ClusterFlush, CollectionBackup, ConsistencyLevel, DataType, DatabaseBackup,
     DeltaLog, Field, Function, Grant, Index, KeyValue, LoadState, Manifest, ManifestSummary, PartitionBackup,
-    PrivilegeGroup, Rbac, Schema, Segment, StructArrayField, User,
+    PrivilegeGroup, Rbac, Schema, Segment, SnapshotBundle, StructArrayField, User,
 };
 use model::name::CollectionRef;
 use model::segment::{SegmentKind, StorageVersion};
@@ -142,6 +142,7 @@ prop_compose! {
         indexes in indexes(), load_state in load_state(), cut in option::of(1..u64::MAX),
         times in (option::of(1..i64::MAX), option::of(1..i64::MAX), option::of(1..i64::MAX)),
         channels in channels(), properties in pairs(), db_id: i64, created: u64, aliases in vec(text(), 0..2),
+        snapshot in option::of(("[a-z]{1,4}", any::<u64>(), any::<u64>())),
     ) -> CollectionBackup {
         schema.properties.clone_from(&properties);
         let (channel_checkpoints, virtual_channels, physical_channels) = channels;
@@ -151,6 +152,9 @@ prop_compose! {
             backup_timestamp: cut.map(Tso), seal_time_s: times.0, channel_checkpoints, start_time_s: times.1,
             end_time_s: times.2, properties, db_id, created_timestamp: Tso(created), virtual_channels,
             physical_channels, aliases,
+            snapshot: snapshot.map(|(metadata_path, total_files, total_bytes)| SnapshotBundle {
+                metadata_path, total_files, total_bytes,
+            }),
         }
     }
 }

@@ -5,3 +5,4 @@ mod any_manifest;
 mod encoding;
 mod fixtures;
 mod round_trip;
+mod snapshots;

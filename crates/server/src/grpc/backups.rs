@@ -203,11 +203,12 @@ mod tests {
             pause_gc: true,
             replace_unfinished: true,
             rbac: true,
+            format: "binlog".to_owned(),
         };
         let document = serde_json::to_value(to_document::<NewBackup>(&message).unwrap()).unwrap();
         let expected = serde_json::json!({
             "name": "n", "filter": "shop.*", "strategy": "skip_flush", "strict": true, "pause_gc": true,
-            "replace_unfinished": true, "rbac": true,
+            "replace_unfinished": true, "rbac": true, "format": "binlog",
             "dry_run": false,
         });
         assert_eq!(document, expected);

@@ -89,6 +89,11 @@ fn collection(
         virtual_channel_names: c.virtual_channels.clone(),
         physical_channel_names: c.physical_channels.clone(),
         aliases: c.aliases.clone(),
+        snapshot_backup: c.snapshot.as_ref().map(|bundle| backup::SnapshotBackupInfo {
+            metadata_path: bundle.metadata_path.clone(),
+            total_files: count(bundle.total_files),
+            total_bytes: count(bundle.total_bytes),
+        }),
     }
 }
 

@@ -67,6 +67,7 @@ pub(super) fn to_collection(wire: CollectionRead) -> CollectionBackup {
         virtual_channels: wire.virtual_channels,
         physical_channels: wire.physical_channels,
         aliases: wire.aliases,
+        snapshot: wire.snapshot,
     }
 }
 

@@ -11,7 +11,7 @@ use super::rbac::RbacWire;
 use crate::ids::{CollectionId, FieldId, LogId, PartitionId, SegmentId, Tso};
 use crate::manifest::{
     BackupFormat, Binlog, ConsistencyLevel, DatabaseBackup, DeltaLog, Index, KeyValue, LoadState,
-    ManifestSummary, Schema,
+    ManifestSummary, Schema, SnapshotBundle,
 };
 use crate::segment::StorageVersion;
 use std::collections::BTreeMap;
@@ -88,7 +88,14 @@ pub(super) struct CollectionWire<P, L> {
     pub(super) virtual_channels: Vec<String>,
     pub(super) physical_channels: Vec<String>,
     pub(super) aliases: Vec<String>,
+    pub(super) snapshot: Option<SnapshotBundle>,
 }
+
+object!(SnapshotBundle {
+    "metadata_path" => metadata_path,
+    "total_files" => total_files,
+    "total_bytes" => total_bytes,
+});
 
 object!(CollectionWire<P, L> {
     "id" => backup_id,
@@ -115,6 +122,7 @@ object!(CollectionWire<P, L> {
     "virtual_channel_names" => virtual_channels,
     "physical_channel_names" => physical_channels,
     "aliases" => aliases,
+    "snapshot_backup" => snapshot,
 });
 
 #[derive(Default)]

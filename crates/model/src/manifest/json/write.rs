@@ -167,6 +167,7 @@ fn collection<'a, P>(
         virtual_channels: c.virtual_channels.clone(),
         physical_channels: c.physical_channels.clone(),
         aliases: c.aliases.clone(),
+        snapshot: c.snapshot.clone(),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The request and the preview of a backup, and the copying of its files.
 
 mod copy_plan;
+mod format;
 mod strategy;
 mod totals;
 
 pub use copy_plan::{BaseFiles, CollectionCopyPlan, CopyAction, FileTotals, Origin};
+pub use format::{FormatError, RequestedFormat};
 pub use strategy::{FlushStrategy, ResolvedFlush, StrategyError};
 pub use totals::{Totals, segments};
 
@@ -28,6 +30,9 @@ pub struct BackupRequest {
     /// The flush strategy for all collections.
     #[serde(default)]
     pub strategy: FlushStrategy,
+    /// The format in which the backup stores rows.
+    #[serde(default)]
+    pub format: RequestedFormat,
     /// Whether the backup fails if a collection is dropped while it is read, or if rows of a collection would be missing.
     #[serde(default)]
     pub strict: bool,
@@ -49,6 +54,7 @@ impl BackupRequest {
             name,
             selection: Selection::everything(),
             strategy: FlushStrategy::Auto,
+            format: RequestedFormat::Auto,
             strict: false,
             pause_gc: false,
             replace_unfinished: false,

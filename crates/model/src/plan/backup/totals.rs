@@ -18,9 +18,15 @@ pub struct Totals {
 
 impl Totals {
     /// Computes the totals of one collection, including the segments of all its partitions.
+    ///
+    /// Of an exported snapshot only the files are known.
     pub fn of_collection(collection: &CollectionBackup) -> Self {
         let mut totals = Self::default();
         segments(collection).for_each(|(_, segment)| totals.add_segment(segment));
+        if let Some(bundle) = &collection.snapshot {
+            totals.objects = totals.objects.saturating_add(bundle.total_files);
+            totals.bytes = totals.bytes.saturating_add(bundle.total_bytes);
+        }
         totals
     }
 
@@ -29,7 +35,7 @@ impl Totals {
         manifest.collections.iter().map(Self::of_collection).fold(Self::default(), |a, b| Self {
             segments: a.segments + b.segments,
             rows: a.rows.saturating_add(b.rows),
-            objects: a.objects + b.objects,
+            objects: a.objects.saturating_add(b.objects),
             bytes: a.bytes.saturating_add(b.bytes),
         })
     }

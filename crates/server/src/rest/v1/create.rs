@@ -1,7 +1,7 @@
 //! Conversion of the request `create` for the engine.
 
 use model::name::BackupName;
-use model::plan::backup::{BackupRequest, FlushStrategy};
+use model::plan::backup::{BackupRequest, FlushStrategy, RequestedFormat};
 use model::selection::Selection;
 
 use super::requests::V1CreateRequest;
@@ -20,6 +20,7 @@ impl V1CreateRequest {
             name,
             selection: self.selection()?,
             strategy: self.strategy()?,
+            format: self.format()?,
             pause_gc: self.gc_pause_enable,
             strict: false,
             replace_unfinished: false,
@@ -74,12 +75,13 @@ impl V1CreateRequest {
             return Err(Failure::not_supported_yet("with_index_extra (index details from etcd)")
                 .hint("omit it: indexes are backed up with the parameters of their creation"));
         }
-        match self.format.as_str() {
-            "" | "auto" | "binlog" => Ok(()),
-            "snapshot" => Err(Failure::not_supported_yet("format snapshot (Milvus 3.0)")
-                .hint("use the format binlog, or omit it")),
-            other => Err(Failure::usage(format!("format {other:?}: expected auto, binlog or snapshot"))),
-        }
+        Ok(())
+    }
+
+    fn format(&self) -> Result<RequestedFormat, Failure> {
+        RequestedFormat::from_word(&self.format).ok_or_else(|| {
+            Failure::usage(format!("format {:?}: expected auto, binlog or snapshot", self.format))
+        })
     }
 }
 
@@ -135,9 +137,10 @@ mod tests {
     #[test]
     fn unsupported_options_are_named_and_others_passed_on() {
         assert!(read(&json!({"rbac": true})).unwrap().rbac);
-        for body in [json!({"with_index_extra": true}), json!({"format": "snapshot"})] {
-            assert_eq!(read(&body).unwrap_err().kind, FailureKind::Unsupported, "{body}");
-        }
+        let extra = json!({"with_index_extra": true});
+        assert_eq!(read(&extra).unwrap_err().kind, FailureKind::Unsupported);
+        let format = |word: &str| read(&json!({"format": word})).unwrap().format;
+        assert_eq!([format("auto"), format("snapshot")], [RequestedFormat::Auto, RequestedFormat::Snapshot]);
         assert_eq!(read(&json!({"format": "tar"})).unwrap_err().kind, FailureKind::Usage);
     }
 

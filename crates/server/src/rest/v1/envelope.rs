@@ -166,6 +166,7 @@ impl Terms for V1Terms {
             RequestOption::DropExisting => "dropExistCollection",
             RequestOption::Strict
             | RequestOption::SerialFlush
+            | RequestOption::BinlogFormat
             | RequestOption::ReplaceUnfinished
             | RequestOption::Force => ApiTerms.option(option),
         }

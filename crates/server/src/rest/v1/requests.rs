@@ -32,7 +32,7 @@ pub(crate) struct V1CreateRequest {
     pub meta_only: bool,
     /// Flush strategy: `auto`, `serial_flush`, `bulk_flush`, `skip_flush` or `meta_only`.
     pub strategy: String,
-    /// Format of the backup: `auto` or `binlog`.
+    /// Format of the backup: `auto` (which is `binlog`), `binlog` or `snapshot` (Milvus 3.0.1 and later).
     pub format: String,
     /// Whether to include users, roles and grants. Not supported yet.
     pub rbac: bool,
