@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::connect::Milvus;
 use crate::error::MilvusError;
 
 /// What identifies a pause of garbage collection; empty before 2.6.8, where there is only one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct GcPauseTicket(Option<String>);
 
 /// The answer to a pause.
@@ -19,6 +20,11 @@ struct Paused {
 }
 
 impl Milvus {
+    /// Returns the address at which garbage collection is paused, if one is configured.
+    pub fn management_address(&self) -> Option<&str> {
+        self.management.as_deref()
+    }
+
     /// Pauses the deletion of files for `time`, in whole seconds; not supported before Milvus 2.3.6.
     ///
     /// From 2.6.8 on every call adds a pause of its own; before, it lengthens the one that there is.

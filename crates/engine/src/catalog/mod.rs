@@ -3,6 +3,7 @@
 mod compare;
 mod deletes;
 mod facts;
+mod gc_pauses;
 mod head;
 mod latest;
 mod objects;
@@ -20,6 +21,7 @@ pub(crate) use compare::{
 };
 pub(crate) use deletes::{L0Deletes, SegmentContents, SegmentEnds, describe_imported_rows, has_l0_logs};
 pub use facts::{BackupFacts, CollectionFacts, PartitionFacts};
+pub(crate) use gc_pauses::GcPauseRecord;
 pub use head::{BackupState, BackupSummary};
 pub(crate) use objects::ObjectListWriter;
 pub use read::BackupDetail;

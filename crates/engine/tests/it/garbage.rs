@@ -132,3 +132,29 @@ async fn a_pause_that_cannot_be_lifted_causes_a_warning_with_its_duration() {
     let words = watched.messages();
     assert!(words.starts_with("garbage collection of Milvus remains paused for up to 600 s: "), "{words}");
 }
+
+/// Returns the records of pauses in the backup root.
+fn pause_records(world: &World) -> usize {
+    let names = std::fs::read_dir(world.backup_path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_str().unwrap().starts_with("mb_gc_pause_")).count()
+}
+
+#[tokio::test]
+async fn the_pause_that_an_earlier_run_left_is_lifted_by_its_recorded_ticket() {
+    let world = std::sync::Arc::new(world_with_gc_pause("2.6.19").await);
+    let watched = crate::watch::on_first_event(|event| matches!(event, Event::ObjectCopied { .. }), {
+        let world = std::sync::Arc::clone(&world);
+        move || {
+            assert_eq!(pause_records(&world), 1, "recorded before the copy");
+            world.fake.inject(Fault::ManagementFails);
+        }
+    });
+    world.back_up_watched(&backup_request("first"), &watched.ctx).await.unwrap();
+    assert_eq!((world.fake.garbage_collection_pauses(), pause_records(&world)), (1, 1));
+
+    let watched = WatchedJob::new(|_, _| {});
+    world.back_up_watched(&backup_request("second"), &watched.ctx).await.unwrap();
+    assert_eq!((world.fake.garbage_collection_pauses(), pause_records(&world)), (0, 0));
+    let words = watched.messages();
+    assert!(words.contains("lifted the pause of garbage collection that backup first had left"), "{words}");
+}
