@@ -9,6 +9,8 @@ pub mod gateway;
 pub mod load;
 pub mod milvus_server;
 pub mod names;
+#[cfg(feature = "fake")]
+pub mod object_store;
 pub mod process;
 pub mod replay;
 #[cfg(feature = "milvus")]

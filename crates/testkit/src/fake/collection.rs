@@ -226,6 +226,7 @@ impl FakeState {
         // What is in a database that does not exist counts as dropped.
         let Ok(database) = self.database(&request.db_name) else { return Ok(Status::default()) };
         database.drop_collection(&request.collection_name, version)?;
+        self.forget_snapshots();
         Ok(Status::default())
     }
 }

@@ -5,18 +5,22 @@ use std::path::PathBuf;
 
 use super::fault::Fault;
 use super::segment::SegmentDelays;
+use crate::object_store::ObjectStore;
 
 /// The options of a fake server.
 #[derive(Clone, Debug)]
 pub struct FakeConfig {
     pub(super) version: String,
     pub(super) root: PathBuf,
+    /// The endpoint and the directory of the object store that contains `root`.
+    pub(super) objects: Option<(String, PathBuf)>,
     pub(super) login: Option<String>,
     pub(super) faults: Vec<Fault>,
     pub(super) delays: SegmentDelays,
     pub(super) flush_limit: bool,
     pub(super) l0_import: bool,
     pub(super) disk_full: bool,
+    pub(super) cipher: bool,
     pub(super) listen: SocketAddr,
     pub(super) management: SocketAddr,
 }
@@ -28,15 +32,26 @@ impl FakeConfig {
         Self {
             version: version.to_owned(),
             root: root.into(),
+            objects: None,
             login: None,
             faults: Vec::new(),
             delays: SegmentDelays::default(),
             flush_limit: false,
             l0_import: false,
             disk_full: false,
+            cipher: false,
             listen: any_port,
             management: any_port,
         }
+    }
+
+    /// Keeps the files in an object store: `root` is a directory below that of a bucket, the paths of imports are keys in
+    /// that bucket, and snapshots are exported to `minio://ENDPOINT/BUCKET/KEY` or `s3://BUCKET/KEY`. Without an object
+    /// store, exports fail.
+    #[must_use]
+    pub fn object_store(mut self, store: &ObjectStore) -> Self {
+        self.objects = Some((store.endpoint(), store.directory().to_owned()));
+        self
     }
 
     /// Requires authentication with this `user:password`.
@@ -78,6 +93,13 @@ impl FakeConfig {
     #[must_use]
     pub fn disk_full(mut self) -> Self {
         self.disk_full = true;
+        self
+    }
+
+    /// Lets 2.6 and later create encrypted databases, for which they refuse the properties without a plugin.
+    #[must_use]
+    pub fn cipher(mut self) -> Self {
+        self.cipher = true;
         self
     }
 

@@ -1,5 +1,7 @@
 //! What tests ask the server about its data, and the changes that they make beside its clients.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::FakeMilvus;
@@ -73,6 +75,11 @@ impl FakeMilvus {
         });
     }
 
+    /// Returns the options of all import jobs of 2.4 and later, in the order of their creation.
+    pub fn import_options(&self) -> Vec<BTreeMap<String, String>> {
+        lock_state(&self.state).imports.values().map(|job| job.options.clone()).collect()
+    }
+
     /// Switches the import of deletes into 3.0 on or off.
     pub fn set_l0_import(&self, enabled: bool) {
         self.change(|state| {
@@ -92,6 +99,16 @@ impl FakeMilvus {
     /// Returns the number of pauses of the garbage collection that nobody resumed.
     pub fn garbage_collection_pauses(&self) -> usize {
         lock_state(&self.state).pauses.len()
+    }
+
+    /// Returns the names of the snapshots of all collections, in the order of their creation.
+    pub fn snapshots(&self) -> Vec<String> {
+        lock_state(&self.state).snapshots.iter().map(|snapshot| snapshot.name.clone()).collect()
+    }
+
+    /// Returns the number of pins of snapshots that no call removed.
+    pub fn snapshot_pins(&self) -> usize {
+        lock_state(&self.state).snapshot_pins()
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut FakeState) -> Result<R, Refusal>) -> R {

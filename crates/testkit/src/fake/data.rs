@@ -136,7 +136,8 @@ impl FakeState {
     fn collect_garbage(&mut self, database: &str, name: &str) -> Answer<()> {
         let held = self.collection(database, name)?;
         let (collection, dropped) = (held.id, std::mem::take(&mut held.history.dropped));
-        for segment in dropped {
+        let kept: Vec<i64> = self.snapshots.iter().flat_map(|held| held.segments.clone()).collect();
+        for segment in dropped.into_iter().filter(|segment| !kept.contains(&segment.id)) {
             for kind in ["insert_log", "delta_log"] {
                 // A segment has only one of them, or both.
                 let _ = std::fs::remove_dir_all(self.segment_dir(kind, collection, &segment));

@@ -116,6 +116,10 @@ pub enum Fault {
     ImportStuck,
     /// The next import job completes without rows, as if its files could not be read.
     ImportEmpty,
+    /// The next export or restore of a snapshot fails with this reason after it started.
+    SnapshotJobFails(String),
+    /// The next export or restore of a snapshot starts and never finishes.
+    SnapshotJobStuck,
     /// A management route replies with status 500.
     ManagementFails,
 }

@@ -86,20 +86,23 @@ impl FakeState {
             Some(Fault::ImportFails(reason)) => Outcome::Failed(reason),
             Some(Fault::ImportStuck) => Outcome::Stuck,
             Some(_) => Outcome::Rows(0),
-            None => match read_files(&request.files, is_backup, &columns, range, version) {
-                Err(reason) if version < (2, 3, 0) => Outcome::Failed(reason),
-                Err(reason) => Outcome::Failed(format!("{reason}: importing data failed")),
-                Ok(mut rows) => {
-                    // The rows get a new time and keep their ids.
-                    let time = self.next_timestamp();
-                    for row in &mut rows {
-                        row.time = time;
+            None => {
+                match read_files(&self.local_paths(&request.files), is_backup, &columns, range, version) {
+                    Err(reason) if version < (2, 3, 0) => Outcome::Failed(reason),
+                    Err(reason) => Outcome::Failed(format!("{reason}: importing data failed")),
+                    Ok(mut rows) => {
+                        // The rows get a new time and keep their ids.
+                        let time = self.next_timestamp();
+                        for row in &mut rows {
+                            row.time = time;
+                        }
+                        let count = rows.len();
+                        segments =
+                            self.add_imported_rows(&request.db_name, &collection, partition, rows, 0)?;
+                        Outcome::Rows(count)
                     }
-                    let count = rows.len();
-                    segments = self.add_imported_rows(&request.db_name, &collection, partition, rows, 0)?;
-                    Outcome::Rows(count)
                 }
-            },
+            }
         };
         let id = self.next_id();
         let files = request.files.join(",");

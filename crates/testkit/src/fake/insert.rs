@@ -26,7 +26,10 @@ impl FakeState {
         let wire::InsertRequest { db_name, collection_name, partition_name, .. } = request;
         let held = self.collection(db_name, collection_name)?;
         refuse_external(&held.schema, "insert")?;
-        if let Some(text) = missing_hidden_field(&held.schema, &held.properties).filter(|_| version >= V3_0) {
+        // A restored snapshot keeps the ids of the request and has the hidden field.
+        let is_missing = version >= V3_0 && held.dynamic_field_id.is_none();
+        let missing = missing_hidden_field(&held.schema, &held.properties).filter(|_| is_missing);
+        if let Some(text) = missing {
             return Err(Refusal::stated(Kind::Invalid, text));
         }
         if held.has_partition_key() && !partition_name.is_empty() {

@@ -1,6 +1,6 @@
 //! The checks before an import job is created.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proto::common::ErrorCode;
 
@@ -23,6 +23,17 @@ const L0_LOADED: &str =
 const TOO_MANY_JOBS: &str = "The number of jobs has reached the limit, please try again later. If your request is set to only import a single file, please consider importing multiple files in one request for better efficiency.: importing data failed";
 
 impl FakeState {
+    /// Returns where the paths of an import are on this machine: in an object store, they are keys of the server's
+    /// bucket.
+    pub(super) fn local_paths(&self, paths: &[String]) -> Vec<String> {
+        let Some((_, directory)) = &self.objects else { return paths.to_vec() };
+        let below = self.root.strip_prefix(directory).unwrap_or(&self.root);
+        let bucket: PathBuf = below.components().take(1).collect();
+        let local = |path: &String| directory.join(&bucket).join(path).to_string_lossy().into_owned();
+        // An empty path is no key.
+        paths.iter().map(|path| if path.is_empty() { String::new() } else { local(path) }).collect()
+    }
+
     /// Creates a job, after the checks that precede it.
     pub(super) fn create_job(&mut self, mut request: NewJob) -> Answer<i64> {
         let version = self.version;
@@ -30,6 +41,9 @@ impl FakeState {
         if request.files.is_empty() {
             let text = "import request is empty: invalid parameter";
             return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
+        }
+        for paths in &mut request.files {
+            *paths = self.local_paths(paths);
         }
         let l0_import = self.l0_import;
         let held = self.collection(&request.database, &request.collection)?;

@@ -65,6 +65,16 @@ const NEEDS: &[(&str, &[Need])] = &[
     ("RestoreRBAC", &[(V2_4, Global, "RestoreRBAC")]),
     ("CreatePrivilegeGroup", &[(V2_4, Global, "CreatePrivilegeGroup")]),
     ("OperatePrivilegeGroup", &[(V2_4, Global, "OperatePrivilegeGroup")]),
+    ("CreateSnapshot", &[(V3_0, Collection, "CreateSnapshot")]),
+    ("DropSnapshot", &[(V3_0, Collection, "DropSnapshot")]),
+    ("ListSnapshots", &[(V3_0, Collection, "ListSnapshots")]),
+    ("DescribeSnapshot", &[(V3_0, Collection, "DescribeSnapshot")]),
+    ("PinSnapshotData", &[(V3_0, Global, "PinSnapshotData")]),
+    ("UnpinSnapshotData", &[(V3_0, Global, "UnpinSnapshotData")]),
+    ("ExportSnapshot", &[(V3_0, Global, "ExportSnapshot")]),
+    ("GetExportSnapshotState", &[(V3_0, Global, "ExportSnapshot")]),
+    ("RestoreSnapshot", &[(V3_0, Collection, "RestoreSnapshot")]),
+    ("RestoreExternalSnapshot", &[(V3_0, Global, "RestoreExternalSnapshot")]),
 ];
 
 /// The calls that belong to no database.

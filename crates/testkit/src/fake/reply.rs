@@ -81,6 +81,12 @@ impl Refusal {
         )
     }
 
+    /// Puts what failed before the text, which no longer differs by release.
+    pub(super) fn within(self, what: &str, version: Version) -> Self {
+        let status = self.into_status("", version);
+        Self::new(status.code, status.error_code(), format!("{what}: {}", status.reason))
+    }
+
     /// Converts to the status that a version sends for a call.
     pub(super) fn into_status(self, call: &str, version: Version) -> Status {
         let (kind, text) = match self.0 {
@@ -151,21 +157,29 @@ replies!(
     DescribeCollectionResponse,
     DescribeDatabaseResponse,
     DescribeIndexResponse,
+    DescribeSnapshotResponse,
+    ExportSnapshotResponse,
     FlushAllResponse,
     FlushResponse,
     GetFlushAllStateResponse,
     GetCollectionStatisticsResponse,
+    GetExportSnapshotStateResponse,
     GetFlushStateResponse,
     GetImportStateResponse,
     ListImportTasksResponse,
     GetLoadStateResponse,
     GetPersistentSegmentInfoResponse,
+    GetRestoreSnapshotStateResponse,
     GetVersionResponse,
     ImportResponse,
     ListAliasesResponse,
     ListDatabasesResponse,
+    ListSnapshotsResponse,
     MutationResult,
+    PinSnapshotDataResponse,
     QueryResults,
+    RestoreExternalSnapshotResponse,
+    RestoreSnapshotResponse,
     SelectGrantResponse,
     SelectUserResponse,
     ShowCollectionsResponse,

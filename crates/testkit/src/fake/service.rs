@@ -10,9 +10,10 @@ use tonic::{Request, Response, Status};
 use super::authorization::{authenticate, check_privilege};
 use super::fault::Fault;
 use super::reply::{Refusal, Reply, Version};
+use super::snapshot_jobs::WITH_EXPORT;
 use super::state::{FakeState, lock_state};
 use super::target::{DescribesTarget, use_database_of_header};
-use super::words::V2_4;
+use super::words::{V2_4, V3_0};
 
 pub(super) struct Service {
     state: Arc<Mutex<FakeState>>,
@@ -194,4 +195,15 @@ calls! {
     restore_rbac "RestoreRBAC" (2, 4, 10), RestoreRbacMetaRequest => Outcome;
     select_user "SelectUser" ALWAYS, SelectUserRequest => wire::SelectUserResponse;
     select_grant "SelectGrant" ALWAYS, SelectGrantRequest => wire::SelectGrantResponse;
+    create_snapshot "CreateSnapshot" V3_0, CreateSnapshotRequest => Outcome;
+    drop_snapshot "DropSnapshot" V3_0, DropSnapshotRequest => Outcome;
+    list_snapshots "ListSnapshots" V3_0, ListSnapshotsRequest => wire::ListSnapshotsResponse;
+    describe_snapshot "DescribeSnapshot" V3_0, DescribeSnapshotRequest => wire::DescribeSnapshotResponse;
+    pin_snapshot_data "PinSnapshotData" V3_0, PinSnapshotDataRequest => wire::PinSnapshotDataResponse;
+    unpin_snapshot_data "UnpinSnapshotData" V3_0, UnpinSnapshotDataRequest => Outcome;
+    export_snapshot "ExportSnapshot" V3_0, ExportSnapshotRequest => wire::ExportSnapshotResponse;
+    get_export_snapshot_state "GetExportSnapshotState" WITH_EXPORT, GetExportSnapshotStateRequest => wire::GetExportSnapshotStateResponse;
+    restore_snapshot "RestoreSnapshot" V3_0, RestoreSnapshotRequest => wire::RestoreSnapshotResponse;
+    restore_external_snapshot "RestoreExternalSnapshot" V3_0, RestoreExternalSnapshotRequest => wire::RestoreExternalSnapshotResponse;
+    get_restore_snapshot_state "GetRestoreSnapshotState" V3_0, GetRestoreSnapshotStateRequest => wire::GetRestoreSnapshotStateResponse;
 }

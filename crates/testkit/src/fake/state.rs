@@ -17,6 +17,8 @@ use super::properties::{Properties, has_namespace_key};
 use super::reply::{Refusal, Version};
 use super::segment::{Segment, SegmentDelays};
 use super::segments::History;
+use super::snapshot_jobs::SnapshotJob;
+use super::snapshots::Snapshot;
 use super::users::Users;
 use super::words::{V2_5, V3_0};
 
@@ -31,6 +33,8 @@ pub(super) struct FakeState {
     pub(super) version_text: String,
     pub(super) version: Version,
     pub(super) root: PathBuf,
+    /// The endpoint and the directory of the object store that contains `root`.
+    pub(super) objects: Option<(String, PathBuf)>,
     /// The time for which segments stay in their states.
     pub(super) delays: SegmentDelays,
     pub(super) databases: BTreeMap<String, Database>,
@@ -38,12 +42,17 @@ pub(super) struct FakeState {
     pub(super) tasks: BTreeMap<i64, Task>,
     /// The import jobs of 2.4 and later.
     pub(super) imports: BTreeMap<i64, Job>,
+    pub(super) snapshots: Vec<Snapshot>,
+    /// The exports and restores of snapshots.
+    pub(super) snapshot_jobs: BTreeMap<i64, SnapshotJob>,
     /// Whether the rate of flushes is limited.
     pub(super) flush_limit: bool,
     /// Whether 3.0 imports deletes.
     pub(super) l0_import: bool,
     /// Whether the disk quota is exceeded.
     pub(super) disk_full: bool,
+    /// Whether the server has the plugin for encrypted databases.
+    pub(super) cipher: bool,
     /// The tickets of the pauses of the garbage collection.
     pub(super) pauses: Vec<String>,
     pub(super) users: Users,
@@ -116,6 +125,7 @@ impl FakeState {
             version_text: format!("{prefix}{}", config.version),
             version,
             root: config.root.clone(),
+            objects: config.objects.clone(),
             delays: config.delays,
             databases: BTreeMap::from([(
                 DEFAULT_DATABASE.to_owned(),
@@ -123,9 +133,12 @@ impl FakeState {
             )]),
             tasks: BTreeMap::new(),
             imports: BTreeMap::new(),
+            snapshots: Vec::new(),
+            snapshot_jobs: BTreeMap::new(),
             flush_limit: config.flush_limit,
             l0_import: config.l0_import,
             disk_full: config.disk_full,
+            cipher: config.cipher,
             pauses: Vec::new(),
             users: Users::new(config.login.as_deref()),
             caller: None,

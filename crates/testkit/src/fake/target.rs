@@ -66,8 +66,10 @@ targets!(
     LoadPartitionsRequest, ReleaseCollectionRequest, ListAliasesRequest, CreateAliasRequest,
     GetFlushStateRequest, GetPersistentSegmentInfoRequest, ImportRequest, ListImportTasksRequest,
     InsertRequest, DeleteRequest, QueryRequest,
+    CreateSnapshotRequest, DropSnapshotRequest, ListSnapshotsRequest, DescribeSnapshotRequest,
+    PinSnapshotDataRequest, ExportSnapshotRequest, RestoreSnapshotRequest,
 );
-targets!(db_name: ShowCollectionsRequest, DropAliasRequest);
+targets!(db_name: ShowCollectionsRequest, DropAliasRequest, RestoreExternalSnapshotRequest);
 targets!(
     ConnectRequest,
     GetVersionRequest,
@@ -86,6 +88,9 @@ targets!(
     RestoreRbacMetaRequest,
     FlushAllRequest,
     GetFlushAllStateRequest,
+    UnpinSnapshotDataRequest,
+    GetExportSnapshotStateRequest,
+    GetRestoreSnapshotStateRequest,
 );
 
 impl DescribesTarget for wire::FlushRequest {

@@ -20,23 +20,23 @@ use proto::schema::{
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-type Client = MilvusServiceClient<Channel>;
+pub(crate) type Client = MilvusServiceClient<Channel>;
 
 /// Releases on both sides of each change in how rows and deletes are stored and imported.
 const VERSIONS: [&str; 8] = ["2.4.5", "2.4.24", "2.5.0", "2.5.27", "2.6.0", "2.6.4", "2.6.19", "3.0.1"];
 
-async fn start(version: &str, root: &Path) -> (FakeMilvus, Client) {
+pub(crate) async fn start(version: &str, root: &Path) -> (FakeMilvus, Client) {
     let fake = FakeMilvus::start(FakeConfig::new(version, root).l0_import());
     let client = connect(&fake).await;
     (fake, client)
 }
 
-async fn connect(fake: &FakeMilvus) -> Client {
+pub(crate) async fn connect(fake: &FakeMilvus) -> Client {
     let url = format!("http://{}:{}", fake.host(), fake.port());
     Client::new(Channel::from_shared(url).unwrap().connect().await.unwrap())
 }
 
-async fn create(client: &mut Client, name: &str) {
+pub(crate) async fn create(client: &mut Client, name: &str) {
     let dim = KeyValuePair { key: "dim".to_owned(), value: "2".to_owned() };
     let key = FieldSchema {
         name: "id".to_owned(),
@@ -61,7 +61,7 @@ async fn create(client: &mut Client, name: &str) {
     assert_eq!(status.code, 0, "{status:?}");
 }
 
-async fn insert(client: &mut Client, name: &str, keys: std::ops::Range<i64>) {
+pub(crate) async fn insert(client: &mut Client, name: &str, keys: std::ops::Range<i64>) {
     let count = u32::try_from(keys.end - keys.start).unwrap();
     let numbers = keys.clone().flat_map(|key| [key as f32, 0.5]).collect();
     let scalars = scalar_field::Data::LongData(LongArray { data: keys.collect() });
@@ -86,14 +86,14 @@ async fn insert(client: &mut Client, name: &str, keys: std::ops::Range<i64>) {
     assert_eq!(reply.insert_cnt, i64::from(count), "{reply:?}");
 }
 
-async fn delete(client: &mut Client, name: &str, expr: &str) {
+pub(crate) async fn delete(client: &mut Client, name: &str, expr: &str) {
     let request =
         DeleteRequest { collection_name: name.to_owned(), expr: expr.to_owned(), ..Default::default() };
     let status = client.delete(request).await.unwrap().into_inner().status;
     assert!(status.is_none_or(|status| status.code == 0));
 }
 
-async fn flush(client: &mut Client, name: &str) -> Vec<PersistentSegmentInfo> {
+pub(crate) async fn flush(client: &mut Client, name: &str) -> Vec<PersistentSegmentInfo> {
     let request = FlushRequest { collection_names: vec![name.to_owned()], ..Default::default() };
     let reply = client.flush(request).await.unwrap().into_inner();
     let state = GetFlushStateRequest {
@@ -106,12 +106,12 @@ async fn flush(client: &mut Client, name: &str) -> Vec<PersistentSegmentInfo> {
     list(client, name).await
 }
 
-async fn list(client: &mut Client, name: &str) -> Vec<PersistentSegmentInfo> {
+pub(crate) async fn list(client: &mut Client, name: &str) -> Vec<PersistentSegmentInfo> {
     let request = GetPersistentSegmentInfoRequest { collection_name: name.to_owned(), ..Default::default() };
     client.get_persistent_segment_info(request).await.unwrap().into_inner().infos
 }
 
-async fn post(fake: &FakeMilvus, route: &str, body: &Value) -> Value {
+pub(crate) async fn post(fake: &FakeMilvus, route: &str, body: &Value) -> Value {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let url = format!("http://{}:{}/v2/vectordb/jobs/import/{route}", fake.host(), fake.port());
     let request = reqwest::Client::new().post(url).timeout(Duration::from_secs(30)).body(body.to_string());
@@ -221,7 +221,7 @@ async fn flushes_are_limited_if_the_limit_is_on() {
     assert_eq!(codes, [0, 8]);
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap().path();

@@ -5,7 +5,11 @@ mod exceptions;
 #[cfg(feature = "fake")]
 mod fake;
 #[cfg(feature = "fake")]
+mod import_options;
+#[cfg(feature = "fake")]
 mod replay;
 #[cfg(feature = "milvus")]
 mod seed;
 mod server;
+#[cfg(feature = "fake")]
+mod snapshots;
