@@ -1,5 +1,7 @@
 //! Calls about databases.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use proto::common::{ErrorCode, Status};
 use proto::milvus as wire;
 
@@ -12,6 +14,8 @@ use super::words::{Kind, V2_6};
 type Answer<R> = Result<R, Refusal>;
 
 pub(super) const DEFAULT_DATABASE: &str = "default";
+/// The property with the id of a database's encryption zone.
+const ZONE: &str = "cipher.ezID";
 
 impl FakeState {
     pub(super) fn list_databases(
@@ -28,13 +32,18 @@ impl FakeState {
         if self.databases.contains_key(&request.db_name) {
             return Err(Refusal::plain(format!("database already exist: {}", request.db_name)));
         }
-        if self.version >= V2_6 && request.properties.iter().any(|pair| pair.key.starts_with("cipher.")) {
-            return Err(Refusal::unexpected(
-                "failed to tidy database cipher properties: cipher plugin is missing",
-            ));
+        let id = self.next_id();
+        let mut properties = from_pairs(&request.properties);
+        if self.version >= V2_6 && properties.keys().any(|key| key.starts_with("cipher.")) {
+            if !self.cipher {
+                return Err(Refusal::unexpected(
+                    "failed to tidy database cipher properties: cipher plugin is missing",
+                ));
+            }
+            // Each encrypted database is a zone, which has the id of the database unless the request names one.
+            properties.entry(ZONE.to_owned()).or_insert_with(|| id.to_string());
         }
-        let properties = from_pairs(&request.properties);
-        let database = Database { id: self.next_id(), properties, ..Database::default() };
+        let database = Database { id, properties, ..Database::default() };
         self.databases.insert(request.db_name.clone(), database);
         Ok(Status::default())
     }
@@ -87,6 +96,14 @@ impl FakeState {
         database.properties.extend(from_pairs(properties));
         database.properties.retain(|key, _| !delete_keys.contains(key));
         Ok(Status::default())
+    }
+
+    /// Returns the key of a database's encryption zone in the form of a backup: text in base64; `None` if the database
+    /// is not encrypted.
+    pub(super) fn zone_key(&self, database: &str) -> Option<String> {
+        let properties = &self.databases.get(database)?.properties;
+        let (zone, key) = (properties.get(ZONE)?, properties.get("cipher.key")?);
+        Some(STANDARD.encode(format!("{zone}:{key}")))
     }
 
     /// Fails if a database cannot get another collection: its limit is reached, or is no number.

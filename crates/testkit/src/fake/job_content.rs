@@ -66,7 +66,7 @@ impl FakeState {
         let mut content = Content::default();
         for paths in &job.files {
             let read = if is_l0 {
-                read_l0(paths).map(|deletes| (Vec::new(), deletes))
+                read_l0(job, paths, version).map(|deletes| (Vec::new(), deletes))
             } else {
                 read_segment(job, paths, &columns, version).map(|rows| (rows, Vec::new()))
             };
@@ -128,9 +128,14 @@ impl FakeState {
     }
 }
 
-fn read_l0(paths: &[String]) -> Result<Vec<Deletion>, String> {
+fn read_l0(job: &Job, paths: &[String], version: Version) -> Result<Vec<Deletion>, String> {
+    let (start, end) = read_times(job, version)?;
     match paths {
-        [path] => read_deletes(&files_below(Path::new(path))),
+        [path] => {
+            let mut deletes = read_deletes(&files_below(Path::new(path)))?;
+            deletes.retain(|delete| (start..=end).contains(&delete.time));
+            Ok(deletes)
+        }
         paths => {
             Err(format!("there should be one prefix, but got [{}]: importing data failed", paths.join(" ")))
         }
@@ -172,6 +177,12 @@ fn read_options(job: &Job, version: Version) -> Result<Rules, String> {
             return Err("failed to decode EZK: illegal base64 data at input byte 0".to_owned());
         }
     }
+    let (start, end) = read_times(job, version)?;
+    Ok(Rules { version, has_groups, start, end })
+}
+
+/// Reads the times outside of which rows and deletes are ignored.
+fn read_times(job: &Job, version: Version) -> Result<(u64, u64), String> {
     let is_tso = match version {
         (2, 4, patch) => patch >= 24,
         (2, 5, patch) => patch >= 6,
@@ -202,5 +213,5 @@ fn read_options(job: &Job, version: Version) -> Result<Rules, String> {
             "start_ts shouldn't be larger than end_ts, start_ts:{start}, end_ts:{end}: importing data failed"
         ));
     }
-    Ok(Rules { version, has_groups, start, end })
+    Ok((start, end))
 }

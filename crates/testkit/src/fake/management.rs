@@ -106,6 +106,9 @@ fn back_up_zone(state: &mut FakeState, query: &[(String, String)]) -> Reply {
         let text = r#"{"msg": "db_name parameter is required"}"#;
         return (StatusCode::BAD_REQUEST, text.to_owned());
     }
+    if let Some(key) = state.zone_key(&name) {
+        return ok(&json!({"msg": "OK", "ezk": key}));
+    }
     let cause = if state.databases.contains_key(&name) {
         "not an encryption zone: invalid parameter".to_owned()
     } else {
