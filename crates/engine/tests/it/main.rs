@@ -20,6 +20,7 @@ mod cluster_flush;
 mod damage;
 mod delete;
 mod disk;
+mod encryption;
 mod flushing;
 mod foreign;
 mod garbage;

@@ -11,9 +11,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use milvus::{Auth, ConnectConfig, Milvus, MilvusError, Tls};
 use model::name::CollectionRef;
-use proto::common::{ConsistencyLevel, Status};
+use proto::common::{ConsistencyLevel, KeyValuePair, Status};
 use proto::milvus::milvus_service_client::MilvusServiceClient;
-use proto::milvus::{DeleteRequest, DropAliasRequest, DropDatabaseRequest, InsertRequest, QueryRequest};
+use proto::milvus::{
+    CreateDatabaseRequest, DeleteRequest, DropAliasRequest, DropDatabaseRequest, InsertRequest, QueryRequest,
+};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep};
 use tonic::metadata::AsciiMetadataValue;
@@ -165,6 +167,23 @@ impl TestMilvus {
             panic!("no count in {columns:?}")
         };
         counts[0].try_into().expect("a number of rows")
+    }
+
+    /// Creates a database in an encryption zone, on a server with a cipher plugin.
+    ///
+    /// # Panics
+    /// Panics if the server refuses.
+    pub async fn create_encrypted_database(&self, name: &str) {
+        let zone = [("cipher.ezID", "7"), ("cipher.key", "kms-1")];
+        let zone = zone.map(|(key, value)| KeyValuePair { key: key.to_owned(), value: value.to_owned() });
+        let request = CreateDatabaseRequest { db_name: name.to_owned(), properties: zone.to_vec() };
+        self.call(
+            "",
+            request,
+            |mut client: Client, request| async move { client.create_database(request).await },
+            |status| Some(status),
+        )
+        .await;
     }
 
     /// Drops a database; fails if it contains collections.
