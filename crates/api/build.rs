@@ -21,13 +21,14 @@ const REQUESTS: [(&str, &[&str]); 2] = [
 ];
 
 /// The plans that are made from documents of `/api/v2`.
-const PLANS: [&str; 7] = [
+const PLANS: [&str; 8] = [
     "BackupPlan",
     "PlannedCollectionBackup",
     "RestorePlan",
     "PlannedCollectionRestore",
     "PlannedPartitionRestore",
     "PlannedImportJob",
+    "PlannedRbac",
     "DeletionPlan",
 ];
 

@@ -535,6 +535,7 @@ type RestorePlan struct {
 	Bytes               int64                       `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Warnings            []string                    `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	StagedObjects       int64                       `protobuf:"varint,12,opt,name=staged_objects,json=stagedObjects,proto3" json:"staged_objects,omitempty"` // files that are copied or written to the store of the target first
+	Rbac                *PlannedRbac                `protobuf:"bytes,13,opt,name=rbac,proto3,oneof" json:"rbac,omitempty"`                                   // not set if the request does not demand that
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -653,6 +654,98 @@ func (x *RestorePlan) GetStagedObjects() int64 {
 	return 0
 }
 
+func (x *RestorePlan) GetRbac() *PlannedRbac {
+	if x != nil {
+		return x.Rbac
+	}
+	return nil
+}
+
+// The users, roles and grants that a restore adds; those that exist are left as they are.
+type PlannedRbac struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Users           []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"` // names
+	Roles           []string               `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"` // names
+	PrivilegeGroups []string               `protobuf:"bytes,3,rep,name=privilege_groups,json=privilegeGroups,proto3" json:"privilege_groups,omitempty"`
+	UserRoles       int64                  `protobuf:"varint,4,opt,name=user_roles,json=userRoles,proto3" json:"user_roles,omitempty"` // the number of roles to give to users
+	Grants          int64                  `protobuf:"varint,5,opt,name=grants,proto3" json:"grants,omitempty"`                        // the number of privileges to give to roles
+	Kept            []string               `protobuf:"bytes,6,rep,name=kept,proto3" json:"kept,omitempty"`                             // what the target has already
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *PlannedRbac) Reset() {
+	*x = PlannedRbac{}
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlannedRbac) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlannedRbac) ProtoMessage() {}
+
+func (x *PlannedRbac) ProtoReflect() protoreflect.Message {
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlannedRbac.ProtoReflect.Descriptor instead.
+func (*PlannedRbac) Descriptor() ([]byte, []int) {
+	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PlannedRbac) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *PlannedRbac) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *PlannedRbac) GetPrivilegeGroups() []string {
+	if x != nil {
+		return x.PrivilegeGroups
+	}
+	return nil
+}
+
+func (x *PlannedRbac) GetUserRoles() int64 {
+	if x != nil {
+		return x.UserRoles
+	}
+	return 0
+}
+
+func (x *PlannedRbac) GetGrants() int64 {
+	if x != nil {
+		return x.Grants
+	}
+	return 0
+}
+
+func (x *PlannedRbac) GetKept() []string {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
 type PlannedCollectionRestore struct {
 	state         protoimpl.MessageState     `protogen:"open.v1"`
 	Source        string                     `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`                   // database.collection
@@ -670,7 +763,7 @@ type PlannedCollectionRestore struct {
 
 func (x *PlannedCollectionRestore) Reset() {
 	*x = PlannedCollectionRestore{}
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[5]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +775,7 @@ func (x *PlannedCollectionRestore) String() string {
 func (*PlannedCollectionRestore) ProtoMessage() {}
 
 func (x *PlannedCollectionRestore) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[5]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +788,7 @@ func (x *PlannedCollectionRestore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedCollectionRestore.ProtoReflect.Descriptor instead.
 func (*PlannedCollectionRestore) Descriptor() ([]byte, []int) {
-	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{5}
+	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PlannedCollectionRestore) GetSource() string {
@@ -773,7 +866,7 @@ type PlannedPartitionRestore struct {
 
 func (x *PlannedPartitionRestore) Reset() {
 	*x = PlannedPartitionRestore{}
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[6]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +878,7 @@ func (x *PlannedPartitionRestore) String() string {
 func (*PlannedPartitionRestore) ProtoMessage() {}
 
 func (x *PlannedPartitionRestore) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[6]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +891,7 @@ func (x *PlannedPartitionRestore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedPartitionRestore.ProtoReflect.Descriptor instead.
 func (*PlannedPartitionRestore) Descriptor() ([]byte, []int) {
-	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{6}
+	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PlannedPartitionRestore) GetName() string {
@@ -842,7 +935,7 @@ type PlannedImportJob struct {
 
 func (x *PlannedImportJob) Reset() {
 	*x = PlannedImportJob{}
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[7]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -854,7 +947,7 @@ func (x *PlannedImportJob) String() string {
 func (*PlannedImportJob) ProtoMessage() {}
 
 func (x *PlannedImportJob) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[7]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -867,7 +960,7 @@ func (x *PlannedImportJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedImportJob.ProtoReflect.Descriptor instead.
 func (*PlannedImportJob) Descriptor() ([]byte, []int) {
-	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{7}
+	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PlannedImportJob) GetStaged() bool {
@@ -919,7 +1012,7 @@ type DeleteBackupRequest struct {
 
 func (x *DeleteBackupRequest) Reset() {
 	*x = DeleteBackupRequest{}
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[8]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +1024,7 @@ func (x *DeleteBackupRequest) String() string {
 func (*DeleteBackupRequest) ProtoMessage() {}
 
 func (x *DeleteBackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[8]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +1037,7 @@ func (x *DeleteBackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBackupRequest.ProtoReflect.Descriptor instead.
 func (*DeleteBackupRequest) Descriptor() ([]byte, []int) {
-	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{8}
+	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeleteBackupRequest) GetJobId() string {
@@ -984,7 +1077,7 @@ type DeletionPlan struct {
 
 func (x *DeletionPlan) Reset() {
 	*x = DeletionPlan{}
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[9]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1089,7 @@ func (x *DeletionPlan) String() string {
 func (*DeletionPlan) ProtoMessage() {}
 
 func (x *DeletionPlan) ProtoReflect() protoreflect.Message {
-	mi := &file_milvus_backup_v1_backup_proto_msgTypes[9]
+	mi := &file_milvus_backup_v1_backup_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,7 +1102,7 @@ func (x *DeletionPlan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletionPlan.ProtoReflect.Descriptor instead.
 func (*DeletionPlan) Descriptor() ([]byte, []int) {
-	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{9}
+	return file_milvus_backup_v1_backup_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeletionPlan) GetName() string {
@@ -1126,7 +1219,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\b_indexesB\a\n" +
 	"\x05_loadB\n" +
 	"\n" +
-	"\b_aliases\"\xb7\x03\n" +
+	"\b_aliases\"\xf8\x03\n" +
 	"\vRestorePlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06milvus\x18\x02 \x01(\tR\x06milvus\x12\x18\n" +
@@ -1140,9 +1233,19 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x05bytes\x18\n" +
 	" \x01(\x03R\x05bytes\x12\x1a\n" +
 	"\bwarnings\x18\v \x03(\tR\bwarnings\x12%\n" +
-	"\x0estaged_objects\x18\f \x01(\x03R\rstagedObjectsB\n" +
+	"\x0estaged_objects\x18\f \x01(\x03R\rstagedObjects\x126\n" +
+	"\x04rbac\x18\r \x01(\v2\x1d.milvus_backup.v1.PlannedRbacH\x01R\x04rbac\x88\x01\x01B\n" +
 	"\n" +
-	"\b_staging\"\xab\x02\n" +
+	"\b_stagingB\a\n" +
+	"\x05_rbac\"\xaf\x01\n" +
+	"\vPlannedRbac\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12\x14\n" +
+	"\x05roles\x18\x02 \x03(\tR\x05roles\x12)\n" +
+	"\x10privilege_groups\x18\x03 \x03(\tR\x0fprivilegeGroups\x12\x1d\n" +
+	"\n" +
+	"user_roles\x18\x04 \x01(\x03R\tuserRoles\x12\x16\n" +
+	"\x06grants\x18\x05 \x01(\x03R\x06grants\x12\x12\n" +
+	"\x04kept\x18\x06 \x03(\tR\x04kept\"\xab\x02\n" +
 	"\x18PlannedCollectionRestore\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x16\n" +
@@ -1201,46 +1304,48 @@ func file_milvus_backup_v1_backup_proto_rawDescGZIP() []byte {
 	return file_milvus_backup_v1_backup_proto_rawDescData
 }
 
-var file_milvus_backup_v1_backup_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_milvus_backup_v1_backup_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_milvus_backup_v1_backup_proto_goTypes = []any{
 	(*CreateBackupRequest)(nil),      // 0: milvus_backup.v1.CreateBackupRequest
 	(*BackupPlan)(nil),               // 1: milvus_backup.v1.BackupPlan
 	(*PlannedCollectionBackup)(nil),  // 2: milvus_backup.v1.PlannedCollectionBackup
 	(*RestoreBackupRequest)(nil),     // 3: milvus_backup.v1.RestoreBackupRequest
 	(*RestorePlan)(nil),              // 4: milvus_backup.v1.RestorePlan
-	(*PlannedCollectionRestore)(nil), // 5: milvus_backup.v1.PlannedCollectionRestore
-	(*PlannedPartitionRestore)(nil),  // 6: milvus_backup.v1.PlannedPartitionRestore
-	(*PlannedImportJob)(nil),         // 7: milvus_backup.v1.PlannedImportJob
-	(*DeleteBackupRequest)(nil),      // 8: milvus_backup.v1.DeleteBackupRequest
-	(*DeletionPlan)(nil),             // 9: milvus_backup.v1.DeletionPlan
-	nil,                              // 10: milvus_backup.v1.RestoreBackupRequest.RenameEntry
-	nil,                              // 11: milvus_backup.v1.RestoreBackupRequest.EzkMappingEntry
-	(*Job)(nil),                      // 12: milvus_backup.v1.Job
+	(*PlannedRbac)(nil),              // 5: milvus_backup.v1.PlannedRbac
+	(*PlannedCollectionRestore)(nil), // 6: milvus_backup.v1.PlannedCollectionRestore
+	(*PlannedPartitionRestore)(nil),  // 7: milvus_backup.v1.PlannedPartitionRestore
+	(*PlannedImportJob)(nil),         // 8: milvus_backup.v1.PlannedImportJob
+	(*DeleteBackupRequest)(nil),      // 9: milvus_backup.v1.DeleteBackupRequest
+	(*DeletionPlan)(nil),             // 10: milvus_backup.v1.DeletionPlan
+	nil,                              // 11: milvus_backup.v1.RestoreBackupRequest.RenameEntry
+	nil,                              // 12: milvus_backup.v1.RestoreBackupRequest.EzkMappingEntry
+	(*Job)(nil),                      // 13: milvus_backup.v1.Job
 }
 var file_milvus_backup_v1_backup_proto_depIdxs = []int32{
 	2,  // 0: milvus_backup.v1.BackupPlan.collections:type_name -> milvus_backup.v1.PlannedCollectionBackup
-	10, // 1: milvus_backup.v1.RestoreBackupRequest.rename:type_name -> milvus_backup.v1.RestoreBackupRequest.RenameEntry
-	11, // 2: milvus_backup.v1.RestoreBackupRequest.ezk_mapping:type_name -> milvus_backup.v1.RestoreBackupRequest.EzkMappingEntry
-	5,  // 3: milvus_backup.v1.RestorePlan.collections:type_name -> milvus_backup.v1.PlannedCollectionRestore
-	6,  // 4: milvus_backup.v1.PlannedCollectionRestore.partitions:type_name -> milvus_backup.v1.PlannedPartitionRestore
-	7,  // 5: milvus_backup.v1.PlannedPartitionRestore.jobs:type_name -> milvus_backup.v1.PlannedImportJob
-	0,  // 6: milvus_backup.v1.BackupService.CreateBackup:input_type -> milvus_backup.v1.CreateBackupRequest
-	0,  // 7: milvus_backup.v1.BackupService.PlanBackup:input_type -> milvus_backup.v1.CreateBackupRequest
-	3,  // 8: milvus_backup.v1.BackupService.RestoreBackup:input_type -> milvus_backup.v1.RestoreBackupRequest
-	3,  // 9: milvus_backup.v1.BackupService.PlanRestore:input_type -> milvus_backup.v1.RestoreBackupRequest
-	8,  // 10: milvus_backup.v1.BackupService.DeleteBackup:input_type -> milvus_backup.v1.DeleteBackupRequest
-	8,  // 11: milvus_backup.v1.BackupService.PlanDeletion:input_type -> milvus_backup.v1.DeleteBackupRequest
-	12, // 12: milvus_backup.v1.BackupService.CreateBackup:output_type -> milvus_backup.v1.Job
-	1,  // 13: milvus_backup.v1.BackupService.PlanBackup:output_type -> milvus_backup.v1.BackupPlan
-	12, // 14: milvus_backup.v1.BackupService.RestoreBackup:output_type -> milvus_backup.v1.Job
-	4,  // 15: milvus_backup.v1.BackupService.PlanRestore:output_type -> milvus_backup.v1.RestorePlan
-	12, // 16: milvus_backup.v1.BackupService.DeleteBackup:output_type -> milvus_backup.v1.Job
-	9,  // 17: milvus_backup.v1.BackupService.PlanDeletion:output_type -> milvus_backup.v1.DeletionPlan
-	12, // [12:18] is the sub-list for method output_type
-	6,  // [6:12] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	11, // 1: milvus_backup.v1.RestoreBackupRequest.rename:type_name -> milvus_backup.v1.RestoreBackupRequest.RenameEntry
+	12, // 2: milvus_backup.v1.RestoreBackupRequest.ezk_mapping:type_name -> milvus_backup.v1.RestoreBackupRequest.EzkMappingEntry
+	6,  // 3: milvus_backup.v1.RestorePlan.collections:type_name -> milvus_backup.v1.PlannedCollectionRestore
+	5,  // 4: milvus_backup.v1.RestorePlan.rbac:type_name -> milvus_backup.v1.PlannedRbac
+	7,  // 5: milvus_backup.v1.PlannedCollectionRestore.partitions:type_name -> milvus_backup.v1.PlannedPartitionRestore
+	8,  // 6: milvus_backup.v1.PlannedPartitionRestore.jobs:type_name -> milvus_backup.v1.PlannedImportJob
+	0,  // 7: milvus_backup.v1.BackupService.CreateBackup:input_type -> milvus_backup.v1.CreateBackupRequest
+	0,  // 8: milvus_backup.v1.BackupService.PlanBackup:input_type -> milvus_backup.v1.CreateBackupRequest
+	3,  // 9: milvus_backup.v1.BackupService.RestoreBackup:input_type -> milvus_backup.v1.RestoreBackupRequest
+	3,  // 10: milvus_backup.v1.BackupService.PlanRestore:input_type -> milvus_backup.v1.RestoreBackupRequest
+	9,  // 11: milvus_backup.v1.BackupService.DeleteBackup:input_type -> milvus_backup.v1.DeleteBackupRequest
+	9,  // 12: milvus_backup.v1.BackupService.PlanDeletion:input_type -> milvus_backup.v1.DeleteBackupRequest
+	13, // 13: milvus_backup.v1.BackupService.CreateBackup:output_type -> milvus_backup.v1.Job
+	1,  // 14: milvus_backup.v1.BackupService.PlanBackup:output_type -> milvus_backup.v1.BackupPlan
+	13, // 15: milvus_backup.v1.BackupService.RestoreBackup:output_type -> milvus_backup.v1.Job
+	4,  // 16: milvus_backup.v1.BackupService.PlanRestore:output_type -> milvus_backup.v1.RestorePlan
+	13, // 17: milvus_backup.v1.BackupService.DeleteBackup:output_type -> milvus_backup.v1.Job
+	10, // 18: milvus_backup.v1.BackupService.PlanDeletion:output_type -> milvus_backup.v1.DeletionPlan
+	13, // [13:19] is the sub-list for method output_type
+	7,  // [7:13] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_milvus_backup_v1_backup_proto_init() }
@@ -1257,7 +1362,7 @@ func file_milvus_backup_v1_backup_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_milvus_backup_v1_backup_proto_rawDesc), len(file_milvus_backup_v1_backup_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

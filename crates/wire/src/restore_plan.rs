@@ -1,7 +1,7 @@
 //! The plan of a restore.
 
 use model::ids::PartitionScope;
-use model::plan::restore::{CollectionPlan, DeleteTreatment, ImportFiles, PartitionPlan};
+use model::plan::restore::{CollectionPlan, DeleteTreatment, ImportFiles, PartitionPlan, RbacAdditions};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -35,8 +35,28 @@ pub struct RestorePlan {
     /// The number of files that are copied or written to the store of the target first.
     #[serde(default)]
     pub staged_objects: u64,
+    /// The users, roles and grants that would be added; null if the request does not demand that.
+    #[serde(default)]
+    pub rbac: Option<PlannedRbac>,
     /// Warnings for the operator.
     pub warnings: Vec<String>,
+}
+
+/// The users, roles and grants that a restore adds; those that exist are left as they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedRbac {
+    /// The names of the users to add.
+    pub users: Vec<String>,
+    /// The names of the roles to add.
+    pub roles: Vec<String>,
+    /// The names of the privilege groups to add.
+    pub privilege_groups: Vec<String>,
+    /// The number of roles to give to users.
+    pub user_roles: usize,
+    /// The number of privileges to give to roles.
+    pub grants: usize,
+    /// The users, roles and privilege groups that the target has already.
+    pub kept: Vec<String>,
 }
 
 /// The plan of one collection.
@@ -112,7 +132,22 @@ impl RestorePlan {
             objects: plan.jobs().map(|job| job.objects).sum(),
             bytes: plan.jobs().map(|job| job.bytes).sum(),
             staged_objects: plan.jobs().map(|job| job.staged_objects).sum(),
+            rbac: plan.rbac.as_ref().map(PlannedRbac::from),
             warnings: plan.warnings.clone(),
+        }
+    }
+}
+
+impl From<&RbacAdditions> for PlannedRbac {
+    fn from(additions: &RbacAdditions) -> Self {
+        let new = &additions.new;
+        Self {
+            users: new.users.iter().map(|user| user.name.clone()).collect(),
+            roles: new.roles.clone(),
+            privilege_groups: new.privilege_groups.iter().map(|group| group.name.clone()).collect(),
+            user_roles: additions.user_roles.len(),
+            grants: additions.grants.len(),
+            kept: additions.kept.clone(),
         }
     }
 }

@@ -296,10 +296,10 @@ fn find_unknown_job(
     jobs.into_iter().find(|job| own.is_unknown(&job.id) && reads_one(job)).map(|job| job.id)
 }
 
-/// Fails if an error does not mean that Milvus is unreachable, or if it has been so for too long.
+/// Fails if an error does not mean that Milvus is unreachable or does not answer, or if that has lasted for too long.
 fn wait_out(since: Instant, error: MilvusError) -> Result<(), Error> {
-    let is_outage = error.kind() == MilvusErrorKind::Unreachable && since.elapsed() < MAX_OUTAGE;
-    if is_outage { Ok(()) } else { Err(error.into()) }
+    let is_outage = matches!(error.kind(), MilvusErrorKind::Unreachable | MilvusErrorKind::Timeout);
+    if is_outage && since.elapsed() < MAX_OUTAGE { Ok(()) } else { Err(error.into()) }
 }
 
 /// A job that is followed; once marked, it counts as processed by the server until this guard is dropped.

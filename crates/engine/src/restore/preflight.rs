@@ -12,7 +12,8 @@ use model::manifest::{CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{
-    ExistingTargetPolicy, ImporterFacts, PrefixFacts, RestorePlan, RestoreRequest, TargetAction, TargetFacts,
+    ExistingTargetPolicy, ImportJob, ImporterFacts, PrefixFacts, RbacAdditions, RestorePlan, RestoreRequest,
+    TargetAction, TargetFacts,
 };
 use model::segment::SegmentKind;
 use model::version::{Capabilities, ServerVersion};
@@ -145,6 +146,7 @@ pub(super) async fn prepare_restore(
     let capabilities = checked.target.milvus.capabilities();
     let index_warnings = describe_unknown_indexes(&plan, capabilities);
     plan.warnings.extend(index_warnings);
+    plan.warnings.extend(describe_endangered_deletes(&plan, capabilities));
     let CheckedRestore { catalog, target, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
     // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
@@ -167,6 +169,10 @@ pub(super) async fn prepare_restore(
     });
     let (request, mut manifest) = (request.clone(), detail.manifest);
     let rbac = manifest.rbac.take().filter(|_| request.options.rbac);
+    if let Some(rbac) = &rbac {
+        // The target is compared again at the end. Reading it now finds a missing privilege before anything is changed.
+        plan.rbac = Some(RbacAdditions::new(rbac, &target.milvus.read_rbac().await?));
+    }
     Ok(PreparedRestore { request, catalog, target, manifest, rbac, plan, started })
 }
 
@@ -229,6 +235,20 @@ fn describe_unknown_indexes(plan: &RestorePlan, capabilities: &Capabilities) -> 
     problems
         .map(|(target, problem)| format!("{target}: the target cannot build the index of {problem}"))
         .collect()
+}
+
+/// Describes the collections whose deletes a fault of the target may lose in a compaction after the restore.
+fn describe_endangered_deletes(plan: &RestorePlan, capabilities: &Capabilities) -> Option<String> {
+    let (major, minor, patch) = capabilities.loses_imported_deletes_until?;
+    let endangered = plan.collections.iter().filter(|c| c.jobs.iter().any(ImportJob::has_deltas));
+    let counts: Vec<String> = endangered.map(|c| format!("{} ({} rows)", c.target, c.rows())).collect();
+    (!counts.is_empty()).then(|| {
+        format!(
+            "a compaction of this Milvus may lose deletes some minutes after their import (fixed in {major}.{minor}.{patch}), so \
+             that deleted rows come back; count the rows then: {}",
+            counts.join(", ")
+        )
+    })
 }
 
 /// Fails if the version of the target does not support the schema of a collection, or the import of its data.

@@ -44,6 +44,10 @@ async fn check_restore(from: &World, target: &str, before: &[Value]) {
     let said =
         "default.books: 6 rows are left out, because they are later than the checkpoints of the backup";
     assert!(restored.warnings.iter().any(|warning| warning == said), "{:?}", restored.warnings);
+    // These two have a fault that the others have not.
+    let endangered = "count the rows then: default.books (8 rows)";
+    let is_said = restored.warnings.iter().any(|warning| warning.ends_with(endangered));
+    assert_eq!(is_said, ["2.4.17", "2.5.4"].contains(&target), "{target}: {:?}", restored.warnings);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,6 +42,9 @@ pub struct Capabilities {
     pub rbac: bool,
     /// Can skip the check of a model function's provider when a collection is created (2.6.8).
     pub skips_function_check: bool,
+    /// The release that fixed the loss of imported deletes in a later compaction, if this one has that fault (2.5.27 and
+    /// 2.6.16 have not).
+    pub loses_imported_deletes_until: Option<Release>,
     /// Takes the end of an import in milliseconds; later releases take a timestamp (2.4.24, 2.5.6).
     pub import_ends_in_ms: bool,
     version: ServerVersion,
@@ -91,6 +94,7 @@ impl Capabilities {
             shortens_lists: version.at_least((2, 5, 0)),
             rbac: version.at_least((2, 4, 10)),
             skips_function_check: version.at_least((2, 6, 8)),
+            loses_imported_deletes_until: loses_imported_deletes_until(version),
             import_ends_in_ms: !version.at_least((2, 4, 24))
                 || (version.at_least((2, 5, 0)) && !version.at_least((2, 5, 6))),
             version: version.clone(),
@@ -248,6 +252,11 @@ fn first_release_with_index(index_type: &str) -> Option<Release> {
     }
 }
 
+fn loses_imported_deletes_until(version: &ServerVersion) -> Option<Release> {
+    let fixed = if version.at_least((2, 6, 0)) { (2, 6, 16) } else { (2, 5, 27) };
+    (version.at_least((2, 4, 0)) && !version.at_least(fixed)).then_some(fixed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +280,12 @@ mod tests {
         assert!(!old.import_applies_deletes_by_time && new.import_applies_deletes_by_time);
         assert!(!capabilities_of("2.3.3").import_applies_deletes_by_time);
         assert!(new.list_aliases && new.flush_persists_deletes);
+        let fixes = ["2.3.5", "2.5.26", "2.5.27", "2.6.15", "2.6.16"]
+            .map(|raw| capabilities_of(raw).loses_imported_deletes_until);
+        assert_eq!(fixes, [None, Some((2, 5, 27)), None, Some((2, 6, 16)), None]);
+        let in_ms = ["2.3.5", "2.4.23", "2.4.24", "2.5.5", "2.5.6", "2.6.0"];
+        let in_ms = in_ms.map(|raw| capabilities_of(raw).import_ends_in_ms);
+        assert_eq!(in_ms, [true, true, false, true, false, false]);
         assert!(!capabilities_of("2.6.10").bulk_flush && capabilities_of("2.6.11").bulk_flush);
     }
 

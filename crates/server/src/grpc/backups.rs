@@ -265,6 +265,10 @@ mod tests {
                 }],
             }],
             "jobs": 1, "objects": 3, "bytes": 4, "staged_objects": 7, "warnings": ["w"],
+            "rbac": {
+                "users": ["u"], "roles": ["r"], "privilege_groups": ["g"], "user_roles": 8, "grants": 9,
+                "kept": ["role s"],
+            },
         });
         let document: wire::RestorePlan = serde_json::from_value(document).unwrap();
         assert_eq!(keys_of(&serde_json::to_value(&document).unwrap(), "dry_run"), fields_of("RestorePlan"));
@@ -292,7 +296,16 @@ mod tests {
             indexes: vec!["i".to_owned()],
             partitions: vec![partition],
         };
+        let rbac = v1::PlannedRbac {
+            users: vec!["u".to_owned()],
+            roles: vec!["r".to_owned()],
+            privilege_groups: vec!["g".to_owned()],
+            user_roles: 8,
+            grants: 9,
+            kept: vec!["role s".to_owned()],
+        };
         let expected = RestorePlan {
+            rbac: Some(rbac),
             name: "n".to_owned(),
             milvus: "2.3.5".to_owned(),
             address: "localhost:19530".to_owned(),

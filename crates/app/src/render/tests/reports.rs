@@ -129,6 +129,10 @@ fn restore_plans() {
                 collection("shop.orders", "shop2.orders", "drop_and_create"),
                 collection("shop.items", "shop2.items", "use"),
             ],
+            "rbac": staging.is_none().then(|| json!({
+                "users": ["ann", "bob"], "roles": ["reader"], "privilege_groups": [], "user_roles": 3, "grants": 1,
+                "kept": ["role writer"],
+            })),
             "warnings": ["an alias is taken"],
         }))
     };

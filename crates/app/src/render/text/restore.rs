@@ -7,8 +7,8 @@ use engine::Advice;
 use super::super::units::{bytes, columns, count, counted, duration};
 use super::{names, warnings};
 use wire::{
-    self, CollectionFailure, CollectionOutcome, PlannedCollectionRestore, RestorePlan, RestoreReport,
-    RestoredCollection, TargetAction,
+    self, CollectionFailure, CollectionOutcome, PlannedCollectionRestore, PlannedRbac, RestorePlan,
+    RestoreReport, RestoredCollection, TargetAction,
 };
 use wire::{FailureKind, exit_code};
 
@@ -49,7 +49,30 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
         }
         (None, objects) => writeln!(text, "Data: {} imported in place", counted(objects, "object")),
     };
+    if let Some(rbac) = &plan.rbac {
+        text.push_str(&users_and_roles(rbac));
+    }
     warnings(&mut text, &plan.warnings);
+    text
+}
+
+/// Describes the users, roles and grants of a plan, one kind a line.
+fn users_and_roles(rbac: &PlannedRbac) -> String {
+    let lists = [
+        ("Users to add", &rbac.users),
+        ("Roles to add", &rbac.roles),
+        ("Privilege groups to add", &rbac.privilege_groups),
+        ("Left as they are", &rbac.kept),
+    ];
+    let lists = lists.into_iter().filter(|(_, listed)| !listed.is_empty());
+    let mut text: String = lists.map(|(what, listed)| format!("{what}: {}\n", listed.join(", "))).collect();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "Grants to add: {} to users, {} to roles",
+        counted(rbac.user_roles, "role"),
+        counted(rbac.grants, "privilege")
+    );
     text
 }
 

@@ -46,6 +46,8 @@ pub struct RestorePlan {
     pub collections: Vec<CollectionPlan>,
     /// The reason why data is staged; `None` if all data is imported in place.
     pub staging: Option<String>,
+    /// The users, roles and grants to add, if the request demands that.
+    pub rbac: Option<RbacAdditions>,
     /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
@@ -187,6 +189,7 @@ impl RestorePlan {
             databases,
             collections,
             staging,
+            rbac: None,
             warnings,
         })
     }
