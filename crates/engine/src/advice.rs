@@ -1,10 +1,12 @@
 //! The suggested next step after a failure, as data. The front ends express it in the terms of their users.
 
+use milvus::{MilvusError, MilvusErrorKind};
 use model::name::CollectionRef;
 use model::plan::restore::{ExistingTargetPolicy, PlanError, RestoreOptions, RestoreRequest, SkipParams};
 use serde::{Deserialize, Deserializer, Serialize};
 use storage::{StorageError, StoreRole};
 
+use crate::import_cause::advice_for_import_failure;
 use crate::marker::LEASE_SECONDS;
 use crate::{Activity, BackupState, Error};
 
@@ -120,20 +122,35 @@ pub enum Advice {
         when_milvus_answers: bool,
     },
     /// Drop the target, whose fields differ from those in the backup, and restore again.
-    RecreateTarget {
-        /// Whether only the ids of the fields differ.
-        field_ids_differ: bool,
+    RecreateTarget,
+    /// Restore the collection again in place of the incomplete one; nothing else has to change.
+    RestoreCollectionAgain,
+    /// Remedy the cause of a failed or refused import.
+    MendImport {
+        /// The cause in one sentence.
+        cause: String,
+        /// The next step.
+        step: Box<Advice>,
     },
+    /// Change a setting of Milvus itself, then restore the collection again.
+    SetInMilvus {
+        /// The key in `milvus.yaml`.
+        key: String,
+        /// The value, or which values are right.
+        value: String,
+    },
+    /// Wait until other imports have ended, then restore the collection again.
+    WaitForImports,
+    /// Report the failure as a fault of this program.
+    ReportBug,
     /// Create the missing partition in the target, or drop the target.
     CreatePartition,
-    /// Inspect the files of the backup: some are missing, or there are too many.
+    /// Look up which files of the backup are missing or damaged.
     InspectBackupFiles,
     /// Restore into a later release of Milvus.
     UseNewerTarget,
     /// Give the Milvus server itself the right to read the backup.
     AllowMilvusToRead,
-    /// Raise the time after which Milvus gives up an import task, because its tasks wait for each other.
-    RaiseImportExpiration,
     /// Inspect the logs of Milvus's data nodes, then back the collection up again.
     InspectMilvusLogs,
     /// Compare these settings with Milvus's own configuration file `milvus.yaml`.
@@ -335,14 +352,21 @@ impl Error {
             Self::Unsteady { .. } => Advice::WaitForQuietCollection,
             Self::Segments { .. } => Advice::CompactCollection,
             Self::Import { reason, .. } => return advice_for_import_failure(reason),
+            Self::ImportRefused(error) => return advice_for_refused_import(error),
             Self::Stalled { .. } | Self::JobLost { .. } | Self::ImportedTwice { .. } => {
                 Advice::ReplaceCollection { when_milvus_answers: false }
             }
             Self::Format { .. } | Self::Schema { .. } => Advice::UseNewerTarget,
             Self::Storage(error) => return advice_for_store_error(error),
             Self::Milvus(error) => return advice_for_milvus_error(error.kind()),
-            Self::During { activity: Activity::Import { .. }, .. } => {
-                Advice::ReplaceCollection { when_milvus_answers: true }
+            Self::During { activity: Activity::Import { .. }, source } => {
+                let forgotten = match &**source {
+                    Self::Milvus(error) if error.kind() == MilvusErrorKind::NotFound => {
+                        advice_for_import_failure(error.reason())
+                    }
+                    _ => None,
+                };
+                forgotten.unwrap_or(Advice::ReplaceCollection { when_milvus_answers: true })
             }
             Self::During { source, .. } => return source.advice(),
             Self::Strategy(_) => Advice::UseSerialFlush,
@@ -372,27 +396,19 @@ fn advice_for_plan_error(error: &PlanError) -> Option<Advice> {
         PlanError::TargetsExist(_) => Advice::ChooseExistingTargets,
         PlanError::DropsUnconfirmed(_) => Advice::ReviewNewTargets,
         PlanError::TargetsMissing(_) => Advice::CreateTargets,
-        PlanError::SchemaDiffers { .. } => Advice::RecreateTarget { field_ids_differ: false },
+        PlanError::SchemaDiffers { .. } => Advice::RecreateTarget,
         PlanError::StorageVersion(..) | PlanError::MissingColumn(..) => Advice::UseNewerTarget,
         PlanError::NotInBackup(_) | PlanError::ExternalKeys(_) => return None,
     })
 }
 
-/// Returns the advice for a failed import job, if the reason that Milvus reports is a known one.
-fn advice_for_import_failure(reason: &str) -> Option<Advice> {
-    let known = [
-        ("no binlog file", Advice::RecreateTarget { field_ids_differ: true }),
-        ("could not read binlog file", Advice::RecreateTarget { field_ids_differ: false }),
-        ("dimension", Advice::RecreateTarget { field_ids_differ: false }),
-        ("binlog file count", Advice::InspectBackupFiles),
-        ("AccessDenied", Advice::AllowMilvusToRead),
-        // Milvus 2.2 and 2.3, also for a task that only waited for its turn.
-        ("the import task has timed out", Advice::RaiseImportExpiration),
-        ("NoSuchBucket", Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket] }),
-        ("partition not", Advice::CreatePartition),
-        ("quota", Advice::FreeQuota),
-    ];
-    known.into_iter().find(|(text, _)| reason.contains(text)).map(|(_, advice)| advice)
+/// Returns the advice for a refused import: by its cause, if that is known, otherwise by the kind of the error.
+fn advice_for_refused_import(error: &MilvusError) -> Option<Advice> {
+    let of_kind = || advice_for_milvus_error(error.kind());
+    match error.kind() {
+        MilvusErrorKind::Unreachable | MilvusErrorKind::Unauthenticated => of_kind(),
+        _ => advice_for_import_failure(error.reason()).or_else(of_kind),
+    }
 }
 
 fn advice_for_store_error(error: &StorageError) -> Option<Advice> {
@@ -426,8 +442,8 @@ fn advice_for_store_error(error: &StorageError) -> Option<Advice> {
     })
 }
 
-fn advice_for_milvus_error(kind: milvus::MilvusErrorKind) -> Option<Advice> {
-    use milvus::MilvusErrorKind as E;
+fn advice_for_milvus_error(kind: MilvusErrorKind) -> Option<Advice> {
+    use MilvusErrorKind as E;
     Some(match kind {
         E::Unreachable => Advice::CompareSettings {
             settings: vec![Setting::MilvusAddress, Setting::MilvusPort, Setting::MilvusTlsMode],

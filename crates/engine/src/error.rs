@@ -250,6 +250,9 @@ pub enum Error {
         /// The reason that Milvus reports.
         reason: String,
     },
+    /// Milvus refused to start an import job.
+    #[error(transparent)]
+    ImportRefused(MilvusError),
     /// An import job made no progress for too long.
     #[error("import job {job} of {place} made no progress for {seconds} s")]
     Stalled {

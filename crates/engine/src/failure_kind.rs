@@ -70,7 +70,7 @@ impl Error {
             Self::Contents(error) => {
                 error.storage_error().map_or(FailureKind::Damaged, kind_of_storage_error)
             }
-            Self::Milvus(error) => kind_of_milvus_error(error),
+            Self::Milvus(error) | Self::ImportRefused(error) => kind_of_milvus_error(error),
             Self::During { source, .. } => source.kind(),
             Self::Version(_)
             | Self::Format { .. }

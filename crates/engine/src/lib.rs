@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod event;
 mod failure_kind;
+mod import_cause;
 mod instance;
 mod job;
 mod l0_compaction;

@@ -293,7 +293,7 @@ fn status_from_wire(reply: &GetImportStateResponse) -> ImportStatus {
         common::ImportState::ImportStarted | common::ImportState::ImportPersisted => ImportState::Running,
         common::ImportState::ImportCompleted | common::ImportState::ImportFlushed => ImportState::Completed,
         common::ImportState::ImportFailed | common::ImportState::ImportFailedAndCleaned => {
-            ImportState::Failed(find_info(reply, "failed_reason").unwrap_or_default().to_owned())
+            ImportState::Failed(clean_reason(find_info(reply, "failed_reason").unwrap_or_default()))
         }
     };
     ImportStatus {

@@ -232,25 +232,27 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
             "inspect the logs of Milvus's data nodes, then restore the collection again with {}",
             option(O::DropExisting)
         ),
-        Advice::RecreateTarget { field_ids_differ: true } => {
-            "the fields of the target have other ids than in the backup; drop the target and restore again".into()
+        Advice::RecreateTarget => "drop the target and restore again".into(),
+        Advice::RestoreCollectionAgain => {
+            format!("restore the collection again with {}", option(O::DropExisting))
         }
-        Advice::RecreateTarget { field_ids_differ: false } => {
-            "the schema of the target differs from the backup's; drop the target and restore again".into()
+        Advice::MendImport { cause, step } => format!("{cause}; {}", describe_advice(step, terms)),
+        Advice::SetInMilvus { key, value } => {
+            format!("set {key} in milvus.yaml to {value}, then restore the collection again")
         }
-        Advice::CreatePartition => {
-            "the target lacks a partition of the backup; create it, or drop the target and restore again".into()
+        Advice::WaitForImports => {
+            "wait until other imports have ended, then restore the collection again".into()
         }
+        Advice::ReportBug => {
+            "report this message with the releases of milvus-backup and Milvus as a fault of milvus-backup".into()
+        }
+        Advice::CreatePartition => "create the missing partition, or drop the target and restore again".into(),
         Advice::InspectBackupFiles => {
-            format!("files of the backup are missing, or there are too many; to see which: {}", terms.show_files())
+            format!("to see which files of the backup are missing or damaged: {}", terms.show_files())
         }
         Advice::UseNewerTarget => "restore into a later release of Milvus that can do this".into(),
-        Advice::RaiseImportExpiration => {
-            "raise rootCoord.importTaskExpiration in milvus.yaml (900 s unless set), then restore the collection again"
-                .into()
-        }
         Advice::AllowMilvusToRead => {
-            "the Milvus server itself cannot read the backup; grant its credentials read access".into()
+            "grant the credentials of the Milvus server read access to the backup".into()
         }
         Advice::InspectMilvusLogs => {
             "inspect the logs of Milvus's data coordinator and data nodes, then back the collection up again".into()
@@ -281,13 +283,12 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
             let key = terms.key_names().write("backup.parallelism.copydata", "transfer.concurrency");
             format!("the store is slow or limits the request rate; lower {key}")
         }
-        Advice::GrantPrivilege => "the user lacks a privilege; grant it, or use root".into(),
+        Advice::GrantPrivilege => "grant the missing privilege to the user, or use root".into(),
         Advice::WaitForRateLimit => {
             "Milvus limits these requests (quotaAndLimits in milvus.yaml); try again later".into()
         }
         Advice::FreeQuota => {
-            "a quota of Milvus is exhausted (quotaAndLimits in milvus.yaml); raise it or free some of it, then try again"
-                .into()
+            "raise the quota of Milvus (quotaAndLimits in milvus.yaml) or free some of it, then try again".into()
         }
         Advice::CheckName => "it was dropped in the meantime, or it is in another database".into(),
         Advice::SynchroniseClock => {

@@ -152,7 +152,7 @@ impl Importer {
                 Err(error) => error,
             };
             let may_arrive = !error.was_never_executed();
-            wait_out(started, error)?;
+            wait_out(started, error).map_err(Error::ImportRefused)?;
             let job = self
                 .find_arrived_job(request, if may_arrive { MAX_DELAY } else { Duration::ZERO }, started)
                 .await?;
@@ -297,9 +297,9 @@ fn find_unknown_job(
 }
 
 /// Fails if an error does not mean that Milvus is unreachable or does not answer, or if that has lasted for too long.
-fn wait_out(since: Instant, error: MilvusError) -> Result<(), Error> {
+fn wait_out(since: Instant, error: MilvusError) -> Result<(), MilvusError> {
     let is_outage = matches!(error.kind(), MilvusErrorKind::Unreachable | MilvusErrorKind::Timeout);
-    if is_outage && since.elapsed() < MAX_OUTAGE { Ok(()) } else { Err(error.into()) }
+    if is_outage && since.elapsed() < MAX_OUTAGE { Ok(()) } else { Err(error) }
 }
 
 /// A job that is followed; once marked, it counts as processed by the server until this guard is dropped.

@@ -212,7 +212,8 @@ async fn files_that_milvus_cannot_read_fail_with_its_reason_and_a_hint() {
     });
     let failure = failed.expect("a job that cannot read its files");
     assert!(failure.message.contains("could not read binlog file"), "{}", failure.message);
-    assert_eq!(failure.advice, Some(engine::Advice::RecreateTarget { field_ids_differ: false }));
+    let Some(engine::Advice::MendImport { step, .. }) = &failure.advice else { panic!("{failure:?}") };
+    assert_eq!(**step, engine::Advice::UseAnotherBackup);
 }
 
 /// Returns the first segment with delta logs, and the id of its collection.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Advice, CollectionFailure, CollectionOutcome, CollectionRestored, Event, FailureKind, Phase,
+    Advice, CollectionFailure, CollectionOutcome, CollectionRestored, Event, FailureKind, JobCtx, Phase,
     RestoreReport, Setting,
 };
 use model::ids::CollectionId;
-use model::mapping::Mapping;
 use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
 use model::selection::Selection;
 use testkit::fake::Fault;
@@ -114,37 +113,56 @@ async fn if_the_first_collection_cannot_be_created_the_next_one_gives_the_proof(
 }
 
 #[tokio::test]
-async fn known_reasons_of_milvus_come_with_an_advice() {
+async fn a_failed_job_is_reported_with_the_reason_of_milvus_its_cause_and_a_step() {
     let world = world_with_backup().await;
-    let cases = [
-        ("the field 100 has no binlog file", Advice::RecreateTarget { field_ids_differ: true }),
-        ("could not read binlog file x", Advice::RecreateTarget { field_ids_differ: false }),
-        (
-            "dimension 2 is not equal to schema dimension 4",
-            Advice::RecreateTarget { field_ids_differ: false },
-        ),
-        ("binlog file count of each field must be equal", Advice::InspectBackupFiles),
-        ("list objects: AccessDenied", Advice::AllowMilvusToRead),
-        ("the import task has timed out", Advice::RaiseImportExpiration),
-        ("NoSuchBucket", Advice::CompareWithMilvus { settings: vec![Setting::MilvusBucket] }),
-        ("partition not found[partition=old]", Advice::CreatePartition),
-        ("disk quota exceeded", Advice::FreeQuota),
-    ];
-    for (at, (reason, advice)) in cases.into_iter().enumerate() {
-        world.fake.inject(Fault::ImportFails(reason.to_owned()));
-        let request = RestoreRequest {
-            selection: Selection::from_filter("tags").unwrap(),
-            mapping: Mapping::new(None, Some(&format!("_{at}"))).unwrap(),
-            ..restore_request("nightly")
-        };
-        let report = world.restore(&request).await.unwrap();
-        let failure = failure(&report.collections[0]);
-        let (job, rest) = failure.message.strip_prefix("import job ").unwrap().split_once(' ').unwrap();
-        assert!(job.parse::<i64>().is_ok(), "{failure:?}");
-        assert_eq!(rest, format!("of default.tags_{at}/_default failed: {reason}"));
-        assert_eq!(failure.advice, Some(advice), "{reason}");
-        assert_eq!((failure.kind, report.kind()), (FailureKind::Failed, Some(FailureKind::Failed)));
+    let reason = "disk quota exceeded";
+    world.fake.inject(Fault::ImportFails(reason.to_owned()));
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    let failure = failure(&report.collections[0]);
+    let (job, rest) = failure.message.strip_prefix("import job ").unwrap().split_once(' ').unwrap();
+    assert!(job.parse::<i64>().is_ok(), "{failure:?}");
+    assert_eq!(rest, format!("of default.books_copy/_default failed: {reason}"));
+    let (cause, step) = cause_and_step(failure);
+    assert_eq!((cause, step), ("the disk quota of Milvus is exhausted", &Advice::FreeQuota));
+    assert_eq!((failure.kind, report.kind()), (FailureKind::Failed, Some(FailureKind::Failed)));
+}
+
+fn cause_and_step(failure: &CollectionFailure) -> (&str, &Advice) {
+    match &failure.advice {
+        Some(Advice::MendImport { cause, step }) => (cause, step),
+        other => panic!("{failure:?}: {other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_refused_import_is_reported_with_its_cause_and_a_step() {
+    for version in ["2.5.27", "3.0.0"] {
+        let world = World::with_version(version, |config| config);
+        world.fill_books().await;
+        world.back_up(&backup_request("nightly")).await.unwrap();
+        let prepared = world.plan_restore(&restore_copy_request("nightly")).await.unwrap();
+        // Milvus cannot list the files of another bucket either.
+        std::fs::remove_dir_all(world.backup_path("nightly/binlogs/insert_log")).unwrap();
+        let report = world.engine().restore(prepared, &JobCtx::detached()).await.unwrap();
+        let failure = failure(&report.collections[0]);
+        assert!(failure.message.starts_with("cannot import into partition _default of "), "{failure:?}");
+        assert!(failure.message.contains("no binlog to import, input=["), "{failure:?}");
+        let (cause, step) = cause_and_step(failure);
+        assert!(cause.starts_with("Milvus finds no files of the backup: "), "{version}: {cause}");
+        let settings = vec![Setting::MilvusBucket, Setting::MilvusRootPath];
+        assert_eq!(step, &Advice::CompareWithMilvus { settings }, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_milvus_forgets_is_reported_with_its_cause() {
+    let world = world_with_backup().await;
+    world.fake.inject(Fault::NotFound { call: "GetImportState", times: u32::MAX });
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    let failure = failure(&report.collections[0]);
+    let (cause, step) = cause_and_step(failure);
+    assert!(cause.starts_with("Milvus does not know the job any more: "), "{cause}");
+    assert_eq!(step, &Advice::RestoreCollectionAgain);
 }
 
 #[tokio::test]

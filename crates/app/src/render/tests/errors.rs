@@ -132,7 +132,7 @@ fn failures_of_backup_and_restore() {
         Error::RowsDiffer { collection: collection(), listed: 5, counted: (8, 9) },
         Error::NotFlushed { collection: collection(), segments: vec!["7 (Flushing)".into()], seconds: 600 },
         Error::Unsteady { collection: collection(), rounds: 8 },
-        Error::Import { job: job(), place: place(), reason: "no binlog file".into() },
+        Error::Import { job: job(), place: place(), reason: "the field 104 has no binlog file".into() },
         Error::Import { job: job(), place: place(), reason: "unknown".into() },
         Error::Stalled { job: job(), place: place(), seconds: 900 },
         rows(0),
@@ -161,6 +161,81 @@ fn failures_of_backup_and_restore() {
         Error::Task("panicked".into()),
     ];
     assert_snapshot!("errors_runs", printed(errors.map(Failure::from)));
+}
+
+/// The words of Milvus about imports that failed or were refused, in the whole sentences of the releases.
+const REASONS_OF_IMPORTS: [&str; 57] = [
+    "no binlog to import, input=[paths:\"/files/nonsense/\"]: importing data failed",
+    "error: no binlog for system fields: importing data failed, file: id:7 paths:\"/files/empty/7\"",
+    "error: no binlog for field:RowID: importing data failed, file: id:7 paths:\"/files/no_rowid/7\"",
+    "error: no binlog for field:Timestamp: importing data failed, file: id:7 paths:\"/files/7\"",
+    "error: no binlog for field:id: importing data failed, file: id:7 paths:\"/files/empty/7\"",
+    "error: misaligned binlog count, field1:1, field0:2: importing data failed, file: id:7 paths:\"/files/7\"",
+    "binlog file count of each field must be equal",
+    "error: parquet: file is smaller than indicated metadata size, file: id:7 paths:\"/files/cutoff/7\"",
+    "error: parse magic number failed, expected: 7, actual: 8: service internal error, file: id:7",
+    "error: failed to parse field id from log, error: strconv.ParseInt: parsing \"meta\": invalid syntax",
+    "list binlogs failed, err=too many input paths for binlog import. Valid paths length should be one or two, but got \
+     paths:[/a /b x]: importing data failed: importing data failed",
+    "error: failed to parse field id from log, error: strconv.ParseInt: parsing \"stray\": invalid syntax",
+    "error: internal error recovered: runtime error: invalid memory address or nil pointer dereference",
+    "Missing field when appending row, got 4",
+    "NoSuchBucket: the specified bucket does not exist",
+    "list objects: AccessDenied",
+    "list binlogs failed, err=Access Denied.",
+    "PrivilegeNotPermitted[privilege=ImportBinlog]",
+    "rpc error: code = PermissionDenied desc = PrivilegeImport: permission deny to ann in the `default` database",
+    "quota exceeded[reason=disk quota exceeded, please allocate more resources]",
+    "The max number of import files should not exceed 1024, but got 1025: importing data failed",
+    "The number of jobs has reached the limit, please try again later. If your request is set to only import a single \
+     file, please consider importing multiple files in one request for better efficiency.: importing data failed",
+    "request resource exhausted[reason=no slots]",
+    "quota exceeded[reason=memory quota exceeded, please allocate more resources]",
+    "import job does not exist, jobID=7: importing data failed",
+    "import task id doesn't exist",
+    "key not found[key=by-dev/meta/importtask/7]",
+    "the import task has timed out",
+    "aborted by user",
+    "job 7 is in state Failed, expected Uncommitted: importing data failed",
+    "job 7 is in terminal/committed state Completed, abort not allowed: importing data failed",
+    "collection 7 dropped",
+    "for l0 import, collection cannot be loaded, please release it first: importing data failed",
+    "l0 import is disabled (dataCoord.import.enableL0Import=false); fold L0 deletes into data segment deltalogs before \
+     restore, or set the config to true to re-enable the legacy L0 import: importing data failed",
+    "there should be one prefix for l0 import, but got [id:7 paths:\"/files/7/\" id:8 paths:\"/files/8/\"]",
+    "partition not found[partition=old]",
+    "partition ID not found for partition name 'old' in collection 'books'",
+    "partition not specified: missing parameter",
+    "partition name not specified when backup",
+    "import request is empty: invalid parameter",
+    "unexpected file type, files=[/files/7/ /deltas/7/]: importing data failed",
+    "unsupported file type: '/files/7/'",
+    "there should be one prefix, but got [/files/7/ /files/8/]: importing data failed",
+    "parse timeout failed, err=time: invalid duration \"x\": importing data failed",
+    "error: parse storage_version failed, value=x, err=strconv.ParseInt: parsing \"x\": invalid syntax",
+    "error: end_ts is not a valid hybrid timestamp, value=0: importing data failed, file: id:7",
+    "error: start_ts shouldn't be larger than end_ts, start_ts:8, end_ts:7: importing data failed, file: id:7",
+    "enable_dynamic_field is true but the dynamic field doesn't exist",
+    "the field 104 has no binlog file: importing data failed",
+    "error: field not found[field=103], file: id:7 paths:\"/files/7\"",
+    "error: Wrong rows type: invalid parameter[expected=[]string][actual=[0 1]], file: id:7 paths:\"/files/7\"",
+    "error: deserialize error on type VarChar: expected *array.String, got *array.Int64: service internal error",
+    "cannot find field 103",
+    "could not read binlog file /files/7, error: the field ID 103 doesn't exist in collection schema",
+    "binlog is int64 type, unequal to field 103: importing data failed",
+    "field vector's dimension 4 is not equal to schema dimension 8",
+    "could not read binlog file /files/7, error: unexpected EOF",
+];
+
+#[test]
+fn reasons_of_failed_imports() {
+    let failed = REASONS_OF_IMPORTS.map(|reason| Error::Import {
+        job: ImportJobId("7".to_owned()),
+        place: "default.books/_default".to_owned(),
+        reason: reason.to_owned(),
+    });
+    assert!(failed.iter().all(|error| matches!(error.advice(), Some(Advice::MendImport { .. }))));
+    assert_snapshot!("errors_imports", printed(failed.map(Failure::from)));
 }
 
 #[test]
