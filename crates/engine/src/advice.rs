@@ -139,6 +139,11 @@ pub enum Advice {
         /// The value, or which values are right.
         value: String,
     },
+    /// Follow all of these steps.
+    Several {
+        /// The steps, each once.
+        steps: Vec<Advice>,
+    },
     /// Wait until other imports have ended, then restore the collection again.
     WaitForImports,
     /// Report the failure as a fault of this program.
@@ -345,6 +350,7 @@ impl Error {
             }
             Self::Foreign { .. } => Advice::ReplaceCollectionAlone,
             Self::Plan(plan) => return advice_for_plan_error(plan),
+            Self::Impossible(problems) => return advice_for_problems(problems),
             Self::TargetIsAlias(_) => Advice::UseCollectionName,
             Self::Mapping(_) => Advice::CorrectRename,
             Self::Vanished(_) => Advice::CreateAgainOrNotStrict,
@@ -388,6 +394,20 @@ impl Error {
             | Self::NotProven(_)
             | Self::Task(_) => return None,
         })
+    }
+}
+
+/// Returns the steps against several problems, each once.
+fn advice_for_problems(problems: &[Error]) -> Option<Advice> {
+    let mut steps: Vec<Advice> = Vec::new();
+    for step in problems.iter().filter_map(Error::advice) {
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    match steps.len() {
+        0 | 1 => steps.pop(),
+        _ => Some(Advice::Several { steps }),
     }
 }
 

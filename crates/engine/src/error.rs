@@ -185,6 +185,9 @@ pub enum Error {
     /// The restore cannot be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Several problems make the restore impossible; each names its collection.
+    #[error("the restore is impossible for {} reasons:{}", .0.len(), list_problems(.0))]
+    Impossible(Vec<Error>),
     /// The version of the target does not support a schema.
     #[error("Milvus {version} cannot hold {collection}: {}", .problems.join("; "))]
     Schema {
@@ -387,6 +390,23 @@ impl std::fmt::Display for Activity {
 }
 
 impl Error {
+    /// Makes one error of the problems of a restore, of which there is at least one.
+    pub(crate) fn from_problems(problems: Vec<Self>) -> Self {
+        match <[Self; 1]>::try_from(problems) {
+            Ok([problem]) => problem,
+            Err(problems) => Self::Impossible(problems),
+        }
+    }
+
+    /// Returns the existing targets because of which a restore is impossible.
+    pub fn existing_targets(&self) -> Vec<&CollectionRef> {
+        match self {
+            Self::Plan(PlanError::TargetsExist(names)) => names.iter().collect(),
+            Self::Impossible(problems) => problems.iter().flat_map(Self::existing_targets).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Returns the activity in which the error occurred, such as `while backing up default.books`, if it is known.
     pub fn context(&self) -> Option<String> {
         match self {
@@ -404,7 +424,20 @@ impl Error {
     }
 }
 
-/// Returns an error and its causes in one line, without causes whose text is already contained.
+/// The largest number of problems that a message contains, which must fit into the trailer of a gRPC answer.
+const MAX_LISTED_PROBLEMS: usize = 30;
+
+/// Writes each problem on a line of its own.
+fn list_problems(problems: &[Error]) -> String {
+    let mut lines: Vec<String> =
+        problems.iter().take(MAX_LISTED_PROBLEMS).map(|error| format!("\n  {}", chain(error))).collect();
+    if let more @ 1.. = problems.len().saturating_sub(MAX_LISTED_PROBLEMS) {
+        lines.push(format!("\n  and {more} more"));
+    }
+    lines.concat()
+}
+
+/// Returns an error and its causes, without causes whose text is already contained.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

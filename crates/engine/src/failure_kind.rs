@@ -72,6 +72,7 @@ impl Error {
             }
             Self::Milvus(error) | Self::ImportRefused(error) => kind_of_milvus_error(error),
             Self::During { source, .. } => source.kind(),
+            Self::Impossible(problems) => problems.first().map_or(FailureKind::Failed, Self::kind),
             Self::Version(_)
             | Self::Format { .. }
             | Self::Plan(_)

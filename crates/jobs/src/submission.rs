@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use engine::{Admission, Claim, JobCtx, Progress, now_ms};
-use model::plan::restore::PlanError;
 use rusqlite::ErrorCode;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -64,9 +63,9 @@ impl SharedState {
     ///
     /// The remedy then is to wait for that job, not to drop the target.
     fn attribute_targets(&self, error: engine::Error) -> JobsError {
-        let engine::Error::Plan(PlanError::TargetsExist(names)) = &error else { return error.into() };
+        let names = error.existing_targets();
         let others = self.lock_table().active_jobs();
-        let busy = names.iter().find_map(|name| {
+        let busy = names.into_iter().find_map(|name| {
             let claim = Claim::Collection(name.clone()).to_string();
             let holder = others.iter().find(|active| active.claims.contains_write(&claim))?;
             Some(JobsError::Busy { claim, holder: holder.id() })

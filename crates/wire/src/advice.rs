@@ -237,6 +237,9 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
             format!("restore the collection again with {}", option(O::DropExisting))
         }
         Advice::MendImport { cause, step } => format!("{cause}; {}", describe_advice(step, terms)),
+        Advice::Several { steps } => {
+            steps.iter().map(|step| describe_advice(step, terms)).collect::<Vec<_>>().join("; ")
+        }
         Advice::SetInMilvus { key, value } => {
             format!("set {key} in milvus.yaml to {value}, then restore the collection again")
         }

@@ -207,6 +207,7 @@ mod tests {
                 step: Box::new(Advice::RestoreCollectionAgain),
             },
             Advice::SetInMilvus { key: "a.b".to_owned(), value: "true".to_owned() },
+            Advice::Several { steps: vec![Advice::UseNewerTarget, Advice::CreateTargets] },
             Advice::WaitForImports,
             Advice::ReportBug,
             Advice::CreatePartition,

@@ -16,13 +16,15 @@ pub(super) const CONCURRENT_CALLS: usize = 8;
 
 /// Reads the databases, existing targets and taken aliases of the target; the files of the backup are not inspected.
 ///
-/// `aliases` are those that the restore would create, `access` says how the target reads the backup.
+/// `aliases` are those that the restore would create, `access` says how the target reads the backup. Adds a problem for
+/// each target to drop that is an alias: Milvus would reject the drop after other changes were made.
 pub(super) async fn inspect_target(
     target: &Instance,
     targets: &Targets,
     aliases: BTreeSet<CollectionRef>,
     access: DataAccess,
     request: &RestoreRequest,
+    problems: &mut Vec<Error>,
 ) -> Result<TargetFacts, Error> {
     let databases: BTreeSet<String> = target.milvus.list_databases().await?.into_iter().collect();
     let has_database = |name: &CollectionRef| databases.contains(&name.database);
@@ -38,7 +40,9 @@ pub(super) async fn inspect_target(
         .await?;
     let schemas = match request.options.existing {
         ExistingTargetPolicy::Drop => {
-            reject_aliases(&describe_targets(target, &existing).await?)?;
+            let described = describe_targets(target, &existing).await?.into_iter();
+            let aliases = described.filter(|(_, info)| info.is_alias);
+            problems.extend(aliases.map(|(name, _)| Error::TargetIsAlias(name.to_string())));
             BTreeMap::new()
         }
         ExistingTargetPolicy::Use => {
@@ -68,12 +72,6 @@ async fn describe_targets(
         .buffered(CONCURRENT_CALLS)
         .try_collect()
         .await
-}
-
-/// Fails if a target to drop is an alias: Milvus would reject the drop after other changes were made.
-fn reject_aliases(targets: &BTreeMap<CollectionRef, CollectionInfo>) -> Result<(), Error> {
-    let alias = targets.iter().find(|(_, info)| info.is_alias);
-    alias.map_or(Ok(()), |(name, _)| Err(Error::TargetIsAlias(name.to_string())))
 }
 
 /// Returns those of the aliases that exist in the target already, with their collections.

@@ -12,8 +12,8 @@ use model::manifest::{CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{
-    ExistingTargetPolicy, ImportJob, ImporterFacts, PrefixFacts, RbacAdditions, RestorePlan, RestoreRequest,
-    TargetAction, TargetFacts,
+    ExistingTargetPolicy, ImportJob, ImporterFacts, PlanError, PrefixFacts, RbacAdditions, RestorePlan,
+    RestoreRequest, TargetAction, TargetFacts,
 };
 use model::segment::SegmentKind;
 use model::version::{Capabilities, ServerVersion};
@@ -39,7 +39,7 @@ pub(crate) struct CheckedRestore {
     facts: TargetFacts,
 }
 
-/// Reads the manifest, resolves and inspects the targets, and fails if the request is not possible.
+/// Reads the manifest, resolves and inspects the targets, and fails with every reason why the request is not possible.
 pub(crate) async fn check_restore_request(
     engine: &Engine,
     request: &RestoreRequest,
@@ -58,15 +58,15 @@ pub(crate) async fn check_restore_request(
     }
     let (drops, facts) = (BTreeSet::new(), TargetFacts::default());
     let mut checked = CheckedRestore { catalog, target, targets, drops, detail, facts };
-    for collection in checked.selected_collections() {
-        find_ends(request, collection, &checked.target.milvus)?;
-    }
-    check_schemas(&checked.target, &checked.selected_collections(), !request.options.meta_only)?;
+    let selected = checked.selected_collections();
+    let ends = selected.iter().filter_map(|backup| find_ends(request, backup, &checked.target.milvus).err());
+    let mut problems: Vec<Error> = ends.collect();
+    problems.extend(schema_problems(&checked.target, &selected, !request.options.meta_only));
     let aliases = checked.wanted_aliases();
     let head = checked.catalog.layout(&request.name).manifest_file(ManifestFile::Head);
     let (backup, target) = (&checked.catalog.store, &checked.target);
     let access = determine_data_access(backup, &target.store, engine.config.limits.copy_mode, &head).await;
-    let facts = inspect_target(target, &checked.targets, aliases, access, request).await?;
+    let facts = inspect_target(target, &checked.targets, aliases, access, request, &mut problems).await?;
     let facts = TargetFacts {
         max_job_bytes: Some(engine.config.limits.import_job_bytes),
         importer: describe_importer(&target.milvus).await,
@@ -74,7 +74,13 @@ pub(crate) async fn check_restore_request(
     };
     checked.facts = facts;
     // This plan lacks the files, which take longer to list, but finds every target that is not allowed.
-    checked.drops = checked.build_plan(request)?.dropped_targets().cloned().collect();
+    match checked.build_plan(request) {
+        Ok(plan) => checked.drops = plan.dropped_targets().cloned().collect(),
+        Err(found) => problems.extend(found.into_iter().map(Error::from)),
+    }
+    if !problems.is_empty() {
+        return Err(Error::from_problems(problems));
+    }
     Ok(checked)
 }
 
@@ -106,9 +112,9 @@ impl CheckedRestore {
     }
 
     /// Computes the plan from everything that was read so far.
-    fn build_plan(&self, request: &RestoreRequest) -> Result<RestorePlan, Error> {
+    fn build_plan(&self, request: &RestoreRequest) -> Result<RestorePlan, Vec<PlanError>> {
         let Targets { databases, collections, .. } = &self.targets;
-        Ok(RestorePlan::new(self.manifest(), databases, collections, request, &self.facts)?)
+        RestorePlan::new(self.manifest(), databases, collections, request, &self.facts)
     }
 }
 
@@ -136,7 +142,9 @@ pub(super) async fn prepare_restore(
         uncounted.extend(describe_imported_rows(&source, &collections));
         checked.facts.prefixes = prefixes;
     }
-    let mut plan = checked.build_plan(request)?;
+    let plan = checked.build_plan(request);
+    let mut plan =
+        plan.map_err(|problems| Error::from_problems(problems.into_iter().map(Error::from).collect()))?;
     plan.warnings.extend(checked.target.milvus.server().version.describe_unknown());
     plan.warnings.append(&mut uncounted);
     plan.warnings.extend(describe_used_targets(&checked.target, &plan).await?);
@@ -251,23 +259,21 @@ fn describe_endangered_deletes(plan: &RestorePlan, capabilities: &Capabilities) 
     })
 }
 
-/// Fails if the version of the target does not support the schema of a collection, or the import of its data.
-fn check_schemas(target: &Instance, backups: &[&CollectionBackup], imports_data: bool) -> Result<(), Error> {
-    for backup in backups {
-        let capabilities = target.milvus.capabilities();
+/// Returns for each collection what the version of the target does not support of its schema and the import of its data.
+fn schema_problems(target: &Instance, backups: &[&CollectionBackup], imports_data: bool) -> Vec<Error> {
+    let capabilities = target.milvus.capabilities();
+    let problem = |backup: &&CollectionBackup| {
         let mut problems = capabilities.schema_problems(&backup.schema);
         if imports_data {
             problems.extend(capabilities.import_problems(&backup.schema));
         }
-        if !problems.is_empty() {
-            return Err(Error::Schema {
-                version: target.milvus.server().version.to_string(),
-                collection: backup.name.to_string(),
-                problems: problems.iter().map(ToString::to_string).collect(),
-            });
-        }
-    }
-    Ok(())
+        (!problems.is_empty()).then(|| Error::Schema {
+            version: target.milvus.server().version.to_string(),
+            collection: backup.name.to_string(),
+            problems: problems.iter().map(ToString::to_string).collect(),
+        })
+    };
+    backups.iter().filter_map(problem).collect()
 }
 
 /// The largest number of segments of one job; Milvus refuses more than 1,024 by default.

@@ -1,8 +1,9 @@
 //! Existing and missing targets of a restore (simulated Milvus).
 
-use engine::{CollectionOutcome, FailureKind, RestoreReport};
+use engine::{Advice, CollectionOutcome, FailureKind, JobCtx, RestoreReport};
 use milvus::CreateCollection;
 use model::ids::CollectionId;
+use model::manifest::DataType;
 use model::mapping::Mapping;
 use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
 use model::selection::Selection;
@@ -10,7 +11,7 @@ use testkit::fake::Fault;
 
 use crate::samples::{self, collection};
 use crate::watch::WatchedJob;
-use crate::world::{World, backup_request, describe_error, restore_copy_request, restore_request};
+use crate::world::{World, backup_request, describe_error, restore, restore_copy_request, restore_request};
 
 async fn world_with_backup() -> World {
     let world = World::with_books().await;
@@ -223,6 +224,44 @@ async fn a_target_with_another_schema_is_rejected_before_anything_is_written() {
                     of 2\nrecreate_target";
     assert_eq!((error.kind(), describe_error(&error).as_str()), (FailureKind::AlreadyExists, expected));
     assert_eq!(world.count_calls("Import"), 0);
+}
+
+#[tokio::test]
+async fn every_reason_why_a_restore_is_impossible_is_named_before_anything_is_written() {
+    let from = World::with_version("2.6.19", |config| config);
+    from.fill_books().await;
+    let milvus = from.connect().await;
+    let mut quantised = samples::small_collection("quantised");
+    for field in quantised.schema.fields.iter_mut().filter(|field| field.name == "vector") {
+        field.data_type = DataType(105);
+    }
+    milvus.create_collection(&quantised).await.unwrap();
+    from.back_up(&backup_request("nightly")).await.unwrap();
+    let into = World::with_version("2.5.27", |config| config);
+    into.connect().await.create_collection(&samples::small_collection("tags")).await.unwrap();
+    let before = into.fake.calls().len();
+    let across = from.engine_with_target(&into);
+    let error = restore(&across, &restore_request("nightly"), &JobCtx::detached()).await.unwrap_err();
+    let groups = |name: &str| {
+        format!(
+            "default.{name} contains segments of storage version 2, which this Milvus cannot import (version 2: since \
+             2.6.0)"
+        )
+    };
+    let expected = [
+        "the restore is impossible for 4 reasons:".to_owned(),
+        "  Milvus v2.5.27 cannot hold default.quantised: field vector: type Int8Vector (since Milvus 2.6.0)"
+            .to_owned(),
+        "  target collections exist already: default.tags".to_owned(),
+        format!("  {}", groups("books")),
+        format!("  {}", groups("tags")),
+    ];
+    assert_eq!(engine::chain(&error), expected.join("\n"));
+    assert_eq!(error.kind(), FailureKind::Failed, "that of the first reason");
+    let steps = vec![Advice::UseNewerTarget, Advice::ChooseExistingTargets];
+    assert_eq!(error.advice(), Some(Advice::Several { steps }));
+    let changes = into.fake.calls().split_off(before);
+    assert!(changes.iter().all(|call| !call.contains("Create") && !call.contains("Import")), "{changes:?}");
 }
 
 #[tokio::test]

@@ -75,6 +75,11 @@ fn invalid_requests() {
         }),
         Error::Plan(PlanError::StorageVersion(books(), 2)),
         Error::TargetIsAlias("default.b".into()),
+        Error::Impossible(vec![
+            Error::Plan(PlanError::TargetsExist(vec![books()])),
+            Error::Plan(PlanError::StorageVersion(books(), 2)),
+            Error::Plan(PlanError::NotInBackup(books())),
+        ]),
         Error::NameTaken { name: name(), state: BackupState::Complete },
         Error::NameTaken { name: name(), state: BackupState::Running },
     ];

@@ -4,7 +4,7 @@ use crate::ids::SegmentId;
 use crate::name::CollectionRef;
 
 /// The reason why a restore cannot be planned.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum PlanError {
     /// The request names a collection that the backup does not contain.
     #[error("the backup does not contain collection {0}")]

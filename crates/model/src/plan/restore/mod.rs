@@ -22,7 +22,7 @@ pub use request::{
     PrefixFacts, RestoreRequest, SkipParams, TargetFacts,
 };
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::ids::{PartitionId, PartitionScope};
@@ -134,28 +134,33 @@ impl fmt::Display for RowRange {
 
 impl RestorePlan {
     /// Plans the restore of `pairs` of collections (source name, target name) and of `databases` (target names).
+    ///
+    /// Fails with every problem of every collection.
     pub fn new(
         manifest: &Manifest,
         databases: &[String],
         pairs: &[(CollectionRef, CollectionRef)],
         request: &RestoreRequest,
         facts: &TargetFacts,
-    ) -> Result<Self, PlanError> {
-        targets::check_existence(pairs, request.options.existing, facts)?;
+    ) -> Result<Self, Vec<PlanError>> {
+        let mut problems = targets::existence_problems(pairs, request.options.existing, facts);
         let positions: HashMap<&CollectionRef, usize> =
             manifest.collections.iter().enumerate().map(|(at, c)| (&c.name, at)).collect();
         let mut warnings = Vec::new();
         let mut collections = Vec::new();
         for (source, target) in pairs {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
-            let (index, backup) = found.ok_or_else(|| PlanError::NotInBackup(source.clone()))?;
+            let Some((index, backup)) = found else {
+                problems.push(PlanError::NotInBackup(source.clone()));
+                continue;
+            };
             if !request.options.meta_only {
-                targets::check_segments(backup, &facts.importer)?;
+                problems.extend(targets::segment_problems(backup, &facts.importer));
             }
             if backup.schema.is_external() && backup.schema.hides_external_keys() {
-                return Err(PlanError::ExternalKeys(backup.name.clone()));
+                problems.push(PlanError::ExternalKeys(backup.name.clone()));
             }
-            targets::check_schema(backup, target, facts)?;
+            problems.extend(targets::schema_problem(backup, target, facts));
             collections.push(CollectionPlan::new(index, backup, target, request, facts, &mut warnings));
         }
         let mut sources: HashMap<CollectionRef, usize> = HashMap::new();
@@ -165,7 +170,13 @@ impl RestorePlan {
         for plan in collections.iter_mut().filter(|plan| sources.get(&plan.source).is_some_and(|n| *n > 1)) {
             plan.display_name.clone_from(&plan.target);
         }
-        targets::check_drops(&collections, request.confirmed_drops.as_ref())?;
+        problems.extend(targets::unconfirmed_drops(&collections, request.confirmed_drops.as_ref()));
+        if !problems.is_empty() {
+            // A source with several targets has its own problems only once.
+            let mut seen = HashSet::new();
+            problems.retain(|problem| seen.insert(problem.clone()));
+            return Err(problems);
+        }
         targets::remove_taken_aliases(&mut collections, &facts.aliases, &mut warnings);
         let mut jobs = collections.iter().flat_map(|plan| &plan.jobs);
         let staging = match &facts.access {

@@ -9,34 +9,30 @@ use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use crate::plan::backup::segments;
 use crate::segment::{SegmentKind, StorageFormat};
 
-/// Fails if targets exist, or do not exist, contrary to the request.
-pub(super) fn check_existence(
+/// Returns the problem of targets that exist, or do not exist, contrary to the request.
+pub(super) fn existence_problems(
     pairs: &[(CollectionRef, CollectionRef)],
     existing: ExistingTargetPolicy,
     facts: &TargetFacts,
-) -> Result<(), PlanError> {
+) -> Vec<PlanError> {
     let (present, missing): (Vec<_>, Vec<_>) =
         pairs.iter().map(|(_, target)| target.clone()).partition(|target| facts.existing.contains(target));
     match existing {
-        ExistingTargetPolicy::Refuse if !present.is_empty() => Err(PlanError::TargetsExist(present)),
-        ExistingTargetPolicy::Use if !missing.is_empty() => Err(PlanError::TargetsMissing(missing)),
-        _ => Ok(()),
+        ExistingTargetPolicy::Refuse if !present.is_empty() => vec![PlanError::TargetsExist(present)],
+        ExistingTargetPolicy::Use if !missing.is_empty() => vec![PlanError::TargetsMissing(missing)],
+        _ => Vec::new(),
     }
 }
 
-/// Fails if an existing target that is used has another schema than the backup.
-pub(super) fn check_schema(
+/// Returns the problem of an existing target that is used and has another schema than the backup.
+pub(super) fn schema_problem(
     backup: &CollectionBackup,
     target: &CollectionRef,
     facts: &TargetFacts,
-) -> Result<(), PlanError> {
-    let Some((schema, num_partitions)) = facts.schemas.get(target) else { return Ok(()) };
+) -> Option<PlanError> {
+    let (schema, num_partitions) = facts.schemas.get(target)?;
     let differences = find_differences(backup, schema, *num_partitions);
-    if differences.is_empty() {
-        Ok(())
-    } else {
-        Err(PlanError::SchemaDiffers { target: target.clone(), differences })
-    }
+    (!differences.is_empty()).then(|| PlanError::SchemaDiffers { target: target.clone(), differences })
 }
 
 /// Returns whether a target is created, replaced or used.
@@ -52,15 +48,16 @@ pub(super) fn target_action(
     }
 }
 
-/// Fails if a target will be dropped that is not among the confirmed ones; without confirmed ones all may be dropped.
-pub(super) fn check_drops(
+/// Returns the problem of targets that will be dropped and are not among the confirmed ones; without confirmed ones all
+/// may be dropped.
+pub(super) fn unconfirmed_drops(
     plans: &[CollectionPlan],
     confirmed: Option<&BTreeSet<CollectionRef>>,
-) -> Result<(), PlanError> {
-    let Some(confirmed) = confirmed else { return Ok(()) };
+) -> Option<PlanError> {
+    let confirmed = confirmed?;
     let others: Vec<CollectionRef> =
         super::dropped_targets(plans).filter(|target| !confirmed.contains(*target)).cloned().collect();
-    if others.is_empty() { Ok(()) } else { Err(PlanError::DropsUnconfirmed(others)) }
+    (!others.is_empty()).then_some(PlanError::DropsUnconfirmed(others))
 }
 
 /// Removes aliases that belong to another collection of the target or of the plan, and adds a warning for each.
@@ -87,38 +84,43 @@ pub(super) fn remove_taken_aliases(
     }
 }
 
-/// Rejects segments that the target cannot import.
+/// Returns the problems of segments that the target cannot import: each storage version and each missing column once.
 ///
 /// Segments without files are accepted: a backup that 0.4 made with `--meta_only` has only such segments.
-pub(super) fn check_segments(backup: &CollectionBackup, importer: &ImporterFacts) -> Result<(), PlanError> {
+pub(super) fn segment_problems(backup: &CollectionBackup, importer: &ImporterFacts) -> Vec<PlanError> {
+    let mut problems = Vec::new();
+    let (mut versions, mut fields) = (BTreeSet::new(), BTreeSet::new());
     for (_, segment) in segments(backup).filter(|(_, segment)| segment.objects() > 0) {
         match segment.kind {
             // The entries of L0 segments are folded into the delta logs of the segments whose rows they delete.
             SegmentKind::Rows { format: StorageFormat::V1 } if !importer.fills_missing_columns => {
-                if let Some(field) = find_missing_column(backup, segment) {
-                    return Err(PlanError::MissingColumn(backup.name.clone(), segment.id, field));
+                for field in find_missing_columns(backup, segment).filter(|field| fields.insert(*field)) {
+                    let name = backup.name.clone();
+                    problems.push(PlanError::MissingColumn(name, segment.id, field.to_owned()));
                 }
             }
             SegmentKind::Rows { format: StorageFormat::V1 } | SegmentKind::Deletes => {}
             SegmentKind::Rows { format: StorageFormat::V2 } if importer.reads_column_groups => {}
             SegmentKind::Rows { format: StorageFormat::V2 | StorageFormat::Unsupported } => {
-                return Err(PlanError::StorageVersion(backup.name.clone(), segment.storage_version.0));
+                if versions.insert(segment.storage_version.0) {
+                    problems.push(PlanError::StorageVersion(backup.name.clone(), segment.storage_version.0));
+                }
             }
         }
     }
-    Ok(())
+    problems
 }
 
-/// Returns a nullable field of which a segment has no files, because it was added after the segment was written.
+/// Returns the nullable fields of which a segment has no files, because they were added after the segment was written.
 ///
 /// Other missing columns are damage, which is found where the files are listed.
-fn find_missing_column(backup: &CollectionBackup, segment: &Segment) -> Option<String> {
-    if segment.binlogs.is_empty() {
-        return None;
-    }
-    let has = |id: i64| segment.binlogs.iter().any(|file| file.field.0 == id);
-    let mut fields = backup.schema.fields.iter().filter(|field| field.nullable && !field.is_dynamic);
-    fields.find(|field| !has(field.id)).map(|field| field.name.clone())
+fn find_missing_columns<'a>(
+    backup: &'a CollectionBackup,
+    segment: &'a Segment,
+) -> impl Iterator<Item = &'a str> {
+    let has = |id: i64| segment.binlogs.is_empty() || segment.binlogs.iter().any(|file| file.field.0 == id);
+    let fields = backup.schema.fields.iter().filter(|field| field.nullable && !field.is_dynamic);
+    fields.filter(move |field| !has(field.id)).map(|field| field.name.as_str())
 }
 
 /// Returns the databases of the targets and the selected ones, without those that exist in the target.

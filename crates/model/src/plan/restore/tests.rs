@@ -20,10 +20,17 @@ fn plan_backup(
     backup: CollectionBackup,
     request: &RestoreRequest,
     facts: &TargetFacts,
-) -> Result<RestorePlan, PlanError> {
+) -> Result<RestorePlan, Vec<PlanError>> {
     let target = name("copy.books");
     let pairs = [(backup.name.clone(), target)];
     RestorePlan::new(&sample::manifest(vec![backup]), &[], &pairs, request, facts)
+}
+
+/// Returns the only problem of a backup with one collection.
+fn problem_of(backup: CollectionBackup, request: &RestoreRequest, facts: &TargetFacts) -> String {
+    let problems = plan_backup(backup, request, facts).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems[0].to_string()
 }
 
 /// Plans a backup with one collection and returns the plan of the collection.
@@ -71,7 +78,7 @@ fn a_target_whose_drop_was_not_confirmed_is_not_dropped() {
     assert_eq!(drops(&plan), [""; 0], "there is nothing to drop");
     let refused =
         plan_backup(backup(), &request(Some([name("copy.other")].into())), &target_exists()).unwrap_err();
-    assert_eq!(refused, PlanError::DropsUnconfirmed(vec![name("copy.books")]));
+    assert_eq!(refused, [PlanError::DropsUnconfirmed(vec![name("copy.books")])]);
 }
 
 #[test]
@@ -83,7 +90,7 @@ fn a_segment_without_a_field_that_was_added_later_needs_a_target_that_fills_it()
         nullable: true,
         ..Field::default()
     });
-    let refused = plan_backup(backup.clone(), &sample::request(), &sample::facts()).unwrap_err().to_string();
+    let refused = problem_of(backup.clone(), &sample::request(), &sample::facts());
     assert!(refused.contains("has no files of field later, which was added later"), "{refused}");
     let importer = ImporterFacts { fills_missing_columns: true, ..ImporterFacts::default() };
     let newer = TargetFacts { importer, ..sample::facts() };
@@ -156,7 +163,7 @@ fn existing_targets_are_rejected_dropped_or_used() {
         ..sample::request()
     };
     assert_eq!(
-        plan_backup(backup(), &with(ExistingTargetPolicy::Refuse), &target_exists()).unwrap_err().to_string(),
+        problem_of(backup(), &with(ExistingTargetPolicy::Refuse), &target_exists()),
         "target collections exist already: copy.books"
     );
     assert_eq!(
@@ -185,7 +192,7 @@ fn missing_targets_are_created_or_rejected() {
         TargetAction::Create
     );
     assert_eq!(
-        plan_backup(backup(), &with(ExistingTargetPolicy::Use), &sample::facts()).unwrap_err().to_string(),
+        problem_of(backup(), &with(ExistingTargetPolicy::Use), &sample::facts()),
         "target collections do not exist: copy.books"
     );
 }
@@ -204,9 +211,39 @@ fn segments_that_no_supported_milvus_can_import_are_rejected() {
         plan_segment(Segment { kind, storage_version, ..sample::segment(3, 1, 1) })
     };
     for refused in [2, 3] {
-        assert_eq!(of_version(refused), Err(PlanError::StorageVersion(name("books"), refused)));
+        assert_eq!(of_version(refused), Err(vec![PlanError::StorageVersion(name("books"), refused)]));
     }
     assert!(of_version(1).is_ok());
+}
+
+#[test]
+fn every_problem_of_every_collection_is_found() {
+    let column_groups = Segment {
+        kind: SegmentKind::new(false, StorageVersion(2)),
+        storage_version: StorageVersion(2),
+        ..sample::segment(3, 1, 1)
+    };
+    let segments = vec![column_groups.clone(), column_groups];
+    let mut later = sample::collection("later", two_partitions());
+    for (id, name) in [(101, "first"), (102, "second")] {
+        let field = Field { id, name: name.to_owned(), nullable: true, ..Field::default() };
+        later.schema.fields.push(field);
+    }
+    let groups = sample::collection("groups", vec![sample::partition(2, "_default", segments)]);
+    let manifest = sample::manifest(vec![groups, later]);
+    let pairs = [("groups", "a"), ("groups", "b"), ("later", "c"), ("gone", "d")];
+    let pairs = pairs.map(|(source, target)| (name(source), name(target)));
+    let facts = TargetFacts { existing: [name("c"), name("d")].into(), ..sample::facts() };
+    let problems = RestorePlan::new(&manifest, &[], &pairs, &sample::request(), &facts).unwrap_err();
+    let column = |field: &str| PlanError::MissingColumn(name("later"), SegmentId(3), field.to_owned());
+    let expected = [
+        PlanError::TargetsExist(vec![name("c"), name("d")]),
+        PlanError::StorageVersion(name("groups"), 2),
+        column("first"),
+        column("second"),
+        PlanError::NotInBackup(name("gone")),
+    ];
+    assert_eq!(problems, expected, "each once");
 }
 
 #[test]
@@ -214,7 +251,7 @@ fn a_collection_that_is_not_in_the_backup_is_an_error() {
     let manifest = sample::manifest(vec![sample::collection("books", vec![])]);
     let pairs = [(name("books"), name("books")), (name("shop.books"), name("x"))];
     let planned = RestorePlan::new(&manifest, &[], &pairs, &sample::request(), &sample::facts());
-    assert_eq!(planned, Err(PlanError::NotInBackup(name("shop.books"))));
+    assert_eq!(planned, Err(vec![PlanError::NotInBackup(name("shop.books"))]));
 }
 
 #[test]
