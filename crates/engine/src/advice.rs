@@ -146,6 +146,8 @@ pub enum Advice {
     },
     /// Wait until other imports have ended, then restore the collection again.
     WaitForImports,
+    /// Give the key of the encryption zone that replaces the one in the backup.
+    CorrectEncryptionKey,
     /// Report the failure as a fault of this program.
     ReportBug,
     /// Create the missing partition in the target, or drop the target.

@@ -188,6 +188,11 @@ fn requests() -> Vec<Known> {
             Advice::ReportBug,
         ),
         (
+            &["failed to decode EZK"],
+            "Milvus cannot read the key of the encryption zone that the backup or the request names",
+            Advice::CorrectEncryptionKey,
+        ),
+        (
             &[
                 "is not a valid hybrid timestamp",
                 "parse end_ts failed",

@@ -62,6 +62,7 @@ pub trait Terms {
             RequestOption::ReplaceUnfinished => "`replace_unfinished` of /api/v2",
             RequestOption::Force => "`force=true` of /api/v2",
             RequestOption::SerialFlush => "`strategy`: `serial_flush`",
+            RequestOption::EncryptionKeys => "`ezk_mapping`",
             RequestOption::BinlogFormat => "`format`: `binlog`",
         }
     }
@@ -120,6 +121,8 @@ pub enum RequestOption {
     Force,
     /// The flush strategy `serial_flush`.
     SerialFlush,
+    /// The keys that replace those of encryption zones.
+    EncryptionKeys,
     /// The format `binlog`.
     BinlogFormat,
 }
@@ -245,6 +248,9 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         }
         Advice::WaitForImports => {
             "wait until other imports have ended, then restore the collection again".into()
+        }
+        Advice::CorrectEncryptionKey => {
+            format!("give the right key with {}, then restore the collection again", option(O::EncryptionKeys))
         }
         Advice::ReportBug => {
             "report this message with the releases of milvus-backup and Milvus as a fault of milvus-backup".into()

@@ -95,6 +95,7 @@ impl Terms for CommandTerms {
             RequestOption::ReplaceUnfinished => "--replace-unfinished",
             RequestOption::Force => "--force",
             RequestOption::SerialFlush => "--strategy serial_flush",
+            RequestOption::EncryptionKeys => "--ezk-mapping",
             RequestOption::BinlogFormat => "--format binlog",
         }
     }
@@ -209,6 +210,7 @@ mod tests {
             Advice::SetInMilvus { key: "a.b".to_owned(), value: "true".to_owned() },
             Advice::Several { steps: vec![Advice::UseNewerTarget, Advice::CreateTargets] },
             Advice::WaitForImports,
+            Advice::CorrectEncryptionKey,
             Advice::ReportBug,
             Advice::CreatePartition,
             Advice::InspectBackupFiles,

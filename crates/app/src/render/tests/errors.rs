@@ -169,7 +169,7 @@ fn failures_of_backup_and_restore() {
 }
 
 /// The words of Milvus about imports that failed or were refused, in the whole sentences of the releases.
-const REASONS_OF_IMPORTS: [&str; 57] = [
+const REASONS_OF_IMPORTS: [&str; 58] = [
     "no binlog to import, input=[paths:\"/files/nonsense/\"]: importing data failed",
     "error: no binlog for system fields: importing data failed, file: id:7 paths:\"/files/empty/7\"",
     "error: no binlog for field:RowID: importing data failed, file: id:7 paths:\"/files/no_rowid/7\"",
@@ -218,6 +218,7 @@ const REASONS_OF_IMPORTS: [&str; 57] = [
     "there should be one prefix, but got [/files/7/ /files/8/]: importing data failed",
     "parse timeout failed, err=time: invalid duration \"x\": importing data failed",
     "error: parse storage_version failed, value=x, err=strconv.ParseInt: parsing \"x\": invalid syntax",
+    "error: failed to decode EZK: illegal base64 data at input byte 0, file: id:7 paths:\"/files/7\"",
     "error: end_ts is not a valid hybrid timestamp, value=0: importing data failed, file: id:7",
     "error: start_ts shouldn't be larger than end_ts, start_ts:8, end_ts:7: importing data failed, file: id:7",
     "enable_dynamic_field is true but the dynamic field doesn't exist",

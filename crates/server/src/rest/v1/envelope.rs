@@ -164,6 +164,7 @@ impl Terms for V1Terms {
             RequestOption::Rename => "collection_renames",
             RequestOption::UseExisting => "skipCreateCollection",
             RequestOption::DropExisting => "dropExistCollection",
+            RequestOption::EncryptionKeys => "ezkMapping",
             RequestOption::Strict
             | RequestOption::SerialFlush
             | RequestOption::BinlogFormat
@@ -183,7 +184,14 @@ pub(super) fn message(failure: &Failure) -> String {
     let hint = hint.map(|hint| format!("; hint: {hint}"));
     // 0.4.15 says nothing else if something is missing, and scripts look for it.
     let known = if failure.kind == FailureKind::NotFound { "not found: " } else { "" };
-    [known.to_owned(), failure.message.clone()].into_iter().chain(while_doing).chain(hint).collect()
+    [known.to_owned(), in_one_line(&failure.message)].into_iter().chain(while_doing).chain(hint).collect()
+}
+
+/// Joins the lines of a message, the first of which may announce a list.
+fn in_one_line(message: &str) -> String {
+    let (first, list) = message.split_once('\n').unwrap_or((message, ""));
+    let list: Vec<&str> = list.lines().map(str::trim).collect();
+    [first, &list.join("; ")].join(" ").trim_end().to_owned()
 }
 
 /// Creates a response with a document.
@@ -208,6 +216,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_list_of_reasons_is_one_line() {
+        let failure = Failure::usage("impossible for 2 reasons:\n  a is missing\n  b exists").hint("yes");
+        assert_eq!(message(&failure), "impossible for 2 reasons: a is missing; b exists; hint: yes");
+    }
 
     #[test]
     fn zero_values_are_omitted_but_data_is_not() {
