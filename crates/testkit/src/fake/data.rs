@@ -1,17 +1,16 @@
-//! Calls about flushes, segments and counts.
+//! Calls about flushes, segments and statistics.
 
 use std::time::{Duration, Instant};
 
 use proto::common::{ErrorCode, KeyValuePair, SegmentLevel, SegmentState, WalName};
 use proto::milvus as wire;
 use proto::msg::MsgPosition;
-use proto::schema::field_data::Field;
-use proto::schema::{DataType, FieldData, LongArray, ScalarField, scalar_field};
+use proto::schema::LongArray;
 
 use super::external::refuse_external;
 use super::fault::Fault;
 use super::reply::{Refusal, Version};
-use super::state::{Collection, FakeState, Load};
+use super::state::{Collection, FakeState};
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -160,34 +159,6 @@ impl FakeState {
         let rows = self.collection(&request.db_name, &request.collection_name)?.counted_rows() + more;
         let stats = vec![KeyValuePair { key: "row_count".to_owned(), value: rows.to_string() }];
         Ok(wire::GetCollectionStatisticsResponse { stats, ..Default::default() })
-    }
-
-    pub(super) fn query(&mut self, request: &wire::QueryRequest) -> Answer<wire::QueryResults> {
-        let version = self.version;
-        let held = self.collection(&request.db_name, &request.collection_name)?;
-        if held.load != Load::Done && version < (2, 3, 0) {
-            let (database, name, id) = (&held.request.db_name, held.name(), held.id);
-            let database = if database.is_empty() { "default" } else { database };
-            return Err(Refusal::unexpected(format!(
-                "checkIfLoaded failed when query, collection:{name}, partitions:[], err = GetCollectionInfo failed, dbName = {database}, collection = {name}, err = collection {id} has not been loaded to memory or load failed"
-            )));
-        }
-        if held.load != Load::Done {
-            let text = format!("failed to query: collection not loaded[collection={}]", held.id);
-            return Err(Refusal::new(101, ErrorCode::UnexpectedError, text));
-        }
-        if version < (2, 3, 0) || request.output_fields != ["count(*)"] || !request.expr.is_empty() {
-            return Err(Refusal::unexpected("the fake answers count(*) alone, from 2.3 on"));
-        }
-        let rows = i64::try_from(held.live_rows().len()).unwrap_or_default();
-        let count = scalar_field::Data::LongData(LongArray { data: vec![rows] });
-        let column = FieldData {
-            r#type: DataType::Int64.into(),
-            field_name: "count(*)".to_owned(),
-            field: Some(Field::Scalars(ScalarField { data: Some(count) })),
-            ..FieldData::default()
-        };
-        Ok(wire::QueryResults { fields_data: vec![column], ..Default::default() })
     }
 }
 

@@ -111,7 +111,8 @@ fn parse(expression: &str, key: &str) -> Selection {
     }
 }
 
-fn parse_key(text: &str) -> Option<Key> {
+/// Parses a literal of a key: a number, or a text in quotes.
+pub(super) fn parse_key(text: &str) -> Option<Key> {
     let text = text.trim();
     let quoted = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
     match quoted('"').or_else(|| quoted('\'')) {

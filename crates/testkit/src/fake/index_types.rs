@@ -126,8 +126,9 @@ impl IndexParams {
         self.0.iter().find(|(own, _)| own == key).map(|(_, value)| value.as_str())
     }
 
+    /// Returns whether there are no other parameters; those in JSON count one by one.
     fn has_only(&self, keys: &[&str]) -> bool {
-        self.0.iter().all(|(key, _)| keys.contains(&key.as_str()))
+        self.0.iter().all(|(key, _)| key == PARAMS || keys.contains(&key.as_str()))
     }
 }
 

@@ -3,7 +3,7 @@
 //! It rejects the requests that the real server rejects, with the error codes and texts of the release. Rows are kept;
 //! a flush writes them to binlogs of the release's storage version under the real keys, and an import reads them from
 //! there. It reads and writes these files by its own code, so that a mistake in the code of the product cannot hide
-//! itself. Queries other than `count(*)`, and deletes by other expressions than keys, are not supported.
+//! itself. Queries other than `count(*)` and `KEY >= x`, and deletes by other expressions than keys, are not supported.
 #![expect(
     clippy::trivially_copy_pass_by_ref,
     clippy::unnecessary_wraps,
@@ -53,6 +53,7 @@ mod partition;
 mod privilege_groups;
 mod privileges;
 mod properties;
+mod query;
 mod rbac;
 mod reply;
 mod rest;
