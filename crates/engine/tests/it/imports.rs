@@ -266,6 +266,17 @@ async fn an_import_that_an_outage_interrupts_is_sent_again_unless_it_has_arrived
 }
 
 #[tokio::test]
+async fn an_import_request_that_gets_no_answer_is_sent_again() {
+    let mut world = World::with_books().await;
+    world.back_up(&backup_request("nightly")).await.unwrap();
+    world.config.milvus.limits.attempt = Duration::from_secs(10);
+    world.fake.inject(Fault::Hangs { call: "Import" });
+    let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    assert_eq!((report.kind(), report.rows()), (None, 9), "{report:?}");
+    assert_eq!(world.count_calls("Import"), 4);
+}
+
+#[tokio::test]
 async fn a_request_that_is_executed_after_it_was_sent_again_fails_its_collection() {
     let world = world_with_backup().await;
     world.fake.inject(Fault::ImportArrivesLate);
