@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use md5::{Digest, Md5};
@@ -121,13 +121,9 @@ async fn serve(
 ) -> Response {
     let path = decode(uri.path().trim_start_matches('/'));
     let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
-    let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    let query = pairs.map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
-    });
+    let query = Query::try_from_uri(&uri).map(|Query(query)| query).unwrap_or_default();
     let (bucket, key) = (bucket.to_owned(), key.to_owned());
-    let request = S3Request { bucket, key, query: query.collect(), headers: &headers, body };
+    let request = S3Request { bucket, key, query, headers: &headers, body };
     objects.answer(&method, &request).unwrap_or_else(|Failure(status, code)| {
         let text = format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>");
         response(status, if method == Method::HEAD { String::new() } else { text })
@@ -373,7 +369,7 @@ fn unescape(text: &str) -> String {
     text.replace("&amp;", "&")
 }
 
-/// Decodes the escaped bytes of a path or a query.
+/// Decodes the escaped bytes of a path.
 fn decode(text: &str) -> String {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();

@@ -6,8 +6,7 @@ use proto::schema::{IDs, LongArray, StringArray, i_ds};
 
 use super::cell::{Deletion, Key, user_columns};
 use super::external::refuse_external;
-use super::insert_checks::no_partition;
-use super::reply::{Refusal, Version};
+use super::reply::Refusal;
 use super::segment::ALL_PARTITIONS;
 use super::segments::PendingDelete;
 use super::state::FakeState;
@@ -41,14 +40,10 @@ impl FakeState {
         refuse_external(&held.schema, "delete")?;
         let partition = match request.partition_name.as_str() {
             "" => ALL_PARTITIONS,
-            name => match held.partition(name) {
-                Ok(partition) => partition.id,
-                Err(refusal) if version < (2, 3, 0) => return Err(no_partition(name, refusal, version)),
-                Err(_) => {
-                    let text = format!("Failed to get partition id: partition not found[partition={name}]");
-                    return Err(Refusal::new(200, ErrorCode::MetaFailed, text));
-                }
-            },
+            name => {
+                let found = held.partition(name);
+                found.map_err(|_| Refusal::worded("delete.no_partition", &[name]))?.id
+            }
         };
         let columns = user_columns(held, version);
         let key = columns.iter().find(|column| column.is_key).map_or("", |column| column.name.as_str());
@@ -56,7 +51,7 @@ impl FakeState {
         let keys = match parse(&request.expr, key) {
             Selection::Keys(keys) => keys,
             Selection::Key(key) if version >= (2, 3, 0) => vec![key],
-            selection => return Err(refuse(&selection, &request.expr, collection, version)),
+            selection => return Err(refuse(&selection, &request.expr, collection)),
         };
         let time = self.next_timestamp();
         let held = self.collection(&request.db_name, &request.collection_name)?;
@@ -69,30 +64,14 @@ impl FakeState {
     }
 }
 
-fn refuse(selection: &Selection, expression: &str, collection: i64, version: Version) -> Refusal {
-    let unexpected = |text: &str| Refusal::new(65535, ErrorCode::UnexpectedError, text);
-    let invalid = |text: &str| Refusal::new(1100, ErrorCode::IllegalArgument, text);
+fn refuse(selection: &Selection, expression: &str, collection: i64) -> Refusal {
     match selection {
-        Selection::Nonsense if version < (2, 4, 0) => {
-            unexpected(&format!("failed to create expr plan, expr = {expression}"))
-        }
         Selection::Nonsense => {
             let at = expression.rfind('?').unwrap_or_default();
-            let found = '?';
-            let (error, cause) =
-                if version < (2, 6, 0) { (", error", "") } else { ("", ": query plan failed") };
-            invalid(&format!(
-                "failed to create delete plan: cannot parse expression: {expression}{error}: line 1:{at} token recognition error at: '{found}'{cause}: invalid parameter"
-            ))
+            Refusal::worded("delete.nonsense", &[expression, &at.to_string()])
         }
-        _ if expression.is_empty() && version >= (2, 4, 0) => {
-            invalid("delete plan can't be empty or always true : : invalid parameter")
-        }
-        _ if version < (2, 3, 0) => unexpected("invalid plan node type, only pk in [1, 2] supported"),
-        _ => {
-            let text = format!("collection not loaded[collection={collection}]");
-            Refusal::new(101, ErrorCode::UnexpectedError, text)
-        }
+        _ if expression.is_empty() => Refusal::worded("delete.empty", &[&collection.to_string()]),
+        _ => Refusal::worded("delete.other", &[&collection.to_string()]),
     }
 }
 

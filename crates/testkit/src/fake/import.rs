@@ -1,6 +1,6 @@
 //! Calls about imports, which are tasks up to 2.3 and jobs since.
 
-use proto::common::{ErrorCode, ImportState, KeyValuePair};
+use proto::common::{ImportState, KeyValuePair};
 use proto::milvus as wire;
 
 use super::fault::Fault;
@@ -44,22 +44,8 @@ impl FakeState {
         request: &wire::ListImportTasksRequest,
     ) -> Answer<wire::ListImportTasksResponse> {
         let name = &request.collection_name;
-        let version = self.version;
-        let collection = if name.is_empty() {
-            None
-        } else {
-            let held = self.collection(&request.db_name, name).map_err(|refusal| {
-                if version < (2, 3, 0) || version >= WITH_JOBS {
-                    return refusal;
-                }
-                let database = if request.db_name.is_empty() { "default" } else { &request.db_name };
-                let text = format!(
-                    "failed to find collection ID from its name: '{name}', error: collection not found[database={database}][collection={name}]"
-                );
-                Refusal::new(100, ErrorCode::CollectionNotExists, text)
-            })?;
-            Some(held.id)
-        };
+        let collection =
+            if name.is_empty() { None } else { Some(self.collection(&request.db_name, name)?.id) };
         let tasks = if self.version < WITH_JOBS {
             let mut tasks = self.list_tasks(collection);
             // The newest ones count.

@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::import_v1_files::read_files;
 use super::reply::{Refusal, Version};
 use super::state::FakeState;
+use super::words::Kind;
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -38,33 +39,16 @@ impl FakeState {
         let option = |key: &str| request.options.iter().find(|pair| pair.key == key);
         let is_backup = option("backup").is_some_and(|pair| pair.value == "true");
         if request.files.is_empty() {
-            let text = if version < (2, 3, 0) {
-                "import request is empty"
-            } else {
-                "import request is empty: invalid parameter"
-            };
-            return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
+            return Err(Refusal::stated(Kind::Invalid, "import request is empty"));
         }
         if is_backup && request.partition_name.is_empty() {
-            let text = if version < (2, 3, 0) {
-                "partition name not specified when backup"
-            } else {
-                "partition not specified: invalid parameter"
-            };
-            return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
+            return Err(Refusal::worded("import.no_partition", &[]));
         }
-        let name = &request.partition_name;
-        let partition = match held.partition(name) {
-            Ok(partition) => partition.id,
-            Err(_) if version < (2, 3, 0) => {
-                let collection = held.name();
-                return Err(Refusal::unexpected(format!(
-                    "partition ID not found for partition name '{name}' in collection '{collection}'"
-                )));
-            }
-            Err(refusal) => return Err(refusal),
-        };
-        let (collection_id, collection) = (held.id, held.name().to_owned());
+        let (name, collection) = (&request.partition_name, held.name().to_owned());
+        let partition = held.partition(name).map(|partition| partition.id);
+        let partition =
+            partition.map_err(|_| Refusal::worded("import.unknown_partition", &[name, &collection]))?;
+        let collection_id = held.id;
         let columns = user_columns(held, version);
         let mut range = [0, u64::MAX];
         for (key, limit) in ["start_ts", "end_ts"].into_iter().zip(&mut range) {
@@ -120,14 +104,8 @@ impl FakeState {
     }
 
     pub(super) fn task_state(&mut self, id: i64) -> Answer<wire::GetImportStateResponse> {
-        let version = self.version;
-        let task = self.tasks.get_mut(&id).ok_or_else(|| {
-            if version < (2, 3, 0) {
-                return Refusal::import_job();
-            }
-            let text = format!("key not found[key=by-dev/meta/importtask/{id}]");
-            Refusal::new(1000, ErrorCode::UnexpectedError, text)
-        })?;
+        let task = self.tasks.get_mut(&id);
+        let task = task.ok_or_else(|| Refusal::worded("import.no_task", &[&id.to_string()]))?;
         task.polls += 1;
         Ok(task.describe(id))
     }

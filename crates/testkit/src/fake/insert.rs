@@ -9,9 +9,7 @@ use proto::schema::{DataType, FieldData, FunctionType, IDs, LongArray, StringArr
 use super::cell::{Cell, Column, Key, Row, user_columns};
 use super::external::refuse_external;
 use super::hash;
-use super::insert_checks::{
-    by_version, check_fields, column_cells, invalid, no_data, no_partition, unexpected,
-};
+use super::insert_checks::{check_fields, column_cells, no_data};
 use super::properties::missing_hidden_field;
 use super::reply::Refusal;
 use super::state::FakeState;
@@ -34,29 +32,24 @@ impl FakeState {
         }
         if held.has_partition_key() && !partition_name.is_empty() {
             let text = "not support manually specifying the partition names if partition key mode is used";
-            return Err(unexpected(version, text));
+            return Err(Refusal::plain(text));
         }
         let partitions: Vec<i64> = match partition_name.as_str() {
             "" if held.has_partition_key() => held.partitions.iter().map(|partition| partition.id).collect(),
             "" => held.partition("_default").map(|partition| vec![partition.id])?,
             name => match held.partition(name) {
                 Ok(partition) => vec![partition.id],
-                Err(refusal) => return Err(no_partition(name, refusal, version)),
+                Err(_) => return Err(Refusal::worded("insert.no_partition", &[name])),
             },
         };
         if held.lacks_dynamic_field() {
-            return Err(invalid("fieldName $meta not exist"));
+            return Err(Refusal::invalid("fieldName $meta not exist"));
         }
         let columns = user_columns(held, version);
         let functions = held.schema.functions.clone();
         let count = request.num_rows as usize;
         if count == 0 {
-            let detail = "invalid parameter[expected=invalid num_rows][actual=0]";
-            return Err(by_version(
-                version,
-                "num_rows(0) should be greater than 0",
-                &format!("num_rows should be greater than 0: {detail}"),
-            ));
+            return Err(Refusal::worded("insert.no_rows", &[]));
         }
         let fields = flatten_structs(&request.fields_data);
         check_fields(&fields, request.fields_data.len(), &columns, version)?;
@@ -73,7 +66,7 @@ impl FakeState {
                 Some((_, data)) => column_cells(data, column, count, version)?,
                 None => match column.filler() {
                     Some(filler) => vec![filler; count],
-                    None => return Err(no_data(column, sent, columns.len(), version)),
+                    None => return Err(no_data(column, sent, columns.len())),
                 },
             };
             values.insert(column.id, cells);

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use proto::common::ErrorCode;
-
 use super::binlogs::files_below;
 use super::fault::Fault;
 use super::job_content::Content;
 use super::jobs::{Job, NewJob};
-use super::reply::{Refusal, Version};
+use super::reply::Refusal;
 use super::state::{FakeState, Load};
+use super::words::Kind;
 
 type Answer<R> = Result<R, Refusal>;
 
@@ -17,10 +16,6 @@ type Answer<R> = Result<R, Refusal>;
 const MAX_FILES: usize = 1024;
 /// The largest number of unfinished jobs.
 const MAX_JOBS: usize = 1024;
-const L0_DISABLED: &str = "l0 import is disabled (dataCoord.import.enableL0Import=false); fold L0 deletes into data segment deltalogs before restore, or set the config to true to re-enable the legacy L0 import: importing data failed";
-const L0_LOADED: &str =
-    "for l0 import, collection cannot be loaded, please release it first: importing data failed";
-const TOO_MANY_JOBS: &str = "The number of jobs has reached the limit, please try again later. If your request is set to only import a single file, please consider importing multiple files in one request for better efficiency.: importing data failed";
 
 impl FakeState {
     /// Returns where the paths of an import are on this machine: in an object store, they are keys of the server's
@@ -39,8 +34,7 @@ impl FakeState {
         let version = self.version;
         request.files.retain(|paths| !paths.is_empty());
         if request.files.is_empty() {
-            let text = "import request is empty: invalid parameter";
-            return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
+            return Err(Refusal::stated(Kind::Invalid, "import request is empty"));
         }
         for paths in &mut request.files {
             *paths = self.local_paths(paths);
@@ -48,62 +42,40 @@ impl FakeState {
         let l0_import = self.l0_import;
         let held = self.collection(&request.database, &request.collection)?;
         if !held.schema.external_source.is_empty() {
-            let text = format!(
-                "import operation is not supported for external collection {}: invalid parameter",
-                held.name()
-            );
-            return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
+            let text = format!("import operation is not supported for external collection {}", held.name());
+            return Err(Refusal::stated(Kind::Invalid, text));
         }
         let option =
             |key: &str| request.options.get(key).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let (is_backup, is_l0) = (option("backup"), option("l0_import") && version >= (2, 4, 5));
         if !is_backup && !is_l0 {
             let paths = request.files.first().map(|paths| paths.join(" ")).unwrap_or_default();
-            return Err(failed(version, &format!("unexpected file type, files=[{paths}]")));
+            return Err(Refusal::worded("import.file_type", &[&paths]));
         }
         let partition = match request.partition.as_str() {
-            "" if is_backup && version < (2, 6, 0) => {
-                let text = "partition not specified: invalid parameter";
-                return Err(Refusal::new(1100, ErrorCode::IllegalArgument, text));
-            }
-            "" if is_backup => {
-                let text = "partition not specified: missing parameter";
-                return Err(Refusal::new(1101, ErrorCode::IllegalArgument, text));
-            }
+            "" if is_backup => return Err(Refusal::worded("import.no_partition", &[])),
             "" => None,
             name => Some(held.partition(name)?.id),
         };
         if request.files.len() > MAX_FILES {
-            return Err(too_many_files(request.files.len(), ""));
+            return Err(Refusal::worded("import.many_files", &[&request.files.len().to_string()]));
         }
         if is_l0 && held.load != Load::No {
-            return Err(Refusal::new(2100, ErrorCode::UnexpectedError, L0_LOADED));
+            return Err(Refusal::worded("import.l0_loaded", &[]));
         }
         if is_l0 && version >= (3, 0, 0) && !l0_import {
-            return Err(Refusal::new(2100, ErrorCode::UnexpectedError, L0_DISABLED));
+            return Err(Refusal::worded("import.l0_disabled", &[]));
         }
         let (collection_id, collection) = (held.id, held.name().to_owned());
         if let Some(timeout) = request.options.get("timeout").filter(|timeout| !is_duration(timeout)) {
-            let error = if version < (2, 6, 0) { ", err=" } else { ": " };
-            return Err(failed(
-                version,
-                &format!("parse timeout failed{error}time: invalid duration \"{timeout}\""),
-            ));
+            return Err(Refusal::worded("import.timeout", &[timeout]));
         }
-        let coordinator = if version < (2, 6, 0) {
-            ""
-        } else {
-            "failed to broadcast import: failed to validate import request: "
-        };
-        let files =
-            if is_backup { expand(&request.files, version, coordinator)? } else { request.files.clone() };
+        let files = if is_backup { expand(&request.files)? } else { request.files.clone() };
         if files.len() > MAX_FILES {
-            return Err(too_many_files(files.len(), coordinator));
+            return Err(Refusal::worded("import.many_listed_files", &[&files.len().to_string()]));
         }
         if version >= (2, 4, 14) && self.imports.values().filter(|job| !job.is_over()).count() >= MAX_JOBS {
-            let (code, place) = if version < (2, 6, 0) { (2100, "") } else { (2101, " on server side") };
-            let text = format!("{coordinator}{TOO_MANY_JOBS}{place}");
-            return Err(Refusal::new(code, ErrorCode::UnexpectedError, text));
+            return Err(Refusal::worded("import.many_jobs", &[]));
         }
         let fault = self.faults.take_first(|fault| {
             matches!(fault, Fault::ImportFails(_) | Fault::ImportStuck | Fault::ImportEmpty)
@@ -136,28 +108,17 @@ impl FakeState {
 }
 
 /// Lists the segments below the prefixes of a request: one level deep if a prefix ends with a slash.
-fn expand(files: &[Vec<String>], version: Version, coordinator: &str) -> Answer<Vec<Vec<String>>> {
+fn expand(files: &[Vec<String>]) -> Answer<Vec<Vec<String>>> {
     let mut expanded = Vec::new();
     for paths in files {
         if paths.len() > 2 {
-            let text = format!(
-                "list binlogs failed, err=too many input paths for binlog import. Valid paths length should be one or two, but got paths:[{}]: importing data failed",
-                paths.join(" ")
-            );
-            // From 2.6 on, the server retries inside for some time.
-            return Err(if version < (2, 6, 0) {
-                failed(version, &text)
-            } else {
-                let text = format!("{coordinator}{text}: service unavailable");
-                Refusal::new(2, ErrorCode::UnexpectedError, text)
-            });
+            return Err(Refusal::worded("import.paths", &[&paths.join(" ")]));
         }
         let listed: Vec<Vec<String>> = paths.iter().map(|prefix| list_prefix(prefix)).collect();
         let (inserts, deltas) = (listed.first(), listed.get(1));
         let Some(inserts) = inserts.filter(|inserts| !inserts.is_empty()) else {
             let input: Vec<String> = paths.iter().map(|path| format!("paths:\"{path}\"")).collect();
-            let text = format!("{coordinator}no binlog to import, input=[{}]", input.join(" "));
-            return Err(failed(version, &text));
+            return Err(Refusal::worded("import.no_binlog", &[&input.join(" ")]));
         };
         for insert in inserts {
             let same_name = |delta: &&String| Path::new(delta).file_name() == Path::new(insert).file_name();
@@ -197,15 +158,4 @@ pub(super) fn size_below(path: &str) -> u64 {
 fn is_duration(text: &str) -> bool {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     !number.is_empty() && number.len() < text.len() && number.chars().all(|c| c.is_ascii_digit() || c == '.')
-}
-
-fn failed(_: Version, text: &str) -> Refusal {
-    Refusal::new(2100, ErrorCode::UnexpectedError, format!("{text}: importing data failed"))
-}
-
-fn too_many_files(count: usize, coordinator: &str) -> Refusal {
-    let text = format!(
-        "{coordinator}The max number of import files should not exceed {MAX_FILES}, but got {count}: importing data failed"
-    );
-    Refusal::new(2100, ErrorCode::UnexpectedError, text)
 }

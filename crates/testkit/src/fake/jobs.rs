@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proto::common::ErrorCode;
 
 use super::job_content::{Content, Details};
-use super::reply::{Refusal, Version};
+use super::reply::Refusal;
 use super::state::FakeState;
 
 type Answer<R> = Result<R, Refusal>;
@@ -101,7 +101,7 @@ impl Job {
 impl FakeState {
     /// Returns a job.
     pub(super) fn job(&self, id: i64) -> Answer<&Job> {
-        self.imports.get(&id).ok_or_else(|| no_job(id, self.version))
+        self.imports.get(&id).ok_or_else(|| Refusal::worded("import.no_job", &[&id.to_string()]))
     }
 
     /// Lets a job make a step, after its state was told.
@@ -209,10 +209,4 @@ impl FakeState {
             held.segments.retain(|segment| !job.segments.contains(&segment.id));
         }
     }
-}
-
-fn no_job(id: i64, version: Version) -> Refusal {
-    let (code, place) = if version < (2, 6, 0) { (2100, "") } else { (2101, " on server side") };
-    let text = format!("import job does not exist, jobID={id}: importing data failed{place}");
-    Refusal::new(code, ErrorCode::UnexpectedError, text)
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -43,7 +43,10 @@ async fn serve(State(state): State<Arc<Mutex<FakeState>>>, uri: Uri) -> Reply {
         {
             (StatusCode::INTERNAL_SERVER_ERROR, r#"{"msg":"failed"}"#.to_owned())
         }
-        Some((_, _, handler)) => handler(&mut state, &parse_query(uri.query().unwrap_or_default())),
+        Some((_, _, handler)) => {
+            let query = Query::<Vec<(String, String)>>::try_from_uri(&uri);
+            handler(&mut state, &query.map(|Query(pairs)| pairs).unwrap_or_default())
+        }
     }
 }
 
@@ -134,21 +137,4 @@ fn not_a_number(text: &str) -> String {
 
 fn value(query: &[(String, String)], key: &str) -> Option<String> {
     query.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
-}
-
-/// Parses a query whose values may contain escaped characters.
-fn parse_query(query: &str) -> Vec<(String, String)> {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(key, value)| (key.to_owned(), unescape(value))).collect()
-}
-
-fn unescape(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut unescaped = parts.next().unwrap_or_default().replace('+', " ");
-    for part in parts {
-        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
-        unescaped.push(code.map_or('%', char::from));
-        unescaped.push_str(if code.is_some() { part.get(2..).unwrap_or_default() } else { part });
-    }
-    unescaped
 }

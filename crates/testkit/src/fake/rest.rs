@@ -146,7 +146,7 @@ impl FakeState {
     }
 
     fn rest_describe(&mut self, request: &RequestBody) -> Result<Value, Refusal> {
-        let id = read_job_id(&request.text("jobId"), false, self.version)?;
+        let id = read_job_id(request, "import.job_id")?;
         let described = describe(id, self.job(id)?, self.version);
         self.advance_job(id);
         Ok(described)
@@ -178,12 +178,12 @@ impl FakeState {
     }
 
     fn rest_commit(&mut self, request: &RequestBody) -> Result<Value, Refusal> {
-        let id = read_job_id(&request.text("jobId"), true, self.version)?;
+        let id = read_job_id(request, "import.command_job_id")?;
         self.commit_job(id).map(|()| json!({}))
     }
 
     fn rest_abort(&mut self, request: &RequestBody) -> Result<Value, Refusal> {
-        let id = read_job_id(&request.text("jobId"), true, self.version)?;
+        let id = read_job_id(request, "import.command_job_id")?;
         self.abort_job(id).map(|()| json!({}))
     }
 
@@ -206,21 +206,10 @@ impl FakeState {
     }
 }
 
-fn read_job_id(text: &str, is_command: bool, version: Version) -> Result<i64, Refusal> {
-    use proto::common::ErrorCode;
-    let cause = format!("strconv.ParseInt: parsing \"{text}\": invalid syntax");
-    text.parse().map_err(|_| {
-        if is_command {
-            let text = format!("{cause}: invalid parameter[expected=int64 jobId][actual={text}]");
-            Refusal::new(1100, ErrorCode::IllegalArgument, text)
-        } else if version < (2, 6, 0) {
-            let text = format!("parse job id failed, err=%w{cause}: importing data failed");
-            Refusal::new(2100, ErrorCode::UnexpectedError, text)
-        } else {
-            let text = format!("parse job id failed: {cause}: invalid parameter");
-            Refusal::new(1100, ErrorCode::IllegalArgument, text)
-        }
-    })
+/// Returns the id of a job in a request, or the refusal with these words.
+fn read_job_id(request: &RequestBody, words: &'static str) -> Result<i64, Refusal> {
+    let text = request.text("jobId");
+    text.parse().map_err(|_| Refusal::worded(words, &[&text]))
 }
 
 fn describe(id: i64, job: &Job, version: Version) -> Value {
