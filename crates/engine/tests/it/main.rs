@@ -24,6 +24,7 @@ mod encryption;
 mod flushing;
 mod foreign;
 mod garbage;
+mod grpc_only;
 mod imports;
 mod location;
 mod marker;

@@ -21,6 +21,7 @@ pub struct FakeConfig {
     pub(super) l0_import: bool,
     pub(super) disk_full: bool,
     pub(super) cipher: bool,
+    pub(super) grpc_only: bool,
     pub(super) listen: SocketAddr,
     pub(super) management: SocketAddr,
 }
@@ -40,6 +41,7 @@ impl FakeConfig {
             l0_import: false,
             disk_full: false,
             cipher: false,
+            grpc_only: false,
             listen: any_port,
             management: any_port,
         }
@@ -100,6 +102,13 @@ impl FakeConfig {
     #[must_use]
     pub fn cipher(mut self) -> Self {
         self.cipher = true;
+        self
+    }
+
+    /// Serves only gRPC, as behind a gateway that passes on nothing else.
+    #[must_use]
+    pub fn grpc_only(mut self) -> Self {
+        self.grpc_only = true;
         self
     }
 

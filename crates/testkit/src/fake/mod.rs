@@ -106,7 +106,7 @@ impl FakeMilvus {
         let runtime = runtime.expect("a thread");
         let state = Arc::new(Mutex::new(FakeState::new(&config)));
         let (address, listener) = open_listener(&runtime, config.listen);
-        runtime.spawn(server::serve(listener, Arc::clone(&state), config.login.is_some()));
+        runtime.spawn(server::serve(listener, Arc::clone(&state), &config));
         let (management, listener) = open_listener(&runtime, config.management);
         let routes = management::routes(Arc::clone(&state));
         runtime.spawn(async move { axum::serve(listener, routes).await });

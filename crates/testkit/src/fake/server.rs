@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 
+use super::config::FakeConfig;
 use super::rest;
 use super::service::Service;
 use super::state::{FakeState, lock_state};
@@ -22,22 +23,22 @@ const LARGEST_MESSAGE: usize = 64 << 20;
 type Shared = (Arc<Mutex<FakeState>>, bool);
 
 /// Serves all calls until the listener fails.
-pub(super) async fn serve(
+pub(super) fn serve(
     listener: TcpListener,
     state: Arc<Mutex<FakeState>>,
-    demands_login: bool,
-) -> Result<(), tonic::transport::Error> {
+    config: &FakeConfig,
+) -> impl Future<Output = Result<(), tonic::transport::Error>> + use<> {
+    let demands_login = config.login.is_some();
     let service = MilvusServiceServer::new(Service::new(Arc::clone(&state), demands_login))
         .max_decoding_message_size(LARGEST_MESSAGE);
     let router = Router::new()
         .route_service("/milvus.proto.milvus.MilvusService/{call}", service)
         .fallback(serve_other)
         .with_state((state, demands_login));
-    let mut server = tonic::transport::Server::builder().accept_http1(true);
+    let mut server = tonic::transport::Server::builder().accept_http1(!config.grpc_only);
     server
         .add_routes(Routes::from(router))
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
-        .await
 }
 
 /// Serves REST requests, and refuses gRPC calls of other services.
