@@ -49,7 +49,7 @@ pub enum Error {
     #[error("Milvus {0} can neither back up nor restore users, roles and grants (2.4.10 and later can)")]
     NoRbac(String),
     /// A restore of users, roles and grants was requested from a backup without them.
-    #[error("backup {0} contains no users, roles and grants")]
+    #[error("backup {0} contains no users, roles or grants")]
     NoRbacInBackup(String),
     /// A restore cannot be truncated, because the backup does not tell where a segment ends.
     #[error(

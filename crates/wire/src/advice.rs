@@ -235,7 +235,11 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
             "inspect the logs of Milvus's data nodes, then restore the collection again with {}",
             option(O::DropExisting)
         ),
-        Advice::RecreateTarget => "drop the target and restore again".into(),
+        Advice::RecreateTarget => format!(
+            "restore under another name with {}, or replace the target with {}, which drops its rows",
+            option(O::Suffix),
+            option(O::DropExisting)
+        ),
         Advice::RestoreCollectionAgain => {
             format!("restore the collection again with {}", option(O::DropExisting))
         }
