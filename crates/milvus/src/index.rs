@@ -114,6 +114,7 @@ fn index_from_wire(description: IndexDescription) -> IndexInfo {
             index_type: params.get(TYPE_PARAM).cloned().unwrap_or_default(),
             params,
             id: description.index_id,
+            ..Index::default()
         },
         state,
         indexed_rows: u64::try_from(description.indexed_rows).unwrap_or_default(),

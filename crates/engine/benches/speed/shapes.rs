@@ -141,7 +141,7 @@ fn index() -> Index {
         name: "v".to_owned(),
         index_type: "IVF_FLAT".to_owned(),
         params: params.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
-        id: 0,
+        ..Index::default()
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn vector_index() -> Index {
         name: "near".to_owned(),
         index_type: "HNSW".to_owned(),
         params: params.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
-        id: 0,
+        ..Index::default()
     }
 }
 

@@ -159,6 +159,29 @@ pub struct Index {
     pub params: BTreeMap<String, String>,
     /// The id of the index in the source, where known.
     pub id: i64,
+    /// What Milvus keeps of the index in etcd; only backups of the Go tool with `--backup_index_extra` contain it.
+    pub details: IndexDetails,
+}
+
+/// The details of an index that Milvus keeps in etcd and no call returns. They are kept in copies of a backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexDetails {
+    /// The id of the indexed field.
+    pub field_id: i64,
+    /// The time at which the index was created.
+    pub create_time: Tso,
+    /// The type parameters of the field.
+    pub type_params: Vec<KeyValue>,
+    /// The parameters with which the index is built.
+    pub index_params: Vec<KeyValue>,
+    /// The parameters that the user gave.
+    pub user_index_params: Vec<KeyValue>,
+    /// Whether Milvus chose the type of the index.
+    pub is_auto_index: bool,
+    /// The lowest version of the index format.
+    pub min_index_version: i32,
+    /// The highest version of the index format.
+    pub max_index_version: i32,
 }
 
 impl Index {

@@ -11,7 +11,7 @@ mod schema;
 mod segment;
 mod snapshot;
 
-pub use collection::{CollectionBackup, DatabaseBackup, Index, LoadState, PartitionBackup};
+pub use collection::{CollectionBackup, DatabaseBackup, Index, IndexDetails, LoadState, PartitionBackup};
 pub use field_steps::FieldSteps;
 pub use rbac::{Grant, PrivilegeGroup, Rbac, User};
 pub use schema::{ConsistencyLevel, DataType, Field, Function, KeyValue, Schema, StructArrayField};

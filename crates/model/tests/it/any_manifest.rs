@@ -7,8 +7,8 @@ use milvus_backup_model as model;
 use model::ids::{CollectionId, FieldId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use model::manifest::{
     BackupFormat, Binlog, ClusterFlush, CollectionBackup, ConsistencyLevel, DataType, DatabaseBackup,
-    DeltaLog, Field, Function, Grant, Index, KeyValue, LoadState, Manifest, ManifestSummary, PartitionBackup,
-    PrivilegeGroup, Rbac, Schema, Segment, SnapshotBundle, StructArrayField, User,
+    DeltaLog, Field, Function, Grant, Index, IndexDetails, KeyValue, LoadState, Manifest, ManifestSummary,
+    PartitionBackup, PrivilegeGroup, Rbac, Schema, Segment, SnapshotBundle, StructArrayField, User,
 };
 use model::name::CollectionRef;
 use model::segment::{SegmentKind, StorageVersion};
@@ -114,14 +114,36 @@ fn partitions() -> impl Strategy<Value = Vec<PartitionBackup>> {
 }
 
 fn indexes() -> impl Strategy<Value = Vec<Index>> {
-    let index = (text(), text(), text(), btree_map(text(), text(), 0..3), any::<i64>());
+    let details = (any::<i64>(), any::<[i32; 2]>(), any::<u64>(), [pairs(), pairs(), pairs()], any::<bool>())
+        .prop_map(
+            |(
+                field_id,
+                [first, last],
+                time,
+                [type_params, index_params, user_index_params],
+                is_auto_index,
+            )| {
+                IndexDetails {
+                    field_id,
+                    create_time: Tso(time),
+                    type_params,
+                    index_params,
+                    user_index_params,
+                    is_auto_index,
+                    min_index_version: first,
+                    max_index_version: last,
+                }
+            },
+        );
+    let index = (text(), text(), text(), btree_map(text(), text(), 0..3), any::<i64>(), details);
     vec(
-        index.prop_map(|(field_name, name, index_type, params, id)| Index {
+        index.prop_map(|(field_name, name, index_type, params, id, details)| Index {
             field_name,
             name,
             index_type,
             params,
             id,
+            details,
         }),
         0..3,
     )

@@ -41,7 +41,7 @@ pub(super) trait Object: Default {
 /// Declares the keys of an object once for reading and writing; `legacy` keys are only read, with a setter function.
 macro_rules! object {
     ($type:ident $(<$($part:ident),+>)? {
-        $($key:literal $($always:ident)? => $field:ident),+ $(,)?
+        $($key:literal $($always:ident)? => $field:ident $(. $part_of:ident)?),+ $(,)?
     } $(legacy { $($old:literal => $set:path),+ })?) => {
         impl $(<$($part: super::codec::Decode),+>)? super::codec::Object for $type $(<$($part),+>)? {
             fn read_entry<'de, Source: ::serde::de::MapAccess<'de>>(
@@ -50,7 +50,7 @@ macro_rules! object {
                 map: &mut Source,
             ) -> Result<(), Source::Error> {
                 $(if key.eq_ignore_ascii_case($key) {
-                    self.$field = super::codec::read_value(map)?;
+                    self.$field $(.$part_of)? = super::codec::read_value(map)?;
                     return Ok(());
                 })+
                 $($(if key.eq_ignore_ascii_case($old) {
@@ -77,7 +77,7 @@ macro_rules! object {
                 $(super::codec::write_entry(
                     &mut map,
                     $key,
-                    &self.$field,
+                    &self.$field $(.$part_of)?,
                     !<[&str]>::is_empty(&[$(stringify!($always))?]),
                 )?;)+
                 ::serde::ser::SerializeMap::end(map)

@@ -80,6 +80,14 @@ object!(Index {
     "index_type" => index_type,
     "params" => params,
     "index_id" => id,
+    "field_id" => details.field_id,
+    "create_time" => details.create_time,
+    "type_params" => details.type_params,
+    "index_params" => details.index_params,
+    "user_index_params" => details.user_index_params,
+    "is_auto_index" => details.is_auto_index,
+    "min_index_version" => details.min_index_version,
+    "max_index_version" => details.max_index_version,
 });
 
 object!(DatabaseBackup {

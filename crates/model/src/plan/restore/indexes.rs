@@ -38,6 +38,7 @@ mod tests {
             index_type: index_type.to_owned(),
             params: params.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
             id: 7,
+            ..Index::default()
         }
     }
 
