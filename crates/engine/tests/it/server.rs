@@ -6,10 +6,10 @@ use engine::{Advice, BackupState, CheckPurpose, CheckState, FailureKind, JobCtx,
 use milvus::Auth;
 use testkit::fake::{FakeConfig, Fault};
 
-use crate::disk;
 use crate::world::{
     World, backup_request, describe_error, restore_copy_request, restore_request, within_deadline,
 };
+use crate::{disk, samples};
 
 #[tokio::test]
 async fn every_call_of_a_backup_is_repeated_if_the_server_is_busy() {
@@ -53,6 +53,34 @@ async fn every_call_of_a_restore_is_repeated_if_the_server_is_busy() {
     world.fake.inject(Fault::RateLimited { call: "Import", times: 2 });
     let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     assert_eq!((report.kind(), report.rows()), (None, 9));
+}
+
+#[tokio::test]
+async fn a_server_that_limits_flushes_and_restores_is_served_at_its_rate() {
+    // One flush of a collection in ten seconds, answered with code 8 "rate limit exceeded[rate=0.1]".
+    let world = World::with_version("2.5.27", FakeConfig::flush_limit);
+    world.fill_books().await;
+    let milvus = world.connect().await;
+    for name in ["books", "tags"] {
+        milvus.flush(&samples::collection(name)).await.unwrap();
+    }
+    samples::insert_rows(&milvus, "books", "old", 1).await;
+    let before = world.count_calls("Flush");
+    let report = world.back_up(&backup_request("nightly")).await.unwrap();
+    assert_eq!((report.kind(), report.rows), (None, 10), "{report:?}");
+    assert!(world.count_calls("Flush") > before + 2, "a flush is refused and sent again");
+    let create_import = "/v2/vectordb/jobs/import/create";
+    let follow_import = "/v2/vectordb/jobs/import/get_progress";
+    for call in ["CreateCollection", "CreatePartition", create_import, follow_import] {
+        world.fake.inject(Fault::RateLimited { call, times: 3 });
+    }
+    let restored = world.restore(&restore_copy_request("nightly")).await.unwrap();
+    assert_eq!((restored.kind(), restored.rows()), (None, 10), "{restored:?}");
+    assert_eq!(world.count_calls(create_import), 3 + 3, "three partitions, three refusals");
+    for name in ["books", "tags"] {
+        let copy = format!("{name}_copy");
+        assert_eq!(world.fake.rows("default", &copy), world.fake.rows("default", name), "once each");
+    }
 }
 
 #[tokio::test]
