@@ -11,9 +11,11 @@ use model::mapping::Mapping;
 use model::name::CollectionRef;
 use model::plan::backup::BackupRequest;
 use model::plan::restore::{ExistingTargetPolicy, RestoreOptions, RestoreRequest};
-use model::version::ServerVersion;
+use model::selection::Selection;
+use model::version::{Release, ServerVersion};
 use serde_json::{Value, json};
 
+use crate::all_types::{self, DATABASE};
 use crate::watch::on_first_event;
 use crate::world::{World, backup_request, restore, restore_request, within_deadline};
 use crate::{disk, samples};
@@ -47,6 +49,13 @@ fn release(version: &str) -> ServerVersion {
     ServerVersion::parse(version)
 }
 
+/// Returns the live rows in the order of their texts: rows with the same key have no order.
+fn sorted_rows(world: &World, name: &CollectionRef) -> Vec<Value> {
+    let mut rows = world.fake.rows(&name.database, &name.collection);
+    rows.sort_by_cached_key(ToString::to_string);
+    rows
+}
+
 /// Returns whether a target can hold what a source of another release has written.
 fn can_hold(source: &str, target: &str) -> bool {
     let writes_groups = |version: &str| release(version).at_least((2, 6, 0));
@@ -57,29 +66,71 @@ fn can_hold(source: &str, target: &str) -> bool {
 async fn check_source(source: &'static str) {
     let from = World::with_version(source, |config| config);
     fill_shop(&from).await;
+    let milvus = from.connect().await;
+    milvus.create_database(DATABASE).await.unwrap();
+    for sample in all_types::samples(&release(source)) {
+        sample.fill(&from).await;
+    }
     if !release(source).at_least((2, 3, 0)) {
         // A flush of 2.2 does not write them.
         from.fake.sync_deletes("shop", "books");
     }
     let report = from.back_up(&backup_request("nightly")).await.unwrap();
     assert_eq!(report.failed.len() + report.vanished.len(), 0, "{source}: {report:?}");
-    let expected = rows(&from);
+    let expected = ["shop.books"].into_iter().map(samples::collection);
+    let expected =
+        expected.chain(all_types::samples(&release(source)).into_iter().map(|sample| sample.target()));
+    let expected: Vec<_> = expected.map(|name| (sorted_rows(&from, &name), name)).collect();
+    assert!(expected.iter().all(|(rows, _)| rows.len() >= 7), "{source}: {expected:?}");
     let restores = VERSIONS.map(|target| check_restore(&from, source, target, &expected).boxed());
     futures::future::join_all(restores).await;
 }
 
-async fn check_restore(from: &World, source: &str, target: &str, expected: &[Value]) {
+/// Returns what a target cannot hold of the collections of a source, as texts of the refusal, by collection.
+fn refusals(source: &str, target: &str) -> Vec<(CollectionRef, Vec<String>)> {
+    let to = release(target);
+    let refusals = all_types::samples(&release(source)).into_iter().map(|sample| {
+        let lacks = sample.needs.iter().filter(|(_, since)| !to.at_least(*since));
+        let mut texts: Vec<String> = lacks.map(|(text, _)| text.clone()).collect();
+        let is_faulty = |(from, mended): &&(Release, Release)| to.at_least(*from) && !to.at_least(*mended);
+        if sample.faults.iter().any(|fault| is_faulty(&fault)) {
+            texts.push("imports of the outputs of functions".to_owned());
+        }
+        (sample.target(), texts)
+    });
+    refusals.filter(|(_, texts)| !texts.is_empty()).collect()
+}
+
+async fn check_restore(from: &World, source: &str, target: &str, expected: &[(Vec<Value>, CollectionRef)]) {
     let into = World::with_version(target, |config| config);
     let engine = from.engine_with_target(&into);
-    let restored = restore(&engine, &restore_request("nightly"), &JobCtx::detached()).await;
-    if !can_hold(source, target) {
+    let refusals = refusals(source, target);
+    let refused = |name: &CollectionRef| refusals.iter().any(|(refused, _)| refused == name);
+    if !refusals.is_empty() || !can_hold(source, target) {
+        let restored = restore(&engine, &restore_request("nightly"), &JobCtx::detached()).await;
         let error = restored.unwrap_err().to_string();
-        assert!(error.contains("storage version 2"), "{source} into {target}: {error}");
-        return;
+        for (name, texts) in &refusals {
+            let line = error.lines().find(|line| line.contains(&format!(" cannot hold {name}: ")));
+            let line = line.unwrap_or_else(|| panic!("{source} into {target}: {name} in {error}"));
+            for text in texts {
+                assert!(line.contains(text.as_str()), "{source} into {target}: {text} in {line}");
+            }
+        }
+        assert_eq!(into.count_calls("CreateCollection") + into.count_calls("CreateDatabase"), 0);
+        if !can_hold(source, target) {
+            assert!(error.contains("storage version 2"), "{source} into {target}: {error}");
+            return;
+        }
     }
-    let restored = restored.unwrap();
+    let held: Vec<_> = expected.iter().filter(|(_, name)| !refused(name)).collect();
+    let filter = held.iter().map(|(_, name)| name.to_string()).collect::<Vec<_>>().join(",");
+    let request =
+        RestoreRequest { selection: Selection::from_filter(&filter).unwrap(), ..restore_request("nightly") };
+    let restored = restore(&engine, &request, &JobCtx::detached()).await.unwrap();
     assert_eq!(restored.kind(), None, "{source} into {target}: {restored:?}");
-    assert_eq!(rows(&into), expected, "{source} into {target}");
+    for (rows, name) in held {
+        assert_eq!(&sorted_rows(&into, name), rows, "{name} of {source} into {target}");
+    }
     let milvus = into.connect().await;
     let alias = CollectionRef::new("shop", "library");
     assert_eq!(milvus.describe_collection(&alias).await.unwrap().name, "books");

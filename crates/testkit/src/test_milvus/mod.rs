@@ -16,6 +16,7 @@ use proto::milvus::milvus_service_client::MilvusServiceClient;
 use proto::milvus::{
     CreateDatabaseRequest, DeleteRequest, DropAliasRequest, DropDatabaseRequest, InsertRequest, QueryRequest,
 };
+use proto::schema::FieldData;
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep};
 use tonic::metadata::AsciiMetadataValue;
@@ -92,12 +93,28 @@ impl TestMilvus {
         partition: Option<&str>,
         columns: &[Column],
     ) -> u64 {
+        let rows = columns.first().map_or(0, |column| column.values.len());
+        let fields = columns.iter().map(column::to_wire).collect();
+        self.insert_fields(collection, partition, fields, rows.try_into().expect("few rows")).await
+    }
+
+    /// Does the same with the fields of the message itself, for types that [`Values`] does not have.
+    ///
+    /// # Panics
+    /// Panics if the server refuses.
+    pub async fn insert_fields(
+        &self,
+        collection: &CollectionRef,
+        partition: Option<&str>,
+        fields_data: Vec<FieldData>,
+        num_rows: u32,
+    ) -> u64 {
         let request = InsertRequest {
             db_name: collection.database.clone(),
             collection_name: collection.collection.clone(),
             partition_name: partition.unwrap_or_default().to_owned(),
-            fields_data: columns.iter().map(column::to_wire).collect(),
-            num_rows: columns.first().map_or(0, |column| column.values.len()).try_into().expect("few rows"),
+            fields_data,
+            num_rows,
         };
         let send = |mut client: Client, request| async move { client.insert(request).await };
         let reply = self.call(&collection.database, request, send, |reply| reply.status.as_ref()).await;
