@@ -65,8 +65,11 @@ fn users_and_roles(rbac: &PlannedRbac) -> String {
         ("Left as they are", &rbac.kept),
     ];
     let lists = lists.into_iter().filter(|(_, listed)| !listed.is_empty());
-    let mut text: String = lists.map(|(what, listed)| format!("{what}: {}\n", listed.join(", "))).collect();
+    let mut text = String::new();
     // Writing to a String cannot fail.
+    for (what, listed) in lists {
+        let _ = writeln!(text, "{what}: {}", listed.join(", "));
+    }
     let _ = writeln!(
         text,
         "Grants to add: {} to users, {} to roles",
