@@ -31,8 +31,12 @@ pub enum MilvusErrorKind {
     CollectionNotFound,
     /// The database does not exist.
     DatabaseNotFound,
-    /// The partition, index, alias, segment or import job does not exist.
+    /// The partition, index, alias, segment or job does not exist.
     NotFound,
+    /// The snapshot does not exist.
+    SnapshotNotFound,
+    /// The snapshot is pinned, so it cannot be dropped.
+    SnapshotPinned,
     /// An object of this name already exists.
     AlreadyExists,
     /// The collection is not loaded.
@@ -119,6 +123,8 @@ impl fmt::Display for MilvusErrorKind {
             Self::CollectionNotFound => "collection not found",
             Self::DatabaseNotFound => "database not found",
             Self::NotFound => "not found",
+            Self::SnapshotNotFound => "snapshot not found",
+            Self::SnapshotPinned => "snapshot pinned",
             Self::AlreadyExists => "already exists",
             Self::NotLoaded => "not loaded",
             Self::Unsupported => "unsupported",

@@ -32,6 +32,7 @@ mod rest;
 mod schema;
 mod segment_files;
 mod segments;
+mod snapshot;
 mod status;
 mod tls;
 
@@ -46,3 +47,6 @@ pub use import::{ImportJobId, ImportPrefixes, ImportRequest, ImportState, Import
 pub use index::{IndexInfo, IndexState};
 pub use privileges::{OwnPrivileges, Trial};
 pub use segment_files::DescribedSegment;
+pub use snapshot::{
+    ExportStatus, ExternalStore, SnapshotJobId, SnapshotJobState, SnapshotPinId, SnapshotRef,
+};

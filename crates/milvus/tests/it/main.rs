@@ -13,3 +13,4 @@ mod faults;
 mod fixtures;
 mod imports;
 mod security;
+mod snapshots;
