@@ -158,6 +158,7 @@ type BackupPlan struct {
 	Objects       int64                      `protobuf:"varint,7,opt,name=objects,proto3" json:"objects,omitempty"`
 	Bytes         int64                      `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Warnings      []string                   `protobuf:"bytes,9,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Format        string                     `protobuf:"bytes,10,opt,name=format,proto3" json:"format,omitempty"` // binlog or snapshot
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +254,13 @@ func (x *BackupPlan) GetWarnings() []string {
 		return x.Warnings
 	}
 	return nil
+}
+
+func (x *BackupPlan) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
 }
 
 type PlannedCollectionBackup struct {
@@ -536,6 +544,7 @@ type RestorePlan struct {
 	Warnings            []string                    `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	StagedObjects       int64                       `protobuf:"varint,12,opt,name=staged_objects,json=stagedObjects,proto3" json:"staged_objects,omitempty"` // files that are copied or written to the store of the target first
 	Rbac                *PlannedRbac                `protobuf:"bytes,13,opt,name=rbac,proto3,oneof" json:"rbac,omitempty"`                                   // not set if the request does not demand that
+	Format              string                      `protobuf:"bytes,14,opt,name=format,proto3" json:"format,omitempty"`                                     // the format of the backup: binlog or snapshot
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -661,6 +670,13 @@ func (x *RestorePlan) GetRbac() *PlannedRbac {
 	return nil
 }
 
+func (x *RestorePlan) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
 // The users, roles and grants that a restore adds; those that exist are left as they are.
 type PlannedRbac struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -747,18 +763,20 @@ func (x *PlannedRbac) GetKept() []string {
 }
 
 type PlannedCollectionRestore struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	Source        string                     `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`                   // database.collection
-	Target        string                     `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`                   // database.collection
-	Action        string                     `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`                   // create, drop_and_create or use
-	RowsMin       int64                      `protobuf:"varint,4,opt,name=rows_min,json=rowsMin,proto3" json:"rows_min,omitempty"` // the rows of the backup minus its delete entries
-	RowsMax       int64                      `protobuf:"varint,5,opt,name=rows_max,json=rowsMax,proto3" json:"rows_max,omitempty"` // the rows of the backup
-	Load          bool                       `protobuf:"varint,6,opt,name=load,proto3" json:"load,omitempty"`
-	Aliases       []string                   `protobuf:"bytes,7,rep,name=aliases,proto3" json:"aliases,omitempty"`
-	Indexes       []string                   `protobuf:"bytes,8,rep,name=indexes,proto3" json:"indexes,omitempty"` // names
-	Partitions    []*PlannedPartitionRestore `protobuf:"bytes,9,rep,name=partitions,proto3" json:"partitions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state      protoimpl.MessageState     `protogen:"open.v1"`
+	Source     string                     `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`                   // database.collection
+	Target     string                     `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`                   // database.collection
+	Action     string                     `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`                   // create, drop_and_create or use
+	RowsMin    int64                      `protobuf:"varint,4,opt,name=rows_min,json=rowsMin,proto3" json:"rows_min,omitempty"` // the rows of the backup minus its delete entries
+	RowsMax    int64                      `protobuf:"varint,5,opt,name=rows_max,json=rowsMax,proto3" json:"rows_max,omitempty"` // the rows of the backup
+	Load       bool                       `protobuf:"varint,6,opt,name=load,proto3" json:"load,omitempty"`
+	Aliases    []string                   `protobuf:"bytes,7,rep,name=aliases,proto3" json:"aliases,omitempty"`
+	Indexes    []string                   `protobuf:"bytes,8,rep,name=indexes,proto3" json:"indexes,omitempty"` // names
+	Partitions []*PlannedPartitionRestore `protobuf:"bytes,9,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	// The names of the snapshots that are destroyed when the existing target is dropped (Milvus 3.0 and later).
+	DestroyedSnapshots []string `protobuf:"bytes,10,rep,name=destroyed_snapshots,json=destroyedSnapshots,proto3" json:"destroyed_snapshots,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *PlannedCollectionRestore) Reset() {
@@ -850,6 +868,13 @@ func (x *PlannedCollectionRestore) GetIndexes() []string {
 func (x *PlannedCollectionRestore) GetPartitions() []*PlannedPartitionRestore {
 	if x != nil {
 		return x.Partitions
+	}
+	return nil
+}
+
+func (x *PlannedCollectionRestore) GetDestroyedSnapshots() []string {
+	if x != nil {
+		return x.DestroyedSnapshots
 	}
 	return nil
 }
@@ -1168,7 +1193,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\bpause_gc\x18\x06 \x01(\bR\apauseGc\x12-\n" +
 	"\x12replace_unfinished\x18\a \x01(\bR\x11replaceUnfinished\x12\x12\n" +
 	"\x04rbac\x18\b \x01(\bR\x04rbac\x12\x16\n" +
-	"\x06format\x18\t \x01(\tR\x06format\"\x9b\x02\n" +
+	"\x06format\x18\t \x01(\tR\x06format\"\xb3\x02\n" +
 	"\n" +
 	"BackupPlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
@@ -1179,7 +1204,9 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x04rows\x18\x06 \x01(\x03R\x04rows\x12\x18\n" +
 	"\aobjects\x18\a \x01(\x03R\aobjects\x12\x14\n" +
 	"\x05bytes\x18\b \x01(\x03R\x05bytes\x12\x1a\n" +
-	"\bwarnings\x18\t \x03(\tR\bwarnings\"\xad\x01\n" +
+	"\bwarnings\x18\t \x03(\tR\bwarnings\x12\x16\n" +
+	"\x06format\x18\n" +
+	" \x01(\tR\x06format\"\xad\x01\n" +
 	"\x17PlannedCollectionBackup\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
 	"\n" +
@@ -1219,7 +1246,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\b_indexesB\a\n" +
 	"\x05_loadB\n" +
 	"\n" +
-	"\b_aliases\"\xf8\x03\n" +
+	"\b_aliases\"\x90\x04\n" +
 	"\vRestorePlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06milvus\x18\x02 \x01(\tR\x06milvus\x12\x18\n" +
@@ -1234,7 +1261,8 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	" \x01(\x03R\x05bytes\x12\x1a\n" +
 	"\bwarnings\x18\v \x03(\tR\bwarnings\x12%\n" +
 	"\x0estaged_objects\x18\f \x01(\x03R\rstagedObjects\x126\n" +
-	"\x04rbac\x18\r \x01(\v2\x1d.milvus_backup.v1.PlannedRbacH\x01R\x04rbac\x88\x01\x01B\n" +
+	"\x04rbac\x18\r \x01(\v2\x1d.milvus_backup.v1.PlannedRbacH\x01R\x04rbac\x88\x01\x01\x12\x16\n" +
+	"\x06format\x18\x0e \x01(\tR\x06formatB\n" +
 	"\n" +
 	"\b_stagingB\a\n" +
 	"\x05_rbac\"\xaf\x01\n" +
@@ -1245,7 +1273,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\n" +
 	"user_roles\x18\x04 \x01(\x03R\tuserRoles\x12\x16\n" +
 	"\x06grants\x18\x05 \x01(\x03R\x06grants\x12\x12\n" +
-	"\x04kept\x18\x06 \x03(\tR\x04kept\"\xab\x02\n" +
+	"\x04kept\x18\x06 \x03(\tR\x04kept\"\xdc\x02\n" +
 	"\x18PlannedCollectionRestore\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x16\n" +
@@ -1257,7 +1285,9 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\aindexes\x18\b \x03(\tR\aindexes\x12I\n" +
 	"\n" +
 	"partitions\x18\t \x03(\v2).milvus_backup.v1.PlannedPartitionRestoreR\n" +
-	"partitions\"\x9b\x01\n" +
+	"partitions\x12/\n" +
+	"\x13destroyed_snapshots\x18\n" +
+	" \x03(\tR\x12destroyedSnapshots\"\x9b\x01\n" +
 	"\x17PlannedPartitionRestore\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\brows_min\x18\x02 \x01(\x03R\arowsMin\x12\x19\n" +

@@ -8,7 +8,7 @@ use storage::{StorageError, StoreRole};
 
 use crate::import_cause::advice_for_import_failure;
 use crate::marker::LEASE_SECONDS;
-use crate::{Activity, BackupState, Error};
+use crate::{Activity, BackupState, Error, SnapshotJob, SnapshotJobKind};
 
 /// The suggested next step after a failure.
 ///
@@ -75,6 +75,12 @@ pub enum Advice {
     UseSerialFlush,
     /// Use the binlog format, or the default.
     UseBinlogFormat,
+    /// Copy the backup to the object store of the target, and restore it from there.
+    CopyBackupToTargetStore,
+    /// Drop the snapshot in Milvus if no other run needs it, or choose another name for the backup.
+    DropSnapshotOrChooseName,
+    /// Wait until what pins the snapshot has ended, then drop the snapshot in Milvus.
+    DropSnapshotLater,
     /// Compact the collection, then back it up again.
     CompactCollection,
     /// Try again when the collection changes less.
@@ -364,7 +370,7 @@ impl Error {
             Self::Stalled { .. } | Self::JobLost { .. } | Self::ImportedTwice { .. } => {
                 Advice::ReplaceCollection { when_milvus_answers: false }
             }
-            Self::Format { .. } | Self::Schema { .. } => Advice::UseNewerTarget,
+            Self::Format { .. } | Self::Schema { .. } | Self::NoSnapshotRestore(_) => Advice::UseNewerTarget,
             Self::Storage(error) => return advice_for_store_error(error),
             Self::Milvus(error) => return advice_for_milvus_error(error.kind()),
             Self::During { activity: Activity::Import { .. }, source } => {
@@ -376,9 +382,17 @@ impl Error {
                 };
                 forgotten.unwrap_or(Advice::ReplaceCollection { when_milvus_answers: true })
             }
+            // Milvus does not know the job any more.
+            Self::During { activity: Activity::Snapshot(job), source } if matches!(&**source, Self::Milvus(error) if error.kind() == milvus::MilvusErrorKind::NotFound) => {
+                advice_after_snapshot_job(job)
+            }
             Self::During { source, .. } => return source.advice(),
             Self::Strategy(_) => Advice::UseSerialFlush,
-            Self::RequestedFormat(_) => Advice::UseBinlogFormat,
+            Self::RequestedFormat(_) | Self::SnapshotStore(_) => Advice::UseBinlogFormat,
+            Self::SnapshotSource(_) => Advice::CopyBackupToTargetStore,
+            Self::SnapshotExists { .. } => Advice::DropSnapshotOrChooseName,
+            Self::SnapshotJobFailed { job, reason } => advice_for_snapshot_failure(job, reason),
+            Self::SnapshotJobStalled { job, .. } => advice_after_snapshot_job(job),
             Self::Version(_) => Advice::UpgradeMilvus,
             Self::Copied { .. } => Advice::TryAgain,
             Self::LeaseLost { .. } => Advice::FindOtherRun,
@@ -391,6 +405,7 @@ impl Error {
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
             | Self::NoCheckpoint { .. }
+            | Self::NoBinlogs(_)
             | Self::Encode { .. }
             | Self::Cancelled
             | Self::NotProven(_)
@@ -420,7 +435,10 @@ fn advice_for_plan_error(error: &PlanError) -> Option<Advice> {
         PlanError::TargetsMissing(_) => Advice::CreateTargets,
         PlanError::SchemaDiffers { .. } => Advice::RecreateTarget,
         PlanError::StorageVersion(..) | PlanError::MissingColumn(..) => Advice::UseNewerTarget,
-        PlanError::NotInBackup(_) | PlanError::ExternalKeys(_) => return None,
+        PlanError::NoSnapshot(_) | PlanError::SnapshotPath(..) => Advice::UseAnotherBackup,
+        PlanError::NotInBackup(_) | PlanError::ExternalKeys(_) | PlanError::SnapshotOptions(_) => {
+            return None;
+        }
     })
 }
 
@@ -430,6 +448,23 @@ fn advice_for_refused_import(error: &MilvusError) -> Option<Advice> {
     match error.kind() {
         MilvusErrorKind::Unreachable | MilvusErrorKind::Unauthenticated => of_kind(),
         _ => advice_for_import_failure(error.reason()).or_else(of_kind),
+    }
+}
+
+/// Returns the advice for a failed export or restore of a snapshot; a restore fails for the causes of imports.
+fn advice_for_snapshot_failure(job: &SnapshotJob, reason: &str) -> Advice {
+    let cause = match job.kind {
+        SnapshotJobKind::Export => None,
+        SnapshotJobKind::Restore => advice_for_import_failure(reason),
+    };
+    cause.unwrap_or_else(|| advice_after_snapshot_job(job))
+}
+
+/// Returns the advice after a job that did not complete: a restore may have left a part of its collection.
+fn advice_after_snapshot_job(job: &SnapshotJob) -> Advice {
+    match job.kind {
+        SnapshotJobKind::Export => Advice::InspectMilvusLogs,
+        SnapshotJobKind::Restore => Advice::ReplaceCollection { when_milvus_answers: false },
     }
 }
 
@@ -476,6 +511,8 @@ fn advice_for_milvus_error(kind: MilvusErrorKind) -> Option<Advice> {
         E::PermissionDenied => Advice::GrantPrivilege,
         E::RateLimited => Advice::WaitForRateLimit,
         E::Quota => Advice::FreeQuota,
+        E::SnapshotNotFound => Advice::CreateAgain,
+        E::SnapshotPinned => Advice::DropSnapshotLater,
         E::CollectionNotFound | E::DatabaseNotFound => Advice::CheckName,
         _ => return None,
     })

@@ -2,13 +2,14 @@
 
 use futures::{FutureExt, TryStreamExt};
 use model::key::ObjectKey;
-use model::layout::backup::{MB_BEGIN, ManifestFile};
+use model::layout::backup::{MB_BEGIN, MB_SNAPSHOTS, ManifestFile};
 use model::name::BackupName;
 use serde::{Deserialize, Serialize};
 use storage::{StorageError, StorageErrorKind};
 
 use crate::catalog::{Catalog, LiveRun};
 use crate::lease::Lease;
+use crate::snapshot_record::SnapshotRecord;
 use crate::{BackupState, BackupSummary, Engine, Error, Event, JobCtx, Phase};
 
 /// A request to delete a backup.
@@ -94,6 +95,7 @@ impl Engine {
         for run in &overridden {
             ctx.warn(format!("deleting {} although it is {run}", request.name));
         }
+        catalog.warn_about_snapshots(&request.name, ctx).await;
         ctx.emit(Event::Phase(Phase::Delete));
         // An interruption after this check leaves an unfinished backup.
         ctx.check()?;
@@ -138,6 +140,20 @@ impl Catalog {
             Err(error) => return Err(error),
         };
         Ok(DeletableBackup { backup, overridden })
+    }
+
+    /// Warns about snapshots that an interrupted run may have left in Milvus, because their record is deleted too.
+    async fn warn_about_snapshots(&self, name: &BackupName, ctx: &JobCtx) {
+        let key = self.layout(name).meta_file(MB_SNAPSHOTS);
+        // Without an answer, the deletion is as good as one that does not look.
+        let record = SnapshotRecord::read(&self.store, &key).await.ok().flatten().unwrap_or_default();
+        for snapshot in &record.snapshots {
+            ctx.warn(format!(
+                "snapshot {} may remain in Milvus at {}; drop it there",
+                snapshot.reference(),
+                record.milvus_address
+            ));
+        }
     }
 
     /// Returns the runs that are writing, deleting or reading a backup.

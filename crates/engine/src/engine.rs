@@ -7,7 +7,7 @@ use milvus::{ConnectConfig, Milvus};
 use model::key::ObjectKey;
 use storage::{CopyMode, Store, StoreConfig, StoreRole};
 
-use crate::{Error, ServerIdentity};
+use crate::{Error, SeenByMilvus, ServerIdentity};
 
 /// A location of files: a store and a root path in it.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct FileLocation {
     pub root_text: String,
     /// The root path inside the container of Milvus, if the disk is mounted under a different path there.
     pub seen_as: Option<String>,
+    /// How Milvus reaches the store, where it copies files between stores itself.
+    pub seen_by_milvus: SeenByMilvus,
     /// Which settings decide about the connection, for the advice after an error.
     pub role: StoreRole,
 }
@@ -33,6 +35,7 @@ impl FileLocation {
             root: ObjectKey::new(&root_text),
             root_text,
             seen_as: None,
+            seen_by_milvus: SeenByMilvus::default(),
             role: StoreRole::Milvus,
         }
     }
@@ -223,6 +226,7 @@ mod tests {
             root: ObjectKey::new("backup"),
             root_text: "backup".to_owned(),
             seen_as: None,
+            seen_by_milvus: SeenByMilvus::default(),
             role: StoreRole::Milvus,
         };
         let moved = place.relocated(Some("backups"), Some("team/a/")).unwrap();

@@ -13,8 +13,8 @@ use model::version::UnsupportedVersion;
 use rows::RowsError;
 use storage::StorageError;
 
-use crate::Advice;
 use crate::catalog::BackupState;
+use crate::{Advice, SnapshotJob, SnapshotStoreError};
 
 /// The reason why a job failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,35 @@ pub enum Error {
     /// The server does not support the requested format of the backup.
     #[error(transparent)]
     RequestedFormat(#[from] FormatError),
+    /// Milvus cannot copy snapshots between its own storage and the backup location.
+    #[error(transparent)]
+    SnapshotStore(#[from] SnapshotStoreError),
+    /// A snapshot exists that this run did not create.
+    #[error(
+        "snapshot {snapshot} of {collection} exists already; an interrupted backup of this name may have left it"
+    )]
+    SnapshotExists {
+        /// The name of the snapshot.
+        snapshot: String,
+        /// The collection.
+        collection: CollectionRef,
+    },
+    /// An export or a restore of a snapshot failed.
+    #[error("{job} failed: {reason}")]
+    SnapshotJobFailed {
+        /// The job.
+        job: SnapshotJob,
+        /// The reason that Milvus reports.
+        reason: String,
+    },
+    /// An export or a restore of a snapshot made no progress for too long.
+    #[error("{job} made no progress for {seconds} s")]
+    SnapshotJobStalled {
+        /// The job.
+        job: SnapshotJob,
+        /// The time without progress in seconds.
+        seconds: u64,
+    },
     /// The version of the server is not supported.
     #[error(transparent)]
     Version(#[from] UnsupportedVersion),
@@ -172,6 +201,15 @@ pub enum Error {
         /// The format that the manifest names.
         format: String,
     },
+    /// The L0 segments of a backup in snapshot format cannot be folded.
+    #[error("backup {0} is in format snapshot: l0compact reads only backups in format binlog")]
+    NoBinlogs(String),
+    /// The target has no restore from exported snapshots.
+    #[error("Milvus {0} cannot restore exported snapshots (3.0.1 and later can)")]
+    NoSnapshotRestore(String),
+    /// The target Milvus cannot copy the snapshots of a backup into its own storage.
+    #[error("the snapshots of the backup cannot be restored: {0}")]
+    SnapshotSource(#[source] SnapshotStoreError),
     /// The configured root path does not contain the files of this Milvus.
     #[error("no files of {collection} below {root}, although Milvus reports {rows} flushed rows")]
     WrongRoot {
@@ -377,6 +415,8 @@ pub enum Activity {
         /// The collection and partition.
         place: String,
     },
+    /// Waiting for an export or a restore of a snapshot.
+    Snapshot(SnapshotJob),
 }
 
 impl std::fmt::Display for Activity {
@@ -385,6 +425,7 @@ impl std::fmt::Display for Activity {
             Self::BackUp(collection) => write!(f, "backing up {collection}"),
             Self::Stage(collection) => write!(f, "staging {collection}"),
             Self::Import { job, place } => write!(f, "waiting for import job {job} of {place}"),
+            Self::Snapshot(job) => write!(f, "waiting for {job}"),
         }
     }
 }

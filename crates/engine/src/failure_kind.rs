@@ -40,9 +40,14 @@ impl Error {
             | Self::Mapping(_)
             | Self::Strategy(_)
             | Self::RequestedFormat(_)
+            | Self::SnapshotStore(_)
+            | Self::SnapshotSource(_)
+            | Self::NoBinlogs(_)
+            | Self::NoSnapshotRestore(_)
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
             | Self::NoCheckpoint { .. }
+            | Self::Plan(PlanError::SnapshotOptions(_))
             | Self::WrongRoot { .. } => FailureKind::Usage,
             Self::Selection(..)
             | Self::NoSuchBackup { .. }
@@ -52,6 +57,7 @@ impl Error {
             Self::NameTaken { .. }
             | Self::Occupied { .. }
             | Self::TargetIsAlias(_)
+            | Self::SnapshotExists { .. }
             | Self::Plan(
                 PlanError::TargetsExist(_) | PlanError::DropsUnconfirmed(_) | PlanError::SchemaDiffers { .. },
             ) => FailureKind::AlreadyExists,
@@ -61,6 +67,7 @@ impl Error {
             Self::NotComplete { .. }
             | Self::DamagedFile { .. }
             | Self::Damaged { .. }
+            | Self::Plan(PlanError::NoSnapshot(_) | PlanError::SnapshotPath(..))
             | Self::Unreadable { .. } => FailureKind::Damaged,
             Self::Rows { .. } | Self::Foreign { .. } | Self::JobLost { .. } | Self::ImportedTwice { .. } => {
                 FailureKind::Partial
@@ -85,6 +92,8 @@ impl Error {
             | Self::NotFlushed { .. }
             | Self::Import { .. }
             | Self::Stalled { .. }
+            | Self::SnapshotJobFailed { .. }
+            | Self::SnapshotJobStalled { .. }
             | Self::NotProven(_)
             | Self::Copied { .. }
             | Self::Encode { .. }

@@ -14,6 +14,7 @@ mod delete;
 mod engine;
 mod error;
 mod event;
+mod external_store;
 mod failure_kind;
 mod import_cause;
 mod instance;
@@ -27,6 +28,8 @@ mod progress;
 mod ready;
 mod report;
 mod restore;
+mod snapshot_job;
+mod snapshot_record;
 mod warnings;
 
 pub use admit::{Admission, Claim};
@@ -39,6 +42,7 @@ pub use delete::{DeleteOutcome, DeleteRequest, PreparedDeletion};
 pub use engine::{Engine, EngineConfig, EngineLimits, FileLocation};
 pub use error::{Activity, Error, chain};
 pub use event::{CollectionPhase, Event, Phase};
+pub use external_store::{SeenByMilvus, SnapshotStoreError};
 pub use failure_kind::FailureKind;
 pub use job::JobCtx;
 pub use l0_compaction::{L0CompactionOutcome, L0CompactionRequest, PreparedL0Compaction};
@@ -49,3 +53,4 @@ pub use report::{
     RestoreReport,
 };
 pub use restore::PreparedRestore;
+pub use snapshot_job::{SnapshotJob, SnapshotJobKind};

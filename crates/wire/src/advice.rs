@@ -176,6 +176,15 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
         }
         Advice::UseSerialFlush => format!("use {}, or the default strategy", option(O::SerialFlush)),
         Advice::UseBinlogFormat => format!("use {}, or the default format", option(O::BinlogFormat)),
+        Advice::CopyBackupToTargetStore => {
+            "copy the directory of the backup to the object store of the target, and restore it from there".into()
+        }
+        Advice::DropSnapshotOrChooseName => {
+            "drop the snapshot in Milvus if no other run needs it, or choose another name for the backup".into()
+        }
+        Advice::DropSnapshotLater => {
+            "an export or another program has pinned the snapshot; when that has ended, drop the snapshot in Milvus".into()
+        }
         Advice::CompactCollection => {
             "if the error persists, files of an interrupted write are in the collection's directories; compact the \
              collection and create the backup again"

@@ -191,19 +191,24 @@ impl BackupDetail {
         let totals = Totals::of_manifest(&backup.manifest);
         let facts = backup.facts.as_ref();
         let collections = backup.manifest.collections.iter();
+        let collections: Vec<_> =
+            collections.map(|c| CollectionDetail::new(c, facts, with_segments)).collect();
+        // Only Milvus knows the deletes in its snapshots.
+        let counts_deletes = backup.manifest.format == model::manifest::BackupFormat::Binlog;
+        let deletes = facts.filter(|_| counts_deletes).map(engine::BackupFacts::deletes);
         Self {
             name: backup.summary.name.clone(),
             state: backup.summary.state.into(),
             taken: backup.summary.taken_ms.and_then(UtcTime::from_ms),
             bytes: totals.bytes,
             objects: totals.objects,
-            rows: totals.rows,
-            deletes: facts.map(|facts| facts.deletes().map(|(_, deletes)| deletes).sum()),
+            rows: collections.iter().map(|c| c.rows).sum(),
+            deletes: deletes.map(|deletes| deletes.map(|(_, deletes)| deletes).sum()),
             milvus: backup.summary.milvus_version.clone(),
             tool: backup.summary.tool.clone(),
             source: facts.map(BackupSource::from),
             databases: backup.manifest.databases.iter().map(|database| database.name.clone()).collect(),
-            collections: collections.map(|c| CollectionDetail::new(c, facts, with_segments)).collect(),
+            collections,
         }
     }
 }
@@ -212,6 +217,8 @@ impl CollectionDetail {
     fn new(backup: &CollectionBackup, facts: Option<&engine::BackupFacts>, with_segments: bool) -> Self {
         let totals = Totals::of_collection(backup);
         let known = facts.and_then(|facts| facts.collections.get(&backup.name.to_string()));
+        let recorded_rows =
+            || known.into_iter().flat_map(|known| known.partitions.values()).map(|of| of.rows).sum();
         let partitions = || {
             let partitions = backup.partitions.iter().map(|partition| PartitionDetail {
                 name: partition.name.clone(),
@@ -225,7 +232,7 @@ impl CollectionDetail {
         Self {
             name: backup.name.to_string(),
             id: backup.id.0,
-            rows: totals.rows,
+            rows: if backup.snapshot.is_some() { recorded_rows() } else { totals.rows },
             bytes: totals.bytes,
             objects: totals.objects,
             shards: backup.shards,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::advice::{Reword, Terms, hint_of, reword_hint};
 use crate::time::duration_to_seconds;
-use crate::{BackupState, DONE, FlushStrategy, UtcTime, exit_code};
+use crate::{BackupFormat, BackupState, DONE, FlushStrategy, UtcTime, exit_code};
 
 /// The plan of a backup, which changed nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -17,6 +17,9 @@ pub struct BackupPlan {
     pub name: String,
     /// The way in which collections would be flushed.
     pub strategy: FlushStrategy,
+    /// The format in which the backup would store rows.
+    #[serde(default = "BackupFormat::binlog")]
+    pub format: BackupFormat,
     /// The way in which files would be copied, in words.
     pub copy: String,
     /// The names of the selected databases.
@@ -70,6 +73,7 @@ impl From<&model::plan::backup::BackupPreview> for BackupPlan {
             dry_run: true,
             name: plan.name.to_string(),
             strategy: model::plan::backup::FlushStrategy::from(plan.flush).into(),
+            format: BackupFormat::of_manifest(&plan.format),
             copy: plan.copy.clone(),
             databases: plan.databases.clone(),
             rows: collections.iter().map(|c| c.rows).sum(),

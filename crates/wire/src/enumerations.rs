@@ -113,6 +113,21 @@ word_enum! {
     }
 }
 
+impl BackupFormat {
+    /// Returns the format of plans of earlier releases.
+    pub(crate) const fn binlog() -> Self {
+        Self::Binlog
+    }
+
+    /// Returns the word for the format of a manifest.
+    pub(crate) fn of_manifest(format: &model::manifest::BackupFormat) -> Self {
+        match format {
+            model::manifest::BackupFormat::Snapshot => Self::Snapshot,
+            model::manifest::BackupFormat::Binlog | model::manifest::BackupFormat::Other(_) => Self::Binlog,
+        }
+    }
+}
+
 word_enum! {
     /// The load state of a collection or partition in the source.
     LoadState of model::manifest::LoadState {

@@ -5,7 +5,7 @@ use model::plan::restore::{CollectionPlan, DeleteTreatment, ImportFiles, Partiti
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::TargetAction;
+use crate::{BackupFormat, TargetAction};
 
 /// The plan of a restore, which changed nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +18,9 @@ pub struct RestorePlan {
     pub milvus: String,
     /// The host and port of the target Milvus.
     pub address: String,
+    /// The format of the backup. Milvus itself restores a snapshot, without import jobs.
+    #[serde(default = "BackupFormat::binlog")]
+    pub format: BackupFormat,
     /// The number of collections in the backup, whether selected or not.
     pub collections_in_backup: usize,
     /// The databases that the target lacks and the restore would create.
@@ -28,9 +31,9 @@ pub struct RestorePlan {
     pub collections: Vec<PlannedCollectionRestore>,
     /// The number of import jobs.
     pub jobs: usize,
-    /// The number of files to import.
+    /// The number of files to import, or of snapshots to restore.
     pub objects: u64,
-    /// The total size of the files to import in bytes.
+    /// The total size of these files in bytes.
     pub bytes: u64,
     /// The number of files that are copied or written to the store of the target first.
     #[serde(default)]
@@ -68,6 +71,9 @@ pub struct PlannedCollectionRestore {
     pub target: String,
     /// Whether the target collection is created, replaced or used.
     pub action: TargetAction,
+    /// The names of the snapshots that are destroyed when the existing target is dropped (Milvus 3.0 and later).
+    #[serde(default)]
+    pub destroyed_snapshots: Vec<String>,
     /// The smallest number of imported rows that matches the backup: its rows minus its delete entries.
     pub rows_min: u64,
     /// The largest number of imported rows that matches the backup: its rows.
@@ -119,18 +125,20 @@ impl RestorePlan {
     /// Creates the document of a restore that was prepared and not executed.
     pub fn new(prepared: &engine::PreparedRestore) -> Self {
         let (plan, server) = (prepared.plan(), prepared.server());
+        let bundles = || plan.collections.iter().filter_map(|collection| collection.bundle.as_ref());
         Self {
             dry_run: true,
             name: plan.name.to_string(),
             milvus: server.version.to_string(),
             address: server.address.clone(),
+            format: BackupFormat::of_manifest(prepared.format()),
             collections_in_backup: prepared.collections_in_backup(),
             databases_to_create: plan.databases.clone(),
             staging: plan.staging.clone(),
             collections: plan.collections.iter().map(PlannedCollectionRestore::from).collect(),
             jobs: plan.jobs().count(),
-            objects: plan.jobs().map(|job| job.objects).sum(),
-            bytes: plan.jobs().map(|job| job.bytes).sum(),
+            objects: plan.jobs().map(|job| job.objects).chain(bundles().map(|b| b.total_files)).sum(),
+            bytes: plan.jobs().map(|job| job.bytes).chain(bundles().map(|b| b.total_bytes)).sum(),
             staged_objects: plan.jobs().map(|job| job.staged_objects).sum(),
             rbac: plan.rbac.as_ref().map(PlannedRbac::from),
             warnings: plan.warnings.clone(),
@@ -158,6 +166,7 @@ impl From<&CollectionPlan> for PlannedCollectionRestore {
             source: plan.source.to_string(),
             target: plan.target.to_string(),
             action: plan.action.into(),
+            destroyed_snapshots: plan.destroyed_snapshots.clone(),
             rows_min: plan.rows().min,
             rows_max: plan.rows().max,
             load: plan.load,

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{EngineConfig, EngineLimits, FileLocation};
+use engine::{EngineConfig, EngineLimits, FileLocation, SeenByMilvus};
 use milvus::{Auth, ConnectConfig, Tls};
 use model::key::ObjectKey;
 use secrecy::ExposeSecret;
@@ -211,6 +211,7 @@ impl Config {
                     root: ObjectKey::new(&root_text),
                     root_text,
                     seen_as: None,
+                    seen_by_milvus: self.seen_by_milvus(keys),
                     role: self.role(keys),
                 })
             }
@@ -218,6 +219,18 @@ impl Config {
                 Err(validate::unsupported_provider(values, keys))
             }
         }
+    }
+
+    /// How Milvus reaches an object store, for the snapshots that it exports and restores itself.
+    fn seen_by_milvus(&self, keys: &StorageKeys) -> SeenByMilvus {
+        let values = &self.values;
+        let host = values.text(keys.milvus_address);
+        let port = match values.number(keys.milvus_port) {
+            0 => values.number(keys.port),
+            port => port,
+        };
+        let address = (!host.is_empty()).then(|| format!("{host}:{port}"));
+        SeenByMilvus { provider: values.provider(keys.provider).name_in_milvus().to_owned(), address }
     }
 
     /// Which storage's settings decide about the connection: a backup storage inherits those of Milvus's.

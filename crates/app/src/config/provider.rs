@@ -72,6 +72,19 @@ impl Provider {
         self.spellings()[0]
     }
 
+    /// Returns the name that Milvus gives the provider; those without a dialect of their own are `aws`.
+    pub(in crate::config) const fn name_in_milvus(self) -> &'static str {
+        match self {
+            Self::Local | Self::Minio | Self::S3 | Self::Aws | Self::Ceph => "aws",
+            Self::Gcp => "gcp",
+            Self::GcpNative => "gcpnative",
+            Self::Azure => "azure",
+            Self::Aliyun => "aliyun",
+            Self::Tencent => "tencent",
+            Self::Hwc => "huawei",
+        }
+    }
+
     /// Returns the name, followed by the spellings of earlier releases.
     const fn spellings(self) -> &'static [&'static str] {
         match self {

@@ -44,6 +44,7 @@ pub(crate) fn bucket_place(endpoint: &str, bucket: &str, root: &str) -> FileLoca
         root: ObjectKey::new(root),
         root_text: root.to_owned(),
         seen_as: None,
+        seen_by_milvus: engine::SeenByMilvus::default(),
         role: storage::StoreRole::Milvus,
     }
 }

@@ -193,7 +193,10 @@ impl PreparedBackup {
     }
 
     /// Lists the segments that are flushed already; the newest rows are not among them.
-    async fn list_flushed_segments(&self, name: &CollectionRef) -> Result<SettledSegments, CaptureError> {
+    pub(super) async fn list_flushed_segments(
+        &self,
+        name: &CollectionRef,
+    ) -> Result<SettledSegments, CaptureError> {
         let mut segments = self.source.milvus.segments(name).await?;
         let listed = segments.len();
         segments.retain(|segment| segment.state == SegmentState::Flushed);
@@ -342,7 +345,7 @@ impl PreparedBackup {
 }
 
 /// Combines the description of a collection with its partitions and segments into the form of the manifest.
-fn assemble_backup(
+pub(super) fn assemble_backup(
     name: &CollectionRef,
     described: &DescribedCollection,
     partitions: &[(String, PartitionId)],

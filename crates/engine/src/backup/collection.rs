@@ -1,9 +1,11 @@
 //! Backs up one collection: captures, copies and verifies it, and repeats this if Milvus changed it meanwhile.
 
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::ids::FileId;
+use model::manifest::BackupFormat;
 use model::name::CollectionRef;
 use model::plan::backup::{CollectionCopyPlan, CopyAction, Origin};
 use storage::CopyItem;
@@ -86,6 +88,9 @@ impl BackupRun<'_> {
 
     /// Captures a collection, and removes its copied files if it is not part of the backup.
     async fn capture_once(&self, name: &CollectionRef) -> Result<CapturedCollection, CaptureError> {
+        if self.prepared.format == BackupFormat::Snapshot {
+            return self.export_collection(name).await;
+        }
         let mut described = self.describe_and_flush(name).await?;
         let captured = self.copy_until_unchanged(name, &mut described).await;
         if matches!(captured, Err(CaptureError::Vanished | CaptureError::Incomplete(_))) {
@@ -139,7 +144,13 @@ impl BackupRun<'_> {
                         .map_err(Error::from)?;
                     let flush = described.cut.as_ref().map(|cut| cut.flush_duration).unwrap_or_default();
                     let Snapshot { backup, warnings, .. } = snapshot;
-                    return Ok(CapturedCollection { backup, deletes, flush, warnings });
+                    return Ok(CapturedCollection {
+                        backup,
+                        rows: BTreeMap::new(),
+                        deletes,
+                        flush,
+                        warnings,
+                    });
                 }
                 verify::Verdict::Differs(error) => last_error = Some(error),
             }

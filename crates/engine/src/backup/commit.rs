@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use model::manifest::{BackupFormat, ClusterFlush, DatabaseBackup, Manifest};
+use model::manifest::{BackupFormat, ClusterFlush, DatabaseBackup, Manifest, ManifestSummary};
 use model::plan::backup::FlushStrategy;
 
 use super::{BackupRun, CapturedCollection, PreparedBackup};
-use crate::catalog::{BackupFacts, CollectionFacts};
+use crate::catalog::{BackupFacts, CollectionFacts, reject_damages};
 use crate::clock::now_ms;
 use crate::lease::Lease;
 use crate::{BackupReport, Error};
@@ -25,6 +25,9 @@ pub(super) async fn commit_backup(
     let manifest = Arc::new(manifest);
     let PreparedBackup { request, catalog, .. } = &run.prepared;
     let (name, log_root) = (&request.name, &run.engine.config.source.root_text);
+    if manifest.format == BackupFormat::Snapshot {
+        reject_damages(name, catalog.inspect_bundles(name, &manifest).await?.into_iter())?;
+    }
     catalog.write_manifest_files(name, &manifest, &facts, log_root).await?;
     // If this process stalled until the lease expired, another run may own the name now.
     lease.confirm().await?;
@@ -37,6 +40,9 @@ fn build_manifest(
     facts: &BackupFacts,
     size: u64,
 ) -> Manifest {
+    // The size of snapshots is recorded with their collections only, as the Go tool does.
+    let (size, snapshot_bytes) =
+        if run.prepared.format == BackupFormat::Snapshot { (0, size) } else { (size, 0) };
     Manifest {
         id: facts.job.clone(),
         name: run.prepared.request.name.to_string(),
@@ -44,19 +50,20 @@ fn build_manifest(
         end_time_ms: Some(facts.ended_ms),
         size,
         milvus_version: facts.milvus_version.clone(),
-        format: BackupFormat::Binlog,
+        format: run.prepared.format.clone(),
         databases: Vec::new(),
         collections: captured.into_iter().map(|c| c.backup).collect(),
         rbac: run.prepared.rbac.clone(),
         cluster_flush: None,
-        summary: Some(facts.summarize()),
+        summary: Some(ManifestSummary { snapshot_bytes, ..facts.summarize() }),
     }
 }
 
 fn build_facts(run: &BackupRun<'_>, captured: &[CapturedCollection], report: &BackupReport) -> BackupFacts {
     let server = run.prepared.source.milvus.server();
-    let collections =
-        captured.iter().map(|c| (c.backup.name.to_string(), CollectionFacts::new(&c.backup, &c.deletes)));
+    let collections = captured
+        .iter()
+        .map(|c| (c.backup.name.to_string(), CollectionFacts::new(&c.backup, &c.rows, &c.deletes)));
     BackupFacts {
         format_version: 1,
         tool: run.engine.config.tool.clone(),

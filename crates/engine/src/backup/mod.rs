@@ -8,9 +8,12 @@ mod commit;
 mod copied_files;
 mod databases;
 mod flush;
+mod format_checks;
 mod gc_pause;
 mod preflight;
 mod settle;
+mod snapshot;
+mod snapshot_calls;
 mod surplus;
 mod verify;
 
@@ -19,13 +22,14 @@ pub(crate) use preflight::{
 };
 
 use std::collections::BTreeMap;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use model::ids::PartitionId;
-use model::manifest::{CollectionBackup, Rbac};
+use model::layout::backup::MB_SNAPSHOTS;
+use model::manifest::{BackupFormat, CollectionBackup, Rbac};
 use model::name::CollectionRef;
 use model::plan::backup::{BackupPreview, BackupRequest, PlannedCollection, ResolvedFlush, Totals};
 use storage::{CopyMethod, Mover, MoverOptions};
@@ -36,6 +40,7 @@ use crate::catalog::{Catalog, describe_imported_rows};
 use crate::instance::Instance;
 use crate::lease::Lease;
 use crate::outage::warn_about_outages;
+use crate::snapshot_record::SnapshotLedger;
 use crate::warnings::Warnings;
 use crate::{
     BackupReport, BackupState, DeleteRequest, Engine, EngineLimits, Error, Event, FailedCollection, JobCtx,
@@ -49,6 +54,7 @@ use crate::{
 pub struct PreparedBackup {
     request: BackupRequest,
     flush: ResolvedFlush,
+    format: BackupFormat,
     source: Instance,
     catalog: Catalog,
     mover: Mover,
@@ -69,12 +75,16 @@ struct BackupRun<'a> {
     warnings: Warnings<'a>,
     /// Limits the warning that rows cannot be compared to one for each backup.
     count_warning: Once,
+    /// The snapshots that the backup has in Milvus.
+    snapshots: Arc<SnapshotLedger>,
     ctx: &'a JobCtx,
 }
 
 /// A collection that was copied and verified.
 struct CapturedCollection {
     backup: CollectionBackup,
+    /// The number of rows by partition of an exported snapshot, which has no segments; empty if they are not known.
+    rows: BTreeMap<PartitionId, u64>,
     /// The number of delete entries by partition.
     deletes: BTreeMap<PartitionId, u64>,
     /// The duration of the flush, without the wait for its segments.
@@ -101,7 +111,10 @@ impl Engine {
     /// Creates the backup; on failure or cancellation, an unfinished backup remains.
     pub async fn backup(&self, prepared: PreparedBackup, ctx: &JobCtx) -> Result<BackupReport, Error> {
         let warnings = Warnings::new(ctx, prepared.warnings.clone());
-        let run = BackupRun { prepared, engine: self, warnings, count_warning: Once::new(), ctx };
+        let record = prepared.catalog.layout(&prepared.request.name).meta_file(MB_SNAPSHOTS);
+        let address = prepared.source.milvus.server().address.clone();
+        let snapshots = Arc::new(SnapshotLedger::new(prepared.catalog.store.clone(), record, address));
+        let run = BackupRun { prepared, engine: self, warnings, count_warning: Once::new(), snapshots, ctx };
         // Boxed to keep the future of the caller small.
         run.execute().boxed().await
     }
@@ -110,8 +123,11 @@ impl Engine {
 impl PreparedBackup {
     /// Lists the files that the backup would copy in the current state of Milvus, without a flush.
     pub async fn preview(&self, ctx: &JobCtx) -> Result<BackupPreview, Error> {
-        let previews: Vec<_> =
-            self.collections.iter().map(|name| self.preview_collection(name).boxed()).collect();
+        let exports = self.format == BackupFormat::Snapshot;
+        let preview = |name| {
+            if exports { self.preview_export(name).boxed() } else { self.preview_collection(name).boxed() }
+        };
+        let previews: Vec<_> = self.collections.iter().map(preview).collect();
         let previews = stream::iter(previews).buffered(8).try_collect::<Vec<Option<PlannedCollection>>>();
         let collections = ctx.run(previews).await?;
         let mut warnings = self.warnings.clone();
@@ -124,9 +140,15 @@ impl PreparedBackup {
         Ok(BackupPreview {
             name: self.request.name.clone(),
             flush: self.flush,
+            format: self.format.clone(),
             databases: self.databases.clone(),
             collections: collections.into_iter().flatten().collect(),
-            copy: describe_copy_method(self.mover.copy_method()).to_owned(),
+            copy: if exports {
+                "snapshots, exported by Milvus itself; their size is not known before"
+            } else {
+                describe_copy_method(self.mover.copy_method())
+            }
+            .to_owned(),
             warnings,
         })
     }
@@ -147,6 +169,9 @@ impl BackupRun<'_> {
         let pause = prepared.request.pause_gc || self.engine.config.limits.pause_gc;
         let paused = if pause { self.pause_gc().await } else { None };
         let result = ctx.run(lease.run(self.copy_and_commit(&lease)).boxed()).await;
+        if !lease.was_lost() {
+            self.drop_remaining_snapshots().await;
+        }
         if let Some(paused) = paused {
             self.resume_gc(paused).await;
         }
@@ -163,6 +188,7 @@ impl BackupRun<'_> {
             return Err(Error::NameTaken { name: name.to_string(), state: found.state });
         }
         self.ctx.emit(Event::Note(format!("replacing the unfinished backup {name}")));
+        self.drop_recorded_snapshots().await;
         let request = DeleteRequest { name: name.clone(), force: false };
         catalog.claim_and_remove(self.engine, &request, found.state, self.ctx).await
     }
@@ -216,6 +242,7 @@ impl BackupRun<'_> {
         let totals = captured.iter().map(|c| Totals::of_collection(&c.backup));
         let (rows, objects, bytes) =
             totals.fold((0, 0, 0), |(r, o, b), t| (r + t.rows, o + t.objects, b + t.bytes));
+        let rows = rows + captured.iter().flat_map(|c| c.rows.values()).sum::<u64>();
         let seal_times = || captured.iter().filter_map(|c| c.backup.seal_time_s);
         let cut = match cluster {
             Some(cluster) => cluster.flushed.cut.map(|(first, last)| (first.seconds(), last.seconds())),

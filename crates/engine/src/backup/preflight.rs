@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::MilvusError;
 use model::ids::CollectionId;
+use model::manifest::BackupFormat;
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, FlushStrategy, ResolvedFlush};
 use model::segment::SegmentState;
 use model::selection::Selected;
 
 use super::capture::{CONTRADICTION_ATTEMPTS, contradiction_pauses};
+use super::format_checks::{choose_format, leave_out_external, refuse_unsupported_segments};
 use super::{PreparedBackup, create_mover};
 use crate::catalog::Catalog;
 use crate::check::describe_shortened_lists;
@@ -23,6 +25,7 @@ pub(crate) struct CheckedBackup {
     pub(crate) catalog: Catalog,
     pub(crate) source: Instance,
     pub(crate) flush: ResolvedFlush,
+    pub(crate) format: BackupFormat,
     pub(super) selected: Selected,
     /// The warnings of the checks, which are not emitted yet.
     pub(super) warnings: Vec<String>,
@@ -45,7 +48,7 @@ pub(crate) async fn check_backup_request(
         return Err(Error::NoRbac(source.milvus.server().version.to_string()));
     }
     let flush = request.strategy.resolve(source.milvus.capabilities())?;
-    request.format.resolve(flush, source.milvus.capabilities())?;
+    let format = choose_format(engine, request, flush, &source, &catalog)?;
     let contents = list_instance(&source).await?;
     let selected = request.selection.select(&contents.databases, &contents.collections);
     let selected = selected.map_err(|e| Error::Selection(e, None))?;
@@ -56,7 +59,7 @@ pub(crate) async fn check_backup_request(
     if flush.copies_rows() {
         warnings.extend(describe_uncommitted_imports(&source).await);
     }
-    Ok(CheckedBackup { catalog, source, flush, selected, warnings })
+    Ok(CheckedBackup { catalog, source, flush, format, selected, warnings })
 }
 
 /// Describes the import jobs that wait for their commit: Milvus does not tell their segments from others.
@@ -87,13 +90,18 @@ pub(super) async fn prepare_backup(
         databases: checked.selected.databases.len(),
         how: FlushStrategy::from(checked.flush).as_str().to_owned(),
     });
-    for warning in &checked.warnings {
+    let CheckedBackup { catalog, source, flush, format, selected, mut warnings } = checked;
+    let Selected { databases, mut collections, .. } = selected;
+    if format == BackupFormat::Snapshot {
+        warnings.extend(leave_out_external(&source, &mut collections).await?);
+    }
+    for warning in &warnings {
         ctx.warn(warning.as_str());
     }
-    if checked.flush.copies_rows() {
-        confirm_source_root(&checked.source, &checked.selected.collections).await?;
+    if flush.copies_rows() && format == BackupFormat::Binlog {
+        confirm_source_root(&source, &collections).await?;
+        refuse_unsupported_segments(&source, &collections).await?;
     }
-    let CheckedBackup { catalog, source, flush, selected, mut warnings } = checked;
     // Read before anything is copied, because it needs a privilege of its own.
     let rbac = if request.rbac { Some(source.milvus.read_rbac().await?) } else { None };
     if let Some(users) = rbac.as_ref().map(|rbac| rbac.users.len()).filter(|users| *users > 0) {
@@ -104,11 +112,11 @@ pub(super) async fn prepare_backup(
         warnings.push(warning);
     }
     let mover = create_mover(&source.store, &catalog.store, &engine.config.limits)?;
-    let Selected { databases, collections, .. } = selected;
     let request = request.clone();
     Ok(PreparedBackup {
         request,
         flush,
+        format,
         source,
         catalog,
         mover,

@@ -29,6 +29,15 @@ pub(crate) enum Damage {
         /// Its size in bytes according to the manifest.
         expected: u64,
     },
+    /// A directory of snapshots has fewer or smaller files than Milvus exported.
+    Bundle {
+        /// The store and prefix of the directory.
+        place: String,
+        /// The number of files that exist, and their size in bytes.
+        found: (u64, u64),
+        /// The number of files that were exported, and their size in bytes.
+        expected: (u64, u64),
+    },
     /// A delta log for all partitions is not in the manifest, so deleted rows would come back; contains its location.
     UnlistedDeletes(String),
 }
@@ -38,6 +47,9 @@ impl std::fmt::Display for Damage {
         match self {
             Self::Missing(key) => write!(f, "{key} is missing"),
             Self::Size { key, found, expected } => write!(f, "{key} has {found} bytes instead of {expected}"),
+            Self::Bundle { place, found: (files, bytes), expected: (all, size) } => {
+                write!(f, "{place} has {files} of {all} files of snapshots, and {bytes} of {size} bytes")
+            }
             Self::UnlistedDeletes(key) => write!(
                 f,
                 "{key} has deletes for all partitions, but the metadata does not list it (full_meta.json does, where it \

@@ -75,11 +75,17 @@ pub struct PartitionFacts {
 }
 
 impl CollectionFacts {
-    /// Collects the facts about a collection, given the number of delete entries of each partition.
-    pub(crate) fn new(backup: &CollectionBackup, deletes: &BTreeMap<PartitionId, u64>) -> Self {
+    /// Collects the facts about a collection, given the number of delete entries of each partition, and that of the rows
+    /// that are not in segments.
+    pub(crate) fn new(
+        backup: &CollectionBackup,
+        rows: &BTreeMap<PartitionId, u64>,
+        deletes: &BTreeMap<PartitionId, u64>,
+    ) -> Self {
         let totals = Totals::of_collection(backup);
         let partitions = backup.partitions.iter().map(|p| {
-            let rows = p.segments.iter().map(|s| s.rows).sum();
+            let in_segments: u64 = p.segments.iter().map(|s| s.rows).sum();
+            let rows = in_segments + rows.get(&p.id).copied().unwrap_or_default();
             let deletes = deletes.get(&p.id).copied().unwrap_or_default();
             (p.name.clone(), PartitionFacts { id: p.id.0, rows, deletes })
         });
@@ -107,7 +113,13 @@ impl BackupFacts {
             rows: partitions().map(|p| p.rows).sum(),
             deletes: partitions().map(|p| p.deletes).sum(),
             objects: collections().map(|c| c.objects).sum(),
+            snapshot_bytes: 0,
         }
+    }
+
+    /// Returns the id of every partition with the number of its rows.
+    pub fn rows(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
+        self.collections.values().flat_map(|c| c.partitions.values()).map(|p| (p.id, p.rows))
     }
 
     /// Returns the id of every partition with the number of its delete entries.

@@ -277,7 +277,7 @@ fn summary_from_head(name: &BackupName, head: &Manifest) -> BackupSummary {
         state: BackupState::Complete,
         taken_ms: summary.map(|s| s.taken_ms),
         ended_ms: head.end_time_ms,
-        size: Some(head.size),
+        size: Some(head.size + head.summary.as_ref().map_or(0, |summary| summary.snapshot_bytes)),
         collections: summary.map(|s| s.collections),
         rows: summary.map(|s| s.rows),
         milvus_version: Some(head.milvus_version.clone()).filter(|v| !v.is_empty()),

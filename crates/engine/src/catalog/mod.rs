@@ -1,5 +1,6 @@
 //! The catalog: the backups below a backup root, their states and contents.
 
+mod bundles;
 mod compare;
 mod deletes;
 mod facts;

@@ -27,14 +27,14 @@ pub struct BackupDetail {
 }
 
 impl BackupDetail {
-    /// Fails if the backup is not in binlog format.
+    /// Fails if the backup is in a format that this version does not know.
     pub(crate) fn check_format(&self, name: &BackupName) -> Result<(), Error> {
-        let format = match &self.manifest.format {
-            BackupFormat::Binlog => return Ok(()),
-            BackupFormat::Snapshot => "snapshot".to_owned(),
-            BackupFormat::Other(other) => other.clone(),
-        };
-        Err(Error::Format { name: name.to_string(), format })
+        match &self.manifest.format {
+            BackupFormat::Binlog | BackupFormat::Snapshot => Ok(()),
+            BackupFormat::Other(format) => {
+                Err(Error::Format { name: name.to_string(), format: format.clone() })
+            }
+        }
     }
 }
 

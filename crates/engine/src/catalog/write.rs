@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::key::ObjectKey;
 use model::layout::backup::{MB_MANIFEST, ManifestFile};
-use model::manifest::{Manifest, json};
+use model::manifest::{BackupFormat, Manifest, json};
 use model::name::BackupName;
 use tokio::sync::mpsc;
 
@@ -25,7 +25,14 @@ impl Catalog {
         facts: &BackupFacts,
         log_root: &str,
     ) -> Result<(), Error> {
-        for file in ManifestFile::ALL.into_iter().filter(|file| *file != ManifestFile::Head) {
+        // Snapshots have neither partition nor segment files, so that no reader takes the backup for an empty one.
+        let has_levels = manifest.format != BackupFormat::Snapshot;
+        let wanted = |file: &ManifestFile| match file {
+            ManifestFile::Head => false,
+            ManifestFile::Partitions | ManifestFile::Segments => has_levels,
+            ManifestFile::Collections | ManifestFile::Full => true,
+        };
+        for file in ManifestFile::ALL.into_iter().filter(wanted) {
             self.write_streamed(name, file, manifest, log_root).await?;
         }
         let key = self.layout(name).meta_file(MB_MANIFEST);

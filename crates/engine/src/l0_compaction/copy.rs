@@ -51,7 +51,7 @@ pub(super) async fn copy_collection(
     verify(prepared, &copied).await?;
     let deletes = prepared.catalog.count_delete_entries(&prepared.request.into, &copied).await?;
     emit(CollectionPhase::Done);
-    let facts = CollectionFacts::new(&copied, &deletes);
+    let facts = CollectionFacts::new(&copied, &BTreeMap::new(), &deletes);
     Ok((copied, facts))
 }
 

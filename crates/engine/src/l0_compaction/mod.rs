@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use futures::{FutureExt, TryFutureExt};
 use model::ids::SegmentId;
 use model::layout::backup::ManifestFile;
-use model::manifest::{CollectionBackup, Manifest};
+use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::name::BackupName;
 use model::plan::backup::Totals;
 use model::plan::restore::DeleteEffect;
@@ -116,6 +116,9 @@ async fn prepare(engine: &Engine, request: &L0CompactionRequest) -> Result<Prepa
     let catalog = Catalog::open(engine)?;
     let source = catalog.read_complete_backup(&request.name).await?;
     source.check_format(&request.name)?;
+    if source.manifest.format == BackupFormat::Snapshot {
+        return Err(Error::NoBinlogs(request.name.to_string()));
+    }
     let replaces = |state| request.replace && state != BackupState::Running && request.into != request.name;
     let replaced = check_name_is_free(&catalog, &request.into, replaces).await?;
     let mover = create_mover(&catalog.store, &catalog.store, &engine.config.limits)?;

@@ -20,15 +20,15 @@ use crate::{
 
 /// What an attempt to restore a collection has done so far, which also a failed attempt reports.
 #[derive(Default)]
-struct Attempt {
+pub(super) struct Attempt {
     /// Whether the collection of the same name was dropped.
-    dropped: bool,
+    pub(super) dropped: bool,
     /// The aliases of the dropped collection, as long as the target lacks them.
-    aliases: Vec<String>,
+    pub(super) aliases: Vec<String>,
     /// Whether the target exists because of this restore.
-    created: bool,
-    partitions: Vec<PartitionRows>,
-    lacks: Vec<String>,
+    pub(super) created: bool,
+    pub(super) partitions: Vec<PartitionRows>,
+    pub(super) lacks: Vec<String>,
 }
 
 impl RestoreRun<'_> {
@@ -100,6 +100,9 @@ impl RestoreRun<'_> {
             .collections
             .get(plan.index)
             .ok_or_else(|| Error::Task("plan and manifest".into()))?;
+        if let Some(bundle) = &plan.bundle {
+            return self.restore_bundle(plan, bundle, data, attempt).boxed().await;
+        }
         let ctx = self.ctx;
         let turn = ctx.run(data.proof.wait_for_turn(!plan.jobs.is_empty(), &plan.target.to_string())).await?;
         self.emit_phase(plan, CollectionPhase::Creating);

@@ -4,6 +4,7 @@ mod collection;
 mod create;
 mod data_access;
 mod delete_effects;
+mod destroyed_snapshots;
 mod finish;
 mod foreign_rows;
 mod import;
@@ -15,6 +16,7 @@ mod preflight;
 mod proof;
 mod queue;
 mod rbac;
+mod snapshot;
 mod stage;
 mod truncation;
 
@@ -26,7 +28,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use milvus::Milvus;
-use model::manifest::{Manifest, Rbac};
+use model::manifest::{BackupFormat, Manifest, Rbac};
 use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 
 use crate::catalog::Catalog;
@@ -73,6 +75,11 @@ impl PreparedRestore {
     fn ezk_of(&self, database: &str) -> String {
         let key = self.manifest.databases.iter().find(|db| db.name == database).map(|db| db.ezk.as_str());
         self.request.ezk_mapping.apply(key.unwrap_or_default()).to_owned()
+    }
+
+    /// Returns the format of the backup.
+    pub fn format(&self) -> &BackupFormat {
+        &self.manifest.format
     }
 
     /// Returns the number of collections in the backup, whether selected or not.
@@ -195,11 +202,14 @@ impl RestoreRun<'_> {
                 let target = plan.target.clone();
                 self.ctx.emit(Event::Target { collection: collection.clone(), target });
             }
-            let (objects, bytes) =
-                plan.jobs.iter().fold((0, 0), |(o, b), job| (o + job.objects, b + job.bytes));
+            let (objects, bytes) = match &plan.bundle {
+                Some(bundle) => (bundle.total_files, bundle.total_bytes),
+                None => plan.jobs.iter().fold((0, 0), |(o, b), job| (o + job.objects, b + job.bytes)),
+            };
             self.ctx.emit(Event::Planned { collection: collection.clone(), objects, bytes });
-            if !plan.jobs.is_empty() {
-                self.ctx.emit(Event::Import { collection, done: 0, jobs: plan.jobs.len(), rows: 0 });
+            let jobs = if plan.bundle.is_some() { 1 } else { plan.jobs.len() };
+            if jobs > 0 {
+                self.ctx.emit(Event::Import { collection, done: 0, jobs, rows: 0 });
             }
         }
     }

@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::Milvus;
 use model::ids::PartitionId;
 use model::layout::backup::ManifestFile;
-use model::manifest::{CollectionBackup, Manifest};
+use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{
@@ -21,10 +21,11 @@ use model::version::{Capabilities, ServerVersion};
 use super::PreparedRestore;
 use super::data_access::determine_data_access;
 use super::delete_effects::find_delete_effects;
+use super::destroyed_snapshots::find_destroyed_snapshots;
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
 use super::truncation::find_ends;
 use crate::backup::{confirm_source_root, list_collections_of};
-use crate::catalog::{BackupDetail, Catalog, describe_imported_rows, reject_damages};
+use crate::catalog::{BackupDetail, BackupFacts, Catalog, describe_imported_rows, reject_damages};
 use crate::instance::Instance;
 use crate::{Advice, Engine, Error, Event, JobCtx};
 
@@ -35,6 +36,8 @@ pub(crate) struct CheckedRestore {
     pub(crate) targets: Targets,
     /// The existing collections that the restore will drop.
     pub(crate) drops: BTreeSet<CollectionRef>,
+    /// Warnings about the snapshots that the drops destroy.
+    drop_warnings: Vec<String>,
     detail: BackupDetail,
     facts: TargetFacts,
 }
@@ -57,11 +60,16 @@ pub(crate) async fn check_restore_request(
         return Err(Error::NoRbac(target.milvus.server().version.to_string()));
     }
     let (drops, facts) = (BTreeSet::new(), TargetFacts::default());
-    let mut checked = CheckedRestore { catalog, target, targets, drops, detail, facts };
-    let selected = checked.selected_collections();
-    let ends = selected.iter().filter_map(|backup| find_ends(request, backup, &checked.target.milvus).err());
-    let mut problems: Vec<Error> = ends.collect();
-    problems.extend(schema_problems(&checked.target, &selected, !request.options.meta_only));
+    let mut checked =
+        CheckedRestore { catalog, target, targets, drops, drop_warnings: Vec::new(), detail, facts };
+    let mut problems: Vec<Error> = if checked.is_snapshot() {
+        check_snapshot_target(engine, &checked, request).err().into_iter().collect()
+    } else {
+        let selected = checked.selected_collections();
+        let milvus = &checked.target.milvus;
+        let ends = selected.iter().filter_map(|backup| find_ends(request, backup, milvus).err());
+        ends.chain(schema_problems(&checked.target, &selected, !request.options.meta_only)).collect()
+    };
     let aliases = checked.wanted_aliases();
     let head = checked.catalog.layout(&request.name).manifest_file(ManifestFile::Head);
     let (backup, target) = (&checked.catalog.store, &checked.target);
@@ -81,10 +89,17 @@ pub(crate) async fn check_restore_request(
     if !problems.is_empty() {
         return Err(Error::from_problems(problems));
     }
+    let destroyed = find_destroyed_snapshots(&checked.target, &checked.drops).await?;
+    checked.facts.snapshots = destroyed.snapshots;
+    checked.drop_warnings = destroyed.warnings;
     Ok(checked)
 }
 
 impl CheckedRestore {
+    fn is_snapshot(&self) -> bool {
+        self.manifest().format == BackupFormat::Snapshot
+    }
+
     fn manifest(&self) -> &Manifest {
         &self.detail.manifest
     }
@@ -130,7 +145,12 @@ pub(super) async fn prepare_restore(
         ctx.warn(format!("no collection matches the rename rule {}", checked.targets.unused.join(", ")));
     }
     let mut uncounted = Vec::new();
-    if !request.options.meta_only {
+    if checked.is_snapshot() {
+        let damages = checked.catalog.inspect_bundles(&request.name, checked.manifest()).await?;
+        reject_damages(&request.name, damages.into_iter())?;
+        let facts = checked.detail.facts.iter().flat_map(BackupFacts::rows);
+        checked.facts.recorded_rows = facts.map(|(id, rows)| (PartitionId(id), rows)).collect();
+    } else if !request.options.meta_only {
         let mut prefixes = inspect_prefixes(&checked, request).await?;
         let collections = checked.selected_collections();
         let ignores_times = checked.facts.importer.ignores_delete_times;
@@ -147,6 +167,7 @@ pub(super) async fn prepare_restore(
         plan.map_err(|problems| Error::from_problems(problems.into_iter().map(Error::from).collect()))?;
     plan.warnings.extend(checked.target.milvus.server().version.describe_unknown());
     plan.warnings.append(&mut uncounted);
+    plan.warnings.append(&mut checked.drop_warnings);
     plan.warnings.extend(describe_used_targets(&checked.target, &plan).await?);
     if let Some(silent) = describe_silent_rest(&checked.target.milvus).await {
         ctx.emit(Event::Note(silent.to_owned()));
@@ -155,6 +176,7 @@ pub(super) async fn prepare_restore(
     let index_warnings = describe_unknown_indexes(&plan, capabilities);
     plan.warnings.extend(index_warnings);
     plan.warnings.extend(describe_endangered_deletes(&plan, capabilities));
+    let is_snapshot = checked.is_snapshot();
     let CheckedRestore { catalog, target, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
     // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
@@ -173,7 +195,12 @@ pub(super) async fn prepare_restore(
         address: server.address.clone(),
         collections: plan.collections.len(),
         databases: plan.collections.iter().map(|c| &c.target.database).collect::<BTreeSet<_>>().len(),
-        how: if plan.staging.is_some() { "staged".to_owned() } else { "in place".to_owned() },
+        how: match (&plan.staging, is_snapshot) {
+            (_, true) => "snapshots",
+            (Some(_), false) => "staged",
+            (None, false) => "in place",
+        }
+        .to_owned(),
     });
     let (request, mut manifest) = (request.clone(), detail.manifest);
     let rbac = manifest.rbac.take().filter(|_| request.options.rbac);
@@ -243,6 +270,21 @@ fn describe_unknown_indexes(plan: &RestorePlan, capabilities: &Capabilities) -> 
     problems
         .map(|(target, problem)| format!("{target}: the target cannot build the index of {problem}"))
         .collect()
+}
+
+/// Fails if the target cannot restore exported snapshots, or cannot copy those of the backup into its storage.
+fn check_snapshot_target(
+    engine: &Engine,
+    checked: &CheckedRestore,
+    request: &RestoreRequest,
+) -> Result<(), Error> {
+    let milvus = &checked.target.milvus;
+    if !milvus.capabilities().exports_snapshots {
+        return Err(Error::NoSnapshotRestore(milvus.server().version.to_string()));
+    }
+    let bundle = checked.catalog.layout(&request.name).bundle_dir();
+    let config = &engine.config;
+    config.backup.external_store(&bundle, &config.source).map(drop).map_err(Error::SnapshotSource)
 }
 
 /// Describes the collections whose deletes a fault of the target may lose in a compaction after the restore.

@@ -44,6 +44,9 @@ pub const MB_READER_PREFIX: &str = "mb_reader_";
 /// The file with facts about the backup that the Go format does not have.
 pub const MB_MANIFEST: &str = "mb_manifest.json";
 
+/// The record of the snapshots that a running backup has in Milvus.
+pub const MB_SNAPSHOTS: &str = "mb_snapshots.json";
+
 /// Returns the file name of a collection's object list.
 pub fn mb_objects(collection: CollectionId) -> String {
     format!("mb_objects_{collection}.jsonl.gz")
@@ -79,6 +82,11 @@ impl BackupLayout {
     /// Returns the key of a meta file, given its file name.
     pub fn meta_file(&self, file: &str) -> ObjectKey {
         self.dir.join(&format!("meta/{file}"))
+    }
+
+    /// Returns the prefix of the snapshots that Milvus exported.
+    pub fn bundle_dir(&self) -> ObjectKey {
+        self.dir.join("bundle/")
     }
 
     /// Returns the prefix of the backup's binlogs.

@@ -87,6 +87,14 @@ pub struct ManifestSummary {
     pub rows: u64,
     /// The number of delete entries, which are not subtracted from `rows`.
     pub deletes: u64,
-    /// The number of objects below `binlogs/`.
+    /// The number of objects below `binlogs/`, or of the files of snapshots.
     pub objects: u64,
+    /// The size of snapshots in bytes, which the size of the backup does not contain; 0 in binlog format.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub snapshot_bytes: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -15,7 +15,7 @@ pub struct SnapshotBundle {
 }
 
 /// The path of a metadata file has a form that Milvus does not restore from.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub struct InvalidMetadataPath(String);
 
 impl fmt::Display for InvalidMetadataPath {

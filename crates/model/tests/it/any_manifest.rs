@@ -211,9 +211,9 @@ fn format() -> impl Strategy<Value = BackupFormat> {
 }
 
 prop_compose! {
-    fn summary()(tool in text(), taken_ms: i64, counts: [u64; 4]) -> ManifestSummary {
-        let [collections, rows, deletes, objects] = counts;
-        ManifestSummary { format_version: 1, tool, taken_ms, collections, rows, deletes, objects }
+    fn summary()(tool in text(), taken_ms: i64, counts: [u64; 5]) -> ManifestSummary {
+        let [collections, rows, deletes, objects, snapshot_bytes] = counts;
+        ManifestSummary { format_version: 1, tool, taken_ms, collections, rows, deletes, objects, snapshot_bytes }
     }
 }
 

@@ -234,6 +234,7 @@ fn a_summary_of_a_later_version_counts_as_missing() {
         rows: 2,
         deletes: 3,
         objects: 4,
+        snapshot_bytes: 0,
     };
     assert_eq!(head(ours).summary, Some(expected));
 }

@@ -252,10 +252,10 @@ mod tests {
     fn every_field_of_a_plan_reaches_its_message() {
         let document = serde_json::json!({
             "dry_run": true, "name": "n", "milvus": "2.3.5", "address": "localhost:19530",
-            "collections_in_backup": 2, "databases_to_create": ["shop"], "staging": "another store",
+            "collections_in_backup": 2, "format": "snapshot", "databases_to_create": ["shop"], "staging": "another store",
             "collections": [{
                 "source": "shop.orders", "target": "shop.orders_copy", "action": "create", "rows_min": 1,
-                "rows_max": 2, "load": true, "aliases": ["o"], "indexes": ["i"],
+                "destroyed_snapshots": ["s"], "rows_max": 2, "load": true, "aliases": ["o"], "indexes": ["i"],
                 "partitions": [{
                     "name": "_default", "rows_min": 1, "rows_max": 2,
                     "jobs": [{
@@ -289,6 +289,7 @@ mod tests {
             source: "shop.orders".to_owned(),
             target: "shop.orders_copy".to_owned(),
             action: "create".to_owned(),
+            destroyed_snapshots: vec!["s".to_owned()],
             rows_min: 1,
             rows_max: 2,
             load: true,
@@ -310,6 +311,7 @@ mod tests {
             milvus: "2.3.5".to_owned(),
             address: "localhost:19530".to_owned(),
             collections_in_backup: 2,
+            format: "snapshot".to_owned(),
             databases_to_create: vec!["shop".to_owned()],
             staging: Some("another store".to_owned()),
             collections: vec![collection],

@@ -4,13 +4,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use engine::{Activity, Advice, BackupState, Error};
+use engine::{Activity, Advice, BackupState, Error, SnapshotStoreError};
 use insta::assert_snapshot;
 use jobs::{JobState, JobsError, StoreError};
 use milvus::ImportJobId;
 use model::mapping::MappingError;
 use model::name::{CollectionRef, NameError};
-use model::plan::backup::StrategyError;
+use model::plan::backup::{FormatError, StrategyError};
 use model::plan::restore::{PlanError, RowRange};
 use model::selection::SelectionError;
 use model::version::{ServerVersion, UnsupportedVersion};
@@ -64,6 +64,13 @@ fn invalid_requests() {
             second: "b".into(),
         }),
         Error::Strategy(StrategyError::ServerTooOld),
+        Error::RequestedFormat(FormatError::NoExport("3.0.0".into())),
+        Error::SnapshotStore(SnapshotStoreError::SessionToken),
+        Error::SnapshotSource(SnapshotStoreError::Disk("the backups are")),
+        Error::SnapshotExists { snapshot: "mbk_nightly".into(), collection: books() },
+        Error::NoSnapshotRestore("3.0.0".into()),
+        Error::NoBinlogs("nightly".into()),
+        Error::Plan(PlanError::SnapshotOptions(vec!["the restore without data"])),
         Error::Version(UnsupportedVersion(ServerVersion::parse("v2.1.4"))),
         Error::Plan(PlanError::NotInBackup(books())),
         Error::Plan(PlanError::TargetsExist(vec![books()])),

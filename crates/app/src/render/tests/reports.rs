@@ -11,7 +11,7 @@ use wire::{
 use super::super::CommandTerms;
 use super::super::text::{
     backup_plan, backup_report, cancelled, delete_plan, delete_question, deleted, detail, job, jobs, list,
-    restore_failure, restore_plan, restore_report,
+    restore_failure, restore_plan, restore_question, restore_report,
 };
 use crate::cli::report::describe_result;
 
@@ -137,6 +137,19 @@ fn restore_plans() {
         }))
     };
     assert_snapshot!("restore_plan", restore_plan(&plan(None)));
+    let mut destroying = plan(None);
+    assert_eq!(
+        restore_question(&destroying).unwrap(),
+        "Drop 1 collection of Milvus (shop2.orders) and restore backup nightly?"
+    );
+    destroying.collections[1].destroyed_snapshots = vec!["monday".to_owned(), "friday".to_owned()];
+    assert_eq!(
+        restore_question(&destroying).unwrap(),
+        "Drop 1 collection of Milvus (shop2.orders), which destroys 2 snapshots for good (monday of shop2.orders, friday \
+         of shop2.orders), and restore backup nightly?"
+    );
+    let lines = restore_plan(&destroying);
+    assert!(lines.contains("drops what is there and its snapshots monday, friday"), "{lines}");
     assert_snapshot!("restore_plan_staged", restore_plan(&plan(Some("the backup is in another bucket"))));
 }
 

@@ -11,11 +11,12 @@ use crate::render::CommandTerms;
 /// The plan of a backup.
 pub(crate) fn backup_plan(plan: &BackupPlan) -> String {
     let mut text = format!(
-        "Would back up {} in {} as {} ({}): {}, {}, {}\n",
+        "Would back up {} in {} as {} ({}{}): {}, {}, {}\n",
         counted(plan.collections.len(), "collection"),
         counted(plan.databases.len(), "database"),
         plan.name,
         plan.strategy,
+        if plan.format == wire::BackupFormat::Snapshot { ", format snapshot" } else { "" },
         counted(plan.rows, "row"),
         counted(plan.objects, "object"),
         bytes(plan.bytes),

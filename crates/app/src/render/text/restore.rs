@@ -47,6 +47,10 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
             let objects = counted(objects, "object");
             writeln!(text, "Data: {objects}, {part}staged first and removed afterwards ({why})")
         }
+        (None, objects) if plan.format == wire::BackupFormat::Snapshot => {
+            let files = counted(objects, "file");
+            writeln!(text, "Data: {files} of snapshots, restored by Milvus itself")
+        }
         (None, objects) => writeln!(text, "Data: {} imported in place", counted(objects, "object")),
     };
     if let Some(rbac) = &plan.rbac {
@@ -83,7 +87,13 @@ fn collection(plan: &PlannedCollectionRestore) -> [String; 6] {
     let mut extras = Vec::new();
     match plan.action {
         TargetAction::Create => {}
-        TargetAction::DropAndCreate => extras.push("drops what is there".to_owned()),
+        TargetAction::DropAndCreate if plan.destroyed_snapshots.is_empty() => {
+            extras.push("drops what is there".to_owned());
+        }
+        TargetAction::DropAndCreate => {
+            let snapshots = names(&plan.destroyed_snapshots);
+            extras.push(format!("drops what is there and its snapshots {snapshots}"));
+        }
         TargetAction::Use => extras.push("into what is there".to_owned()),
     }
     let jobs = || plan.partitions.iter().flat_map(|partition| &partition.jobs);
@@ -159,8 +169,24 @@ pub(crate) fn restore_question(plan: &RestorePlan) -> Option<String> {
     let drops = plan.collections.iter().filter(|c| c.action == TargetAction::DropAndCreate);
     let dropped: Vec<&str> = drops.map(|c| c.target.as_str()).collect();
     let collections = counted(dropped.len(), "collection");
+    let with_collection = |c: &PlannedCollectionRestore| {
+        let target = c.target.clone();
+        c.destroyed_snapshots
+            .iter()
+            .map(move |snapshot| format!("{snapshot} of {target}"))
+            .collect::<Vec<_>>()
+    };
+    let snapshots: Vec<String> = plan.collections.iter().flat_map(with_collection).collect();
+    let destroyed = match snapshots.len() {
+        0 => String::new(),
+        some => {
+            let counted = counted(some, "snapshot");
+            format!(", which destroys {counted} for good ({}),", names(&snapshots))
+        }
+    };
     (!dropped.is_empty()).then(|| {
-        format!("Drop {collections} of Milvus ({}) and restore backup {}?", names(&dropped), plan.name)
+        let dropped = names(&dropped);
+        format!("Drop {collections} of Milvus ({dropped}){destroyed} and restore backup {}?", plan.name)
     })
 }
 

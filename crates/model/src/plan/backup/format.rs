@@ -53,7 +53,7 @@ impl RequestedFormat {
                 Err(FormatError::NoExport(server.version().to_string()))
             }
             Self::Snapshot if !flush.copies_rows() => Err(FormatError::WithoutRows),
-            Self::Snapshot => Err(FormatError::NotSupported),
+            Self::Snapshot => Ok(BackupFormat::Snapshot),
         }
     }
 }
@@ -67,9 +67,6 @@ pub enum FormatError {
     /// The server has snapshots, but does not implement their export.
     #[error("Milvus {0} cannot export snapshots (format snapshot needs 3.0.1 or later)")]
     NoExport(String),
-    /// The server could export snapshots, but this program does not do that yet.
-    #[error("format snapshot is not supported yet")]
-    NotSupported,
     /// The backup has no rows, but a snapshot always has them.
     #[error("format snapshot always contains the rows, so strategy meta_only needs format binlog")]
     WithoutRows,
@@ -102,7 +99,7 @@ mod tests {
                 assert_eq!(resolve(format, version), Ok(BackupFormat::Binlog), "{version}");
             }
         }
-        assert_eq!(resolve(Snapshot, "3.0.1").unwrap_err(), "format snapshot is not supported yet");
+        assert_eq!(resolve(Snapshot, "3.0.1"), Ok(BackupFormat::Snapshot));
         assert_eq!(
             resolve(Snapshot, "2.6.19").unwrap_err(),
             "format snapshot needs Milvus 3.0.1 or later, and this is 2.6.19"

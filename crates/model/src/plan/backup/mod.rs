@@ -12,7 +12,7 @@ pub use totals::{Totals, segments};
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::CollectionBackup;
+use crate::manifest::{BackupFormat, CollectionBackup};
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
 
@@ -70,6 +70,8 @@ pub struct BackupPreview {
     pub name: BackupName,
     /// How the collections would be flushed.
     pub flush: ResolvedFlush,
+    /// The format in which the backup would store rows.
+    pub format: BackupFormat,
     /// The names of the selected databases.
     pub databases: Vec<String>,
     /// What the backup would copy of each selected collection.

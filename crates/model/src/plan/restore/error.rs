@@ -1,6 +1,7 @@
 //! The error of planning a restore.
 
 use crate::ids::SegmentId;
+use crate::manifest::InvalidMetadataPath;
 use crate::name::CollectionRef;
 
 /// The reason why a restore cannot be planned.
@@ -36,6 +37,18 @@ pub enum PlanError {
         "segment {1} of {0} has no files of field {2}, which was added later: only Milvus 2.6.0 and later can import it"
     )]
     MissingColumn(CollectionRef, SegmentId, String),
+    /// The request demands what a restore from snapshots cannot do.
+    #[error(
+        "a backup in snapshot format does not support {}: Milvus restores each collection as it was",
+        .0.join(", ")
+    )]
+    SnapshotOptions(Vec<&'static str>),
+    /// The backup has no snapshot of a collection.
+    #[error("the backup has no snapshot of {0}, so it cannot be restored")]
+    NoSnapshot(CollectionRef),
+    /// The place of a collection's snapshot is invalid.
+    #[error("{0} cannot be restored: {1}")]
+    SnapshotPath(CollectionRef, #[source] InvalidMetadataPath),
     /// An external collection whose keys Milvus did not hand out.
     #[error(
         "the keys of the external collection {0} are not in the backup, because Milvus shows them as ***: leave it out \

@@ -8,6 +8,7 @@ mod options;
 mod properties;
 mod rbac;
 mod request;
+mod snapshot;
 mod target_schema;
 mod targets;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::ids::{PartitionId, PartitionScope};
-use crate::manifest::{CollectionBackup, Index, KeyValue, LoadState, Manifest};
+use crate::manifest::{CollectionBackup, Index, KeyValue, LoadState, Manifest, SnapshotBundle};
 use crate::name::{BackupName, CollectionRef};
 use properties::Properties;
 
@@ -65,10 +66,14 @@ pub struct CollectionPlan {
     pub display_name: CollectionRef,
     /// Whether the target is created, replaced or used.
     pub action: TargetAction,
+    /// The names of the snapshots that are destroyed when the existing target is dropped.
+    pub destroyed_snapshots: Vec<String>,
     /// The plans of the partitions.
     pub partitions: Vec<PartitionPlan>,
     /// The import jobs, in an order in which they can be sent.
     pub jobs: Vec<ImportJob>,
+    /// The snapshot from which Milvus creates the target; `None` if it is created and imported.
+    pub bundle: Option<SnapshotBundle>,
     /// The indexes to create.
     pub indexes: Vec<Index>,
     /// Whether to load the collection at the end.
@@ -146,7 +151,10 @@ impl RestorePlan {
         let mut problems = targets::existence_problems(pairs, request.options.existing, facts);
         let positions: HashMap<&CollectionRef, usize> =
             manifest.collections.iter().enumerate().map(|(at, c)| (&c.name, at)).collect();
-        let mut warnings = Vec::new();
+        let mut warnings = snapshot::check_request(manifest, request).unwrap_or_else(|problem| {
+            problems.push(problem);
+            Vec::new()
+        });
         let mut collections = Vec::new();
         for (source, target) in pairs {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
@@ -161,7 +169,12 @@ impl RestorePlan {
                 problems.push(PlanError::ExternalKeys(backup.name.clone()));
             }
             problems.extend(targets::schema_problem(backup, target, facts));
-            collections.push(CollectionPlan::new(index, backup, target, request, facts, &mut warnings));
+            let bundle = snapshot::bundle_of(manifest, backup).unwrap_or_else(|problem| {
+                problems.push(problem);
+                None
+            });
+            let plan = CollectionPlan::new(index, backup, bundle, target, request, facts, &mut warnings);
+            collections.push(plan);
         }
         let mut sources: HashMap<CollectionRef, usize> = HashMap::new();
         for (source, _) in pairs {
@@ -262,14 +275,15 @@ impl CollectionPlan {
     fn new(
         index: usize,
         backup: &CollectionBackup,
+        bundle: Option<SnapshotBundle>,
         target: &CollectionRef,
         request: &RestoreRequest,
         facts: &TargetFacts,
         warnings: &mut Vec<String>,
     ) -> Self {
         let action = targets::target_action(target, request.options.existing, facts);
-        // an existing target keeps its properties
-        let properties = if action == TargetAction::Use {
+        // an existing target keeps its properties, and a snapshot brings its own
+        let properties = if action == TargetAction::Use || bundle.is_some() {
             Properties::default()
         } else {
             Properties::new(backup, &request.skip)
@@ -288,8 +302,11 @@ impl CollectionPlan {
         let indexes: Vec<Index> = backup
             .indexes
             .iter()
-            .filter(|_| request.options.indexes)
-            .map(|index| indexes::index_to_create(index, backup, request))
+            .filter(|_| request.options.indexes || bundle.is_some())
+            .map(|index| match bundle {
+                Some(_) => index.clone(),
+                None => indexes::index_to_create(index, backup, request),
+            })
             .collect();
         let wanted = request.options.load && backup.load_state != LoadState::NotLoad;
         // an existing target may have indexes already
@@ -299,7 +316,9 @@ impl CollectionPlan {
                 "{target} was loaded, but cannot be loaded without its index; create an index and load it"
             ));
         }
-        let (partitions, jobs) = if request.options.meta_only {
+        let (partitions, jobs) = if bundle.is_some() {
+            (snapshot::plan_partitions(backup, facts), Vec::new())
+        } else if request.options.meta_only {
             (backup.partitions.iter().map(jobs::plan_without_data).collect(), Vec::new())
         } else {
             jobs::plan_partitions(backup, facts)
@@ -312,8 +331,14 @@ impl CollectionPlan {
             target: target.clone(),
             display_name: backup.name.clone(),
             action,
+            destroyed_snapshots: if action == TargetAction::DropAndCreate {
+                facts.snapshots.get(target).cloned().unwrap_or_default()
+            } else {
+                Vec::new()
+            },
             partitions,
             jobs,
+            bundle,
             indexes,
             load,
             load_only: if load { loaded_partitions(backup) } else { Vec::new() },

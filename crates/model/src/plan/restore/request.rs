@@ -155,12 +155,16 @@ pub struct TargetFacts {
     pub schemas: BTreeMap<CollectionRef, (Schema, i64)>,
     /// The requested aliases that exist already, each with the collection that has it.
     pub aliases: BTreeMap<CollectionRef, CollectionRef>,
+    /// The snapshots of existing targets that are dropped, which Milvus destroys with them.
+    pub snapshots: BTreeMap<CollectionRef, Vec<String>>,
     /// Whether the target can read the data in place.
     pub access: DataAccess,
     /// The largest size in bytes of a job with several segments; `None` for [`MAX_JOB_BYTES`](super::MAX_JOB_BYTES).
     pub max_job_bytes: Option<u64>,
     /// How the target imports.
     pub importer: ImporterFacts,
+    /// The number of rows that the backup records for each partition; needed for snapshots only.
+    pub recorded_rows: BTreeMap<PartitionId, u64>,
     /// The facts about the prefix of each partition with data.
     pub prefixes: BTreeMap<PartitionId, PrefixFacts>,
 }

@@ -82,6 +82,21 @@ fn a_target_whose_drop_was_not_confirmed_is_not_dropped() {
 }
 
 #[test]
+fn the_plan_of_a_drop_names_the_snapshots_that_it_destroys() {
+    let request = |existing| RestoreRequest {
+        options: RestoreOptions { existing, ..RestoreOptions::default() },
+        ..sample::request()
+    };
+    let snapshots = [(name("copy.books"), vec!["monday".to_owned()])].into();
+    let facts = TargetFacts { snapshots, ..target_exists() };
+    let backup = || sample::collection("books", two_partitions());
+    let dropped = plan_collection(backup(), &request(ExistingTargetPolicy::Drop), &facts);
+    assert_eq!(dropped.destroyed_snapshots, ["monday"]);
+    let used = plan_collection(backup(), &request(ExistingTargetPolicy::Use), &facts);
+    assert_eq!(used.destroyed_snapshots, [""; 0]);
+}
+
+#[test]
 fn a_segment_without_a_field_that_was_added_later_needs_a_target_that_fills_it() {
     let mut backup = sample::collection("books", two_partitions());
     backup.schema.fields.push(Field {
