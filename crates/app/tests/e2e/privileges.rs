@@ -58,7 +58,7 @@ async fn check_names_the_missing_privileges_of_each_verb() {
         "FAIL  backup privileges",
         "user keeper lacks ListDatabases (Global)",
         "Flush (Collection)",
-        "hint: the user lacks a privilege",
+        "hint: grant the missing privilege to the user",
     ]);
     assert!(!backup.stdout.contains("CreateCollection"), "{}", backup.stdout);
     assert!(guarded.grant_all_named(&backup, "backup privileges").await > 5);
