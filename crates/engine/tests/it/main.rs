@@ -20,6 +20,7 @@ mod changes;
 mod check;
 mod cluster_flush;
 mod damage;
+mod definitions;
 mod delete;
 mod disk;
 mod encryption;
