@@ -7,7 +7,7 @@ use model::plan::backup::Totals;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{BackupState, LoadState, UtcTime};
+use crate::{BackupFormat, BackupState, LoadState, UtcTime};
 
 /// A backup with its collections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -18,6 +18,9 @@ pub struct BackupDetail {
     pub state: BackupState,
     /// The time at which the backup began; null if it is not known.
     pub taken: Option<UtcTime>,
+    /// The format in which it stores rows.
+    #[serde(default = "BackupFormat::binlog")]
+    pub format: BackupFormat,
     /// The total size of its data files in bytes.
     pub bytes: u64,
     /// The number of its data files.
@@ -200,6 +203,7 @@ impl BackupDetail {
             name: backup.summary.name.clone(),
             state: backup.summary.state.into(),
             taken: backup.summary.taken_ms.and_then(UtcTime::from_ms),
+            format: BackupFormat::of_manifest(&backup.manifest.format),
             bytes: totals.bytes,
             objects: totals.objects,
             rows: collections.iter().map(|c| c.rows).sum(),

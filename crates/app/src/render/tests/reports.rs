@@ -4,8 +4,8 @@ use insta::assert_snapshot;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wire::{
-    BackupDetail, BackupList, BackupPlan, BackupReport, CheckReport, DeletionReport, Job, JobPage,
-    RestorePlan, RestoreReport,
+    BackupDetail, BackupFormat, BackupList, BackupPlan, BackupReport, CheckReport, DeletionReport, Job,
+    JobPage, RestorePlan, RestoreReport,
 };
 
 use super::super::CommandTerms;
@@ -96,6 +96,9 @@ fn detail_document(deep: bool) -> BackupDetail {
 fn details_of_a_backup() {
     assert_snapshot!("get", detail(&detail_document(false), usize::MAX));
     assert_snapshot!("get_detail", detail(&detail_document(true), usize::MAX));
+    let snapshot = BackupDetail { format: BackupFormat::Snapshot, ..detail_document(false) };
+    let text = detail(&snapshot, usize::MAX);
+    assert!(text.lines().any(|line| line.starts_with("Format:") && line.ends_with(" snapshot")), "{text}");
 }
 
 #[test]

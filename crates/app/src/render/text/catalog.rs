@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use wire::{BackupDetail, BackupList, CollectionDetail, DeletionReport};
+use wire::{BackupDetail, BackupFormat, BackupList, CollectionDetail, DeletionReport};
 
 use super::super::units::{bytes, columns, count, counted, fitting_columns, minute};
 use super::names;
@@ -64,6 +64,9 @@ pub(crate) fn detail(backup: &BackupDetail, width: usize) -> String {
         line("Milvus", backup.milvus.as_deref().map_or_else(dash, version_number)),
         line("By", backup.tool.clone().unwrap_or_else(dash)),
     ];
+    if backup.format != BackupFormat::Binlog {
+        head.push(line("Format", backup.format.to_string()));
+    }
     head.push(line("Databases", databases(backup)));
     if let Some(source) = &backup.source {
         // A copy of a backup of the Go tool does not know them.
