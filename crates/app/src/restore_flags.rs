@@ -119,7 +119,7 @@ impl RestoreFlags {
             ),
             (
                 self.drop_exist_collection && self.skip_create_collection,
-                "--skip_create_collection is ignored, because --drop_exist_collection is given",
+                "--skip-create-collection is ignored, because --drop-exist-collection is given",
             ),
         ];
         notes.into_iter().filter_map(|(given, note)| given.then_some(note)).collect()

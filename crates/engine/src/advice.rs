@@ -305,6 +305,7 @@ impl RemainingRestore {
             options,
             options_are_complete: request.overrides.is_empty()
                 && request.max_shards.is_none()
+                && request.ezk_mapping.is_empty()
                 && request.skip == SkipParams::default(),
             rows_may_repeat: options.existing == ExistingTargetPolicy::Use && !options.meta_only,
         }

@@ -82,8 +82,8 @@ pub enum Error {
     NoRbacInBackup(String),
     /// A restore cannot be truncated, because the backup does not tell where a segment ends.
     #[error(
-        "{collection} cannot be truncated, because the backup has no checkpoint for the channel of segment {segment} \
-         (backups of Milvus 2.5.8 and later have them): restore it without truncation"
+        "{collection} cannot be truncated, because the backup does not tell the checkpoint of segment {segment}: backups that \
+         were made with serial_flush from Milvus 2.5.8 or later do; restore it without truncation"
     )]
     NoCheckpoint {
         /// The collection in the backup.

@@ -43,7 +43,6 @@ impl Error {
             | Self::SnapshotStore(_)
             | Self::SnapshotSource(_)
             | Self::NoBinlogs(_)
-            | Self::NoSnapshotRestore(_)
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
             | Self::NoCheckpoint { .. }
@@ -92,6 +91,7 @@ impl Error {
             | Self::NotFlushed { .. }
             | Self::Import { .. }
             | Self::Stalled { .. }
+            | Self::NoSnapshotRestore(_)
             | Self::SnapshotJobFailed { .. }
             | Self::SnapshotJobStalled { .. }
             | Self::NotProven(_)

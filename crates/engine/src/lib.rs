@@ -50,7 +50,7 @@ pub use marker::ServerIdentity;
 pub use progress::{CollectionProgress, Completion, Progress, ProgressTotals};
 pub use report::{
     BackupReport, CollectionFailure, CollectionOutcome, CollectionRestored, FailedCollection, PartitionRows,
-    RestoreReport,
+    RbacRestored, RestoreReport,
 };
 pub use restore::PreparedRestore;
 pub use snapshot_job::{SnapshotJob, SnapshotJobKind};

@@ -80,8 +80,30 @@ pub struct RestoreReport {
     pub warnings: Vec<String>,
     /// Whether data was left out on request.
     pub meta_only: bool,
+    /// What became of the users, roles and grants; `None` if the request does not demand them.
+    pub rbac: Option<RbacRestored>,
     /// The collections that are not restored, and how to restore them; `None` if all are restored.
     pub remaining: Option<RemainingRestore>,
+}
+
+/// The users, roles and grants that a restore added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RbacRestored {
+    /// The number of users that were added.
+    pub users: usize,
+    /// The number of roles that were added.
+    pub roles: usize,
+    /// The number of privilege groups that were added.
+    pub privilege_groups: usize,
+    /// The number of roles that were given to users.
+    pub user_roles: usize,
+    /// The number of privileges that were given to roles.
+    pub grants: usize,
+    /// The users, roles and privilege groups that the target had already.
+    pub kept: Vec<String>,
+    /// What is missing, with the reason of Milvus; a sentence each.
+    pub lacks: Vec<String>,
 }
 
 impl RestoreReport {
@@ -98,7 +120,9 @@ impl RestoreReport {
         if interrupted {
             Some(FailureKind::Interrupted)
         } else if done == self.collections.len() {
-            self.collections.iter().any(|c| !c.lacks.is_empty()).then_some(FailureKind::Partial)
+            let lacks = self.collections.iter().map(|c| &c.lacks);
+            let mut lacks = lacks.chain(self.rbac.iter().map(|rbac| &rbac.lacks));
+            lacks.any(|lacks| !lacks.is_empty()).then_some(FailureKind::Partial)
         } else if done > 0 || rows_differ {
             Some(FailureKind::Partial)
         } else {

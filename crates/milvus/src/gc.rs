@@ -12,6 +12,13 @@ use crate::error::MilvusError;
 #[serde(transparent)]
 pub struct GcPauseTicket(Option<String>);
 
+impl GcPauseTicket {
+    /// Returns whether the pause can be told from others.
+    pub fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 /// The answer to a pause.
 #[derive(Default, Deserialize)]
 struct Paused {

@@ -45,7 +45,9 @@ pub use page_token::{decode_page_token, encode_page_token};
 pub use problem::Problem;
 pub use request::{NewBackup, parse_delete_request, parse_existing_name, parse_new_name};
 pub use restore_plan::{PlannedCollectionRestore, PlannedRbac, RestorePlan};
-pub use restore_report::{CollectionFailure, CollectionOutcome, RestoreReport, RestoredCollection};
+pub use restore_report::{
+    CollectionFailure, CollectionOutcome, RestoreReport, RestoredCollection, RestoredRbac,
+};
 pub use restore_request::NewRestore;
 pub use status_codes::{DONE, FailureKind, StatusCodes, exit_code, kind_name};
 pub use time::{UtcTime, duration_from_seconds};

@@ -30,6 +30,10 @@ pub struct RestoreReport {
     /// Whether data was left out on request.
     #[serde(default)]
     pub meta_only: bool,
+    /// The users, roles and grants that were added; absent if the request did not demand that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub rbac: Option<RestoredRbac>,
     /// How to restore the collections that are not restored; absent if all are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -38,8 +42,35 @@ pub struct RestoreReport {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "engine::known_advice")]
     #[schema(value_type = Object, nullable = false)]
     pub advice: Option<Advice>,
-    /// The exit code of the command: 0 if all collections are restored and lack nothing.
+    /// The exit code of the command: 0 if everything is restored and lacks nothing.
     pub exit_code: u8,
+}
+
+/// The users, roles and grants that a restore added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RestoredRbac {
+    /// The number of users that were added.
+    pub users: usize,
+    /// The number of roles that were added.
+    pub roles: usize,
+    /// The number of privilege groups that were added.
+    pub privilege_groups: usize,
+    /// The number of roles that were given to users.
+    pub user_roles: usize,
+    /// The number of privileges that were given to roles.
+    pub grants: usize,
+    /// The users, roles and privilege groups that the target had already.
+    pub kept: Vec<String>,
+    /// What is missing, with the reason of Milvus; a sentence each.
+    pub lacks: Vec<String>,
+}
+
+impl From<&engine::RbacRestored> for RestoredRbac {
+    fn from(restored: &engine::RbacRestored) -> Self {
+        let engine::RbacRestored { users, roles, privilege_groups, user_roles, grants, kept, lacks } =
+            restored.clone();
+        Self { users, roles, privilege_groups, user_roles, grants, kept, lacks }
+    }
 }
 
 impl Reword for RestoreReport {
@@ -136,6 +167,7 @@ impl From<&engine::RestoreReport> for RestoreReport {
             collections: report.collections.iter().map(RestoredCollection::from).collect(),
             warnings: report.warnings.clone(),
             meta_only: report.meta_only,
+            rbac: report.rbac.as_ref().map(RestoredRbac::from),
             hint: hint_of(advice.as_ref()),
             advice,
             exit_code: report.kind().map_or(DONE, exit_code),

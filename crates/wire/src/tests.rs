@@ -127,7 +127,7 @@ fn restore_report() -> impl Strategy<Value = RestoreReport> {
         .prop_map(|(name, collections, elapsed, warnings, remaining)| {
             let remaining = remaining
                 .map(|(request, source, target)| RemainingRestore::new(&request, [(&source, &target)], true));
-            RestoreReport { name, collections, elapsed, warnings, meta_only: false, remaining }
+            RestoreReport { name, collections, elapsed, warnings, meta_only: false, rbac: None, remaining }
         })
 }
 

@@ -152,7 +152,7 @@ fn both_drop_flags_of_0_4_mean_drop() {
         "--skip_create_collection",
     ]);
     run.exits_with(3).prints_on_stderr(&[
-        "note: --skip_create_collection is ignored, because --drop_exist_collection is given\n",
+        "note: --skip-create-collection is ignored, because --drop-exist-collection is given\n",
     ]);
 }
 

@@ -73,15 +73,18 @@ impl BackupRun<'_> {
     /// logged.
     async fn lift_left_pauses(&self) {
         let (catalog, milvus) = (&self.prepared.catalog, &self.prepared.source.milvus);
-        let left = match catalog.find_left_gc_pauses().await {
+        let left = match catalog.find_gc_pauses(false).await {
             Ok(left) => left,
             Err(error) => {
                 return tracing::warn!("cannot look for earlier pauses: {}", crate::error::chain(&error));
             }
         };
         let here = milvus.management_address();
-        for (run, record) in left.into_iter().filter(|(_, r)| Some(r.management.as_str()) == here) {
+        for (run, record) in left {
             if record.until_ms > now_ms() {
+                if Some(record.management.as_str()) != here {
+                    continue;
+                }
                 if let Err(error) = milvus.gc_resume(&record.ticket).await {
                     tracing::warn!("cannot lift the pause of {}: {error}", record.backup);
                     continue;
@@ -98,6 +101,13 @@ impl BackupRun<'_> {
 }
 
 impl Pauses {
+    /// Returns whether another run that is alive pauses garbage collection in the same Milvus.
+    async fn others_pause(&self) -> bool {
+        let here = self.milvus.management_address();
+        let records = self.catalog.find_gc_pauses(true).await.unwrap_or_default();
+        records.iter().any(|(run, record)| *run != self.run && Some(record.management.as_str()) == here)
+    }
+
     /// Makes a pause and records it. A pause that cannot be recorded still protects the copy.
     async fn pause(&self) -> Result<GcPauseTicket, MilvusError> {
         let ticket = self.milvus.gc_pause(PAUSE_DURATION).await?;
@@ -135,7 +145,10 @@ impl Pauses {
                 Err(error) => tracing::warn!("cannot renew the pause of garbage collection: {error}"),
             }
         }
-        self.milvus.gc_resume(&ticket).await?;
+        // Without a ticket, Milvus would lift the pauses of other runs too, which end by themselves otherwise.
+        if ticket.is_some() || !self.others_pause().await {
+            self.milvus.gc_resume(&ticket).await?;
+        }
         if let Err(error) = self.catalog.remove_gc_pause(&self.run).await {
             tracing::warn!("cannot remove the record of a pause: {}", crate::error::chain(&error));
         }

@@ -42,10 +42,10 @@ impl Catalog {
         Ok(self.store.delete(&[self.gc_pause_key(run)]).await?)
     }
 
-    /// Returns the records of runs that have ended, each with its run.
-    pub(crate) async fn find_left_gc_pauses(&self) -> Result<Vec<(String, GcPauseRecord)>, Error> {
+    /// Returns the records of runs that are alive, or of those that have ended, each with its run.
+    pub(crate) async fn find_gc_pauses(&self, alive: bool) -> Result<Vec<(String, GcPauseRecord)>, Error> {
         let files = self.store.list_level(&self.root.as_prefix()).await?.objects;
-        let mut left = Vec::new();
+        let mut found = Vec::new();
         for key in files.into_iter().map(|file| file.key) {
             let run = key.file_name().strip_prefix(PREFIX).and_then(|name| name.strip_suffix(".json"));
             let Some(run) = run else { continue };
@@ -55,11 +55,11 @@ impl Catalog {
                 Ok(name) => self.find_writer(&name).await?.is_some(),
                 Err(_) => false,
             };
-            if !is_active {
-                left.push((run.to_owned(), record));
+            if is_active == alive {
+                found.push((run.to_owned(), record));
             }
         }
-        Ok(left)
+        Ok(found)
     }
 
     fn gc_pause_key(&self, run: &str) -> ObjectKey {

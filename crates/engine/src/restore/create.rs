@@ -62,6 +62,10 @@ impl RestoreRun<'_> {
             self.put_back_aliases(target, &aliases).await;
             return Err(error.into());
         }
+        if !plan.destroyed_snapshots.is_empty() {
+            let snapshots = plan.destroyed_snapshots.join(", ");
+            self.warnings.record(format!("the drop of {target} has destroyed its snapshots: {snapshots}"));
+        }
         Ok(Some(aliases))
     }
 

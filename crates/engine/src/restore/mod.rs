@@ -178,7 +178,7 @@ impl RestoreRun<'_> {
         warnings.append(&mut recorded.recorded());
         warnings.extend(self.create_aliases(&collections).await);
         warnings.extend(self.set_database_properties().await);
-        warnings.extend(self.restore_rbac().await);
+        let rbac = self.restore_rbac().await;
         if let Some(staging) = staging {
             ctx.emit(Event::Phase(Phase::Cleanup));
             warnings.extend(staging.remove_or_keep(prepared.request.keep_staged).await);
@@ -189,6 +189,7 @@ impl RestoreRun<'_> {
             elapsed: prepared.started.elapsed(),
             warnings,
             meta_only: prepared.request.options.meta_only,
+            rbac,
             remaining: None,
         };
         Ok(RestoreReport { remaining: report.find_remaining(&prepared.request), ..report })

@@ -176,6 +176,7 @@ pub(super) async fn prepare_restore(
     let index_warnings = describe_unknown_indexes(&plan, capabilities);
     plan.warnings.extend(index_warnings);
     plan.warnings.extend(describe_endangered_deletes(&plan, capabilities));
+    plan.warnings.extend(describe_unused_keys(request, checked.manifest()));
     let is_snapshot = checked.is_snapshot();
     let CheckedRestore { catalog, target, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
@@ -285,6 +286,15 @@ fn check_snapshot_target(
     let bundle = checked.catalog.layout(&request.name).bundle_dir();
     let config = &engine.config;
     config.backup.external_store(&bundle, &config.source).map(drop).map_err(Error::SnapshotSource)
+}
+
+/// Warns of keys in the mapping of encryption zones that no database of the backup has.
+fn describe_unused_keys(request: &RestoreRequest, manifest: &Manifest) -> Option<String> {
+    let has = |key: &String| manifest.databases.iter().any(|database| database.ezk == *key);
+    let unused = request.ezk_mapping.0.keys().filter(|key| !has(key)).count();
+    (unused > 0).then(|| {
+        format!("no database of the backup has {unused} of the old keys in the mapping of encryption zones")
+    })
 }
 
 /// Describes the collections whose deletes a fault of the target may lose in a compaction after the restore.

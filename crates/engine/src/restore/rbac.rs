@@ -1,53 +1,54 @@
 //! Restores users, roles and grants: what the target lacks is added, and what it has is left as it is.
 
-use milvus::MilvusError;
-use model::manifest::Rbac;
 use model::plan::restore::RbacAdditions;
 
 use super::RestoreRun;
-use crate::Event;
+use crate::RbacRestored;
 
 impl RestoreRun<'_> {
-    /// Adds the users, roles and grants of the backup that the target lacks; returns warnings about what failed.
+    /// Adds the users, roles and grants of the backup that the target lacks; `None` if the request does not demand that.
     ///
     /// Newer servers look up the collections of grants, so this comes after the collections.
-    pub(super) async fn restore_rbac(&self) -> Vec<String> {
-        let Some(rbac) = &self.prepared.rbac else { return Vec::new() };
+    pub(super) async fn restore_rbac(&self) -> Option<RbacRestored> {
+        let rbac = self.prepared.rbac.as_ref()?;
+        let mut restored = RbacRestored::default();
         let added = match self.milvus().read_rbac().await {
             Ok(target) => RbacAdditions::new(rbac, &target),
-            Err(error) => return vec![format!("users, roles and grants are not restored: {error}")],
-        };
-        let mut warnings = Vec::new();
-        let mut record = |result: Result<(), MilvusError>| match result {
-            Ok(()) => 1,
             Err(error) => {
-                warnings.push(format!("users, roles and grants are restored in part: {error}"));
-                0
+                restored.lacks.push(self.warn(format!("users, roles and grants are not restored: {error}")));
+                return Some(restored);
             }
         };
-        if added.new != Rbac::default() {
-            let Rbac { users, roles, privilege_groups: groups, .. } = &added.new;
-            let (users, roles, groups) = (users.len(), roles.len(), groups.len());
-            if record(self.milvus().add_rbac(&added.new).await) > 0 {
-                self.ctx.emit(Event::Note(format!(
-                    "added {users} users, {roles} roles and {groups} privilege groups"
-                )));
+        restored.kept.clone_from(&added.kept);
+        let new = &added.new;
+        if added.adds_names() {
+            if let Err(error) = self.milvus().add_rbac(new).await {
+                // What is granted to them would fail one by one.
+                restored.lacks.push(self.warn(format!("users, roles and grants are not restored: {error}")));
+                return Some(restored);
             }
+            restored.users = new.users.len();
+            restored.roles = new.roles.len();
+            restored.privilege_groups = new.privilege_groups.len();
         }
-        let mut grants = 0;
         for (user, role) in &added.user_roles {
-            grants += record(self.milvus().add_user_to_role(user, role).await);
+            match self.milvus().add_user_to_role(user, role).await {
+                Ok(()) => restored.user_roles += 1,
+                Err(error) => {
+                    restored.lacks.push(self.warn(format!("user {user} lacks role {role}: {error}")))
+                }
+            }
         }
         for grant in &added.grants {
-            grants += record(self.milvus().grant(grant).await);
+            match self.milvus().grant(grant).await {
+                Ok(()) => restored.grants += 1,
+                Err(error) => {
+                    let (role, privilege) = (&grant.role, &grant.privilege);
+                    let lack = format!("role {role} lacks privilege {privilege}: {error}");
+                    restored.lacks.push(self.warn(lack));
+                }
+            }
         }
-        if grants > 0 {
-            self.ctx.emit(Event::Note(format!("gave {grants} roles and privileges")));
-        }
-        if !added.kept.is_empty() {
-            let kept = added.kept.join(", ");
-            self.ctx.emit(Event::Note(format!("left as they are, because they exist in the target: {kept}")));
-        }
-        warnings
+        Some(restored)
     }
 }

@@ -239,7 +239,7 @@ async fn unsupported_formats_are_rejected_before_anything_is_changed() {
         ),
         (
             |meta, _| meta["format"] = "snapshot".into(),
-            "backup full_v0516 is in format snapshot, which this version cannot restore",
+            "Milvus v2.3.6 cannot restore exported snapshots (3.0.1 and later can)",
         ),
     ];
     for (edit, expected) in cases {

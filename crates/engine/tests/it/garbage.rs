@@ -158,3 +158,23 @@ async fn the_pause_that_an_earlier_run_left_is_lifted_by_its_recorded_ticket() {
     let words = watched.messages();
     assert!(words.contains("lifted the pause of garbage collection that backup first had left"), "{words}");
 }
+
+#[tokio::test]
+async fn without_tickets_the_end_of_one_backup_does_not_lift_the_pause_of_another() {
+    let world = std::sync::Arc::new(world_with_gc_pause("2.5.27").await);
+    world.fake.inject(Fault::Hangs { call: "Flush" });
+    let long = tokio::spawn({
+        let world = std::sync::Arc::clone(&world);
+        async move { world.back_up(&backup_request("long")).await }
+    });
+    let wait_for = async |is_reached: &dyn Fn() -> bool| {
+        while !is_reached() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    within_deadline(wait_for(&|| world.count_calls("Flush") > 0)).await;
+    world.back_up(&backup_request("short")).await.unwrap();
+    assert!(!gc_and_flush_calls(&world).contains(&"resume".to_owned()), "the long one is not finished");
+    long.abort();
+    within_deadline(wait_for(&|| gc_and_flush_calls(&world).contains(&"resume".to_owned()))).await;
+}

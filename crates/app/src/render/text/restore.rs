@@ -8,7 +8,7 @@ use super::super::units::{bytes, columns, count, counted, duration};
 use super::{names, warnings};
 use wire::{
     self, CollectionFailure, CollectionOutcome, PlannedCollectionRestore, PlannedRbac, RestorePlan,
-    RestoreReport, RestoredCollection, TargetAction,
+    RestoreReport, RestoredCollection, RestoredRbac, TargetAction,
 };
 use wire::{FailureKind, exit_code};
 
@@ -153,6 +153,26 @@ pub(crate) fn restore_report(report: &RestoreReport) -> String {
     );
     for lack in report.collections.iter().flat_map(|restored| &restored.lacks) {
         // Writing to a String cannot fail.
+        let _ = writeln!(text, "  lacking: {lack}");
+    }
+    if let Some(rbac) = &report.rbac {
+        text.push_str(&added_users_and_roles(rbac));
+    }
+    text
+}
+
+/// Describes the users, roles and grants that were added, and what is lacking.
+fn added_users_and_roles(rbac: &RestoredRbac) -> String {
+    let names = [(rbac.users, "user"), (rbac.roles, "role"), (rbac.privilege_groups, "privilege group")];
+    let mut added: Vec<String> =
+        names.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(count, what)).collect();
+    added.push(counted(rbac.user_roles + rbac.grants, "grant"));
+    let mut text = format!("  added: {}\n", added.join(", "));
+    // Writing to a String cannot fail.
+    if !rbac.kept.is_empty() {
+        let _ = writeln!(text, "  left as they are: {}", rbac.kept.join(", "));
+    }
+    for lack in &rbac.lacks {
         let _ = writeln!(text, "  lacking: {lack}");
     }
     text
@@ -318,6 +338,7 @@ mod tests {
             elapsed: Duration::from_millis(21_400),
             warnings: Vec::new(),
             meta_only: false,
+            rbac: None,
             remaining: (!remaining.is_empty()).then_some(advice),
         };
         let mut report = RestoreReport::from(&report);

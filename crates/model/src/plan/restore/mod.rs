@@ -29,6 +29,7 @@ use std::fmt;
 use crate::ids::{PartitionId, PartitionScope};
 use crate::manifest::{CollectionBackup, Index, KeyValue, LoadState, Manifest, SnapshotBundle};
 use crate::name::{BackupName, CollectionRef};
+use crate::plan::backup::segments;
 use properties::Properties;
 
 /// The largest size of one import job in bytes; a larger partition is split.
@@ -291,8 +292,14 @@ impl CollectionPlan {
         let effects = backup.partitions.iter().filter_map(|partition| facts.prefixes.get(&partition.id));
         let later: u64 = effects.flat_map(|prefix| prefix.segments.values()).map(|effect| effect.later).sum();
         if later > 0 {
+            let rows = if later == 1 { "1 row is".to_owned() } else { format!("{later} rows are") };
+            warnings
+                .push(format!("{target}: {rows} left out, because later than the checkpoints of the backup"));
+        }
+        let has_deletes = || segments(backup).any(|(_, segment)| !segment.delta_logs.is_empty());
+        if request.options.truncate_by_ts && has_deletes() {
             warnings.push(format!(
-                "{target}: {later} rows are left out, because they are later than the checkpoints of the backup"
+                "{target}: deletes that are later than the checkpoints are left out, so that their rows come back"
             ));
         }
         if let Some(ttl) = properties.ttl_s() {

@@ -52,6 +52,14 @@ impl RbacAdditions {
     }
 }
 
+impl RbacAdditions {
+    /// Returns whether users, roles or privilege groups are added, and not only grants.
+    pub fn adds_names(&self) -> bool {
+        let Rbac { users, roles, privilege_groups, .. } = &self.new;
+        !(users.is_empty() && roles.is_empty() && privilege_groups.is_empty())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
