@@ -35,7 +35,7 @@ impl RestoreRun<'_> {
             match self.milvus().add_user_to_role(user, role).await {
                 Ok(()) => restored.user_roles += 1,
                 Err(error) => {
-                    restored.lacks.push(self.warn(format!("user {user} lacks role {role}: {error}")))
+                    restored.lacks.push(self.warn(format!("user {user} lacks role {role}: {error}")));
                 }
             }
         }
