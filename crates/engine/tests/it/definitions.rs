@@ -14,9 +14,9 @@ fn copy_request() -> RestoreRequest {
 }
 
 /// Returns an external collection; `keys` are part of the description of its store.
-fn external(keys: serde_json::Value) -> CreateCollection {
+fn external(keys: &serde_json::Value) -> CreateCollection {
     let mut lake = samples::small_collection("lake");
-    lake.schema.external_source = "s3://lake/rows".to_owned();
+    "s3://lake/rows".clone_into(&mut lake.schema.external_source);
     lake.schema.external_spec = json!({"format": "parquet", "extfs": keys}).to_string();
     lake.schema.fields.retain(|field| !field.is_primary_key);
     for field in &mut lake.schema.fields {
@@ -29,7 +29,7 @@ fn external(keys: serde_json::Value) -> CreateCollection {
 async fn an_external_collection_is_restored_as_its_definition() {
     let world = World::with_version("3.0.0", |config| config);
     let milvus = world.connect().await;
-    milvus.create_collection(&external(json!({"anonymous": "true"}))).await.unwrap();
+    milvus.create_collection(&external(&json!({"anonymous": "true"}))).await.unwrap();
     samples::create_with_rows(&milvus, "books", &[("_default", 3)]).await;
     let report = world.back_up(&backup_request("nightly")).await.unwrap();
     assert_eq!((report.kind(), report.rows), (None, 3), "{report:?}");
@@ -50,7 +50,7 @@ async fn an_external_collection_is_restored_as_its_definition() {
 async fn an_external_collection_whose_keys_milvus_hides_is_refused() {
     let world = World::with_version("3.0.0", |config| config);
     let keys = json!({"access_key_id": "id", "access_key_value": "secret-key"});
-    world.connect().await.create_collection(&external(keys)).await.unwrap();
+    world.connect().await.create_collection(&external(&keys)).await.unwrap();
     world.back_up(&backup_request("nightly")).await.unwrap();
     let error = world.plan_restore(&copy_request()).await.unwrap_err().to_string();
     assert!(error.contains("default.lake") && error.contains("***"), "{error}");
