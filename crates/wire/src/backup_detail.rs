@@ -198,7 +198,7 @@ impl BackupDetail {
             collections.map(|c| CollectionDetail::new(c, facts, with_segments)).collect();
         // Only Milvus knows the deletes in its snapshots.
         let counts_deletes = backup.manifest.format == model::manifest::BackupFormat::Binlog;
-        let deletes = facts.filter(|_| counts_deletes).map(engine::BackupFacts::deletes);
+        let deletes = facts.filter(|_| counts_deletes).map(engine::BackupFacts::total_deletes);
         Self {
             name: backup.summary.name.clone(),
             state: backup.summary.state.into(),
@@ -207,7 +207,7 @@ impl BackupDetail {
             bytes: totals.bytes,
             objects: totals.objects,
             rows: collections.iter().map(|c| c.rows).sum(),
-            deletes: deletes.map(|deletes| deletes.map(|(_, deletes)| deletes).sum()),
+            deletes,
             milvus: backup.summary.milvus_version.clone(),
             tool: backup.summary.tool.clone(),
             source: facts.map(BackupSource::from),

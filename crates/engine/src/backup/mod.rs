@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
-use model::ids::PartitionId;
+use model::ids::{PartitionId, PartitionScope};
 use model::layout::backup::MB_SNAPSHOTS;
 use model::manifest::{BackupFormat, CollectionBackup, Rbac};
 use model::name::CollectionRef;
@@ -85,8 +85,8 @@ struct CapturedCollection {
     backup: CollectionBackup,
     /// The number of rows by partition of an exported snapshot, which has no segments; empty if they are not known.
     rows: BTreeMap<PartitionId, u64>,
-    /// The number of delete entries by partition.
-    deletes: BTreeMap<PartitionId, u64>,
+    /// The number of delete entries of each partition, and of all.
+    deletes: BTreeMap<PartitionScope, u64>,
     /// The duration of the flush, without the wait for its segments.
     flush: Duration,
     warnings: Vec<String>,

@@ -75,19 +75,20 @@ impl Catalog {
         Ok(l0)
     }
 
-    /// Counts the delete entries in the delta logs of the segments of each partition.
+    /// Counts the delete entries in the delta logs of the segments of each partition, and of those for all partitions.
     pub(crate) async fn count_delete_entries(
         &self,
         name: &BackupName,
         collection: &CollectionBackup,
-    ) -> Result<BTreeMap<PartitionId, u64>, RowsError> {
+    ) -> Result<BTreeMap<PartitionScope, u64>, RowsError> {
         let layout = self.layout(name);
-        let counts = collection.partitions.iter().map(|partition| {
-            let scope = PartitionScope::One(partition.id);
-            let segments = partition.segments.iter().filter(|segment| !segment.delta_logs.is_empty());
+        let partitions = collection.partitions.iter().map(|partition| PartitionScope::One(partition.id));
+        let counts = partitions.chain([PartitionScope::All]).map(|scope| {
+            let segments =
+                collection.segments_of(scope).iter().filter(|segment| !segment.delta_logs.is_empty());
             let logs: Vec<_> =
                 segments.map(|segment| delta_files(&layout, collection.id, scope, segment)).collect();
-            async move { Ok((partition.id, rows::count_delete_entries(&self.store, &logs).await?)) }
+            async move { Ok((scope, rows::count_delete_entries(&self.store, &logs).await?)) }
         });
         // The futures are made beforehand, so that this one is `Send`.
         let counts: Vec<_> = counts.collect();

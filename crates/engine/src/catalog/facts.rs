@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::ids::PartitionId;
+use model::ids::{PartitionId, PartitionScope};
 use model::layout::backup::MB_MANIFEST;
 use model::manifest::{CollectionBackup, ManifestSummary};
 use model::name::BackupName;
@@ -58,6 +58,8 @@ pub struct CollectionFacts {
     pub objects: u64,
     /// The total size of the files in bytes.
     pub bytes: u64,
+    /// The number of delete entries in segments for all partitions (L0).
+    pub shared_deletes: u64,
     /// The partitions of the collection, by name.
     pub partitions: BTreeMap<String, PartitionFacts>,
 }
@@ -75,18 +77,19 @@ pub struct PartitionFacts {
 }
 
 impl CollectionFacts {
-    /// Collects the facts about a collection, given the number of delete entries of each partition, and that of the rows
-    /// that are not in segments.
+    /// Collects the facts about a collection, given the number of delete entries of each partition and of all, and that of
+    /// the rows that are not in segments.
     pub(crate) fn new(
         backup: &CollectionBackup,
         rows: &BTreeMap<PartitionId, u64>,
-        deletes: &BTreeMap<PartitionId, u64>,
+        deletes: &BTreeMap<PartitionScope, u64>,
     ) -> Self {
+        let deletes_of = |scope| deletes.get(&scope).copied().unwrap_or_default();
         let totals = Totals::of_collection(backup);
         let partitions = backup.partitions.iter().map(|p| {
             let in_segments: u64 = p.segments.iter().map(|s| s.rows).sum();
             let rows = in_segments + rows.get(&p.id).copied().unwrap_or_default();
-            let deletes = deletes.get(&p.id).copied().unwrap_or_default();
+            let deletes = deletes_of(PartitionScope::One(p.id));
             (p.name.clone(), PartitionFacts { id: p.id.0, rows, deletes })
         });
         Self {
@@ -95,6 +98,7 @@ impl CollectionFacts {
             load_state: backup.load_state.as_str().to_owned(),
             objects: totals.objects,
             bytes: totals.bytes,
+            shared_deletes: deletes_of(PartitionScope::All),
             partitions: partitions.collect(),
         }
     }
@@ -111,7 +115,7 @@ impl BackupFacts {
             taken_ms: self.started_ms,
             collections: self.collections.len() as u64,
             rows: partitions().map(|p| p.rows).sum(),
-            deletes: partitions().map(|p| p.deletes).sum(),
+            deletes: self.total_deletes(),
             objects: collections().map(|c| c.objects).sum(),
             snapshot_bytes: 0,
         }
@@ -120,6 +124,12 @@ impl BackupFacts {
     /// Returns the id of every partition with the number of its rows.
     pub fn rows(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         self.collections.values().flat_map(|c| c.partitions.values()).map(|p| (p.id, p.rows))
+    }
+
+    /// Returns the number of all delete entries.
+    pub fn total_deletes(&self) -> u64 {
+        let collections = self.collections.values();
+        collections.flat_map(|c| c.partitions.values().map(|p| p.deletes).chain([c.shared_deletes])).sum()
     }
 
     /// Returns the id of every partition with the number of its delete entries.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::Milvus;
-use model::ids::PartitionId;
+use model::ids::{PartitionId, PartitionScope};
 use model::layout::backup::ManifestFile;
 use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::mapping::Targets;
@@ -366,8 +366,9 @@ async fn inspect_prefixes(
 ) -> Result<BTreeMap<PartitionId, PrefixFacts>, Error> {
     let CheckedRestore { catalog, detail, .. } = checked;
     let name = &request.name;
-    let recorded: Option<BTreeMap<PartitionId, u64>> =
-        detail.facts.as_ref().map(|facts| facts.deletes().map(|(id, n)| (PartitionId(id), n)).collect());
+    let scope = |id| PartitionScope::One(PartitionId(id));
+    let recorded: Option<BTreeMap<PartitionScope, u64>> =
+        detail.facts.as_ref().map(|facts| facts.deletes().map(|(id, n)| (scope(id), n)).collect());
     let recorded = recorded.as_ref();
     let inspections: Vec<_> = checked
         .selected_collections()
@@ -381,7 +382,8 @@ async fn inspect_prefixes(
                     None => BTreeMap::new(),
                 };
                 let seen = seen.into_iter().map(move |(id, seen)| {
-                    (id, PrefixFacts { deletes: deletes.get(&id).copied().unwrap_or_default(), ..seen })
+                    let deletes = deletes.get(&PartitionScope::One(id)).copied().unwrap_or_default();
+                    (id, PrefixFacts { deletes, ..seen })
                 });
                 Ok::<_, Error>((seen, damages))
             };

@@ -21,6 +21,7 @@ async fn files_are_listed_and_each_job_imports_one_segment() {
         samples::insert_rows(&milvus, "books", "old", 3).await;
         let report = world.back_up(&backup_request("nightly")).await.unwrap();
         assert_eq!(report.kind(), None, "{version}: {report:?}");
+        assert_eq!(report.deletes, 2, "{version}: those in L0 segments are counted");
 
         let mapping = Mapping::new(None, Some("_copy")).unwrap();
         let request = RestoreRequest { mapping, ..restore_request("nightly") };
