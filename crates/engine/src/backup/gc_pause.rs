@@ -81,7 +81,8 @@ impl BackupRun<'_> {
         };
         let here = milvus.management_address();
         for (run, record) in left {
-            if record.until_ms > now_ms() {
+            // One without a ticket is the only pause of its Milvus, which the end of this run lifts.
+            if record.until_ms > now_ms() && record.ticket.is_some() {
                 if Some(record.management.as_str()) != here {
                     continue;
                 }

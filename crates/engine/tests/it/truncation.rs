@@ -41,7 +41,7 @@ async fn check_restore(from: &World, target: &str, before: &[Value]) {
     let restored = restore(&engine, &truncated_request(), &JobCtx::detached()).await.unwrap();
     assert_eq!(restored.kind(), None, "{target}: {restored:?}");
     assert_eq!(into.fake.rows("default", "books"), before, "{target}");
-    let said = "default.books: 6 rows are left out, because later than the checkpoints of the backup";
+    let said = "default.books: 6 rows that are later than the checkpoints of the backup are left out";
     assert!(restored.warnings.iter().any(|warning| warning == said), "{:?}", restored.warnings);
     // These two have a fault that the others have not.
     let endangered = "count the rows then: default.books (8 rows)";

@@ -292,14 +292,16 @@ impl CollectionPlan {
         let effects = backup.partitions.iter().filter_map(|partition| facts.prefixes.get(&partition.id));
         let later: u64 = effects.flat_map(|prefix| prefix.segments.values()).map(|effect| effect.later).sum();
         if later > 0 {
-            let rows = if later == 1 { "1 row is".to_owned() } else { format!("{later} rows are") };
-            warnings
-                .push(format!("{target}: {rows} left out, because later than the checkpoints of the backup"));
+            let rows = match later {
+                1 => "1 row that is later than the checkpoints of the backup is".to_owned(),
+                _ => format!("{later} rows that are later than the checkpoints of the backup are"),
+            };
+            warnings.push(format!("{target}: {rows} left out"));
         }
         let has_deletes = || segments(backup).any(|(_, segment)| !segment.delta_logs.is_empty());
         if request.options.truncate_by_ts && has_deletes() {
             warnings.push(format!(
-                "{target}: deletes that are later than the checkpoints are left out, so that their rows come back"
+                "{target}: deletes that are later than the checkpoints are left out, so the rows that they delete come back"
             ));
         }
         if let Some(ttl) = properties.ttl_s() {
