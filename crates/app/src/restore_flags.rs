@@ -1,10 +1,10 @@
 //! The flags of `restore` for its options: their meaning, and the flags for a request.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 use model::mapping::Mapping;
+use model::plan::restore::EzkMapping;
 use wire::{Existing, Failure, NewRestore};
 
 use crate::config;
@@ -91,8 +91,8 @@ impl RestoreFlags {
     }
 
     /// Reads the file of encryption keys. They are not given as a flag, because other users see the flags of a process.
-    fn read_ezk_mapping(&self) -> Result<BTreeMap<String, String>, Failure> {
-        let Some(path) = &self.ezk_mapping else { return Ok(BTreeMap::new()) };
+    fn read_ezk_mapping(&self) -> Result<EzkMapping, Failure> {
+        let Some(path) = &self.ezk_mapping else { return Ok(EzkMapping::default()) };
         let place = path.display();
         let text =
             std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {place}: {error}")))?;

@@ -2,7 +2,6 @@
 //! request of a job.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use model::mapping::Mapping;
 use model::plan::restore::{EzkMapping, RestoreOptions, RestoreRequest};
@@ -13,7 +12,7 @@ use crate::request::{parse_existing_name, parse_filter};
 use crate::{Existing, Failure};
 
 /// The request to restore collections of a backup.
-#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"backup": "nightly", "filter": "shop.orders", "suffix": "_copy"}))]
 pub struct NewRestore {
@@ -52,17 +51,10 @@ pub struct NewRestore {
     /// Whether to leave out the rows that are later than the checkpoints of the backup.
     pub truncate_by_ts: bool,
     /// The keys of encryption zones to import with, by those in the backup.
-    pub ezk_mapping: BTreeMap<String, String>,
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub ezk_mapping: EzkMapping,
     /// Whether to return the plan and change nothing.
     pub dry_run: bool,
-}
-
-impl fmt::Debug for NewRestore {
-    /// Formats the request as the engine gets it, without the encryption keys.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = EzkMapping(self.ezk_mapping.clone());
-        write!(f, "NewRestore({:?}, {:?}, {keys:?})", self.backup, self.options())
-    }
 }
 
 impl Default for NewRestore {
@@ -101,7 +93,7 @@ impl From<RestoreOptions> for NewRestore {
             cleanup_on_failure,
             rbac,
             truncate_by_ts,
-            ezk_mapping: BTreeMap::new(),
+            ezk_mapping: EzkMapping::default(),
             dry_run: false,
         }
     }
@@ -120,7 +112,7 @@ impl NewRestore {
             mapping: mapping.map_err(engine::Error::Mapping)?,
             options: self.options(),
             keep_staged,
-            ezk_mapping: EzkMapping(self.ezk_mapping.clone()),
+            ezk_mapping: self.ezk_mapping.clone(),
             ..RestoreRequest::with_defaults(parse_existing_name(self.backup.as_deref())?)
         })
     }

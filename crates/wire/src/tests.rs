@@ -10,7 +10,7 @@ use engine::{
 use jobs::{EngineRequest, JobFailure, JobKind, JobOutcome, JobSnapshot, JobState, OtherPlace};
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::BackupRequest;
-use model::plan::restore::{RestoreRequest, RowRange};
+use model::plan::restore::{EzkMapping, RestoreRequest, RowRange};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -210,7 +210,7 @@ prop_compose! {
         let [meta_only, indexes, auto_index, drop_indexes, load, aliases, cleanup_on_failure, rbac, truncate_by_ts, dry_run] = flags;
         NewRestore {
             backup, filter, rename, suffix, meta_only, indexes, auto_index, existing, drop_indexes, load, aliases,
-            cleanup_on_failure, rbac, truncate_by_ts, ezk_mapping, dry_run,
+            cleanup_on_failure, rbac, truncate_by_ts, ezk_mapping: EzkMapping(ezk_mapping), dry_run,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use api::backup;
+use model::plan::restore::EzkMapping;
 
 use super::json::to_json;
 use crate::rest::v1::requests::{
@@ -58,7 +59,7 @@ impl From<backup::RestoreBackupRequest> for V1RestoreRequest {
             skip_params: request.skip_params.map(V1SkipParams::from).unwrap_or_default(),
             use_v2_restore: request.use_v2_restore,
             truncate_binlog_by_ts: request.truncate_binlog_by_ts,
-            ezk_mapping: request.ezk_mapping.into_iter().collect(),
+            ezk_mapping: EzkMapping(request.ezk_mapping.into_iter().collect()),
             restore_plan: request.restore_plan.map(V1RestorePlan::from),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use model::plan::restore::EzkMapping;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde::Serialize;
@@ -82,7 +83,7 @@ prop_compose! {
             request_id, backup_name, asynchronous, id, collection_names, db_collections, db_collections_after_rename,
             collection_suffix, collection_renames, bucket_name, path, meta_only, restore_index, use_auto_index,
             drop_exist_collection, drop_exist_index, skip_create_collection, skip_import_disk_quota_check, rbac,
-            max_shard_num, use_v2_restore, truncate_binlog_by_ts, ezk_mapping, restore_plan,
+            max_shard_num, use_v2_restore, truncate_binlog_by_ts, ezk_mapping: EzkMapping(ezk_mapping), restore_plan,
             skip_params: V1SkipParams { collection_properties, index_params, ..V1SkipParams::default() },
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::plan::restore::EzkMapping;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -128,7 +129,8 @@ pub(crate) struct V1RestoreRequest {
     pub truncate_binlog_by_ts: bool,
     /// New keys of encryption zones by those in the backup.
     #[serde(rename = "ezkMapping")]
-    pub ezk_mapping: BTreeMap<String, String>,
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub ezk_mapping: EzkMapping,
     /// Mapping of databases and collections to targets.
     #[serde(rename = "restorePlan")]
     pub restore_plan: Option<V1RestorePlan>,

@@ -7,7 +7,7 @@ use jobs::OtherPlace;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
 use model::plan::restore::{
-    CollectionOverride, ExistingTargetPolicy, EzkMapping, RestoreOptions, RestoreRequest, SkipParams,
+    CollectionOverride, ExistingTargetPolicy, RestoreOptions, RestoreRequest, SkipParams,
 };
 use model::selection::Selection;
 
@@ -40,7 +40,7 @@ impl V1RestoreRequest {
             },
             skip: (&self.skip_params).into(),
             max_shards: (self.max_shard_num > 0).then_some(self.max_shard_num),
-            ezk_mapping: EzkMapping(self.ezk_mapping.clone()),
+            ezk_mapping: self.ezk_mapping.clone(),
             overrides: self.restore_plan.as_ref().map(V1RestorePlan::overrides).unwrap_or_default(),
             ..RestoreRequest::with_defaults(name)
         })
