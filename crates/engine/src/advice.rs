@@ -374,20 +374,13 @@ impl Error {
             Self::Format { .. } | Self::Schema { .. } | Self::NoSnapshotRestore(_) => Advice::UseNewerTarget,
             Self::Storage(error) => return advice_for_store_error(error),
             Self::Milvus(error) => return advice_for_milvus_error(error.kind()),
-            Self::During { activity: Activity::Import { .. }, source } => {
-                let forgotten = match &**source {
-                    Self::Milvus(error) if error.kind() == MilvusErrorKind::NotFound => {
-                        advice_for_import_failure(error.reason())
-                    }
-                    _ => None,
-                };
-                forgotten.unwrap_or(Advice::ReplaceCollection { when_milvus_answers: true })
-            }
-            // Milvus does not know the job any more.
-            Self::During { activity: Activity::Snapshot(job), source } if matches!(&**source, Self::Milvus(error) if error.kind() == milvus::MilvusErrorKind::NotFound) => {
-                advice_after_snapshot_job(job)
-            }
-            Self::During { source, .. } => return source.advice(),
+            Self::During { activity, source } => match (activity, source.not_found_reason()) {
+                (Activity::Import { .. }, forgotten) => forgotten
+                    .and_then(advice_for_import_failure)
+                    .unwrap_or(Advice::ReplaceCollection { when_milvus_answers: true }),
+                (Activity::Snapshot(job), Some(_)) => advice_after_snapshot_job(job),
+                _ => return source.advice(),
+            },
             Self::Strategy(_) => Advice::UseSerialFlush,
             Self::RequestedFormat(_) | Self::SnapshotStore(_) => Advice::UseBinlogFormat,
             Self::SnapshotSource(_) => Advice::CopyBackupToTargetStore,
@@ -412,6 +405,16 @@ impl Error {
             | Self::NotProven(_)
             | Self::Task(_) => return None,
         })
+    }
+}
+
+impl Error {
+    /// Returns the reason of Milvus for not finding an object, such as a job that it does not know any more.
+    fn not_found_reason(&self) -> Option<&str> {
+        match self {
+            Self::Milvus(error) if error.kind() == MilvusErrorKind::NotFound => Some(error.reason()),
+            _ => None,
+        }
     }
 }
 

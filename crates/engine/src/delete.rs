@@ -147,12 +147,8 @@ impl Catalog {
         let key = self.layout(name).meta_file(MB_SNAPSHOTS);
         // Without an answer, the deletion is as good as one that does not look.
         let record = SnapshotRecord::read(&self.store, &key).await.ok().flatten().unwrap_or_default();
-        for snapshot in &record.snapshots {
-            ctx.warn(format!(
-                "snapshot {} may remain in Milvus at {}; drop it there",
-                snapshot.reference(),
-                record.milvus_address
-            ));
+        for remaining in record.describe_remaining() {
+            ctx.warn(remaining);
         }
     }
 

@@ -72,6 +72,14 @@ impl SnapshotRecord {
             Err(error) => Err(Error::from(error)),
         }
     }
+
+    /// Describes each snapshot for a warning, where it is not known whether Milvus still has it.
+    pub(crate) fn describe_remaining(&self) -> impl Iterator<Item = String> + '_ {
+        self.snapshots.iter().map(|snapshot| {
+            let (snapshot, address) = (snapshot.reference(), &self.milvus_address);
+            format!("snapshot {snapshot} may remain in Milvus at {address}; drop it there")
+        })
+    }
 }
 
 /// The record of a running backup; every change is written before it returns.

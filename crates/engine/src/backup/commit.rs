@@ -51,11 +51,10 @@ fn build_manifest(
         size,
         milvus_version: facts.milvus_version.clone(),
         format: run.prepared.format.clone(),
-        databases: Vec::new(),
         collections: captured.into_iter().map(|c| c.backup).collect(),
         rbac: run.prepared.rbac.clone(),
-        cluster_flush: None,
         summary: Some(ManifestSummary { snapshot_bytes, ..facts.summarize() }),
+        ..Manifest::default()
     }
 }
 

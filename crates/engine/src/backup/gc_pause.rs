@@ -20,7 +20,7 @@ pub(super) struct GcPause {
     lifted: JoinHandle<Result<(), MilvusError>>,
 }
 
-/// What makes, records and lifts pauses.
+/// The pauses of one backup: where they are made and recorded.
 struct Pauses {
     milvus: Milvus,
     catalog: Catalog,
@@ -94,9 +94,7 @@ impl BackupRun<'_> {
                     format!("lifted the pause of garbage collection that backup {} had left", record.backup);
                 self.ctx.emit(Event::Note(note));
             }
-            if let Err(error) = catalog.remove_gc_pause(&run).await {
-                tracing::warn!("cannot remove the record of a pause: {}", crate::error::chain(&error));
-            }
+            remove_record(catalog, &run).await;
         }
     }
 }
@@ -150,9 +148,14 @@ impl Pauses {
         if ticket.is_some() || !self.others_pause().await {
             self.milvus.gc_resume(&ticket).await?;
         }
-        if let Err(error) = self.catalog.remove_gc_pause(&self.run).await {
-            tracing::warn!("cannot remove the record of a pause: {}", crate::error::chain(&error));
-        }
+        remove_record(&self.catalog, &self.run).await;
         Ok(())
+    }
+}
+
+/// Removes the record of a pause that is lifted or has ended.
+async fn remove_record(catalog: &Catalog, run: &str) {
+    if let Err(error) = catalog.remove_gc_pause(run).await {
+        tracing::warn!("cannot remove the record of a pause: {}", crate::error::chain(&error));
     }
 }

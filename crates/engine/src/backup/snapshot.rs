@@ -191,12 +191,9 @@ impl BackupRun<'_> {
         let key = catalog.layout(&request.name).meta_file(MB_SNAPSHOTS);
         let Ok(Some(record)) = SnapshotRecord::read(&catalog.store, &key).await else { return };
         if record.milvus_address != source.milvus.server().address {
-            let Some(first) = record.snapshots.first() else { return };
-            self.warnings.record(format!(
-                "snapshot {} may remain in Milvus at {}; drop it there",
-                first.reference(),
-                record.milvus_address
-            ));
+            if let Some(first) = record.describe_remaining().next() {
+                self.warnings.record(first);
+            }
             return;
         }
         for recorded in &record.snapshots {

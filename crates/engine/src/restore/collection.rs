@@ -251,7 +251,7 @@ impl ImportTask<'_> {
 /// Fails if the row count of a partition is outside its range.
 ///
 /// This is necessary because on Milvus 2.2 and 2.3 an import of an unreadable path completes without rows.
-fn check_row_counts(plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<(), Error> {
+pub(super) fn check_row_counts(plan: &CollectionPlan, partitions: &[PartitionRows]) -> Result<(), Error> {
     match partitions.iter().find(|p| !p.expected.contains(p.counted)) {
         Some(wrong) => Err(row_count_error(plan, &wrong.partition, wrong.counted, wrong.expected)),
         None => Ok(()),

@@ -8,7 +8,6 @@ use model::segment::{SegmentKind, StorageFormat};
 use tokio::sync::OnceCell;
 
 use super::RestoreRun;
-use super::truncation::find_ends;
 use crate::Error;
 use crate::catalog::{L0Deletes, SegmentContents};
 
@@ -54,11 +53,8 @@ impl ImportTask<'_> {
     /// Opens the segments of the collection in the backup; reads its L0 segments if this is the first job that does so.
     pub(super) async fn open_segments(&self) -> Result<SegmentContents<'_>, Error> {
         let (catalog, name) = (&self.run.prepared.catalog, &self.run.prepared.request.name);
-        let read = || async {
-            let ends = find_ends(&self.run.prepared.request, self.backup, self.run.milvus())?;
-            Ok::<_, Error>(catalog.read_l0(name, self.backup, ends).await?)
-        };
-        let l0 = self.l0.get_or_try_init(read).await?;
+        let ends = || self.run.prepared.ends.get(&self.backup.name).cloned().unwrap_or_default();
+        let l0 = self.l0.get_or_try_init(|| catalog.read_l0(name, self.backup, ends())).await?;
         let opened = catalog.open_segments(name, self.backup, l0);
         opened.ok_or_else(|| Error::Task(format!("{} has no primary key", self.backup.name)))
     }

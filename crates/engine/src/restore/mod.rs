@@ -43,6 +43,7 @@ use crate::{
 use import::Importer;
 use proof::Proof;
 use stage::StagingDirectory;
+use truncation::CollectionEnds;
 
 /// A restore that passed the preflight: the plan, the manifest and open connections.
 ///
@@ -53,6 +54,8 @@ pub struct PreparedRestore {
     catalog: Catalog,
     target: Instance,
     manifest: Manifest,
+    /// The ends of the segments of each collection; empty if the restore is not truncated.
+    ends: CollectionEnds,
     /// The users, roles and grants to add; `None` if the request does not demand that.
     rbac: Option<Rbac>,
     plan: RestorePlan,

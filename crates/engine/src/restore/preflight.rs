@@ -23,7 +23,7 @@ use super::data_access::determine_data_access;
 use super::delete_effects::find_delete_effects;
 use super::destroyed_snapshots::find_destroyed_snapshots;
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
-use super::truncation::find_ends;
+use super::truncation::{CollectionEnds, find_ends};
 use crate::backup::{confirm_source_root, list_collections_of};
 use crate::catalog::{BackupDetail, BackupFacts, Catalog, describe_imported_rows, reject_damages};
 use crate::instance::Instance;
@@ -38,6 +38,8 @@ pub(crate) struct CheckedRestore {
     pub(crate) drops: BTreeSet<CollectionRef>,
     /// Warnings about the snapshots that the drops destroy.
     drop_warnings: Vec<String>,
+    /// The ends of the segments of each collection of a truncated restore.
+    ends: CollectionEnds,
     detail: BackupDetail,
     facts: TargetFacts,
 }
@@ -59,16 +61,17 @@ pub(crate) async fn check_restore_request(
     if request.options.rbac && !target.milvus.capabilities().rbac {
         return Err(Error::NoRbac(target.milvus.server().version.to_string()));
     }
-    let (drops, facts) = (BTreeSet::new(), TargetFacts::default());
+    let (drops, ends, facts) = (BTreeSet::new(), CollectionEnds::new(), TargetFacts::default());
     let mut checked =
-        CheckedRestore { catalog, target, targets, drops, drop_warnings: Vec::new(), detail, facts };
+        CheckedRestore { catalog, target, targets, drops, drop_warnings: Vec::new(), ends, detail, facts };
     let mut problems: Vec<Error> = if checked.is_snapshot() {
         check_snapshot_target(engine, &checked, request).err().into_iter().collect()
     } else {
         let selected = checked.selected_collections();
-        let milvus = &checked.target.milvus;
-        let ends = selected.iter().filter_map(|backup| find_ends(request, backup, milvus).err());
-        ends.chain(schema_problems(&checked.target, &selected, !request.options.meta_only)).collect()
+        let (ends, mut problems) = find_ends(request, &selected, &checked.target.milvus);
+        problems.extend(schema_problems(&checked.target, &selected, !request.options.meta_only));
+        checked.ends = ends;
+        problems
     };
     let aliases = checked.wanted_aliases();
     let head = checked.catalog.layout(&request.name).manifest_file(ManifestFile::Head);
@@ -155,8 +158,8 @@ pub(super) async fn prepare_restore(
         let collections = checked.selected_collections();
         let ignores_times = checked.facts.importer.ignores_delete_times;
         let (catalog, name) = (&checked.catalog, &request.name);
-        let with_ends = collections.iter().map(|c| Ok((*c, find_ends(request, c, &checked.target.milvus)?)));
-        let with_ends = with_ends.collect::<Result<_, Error>>()?;
+        let ends_of = |c: &CollectionBackup| checked.ends.get(&c.name).cloned().unwrap_or_default();
+        let with_ends = collections.iter().map(|c| (*c, ends_of(c))).collect();
         uncounted = find_delete_effects(catalog, name, with_ends, ignores_times, &mut prefixes, ctx).await?;
         let source = ServerVersion::parse(&checked.manifest().milvus_version);
         uncounted.extend(describe_imported_rows(&source, &collections));
@@ -178,7 +181,7 @@ pub(super) async fn prepare_restore(
     plan.warnings.extend(describe_endangered_deletes(&plan, capabilities));
     plan.warnings.extend(describe_unused_keys(request, checked.manifest()));
     let is_snapshot = checked.is_snapshot();
-    let CheckedRestore { catalog, target, detail, facts, .. } = checked;
+    let CheckedRestore { catalog, target, ends, detail, facts, .. } = checked;
     // Milvus would not find files that are staged below a wrong root path, and a wrong bucket must not cost the
     // collections that are dropped. On a disk, Milvus reads absolute paths and needs no root path for that.
     let absolute_paths = target.store.traits().absolute_paths;
@@ -209,7 +212,7 @@ pub(super) async fn prepare_restore(
         // The target is compared again at the end. Reading it now finds a missing privilege before anything is changed.
         plan.rbac = Some(RbacAdditions::new(rbac, &target.milvus.read_rbac().await?));
     }
-    Ok(PreparedRestore { request, catalog, target, manifest, rbac, plan, started })
+    Ok(PreparedRestore { request, catalog, target, manifest, ends, rbac, plan, started })
 }
 
 /// Resolves selection and mapping to pairs of source and target names.

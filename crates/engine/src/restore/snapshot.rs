@@ -9,7 +9,7 @@ use model::manifest::SnapshotBundle;
 use model::plan::restore::{CollectionPlan, PartitionPlan, PlanError, RowRange};
 use tokio::time::Instant;
 
-use super::collection::Attempt;
+use super::collection::{Attempt, check_row_counts};
 use super::{DataImport, RestoreRun};
 use crate::snapshot_job::{Progress, SnapshotJob, SnapshotJobKind};
 use crate::{CollectionPhase, Error, Event, PartitionRows};
@@ -63,14 +63,7 @@ impl RestoreRun<'_> {
         attempt.partitions = ctx.run(self.count_restored_rows(plan)).await?;
         let rows = attempt.partitions.iter().map(|partition| partition.counted).sum();
         ctx.emit(Event::Import { collection: plan.display_name.clone(), done: 1, jobs: 1, rows });
-        if let Some(wrong) = attempt.partitions.iter().find(|p| !p.expected.contains(p.counted)) {
-            return Err(Error::Rows {
-                target: plan.target.clone(),
-                partition: wrong.partition.clone(),
-                counted: wrong.counted,
-                expected: wrong.expected,
-            });
-        }
+        check_row_counts(plan, &attempt.partitions)?;
         attempt.lacks.extend(self.put_back_aliases(&plan.target, &attempt.aliases).await);
         attempt.aliases.clear();
         if plan.load {

@@ -1,35 +1,47 @@
 //! The ends of a truncated restore: the checkpoint of the channel of each segment.
 
+use std::collections::HashMap;
+
 use milvus::{Milvus, checkpoint_time};
 use model::ids::Tso;
 use model::manifest::{CollectionBackup, Segment};
+use model::name::CollectionRef;
 use model::plan::backup::segments;
 use model::plan::restore::RestoreRequest;
 
 use crate::Error;
 use crate::catalog::SegmentEnds;
 
-/// Returns the end of each segment of a collection, in the unit of time of the target; nothing if the restore is not
+/// The ends of the segments of a truncated restore, by the name of their collection in the backup.
+pub(super) type CollectionEnds = HashMap<CollectionRef, SegmentEnds>;
+
+/// Returns the end of each segment of these collections, in the unit of time of the target, and an error for each
+/// collection with a segment whose channel or checkpoint is not in the backup. Both are empty if the restore is not
 /// truncated.
-///
-/// Fails if the channel of a segment or its checkpoint is not in the backup.
 pub(super) fn find_ends(
     request: &RestoreRequest,
-    collection: &CollectionBackup,
+    collections: &[&CollectionBackup],
     target: &Milvus,
-) -> Result<SegmentEnds, Error> {
+) -> (CollectionEnds, Vec<Error>) {
+    let (mut found, mut problems) = (CollectionEnds::new(), Vec::new());
     if !request.options.truncate_by_ts || request.options.meta_only {
-        return Ok(SegmentEnds::new());
+        return (found, problems);
     }
     let in_ms = target.capabilities().import_ends_in_ms;
-    let ends = segments(collection).map(|(_, segment)| {
-        let end = find_checkpoint(collection, segment).ok_or_else(|| Error::NoCheckpoint {
-            collection: collection.name.to_string(),
-            segment: segment.id,
-        })?;
-        Ok((segment.id, if in_ms { end.without_counter() } else { end }))
-    });
-    ends.collect()
+    for collection in collections {
+        let ends = segments(collection).map(|(_, segment)| {
+            let end = find_checkpoint(collection, segment).ok_or_else(|| Error::NoCheckpoint {
+                collection: collection.name.to_string(),
+                segment: segment.id,
+            })?;
+            Ok((segment.id, if in_ms { end.without_counter() } else { end }))
+        });
+        match ends.collect() {
+            Ok(ends) => drop(found.insert(collection.name.clone(), ends)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (found, problems)
 }
 
 /// Returns the checkpoint of the channel of a segment; a segment without a known channel belongs to the only one.
