@@ -400,6 +400,8 @@ impl Error {
             | Self::NoRbacInBackup(_)
             | Self::NoCheckpoint { .. }
             | Self::NoBinlogs(_)
+            | Self::NoKey { .. }
+            | Self::NoSuchCollection { .. }
             | Self::Encode { .. }
             | Self::Cancelled
             | Self::NotProven(_)

@@ -118,6 +118,24 @@ pub enum Error {
         /// The most similar name of a directory there, if one is similar.
         similar: Option<String>,
     },
+    /// The backup does not contain a collection.
+    #[error("backup {backup} has no collection {collection}; it has {}", list_briefly(collections))]
+    NoSuchCollection {
+        /// The name of the backup.
+        backup: String,
+        /// The name of the collection, with its database.
+        collection: String,
+        /// The names of the collections of the backup, the most similar first.
+        collections: Vec<String>,
+    },
+    /// The rows of a collection cannot be read, because its schema has no primary key of a known type.
+    #[error("collection {collection} of backup {backup} has no primary key of type Int64 or VarChar")]
+    NoKey {
+        /// The name of the collection, with its database.
+        collection: String,
+        /// The name of the backup.
+        backup: String,
+    },
     /// No complete backup has a name that matches.
     #[error("there is no complete backup whose name matches {pattern:?} below {place}")]
     NoLatest {
@@ -201,8 +219,8 @@ pub enum Error {
         /// The format that the manifest names.
         format: String,
     },
-    /// The L0 segments of a backup in snapshot format cannot be folded.
-    #[error("backup {0} is in format snapshot: l0compact reads only backups in format binlog")]
+    /// The rows of a backup in snapshot format cannot be read.
+    #[error("backup {0} is in format snapshot: rows are read only from backups in format binlog")]
     NoBinlogs(String),
     /// The target has no restore from exported snapshots.
     #[error("Milvus {0} cannot restore exported snapshots (3.0.1 and later can)")]
@@ -467,6 +485,16 @@ impl Error {
 
 /// The largest number of problems that a message contains, which must fit into the trailer of a gRPC answer.
 const MAX_LISTED_PROBLEMS: usize = 30;
+
+/// Joins names by commas, the first five of them.
+fn list_briefly(names: &[String]) -> String {
+    let (shown, more) = names.split_at(names.len().min(5));
+    match (shown.is_empty(), more.len()) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
 
 /// Writes each problem on a line of its own.
 fn list_problems(problems: &[Error]) -> String {

@@ -43,6 +43,7 @@ impl Error {
             | Self::SnapshotStore(_)
             | Self::SnapshotSource(_)
             | Self::NoBinlogs(_)
+            | Self::NoKey { .. }
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
             | Self::NoCheckpoint { .. }
@@ -50,6 +51,7 @@ impl Error {
             | Self::WrongRoot { .. } => FailureKind::Usage,
             Self::Selection(..)
             | Self::NoSuchBackup { .. }
+            | Self::NoSuchCollection { .. }
             | Self::NoLatest { .. }
             | Self::NotABackup { .. }
             | Self::Plan(PlanError::NotInBackup(_) | PlanError::TargetsMissing(_)) => FailureKind::NotFound,

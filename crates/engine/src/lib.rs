@@ -30,6 +30,8 @@ mod report;
 mod restore;
 mod snapshot_job;
 mod snapshot_record;
+#[allow(dead_code, reason = "the commands that read rows come next")]
+mod stored_collection;
 mod warnings;
 
 pub use admit::{Admission, Claim};

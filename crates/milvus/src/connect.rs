@@ -70,7 +70,9 @@ impl Milvus {
             outage: watch::Sender::default(),
         };
         let limits = CallLimits { outage: config.limits.connect, ..config.limits };
-        let server = identify_server(&Rpc { limits, ..rpc.clone() }, address).await?;
+        let server = identify_server(&Rpc { limits, ..rpc.clone() }, address)
+            .await
+            .map_err(MilvusError::while_connecting)?;
         let capabilities = Capabilities::from_version(&server.version);
         let rest = if capabilities.rest { Some(Rest::new(config, &server.address).await?) } else { None };
         let management = config.management_endpoint.as_deref().map(Arc::from);

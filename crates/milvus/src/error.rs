@@ -74,6 +74,13 @@ impl MilvusError {
         Self { temporary: retry != Retry::Never, never_sent: retry == Retry::Always, ..self }
     }
 
+    /// Makes a server that does not answer in time an unreachable one, for the calls that open a connection.
+    pub(crate) fn while_connecting(self) -> Self {
+        let kind =
+            if self.kind == MilvusErrorKind::Timeout { MilvusErrorKind::Unreachable } else { self.kind };
+        Self { kind, ..self }
+    }
+
     pub(crate) fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Box::new(source)), ..self }
     }

@@ -7,15 +7,15 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::ids::{CollectionId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
 use model::layout::backup::BackupLayout;
-use model::manifest::{Binlog, CollectionBackup, DeltaLog, Segment};
+use model::manifest::{Binlog, CollectionBackup, DeltaLog, PartitionBackup, Segment};
 use model::name::BackupName;
 use model::plan::backup::segments;
 use model::plan::restore::DeleteEffect;
 use model::segment::SegmentKind;
 use model::version::ServerVersion;
 use rows::{
-    DeleteMap, DeltaFile, DeltaFiles, InsertFile, KeyType, RowsError, SegmentDeletes, SegmentFiles,
-    SegmentRewriter,
+    DeleteMap, DeltaFile, DeltaFiles, InsertFile, KeyType, ReadOptions, RowsError, SegmentDeletes,
+    SegmentFiles, SegmentReader, SegmentRewriter,
 };
 use storage::Store;
 
@@ -122,6 +122,32 @@ impl Catalog {
 }
 
 impl SegmentContents<'_> {
+    /// Returns the segments with rows and their partitions: partition by partition, the oldest segment first.
+    #[allow(dead_code, reason = "the commands that read rows come next")]
+    pub(crate) fn row_segments(&self) -> Vec<(&PartitionBackup, &Segment)> {
+        let partitions = self.collection.partitions.iter();
+        let segments = partitions.flat_map(|partition| {
+            let mut segments: Vec<_> = partition.segments.iter().filter(|it| it.kind.has_rows()).collect();
+            segments.sort_by_key(|segment| segment.id);
+            segments.into_iter().map(move |segment| (partition, segment))
+        });
+        segments.collect()
+    }
+
+    /// Opens a segment for reading its live rows.
+    #[allow(dead_code, reason = "the commands that read rows come next")]
+    pub(crate) async fn read_rows(
+        &self,
+        partition: PartitionId,
+        segment: &Segment,
+        options: &ReadOptions,
+    ) -> Result<SegmentReader, RowsError> {
+        let own = Arc::new(self.read_own_deletes(partition, segment).await?);
+        let deletes = self.l0_of(partition).cloned().chain([own]).collect();
+        let files = self.segment_files(partition, segment);
+        SegmentReader::open(self.store, &self.collection.schema, files, deletes, options).await
+    }
+
     /// Reads the keys and timestamps of each segment to which delete entries apply, or which has an end.
     async fn find_effects(&self) -> Result<BTreeMap<SegmentId, DeleteEffect>, RowsError> {
         let partitions = self.collection.partitions.iter();

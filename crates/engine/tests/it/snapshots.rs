@@ -397,7 +397,7 @@ async fn only_whole_collections_that_do_not_exist_are_restored() {
     let error = planned.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "backup nightly is in format snapshot: l0compact reads only backups in format binlog"
+        "backup nightly is in format snapshot: rows are read only from backups in format binlog"
     );
     let deleted = world.world.delete("nightly").await.unwrap();
     assert!(deleted.objects > 0);

@@ -100,6 +100,12 @@ fn backups_that_cannot_be_used() {
         Error::Occupied { place: place() },
         Error::NoSuchBackup { name: name(), place: place(), similar: None },
         Error::NoSuchBackup { name: "nigthly".into(), place: place(), similar: Some(name()) },
+        Error::NoSuchCollection {
+            backup: name(),
+            collection: "shop.boks".into(),
+            collections: vec!["shop.books".into(), "default.tenants".into()],
+        },
+        Error::NoKey { backup: name(), collection: "shop.books".into() },
         Error::NoLatest { pattern: "prod-*".into(), place: place() },
         Error::DeletesLatest("latest".into()),
         Error::NotComplete { name: name(), state: BackupState::Unfinished },

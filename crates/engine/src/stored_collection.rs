@@ -1,0 +1,68 @@
+//! Opens collections of a backup for reading their rows.
+
+use model::manifest::{BackupFormat, CollectionBackup};
+use model::name::{BackupName, CollectionRef};
+
+use crate::catalog::{BackupDetail, Catalog, L0Deletes, SegmentContents, SegmentEnds};
+use crate::{Engine, Error};
+
+/// A complete backup whose binlogs can be read.
+pub(crate) struct StoredBackup {
+    catalog: Catalog,
+    name: BackupName,
+    pub(crate) detail: BackupDetail,
+}
+
+/// A collection of a backup, with the deletes of its L0 segments.
+pub(crate) struct StoredCollection<'a> {
+    backup: &'a StoredBackup,
+    pub(crate) collection: &'a CollectionBackup,
+    l0: L0Deletes,
+}
+
+impl Engine {
+    /// Reads the manifest of a backup; fails if the backup is not complete or has no binlogs.
+    pub(crate) async fn open_stored_backup(&self, name: &BackupName) -> Result<StoredBackup, Error> {
+        let catalog = Catalog::open(self)?;
+        let detail = catalog.read_complete_backup(name).await?;
+        detail.check_format(name)?;
+        if detail.manifest.format == BackupFormat::Snapshot {
+            return Err(Error::NoBinlogs(name.to_string()));
+        }
+        Ok(StoredBackup { catalog, name: name.clone(), detail })
+    }
+}
+
+impl StoredBackup {
+    /// Finds a collection by its name; fails if the backup does not contain it.
+    pub(crate) fn find_collection(&self, name: &CollectionRef) -> Result<&CollectionBackup, Error> {
+        let collections = &self.detail.manifest.collections;
+        collections.iter().find(|collection| collection.name == *name).ok_or_else(|| {
+            let mut known: Vec<String> = collections.iter().map(|it| it.name.to_string()).collect();
+            let wanted = name.to_string();
+            let similar = model::most_similar(&wanted, known.iter().map(String::as_str)).map(str::to_owned);
+            known.sort_by_key(|known| (Some(known) != similar.as_ref(), known.clone()));
+            Error::NoSuchCollection { backup: self.name.to_string(), collection: wanted, collections: known }
+        })
+    }
+
+    /// Reads the delete entries of the L0 segments of a collection.
+    pub(crate) async fn open_collection<'a>(
+        &'a self,
+        collection: &'a CollectionBackup,
+    ) -> Result<StoredCollection<'a>, Error> {
+        let l0 = self.catalog.read_l0(&self.name, collection, SegmentEnds::new()).await?;
+        Ok(StoredCollection { backup: self, collection, l0 })
+    }
+}
+
+impl StoredCollection<'_> {
+    /// Opens the segments for reading; fails if the schema has no primary key that can be read.
+    pub(crate) fn segments(&self) -> Result<SegmentContents<'_>, Error> {
+        let StoredBackup { catalog, name, .. } = self.backup;
+        catalog.open_segments(name, self.collection, &self.l0).ok_or_else(|| Error::NoKey {
+            collection: self.collection.name.to_string(),
+            backup: name.to_string(),
+        })
+    }
+}
