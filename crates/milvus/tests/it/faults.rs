@@ -47,6 +47,24 @@ fn count_calls(fake: &FakeMilvus, call: &str) -> usize {
 }
 
 #[tokio::test]
+async fn a_server_that_never_answers_is_unreachable() {
+    // A server that demands TLS may do this to a client without.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = ConnectConfig {
+        address: "127.0.0.1".into(),
+        port: listener.local_addr().unwrap().port(),
+        limits: CallLimits {
+            attempt: Duration::from_millis(100),
+            connect: Duration::from_secs(2),
+            ..CallLimits::default()
+        },
+        ..connect_config(&FakeMilvus::start(FakeConfig::new("2.3.5", "/nonexistent")))
+    };
+    let error = Milvus::connect(&config).await.unwrap_err();
+    assert_eq!(error.kind(), MilvusErrorKind::Unreachable, "{error}");
+}
+
+#[tokio::test]
 async fn every_release_reports_its_version() {
     for (version, supported) in
         [("2.2.8", false), ("2.2.9", true), ("2.3.22", true), ("2.4.0", true), ("2.6.11", true)]
