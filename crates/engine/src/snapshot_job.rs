@@ -3,11 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use milvus::{MilvusError, SnapshotJobId};
+use milvus::{MilvusError, SnapshotJobId, SnapshotJobState};
 use model::name::CollectionRef;
 use tokio::time::Instant;
 
 use crate::{Activity, Error};
+
+/// The first and the longest pause between two requests for the state of a job.
+const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// What a job does with a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,38 +43,46 @@ impl fmt::Display for SnapshotJob {
 }
 
 impl SnapshotJob {
-    /// Creates the error of a job that failed.
-    pub(crate) fn failure(&self, reason: String) -> Error {
-        let reason = if reason.is_empty() { "Milvus gave no reason".to_owned() } else { reason };
-        Error::SnapshotJobFailed { job: self.clone(), reason }
-    }
-
-    /// Adds the job to an error of a question for its state.
-    pub(crate) fn add_context(&self, error: MilvusError) -> Error {
-        Error::from(error).with_context(Activity::Snapshot(self.clone()))
-    }
-}
-
-/// The progress of a job: what was seen of it, and when it changed last.
-pub(crate) struct Progress<T> {
-    limit: Duration,
-    seen: Option<T>,
-    changed: Instant,
-}
-
-impl<T: PartialEq> Progress<T> {
-    pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, seen: None, changed: Instant::now() }
-    }
-
-    /// Fails if what is seen of a job has not changed for longer than the limit.
-    pub(crate) fn check(&mut self, job: &SnapshotJob, seen: T) -> Result<(), Error> {
-        if self.seen.as_ref() != Some(&seen) {
-            self.seen = Some(seen);
-            self.changed = Instant::now();
-        } else if self.changed.elapsed() > self.limit {
-            return Err(Error::SnapshotJobStalled { job: job.clone(), seconds: self.limit.as_secs() });
+    /// Requests the state of the job until it is completed, and returns the last answer.
+    ///
+    /// Passes each answer to `show`. Fails if the job fails, or if the answers do not change for longer than `limit`.
+    pub(crate) async fn follow<T, F>(
+        &self,
+        limit: Duration,
+        request: impl Fn() -> F,
+        mut show: impl FnMut(&T),
+    ) -> Result<T, Error>
+    where
+        T: PartialEq,
+        F: Future<Output = Result<(SnapshotJobState, T), MilvusError>>,
+    {
+        let mut last = None;
+        let mut changed = Instant::now();
+        let mut pause = POLL_PAUSES.0;
+        loop {
+            let answer = request().await;
+            let seen =
+                answer.map_err(|error| Error::from(error).with_context(Activity::Snapshot(self.clone())))?;
+            show(&seen.1);
+            match &seen.0 {
+                SnapshotJobState::Completed => return Ok(seen.1),
+                SnapshotJobState::Failed(reason) => return Err(self.failure(reason)),
+                SnapshotJobState::Pending | SnapshotJobState::Executing => {}
+            }
+            if last.as_ref() != Some(&seen) {
+                last = Some(seen);
+                changed = Instant::now();
+            } else if changed.elapsed() > limit {
+                return Err(Error::SnapshotJobStalled { job: self.clone(), seconds: limit.as_secs() });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(POLL_PAUSES.1);
         }
-        Ok(())
+    }
+
+    /// Creates the error of a job that failed.
+    pub(crate) fn failure(&self, reason: &str) -> Error {
+        let reason = if reason.is_empty() { "Milvus gave no reason" } else { reason };
+        Error::SnapshotJobFailed { job: self.clone(), reason: reason.to_owned() }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use milvus::{ExportStatus, ExternalStore, SnapshotJobState, SnapshotRef};
 use model::ids::PartitionId;
@@ -17,15 +16,12 @@ use super::capture_error::CaptureError;
 use super::settle::SettledSegments;
 use super::snapshot_calls::{DROP_LIMIT, begin_export, create_and_pin, drop_snapshot};
 use super::{BackupRun, CapturedCollection, PreparedBackup};
-use crate::snapshot_job::{Progress, SnapshotJob, SnapshotJobKind};
+use crate::snapshot_job::{SnapshotJob, SnapshotJobKind};
 use crate::snapshot_record::SnapshotRecord;
 use crate::{CollectionPhase, Error, Event};
 
 /// The number of snapshots that are tried until one is found whose number of rows is certain.
 const MAX_SNAPSHOTS: u32 = 3;
-
-/// The first and the longest pause between two questions for the state of an export.
-const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// The rows of each partition that has some.
 type PartitionRows = BTreeMap<PartitionId, u64>;
@@ -121,7 +117,13 @@ impl BackupRun<'_> {
         let id = self.finish_calls(begin).await?;
         let job = SnapshotJob { kind: SnapshotJobKind::Export, id, collection: snapshot.collection.clone() };
         tracing::debug!("{job} writes to {}", to.uri);
-        let status = self.follow_export(&job, &to).await?;
+        let status = || async {
+            let status = milvus.export_status(job.id, &to).await?;
+            Ok((status.state.clone(), status))
+        };
+        let mut shown = ShownFiles::default();
+        let show = |status: &ExportStatus| shown.show(self, &job.collection, status);
+        let status = job.follow(self.engine.config.limits.stall, status, show).await?;
         let metadata_path = self.prepared.relative_metadata_path(&job, &status)?;
         let bundle = SnapshotBundle {
             metadata_path,
@@ -129,27 +131,6 @@ impl BackupRun<'_> {
             total_bytes: status.total_bytes,
         };
         Ok(bundle)
-    }
-
-    /// Asks for the state of an export until it is completed; fails if it makes no progress for too long.
-    async fn follow_export(&self, job: &SnapshotJob, to: &ExternalStore) -> Result<ExportStatus, Error> {
-        let mut progress = Progress::new(self.engine.config.limits.stall);
-        let mut shown = ShownFiles::default();
-        let mut pause = POLL_PAUSES.0;
-        loop {
-            let status = self.prepared.source.milvus.export_status(job.id, to).await;
-            let status = status.map_err(|error| job.add_context(error))?;
-            shown.show(self, &job.collection, &status);
-            match &status.state {
-                SnapshotJobState::Completed => return Ok(status),
-                SnapshotJobState::Failed(reason) => return Err(job.failure(reason.clone())),
-                SnapshotJobState::Pending | SnapshotJobState::Executing => {}
-            }
-            let seen = (status.state.clone(), status.progress, status.copied_files);
-            progress.check(job, seen)?;
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(POLL_PAUSES.1);
-        }
     }
 
     /// Finishes calls that change snapshots even if the backup ends meanwhile, so that what they did is recorded.
@@ -250,7 +231,7 @@ impl PreparedBackup {
             bundle.checked_metadata_path().is_ok().then_some(bundle.metadata_path)
         });
         path.ok_or_else(|| {
-            job.failure(format!("Milvus reports the metadata at {uri:?}, which is no place below {dir}"))
+            job.failure(&format!("Milvus reports the metadata at {uri:?}, which is no place below {dir}"))
         })
     }
 

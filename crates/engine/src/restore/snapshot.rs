@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use milvus::{ExternalStore, SnapshotJobState};
+use milvus::ExternalStore;
 use model::ids::{PartitionId, PartitionScope};
 use model::manifest::SnapshotBundle;
 use model::plan::restore::{CollectionPlan, PartitionPlan, PlanError, RowRange};
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 
 use super::collection::{Attempt, check_row_counts};
 use super::{DataImport, RestoreRun};
-use crate::snapshot_job::{Progress, SnapshotJob, SnapshotJobKind};
+use crate::snapshot_job::{SnapshotJob, SnapshotJobKind};
 use crate::{CollectionPhase, Error, Event, PartitionRows};
 
-/// The first and the longest pause between two questions for the state of a restore.
-const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// The pause between two counts of rows.
+const COUNT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The time in which the segments of a restored collection are listed with all their rows.
 const COUNT_PATIENCE: Duration = Duration::from_secs(10);
@@ -48,7 +48,8 @@ impl RestoreRun<'_> {
         self.emit_phase(plan, CollectionPhase::Importing);
         let job = SnapshotJob { kind: SnapshotJobKind::Restore, id, collection: plan.target.clone() };
         let limit = data.importer.stall_limit();
-        let followed = ctx.run(data.while_readable(self.follow_restore(&job, &from, limit))).await;
+        let status = || self.milvus().snapshot_restore_status(id, &from);
+        let followed = ctx.run(data.while_readable(job.follow(limit, status, |_| ()))).await;
         match followed {
             Err(Error::Cancelled) => {
                 self.warnings.record(format!("{job} goes on in Milvus, which cannot cancel it"));
@@ -58,7 +59,7 @@ impl RestoreRun<'_> {
                 attempt.created = self.milvus().has_collection(&plan.target).await.unwrap_or(true);
                 return Err(error);
             }
-            followed => followed?,
+            followed => drop(followed?),
         }
         attempt.partitions = ctx.run(self.count_restored_rows(plan)).await?;
         let rows = attempt.partitions.iter().map(|partition| partition.counted).sum();
@@ -82,29 +83,6 @@ impl RestoreRun<'_> {
         config.backup.external_store(&key, &config.source).map_err(Error::SnapshotSource)
     }
 
-    /// Asks for the state of a restore until it is completed; fails if it makes no progress for too long.
-    async fn follow_restore(
-        &self,
-        job: &SnapshotJob,
-        from: &ExternalStore,
-        limit: Duration,
-    ) -> Result<(), Error> {
-        let mut progress = Progress::new(limit);
-        let mut pause = POLL_PAUSES.0;
-        loop {
-            let status = self.milvus().snapshot_restore_status(job.id, from).await;
-            let (state, percent) = status.map_err(|error| job.add_context(error))?;
-            match &state {
-                SnapshotJobState::Completed => return Ok(()),
-                SnapshotJobState::Failed(reason) => return Err(job.failure(reason.clone())),
-                SnapshotJobState::Pending | SnapshotJobState::Executing => {}
-            }
-            progress.check(job, (state, percent))?;
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(POLL_PAUSES.1);
-        }
-    }
-
     /// Counts the rows of the partitions, for some seconds until they are those of the plan.
     ///
     /// This is necessary because Milvus reports a restore as completed although files were missing.
@@ -116,7 +94,7 @@ impl RestoreRun<'_> {
             if is_right || started.elapsed() > COUNT_PATIENCE {
                 return Ok(counted);
             }
-            tokio::time::sleep(POLL_PAUSES.0).await;
+            tokio::time::sleep(COUNT_PAUSE).await;
         }
     }
 
