@@ -2,7 +2,8 @@
 //!
 //! [`Milvus::connect`] opens a connection. Every call on it has a time limit and is retried if that is safe and can
 //! help. A call that fails returns a [`MilvusError`] with the action, its object and the reason. Protobuf messages
-//! are not part of the public interface. Dropping the future of a call also cancels it on the server.
+//! are not part of the public interface, except for the columns of inserted rows, which would otherwise be copied once
+//! more. Dropping the future of a call also cancels it on the server.
 //!
 //! Metrics go to the recorder of the crate `metrics` that the program installed: the histogram
 //! `milvus_backup_milvus_call_seconds` (one attempt, successful or not) and the counter
@@ -22,10 +23,12 @@ mod flush;
 mod gc;
 mod import;
 mod index;
+mod insert;
 mod load;
 mod management;
 mod partition;
 mod privileges;
+mod query;
 mod rbac;
 mod reason;
 mod rest;
@@ -45,7 +48,9 @@ pub use flush::{Flushed, FlushedCluster, checkpoint_time};
 pub use gc::GcPauseTicket;
 pub use import::{ImportJobId, ImportPrefixes, ImportRequest, ImportState, ImportStatus, ListedImport};
 pub use index::{IndexInfo, IndexState};
+pub use insert::InsertedRows;
 pub use privileges::{OwnPrivileges, Trial};
+pub use query::RowKeys;
 pub use segment_files::DescribedSegment;
 pub use snapshot::{
     ExportStatus, ExternalStore, SnapshotJobId, SnapshotJobState, SnapshotPinId, SnapshotRef,

@@ -12,10 +12,12 @@ use arrow_schema::{DataType, Field};
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
+use crate::geometry::geometry_text;
+
 /// Appends one row of a [`SegmentReader`](crate::SegmentReader)'s batch as a JSON object in one line.
 ///
 /// Vectors are lists of numbers, binary vectors lists of bytes, sparse vectors objects of positions and values, times
-/// are texts of ISO 8601. JSON values and the hidden field `$meta` are JSON as the client sent it; one that
+/// are texts of ISO 8601, shapes are well-known text. JSON values and the hidden field `$meta` are JSON as the client sent it; one that
 /// is not JSON, which Milvus does not always refuse, is a string. Text that is not UTF-8 has replacement characters.
 /// A row behind the end of the batch has nulls.
 pub fn write_json_row(batch: &RecordBatch, row: usize, out: &mut String) {
@@ -63,7 +65,13 @@ fn write_value(milvus: &[&str], column: &dyn Array, row: usize, out: &mut String
         DataType::Binary if matches!(*name, "VarChar" | "String" | "JSON") => {
             write_string(name, &String::from_utf8_lossy(column.as_binary::<i32>().value(row)), out);
         }
-        DataType::Binary => write_list(column.as_binary::<i32>().value(row), out, write_display),
+        DataType::Binary => {
+            let bytes = column.as_binary::<i32>().value(row);
+            match geometry_text(bytes).filter(|_| *name == "Geometry") {
+                Some(text) => write_text(&text, out),
+                None => write_list(bytes, out, write_display),
+            }
+        }
         DataType::FixedSizeBinary(_) if *name == "BFloat16Vector" => {
             let (halves, _) = column.as_fixed_size_binary().value(row).as_chunks::<2>();
             // Such a number is the upper half of one of 32 bits.
@@ -139,10 +147,15 @@ fn write_float<F: Copy + Into<f64> + Serialize + Display>(number: F, out: &mut S
 
 /// Appends a time in microseconds since 1970.
 fn write_time(microseconds: i64, out: &mut String) {
-    match jiff::Timestamp::from_microsecond(microseconds) {
-        Ok(time) => write_text(&time.to_string(), out),
-        Err(_) => write_display(microseconds, out),
+    match time_text(microseconds) {
+        Some(time) => write_text(&time, out),
+        None => write_display(microseconds, out),
     }
+}
+
+/// Returns a time in microseconds since 1970 as text of ISO 8601 in UTC; `None` if its year has more than four digits.
+pub fn time_text(microseconds: i64) -> Option<String> {
+    jiff::Timestamp::from_microsecond(microseconds).ok().map(|time| time.to_string())
 }
 
 fn write_display(value: impl Display, out: &mut String) {

@@ -24,6 +24,7 @@ mod blocking;
 mod deletes;
 mod error;
 mod file;
+mod geometry;
 mod json;
 mod segment;
 mod values;
@@ -34,5 +35,6 @@ pub use deletes::{
 };
 pub use error::{Place, Reason, RowsError, Unsupported};
 pub use file::InsertSummary;
-pub use json::{write_json_row, write_json_value};
+pub use geometry::geometry_text;
+pub use json::{time_text, write_json_row, write_json_value};
 pub use segment::{InsertFile, ReadOptions, RowCounts, SegmentFiles, SegmentReader, SegmentRewriter};

@@ -37,8 +37,16 @@ impl DataType {
     pub const VARCHAR: Self = Self(21);
     pub const ARRAY: Self = Self(22);
     pub const JSON: Self = Self(23);
+    pub const GEOMETRY: Self = Self(24);
+    pub const TIMESTAMPTZ: Self = Self(26);
     pub const BINARY_VECTOR: Self = Self(100);
     pub const FLOAT_VECTOR: Self = Self(101);
+    pub const FLOAT16_VECTOR: Self = Self(102);
+    pub const BFLOAT16_VECTOR: Self = Self(103);
+    pub const SPARSE_FLOAT_VECTOR: Self = Self(104);
+    pub const INT8_VECTOR: Self = Self(105);
+    pub const ARRAY_OF_VECTOR: Self = Self(106);
+    pub const ARRAY_OF_STRUCT: Self = Self(200);
 
     /// Returns whether the values of the type are vectors.
     pub const fn is_vector(self) -> bool {
@@ -150,6 +158,24 @@ impl Schema {
         self.functions.iter().any(|function| !matches!(function.kind, 0 | 1 | 4 | 5))
     }
 
+    /// Returns the id of the field with undeclared keys, whether it is hidden or among the fields; `None` if there is none.
+    pub fn dynamic_field(&self) -> Option<FieldId> {
+        let declared = self.fields.iter().find(|field| field.is_dynamic).map(|field| FieldId(field.id));
+        declared.or_else(|| self.hidden_field())
+    }
+
+    /// Returns the primary key; `None` if the schema has none.
+    pub fn primary_key(&self) -> Option<&Field> {
+        self.fields.iter().find(|field| field.is_primary_key)
+    }
+
+    /// Returns whether a function computes the values of the field of this name.
+    pub fn is_function_output(&self, name: &str) -> bool {
+        let is_named = |function: &Function| function.output_field_names.iter().any(|output| output == name);
+        self.fields.iter().any(|field| field.name == name && field.is_function_output)
+            || self.functions.iter().any(is_named)
+    }
+
     /// Returns whether a field of the schema is the partition key.
     pub fn has_partition_key(&self) -> bool {
         self.fields.iter().any(|field| field.is_partition_key)
@@ -193,6 +219,13 @@ pub struct Field {
     pub element_nullable: bool,
     /// The encoded `ValueField` message of the default value.
     pub default_value: Option<Vec<u8>>,
+}
+
+impl Field {
+    /// Returns the value of a parameter of the type that is a number, such as `dim`; `None` if it is missing or no number.
+    pub fn number_param(&self, key: &str) -> Option<usize> {
+        self.type_params.iter().find(|param| param.key == key)?.value.parse().ok()
+    }
 }
 
 /// A function that computes fields from other fields.

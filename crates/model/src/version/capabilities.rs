@@ -47,6 +47,19 @@ pub struct Capabilities {
     pub loses_imported_deletes_until: Option<Release>,
     /// Takes the end of an import in milliseconds; later releases take a timestamp (2.4.24, 2.5.6).
     pub import_ends_in_ms: bool,
+    /// Replaces rows by their keys, with upserts (2.3.0).
+    pub upserts: bool,
+    /// Counts the live rows of a loaded collection with a query (2.3.0).
+    pub counts_live_rows: bool,
+    /// Stores missing values and fills in default values (2.5.0).
+    pub stores_nulls: bool,
+    /// Accepts given keys for a primary key with automatic ids, in collections with the property
+    /// `allow_insert_auto_id` (2.5.19, 2.6.3).
+    pub inserts_auto_id_keys: bool,
+    /// Accepts only objects as inserted JSON values (2.3).
+    pub inserts_json_objects_only: bool,
+    /// Refuses inserted undeclared keys that have the name of a field (2.5.0).
+    pub refuses_declared_dynamic_keys: bool,
     version: ServerVersion,
 }
 
@@ -97,6 +110,13 @@ impl Capabilities {
             loses_imported_deletes_until: loses_imported_deletes_until(version),
             import_ends_in_ms: !version.at_least((2, 4, 24))
                 || (version.at_least((2, 5, 0)) && !version.at_least((2, 5, 6))),
+            upserts: version.at_least((2, 3, 0)),
+            counts_live_rows: version.at_least((2, 3, 0)),
+            stores_nulls: version.at_least((2, 5, 0)),
+            inserts_auto_id_keys: version.at_least((2, 6, 3))
+                || (version.at_least((2, 5, 19)) && !version.at_least((2, 6, 0))),
+            inserts_json_objects_only: version.at_least((2, 3, 0)) && !version.at_least((2, 4, 0)),
+            refuses_declared_dynamic_keys: version.at_least((2, 5, 0)),
             version: version.clone(),
         }
     }
@@ -286,6 +306,12 @@ mod tests {
         let in_ms = ["2.3.5", "2.4.23", "2.4.24", "2.5.5", "2.5.6", "2.6.0"];
         let in_ms = in_ms.map(|raw| capabilities_of(raw).import_ends_in_ms);
         assert_eq!(in_ms, [true, true, false, true, false, false]);
+        let auto_id_keys = ["2.5.18", "2.5.19", "2.6.0", "2.6.2", "2.6.3", "3.0.0"];
+        let auto_id_keys = auto_id_keys.map(|raw| capabilities_of(raw).inserts_auto_id_keys);
+        assert_eq!(auto_id_keys, [false, true, false, false, true, true]);
+        let objects_only = ["2.2.16", "2.3.5", "2.4.0"];
+        let objects_only = objects_only.map(|raw| capabilities_of(raw).inserts_json_objects_only);
+        assert_eq!(objects_only, [false, true, false]);
         assert!(!capabilities_of("2.6.10").bulk_flush && capabilities_of("2.6.11").bulk_flush);
     }
 

@@ -18,15 +18,6 @@ use vectors::VectorType;
 use crate::error::{Reason, Unsupported};
 use crate::file::Physical;
 
-/// Milvus's numbers of types that the model has no names for.
-const GEOMETRY: DataType = DataType(24);
-const TIMESTAMPTZ: DataType = DataType(26);
-const FLOAT16_VECTOR: DataType = DataType(102);
-const BFLOAT16_VECTOR: DataType = DataType(103);
-const SPARSE_FLOAT_VECTOR: DataType = DataType(104);
-const INT8_VECTOR: DataType = DataType(105);
-const ARRAY_OF_VECTOR: DataType = DataType(106);
-
 /// A value that cannot be converted: its row in the batch, and what is wrong with it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ValueFault {
@@ -188,10 +179,10 @@ fn kind_of(field: &Field, binary: bool) -> Result<ValueKind, Reason> {
     Ok(match field.data_type {
         DataType::ARRAY => ValueKind::Array(Box::new(scalar_kind(field.element_type, binary)?)),
         DataType::JSON => ValueKind::Text { binary },
-        GEOMETRY => ValueKind::Bytes,
-        TIMESTAMPTZ => ValueKind::Timestamptz,
-        SPARSE_FLOAT_VECTOR => ValueKind::SparseVector,
-        ARRAY_OF_VECTOR => ValueKind::ArrayOfVector(VectorType::new(field.element_type, field)?),
+        DataType::GEOMETRY => ValueKind::Bytes,
+        DataType::TIMESTAMPTZ => ValueKind::Timestamptz,
+        DataType::SPARSE_FLOAT_VECTOR => ValueKind::SparseVector,
+        DataType::ARRAY_OF_VECTOR => ValueKind::ArrayOfVector(VectorType::new(field.element_type, field)?),
         vector if vector.is_vector() => ValueKind::Vector(VectorType::new(vector, field)?),
         other => scalar_kind(other, binary)?,
     })

@@ -12,7 +12,7 @@ use arrow_schema::DataType as ArrowType;
 use model::manifest::{DataType, Field};
 use prost::Message;
 
-use super::{BFLOAT16_VECTOR, FLOAT16_VECTOR, INT8_VECTOR, ValueFault, item};
+use super::{ValueFault, item};
 use crate::error::{Reason, Unsupported};
 
 /// The largest dimension that Milvus allows for any vector; binary ones may have eight times as many bits.
@@ -40,9 +40,9 @@ impl VectorType {
         let element = match data_type {
             DataType::BINARY_VECTOR => Element::Bit,
             DataType::FLOAT_VECTOR => Element::Float,
-            FLOAT16_VECTOR => Element::Float16,
-            BFLOAT16_VECTOR => Element::BFloat16,
-            INT8_VECTOR => Element::Int8,
+            DataType::FLOAT16_VECTOR => Element::Float16,
+            DataType::BFLOAT16_VECTOR => Element::BFloat16,
+            DataType::INT8_VECTOR => Element::Int8,
             other => return Err(Unsupported::Type(other).into()),
         };
         let dim = field.type_params.iter().find(|param| param.key == "dim").map(|param| param.value.as_str());
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn a_dimension_must_be_positive_and_fill_bytes() {
         for (data_type, dim) in
-            [(DataType::FLOAT_VECTOR, "0"), (DataType::BINARY_VECTOR, "12"), (INT8_VECTOR, "x")]
+            [(DataType::FLOAT_VECTOR, "0"), (DataType::BINARY_VECTOR, "12"), (DataType::INT8_VECTOR, "x")]
         {
             let type_params = vec![model::manifest::KeyValue::new("dim", dim)];
             let field = Field { data_type, type_params, ..Field::default() };

@@ -25,7 +25,7 @@ pub(crate) fn of_batch(batch: &RecordBatch, partition: &str) -> Vec<Value> {
                     }
                     ("BinaryVector" | "Geometry", _) if !value.is_null() => *value = hex(value),
                     (_, "BinaryVector") => {
-                        value.as_array_mut().unwrap().iter_mut().for_each(|item| *item = hex(item))
+                        value.as_array_mut().unwrap().iter_mut().for_each(|item| *item = hex(item));
                     }
                     _ => {}
                 }

@@ -83,18 +83,25 @@ fn parse(expression: &str, key: &str) -> Selection {
     if let Some(value) = rest.strip_prefix("==").and_then(parse_key) {
         return Selection::Key(value);
     }
-    let list = rest.strip_prefix("in").and_then(|list| list.trim().strip_prefix('[')?.strip_suffix(']'));
-    match list.map(|list| list.split(',').map(parse_key).collect::<Option<Vec<_>>>()) {
-        Some(Some(keys)) => Selection::Keys(keys),
-        _ => Selection::Other,
+    rest.strip_prefix("in").and_then(parse_keys).map_or(Selection::Other, Selection::Keys)
+}
+
+/// Parses a list of literals of keys in brackets.
+pub(super) fn parse_keys(list: &str) -> Option<Vec<Key>> {
+    let list = list.trim();
+    if let Ok(texts) = serde_json::from_str::<Vec<String>>(list) {
+        return Some(texts.into_iter().map(Key::Text).collect());
     }
+    list.strip_prefix('[')?.strip_suffix(']')?.split(',').map(parse_key).collect()
 }
 
 /// Parses a literal of a key: a number, or a text in quotes.
 pub(super) fn parse_key(text: &str) -> Option<Key> {
     let text = text.trim();
-    let quoted = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
-    match quoted('"').or_else(|| quoted('\'')) {
+    if let Ok(text) = serde_json::from_str(text) {
+        return Some(Key::Text(text));
+    }
+    match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
         Some(text) => Some(Key::Text(text.to_owned())),
         None => text.parse().ok().map(Key::Int),
     }

@@ -6,7 +6,7 @@ use super::words::V2_4;
 
 /// The switches, each with what the refusal calls it and the calls that it denies.
 const SWITCHES: [(&str, &str, &str); 8] = [
-    ("writing", "writing", "Insert Delete"),
+    ("writing", "writing", "Insert Upsert Delete"),
     ("reading", "reading", "Query"),
     ("ddl", "DDL", "Flush CreateIndex CreatePartition CreateCollection LoadCollection"),
     ("collectionDDL", "DDL", "CreateCollection LoadCollection"),

@@ -6,12 +6,13 @@ use proto::milvus as wire;
 use proto::schema::field_data::Field;
 use proto::schema::{DataType, FieldData, FunctionType, IDs, LongArray, StringArray, i_ds};
 
-use super::cell::{Cell, Column, Key, Row, user_columns};
+use super::cell::{Cell, Column, Deletion, Key, Row, user_columns};
 use super::external::refuse_external;
 use super::hash;
 use super::insert_checks::{check_fields, column_cells, no_data};
 use super::properties::missing_hidden_field;
 use super::reply::Refusal;
+use super::segments::PendingDelete;
 use super::state::FakeState;
 use super::values::count_words;
 use super::words::{Kind, V3_0};
@@ -20,6 +21,23 @@ type Answer<R> = Result<R, Refusal>;
 
 impl FakeState {
     pub(super) fn insert(&mut self, request: &wire::InsertRequest) -> Answer<wire::MutationResult> {
+        self.write_rows(request, false)
+    }
+
+    /// Inserts rows, and deletes those with the same keys in the same partition that are older.
+    pub(super) fn upsert(&mut self, request: &wire::UpsertRequest) -> Answer<wire::MutationResult> {
+        let request = wire::InsertRequest {
+            db_name: request.db_name.clone(),
+            collection_name: request.collection_name.clone(),
+            partition_name: request.partition_name.clone(),
+            fields_data: request.fields_data.clone(),
+            num_rows: request.num_rows,
+        };
+        let result = self.write_rows(&request, true)?;
+        Ok(wire::MutationResult { upsert_cnt: result.insert_cnt, ..result })
+    }
+
+    fn write_rows(&mut self, request: &wire::InsertRequest, replaces: bool) -> Answer<wire::MutationResult> {
         let version = self.version;
         let wire::InsertRequest { db_name, collection_name, partition_name, .. } = request;
         let held = self.collection(db_name, collection_name)?;
@@ -45,13 +63,20 @@ impl FakeState {
         if held.lacks_dynamic_field() {
             return Err(Refusal::invalid("fieldName $meta not exist"));
         }
-        let columns = user_columns(held, version);
+        let mut columns = user_columns(held, version);
+        let allows_keys = held.accepts_auto_id_keys(version);
         let functions = held.schema.functions.clone();
         let count = request.num_rows as usize;
         if count == 0 {
             return Err(Refusal::worded("insert.no_rows", &[]));
         }
         let fields = flatten_structs(&request.fields_data);
+        if let Some(key) = columns.iter_mut().find(|column| column.is_key && column.auto_id) {
+            if replaces {
+                return Err(Refusal::worded("upsert.auto_id", &[]));
+            }
+            key.auto_id = !allows_keys || !fields.iter().any(|(name, _)| *name == key.name);
+        }
         check_fields(&fields, request.fields_data.len(), &columns, version)?;
         // A dynamic column that was not sent is filled before columns are counted.
         let is_filled =
@@ -92,6 +117,14 @@ impl FakeState {
             groups.entry(partitions.get(partition).copied().unwrap_or_default()).or_default().push(row);
         }
         for (partition, rows) in groups {
+            if replaces {
+                let delete = |row: &Row| {
+                    let deletion = Deletion { key: row.key.clone(), time: row.time };
+                    PendingDelete { partition, deletion }
+                };
+                let deletes = rows.iter().map(delete);
+                self.collection(db_name, collection_name)?.history.deletes.extend(deletes);
+            }
             self.add_growing_rows(db_name, collection_name, partition, rows, false)?;
         }
         let ids = Some(IDs { id_field: Some(ids) });

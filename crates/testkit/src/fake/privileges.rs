@@ -52,6 +52,7 @@ const NEEDS: &[(&str, &[Need])] = &[
     // A grant on collections does not give this privilege until 2.6.
     ("Import", &[(V2_2, Global, "Import"), (V2_6, Collection, "Import")]),
     ("Insert", &[(V2_2, Collection, "Insert")]),
+    ("Upsert", &[(V2_3, Collection, "Upsert")]),
     ("Delete", &[(V2_2, Collection, "Delete")]),
     ("Query", &[(V2_2, Collection, "Query")]),
     ("CreateCredential", &[(V2_2, Global, "CreateOwnership")]),

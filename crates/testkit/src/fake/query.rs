@@ -12,14 +12,14 @@ use proto::schema::{
 };
 
 use super::cell::{Cell, Column, Form, Key, Row, user_columns};
-use super::delete::parse_key;
+use super::delete::{parse_key, parse_keys};
 use super::reply::Refusal;
 use super::state::{Collection, FakeState, Load};
 
 type Answer<R> = Result<R, Refusal>;
 
 impl FakeState {
-    /// Answers `count(*)`, and `KEY >= x` for fields of the most usual types.
+    /// Answers `count(*)`, and `KEY >= x` and `KEY in [x]` for fields of the most usual types.
     pub(super) fn query(&mut self, request: &wire::QueryRequest) -> Answer<wire::QueryResults> {
         let version = self.version;
         let held = self.collection(&request.db_name, &request.collection_name)?;
@@ -64,24 +64,42 @@ fn find_rows<'a>(
     columns: &[Column],
     request: &wire::QueryRequest,
 ) -> Answer<Vec<&'a Row>> {
-    let unsupported = || Refusal::unexpected("the fake answers queries of all rows and of KEY >= x alone");
-    let lowest = match request.expr.split_once(">=") {
-        None if request.expr.is_empty() => None,
-        None => return Err(unsupported()),
-        Some((name, value)) => {
-            let is_key = columns.iter().any(|column| column.is_key && column.name == name.trim());
-            Some(parse_key(value).filter(|_| is_key).ok_or_else(unsupported)?)
-        }
-    };
+    let wanted = parse_selection(&request.expr, columns).ok_or_else(|| {
+        Refusal::unexpected("the fake answers queries of all rows, of KEY >= x and of KEY in [x] alone")
+    })?;
     let is_wanted = |partition: &i64| {
         let names = &request.partition_names;
         let mut own = held.partitions.iter().filter(|held| held.id == *partition);
         names.is_empty() || own.any(|held| names.contains(&held.name))
     };
-    let is_found = |key: &Key| lowest.as_ref().is_none_or(|lowest| key >= lowest);
+    let is_found = |key: &Key| match &wanted {
+        Selection::All => true,
+        Selection::From(lowest) => key >= lowest,
+        Selection::Of(keys) => keys.contains(key),
+    };
     let live =
         held.live_rows().into_iter().filter(|(partition, row)| is_wanted(partition) && is_found(&row.key));
     Ok(live.map(|(_, row)| row).collect())
+}
+
+/// The rows that an expression selects.
+enum Selection {
+    All,
+    From(Key),
+    Of(Vec<Key>),
+}
+
+/// Parses an expression; `None` if the fake does not know it.
+fn parse_selection(expression: &str, columns: &[Column]) -> Option<Selection> {
+    if expression.is_empty() {
+        return Some(Selection::All);
+    }
+    let key = columns.iter().find(|column| column.is_key)?;
+    let rest = expression.trim().strip_prefix(key.name.as_str())?.trim_start();
+    match rest.strip_prefix(">=") {
+        Some(lowest) => parse_key(lowest).map(Selection::From),
+        None => parse_keys(rest.strip_prefix("in")?).map(Selection::Of),
+    }
 }
 
 fn to_field_data(column: &Column, cells: &[Cell]) -> Answer<FieldData> {

@@ -182,6 +182,7 @@ calls! {
     get_import_state "GetImportState" ALWAYS, GetImportStateRequest => wire::GetImportStateResponse;
     list_import_tasks "ListImportTasks" ALWAYS, ListImportTasksRequest => wire::ListImportTasksResponse;
     insert "Insert" ALWAYS, InsertRequest => wire::MutationResult;
+    upsert "Upsert" (2, 3, 0), UpsertRequest => wire::MutationResult;
     delete "Delete" ALWAYS, DeleteRequest => wire::MutationResult;
     query "Query" ALWAYS, QueryRequest => wire::QueryResults;
     create_credential "CreateCredential" ALWAYS, CreateCredentialRequest => Outcome;

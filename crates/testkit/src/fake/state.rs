@@ -215,6 +215,12 @@ impl Collection {
             || self.schema.fields.iter().any(|field| field.is_partition_key)
     }
 
+    /// Returns whether the collection takes keys although it makes them itself.
+    pub(super) fn accepts_auto_id_keys(&self, version: Version) -> bool {
+        let since = if version < (2, 6, 0) { (2, 5, 19) } else { (2, 6, 3) };
+        version >= since && self.properties.get("allow_insert_auto_id").is_some_and(|value| value == "true")
+    }
+
     /// Removes a partition with its segments, which vanish from lists a moment later on a real server.
     pub(super) fn drop_partition(&mut self, name: &str) {
         let Ok(id) = self.partition(name).map(|partition| partition.id) else { return };

@@ -65,7 +65,7 @@ targets!(
     CreateIndexRequest, AlterIndexRequest, DropIndexRequest, GetLoadStateRequest, LoadCollectionRequest,
     LoadPartitionsRequest, ReleaseCollectionRequest, ListAliasesRequest, CreateAliasRequest,
     GetFlushStateRequest, GetPersistentSegmentInfoRequest, ImportRequest, ListImportTasksRequest,
-    InsertRequest, DeleteRequest, QueryRequest,
+    InsertRequest, UpsertRequest, DeleteRequest, QueryRequest,
     CreateSnapshotRequest, DropSnapshotRequest, ListSnapshotsRequest, DescribeSnapshotRequest,
     PinSnapshotDataRequest, ExportSnapshotRequest, RestoreSnapshotRequest,
 );
