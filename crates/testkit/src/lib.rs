@@ -1,6 +1,8 @@
 //! Support for the tests of Milvus Backup: real and simulated servers, recorded data, certificates, unique names.
 #![expect(clippy::expect_used, reason = "a failure here is a failed test, which a panic reports")]
 
+#[cfg(all(feature = "fake", feature = "milvus"))]
+pub mod all_types;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod fixtures;

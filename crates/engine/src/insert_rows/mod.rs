@@ -5,6 +5,9 @@ mod columns;
 mod scalars;
 mod vectors;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};

@@ -11,8 +11,6 @@
 extern crate milvus_backup_engine as engine;
 
 mod admission;
-mod all_types;
-mod all_values;
 mod backup;
 mod cancel;
 mod catalog;

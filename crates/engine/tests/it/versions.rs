@@ -15,7 +15,8 @@ use model::selection::Selection;
 use model::version::{Release, ServerVersion};
 use serde_json::{Value, json};
 
-use crate::all_types::{self, DATABASE};
+use testkit::all_types::{self, DATABASE};
+
 use crate::watch::on_first_event;
 use crate::world::{World, backup_request, restore, restore_request, within_deadline};
 use crate::{disk, samples};
@@ -69,7 +70,7 @@ async fn check_source(source: &'static str) {
     let milvus = from.connect().await;
     milvus.create_database(DATABASE).await.unwrap();
     for sample in all_types::samples(&release(source)) {
-        sample.fill(&from).await;
+        sample.fill(&milvus, &from.fake).await;
     }
     if !release(source).at_least((2, 3, 0)) {
         // A flush of 2.2 does not write them.

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::fixtures::{flat_index, small_collection, small_rows};
-use crate::{collections, imports};
+use crate::{collections, imports, rows};
 
 fn connect_config(fake: &FakeMilvus) -> ConnectConfig {
     ConnectConfig {
@@ -87,6 +87,7 @@ async fn the_fake_server_passes_the_tests_of_real_servers() {
         collections::check_parts(&milvus).await;
         collections::check_missing_objects(&milvus).await;
         imports::check_refused_imports(&milvus).await;
+        rows::check_rows(&milvus).await;
     }
 }
 
@@ -147,6 +148,27 @@ async fn calls_are_retried_after_an_outage_but_imports_are_not() {
     fake.inject(Fault::RateLimited { call: "Import", times: 1 });
     milvus.import(&import_request("/nowhere/")).await.expect("a rate limit means that nothing was done");
     assert_eq!(count_calls(&fake, "Import"), 3);
+}
+
+#[tokio::test]
+async fn an_insert_without_an_answer_is_not_repeated_but_an_upsert_is() {
+    let (fake, milvus) = start_fake("2.3.5").await;
+    milvus.create_collection(&small_collection(&shop())).await.unwrap();
+    fake.inject(Fault::AnswerLost { call: "Insert" });
+    let (columns, rows) = rows::columns(0..3, false);
+    let error = milvus.insert_rows(&shop(), None, columns.clone(), rows).await.unwrap_err();
+    assert!(!error.was_never_executed(), "{error}");
+    assert_eq!(count_calls(&fake, "Insert"), 1);
+    assert_eq!(fake.rows("default", "shop").len(), 3);
+
+    fake.inject(Fault::AnswerLost { call: "Upsert" });
+    milvus.upsert_rows(&shop(), None, columns.clone(), rows).await.unwrap();
+    assert_eq!(count_calls(&fake, "Upsert"), 2);
+    assert_eq!(fake.rows("default", "shop").len(), 3);
+
+    fake.inject(Fault::RateLimited { call: "Insert", times: 1 });
+    milvus.insert_rows(&shop(), None, columns, rows).await.expect("a rate limit means that nothing was done");
+    assert_eq!(fake.rows("default", "shop").len(), 6);
 }
 
 #[tokio::test]

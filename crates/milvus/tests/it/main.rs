@@ -12,5 +12,6 @@ mod data;
 mod faults;
 mod fixtures;
 mod imports;
+mod rows;
 mod security;
 mod snapshots;

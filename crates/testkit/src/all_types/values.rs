@@ -9,12 +9,10 @@ use proto::schema::{
     LongArray, ScalarField, SparseFloatArray, StringArray, StructArrayField, VectorArray, VectorField,
 };
 
-use crate::all_types::{
-    ARRAY_OF_VECTOR, BFLOAT16_VECTOR, DIM, FLOAT16_VECTOR, GEOMETRY, INT8_VECTOR, SPARSE_VECTOR, TIMESTAMPTZ,
-};
+use super::DIM;
 
 /// Returns the column of a field; every second row of a nullable field has no value.
-pub(crate) fn column(field: &Field, rows: std::ops::Range<i64>) -> FieldData {
+pub(super) fn column(field: &Field, rows: std::ops::Range<i64>) -> FieldData {
     let has_value = |row: &i64| !field.nullable || row % 2 == 0;
     let valid_data = if field.nullable { rows.clone().map(|row| has_value(&row)).collect() } else { vec![] };
     let rows: Vec<i64> = rows.filter(has_value).collect();
@@ -33,7 +31,7 @@ pub(crate) fn column(field: &Field, rows: std::ops::Range<i64>) -> FieldData {
 }
 
 /// Returns the columns of an array of structs.
-pub(crate) fn struct_column(name: &str, fields: &[Field], rows: std::ops::Range<i64>) -> FieldData {
+pub(super) fn struct_column(name: &str, fields: &[Field], rows: std::ops::Range<i64>) -> FieldData {
     let fields = fields.iter().map(|field| column(field, rows.clone())).collect();
     FieldData {
         r#type: 200,
@@ -44,14 +42,14 @@ pub(crate) fn struct_column(name: &str, fields: &[Field], rows: std::ops::Range<
 }
 
 /// Returns the undeclared keys of rows, one key each.
-pub(crate) fn dynamic_column(rows: std::ops::Range<i64>) -> FieldData {
+pub(super) fn dynamic_column(rows: std::ops::Range<i64>) -> FieldData {
     let field = Field { name: "$meta".to_owned(), data_type: DataType::JSON, ..Field::default() };
     FieldData { is_dynamic: true, ..column(&field, rows) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of rows are small")]
 fn scalars(data_type: DataType, element: DataType, rows: &[i64]) -> ScalarField {
-    let small = |row: &i64| i32::try_from(*row - 3).unwrap();
+    let small = |row: &i64| i32::try_from(*row - 3).expect("a small number");
     let each = rows.iter();
     let data = match data_type {
         DataType::BOOL => Scalars::BoolData(BoolArray { data: each.map(|row| row % 3 == 0).collect() }),
@@ -78,10 +76,10 @@ fn scalars(data_type: DataType, element: DataType, rows: &[i64]) -> ScalarField 
                 .collect(),
             element_type: element.0,
         }),
-        TIMESTAMPTZ => Scalars::StringData(StringArray {
+        DataType::TIMESTAMPTZ => Scalars::StringData(StringArray {
             data: each.map(|row| format!("2026-01-0{}T03:04:05.000{row}Z", row % 9 + 1)).collect(),
         }),
-        GEOMETRY => Scalars::GeometryWktData(GeometryWktArray {
+        DataType::GEOMETRY => Scalars::GeometryWktData(GeometryWktArray {
             data: each.map(|row| format!("POINT ({row} -1.5)")).collect(),
         }),
         other => panic!("no scalar values of type {other}"),
@@ -91,9 +89,9 @@ fn scalars(data_type: DataType, element: DataType, rows: &[i64]) -> ScalarField 
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of rows are small")]
 fn vectors(data_type: DataType, element: DataType, rows: &[i64]) -> VectorField {
-    let number = |row: &i64| u8::try_from(*row).unwrap();
+    let number = |row: &i64| u8::try_from(*row).expect("a small number");
     let bytes = |per_row: usize| -> Vec<u8> {
-        let last = u8::try_from(per_row).unwrap();
+        let last = u8::try_from(per_row).expect("a small number");
         rows.iter().map(number).flat_map(|row| (0..last).map(move |at| row * 7 + at)).collect()
     };
     let data = match data_type {
@@ -102,15 +100,15 @@ fn vectors(data_type: DataType, element: DataType, rows: &[i64]) -> VectorField 
             Vectors::FloatVector(FloatArray { data: rows.iter().flat_map(of_row).collect() })
         }
         DataType::BINARY_VECTOR => Vectors::BinaryVector(bytes(DIM / 8)),
-        FLOAT16_VECTOR => Vectors::Float16Vector(bytes(2 * DIM)),
-        BFLOAT16_VECTOR => Vectors::Bfloat16Vector(bytes(2 * DIM)),
-        INT8_VECTOR => Vectors::Int8Vector(bytes(DIM)),
-        SPARSE_VECTOR => {
+        DataType::FLOAT16_VECTOR => Vectors::Float16Vector(bytes(2 * DIM)),
+        DataType::BFLOAT16_VECTOR => Vectors::Bfloat16Vector(bytes(2 * DIM)),
+        DataType::INT8_VECTOR => Vectors::Int8Vector(bytes(DIM)),
+        DataType::SPARSE_FLOAT_VECTOR => {
             let of_row = |row: &i64| [u32::from(number(row)).to_le_bytes(), 0.5f32.to_le_bytes()].concat();
             let dim = rows.iter().max().map_or(0, |row| row + 1);
             Vectors::SparseFloatVector(SparseFloatArray { contents: rows.iter().map(of_row).collect(), dim })
         }
-        ARRAY_OF_VECTOR => Vectors::VectorArray(VectorArray {
+        DataType::ARRAY_OF_VECTOR => Vectors::VectorArray(VectorArray {
             dim: 4,
             data: rows
                 .iter()
@@ -120,11 +118,11 @@ fn vectors(data_type: DataType, element: DataType, rows: &[i64]) -> VectorField 
         }),
         other => panic!("no vectors of type {other}"),
     };
-    let dim = if data_type == SPARSE_VECTOR { 0 } else { dimension(data_type) };
-    VectorField { dim: i64::try_from(dim).unwrap(), data: Some(data) }
+    let dim = if data_type == DataType::SPARSE_FLOAT_VECTOR { 0 } else { dimension(data_type) };
+    VectorField { dim: i64::try_from(dim).expect("a small number"), data: Some(data) }
 }
 
 /// Returns the number of numbers of a vector.
-pub(crate) fn dimension(data_type: DataType) -> usize {
-    if matches!(data_type, DataType::FLOAT_VECTOR | ARRAY_OF_VECTOR) { 4 } else { DIM }
+pub(super) fn dimension(data_type: DataType) -> usize {
+    if matches!(data_type, DataType::FLOAT_VECTOR | DataType::ARRAY_OF_VECTOR) { 4 } else { DIM }
 }

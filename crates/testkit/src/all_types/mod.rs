@@ -4,26 +4,22 @@ use milvus::CreateCollection;
 use model::manifest::{ConsistencyLevel, DataType, Field, Function, KeyValue, Schema, StructArrayField};
 use model::name::CollectionRef;
 use model::version::{Release, ServerVersion};
-use prost::Message;
+use prost::Message as _;
 use proto::schema::ValueField;
 use proto::schema::value_field::Data as Default;
 
-use crate::all_values::{column, dimension, dynamic_column, struct_column};
-use crate::world::World;
+use crate::fake::FakeMilvus;
+use crate::test_milvus::TestMilvus;
 
-pub(crate) const GEOMETRY: DataType = DataType(24);
-pub(crate) const TIMESTAMPTZ: DataType = DataType(26);
-pub(crate) const FLOAT16_VECTOR: DataType = DataType(102);
-pub(crate) const BFLOAT16_VECTOR: DataType = DataType(103);
-pub(crate) const SPARSE_VECTOR: DataType = DataType(104);
-pub(crate) const INT8_VECTOR: DataType = DataType(105);
-pub(crate) const ARRAY_OF_VECTOR: DataType = DataType(106);
+mod values;
+
+use values::{column, dimension, dynamic_column, struct_column};
 
 /// The number of numbers of all vectors but those of 32-bit floats, which have 4.
-pub(crate) const DIM: usize = 16;
+const DIM: usize = 16;
 
 /// The database of the collections.
-pub(crate) const DATABASE: &str = "lab";
+pub const DATABASE: &str = "lab";
 
 const NO: DataType = DataType(0);
 const FIRST: Release = (2, 2, 9);
@@ -52,30 +48,31 @@ const FIELDS: [(&str, DataType, DataType, Release); 26] = [
     ("f32s", DataType::ARRAY, DataType::FLOAT, (2, 3, 0)),
     ("f64s", DataType::ARRAY, DataType::DOUBLE, (2, 3, 0)),
     ("texts", DataType::ARRAY, DataType::VARCHAR, (2, 3, 0)),
-    ("v16", FLOAT16_VECTOR, NO, (2, 4, 0)),
-    ("vb16", BFLOAT16_VECTOR, NO, (2, 4, 0)),
-    ("sparse", SPARSE_VECTOR, NO, (2, 4, 0)),
+    ("v16", DataType::FLOAT16_VECTOR, NO, (2, 4, 0)),
+    ("vb16", DataType::BFLOAT16_VECTOR, NO, (2, 4, 0)),
+    ("sparse", DataType::SPARSE_FLOAT_VECTOR, NO, (2, 4, 0)),
     ("bits", DataType::BINARY_VECTOR, NO, (2, 6, 0)),
-    ("v8", INT8_VECTOR, NO, (2, 6, 0)),
-    ("at", TIMESTAMPTZ, NO, (2, 6, 6)),
-    ("place", GEOMETRY, NO, (2, 6, 6)),
+    ("v8", DataType::INT8_VECTOR, NO, (2, 6, 0)),
+    ("at", DataType::TIMESTAMPTZ, NO, (2, 6, 6)),
+    ("place", DataType::GEOMETRY, NO, (2, 6, 6)),
 ];
 
 /// A collection of the data set.
-pub(crate) struct Sample {
+pub struct Sample {
     /// The name of the collection in [`DATABASE`].
-    pub(crate) name: &'static str,
-    schema: Schema,
+    pub name: &'static str,
+    /// The schema, in which the server numbers the fields.
+    pub schema: Schema,
     /// The number of partitions of a partition key.
     num_partitions: Option<i64>,
     /// What older releases lack: a text of the refusal, and the first release.
-    pub(crate) needs: Vec<(String, Release)>,
+    pub needs: Vec<(String, Release)>,
     /// Releases whose import of the collection is faulty: the first, and the first without the fault.
-    pub(crate) faults: &'static [(Release, Release)],
+    pub faults: &'static [(Release, Release)],
 }
 
 /// Returns the collections that a release can hold.
-pub(crate) fn samples(version: &ServerVersion) -> Vec<Sample> {
+pub fn samples(version: &ServerVersion) -> Vec<Sample> {
     let mut samples = vec![every_type(version), keyed(), nullable(version), texts()];
     samples.retain(|sample| sample.needs.iter().all(|(_, since)| version.at_least(*since)));
     samples
@@ -84,13 +81,13 @@ pub(crate) fn samples(version: &ServerVersion) -> Vec<Sample> {
 fn field(name: &str, data_type: DataType, element_type: DataType) -> Field {
     let mut type_params = Vec::new();
     let mut add = |key: &str, value: &str| type_params.push(KeyValue::new(key, value));
-    if data_type.is_vector() && data_type != SPARSE_VECTOR {
+    if data_type.is_vector() && data_type != DataType::SPARSE_FLOAT_VECTOR {
         add("dim", &dimension(data_type).to_string());
     }
     if [data_type, element_type].contains(&DataType::VARCHAR) {
         add("max_length", "100");
     }
-    if matches!(data_type, DataType::ARRAY | ARRAY_OF_VECTOR) {
+    if matches!(data_type, DataType::ARRAY | DataType::ARRAY_OF_VECTOR) {
         add("max_capacity", "8");
     }
     Field { name: name.to_owned(), data_type, element_type, type_params, ..Field::default() }
@@ -120,7 +117,7 @@ fn every_type(version: &ServerVersion) -> Sample {
     if version.at_least(STRUCTS) {
         let fields = vec![
             field("number", DataType::ARRAY, DataType::INT32),
-            field("vector", ARRAY_OF_VECTOR, DataType::FLOAT_VECTOR),
+            field("vector", DataType::ARRAY_OF_VECTOR, DataType::FLOAT_VECTOR),
         ];
         schema.struct_array_fields =
             vec![StructArrayField { name: "parts".to_owned(), fields, ..StructArrayField::default() }];
@@ -172,7 +169,7 @@ fn nullable(version: &ServerVersion) -> Sample {
 fn texts() -> Sample {
     let mut text = field("text", DataType::VARCHAR, NO);
     text.type_params.push(KeyValue::new("enable_analyzer", "true"));
-    let words = Field { is_function_output: true, ..field("words", SPARSE_VECTOR, NO) };
+    let words = Field { is_function_output: true, ..field("words", DataType::SPARSE_FLOAT_VECTOR, NO) };
     let function = Function {
         name: "bm25".to_owned(),
         kind: 1,
@@ -189,31 +186,37 @@ fn texts() -> Sample {
 
 impl Sample {
     /// Returns the full name of the collection.
-    pub(crate) fn target(&self) -> CollectionRef {
+    pub fn target(&self) -> CollectionRef {
         CollectionRef::new(DATABASE, self.name)
     }
 
-    /// Creates the collection with rows in all states: deleted by the delta logs of their segment and, from 2.4 on, by
-    /// an L0 segment, inserted again, and not flushed yet. Those with automatic ids are all live.
-    pub(crate) async fn fill(&self, world: &World) {
-        let milvus = world.connect().await;
-        let target = self.target();
-        let create = CreateCollection {
+    /// Returns the definition of a collection like this one.
+    pub fn definition(&self, target: &CollectionRef) -> CreateCollection {
+        CreateCollection {
             target: target.clone(),
             schema: self.schema.clone(),
             shards: 1,
             consistency: ConsistencyLevel(1),
             properties: Vec::new(),
             num_partitions: self.num_partitions,
-        };
-        milvus.create_collection(&create).await.unwrap();
+        }
+    }
+
+    /// Creates the collection with rows in all states: deleted by the delta logs of their segment and, from 2.4 on, by
+    /// an L0 segment, inserted again, and not flushed yet. Those with automatic ids are all live.
+    ///
+    /// # Panics
+    /// Panics if the server refuses something.
+    pub async fn fill(&self, milvus: &TestMilvus, fake: &FakeMilvus) {
+        let target = self.target();
+        milvus.create_collection(&self.definition(&target)).await.expect("a server that works");
         let insert = async |rows: std::ops::Range<i64>, partition: Option<&str>| {
-            let count = u32::try_from(rows.end - rows.start).unwrap();
+            let count = u32::try_from(rows.end - rows.start).expect("a server that works");
             milvus.insert_fields(&target, partition, self.columns(&rows), count).await;
         };
         insert(0..8, None).await;
-        milvus.flush(&target).await.unwrap();
-        let key = self.schema.fields.iter().find(|field| field.is_primary_key).unwrap();
+        milvus.flush(&target).await.expect("a server that works");
+        let key = self.schema.fields.iter().find(|field| field.is_primary_key).expect("a server that works");
         if !key.auto_id {
             let keys = |rows: [i64; 2]| {
                 let text = rows.map(|row| format!("\"كتاب {row}\"")).join(", ");
@@ -221,22 +224,22 @@ impl Sample {
                 format!("id in [{}]", if key.data_type == DataType::VARCHAR { text } else { number })
             };
             milvus.delete(&target, &keys([1, 6])).await;
-            milvus.flush(&target).await.unwrap();
+            milvus.flush(&target).await.expect("a server that works");
             if milvus.server().version.at_least((2, 4, 0)) {
-                world.fake.fold_deletes(DATABASE, self.name);
+                fake.fold_deletes(DATABASE, self.name);
             }
             milvus.delete(&target, &keys([2, 3])).await;
-            milvus.flush(&target).await.unwrap();
+            milvus.flush(&target).await.expect("a server that works");
             if !milvus.server().version.at_least((2, 3, 0)) {
-                world.fake.sync_deletes(DATABASE, self.name);
+                fake.sync_deletes(DATABASE, self.name);
             }
-            milvus.create_partition(&target, "old").await.unwrap();
+            milvus.create_partition(&target, "old").await.expect("a server that works");
             insert(8..12, Some("old")).await;
             // The delete in all partitions is older.
             insert(2..3, Some("old")).await;
         }
         let live = if key.auto_id { 8 } else { 9 };
-        assert_eq!(world.fake.rows(DATABASE, self.name).len(), live, "{}", self.name);
+        assert_eq!(fake.rows(DATABASE, self.name).len(), live, "{}", self.name);
     }
 
     fn columns(&self, rows: &std::ops::Range<i64>) -> Vec<proto::schema::FieldData> {
