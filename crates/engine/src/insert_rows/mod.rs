@@ -6,6 +6,8 @@ mod scalars;
 mod vectors;
 
 #[cfg(test)]
+mod problem_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

@@ -15,7 +15,9 @@ use serde_json::Value;
 use storage::CopyMode;
 use testkit::all_types::{DATABASE, Sample, samples};
 use testkit::fake::{FakeConfig, FakeMilvus};
+use testkit::rows::Rows;
 use testkit::test_milvus::TestMilvus;
+use testkit::{names, servers};
 
 use super::{EncodedRows, RowEncoder};
 use crate::{Engine, EngineConfig, EngineLimits, FileLocation, JobCtx};
@@ -179,5 +181,37 @@ async fn rows_of_every_type_are_equal_after_an_insert_on_every_release() {
         for sample in &known {
             check_sample(&server, sample).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn rows_are_equal_after_an_insert_into_real_servers() {
+    for server in [servers::milvus(), servers::milvus_2216()].into_iter().flatten() {
+        let source = Server::start(&server.version).await;
+        let version = ServerVersion::parse(&server.version);
+        let sample = samples(&version).into_iter().find(|sample| sample.name == "alltypes").unwrap();
+        sample.fill(&source.milvus, &source.fake).await;
+        let (ctx, engine) = (JobCtx::detached(), &source.engine);
+        let request = BackupRequest::with_defaults(BackupName::for_create("all").unwrap());
+        engine.backup(engine.plan_backup(&request, &ctx).await.unwrap(), &ctx).await.unwrap();
+        let schema = schema_in_backup(engine, "all", &sample.target()).await;
+
+        let milvus = server.connect().await;
+        let copy = CollectionRef::new("default", names::unique("encode"));
+        milvus.create_collection(&sample.definition(&copy)).await.unwrap();
+        milvus.create_partition(&copy, "old").await.unwrap();
+        let target = milvus.describe_collection(&copy).await.unwrap().schema;
+        let encoder = RowEncoder::new(&schema, &target, milvus.capabilities(), None).unwrap();
+        for (partition, batch) in read_batches(engine, "all", &sample.target(), &encoder).await {
+            for encoded in encoder.encode(&batch, 4 << 20).unwrap() {
+                let rows = milvus.insert_rows(&copy, Some(&partition), encoded.fields, encoded.rows).await;
+                assert_eq!(rows.unwrap().rows, u64::from(encoded.rows));
+            }
+        }
+        let expected = Rows::fetch(&source.milvus, &sample.target()).await.unwrap();
+        let inserted = Rows::fetch(&milvus, &copy).await.unwrap();
+        assert_eq!(expected.len(), 9);
+        assert_eq!(expected.differences(&inserted), Vec::<String>::new(), "{version}");
+        milvus.drop_collection(&copy).await.unwrap();
     }
 }

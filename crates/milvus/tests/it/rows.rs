@@ -9,7 +9,7 @@ use proto::schema::{FieldData, FloatArray, LongArray, ScalarField, StringArray, 
 use testkit::servers;
 use testkit::test_milvus::TestMilvus;
 
-use crate::fixtures::{connect, flat_index, load_and_wait, new_name, small_collection};
+use crate::fixtures::{connect, field, flat_index, load_and_wait, new_name, small_collection};
 
 #[tokio::test]
 async fn rows_are_written_counted_and_found() {
@@ -58,9 +58,9 @@ pub(crate) async fn check_rows(milvus: &TestMilvus) {
         let target = new_name("rows");
         let mut definition = small_collection(&target);
         if is_text {
-            let key = &mut definition.schema.fields[0];
-            *key = Field { data_type: DataType::VARCHAR, ..key.clone() };
-            key.type_params = definition.schema.fields[1].type_params.clone();
+            let params = [("max_length", "100")];
+            definition.schema.fields[0] =
+                Field { is_primary_key: true, ..field("id", DataType::VARCHAR, &params) };
         }
         milvus.create_collection(&definition).await.unwrap();
         milvus.create_partition(&target, "old").await.unwrap();
@@ -92,12 +92,7 @@ pub(crate) async fn check_rows(milvus: &TestMilvus) {
         }
         let found = async |partition, wanted| {
             let found = milvus.query_keys(&target, partition, "id", &keys(wanted)).await.unwrap();
-            let mut names = match found {
-                RowKeys::Int64(keys) => keys.iter().map(|key| format!("{key:02}")).collect::<Vec<_>>(),
-                RowKeys::VarChar(keys) => keys.iter().map(|key| key.replace("row ", "")).collect(),
-            };
-            names.sort();
-            names.len()
+            found.len()
         };
         assert_eq!(found(Some("old"), 8..20).await, 5);
         assert_eq!(found(None, 20..22).await, 0);
