@@ -1,8 +1,8 @@
 //! The Milvus messages and calls that Milvus Backup uses, generated from our own protocol files.
 //!
 //! The files in `proto/` hold a subset of Milvus's protocol under its own package names; a test compares
-//! every message, field, number and call with the official files. Only `milvus` (the client) and the fake
-//! server of `testkit` use this crate.
+//! every message, field, number and call with the official files. Only `milvus` (the client), `engine` (for the
+//! columns of inserted rows) and the fake server of `testkit` use this crate.
 
 macro_rules! generated {
     ($($(#[$doc:meta])* $name:ident = $package:literal),* $(,)?) => {$(

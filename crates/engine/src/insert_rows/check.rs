@@ -61,7 +61,9 @@ fn find_in_values(column: &InsertColumn, data_type: DataType, values: &dyn Array
         DataType::INT8 => find(ints(values), |it| out_of_range::<i8>(it, data_type)),
         DataType::INT16 => find(ints(values), |it| out_of_range::<i16>(it, data_type)),
         DataType::INT32 => find(ints(values), |it| out_of_range::<i32>(it, data_type)),
-        DataType::FLOAT | DataType::DOUBLE if !is_element => find(floats(values), not_finite),
+        DataType::FLOAT | DataType::DOUBLE if column.finite_only && !is_element => {
+            find(floats(values), not_finite)
+        }
         DataType::STRING | DataType::VARCHAR => find(bytes(values), |text| text_problem(text, column)),
         DataType::JSON => find(bytes(values), |json| json_problem(json, column)),
         DataType::GEOMETRY => find(bytes(values), |shape| {
@@ -129,6 +131,11 @@ fn text_problem(text: &[u8], column: &InsertColumn) -> Option<String> {
     Some(format!("has {} bytes, and the target allows {most}", text.len()))
 }
 
+/// An object, of which only the keys matter.
+#[derive(serde::Deserialize)]
+#[expect(clippy::zero_sized_map_values, reason = "a set cannot be read from an object")]
+struct Keys(BTreeMap<String, IgnoredAny>);
+
 fn json_problem(json: &[u8], column: &InsertColumn) -> Option<String> {
     if json.len() > MAX_JSON_BYTES {
         return Some(format!("has {} bytes, and Milvus allows {MAX_JSON_BYTES} in JSON", json.len()));
@@ -136,11 +143,11 @@ fn json_problem(json: &[u8], column: &InsertColumn) -> Option<String> {
     if !column.objects_only {
         return None;
     }
-    #[expect(clippy::zero_sized_map_values, reason = "only the keys matter")]
-    let Ok(object) = serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(json) else {
+    let Ok(object) = serde_json::from_slice::<Option<Keys>>(json) else {
         return Some("is not a JSON object, and the target refuses other values".to_owned());
     };
-    let refused = object.keys().find(|key| column.refused_keys.contains(*key))?;
+    let refused =
+        object.iter().flat_map(|keys| keys.0.keys()).find(|key| column.refused_keys.contains(*key))?;
     Some(format!("has the key {refused:?}, which is the name of a field of the target"))
 }
 

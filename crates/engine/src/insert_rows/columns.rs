@@ -31,7 +31,9 @@ pub(super) struct InsertColumn {
     pub(super) is_dynamic: bool,
     pub(super) max_length: Option<usize>,
     pub(super) max_capacity: Option<usize>,
-    /// Whether the target accepts only objects as JSON.
+    /// Whether the target refuses numbers that are not finite, in fields that are no vectors.
+    pub(super) finite_only: bool,
+    /// Whether the target accepts only objects and null as JSON.
     pub(super) objects_only: bool,
     /// The undeclared keys that the target refuses.
     pub(super) refused_keys: BTreeSet<String>,
@@ -177,6 +179,7 @@ fn match_field(
         is_dynamic: false,
         max_length: declared.number_param("max_length"),
         max_capacity: declared.number_param("max_capacity"),
+        finite_only: capabilities.refuses_infinite_scalars,
         objects_only: capabilities.inserts_json_objects_only,
         refused_keys: BTreeSet::new(),
     }))
@@ -212,6 +215,7 @@ fn dynamic_column(source: FieldId, target: &Schema, capabilities: &Capabilities)
         is_dynamic: true,
         max_length: None,
         max_capacity: None,
+        finite_only: true,
         objects_only: true,
         refused_keys: declared.chain([DYNAMIC_FIELD.to_owned()]).collect(),
     }

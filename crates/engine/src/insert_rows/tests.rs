@@ -89,7 +89,9 @@ impl Server {
     fn rows(&self, name: &str, made: Option<&str>) -> Vec<String> {
         let mut rows = self.fake.rows(DATABASE, name);
         if let Some(key) = made {
-            rows.iter_mut().for_each(|row| drop(row.as_object_mut().unwrap().remove(key)));
+            for row in &mut rows {
+                row.as_object_mut().unwrap().remove(key);
+            }
         }
         let mut rows: Vec<String> = rows.iter().map(Value::to_string).collect();
         rows.sort();

@@ -64,9 +64,12 @@ pub(crate) async fn check_rows(milvus: &TestMilvus) {
         }
         milvus.create_collection(&definition).await.unwrap();
         milvus.create_partition(&target, "old").await.unwrap();
-        let keys = |keys: std::ops::Range<i64>| match is_text {
-            true => RowKeys::VarChar(keys.map(|key| format!("row \"{key}\", \\n")).collect()),
-            false => RowKeys::Int64(keys.collect()),
+        let keys = |keys: std::ops::Range<i64>| {
+            if is_text {
+                RowKeys::VarChar(keys.map(|key| format!("row \"{key}\", \\n")).collect())
+            } else {
+                RowKeys::Int64(keys.collect())
+            }
         };
         let (fields, rows) = columns(0..10, is_text);
         assert_eq!(milvus.insert_rows(&target, None, fields, rows).await.unwrap().rows, 10);
@@ -75,9 +78,10 @@ pub(crate) async fn check_rows(milvus: &TestMilvus) {
         // All rows but one exist already.
         let (fields, rows) = columns(5..11, is_text);
         let upserted = milvus.upsert_rows(&target, None, fields, rows).await;
-        match is_old {
-            false => assert_eq!(upserted.unwrap().rows, 6),
-            true => assert_eq!(upserted.unwrap_err().kind(), MilvusErrorKind::Unsupported),
+        if is_old {
+            assert_eq!(upserted.unwrap_err().kind(), MilvusErrorKind::Unsupported);
+        } else {
+            assert_eq!(upserted.unwrap().rows, 6);
         }
         let unloaded = milvus.query_keys(&target, None, "id", &keys(0..3)).await.unwrap_err();
         assert_eq!(unloaded.kind(), MilvusErrorKind::NotLoaded, "{unloaded}");

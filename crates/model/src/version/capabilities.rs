@@ -56,7 +56,9 @@ pub struct Capabilities {
     /// Accepts given keys for a primary key with automatic ids, in collections with the property
     /// `allow_insert_auto_id` (2.5.19, 2.6.3).
     pub inserts_auto_id_keys: bool,
-    /// Accepts only objects as inserted JSON values (2.3).
+    /// Refuses inserted numbers that are not finite also in fields that are no vectors (2.4.0).
+    pub refuses_infinite_scalars: bool,
+    /// Accepts only objects and null as inserted JSON values (2.3).
     pub inserts_json_objects_only: bool,
     /// Refuses inserted undeclared keys that have the name of a field (2.5.0).
     pub refuses_declared_dynamic_keys: bool,
@@ -115,6 +117,7 @@ impl Capabilities {
             stores_nulls: version.at_least((2, 5, 0)),
             inserts_auto_id_keys: version.at_least((2, 6, 3))
                 || (version.at_least((2, 5, 19)) && !version.at_least((2, 6, 0))),
+            refuses_infinite_scalars: version.at_least((2, 4, 0)),
             inserts_json_objects_only: version.at_least((2, 3, 0)) && !version.at_least((2, 4, 0)),
             refuses_declared_dynamic_keys: version.at_least((2, 5, 0)),
             version: version.clone(),

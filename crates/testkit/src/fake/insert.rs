@@ -72,12 +72,12 @@ impl FakeState {
         }
         let fields = flatten_structs(&request.fields_data);
         if let Some(key) = columns.iter_mut().find(|column| column.is_key && column.auto_id) {
-            if replaces {
-                return Err(Refusal::worded("upsert.auto_id", &[]));
-            }
             key.auto_id = !allows_keys || !fields.iter().any(|(name, _)| *name == key.name);
         }
         check_fields(&fields, request.fields_data.len(), &columns, version)?;
+        if let Some(key) = columns.iter().find(|column| replaces && column.auto_id) {
+            return Err(Refusal::worded("upsert.auto_id", &[&key.name]));
+        }
         // A dynamic column that was not sent is filled before columns are counted.
         let is_filled =
             columns.iter().any(|column| column.is_dynamic) && !fields.iter().any(|(_, data)| data.is_dynamic);
