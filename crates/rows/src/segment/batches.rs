@@ -183,6 +183,7 @@ impl ChunkBatches {
             },
         );
         let mut values = values.collect::<Result<Vec<_>>>()?;
+        self.check_structs(&values)?;
         let alive = self.find_live_rows(&values, rows, counts)?;
         values.truncate(columns.requested);
         let live_rows = alive.as_ref().map_or(rows, BooleanArray::true_count);
@@ -196,6 +197,34 @@ impl ChunkBatches {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(live_rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.rules.schema), values, &options).map_err(internal)
+    }
+
+    /// Checks that all fields of an array of structs have equally many elements in a row, where they are not null.
+    fn check_structs(&self, values: &[ArrayRef]) -> Result<()> {
+        for positions in &self.rules.columns.structs {
+            let lists: Vec<_> = positions
+                .iter()
+                .filter_map(|at| Some((*at, values.get(*at)?.as_list_opt::<i32>()?)))
+                .collect();
+            let Some(((_, first), others)) = lists.split_first() else { continue };
+            for (at, other) in others {
+                let are_valid = |row: &usize| first.is_valid(*row) && other.is_valid(*row);
+                let mut rows = (0..first.len().min(other.len())).filter(are_valid);
+                let Some(row) = rows.find(|row| first.value_length(*row) != other.value_length(*row)) else {
+                    continue;
+                };
+                let place = self.streams.get(*at).and_then(Option::as_ref).map(|(_, place)| place.clone());
+                let problem = format!(
+                    "it has {} elements, and another field of its array of structs has {}",
+                    other.value_length(row),
+                    first.value_length(row)
+                );
+                return Err(
+                    self.value_error(ValueFault::new(row, problem), place.unwrap_or(self.place.clone()))
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Finds the rows that are neither deleted nor expired; `None` if nothing can be.

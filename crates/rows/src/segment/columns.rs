@@ -19,6 +19,8 @@ pub(super) struct Columns {
     /// The positions of the timestamp and the primary key, where they are read.
     pub(super) timestamp: Option<usize>,
     pub(super) key: Option<usize>,
+    /// For each array of structs, the positions of its requested fields, whose rows have equally many elements.
+    pub(super) structs: Vec<Vec<usize>>,
 }
 
 impl Columns {
@@ -57,7 +59,10 @@ impl Columns {
             None if with_deletes => return Err(Reason::Request("the schema has no primary key".to_owned())),
             _ => None,
         };
-        Ok(Self { types, requested, timestamp, key })
+        let position = |field: &Field| types.iter().position(|column| column.id.0 == field.id);
+        let structs = schema.struct_array_fields.iter();
+        let structs = structs.map(|array| array.fields.iter().filter_map(position).collect()).collect();
+        Ok(Self { types, requested, timestamp, key, structs })
     }
 }
 

@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef, BinaryArray, Int32Array, Int64Array, StringAr
 use milvus_backup_rows::{ReadOptions, Reason, RowCounts, RowsError, SegmentReader, Unsupported};
 use model::ids::FieldId;
 use model::key::ObjectKey;
-use model::manifest::{DataType, Schema};
+use model::manifest::{DataType, Field, Schema, StructArrayField};
 use serde_json::{Value, json};
 
 use crate::backup::{CollectionRows, disk, fixture, read_all};
@@ -64,6 +64,42 @@ async fn files_are_ordered_by_number_and_a_later_field_belongs_to_the_last() {
     let read = read(&made, &schema, &ReadOptions::default()).await.unwrap();
     assert_eq!(column(&read, "id"), [1, 2, 3]);
     assert_eq!(column(&read, "added"), [Value::Null, Value::Null, json!(8)]);
+}
+
+#[tokio::test]
+async fn the_fields_of_structs_have_equally_many_elements() {
+    // Arrays of 32-bit integers as Milvus serializes them: the elements are packed in field 2, message field 1.
+    let arrays = |rows: &[&[u8]]| -> ArrayRef { Arc::new(BinaryArray::from(rows.to_vec())) };
+    let one: &[u8] = &[0x12, 0x03, 0x0a, 0x01, 7];
+    let two: &[u8] = &[0x12, 0x04, 0x0a, 0x02, 7, 8];
+    let mut schema = schema(&[]);
+    let field = |id, name: &str| Field {
+        id,
+        name: name.to_owned(),
+        data_type: DataType::ARRAY,
+        element_type: DataType::INT32,
+        ..Field::default()
+    };
+    schema.struct_array_fields.push(StructArrayField {
+        id: 101,
+        name: "parts".to_owned(),
+        fields: vec![field(102, "parts[size]"), field(103, "parts[weight]")],
+        ..StructArrayField::default()
+    });
+    for (weights, is_right) in [([two, one], true), ([two, two], false)] {
+        let mut made = MadeSegment::new();
+        made.add_keys(9, &[(5, 1), (6, 2)]);
+        made.add_column(102, 9, DataType::ARRAY, arrays(&[two, one]), Style::default());
+        made.add_column(103, 9, DataType::ARRAY, arrays(&weights), Style::default());
+        if is_right {
+            read(&made, &schema, &ReadOptions::default()).await.unwrap();
+            continue;
+        }
+        let error = failure(&made, &schema).await;
+        assert_eq!(error.place().field, Some(FieldId(103)));
+        let Reason::Value { row: 1, problem } = error.reason() else { panic!("{error}") };
+        assert_eq!(problem, "it has 2 elements, and another field of its array of structs has 1");
+    }
 }
 
 #[tokio::test]
