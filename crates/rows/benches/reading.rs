@@ -11,21 +11,26 @@
 mod made;
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, FixedSizeBinaryArray, Float64Array, StringArray};
 use bytes::Bytes;
 use made::{MadeSegment, Style};
-use milvus_backup_rows::{ReadOptions, SegmentFiles, SegmentReader};
-use model::ids::FieldId;
-use model::manifest::{DataType, Schema};
+use milvus_backup_rows::{InsertFile, ReadOptions, SegmentFiles, SegmentReader};
+use model::ids::{FieldId, LogId};
+use model::key::ObjectKey;
+use model::manifest::{Binlog, DataType, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use storage::{Store, StoreConfig};
 
 const CHUNKS: i64 = 5;
 const ROWS_OF_CHUNK: i64 = 50_000;
 const DIM: i64 = 32;
+/// The dimensions of the vectors in the large file, of which [`ROWS_OF_CHUNK`] rows are just below 2 GiB: the largest
+/// length that the header of a file can state.
+const LARGE_DIM: i64 = 10_700;
 /// The lowest ratio of the speeds that is good enough.
 const GOAL: &str = "0.8 or more";
 /// The sets of columns that are read, by name.
@@ -42,22 +47,22 @@ fn main() {
     // `cargo bench` adds the argument `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let (dir, segments) = match arguments.as_slice() {
-        [dir] => (dir, 40),
-        [dir, segments] => (dir, segments.parse().unwrap()),
+        [dir] => (Path::new(dir), 40),
+        [dir, task] if task == "read" => return measure_memory(Path::new(dir)),
+        [dir, segments] => (Path::new(dir), segments.parse().unwrap()),
         _ => return eprintln!("not run: scripts/bench rows runs it"),
     };
-    let schema = schema();
+    let schema = schema_of(DIM);
+    eprintln!("writing a segment with a file of 2 GiB");
+    write_large(&dir.join("large"));
     eprintln!("writing {segments} segments of {} rows", CHUNKS * ROWS_OF_CHUNK);
-    let segments: Vec<_> = (0..segments).map(|number| write_segment(Path::new(dir), number)).collect();
+    let segments: Vec<_> =
+        (0..segments).map(|number| write_segment(&dir.join(number.to_string()), number)).collect();
+    // Another process measures the memory, because this one keeps what the writing took.
+    let measured = Command::new(std::env::current_exe().unwrap()).arg(dir).arg("read").status();
+    assert!(measured.unwrap().success());
+    let rows = segments.len() as u64 * u64::try_from(CHUNKS * ROWS_OF_CHUNK).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let all = &COLUMNS[COLUMNS.len() - 1];
-    let (_, rows) = runtime.block_on(read(&schema, &segments, all.1));
-    let peak = peak_memory();
-    println!(
-        "segments of {rows} rows, all columns: peak memory\t{} MiB\t256 MiB\t{:.2}\tbelow 1",
-        peak >> 20,
-        peak as f64 / f64::from(256 << 20)
-    );
     for (name, columns) in COLUMNS {
         let (mut ours, mut plain) = (Duration::MAX, Duration::MAX);
         // The runs alternate, and the best of each counts.
@@ -76,49 +81,68 @@ fn main() {
     }
 }
 
-fn schema() -> Schema {
+fn schema_of(dim: i64) -> Schema {
     let mut schema = made::schema(&[
         ("price", DataType::DOUBLE),
         ("title", DataType::VARCHAR),
         ("emb", DataType::FLOAT_VECTOR),
     ]);
     for field in &mut schema.fields {
-        field.type_params.iter_mut().for_each(|param| param.value = DIM.to_string());
+        field.type_params.iter_mut().for_each(|param| param.value = dim.to_string());
     }
     schema
 }
 
 /// Writes one segment with values that compress about as badly as real ones.
 fn write_segment(dir: &Path, number: i64) -> SegmentFiles {
-    let dir = dir.join(number.to_string());
-    std::fs::create_dir_all(&dir).unwrap();
-    let mut made = MadeSegment::below(&dir);
+    std::fs::create_dir_all(dir).unwrap();
+    let mut made = MadeSegment::below(dir);
     for chunk in 0..CHUNKS {
         let log = 1000 + chunk;
         let first = (number * CHUNKS + chunk) * ROWS_OF_CHUNK;
         let ids = || first..first + ROWS_OF_CHUNK;
         let rows: Vec<_> = ids().map(|id| (470_000_000_000_000_000 + id, id)).collect();
         made.add_keys(log, &rows);
-        // The finalizer of SplitMix64, whose results do not compress.
-        let scattered = |id: i64| {
-            let mut bits = id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            bits ^ (bits >> 31)
-        };
-        let prices: ArrayRef = Arc::new(Float64Array::from_iter_values(ids().map(|id| scattered(id) as f64)));
+        let prices: ArrayRef =
+            Arc::new(Float64Array::from_iter_values(ids().map(|id| scattered(id).cast_unsigned() as f64)));
         made.add_column(101, log, DataType::DOUBLE, prices, Style::default());
         let titles = ids().map(|id| format!("title number {:x}", scattered(id)));
         let titles: ArrayRef = Arc::new(StringArray::from_iter_values(titles));
         made.add_column(102, log, DataType::VARCHAR, titles, Style::default());
         let vectors = ids().map(|id| {
-            let numbers = (0..DIM).map(|n| (scattered(id * DIM + n) >> 40) as f32 / 16_777_216.0);
+            let numbers =
+                (0..DIM).map(|n| (scattered(id * DIM + n).cast_unsigned() >> 40) as f32 / 16_777_216.0);
             numbers.flat_map(f32::to_le_bytes).collect::<Vec<_>>()
         });
         let vectors: ArrayRef = Arc::new(FixedSizeBinaryArray::try_from_iter(vectors).unwrap());
         made.add_column(103, log, DataType::FLOAT_VECTOR, vectors, Style::default());
     }
     made.files
+}
+
+/// Writes a segment whose vectors are one file of almost 2 GiB, in a single row group.
+fn write_large(dir: &Path) {
+    std::fs::create_dir_all(dir).unwrap();
+    let mut made = MadeSegment::below(dir);
+    made.add_keys(1000, &(0..ROWS_OF_CHUNK).map(|id| (470_000_000_000_000_000 + id, id)).collect::<Vec<_>>());
+    let width = usize::try_from(LARGE_DIM * 4).unwrap();
+    let vectors = (0..ROWS_OF_CHUNK).map(|id| {
+        let numbers = (0..LARGE_DIM).map(move |n| (scattered(id * LARGE_DIM + n) >> 40) as f32);
+        numbers.flat_map(f32::to_le_bytes)
+    });
+    let values: Vec<u8> = vectors.flatten().collect();
+    let values: ArrayRef =
+        Arc::new(FixedSizeBinaryArray::new(width.try_into().unwrap(), values.into(), None));
+    let style = Style { compressed: false, ..Style::default() };
+    made.add_column(103, 1000, DataType::FLOAT_VECTOR, values, style);
+}
+
+/// Returns a number that does not compress: the finalizer of `SplitMix64`.
+fn scattered(id: i64) -> i64 {
+    let mut bits = id.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (bits ^ (bits >> 31)).cast_signed()
 }
 
 /// Reads columns of all segments one after the other; returns the time and the number of rows.
@@ -155,9 +179,38 @@ fn decode(segments: &[SegmentFiles], columns: &[i64]) -> Duration {
     started.elapsed()
 }
 
-/// Returns the largest memory that this process had, in bytes.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() << 10
+/// Finds the files of a segment that was written to a directory.
+fn find_files(dir: &Path) -> SegmentFiles {
+    let mut made = MadeSegment::below(dir);
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let (field, log) = name.split_once('-').unwrap();
+        let ids = (FieldId(field.parse().unwrap()), LogId(log.parse().unwrap()));
+        let binlog = Binlog { field: ids.0, log: ids.1, size: entry.metadata().unwrap().len() };
+        let key = ObjectKey::new(entry.path().to_str().unwrap());
+        made.files.files.push(InsertFile { key, binlog });
+    }
+    made.files
+}
+
+/// Reads the segments below a directory, and prints the largest memory that this took.
+fn measure_memory(dir: &Path) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let names =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let (large, others): (Vec<_>, Vec<_>) = names.partition(|name| name == "large");
+    let all = COLUMNS[COLUMNS.len() - 1].1;
+    for (names, dim, columns) in [(others, DIM, all), (large, LARGE_DIM, &[1, 100, 103])] {
+        let segments: Vec<_> = names.iter().map(|name| find_files(&dir.join(name))).collect();
+        let (_, rows) = runtime.block_on(read(&schema_of(dim), &segments, columns));
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let peak = line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() << 10;
+        let ratio = peak as f64 / f64::from(256 << 20);
+        println!(
+            "{rows} rows of {dim} dimensions: peak memory\t{} MiB\t256 MiB\t{ratio:.2}\tbelow 1",
+            peak >> 20
+        );
+    }
 }
