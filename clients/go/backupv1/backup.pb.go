@@ -381,7 +381,11 @@ type RestoreBackupRequest struct {
 	// Whether to leave out the rows that are later than the checkpoints of the backup.
 	TruncateByTs bool `protobuf:"varint,15,opt,name=truncate_by_ts,json=truncateByTs,proto3" json:"truncate_by_ts,omitempty"`
 	// The keys of encryption zones to import with, by those in the backup.
-	EzkMapping    map[string]string `protobuf:"bytes,16,rep,name=ezk_mapping,json=ezkMapping,proto3" json:"ezk_mapping,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	EzkMapping map[string]string `protobuf:"bytes,16,rep,name=ezk_mapping,json=ezkMapping,proto3" json:"ezk_mapping,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How the rows get into the target: import (the default; Milvus reads the files of the backup) or insert (they are read
+	// here and inserted, which needs no access to the storage of the target and works with every release that can hold the
+	// schema).
+	Mode          string `protobuf:"bytes,17,opt,name=mode,proto3" json:"mode,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -526,6 +530,13 @@ func (x *RestoreBackupRequest) GetEzkMapping() map[string]string {
 		return x.EzkMapping
 	}
 	return nil
+}
+
+func (x *RestoreBackupRequest) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
 }
 
 // What a restore would do.
@@ -885,6 +896,7 @@ type PlannedPartitionRestore struct {
 	RowsMin       int64                  `protobuf:"varint,2,opt,name=rows_min,json=rowsMin,proto3" json:"rows_min,omitempty"`
 	RowsMax       int64                  `protobuf:"varint,3,opt,name=rows_max,json=rowsMax,proto3" json:"rows_max,omitempty"`
 	Jobs          []*PlannedImportJob    `protobuf:"bytes,4,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	Inserted      bool                   `protobuf:"varint,5,opt,name=inserted,proto3" json:"inserted,omitempty"` // whether the rows are read from the backup and inserted instead
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -945,6 +957,13 @@ func (x *PlannedPartitionRestore) GetJobs() []*PlannedImportJob {
 		return x.Jobs
 	}
 	return nil
+}
+
+func (x *PlannedPartitionRestore) GetInserted() bool {
+	if x != nil {
+		return x.Inserted
+	}
+	return false
 }
 
 type PlannedImportJob struct {
@@ -1215,7 +1234,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\bsegments\x18\x03 \x01(\x03R\bsegments\x12\x12\n" +
 	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x18\n" +
 	"\aobjects\x18\x05 \x01(\x03R\aobjects\x12\x14\n" +
-	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\xef\x05\n" +
+	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\x83\x06\n" +
 	"\x14RestoreBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x16\n" +
 	"\x06backup\x18\x02 \x01(\tR\x06backup\x12\x16\n" +
@@ -1235,7 +1254,8 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x04rbac\x18\x0e \x01(\bR\x04rbac\x12$\n" +
 	"\x0etruncate_by_ts\x18\x0f \x01(\bR\ftruncateByTs\x12W\n" +
 	"\vezk_mapping\x18\x10 \x03(\v26.milvus_backup.v1.RestoreBackupRequest.EzkMappingEntryR\n" +
-	"ezkMapping\x1a9\n" +
+	"ezkMapping\x12\x12\n" +
+	"\x04mode\x18\x11 \x01(\tR\x04mode\x1a9\n" +
 	"\vRenameEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
@@ -1287,12 +1307,13 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"partitions\x18\t \x03(\v2).milvus_backup.v1.PlannedPartitionRestoreR\n" +
 	"partitions\x12/\n" +
 	"\x13destroyed_snapshots\x18\n" +
-	" \x03(\tR\x12destroyedSnapshots\"\x9b\x01\n" +
+	" \x03(\tR\x12destroyedSnapshots\"\xb7\x01\n" +
 	"\x17PlannedPartitionRestore\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\brows_min\x18\x02 \x01(\x03R\arowsMin\x12\x19\n" +
 	"\brows_max\x18\x03 \x01(\x03R\arowsMax\x126\n" +
-	"\x04jobs\x18\x04 \x03(\v2\".milvus_backup.v1.PlannedImportJobR\x04jobs\"\xca\x01\n" +
+	"\x04jobs\x18\x04 \x03(\v2\".milvus_backup.v1.PlannedImportJobR\x04jobs\x12\x1a\n" +
+	"\binserted\x18\x05 \x01(\bR\binserted\"\xca\x01\n" +
 	"\x10PlannedImportJob\x12\x16\n" +
 	"\x06staged\x18\x01 \x01(\bR\x06staged\x12\x18\n" +
 	"\aobjects\x18\x02 \x01(\x03R\aobjects\x12\x14\n" +

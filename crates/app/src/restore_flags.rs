@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use model::mapping::Mapping;
 use model::plan::restore::EzkMapping;
-use wire::{Existing, Failure, NewRestore};
+use wire::{Existing, Failure, NewRestore, RestoreMode};
 
 use crate::config;
 use crate::shell_word::shell_word;
@@ -19,6 +19,9 @@ pub(crate) struct RestoreFlags {
     /// Rename collections or databases; see below
     #[arg(long, short, value_name = "OLD:NEW,…")]
     rename: Option<String>,
+    /// Choose how the rows get into Milvus: import or insert; see below [default: import]
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
     /// Restore schemas and indexes without data
     #[arg(long = "meta-only")]
     meta_only: bool,
@@ -62,7 +65,7 @@ pub(crate) struct RestoreFlags {
 impl RestoreFlags {
     /// Returns the request of everything in a backup that is still to be named, and notes for the operator.
     ///
-    /// Fails if a rename rule or the suffix is invalid.
+    /// Fails if a rename rule, the suffix or the mode is invalid.
     pub(crate) fn new_restore(&self) -> Result<(NewRestore, Vec<&'static str>), Failure> {
         let (rename, suffix) = (non_empty(self.rename.as_ref()), non_empty(self.suffix.as_ref()));
         // For its errors: the map below cannot express every violation of the syntax.
@@ -74,6 +77,7 @@ impl RestoreFlags {
         let request = NewRestore {
             rename: renames.collect(),
             suffix: suffix.map(str::to_owned),
+            mode: self.mode()?,
             meta_only: self.meta_only,
             indexes: self.rebuild_index.or(self.restore_index).unwrap_or(true),
             auto_index: self.use_auto_index,
@@ -111,6 +115,14 @@ impl RestoreFlags {
         }
     }
 
+    fn mode(&self) -> Result<RestoreMode, Failure> {
+        match self.mode.as_deref().unwrap_or_default() {
+            "" | "import" => Ok(RestoreMode::Import),
+            "insert" => Ok(RestoreMode::Insert),
+            word => Err(Failure::usage(format!("--mode {word}: expected import or insert"))),
+        }
+    }
+
     fn notes(&self) -> Vec<&'static str> {
         let notes = [
             (
@@ -139,6 +151,7 @@ pub(crate) fn write_flags(request: &NewRestore) -> String {
     let flags = [
         ("--drop-exist-collection", request.existing == Existing::Drop),
         ("--skip-create-collection", request.existing == Existing::Use),
+        ("--mode insert", request.mode == RestoreMode::Insert),
         ("--meta-only", request.meta_only),
         ("--rebuild-index=false", !request.indexes),
         ("--use-auto-index", request.auto_index),

@@ -378,6 +378,7 @@ impl Error {
                 (Activity::Import { .. }, forgotten) => forgotten
                     .and_then(advice_for_import_failure)
                     .unwrap_or(Advice::ReplaceCollection { when_milvus_answers: true }),
+                (Activity::Insert { .. }, _) => Advice::ReplaceCollection { when_milvus_answers: true },
                 (Activity::Snapshot(job), Some(_)) => advice_after_snapshot_job(job),
                 _ => return source.advice(),
             },
@@ -401,6 +402,7 @@ impl Error {
             | Self::NoCheckpoint { .. }
             | Self::NoBinlogs(_)
             | Self::NoKey { .. }
+            | Self::NotInsertable { .. }
             | Self::NoSuchCollection { .. }
             | Self::Encode { .. }
             | Self::Cancelled
@@ -442,7 +444,10 @@ fn advice_for_plan_error(error: &PlanError) -> Option<Advice> {
         PlanError::SchemaDiffers { .. } => Advice::RecreateTarget,
         PlanError::StorageVersion(..) | PlanError::MissingColumn(..) => Advice::UseNewerTarget,
         PlanError::NoSnapshot(_) | PlanError::SnapshotPath(..) => Advice::UseAnotherBackup,
-        PlanError::NotInBackup(_) | PlanError::ExternalKeys(_) | PlanError::SnapshotOptions(_) => {
+        PlanError::NotInBackup(_)
+        | PlanError::ExternalKeys(_)
+        | PlanError::SnapshotOptions(_)
+        | PlanError::InsertOptions(_) => {
             return None;
         }
     })

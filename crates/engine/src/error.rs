@@ -254,6 +254,16 @@ pub enum Error {
         /// The unsupported parts of the schema.
         problems: Vec<String>,
     },
+    /// The rows of a collection cannot be inserted into the target; they may still be imported.
+    #[error("the rows of {collection} cannot be inserted into {target}: {}", .problems.join("; "))]
+    NotInsertable {
+        /// The name of the collection in the backup.
+        collection: String,
+        /// The name of the target.
+        target: String,
+        /// The fields that do not fit the target, or the first row with a value that it would refuse or change.
+        problems: Vec<String>,
+    },
     /// The files of a collection do not form complete segments.
     #[error("cannot back up {collection}: {}", .problems.join("; "))]
     Segments {
@@ -433,6 +443,13 @@ pub enum Activity {
         /// The collection and partition.
         place: String,
     },
+    /// Inserting rows of a collection.
+    Insert {
+        /// The collection and partition.
+        place: String,
+        /// The number of its rows that were inserted before.
+        inserted: u64,
+    },
     /// Waiting for an export or a restore of a snapshot.
     Snapshot(SnapshotJob),
 }
@@ -443,6 +460,9 @@ impl std::fmt::Display for Activity {
             Self::BackUp(collection) => write!(f, "backing up {collection}"),
             Self::Stage(collection) => write!(f, "staging {collection}"),
             Self::Import { job, place } => write!(f, "waiting for import job {job} of {place}"),
+            Self::Insert { place, inserted } => {
+                write!(f, "inserting rows into {place}, after {inserted} of its rows")
+            }
             Self::Snapshot(job) => write!(f, "waiting for {job}"),
         }
     }

@@ -47,7 +47,7 @@ impl Error {
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
             | Self::NoCheckpoint { .. }
-            | Self::Plan(PlanError::SnapshotOptions(_))
+            | Self::Plan(PlanError::SnapshotOptions(_) | PlanError::InsertOptions(_))
             | Self::WrongRoot { .. } => FailureKind::Usage,
             Self::Selection(..)
             | Self::NoSuchBackup { .. }
@@ -85,6 +85,7 @@ impl Error {
             | Self::Format { .. }
             | Self::Plan(_)
             | Self::Schema { .. }
+            | Self::NotInsertable { .. }
             | Self::Segments { .. }
             | Self::StorageVersion(..)
             | Self::Vanished(_)

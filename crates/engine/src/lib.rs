@@ -17,7 +17,6 @@ mod event;
 mod external_store;
 mod failure_kind;
 mod import_cause;
-#[allow(dead_code, reason = "the restore that inserts rows comes next")]
 mod insert_rows;
 mod instance;
 mod job;

@@ -153,6 +153,17 @@ word_enum! {
 }
 
 word_enum! {
+    /// How the rows of a backup get into the target.
+    RestoreMode of model::plan::restore::RestoreMode {
+        /// Milvus reads the files of the backup, in import jobs.
+        Import = "import",
+        /// The rows are read from the backup and inserted, which needs no access to the storage of the target and works
+        /// with every release that can hold the schema.
+        Insert = "insert",
+    }
+}
+
+word_enum! {
     /// The treatment of target collections that exist already.
     Existing of model::plan::restore::ExistingTargetPolicy {
         /// The restore is rejected.

@@ -31,7 +31,7 @@ pub struct RestorePlan {
     pub collections: Vec<PlannedCollectionRestore>,
     /// The number of import jobs.
     pub jobs: usize,
-    /// The number of files to import, or of snapshots to restore.
+    /// The number of files to import, to read and insert, or of snapshots to restore.
     pub objects: u64,
     /// The total size of these files in bytes.
     pub bytes: u64,
@@ -99,6 +99,9 @@ pub struct PlannedPartitionRestore {
     pub rows_max: u64,
     /// The import jobs of the partition; empty if it has no data to import.
     pub jobs: Vec<PlannedImportJob>,
+    /// Whether the rows are read from the backup and inserted instead.
+    #[serde(default)]
+    pub inserted: bool,
 }
 
 /// The plan of one import job.
@@ -125,7 +128,8 @@ impl RestorePlan {
     /// Creates the document of a restore that was prepared and not executed.
     pub fn new(prepared: &engine::PreparedRestore) -> Self {
         let (plan, server) = (prepared.plan(), prepared.server());
-        let bundles = || plan.collections.iter().filter_map(|collection| collection.bundle.as_ref());
+        let sizes = plan.collections.iter().map(CollectionPlan::size);
+        let (objects, bytes) = sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
         Self {
             dry_run: true,
             name: plan.name.to_string(),
@@ -137,8 +141,8 @@ impl RestorePlan {
             staging: plan.staging.clone(),
             collections: plan.collections.iter().map(PlannedCollectionRestore::from).collect(),
             jobs: plan.jobs().count(),
-            objects: plan.jobs().map(|job| job.objects).chain(bundles().map(|b| b.total_files)).sum(),
-            bytes: plan.jobs().map(|job| job.bytes).chain(bundles().map(|b| b.total_bytes)).sum(),
+            objects,
+            bytes,
             staged_objects: plan.jobs().map(|job| job.staged_objects).sum(),
             rbac: plan.rbac.as_ref().map(PlannedRbac::from),
             warnings: plan.warnings.clone(),
@@ -195,6 +199,7 @@ impl PlannedPartitionRestore {
             rows_min: plan.rows.min,
             rows_max: plan.rows.max,
             jobs: jobs.collect(),
+            inserted: plan.insert.is_some(),
         }
     }
 }

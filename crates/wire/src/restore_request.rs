@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::request::{parse_existing_name, parse_filter};
-use crate::{Existing, Failure};
+use crate::{Existing, Failure, RestoreMode};
 
 /// The request to restore collections of a backup.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -26,6 +26,9 @@ pub struct NewRestore {
     pub rename: BTreeMap<String, String>,
     /// The suffix that is appended to the name of every collection that is not renamed.
     pub suffix: Option<String>,
+    /// How the rows get into the target.
+    #[schema(default = "import")]
+    pub mode: RestoreMode,
     /// Whether to restore collections without their data.
     pub meta_only: bool,
     /// Whether to create the backup's indexes.
@@ -67,6 +70,7 @@ impl From<RestoreOptions> for NewRestore {
     /// Creates the request of everything in a backup that is still to be named.
     fn from(options: RestoreOptions) -> Self {
         let RestoreOptions {
+            mode,
             existing,
             meta_only,
             indexes,
@@ -83,6 +87,7 @@ impl From<RestoreOptions> for NewRestore {
             filter: None,
             rename: BTreeMap::new(),
             suffix: None,
+            mode: mode.into(),
             meta_only,
             indexes,
             auto_index,
@@ -119,6 +124,7 @@ impl NewRestore {
 
     fn options(&self) -> RestoreOptions {
         RestoreOptions {
+            mode: self.mode.into(),
             existing: self.existing.into(),
             meta_only: self.meta_only,
             indexes: self.indexes,
@@ -136,6 +142,10 @@ impl NewRestore {
 /// The options of the restore that a job executes; all are absent for other jobs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobRestoreOptions {
+    /// How the rows get into the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub mode: Option<RestoreMode>,
     /// Whether collections are restored without their data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -181,6 +191,7 @@ pub struct JobRestoreOptions {
 impl From<RestoreOptions> for JobRestoreOptions {
     fn from(options: RestoreOptions) -> Self {
         Self {
+            mode: Some(options.mode.into()),
             meta_only: Some(options.meta_only),
             existing: Some(options.existing.into()),
             indexes: Some(options.indexes),

@@ -123,7 +123,6 @@ impl Catalog {
 
 impl SegmentContents<'_> {
     /// Returns the segments with rows and their partitions: partition by partition, the oldest segment first.
-    #[allow(dead_code, reason = "the commands that read rows come next")]
     pub(crate) fn row_segments(&self) -> Vec<(&PartitionBackup, &Segment)> {
         let partitions = self.collection.partitions.iter();
         let segments = partitions.flat_map(|partition| {
@@ -135,7 +134,6 @@ impl SegmentContents<'_> {
     }
 
     /// Opens a segment for reading its live rows.
-    #[allow(dead_code, reason = "the commands that read rows come next")]
     pub(crate) async fn read_rows(
         &self,
         partition: PartitionId,

@@ -64,8 +64,6 @@ pub(crate) struct EncodedRows {
     pub(crate) fields: Vec<FieldData>,
     /// The number of rows, at least one.
     pub(crate) rows: u32,
-    /// The size of the encoded columns.
-    pub(crate) bytes: usize,
     /// The primary keys of the first and the last row as JSON.
     pub(crate) first_key: String,
     pub(crate) last_key: String,
@@ -150,7 +148,6 @@ impl RowEncoder {
             encoded.push(EncodedRows {
                 fields,
                 rows: u32::try_from(rows).unwrap_or(u32::MAX),
-                bytes,
                 first_key: self.key_of(&part, 0),
                 last_key: self.key_of(&part, rows.saturating_sub(1)),
             });

@@ -10,6 +10,8 @@ use model::manifest::{KeyValue, Schema};
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::BackupRequest;
 use model::version::{Capabilities, ServerVersion};
+use prost::Message;
+use proto::schema::FieldData;
 use rows::ReadOptions;
 use serde_json::Value;
 use storage::CopyMode;
@@ -159,7 +161,8 @@ async fn check_sample(server: &Server, sample: &Sample) {
         // Small requests, so that batches are split.
         let encoded = encoder.encode(&batch, 600).unwrap_or_else(|problem| panic!("{copy}: {problem}"));
         assert_eq!(encoded.iter().map(|it| it.rows as usize).sum::<usize>(), batch.num_rows());
-        assert!(encoded.iter().all(|it| it.bytes <= 600 || it.rows == 1));
+        let bytes = |it: &EncodedRows| it.fields.iter().map(FieldData::encoded_len).sum::<usize>();
+        assert!(encoded.iter().all(|it| bytes(it) <= 600 || it.rows == 1));
         server.insert(&copy, partition, encoded).await;
     }
     let made = (!keeps_keys).then_some(key.name.as_str());

@@ -42,7 +42,7 @@ impl RestoreRun<'_> {
         let mut result = self.restore_into_target(plan, data, &mut attempt).await;
         if let Err(lost @ Error::JobLost { .. }) = &result
             && attempt.created
-            && self.drop_own_target(plan, &data.importer).await
+            && self.drop_own_target(plan, data).await
         {
             self.warnings.record(format!("{lost}; {} is created anew and imported again", plan.target));
             let dropped = attempt.dropped;
@@ -64,7 +64,7 @@ impl RestoreRun<'_> {
             && attempt.created
             && self.prepared.request.options.cleanup_on_failure
         {
-            attempt.created = !self.drop_own_target(plan, &data.importer).await;
+            attempt.created = !self.drop_own_target(plan, data).await;
         }
         if attempt.created && self.put_back_aliases(&plan.target, &attempt.aliases).await.is_none() {
             attempt.aliases.clear();
@@ -119,10 +119,12 @@ impl RestoreRun<'_> {
         self.emit_phase(plan, CollectionPhase::Importing);
         attempt.partitions =
             ctx.run(data.while_readable(self.import_collection(plan, backup, data, turn).boxed())).await?;
+        let inserts = self.insert_collection(plan, backup, data, &mut attempt.partitions);
+        ctx.run(data.while_readable(inserts.boxed())).await?;
         check_row_counts(plan, &attempt.partitions)?;
         ctx.run(data.importer.check_sent_again(&plan.target)).await?;
         if attempt.created {
-            ctx.run(self.compare_rows(plan, &data.importer, &attempt.partitions)).await?;
+            ctx.run(self.compare_rows(plan, data, &attempt.partitions)).await?;
         }
         attempt.lacks.extend(self.put_back_aliases(&plan.target, &attempt.aliases).await);
         attempt.aliases.clear();
@@ -130,7 +132,11 @@ impl RestoreRun<'_> {
         if plan.load {
             self.emit_phase(plan, CollectionPhase::Loading);
             let limit = data.importer.stall_limit();
-            attempt.lacks.extend(ctx.run(self.load_collection(plan, limit).map(Ok::<_, Error>)).await?);
+            let lack = ctx.run(self.load_collection(plan, limit).map(Ok::<_, Error>)).await?;
+            if lack.is_none() {
+                ctx.run(self.count_inserted_rows(plan)).await?;
+            }
+            attempt.lacks.extend(lack);
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ mod destroyed_snapshots;
 mod finish;
 mod foreign_rows;
 mod import;
+mod insert;
+mod insert_check;
 mod inspect;
 mod job;
 mod job_history;
@@ -41,6 +43,7 @@ use crate::{
     Phase, RestoreReport,
 };
 use import::Importer;
+use insert::Inserter;
 use proof::Proof;
 use stage::StagingDirectory;
 use truncation::CollectionEnds;
@@ -100,9 +103,10 @@ struct RestoreRun<'a> {
     ctx: &'a JobCtx,
 }
 
-/// What the imports of a restore share.
+/// What the imports and inserts of a restore share.
 struct DataImport<'a> {
     importer: Importer,
+    inserter: Inserter,
     proof: Proof,
     /// The staging directory; `None` if Milvus reads the backup in place.
     staging: Option<&'a StagingDirectory>,
@@ -174,7 +178,8 @@ impl RestoreRun<'_> {
         ctx.emit(Event::Phase(Phase::Import));
         self.emit_totals();
         let importer = Importer::new(self.milvus().clone(), &engine.config.limits, plan.jobs().count());
-        let data = DataImport { importer, proof: Proof::new(), staging: staging.as_ref(), reader };
+        let inserter = Inserter::new(self.milvus().clone());
+        let data = DataImport { importer, inserter, proof: Proof::new(), staging: staging.as_ref(), reader };
         let collections = self.restore_collections(&data).boxed().await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = plan.warnings.clone();
@@ -206,12 +211,10 @@ impl RestoreRun<'_> {
                 let target = plan.target.clone();
                 self.ctx.emit(Event::Target { collection: collection.clone(), target });
             }
-            let (objects, bytes) = match &plan.bundle {
-                Some(bundle) => (bundle.total_files, bundle.total_bytes),
-                None => plan.jobs.iter().fold((0, 0), |(o, b), job| (o + job.objects, b + job.bytes)),
-            };
+            let (objects, bytes) = plan.size();
             self.ctx.emit(Event::Planned { collection: collection.clone(), objects, bytes });
-            let jobs = if plan.bundle.is_some() { 1 } else { plan.jobs.len() };
+            let segments = plan.inserts().map(|(_, insert)| insert.segments.len()).sum::<usize>();
+            let jobs = if plan.bundle.is_some() { 1 } else { plan.jobs.len() + segments };
             if jobs > 0 {
                 self.ctx.emit(Event::Import { collection, done: 0, jobs, rows: 0 });
             }

@@ -12,8 +12,8 @@ use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{
-    ExistingTargetPolicy, ImportJob, ImporterFacts, PlanError, PrefixFacts, RbacAdditions, RestorePlan,
-    RestoreRequest, TargetAction, TargetFacts,
+    CollectionPlan, DataAccess, ExistingTargetPolicy, ImportJob, ImporterFacts, PlanError, PrefixFacts,
+    RbacAdditions, RestoreMode, RestorePlan, RestoreRequest, TargetAction, TargetFacts,
 };
 use model::segment::SegmentKind;
 use model::version::{Capabilities, ServerVersion};
@@ -22,6 +22,7 @@ use super::PreparedRestore;
 use super::data_access::determine_data_access;
 use super::delete_effects::find_delete_effects;
 use super::destroyed_snapshots::find_destroyed_snapshots;
+use super::insert_check::{InsertTarget, check_rows, field_problems};
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
 use super::truncation::{CollectionEnds, find_ends};
 use crate::backup::{confirm_source_root, list_collections_of};
@@ -69,14 +70,20 @@ pub(crate) async fn check_restore_request(
     } else {
         let selected = checked.selected_collections();
         let (ends, mut problems) = find_ends(request, &selected, &checked.target.milvus);
-        problems.extend(schema_problems(&checked.target, &selected, !request.options.meta_only));
+        problems.extend(schema_problems(&checked.target, &selected, imports_data(request)));
         checked.ends = ends;
         problems
     };
     let aliases = checked.wanted_aliases();
     let head = checked.catalog.layout(&request.name).manifest_file(ManifestFile::Head);
     let (backup, target) = (&checked.catalog.store, &checked.target);
-    let access = determine_data_access(backup, &target.store, engine.config.limits.copy_mode, &head).await;
+    // The storage of a target into which rows are inserted need not be reachable.
+    let access = match request.options.mode {
+        RestoreMode::Insert => DataAccess::InPlace,
+        RestoreMode::Import => {
+            determine_data_access(backup, &target.store, engine.config.limits.copy_mode, &head).await
+        }
+    };
     let facts = inspect_target(target, &checked.targets, aliases, access, request, &mut problems).await?;
     let facts = TargetFacts {
         max_job_bytes: Some(engine.config.limits.import_job_bytes),
@@ -84,6 +91,9 @@ pub(crate) async fn check_restore_request(
         ..facts
     };
     checked.facts = facts;
+    if inserts_data(request) && !checked.is_snapshot() {
+        problems.extend(field_problems(&checked.insert_targets(), checked.target.milvus.capabilities()));
+    }
     // This plan lacks the files, which take longer to list, but finds every target that is not allowed.
     match checked.build_plan(request) {
         Ok(plan) => checked.drops = plan.dropped_targets().cloned().collect(),
@@ -129,11 +139,33 @@ impl CheckedRestore {
             .collect()
     }
 
+    /// Returns the collections whose rows are inserted, with the schemas of their targets: those that exist and are used
+    /// have their own, the others get that of the backup.
+    fn insert_targets(&self) -> Vec<InsertTarget<'_>> {
+        let backups: HashMap<&CollectionRef, &CollectionBackup> =
+            self.manifest().collections.iter().map(|c| (&c.name, c)).collect();
+        let pairs = self.targets.collections.iter();
+        let targets = pairs.filter_map(|(source, target)| {
+            let backup = *backups.get(source)?;
+            let schema = self.facts.schemas.get(target).map_or(&backup.schema, |(schema, _)| schema);
+            Some(InsertTarget { backup, target, schema })
+        });
+        targets.collect()
+    }
+
     /// Computes the plan from everything that was read so far.
     fn build_plan(&self, request: &RestoreRequest) -> Result<RestorePlan, Vec<PlanError>> {
         let Targets { databases, collections, .. } = &self.targets;
         RestorePlan::new(self.manifest(), databases, collections, request, &self.facts)
     }
+}
+
+fn imports_data(request: &RestoreRequest) -> bool {
+    !request.options.meta_only && request.options.mode == RestoreMode::Import
+}
+
+fn inserts_data(request: &RestoreRequest) -> bool {
+    !request.options.meta_only && request.options.mode == RestoreMode::Insert
 }
 
 /// Checks everything that can be checked without changes, and returns the prepared restore.
@@ -153,7 +185,13 @@ pub(super) async fn prepare_restore(
         reject_damages(&request.name, damages.into_iter())?;
         let facts = checked.detail.facts.iter().flat_map(BackupFacts::rows);
         checked.facts.recorded_rows = facts.map(|(id, rows)| (PartitionId(id), rows)).collect();
-    } else if !request.options.meta_only {
+    } else if inserts_data(request) {
+        inspect_prefixes(&checked, request).await?;
+        let (catalog, milvus) = (&checked.catalog, &checked.target.milvus);
+        let targets = checked.insert_targets();
+        checked.facts.live_rows =
+            check_rows(catalog, &request.name, &targets, milvus.capabilities(), ctx).await?;
+    } else if imports_data(request) {
         let mut prefixes = inspect_prefixes(&checked, request).await?;
         let collections = checked.selected_collections();
         let ignores_times = checked.facts.importer.ignores_delete_times;
@@ -201,6 +239,7 @@ pub(super) async fn prepare_restore(
         databases: plan.collections.iter().map(|c| &c.target.database).collect::<BTreeSet<_>>().len(),
         how: match (&plan.staging, is_snapshot) {
             (_, true) => "snapshots",
+            _ if inserts_data(request) => "inserts",
             (Some(_), false) => "staged",
             (None, false) => "in place",
         }
@@ -247,9 +286,9 @@ fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targ
 /// Describes what existing targets contain that rows are imported into: rows that may then be there twice, and deletes
 /// that hide imported rows, because those are older.
 async fn describe_used_targets(target: &Instance, plan: &RestorePlan) -> Result<Vec<String>, Error> {
-    let used = plan.collections.iter().filter(|c| c.action == TargetAction::Use && !c.jobs.is_empty());
+    let used = plan.collections.iter().filter(|c| c.action == TargetAction::Use && c.has_data());
     let mut warnings = Vec::new();
-    for name in used.map(|collection| &collection.target) {
+    for CollectionPlan { target: name, jobs, .. } in used {
         let segments = target.milvus.segments(name).await?;
         let rows: u64 = segments.iter().filter(|segment| segment.has_flushed_rows()).map(|s| s.rows).sum();
         if rows > 0 {
@@ -257,7 +296,7 @@ async fn describe_used_targets(target: &Instance, plan: &RestorePlan) -> Result<
                 "{name} contains {rows} rows already: rows with the same keys will be there twice"
             ));
         }
-        if segments.iter().any(|segment| segment.kind == SegmentKind::Deletes) {
+        if !jobs.is_empty() && segments.iter().any(|segment| segment.kind == SegmentKind::Deletes) {
             warnings.push(format!(
                 "{name} has deletes: rows of the backup with these keys stay deleted, because they are older; to have them \
                  back, restore under another name"

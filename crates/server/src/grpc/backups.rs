@@ -229,13 +229,14 @@ mod tests {
             rbac: true,
             truncate_by_ts: true,
             ezk_mapping: [("old".to_owned(), "new".to_owned())].into(),
+            mode: "insert".to_owned(),
         };
         let document = serde_json::to_value(to_document::<NewRestore>(&message).unwrap()).unwrap();
         let expected = serde_json::json!({
             "backup": "n", "filter": "shop.*", "rename": {"a": "b"}, "suffix": "_copy", "meta_only": true,
             "indexes": false, "auto_index": true, "existing": "drop", "drop_indexes": true, "load": false,
             "aliases": false, "cleanup_on_failure": true, "rbac": true, "truncate_by_ts": true,
-            "ezk_mapping": {"old": "new"}, "dry_run": false,
+            "ezk_mapping": {"old": "new"}, "mode": "insert", "dry_run": false,
         });
         assert_eq!(document, expected);
     }
@@ -262,6 +263,7 @@ mod tests {
                         "staged": true, "objects": 3, "bytes": 4, "segments_with_folded_deletes": 5,
                         "rewritten_segments": 6,
                     }],
+                    "inserted": true,
                 }],
             }],
             "jobs": 1, "objects": 3, "bytes": 4, "staged_objects": 7, "warnings": ["w"],
@@ -284,6 +286,7 @@ mod tests {
             rows_min: 1,
             rows_max: 2,
             jobs: vec![job],
+            inserted: true,
         };
         let collection = v1::PlannedCollectionRestore {
             source: "shop.orders".to_owned(),

@@ -51,6 +51,9 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
             let files = counted(objects, "file");
             writeln!(text, "Data: {files} of snapshots, restored by Milvus itself")
         }
+        (None, objects) if plan.collections.iter().any(|c| c.partitions.iter().any(|p| p.inserted)) => {
+            writeln!(text, "Data: {} read, and their rows inserted", counted(objects, "object"))
+        }
         (None, objects) => writeln!(text, "Data: {} imported in place", counted(objects, "object")),
     };
     if let Some(rbac) = &plan.rbac {
@@ -119,7 +122,11 @@ fn collection(plan: &PlannedCollectionRestore) -> [String; 6] {
         format!("-> {}", plan.target),
         counted(plan.partitions.len(), "partition"),
         counted(plan.rows_max, "row"),
-        counted(jobs().count(), "job"),
+        if plan.partitions.iter().any(|partition| partition.inserted) {
+            "inserts".to_owned()
+        } else {
+            counted(jobs().count(), "job")
+        },
         extras.join("; "),
     ]
 }

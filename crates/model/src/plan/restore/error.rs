@@ -43,6 +43,9 @@ pub enum PlanError {
         .0.join(", ")
     )]
     SnapshotOptions(Vec<&'static str>),
+    /// The request demands what inserts cannot do.
+    #[error("rows cannot be inserted with {}: import them instead (--mode import)", .0.join(", "))]
+    InsertOptions(Vec<&'static str>),
     /// The backup has no snapshot of a collection.
     #[error("the backup has no snapshot of {0}, so it cannot be restored")]
     NoSnapshot(CollectionRef),

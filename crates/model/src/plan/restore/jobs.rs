@@ -13,7 +13,7 @@ use crate::segment::SegmentKind;
 
 /// Plans a partition into which nothing is imported.
 pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
-    PartitionPlan { id: partition.id, name: partition.name.clone(), rows: RowRange::default() }
+    PartitionPlan { id: partition.id, name: partition.name.clone(), rows: RowRange::default(), insert: None }
 }
 
 /// Plans the partitions of a collection and the import jobs for their data.

@@ -2,6 +2,7 @@
 
 mod error;
 mod indexes;
+mod inserts;
 mod job;
 mod jobs;
 mod options;
@@ -15,8 +16,9 @@ mod targets;
 mod tests;
 
 pub use error::PlanError;
+pub use inserts::PartitionInsert;
 pub use job::{DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, JobSegment};
-pub use options::RestoreOptions;
+pub use options::{RestoreMode, RestoreOptions};
 pub use rbac::RbacAdditions;
 pub use request::{
     CollectionOverride, DataAccess, DeleteEffect, ExistingTargetPolicy, EzkMapping, ImporterFacts,
@@ -111,8 +113,10 @@ pub struct PartitionPlan {
     pub id: PartitionId,
     /// The name of the partition, which is the same in the target.
     pub name: String,
-    /// The number of rows that the import must report.
+    /// The number of rows that the import must report, or that are inserted.
     pub rows: RowRange,
+    /// What is read and inserted; `None` if the rows are imported, or if there are none.
+    pub insert: Option<PartitionInsert>,
 }
 
 /// The range of correct row counts: from the rows minus the delete entries, up to the rows.
@@ -156,6 +160,7 @@ impl RestorePlan {
             problems.push(problem);
             Vec::new()
         });
+        problems.extend(inserts::check_request(request).err());
         let mut collections = Vec::new();
         for (source, target) in pairs {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
@@ -163,7 +168,7 @@ impl RestorePlan {
                 problems.push(PlanError::NotInBackup(source.clone()));
                 continue;
             };
-            if !request.options.meta_only {
+            if !request.options.meta_only && request.options.mode == RestoreMode::Import {
                 problems.extend(targets::segment_problems(backup, &facts.importer));
             }
             if backup.schema.is_external() && backup.schema.hides_external_keys() {
@@ -329,6 +334,8 @@ impl CollectionPlan {
             (snapshot::plan_partitions(backup, facts), Vec::new())
         } else if request.options.meta_only {
             (backup.partitions.iter().map(jobs::plan_without_data).collect(), Vec::new())
+        } else if request.options.mode == RestoreMode::Insert {
+            (inserts::plan_partitions(backup, facts.live_rows.get(target)), Vec::new())
         } else {
             jobs::plan_partitions(backup, facts)
         };
@@ -364,7 +371,26 @@ impl CollectionPlan {
         self.jobs.iter().filter(move |job| job.scope == scope)
     }
 
-    /// The number of rows that the import must report.
+    /// Returns the number of files to read, and their total size in bytes.
+    pub fn size(&self) -> (u64, u64) {
+        let bundle = self.bundle.iter().map(|bundle| (bundle.total_files, bundle.total_bytes));
+        let jobs = self.jobs.iter().map(|job| (job.objects, job.bytes));
+        let inserts = self.inserts().map(|(_, insert)| (insert.objects, insert.bytes));
+        let parts = bundle.chain(jobs).chain(inserts);
+        parts.fold((0, 0), |sum, part| (sum.0 + part.0, sum.1.saturating_add(part.1)))
+    }
+
+    /// Returns the partitions whose rows are inserted.
+    pub fn inserts(&self) -> impl Iterator<Item = (&PartitionPlan, &PartitionInsert)> {
+        self.partitions.iter().filter_map(|partition| Some((partition, partition.insert.as_ref()?)))
+    }
+
+    /// Returns whether rows are imported or inserted into the target.
+    pub fn has_data(&self) -> bool {
+        !self.jobs.is_empty() || self.inserts().next().is_some()
+    }
+
+    /// The number of rows that the import must report, or that are inserted.
     pub fn rows(&self) -> RowRange {
         self.partitions.iter().fold(RowRange::default(), |sum, p| RowRange {
             min: sum.min.saturating_add(p.rows.min),

@@ -4,12 +4,26 @@ use serde::{Deserialize, Serialize};
 
 use super::ExistingTargetPolicy;
 
+/// How the rows of a backup get into the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreMode {
+    /// Milvus reads the files of the backup, in import jobs.
+    #[default]
+    Import,
+    /// The rows are read from the backup and inserted through the API, which needs no access to the storage of the target
+    /// and works with every release that can hold the schema.
+    Insert,
+}
+
 /// The options of a restore that the command line, the APIs and an advice share.
 ///
 /// They are stored with the job that executes the restore, so missing ones get their defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RestoreOptions {
+    /// How the rows get into the target.
+    pub mode: RestoreMode,
     /// What to do with existing targets.
     pub existing: ExistingTargetPolicy,
     /// Whether to restore collections without their data.
@@ -35,6 +49,7 @@ pub struct RestoreOptions {
 impl Default for RestoreOptions {
     fn default() -> Self {
         Self {
+            mode: RestoreMode::Import,
             existing: ExistingTargetPolicy::Refuse,
             meta_only: false,
             indexes: true,

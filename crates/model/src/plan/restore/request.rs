@@ -167,6 +167,8 @@ pub struct TargetFacts {
     pub recorded_rows: BTreeMap<PartitionId, u64>,
     /// The facts about the prefix of each partition with data.
     pub prefixes: BTreeMap<PartitionId, PrefixFacts>,
+    /// The number of live rows of each partition, by the target into which they are inserted.
+    pub live_rows: BTreeMap<CollectionRef, BTreeMap<PartitionId, u64>>,
 }
 
 /// How a target imports.
