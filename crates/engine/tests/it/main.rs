@@ -27,6 +27,7 @@ mod foreign;
 mod garbage;
 mod grpc_only;
 mod imports;
+mod inserts;
 mod location;
 mod marker;
 mod names;
