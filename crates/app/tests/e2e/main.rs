@@ -8,6 +8,7 @@ mod duplicate_keys;
 mod fresh_collections;
 mod gateways;
 mod go_backups;
+mod inserts;
 mod interrupted;
 mod l0_segments;
 mod old_server;

@@ -14,7 +14,7 @@ use model::layout::backup::BackupLayout;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupRequest, Totals};
-use model::plan::restore::RestoreRequest;
+use model::plan::restore::{RestoreMode, RestoreOptions, RestoreRequest};
 use model::selection::Selection;
 use testkit::servers::{MilvusServer, ServerStorage};
 use testkit::test_milvus::TestMilvus;
@@ -31,6 +31,9 @@ const SUFFIXES: [&str; 2] = ["_ours", "_bare"];
 
 /// The number of restores of `big`; `many` takes minutes and is restored once.
 const ROUNDS: usize = 3;
+
+/// The time in which a restore of `many` by inserts should end, in seconds.
+const INSERT_GOAL_S: u32 = 10;
 
 /// The files that describe the source and the target server, and the backup root.
 type Paths<'a> = [&'a Path; 3];
@@ -76,6 +79,16 @@ pub(crate) async fn measure_restores(paths: Paths<'_>, shapes: &[&str]) {
         let theirs = median(theirs);
         let what = format!("restore of `{}`, against bare imports (Go 0.5.16: {go_restore})", shape.name());
         print_result(&what, &middle.to_text(), &format!("{theirs:.1} s"), middle.wall_s / theirs, "<= 1.1");
+        let inserted = run_step("insert", paths, shape);
+        wait_until_indexed(&target, &shape.collection(SUFFIXES[0])).await;
+        target.drop_collection(&shape.collection(SUFFIXES[0])).await.expect("no collection");
+        print_result(
+            &format!("the same by inserts, against bare imports (goal for `many`: {INSERT_GOAL_S} s)"),
+            &inserted.to_text(),
+            &format!("{theirs:.1} s"),
+            inserted.wall_s / theirs,
+            "",
+        );
         source.drop_collection(&filled).await.expect("no collection");
     }
 }
@@ -116,7 +129,8 @@ pub(crate) async fn measure_step(step: &str, paths: Paths<'_>, shape: &str) {
     let watch = Stopwatch::start();
     match step {
         "backup" => back_up(paths, shape).await,
-        _ => restore_copy(paths, shape).await,
+        "insert" => restore_copy(paths, shape, RestoreMode::Insert).await,
+        _ => restore_copy(paths, shape, RestoreMode::Import).await,
     }
     let cost = Cost { wall_s: watch.wall_s(), cpu_s: watch.cpu_s(), peak_mb: peak_mb() };
     println!("{}", serde_json::to_string(&cost).expect("JSON"));
@@ -135,9 +149,10 @@ async fn back_up(paths: Paths<'_>, shape: Shape) {
     eprintln!("restore: {} has {} objects, {} bytes", shape.name(), report.objects, report.bytes);
 }
 
-async fn restore_copy(paths: Paths<'_>, shape: Shape) {
+async fn restore_copy(paths: Paths<'_>, shape: Shape, mode: RestoreMode) {
     let request = RestoreRequest {
         mapping: Mapping::new(None, Some(SUFFIXES[0])).expect("a mapping"),
+        options: RestoreOptions { mode, ..RestoreOptions::default() },
         ..RestoreRequest::with_defaults(backup_name(shape))
     };
     let (engine, ctx) = (local_engine(&read_server(paths[1]), paths[2]), JobCtx::detached());
