@@ -404,6 +404,7 @@ impl Error {
             | Self::NoKey { .. }
             | Self::NotInsertable { .. }
             | Self::NoSuchCollection { .. }
+            | Self::NoSuchPart { .. }
             | Self::Encode { .. }
             | Self::Cancelled
             | Self::NotProven(_)

@@ -128,6 +128,18 @@ pub enum Error {
         /// The names of the collections of the backup, the most similar first.
         collections: Vec<String>,
     },
+    /// The collection in the backup has no field or partition with this name.
+    #[error("collection {collection} has no {part} {name}; it has {}", .known.join(", "))]
+    NoSuchPart {
+        /// The name of the collection, with its database.
+        collection: String,
+        /// What is missing: a field or a partition.
+        part: &'static str,
+        /// The name that was wanted.
+        name: String,
+        /// The names that the collection has, the most similar first.
+        known: Vec<String>,
+    },
     /// The rows of a collection cannot be read, because its schema has no primary key of a known type.
     #[error("collection {collection} of backup {backup} has no primary key of type Int64 or VarChar")]
     NoKey {

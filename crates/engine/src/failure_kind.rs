@@ -52,6 +52,7 @@ impl Error {
             Self::Selection(..)
             | Self::NoSuchBackup { .. }
             | Self::NoSuchCollection { .. }
+            | Self::NoSuchPart { .. }
             | Self::NoLatest { .. }
             | Self::NotABackup { .. }
             | Self::Plan(PlanError::NotInBackup(_) | PlanError::TargetsMissing(_)) => FailureKind::NotFound,

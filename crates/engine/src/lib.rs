@@ -31,8 +31,8 @@ mod report;
 mod restore;
 mod snapshot_job;
 mod snapshot_record;
-#[allow(dead_code, reason = "the commands that read rows come next")]
 mod stored_collection;
+mod stored_rows;
 mod warnings;
 
 pub use admit::{Admission, Claim};
@@ -57,3 +57,4 @@ pub use report::{
 };
 pub use restore::PreparedRestore;
 pub use snapshot_job::{SnapshotJob, SnapshotJobKind};
+pub use stored_rows::{RowQuery, StoredRows};

@@ -14,6 +14,7 @@ mod list;
 mod remote;
 pub(crate) mod report;
 mod restore;
+mod rows;
 mod run;
 mod selection;
 mod server;
@@ -70,6 +71,7 @@ enum Command {
     Get(get::Arguments),
     Delete(delete::Arguments),
     Restore(Box<restore::Arguments>),
+    Rows(rows::Arguments),
     L0compact(l0compact::Arguments),
     Check(check::Arguments),
     Jobs(jobs::Arguments),
@@ -125,6 +127,9 @@ fn run_command(Cli { before, command, .. }: Cli, environment: &Environment) -> u
         Command::Restore(command) => {
             let flags = (&command.common, &command.job.server);
             run_with_server(environment, &before, flags, None, async |session| command.run(session).await)
+        }
+        Command::Rows(command) => {
+            run_locally(environment, &before, &command.common, async |session| command.run(session).await)
         }
         Command::L0compact(command) => {
             run_locally(environment, &before, &command.common(), async |session| command.run(session).await)

@@ -1,6 +1,7 @@
 //! The session of a command: configuration, engine or server, and output.
 
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 
 use engine::{Engine, JobCtx};
 use serde::Serialize;
@@ -155,6 +156,11 @@ impl<'a> Session<'a> {
     /// Prints a requested result.
     pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
         Ok(self.out.print(text)?)
+    }
+
+    /// Prints a part of a long result; breaks if nobody reads it any more.
+    pub(super) fn print_part(&self, text: &str) -> Result<ControlFlow<()>, Failure> {
+        Ok(self.out.print_part(text)?)
     }
 
     /// Prints a requested result as text or JSON.

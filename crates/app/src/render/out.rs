@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -70,8 +71,18 @@ impl Out {
         });
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written
-                .map_err(|error| io::Error::new(error.kind(), format!("cannot write to stdout: {error}"))),
+            written => written.map_err(|error| stdout_error(&error)),
+        }
+    }
+
+    /// Prints a part of a long result, which is not changed unless it could command a terminal. Breaks if the reader has
+    /// closed the pipe.
+    pub(crate) fn print_part(&self, text: &str) -> io::Result<ControlFlow<()>> {
+        let text = if io::stdout().is_terminal() { replace_control_characters(text) } else { text.into() };
+        match self.bars.suspend(|| io::stdout().lock().write_all(text.as_bytes())) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+            Err(error) => Err(stdout_error(&error)),
+            Ok(()) => Ok(ControlFlow::Continue(())),
         }
     }
 
@@ -141,6 +152,10 @@ impl Out {
         // There is no other way to report that stderr is closed.
         let _ = self.bars.suspend(|| io::stderr().lock().write_all(bytes));
     }
+}
+
+fn stdout_error(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write to stdout: {error}"))
 }
 
 /// Replaces control characters, which names and texts of a backup may contain, except line feeds, tabs and colours.

@@ -27,6 +27,7 @@ mod rest_v1;
 mod rest_v1_drop_in;
 mod rest_v1_go_backups;
 mod rest_v2;
+mod rows;
 mod server_access;
 mod server_lifecycle;
 mod server_limits;

@@ -106,6 +106,12 @@ fn backups_that_cannot_be_used() {
             collection: "shop.boks".into(),
             collections: vec!["shop.books".into(), "default.tenants".into()],
         },
+        Error::NoSuchPart {
+            collection: "shop.books".into(),
+            part: "field",
+            name: "prise".into(),
+            known: vec!["price".into(), "id".into()],
+        },
         Error::NotInsertable {
             collection: "shop.books".into(),
             target: "shop.books_copy".into(),

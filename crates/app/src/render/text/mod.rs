@@ -7,6 +7,7 @@ mod diagnosis;
 mod jobs;
 mod l0compact;
 mod restore;
+mod rows;
 
 use std::fmt::Write;
 
@@ -17,6 +18,7 @@ pub(crate) use diagnosis::config;
 pub(crate) use jobs::{cancelled, job, jobs, state};
 pub(crate) use l0compact::{l0_compaction_plan, l0_compaction_report};
 pub(crate) use restore::{restore_failure, restore_plan, restore_question, restore_report, restored_rows};
+pub(crate) use rows::{RowTable, TABLE_ROWS};
 
 /// Appends warnings, one line each.
 fn warnings(text: &mut String, warnings: &[String]) {

@@ -1,0 +1,88 @@
+//! `rows`: the rows of a backup, read without a Milvus.
+
+use serde_json::Value;
+
+use crate::documents::copy_directory;
+use crate::tool::{NOWHERE, Tool};
+
+/// A backup root with a backup of Milvus 2.5.27 that has deletes in L0 segments; no Milvus answers.
+fn root_with_deletes() -> Tool {
+    let tool = Tool::new(NOWHERE);
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
+    copy_directory(&fixtures.join("m2527_l0"), &tool.path("backup/nightly"));
+    tool
+}
+
+fn parse_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Returns the recorded rows of a collection, without the partition that the record adds, by their keys.
+fn recorded(collection: &str, key: &str, partition: Option<&str>) -> Vec<Value> {
+    let path = testkit::fixtures::path(&format!("rows/default.{collection}.jsonl"));
+    let mut rows = parse_lines(&std::fs::read_to_string(path).unwrap());
+    rows.retain(|row| partition.is_none_or(|only| row["$partition"] == only));
+    for row in &mut rows {
+        row.as_object_mut().unwrap().remove("$partition");
+    }
+    sorted(rows, key)
+}
+
+fn sorted(mut rows: Vec<Value>, key: &str) -> Vec<Value> {
+    rows.sort_by_cached_key(|row| row[key].to_string());
+    rows
+}
+
+#[test]
+fn the_live_rows_of_a_collection_are_one_json_object_each() {
+    let tool = root_with_deletes();
+    for (collection, key, expected) in [("del", "id", 147), ("delstr", "pk", 20)] {
+        let rows = parse_lines(&tool.run(&["rows", "nightly", collection]).exits_with(0).stdout);
+        assert_eq!(rows.len(), expected);
+        assert_eq!(sorted(rows, key), recorded(collection, key, None));
+    }
+    let latest = tool.run(&["rows", "latest", "default.del", "-o", "json"]).exits_with(0).stdout;
+    assert_eq!(latest.lines().count(), 147);
+    let named = tool.run(&["rows", "-n", "nightly", "del"]).exits_with(0).stdout;
+    assert_eq!(named, latest);
+}
+
+#[test]
+fn columns_partitions_and_numbers_of_rows_can_be_chosen() {
+    let tool = root_with_deletes();
+    let chosen =
+        tool.run(&["rows", "nightly", "del", "--columns", "n,id", "--limit", "3"]).exits_with(0).stdout;
+    assert_eq!(chosen.lines().count(), 3);
+    assert!(chosen.starts_with(r#"{"n":"#) && !chosen.contains(r#""v""#), "{chosen}");
+    let all = recorded("del", "id", None);
+    let partition = |name: &str| {
+        let rows = tool.run(&["rows", "nightly", "del", "--partition", name]).exits_with(0).stdout;
+        let rows = sorted(parse_lines(&rows), "id");
+        assert_eq!(rows, recorded("del", "id", Some(name)));
+        rows.len()
+    };
+    let detail = tool.run(&["get", "nightly", "--detail", "-o", "json"]).exits_with(0).stdout;
+    let detail: Value = serde_json::from_str(&detail).unwrap();
+    let collections = detail["collections"].as_array().unwrap();
+    let del = collections.iter().find(|it| it["name"] == "default.del").unwrap();
+    let names = del["partitions"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap());
+    assert_eq!(names.map(partition).sum::<usize>(), all.len());
+    assert_eq!(tool.run(&["rows", "nightly", "del", "--limit", "0"]).exits_with(0).stdout, "");
+}
+
+#[test]
+fn what_does_not_exist_is_named_with_what_does() {
+    let tool = root_with_deletes();
+    for (arguments, code, expected) in [
+        (["rows", "nightly", "dell"].as_slice(), 3, "has no collection default.dell; it has default.del,"),
+        (&["rows", "nightly", "del", "--columns", "nn"], 3, "has no field nn; it has "),
+        (&["rows", "nightly", "del", "--partition", "new"], 3, "has no partition new; it has"),
+        (&["rows", "nightli", "del"], 3, "did you mean nightly"),
+        (&["rows", "nightly"], 2, "rows NAME COLLECTION"),
+    ] {
+        tool.run(arguments).exits_with(code).prints_on_stderr(&[expected]);
+    }
+    let damaged = tool.path("backup/nightly/binlogs/insert_log");
+    std::fs::remove_dir_all(damaged).unwrap();
+    tool.run(&["rows", "nightly", "del"]).exits_with(7).prints_on_stderr(&["collection"]);
+}

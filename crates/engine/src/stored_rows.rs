@@ -1,0 +1,166 @@
+//! Reads the live rows of a collection in a backup, without a Milvus.
+
+use std::ops::ControlFlow;
+
+use arrow_array::RecordBatch;
+use model::ids::FieldId;
+use model::manifest::{CollectionBackup, Schema};
+use model::name::{BackupName, CollectionRef};
+use rows::ReadOptions;
+
+use crate::{Engine, Error, JobCtx};
+
+/// The name of the field with undeclared keys.
+const DYNAMIC_FIELD: &str = "$meta";
+
+/// The number of rows that are read at once if only a few are wanted.
+const FEW_ROWS: usize = 256;
+
+/// Which rows of a backup are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowQuery {
+    /// The name of the backup.
+    pub backup: BackupName,
+    /// The name of the collection in the backup.
+    pub collection: CollectionRef,
+    /// The names of the fields, in the order of the output; `None` for all. A field of an array of structs is named
+    /// `array[field]`, the field with undeclared keys `$meta`.
+    pub columns: Option<Vec<String>>,
+    /// The name of the only partition to read; `None` for all.
+    pub partition: Option<String>,
+    /// The largest number of rows; `None` for all.
+    pub limit: Option<u64>,
+}
+
+/// Some consecutive rows of one partition.
+#[derive(Debug)]
+pub struct StoredRows<'a> {
+    /// The name of the partition.
+    pub partition: &'a str,
+    batch: RecordBatch,
+}
+
+impl StoredRows<'_> {
+    /// Returns the number of rows, at least one.
+    pub fn count(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// Returns the names of the fields.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.batch.schema_ref().fields().iter().map(|field| field.name().as_str())
+    }
+
+    /// Appends a row as a JSON object in one line, in the forms of [`rows::write_json_row`].
+    pub fn write_json(&self, row: usize, out: &mut String) {
+        rows::write_json_row(&self.batch, row, out);
+    }
+
+    /// Returns the values of a row as JSON, in the order of the columns.
+    pub fn json_values(&self, row: usize) -> impl Iterator<Item = String> {
+        let columns = self.batch.schema_ref().fields().iter().zip(self.batch.columns());
+        columns.map(move |(field, column)| {
+            let mut text = String::new();
+            rows::write_json_value(field, column, row, &mut text);
+            text
+        })
+    }
+}
+
+impl Engine {
+    /// Reads rows, partition by partition and the oldest segment first, and passes them to `on_rows` until it breaks.
+    ///
+    /// Rows that a delete hides are left out; those whose time to live has ended are not, because Milvus may still show
+    /// them. Returns the number of rows that were passed. Only the files of the wanted columns are read, and those of
+    /// the keys and timestamps where deletes exist. Fails if the backup, the collection, a field or the partition does
+    /// not exist, if a file cannot be read, or if the job is cancelled.
+    pub async fn read_rows(
+        &self,
+        query: &RowQuery,
+        ctx: &JobCtx,
+        mut on_rows: impl FnMut(&StoredRows<'_>) -> ControlFlow<()> + Send,
+    ) -> Result<u64, Error> {
+        ctx.run(self.read_stored_rows(query, &mut on_rows)).await
+    }
+
+    async fn read_stored_rows(
+        &self,
+        query: &RowQuery,
+        on_rows: &mut (impl FnMut(&StoredRows<'_>) -> ControlFlow<()> + Send),
+    ) -> Result<u64, Error> {
+        let backup = self.open_stored_backup(&query.backup).await?;
+        let collection = backup.find_collection(&query.collection)?;
+        let columns = query.columns.as_ref().map(|names| find_columns(collection, names)).transpose()?;
+        let partition = query.partition.as_ref().map(|name| check_partition(collection, name)).transpose()?;
+        let options = ReadOptions {
+            columns,
+            binary_text: true,
+            batch_rows: match query.limit {
+                Some(limit) if limit <= FEW_ROWS as u64 => FEW_ROWS,
+                _ => ReadOptions::default().batch_rows,
+            },
+            ..ReadOptions::default()
+        };
+        let opened = backup.open_collection(collection).await?;
+        let contents = opened.segments()?;
+        let (mut passed, limit) = (0, query.limit.unwrap_or(u64::MAX));
+        for (place, segment) in contents.row_segments() {
+            if partition.is_some_and(|only| only != place.name) {
+                continue;
+            }
+            let mut reader = contents.read_rows(place.id, segment, &options).await?;
+            while passed < limit
+                && let Some(batch) = reader.next().await?
+            {
+                let wanted = usize::try_from(limit - passed).unwrap_or(usize::MAX).min(batch.num_rows());
+                passed += wanted as u64;
+                let rows = StoredRows { partition: &place.name, batch: batch.slice(0, wanted) };
+                if on_rows(&rows).is_break() {
+                    return Ok(passed);
+                }
+            }
+            if passed >= limit {
+                break;
+            }
+        }
+        Ok(passed)
+    }
+}
+
+/// Returns the names of the fields whose values are stored.
+fn column_names(schema: &Schema) -> Vec<&str> {
+    let declared = schema.stored_fields().map(|field| field.name.as_str());
+    declared.chain(schema.hidden_field().map(|_| DYNAMIC_FIELD)).collect()
+}
+
+/// Finds the ids of fields by their names; fails if one does not exist.
+fn find_columns(collection: &CollectionBackup, names: &[String]) -> Result<Vec<FieldId>, Error> {
+    let schema = &collection.schema;
+    let find = |name: &String| {
+        let declared = schema.stored_fields().find(|field| field.name == *name);
+        let hidden = || schema.hidden_field().filter(|_| name == DYNAMIC_FIELD);
+        let found = declared.map(|field| FieldId(field.id)).or_else(hidden);
+        found.ok_or_else(|| unknown(collection, "field", name, column_names(schema)))
+    };
+    names.iter().map(find).collect()
+}
+
+fn check_partition<'a>(collection: &CollectionBackup, name: &'a str) -> Result<&'a str, Error> {
+    let known = || collection.partitions.iter().map(|partition| partition.name.as_str());
+    if known().any(|known| known == name) {
+        return Ok(name);
+    }
+    Err(unknown(collection, "partition", name, known().collect()))
+}
+
+/// Makes an error of a part that a collection does not have, with those that it has.
+fn unknown(collection: &CollectionBackup, part: &'static str, name: &str, mut known: Vec<&str>) -> Error {
+    let similar = model::most_similar(name, known.iter().copied());
+    known.sort_by_key(|known| (Some(*known) != similar, *known));
+    Error::NoSuchPart {
+        collection: collection.name.to_string(),
+        part,
+        name: name.to_owned(),
+        known: known.into_iter().map(str::to_owned).collect(),
+    }
+}
