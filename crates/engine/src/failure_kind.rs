@@ -2,7 +2,7 @@
 
 use milvus::MilvusError;
 use model::plan::restore::PlanError;
-use storage::StorageError;
+use storage::{StorageError, StorageErrorKind};
 
 use crate::{BackupState, Error};
 
@@ -77,7 +77,12 @@ impl Error {
             Self::Cancelled => FailureKind::Interrupted,
             Self::Storage(error) => kind_of_storage_error(error),
             Self::Contents(error) => {
-                error.storage_error().map_or(FailureKind::Damaged, kind_of_storage_error)
+                match error.storage_error() {
+                    // A file that the manifest records does not exist.
+                    Some(error) if error.kind() == StorageErrorKind::NotFound => FailureKind::Damaged,
+                    Some(error) => kind_of_storage_error(error),
+                    None => FailureKind::Damaged,
+                }
             }
             Self::Milvus(error) | Self::ImportRefused(error) => kind_of_milvus_error(error),
             Self::During { source, .. } => source.kind(),

@@ -23,7 +23,7 @@ use crate::render::text::{RowTable, TABLE_ROWS};
 Examples:
   milvus-backup rows nightly shop.orders
   milvus-backup rows nightly shop.orders --columns id,price --limit 10
-  milvus-backup rows latest shop.orders --partition 2026 --output json > orders.jsonl")]
+  milvus-backup rows latest shop.orders --partition 2026 --output json")]
 pub(super) struct Arguments {
     #[command(flatten)]
     backup: BackupArgument,
