@@ -32,6 +32,7 @@ mod restore;
 mod snapshot_job;
 mod snapshot_record;
 mod stored_collection;
+mod stored_contents;
 mod stored_rows;
 mod warnings;
 
@@ -57,4 +58,5 @@ pub use report::{
 };
 pub use restore::PreparedRestore;
 pub use snapshot_job::{SnapshotJob, SnapshotJobKind};
+pub use stored_contents::{CollectionContents, LiveRows, PartitionContents, StoredKey, StoredSegment};
 pub use stored_rows::{RowQuery, StoredRows};

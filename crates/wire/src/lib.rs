@@ -5,6 +5,7 @@
 //! New versions add fields and never remove any.
 
 mod advice;
+mod backup_contents;
 mod backup_detail;
 mod backup_list;
 mod backup_report;
@@ -28,6 +29,9 @@ mod tests;
 mod time;
 
 pub use advice::{ApiTerms, KeyNames, RequestOption, Reword, Terms, describe_advice};
+pub use backup_contents::{
+    BackupContents, CollectionContentsDetail, PartitionContentsDetail, RowKey, SegmentContentsDetail,
+};
 pub use backup_detail::{BackupDetail, CollectionDetail};
 pub use backup_list::{BackupList, BackupPage, BackupSummary};
 pub use backup_report::{BackupPlan, BackupReport};

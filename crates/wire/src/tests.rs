@@ -18,7 +18,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    ApiTerms, Existing, Failure, FailureKind, FlushStrategy, NewBackup, NewRestore, Problem, Reword,
+    ApiTerms, Existing, Failure, FailureKind, FlushStrategy, NewBackup, NewRestore, Problem, RestoreMode,
+    Reword,
 };
 
 /// Asserts that the document is the same after a round trip through JSON.

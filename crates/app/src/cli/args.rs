@@ -1,7 +1,7 @@
 //! The flags that several commands share, and the ways to write flags that the Go tool accepts.
 
 use clap::{ArgAction, Args, Command};
-use model::name::BackupName;
+use model::name::{BackupName, CollectionRef};
 use wire::{Failure, parse_existing_name};
 
 use crate::config;
@@ -148,6 +148,29 @@ impl BackupArgument {
     /// The name; a usage error if it is missing or invalid.
     pub(super) fn parse(&self) -> Result<BackupName, Failure> {
         parse_existing_name(choose_name(self.name.as_deref(), self.word.as_deref())?)
+    }
+
+    /// The names of the backup and of one of its collections, if that is given. With `--name`, the first word is the
+    /// collection.
+    pub(super) fn parse_with_collection(
+        &self,
+        collection: Option<&str>,
+    ) -> Result<(BackupName, Option<CollectionRef>), Failure> {
+        let Self { word, name } = self;
+        let (backup, collection) = match (name.as_deref(), word.as_deref(), collection) {
+            (Some(name), word, None) => (Some(name), word),
+            (None, word, collection) => (word, collection),
+            (Some(name), word, Some(_)) => {
+                let word = word.unwrap_or_default();
+                let problem = format!("unexpected word {word:?}: --name names the backup {name:?} already");
+                return Err(Failure::usage(problem));
+            }
+        };
+        let collection = collection.map(|name| {
+            let (database, collection) = name.split_once('.').unwrap_or(("default", name));
+            CollectionRef::new(database, collection)
+        });
+        Ok((parse_existing_name(backup)?, collection))
     }
 }
 

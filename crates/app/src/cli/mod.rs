@@ -8,6 +8,7 @@ mod create;
 mod delete;
 mod docs;
 mod get;
+mod inspect;
 mod jobs;
 mod l0compact;
 mod list;
@@ -71,6 +72,7 @@ enum Command {
     Get(get::Arguments),
     Delete(delete::Arguments),
     Restore(Box<restore::Arguments>),
+    Inspect(inspect::Arguments),
     Rows(rows::Arguments),
     L0compact(l0compact::Arguments),
     Check(check::Arguments),
@@ -127,6 +129,9 @@ fn run_command(Cli { before, command, .. }: Cli, environment: &Environment) -> u
         Command::Restore(command) => {
             let flags = (&command.common, &command.job.server);
             run_with_server(environment, &before, flags, None, async |session| command.run(session).await)
+        }
+        Command::Inspect(command) => {
+            run_locally(environment, &before, &command.common, async |session| command.run(session).await)
         }
         Command::Rows(command) => {
             run_locally(environment, &before, &command.common, async |session| command.run(session).await)

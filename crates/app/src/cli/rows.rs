@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 
 use clap::Args;
 use engine::{RowQuery, StoredRows};
-use model::name::CollectionRef;
 use wire::{DONE, Failure};
 
 use super::args::{BackupArgument, CommonFlags};
@@ -48,7 +47,9 @@ impl Arguments {
     pub(super) async fn run(&self, session: &Session<'_>) -> Result<u8, Failure> {
         let engine = session.engine(Usage::Backups)?;
         let job = session.silent_job()?;
-        let (backup, collection) = self.names()?;
+        let (backup, collection) = self.backup.parse_with_collection(self.collection.as_deref())?;
+        let missing = || Failure::usage("name a backup and a collection: rows NAME COLLECTION".to_owned());
+        let collection = collection.ok_or_else(missing)?;
         let in_table = std::io::stdout().is_terminal() && session.format() == Format::Text;
         // One more than the table shows tells whether there are more.
         let limit = self.limit.or(in_table.then_some(TABLE_ROWS + 1));
@@ -75,25 +76,6 @@ impl Arguments {
             })
             .await?;
         failure.map_or(Ok(DONE), Err)
-    }
-
-    /// Returns the names of the backup and the collection. With `--name`, the first word is the collection.
-    fn names(&self) -> Result<(model::name::BackupName, CollectionRef), Failure> {
-        let BackupArgument { word, name } = &self.backup;
-        let (backup, collection) = match (name, word, &self.collection) {
-            (Some(name), Some(word), None) => (Some(name), Some(word)),
-            (None, Some(word), collection) => (Some(word), collection.as_ref()),
-            (_, None, _) => (None, None),
-            (Some(name), Some(word), Some(_)) => {
-                let problem = format!("unexpected word {word:?}: --name names the backup {name:?} already");
-                return Err(Failure::usage(problem));
-            }
-        };
-        let missing = || Failure::usage("name a backup and a collection: rows NAME COLLECTION".to_owned());
-        let collection = collection.ok_or_else(missing)?;
-        let (database, collection) = collection.split_once('.').unwrap_or(("default", collection));
-        let backup = wire::parse_existing_name(backup.map(String::as_str))?;
-        Ok((backup, CollectionRef::new(database, collection)))
     }
 }
 

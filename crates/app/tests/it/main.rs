@@ -15,6 +15,7 @@ mod grpc_client;
 mod grpc_lists;
 mod help;
 mod hostile_clients;
+mod inspect;
 mod l0compact;
 mod lacking;
 mod messages;

@@ -3,6 +3,7 @@
 mod backup;
 mod catalog;
 mod check;
+mod contents;
 mod diagnosis;
 mod jobs;
 mod l0compact;
@@ -14,6 +15,7 @@ use std::fmt::Write;
 pub(crate) use backup::{backup_plan, backup_report};
 pub(crate) use catalog::{delete_plan, delete_question, deleted, detail, list};
 pub(crate) use check::check_report;
+pub(crate) use contents::contents;
 pub(crate) use diagnosis::config;
 pub(crate) use jobs::{cancelled, job, jobs, state};
 pub(crate) use l0compact::{l0_compaction_plan, l0_compaction_report};

@@ -37,7 +37,7 @@ impl RowTable {
                 self.has_more = true;
                 return ControlFlow::Break(());
             }
-            self.lines.push(rows.json_values(row).map(|value| shorten(&value)).collect());
+            self.lines.push(rows.json_values(row).map(|value| cell(&value)).collect());
         }
         ControlFlow::Continue(())
     }
@@ -57,9 +57,13 @@ impl RowTable {
     }
 }
 
-/// Shortens the JSON of a value to a cell in one line; a text loses its quotation marks.
-fn shorten(json: &str) -> String {
-    let text = serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned());
+/// Returns the JSON of a value as a cell; a text loses its quotation marks.
+fn cell(json: &str) -> String {
+    shorten(&serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned()))
+}
+
+/// Shortens a value to a cell in one line.
+pub(super) fn shorten(text: &str) -> String {
     let text = text.replace(char::is_control, " ");
     if text.chars().count() <= CELL_WIDTH {
         return text;
@@ -73,10 +77,10 @@ mod tests {
 
     #[test]
     fn long_values_are_shortened_and_texts_have_no_quotation_marks() {
-        assert_eq!(shorten(r#""a \"b\"""#), r#"a "b""#);
-        assert_eq!(shorten("[0.125,0.25]"), "[0.125,0.25]");
-        assert_eq!(shorten(&format!("[{}]", "0.5,".repeat(40))), format!("[{}0.…", "0.5,".repeat(7)));
-        assert_eq!(shorten("null"), "null");
-        assert_eq!(shorten(r#""two\nlines \u001b[31mred""#), "two lines  [31mred");
+        assert_eq!(cell(r#""a \"b\"""#), r#"a "b""#);
+        assert_eq!(cell("[0.125,0.25]"), "[0.125,0.25]");
+        assert_eq!(cell(&format!("[{}]", "0.5,".repeat(40))), format!("[{}0.…", "0.5,".repeat(7)));
+        assert_eq!(cell("null"), "null");
+        assert_eq!(cell(r#""two\nlines \u001b[31mred""#), "two lines  [31mred");
     }
 }

@@ -1,0 +1,81 @@
+//! `inspect`: what a backup holds according to its files, without a Milvus.
+
+use serde_json::Value;
+
+use crate::documents::copy_directory;
+use crate::tool::{NOWHERE, Tool};
+
+/// A backup root with a backup of Milvus 2.5.27 that has deletes in L0 segments; no Milvus answers.
+fn root_with_deletes() -> Tool {
+    let tool = Tool::new(NOWHERE);
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
+    copy_directory(&fixtures.join("m2527_l0"), &tool.path("backup/nightly"));
+    tool
+}
+
+fn inspect(tool: &Tool, arguments: &[&str]) -> Value {
+    let arguments = [&["inspect"], arguments, &["-o", "json"]].concat();
+    serde_json::from_str(&tool.run(&arguments).exits_with(0).stdout).unwrap()
+}
+
+#[test]
+fn live_rows_and_ranges_are_read_from_the_files() {
+    let tool = root_with_deletes();
+    let all = inspect(&tool, &["nightly"]);
+    let collections = all["collections"].as_array().unwrap();
+    let counts: Vec<_> = collections
+        .iter()
+        .map(|it| (it["name"].as_str().unwrap(), it["live_rows"].as_u64().unwrap()))
+        .collect();
+    let expected =
+        [("default.del", 147), ("default.alltypes", 300), ("default.delstr", 20), ("default.sparse", 200)];
+    assert_eq!(counts, expected);
+    let del = inspect(&tool, &["latest", "del"]);
+    let del = &del["collections"][0];
+    assert_eq!((&del["rows"], &del["l0_segments"]), (&155.into(), &5.into()));
+    let partitions = del["partitions"].as_array().unwrap();
+    let segments: Vec<&Value> = partitions.iter().flat_map(|it| it["segments"].as_array().unwrap()).collect();
+    let sum = |key: &str| segments.iter().map(|segment| segment[key].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("rows"), sum("live_rows")), (155, 147));
+    let highest = segments.iter().map(|segment| segment["last_key"].as_i64().unwrap()).max();
+    assert_eq!(highest, Some(1000));
+    for segment in segments {
+        assert_eq!(segment["format"], "v1");
+        assert!(segment["bytes"]["v"].as_u64().unwrap() > 0, "{segment}");
+        assert!(segment["first_time"].as_str().unwrap().starts_with("2026-"), "{segment}");
+    }
+    let text = tool.run(&["inspect", "nightly", "delstr"]).exits_with(0).stdout;
+    assert!(
+        text.contains("PARTITION") && text.contains("\"k9\"") && text.contains("L0 segments: 1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_is_odd_and_hides_no_other() {
+    let tool = root_with_deletes();
+    let del = inspect(&tool, &["nightly", "del"]);
+    let partition = del["collections"][0]["partitions"].as_array().unwrap()[0].clone();
+    let broken = partition["segments"][0]["id"].to_string();
+    let mut directories = vec![tool.path("backup/nightly/binlogs/insert_log")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && path.file_name().unwrap() == broken.as_str() {
+                std::fs::remove_dir_all(path).unwrap();
+            } else if path.is_dir() {
+                directories.push(path);
+            }
+        }
+    }
+    let del = inspect(&tool, &["nightly", "del"]);
+    let del = &del["collections"][0];
+    assert_eq!(del["live_rows"], Value::Null);
+    let segments = del["partitions"][0]["segments"].as_array().unwrap();
+    let odd: Vec<bool> =
+        segments.iter().map(|segment| !segment["odd"].as_array().unwrap().is_empty()).collect();
+    assert_eq!(odd, [true, false, false, false]);
+    assert!(segments[0]["odd"][0].as_str().unwrap().contains(&broken), "{}", segments[0]);
+    let text = tool.run(&["inspect", "nightly", "del"]).exits_with(0).stdout;
+    assert!(text.contains("unreadable") && text.contains(&format!("Odd: segment {broken}")), "{text}");
+}
