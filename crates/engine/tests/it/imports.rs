@@ -407,7 +407,7 @@ async fn an_application_that_writes_to_a_target_costs_a_warning() {
     world.fake.inject(written_by_application("GetCollectionStatistics"));
     let report = world.restore(&restore_copy_request("nightly")).await.unwrap();
     let expected =
-        "default.books_copy contains 8 rows, but this restore imported 5: an application writes to it";
+        "default.books_copy contains 8 rows, but this restore brought 5: an application writes to it";
     assert_eq!((report.kind(), report.warnings), (None, vec![expected.to_owned()]));
 }
 
