@@ -24,6 +24,7 @@ mod blocking;
 mod deletes;
 mod error;
 mod file;
+mod filter;
 mod geometry;
 mod json;
 mod segment;
@@ -35,6 +36,7 @@ pub use deletes::{
 };
 pub use error::{Place, Reason, RowsError, Unsupported};
 pub use file::InsertSummary;
+pub use filter::{Filter, FilterError};
 pub use geometry::geometry_text;
 pub use json::{time_text, write_json_row, write_json_value};
 pub use segment::{InsertFile, ReadOptions, RowCounts, SegmentFiles, SegmentReader, SegmentRewriter};
