@@ -402,6 +402,7 @@ impl Error {
             | Self::NoCheckpoint { .. }
             | Self::NoBinlogs(_)
             | Self::NoKey { .. }
+            | Self::Filter { .. }
             | Self::NotInsertable { .. }
             | Self::NoSuchCollection { .. }
             | Self::NoSuchPart { .. }

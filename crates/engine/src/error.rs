@@ -140,6 +140,14 @@ pub enum Error {
         /// The names that the collection has, the most similar first.
         known: Vec<String>,
     },
+    /// The filter of rows is invalid, or does not fit the fields of the collection.
+    #[error("the rows of collection {collection} cannot be filtered: {error}")]
+    Filter {
+        /// The name of the collection, with its database.
+        collection: String,
+        /// What is wrong, with the place in the text.
+        error: rows::FilterError,
+    },
     /// The rows of a collection cannot be read, because its schema has no primary key of a known type.
     #[error("collection {collection} of backup {backup} has no primary key of type Int64 or VarChar")]
     NoKey {

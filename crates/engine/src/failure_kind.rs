@@ -44,6 +44,7 @@ impl Error {
             | Self::SnapshotSource(_)
             | Self::NoBinlogs(_)
             | Self::NoKey { .. }
+            | Self::Filter { .. }
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
             | Self::NoCheckpoint { .. }

@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use arrow_array::RecordBatch;
+use arrow_select::filter::filter_record_batch;
 use model::ids::FieldId;
 use model::manifest::{CollectionBackup, Schema};
 use model::name::{BackupName, CollectionRef};
-use rows::ReadOptions;
+use rows::{Filter, FilterError, ReadOptions};
 
 use crate::{Engine, Error, JobCtx};
 
@@ -28,6 +29,8 @@ pub struct RowQuery {
     pub columns: Option<Vec<String>>,
     /// The name of the only partition to read; `None` for all.
     pub partition: Option<String>,
+    /// The condition on the rows in Milvus's expression syntax; `None` for all. Its fields need not be among the columns.
+    pub filter: Option<String>,
     /// The largest number of rows; `None` for all.
     pub limit: Option<u64>,
 }
@@ -72,8 +75,8 @@ impl Engine {
     ///
     /// Rows that a delete hides are left out; those whose time to live has ended are not, because Milvus may still show
     /// them. Returns the number of rows that were passed. Only the files of the wanted columns are read, and those of
-    /// the keys and timestamps where deletes exist. Fails if the backup, the collection, a field or the partition does
-    /// not exist, if a file cannot be read, or if the job is cancelled.
+    /// the filter, the keys and the timestamps where deletes exist. Fails if the backup, the collection, a field or the
+    /// partition does not exist, if the filter is invalid, if a file cannot be read, or if the job is cancelled.
     pub async fn read_rows(
         &self,
         query: &RowQuery,
@@ -91,12 +94,15 @@ impl Engine {
         let backup = self.open_stored_backup(&query.backup).await?;
         let collection = backup.find_collection(&query.collection)?;
         let columns = query.columns.as_ref().map(|names| find_columns(collection, names)).transpose()?;
+        let filter = query.filter.as_ref().map(|text| parse_filter(collection, text)).transpose()?;
+        let filter = filter.map(|filter| RowFilter { filter, columns: columns.as_ref().map(Vec::len) });
+        let columns = columns.map(|columns| with_fields(columns, filter.as_ref()));
         let partition = query.partition.as_ref().map(|name| check_partition(collection, name)).transpose()?;
         let options = ReadOptions {
             columns,
             binary_text: true,
             batch_rows: match query.limit {
-                Some(limit) if limit <= FEW_ROWS as u64 => FEW_ROWS,
+                Some(limit) if limit <= FEW_ROWS as u64 && filter.is_none() => FEW_ROWS,
                 _ => ReadOptions::default().batch_rows,
             },
             ..ReadOptions::default()
@@ -112,6 +118,13 @@ impl Engine {
             while passed < limit
                 && let Some(batch) = reader.next().await?
             {
+                let batch = match &filter {
+                    Some(filter) => filter.apply(&batch, collection)?,
+                    None => batch,
+                };
+                if batch.num_rows() == 0 {
+                    continue;
+                }
                 let wanted = usize::try_from(limit - passed).unwrap_or(usize::MAX).min(batch.num_rows());
                 passed += wanted as u64;
                 let rows = StoredRows { partition: &place.name, batch: batch.slice(0, wanted) };
@@ -125,6 +138,40 @@ impl Engine {
         }
         Ok(passed)
     }
+}
+
+/// A filter of rows, and the number of columns that remain after it.
+struct RowFilter {
+    filter: Filter,
+    columns: Option<usize>,
+}
+
+impl RowFilter {
+    /// Returns the rows that match, without the columns that only the filter reads.
+    fn apply(&self, batch: &RecordBatch, collection: &CollectionBackup) -> Result<RecordBatch, Error> {
+        let matching = self.filter.matching(batch).map_err(|error| refused(collection, error))?;
+        let wanted: Vec<usize> = (0..self.columns.unwrap_or_else(|| batch.num_columns())).collect();
+        let filtered = batch.project(&wanted).and_then(|batch| filter_record_batch(&batch, &matching));
+        filtered.map_err(|error| Error::Task(error.to_string()))
+    }
+}
+
+/// Adds the fields that a filter reads to the columns.
+fn with_fields(mut columns: Vec<FieldId>, filter: Option<&RowFilter>) -> Vec<FieldId> {
+    for field in filter.map_or(&[][..], |filter| filter.filter.fields()) {
+        if !columns.contains(field) {
+            columns.push(*field);
+        }
+    }
+    columns
+}
+
+fn parse_filter(collection: &CollectionBackup, text: &str) -> Result<Filter, Error> {
+    Filter::parse(text, &collection.schema).map_err(|error| refused(collection, error))
+}
+
+fn refused(collection: &CollectionBackup, error: FilterError) -> Error {
+    Error::Filter { collection: collection.name.to_string(), error }
 }
 
 /// Returns the names of the fields whose values are stored.

@@ -22,6 +22,7 @@ use crate::render::text::{RowTable, TABLE_ROWS};
 Examples:
   milvus-backup rows nightly shop.orders
   milvus-backup rows nightly shop.orders --columns id,price --limit 10
+  milvus-backup rows nightly shop.orders --where 'price > 5'
   milvus-backup rows latest shop.orders --partition 2026 --output json")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -32,6 +33,9 @@ pub(super) struct Arguments {
     /// Show only these fields, in this order
     #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
     columns: Option<Vec<String>>,
+    /// Show only the rows that match this filter, in Milvus's expression syntax
+    #[arg(long = "where", value_name = "EXPR")]
+    filter: Option<String>,
     /// Show only the rows of this partition
     #[arg(long, value_name = "NAME")]
     partition: Option<String>,
@@ -58,6 +62,7 @@ impl Arguments {
             collection,
             columns: self.columns.clone(),
             partition: self.partition.clone(),
+            filter: self.filter.clone(),
             limit,
         };
         if in_table {

@@ -71,6 +71,34 @@ fn columns_partitions_and_numbers_of_rows_can_be_chosen() {
 }
 
 #[test]
+fn a_filter_chooses_rows_by_fields_that_need_not_be_shown() {
+    let tool = root_with_deletes();
+    let all = recorded("del", "id", None);
+    let wanted = |row: &&Value| {
+        let [id, n] = ["id", "n"].map(|key| row[key].as_i64().unwrap());
+        (id > 20 && id <= 90) || n == 2
+    };
+    let expected: Vec<Value> = all.iter().filter(wanted).cloned().collect();
+    assert!(!expected.is_empty() && expected.len() < all.len());
+    let run = |arguments: &[&str]| {
+        let base = ["rows", "nightly", "del", "--where", "20 < id <= 90 or n == 2"];
+        parse_lines(&tool.run(&[&base[..], arguments].concat()).exits_with(0).stdout)
+    };
+    assert_eq!(sorted(run(&[]), "id"), expected);
+    assert_eq!(run(&["--limit", "2"]).len(), 2);
+    let ids = sorted(run(&["--columns", "id"]), "id");
+    let expected: Vec<Value> = expected.iter().map(|row| serde_json::json!({"id": row["id"]})).collect();
+    assert_eq!(ids, expected);
+    assert_eq!(
+        tool.run(&["rows", "nightly", "del", "--where", "id < 0 and id > 0"]).exits_with(0).stdout,
+        ""
+    );
+    tool.run(&["rows", "nightly", "del", "--where", "idd > 5"])
+        .exits_with(2)
+        .prints_on_stderr(&["character 1 of the filter", "did you mean \"id\"?"]);
+}
+
+#[test]
 fn what_does_not_exist_is_named_with_what_does() {
     let tool = root_with_deletes();
     for (arguments, code, expected) in [

@@ -112,6 +112,13 @@ fn backups_that_cannot_be_used() {
             name: "prise".into(),
             known: vec!["price".into(), "id".into()],
         },
+        Error::Filter {
+            collection: "shop.books".into(),
+            error: engine::FilterError::Expression {
+                column: 4,
+                problem: "\"=\" is not an operator; compare with \"==\"".into(),
+            },
+        },
         Error::NotInsertable {
             collection: "shop.books".into(),
             target: "shop.books_copy".into(),
