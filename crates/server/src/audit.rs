@@ -1,4 +1,5 @@
-//! The audit log (target `audit`): one line for each request for a change, and one for the end of its job.
+//! The audit log (target `audit`): one line for each request that changes something or shows keys of rows, and one for
+//! the end of its job.
 
 use std::cell::Cell;
 
@@ -31,8 +32,13 @@ pub(crate) async fn run_detached<T: Send + 'static>(
     Ok(done)
 }
 
-/// Records a request for a change and its result. The span of the request adds its id and address.
-pub(crate) fn record_request(caller: &Caller, action: &str, subject: &str, job: Result<&str, &Failure>) {
+/// Records a request and its result: the id of its job, if it has one, or its failure. The span of the request adds its id and address.
+pub(crate) fn record_request(
+    caller: &Caller,
+    action: &str,
+    subject: &str,
+    job: Result<Option<&str>, &Failure>,
+) {
     let (who, role) = (caller.name.as_str(), caller.role.as_str());
     // Fails outside of a request, where the flag has no reader.
     let _ = RECORDED.try_with(|recorded| recorded.set(true));

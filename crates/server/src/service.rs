@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use engine::{
-    BackupDetail, BackupSummary, Check, CheckPurpose, DeleteOutcome, DeleteRequest, Engine, EngineConfig,
-    JobCtx, PreparedRestore,
+    BackupDetail, BackupSummary, Check, CheckPurpose, CollectionContents, DeleteOutcome, DeleteRequest,
+    Engine, EngineConfig, JobCtx, PreparedRestore,
 };
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
@@ -14,7 +14,7 @@ use jobs::{
     EngineRequest, JobEffect, JobFilter, JobKind, JobPage, JobSnapshot, Jobs, JobsError, OtherPlace,
     Submission,
 };
-use model::name::BackupName;
+use model::name::{BackupName, CollectionRef};
 use model::plan::backup::{BackupPreview, BackupRequest};
 use model::plan::restore::RestoreRequest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,6 +27,8 @@ use wire::Failure;
 const CONCURRENT_READS: usize = 8;
 /// The largest length of the subject of a refused request in the audit log, in characters.
 const MAX_SUBJECT_CHARS: usize = 255;
+/// The name of a look into a backup in the audit log.
+const INSPECT: &str = "inspect";
 
 /// The caller and the options that are not part of the request itself.
 #[derive(Clone, Debug)]
@@ -84,11 +86,12 @@ impl Service {
     /// Handlers call it before they report other errors, so that only permitted callers see those. It is the one place
     /// of this rule; [`crate::policy`] has the rule for routes.
     pub(crate) fn check_role(caller: &Caller, kind: JobKind, subject: &str) -> Result<(), Failure> {
-        caller.require(role_for(kind)).inspect_err(|refused| {
-            // The subject is not validated yet, so it may have any size.
-            let subject: String = subject.chars().take(MAX_SUBJECT_CHARS).collect();
-            audit::record_request(caller, kind.as_str(), &subject, Err(refused));
-        })
+        check_role(caller, role_for(kind), kind.as_str(), subject)
+    }
+
+    /// Fails if the caller may not see the keys of rows.
+    pub(crate) fn check_inspection(caller: &Caller, subject: &str) -> Result<(), Failure> {
+        check_role(caller, Role::Restore, INSPECT, subject)
     }
 
     /// Submits a job.
@@ -110,7 +113,7 @@ impl Service {
             Ok(()) => self.resolve_and_submit(submission, any_id).boxed().await,
             Err(refused) => Err(refused),
         };
-        audit::record_request(&caller, action, &subject, submitted.as_ref().map(|job| job.id.as_str()));
+        audit::record_request(&caller, action, &subject, submitted.as_ref().map(|job| Some(job.id.as_str())));
         submitted
     }
 
@@ -193,6 +196,36 @@ impl Service {
         Ok(access.engine.get(&name, &JobCtx::detached()).await?)
     }
 
+    /// Reads what a backup, or one of its collections, holds according to its files; returns its name too, which the
+    /// caller need not know.
+    ///
+    /// The keys of rows are data of customers, so this needs the role that restores, and every request is recorded.
+    pub(crate) async fn inspect(
+        &self,
+        context: &RequestContext,
+        name: &BackupName,
+        collection: Option<&CollectionRef>,
+    ) -> Result<(BackupName, Vec<CollectionContents>), Failure> {
+        let subject = collection.map_or(name.to_string(), |collection| format!("{name} {collection}"));
+        Self::check_inspection(&context.caller, &subject)?;
+        let read = self.read_contents(context, name, collection).boxed().await;
+        let subject = shorten_subject(&subject);
+        audit::record_request(&context.caller, INSPECT, &subject, read.as_ref().map(|_| None));
+        read
+    }
+
+    async fn read_contents(
+        &self,
+        context: &RequestContext,
+        name: &BackupName,
+        collection: Option<&CollectionRef>,
+    ) -> Result<(BackupName, Vec<CollectionContents>), Failure> {
+        let (access, ctx) = (self.engine(context).await?, JobCtx::detached());
+        let name = access.engine.resolve_name(name.clone(), &ctx).await?;
+        let contents = access.engine.inspect_rows(&name, collection, &ctx).await?;
+        Ok((name, contents))
+    }
+
     /// Returns the size of the metadata files of a backup, in bytes.
     pub(crate) async fn meta_size(
         &self,
@@ -262,7 +295,7 @@ impl Service {
             caller.require(role_for(job.kind))?;
             Ok(self.jobs.cancel(id)?)
         });
-        audit::record_request(caller, "cancel", id, cancelled.as_ref().map(|job| job.id.as_str()));
+        audit::record_request(caller, "cancel", id, cancelled.as_ref().map(|job| Some(job.id.as_str())));
         cancelled
     }
 
@@ -286,6 +319,18 @@ impl Service {
 struct EngineAccess {
     engine: Engine,
     _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Fails if the caller lacks a role, and records the refusal.
+fn check_role(caller: &Caller, needed: Role, action: &str, subject: &str) -> Result<(), Failure> {
+    caller.require(needed).inspect_err(|refused| {
+        audit::record_request(caller, action, &shorten_subject(subject), Err(refused));
+    })
+}
+
+/// Shortens the subject of a request for the audit log: it may not be validated yet, and so have any size.
+fn shorten_subject(subject: &str) -> String {
+    subject.chars().take(MAX_SUBJECT_CHARS).collect()
 }
 
 /// Returns the role that a kind of job needs.

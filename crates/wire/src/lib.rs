@@ -48,7 +48,7 @@ pub use job_progress::{Completion, JobCollection, JobPace, JobProgress};
 pub use l0_compaction_report::L0CompactionReport;
 pub use page_token::{decode_page_token, encode_page_token};
 pub use problem::Problem;
-pub use request::{NewBackup, parse_delete_request, parse_existing_name, parse_new_name};
+pub use request::{NewBackup, parse_collection, parse_delete_request, parse_existing_name, parse_new_name};
 pub use restore_plan::{PlannedCollectionRestore, PlannedRbac, RestorePlan};
 pub use restore_report::{
     CollectionFailure, CollectionOutcome, RestoreReport, RestoredCollection, RestoredRbac,

@@ -2,7 +2,7 @@
 //! their conversions to requests of the engine.
 
 use engine::{Advice, DeleteRequest};
-use model::name::BackupName;
+use model::name::{BackupName, CollectionRef};
 use model::plan::backup::BackupRequest;
 use model::selection::Selection;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,12 @@ pub fn parse_existing_name(name: Option<&str>) -> Result<BackupName, Failure> {
         }
         Some(name) => name.parse().map_err(|error| engine::Error::Name(error).into()),
     }
+}
+
+/// Parses the name of a collection in a backup: `database.collection`, or `collection` in the database `default`.
+pub fn parse_collection(name: &str) -> CollectionRef {
+    let (database, collection) = name.split_once('.').unwrap_or(("", name));
+    CollectionRef::new(database, collection)
 }
 
 /// Parses the request to delete the backup with this name, by force if another run uses it.

@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args, Command};
 use model::name::{BackupName, CollectionRef};
-use wire::{Failure, parse_existing_name};
+use wire::{Failure, parse_collection, parse_existing_name};
 
 use crate::config;
 use crate::render::{Format, ProgressMode};
@@ -166,11 +166,7 @@ impl BackupArgument {
                 return Err(Failure::usage(problem));
             }
         };
-        let collection = collection.map(|name| {
-            let (database, collection) = name.split_once('.').unwrap_or(("default", name));
-            CollectionRef::new(database, collection)
-        });
-        Ok((parse_existing_name(backup)?, collection))
+        Ok((parse_existing_name(backup)?, collection.map(parse_collection)))
     }
 }
 

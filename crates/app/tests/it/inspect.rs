@@ -1,8 +1,11 @@
 //! `inspect`: what a backup holds according to its files, without a Milvus.
 
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::documents::copy_directory;
+use crate::rest_v2::Api;
+use crate::serving::World;
 use crate::tool::{NOWHERE, Tool};
 
 /// A backup root with a backup of Milvus 2.5.27 that has deletes in L0 segments; no Milvus answers.
@@ -78,4 +81,36 @@ fn a_segment_that_cannot_be_read_is_odd_and_hides_no_other() {
     assert!(segments[0]["odd"][0].as_str().unwrap().contains(&broken), "{}", segments[0]);
     let text = tool.run(&["inspect", "nightly", "del"]).exits_with(0).stdout;
     assert!(text.contains("unreadable") && text.contains(&format!("Odd: segment {broken}")), "{text}");
+}
+
+#[tokio::test]
+async fn the_server_answers_what_the_command_prints() {
+    let world = World::new();
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
+    copy_directory(&fixtures.join("m2527_l0"), &world.path("backup/nightly"));
+    let api = Api::start(&world).await;
+    let printed = inspect(&root_with_deletes(), &["nightly", "delstr"]);
+    let path = "/backups/latest/inspect?collection=delstr";
+    let answered = api.send("GET", path, None, &[]).await.has_status(200).json();
+    assert_eq!(answered, printed);
+    assert_eq!(answered["collections"][0]["live_rows"], 20);
+    api.serving.logs(r#"action="inspect" subject="latest default.delstr" result="accepted""#).await;
+    let all = api.send("GET", "/backups/nightly/inspect", None, &[]).await.has_status(200).json();
+    assert_eq!(all["collections"].as_array().unwrap().len(), 4);
+    let missing = api.send("GET", "/backups/nightly/inspect?collection=none", None, &[]).await;
+    assert!(missing.has_status(404).json()["detail"].as_str().unwrap().contains("default.none"));
+    api.serving.logs(r#"action="inspect" subject="nightly default.none" result="not_found""#).await;
+}
+
+#[tokio::test]
+async fn keys_of_rows_are_shown_to_callers_that_may_restore() {
+    let world = World::new();
+    let (token, item) = crate::server_access::create_token("backup");
+    let serving = world.serve(json!({ "tokens": [item] }), &[]);
+    for name in ["nightly", "..%2Fx"] {
+        let request = serving.request(Method::GET, &format!("/api/v2/backups/{name}/inspect"));
+        let response = request.bearer_auth(&token).send().await.unwrap();
+        assert_eq!(response.status(), 403, "{name}");
+    }
+    serving.logs(r#"who="backup" role="backup" action="inspect" subject="nightly" result="forbidden""#).await;
 }

@@ -57,6 +57,7 @@ const ROUTES: &[(&str, &str, &str, Option<&str>)] = &[
     ("post", "/api/v2/backups", r#"{"name":"made"}"#, Some("backup")),
     ("get", "/api/v2/backups/{name}", "", Some("read")),
     ("delete", "/api/v2/backups/{name}", "", Some("admin")),
+    ("get", "/api/v2/backups/{name}/inspect", "", Some("restore")),
     ("get", "/api/v2/backups/{name}/plan", "", Some("read")),
     ("post", "/api/v2/backups/{name}/plan", "{}", Some("read")),
     ("post", "/api/v2/restores", r#"{"backup":"none"}"#, Some("restore")),

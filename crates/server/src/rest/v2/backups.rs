@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use futures::{StreamExt, TryStreamExt, stream};
 use jobs::{EngineRequest, JobKind};
-use model::name::CollectionRef;
 use model::selection::matches;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -16,8 +15,8 @@ use super::submit::{IdempotencyKey, Submitted, hide_errors_without_role};
 use crate::{self as server, RequestContext, Service};
 use wire::{
     BackupDetail, BackupPage, BackupPlan, BackupState, BackupSummary, DeletionReport, Existing, Job,
-    NewBackup, NewRestore, RestorePlan, decode_page_token, encode_page_token, parse_delete_request,
-    parse_existing_name,
+    NewBackup, NewRestore, RestorePlan, decode_page_token, encode_page_token, parse_collection,
+    parse_delete_request, parse_existing_name,
 };
 use wire::{Failure, FailureKind};
 
@@ -82,8 +81,7 @@ async fn keep_with_collection(
     collection: &str,
     limit: usize,
 ) -> Result<Vec<BackupSummary>, Failure> {
-    let (database, collection) = collection.split_once('.').unwrap_or(("", collection));
-    let wanted = &CollectionRef::new(database, collection);
+    let wanted = &parse_collection(collection);
     backups.retain(|backup| backup.state == BackupState::Complete);
     let read = stream::iter(backups).map(|backup| async move {
         let holds = match service.get(context, &parse_existing_name(Some(&backup.name))?).await {

@@ -2,6 +2,7 @@
 
 mod backups;
 mod check;
+mod contents;
 mod events;
 mod extract;
 mod jobs;
@@ -43,6 +44,7 @@ pub(super) fn routes() -> DescribedRoutes {
         .add(CHANGES, routes!(backups::create))
         .add(READS, routes!(backups::get))
         .add(CHANGES, routes!(backups::delete))
+        .add(READS, routes!(contents::inspect))
         .add(READS, routes!(backups::plan))
         .add(READS, routes!(backups::plan_with_options))
         .add(CHANGES, routes!(restores::create))
@@ -76,6 +78,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(operations, 22);
+        assert_eq!(operations, 23);
     }
 }
