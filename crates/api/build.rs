@@ -17,7 +17,10 @@ const FILES: [&str; 4] = [
 /// are not set.
 const REQUESTS: [(&str, &[&str]); 2] = [
     ("CreateBackupRequest", &["name", "filter", "strategy", "format"]),
-    ("RestoreBackupRequest", &["filter", "suffix", "existing", "indexes", "load", "aliases"]),
+    (
+        "RestoreBackupRequest",
+        &["filter", "suffix", "existing", "mode", "limit", "indexes", "load", "aliases"],
+    ),
 ];
 
 /// The plans that are made from documents of `/api/v2`.

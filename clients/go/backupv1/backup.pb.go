@@ -382,10 +382,14 @@ type RestoreBackupRequest struct {
 	TruncateByTs bool `protobuf:"varint,15,opt,name=truncate_by_ts,json=truncateByTs,proto3" json:"truncate_by_ts,omitempty"`
 	// The keys of encryption zones to import with, by those in the backup.
 	EzkMapping map[string]string `protobuf:"bytes,16,rep,name=ezk_mapping,json=ezkMapping,proto3" json:"ezk_mapping,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// How the rows get into the target: import (the default; Milvus reads the files of the backup) or insert (they are read
-	// here and inserted, which needs no access to the storage of the target and works with every release that can hold the
-	// schema).
-	Mode          string `protobuf:"bytes,17,opt,name=mode,proto3" json:"mode,omitempty"`
+	// How the rows get into the target: auto (the default), import or insert.
+	Mode string `protobuf:"bytes,17,opt,name=mode,proto3" json:"mode,omitempty"`
+	// The names of the partitions to restore; all if there are none.
+	Partitions []string `protobuf:"bytes,18,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	// The largest number of rows of each collection to restore, by inserts; all if it is not set.
+	Limit *uint64 `protobuf:"varint,19,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// The names of the fields to restore, by inserts; all if there are none.
+	Columns       []string `protobuf:"bytes,20,rep,name=columns,proto3" json:"columns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -537,6 +541,27 @@ func (x *RestoreBackupRequest) GetMode() string {
 		return x.Mode
 	}
 	return ""
+}
+
+func (x *RestoreBackupRequest) GetPartitions() []string {
+	if x != nil {
+		return x.Partitions
+	}
+	return nil
+}
+
+func (x *RestoreBackupRequest) GetLimit() uint64 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *RestoreBackupRequest) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
 }
 
 // What a restore would do.
@@ -896,7 +921,8 @@ type PlannedPartitionRestore struct {
 	RowsMin       int64                  `protobuf:"varint,2,opt,name=rows_min,json=rowsMin,proto3" json:"rows_min,omitempty"`
 	RowsMax       int64                  `protobuf:"varint,3,opt,name=rows_max,json=rowsMax,proto3" json:"rows_max,omitempty"`
 	Jobs          []*PlannedImportJob    `protobuf:"bytes,4,rep,name=jobs,proto3" json:"jobs,omitempty"`
-	Inserted      bool                   `protobuf:"varint,5,opt,name=inserted,proto3" json:"inserted,omitempty"` // whether the rows are read from the backup and inserted instead
+	Method        string                 `protobuf:"bytes,5,opt,name=method,proto3" json:"method,omitempty"`                                       // import or insert
+	MethodReason  *string                `protobuf:"bytes,6,opt,name=method_reason,json=methodReason,proto3,oneof" json:"method_reason,omitempty"` // not set if there is no choice
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -959,11 +985,18 @@ func (x *PlannedPartitionRestore) GetJobs() []*PlannedImportJob {
 	return nil
 }
 
-func (x *PlannedPartitionRestore) GetInserted() bool {
+func (x *PlannedPartitionRestore) GetMethod() string {
 	if x != nil {
-		return x.Inserted
+		return x.Method
 	}
-	return false
+	return ""
+}
+
+func (x *PlannedPartitionRestore) GetMethodReason() string {
+	if x != nil && x.MethodReason != nil {
+		return *x.MethodReason
+	}
+	return ""
 }
 
 type PlannedImportJob struct {
@@ -1234,7 +1267,7 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\bsegments\x18\x03 \x01(\x03R\bsegments\x12\x12\n" +
 	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x18\n" +
 	"\aobjects\x18\x05 \x01(\x03R\aobjects\x12\x14\n" +
-	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\x83\x06\n" +
+	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\"\xe2\x06\n" +
 	"\x14RestoreBackupRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x16\n" +
 	"\x06backup\x18\x02 \x01(\tR\x06backup\x12\x16\n" +
@@ -1255,7 +1288,12 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\x0etruncate_by_ts\x18\x0f \x01(\bR\ftruncateByTs\x12W\n" +
 	"\vezk_mapping\x18\x10 \x03(\v26.milvus_backup.v1.RestoreBackupRequest.EzkMappingEntryR\n" +
 	"ezkMapping\x12\x12\n" +
-	"\x04mode\x18\x11 \x01(\tR\x04mode\x1a9\n" +
+	"\x04mode\x18\x11 \x01(\tR\x04mode\x12\x1e\n" +
+	"\n" +
+	"partitions\x18\x12 \x03(\tR\n" +
+	"partitions\x12\x19\n" +
+	"\x05limit\x18\x13 \x01(\x04H\x03R\x05limit\x88\x01\x01\x12\x18\n" +
+	"\acolumns\x18\x14 \x03(\tR\acolumns\x1a9\n" +
 	"\vRenameEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
@@ -1266,7 +1304,8 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"\b_indexesB\a\n" +
 	"\x05_loadB\n" +
 	"\n" +
-	"\b_aliases\"\x90\x04\n" +
+	"\b_aliasesB\b\n" +
+	"\x06_limit\"\x90\x04\n" +
 	"\vRestorePlan\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06milvus\x18\x02 \x01(\tR\x06milvus\x12\x18\n" +
@@ -1307,13 +1346,15 @@ const file_milvus_backup_v1_backup_proto_rawDesc = "" +
 	"partitions\x18\t \x03(\v2).milvus_backup.v1.PlannedPartitionRestoreR\n" +
 	"partitions\x12/\n" +
 	"\x13destroyed_snapshots\x18\n" +
-	" \x03(\tR\x12destroyedSnapshots\"\xb7\x01\n" +
+	" \x03(\tR\x12destroyedSnapshots\"\xef\x01\n" +
 	"\x17PlannedPartitionRestore\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\brows_min\x18\x02 \x01(\x03R\arowsMin\x12\x19\n" +
 	"\brows_max\x18\x03 \x01(\x03R\arowsMax\x126\n" +
-	"\x04jobs\x18\x04 \x03(\v2\".milvus_backup.v1.PlannedImportJobR\x04jobs\x12\x1a\n" +
-	"\binserted\x18\x05 \x01(\bR\binserted\"\xca\x01\n" +
+	"\x04jobs\x18\x04 \x03(\v2\".milvus_backup.v1.PlannedImportJobR\x04jobs\x12\x16\n" +
+	"\x06method\x18\x05 \x01(\tR\x06method\x12(\n" +
+	"\rmethod_reason\x18\x06 \x01(\tH\x00R\fmethodReason\x88\x01\x01B\x10\n" +
+	"\x0e_method_reason\"\xca\x01\n" +
 	"\x10PlannedImportJob\x12\x16\n" +
 	"\x06staged\x18\x01 \x01(\bR\x06staged\x12\x18\n" +
 	"\aobjects\x18\x02 \x01(\x03R\aobjects\x12\x14\n" +
@@ -1407,6 +1448,7 @@ func file_milvus_backup_v1_backup_proto_init() {
 	file_milvus_backup_v1_jobs_proto_init()
 	file_milvus_backup_v1_backup_proto_msgTypes[3].OneofWrappers = []any{}
 	file_milvus_backup_v1_backup_proto_msgTypes[4].OneofWrappers = []any{}
+	file_milvus_backup_v1_backup_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -19,9 +19,18 @@ pub(crate) struct RestoreFlags {
     /// Rename collections or databases; see below
     #[arg(long, short, value_name = "OLD:NEW,…")]
     rename: Option<String>,
-    /// Choose how the rows get into Milvus: import or insert; see below [default: import]
-    #[arg(long, value_name = "MODE")]
-    mode: Option<String>,
+    /// Get the rows into the target in this way; see below [default: auto]
+    #[arg(long, value_name = "MODE", value_parser = parse_mode)]
+    mode: Option<RestoreMode>,
+    /// Restore only this partition of each collection; may be repeated [default: all]
+    #[arg(long, value_name = "NAME")]
+    partition: Vec<String>,
+    /// Restore at most N rows of each collection, by inserts [default: all]
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Restore only these fields, by inserts [default: all]
+    #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+    columns: Vec<String>,
     /// Restore schemas and indexes without data
     #[arg(long = "meta-only")]
     meta_only: bool,
@@ -65,7 +74,7 @@ pub(crate) struct RestoreFlags {
 impl RestoreFlags {
     /// Returns the request of everything in a backup that is still to be named, and notes for the operator.
     ///
-    /// Fails if a rename rule, the suffix or the mode is invalid.
+    /// Fails if a rename rule or the suffix is invalid.
     pub(crate) fn new_restore(&self) -> Result<(NewRestore, Vec<&'static str>), Failure> {
         let (rename, suffix) = (non_empty(self.rename.as_ref()), non_empty(self.suffix.as_ref()));
         // For its errors: the map below cannot express every violation of the syntax.
@@ -77,7 +86,10 @@ impl RestoreFlags {
         let request = NewRestore {
             rename: renames.collect(),
             suffix: suffix.map(str::to_owned),
-            mode: self.mode()?,
+            mode: self.mode.unwrap_or(RestoreMode::Auto),
+            partitions: self.partition.clone(),
+            limit: self.limit,
+            columns: self.columns.iter().map(|name| name.trim().to_owned()).collect(),
             meta_only: self.meta_only,
             indexes: self.rebuild_index.or(self.restore_index).unwrap_or(true),
             auto_index: self.use_auto_index,
@@ -115,14 +127,6 @@ impl RestoreFlags {
         }
     }
 
-    fn mode(&self) -> Result<RestoreMode, Failure> {
-        match self.mode.as_deref().unwrap_or_default() {
-            "" | "import" => Ok(RestoreMode::Import),
-            "insert" => Ok(RestoreMode::Insert),
-            word => Err(Failure::usage(format!("--mode {word}: expected import or insert"))),
-        }
-    }
-
     fn notes(&self) -> Vec<&'static str> {
         let notes = [
             (
@@ -141,17 +145,22 @@ impl RestoreFlags {
 /// Writes a request as flags of `restore`, each after a space; defaults are left out.
 pub(crate) fn write_flags(request: &NewRestore) -> String {
     let renames: Vec<String> = request.rename.iter().map(|(from, to)| format!("{from}:{to}")).collect();
+    let (mode, columns) = (request.mode.to_string(), request.columns.join(","));
+    let limit = request.limit.map(|limit| limit.to_string());
+    let partitions = request.partitions.iter().map(|name| format!(" --partition {}", shell_word(name)));
     let values = [
         ("-n", request.backup.as_deref()),
         ("--filter", request.filter.as_deref()),
         ("--rename", Some(renames.join(",")).as_deref().filter(|renames| !renames.is_empty())),
         ("--suffix", request.suffix.as_deref()),
+        ("--mode", Some(mode.as_str()).filter(|_| request.mode != RestoreMode::Auto)),
+        ("--limit", limit.as_deref()),
+        ("--columns", Some(columns.as_str()).filter(|columns| !columns.is_empty())),
     ]
     .map(|(flag, value)| value.map(|value| format!(" {flag} {}", shell_word(value))));
     let flags = [
         ("--drop-exist-collection", request.existing == Existing::Drop),
         ("--skip-create-collection", request.existing == Existing::Use),
-        ("--mode insert", request.mode == RestoreMode::Insert),
         ("--meta-only", request.meta_only),
         ("--rebuild-index=false", !request.indexes),
         ("--use-auto-index", request.auto_index),
@@ -163,7 +172,13 @@ pub(crate) fn write_flags(request: &NewRestore) -> String {
         ("--truncate-by-ts", request.truncate_by_ts),
     ]
     .map(|(flag, given)| given.then(|| format!(" {flag}")));
-    values.into_iter().chain(flags).flatten().collect()
+    values.into_iter().chain(flags).flatten().chain(partitions).collect()
+}
+
+/// Parses a mode.
+fn parse_mode(text: &str) -> Result<RestoreMode, String> {
+    serde_json::from_value(text.into())
+        .map_err(|_| format!("expected one of {}", RestoreMode::WORDS.join(", ")))
 }
 
 /// Parses a boolean as the Go tool writes it.

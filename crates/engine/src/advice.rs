@@ -2,7 +2,9 @@
 
 use milvus::{MilvusError, MilvusErrorKind};
 use model::name::CollectionRef;
-use model::plan::restore::{ExistingTargetPolicy, PlanError, RestoreOptions, RestoreRequest, SkipParams};
+use model::plan::restore::{
+    ExistingTargetPolicy, PlanError, RestoreOptions, RestoreRequest, RowSubset, SkipParams,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use storage::{StorageError, StoreRole};
 
@@ -162,6 +164,10 @@ pub enum Advice {
     InspectBackupFiles,
     /// Restore into a later release of Milvus.
     UseNewerTarget,
+    /// Restore into a later release of Milvus, or insert the rows instead of importing them.
+    UseNewerTargetOrInserts,
+    /// Leave out the fields that cannot be inserted.
+    LeaveFieldsOut,
     /// Give the Milvus server itself the right to read the backup.
     AllowMilvusToRead,
     /// Inspect the logs of Milvus's data nodes, then back the collection up again.
@@ -267,6 +273,9 @@ pub struct RemainingRestore {
     pub collections: Vec<RemainingCollection>,
     /// The options of the restore. `existing` is `drop` where incomplete targets may exist.
     pub options: RestoreOptions,
+    /// The part of each collection that is restored.
+    #[serde(default, skip_serializing_if = "RowSubset::is_everything")]
+    pub subset: RowSubset,
     /// Whether the options say everything in which the restore differed from the defaults.
     pub options_are_complete: bool,
     /// Whether rows may have been imported into targets that existed before, so that they must be emptied first.
@@ -303,6 +312,7 @@ impl RemainingRestore {
             backup: request.name.to_string(),
             collections: remaining.into_iter().map(pair).collect(),
             options,
+            subset: request.subset.clone(),
             options_are_complete: request.overrides.is_empty()
                 && request.max_shards.is_none()
                 && request.ezk_mapping.is_empty()
@@ -371,6 +381,9 @@ impl Error {
             Self::Stalled { .. } | Self::JobLost { .. } | Self::ImportedTwice { .. } => {
                 Advice::ReplaceCollection { when_milvus_answers: false }
             }
+            Self::Schema { can_insert: true, .. } => Advice::UseNewerTargetOrInserts,
+            Self::NotInsertable { .. } => Advice::LeaveFieldsOut,
+            Self::InsertStopped { source, .. } => return source.advice(),
             Self::Format { .. } | Self::Schema { .. } | Self::NoSnapshotRestore(_) => Advice::UseNewerTarget,
             Self::Storage(error) => return advice_for_store_error(error),
             Self::Milvus(error) => return advice_for_milvus_error(error.kind()),
@@ -391,9 +404,11 @@ impl Error {
             Self::Version(_) => Advice::UpgradeMilvus,
             Self::Copied { .. } => Advice::TryAgain,
             Self::LeaseLost { .. } => Advice::FindOtherRun,
-            // The messages of the first four contain the rule or the reason. The others need no action, or are bugs of
+            // What follows after the first depends on the target, so that the advice of the whole restore tells it.
+            // The messages of the next four contain the rule or the reason. The others need no action, or are bugs of
             // this program.
-            Self::Name(_)
+            Self::InsertUnanswered { .. }
+            | Self::Name(_)
             | Self::Unreadable { .. }
             | Self::Place { .. }
             | Self::StorageVersion(..)
@@ -403,7 +418,6 @@ impl Error {
             | Self::NoBinlogs(_)
             | Self::NoKey { .. }
             | Self::Filter { .. }
-            | Self::NotInsertable { .. }
             | Self::NoSuchCollection { .. }
             | Self::NoSuchPart { .. }
             | Self::Encode { .. }
@@ -444,14 +458,14 @@ fn advice_for_plan_error(error: &PlanError) -> Option<Advice> {
         PlanError::DropsUnconfirmed(_) => Advice::ReviewNewTargets,
         PlanError::TargetsMissing(_) => Advice::CreateTargets,
         PlanError::SchemaDiffers { .. } => Advice::RecreateTarget,
-        PlanError::StorageVersion(..) | PlanError::MissingColumn(..) => Advice::UseNewerTarget,
+        PlanError::StorageVersion(..) | PlanError::MissingColumn(..) => Advice::UseNewerTargetOrInserts,
         PlanError::NoSnapshot(_) | PlanError::SnapshotPath(..) => Advice::UseAnotherBackup,
         PlanError::NotInBackup(_)
         | PlanError::ExternalKeys(_)
         | PlanError::SnapshotOptions(_)
-        | PlanError::InsertOptions(_) => {
-            return None;
-        }
+        | PlanError::InsertOptions(_)
+        | PlanError::UnknownPartitions(_)
+        | PlanError::ImportOptions(_) => return None,
     })
 }
 

@@ -273,6 +273,8 @@ pub enum Error {
         collection: String,
         /// The unsupported parts of the schema.
         problems: Vec<String>,
+        /// Whether the collection can be restored by inserts.
+        can_insert: bool,
     },
     /// The rows of a collection cannot be inserted into the target; they may still be imported.
     #[error("the rows of {collection} cannot be inserted into {target}: {}", .problems.join("; "))]
@@ -389,6 +391,25 @@ pub enum Error {
         counted: u64,
         /// The row range.
         expected: RowRange,
+    },
+    /// No answer came to an insert that cannot be repeated.
+    #[error(
+        "it is not known whether the target has these rows of {rows}, and a second insert could add them twice"
+    )]
+    InsertUnanswered {
+        /// The collection, the partition, and the rows of the request.
+        rows: String,
+        /// Why no answer came.
+        #[source]
+        source: MilvusError,
+    },
+    /// The inserts into a collection ended early.
+    #[error("{source} ({account})")]
+    InsertStopped {
+        /// Which partitions are complete, and which may have some of their rows.
+        account: String,
+        /// The reason.
+        source: Box<Error>,
     },
     /// A copied object differs from its source.
     #[error("{key} differs from its source: {found} instead of {expected}")]
@@ -510,6 +531,7 @@ impl Error {
     pub fn context(&self) -> Option<String> {
         match self {
             Self::During { activity, .. } => Some(format!("while {activity}")),
+            Self::InsertStopped { source, .. } => source.context(),
             _ => None,
         }
     }

@@ -48,7 +48,9 @@ impl Error {
             | Self::NoRbac(_)
             | Self::NoRbacInBackup(_)
             | Self::NoCheckpoint { .. }
-            | Self::Plan(PlanError::SnapshotOptions(_) | PlanError::InsertOptions(_))
+            | Self::Plan(
+                PlanError::SnapshotOptions(_) | PlanError::InsertOptions(_) | PlanError::ImportOptions(_),
+            )
             | Self::WrongRoot { .. } => FailureKind::Usage,
             Self::Selection(..)
             | Self::NoSuchBackup { .. }
@@ -56,7 +58,9 @@ impl Error {
             | Self::NoSuchPart { .. }
             | Self::NoLatest { .. }
             | Self::NotABackup { .. }
-            | Self::Plan(PlanError::NotInBackup(_) | PlanError::TargetsMissing(_)) => FailureKind::NotFound,
+            | Self::Plan(
+                PlanError::NotInBackup(_) | PlanError::TargetsMissing(_) | PlanError::UnknownPartitions(_),
+            ) => FailureKind::NotFound,
             Self::NameTaken { .. }
             | Self::Occupied { .. }
             | Self::TargetIsAlias(_)
@@ -86,13 +90,13 @@ impl Error {
                 }
             }
             Self::Milvus(error) | Self::ImportRefused(error) => kind_of_milvus_error(error),
-            Self::During { source, .. } => source.kind(),
+            Self::During { source, .. } | Self::InsertStopped { source, .. } => source.kind(),
+            Self::InsertUnanswered { source, .. } => kind_of_milvus_error(source),
             Self::Impossible(problems) => problems.first().map_or(FailureKind::Failed, Self::kind),
             Self::Version(_)
             | Self::Format { .. }
             | Self::Plan(_)
             | Self::Schema { .. }
-            | Self::NotInsertable { .. }
             | Self::Segments { .. }
             | Self::StorageVersion(..)
             | Self::Vanished(_)
@@ -101,6 +105,7 @@ impl Error {
             | Self::NotFlushed { .. }
             | Self::Import { .. }
             | Self::Stalled { .. }
+            | Self::NotInsertable { .. }
             | Self::NoSnapshotRestore(_)
             | Self::SnapshotJobFailed { .. }
             | Self::SnapshotJobStalled { .. }

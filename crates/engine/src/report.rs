@@ -179,7 +179,7 @@ pub struct CollectionRestored {
     /// What the collection lacks beside its data, such as an index that Milvus refused; a sentence each.
     #[serde(default)]
     pub lacks: Vec<String>,
-    /// The row counts of the partitions that contain data; empty if an import job failed.
+    /// The row counts of the partitions that contain data; after a failure, those of the inserts that were confirmed.
     #[serde(default)]
     pub partitions: Vec<PartitionRows>,
 }

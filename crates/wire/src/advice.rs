@@ -64,6 +64,8 @@ pub trait Terms {
             RequestOption::SerialFlush => "`strategy`: `serial_flush`",
             RequestOption::EncryptionKeys => "`ezk_mapping`",
             RequestOption::BinlogFormat => "`format`: `binlog`",
+            RequestOption::InsertMode => "`mode`: `insert`",
+            RequestOption::Columns => "`columns`",
         }
     }
 }
@@ -125,6 +127,10 @@ pub enum RequestOption {
     EncryptionKeys,
     /// The format `binlog`.
     BinlogFormat,
+    /// The mode `insert` of a restore.
+    InsertMode,
+    /// The fields to restore.
+    Columns,
 }
 
 /// Writes an advice in the terms of its reader.
@@ -273,6 +279,14 @@ pub fn describe_advice(advice: &Advice, terms: &dyn Terms) -> String {
             format!("to see which files of the backup are missing or damaged: {}", terms.show_files())
         }
         Advice::UseNewerTarget => "restore into a later release of Milvus that can do this".into(),
+        Advice::UseNewerTargetOrInserts => format!(
+            "restore into a later release of Milvus that can do this, or without an import by {}",
+            option(O::InsertMode)
+        ),
+        Advice::LeaveFieldsOut => format!(
+            "name the fields to restore with {}, without those that cannot be inserted",
+            option(O::Columns)
+        ),
         Advice::AllowMilvusToRead => {
             "grant the credentials of the Milvus server read access to the backup".into()
         }
@@ -373,6 +387,9 @@ impl NewRestore {
             backup: Some(remaining.backup.clone()),
             filter: Some(join_names(sources)),
             rename: renamed.map(|c| (c.source.to_string(), c.target.to_string())).collect(),
+            partitions: remaining.subset.partitions.clone(),
+            limit: remaining.subset.limit,
+            columns: remaining.subset.columns.clone(),
             ..Self::from(remaining.options)
         })
     }

@@ -153,17 +153,6 @@ word_enum! {
 }
 
 word_enum! {
-    /// How the rows of a backup get into the target.
-    RestoreMode of model::plan::restore::RestoreMode {
-        /// Milvus reads the files of the backup, in import jobs.
-        Import = "import",
-        /// The rows are read from the backup and inserted, which needs no access to the storage of the target and works
-        /// with every release that can hold the schema.
-        Insert = "insert",
-    }
-}
-
-word_enum! {
     /// The treatment of target collections that exist already.
     Existing of model::plan::restore::ExistingTargetPolicy {
         /// The restore is rejected.
@@ -172,6 +161,35 @@ word_enum! {
         Drop = "drop",
         /// The data is imported into them; all targets must exist.
         Use = "use",
+    }
+}
+
+word_enum! {
+    /// The way in which a restore gets rows into the target.
+    RestoreMode of model::plan::restore::RestoreMode {
+        /// Small partitions are inserted where that is faster and gives the same rows; all others are imported.
+        Auto = "auto",
+        /// Milvus imports the files of the backup from its own storage.
+        Import = "import",
+        /// The rows are read from the backup and inserted, which needs no storage of the target.
+        Insert = "insert",
+    }
+}
+
+word_enum! {
+    /// The way in which the rows of one partition get into the target.
+    RestoreMethod of model::plan::restore::RestoreMethod {
+        /// Milvus imports the files.
+        Import = "import",
+        /// The rows are inserted.
+        Insert = "insert",
+    }
+}
+
+impl RestoreMethod {
+    /// Returns the method of plans of earlier releases.
+    pub(crate) const fn import() -> Self {
+        Self::Import
     }
 }
 

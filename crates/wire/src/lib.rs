@@ -38,8 +38,8 @@ pub use backup_report::{BackupPlan, BackupReport};
 pub use check_report::CheckReport;
 pub use deletion_report::DeletionReport;
 pub use enumerations::{
-    BackupFormat, BackupState, CheckState, Existing, FlushStrategy, JobState, LoadState, Phase, RestoreMode,
-    TargetAction,
+    BackupFormat, BackupState, CheckState, Existing, FlushStrategy, JobState, LoadState, Phase,
+    RestoreMethod, RestoreMode, TargetAction,
 };
 pub use failure::{Failure, FailureDocument};
 pub use job::{Job, JobPage};

@@ -5,7 +5,7 @@ use model::plan::restore::{CollectionPlan, DeleteTreatment, ImportFiles, Partiti
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{BackupFormat, TargetAction};
+use crate::{BackupFormat, RestoreMethod, TargetAction};
 
 /// The plan of a restore, which changed nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -97,11 +97,15 @@ pub struct PlannedPartitionRestore {
     pub rows_min: u64,
     /// The largest number of imported rows that matches the backup: its rows.
     pub rows_max: u64,
+    /// How its rows get into the target.
+    #[serde(default = "RestoreMethod::import")]
+    pub method: RestoreMethod,
+    /// Why they get there in this way; absent if there is no choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub method_reason: Option<String>,
     /// The import jobs of the partition; empty if it has no data to import.
     pub jobs: Vec<PlannedImportJob>,
-    /// Whether the rows are read from the backup and inserted instead.
-    #[serde(default)]
-    pub inserted: bool,
 }
 
 /// The plan of one import job.
@@ -198,8 +202,9 @@ impl PlannedPartitionRestore {
             name: plan.name.clone(),
             rows_min: plan.rows.min,
             rows_max: plan.rows.max,
+            method: plan.method.method.into(),
+            method_reason: Some(plan.method.reason.clone()).filter(|reason| !reason.is_empty()),
             jobs: jobs.collect(),
-            inserted: plan.insert.is_some(),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use model::mapping::Mapping;
-use model::plan::restore::{EzkMapping, RestoreOptions, RestoreRequest};
+use model::plan::restore::{EzkMapping, RestoreOptions, RestoreRequest, RowSubset};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,8 +27,15 @@ pub struct NewRestore {
     /// The suffix that is appended to the name of every collection that is not renamed.
     pub suffix: Option<String>,
     /// How the rows get into the target.
-    #[schema(default = "import")]
+    #[schema(default = "auto")]
     pub mode: RestoreMode,
+    /// The names of the partitions to restore. Default: all.
+    pub partitions: Vec<String>,
+    /// The largest number of rows of each collection to restore, by inserts. Default: all.
+    pub limit: Option<u64>,
+    /// The names of the fields to restore, by inserts. A new collection has only these fields; in an existing one, the
+    /// others must be nullable or have defaults. Default: all.
+    pub columns: Vec<String>,
     /// Whether to restore collections without their data.
     pub meta_only: bool,
     /// Whether to create the backup's indexes.
@@ -88,6 +95,9 @@ impl From<RestoreOptions> for NewRestore {
             rename: BTreeMap::new(),
             suffix: None,
             mode: mode.into(),
+            partitions: Vec::new(),
+            limit: None,
+            columns: Vec::new(),
             meta_only,
             indexes,
             auto_index,
@@ -116,6 +126,11 @@ impl NewRestore {
             selection: parse_filter(self.filter.as_deref())?,
             mapping: mapping.map_err(engine::Error::Mapping)?,
             options: self.options(),
+            subset: RowSubset {
+                partitions: self.partitions.clone(),
+                limit: self.limit,
+                columns: self.columns.clone(),
+            },
             keep_staged,
             ezk_mapping: self.ezk_mapping.clone(),
             ..RestoreRequest::with_defaults(parse_existing_name(self.backup.as_deref())?)

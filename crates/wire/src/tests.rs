@@ -207,11 +207,13 @@ prop_compose! {
         suffix in option::of(text()), flags in any::<[bool; 10]>(),
         ezk_mapping in prop::collection::btree_map(text(), text(), 0..3),
         existing in select(vec![Existing::Refuse, Existing::Drop, Existing::Use]),
-        mode in select(vec![RestoreMode::Import, RestoreMode::Insert]),
+        mode in select(vec![RestoreMode::Auto, RestoreMode::Import, RestoreMode::Insert]),
+        partitions in prop::collection::vec(text(), 0..3), limit in option::of(any::<u64>()),
+        columns in prop::collection::vec(text(), 0..3),
     ) -> NewRestore {
         let [meta_only, indexes, auto_index, drop_indexes, load, aliases, cleanup_on_failure, rbac, truncate_by_ts, dry_run] = flags;
         NewRestore {
-            backup, filter, rename, suffix, mode, meta_only, indexes, auto_index, existing, drop_indexes, load, aliases,
+            backup, filter, rename, suffix, mode, partitions, limit, columns, meta_only, indexes, auto_index, existing, drop_indexes, load, aliases,
             cleanup_on_failure, rbac, truncate_by_ts, ezk_mapping: EzkMapping(ezk_mapping), dry_run,
         }
     }

@@ -26,16 +26,16 @@ use crate::restore_flags::RestoreFlags;
 Renames (--rename): old:new, db1.old:db2.new, db1.*:db2.* (a whole database); comma-separated.
 
 Modes (--mode):
-  import  Milvus reads the files of the backup itself, in import jobs. The fastest way for large collections.
-  insert  The rows are read from the backup and inserted through the API of Milvus. It needs no access to Milvus's
-          storage, and works between any two releases if the schema exists in both.
+  auto    insert small partitions where that is faster, import all others
+  import  Milvus imports the files from its own storage
+  insert  read the rows and insert them: into any release or service, without its storage
 
 Examples:
   milvus-backup restore nightly
   milvus-backup restore nightly --filter shop.orders --suffix _copy
   milvus-backup restore nightly --rename 'shop.*:shop2.*' --dry-run
   milvus-backup restore nightly --drop-exist-collection
-  milvus-backup restore nightly --mode insert --dry-run")]
+  milvus-backup restore nightly --mode insert --columns id,title,vector")]
 pub(super) struct Arguments {
     #[command(flatten)]
     backup: BackupArgument,

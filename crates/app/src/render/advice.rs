@@ -97,6 +97,8 @@ impl Terms for CommandTerms {
             RequestOption::SerialFlush => "--strategy serial_flush",
             RequestOption::EncryptionKeys => "--ezk-mapping",
             RequestOption::BinlogFormat => "--format binlog",
+            RequestOption::InsertMode => "--mode insert",
+            RequestOption::Columns => "--columns",
         }
     }
 }

@@ -31,6 +31,22 @@ pub(super) fn find_problem(column: &InsertColumn, values: &dyn Array) -> Problem
     }
 }
 
+/// Returns whether a value of a column may be one that the target would refuse or change.
+pub(super) fn may_have_problems(column: &InsertColumn) -> bool {
+    let lacks_values = column.may_lack_values && (column.has_default || !column.is_nullable);
+    let element_type = match column.data_type {
+        DataType::ARRAY | DataType::ARRAY_OF_VECTOR => column.element_type,
+        other => other,
+    };
+    let always_fits = match element_type {
+        DataType::BOOL | DataType::INT64 | DataType::BINARY_VECTOR | DataType::INT8_VECTOR => true,
+        DataType::INT8 | DataType::INT16 | DataType::INT32 => !column.is_converted,
+        DataType::FLOAT | DataType::DOUBLE => !column.finite_only,
+        _ => false,
+    };
+    lacks_values || !always_fits || column.max_capacity.is_some()
+}
+
 fn find_null(column: &InsertColumn, values: &dyn Array) -> Problem {
     let reason = match (column.has_default, column.is_nullable) {
         _ if column.is_dynamic || values.null_count() == 0 => return None,

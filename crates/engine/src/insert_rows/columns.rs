@@ -26,6 +26,10 @@ pub(super) struct InsertColumn {
     pub(super) data_type: DataType,
     pub(super) element_type: DataType,
     pub(super) dim: usize,
+    /// Whether values may be missing in the backup.
+    pub(super) may_lack_values: bool,
+    /// Whether the backup has another type, so that values may exceed the range of this one.
+    pub(super) is_converted: bool,
     pub(super) is_nullable: bool,
     pub(super) has_default: bool,
     pub(super) is_dynamic: bool,
@@ -174,6 +178,9 @@ fn match_field(
         data_type: declared.data_type,
         element_type: declared.element_type,
         dim: declared.number_param("dim").unwrap_or_default(),
+        may_lack_values: stored.is_nullable(),
+        is_converted: stored.field.data_type != declared.data_type
+            || stored.field.element_type != declared.element_type,
         is_nullable: capabilities.stores_nulls && field.is_nullable(),
         has_default: capabilities.stores_nulls && field.has_default(),
         is_dynamic: false,
@@ -210,6 +217,8 @@ fn dynamic_column(source: FieldId, target: &Schema, capabilities: &Capabilities)
         data_type: DataType::JSON,
         element_type: DataType::default(),
         dim: 0,
+        may_lack_values: true,
+        is_converted: false,
         is_nullable: false,
         has_default: false,
         is_dynamic: true,

@@ -29,7 +29,7 @@ const MAX_REQUEST_BYTES: usize = (64 << 20) - (64 << 10);
 const SAMPLE_ROWS: usize = 32;
 
 /// Encodes batches of a segment reader as the columns of insert requests for one target collection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RowEncoder {
     /// The fields that are inserted; those of one array of structs follow each other.
     columns: Vec<InsertColumn>,
@@ -97,6 +97,23 @@ impl RowEncoder {
     /// among them even if it is not inserted.
     pub(crate) fn fields(&self) -> &[FieldId] {
         &self.fields
+    }
+
+    /// Returns an encoder of only the columns that [`Self::check`] may find problems in; `None` if there are none.
+    pub(crate) fn for_checks(&self) -> Option<Self> {
+        let columns = self.columns.iter().filter(|column| check::may_have_problems(column));
+        let columns: Vec<InsertColumn> = columns.cloned().collect();
+        let mut fields: Vec<FieldId> = columns.iter().map(|column| column.source).collect();
+        if !fields.contains(&self.key) {
+            fields.push(self.key);
+        }
+        (!columns.is_empty()).then_some(Self { columns, fields, key: self.key })
+    }
+
+    /// Returns the id of the primary key in the backup and its name in the target; `None` if the target makes the keys.
+    pub(crate) fn inserted_key(&self) -> Option<(FieldId, &str)> {
+        let column = self.columns.iter().find(|column| column.source == self.key)?;
+        Some((self.key, &column.name))
     }
 
     /// Finds the first row with a value that the target would refuse or change, without encoding.

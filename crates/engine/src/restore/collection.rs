@@ -10,6 +10,7 @@ use model::plan::restore::{CollectionPlan, ImportJob, PartitionPlan, RowRange};
 
 use tokio::sync::OnceCell;
 
+use super::insert::{CollectionInsert, InsertAccount};
 use super::job::ImportTask;
 use super::proof::Turn;
 use super::queue::JobQueue;
@@ -42,7 +43,7 @@ impl RestoreRun<'_> {
         let mut result = self.restore_into_target(plan, data, &mut attempt).await;
         if let Err(lost @ Error::JobLost { .. }) = &result
             && attempt.created
-            && self.drop_own_target(plan, data).await
+            && self.drop_own_target(plan, &data.importer).await
         {
             self.warnings.record(format!("{lost}; {} is created anew and imported again", plan.target));
             let dropped = attempt.dropped;
@@ -64,7 +65,7 @@ impl RestoreRun<'_> {
             && attempt.created
             && self.prepared.request.options.cleanup_on_failure
         {
-            attempt.created = !self.drop_own_target(plan, data).await;
+            attempt.created = !self.drop_own_target(plan, &data.importer).await;
         }
         if attempt.created && self.put_back_aliases(&plan.target, &attempt.aliases).await.is_none() {
             attempt.aliases.clear();
@@ -111,7 +112,7 @@ impl RestoreRun<'_> {
         attempt.dropped = dropped.is_some();
         attempt.aliases.extend(dropped.unwrap_or_default());
         attempt.created = self.create_collection(plan, backup, &mut attempt.lacks).await?;
-        if attempt.created {
+        if attempt.created && plan.schema.is_none() {
             ctx.run(self.add_and_drop_fields(plan, backup)).await?;
         }
         ctx.run(self.create_partitions(plan, backup)).await?;
@@ -119,24 +120,38 @@ impl RestoreRun<'_> {
         self.emit_phase(plan, CollectionPhase::Importing);
         attempt.partitions =
             ctx.run(data.while_readable(self.import_collection(plan, backup, data, turn).boxed())).await?;
-        let inserts = self.insert_collection(plan, backup, data, &mut attempt.partitions);
-        ctx.run(data.while_readable(inserts.boxed())).await?;
         check_row_counts(plan, &attempt.partitions)?;
-        ctx.run(data.importer.check_sent_again(&plan.target)).await?;
-        if attempt.created {
-            ctx.run(self.compare_rows(plan, data, &attempt.partitions)).await?;
+        let insert = CollectionInsert { run: self, plan, backup, account: &InsertAccount::default() };
+        let inserts = plan.inserted_partitions().next().is_some();
+        if inserts {
+            let inserting = data.while_readable(insert.run(&data.insert_permits).boxed());
+            let inserted = ctx.run(inserting).await;
+            self.record_inserts(&plan.target, insert.account.most_rows());
+            attempt.partitions.extend(insert.account.partition_rows(plan));
+            inserted.map_err(|error| insert.account.describe_failure(plan, error))?;
+        }
+        if !plan.jobs.is_empty() {
+            ctx.run(data.importer.check_sent_again(&plan.target)).await?;
+        }
+        if attempt.created && (!inserts || !plan.jobs.is_empty()) {
+            ctx.run(self.compare_rows(plan, &data.importer, &attempt.partitions)).await?;
         }
         attempt.lacks.extend(self.put_back_aliases(&plan.target, &attempt.aliases).await);
         attempt.aliases.clear();
         attempt.lacks.extend(ctx.run(self.set_remaining_properties(plan).map(Ok::<_, Error>)).await?);
+        let mut is_loaded = false;
         if plan.load {
             self.emit_phase(plan, CollectionPhase::Loading);
             let limit = data.importer.stall_limit();
-            let lack = ctx.run(self.load_collection(plan, limit).map(Ok::<_, Error>)).await?;
-            if lack.is_none() {
-                ctx.run(self.count_inserted_rows(plan)).await?;
-            }
-            attempt.lacks.extend(lack);
+            let lacks = ctx.run(self.load_collection(plan, limit).map(Ok::<_, Error>)).await?;
+            is_loaded = lacks.is_none() && plan.load_only.is_empty();
+            attempt.lacks.extend(lacks);
+        }
+        if inserts {
+            let counted = ctx.run(insert.count(is_loaded).boxed()).await?;
+            attempt.partitions.retain(|rows| !plan.inserted_partitions().any(|it| it.name == rows.partition));
+            attempt.partitions.extend(counted);
+            check_row_counts(plan, &attempt.partitions)?;
         }
         Ok(())
     }
@@ -164,7 +179,7 @@ impl RestoreRun<'_> {
             importer.record_earlier_jobs(&plan.target).await;
         }
         let mut queue = JobQueue::new(&plan.jobs);
-        let mut tally = ImportTally { total: plan.jobs.len(), done: 0, rows: BTreeMap::new() };
+        let mut tally = ImportTally { total: plan.steps(), done: 0, rows: BTreeMap::new() };
         if let Turn::First(prover) = turn
             && let Some(first) = queue.take_ready().map(task_of)
         {

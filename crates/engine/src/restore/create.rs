@@ -102,15 +102,16 @@ impl RestoreRun<'_> {
             return Err(PlanError::TargetsExist(vec![target.clone()]).into());
         }
         let skip = &self.prepared.request.skip;
-        let steps = FieldSteps::new(&backup.schema);
+        let schema = plan.schema.as_ref().unwrap_or(&backup.schema);
+        let steps = FieldSteps::new(schema);
         let mut properties = plan.properties.clone();
-        let skips_check = backup.schema.calls_models() && self.milvus().capabilities().skips_function_check;
+        let skips_check = schema.calls_models() && self.milvus().capabilities().skips_function_check;
         if skips_check && !properties.iter().any(|property| property.key == FUNCTION_CHECK) {
             properties.push(KeyValue::new(FUNCTION_CHECK, "true"));
         }
         let request = CreateCollection {
             target: target.clone(),
-            schema: target_schema(backup, plan, &steps, skip),
+            schema: target_schema(schema, plan, &steps, skip),
             shards: plan.shards,
             consistency: backup.consistency,
             properties,
@@ -214,19 +215,14 @@ impl RestoreRun<'_> {
 /// Returns the schema with which the target is created.
 ///
 /// Milvus numbers the fields by their order, and creates the dynamic field itself.
-fn target_schema(
-    backup: &CollectionBackup,
-    plan: &CollectionPlan,
-    steps: &FieldSteps,
-    skip: &SkipParams,
-) -> Schema {
+fn target_schema(schema: &Schema, plan: &CollectionPlan, steps: &FieldSteps, skip: &SkipParams) -> Schema {
     Schema {
         name: plan.target.collection.clone(),
         description: plan.description.clone(),
         fields: steps.created.iter().map(|field| without_skipped(field.clone(), skip)).collect(),
         struct_array_fields: steps.created_structs.clone(),
         properties: Vec::new(),
-        ..backup.schema.clone()
+        ..schema.clone()
     }
 }
 

@@ -4,8 +4,8 @@ use milvus::{ImportJobId, MilvusErrorKind};
 use model::plan::restore::CollectionPlan;
 use model::segment::ReportedSegment;
 
+use super::RestoreRun;
 use super::import::Importer;
-use super::{DataImport, RestoreRun};
 use crate::{Error, PartitionRows};
 
 impl RestoreRun<'_> {
@@ -15,18 +15,17 @@ impl RestoreRun<'_> {
     pub(super) async fn compare_rows(
         &self,
         plan: &CollectionPlan,
-        data: &DataImport<'_>,
+        importer: &Importer,
         partitions: &[PartitionRows],
     ) -> Result<(), Error> {
-        let counted = partitions.iter().map(|p| p.counted).sum::<u64>();
+        let counted = partitions.iter().map(|p| p.counted).sum();
         let found = self.milvus().flushed_rows(&plan.target).await?;
-        // Rows that were sent again are there twice until a compaction.
-        if found <= counted.max(data.inserter.rows_sent(&plan.target)) {
+        if found <= counted {
             return Ok(());
         }
         // A server that does not list its imports leaves the other explanation.
         let jobs = self.milvus().list_imports(&plan.target).await.unwrap_or_default();
-        let own = data.importer.jobs_of(&plan.target);
+        let own = importer.jobs_of(&plan.target);
         if jobs.iter().any(|job| own.is_unknown(&job.id)) {
             return Err(Error::Foreign { target: plan.target.to_string(), found, counted });
         }
@@ -40,10 +39,10 @@ impl RestoreRun<'_> {
     /// Drops a target that this restore created, unless it contains rows that this restore did not bring.
     ///
     /// Returns whether it was dropped; if not, a warning says why.
-    pub(super) async fn drop_own_target(&self, plan: &CollectionPlan, data: &DataImport<'_>) -> bool {
+    pub(super) async fn drop_own_target(&self, plan: &CollectionPlan, importer: &Importer) -> bool {
         let target = &plan.target;
         let dropped = async {
-            let foreign = self.count_foreign_rows(plan, data).await?;
+            let foreign = self.count_foreign_rows(plan, importer).await?;
             if foreign == 0 {
                 self.milvus().drop_collection(target).await?;
             }
@@ -52,7 +51,7 @@ impl RestoreRun<'_> {
         match dropped.await {
             Ok(0) => true,
             Ok(foreign) => {
-                let cause = if data.importer.jobs_of(target).has_lost {
+                let cause = if importer.jobs_of(target).has_lost {
                     "that the lost import job or another client brought"
                 } else {
                     "that this restore did not bring"
@@ -68,18 +67,19 @@ impl RestoreRun<'_> {
         }
     }
 
-    /// Counts the rows of a target for which neither the import jobs nor the inserts of this restore account, after a flush.
-    async fn count_foreign_rows(&self, plan: &CollectionPlan, data: &DataImport<'_>) -> Result<u64, Error> {
+    /// Counts the rows of a target that its import jobs do not account for, after a flush.
+    async fn count_foreign_rows(&self, plan: &CollectionPlan, importer: &Importer) -> Result<u64, Error> {
         let target = &plan.target;
         self.milvus().flush(target).await?;
         let segments = self.milvus().segments(target).await?;
         let flushed: Vec<&ReportedSegment> = segments.iter().filter(|s| s.has_flushed_rows()).collect();
-        let mut own = data.inserter.rows_sent(target);
-        for job in self.find_own_jobs(plan, &data.importer).await? {
-            own = own.saturating_add(self.count_imported_rows(&job, &flushed).await?);
+        let mut imported: u64 = 0;
+        for job in self.find_own_jobs(plan, importer).await? {
+            imported = imported.saturating_add(self.count_imported_rows(&job, &flushed).await?);
         }
         let found: u64 = flushed.iter().map(|segment| segment.rows).sum();
-        Ok(found.saturating_sub(own))
+        // Some of the inserted rows may not have arrived, so others may be taken for them.
+        Ok(found.saturating_sub(imported.saturating_add(self.inserted_rows(target))))
     }
 
     /// Returns the import jobs of this restore into a target, also those whose ids it never learned.

@@ -297,9 +297,13 @@ fn find_unknown_job(
 }
 
 /// Fails if an error does not mean that Milvus is unreachable or does not answer, or if that has lasted for too long.
-fn wait_out(since: Instant, error: MilvusError) -> Result<(), MilvusError> {
-    let is_outage = matches!(error.kind(), MilvusErrorKind::Unreachable | MilvusErrorKind::Timeout);
-    if is_outage && since.elapsed() < MAX_OUTAGE { Ok(()) } else { Err(error) }
+pub(super) fn wait_out(since: Instant, error: MilvusError) -> Result<(), MilvusError> {
+    if is_outage(&error) && since.elapsed() < MAX_OUTAGE { Ok(()) } else { Err(error) }
+}
+
+/// Returns whether an error means that Milvus is unreachable or does not answer.
+pub(super) fn is_outage(error: &MilvusError) -> bool {
+    matches!(error.kind(), MilvusErrorKind::Unreachable | MilvusErrorKind::Timeout)
 }
 
 /// A job that is followed; once marked, it counts as processed by the server until this guard is dropped.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::CollectionInfo;
+use milvus::{CollectionInfo, MilvusErrorKind};
+use model::manifest::Schema;
 use model::mapping::Targets;
-use model::name::CollectionRef;
+use model::name::{CollectionRef, DEFAULT_DATABASE};
 use model::plan::restore::{DataAccess, ExistingTargetPolicy, RestoreRequest, TargetFacts};
 
 use crate::Error;
@@ -26,7 +27,12 @@ pub(super) async fn inspect_target(
     request: &RestoreRequest,
     problems: &mut Vec<Error>,
 ) -> Result<TargetFacts, Error> {
-    let databases: BTreeSet<String> = target.milvus.list_databases().await?.into_iter().collect();
+    let databases = match target.milvus.list_databases().await {
+        // A server without this call has one database.
+        Err(error) if error.kind() == MilvusErrorKind::Unsupported => vec![DEFAULT_DATABASE.to_owned()],
+        databases => databases?,
+    };
+    let databases: BTreeSet<String> = databases.into_iter().collect();
     let has_database = |name: &CollectionRef| databases.contains(&name.database);
     let wanted = targets.collections.iter().map(|(_, target)| target.clone()).filter(has_database);
     let existing = stream::iter(wanted.collect::<Vec<_>>())
@@ -47,7 +53,13 @@ pub(super) async fn inspect_target(
         }
         ExistingTargetPolicy::Use => {
             let described = describe_targets(target, &existing).await?.into_iter();
-            described.map(|(name, info)| (name, (info.schema, info.num_partitions))).collect()
+            // Whether keys can be inserted depends on a property.
+            let with_properties =
+                |info: CollectionInfo| Schema { properties: info.properties, ..info.schema };
+            described
+                .map(|(name, info)| (name, (info.num_partitions, with_properties(info))))
+                .map(|(name, (partitions, schema))| (name, (schema, partitions)))
+                .collect()
         }
         ExistingTargetPolicy::Refuse => BTreeMap::new(),
     };

@@ -9,7 +9,6 @@ mod finish;
 mod foreign_rows;
 mod import;
 mod insert;
-mod insert_check;
 mod inspect;
 mod job;
 mod job_history;
@@ -25,13 +24,17 @@ mod truncation;
 pub(crate) use data_access::determine_data_access;
 pub(crate) use preflight::{check_restore_request, describe_silent_rest};
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use milvus::Milvus;
 use model::manifest::{BackupFormat, Manifest, Rbac};
+use model::name::CollectionRef;
 use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
+use tokio::sync::Semaphore;
 
 use crate::catalog::Catalog;
 use crate::instance::Instance;
@@ -43,7 +46,6 @@ use crate::{
     Phase, RestoreReport,
 };
 use import::Importer;
-use insert::Inserter;
 use proof::Proof;
 use stage::StagingDirectory;
 use truncation::CollectionEnds;
@@ -100,13 +102,16 @@ struct RestoreRun<'a> {
     engine: &'a Engine,
     /// The warnings recorded so far, beside those of the plan.
     warnings: Warnings<'a>,
+    /// The largest number of rows that each target may have because of inserts.
+    inserted: Mutex<HashMap<CollectionRef, u64>>,
     ctx: &'a JobCtx,
 }
 
-/// What the imports and inserts of a restore share.
+/// What the imports of a restore share.
 struct DataImport<'a> {
     importer: Importer,
-    inserter: Inserter,
+    /// The permits for partitions whose rows are inserted.
+    insert_permits: Semaphore,
     proof: Proof,
     /// The staging directory; `None` if Milvus reads the backup in place.
     staging: Option<&'a StagingDirectory>,
@@ -138,10 +143,8 @@ impl Engine {
     /// Executes the plan; a failure of a single collection is part of the report, not an error.
     pub async fn restore(&self, prepared: PreparedRestore, ctx: &JobCtx) -> Result<RestoreReport, Error> {
         // Boxed to keep the future of the caller small.
-        RestoreRun { prepared, engine: self, warnings: Warnings::new(ctx, Vec::new()), ctx }
-            .execute()
-            .boxed()
-            .await
+        let (warnings, inserted) = (Warnings::new(ctx, Vec::new()), Mutex::default());
+        RestoreRun { prepared, engine: self, warnings, inserted, ctx }.execute().boxed().await
     }
 }
 
@@ -168,7 +171,7 @@ impl RestoreRun<'_> {
 
     /// Executes the plan and removes the staging directory at the end.
     async fn execute_plan(&self, reader: Option<&Lease>) -> Result<RestoreReport, Error> {
-        let Self { prepared, engine, warnings: recorded, ctx } = self;
+        let Self { prepared, engine, warnings: recorded, ctx, .. } = self;
         let plan = &prepared.plan;
         ctx.emit(Event::Phase(Phase::Create));
         ctx.run(self.create_databases()).await?;
@@ -178,8 +181,9 @@ impl RestoreRun<'_> {
         ctx.emit(Event::Phase(Phase::Import));
         self.emit_totals();
         let importer = Importer::new(self.milvus().clone(), &engine.config.limits, plan.jobs().count());
-        let inserter = Inserter::new(self.milvus().clone());
-        let data = DataImport { importer, inserter, proof: Proof::new(), staging: staging.as_ref(), reader };
+        let insert_permits = Semaphore::new(insert::PARTITIONS_AT_ONCE);
+        let (proof, staging_used) = (Proof::new(), staging.as_ref());
+        let data = DataImport { importer, insert_permits, proof, staging: staging_used, reader };
         let collections = self.restore_collections(&data).boxed().await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = plan.warnings.clone();
@@ -213,8 +217,7 @@ impl RestoreRun<'_> {
             }
             let (objects, bytes) = plan.size();
             self.ctx.emit(Event::Planned { collection: collection.clone(), objects, bytes });
-            let segments = plan.inserts().map(|(_, insert)| insert.segments.len()).sum::<usize>();
-            let jobs = if plan.bundle.is_some() { 1 } else { plan.jobs.len() + segments };
+            let jobs = if plan.bundle.is_some() { 1 } else { plan.steps() };
             if jobs > 0 {
                 self.ctx.emit(Event::Import { collection, done: 0, jobs, rows: 0 });
             }
@@ -225,6 +228,18 @@ impl RestoreRun<'_> {
     fn warn(&self, warning: String) -> String {
         self.ctx.warn(warning.as_str());
         warning
+    }
+
+    /// Records how many rows a target may have because of inserts.
+    fn record_inserts(&self, target: &CollectionRef, rows: u64) {
+        let mut inserted = self.inserted.lock().unwrap_or_else(PoisonError::into_inner);
+        *inserted.entry(target.clone()).or_default() += rows;
+    }
+
+    /// Returns the largest number of rows that a target may have because of inserts.
+    fn inserted_rows(&self, target: &CollectionRef) -> u64 {
+        let inserted = self.inserted.lock().unwrap_or_else(PoisonError::into_inner);
+        inserted.get(target).copied().unwrap_or_default()
     }
 
     fn milvus(&self) -> &Milvus {

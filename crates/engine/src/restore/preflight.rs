@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::Milvus;
+use milvus::{Milvus, MilvusErrorKind};
 use model::ids::{PartitionId, PartitionScope};
 use model::layout::backup::ManifestFile;
 use model::manifest::{BackupFormat, CollectionBackup, Manifest};
@@ -13,7 +13,7 @@ use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{
     CollectionPlan, DataAccess, ExistingTargetPolicy, ImportJob, ImporterFacts, PlanError, PrefixFacts,
-    RbacAdditions, RestoreMode, RestorePlan, RestoreRequest, TargetAction, TargetFacts,
+    RbacAdditions, RestoreMode, RestorePlan, RestoreRequest, TargetAction, TargetFacts, schema_for_inserts,
 };
 use model::segment::SegmentKind;
 use model::version::{Capabilities, ServerVersion};
@@ -22,7 +22,7 @@ use super::PreparedRestore;
 use super::data_access::determine_data_access;
 use super::delete_effects::find_delete_effects;
 use super::destroyed_snapshots::find_destroyed_snapshots;
-use super::insert_check::{InsertTarget, check_rows, field_problems};
+use super::insert::{InsertCheck, Obstacle};
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
 use super::truncation::{CollectionEnds, find_ends};
 use crate::backup::{confirm_source_root, list_collections_of};
@@ -70,17 +70,17 @@ pub(crate) async fn check_restore_request(
     } else {
         let selected = checked.selected_collections();
         let (ends, mut problems) = find_ends(request, &selected, &checked.target.milvus);
-        problems.extend(schema_problems(&checked.target, &selected, imports_data(request)));
+        problems.extend(schema_problems(&checked.target, &selected, request));
         checked.ends = ends;
         problems
     };
     let aliases = checked.wanted_aliases();
     let head = checked.catalog.layout(&request.name).manifest_file(ManifestFile::Head);
     let (backup, target) = (&checked.catalog.store, &checked.target);
-    // The storage of a target into which rows are inserted need not be reachable.
-    let access = match request.options.mode {
+    // Inserts need no access of the target to a store.
+    let access = match request.mode() {
         RestoreMode::Insert => DataAccess::InPlace,
-        RestoreMode::Import => {
+        RestoreMode::Auto | RestoreMode::Import => {
             determine_data_access(backup, &target.store, engine.config.limits.copy_mode, &head).await
         }
     };
@@ -88,15 +88,18 @@ pub(crate) async fn check_restore_request(
     let facts = TargetFacts {
         max_job_bytes: Some(engine.config.limits.import_job_bytes),
         importer: describe_importer(&target.milvus).await,
+        stores_nulls: target.milvus.capabilities().stores_nulls,
         ..facts
     };
     checked.facts = facts;
-    if inserts_data(request) && !checked.is_snapshot() {
-        problems.extend(field_problems(&checked.insert_targets(), checked.target.milvus.capabilities()));
-    }
     // This plan lacks the files, which take longer to list, but finds every target that is not allowed.
     match checked.build_plan(request) {
-        Ok(plan) => checked.drops = plan.dropped_targets().cloned().collect(),
+        Ok(plan) => {
+            checked.drops = plan.dropped_targets().cloned().collect();
+            if request.mode() == RestoreMode::Insert {
+                problems.extend(obstacle_errors(checked.insert_check(request).compare_fields(&plan)));
+            }
+        }
         Err(found) => problems.extend(found.into_iter().map(Error::from)),
     }
     if !problems.is_empty() {
@@ -139,18 +142,14 @@ impl CheckedRestore {
             .collect()
     }
 
-    /// Returns the collections whose rows are inserted, with the schemas of their targets: those that exist and are used
-    /// have their own, the others get that of the backup.
-    fn insert_targets(&self) -> Vec<InsertTarget<'_>> {
-        let backups: HashMap<&CollectionRef, &CollectionBackup> =
-            self.manifest().collections.iter().map(|c| (&c.name, c)).collect();
-        let pairs = self.targets.collections.iter();
-        let targets = pairs.filter_map(|(source, target)| {
-            let backup = *backups.get(source)?;
-            let schema = self.facts.schemas.get(target).map_or(&backup.schema, |(schema, _)| schema);
-            Some(InsertTarget { backup, target, schema })
-        });
-        targets.collect()
+    fn insert_check<'a>(&'a self, request: &'a RestoreRequest) -> InsertCheck<'a> {
+        InsertCheck {
+            catalog: &self.catalog,
+            request,
+            manifest: self.manifest(),
+            facts: &self.facts,
+            capabilities: self.target.milvus.capabilities(),
+        }
     }
 
     /// Computes the plan from everything that was read so far.
@@ -158,14 +157,6 @@ impl CheckedRestore {
         let Targets { databases, collections, .. } = &self.targets;
         RestorePlan::new(self.manifest(), databases, collections, request, &self.facts)
     }
-}
-
-fn imports_data(request: &RestoreRequest) -> bool {
-    !request.options.meta_only && request.options.mode == RestoreMode::Import
-}
-
-fn inserts_data(request: &RestoreRequest) -> bool {
-    !request.options.meta_only && request.options.mode == RestoreMode::Insert
 }
 
 /// Checks everything that can be checked without changes, and returns the prepared restore.
@@ -185,13 +176,7 @@ pub(super) async fn prepare_restore(
         reject_damages(&request.name, damages.into_iter())?;
         let facts = checked.detail.facts.iter().flat_map(BackupFacts::rows);
         checked.facts.recorded_rows = facts.map(|(id, rows)| (PartitionId(id), rows)).collect();
-    } else if inserts_data(request) {
-        inspect_prefixes(&checked, request).await?;
-        let (catalog, milvus) = (&checked.catalog, &checked.target.milvus);
-        let targets = checked.insert_targets();
-        checked.facts.live_rows =
-            check_rows(catalog, &request.name, &targets, milvus.capabilities(), ctx).await?;
-    } else if imports_data(request) {
+    } else if !request.options.meta_only {
         let mut prefixes = inspect_prefixes(&checked, request).await?;
         let collections = checked.selected_collections();
         let ignores_times = checked.facts.importer.ignores_delete_times;
@@ -203,9 +188,18 @@ pub(super) async fn prepare_restore(
         uncounted.extend(describe_imported_rows(&source, &collections));
         checked.facts.prefixes = prefixes;
     }
-    let plan = checked.build_plan(request);
-    let mut plan =
-        plan.map_err(|problems| Error::from_problems(problems.into_iter().map(Error::from).collect()))?;
+    let as_error =
+        |problems: Vec<PlanError>| Error::from_problems(problems.into_iter().map(Error::from).collect());
+    let mut plan = checked.build_plan(request).map_err(as_error)?;
+    let obstacles = checked.insert_check(request).check_rows(&plan).await?;
+    if !obstacles.is_empty() {
+        if request.mode() == RestoreMode::Insert {
+            return Err(Error::from_problems(obstacle_errors(obstacles)));
+        }
+        let obstacles = obstacles.into_iter().map(|obstacle| (obstacle.target, obstacle.problems.join("; ")));
+        checked.facts.insert_obstacles = obstacles.collect();
+        plan = checked.build_plan(request).map_err(as_error)?;
+    }
     plan.warnings.extend(checked.target.milvus.server().version.describe_unknown());
     plan.warnings.append(&mut uncounted);
     plan.warnings.append(&mut checked.drop_warnings);
@@ -239,8 +233,8 @@ pub(super) async fn prepare_restore(
         databases: plan.collections.iter().map(|c| &c.target.database).collect::<BTreeSet<_>>().len(),
         how: match (&plan.staging, is_snapshot) {
             (_, true) => "snapshots",
-            _ if inserts_data(request) => "inserts",
             (Some(_), false) => "staged",
+            (None, false) if request.mode() == RestoreMode::Insert => "by inserts",
             (None, false) => "in place",
         }
         .to_owned(),
@@ -286,17 +280,21 @@ fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targ
 /// Describes what existing targets contain that rows are imported into: rows that may then be there twice, and deletes
 /// that hide imported rows, because those are older.
 async fn describe_used_targets(target: &Instance, plan: &RestorePlan) -> Result<Vec<String>, Error> {
-    let used = plan.collections.iter().filter(|c| c.action == TargetAction::Use && c.has_data());
+    let used = plan.collections.iter().filter(|c| c.action == TargetAction::Use && c.steps() > 0);
     let mut warnings = Vec::new();
     for CollectionPlan { target: name, jobs, .. } in used {
-        let segments = target.milvus.segments(name).await?;
+        let segments = match target.milvus.segments(name).await {
+            Err(error) if error.kind() == MilvusErrorKind::Unsupported => continue,
+            segments => segments?,
+        };
         let rows: u64 = segments.iter().filter(|segment| segment.has_flushed_rows()).map(|s| s.rows).sum();
         if rows > 0 {
             warnings.push(format!(
                 "{name} contains {rows} rows already: rows with the same keys will be there twice"
             ));
         }
-        if !jobs.is_empty() && segments.iter().any(|segment| segment.kind == SegmentKind::Deletes) {
+        let imports_old_rows = !jobs.is_empty();
+        if imports_old_rows && segments.iter().any(|segment| segment.kind == SegmentKind::Deletes) {
             warnings.push(format!(
                 "{name} has deletes: rows of the backup with these keys stay deleted, because they are older; to have them \
                  back, restore under another name"
@@ -304,6 +302,16 @@ async fn describe_used_targets(target: &Instance, plan: &RestorePlan) -> Result<
         }
     }
     Ok(warnings)
+}
+
+/// Makes errors of the reasons why rows cannot be inserted.
+fn obstacle_errors(obstacles: Vec<Obstacle>) -> Vec<Error> {
+    let error = |Obstacle { source, target, problems }| Error::NotInsertable {
+        collection: source.to_string(),
+        target: target.to_string(),
+        problems,
+    };
+    obstacles.into_iter().map(error).collect()
 }
 
 /// Describes the indexes of a plan whose type the target does not have.
@@ -354,14 +362,22 @@ fn describe_endangered_deletes(plan: &RestorePlan, capabilities: &Capabilities) 
 }
 
 /// Returns for each collection what the version of the target does not support of its schema and the import of its data.
-fn schema_problems(target: &Instance, backups: &[&CollectionBackup], imports_data: bool) -> Vec<Error> {
+fn schema_problems(target: &Instance, backups: &[&CollectionBackup], request: &RestoreRequest) -> Vec<Error> {
     let capabilities = target.milvus.capabilities();
+    let inserts = request.mode() == RestoreMode::Insert;
+    if inserts && request.options.existing == ExistingTargetPolicy::Use {
+        return Vec::new();
+    }
     let problem = |backup: &&CollectionBackup| {
-        let mut problems = capabilities.schema_problems(&backup.schema);
-        if imports_data {
+        let columns = request.subset.named_columns();
+        let adapted = inserts.then(|| schema_for_inserts(&backup.schema, capabilities.stores_nulls, columns));
+        let mut problems = capabilities.schema_problems(adapted.as_ref().unwrap_or(&backup.schema));
+        if !inserts && !request.options.meta_only {
             problems.extend(capabilities.import_problems(&backup.schema));
         }
+        let schema = schema_for_inserts(&backup.schema, capabilities.stores_nulls, columns);
         (!problems.is_empty()).then(|| Error::Schema {
+            can_insert: !inserts && capabilities.schema_problems(&schema).is_empty(),
             version: target.milvus.server().version.to_string(),
             collection: backup.name.to_string(),
             problems: problems.iter().map(ToString::to_string).collect(),

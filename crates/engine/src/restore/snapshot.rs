@@ -6,6 +6,7 @@ use std::time::Duration;
 use milvus::ExternalStore;
 use model::ids::{PartitionId, PartitionScope};
 use model::manifest::SnapshotBundle;
+use model::name::CollectionRef;
 use model::plan::restore::{CollectionPlan, PartitionPlan, PlanError, RowRange};
 use tokio::time::Instant;
 
@@ -99,18 +100,28 @@ impl RestoreRun<'_> {
     }
 
     async fn count_rows(&self, plan: &CollectionPlan) -> Result<Vec<PartitionRows>, Error> {
-        let (milvus, target) = (self.milvus(), &plan.target);
-        let names: HashMap<String, PartitionId> = milvus.list_partitions(target).await?.into_iter().collect();
-        let segments = milvus.segments(target).await?;
+        let flushed = self.flushed_rows_by_partition(&plan.target).await?;
         let count = |partition: &PartitionPlan| {
-            let scope = names.get(&partition.name).map(|id| PartitionScope::One(*id));
-            let own = segments.iter().filter(|s| s.has_flushed_rows() && Some(s.partition) == scope);
-            let counted = own.map(|segment| segment.rows).sum();
+            let counted = flushed.get(&partition.name).copied().unwrap_or_default();
             // The backup does not record the rows of every snapshot.
             let is_recorded = partition.rows.max > 0;
             let expected = if is_recorded { partition.rows } else { RowRange { min: counted, max: counted } };
             PartitionRows { partition: partition.name.clone(), counted, expected }
         };
         Ok(plan.partitions.iter().map(count).collect())
+    }
+
+    /// Returns the number of rows in the flushed segments of each partition, deleted rows included.
+    pub(super) async fn flushed_rows_by_partition(
+        &self,
+        target: &CollectionRef,
+    ) -> Result<HashMap<String, u64>, Error> {
+        let names = self.milvus().list_partitions(target).await?;
+        let segments = self.milvus().segments(target).await?;
+        let rows_of = |id: PartitionId| -> u64 {
+            let own = segments.iter().filter(|s| s.partition == PartitionScope::One(id));
+            own.filter(|segment| segment.has_flushed_rows()).map(|segment| segment.rows).sum()
+        };
+        Ok(names.into_iter().map(|(name, id)| (name, rows_of(id))).collect())
     }
 }

@@ -13,7 +13,9 @@ use serde_json::json;
 
 use crate::disk;
 use crate::samples::collection;
-use crate::world::{World, backup_request, restore_copy_request, restore_request, within_deadline};
+use crate::world::{
+    World, backup_request, restore_copy_request, restore_options, restore_request, within_deadline,
+};
 
 async fn admit_backup(world: &World, request: &BackupRequest) -> Result<Admission, Error> {
     within_deadline(world.engine().admit_backup(request, &JobCtx::detached())).await
@@ -94,7 +96,7 @@ async fn a_restore_that_is_certain_to_fail_is_rejected() {
     world.back_up(&backup_request("nightly")).await.unwrap();
     disk::write_file(&world.backup_path("half/meta/collection_meta.json"), "{}");
     let drop = RestoreRequest {
-        options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() },
+        options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..restore_options() },
         ..restore_request("nightly")
     };
     assert!(admit_restore(&world, &drop).await.is_ok());
@@ -112,7 +114,7 @@ async fn a_restore_that_is_certain_to_fail_is_rejected() {
         ),
         (
             RestoreRequest {
-                options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+                options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..restore_options() },
                 ..restore_copy_request("nightly")
             },
             FailureKind::NotFound,

@@ -14,7 +14,7 @@ use testkit::fake::Fault;
 
 use crate::samples::{self, collection};
 use crate::watch::{WatchedJob, on_first_event};
-use crate::world::{World, backup_request, nonzero, restore_copy_request, restore_request};
+use crate::world::{World, backup_request, nonzero, restore_copy_request, restore_options, restore_request};
 
 /// Creates a world with a backup of `books` and `tags`, whose restores process one collection at a time.
 async fn world_with_backup() -> Arc<World> {
@@ -55,7 +55,7 @@ async fn if_the_first_job_imports_no_rows_no_other_target_is_changed() {
         let before = collection_ids(&world).await;
         world.fake.inject(Fault::ImportEmpty);
         let request = RestoreRequest {
-            options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() },
+            options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..restore_options() },
             ..restore_request("nightly")
         };
         let report = world.restore(&request).await.unwrap();
@@ -225,7 +225,7 @@ async fn the_error_names_a_partition_with_missing_rows() {
 async fn an_incomplete_collection_is_dropped_on_request() {
     let world = world_with_backup().await;
     let request = RestoreRequest {
-        options: RestoreOptions { cleanup_on_failure: true, ..RestoreOptions::default() },
+        options: RestoreOptions { cleanup_on_failure: true, ..restore_options() },
         ..restore_copy_request("nightly")
     };
     world.fake.inject(Fault::ImportEmpty);
@@ -353,7 +353,7 @@ async fn an_interrupted_restore_drops_incomplete_collections_on_request() {
     let world = world_with_backup().await;
     let watched = WatchedJob::cancelled_at(|event| is_import_event(event, "books", 1));
     let request = RestoreRequest {
-        options: RestoreOptions { cleanup_on_failure: true, ..RestoreOptions::default() },
+        options: RestoreOptions { cleanup_on_failure: true, ..restore_options() },
         ..restore_copy_request("nightly")
     };
     let report = world.restore_watched(&request, &watched).await.unwrap();
@@ -388,7 +388,7 @@ async fn the_import_uses_the_path_under_which_the_server_sees_the_disk() {
 
     world.config.backup.seen_as = Some("/nonexistent/backup".to_owned());
     let request = RestoreRequest {
-        options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() },
+        options: RestoreOptions { existing: ExistingTargetPolicy::Drop, ..restore_options() },
         ..restore_copy_request("nightly")
     };
     let report = world.restore(&request).await.unwrap();
@@ -417,7 +417,7 @@ async fn rows_of_an_application_are_not_dropped_with_an_incomplete_collection() 
     world.fake.inject(written_by_application("GetImportState"));
     world.fake.inject(Fault::ImportFails("no reason".to_owned()));
     let request = RestoreRequest {
-        options: RestoreOptions { cleanup_on_failure: true, ..RestoreOptions::default() },
+        options: RestoreOptions { cleanup_on_failure: true, ..restore_options() },
         ..restore_copy_request("nightly")
     };
     let report = world.restore(&request).await.unwrap();
@@ -472,7 +472,7 @@ async fn a_job_that_an_outage_lost_is_imported_again_into_a_new_collection() {
 async fn a_lost_job_of_an_existing_target_is_reported() {
     let world = World::with_books().await;
     let request = RestoreRequest {
-        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..restore_options() },
         ..restore_request("nightly")
     };
     let (_, report, _) = restore_with_lost_job(world, &request).await;

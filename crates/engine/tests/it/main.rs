@@ -27,6 +27,7 @@ mod foreign;
 mod garbage;
 mod grpc_only;
 mod imports;
+mod insert_modes;
 mod inserts;
 mod location;
 mod marker;

@@ -7,14 +7,14 @@ use model::plan::backup::BackupRequest;
 use model::plan::restore::{RestoreOptions, RestoreRequest};
 use testkit::fake::Fault;
 
-use crate::world::{World, backup_request, restore_request};
+use crate::world::{World, backup_request, restore_options, restore_request};
 
 fn backup_with_roles() -> BackupRequest {
     BackupRequest { rbac: true, ..backup_request("nightly") }
 }
 
 fn restore_with_roles() -> RestoreRequest {
-    let options = RestoreOptions { rbac: true, ..RestoreOptions::default() };
+    let options = RestoreOptions { rbac: true, ..restore_options() };
     let mapping = Mapping::new(None, Some("_copy")).unwrap();
     RestoreRequest { options, mapping, ..restore_request("nightly") }
 }

@@ -17,7 +17,8 @@ use crate::disk;
 use crate::samples::{self, FILES_PER_SEGMENT, collection};
 use crate::watch::WatchedJob;
 use crate::world::{
-    World, backup_request, describe_error, nonzero, restore, restore_copy_request, restore_request,
+    World, backup_request, describe_error, nonzero, restore, restore_copy_request, restore_options,
+    restore_request,
 };
 
 fn mapping(rename: &str, suffix: &str) -> Mapping {
@@ -174,7 +175,7 @@ async fn indexes_aliases_and_load_state_can_be_left_out() {
     world.back_up(&backup_request("nightly")).await.unwrap();
     let target = World::new();
     let bare = RestoreRequest {
-        options: RestoreOptions { indexes: false, aliases: false, load: false, ..RestoreOptions::default() },
+        options: RestoreOptions { indexes: false, aliases: false, load: false, ..restore_options() },
         ..restore_request("nightly")
     };
     let report = restore(&world.engine_with_target(&target), &bare, &JobCtx::detached()).await.unwrap();
@@ -185,7 +186,7 @@ async fn indexes_aliases_and_load_state_can_be_left_out() {
     // A collection cannot be loaded without its index.
     let target = World::new();
     let request = RestoreRequest {
-        options: RestoreOptions { indexes: false, ..RestoreOptions::default() },
+        options: RestoreOptions { indexes: false, ..restore_options() },
         ..restore_request("nightly")
     };
     let report = restore(&world.engine_with_target(&target), &request, &JobCtx::detached()).await.unwrap();
@@ -200,7 +201,7 @@ async fn indexes_can_be_restored_as_auto_indexes() {
     world.connect().await.create_index(&collection("books"), &samples::vector_index()).await.unwrap();
     world.back_up(&backup_request("nightly")).await.unwrap();
     let request = RestoreRequest {
-        options: RestoreOptions { auto_index: true, ..RestoreOptions::default() },
+        options: RestoreOptions { auto_index: true, ..restore_options() },
         ..restore_copy_request("nightly")
     };
     world.restore(&request).await.unwrap();
@@ -360,7 +361,7 @@ async fn a_metadata_only_restore_imports_nothing() {
     // The data files are not needed.
     std::fs::remove_dir_all(world.backup_path("nightly/binlogs")).unwrap();
     let request = RestoreRequest {
-        options: RestoreOptions { meta_only: true, ..RestoreOptions::default() },
+        options: RestoreOptions { meta_only: true, ..restore_options() },
         ..restore_copy_request("nightly")
     };
     let report = world.restore(&request).await.unwrap();

@@ -71,7 +71,8 @@ pub(crate) async fn insert_rows(milvus: &TestMilvus, name: &str, partition: &str
     }
 }
 
-fn columns(rows: i64) -> Vec<Column> {
+/// Returns the columns of some rows of a [`small_collection`].
+pub(crate) fn columns(rows: i64) -> Vec<Column> {
     let column = |name: &str, data_type, values| Column {
         name: name.to_owned(),
         data_type,

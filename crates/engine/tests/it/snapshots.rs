@@ -17,7 +17,8 @@ use crate::disk;
 use crate::samples;
 use crate::watch::WatchedJob;
 use crate::world::{
-    World, backup_request, describe_error, restore, restore_copy_request, restore_request, within_deadline,
+    World, backup_request, describe_error, restore, restore_copy_request, restore_options, restore_request,
+    within_deadline,
 };
 
 /// A simulated Milvus whose files and backups are in buckets of a simulated object store.
@@ -261,7 +262,7 @@ async fn snapshots_that_a_drop_destroys_are_part_of_the_plan() {
     let milvus = world.world.connect().await;
     let snapshot = SnapshotRef { collection: samples::collection("books"), name: "monday".to_owned() };
     milvus.create_snapshot(&snapshot, "").await.unwrap();
-    let options = RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() };
+    let options = RestoreOptions { existing: ExistingTargetPolicy::Drop, ..restore_options() };
     let request = RestoreRequest { options, ..restore_request("nightly") };
     let plan = world.world.plan_restore(&request).await.unwrap();
     let destroyed: Vec<_> = plan.plan().collections.iter().map(|c| c.destroyed_snapshots.clone()).collect();
@@ -383,7 +384,7 @@ async fn only_whole_collections_that_do_not_exist_are_restored() {
     world.world.back_up(&snapshot_request("nightly")).await.unwrap();
     let error = world.world.plan_restore(&restore_request("nightly")).await.unwrap_err();
     assert!(error.to_string().starts_with("target collections exist already"), "{error}");
-    let options = RestoreOptions { meta_only: true, ..RestoreOptions::default() };
+    let options = RestoreOptions { meta_only: true, ..restore_options() };
     let request = RestoreRequest { options, ..restore_copy_request("nightly") };
     let error = world.world.plan_restore(&request).await.unwrap_err();
     assert!(error.to_string().contains("does not support the restore without data"), "{error}");

@@ -11,7 +11,9 @@ use testkit::fake::Fault;
 
 use crate::samples::{self, collection};
 use crate::watch::WatchedJob;
-use crate::world::{World, backup_request, describe_error, restore, restore_copy_request, restore_request};
+use crate::world::{
+    World, backup_request, describe_error, restore, restore_copy_request, restore_options, restore_request,
+};
 
 async fn world_with_backup() -> World {
     let world = World::with_books().await;
@@ -25,10 +27,7 @@ async fn collection_id(world: &World, name: &str) -> CollectionId {
 }
 
 fn request_with(existing: ExistingTargetPolicy) -> RestoreRequest {
-    RestoreRequest {
-        options: RestoreOptions { existing, ..RestoreOptions::default() },
-        ..restore_request("nightly")
-    }
+    RestoreRequest { options: RestoreOptions { existing, ..restore_options() }, ..restore_request("nightly") }
 }
 
 fn kind_and_rows(report: &RestoreReport) -> (Option<FailureKind>, u64) {
@@ -52,7 +51,7 @@ async fn the_error_names_all_existing_targets() {
 async fn targets_that_should_be_used_must_exist() {
     let world = world_with_backup().await;
     let request = RestoreRequest {
-        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..restore_options() },
         ..restore_copy_request("nightly")
     };
     let error = world.restore(&request).await.unwrap_err();
@@ -75,7 +74,7 @@ async fn an_existing_target_is_used_with_its_own_indexes() {
     let before = collection_id(&world, "books_copy").await;
     let selection = Selection::from_filter("books").unwrap();
     let request = RestoreRequest {
-        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..restore_options() },
         selection: selection.clone(),
         ..restore_copy_request("nightly")
     };
@@ -214,7 +213,7 @@ async fn a_target_with_another_schema_is_rejected_before_anything_is_written() {
     }
     milvus.create_collection(&other).await.unwrap();
     let request = RestoreRequest {
-        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() },
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, ..restore_options() },
         selection: Selection::from_filter("books").unwrap(),
         mapping: Mapping::new(Some("books:elsewhere"), None).unwrap(),
         ..restore_request("nightly")
@@ -258,7 +257,7 @@ async fn every_reason_why_a_restore_is_impossible_is_named_before_anything_is_wr
     ];
     assert_eq!(engine::chain(&error), expected.join("\n"));
     assert_eq!(error.kind(), FailureKind::Failed, "that of the first reason");
-    let steps = vec![Advice::UseNewerTarget, Advice::ChooseExistingTargets];
+    let steps = vec![Advice::UseNewerTarget, Advice::ChooseExistingTargets, Advice::UseNewerTargetOrInserts];
     assert_eq!(error.advice(), Some(Advice::Several { steps }));
     let changes = into.fake.calls().split_off(before);
     assert!(changes.iter().all(|call| !call.contains("Create") && !call.contains("Import")), "{changes:?}");
@@ -296,11 +295,7 @@ async fn a_target_that_cannot_be_loaded_is_restored_with_a_warning() {
     world.back_up(&backup_request("loaded")).await.unwrap();
     milvus.create_collection(&samples::small_collection("books_copy")).await.unwrap();
     let request = RestoreRequest {
-        options: RestoreOptions {
-            existing: ExistingTargetPolicy::Use,
-            indexes: false,
-            ..RestoreOptions::default()
-        },
+        options: RestoreOptions { existing: ExistingTargetPolicy::Use, indexes: false, ..restore_options() },
         selection: Selection::from_filter("books").unwrap(),
         ..restore_copy_request("loaded")
     };

@@ -9,10 +9,10 @@ use model::plan::restore::{RestoreOptions, RestoreRequest};
 use serde_json::Value;
 
 use crate::samples;
-use crate::world::{World, backup_request, restore, restore_request};
+use crate::world::{World, backup_request, restore, restore_options, restore_request};
 
 fn truncated_request() -> RestoreRequest {
-    let options = RestoreOptions { truncate_by_ts: true, ..RestoreOptions::default() };
+    let options = RestoreOptions { truncate_by_ts: true, ..restore_options() };
     RestoreRequest { options, ..restore_request("nightly") }
 }
 

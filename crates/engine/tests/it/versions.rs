@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use testkit::all_types::{self, DATABASE};
 
 use crate::watch::on_first_event;
-use crate::world::{World, backup_request, restore, restore_request, within_deadline};
+use crate::world::{World, backup_request, restore, restore_options, restore_request, within_deadline};
 use crate::{disk, samples};
 
 /// Releases from 2.2 to 3.0, among them the first and the last of a behaviour.
@@ -336,7 +336,7 @@ async fn the_aliases_of_a_replaced_collection_are_put_back() {
         world.back_up(&backup_request("nightly")).await.unwrap();
         let (milvus, books) = (world.connect().await, samples::collection("shop.books"));
         milvus.create_alias(&books, "newer").await.unwrap();
-        let options = RestoreOptions { existing: ExistingTargetPolicy::Drop, ..RestoreOptions::default() };
+        let options = RestoreOptions { existing: ExistingTargetPolicy::Drop, ..restore_options() };
         let request = RestoreRequest { options, ..restore_request("nightly") };
         let restored = world.restore(&request).await.unwrap();
         assert_eq!((restored.kind(), restored.collections[0].dropped), (None, true), "{version}");
@@ -351,7 +351,7 @@ async fn what_hides_or_doubles_rows_in_an_existing_target_is_said() {
     let world = World::with_version("2.5.27", |config| config);
     fill_shop(&world).await;
     world.back_up(&backup_request("nightly")).await.unwrap();
-    let options = RestoreOptions { existing: ExistingTargetPolicy::Use, ..RestoreOptions::default() };
+    let options = RestoreOptions { existing: ExistingTargetPolicy::Use, ..restore_options() };
     let request = RestoreRequest { options, ..restore_request("nightly") };
     let warnings = world.plan_restore(&request).await.unwrap().plan().warnings.join("\n");
     assert!(warnings.contains("shop.books contains 14 rows already"), "{warnings}");

@@ -12,7 +12,7 @@ use milvus::{Auth, ConnectConfig, Tls};
 use model::mapping::Mapping;
 use model::name::BackupName;
 use model::plan::backup::{BackupPreview, BackupRequest};
-use model::plan::restore::RestoreRequest;
+use model::plan::restore::{RestoreMode, RestoreOptions, RestoreRequest};
 use serde_json::{Value, json};
 use storage::CopyMode;
 use tempfile::TempDir;
@@ -230,7 +230,12 @@ pub(crate) fn backup_request(name: &str) -> BackupRequest {
 
 /// Returns a request to restore everything under the same names, with the defaults of the command line.
 pub(crate) fn restore_request(name: &str) -> RestoreRequest {
-    RestoreRequest::with_defaults(name.parse().unwrap())
+    RestoreRequest { options: restore_options(), ..RestoreRequest::with_defaults(name.parse().unwrap()) }
+}
+
+/// Returns the default options of a restore, with import jobs for the small partitions of tests too.
+pub(crate) fn restore_options() -> RestoreOptions {
+    RestoreOptions { mode: RestoreMode::Import, ..RestoreOptions::default() }
 }
 
 /// Returns a request to restore everything with the suffix `_copy`.

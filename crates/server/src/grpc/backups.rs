@@ -230,13 +230,17 @@ mod tests {
             truncate_by_ts: true,
             ezk_mapping: [("old".to_owned(), "new".to_owned())].into(),
             mode: "insert".to_owned(),
+            partitions: vec!["p".to_owned()],
+            limit: Some(9),
+            columns: vec!["id".to_owned()],
         };
         let document = serde_json::to_value(to_document::<NewRestore>(&message).unwrap()).unwrap();
         let expected = serde_json::json!({
             "backup": "n", "filter": "shop.*", "rename": {"a": "b"}, "suffix": "_copy", "meta_only": true,
             "indexes": false, "auto_index": true, "existing": "drop", "drop_indexes": true, "load": false,
             "aliases": false, "cleanup_on_failure": true, "rbac": true, "truncate_by_ts": true,
-            "ezk_mapping": {"old": "new"}, "mode": "insert", "dry_run": false,
+            "ezk_mapping": {"old": "new"}, "dry_run": false, "mode": "insert", "partitions": ["p"], "limit": 9,
+            "columns": ["id"],
         });
         assert_eq!(document, expected);
     }
@@ -258,12 +262,11 @@ mod tests {
                 "source": "shop.orders", "target": "shop.orders_copy", "action": "create", "rows_min": 1,
                 "destroyed_snapshots": ["s"], "rows_max": 2, "load": true, "aliases": ["o"], "indexes": ["i"],
                 "partitions": [{
-                    "name": "_default", "rows_min": 1, "rows_max": 2,
+                    "name": "_default", "rows_min": 1, "rows_max": 2, "method": "import", "method_reason": "large",
                     "jobs": [{
                         "staged": true, "objects": 3, "bytes": 4, "segments_with_folded_deletes": 5,
                         "rewritten_segments": 6,
                     }],
-                    "inserted": true,
                 }],
             }],
             "jobs": 1, "objects": 3, "bytes": 4, "staged_objects": 7, "warnings": ["w"],
@@ -286,7 +289,8 @@ mod tests {
             rows_min: 1,
             rows_max: 2,
             jobs: vec![job],
-            inserted: true,
+            method: "import".to_owned(),
+            method_reason: Some("large".to_owned()),
         };
         let collection = v1::PlannedCollectionRestore {
             source: "shop.orders".to_owned(),

@@ -159,6 +159,7 @@ fn failures_of_backup_and_restore() {
     let errors = [
         Error::WrongRoot { collection: collection(), root: "s3://a-bucket/files/".into(), rows: 8 },
         Error::Schema {
+            can_insert: false,
             version: "2.2.9".into(),
             collection: collection(),
             problems: vec!["JSON fields".into()],

@@ -1,5 +1,6 @@
 //! `restore` for people.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use engine::Advice;
@@ -7,8 +8,8 @@ use engine::Advice;
 use super::super::units::{bytes, columns, count, counted, duration};
 use super::{names, warnings};
 use wire::{
-    self, CollectionFailure, CollectionOutcome, PlannedCollectionRestore, PlannedRbac, RestorePlan,
-    RestoreReport, RestoredCollection, RestoredRbac, TargetAction,
+    self, CollectionFailure, CollectionOutcome, PlannedCollectionRestore, PlannedRbac, RestoreMethod,
+    RestorePlan, RestoreReport, RestoredCollection, RestoredRbac, TargetAction,
 };
 use wire::{FailureKind, exit_code};
 
@@ -37,7 +38,17 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
     if !plan.databases_to_create.is_empty() {
         let _ = writeln!(text, "Databases to create: {}", names(&plan.databases_to_create));
     }
-    let _ = match (&plan.staging, plan.objects) {
+    let inserted = plan.collections.iter().flat_map(|collection| &collection.partitions);
+    let inserted = inserted.filter(|partition| partition.method == RestoreMethod::Insert);
+    let inserted: u64 = inserted.map(|partition| partition.rows_max).sum();
+    if inserted > 0 {
+        let _ = writeln!(text, "Data: {} read here and inserted", counted(inserted, "row"));
+    }
+    let imported = plan.collections.iter().flat_map(|collection| &collection.partitions);
+    let imported = imported.flat_map(|partition| &partition.jobs).map(|job| job.objects).sum();
+    let objects = if inserted > 0 { imported } else { plan.objects };
+    let _ = match (&plan.staging, objects) {
+        (_, 0) if inserted > 0 => Ok(()),
         (_, 0) => writeln!(text, "Data: none"),
         (Some(why), objects) => {
             let part = match plan.staged_objects {
@@ -50,9 +61,6 @@ pub(crate) fn restore_plan(plan: &RestorePlan) -> String {
         (None, objects) if plan.format == wire::BackupFormat::Snapshot => {
             let files = counted(objects, "file");
             writeln!(text, "Data: {files} of snapshots, restored by Milvus itself")
-        }
-        (None, objects) if plan.collections.iter().any(|c| c.partitions.iter().any(|p| p.inserted)) => {
-            writeln!(text, "Data: {} read, and their rows inserted", counted(objects, "object"))
         }
         (None, objects) => writeln!(text, "Data: {} imported in place", counted(objects, "object")),
     };
@@ -108,6 +116,7 @@ fn collection(plan: &PlannedCollectionRestore) -> [String; 6] {
             extras.push(format!("{} {what}", counted(segments, "segment")));
         }
     }
+    extras.extend(methods(plan));
     if !plan.indexes.is_empty() {
         extras.push(format!("indexes {}", names(&plan.indexes)));
     }
@@ -122,13 +131,24 @@ fn collection(plan: &PlannedCollectionRestore) -> [String; 6] {
         format!("-> {}", plan.target),
         counted(plan.partitions.len(), "partition"),
         counted(plan.rows_max, "row"),
-        if plan.partitions.iter().any(|partition| partition.inserted) {
-            "inserts".to_owned()
-        } else {
-            counted(jobs().count(), "job")
-        },
+        counted(jobs().count(), "job"),
         extras.join("; "),
     ]
+}
+
+/// Describes how the partitions with rows get into the target, and why so.
+fn methods(plan: &PlannedCollectionRestore) -> Vec<String> {
+    let mut groups: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for partition in plan.partitions.iter().filter(|partition| partition.rows_max > 0) {
+        let Some(reason) = &partition.method_reason else { continue };
+        let verb = match partition.method {
+            RestoreMethod::Import => "imports",
+            RestoreMethod::Insert => "inserts",
+        };
+        *groups.entry((verb, reason)).or_default() += 1;
+    }
+    let groups = groups.into_iter();
+    groups.map(|((verb, reason), n)| format!("{verb} {}: {reason}", counted(n, "partition"))).collect()
 }
 
 fn rows_less_deletes(min: u64, max: u64) -> String {

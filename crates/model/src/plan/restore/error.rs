@@ -37,15 +37,21 @@ pub enum PlanError {
         "segment {1} of {0} has no files of field {2}, which was added later: only Milvus 2.6.0 and later can import it"
     )]
     MissingColumn(CollectionRef, SegmentId, String),
+    /// The request names partitions that no selected collection of the backup has.
+    #[error("no selected collection of the backup has the partitions {}", .0.join(", "))]
+    UnknownPartitions(Vec<String>),
+    /// The request demands what imports cannot do.
+    #[error("{} is not possible with imports: insert the rows instead (--mode insert)", .0.join(", "))]
+    ImportOptions(Vec<&'static str>),
+    /// The request demands what inserts cannot do.
+    #[error("rows cannot be inserted with {}: import them instead (--mode import)", .0.join(", "))]
+    InsertOptions(Vec<&'static str>),
     /// The request demands what a restore from snapshots cannot do.
     #[error(
         "a backup in snapshot format does not support {}: Milvus restores each collection as it was",
         .0.join(", ")
     )]
     SnapshotOptions(Vec<&'static str>),
-    /// The request demands what inserts cannot do.
-    #[error("rows cannot be inserted with {}: import them instead (--mode import)", .0.join(", "))]
-    InsertOptions(Vec<&'static str>),
     /// The backup has no snapshot of a collection.
     #[error("the backup has no snapshot of {0}, so it cannot be restored")]
     NoSnapshot(CollectionRef),

@@ -5,15 +5,21 @@
 
 use super::{
     DataAccess, DeleteEffect, DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, JobSegment,
-    MAX_JOB_BYTES, PartitionPlan, PrefixFacts, RowRange, TargetFacts,
+    MAX_JOB_BYTES, PartitionMethod, PartitionPlan, PrefixFacts, RowRange, TargetFacts,
 };
 use crate::ids::{PartitionScope, Tso};
-use crate::manifest::{CollectionBackup, PartitionBackup, Segment};
+use crate::manifest::{PartitionBackup, Segment};
 use crate::segment::SegmentKind;
 
 /// Plans a partition into which nothing is imported.
 pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
-    PartitionPlan { id: partition.id, name: partition.name.clone(), rows: RowRange::default(), insert: None }
+    PartitionPlan {
+        id: partition.id,
+        name: partition.name.clone(),
+        rows: RowRange::default(),
+        method: PartitionMethod::default(),
+        files: (0, 0),
+    }
 }
 
 /// Plans the partitions of a collection and the import jobs for their data.
@@ -22,10 +28,10 @@ pub(super) fn plan_without_data(partition: &PartitionBackup) -> PartitionPlan {
 /// other way; from 2.4 on there are jobs of deletes alone, which releases switch off, restrict, or complete without
 /// effect.
 pub(super) fn plan_partitions(
-    backup: &CollectionBackup,
+    partitions: &[&PartitionBackup],
     facts: &TargetFacts,
 ) -> (Vec<PartitionPlan>, Vec<ImportJob>) {
-    let planned = backup.partitions.iter().map(|partition| plan_partition(partition, facts));
+    let planned = partitions.iter().map(|partition| plan_partition(partition, facts));
     let (partitions, jobs): (_, Vec<Vec<ImportJob>>) = planned.unzip();
     (partitions, jobs.into_iter().flatten().collect())
 }
@@ -77,7 +83,10 @@ fn plan_partition(partition: &PartitionBackup, facts: &TargetFacts) -> (Partitio
         ImportJob { staged_objects: count_staged_objects(&job, segments), ..job }
     });
     let rows = row_range(&segments, prefix);
-    (PartitionPlan { rows, ..plan_without_data(partition) }, jobs.collect())
+    let files = segments.iter().fold((0, 0_u64), |(objects, bytes), planned| {
+        (objects + planned.segment.objects() as u64, bytes.saturating_add(planned.segment.size()))
+    });
+    (PartitionPlan { rows, files, ..plan_without_data(partition) }, jobs.collect())
 }
 
 /// A segment with rows, and how its deletes are brought to the target.

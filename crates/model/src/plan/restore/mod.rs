@@ -2,7 +2,7 @@
 
 mod error;
 mod indexes;
-mod inserts;
+mod insert;
 mod job;
 mod jobs;
 mod options;
@@ -16,20 +16,22 @@ mod targets;
 mod tests;
 
 pub use error::PlanError;
-pub use inserts::PartitionInsert;
+pub use insert::schema_for_inserts;
 pub use job::{DeleteTreatment, ImportFiles, ImportJob, ImportJobKey, JobSegment};
 pub use options::{RestoreMode, RestoreOptions};
 pub use rbac::RbacAdditions;
 pub use request::{
     CollectionOverride, DataAccess, DeleteEffect, ExistingTargetPolicy, EzkMapping, ImporterFacts,
-    PrefixFacts, RestoreRequest, SkipParams, TargetFacts,
+    PrefixFacts, RestoreRequest, RowSubset, SkipParams, TargetFacts,
 };
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use crate::ids::{PartitionId, PartitionScope};
-use crate::manifest::{CollectionBackup, Index, KeyValue, LoadState, Manifest, SnapshotBundle};
+use crate::manifest::{
+    CollectionBackup, Index, KeyValue, LoadState, Manifest, PartitionBackup, Schema, SnapshotBundle,
+};
 use crate::name::{BackupName, CollectionRef};
 use crate::plan::backup::segments;
 use properties::Properties;
@@ -75,6 +77,8 @@ pub struct CollectionPlan {
     pub partitions: Vec<PartitionPlan>,
     /// The import jobs, in an order in which they can be sent.
     pub jobs: Vec<ImportJob>,
+    /// The schema with which the target is created, if it is not that of the backup.
+    pub schema: Option<Schema>,
     /// The snapshot from which Milvus creates the target; `None` if it is created and imported.
     pub bundle: Option<SnapshotBundle>,
     /// The indexes to create.
@@ -113,10 +117,31 @@ pub struct PartitionPlan {
     pub id: PartitionId,
     /// The name of the partition, which is the same in the target.
     pub name: String,
-    /// The number of rows that the import must report, or that are inserted.
+    /// The number of rows that the import must report.
     pub rows: RowRange,
-    /// What is read and inserted; `None` if the rows are imported, or if there are none.
-    pub insert: Option<PartitionInsert>,
+    /// How its rows get into the target.
+    pub method: PartitionMethod,
+    /// The number of files of its segments with rows, and their total size in bytes.
+    pub files: (u64, u64),
+}
+
+/// How the rows of a partition get into the target, and why so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartitionMethod {
+    /// The method.
+    pub method: RestoreMethod,
+    /// The reason in words; empty if there is no choice.
+    pub reason: String,
+}
+
+/// A method of getting rows into the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestoreMethod {
+    /// Milvus imports the files.
+    #[default]
+    Import,
+    /// This program inserts the rows.
+    Insert,
 }
 
 /// The range of correct row counts: from the rows minus the delete entries, up to the rows.
@@ -154,13 +179,13 @@ impl RestorePlan {
         facts: &TargetFacts,
     ) -> Result<Self, Vec<PlanError>> {
         let mut problems = targets::existence_problems(pairs, request.options.existing, facts);
+        problems.extend(targets::subset_problems(manifest, pairs, request));
         let positions: HashMap<&CollectionRef, usize> =
             manifest.collections.iter().enumerate().map(|(at, c)| (&c.name, at)).collect();
         let mut warnings = snapshot::check_request(manifest, request).unwrap_or_else(|problem| {
             problems.push(problem);
             Vec::new()
         });
-        problems.extend(inserts::check_request(request).err());
         let mut collections = Vec::new();
         for (source, target) in pairs {
             let found = positions.get(source).and_then(|at| Some((*at, manifest.collections.get(*at)?)));
@@ -168,13 +193,24 @@ impl RestorePlan {
                 problems.push(PlanError::NotInBackup(source.clone()));
                 continue;
             };
-            if !request.options.meta_only && request.options.mode == RestoreMode::Import {
-                problems.extend(targets::segment_problems(backup, &facts.importer));
+            if !request.options.meta_only {
+                // Rows that are inserted are read by this program.
+                let reader = ImporterFacts {
+                    reads_column_groups: true,
+                    fills_missing_columns: true,
+                    ..facts.importer
+                };
+                let by_insert = request.mode() == RestoreMode::Insert;
+                let importer = if by_insert { &reader } else { &facts.importer };
+                problems.extend(targets::segment_problems(backup, importer));
             }
             if backup.schema.is_external() && backup.schema.hides_external_keys() {
                 problems.push(PlanError::ExternalKeys(backup.name.clone()));
             }
-            problems.extend(targets::schema_problem(backup, target, facts));
+            // Inserts name the fields, so that other differences than those of an import matter.
+            if request.mode() != RestoreMode::Insert {
+                problems.extend(targets::schema_problem(backup, target, facts));
+            }
             let bundle = snapshot::bundle_of(manifest, backup).unwrap_or_else(|problem| {
                 problems.push(problem);
                 None
@@ -317,6 +353,9 @@ impl CollectionPlan {
             .indexes
             .iter()
             .filter(|_| request.options.indexes || bundle.is_some())
+            .filter(|index| {
+                request.subset.named_columns().is_none_or(|names| names.contains(&index.field_name))
+            })
             .map(|index| match bundle {
                 Some(_) => index.clone(),
                 None => indexes::index_to_create(index, backup, request),
@@ -330,18 +369,26 @@ impl CollectionPlan {
                 "{target} was loaded, but cannot be loaded without its index; create an index and load it"
             ));
         }
+        let selected: Vec<&PartitionBackup> = backup
+            .partitions
+            .iter()
+            .filter(|partition| request.subset.has_partition(&partition.name))
+            .collect();
         let (partitions, jobs) = if bundle.is_some() {
             (snapshot::plan_partitions(backup, facts), Vec::new())
         } else if request.options.meta_only {
-            (backup.partitions.iter().map(jobs::plan_without_data).collect(), Vec::new())
-        } else if request.options.mode == RestoreMode::Insert {
-            (inserts::plan_partitions(backup, facts.live_rows.get(target)), Vec::new())
+            (selected.into_iter().map(jobs::plan_without_data).collect(), Vec::new())
         } else {
-            jobs::plan_partitions(backup, facts)
+            jobs::plan_partitions(&selected, facts)
         };
+        let is_adapted =
+            request.mode() == RestoreMode::Insert && action != TargetAction::Use && bundle.is_none();
+        let schema = is_adapted.then(|| {
+            insert::schema_for_inserts(&backup.schema, facts.stores_nulls, request.subset.named_columns())
+        });
         let other = request.overrides.get(target);
         let description = other.and_then(|o| o.description.as_ref()).unwrap_or(&backup.schema.description);
-        Self {
+        let mut plan = Self {
             index,
             source: backup.name.clone(),
             target: target.clone(),
@@ -354,6 +401,7 @@ impl CollectionPlan {
             },
             partitions,
             jobs,
+            schema,
             bundle,
             indexes,
             load,
@@ -363,7 +411,37 @@ impl CollectionPlan {
             description: description.clone(),
             properties: properties.before,
             properties_after: properties.after,
+        };
+        if plan.bundle.is_none() && !request.options.meta_only {
+            insert::choose_methods(&mut plan, request, facts);
         }
+        if request.subset.selects_rows() {
+            for rows in plan.partitions.iter_mut().map(|partition| &mut partition.rows) {
+                *rows = RowRange { min: 0, max: rows.max.min(request.subset.limit.unwrap_or(u64::MAX)) };
+            }
+        }
+        plan
+    }
+
+    /// Returns the partitions with rows that are inserted.
+    pub fn inserted_partitions(&self) -> impl Iterator<Item = &PartitionPlan> {
+        let inserts =
+            |plan: &&PartitionPlan| plan.method.method == RestoreMethod::Insert && plan.rows.max > 0;
+        self.partitions.iter().filter(inserts)
+    }
+
+    /// Returns the number of files to import, or to read and insert, and their total size in bytes.
+    pub fn size(&self) -> (u64, u64) {
+        let bundle = self.bundle.iter().map(|bundle| (bundle.total_files, bundle.total_bytes));
+        let jobs = self.jobs.iter().map(|job| (job.objects, job.bytes));
+        let inserts = self.inserted_partitions().map(|partition| partition.files);
+        let parts = bundle.chain(jobs).chain(inserts);
+        parts.fold((0, 0), |sum, part| (sum.0 + part.0, sum.1.saturating_add(part.1)))
+    }
+
+    /// Returns the number of import jobs and of partitions to insert.
+    pub fn steps(&self) -> usize {
+        self.jobs.len() + self.inserted_partitions().count()
     }
 
     /// Returns the import jobs of one partition, or of all partitions together.
@@ -371,26 +449,7 @@ impl CollectionPlan {
         self.jobs.iter().filter(move |job| job.scope == scope)
     }
 
-    /// Returns the number of files to read, and their total size in bytes.
-    pub fn size(&self) -> (u64, u64) {
-        let bundle = self.bundle.iter().map(|bundle| (bundle.total_files, bundle.total_bytes));
-        let jobs = self.jobs.iter().map(|job| (job.objects, job.bytes));
-        let inserts = self.inserts().map(|(_, insert)| (insert.objects, insert.bytes));
-        let parts = bundle.chain(jobs).chain(inserts);
-        parts.fold((0, 0), |sum, part| (sum.0 + part.0, sum.1.saturating_add(part.1)))
-    }
-
-    /// Returns the partitions whose rows are inserted.
-    pub fn inserts(&self) -> impl Iterator<Item = (&PartitionPlan, &PartitionInsert)> {
-        self.partitions.iter().filter_map(|partition| Some((partition, partition.insert.as_ref()?)))
-    }
-
-    /// Returns whether rows are imported or inserted into the target.
-    pub fn has_data(&self) -> bool {
-        !self.jobs.is_empty() || self.inserts().next().is_some()
-    }
-
-    /// The number of rows that the import must report, or that are inserted.
+    /// The number of rows that the import must report.
     pub fn rows(&self) -> RowRange {
         self.partitions.iter().fold(RowRange::default(), |sum, p| RowRange {
             min: sum.min.saturating_add(p.rows.min),

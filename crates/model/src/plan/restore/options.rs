@@ -8,11 +8,12 @@ use super::ExistingTargetPolicy;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestoreMode {
-    /// Milvus reads the files of the backup, in import jobs.
+    /// Small partitions are inserted where that is faster and gives the same rows; all others are imported.
     #[default]
+    Auto,
+    /// Milvus imports the files of the backup, from its own storage.
     Import,
-    /// The rows are read from the backup and inserted through the API, which needs no access to the storage of the target
-    /// and works with every release that can hold the schema.
+    /// This program reads the rows and inserts them, which needs no storage of the target and no particular version.
     Insert,
 }
 
@@ -49,7 +50,7 @@ pub struct RestoreOptions {
 impl Default for RestoreOptions {
     fn default() -> Self {
         Self {
-            mode: RestoreMode::Import,
+            mode: RestoreMode::Auto,
             existing: ExistingTargetPolicy::Refuse,
             meta_only: false,
             indexes: true,

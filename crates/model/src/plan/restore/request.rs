@@ -11,7 +11,7 @@ use crate::mapping::Mapping;
 use crate::name::{BackupName, CollectionRef};
 use crate::selection::Selection;
 
-use super::RestoreOptions;
+use super::{RestoreMode, RestoreOptions};
 
 /// A request to restore a backup.
 ///
@@ -34,6 +34,9 @@ pub struct RestoreRequest {
     /// The options that every front end offers.
     #[serde(flatten)]
     pub options: RestoreOptions,
+    /// The part of each collection to restore; by default all of it.
+    #[serde(default, skip_serializing_if = "RowSubset::is_everything")]
+    pub subset: RowSubset,
     /// Whether to keep the staging directory at the end.
     #[serde(default)]
     pub keep_staged: bool,
@@ -63,6 +66,7 @@ impl RestoreRequest {
             mapping: Mapping::identity(),
             targets: Selection::everything(),
             options: RestoreOptions::default(),
+            subset: RowSubset::default(),
             keep_staged: false,
             skip: SkipParams::default(),
             max_shards: None,
@@ -70,6 +74,53 @@ impl RestoreRequest {
             ezk_mapping: EzkMapping::default(),
             confirmed_drops: None,
         }
+    }
+
+    /// Returns the mode in which rows get into the target: a part of the rows or columns can only be inserted.
+    pub fn mode(&self) -> RestoreMode {
+        match self.options.mode {
+            RestoreMode::Auto if self.subset.selects_values() => RestoreMode::Insert,
+            mode => mode,
+        }
+    }
+}
+
+/// The part of each collection that is restored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RowSubset {
+    /// The names of the partitions; empty for all.
+    pub partitions: Vec<String>,
+    /// The largest number of rows of each collection.
+    pub limit: Option<u64>,
+    /// The names of the fields; empty for all.
+    pub columns: Vec<String>,
+}
+
+impl RowSubset {
+    /// Returns whether nothing is left out.
+    pub fn is_everything(&self) -> bool {
+        self.partitions.is_empty() && !self.selects_values()
+    }
+
+    /// Returns whether rows or fields of a partition are left out.
+    pub fn selects_values(&self) -> bool {
+        self.limit.is_some() || !self.columns.is_empty()
+    }
+
+    /// Returns whether rows of a partition are left out, so that their number is not known beforehand.
+    pub fn selects_rows(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    /// Returns whether a partition is restored.
+    pub fn has_partition(&self, name: &str) -> bool {
+        self.partitions.is_empty() || self.partitions.iter().any(|partition| partition == name)
+    }
+
+    /// Returns the names of the fields; `None` for all.
+    pub fn named_columns(&self) -> Option<&[String]> {
+        (!self.columns.is_empty()).then_some(self.columns.as_slice())
     }
 }
 
@@ -163,12 +214,14 @@ pub struct TargetFacts {
     pub max_job_bytes: Option<u64>,
     /// How the target imports.
     pub importer: ImporterFacts,
+    /// Why the rows of target collections cannot be inserted; a target that is missing here has no known obstacle.
+    pub insert_obstacles: BTreeMap<CollectionRef, String>,
+    /// Whether the target stores missing values and defaults of fields.
+    pub stores_nulls: bool,
     /// The number of rows that the backup records for each partition; needed for snapshots only.
     pub recorded_rows: BTreeMap<PartitionId, u64>,
     /// The facts about the prefix of each partition with data.
     pub prefixes: BTreeMap<PartitionId, PrefixFacts>,
-    /// The number of live rows of each partition, by the target into which they are inserted.
-    pub live_rows: BTreeMap<CollectionRef, BTreeMap<PartitionId, u64>>,
 }
 
 /// How a target imports.

@@ -1,8 +1,8 @@
 //! The plan of restoring snapshots: Milvus creates whole collections, so many options have no effect or are refused.
 
 use super::{
-    ExistingTargetPolicy, PartitionPlan, PlanError, RestoreMode, RestoreRequest, RowRange, SkipParams,
-    TargetFacts,
+    ExistingTargetPolicy, PartitionMethod, PartitionPlan, PlanError, RestoreMode, RestoreRequest, RowRange,
+    SkipParams, TargetFacts,
 };
 use crate::manifest::{BackupFormat, CollectionBackup, Manifest, SnapshotBundle};
 
@@ -17,7 +17,8 @@ pub(super) fn check_request(manifest: &Manifest, request: &RestoreRequest) -> Re
     let refused = [
         (options.existing == ExistingTargetPolicy::Use, "the import into existing collections"),
         (options.meta_only, "the restore without data"),
-        (options.mode == RestoreMode::Insert, "inserts"),
+        (options.mode == RestoreMode::Insert, "the restore by inserts"),
+        (!request.subset.is_everything(), "the restore of a part of a collection"),
         (options.truncate_by_ts, "the truncation at checkpoints"),
         (!request.ezk_mapping.is_empty(), "a mapping of encryption zones"),
         (request.max_shards.is_some_and(|most| most > 0), "a largest number of shards"),
@@ -59,7 +60,13 @@ pub(super) fn bundle_of(
 pub(super) fn plan_partitions(backup: &CollectionBackup, facts: &TargetFacts) -> Vec<PartitionPlan> {
     let plan = |(id, name): (_, &String)| {
         let rows = facts.recorded_rows.get(&id).copied().unwrap_or_default();
-        PartitionPlan { id, name: name.clone(), rows: RowRange { min: rows, max: rows }, insert: None }
+        PartitionPlan {
+            id,
+            name: name.clone(),
+            rows: RowRange { min: rows, max: rows },
+            method: PartitionMethod::default(),
+            files: (0, 0),
+        }
     };
     backup.partitions.iter().map(|partition| plan((partition.id, &partition.name))).collect()
 }

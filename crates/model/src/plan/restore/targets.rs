@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::target_schema::find_differences;
-use super::{CollectionPlan, ExistingTargetPolicy, ImporterFacts, PlanError, TargetAction, TargetFacts};
-use crate::manifest::{CollectionBackup, Segment};
+use super::{
+    CollectionPlan, ExistingTargetPolicy, ImporterFacts, PlanError, RestoreMode, RestoreRequest,
+    TargetAction, TargetFacts,
+};
+use crate::manifest::{CollectionBackup, Manifest, Segment};
 use crate::name::{CollectionRef, DEFAULT_DATABASE};
 use crate::plan::backup::segments;
 use crate::segment::{SegmentKind, StorageFormat};
@@ -22,6 +25,42 @@ pub(super) fn existence_problems(
         ExistingTargetPolicy::Use if !missing.is_empty() => vec![PlanError::TargetsMissing(missing)],
         _ => Vec::new(),
     }
+}
+
+/// Returns the problems of a request for a part of each collection.
+pub(super) fn subset_problems(
+    manifest: &Manifest,
+    pairs: &[(CollectionRef, CollectionRef)],
+    request: &RestoreRequest,
+) -> Vec<PlanError> {
+    let selected =
+        manifest.collections.iter().filter(|backup| pairs.iter().any(|(name, _)| *name == backup.name));
+    let known: BTreeSet<&str> =
+        selected.flat_map(|backup| &backup.partitions).map(|partition| partition.name.as_str()).collect();
+    let unknown = request.subset.partitions.iter().filter(|name| !known.contains(name.as_str()));
+    let unknown: Vec<String> = unknown.cloned().collect();
+    let mut problems = Vec::new();
+    if !unknown.is_empty() {
+        problems.push(PlanError::UnknownPartitions(unknown));
+    }
+    match request.mode() {
+        RestoreMode::Import if request.subset.selects_values() => {
+            problems.push(PlanError::ImportOptions(vec!["the restore of some rows or fields"]));
+        }
+        RestoreMode::Insert => {
+            let refused = [
+                (request.options.truncate_by_ts, "the truncation at checkpoints"),
+                (!request.ezk_mapping.is_empty(), "a mapping of encryption zones"),
+            ];
+            let refused = refused.into_iter().filter_map(|(given, what)| given.then_some(what));
+            let refused: Vec<&str> = refused.collect();
+            if !refused.is_empty() {
+                problems.push(PlanError::InsertOptions(refused));
+            }
+        }
+        RestoreMode::Auto | RestoreMode::Import => {}
+    }
+    problems
 }
 
 /// Returns the problem of an existing target that is used and has another schema than the backup.

@@ -168,6 +168,8 @@ impl Terms for V1Terms {
             RequestOption::Strict
             | RequestOption::SerialFlush
             | RequestOption::BinlogFormat
+            | RequestOption::InsertMode
+            | RequestOption::Columns
             | RequestOption::ReplaceUnfinished
             | RequestOption::Force => ApiTerms.option(option),
         }

@@ -7,7 +7,7 @@ use jobs::OtherPlace;
 use model::mapping::Mapping;
 use model::name::{BackupName, CollectionRef};
 use model::plan::restore::{
-    CollectionOverride, ExistingTargetPolicy, RestoreOptions, RestoreRequest, SkipParams,
+    CollectionOverride, ExistingTargetPolicy, RestoreMode, RestoreOptions, RestoreRequest, SkipParams,
 };
 use model::selection::Selection;
 
@@ -27,6 +27,8 @@ impl V1RestoreRequest {
             mapping: self.mapping()?.lenient(),
             targets: self.targets()?,
             options: RestoreOptions {
+                // Its callers see import jobs, and expect that Milvus reads the files itself.
+                mode: RestoreMode::Import,
                 meta_only: self.meta_only,
                 indexes: self.restore_index,
                 auto_index: self.use_auto_index,
