@@ -47,11 +47,17 @@ impl RestoreRun<'_> {
     /// A load that fails or does not end within `limit` costs no data, so this returns what the collection lacks then.
     pub(super) async fn load_collection(&self, plan: &CollectionPlan, limit: Duration) -> Option<String> {
         let target = &plan.target;
+        let loads_partitions = self.milvus().capabilities().loads_partitions;
         let sent = match plan.load_only.as_slice() {
-            [] => self.milvus().load(target).await,
-            some => self.milvus().load_partitions(target, some).await,
+            some @ [_, ..] if loads_partitions => self.milvus().load_partitions(target, some).await,
+            _ => self.milvus().load(target).await,
         };
         if let Err(error) = sent {
+            // A server without this call serves every collection.
+            if error.kind() == milvus::MilvusErrorKind::Unsupported && plan.jobs.is_empty() {
+                self.warnings.record(format!("{target} is not loaded: this server has no such call"));
+                return None;
+            }
             return Some(self.warn(format!("{target} is restored, but cannot be loaded: {error}")));
         }
         let started = Instant::now();

@@ -22,6 +22,8 @@ pub struct Capabilities {
     pub import_applies_deletes_by_time: bool,
     /// Has a REST service on the port of gRPC, and import jobs that read the directories of single segments (2.4.0).
     pub rest: bool,
+    /// Whether files can be imported; servers that report no release may lack this.
+    pub imports: bool,
     /// Describes the files of segments over REST (2.5.8).
     pub describe_segments: bool,
     /// Imports files that contain groups of columns (2.6.0).
@@ -40,6 +42,8 @@ pub struct Capabilities {
     pub shortens_lists: bool,
     /// Can read and add users, roles and grants as a whole (2.4.10).
     pub rbac: bool,
+    /// Whether single partitions can be loaded; Milvus Lite loads whole collections only.
+    pub loads_partitions: bool,
     /// Can skip the check of a model function's provider when a collection is created (2.6.8).
     pub skips_function_check: bool,
     /// The release that fixed the loss of imported deletes in a later compaction, if this one has that fault (2.5.27 and
@@ -92,30 +96,34 @@ impl fmt::Display for SchemaProblem {
 impl Capabilities {
     /// Derives the capabilities of a version.
     pub fn from_version(version: &ServerVersion) -> Self {
+        // A server without a release is used only by what all of them have, and by what inserts need.
+        let has = |release: Release| version.is_known() && version.at_least(release);
         Self {
             list_aliases: version.at_least((2, 3, 0)),
-            flush_persists_deletes: version.at_least((2, 3, 0)),
+            flush_persists_deletes: has((2, 3, 0)),
             flush_keeps_ids: !version.at_least((2, 6, 0)),
             import_applies_deletes_by_time: version.at_least((2, 3, 4)),
-            bulk_flush: version.at_least((2, 6, 11)),
-            rest: version.at_least((2, 4, 0)),
-            describe_segments: version.at_least((2, 5, 8)),
-            imports_column_groups: version.at_least((2, 6, 0)),
-            fills_missing_columns: version.at_least((2, 6, 0)),
+            bulk_flush: has((2, 6, 11)),
+            rest: has((2, 4, 0)),
+            imports: version.is_known(),
+            describe_segments: has((2, 5, 8)),
+            imports_column_groups: has((2, 6, 0)),
+            fills_missing_columns: has((2, 6, 0)),
             keeps_aliases_of_dropped: version.at_least((2, 4, 0)),
-            commits_imports: version.at_least((3, 0, 0)),
-            snapshots: version.at_least((3, 0, 0)),
-            exports_snapshots: version.at_least((3, 0, 1)),
-            shortens_lists: version.at_least((2, 5, 0)),
-            rbac: version.at_least((2, 4, 10)),
-            skips_function_check: version.at_least((2, 6, 8)),
+            commits_imports: has((3, 0, 0)),
+            snapshots: has((3, 0, 0)),
+            exports_snapshots: has((3, 0, 1)),
+            shortens_lists: has((2, 5, 0)),
+            rbac: has((2, 4, 10)),
+            loads_partitions: !version.is_lite(),
+            skips_function_check: has((2, 6, 8)),
             loses_imported_deletes_until: loses_imported_deletes_until(version),
             import_ends_in_ms: !version.at_least((2, 4, 24))
                 || (version.at_least((2, 5, 0)) && !version.at_least((2, 5, 6))),
             upserts: version.at_least((2, 3, 0)),
             counts_live_rows: version.at_least((2, 3, 0)),
             stores_nulls: version.at_least((2, 5, 0)),
-            inserts_auto_id_keys: version.at_least((2, 6, 3))
+            inserts_auto_id_keys: has((2, 6, 3))
                 || (version.at_least((2, 5, 19)) && !version.at_least((2, 6, 0))),
             refuses_infinite_scalars: version.at_least((2, 4, 0)),
             inserts_json_objects_only: version.at_least((2, 3, 0)) && !version.at_least((2, 4, 0)),
@@ -198,6 +206,10 @@ impl Capabilities {
             (has_outputs, "imports of the outputs of functions", (2, 5, 0), (2, 5, 7)),
             (has_outputs, "imports of the outputs of functions", (2, 6, 0), (2, 6, 14)),
         ];
+        if !self.imports {
+            let feature = "imports of files, because it reports no release".to_owned();
+            return vec![SchemaProblem { field: None, feature, since: None }];
+        }
         let is_faulty =
             |from: Release, mended: Release| self.version.at_least(from) && !self.version.at_least(mended);
         faults
@@ -239,6 +251,9 @@ impl Capabilities {
         if field.is_clustering_key {
             used.push(("clustering key".to_owned(), Some((2, 4, 0))));
         }
+        if self.version.is_lite() && !is_in_lite(field.data_type) {
+            used.push((format!("type {}, which Milvus Lite lacks", field.data_type), None));
+        }
         if field.is_function_output {
             used.push(("output of a function".to_owned(), Some((2, 5, 0))));
         }
@@ -246,6 +261,11 @@ impl Capabilities {
             .filter(|(_, since)| since.is_none_or(|since| !self.version.at_least(since)))
             .map(move |(feature, since)| SchemaProblem { field: Some(name.clone()), feature, since })
     }
+}
+
+/// Returns whether Milvus Lite 3 has a data type.
+fn is_in_lite(data_type: DataType) -> bool {
+    matches!(data_type.0, 1..=5 | 10 | 11 | 21..=24 | 26 | 101 | 104)
 }
 
 /// Returns the first release that stores values of a type; `None` for types unknown to this program.
@@ -316,6 +336,24 @@ mod tests {
         let objects_only = objects_only.map(|raw| capabilities_of(raw).inserts_json_objects_only);
         assert_eq!(objects_only, [false, true, false]);
         assert!(!capabilities_of("2.6.10").bulk_flush && capabilities_of("2.6.11").bulk_flush);
+    }
+
+    #[test]
+    fn a_server_without_a_release_gets_inserts_only() {
+        let lite = capabilities_of("milvus_lite");
+        assert!(lite.upserts && lite.counts_live_rows && lite.stores_nulls);
+        assert!(
+            !lite.imports && !lite.rest && !lite.snapshots && !lite.exports_snapshots && !lite.bulk_flush
+        );
+        let schema = Schema {
+            fields: vec![field(100, "id", DataType::INT64), field(101, "v", DataType::BINARY_VECTOR)],
+            ..Schema::default()
+        };
+        let lacks = ["field v: type BinaryVector, which Milvus Lite lacks"];
+        assert_eq!(problems("milvus_lite", &schema), lacks);
+        assert_eq!(problems("master-20260101-8b1ae98f", &schema), [""; 0]);
+        let imports = lite.import_problems(&schema);
+        assert_eq!(imports[0].to_string(), "imports of files, because it reports no release");
     }
 
     #[test]

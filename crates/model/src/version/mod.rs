@@ -32,7 +32,8 @@ pub struct UnsupportedVersion(pub ServerVersion);
 impl ServerVersion {
     /// Parses the text that Milvus reports, such as `v2.3.5-lite`.
     ///
-    /// A missing patch number, or a text without a version (a build from a branch), counts as the newest.
+    /// A missing patch number, or a text without a version (a build from a branch, or Milvus Lite), counts as the newest;
+    /// [`Self::is_known`] tells the latter.
     pub fn parse(raw: &str) -> Self {
         let raw = raw.trim();
         let release =
@@ -45,6 +46,16 @@ impl ServerVersion {
         self.release >= release
     }
 
+    /// Returns whether the text contains a release.
+    pub fn is_known(&self) -> bool {
+        self.release != (NEWEST, NEWEST, NEWEST)
+    }
+
+    /// Returns whether this is Milvus Lite, which reports no release.
+    pub fn is_lite(&self) -> bool {
+        self.raw.starts_with("milvus_lite")
+    }
+
     /// Fails if this version is not supported; the error names the version.
     pub fn supported(&self) -> Result<(), UnsupportedVersion> {
         if self.at_least(OLDEST_SUPPORTED) { Ok(()) } else { Err(UnsupportedVersion(self.clone())) }
@@ -52,6 +63,12 @@ impl ServerVersion {
 
     /// Returns a warning if this release is newer than those that this program was made for, or no release at all.
     pub fn describe_unknown(&self) -> Option<String> {
+        if !self.is_known() {
+            return Some(format!(
+                "the server reports no release of Milvus ({self}): imports, snapshots and flushes of the whole cluster are \
+                 not used"
+            ));
+        }
         self.at_least(FIRST_UNKNOWN).then(|| {
             format!(
                 "Milvus {self} is newer than the releases that this program knows (up to 3.0): it is treated like 3.0"
