@@ -105,7 +105,7 @@ async fn an_id_can_be_used_once() {
     let error = within_deadline(jobs.submit(with_id("mine, täglich", "weekly"))).await.unwrap_err();
     assert!(matches!(error, JobsError::IdTaken(_)));
     let concurrent = futures::future::join(jobs.submit(with_id("x", "a")), jobs.submit(with_id("x", "b")));
-    let (a, b) = within_deadline(concurrent).await;
+    let (a, b) = within_deadline(Box::pin(concurrent)).await;
     assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
     for bad in ["", "a\nb", &"x".repeat(129)] {
         assert_eq!(
