@@ -6,6 +6,9 @@ use model::name::{BackupName, CollectionRef};
 use crate::catalog::{BackupDetail, Catalog, L0Deletes, SegmentContents, SegmentEnds};
 use crate::{Engine, Error};
 
+/// The largest number of missing or changed files of a collection that are named.
+const SHOWN_DAMAGES: usize = 20;
+
 /// A complete backup whose binlogs can be read.
 pub(crate) struct StoredBackup {
     catalog: Catalog,
@@ -44,6 +47,19 @@ impl StoredBackup {
             known.sort_by_key(|known| (Some(known) != similar.as_ref(), known.clone()));
             Error::NoSuchCollection { backup: self.name.to_string(), collection: wanted, collections: known }
         })
+    }
+
+    /// Compares the files of a collection with the manifest, without reading them; returns what is odd.
+    pub(crate) async fn compare_files(&self, collection: &CollectionBackup) -> Result<Vec<String>, Error> {
+        let (partitions, damages) = self.catalog.inspect_collection(&self.name, collection).await?;
+        let surplus =
+            collection.partitions.iter().filter(|it| partitions.get(&it.id).is_some_and(|it| it.foreign));
+        let surplus =
+            surplus.map(|it| format!("partition {} has files that the manifest does not list", it.name));
+        let damages: Vec<String> = damages.iter().map(ToString::to_string).collect();
+        let more = damages.len().saturating_sub(SHOWN_DAMAGES);
+        let more = (more > 0).then(|| format!("{more} more files are missing or have another size"));
+        Ok(damages.into_iter().take(SHOWN_DAMAGES).chain(more).chain(surplus).collect())
     }
 
     /// Reads the delete entries of the L0 segments of a collection.

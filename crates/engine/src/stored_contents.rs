@@ -29,6 +29,8 @@ pub struct CollectionContents {
     pub partitions: Vec<PartitionContents>,
     /// The number of L0 segments, which contain deletes for the rows of the others.
     pub l0_segments: usize,
+    /// Which files are missing, have another size, or are not in the manifest; one sentence without a full stop each.
+    pub odd: Vec<String>,
 }
 
 /// What a partition of a backup holds.
@@ -115,6 +117,7 @@ async fn inspect_collection(
     backup: &StoredBackup,
     collection: &CollectionBackup,
 ) -> Result<CollectionContents, Error> {
+    let odd = backup.compare_files(collection).await?;
     let opened = backup.open_collection(collection).await?;
     let contents = opened.segments()?;
     let segments = contents.row_segments();
@@ -138,7 +141,7 @@ async fn inspect_collection(
     let scopes = collection.partitions.iter().map(|partition| PartitionScope::One(partition.id));
     let all = scopes.chain([PartitionScope::All]).flat_map(|scope| collection.segments_of(scope));
     let l0_segments = all.filter(|segment| segment.kind == SegmentKind::Deletes).count();
-    Ok(CollectionContents { name: collection.name.clone(), partitions, l0_segments })
+    Ok(CollectionContents { name: collection.name.clone(), partitions, l0_segments, odd })
 }
 
 async fn read_segment(

@@ -31,6 +31,8 @@ pub struct CollectionContentsDetail {
     pub live_rows: Option<u64>,
     /// The number of L0 segments, which contain deletes for the rows of the others.
     pub l0_segments: usize,
+    /// What is odd about its files: missing ones, those with another size, and those that the manifest does not list.
+    pub odd: Vec<String>,
     /// The partitions.
     pub partitions: Vec<PartitionContentsDetail>,
 }
@@ -106,6 +108,7 @@ impl From<&CollectionContents> for CollectionContentsDetail {
             rows: segments().map(|segment| segment.rows).sum(),
             live_rows: segments().map(|segment| Some(segment.live.as_ref()?.count)).sum(),
             l0_segments: contents.l0_segments,
+            odd: contents.odd.clone(),
             partitions: contents.partitions.iter().map(PartitionContentsDetail::from).collect(),
         }
     }

@@ -83,6 +83,38 @@ fn a_segment_that_cannot_be_read_is_odd_and_hides_no_other() {
     assert!(text.contains("unreadable") && text.contains(&format!("Odd: segment {broken}")), "{text}");
 }
 
+#[test]
+fn missing_and_surplus_files_of_any_column_are_odd() {
+    let tool = root_with_deletes();
+    let whole = inspect(&tool, &["nightly"]);
+    for collection in whole["collections"].as_array().unwrap() {
+        assert_eq!(collection["odd"], json!([]), "{collection}");
+    }
+    let segments = &whole["collections"][0]["partitions"][0]["segments"];
+    let id = segments[0]["id"].to_string();
+    // The files of the vectors: the largest directory of the segment.
+    let mut directories = vec![tool.path("backup/nightly/binlogs/insert_log")];
+    let mut of_segment = Vec::new();
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                directories.push(entry);
+            } else if entry.components().any(|part| part.as_os_str() == id.as_str()) {
+                of_segment.push(entry);
+            }
+        }
+    }
+    let vectors = of_segment.iter().max_by_key(|file| std::fs::metadata(file).unwrap().len()).unwrap();
+    std::fs::rename(vectors, vectors.with_file_name("999999")).unwrap();
+    let del = inspect(&tool, &["nightly", "del"])["collections"][0].take();
+    assert_eq!(del["live_rows"], 147, "the keys can be read");
+    let odd: Vec<&str> = del["odd"].as_array().unwrap().iter().map(|odd| odd.as_str().unwrap()).collect();
+    assert!(odd.len() == 2 && odd[0].contains(&id) && odd[0].ends_with("is missing"), "{odd:?}");
+    assert!(odd[1].contains("has files that the manifest does not list"), "{odd:?}");
+    let text = tool.run(&["inspect", "nightly"]).exits_with(0).stdout;
+    assert!(text.contains("Odd: default.del: ") && text.contains("is missing"), "{text}");
+}
+
 #[tokio::test]
 async fn the_server_answers_what_the_command_prints() {
     let world = World::new();

@@ -20,6 +20,10 @@ pub(crate) fn contents(backup: &BackupContents, with_segments: bool) -> String {
         text.push_str(&columns(&lines));
     }
     for collection in &backup.collections {
+        for odd in &collection.odd {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "Odd: {}: {odd}", collection.name);
+        }
         for partition in &collection.partitions {
             for segment in &partition.segments {
                 for odd in &segment.odd {
