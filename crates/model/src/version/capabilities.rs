@@ -22,7 +22,7 @@ pub struct Capabilities {
     pub import_applies_deletes_by_time: bool,
     /// Has a REST service on the port of gRPC, and import jobs that read the directories of single segments (2.4.0).
     pub rest: bool,
-    /// Whether files can be imported; servers that report no release may lack this.
+    /// Can import files; Milvus Lite cannot.
     pub imports: bool,
     /// Describes the files of segments over REST (2.5.8).
     pub describe_segments: bool,
@@ -42,7 +42,7 @@ pub struct Capabilities {
     pub shortens_lists: bool,
     /// Can read and add users, roles and grants as a whole (2.4.10).
     pub rbac: bool,
-    /// Whether single partitions can be loaded; Milvus Lite loads whole collections only.
+    /// Can load single partitions; Milvus Lite loads whole collections only.
     pub loads_partitions: bool,
     /// Can skip the check of a model function's provider when a collection is created (2.6.8).
     pub skips_function_check: bool,
@@ -96,8 +96,8 @@ impl fmt::Display for SchemaProblem {
 impl Capabilities {
     /// Derives the capabilities of a version.
     pub fn from_version(version: &ServerVersion) -> Self {
-        // A server without a release is used only by what all of them have, and by what inserts need.
-        let has = |release: Release| version.is_known() && version.at_least(release);
+        // Milvus Lite has what inserts need, and little else.
+        let has = |release: Release| !version.is_lite() && version.at_least(release);
         Self {
             list_aliases: version.at_least((2, 3, 0)),
             flush_persists_deletes: has((2, 3, 0)),
@@ -105,7 +105,7 @@ impl Capabilities {
             import_applies_deletes_by_time: version.at_least((2, 3, 4)),
             bulk_flush: has((2, 6, 11)),
             rest: has((2, 4, 0)),
-            imports: version.is_known(),
+            imports: !version.is_lite(),
             describe_segments: has((2, 5, 8)),
             imports_column_groups: has((2, 6, 0)),
             fills_missing_columns: has((2, 6, 0)),
@@ -207,7 +207,7 @@ impl Capabilities {
             (has_outputs, "imports of the outputs of functions", (2, 6, 0), (2, 6, 14)),
         ];
         if !self.imports {
-            let feature = "imports of files, because it reports no release".to_owned();
+            let feature = "imports of files, which Milvus Lite lacks".to_owned();
             return vec![SchemaProblem { field: None, feature, since: None }];
         }
         let is_faulty =
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_a_release_gets_inserts_only() {
+    fn milvus_lite_gets_inserts_only() {
         let lite = capabilities_of("milvus_lite");
         assert!(lite.upserts && lite.counts_live_rows && lite.stores_nulls);
         assert!(
@@ -352,8 +352,9 @@ mod tests {
         let lacks = ["field v: type BinaryVector, which Milvus Lite lacks"];
         assert_eq!(problems("milvus_lite", &schema), lacks);
         assert_eq!(problems("master-20260101-8b1ae98f", &schema), [""; 0]);
+        assert!(capabilities_of("master-20260101-8b1ae98f").imports);
         let imports = lite.import_problems(&schema);
-        assert_eq!(imports[0].to_string(), "imports of files, because it reports no release");
+        assert_eq!(imports[0].to_string(), "imports of files, which Milvus Lite lacks");
     }
 
     #[test]

@@ -32,8 +32,7 @@ pub struct UnsupportedVersion(pub ServerVersion);
 impl ServerVersion {
     /// Parses the text that Milvus reports, such as `v2.3.5-lite`.
     ///
-    /// A missing patch number, or a text without a version (a build from a branch, or Milvus Lite), counts as the newest;
-    /// [`Self::is_known`] tells the latter.
+    /// A missing patch number, or a text without a version (a build from a branch, or Milvus Lite), counts as the newest.
     pub fn parse(raw: &str) -> Self {
         let raw = raw.trim();
         let release =
@@ -46,12 +45,7 @@ impl ServerVersion {
         self.release >= release
     }
 
-    /// Returns whether the text contains a release.
-    pub fn is_known(&self) -> bool {
-        self.release != (NEWEST, NEWEST, NEWEST)
-    }
-
-    /// Returns whether this is Milvus Lite, which reports no release.
+    /// Returns whether this is Milvus Lite, which reports no release and has a part of the API.
     pub fn is_lite(&self) -> bool {
         self.raw.starts_with("milvus_lite")
     }
@@ -63,11 +57,8 @@ impl ServerVersion {
 
     /// Returns a warning if this release is newer than those that this program was made for, or no release at all.
     pub fn describe_unknown(&self) -> Option<String> {
-        if !self.is_known() {
-            return Some(format!(
-                "the server reports no release of Milvus ({self}): imports, snapshots and flushes of the whole cluster are \
-                 not used"
-            ));
+        if self.is_lite() {
+            return Some("this is Milvus Lite: it gets inserts, because it imports no files".to_owned());
         }
         self.at_least(FIRST_UNKNOWN).then(|| {
             format!(
