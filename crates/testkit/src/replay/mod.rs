@@ -195,9 +195,6 @@ pub async fn replay(
             }
             (Kind::Grpc, None) => exchange.request.clone(),
         };
-        if is_complete && exchange.method == "Upsert" {
-            upsert_in_parts(channel.clone(), &exchange).await;
-        }
         let started = Instant::now();
         let mut repeats = 0;
         let (answer, agreement) = loop {
@@ -238,40 +235,6 @@ pub async fn replay(
         compared.push(Compared { number, step, method, agreement });
     }
     compared
-}
-
-/// Does what an upsert does, which the product never calls, by a delete and an insert.
-async fn upsert_in_parts(channel: Channel, exchange: &Exchange) {
-    use prost_reflect::prost::Message;
-    use proto::milvus::{DeleteRequest, InsertRequest};
-    use proto::schema::{field_data::Field, scalar_field::Data};
-    // The messages have the same fields.
-    let Ok(rows) = InsertRequest::decode(exchange.request.as_slice()) else { return };
-    let reply = proto::milvus::MutationResult::decode(exchange.answer.message.as_slice());
-    let status = reply.ok().and_then(|reply| reply.status);
-    if exchange.answer.status != "OK" || status.is_none_or(|status| status.error_code != 0) {
-        return;
-    }
-    let mut keys = Vec::new();
-    for data in rows.fields_data.iter().take(1) {
-        if let Some(Field::Scalars(scalars)) = &data.field
-            && let Some(Data::LongData(values)) = &scalars.data
-        {
-            keys.extend(values.data.iter().map(ToString::to_string));
-        }
-    }
-    let name = rows.fields_data.first().map(|data| data.field_name.clone()).unwrap_or_default();
-    let delete = DeleteRequest {
-        db_name: rows.db_name.clone(),
-        collection_name: rows.collection_name.clone(),
-        partition_name: "_default".to_owned(),
-        expr: format!("{name} in [{}]", keys.join(", ")),
-    };
-    let part = |method: &str| Exchange { method: method.to_owned(), ..exchange.clone() };
-    if !keys.is_empty() {
-        call(channel.clone(), &part("Delete"), delete.encode_to_vec(), true).await;
-        call(channel, &part("Insert"), exchange.request.clone(), true).await;
-    }
 }
 
 /// Sends one request.
