@@ -5,7 +5,7 @@ use crate::source::{Content, OLD, Source};
 use crate::tool::Tool;
 use model::name::CollectionRef;
 use testkit::rows::Rows;
-use testkit::seed::{Library, keyed};
+use testkit::seed::keyed;
 use testkit::{fixtures, names, servers};
 
 const NONE: [&str; 0] = [];
@@ -36,14 +36,7 @@ async fn rows_of_milvus_2_2_are_inserted_into_2_3_unless_it_makes_their_keys() {
     let source = Source::on(&old, &OLD).await;
     let tool = Tool::on_disk(&old);
     tool.run(&format!("create -n nightly --filter {}", source.filter())).exits_with(0);
-    let target = Library::in_databases(&names::unique("library"), &names::unique("shop"));
-    let rename = format!(
-        "{}.*:{}.*,{}.*:{}.*",
-        source.library.books.database,
-        target.books.database,
-        source.library.orders.database,
-        target.orders.database
-    );
+    let (target, rename) = source.rename_databases();
     let to_new = Tool::on_disk_of(&tool, &new);
     let restore = format!("restore -n nightly --mode insert --rename {rename}");
     let numbered = format!("the rows of {} cannot be inserted", source.library.orders);

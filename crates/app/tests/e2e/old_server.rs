@@ -3,7 +3,7 @@
 use crate::source::{Content, OLD, Source};
 use crate::tool::Tool;
 use model::name::CollectionRef;
-use testkit::seed::{Library, keyed};
+use testkit::seed::keyed;
 use testkit::{names, servers};
 
 #[tokio::test]
@@ -12,14 +12,7 @@ async fn milvus_2_2_is_backed_up_with_a_warning_and_restored_to_2_2_and_2_3() {
     let source = Source::on(&old, &OLD).await;
     let tool = Tool::on_disk(&old);
     tool.run(&format!("create -n nightly --filter {}", source.filter())).exits_with(0).prints(&["delete"]);
-    let target = Library::in_databases(&names::unique("library"), &names::unique("shop"));
-    let rename = format!(
-        "{}.*:{}.*,{}.*:{}.*",
-        source.library.books.database,
-        target.books.database,
-        source.library.orders.database,
-        target.orders.database
-    );
+    let (target, rename) = source.rename_databases();
     for server in [old, new] {
         Tool::on_disk_of(&tool, &server).run(&format!("restore -n nightly --rename {rename}")).exits_with(0);
         let milvus = server.connect().await;

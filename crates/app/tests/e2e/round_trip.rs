@@ -3,7 +3,6 @@
 use crate::source::{Content, MAIN, ON_S3, Source};
 use crate::tool::Tool;
 use model::name::CollectionRef;
-use testkit::names;
 use testkit::seed::Library;
 use testkit::servers;
 use testkit::test_milvus::TestMilvus;
@@ -15,24 +14,13 @@ async fn assert_restored(source: &Source, target: &Library, milvus: &TestMilvus)
     }
 }
 
-/// Returns a library with new database names, and the value of `--rename` for it.
-fn rename_databases(source: &Source) -> (Library, String) {
-    let target = Library::in_databases(&names::unique("library"), &names::unique("shop"));
-    let pairs = [
-        (&source.library.books.database, &target.books.database),
-        (&source.library.orders.database, &target.orders.database),
-    ];
-    let rename = pairs.map(|(from, to)| format!("{from}.*:{to}.*")).join(",");
-    (target, rename)
-}
-
 #[tokio::test]
 async fn a_library_is_restored_into_other_databases_of_the_same_server() {
     let Some(server) = servers::milvus() else { return };
     let source = Source::on(&server, &MAIN).await;
     let tool = Tool::on_disk(&server);
     source.back_up(&tool, "nightly");
-    let (target, rename) = rename_databases(source);
+    let (target, rename) = source.rename_databases();
     let run = tool.run(&format!("restore -n nightly --rename {rename}")).exits_with(0);
     run.prints(&["6,993 rows counted in the target, as expected"]);
     let milvus = server.connect().await;
@@ -58,7 +46,7 @@ async fn a_library_on_s3_is_restored_from_another_bucket() {
     let source = Source::on(&server, &ON_S3).await;
     let tool = Tool::on_s3(&server, &s3).await;
     source.back_up(&tool, "nightly");
-    let (target, rename) = rename_databases(source);
+    let (target, rename) = source.rename_databases();
     tool.run(&format!("restore -n nightly --rename {rename}")).exits_with(0);
     let milvus = server.connect().await;
     assert_restored(source, &target, &milvus).await;

@@ -69,6 +69,17 @@ impl Source {
         format!("{}.*,{}.*", self.library.books.database, self.library.orders.database)
     }
 
+    /// Returns a library with new database names, and the value of `--rename` for it.
+    pub(crate) fn rename_databases(&self) -> (Library, String) {
+        let target = Library::in_databases(&names::unique("library"), &names::unique("shop"));
+        let pairs = [
+            (&self.library.books.database, &target.books.database),
+            (&self.library.orders.database, &target.orders.database),
+        ];
+        let rename = pairs.map(|(from, to)| format!("{from}.*:{to}.*")).join(",");
+        (target, rename)
+    }
+
     /// Backs up the library under this name.
     pub(crate) fn back_up(&self, tool: &Tool, name: &str) {
         tool.run(&format!("create -n {name} --filter {}", self.filter())).exits_with(0);

@@ -10,15 +10,26 @@ use crate::tool::{NOWHERE, Tool};
 /// (`broken`), and two directories that are not backups.
 pub(crate) fn backup_root() -> Tool {
     let tool = Tool::new(NOWHERE);
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
     for (from, to) in [("full_v0415", "older"), ("full_v0516", "newer")] {
-        copy_directory(&fixtures.join(from), &tool.path("backup").join(to));
+        copy_fixture(from, &tool.path("backup").join(to));
     }
     tool.write("backup/begun/binlogs/insert_log/1/2/3/100/4", "x");
     tool.write("backup/broken/meta/backup_meta.json", "{\"name\": ");
     tool.write("backup/insert_log/1", "Milvus's own");
     tool.write("backup/notes/readme.txt", "no backup");
     tool
+}
+
+/// Creates a backup root with the backup `nightly` of Milvus 2.5.27, which has six L0 segments.
+pub(crate) fn root_with_l0() -> Tool {
+    let tool = Tool::new(NOWHERE);
+    copy_fixture("m2527_l0", &tool.path("backup/nightly"));
+    tool
+}
+
+/// Copies a recorded backup of the testkit to a backup root.
+pub(crate) fn copy_fixture(name: &str, to: &Path) {
+    copy_directory(&testkit::fixtures::path(&format!("backups/{name}")), to);
 }
 
 pub(crate) fn copy_directory(from: &Path, to: &Path) {

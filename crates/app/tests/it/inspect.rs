@@ -3,18 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::documents::copy_directory;
+use crate::documents::{copy_fixture, root_with_l0};
 use crate::rest_v2::Api;
 use crate::serving::World;
-use crate::tool::{NOWHERE, Tool};
-
-/// A backup root with a backup of Milvus 2.5.27 that has deletes in L0 segments; no Milvus answers.
-fn root_with_deletes() -> Tool {
-    let tool = Tool::new(NOWHERE);
-    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
-    copy_directory(&fixtures.join("m2527_l0"), &tool.path("backup/nightly"));
-    tool
-}
+use crate::tool::Tool;
 
 fn inspect(tool: &Tool, arguments: &[&str]) -> Value {
     let arguments = [&["inspect"], arguments, &["-o", "json"]].concat();
@@ -23,7 +15,7 @@ fn inspect(tool: &Tool, arguments: &[&str]) -> Value {
 
 #[test]
 fn live_rows_and_ranges_are_read_from_the_files() {
-    let tool = root_with_deletes();
+    let tool = root_with_l0();
     let all = inspect(&tool, &["nightly"]);
     let collections = all["collections"].as_array().unwrap();
     let counts: Vec<_> = collections
@@ -56,7 +48,7 @@ fn live_rows_and_ranges_are_read_from_the_files() {
 
 #[test]
 fn a_segment_that_cannot_be_read_is_odd_and_hides_no_other() {
-    let tool = root_with_deletes();
+    let tool = root_with_l0();
     let del = inspect(&tool, &["nightly", "del"]);
     let partition = del["collections"][0]["partitions"].as_array().unwrap()[0].clone();
     let broken = partition["segments"][0]["id"].to_string();
@@ -85,7 +77,7 @@ fn a_segment_that_cannot_be_read_is_odd_and_hides_no_other() {
 
 #[test]
 fn missing_and_surplus_files_of_any_column_are_odd() {
-    let tool = root_with_deletes();
+    let tool = root_with_l0();
     let whole = inspect(&tool, &["nightly"]);
     for collection in whole["collections"].as_array().unwrap() {
         assert_eq!(collection["odd"], json!([]), "{collection}");
@@ -118,10 +110,9 @@ fn missing_and_surplus_files_of_any_column_are_odd() {
 #[tokio::test]
 async fn the_server_answers_what_the_command_prints() {
     let world = World::new();
-    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
-    copy_directory(&fixtures.join("m2527_l0"), &world.path("backup/nightly"));
+    copy_fixture("m2527_l0", &world.path("backup/nightly"));
     let api = Api::start(&world).await;
-    let printed = inspect(&root_with_deletes(), &["nightly", "delstr"]);
+    let printed = inspect(&root_with_l0(), &["nightly", "delstr"]);
     let path = "/backups/latest/inspect?collection=delstr";
     let answered = api.send("GET", path, None, &[]).await.has_status(200).json();
     assert_eq!(answered, printed);

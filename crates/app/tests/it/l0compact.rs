@@ -2,16 +2,8 @@
 
 use serde_json::Value;
 
-use crate::documents::copy_directory;
-use crate::tool::{NOWHERE, Tool};
-
-/// A backup root with a backup of Milvus 2.5.27 that has six L0 segments.
-fn root_with_l0() -> Tool {
-    let tool = Tool::new(NOWHERE);
-    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
-    copy_directory(&fixtures.join("m2527_l0"), &tool.path("backup/nightly"));
-    tool
-}
+use crate::documents::root_with_l0;
+use crate::tool::Tool;
 
 /// Returns the numbers of L0 segments and delta logs of a collection.
 fn count_deletes(tool: &Tool, backup: &str, collection: &str) -> (usize, usize) {

@@ -2,16 +2,7 @@
 
 use serde_json::Value;
 
-use crate::documents::copy_directory;
-use crate::tool::{NOWHERE, Tool};
-
-/// A backup root with a backup of Milvus 2.5.27 that has deletes in L0 segments; no Milvus answers.
-fn root_with_deletes() -> Tool {
-    let tool = Tool::new(NOWHERE);
-    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/backups");
-    copy_directory(&fixtures.join("m2527_l0"), &tool.path("backup/nightly"));
-    tool
-}
+use crate::documents::root_with_l0;
 
 fn parse_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -35,7 +26,7 @@ fn sorted(mut rows: Vec<Value>, key: &str) -> Vec<Value> {
 
 #[test]
 fn the_live_rows_of_a_collection_are_one_json_object_each() {
-    let tool = root_with_deletes();
+    let tool = root_with_l0();
     for (collection, key, expected) in [("del", "id", 147), ("delstr", "pk", 20)] {
         let rows = parse_lines(&tool.run(&["rows", "nightly", collection]).exits_with(0).stdout);
         assert_eq!(rows.len(), expected);
@@ -49,7 +40,7 @@ fn the_live_rows_of_a_collection_are_one_json_object_each() {
 
 #[test]
 fn columns_partitions_and_numbers_of_rows_can_be_chosen() {
-    let tool = root_with_deletes();
+    let tool = root_with_l0();
     let chosen =
         tool.run(&["rows", "nightly", "del", "--columns", "n,id", "--limit", "3"]).exits_with(0).stdout;
     assert_eq!(chosen.lines().count(), 3);
@@ -72,7 +63,7 @@ fn columns_partitions_and_numbers_of_rows_can_be_chosen() {
 
 #[test]
 fn a_filter_chooses_rows_by_fields_that_need_not_be_shown() {
-    let tool = root_with_deletes();
+    let tool = root_with_l0();
     let all = recorded("del", "id", None);
     let wanted = |row: &&Value| {
         let [id, n] = ["id", "n"].map(|key| row[key].as_i64().unwrap());
@@ -100,7 +91,7 @@ fn a_filter_chooses_rows_by_fields_that_need_not_be_shown() {
 
 #[test]
 fn what_does_not_exist_is_named_with_what_does() {
-    let tool = root_with_deletes();
+    let tool = root_with_l0();
     for (arguments, code, expected) in [
         (["rows", "nightly", "dell"].as_slice(), 3, "has no collection default.dell; it has default.del,"),
         (&["rows", "nightly", "del", "--columns", "nn"], 3, "has no field nn; it has "),
