@@ -81,14 +81,11 @@ impl Error {
             }
             Self::Cancelled => FailureKind::Interrupted,
             Self::Storage(error) => kind_of_storage_error(error),
-            Self::Contents(error) => {
-                match error.storage_error() {
-                    // A file that the manifest records does not exist.
-                    Some(error) if error.kind() == StorageErrorKind::NotFound => FailureKind::Damaged,
-                    Some(error) => kind_of_storage_error(error),
-                    None => FailureKind::Damaged,
-                }
-            }
+            Self::Contents(error) => match error.storage_error() {
+                Some(error) if error.kind() != StorageErrorKind::NotFound => kind_of_storage_error(error),
+                // A file that the manifest records is damaged, or does not exist.
+                _ => FailureKind::Damaged,
+            },
             Self::Milvus(error) | Self::ImportRefused(error) => kind_of_milvus_error(error),
             Self::During { source, .. } | Self::InsertStopped { source, .. } => source.kind(),
             Self::InsertUnanswered { source, .. } => kind_of_milvus_error(source),

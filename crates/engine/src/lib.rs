@@ -57,7 +57,7 @@ pub use report::{
     RbacRestored, RestoreReport,
 };
 pub use restore::PreparedRestore;
-pub use rows::FilterError;
+pub use rows::{FilterError, RowKey};
 pub use snapshot_job::{SnapshotJob, SnapshotJobKind};
-pub use stored_contents::{CollectionContents, LiveRows, PartitionContents, StoredKey, StoredSegment};
+pub use stored_contents::{CollectionContents, LiveRows, PartitionContents, StoredSegment};
 pub use stored_rows::{RowQuery, StoredRows};

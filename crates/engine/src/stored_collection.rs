@@ -18,8 +18,9 @@ pub(crate) struct StoredBackup {
 
 /// A collection of a backup, with the deletes of its L0 segments.
 pub(crate) struct StoredCollection<'a> {
-    backup: &'a StoredBackup,
-    pub(crate) collection: &'a CollectionBackup,
+    catalog: &'a Catalog,
+    backup: &'a BackupName,
+    collection: &'a CollectionBackup,
     l0: L0Deletes,
 }
 
@@ -41,11 +42,10 @@ impl StoredBackup {
     pub(crate) fn find_collection(&self, name: &CollectionRef) -> Result<&CollectionBackup, Error> {
         let collections = &self.detail.manifest.collections;
         collections.iter().find(|collection| collection.name == *name).ok_or_else(|| {
-            let mut known: Vec<String> = collections.iter().map(|it| it.name.to_string()).collect();
             let wanted = name.to_string();
-            let similar = model::most_similar(&wanted, known.iter().map(String::as_str)).map(str::to_owned);
-            known.sort_by_key(|known| (Some(known) != similar.as_ref(), known.clone()));
-            Error::NoSuchCollection { backup: self.name.to_string(), collection: wanted, collections: known }
+            let known = collections.iter().map(|it| it.name.to_string()).collect();
+            let collections = similar_first(&wanted, known);
+            Error::NoSuchCollection { backup: self.name.to_string(), collection: wanted, collections }
         })
     }
 
@@ -62,23 +62,38 @@ impl StoredBackup {
         Ok(damages.into_iter().take(SHOWN_DAMAGES).chain(more).chain(surplus).collect())
     }
 
-    /// Reads the delete entries of the L0 segments of a collection.
+    /// Opens a collection for reading its rows.
     pub(crate) async fn open_collection<'a>(
         &'a self,
         collection: &'a CollectionBackup,
     ) -> Result<StoredCollection<'a>, Error> {
-        let l0 = self.catalog.read_l0(&self.name, collection, SegmentEnds::new()).await?;
-        Ok(StoredCollection { backup: self, collection, l0 })
+        StoredCollection::open(&self.catalog, &self.name, collection).await
     }
 }
 
-impl StoredCollection<'_> {
+impl<'a> StoredCollection<'a> {
+    /// Reads the delete entries of the L0 segments of a collection.
+    pub(crate) async fn open(
+        catalog: &'a Catalog,
+        backup: &'a BackupName,
+        collection: &'a CollectionBackup,
+    ) -> Result<Self, Error> {
+        let l0 = catalog.read_l0(backup, collection, SegmentEnds::new()).await?;
+        Ok(Self { catalog, backup, collection, l0 })
+    }
+
     /// Opens the segments for reading; fails if the schema has no primary key that can be read.
     pub(crate) fn segments(&self) -> Result<SegmentContents<'_>, Error> {
-        let StoredBackup { catalog, name, .. } = self.backup;
-        catalog.open_segments(name, self.collection, &self.l0).ok_or_else(|| Error::NoKey {
+        self.catalog.open_segments(self.backup, self.collection, &self.l0).ok_or_else(|| Error::NoKey {
             collection: self.collection.name.to_string(),
-            backup: name.to_string(),
+            backup: self.backup.to_string(),
         })
     }
+}
+
+/// Returns names in alphabetical order, but that which resembles the wanted one most first.
+pub(crate) fn similar_first(wanted: &str, mut names: Vec<String>) -> Vec<String> {
+    let similar = model::most_similar(wanted, names.iter().map(String::as_str)).map(str::to_owned);
+    names.sort_by_cached_key(|name| (Some(name) != similar.as_ref(), name.clone()));
+    names
 }

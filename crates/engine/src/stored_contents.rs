@@ -11,7 +11,7 @@ use model::ids::{FieldId, PartitionScope, SegmentId, Tso};
 use model::manifest::{CollectionBackup, PartitionBackup, Schema, Segment};
 use model::name::{BackupName, CollectionRef};
 use model::segment::{SegmentKind, StorageFormat};
-use rows::ReadOptions;
+use rows::{ReadOptions, RowKey};
 
 use crate::catalog::SegmentContents;
 use crate::stored_collection::StoredBackup;
@@ -69,16 +69,7 @@ pub struct LiveRows {
     /// The earliest and the latest timestamp.
     pub times: Option<(Tso, Tso)>,
     /// The lowest and the highest key; texts are compared by their bytes.
-    pub keys: Option<(StoredKey, StoredKey)>,
-}
-
-/// The value of a primary key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StoredKey {
-    /// A key of type Int64.
-    Int64(i64),
-    /// A key of type `VarChar`; what is not UTF-8 is replaced.
-    VarChar(String),
+    pub keys: Option<(RowKey, RowKey)>,
 }
 
 impl Engine {
@@ -217,9 +208,9 @@ impl LiveRows {
         self.times = unite(self.times.take(), times);
         let numbers =
             keys.as_primitive_opt::<Int64Type>().and_then(|keys| range_of(keys.values().iter().copied()));
-        let numbers = numbers.map(|(first, last)| (StoredKey::Int64(first), StoredKey::Int64(last)));
+        let numbers = numbers.map(|(first, last)| (RowKey::Int64(first), RowKey::Int64(last)));
         let texts = keys.as_binary_opt::<i32>().and_then(|keys| range_of(keys.iter().flatten()));
-        let text = |bytes: &[u8]| StoredKey::VarChar(String::from_utf8_lossy(bytes).into_owned());
+        let text = |bytes: &[u8]| RowKey::VarChar(String::from_utf8_lossy(bytes).into_owned());
         let texts = texts.map(|(first, last)| (text(first), text(last)));
         self.keys = unite(self.keys.take(), numbers.or(texts));
     }
@@ -241,12 +232,10 @@ fn unite<T: Ord>(one: Option<(T, T)>, other: Option<(T, T)>) -> Option<(T, T)> {
 
 /// Returns the name of the field whose files are in a directory.
 fn name_of(schema: &Schema, id: FieldId) -> String {
-    let declared = schema.stored_fields().find(|field| field.id == id.0);
-    match declared {
-        Some(field) => field.name.clone(),
-        None if id == FieldId::ROW_ID => "RowID".to_owned(),
-        None if id == FieldId::TIMESTAMP => "Timestamp".to_owned(),
-        None if schema.hidden_field() == Some(id) => "$meta".to_owned(),
-        None => format!("field {id}"),
-    }
+    let column = schema.stored_columns().find(|(known, _)| *known == id).map(|(_, name)| name.to_owned());
+    column.unwrap_or_else(|| match id {
+        FieldId::ROW_ID => "RowID".to_owned(),
+        FieldId::TIMESTAMP => "Timestamp".to_owned(),
+        other => format!("field {other}"),
+    })
 }

@@ -5,14 +5,12 @@ use std::ops::ControlFlow;
 use arrow_array::RecordBatch;
 use arrow_select::filter::filter_record_batch;
 use model::ids::FieldId;
-use model::manifest::{CollectionBackup, Schema};
+use model::manifest::CollectionBackup;
 use model::name::{BackupName, CollectionRef};
 use rows::{Filter, FilterError, ReadOptions};
 
+use crate::stored_collection::similar_first;
 use crate::{Engine, Error, JobCtx};
-
-/// The name of the field with undeclared keys.
-const DYNAMIC_FIELD: &str = "$meta";
 
 /// The number of rows that are read at once if only a few are wanted.
 const FEW_ROWS: usize = 256;
@@ -174,20 +172,12 @@ fn refused(collection: &CollectionBackup, error: FilterError) -> Error {
     Error::Filter { collection: collection.name.to_string(), error }
 }
 
-/// Returns the names of the fields whose values are stored.
-fn column_names(schema: &Schema) -> Vec<&str> {
-    let declared = schema.stored_fields().map(|field| field.name.as_str());
-    declared.chain(schema.hidden_field().map(|_| DYNAMIC_FIELD)).collect()
-}
-
 /// Finds the ids of fields by their names; fails if one does not exist.
 fn find_columns(collection: &CollectionBackup, names: &[String]) -> Result<Vec<FieldId>, Error> {
-    let schema = &collection.schema;
+    let columns = || collection.schema.stored_columns();
     let find = |name: &String| {
-        let declared = schema.stored_fields().find(|field| field.name == *name);
-        let hidden = || schema.hidden_field().filter(|_| name == DYNAMIC_FIELD);
-        let found = declared.map(|field| FieldId(field.id)).or_else(hidden);
-        found.ok_or_else(|| unknown(collection, "field", name, column_names(schema)))
+        let found = columns().find(|(_, known)| known == name).map(|(id, _)| id);
+        found.ok_or_else(|| unknown(collection, "field", name, columns().map(|(_, name)| name)))
     };
     names.iter().map(find).collect()
 }
@@ -197,17 +187,20 @@ fn check_partition<'a>(collection: &CollectionBackup, name: &'a str) -> Result<&
     if known().any(|known| known == name) {
         return Ok(name);
     }
-    Err(unknown(collection, "partition", name, known().collect()))
+    Err(unknown(collection, "partition", name, known()))
 }
 
 /// Makes an error of a part that a collection does not have, with those that it has.
-fn unknown(collection: &CollectionBackup, part: &'static str, name: &str, mut known: Vec<&str>) -> Error {
-    let similar = model::most_similar(name, known.iter().copied());
-    known.sort_by_key(|known| (Some(*known) != similar, *known));
+fn unknown<'a>(
+    collection: &CollectionBackup,
+    part: &'static str,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Error {
     Error::NoSuchPart {
         collection: collection.name.to_string(),
         part,
         name: name.to_owned(),
-        known: known.into_iter().map(str::to_owned).collect(),
+        known: similar_first(name, known.map(str::to_owned).collect()),
     }
 }

@@ -41,6 +41,13 @@ pub struct CollectionInfo {
     pub is_alias: bool,
 }
 
+impl CollectionInfo {
+    /// Returns the schema with the properties of the collection: whether keys can be inserted depends on one.
+    pub fn into_schema(self) -> Schema {
+        Schema { properties: self.properties, ..self.schema }
+    }
+}
+
 impl Milvus {
     /// Describes the collection that has this name or this alias.
     pub async fn describe_collection(

@@ -31,7 +31,7 @@ mod segment;
 mod values;
 
 pub use deletes::{
-    DeleteEntry, DeleteMap, DeletedKey, DeltaFile, DeltaFiles, KeyType, SegmentDeletes, count_delete_entries,
+    DeleteEntry, DeleteMap, DeltaFile, DeltaFiles, KeyType, RowKey, SegmentDeletes, count_delete_entries,
     encode_delta_log,
 };
 pub use error::{Place, Reason, RowsError, Unsupported};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{CollectionContents, PartitionContents, StoredKey, StoredSegment};
+use engine::{CollectionContents, PartitionContents, StoredSegment};
 use model::ids::Tso;
 use model::name::BackupName;
 use model::segment::StorageFormat;
@@ -83,11 +83,11 @@ pub enum RowKey {
     Text(String),
 }
 
-impl From<&StoredKey> for RowKey {
-    fn from(key: &StoredKey) -> Self {
+impl From<&engine::RowKey> for RowKey {
+    fn from(key: &engine::RowKey) -> Self {
         match key {
-            StoredKey::Int64(key) => Self::Number(*key),
-            StoredKey::VarChar(key) => Self::Text(key.clone()),
+            engine::RowKey::Int64(key) => Self::Number(*key),
+            engine::RowKey::VarChar(key) => Self::Text(key.clone()),
         }
     }
 }

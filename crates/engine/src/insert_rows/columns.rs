@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use model::ids::FieldId;
-use model::manifest::{DataType, Field, KeyValue, Schema, StructArrayField};
+use model::manifest::{DYNAMIC_FIELD, DataType, Field, KeyValue, Schema, StructArrayField};
 use model::version::Capabilities;
 
 use super::InsertProblem;
 
-/// The name of the field with undeclared keys.
-const DYNAMIC_FIELD: &str = "$meta";
 /// The property with which a collection accepts keys although it makes them itself.
 const ALLOW_AUTO_ID: &str = "allow_insert_auto_id";
 

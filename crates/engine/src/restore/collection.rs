@@ -29,6 +29,8 @@ pub(super) struct Attempt {
     /// Whether the target exists because of this restore.
     pub(super) created: bool,
     pub(super) partitions: Vec<PartitionRows>,
+    /// The largest number of rows that the target may have because of inserts.
+    inserted: u64,
     pub(super) lacks: Vec<String>,
 }
 
@@ -43,7 +45,7 @@ impl RestoreRun<'_> {
         let mut result = self.restore_into_target(plan, data, &mut attempt).await;
         if let Err(lost @ Error::JobLost { .. }) = &result
             && attempt.created
-            && self.drop_own_target(plan, &data.importer).await
+            && self.drop_own_target(plan, &data.importer, attempt.inserted).await
         {
             self.warnings.record(format!("{lost}; {} is created anew and imported again", plan.target));
             let dropped = attempt.dropped;
@@ -65,7 +67,7 @@ impl RestoreRun<'_> {
             && attempt.created
             && self.prepared.request.options.cleanup_on_failure
         {
-            attempt.created = !self.drop_own_target(plan, &data.importer).await;
+            attempt.created = !self.drop_own_target(plan, &data.importer, attempt.inserted).await;
         }
         if attempt.created && self.put_back_aliases(&plan.target, &attempt.aliases).await.is_none() {
             attempt.aliases.clear();
@@ -126,7 +128,7 @@ impl RestoreRun<'_> {
         if inserts {
             let inserting = data.while_readable(insert.run(&data.insert_permits).boxed());
             let inserted = ctx.run(inserting).await;
-            self.record_inserts(&plan.target, insert.account.most_rows());
+            attempt.inserted = insert.account.most_rows();
             attempt.partitions.extend(insert.account.partition_rows(plan));
             inserted.map_err(|error| insert.account.describe_failure(plan, error))?;
         }

@@ -38,11 +38,17 @@ impl RestoreRun<'_> {
 
     /// Drops a target that this restore created, unless it contains rows that this restore did not bring.
     ///
-    /// Returns whether it was dropped; if not, a warning says why.
-    pub(super) async fn drop_own_target(&self, plan: &CollectionPlan, importer: &Importer) -> bool {
+    /// `inserted` is the largest number of rows that the target may have because of inserts. Returns whether it was
+    /// dropped; if not, a warning says why.
+    pub(super) async fn drop_own_target(
+        &self,
+        plan: &CollectionPlan,
+        importer: &Importer,
+        inserted: u64,
+    ) -> bool {
         let target = &plan.target;
         let dropped = async {
-            let foreign = self.count_foreign_rows(plan, importer).await?;
+            let foreign = self.count_foreign_rows(plan, importer, inserted).await?;
             if foreign == 0 {
                 self.milvus().drop_collection(target).await?;
             }
@@ -67,8 +73,13 @@ impl RestoreRun<'_> {
         }
     }
 
-    /// Counts the rows of a target that its import jobs do not account for, after a flush.
-    async fn count_foreign_rows(&self, plan: &CollectionPlan, importer: &Importer) -> Result<u64, Error> {
+    /// Counts the rows of a target that neither its import jobs nor the inserts account for, after a flush.
+    async fn count_foreign_rows(
+        &self,
+        plan: &CollectionPlan,
+        importer: &Importer,
+        inserted: u64,
+    ) -> Result<u64, Error> {
         let target = &plan.target;
         self.milvus().flush(target).await?;
         let segments = self.milvus().segments(target).await?;
@@ -79,7 +90,7 @@ impl RestoreRun<'_> {
         }
         let found: u64 = flushed.iter().map(|segment| segment.rows).sum();
         // Some of the inserted rows may not have arrived, so others may be taken for them.
-        Ok(found.saturating_sub(imported.saturating_add(self.inserted_rows(target))))
+        Ok(found.saturating_sub(imported.saturating_add(inserted)))
     }
 
     /// Returns the import jobs of this restore into a target, also those whose ids it never learned.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::{CollectionInfo, MilvusErrorKind};
-use model::manifest::Schema;
 use model::mapping::Targets;
 use model::name::{CollectionRef, DEFAULT_DATABASE};
 use model::plan::restore::{DataAccess, ExistingTargetPolicy, RestoreRequest, TargetFacts};
@@ -53,13 +52,11 @@ pub(super) async fn inspect_target(
         }
         ExistingTargetPolicy::Use => {
             let described = describe_targets(target, &existing).await?.into_iter();
-            // Whether keys can be inserted depends on a property.
-            let with_properties =
-                |info: CollectionInfo| Schema { properties: info.properties, ..info.schema };
-            described
-                .map(|(name, info)| (name, (info.num_partitions, with_properties(info))))
-                .map(|(name, (partitions, schema))| (name, (schema, partitions)))
-                .collect()
+            let schema_of = |info: CollectionInfo| {
+                let num_partitions = info.num_partitions;
+                (info.into_schema(), num_partitions)
+            };
+            described.map(|(name, info)| (name, schema_of(info))).collect()
         }
         ExistingTargetPolicy::Refuse => BTreeMap::new(),
     };

@@ -13,6 +13,7 @@ mod inspect;
 mod job;
 mod job_history;
 mod new_files;
+mod plan_warnings;
 mod preflight;
 mod proof;
 mod queue;
@@ -24,15 +25,12 @@ mod truncation;
 pub(crate) use data_access::determine_data_access;
 pub(crate) use preflight::{check_restore_request, describe_silent_rest};
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use milvus::Milvus;
 use model::manifest::{BackupFormat, Manifest, Rbac};
-use model::name::CollectionRef;
 use model::plan::restore::{CollectionPlan, RestorePlan, RestoreRequest};
 use tokio::sync::Semaphore;
 
@@ -102,8 +100,6 @@ struct RestoreRun<'a> {
     engine: &'a Engine,
     /// The warnings recorded so far, beside those of the plan.
     warnings: Warnings<'a>,
-    /// The largest number of rows that each target may have because of inserts.
-    inserted: Mutex<HashMap<CollectionRef, u64>>,
     ctx: &'a JobCtx,
 }
 
@@ -143,8 +139,10 @@ impl Engine {
     /// Executes the plan; a failure of a single collection is part of the report, not an error.
     pub async fn restore(&self, prepared: PreparedRestore, ctx: &JobCtx) -> Result<RestoreReport, Error> {
         // Boxed to keep the future of the caller small.
-        let (warnings, inserted) = (Warnings::new(ctx, Vec::new()), Mutex::default());
-        RestoreRun { prepared, engine: self, warnings, inserted, ctx }.execute().boxed().await
+        RestoreRun { prepared, engine: self, warnings: Warnings::new(ctx, Vec::new()), ctx }
+            .execute()
+            .boxed()
+            .await
     }
 }
 
@@ -171,7 +169,7 @@ impl RestoreRun<'_> {
 
     /// Executes the plan and removes the staging directory at the end.
     async fn execute_plan(&self, reader: Option<&Lease>) -> Result<RestoreReport, Error> {
-        let Self { prepared, engine, warnings: recorded, ctx, .. } = self;
+        let Self { prepared, engine, warnings: recorded, ctx } = self;
         let plan = &prepared.plan;
         ctx.emit(Event::Phase(Phase::Create));
         ctx.run(self.create_databases()).await?;
@@ -182,8 +180,8 @@ impl RestoreRun<'_> {
         self.emit_totals();
         let importer = Importer::new(self.milvus().clone(), &engine.config.limits, plan.jobs().count());
         let insert_permits = Semaphore::new(insert::PARTITIONS_AT_ONCE);
-        let (proof, staging_used) = (Proof::new(), staging.as_ref());
-        let data = DataImport { importer, insert_permits, proof, staging: staging_used, reader };
+        let proof = Proof::new();
+        let data = DataImport { importer, insert_permits, proof, staging: staging.as_ref(), reader };
         let collections = self.restore_collections(&data).boxed().await;
         ctx.emit(Event::Phase(Phase::Finish));
         let mut warnings = plan.warnings.clone();
@@ -228,18 +226,6 @@ impl RestoreRun<'_> {
     fn warn(&self, warning: String) -> String {
         self.ctx.warn(warning.as_str());
         warning
-    }
-
-    /// Records how many rows a target may have because of inserts.
-    fn record_inserts(&self, target: &CollectionRef, rows: u64) {
-        let mut inserted = self.inserted.lock().unwrap_or_else(PoisonError::into_inner);
-        *inserted.entry(target.clone()).or_default() += rows;
-    }
-
-    /// Returns the largest number of rows that a target may have because of inserts.
-    fn inserted_rows(&self, target: &CollectionRef) -> u64 {
-        let inserted = self.inserted.lock().unwrap_or_else(PoisonError::into_inner);
-        inserted.get(target).copied().unwrap_or_default()
     }
 
     fn milvus(&self) -> &Milvus {

@@ -5,25 +5,27 @@ use std::time::Instant;
 
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use milvus::{Milvus, MilvusErrorKind};
+use milvus::Milvus;
 use model::ids::{PartitionId, PartitionScope};
 use model::layout::backup::ManifestFile;
 use model::manifest::{BackupFormat, CollectionBackup, Manifest};
 use model::mapping::Targets;
 use model::name::CollectionRef;
 use model::plan::restore::{
-    CollectionPlan, DataAccess, ExistingTargetPolicy, ImportJob, ImporterFacts, PlanError, PrefixFacts,
-    RbacAdditions, RestoreMode, RestorePlan, RestoreRequest, TargetAction, TargetFacts, schema_for_inserts,
+    DataAccess, ExistingTargetPolicy, ImporterFacts, PlanError, PrefixFacts, RbacAdditions, RestoreMode,
+    RestorePlan, RestoreRequest, TargetFacts, schema_for_inserts,
 };
-use model::segment::SegmentKind;
-use model::version::{Capabilities, ServerVersion};
+use model::version::ServerVersion;
 
 use super::PreparedRestore;
 use super::data_access::determine_data_access;
 use super::delete_effects::find_delete_effects;
 use super::destroyed_snapshots::find_destroyed_snapshots;
-use super::insert::{InsertCheck, Obstacle};
+use super::insert::InsertCheck;
 use super::inspect::{CONCURRENT_CALLS, inspect_target};
+use super::plan_warnings::{
+    describe_endangered_deletes, describe_unknown_indexes, describe_unused_keys, describe_used_targets,
+};
 use super::truncation::{CollectionEnds, find_ends};
 use crate::backup::{confirm_source_root, list_collections_of};
 use crate::catalog::{BackupDetail, BackupFacts, Catalog, describe_imported_rows, reject_damages};
@@ -97,7 +99,8 @@ pub(crate) async fn check_restore_request(
         Ok(plan) => {
             checked.drops = plan.dropped_targets().cloned().collect();
             if request.mode() == RestoreMode::Insert {
-                problems.extend(obstacle_errors(checked.insert_check(request).compare_fields(&plan)));
+                let obstacles = checked.insert_check(request).compare_fields(&plan);
+                problems.extend(obstacles.into_iter().map(Error::from));
             }
         }
         Err(found) => problems.extend(found.into_iter().map(Error::from)),
@@ -194,7 +197,7 @@ pub(super) async fn prepare_restore(
     let obstacles = checked.insert_check(request).check_rows(&plan).await?;
     if !obstacles.is_empty() {
         if request.mode() == RestoreMode::Insert {
-            return Err(Error::from_problems(obstacle_errors(obstacles)));
+            return Err(Error::from_problems(obstacles.into_iter().map(Error::from).collect()));
         }
         let obstacles = obstacles.into_iter().map(|obstacle| (obstacle.target, obstacle.problems.join("; ")));
         checked.facts.insert_obstacles = obstacles.collect();
@@ -277,52 +280,6 @@ fn resolve_targets(manifest: &Manifest, request: &RestoreRequest) -> Result<Targ
         .map_err(|error| Error::Selection(error, Some(Box::new(Advice::FilterByTargetNames))))
 }
 
-/// Describes what existing targets contain that rows are imported into: rows that may then be there twice, and deletes
-/// that hide imported rows, because those are older.
-async fn describe_used_targets(target: &Instance, plan: &RestorePlan) -> Result<Vec<String>, Error> {
-    let used = plan.collections.iter().filter(|c| c.action == TargetAction::Use && c.steps() > 0);
-    let mut warnings = Vec::new();
-    for CollectionPlan { target: name, jobs, .. } in used {
-        let segments = match target.milvus.segments(name).await {
-            Err(error) if error.kind() == MilvusErrorKind::Unsupported => continue,
-            segments => segments?,
-        };
-        let rows: u64 = segments.iter().filter(|segment| segment.has_flushed_rows()).map(|s| s.rows).sum();
-        if rows > 0 {
-            warnings.push(format!(
-                "{name} contains {rows} rows already: rows with the same keys will be there twice"
-            ));
-        }
-        let imports_old_rows = !jobs.is_empty();
-        if imports_old_rows && segments.iter().any(|segment| segment.kind == SegmentKind::Deletes) {
-            warnings.push(format!(
-                "{name} has deletes: rows of the backup with these keys stay deleted, because they are older; to have them \
-                 back, restore under another name"
-            ));
-        }
-    }
-    Ok(warnings)
-}
-
-/// Makes errors of the reasons why rows cannot be inserted.
-fn obstacle_errors(obstacles: Vec<Obstacle>) -> Vec<Error> {
-    let error = |Obstacle { source, target, problems }| Error::NotInsertable {
-        collection: source.to_string(),
-        target: target.to_string(),
-        problems,
-    };
-    obstacles.into_iter().map(error).collect()
-}
-
-/// Describes the indexes of a plan whose type the target does not have.
-fn describe_unknown_indexes(plan: &RestorePlan, capabilities: &Capabilities) -> Vec<String> {
-    let indexes = plan.collections.iter().flat_map(|c| c.indexes.iter().map(move |index| (&c.target, index)));
-    let problems = indexes.filter_map(|(target, index)| Some((target, capabilities.index_problem(index)?)));
-    problems
-        .map(|(target, problem)| format!("{target}: the target cannot build the index of {problem}"))
-        .collect()
-}
-
 /// Fails if the target cannot restore exported snapshots, or cannot copy those of the backup into its storage.
 fn check_snapshot_target(
     engine: &Engine,
@@ -338,29 +295,6 @@ fn check_snapshot_target(
     config.backup.external_store(&bundle, &config.source).map(drop).map_err(Error::SnapshotSource)
 }
 
-/// Warns of keys in the mapping of encryption zones that no database of the backup has.
-fn describe_unused_keys(request: &RestoreRequest, manifest: &Manifest) -> Option<String> {
-    let has = |key: &String| manifest.databases.iter().any(|database| database.ezk == *key);
-    let unused = request.ezk_mapping.0.keys().filter(|key| !has(key)).count();
-    (unused > 0).then(|| {
-        format!("no database of the backup has {unused} of the old keys in the mapping of encryption zones")
-    })
-}
-
-/// Describes the collections whose deletes a fault of the target may lose in a compaction after the restore.
-fn describe_endangered_deletes(plan: &RestorePlan, capabilities: &Capabilities) -> Option<String> {
-    let (major, minor, patch) = capabilities.loses_imported_deletes_until?;
-    let endangered = plan.collections.iter().filter(|c| c.jobs.iter().any(ImportJob::has_deltas));
-    let counts: Vec<String> = endangered.map(|c| format!("{} ({} rows)", c.target, c.rows())).collect();
-    (!counts.is_empty()).then(|| {
-        format!(
-            "a compaction of this Milvus may lose deletes some minutes after their import (fixed in {major}.{minor}.{patch}), so \
-             that deleted rows come back; count the rows then: {}",
-            counts.join(", ")
-        )
-    })
-}
-
 /// Returns for each collection what the version of the target does not support of its schema and the import of its data.
 fn schema_problems(target: &Instance, backups: &[&CollectionBackup], request: &RestoreRequest) -> Vec<Error> {
     let capabilities = target.milvus.capabilities();
@@ -370,14 +304,13 @@ fn schema_problems(target: &Instance, backups: &[&CollectionBackup], request: &R
     }
     let problem = |backup: &&CollectionBackup| {
         let columns = request.subset.named_columns();
-        let adapted = inserts.then(|| schema_for_inserts(&backup.schema, capabilities.stores_nulls, columns));
-        let mut problems = capabilities.schema_problems(adapted.as_ref().unwrap_or(&backup.schema));
+        let adapted = schema_for_inserts(&backup.schema, capabilities.stores_nulls, columns);
+        let mut problems = capabilities.schema_problems(if inserts { &adapted } else { &backup.schema });
         if !inserts && !request.options.meta_only {
             problems.extend(capabilities.import_problems(&backup.schema));
         }
-        let schema = schema_for_inserts(&backup.schema, capabilities.stores_nulls, columns);
         (!problems.is_empty()).then(|| Error::Schema {
-            can_insert: !inserts && capabilities.schema_problems(&schema).is_empty(),
+            can_insert: !inserts && capabilities.schema_problems(&adapted).is_empty(),
             version: target.milvus.server().version.to_string(),
             collection: backup.name.to_string(),
             problems: problems.iter().map(ToString::to_string).collect(),

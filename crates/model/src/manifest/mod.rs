@@ -14,7 +14,9 @@ mod snapshot;
 pub use collection::{CollectionBackup, DatabaseBackup, Index, IndexDetails, LoadState, PartitionBackup};
 pub use field_steps::FieldSteps;
 pub use rbac::{Grant, PrivilegeGroup, Rbac, User};
-pub use schema::{ConsistencyLevel, DataType, Field, Function, KeyValue, Schema, StructArrayField};
+pub use schema::{
+    ConsistencyLevel, DYNAMIC_FIELD, DataType, Field, Function, KeyValue, Schema, StructArrayField,
+};
 pub use segment::{Binlog, DeltaLog, Segment};
 pub use snapshot::{InvalidMetadataPath, SnapshotBundle};
 

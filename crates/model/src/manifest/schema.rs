@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::ids::FieldId;
 
+/// The name of the hidden field with undeclared keys.
+pub const DYNAMIC_FIELD: &str = "$meta";
+
 /// A property or parameter: a key with its value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyValue {
@@ -130,6 +133,12 @@ impl Schema {
     /// Returns the fields with files of their own: those of structs have some, arrays of structs have none.
     pub fn stored_fields(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().chain(self.struct_array_fields.iter().flat_map(|array| &array.fields))
+    }
+
+    /// Returns the ids and names of the columns that are stored: those of the fields, and of the hidden dynamic field.
+    pub fn stored_columns(&self) -> impl Iterator<Item = (FieldId, &str)> {
+        let declared = self.stored_fields().map(|field| (FieldId(field.id), field.name.as_str()));
+        declared.chain(self.hidden_field().map(|id| (id, DYNAMIC_FIELD)))
     }
 
     /// Returns the id of the hidden dynamic field; `None` if there is none, or if it is among the fields.

@@ -125,10 +125,10 @@ impl SegmentDeletes {
 mod tests {
     use arrow_array::{ArrayRef, BinaryArray, Int64Array, UInt64Array};
 
-    use super::super::DeletedKey;
+    use super::super::RowKey;
     use super::*;
 
-    fn map(key_type: KeyType, entries: &[(DeletedKey, u64)]) -> DeleteMap {
+    fn map(key_type: KeyType, entries: &[(RowKey, u64)]) -> DeleteMap {
         let mut map = DeleteMap::new(key_type);
         for (key, time) in entries {
             assert!(map.insert(key.clone(), *time));
@@ -140,8 +140,8 @@ mod tests {
     fn find(
         keys: ArrayRef,
         key_type: KeyType,
-        own: &[(DeletedKey, u64)],
-        other: &[(DeletedKey, u64)],
+        own: &[(RowKey, u64)],
+        other: &[(RowKey, u64)],
     ) -> SegmentDeletes {
         find_until(keys, key_type, [own, other], None)
     }
@@ -149,7 +149,7 @@ mod tests {
     fn find_until(
         keys: ArrayRef,
         key_type: KeyType,
-        [own, other]: [&[(DeletedKey, u64)]; 2],
+        [own, other]: [&[(RowKey, u64)]; 2],
         until: Option<u64>,
     ) -> SegmentDeletes {
         let times: ArrayRef = Arc::new(UInt64Array::from(vec![10, 20, 30, 40]));
@@ -167,12 +167,12 @@ mod tests {
         found
     }
 
-    fn numbers(entries: &[(i64, u64)]) -> Vec<(DeletedKey, u64)> {
-        entries.iter().map(|(key, time)| (DeletedKey::Int64(*key), *time)).collect()
+    fn numbers(entries: &[(i64, u64)]) -> Vec<(RowKey, u64)> {
+        entries.iter().map(|(key, time)| (RowKey::Int64(*key), *time)).collect()
     }
 
-    fn texts(entries: &[(&str, u64)]) -> Vec<(DeletedKey, u64)> {
-        entries.iter().map(|(key, time)| (DeletedKey::VarChar((*key).to_owned()), *time)).collect()
+    fn texts(entries: &[(&str, u64)]) -> Vec<(RowKey, u64)> {
+        entries.iter().map(|(key, time)| (RowKey::VarChar((*key).to_owned()), *time)).collect()
     }
 
     #[test]
@@ -186,8 +186,8 @@ mod tests {
             assert!(found.has_partly_deleted_keys());
         }
         let entry = |key| vec![DeleteEntry { key, time: Tso(25) }];
-        assert_eq!(by_number.entries(), entry(DeletedKey::Int64(1)));
-        assert_eq!(by_text.entries(), entry(DeletedKey::VarChar("a".to_owned())));
+        assert_eq!(by_number.entries(), entry(RowKey::Int64(1)));
+        assert_eq!(by_text.entries(), entry(RowKey::VarChar("a".to_owned())));
     }
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
         let own = numbers(&[(1, 15), (4, 45)]);
         let found = find_until(keys, KeyType::Int64, [&own, &[]], Some(20));
         assert_eq!((found.live, found.later), (1, 2));
-        assert_eq!(found.entries(), [DeleteEntry { key: DeletedKey::Int64(1), time: Tso(15) }]);
+        assert_eq!(found.entries(), [DeleteEntry { key: RowKey::Int64(1), time: Tso(15) }]);
     }
 
     #[test]

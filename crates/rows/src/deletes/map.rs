@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use model::ids::Tso;
 
-use super::entry::DeletedKey;
+use super::entry::RowKey;
 use super::{DeleteEntry, KeyType};
 
 /// The deleted keys, each with the largest timestamp at which it was deleted.
@@ -82,10 +82,10 @@ impl DeleteMap {
     }
 
     /// Adds an entry; returns `false` if its key has another type than the map.
-    pub(super) fn insert(&mut self, key: DeletedKey, time: u64) -> bool {
+    pub(super) fn insert(&mut self, key: RowKey, time: u64) -> bool {
         match key {
-            DeletedKey::Int64(key) => self.add_int64(key, time),
-            DeletedKey::VarChar(key) => self.add_text(key.as_bytes(), time),
+            RowKey::Int64(key) => self.add_int64(key, time),
+            RowKey::VarChar(key) => self.add_text(key.as_bytes(), time),
         }
     }
 
@@ -128,14 +128,14 @@ impl DeleteMap {
         let mut entries: Vec<DeleteEntry> = match &self.keys {
             Keys::Int64(keys) => keys
                 .iter()
-                .map(|(key, time)| DeleteEntry { key: DeletedKey::Int64(*key), time: Tso(*time) })
+                .map(|(key, time)| DeleteEntry { key: RowKey::Int64(*key), time: Tso(*time) })
                 .collect(),
             Keys::VarChar(keys) => keys
                 .iter()
                 .map(|(key, time)| {
                     // Delete entries are JSON, so a deleted key is text.
                     let key = String::from_utf8_lossy(key).into_owned();
-                    DeleteEntry { key: DeletedKey::VarChar(key), time: Tso(*time) }
+                    DeleteEntry { key: RowKey::VarChar(key), time: Tso(*time) }
                 })
                 .collect(),
         };

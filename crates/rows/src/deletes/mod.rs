@@ -11,7 +11,7 @@ use model::ids::{CollectionId, PartitionScope, SegmentId, Tso};
 use model::key::ObjectKey;
 use model::manifest::{DataType, DeltaLog, Schema};
 
-pub use entry::DeletedKey;
+pub use entry::RowKey;
 pub use fold::SegmentDeletes;
 pub(crate) use keys::KeyColumn;
 pub use map::DeleteMap;

@@ -8,7 +8,7 @@ use model::ids::{FieldId, Tso};
 use storage::Store;
 use tokio::runtime::Handle;
 
-use super::entry::{self, DeletedKey};
+use super::entry::{self, RowKey};
 use super::{DeleteMap, DeltaFile, DeltaFiles, KeyType};
 use crate::blocking::run_blocking;
 use crate::error::{Place, Reason, Result, RowsError};
@@ -203,10 +203,10 @@ fn add_entry(
         [text] => entry::parse(text.as_binary_view().value(position), map.key_type())?,
         [keys, times] => {
             let key = match map.key_type() {
-                KeyType::Int64 => DeletedKey::Int64(keys.as_primitive::<Int64Type>().value(position)),
+                KeyType::Int64 => RowKey::Int64(keys.as_primitive::<Int64Type>().value(position)),
                 KeyType::VarChar => {
                     let text = str::from_utf8(keys.as_binary_view().value(position));
-                    DeletedKey::VarChar(text.map_err(|error| error.to_string())?.to_owned())
+                    RowKey::VarChar(text.map_err(|error| error.to_string())?.to_owned())
                 }
             };
             (key, times.as_primitive::<Int64Type>().value(position).cast_unsigned())

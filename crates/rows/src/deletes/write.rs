@@ -9,7 +9,7 @@ use model::manifest::DataType;
 use parquet::basic::LogicalType;
 use serde::Serialize;
 
-use super::entry::DeletedKey;
+use super::entry::RowKey;
 use crate::error::{Place, Reason, Result, RowsError};
 use crate::file::{ColumnForm, ColumnWriter, DELETE_EVENT, NewBinlog, Physical};
 
@@ -17,7 +17,7 @@ use crate::file::{ColumnForm, ColumnWriter, DELETE_EVENT, NewBinlog, Physical};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteEntry {
     /// The key.
-    pub key: DeletedKey,
+    pub key: RowKey,
     /// Rows that were inserted before this time are deleted.
     pub time: Tso,
 }
@@ -73,8 +73,8 @@ pub fn encode_delta_log(
 
 fn encode_entry(entry: &DeleteEntry) -> Result<String, Reason> {
     let (pk, pk_type) = match &entry.key {
-        DeletedKey::Int64(key) => (JsonKey::Int64(*key), DataType::INT64),
-        DeletedKey::VarChar(key) => (JsonKey::VarChar(key), DataType::VARCHAR),
+        RowKey::Int64(key) => (JsonKey::Int64(*key), DataType::INT64),
+        RowKey::VarChar(key) => (JsonKey::VarChar(key), DataType::VARCHAR),
     };
     let json = JsonEntry { pk, ts: entry.time.0, pk_type: pk_type.0 };
     serde_json::to_string(&json).map_err(|error| Reason::Request(error.to_string()))

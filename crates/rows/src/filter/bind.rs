@@ -3,7 +3,7 @@
 use std::fmt;
 
 use model::ids::FieldId;
-use model::manifest::{DataType, Field, Schema};
+use model::manifest::{DYNAMIC_FIELD, DataType, Field, Schema};
 
 use super::cell::Cell;
 use super::expression::Operand;
@@ -131,9 +131,6 @@ pub(super) struct Names<'a> {
     schema: &'a Schema,
     used: Vec<(FieldId, String)>,
 }
-
-/// The name of the hidden field with undeclared keys.
-const DYNAMIC_FIELD: &str = "$meta";
 
 impl<'a> Names<'a> {
     pub(super) fn new(schema: &'a Schema) -> Self {

@@ -1,14 +1,11 @@
 //! The columns that are read: those that were asked for, and those that decide which rows are alive.
 
 use model::ids::FieldId;
-use model::manifest::{DataType, Field, Schema};
+use model::manifest::{DYNAMIC_FIELD, DataType, Field, Schema};
 
 use super::ReadOptions;
 use crate::error::Reason;
 use crate::values::ColumnType;
-
-/// The name of the hidden field with undeclared keys.
-const DYNAMIC_FIELD: &str = "$meta";
 
 /// The columns that are read, the requested ones first.
 #[derive(Debug)]

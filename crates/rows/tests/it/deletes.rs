@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, StringArray};
 use milvus_backup_rows::{
-    DeleteEntry, DeleteMap, DeletedKey, DeltaFile, DeltaFiles, KeyType, ReadOptions, Reason, RowsError,
+    DeleteEntry, DeleteMap, DeltaFile, DeltaFiles, KeyType, ReadOptions, Reason, RowKey, RowsError,
     SegmentReader, encode_delta_log,
 };
 use model::ids::{CollectionId, LogId, PartitionId, PartitionScope, SegmentId, Tso};
@@ -120,7 +120,7 @@ async fn a_log_that_a_compaction_copied_names_another_segment_in_its_header() {
 async fn written_delta_logs_are_read_back_and_have_the_form_of_milvus() {
     let ids = (CollectionId(1), PartitionScope::One(PartitionId(2)), SegmentId(3));
     let numbers = [(i64::MIN, 5), (1 << 53 | 1, 7), (1 << 53 | 1, 6)];
-    let entries = numbers.map(|(key, time)| DeleteEntry { key: DeletedKey::Int64(key), time: Tso(time) });
+    let entries = numbers.map(|(key, time)| DeleteEntry { key: RowKey::Int64(key), time: Tso(time) });
     let log = encode_delta_log(ids.0, ids.1, ids.2, &entries).unwrap();
     let map = read_log(&log, KeyType::Int64).await.unwrap();
     assert_eq!((map.len(), map.entries()), (2, 3));
@@ -132,7 +132,7 @@ async fn written_delta_logs_are_read_back_and_have_the_form_of_milvus() {
     assert_eq!(log[69..73], 20_i32.to_le_bytes());
 
     for text in ["", "<&> \u{e9}\"\\\n", "1,2"] {
-        let entry = DeleteEntry { key: DeletedKey::VarChar(text.to_owned()), time: Tso(5) };
+        let entry = DeleteEntry { key: RowKey::VarChar(text.to_owned()), time: Tso(5) };
         let log = encode_delta_log(ids.0, ids.1, ids.2, &[entry]).unwrap();
         let map = read_log(&log, KeyType::VarChar).await.unwrap();
         assert_eq!(map.deletion_of_text(text.as_bytes()), Some(Tso(5)), "{text}");

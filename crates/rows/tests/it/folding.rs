@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use milvus_backup_rows::{
-    DeleteEntry, DeleteMap, DeletedKey, DeltaFile, DeltaFiles, InsertFile, KeyType, ReadOptions, Reason,
+    DeleteEntry, DeleteMap, DeltaFile, DeltaFiles, InsertFile, KeyType, ReadOptions, Reason, RowKey,
     SegmentDeletes, SegmentFiles, SegmentReader, SegmentRewriter, encode_delta_log,
 };
 use model::ids::{LogId, PartitionScope, Tso};
@@ -132,7 +132,7 @@ async fn a_chunk_without_live_rows_is_left_out_and_a_column_group_is_refused() {
     made.add_keys(9, &[(5, 3), (6, 4)]);
     let map = async |keys: &[i64]| {
         let entries: Vec<_> =
-            keys.iter().map(|key| DeleteEntry { key: DeletedKey::Int64(*key), time: Tso(7) }).collect();
+            keys.iter().map(|key| DeleteEntry { key: RowKey::Int64(*key), time: Tso(7) }).collect();
         vec![Arc::new(write_and_read(&made.files, KeyType::Int64, &entries).await)]
     };
     let dir = tempfile::tempdir().unwrap();

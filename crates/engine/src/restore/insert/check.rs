@@ -9,8 +9,9 @@ use model::version::Capabilities;
 
 use super::rows::{RowBudget, RowStream};
 use crate::Error;
-use crate::catalog::{Catalog, SegmentEnds};
+use crate::catalog::Catalog;
 use crate::insert_rows::RowEncoder;
+use crate::stored_collection::StoredCollection;
 
 /// The number of collections that are checked at the same time.
 const COLLECTIONS_AT_ONCE: usize = 2;
@@ -35,8 +36,14 @@ pub(in crate::restore) struct Obstacle {
     pub(in crate::restore) problems: Vec<String>,
 }
 
+impl From<Obstacle> for Error {
+    fn from(Obstacle { source, target, problems }: Obstacle) -> Self {
+        Self::NotInsertable { collection: source.to_string(), target: target.to_string(), problems }
+    }
+}
+
 impl Obstacle {
-    fn new(plan: &CollectionPlan, problems: Vec<String>) -> Self {
+    pub(super) fn new(plan: &CollectionPlan, problems: Vec<String>) -> Self {
         Self { source: plan.source.clone(), target: plan.target.clone(), problems }
     }
 }
@@ -72,10 +79,8 @@ impl InsertCheck<'_> {
         let (Some(backup), Some(encoder)) = (self.backup_of(plan), encoder.for_checks()) else {
             return Ok(None);
         };
-        let name = &self.request.name;
-        let l0 = self.catalog.read_l0(name, backup, SegmentEnds::new()).await?;
-        let no_key = || Error::NoKey { collection: backup.name.to_string(), backup: name.to_string() };
-        let contents = self.catalog.open_segments(name, backup, &l0).ok_or_else(no_key)?;
+        let stored = StoredCollection::open(self.catalog, &self.request.name, backup).await?;
+        let contents = stored.segments()?;
         let budget = RowBudget::new(self.request.subset.limit);
         for partition in plan.inserted_partitions() {
             let mut rows = RowStream::new(&contents, partition.id, encoder.fields(), &budget);

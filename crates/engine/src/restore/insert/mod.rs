@@ -9,17 +9,19 @@ mod send;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use milvus::MilvusErrorKind;
-use model::manifest::{CollectionBackup, Schema};
+use model::manifest::CollectionBackup;
 use model::plan::restore::{CollectionPlan, PartitionPlan, TargetAction};
 use tokio::sync::Semaphore;
 
 pub(super) use account::InsertAccount;
-pub(super) use check::{InsertCheck, Obstacle};
+pub(super) use check::InsertCheck;
 
 use super::RestoreRun;
-use crate::catalog::{SegmentContents, SegmentEnds};
+use crate::catalog::SegmentContents;
 use crate::insert_rows::{EncodedRows, RowEncoder};
+use crate::stored_collection::StoredCollection;
 use crate::{Error, Event};
+use check::Obstacle;
 use rows::{RowBudget, RowStream};
 use send::SendResult;
 
@@ -56,16 +58,13 @@ impl CollectionInsert<'_> {
     pub(super) async fn run(&self, permits: &Semaphore) -> Result<(), Error> {
         let (milvus, target) = (self.run.milvus(), &self.plan.target);
         let request = &self.run.prepared.request;
-        let info = milvus.describe_collection(target).await?;
-        let schema = Schema { properties: info.properties, ..info.schema };
+        let schema = milvus.describe_collection(target).await?.into_schema();
         let columns = request.subset.named_columns();
         let encoder = RowEncoder::new(&self.backup.schema, &schema, milvus.capabilities(), columns);
         let encoder = encoder.map_err(|problems| self.not_insertable(&problems))?;
         let catalog = &self.run.prepared.catalog;
-        let l0 = catalog.read_l0(&request.name, self.backup, SegmentEnds::new()).await?;
-        let no_key =
-            || Error::NoKey { collection: self.backup.name.to_string(), backup: request.name.to_string() };
-        let contents = catalog.open_segments(&request.name, self.backup, &l0).ok_or_else(no_key)?;
+        let stored = StoredCollection::open(catalog, &request.name, self.backup).await?;
+        let contents = stored.segments()?;
         let makes_keys = schema.auto_id || schema.primary_key().is_none_or(|key| key.auto_id);
         let source = InsertSource {
             encoder: &encoder,
@@ -171,10 +170,6 @@ impl CollectionInsert<'_> {
     }
 
     fn not_insertable<P: ToString>(&self, problems: &[P]) -> Error {
-        Error::NotInsertable {
-            collection: self.plan.source.to_string(),
-            target: self.plan.target.to_string(),
-            problems: problems.iter().map(P::to_string).collect(),
-        }
+        Obstacle::new(self.plan, problems.iter().map(P::to_string).collect()).into()
     }
 }

@@ -194,15 +194,16 @@ impl RestorePlan {
                 continue;
             };
             if !request.options.meta_only {
-                // Rows that are inserted are read by this program.
-                let reader = ImporterFacts {
-                    reads_column_groups: true,
-                    fills_missing_columns: true,
-                    ..facts.importer
+                let importer = match request.mode() {
+                    // This program reads the rows.
+                    RestoreMode::Insert => ImporterFacts {
+                        reads_column_groups: true,
+                        fills_missing_columns: true,
+                        ..facts.importer
+                    },
+                    RestoreMode::Auto | RestoreMode::Import => facts.importer,
                 };
-                let by_insert = request.mode() == RestoreMode::Insert;
-                let importer = if by_insert { &reader } else { &facts.importer };
-                problems.extend(targets::segment_problems(backup, importer));
+                problems.extend(targets::segment_problems(backup, &importer));
             }
             if backup.schema.is_external() && backup.schema.hides_external_keys() {
                 problems.push(PlanError::ExternalKeys(backup.name.clone()));

@@ -64,3 +64,8 @@ impl Default for RestoreOptions {
         }
     }
 }
+
+/// Returns what those options of a request demand that are given.
+pub(super) fn demands<const N: usize>(options: [(bool, &'static str); N]) -> Vec<&'static str> {
+    options.into_iter().filter_map(|(is_given, what)| is_given.then_some(what)).collect()
+}

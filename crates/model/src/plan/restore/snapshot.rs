@@ -1,5 +1,6 @@
 //! The plan of restoring snapshots: Milvus creates whole collections, so many options have no effect or are refused.
 
+use super::options::demands;
 use super::{
     ExistingTargetPolicy, PartitionMethod, PartitionPlan, PlanError, RestoreMode, RestoreRequest, RowRange,
     SkipParams, TargetFacts,
@@ -14,7 +15,7 @@ pub(super) fn check_request(manifest: &Manifest, request: &RestoreRequest) -> Re
         return Ok(Vec::new());
     }
     let options = &request.options;
-    let refused = [
+    let refused = demands([
         (options.existing == ExistingTargetPolicy::Use, "the import into existing collections"),
         (options.meta_only, "the restore without data"),
         (options.mode == RestoreMode::Insert, "the restore by inserts"),
@@ -23,19 +24,16 @@ pub(super) fn check_request(manifest: &Manifest, request: &RestoreRequest) -> Re
         (!request.ezk_mapping.is_empty(), "a mapping of encryption zones"),
         (request.max_shards.is_some_and(|most| most > 0), "a largest number of shards"),
         (!request.overrides.is_empty(), "another number of shards or description"),
-    ];
-    let refused: Vec<&'static str> =
-        refused.into_iter().filter_map(|(given, what)| given.then_some(what)).collect();
+    ]);
     if !refused.is_empty() {
         return Err(PlanError::SnapshotOptions(refused));
     }
-    let ignored = [
+    let ignored = demands([
         (!options.indexes, "the restore without indexes"),
         (options.auto_index, "AUTOINDEX"),
         (options.drop_indexes, "the drop of existing indexes"),
         (request.skip != SkipParams::default(), "parameters to skip"),
-    ];
-    let ignored: Vec<&str> = ignored.into_iter().filter_map(|(given, what)| given.then_some(what)).collect();
+    ]);
     Ok(if ignored.is_empty() {
         Vec::new()
     } else {

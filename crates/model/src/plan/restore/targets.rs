@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::options::demands;
 use super::target_schema::find_differences;
 use super::{
     CollectionPlan, ExistingTargetPolicy, ImporterFacts, PlanError, RestoreMode, RestoreRequest,
@@ -48,12 +49,10 @@ pub(super) fn subset_problems(
             problems.push(PlanError::ImportOptions(vec!["the restore of some rows or fields"]));
         }
         RestoreMode::Insert => {
-            let refused = [
+            let refused = demands([
                 (request.options.truncate_by_ts, "the truncation at checkpoints"),
                 (!request.ezk_mapping.is_empty(), "a mapping of encryption zones"),
-            ];
-            let refused = refused.into_iter().filter_map(|(given, what)| given.then_some(what));
-            let refused: Vec<&str> = refused.collect();
+            ]);
             if !refused.is_empty() {
                 problems.push(PlanError::InsertOptions(refused));
             }
